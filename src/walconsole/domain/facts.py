@@ -1,0 +1,242 @@
+"""What a probe found: frozen, typed, with units in the names.
+
+Times are seconds since the epoch. `None` means "could not be read", and the probe's reading or
+`missing` says why; it is never zero. Remote text in here was not made safe for a screen yet,
+unless it says so: what renders it passes it through `redaction.safe`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from walconsole.domain.profile import BucketRole, ClusterName
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """The SSH connection: what it is connected to, and one round trip through the open shell."""
+
+    address: str
+    user: str
+    server_version: str
+    host_key_fingerprint: str
+    round_trip_s: float
+    connected_at: float
+    reconnects: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster."""
+
+    name: ClusterName | None
+    port: int
+    socket_dir: str
+    data_directory: str
+    config_file: str | None
+    running: bool
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The droplet itself.
+
+    `clock` is the host's time when the console's was `clock_read_at`, the middle of the round trip
+    that read it: their difference is the offset, good to half of `round_trip_s`.
+    `postmaster_argv` is empty when no postmaster of the cluster runs.
+    """
+
+    hostname: str
+    system: str
+    kernel: str
+    uptime_s: float | None
+    load_1min: float | None
+    clock: float
+    clock_read_at: float
+    round_trip_s: float
+    cluster: ClusterFacts | None
+    clusters: tuple[ClusterFacts, ...]
+    postmaster_pid: int | None
+    postmaster_argv: tuple[str, ...]
+    privileged: bool
+    heartbeat_at: float | None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How far the host's clock is ahead of the console's."""
+        return self.clock - self.clock_read_at
+
+
+@dataclass(frozen=True, slots=True)
+class WalDiskFacts:
+    """pg_wal as the host's file system shows it.
+
+    `free_bytes` is what PostgreSQL's user may still write; `ready_count` the .ready files,
+    `oldest_ready_at` the oldest one's mtime.
+    """
+
+    directory: str
+    device: str
+    filesystem: str
+    total_bytes: int
+    free_bytes: int
+    wal_bytes: int | None
+    wal_files: int | None
+    ready_count: int | None
+    oldest_ready: str | None
+    oldest_ready_at: float | None
+    missing: tuple[str, ...] = ()
+
+
+class FileRole(StrEnum):
+    """What a configuration file on the host is to the running cluster."""
+
+    READ = "read"
+    NEVER_READ = "never read"
+    OTHER_CLUSTER = "other cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file that looks like PostgreSQL's configuration.
+
+    `why` names the fact that decides its role. `settings` are the archive-relevant ones that it
+    sets: (name, value, line).
+    """
+
+    path: str
+    role: FileRole
+    why: str
+    settings: tuple[tuple[str, str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFiles:
+    """Every configuration file that was found on the host; `cut` says what was left out and why."""
+
+    files: tuple[ConfigFile, ...]
+    cut: str | None = None
+
+    @property
+    def never_read(self) -> tuple[ConfigFile, ...]:
+        """The dead ones."""
+        return tuple(file for file in self.files if file.role is FileRole.NEVER_READ)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """PostgreSQL as it describes itself."""
+
+    version_num: int
+    version: str
+    in_recovery: bool
+    started_at: float
+    clock: float
+    clock_read_at: float
+    timeline: int
+    segment_bytes: int
+    system_identifier: str | None
+    data_directory: str | None
+    config_file: str | None
+    database: str
+    role: str
+    superuser: bool
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiverFacts:
+    """pg_stat_archiver and the write position, read in one statement.
+
+    `lsn` is the current write position, on a standby the last replayed one. WAL names may be
+    `.history`, `.backup` or `.partial`. `archiver_pid` is None when no archiver process runs;
+    `ready_count`, `wal_bytes` and `wal_files` are None without pg_monitor's functions.
+    """
+
+    archived_count: int
+    last_archived_wal: str | None
+    last_archived_at: float | None
+    failed_count: int
+    last_failed_wal: str | None
+    last_failed_at: float | None
+    stats_reset_at: float | None
+    lsn: int
+    current_wal: str
+    archiver_pid: int | None
+    ready_count: int | None = None
+    wal_bytes: int | None = None
+    wal_files: int | None = None
+    server_clock: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of pg_settings. `value` is in force, in `unit`; `reset_value` is what a reload would keep.
+
+    `sourcefile` and `sourceline` need pg_read_all_settings; without it they are None.
+    """
+
+    name: str
+    value: str
+    unit: str | None
+    source: str
+    sourcefile: str | None
+    sourceline: int | None
+    pending_restart: bool
+    reset_value: str
+    boot_value: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFacts:
+    """The archive-relevant settings, by name."""
+
+    settings: tuple[Setting, ...]
+
+    def get(self, name: str) -> Setting | None:
+        """The setting, or None where this server has none of that name."""
+        return next((setting for setting in self.settings if setting.name == name), None)
+
+    def value(self, name: str) -> str | None:
+        """Its value in force."""
+        setting = self.get(name)
+        return setting.value if setting else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Segments missing between two that are there: first and last missing name, and how many."""
+
+    timeline: int
+    first: str
+    last: str
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFacts:
+    """What a bucket holds of the archive.
+
+    `objects` and `stored_bytes` count everything under the prefix, `segments` the distinct WAL
+    segments. `newest_segment` is the highest on the newest timeline, `newest_at` its Last-Modified
+    as the store's clock tells it. `complete` is False while a first sweep still runs.
+    """
+
+    role: BucketRole
+    bucket: str
+    endpoint: str
+    key_hint: str
+    objects: int
+    stored_bytes: int
+    segments: int
+    newest_segment: str | None
+    newest_at: float | None
+    oldest_segment: str | None
+    gaps: tuple[Gap, ...]
+    histories: tuple[str, ...]
+    foreign_objects: int
+    complete: bool
+    store_clock_offset_s: float | None
+    swept_at: float

@@ -1,0 +1,84 @@
+"""What changed while the console looked: counters since it began, and samples for trends.
+
+PostgreSQL's counters are cumulative and may be reset; a restart may lose them. Deltas are summed
+here, so that a reset neither loses nor invents an archived segment.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from walconsole.domain.facts import ArchiverFacts, WalDiskFacts
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
+
+SAMPLE_SPACING_S = 5.0
+SAMPLES_KEPT = 720
+"""An hour of samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiverSample:
+    """At `at`: segments archived and failures since the console began, the write position, the backlog."""
+
+    at: float
+    archived: int
+    failed: int
+    lsn: int
+    ready_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSample:
+    """At `at`: bytes in pg_wal, bytes free on its file system, and the .ready files."""
+
+    at: float
+    wal_bytes: int | None
+    free_bytes: int
+    ready_count: int | None
+
+
+S = TypeVar("S", ArchiverSample, DiskSample)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Bounded: an hour at five seconds. `segment_bytes` is the server's, once it is known."""
+
+    archiver: tuple[ArchiverSample, ...] = ()
+    disk: tuple[DiskSample, ...] = ()
+    last: ArchiverFacts | None = None
+    archived: int = 0
+    failed: int = 0
+    segment_bytes: int = DEFAULT_SEGMENT_BYTES
+
+    def with_archiver(self, facts: ArchiverFacts, at: float, segment_bytes: int | None) -> "History":
+        """The history after one more look at pg_stat_archiver."""
+        archived, failed = self.archived, self.failed
+        if self.last is not None:
+            archived += _delta(self.last.archived_count, facts.archived_count)
+            failed += _delta(self.last.failed_count, facts.failed_count)
+        sample = ArchiverSample(at, archived, failed, facts.lsn, facts.ready_count)
+        return replace(
+            self,
+            archiver=_append(self.archiver, sample),
+            last=facts,
+            archived=archived,
+            failed=failed,
+            segment_bytes=segment_bytes or self.segment_bytes,
+        )
+
+    def with_disk(self, facts: WalDiskFacts, at: float) -> "History":
+        """The history after one more look at pg_wal."""
+        sample = DiskSample(at, facts.wal_bytes, facts.free_bytes, facts.ready_count)
+        return replace(self, disk=_append(self.disk, sample))
+
+
+def _delta(before: int, after: int) -> int:
+    """How much a counter grew; one that fell was reset, and all it shows came since."""
+    return after - before if after >= before else after
+
+
+def _append(samples: tuple[S, ...], sample: S) -> tuple[S, ...]:
+    """The samples with `sample`, at most one in SAMPLE_SPACING_S besides the newest."""
+    crowded = len(samples) >= 2 and sample.at - samples[-2].at < SAMPLE_SPACING_S
+    kept = samples[:-1] if crowded else samples[-(SAMPLES_KEPT - 1) :]
+    return kept + (sample,)  # noqa: RUF005  # mypy loses the type variable in an unpacked tuple

@@ -1,0 +1,176 @@
+"""What the operator says about one server: where it is, what its archive is called, where its keys are.
+
+A profile holds no secret: it names the environment variables, keyring entries or remote files that do.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SPACES_SIGNING_REGION = "us-east-1"
+"""Spaces signs with this region whatever the bucket's own is (DigitalOcean's S3 documentation)."""
+
+
+class BucketRole(StrEnum):
+    """Which copy of the archive a bucket holds."""
+
+    PRIMARY = "primary"
+    DR = "dr"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterName:
+    """A Debian cluster, `15/main`: the version as pg_lsclusters prints it, and the name."""
+
+    version: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SshTarget:
+    """Whom to connect to. None leaves the choice to ~/.ssh/config and to OpenSSH's defaults."""
+
+    host: str
+    port: int | None = None
+    user: str | None = None
+    identity_files: tuple[str, ...] = ()
+    known_hosts_file: str | None = None
+    config_file: str | None = None
+    use_agent: bool = True
+    connect_timeout_s: float = 10.0
+
+    def __str__(self) -> str:
+        user = f"{self.user}@" if self.user else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{user}{host}{f':{self.port}' if self.port else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresTarget:
+    """Which server on that host, and as whom. None: found on the host.
+
+    `os_user` is the operating system's user that peer authentication shall see; the bridge to the
+    socket runs as it. `password_env` names a local environment variable: when it is set the
+    connection goes through a port forward with that password instead.
+    """
+
+    cluster: ClusterName | None = None
+    database: str = "postgres"
+    user: str = "postgres"
+    os_user: str = "postgres"
+    socket_dir: str | None = None
+    port: int | None = None
+    password_env: str | None = None
+
+
+class KeySource(StrEnum):
+    """Where the S3 key pair comes from."""
+
+    ENVIRONMENT = "environment"
+    KEYRING = "keyring"
+    DROPLET = "droplet"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReference:
+    """Names of an S3 key pair, never the pair itself.
+
+    ENVIRONMENT: two variables of the console's own environment. KEYRING: `keyring_service` with the
+    entries `access_key_id` and `secret_access_key`. DROPLET: section `rclone_remote` of the
+    droplet's rclone configuration, read over SSH into memory only.
+    """
+
+    source: KeySource
+    access_key_env: str = "AWS_ACCESS_KEY_ID"
+    secret_key_env: str = "AWS_SECRET_ACCESS_KEY"  # noqa: S105  # the variable's name
+    keyring_service: str = ""
+    rclone_remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketTarget:
+    """One bucket of the archive. `prefix` is empty or ends in a slash."""
+
+    role: BucketRole
+    bucket: str
+    region: str
+    endpoint: str
+    keys: KeyReference
+    prefix: str = ""
+    path_style: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropletPaths:
+    """Names on the droplet that the runbook fixed."""
+
+    dropin: str
+    heartbeat: str
+    log: str
+    journal_tag: str
+    rclone_config: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTarget:
+    """The keys API. `token_envs` are tried in order, then doctl's own configuration file."""
+
+    endpoint: str = "https://api.digitalocean.com"
+    token_envs: tuple[str, ...] = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+    app_key_name: str = ""
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything that the console needs to know before it connects.
+
+    `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
+    through `sudo -n` when the SSH user is not root.
+    """
+
+    name: str
+    ssh: SshTarget
+    sudo: bool
+    postgres: PostgresTarget
+    primary: BucketTarget
+    dr: BucketTarget
+    paths: DropletPaths
+    api: ApiTarget
+    read_only: bool = False
+
+
+def spaces_endpoint(region: str) -> str:
+    """Spaces' address for a region (DigitalOcean's S3 documentation)."""
+    return f"https://{region}.digitaloceanspaces.com"
+
+
+def default_paths(name: str) -> DropletPaths:
+    """The names that a deployment called `name` uses on its droplet."""
+    return DropletPaths(
+        dropin=f"99_{name}_archive.conf",
+        heartbeat=f"/var/run/{name}-wal-archive.last-clean",
+        log=f"/var/log/{name}/wal-archive.log",
+        journal_tag=f"{name}-wal-archive",
+        rclone_config=f"/etc/rclone-{name}.conf",
+    )
+
+
+def default_bucket(role: BucketRole, name: str, region: str) -> BucketTarget:
+    """NAME-wal under the remote `spaces-prod`, or NAME-wal-dr under `spaces-dr`."""
+    dr = role is BucketRole.DR
+    return BucketTarget(
+        role=role,
+        bucket=f"{name}-wal-dr" if dr else f"{name}-wal",
+        region=region,
+        endpoint=spaces_endpoint(region),
+        keys=KeyReference(KeySource.DROPLET, rclone_remote="spaces-dr" if dr else "spaces-prod"),
+    )
+
+
+def default_app_key_name(name: str) -> str:
+    """The keys API's name of the application's limited key."""
+    return f"{name}-prod-app-rw"

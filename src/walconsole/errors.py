@@ -1,0 +1,92 @@
+"""One error type per area. Each says what was tried, on what, why it failed, and what to do."""
+
+
+class WalconsoleError(Exception):
+    """`tried` (what, on what), `why` it failed, `remedy` (what the operator does next)."""
+
+    exit_code = 1
+
+    def __init__(self, tried: str, why: str, remedy: str = "") -> None:
+        self.tried, self.why, self.remedy = tried, why, remedy
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """The one line that is shown."""
+        text = f"{self.tried}: {self.why}"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class UsageError(WalconsoleError):
+    """The command line or the environment asks for what cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(WalconsoleError):
+    """A profile, theme or configuration file is wrong; `why` begins with `FILE:LINE:`."""
+
+    exit_code = 3
+
+
+class SshError(WalconsoleError):
+    """The host could not be reached, or the connection to it was lost."""
+
+    exit_code = 4
+
+
+class HostKeyError(SshError):
+    """The host's key is unknown and was not accepted, or it is not the one that is known.
+
+    Trying again by itself would not help: only the operator can decide.
+    """
+
+
+class AuthenticationError(SshError):
+    """The host refused every key that was offered. Trying again by itself would not help."""
+
+
+class ShellError(WalconsoleError):
+    """A command on the host failed, ran too long, or sudo wanted a password."""
+
+    exit_code = 4
+
+
+class DatabaseError(WalconsoleError):
+    """PostgreSQL could not be reached through SSH, or refused the connection or the query.
+
+    `sqlstate` is the server's five characters, empty when the server was never asked.
+    """
+
+    exit_code = 5
+
+    def __init__(self, tried: str, why: str, remedy: str = "", *, sqlstate: str = "") -> None:
+        self.sqlstate = sqlstate
+        super().__init__(tried, why, remedy)
+
+
+class ClusterChoiceError(DatabaseError):
+    """Several clusters on the host, none, or not the named one: the operator must choose."""
+
+
+class ObjectStoreError(WalconsoleError):
+    """An S3 call failed. `code` is S3's own (`AccessDenied`) or ours (`NoKey`, `Unreachable`)."""
+
+    exit_code = 6
+
+    def __init__(
+        self, tried: str, why: str, remedy: str = "", *, code: str, status: int | None = None
+    ) -> None:
+        self.code, self.status = code, status
+        super().__init__(tried, why, remedy)
+
+
+class KeyServiceError(WalconsoleError):
+    """The keys API failed, or its answer does not prove what happened."""
+
+    exit_code = 7
+
+
+class SandboxError(WalconsoleError):
+    """The embedded droplet could not be started."""
+
+    exit_code = 8

@@ -1,0 +1,1 @@
+"""Probes that turn remote answers into facts, and the poller that runs them at their own cadence."""

@@ -1,0 +1,1 @@
+"""The embedded droplet of `walconsole demo`: a real server in one temporary folder."""
