@@ -78,6 +78,17 @@ class Database(Protocol):
         ...
 
 
+class ClusterLocator(Protocol):
+    """Which cluster on the host is observed, and where its socket is."""
+
+    async def locate(self) -> ClusterFacts:
+        """The observed cluster, running or not, as of the latest look at the host; looks when there is none.
+
+        Raises errors.ClusterChoiceError when there is none or the choice is open, and what Shell raises.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """One key of a listing. `modified_at` is the store's Last-Modified, seconds since the epoch."""
