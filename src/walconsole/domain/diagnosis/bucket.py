@@ -1,0 +1,136 @@
+"""What the buckets refuse, lack, or hold wrongly."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.archiver import ArchiverState, state
+from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.exposure import agreement
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.units import plural
+
+SKEW_LIMIT_S = 60.0
+"""S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
+
+_REFUSALS = {
+    "NoSuchBucket": ("bucket-404", "does not exist"),
+    "AccessDenied": ("key-403", "refuses the key: it lacks the grant"),
+    "InvalidAccessKeyId": ("key-403", "does not know the key: revoked, or not active yet"),
+    "SignatureDoesNotMatch": ("key-403", "refuses the signature: the secret is wrong"),
+    "RequestTimeTooSkewed": ("clock-skew", "refuses the time: a clock is wrong"),
+    "NoKey": ("no-key", "was not asked: there is no key to ask with"),
+}
+
+
+def _copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
+    return (("primary", snapshot.primary), ("DR", snapshot.dr))
+
+
+def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The exact reason why a bucket cannot be read."""
+    for copy, reading in _copies(snapshot):
+        problem = reading.problem
+        if problem is None:
+            continue
+        rule, phrase = _REFUSALS.get(problem.code, ("endpoint-wrong", "could not be read"))
+        unreachable = problem.code not in _REFUSALS
+        yield Finding(
+            rule,
+            _severity(copy, unreachable, snapshot, now),
+            f"the {copy} bucket {phrase}",
+            (problem.why,),
+            problem.remedy or "check the endpoint, the region and the network",
+            reading.slot,
+        )
+
+
+def _severity(copy: str, unreachable: bool, snapshot: Snapshot, now: float) -> Severity:
+    """A primary bucket that refuses while the archiver succeeds elsewhere is not yet a loss."""
+    if unreachable or copy == "DR" or state(snapshot, now) in (ArchiverState.WORKING, ArchiverState.IDLE):
+        return Severity.WARNING
+    return Severity.CRITICAL
+
+
+def silent_loss(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """PostgreSQL says archived, and the bucket does not hold it."""
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    if archiver is None or server is None or bucket is None or not bucket.complete:
+        return
+    answer = agreement(archiver, server, snapshot)
+    if answer.ok is False:
+        yield Finding(
+            "silent-loss",
+            Severity.CRITICAL,
+            f"{answer.text}: the archive command says yes and stores nothing there",
+            (
+                f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
+                f"newest in {bucket.bucket} = {bucket.newest_segment or 'none'} (S3 LIST)",
+            ),
+            "check which bucket and prefix the archive command writes to, and whether it hides errors",
+            Slot.PRIMARY,
+            "archive_command",
+        )
+
+
+def gaps(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """Segments missing in mid-chain: recovery stops before the first of them."""
+    for copy, reading in _copies(snapshot):
+        bucket = reading.value
+        if bucket is None or not bucket.complete or not bucket.gaps:
+            continue
+        missing = sum(gap.segments for gap in bucket.gaps)
+        last = bucket.gaps[-1]
+        yield Finding(
+            "gap",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"{plural(missing, 'segment is', 'segments are')} missing in the {copy} bucket",
+            (
+                f"{plural(len(bucket.gaps), 'gap')}; the newest is {last.first} to {last.last} "
+                f"({plural(last.segments, 'segment')})",
+            ),
+            "push them again while they are still in pg_wal, else take a new base backup now",
+            reading.slot,
+        )
+
+
+def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
+    host = snapshot.host.value
+    for copy, reading in _copies(snapshot):
+        bucket = reading.value
+        if host is None or bucket is None or bucket.store_clock_offset_s is None:
+            continue
+        skew = host.clock_offset_s - bucket.store_clock_offset_s
+        if abs(skew) > SKEW_LIMIT_S:
+            direction = "ahead of" if skew > 0 else "behind"
+            yield Finding(
+                "clock-skew",
+                Severity.WARNING,
+                f"the droplet's clock is {abs(skew):.0f} s {direction} the store's",
+                (f"host {host.clock_offset_s:+.0f} s, {copy} store {bucket.store_clock_offset_s:+.0f} s",),
+                "let the droplet keep its time with NTP: S3 refuses requests 15 minutes off",
+                Slot.HOST,
+            )
+            return
+
+
+def dr_behind(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """The DR copy lacks what the primary bucket holds."""
+    primary, dr = snapshot.primary.value, snapshot.dr.value
+    if primary is None or dr is None or not (primary.complete and dr.complete):
+        return
+    if snapshot.primary.problem or snapshot.dr.problem:
+        return
+    lacking = primary.segments - dr.segments
+    if lacking > max(5, primary.segments // 20):
+        yield Finding(
+            "dr-behind",
+            Severity.WARNING,
+            f"the DR bucket lacks {plural(lacking, 'segment')} of the primary's",
+            (f"{primary.segments:,} in {primary.bucket}, {dr.segments:,} in {dr.bucket} (S3 LIST)",),
+            "copy what is missing, and check that whatever copies to DR runs",
+            Slot.DR,
+        )
+
+
+RULES: tuple[Rule, ...] = (refused, silent_loss, gaps, dr_behind, clock_skew)
