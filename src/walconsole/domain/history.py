@@ -79,6 +79,6 @@ def _delta(before: int, after: int) -> int:
 
 def _append(samples: tuple[S, ...], sample: S) -> tuple[S, ...]:
     """The samples with `sample`, at most one in SAMPLE_SPACING_S besides the newest."""
-    crowded = len(samples) >= 2 and sample.at - samples[-2].at < SAMPLE_SPACING_S
+    crowded = len(samples) >= 2 and samples[-1].at - samples[-2].at < SAMPLE_SPACING_S
     kept = samples[:-1] if crowded else samples[-(SAMPLES_KEPT - 1) :]
     return kept + (sample,)  # noqa: RUF005  # mypy loses the type variable in an unpacked tuple
