@@ -1,0 +1,164 @@
+"""The fixtures that start the servers. Those of the session are shared: leave them as they are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Protocol, TypeVar
+
+import pytest
+
+from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
+from tests.servers.postgres_debian import DebianCluster
+from tests.servers.programs import ServerMissing
+from tests.servers.proxy import Proxy
+from tests.servers.sshd import SshServer
+from tests.servers.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def workspace() -> Iterator[Workspace]:
+    """The run's private folder; all its servers end with it, even when the run is killed."""
+    space = Workspace()
+    yield space
+    space.close()
+
+
+def _or_skip(make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+# --- OpenSSH
+
+
+class MakeSshd(Protocol):
+    def __call__(self, overrides: Mapping[str, str] | None = None) -> SshServer: ...
+
+
+@pytest.fixture(scope="session")
+def sshd(workspace: Workspace) -> Iterator[SshServer]:
+    """One running sshd for tests that leave it as it is. Those that stop or break it use make_sshd."""
+    server = _or_skip(lambda: SshServer(workspace))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def make_sshd(workspace: Workspace) -> Iterator[MakeSshd]:
+    """Make and start an sshd for one test, with sshd_config overrides."""
+    with ExitStack() as stack:
+
+        def make(overrides: Mapping[str, str] | None = None) -> SshServer:
+            server = _or_skip(lambda: SshServer(workspace, overrides))
+            server.start()
+            stack.callback(server.stop)
+            return server
+
+        yield make
+
+
+# --- PostgreSQL
+
+
+class MakePostgres(Protocol):
+    def __call__(
+        self, *, wheel: bool = False, wal_segment_mib: int = 16, start: bool = True
+    ) -> PostgresServer: ...
+
+
+class MakeCluster(Protocol):
+    def __call__(
+        self, *, name: str = "main", wal_segment_mib: int = 16, start: bool = True
+    ) -> DebianCluster: ...
+
+
+def _system_server(workspace: Workspace) -> PostgresServer:
+    return PostgresServer.make(workspace, system_bin_dir())
+
+
+def _wheel_server(workspace: Workspace) -> PostgresServer:
+    return PostgresServer.make(workspace, wheel_bin_dir(workspace))
+
+
+@pytest.fixture(scope="session")
+def postgres(workspace: Workspace) -> Iterator[PostgresServer]:
+    """A running server of the system's version, for tests that leave it as it is."""
+    server = _or_skip(lambda: _system_server(workspace))
+    server.start()
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def postgres18(workspace: Workspace) -> Iterator[PostgresServer]:
+    """A running PostgreSQL 18 from the wheel, for tests that leave it as it is."""
+    server = _or_skip(lambda: _wheel_server(workspace))
+    server.start()
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def debian_cluster(workspace: Workspace) -> Iterator[DebianCluster]:
+    """A running Debian cluster (`15/main`), for tests that leave it as it is."""
+    cluster = _or_skip(lambda: DebianCluster.create(workspace))
+    cluster.start()
+    yield cluster
+    cluster.stop("immediate")
+
+
+@pytest.fixture
+def make_postgres(workspace: Workspace) -> Iterator[MakePostgres]:
+    """Make a server for one test to configure, stop and break: the system's version, or the wheel's 18."""
+    with ExitStack() as stack:
+
+        def make(*, wheel: bool = False, wal_segment_mib: int = 16, start: bool = True) -> PostgresServer:
+            bin_dir = _or_skip(lambda: wheel_bin_dir(workspace) if wheel else system_bin_dir())
+            server = PostgresServer.make(workspace, bin_dir, wal_segment_mib=wal_segment_mib)
+            stack.callback(server.stop, "immediate")
+            if start:
+                server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def make_cluster(workspace: Workspace) -> Iterator[MakeCluster]:
+    """Make a Debian cluster for one test to configure, stop and break."""
+    with ExitStack() as stack:
+
+        def make(*, name: str = "main", wal_segment_mib: int = 16, start: bool = True) -> DebianCluster:
+            cluster = _or_skip(
+                lambda: DebianCluster.create(workspace, name=name, wal_segment_mib=wal_segment_mib)
+            )
+            stack.callback(cluster.stop, "immediate")
+            if start:
+                cluster.start()
+            return cluster
+
+        yield make
+
+
+# --- networks
+
+
+class MakeProxy(Protocol):
+    def __call__(self, target_port: int) -> Proxy: ...
+
+
+@pytest.fixture
+def make_proxy() -> Iterator[MakeProxy]:
+    """Put a proxy that can cut, stall, delay and refuse in front of a loopback port, for one test."""
+    with ExitStack() as stack:
+
+        def make(target_port: int) -> Proxy:
+            proxy = Proxy(target_port)
+            stack.callback(proxy.close)
+            return proxy
+
+        yield make

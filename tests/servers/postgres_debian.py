@@ -1,0 +1,108 @@
+"""Clusters as Debian makes them: pg_createcluster and pg_ctlcluster, kept out of /etc/postgresql."""
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from tests.servers.postgres import (
+    PACKAGE,
+    PASSWORD,
+    PostgresServer,
+    allow_owner,
+    server_user,
+    system_bin_dir,
+)
+from tests.servers.programs import ServerMissing, find_program
+from tests.servers.workspace import Workspace
+
+
+class DebianCluster(PostgresServer):
+    """A Debian cluster `version/name`, its configuration under `conf_root`/version/name.
+
+    `environment` (PG_CLUSTER_CONF_ROOT) is what a command needs to see it: pg_lsclusters, pg_conftool.
+    """
+
+    def __init__(self, workspace: Workspace, bin_dir: Path, folder: Path, name: str) -> None:
+        super().__init__(workspace, bin_dir, folder)
+        self.name = name
+        self.debian_version = bin_dir.parent.name
+        self.conf_root = folder / "etc" / "postgresql"
+        self.config_dir = self.conf_root / self.debian_version / name
+        self.data_dir = folder / "lib" / self.debian_version / name
+        self.environment = {"PG_CLUSTER_CONF_ROOT": str(self.conf_root)}
+
+    @classmethod
+    def create(
+        cls, workspace: Workspace, *, name: str = "main", wal_segment_mib: int = 16
+    ) -> "DebianCluster":
+        """Make a cluster with pg_createcluster, not started yet. Raises ServerMissing."""
+        find_program("pg_createcluster", server="PostgreSQL", package=PACKAGE)
+        bin_dir = system_bin_dir()
+        if not bin_dir.is_relative_to("/usr/lib/postgresql"):
+            raise ServerMissing("PostgreSQL", f"{bin_dir} is not one of Debian's packages", PACKAGE)
+        cluster = cls(workspace, bin_dir, workspace.folder("cluster", server_user()), name)
+        cluster._create(wal_segment_mib)
+        cluster._finish()
+        return cluster
+
+    def start(self) -> None:
+        self._pg_ctlcluster("start")
+
+    def stop(self, mode: str = "fast") -> None:
+        if self.running:
+            self._pg_ctlcluster("stop", "-m", mode)
+
+    def reload(self) -> None:
+        self._pg_ctlcluster("reload")
+
+    def debian(self, *command: str) -> str:
+        """Run one of postgresql-common's commands on this cluster's configuration; returns its output.
+
+        Raises RuntimeError with the output, and with the server's log, when it fails.
+        """
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C"} | self.environment,
+            check=False,
+            timeout=120,
+        )
+        if done.returncode:
+            log = self.log_file.read_text(errors="replace")[-2000:] if self.log_file.exists() else ""
+            raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{log}")
+        return done.stdout
+
+    def _pg_ctlcluster(self, action: str, *options: str) -> None:
+        self.debian(
+            "pg_ctlcluster", "--skip-systemctl-redirect", *options, self.debian_version, self.name, action
+        )
+
+    def _create(self, wal_segment_mib: int) -> None:
+        password_file = self.folder / "password"
+        password_file.write_text(PASSWORD)
+        self._give(password_file)
+        self.run(["mkdir", "-p", str(self.socket_dir), str(self.conf_root), str(self.data_dir.parent)])
+        owner = pwd.getpwnam(self.os_user)
+        who = ["-u", str(owner.pw_uid), "-g", str(owner.pw_gid)] if os.geteuid() == 0 else []
+        places = ["-d", self.data_dir, "-s", self.socket_dir, "-l", self.log_file, "-p", self.port]
+        kind = ["--start-conf", "manual", "--locale=C", "-e", "UTF8", self.debian_version, self.name]
+        access = ["--auth-local=peer", "--auth-host=scram-sha-256", f"--pwfile={password_file}"]
+        initdb = [
+            "-U",
+            "postgres",
+            "--no-sync",
+            "--data-checksums",
+            f"--wal-segsize={wal_segment_mib}",
+            *access,
+        ]
+        self.debian("pg_createcluster", *who, *map(str, places), *kind, "--", *initdb)
+        allow_owner(self.config_dir, self.os_user)
+        self._set_main("external_pid_file", str(self.socket_dir / "server.pid"))
+
+    def _set_main(self, setting: str, value: str) -> None:
+        self.debian("pg_conftool", self.debian_version, self.name, "set", setting, value)
