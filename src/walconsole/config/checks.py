@@ -1,0 +1,260 @@
+"""What a value must look like. Each check returns the value as the domain holds it, or raises UnfitError."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from walconsole.domain.profile import ClusterName, KeySource, SshTarget
+from walconsole.domain.redaction import MASK, redact
+
+Check = Callable[[object], object]
+
+_TYPES: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SPACES_KEY = re.compile(r"(?:DO|AKIA|ASIA)[0-9A-Z]{16,}|[A-Za-z0-9+/]{40,}")
+_SHORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_CLUSTER = re.compile(r"(?P<version>\d{1,2}(?:\.\d{1,2})?)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class UnfitError(ValueError):
+    """Why a value cannot be used; the text follows the key's name: `port must be ...`."""
+
+
+def type_name(value: object) -> str:
+    """A TOML value's type in words."""
+    return _TYPES.get(type(value), "a date or time")
+
+
+def shown(value: object) -> str:
+    """The value for a message: short, redacted, quoted when it is text."""
+    text = redact(repr(value) if isinstance(value, str) else str(value))
+    if _SPACES_KEY.search(text):
+        return MASK
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def text(value: object) -> str:
+    """Text that is not empty and holds no control character."""
+    if not isinstance(value, str):
+        raise UnfitError(f"must be text in quotes, not {type_name(value)} ({shown(value)})")
+    if not value.strip():
+        raise UnfitError("must not be empty; leave the line out to get the default")
+    if _FORBIDDEN.search(value):
+        raise UnfitError("must not contain control characters")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        checked = text(value)
+        if not pattern.fullmatch(checked):
+            raise UnfitError(f"must be {wanted}, not {shown(checked)}")
+        return checked
+
+    return check
+
+
+short_name = _matching(_SHORT_NAME, "lower-case letters, digits and dashes (it names buckets), at most 52")
+region = _matching(_REGION, "a region's short name such as 'nyc3'")
+login = _matching(_LOGIN, "a user's name")
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise UnfitError(f"must be true or false (without quotes), not {type_name(value)} ({shown(value)})")
+    return value
+
+
+def port(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnfitError(f"must be a whole number without quotes, not {type_name(value)} ({shown(value)})")
+    if not 1 <= value <= 65535:
+        raise UnfitError(f"must be between 1 and 65535, not {value}")
+    return value
+
+
+def between(low: float, high: float, unit: str) -> Callable[[object], float]:
+    """A number of `unit` from `low` to `high`."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnfitError(f"must be a number without quotes, not {type_name(value)} ({shown(value)})")
+        if not low <= value <= high:  # also refuses nan
+            raise UnfitError(f"must be between {low:g} and {high:g} {unit}, not {value:g}")
+        return float(value)
+
+    return check
+
+
+def list_of(check: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
+    """A list of at least one value, each passing `check`."""
+
+    def check_list(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise UnfitError(f'must be a list such as ["..."], not {type_name(value)} ({shown(value)})')
+        if not value:
+            raise UnfitError("must not be empty; leave the line out to get the default")
+        checked = []
+        for position, item in enumerate(value, start=1):
+            try:
+                checked.append(check(item))
+            except UnfitError as unfit:
+                raise UnfitError(f"is wrong at item {position}: it {unfit}") from None
+        return tuple(checked)
+
+    return check_list
+
+
+def bucket(value: object) -> str:
+    """S3's rule for bucket names, which Spaces keeps."""
+    checked = text(value)
+    if not _BUCKET.fullmatch(checked) or ".." in checked or _is_address(checked):
+        raise UnfitError(f"must be 3 to 63 lower-case letters, digits, dashes and dots, not {shown(checked)}")
+    return checked
+
+
+def prefix(value: object) -> str:
+    """A key prefix; the slash at its end is added. Empty means the bucket's root."""
+    if value == "":
+        return ""
+    checked = text(value)
+    if checked.startswith("/"):
+        raise UnfitError(f"must not begin with a slash: S3 keys do not ({shown(checked)})")
+    return checked if checked.endswith("/") else f"{checked}/"
+
+
+def absolute_path(value: object) -> str:
+    """A path on the droplet."""
+    checked = text(value)
+    if not checked.startswith("/"):
+        raise UnfitError(f"must be an absolute path on the droplet, not {shown(checked)}")
+    return checked
+
+
+def local_path(value: object) -> str:
+    """A path on this machine; `~` is the operator's home."""
+    checked = text(value)
+    try:
+        path = Path(checked).expanduser()
+    except RuntimeError as error:
+        raise UnfitError(f"cannot be found: {error}") from None
+    if not path.is_absolute():
+        raise UnfitError(f"must be an absolute path or begin with ~/, not {shown(checked)}")
+    return str(path)
+
+
+def file_name(value: object) -> str:
+    """The drop-in's bare name; PostgreSQL's include_dir reads only names that end in .conf."""
+    checked = text(value)
+    if "/" in checked or checked.startswith(".") or not checked.endswith(".conf"):
+        raise UnfitError(f"must be a file name that ends in .conf, without a directory, not {shown(checked)}")
+    return checked
+
+
+def variable(value: object) -> str:
+    """The name of an environment variable; a secret in its place is not repeated."""
+    checked = text(value)
+    if _SPACES_KEY.fullmatch(checked) or redact(checked) != checked:
+        raise UnfitError(
+            "looks like a secret itself; put it into an environment variable and give that one's name"
+        )
+    if not _VARIABLE.fullmatch(checked):
+        raise UnfitError(f"must be the name of an environment variable, not {shown(checked)}")
+    return checked
+
+
+def key_source(value: object) -> KeySource:
+    choices = ", ".join(f"'{source}'" for source in KeySource)
+    checked = text(value)
+    try:
+        return KeySource(checked)
+    except ValueError:
+        raise UnfitError(f"must be one of {choices}, not {shown(checked)}") from None
+
+
+def cluster(value: object) -> ClusterName:
+    """`15/main` as pg_lsclusters shows it, or the list `["15", "main"]`."""
+    pair = value if isinstance(value, list) and len(value) == 2 else None
+    checked = "/".join(str(part) for part in pair) if pair else text(value)
+    matched = _CLUSTER.fullmatch(checked)
+    if matched is None:
+        raise UnfitError(
+            f"must be VERSION/NAME as pg_lsclusters shows it, such as '15/main', not {shown(checked)}"
+        )
+    return ClusterName(matched["version"], matched["name"])
+
+
+def endpoint(value: object) -> str:
+    """An http or https URL without path, user or query; plain http only to this very machine."""
+    checked = text(value)
+    try:
+        url = urlsplit(checked)
+        host, _ = url.hostname, url.port
+    except ValueError as error:
+        raise UnfitError(f"is not a URL: {error}") from None
+    if url.scheme not in {"http", "https"} or not host:
+        raise UnfitError(f"must be a URL such as 'https://nyc3.digitaloceanspaces.com', not {shown(checked)}")
+    if url.username or url.password or url.query or url.fragment or url.path not in {"", "/"}:
+        raise UnfitError("must be scheme, host and port alone, without user, path or query")
+    if url.scheme == "http" and not _is_loopback(host):
+        raise UnfitError(f"must use https: {shown(checked)} would send signed requests in the clear")
+    return checked.rstrip("/")
+
+
+def host(value: object) -> str:
+    """A host name, an ssh_config alias or an address; brackets around IPv6 are taken off."""
+    checked = text(value)
+    bare = checked[1:-1] if checked.startswith("[") and checked.endswith("]") else checked
+    if not (_is_address(bare) or _HOST_NAME.fullmatch(bare)):
+        raise UnfitError(f"must be a host name or an address, not {shown(checked)}")
+    return bare
+
+
+def destination(value: object) -> SshTarget:
+    """`[user@]host[:port]`; an IPv6 address takes brackets when a port follows."""
+    checked = text(value)
+    user, joint, place = checked.rpartition("@")
+    if joint and not _LOGIN.fullmatch(user):
+        raise UnfitError(f"has a user that cannot be one: {shown(user)}")
+    bracketed = re.fullmatch(r"\[(?P<host>[^\]]*)\](?::(?P<port>.*))?", place)
+    named = re.fullmatch(r"(?P<host>[^:]*)(?::(?P<port>[^:]*))?", place)  # no match: a bare IPv6 address
+    parts = bracketed or named
+    target = SshTarget(host=host(parts["host"] if parts else place), user=user or None)
+    given = parts["port"] if parts else None
+    if given is None:
+        return target
+    if not re.fullmatch(r"[0-9]{1,6}", given):
+        raise UnfitError(f"must end in a port number after the colon, not {shown(given)}")
+    return replace(target, port=port(int(given)))
+
+
+def is_address(value: str) -> bool:
+    """Whether `value` is an IPv4 or IPv6 address (a zone such as %eth0 may follow)."""
+    return _is_address(value)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(name: str) -> bool:
+    return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)

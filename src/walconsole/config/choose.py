@@ -1,0 +1,99 @@
+"""Which server is meant: the argument, DEPLOY_HOST or the file's own choice."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from walconsole.config import checks
+from walconsole.config.reader import ConfigFile, Setting, Settings, suggestion
+from walconsole.config.resolve import Resolved, destination_settings, from_environment, resolve
+from walconsole.config.ssh_aliases import is_alias
+from walconsole.errors import UsageError
+
+_DEPLOYMENT_VARIABLES = "DEPLOY_HOST, PRIMARY_REGION, DR_REGION, PROD_RW_KEY_NAME, WAL_BUCKET, WAL_DR_BUCKET"
+
+
+def choose(
+    target: str | None,
+    file: ConfigFile,
+    environment: Mapping[str, str],
+    options: Settings | None = None,
+) -> Resolved:
+    """The profile for `target` (a profile's name or a host), else for DEPLOY_HOST, else the file's default.
+
+    `options` are settings from the command line. Raises UsageError when nothing says which server.
+    """
+    deployment = from_environment(environment)
+    layers: list[Settings] = [options or {}]
+    if target is not None and target not in file.profiles:
+        layers.append(_destination(target, file, environment))
+    name = target if target in file.profiles else _profile_name(target, layers, deployment, file)
+    profile: Settings = file.profiles[name] if name is not None else {}
+    host = _host(*layers, profile) or _host(deployment)
+    if host is None:
+        raise _nothing_named(file)
+    meant_elsewhere = _host(deployment) not in (None, host)
+    if not meant_elsewhere:
+        layers.append(deployment)
+    resolved = resolve([*layers, profile], name or "")
+    notes = (_ignored(deployment, host),) if meant_elsewhere else ()
+    return Resolved(resolved.profile, resolved.settings, notes)
+
+
+def _profile_name(
+    target: str | None, layers: list[Settings], deployment: Settings, file: ConfigFile
+) -> str | None:
+    """The profile that describes the host which the argument or DEPLOY_HOST names, else the default one."""
+    host = _host(*layers) or (_host(deployment) if target is None else None)
+    if host is not None:
+        described = [name for name, settings in file.profiles.items() if settings["host"].value == host]
+        return described[0] if len(described) == 1 else None
+    default = file.console.get("default_profile")
+    if default is not None:
+        return str(default.value)
+    return next(iter(file.profiles)) if len(file.profiles) == 1 else None
+
+
+def _destination(target: str, file: ConfigFile, environment: Mapping[str, str]) -> dict[str, Setting]:
+    home = Path(environment.get("HOME") or "~").expanduser()
+    if _is_bare_word(target) and not is_alias(target, home / ".ssh" / "config"):
+        raise UsageError(
+            f"opening '{target}'",
+            f"it is neither a profile in {file.path} nor a Host in ~/.ssh/config",
+            f"{suggestion(target, file.profiles)} (for a host of that name write {target}:22)",
+        )
+    try:
+        return destination_settings(target, "command line")
+    except checks.UnfitError as unfit:
+        raise UsageError(f"opening {checks.shown(target)}", f"the destination {unfit}") from None
+
+
+def _is_bare_word(target: str) -> bool:
+    return not any(mark in target for mark in "@:.") and target != "localhost"
+
+
+def _host(*layers: Settings) -> str | None:
+    for layer in layers:
+        if "host" in layer:
+            return str(layer["host"].value)
+    return None
+
+
+def _ignored(deployment: Settings, host: str) -> str:
+    return (
+        f"DEPLOY_HOST names {_host(deployment)}, not {host}: the deployment's variables"
+        f" ({_DEPLOYMENT_VARIABLES}) are left out"
+    )
+
+
+def _nothing_named(file: ConfigFile) -> UsageError:
+    if file.profiles:
+        return UsageError(
+            "choosing a server",
+            f"{file.path} has several profiles and no default_profile",
+            f"name one: {', '.join(file.profiles)}",
+        )
+    return UsageError(
+        "choosing a server",
+        "no argument, no DEPLOY_HOST and no profile",
+        "try `walconsole demo`, or `walconsole HOST`, or `walconsole config init` for a file of profiles",
+    )

@@ -1,0 +1,234 @@
+"""From layers of settings to one Profile, each value with its origin.
+
+Order, the stronger first: the command line, the environment, the profile, the defaults.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from walconsole.config import checks
+from walconsole.config.reader import Setting, Settings
+from walconsole.config.schema import PROFILE_KEYS
+from walconsole.domain.profile import (
+    ApiTarget,
+    BucketRole,
+    BucketTarget,
+    ClusterName,
+    DropletPaths,
+    KeyReference,
+    KeySource,
+    PostgresTarget,
+    Profile,
+    SshTarget,
+    default_app_key_name,
+    default_paths,
+    spaces_endpoint,
+)
+from walconsole.errors import UsageError
+
+T = TypeVar("T")
+
+DEFAULT_REGIONS = {BucketRole.PRIMARY: "nyc3", BucketRole.DR: "sfo3"}
+_BUCKET_DEFAULTS = {BucketRole.PRIMARY: ("wal", "spaces-prod"), BucketRole.DR: ("wal-dr", "spaces-dr")}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The profile, and every setting that it was made from with its origin, defaults included."""
+
+    profile: Profile
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
+    """What the deployment's variables say (DEPLOY_HOST, ...). Raises UsageError that names the variable."""
+    found: dict[str, Setting] = {}
+    for key in PROFILE_KEYS:
+        value = environment.get(key.variable, "").strip() if key.variable else ""
+        if not value:
+            continue
+        try:
+            if key.path == "host":
+                found |= destination_settings(value, f"environment {key.variable}")
+            else:
+                found[key.path] = Setting(key.check(value), f"environment {key.variable}")
+        except checks.UnfitError as unfit:
+            raise UsageError(
+                "reading the environment", f"{key.variable} {unfit}", f"correct or unset {key.variable}"
+            ) from None
+    return found
+
+
+def destination_settings(value: str, origin: str) -> dict[str, Setting]:
+    """`[user@]host[:port]` as settings. Raises UnfitError."""
+    target = checks.destination(value)
+    parts = {"host": target.host, "user": target.user, "port": target.port}
+    return {path: Setting(part, origin) for path, part in parts.items() if part is not None}
+
+
+def short_name(host: str) -> str:
+    """`shithub` of `shithub.sh`; an address becomes one word, since nothing better is known."""
+    word = host if checks.is_address(host) else host.partition(".")[0]
+    cleaned = "".join(letter if letter.isalnum() else "-" for letter in word.lower() if letter.isascii())
+    return cleaned.strip("-")[:52].strip("-") or "droplet"
+
+
+def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
+    """The profile that `layers`, the strongest first, describe; `host` must be among them.
+
+    `fallback_name` is the profile's own name in the file; without one the host's first label serves.
+    """
+    chosen: dict[str, Setting] = {}
+    for layer in reversed(layers):
+        chosen |= layer
+    host = str(chosen["host"].value)
+    chosen.setdefault("name", Setting(_usable_name(fallback_name) or short_name(host), "default"))
+    complete = {path: Setting(value, "default") for path, value in _defaults(chosen).items()} | chosen
+    return Resolved(_profile(complete), complete)
+
+
+def _usable_name(name: str) -> str:
+    try:
+        return checks.short_name(name)
+    except checks.UnfitError:
+        return ""
+
+
+def _defaults(chosen: Settings) -> dict[str, object]:
+    """Every key's default for what has been chosen so far, None where the choice is left open."""
+    name = str(chosen["name"].value)
+    paths = default_paths(name)
+    values: dict[str, object] = {key.path: None for key in PROFILE_KEYS}
+    values |= {
+        "identity_files": (),
+        "use_agent": True,
+        "connect_timeout": SshTarget("").connect_timeout_s,
+        "sudo": True,
+        "read_only": False,
+        "postgres.database": PostgresTarget().database,
+        "postgres.user": PostgresTarget().user,
+        "postgres.os_user": PostgresTarget().os_user,
+        "api.endpoint": ApiTarget().endpoint,
+        "api.token_envs": ApiTarget().token_envs,
+        "api.app_key_name": default_app_key_name(name),
+    }
+    values |= {f"paths.{key}": getattr(paths, key) for key in DropletPaths.__slots__}
+    for role in BucketRole:
+        values |= _bucket_defaults(role, name, chosen)
+    return values
+
+
+def _bucket_defaults(role: BucketRole, name: str, chosen: Settings) -> dict[str, object]:
+    suffix, remote = _BUCKET_DEFAULTS[role]
+    region = chosen.get(f"{role}.region")
+    place = str(region.value) if region else DEFAULT_REGIONS[role]
+    names = KeyReference(KeySource.ENVIRONMENT)
+    return {
+        f"{role}.bucket": f"{name}-{suffix}",
+        f"{role}.region": place,
+        f"{role}.endpoint": spaces_endpoint(place),
+        f"{role}.prefix": "",
+        f"{role}.path_style": False,
+        f"{role}.keys": KeySource.DROPLET,
+        f"{role}.access_key_env": names.access_key_env,
+        f"{role}.secret_key_env": names.secret_key_env,
+        f"{role}.keyring_service": f"walconsole-{name}",
+        f"{role}.rclone_remote": remote,
+    }
+
+
+class _Values:
+    """Typed access to checked settings: a mismatch is our own mistake, never the operator's."""
+
+    def __init__(self, settings: Settings, table: str = "") -> None:
+        self._settings = settings
+        self._prefix = f"{table}." if table else ""
+
+    def get(self, key: str, wanted: type[T]) -> T:
+        value = self._settings[f"{self._prefix}{key}"].value
+        if not isinstance(value, wanted):
+            raise TypeError(
+                f"{self._prefix}{key}: {type(value).__name__} where {wanted.__name__} was promised"
+            )
+        return value
+
+    def maybe(self, key: str, wanted: type[T]) -> T | None:
+        return None if self._settings[f"{self._prefix}{key}"].value is None else self.get(key, wanted)
+
+
+def _profile(settings: Settings) -> Profile:
+    top = _Values(settings)
+    paths = _Values(settings, "paths")
+    return Profile(
+        name=top.get("name", str),
+        ssh=_ssh(top),
+        sudo=top.get("sudo", bool),
+        postgres=_postgres(_Values(settings, "postgres")),
+        primary=_bucket(BucketRole.PRIMARY, settings),
+        dr=_bucket(BucketRole.DR, settings),
+        paths=DropletPaths(**{key: paths.get(key, str) for key in DropletPaths.__slots__}),
+        api=_api(_Values(settings, "api")),
+        read_only=top.get("read_only", bool),
+    )
+
+
+def _ssh(values: _Values) -> SshTarget:
+    return SshTarget(
+        host=values.get("host", str),
+        port=values.maybe("port", int),
+        user=values.maybe("user", str),
+        identity_files=values.get("identity_files", tuple),
+        known_hosts_file=values.maybe("known_hosts_file", str),
+        config_file=values.maybe("ssh_config_file", str),
+        use_agent=values.get("use_agent", bool),
+        connect_timeout_s=values.get("connect_timeout", float),
+    )
+
+
+def _postgres(values: _Values) -> PostgresTarget:
+    return PostgresTarget(
+        cluster=values.maybe("cluster", ClusterName),
+        database=values.get("database", str),
+        user=values.get("user", str),
+        os_user=values.get("os_user", str),
+        socket_dir=values.maybe("socket_dir", str),
+        port=values.maybe("port", int),
+        password_env=values.maybe("password_env", str),
+    )
+
+
+def _bucket(role: BucketRole, settings: Settings) -> BucketTarget:
+    values = _Values(settings, role.value)
+    source = values.get("keys", KeySource)
+    keys = KeyReference(source)
+    if source is KeySource.ENVIRONMENT:
+        keys = replace(
+            keys,
+            access_key_env=values.get("access_key_env", str),
+            secret_key_env=values.get("secret_key_env", str),
+        )
+    elif source is KeySource.KEYRING:
+        keys = replace(keys, keyring_service=values.get("keyring_service", str))
+    else:
+        keys = replace(keys, rclone_remote=values.get("rclone_remote", str))
+    return BucketTarget(
+        role=role,
+        bucket=values.get("bucket", str),
+        region=values.get("region", str),
+        endpoint=values.get("endpoint", str),
+        keys=keys,
+        prefix=values.get("prefix", str),
+        path_style=values.get("path_style", bool),
+        ca_file=values.maybe("ca_file", str),
+    )
+
+
+def _api(values: _Values) -> ApiTarget:
+    return ApiTarget(
+        endpoint=values.get("endpoint", str),
+        token_envs=values.get("token_envs", tuple),
+        app_key_name=values.get("app_key_name", str),
+        ca_file=values.maybe("ca_file", str),
+    )
