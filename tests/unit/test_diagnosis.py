@@ -1,0 +1,242 @@
+"""Each rule fires on its failure and on nothing else; the verdict says the worst first."""
+
+from typing import Any
+
+import pytest
+
+from tests.data.facts import (
+    CLUSTER,
+    NOW,
+    SEGMENT,
+    archiver,
+    broken,
+    bucket,
+    healthy,
+    host,
+    read,
+    server,
+    setting,
+    settings,
+    wal_disk,
+)
+from walconsole.domain.diagnosis import RULES, Level, Severity, diagnose
+from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, Gap, SettingsFacts
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
+
+DEAD = ConfigFiles(
+    (
+        ConfigFile(
+            "/data/pgdata/postgresql.conf",
+            FileRole.NEVER_READ,
+            "the postmaster runs with -c config_file=/etc/postgresql/15/main/postgresql.conf",
+            (("archive_mode", "on", 12), ("archive_command", "/usr/local/bin/x %p", 13)),
+        ),
+    )
+)
+OFF = settings(archive_mode="off", archive_command="(disabled)")
+FAILING = archiver(
+    failed_count=7,
+    last_failed_wal="000000010000000000000042",
+    last_failed_at=NOW - 3,
+    last_archived_at=NOW - 185,
+    ready_count=4,
+    lsn=0x46 * SEGMENT,
+)
+GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
+DOWN = host(cluster=CLUSTER.__class__(None, 5432, "/run", "/data", None, running=False, owner="postgres"))
+
+
+def _refused(code: str, slot: Slot = Slot.PRIMARY) -> Any:
+    return broken(slot, f"listing shithub-wal: {code}", code)
+
+
+CASES: list[tuple[str, dict[str, Any], set[str]]] = [
+    ("healthy", {}, set()),
+    ("off", {"settings": OFF}, {"archive-off"}),
+    (
+        "incident",
+        {
+            "settings": OFF,
+            "files": DEAD,
+            "primary": _refused("NoSuchBucket"),
+            "dr": _refused("NoSuchBucket", Slot.DR),
+        },
+        {"archive-off", "dead-config", "bucket-404"},
+    ),
+    ("failing", {"archiver": FAILING}, {"failing"}),
+    ("403", {"archiver": FAILING, "primary": _refused("AccessDenied")}, {"failing", "key-403"}),
+    ("slow", {"archiver": archiver(ready_count=12, last_archived_at=NOW - 2)}, {"too-slow"}),
+    ("idle", {"archiver": archiver(last_archived_at=NOW - 90000)}, set()),
+    (
+        "red for ever",
+        {"archiver": archiver(failed_count=900, last_failed_wal="x", last_failed_at=NOW - 9000)},
+        set(),
+    ),
+    (
+        "stalled",
+        {
+            "archiver": archiver(ready_count=2, last_archived_at=NOW - 500),
+            "wal_disk": wal_disk(oldest_ready_at=NOW - 499),
+        },
+        {"stalled"},
+    ),
+    ("no command", {"settings": settings(archive_command="")}, {"command-empty"}),
+    ("both", {"settings": settings(archive_library="basic_archive")}, {"library-and-command"}),
+    (
+        "pending",
+        {
+            "settings": SettingsFacts(
+                (*settings().settings, setting("wal_level", "replica", pending_restart=True))
+            )
+        },
+        {"pending-restart"},
+    ),
+    ("no timeout", {"settings": settings(archive_timeout="0")}, {"no-archive-timeout"}),
+    (
+        "silent loss",
+        {"primary": bucket(newest_segment="00000001000000000000003E"), "dr": bucket(BucketRole.DR)},
+        {"silent-loss"},
+    ),
+    ("gap", {"primary": bucket(gaps=(GAP,))}, {"gap"}),
+    ("gap while the sweep runs", {"primary": bucket(gaps=(GAP,), complete=False)}, set()),
+    ("dr behind", {"dr": bucket(BucketRole.DR, segments=40)}, {"dr-behind"}),
+    ("skew", {"host": host(clock=NOW + 1200)}, {"clock-skew"}),
+    (
+        "the console's own clock is off",
+        {
+            "host": host(clock=NOW + 1200),
+            "primary": bucket(store_clock_offset_s=1200.0),
+            "dr": bucket(BucketRole.DR, store_clock_offset_s=1200.0),
+        },
+        set(),
+    ),
+    ("disk", {"wal_disk": wal_disk(free_bytes=1 << 30)}, {"disk-filling"}),
+    ("ssh", {"link": broken(Slot.LINK, "connection lost", "SshLost")}, {"ssh-lost"}),
+    ("down", {"archiver": broken(Slot.ARCHIVER, "no socket", "NoSocket")}, {"postgres-unreachable"}),
+    ("sudo", {"host": broken(Slot.HOST, "sudo wants a password", "Sudo")}, {"host-unreadable"}),
+    ("privileges", {"server": server(missing=("pg_ls_waldir: permission denied",))}, {"privileges"}),
+    ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
+    ("unreachable", {"dr": _refused("Unreachable", Slot.DR)}, {"endpoint-wrong"}),
+]
+
+
+@pytest.mark.parametrize(("facts", "rules"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_rules(facts: dict[str, Any], rules: set[str]) -> None:
+    findings = diagnose(healthy(**facts), NOW).findings
+    assert {finding.rule for finding in findings} == rules
+    assert [finding.severity for finding in findings] == sorted(
+        (finding.severity for finding in findings), reverse=True
+    )
+    for finding in findings:
+        assert finding.title
+        assert finding.remedy
+        assert all(finding.evidence)
+
+
+VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
+    ({}, Level.OK, "archiving works: 41 s behind, nothing missing"),
+    (
+        {"archiver": archiver(last_archived_at=NOW - 90000)},
+        Level.OK,
+        "archiving works: the server is idle and all it wrote is archived, nothing missing",
+    ),
+    (
+        {"settings": OFF, "primary": _refused("NoSuchBucket")},
+        Level.CRITICAL,
+        "archiving is OFF: nothing written since the server began would survive a lost disk",
+    ),
+    (
+        {"settings": OFF},
+        Level.CRITICAL,
+        "archiving is OFF: nothing written after 000000010000000000000041 (40 s ago) "
+        "would survive a lost disk",
+    ),
+    (
+        {"archiver": FAILING},
+        Level.CRITICAL,
+        "archiving FAILS, last success 3 min 05 s ago: 4 segments wait, 64.0 MiB or 3 min 05 s of writes "
+        "would be lost with the disk",
+    ),
+    (
+        {"primary": bucket(gaps=(GAP,))},
+        Level.CRITICAL,
+        "the archive has a HOLE: 3 segments are missing, and recovery stops at 00000001000000000000001F",
+    ),
+    (
+        {"server": server(in_recovery=True)},
+        Level.UNKNOWN,
+        "this is a standby: its primary archives; look there",
+    ),
+    (
+        {"primary": bucket(complete=False)},
+        Level.OK,
+        "archiving works: 41 s behind by PostgreSQL's own count; the bucket is being read",
+    ),
+    (
+        {"primary": _refused("AccessDenied")},
+        Level.WARNING,
+        "archiving works: 41 s behind by PostgreSQL's own count; the bucket could not be read: "
+        "listing shithub-wal: AccessDenied",
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "level", "text"), VERDICTS)
+def test_verdicts(facts: dict[str, Any], level: Level, text: str) -> None:
+    verdict = diagnose(healthy(**facts), NOW).verdict
+    assert (verdict.level, verdict.text) == (level, text)
+
+
+def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
+    refused = broken(Slot.ARCHIVER, "no socket", "NoSocket", at=NOW - 12)
+    down = diagnose(healthy(archiver=refused, host=DOWN), NOW).verdict
+    assert (down.level, down.text) == (
+        Level.CRITICAL,
+        "PostgreSQL is DOWN for 12 s: nothing is written and nothing is archived",
+    )
+    unknown = diagnose(healthy(archiver=refused), NOW).verdict
+    assert (unknown.level, unknown.text[:40]) == (Level.UNKNOWN, "cannot tell: PostgreSQL does not answer ")
+
+
+def test_a_lost_connection_is_one_finding_and_keeps_what_was_last_seen() -> None:
+    snapshot = healthy()
+    for slot in (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS, Slot.FILES):
+        previous = getattr(snapshot, slot.value)
+        reading = failed(previous, Problem("connection lost", "", "SshLost"), NOW + 10, "test", 1.0)
+        snapshot = fold(snapshot, reading, NOW + 10)
+    diagnosis = diagnose(snapshot, NOW + 22)
+    assert [finding.rule for finding in diagnosis.findings] == ["ssh-lost"]
+    assert diagnosis.verdict.level is Level.UNKNOWN
+    assert "for 12 s" in diagnosis.verdict.text
+    assert "last seen 22 s ago: working" in diagnosis.verdict.text
+
+
+def test_before_anything_was_read_nothing_is_claimed() -> None:
+    diagnosis = diagnose(Snapshot("x", NOW, NOW), NOW)
+    assert diagnosis.findings == ()
+    assert diagnosis.verdict.level is Level.UNKNOWN
+
+
+def test_archiving_that_is_switched_off_outranks_the_dead_file_that_was_meant_to_switch_it_on() -> None:
+    findings = diagnose(healthy(settings=OFF, files=DEAD), NOW).findings
+    assert [finding.rule for finding in findings] == ["archive-off", "dead-config"]
+    assert findings[0].severity is Severity.CRITICAL
+    assert any(
+        "/data/pgdata/postgresql.conf:12 says archive_mode = on" in line for line in findings[0].evidence
+    )
+
+
+def test_a_slot_alone_never_raises() -> None:
+    """Whatever was read first, every rule and the verdict can look at it."""
+    whole = healthy()
+    for slot in Slot:
+        alone = fold(Snapshot("x", NOW, NOW), getattr(whole, slot.value), NOW)
+        assert diagnose(alone, NOW).verdict.text
+        without = fold(whole, read(slot, getattr(whole, slot.value).value), NOW)
+        assert diagnose(fold(without, broken(slot, "gone", "Timeout"), NOW), NOW).verdict.text
+
+
+def test_every_rule_is_listed_once() -> None:
+    names = [rule.__name__ for rule in RULES]
+    assert len(names) == len(set(names))
