@@ -10,6 +10,8 @@ from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.programs import ServerMissing
 from tests.servers.proxy import Proxy
+from tests.servers.rclone import RcloneS3
+from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 
@@ -142,6 +144,37 @@ def make_cluster(workspace: Workspace) -> Iterator[MakeCluster]:
             return cluster
 
         yield make
+
+
+# --- S3
+
+
+@pytest.fixture(scope="session")
+def rgw(workspace: Workspace) -> Iterator[RadosGateway]:
+    """The primary region on Ceph. Make a bucket of your own in it: `rgw.bucket()`."""
+    yield from _gateway(workspace, "nyc3")
+
+
+@pytest.fixture(scope="session")
+def rgw_dr(workspace: Workspace) -> Iterator[RadosGateway]:
+    """The DR region: another Ceph, which knows nothing of the first."""
+    yield from _gateway(workspace, "sfo3")
+
+
+def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
+    gateway = _or_skip(lambda: RadosGateway(workspace, region))
+    gateway.start()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(workspace: Workspace) -> Iterator[RcloneS3]:
+    """`rclone serve s3`, as the embedded droplet uses it."""
+    server = _or_skip(lambda: RcloneS3(workspace))
+    server.start()
+    yield server
+    server.stop()
 
 
 # --- networks

@@ -109,8 +109,8 @@ class SshServer:
 
     def _key(self, name: str, passphrase: str = "") -> Path:
         path = self.folder / name
-        command: list[str | Path] = [self._keygen, "-q", "-t", "ed25519", "-N", passphrase, "-C", name, "-f", path]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        kind = ["-q", "-t", "ed25519", "-N", passphrase, "-C", name]
+        subprocess.run([self._keygen, *kind, "-f", path], check=True, stdin=subprocess.DEVNULL)
         return path
 
     def _write_config(self) -> None:

@@ -1,0 +1,232 @@
+"""A private Ceph RGW, the software that Spaces is made of: one monitor, one OSD in memory, one gateway.
+
+No root, loopback only, cephx off. It answers about a second after start(); stop() loses its data.
+"""
+
+import http.client
+import itertools
+import signal
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.servers.ports import LOOPBACK, free_port
+from tests.servers.programs import find_program
+from tests.servers.s3 import Permission, S3Keys, bucket_policy, new_keys, s3_client
+from tests.servers.workspace import Daemon, Workspace
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PACKAGE = "ceph-mon ceph-osd radosgw"
+MEMORY_BYTES = 4 << 30
+"""The most that the OSD would take; it takes what is stored."""
+
+OSD_PORTS = 20
+
+CONF = """\
+[global]
+fsid = {fsid}
+mon host = [v2:127.0.0.1:{mon_port}]
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+ms bind msgr1 = false
+ms bind port min = {osd_port}
+ms bind port max = {osd_port_max}
+# the gateway alone defaults to "secure" here, which auth "none" cannot give: it would retry for ever
+ms mon client mode = crc secure
+auth cluster required = none
+auth service required = none
+auth client required = none
+run dir = {folder}/run
+admin socket = {folder}/run/$name.$pid.asok
+log file = {folder}/log/$name.log
+mon cluster log file = {folder}/log/cluster.log
+crash dir = {folder}/log
+debug ms = 0/0
+debug osd = 0/0
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 4
+osd pool default pgp num = 4
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon max pg per osd = 1000
+mon data avail crit = 1
+[mon]
+mon data = {folder}/mon
+paxos propose interval = 0.05
+paxos min wait = 0.02
+[osd]
+osd data = {folder}/osd
+osd objectstore = memstore
+memstore device bytes = {memory}
+[client.rgw]
+rgw data = {folder}/rgw
+rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw dns name = {dns_name}
+rgw thread pool size = 64
+rgw override bucket index max shards = 1
+rgw dynamic resharding = false
+rgw relaxed s3 bucket names = true
+"""
+
+
+class RadosGateway:
+    """One region. `admin` may create buckets, as a full-access key may; limited_user() makes the others.
+
+    stop_gateway() and start_gateway() take S3 away and bring it back with its data.
+    """
+
+    host = LOOPBACK
+
+    def __init__(self, workspace: Workspace, region: str = "nyc3", dns_name: str = "") -> None:
+        self._mon = _program("ceph-mon")
+        self._osd = _program("ceph-osd")
+        self._gateway = _program("radosgw")
+        self._admin = _program("radosgw-admin")
+        self._ceph = _program("ceph", "ceph-common")
+        self.region = region
+        self.port = free_port()
+        self.folder = workspace.folder(f"rgw-{region}")
+        self.admin = new_keys("admin")
+        self._grants: dict[str, dict[str, tuple[S3Keys, Permission]]] = {}
+        self._numbers = itertools.count(1)
+        self._conf = self.folder / "ceph.conf"
+        self._write_conf(dns_name)
+        self._daemons = {
+            "mon": self._daemon(workspace, "mon", self._mon, "-i", "a"),
+            "osd": self._daemon(workspace, "osd", self._osd, "-i", "0"),
+            "rgw": self._daemon(workspace, "rgw", self._gateway, "-n", "client.rgw"),
+        }
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Make the cluster and return when S3 answers and `admin` exists."""
+        osd_id = str(uuid.uuid4())
+        monmap = str(self.folder / "monmap")
+        fsid = next(line.split()[-1] for line in self._conf.read_text().splitlines() if "fsid" in line)
+        address = f"[v2:{self.host}:{self._mon_port}]"
+        self._run(
+            _program("monmaptool"), "--create", "--fsid", fsid, "--addv", "a", address, monmap, conf=False
+        )
+        self._run(self._mon, "--mkfs", "-i", "a", "--monmap", monmap)
+        self._daemons["mon"].start(lambda: True)
+        self._run(self._ceph, "osd", "new", osd_id)
+        self._run(self._osd, "-i", "0", "--mkfs", "--osd-uuid", osd_id)
+        self._daemons["osd"].start(lambda: True)
+        self.start_gateway()
+        self._create(self.admin, max_buckets=1000)
+
+    def stop(self) -> None:
+        """End all three processes; the data is gone with them."""
+        for name in ("rgw", "osd", "mon"):
+            self._daemons[name].stop(signal.SIGKILL)
+
+    def start_gateway(self) -> None:
+        """Serve S3 (again), on the same port."""
+        self._daemons["rgw"].start(self._answers, timeout_s=60)
+
+    def stop_gateway(self) -> None:
+        """Refuse connections; buckets and users stay."""
+        self._daemons["rgw"].stop(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """The gateway accepts connections (the kernel does) and never answers; thaw() lets it go on."""
+        self._daemons["rgw"].signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._daemons["rgw"].signal(signal.SIGCONT)
+
+    def limited_user(self, grants: Mapping[str, Permission] | None = None) -> S3Keys:
+        """A user that creates no buckets and may do what `grants` says in those of admin's."""
+        keys = new_keys(f"limited-{next(self._numbers)}")
+        self._create(keys, max_buckets=-1)
+        for bucket, permission in (grants or {}).items():
+            self.grant(bucket, keys, permission)
+        return keys
+
+    def full_user(self) -> S3Keys:
+        """Another user that may create buckets: its own, not admin's."""
+        keys = new_keys(f"full-{next(self._numbers)}")
+        self._create(keys, max_buckets=1000)
+        return keys
+
+    def remove_user(self, keys: S3Keys) -> None:
+        """The key is unknown from now on (403 InvalidAccessKeyId)."""
+        self._run(self._admin, "user", "rm", f"--uid={keys.user}", "--purge-data")
+
+    def bucket(self, name: str = "") -> str:
+        """A new bucket of admin's; the name is unique when none is given."""
+        bucket = name or f"bucket-{next(self._numbers)}"
+        self.client().create_bucket(Bucket=bucket)
+        return bucket
+
+    def grant(self, bucket: str, keys: S3Keys, permission: Permission) -> None:
+        """Give `keys` a permission on admin's bucket, besides what others have there."""
+        self._grants.setdefault(bucket, {})[keys.user] = (keys, permission)
+        self._put_policy(bucket)
+
+    def revoke(self, bucket: str, keys: S3Keys) -> None:
+        """Take what grant() gave."""
+        self._grants.get(bucket, {}).pop(keys.user, None)
+        self._put_policy(bucket)
+
+    def client(self, keys: S3Keys | None = None, *, timeout_s: float = 10.0) -> "S3Client":
+        """A boto3 client with `keys`, or admin's."""
+        return s3_client(self.endpoint, keys or self.admin, timeout_s=timeout_s)
+
+    def _put_policy(self, bucket: str) -> None:
+        grants = self._grants.get(bucket, {}).values()
+        if grants:
+            self.client().put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, grants))
+        else:
+            self.client().delete_bucket_policy(Bucket=bucket)
+
+    def _create(self, keys: S3Keys, max_buckets: int) -> None:
+        who = [f"--uid={keys.user}", f"--display-name={keys.user}", f"--max-buckets={max_buckets}"]
+        pair = [f"--access-key={keys.access_key}", f"--secret={keys.secret_key}"]
+        self._run(self._admin, "user", "create", *who, *pair)
+
+    def _write_conf(self, dns_name: str) -> None:
+        for name in ("mon", "osd", "run", "log", "rgw"):
+            (self.folder / name).mkdir()
+        self._mon_port, osd_port = free_port(), free_port()
+        values = {"folder": self.folder, "fsid": uuid.uuid4(), "mon_port": self._mon_port, "port": self.port}
+        osd = {"osd_port": osd_port, "osd_port_max": osd_port + OSD_PORTS, "memory": MEMORY_BYTES}
+        self._conf.write_text(CONF.format(**values, **osd, dns_name=dns_name))
+
+    def _daemon(self, workspace: Workspace, name: str, program: Path, *arguments: str) -> Daemon:
+        argv = [program, *arguments, "-f", "-c", self._conf]
+        return Daemon(workspace, f"ceph {name} ({self.region})", argv, self.folder / "log" / f"{name}.out")
+
+    def _run(self, program: Path, *arguments: str, conf: bool = True) -> None:
+        command = [str(program), *(["-c", str(self._conf)] if conf else []), *arguments]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        )
+        if done.returncode:
+            raise RuntimeError(
+                f"{program.name} {arguments[0]}: exit status {done.returncode}\n{done.stderr[-2000:]}"
+            )
+
+    def _answers(self) -> bool:
+        try:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=2)
+            try:
+                connection.request("GET", "/")
+                return connection.getresponse().status == http.client.OK
+            finally:
+                connection.close()
+        except OSError:
+            return False
+
+
+def _program(name: str, package: str = PACKAGE) -> Path:
+    return find_program(name, server="Ceph RGW", package=package)
