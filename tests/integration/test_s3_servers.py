@@ -1,4 +1,4 @@
-"""The S3 servers answer as Spaces does (the codes of shared limited keys were measured there)."""
+"""The S3 servers refuse with the codes that Spaces uses."""
 
 import http.client
 

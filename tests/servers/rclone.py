@@ -51,7 +51,7 @@ class RcloneS3:
             "PATH": "/usr/bin:/bin",
             "RCLONE_AUTH_KEY": f'"{self.keys.access_key},{self.keys.secret_key}"',  # not an argument: see ps
         }
-        argv = [program, "serve", "s3", *address, *fresh, self.buckets]
+        argv: list[str | Path] = [program, "serve", "s3", *address, *fresh, self.buckets]
         self._daemon = Daemon(workspace, "rclone serve s3", argv, folder / "rclone.log", env=environment)
 
     @property

@@ -113,9 +113,8 @@ class RadosGateway:
         monmap = str(self.folder / "monmap")
         fsid = next(line.split()[-1] for line in self._conf.read_text().splitlines() if "fsid" in line)
         address = f"[v2:{self.host}:{self._mon_port}]"
-        self._run(
-            _program("monmaptool"), "--create", "--fsid", fsid, "--addv", "a", address, monmap, conf=False
-        )
+        make_map = ["--create", "--fsid", fsid, "--addv", "a", address, monmap]
+        self._run(_program("monmaptool"), *make_map, conf=False)
         self._run(self._mon, "--mkfs", "-i", "a", "--monmap", monmap)
         self._daemons["mon"].start(lambda: True)
         self._run(self._ceph, "osd", "new", osd_id)
@@ -134,8 +133,11 @@ class RadosGateway:
         self._daemons["rgw"].start(self._answers, timeout_s=60)
 
     def stop_gateway(self) -> None:
-        """Refuse connections; buckets and users stay."""
-        self._daemons["rgw"].stop(signal.SIGKILL)
+        """Refuse connections; buckets and users stay.
+
+        Not by SIGKILL: the OSD would wait 10 s for the dead gateway at the next new bucket.
+        """
+        self._daemons["rgw"].stop(signal.SIGTERM)
 
     def freeze(self) -> None:
         """The gateway accepts connections (the kernel does) and never answers; thaw() lets it go on."""
@@ -203,7 +205,7 @@ class RadosGateway:
         self._conf.write_text(CONF.format(**values, **osd, dns_name=dns_name))
 
     def _daemon(self, workspace: Workspace, name: str, program: Path, *arguments: str) -> Daemon:
-        argv = [program, *arguments, "-f", "-c", self._conf]
+        argv: list[str | Path] = [program, *arguments, "-f", "-c", self._conf]
         return Daemon(workspace, f"ceph {name} ({self.region})", argv, self.folder / "log" / f"{name}.out")
 
     def _run(self, program: Path, *arguments: str, conf: bool = True) -> None:
@@ -212,9 +214,8 @@ class RadosGateway:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
         )
         if done.returncode:
-            raise RuntimeError(
-                f"{program.name} {arguments[0]}: exit status {done.returncode}\n{done.stderr[-2000:]}"
-            )
+            what = f"{program.name} {arguments[0]}: exit status {done.returncode}"
+            raise RuntimeError(f"{what}\n{done.stderr[-2000:]}")
 
     def _answers(self) -> bool:
         try:
