@@ -1,0 +1,192 @@
+"""ports.Shell on OpenSSH: one connection, one long-lived shell on it, streams beside it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+
+import asyncssh
+
+from walconsole.adapters import ssh_scripts
+from walconsole.adapters.ssh_connection import SshConnection, server_fingerprint
+from walconsole.adapters.ssh_errors import channel_error
+from walconsole.adapters.ssh_frames import (
+    OUTPUT_LIMIT,
+    Frame,
+    FramedSession,
+    OutputTooLongError,
+    ShellEndedError,
+)
+from walconsole.domain.facts import LinkFacts
+from walconsole.domain.profile import SshTarget
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ShellError, SshError, WalconsoleError
+from walconsole.ports import Clock, Operator, ShellAnswer
+
+LIVENESS_S = 2.5
+"""How long a silent connection may take to answer a keepalive before it is given up."""
+
+STREAM_CHUNK = 256 * 1024
+_GREETING_LIMIT = 64 * 1024
+_CLOSING_S = 2.0
+
+
+class SshShell:
+    """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already."""
+
+    def __init__(self, target: SshTarget, *, sudo: bool, operator: Operator, clock: Clock) -> None:
+        self.connection = SshConnection(target, operator, clock)
+        self._target, self._sudo, self._clock = target, sudo, clock
+        self._turn = asyncio.Lock()
+        self._session: FramedSession | None = None
+        self._chan: asyncssh.SSHClientChannel[bytes] | None = None
+        self._name = ""
+        self._given_up: list[str] = []
+
+    def retry(self) -> None:
+        """Forget a refused host key or login: the next call tries, and may ask, again."""
+        self.connection.retry()
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
+        """See ports.Shell. A script that runs longer than `timeout_s` is killed, and its shell with it."""
+        async with self._turn:
+            conn = await self.connection.get()
+            frame = Frame(script, self._clock.now)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    stdout, status = await self._exchange(conn, frame)
+            except TimeoutError:
+                self._give_up()
+                raise await self._silence(timeout_s) from None
+            except OutputTooLongError:
+                self._give_up()
+                raise self._error(f"a script printed more than {OUTPUT_LIMIT >> 20} MiB") from None
+            except ShellEndedError as ended:
+                self._give_up()
+                raise self._ended(conn, ended) from None
+            except (asyncssh.Error, OSError) as error:
+                self._give_up()
+                raise self._broken(conn, error) from error
+            except asyncio.CancelledError:
+                self._give_up()
+                raise
+            return ShellAnswer(stdout, status, frame.sent_at, self._clock.now())
+
+    async def _exchange(self, conn: asyncssh.SSHClientConnection, frame: Frame) -> tuple[bytes, int]:
+        if self._session is not None and not self._session.ended:
+            return await self._session.send(frame)
+        self._name = ssh_scripts.new_name()
+        session = FramedSession(ssh_scripts.prologue(self._given_up))
+        answer = session.send(frame)
+        self._session = session
+        command = ssh_scripts.launch(self._name, sudo=self._sudo)
+        self._chan, _ = await conn.create_session(lambda: session, command, encoding=None)
+        self._given_up.clear()
+        return await answer
+
+    def stream(self, command: str) -> AsyncIterator[bytes]:
+        """See ports.Shell. What `command` started on the host ends with the iterator."""
+        return self._stream(command)
+
+    async def _stream(self, command: str) -> AsyncGenerator[bytes, None]:
+        conn = await self.connection.get()
+        name = ssh_scripts.new_name()
+        launch = ssh_scripts.launch(name, sudo=self._sudo)
+        try:
+            process = await conn.create_process(launch, encoding=None, stderr=asyncssh.STDOUT)
+        except (asyncssh.Error, OSError) as error:
+            raise self._broken(conn, error) from error
+        try:
+            process.stdin.write(ssh_scripts.stream(name, command).encode())
+            rest = await self._skip_greeting(conn, process, name.encode() + b"\n")
+            if rest:
+                yield rest
+            while chunk := await process.stdout.read(STREAM_CHUNK):
+                yield chunk
+            if conn.is_closed():
+                raise self._lost()
+        except (asyncssh.Error, OSError) as error:
+            raise self._broken(conn, error) from error
+        finally:
+            process.close()
+
+    async def _skip_greeting(
+        self, conn: asyncssh.SSHClientConnection, process: asyncssh.SSHClientProcess[bytes], begin: bytes
+    ) -> bytes:
+        """Read up to the stream's beginning; what follows it already. Raises when it never begins."""
+        seen = b""
+        while begin not in seen:
+            chunk = await process.stdout.read(STREAM_CHUNK)
+            if not chunk or len(seen) > _GREETING_LIMIT:
+                ended = ShellEndedError(safe(decode(seen[-500:]).strip()), process.exit_status)
+                raise self._ended(conn, ended)
+            seen += chunk
+        return seen.partition(begin)[2]
+
+    async def link(self) -> LinkFacts:
+        """See ports.Shell."""
+        answer = await self.run(":")
+        conn = await self.connection.get()
+        settings = self.connection.settings
+        peer = conn.get_extra_info("peername")
+        return LinkFacts(
+            address=f"{peer[0]}:{peer[1]}" if peer else (settings.address if settings else str(self._target)),
+            user=settings.user if settings else "",
+            server_version=safe(str(conn.get_extra_info("server_version", ""))),
+            host_key_fingerprint=server_fingerprint(conn),
+            round_trip_s=answer.answered_at - answer.sent_at,
+            connected_at=self.connection.connected_at,
+            reconnects=self.connection.connects - 1,
+        )
+
+    async def confirm_link(self) -> None:
+        """Give the connection up when it does not answer any more. Raises errors.SshError then."""
+        if not await self.connection.alive(LIVENESS_S):
+            self.connection.drop()
+            raise self._lost("it did not answer any more")
+
+    async def aclose(self) -> None:
+        """Close the shell and the connection; end what a script that was given up left running."""
+        if self._given_up and self.connection.connected:
+            with suppress(WalconsoleError):
+                await self.run(":", timeout_s=_CLOSING_S)
+        if self._chan is not None:
+            self._chan.close()
+        self._session = self._chan = None
+        await self.connection.aclose()
+
+    def _give_up(self) -> None:
+        """Leave the present shell; the next one ends what still runs in it."""
+        if self._session is not None and not self._session.ended:
+            self._given_up.append(self._name)
+        if self._chan is not None:
+            self._chan.abort()
+        self._session = self._chan = None
+
+    async def _silence(self, timeout_s: float) -> WalconsoleError:
+        """Why a script has not answered: it is slow, or nobody is there."""
+        try:
+            await self.confirm_link()
+        except SshError as error:
+            return error
+        return self._error(f"a script ran longer than {timeout_s:g} s and was ended")
+
+    def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
+        if conn.is_closed():
+            return self._lost()
+        return ssh_scripts.shell_error(self._tried(), ended.stderr, ended.status)
+
+    def _broken(self, conn: asyncssh.SSHClientConnection, error: Exception) -> WalconsoleError:
+        if conn.is_closed() or not isinstance(error, asyncssh.ChannelOpenError):
+            return self._lost()
+        return channel_error(self._tried(), error)
+
+    def _tried(self) -> str:
+        settings = self.connection.settings
+        return f"shell on {settings.user}@{settings.address}" if settings else f"shell on {self._target}"
+
+    def _error(self, why: str, remedy: str = "") -> ShellError:
+        return ShellError(self._tried(), why, remedy)
+
+    def _lost(self, how: str = "") -> SshError:
+        why = f"the connection was lost{': ' if how else ''}{how}"
+        return SshError(self._tried().removeprefix("shell on ").join(("ssh ", "")), why, "it is made again")

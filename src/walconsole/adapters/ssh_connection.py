@@ -1,0 +1,313 @@
+"""One SSH connection: dialled on demand by one task at a time, redialled when it is lost."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import asyncssh
+
+from walconsole.adapters import ssh_hostkeys
+from walconsole.adapters.ssh_errors import authentication_error, connection_error
+from walconsole.adapters.ssh_identities import Identities, collect
+from walconsole.adapters.ssh_known_hosts import KnownHost, fingerprint
+from walconsole.adapters.ssh_settings import SshSettings, resolve
+from walconsole.domain.profile import SshTarget
+from walconsole.errors import AuthenticationError, HostKeyError, SshError
+from walconsole.ports import Clock, Operator
+
+E = TypeVar("E", bound=SshError)
+
+KEEPALIVE_INTERVAL_S = 2.5
+KEEPALIVE_COUNT = 2
+"""A silent connection counts as lost after three intervals, 7.5 s."""
+
+MAX_JUMPS = 8
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+CLOSING_S = 1.0
+
+
+class _Client(asyncssh.SSHClient):
+    """What asyncssh asks while it connects."""
+
+    def __init__(self, keys: Identities) -> None:
+        self._keys: list[asyncssh.SSHKeyPair] | None = keys.keys
+        self.shown_key: asyncssh.SSHKey | None = None
+        self._conn: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._conn = conn
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self.shown_key = key  # only called for keys that are not known
+        return False
+
+    def begin_auth(self, username: str) -> None:
+        """Begin with a key. asyncssh would first ask which methods there are: a round trip for nothing."""
+        if self._conn is not None and self._keys:
+            self._conn._auth_methods = [b"publickey"]
+
+    def public_key_auth_requested(self) -> Any:
+        """Every key, once, in our order."""
+        keys, self._keys = self._keys, None
+        return keys or None
+
+
+class SshConnection:
+    """The connection to `target`, through its jump hosts.
+
+    A refusal (host key, authentication) is remembered: it is raised again at once until retry().
+    Other failures are raised again during a pause that doubles up to LONGEST_PAUSE_S.
+    """
+
+    def __init__(self, target: SshTarget, operator: Operator, clock: Clock) -> None:
+        self.target = target
+        self._operator, self._clock = operator, clock
+        self._conn: asyncssh.SSHClientConnection | None = None
+        self._jumps: list[asyncssh.SSHClientConnection] = []
+        self._dialling: asyncio.Task[asyncssh.SSHClientConnection] | None = None
+        self._failure: SshError | None = None
+        self._pause_s, self._not_before = FIRST_PAUSE_S, 0.0
+        self._passphrases: dict[str, str] = {}
+        self._accepted: dict[str, asyncssh.SSHKey] = {}
+        self._closed = False
+        self.settings: SshSettings | None = None
+        self.connected_at = 0.0
+        self.connects = 0
+
+    async def get(self) -> asyncssh.SSHClientConnection:
+        """The open connection, dialling when there is none. Raises errors.SshError."""
+        if self._conn is not None and not self._conn.is_closed():
+            return self._conn
+        if self._closed:
+            raise SshError(f"ssh {self.target}", "the console is closing")
+        if self._dialling is None:
+            self._raise_remembered()
+            self._dialling = asyncio.create_task(self._dial(), name=f"ssh {self.target}")
+            self._dialling.add_done_callback(self._dialled)
+        return await asyncio.shield(self._dialling)
+
+    @property
+    def connected(self) -> bool:
+        """There is an open connection."""
+        return self._conn is not None and not self._conn.is_closed()
+
+    def retry(self) -> None:
+        """Forget what failed: the next call dials again, and may ask again."""
+        self._failure, self._pause_s, self._not_before = None, FIRST_PAUSE_S, 0.0
+
+    def drop(self) -> None:
+        """Give the connection up without a word, because it does not answer any more."""
+        conns, self._conn, self._jumps = [self._conn, *self._jumps], None, []
+        for conn in conns:
+            if conn is not None:
+                conn.abort()
+
+    async def alive(self, timeout_s: float) -> bool:
+        """Whether the other end answers a keepalive within `timeout_s`."""
+        conn = self._conn
+        if conn is None or conn.is_closed():
+            return False
+        try:
+            async with asyncio.timeout(timeout_s):
+                await conn._make_global_request(b"keepalive@openssh.com")
+        except (TimeoutError, OSError, asyncssh.Error):
+            return False
+        return not conn.is_closed()
+
+    async def aclose(self) -> None:
+        """Close, politely when the other end still listens."""
+        self._closed = True
+        if self._dialling is not None:
+            self._dialling.cancel()
+            with suppress(asyncio.CancelledError, SshError):
+                await self._dialling
+        conns, self._conn, self._jumps = [self._conn, *self._jumps], None, []
+        for conn in conns:
+            if conn is not None:
+                await _close(conn)
+
+    def _raise_remembered(self) -> None:
+        failure = self._failure
+        if failure is None:
+            return
+        final = isinstance(failure, (HostKeyError, AuthenticationError))
+        if final or self._clock.monotonic() < self._not_before:
+            raise _again(failure)
+
+    def _dialled(self, task: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
+        self._dialling = None
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self.retry()
+        elif isinstance(error, SshError):
+            self._failure = error
+            self._not_before = self._clock.monotonic() + self._pause_s
+            self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+
+    async def _dial(self) -> asyncssh.SSHClientConnection:
+        chain: list[asyncssh.SSHClientConnection] = []
+        try:
+            conn = await self._reach(self.target, None, chain, depth=0)
+        except BaseException:
+            for jump in reversed(chain):
+                jump.abort()
+            raise
+        self._conn, self._jumps = conn, [jump for jump in reversed(chain) if jump is not conn]
+        self.connects += 1
+        self.connected_at = self._clock.now()
+        return conn
+
+    async def _reach(
+        self,
+        target: SshTarget,
+        tunnel: asyncssh.SSHClientConnection | None,
+        chain: list[asyncssh.SSHClientConnection],
+        depth: int,
+    ) -> asyncssh.SSHClientConnection:
+        """Connect to `target` through its jump hosts; every open connection is added to `chain`."""
+        settings = resolve(target)
+        if depth == 0:
+            self.settings = settings
+        if depth > MAX_JUMPS:
+            raise SshError(
+                f"ssh {self.target}", "ProxyJump leads in a circle", "correct the ssh configuration"
+            )
+        if settings.jump and tunnel is None:
+            for jump in settings.jump.split(","):
+                tunnel = await self._reach(_jump_target(jump, target), tunnel, chain, depth + 1)
+        conn = await self._log_in(settings, tunnel)
+        chain.append(conn)
+        return conn
+
+    async def _log_in(
+        self, settings: SshSettings, tunnel: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        """Connect, asking the operator where that is needed. Questions are asked while no connection
+        is open, so that neither sshd's LoginGraceTime nor our own timeout runs meanwhile."""
+        asked: set[str] = set()
+        while True:
+            known = ssh_hostkeys.look_up(settings, self._accepted)
+            keys = await collect(settings, self._passphrases)
+            client = _Client(keys)
+            try:
+                return await self._connect_once(settings, tunnel, known, client)
+            except asyncssh.HostKeyNotVerifiable as error:
+                shown = client.shown_key
+                if shown is None or known.keys:
+                    raise ssh_hostkeys.refusal(settings, known, shown, error.reason) from error
+                await ssh_hostkeys.ask(settings, shown, self._operator)
+                self._accepted[known.name] = shown
+            except (asyncssh.PermissionDenied, asyncssh.DisconnectError) as error:
+                if not _is_authentication(error):
+                    raise connection_error(error, settings, self.target.connect_timeout_s) from error
+                if not await self._unlock(keys, asked):
+                    raise authentication_error(error, settings, keys) from error
+            except (OSError, asyncssh.Error, ValueError) as error:
+                raise connection_error(error, settings, self.target.connect_timeout_s) from error
+            finally:
+                keys.close()
+
+    async def _connect_once(
+        self,
+        settings: SshSettings,
+        tunnel: asyncssh.SSHClientConnection | None,
+        known: KnownHost,
+        client: _Client,
+    ) -> asyncssh.SSHClientConnection:
+        configured = settings.host_key_algorithms_configured
+        async with asyncio.timeout(self.target.connect_timeout_s):
+            return await asyncssh.connect(
+                settings.alias,
+                settings.port,
+                username=settings.user,
+                config=list(settings.config_files),
+                tunnel=tunnel,
+                proxy_command=_proxy_command(settings) if tunnel is None else None,
+                host_key_alias=settings.host_key_alias,
+                known_hosts=ssh_hostkeys.trusted_by(known),
+                server_host_key_algs=() if configured else ssh_hostkeys.algorithms(known),
+                x509_trusted_certs=None,
+                client_factory=lambda: client,
+                client_keys=None,
+                preferred_auth="publickey",
+                gss_host=None,
+                connect_timeout=None,
+                keepalive_interval=KEEPALIVE_INTERVAL_S,
+                keepalive_count_max=KEEPALIVE_COUNT,
+                env={},
+                send_env=[],
+                agent_forwarding=False,
+                x11_forwarding=False,
+                request_pty=False,
+                command=None,
+            )
+
+    async def _unlock(self, keys: Identities, asked: set[str]) -> bool:
+        """Ask for the passphrase of the next locked key, once each. False when nothing is left to try."""
+        for file in keys.locked:
+            if file in asked:
+                self._passphrases.pop(file, None)  # it was wrong
+                continue
+            asked.add(file)
+            passphrase = await self._operator.passphrase(f"Passphrase for {file}")
+            if passphrase:
+                self._passphrases[file] = passphrase
+                return True
+        return False
+
+
+def _is_authentication(error: asyncssh.Error) -> bool:
+    return isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in error.reason
+
+
+def _again(failure: E) -> E:
+    """The same error to raise once more, without the first one's traceback."""
+    return type(failure)(failure.tried, failure.why, failure.remedy)
+
+
+def _jump_target(jump: str, target: SshTarget) -> SshTarget:
+    """One of ProxyJump's `[user@]host[:port]` or `ssh://…`, with the profile's files and timeouts."""
+    rest = jump.strip().removeprefix("ssh://").rstrip("/")
+    user, _, place = rest.rpartition("@")
+    host, port = place, ""
+    if place.startswith("["):
+        host, _, tail = place[1:].partition("]")
+        port = tail.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    return SshTarget(
+        host,
+        int(port) if port.isdigit() else None,
+        user or None,
+        identity_files=target.identity_files,
+        known_hosts_file=target.known_hosts_file,
+        config_file=target.config_file,
+        use_agent=target.use_agent,
+        connect_timeout_s=target.connect_timeout_s,
+    )
+
+
+def _proxy_command(settings: SshSettings) -> Sequence[str] | None:
+    """Through a shell, as ssh does; asyncssh would feed its standard error into the protocol."""
+    if not settings.proxy_command:
+        return None
+    return ("/bin/sh", "-c", f"exec 2>/dev/null; exec {settings.proxy_command}")
+
+
+def server_fingerprint(conn: asyncssh.SSHClientConnection) -> str:
+    """The fingerprint of the key that the server showed."""
+    key = conn.get_server_host_key()
+    return fingerprint(key) if key is not None else ""
+
+
+async def _close(conn: asyncssh.SSHClientConnection) -> None:
+    conn.close()
+    try:
+        async with asyncio.timeout(CLOSING_S):
+            await conn.wait_closed()
+    except TimeoutError:
+        conn.abort()

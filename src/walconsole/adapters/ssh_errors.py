@@ -1,0 +1,123 @@
+"""What asyncssh and the operating system say about a failed connection, in one line with what to do."""
+
+import asyncio
+import errno
+import socket
+
+import asyncssh
+
+from walconsole.adapters.ssh_identities import Identities
+from walconsole.adapters.ssh_settings import SshSettings
+from walconsole.domain.redaction import safe
+from walconsole.errors import AuthenticationError, ShellError, SshError
+
+_REMEDY_BY_ERRNO = {
+    errno.ECONNREFUSED: (
+        "connection refused",
+        "check the port, and that sshd runs and no firewall rejects this address",
+    ),
+    errno.EHOSTUNREACH: ("no route to the host", "check the address, the network and the VPN"),
+    errno.ENETUNREACH: ("the network is unreachable", "check this machine's network and the VPN"),
+    errno.ETIMEDOUT: ("no answer", "check the address and the firewall"),
+    errno.ECONNRESET: (
+        "the connection was reset",
+        "sshd may be refusing this address (MaxStartups, fail2ban)",
+    ),
+}
+
+
+def connection_error(error: BaseException, settings: SshSettings, timeout_s: float) -> SshError:
+    """`error`, raised while connecting to `settings`, as one of ours. Authentication is not in here."""
+    tried = f"ssh {settings.user}@{settings.address}"
+    if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and not getattr(error, "errno", None):
+        why = f"no answer within {timeout_s:g} s"
+        return SshError(tried, why, "check the address, the port and the firewall")
+    if isinstance(error, socket.gaierror):
+        why = f"unknown host {settings.host} ({error.strerror})"
+        return SshError(tried, why, "check the name and the DNS")
+    if isinstance(error, OSError):
+        return _os_error(error, tried)
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return SshError(
+            tried,
+            f"the jump host could not reach it: {safe(error.reason)}",
+            "check the address as seen from the jump host, and AllowTcpForwarding there",
+        )
+    return _protocol_error(error, tried)
+
+
+def _os_error(error: OSError, tried: str) -> SshError:
+    number = error.errno
+    if number is None and "Multiple exceptions" in str(error):  # asyncio: one per address of the host
+        number = next((code for code in _REMEDY_BY_ERRNO if f"[Errno {code}]" in str(error)), None)
+    why, remedy = _REMEDY_BY_ERRNO.get(number or 0, (safe(error.strerror or str(error)), ""))
+    return SshError(tried, why, remedy)
+
+
+def _protocol_error(error: BaseException, tried: str) -> SshError:
+    text = safe(getattr(error, "reason", "") or str(error))
+    if isinstance(error, (asyncssh.ProtocolNotSupported, asyncssh.ProtocolError)):
+        return SshError(tried, f"what answers does not speak SSH 2: {text}", "check the port")
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return SshError(tried, text, "client and server share no algorithm: see both ssh configurations")
+    if isinstance(error, asyncssh.ConnectionLost):
+        return SshError(
+            tried,
+            "the connection was closed before it was set up",
+            "what listens there may not be sshd, or sshd refuses this address (MaxStartups, fail2ban)",
+        )
+    return SshError(tried, text or type(error).__name__)
+
+
+def authentication_error(
+    error: asyncssh.Error, settings: SshSettings, keys: Identities
+) -> AuthenticationError:
+    """None of `keys` was accepted."""
+    tried = f"ssh {settings.user}@{settings.address}"
+    if "oo many authentication failures" in error.reason:
+        return AuthenticationError(
+            tried,
+            f"sshd gave up after too many of the {len(keys.keys)} keys offered",
+            "name the key in the profile (identity_files) and set IdentitiesOnly yes in ~/.ssh/config",
+        )
+    if not keys.keys:
+        return AuthenticationError(tried, _no_key(settings, keys), _no_key_remedy(settings, keys))
+    offered = f"{len(keys.keys)} key{'s' if len(keys.keys) > 1 else ''}"
+    why = f"{offered} offered, none accepted" if len(keys.keys) > 1 else f"{offered} offered, not accepted"
+    if keys.unreadable:
+        why += f" ({safe('; '.join(keys.unreadable))})"
+    return AuthenticationError(
+        tried, why, f"check the user name, and that ~{settings.user}/.ssh/authorized_keys there has the key"
+    )
+
+
+def _no_key(settings: SshSettings, keys: Identities) -> str:
+    agent = "no agent"
+    if keys.agent_error:
+        agent = f"the agent cannot be asked ({safe(keys.agent_error)})"
+    elif settings.agent_path:
+        agent = "the agent has no keys" if not keys.agent_keys else "the agent has none of the named keys"
+    files = "; ".join(keys.unreadable) or "no identity file"
+    if keys.locked:
+        files = f"{', '.join(keys.locked)} stayed locked"
+    return f"no key to offer: {agent}, {safe(files)}"
+
+
+def _no_key_remedy(settings: SshSettings, keys: Identities) -> str:
+    if keys.locked:
+        return "enter the passphrase, or load the key into the agent with ssh-add"
+    return "load a key with ssh-add, or name one in the profile (identity_files)"
+
+
+def channel_error(tried: str, error: asyncssh.ChannelOpenError) -> ShellError:
+    """sshd would not open one more channel on a connection that works."""
+    reason = safe(error.reason)
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return ShellError(
+            tried, f"sshd forbids it ({reason})", "allow it in sshd_config (AllowTcpForwarding)"
+        )
+    if error.code == asyncssh.OPEN_REQUEST_SESSION_FAILED:
+        return ShellError(tried, "sshd would not run a command", "check ForceCommand and the user's shell")
+    return ShellError(
+        tried, f"sshd opened no further session ({reason})", "raise MaxSessions in sshd_config to 10 or more"
+    )

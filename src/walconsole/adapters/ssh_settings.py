@@ -1,0 +1,143 @@
+"""What ~/.ssh/config and the profile say about reaching one host.
+
+asyncssh reads OpenSSH's configuration; what it leaves out and an operator relies on is added here:
+/etc/ssh/ssh_config, StrictHostKeyChecking, HashKnownHosts, `~` and tokens in UserKnownHostsFile,
+and OpenSSH's default known_hosts files.
+"""
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from asyncssh.config import ConfigParseError, SSHClientConfig, SSHConfig
+
+from walconsole.domain.profile import SshTarget
+from walconsole.errors import SshError
+
+SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+SYSTEM_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+DEFAULT_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")  # ssh_config(5)
+
+
+class _Config(SSHClientConfig):
+    """asyncssh's parser with the keywords that it would pass over."""
+
+    _percent_expand = SSHClientConfig._percent_expand | {"UserKnownHostsFile"}
+    _handlers = SSHClientConfig._handlers | {
+        "stricthostkeychecking": ("StrictHostKeyChecking", SSHConfig._set_string),
+        "hashknownhosts": ("HashKnownHosts", SSHConfig._set_bool),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """One host, resolved. `alias` is the name that was asked for, `jump` is ProxyJump's value,
+    `config_files` are what asyncssh reads itself (ciphers, address family, …)."""
+
+    alias: str
+    host: str
+    port: int
+    user: str
+    host_key_alias: str
+    known_hosts_files: tuple[str, ...]
+    identity_files: tuple[str, ...]
+    identities_explicit: bool
+    identities_only: bool
+    certificate_files: tuple[str, ...]
+    agent_path: str
+    jump: str | None
+    proxy_command: str | None
+    strict: str
+    hash_known_hosts: bool
+    host_key_algorithms_configured: bool
+    config_files: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """host:port for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def resolve(target: SshTarget) -> SshSettings:
+    """The settings for `target`. Reads files. Raises errors.SshError naming the file and the line."""
+    files = _config_files(target)
+    options = _load(target, files)
+    host = str(options.get("Hostname") or target.host)
+    local_user = getpass.getuser()
+    explicit = target.identity_files or tuple(cast(list[str], options.get("IdentityFile") or ()))
+    return SshSettings(
+        alias=target.host,
+        host=host,
+        port=int(cast(int, options.get("Port") or 22)),
+        user=str(options.get("User") or local_user),
+        host_key_alias=str(options.get("HostKeyAlias") or host),
+        known_hosts_files=_known_hosts_files(target, options),
+        identity_files=tuple(_home(file) for file in explicit) or _default_identities(),
+        identities_explicit=bool(explicit),
+        identities_only=bool(options.get("IdentitiesOnly")),
+        certificate_files=tuple(_home(f) for f in cast(list[str], options.get("CertificateFile") or ())),
+        agent_path=_agent_path(target, options),
+        jump=cast(str | None, options.get("ProxyJump")),
+        proxy_command=cast(str | None, options.get("ProxyCommand")),
+        strict=str(options.get("StrictHostKeyChecking") or "ask").lower(),
+        hash_known_hosts=bool(options.get("HashKnownHosts")),
+        host_key_algorithms_configured=options.get("HostKeyAlgorithms") is not None,
+        config_files=files,
+    )
+
+
+def _config_files(target: SshTarget) -> tuple[str, ...]:
+    if target.config_file is not None:
+        path = Path(_home(target.config_file))
+        if not path.is_file():
+            raise SshError(f"ssh {target}", f"there is no {path}", "correct ssh.config_file in the profile")
+        return (str(path),)
+    candidates = (Path("~/.ssh/config").expanduser(), Path(SYSTEM_CONFIG))
+    return tuple(str(path) for path in candidates if path.is_file() and os.access(path, os.R_OK))
+
+
+def _load(target: SshTarget, files: tuple[str, ...]) -> dict[str, object]:
+    user: Any = target.user if target.user is not None else ()
+    port: Any = target.port if target.port is not None else ()
+    try:
+        config = _Config.load(
+            cast(Any, None), list(files), False, False, False, getpass.getuser(), user, target.host, port
+        )
+    except (ConfigParseError, ValueError) as error:
+        raise SshError(f"ssh {target}", str(error), "correct the ssh configuration") from error
+    except OSError as error:
+        raise SshError(f"ssh {target}", f"{error.filename}: {error.strerror}") from error
+    return config.get_options(reload=False)
+
+
+def _known_hosts_files(target: SshTarget, options: dict[str, object]) -> tuple[str, ...]:
+    """User's files first: the first is where a new key is written."""
+    if target.known_hosts_file is not None:
+        return (_home(target.known_hosts_file),)
+    user = cast(list[str] | None, options.get("UserKnownHostsFile"))
+    if user is None:
+        user = ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+    system = cast(list[str] | None, options.get("GlobalKnownHostsFile"))
+    return tuple(_home(file) for file in [*user, *(SYSTEM_KNOWN_HOSTS if system is None else system)])
+
+
+def _default_identities() -> tuple[str, ...]:
+    return tuple(_home(f"~/.ssh/{name}") for name in DEFAULT_IDENTITIES)
+
+
+def _agent_path(target: SshTarget, options: dict[str, object]) -> str:
+    if not target.use_agent:
+        return ""
+    agent = options.get("IdentityAgent", "SSH_AUTH_SOCK")
+    if agent is None:  # IdentityAgent none
+        return ""
+    if agent == "SSH_AUTH_SOCK":
+        return os.environ.get("SSH_AUTH_SOCK", "")
+    return _home(os.path.expandvars(str(agent)))
+
+
+def _home(file: str) -> str:
+    return str(Path(file).expanduser())
