@@ -98,17 +98,36 @@ class StoredObject:
     modified_at: float
 
 
+class ObjectListing(Protocol):
+    """What one page lists, in key order. A million keys are folded without an object for each."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The full keys."""
+        ...
+
+    def stored_bytes(self, count: int) -> int:
+        """The sum of the sizes of the first `count` objects."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int) -> StoredObject: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a listing in key order.
 
-    `store_clock` is the answer's Date header, read at `answered_at` on the console's clock.
+    `store_clock` is the answer's Date header, read at `answered_at` on the console's clock;
+    `seconds` is how long the request took.
     """
 
-    objects: Sequence[StoredObject]
+    objects: ObjectListing
     truncated: bool
     store_clock: float | None
     answered_at: float
+    seconds: float = 0.0
 
 
 class ObjectStore(Protocol):

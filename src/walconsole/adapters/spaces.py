@@ -1,0 +1,172 @@
+"""ports.ObjectStore on S3: one bucket, listed by signed requests over kept connections.
+
+Listing at scale is what this adapter is for (a page costs one signature and one regular
+expression); what is rare and writes goes through boto3 elsewhere.
+"""
+
+import asyncio
+import ipaddress
+import random
+import time
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from walconsole.adapters.spaces_errors import (
+    KEY_REFUSED,
+    TRANSIENT,
+    Attempt,
+    bad_endpoint,
+    malformed,
+    refused,
+    unreachable,
+)
+from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
+from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
+from walconsole.adapters.spaces_listing import MalformedListingError, http_date, read_listing
+from walconsole.adapters.spaces_signing import Signer, list_target
+from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
+from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
+from walconsole.errors import ObjectStoreError
+from walconsole.ports import Page
+
+ATTEMPTS = 4
+_BACKOFF_S = 0.25
+_BACKOFF_LIMIT_S = 4.0
+_SPACES_DOMAIN = ".digitaloceanspaces.com"
+
+
+class SpacesStore:
+    """One bucket. Raises ObjectStoreError for every failure, with S3's own code where it gave one.
+
+    `environ` is looked at for HTTPS_PROXY and NO_PROXY alone. Call `close` when done.
+    """
+
+    def __init__(
+        self,
+        target: BucketTarget,
+        key_pairs: KeyPairSource,
+        *,
+        environ: Mapping[str, str],
+        connections: int = 64,
+    ) -> None:
+        self._target = target
+        self._key_pairs = key_pairs
+        self._origin, self._path = _address(target)
+        self._base_url = f"{self._origin.scheme}://{self._origin.authority}"
+        try:
+            self._http = HttpClient(self._origin, environ, ca_file=target.ca_file, limit=connections)
+        except ValueError as error:
+            raise bad_endpoint(target, str(error), "correct HTTPS_PROXY") from None
+        self._pair: KeyPair | None = None
+        self._signer: Signer | None = None
+        self._key_problem = "not read yet"
+        self._wait_until = 0.0
+
+    @property
+    def key_hint(self) -> str:
+        """`DO00AB…`, or why there is no key."""
+        return self._pair.hint if self._pair else self._key_problem
+
+    @property
+    def key_endpoint(self) -> str:
+        """The endpoint that stands beside the key where it came from; empty when there is none."""
+        return self._pair.endpoint if self._pair else ""
+
+    async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
+        """One ListObjectsV2 under the target's prefix. Transient refusals are tried again with backoff."""
+        path = list_target(self._path, prefix=self._target.prefix, start_after=start_after, max_keys=max_keys)
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await self._page_once(path)
+            except ObjectStoreError as error:
+                if not await self._worth_another_try(error, attempt):
+                    raise
+        return await self._page_once(path)
+
+    async def close(self) -> None:
+        """Close the kept connections and forget the key."""
+        self._pair = self._signer = None
+        await self._http.close()
+
+    async def _worth_another_try(self, error: ObjectStoreError, attempt: int) -> bool:
+        if error.code in KEY_REFUSED and self._key_pairs.forget():
+            self._pair = self._signer = None
+            return True
+        if error.code not in TRANSIENT:
+            return False
+        pause = min(_BACKOFF_S * 2**attempt, _BACKOFF_LIMIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
+        self._wait_until = max(self._wait_until, time.monotonic() + pause)
+        return True
+
+    async def _page_once(self, path: str) -> Page:
+        signer = await self._signing()
+        if (wait := self._wait_until - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        attempt = Attempt(self._target, self.key_hint)
+        headers = signer.headers(self._base_url, path)
+        began = time.monotonic()
+        try:
+            answer = await self._http.get(path, headers)
+        except TransportError as error:
+            raise unreachable(attempt, str(error)) from error
+        return _read_page(attempt, answer, time.monotonic() - began)
+
+    async def _signing(self) -> Signer:
+        if self._signer is None:
+            try:
+                pair = await self._key_pairs.key_pair()
+            except ObjectStoreError as error:
+                self._key_problem = f"no key: {error.why}"
+                raise
+            region = (
+                SPACES_SIGNING_REGION if self._origin.host.endswith(_SPACES_DOMAIN) else self._target.region
+            )
+            self._pair, self._signer = pair, Signer(pair, region or SPACES_SIGNING_REGION)
+        return self._signer
+
+
+def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
+    if answer.status != 200:
+        raise refused(attempt, answer)
+    try:
+        objects, truncated = read_listing(answer.body)
+    except MalformedListingError as error:
+        raise malformed(attempt, str(error)) from error
+    return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
+
+
+def _address(target: BucketTarget) -> tuple[Origin, str]:
+    """Where requests go, and the path of the bucket. Raises ObjectStoreError for an endpoint that is none."""
+    try:
+        origin = origin_of(target.endpoint)
+    except ValueError:
+        raise bad_endpoint(
+            target, "not an address", "write it as https://REGION.digitaloceanspaces.com"
+        ) from None
+    if origin.scheme == "http" and not _is_loopback(origin.host):
+        raise bad_endpoint(target, "plain http is for loopback only", "write it with https://")
+    if origin.host.startswith(f"{target.bucket}."):
+        raise bad_endpoint(
+            target,
+            "it contains the bucket's name, which would store everything one folder deeper",
+            f"leave {target.bucket}. out of it",
+        )
+    if target.path_style or _is_address(origin.host):
+        return origin, "/" + quote(target.bucket, safe="-_.~")
+    return Origin(origin.scheme, f"{target.bucket}.{origin.host}", origin.port), "/"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return (
+        host == "localhost"
+        or host.endswith(".localhost")
+        or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    )

@@ -1,0 +1,245 @@
+"""HTTP/1.1 over kept connections, as little of it as S3's listing needs.
+
+Only GET, no redirects followed, no cookies, nothing from AWS_*. HTTPS goes through the proxy that
+HTTPS_PROXY names unless NO_PROXY exempts the host; plain http never does. Certificates are checked
+against `ca_file`, or else the system's (SSL_CERT_FILE and SSL_CERT_DIR as OpenSSL reads them).
+"""
+
+import asyncio
+import base64
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from walconsole.adapters.spaces_wire import HttpAnswer, TransportError, read_answer, read_head
+
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 60.0
+_BUFFER = 512 * 1024
+_IDLE_S = 45.0
+
+
+class _StaleConnectionError(TransportError):
+    """A kept connection was closed by the other side before it answered anything."""
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where requests go: scheme, host and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The Host header's value."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def origin_of(url: str) -> Origin:
+    """Raises ValueError for what is no http or https address."""
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(f"not an http or https address: {url!r}")
+    return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
+@dataclass(frozen=True, slots=True)
+class _Proxy:
+    """An http proxy that tunnels; `authorization` is its header's value or empty, and secret."""
+
+    host: str
+    port: int
+    authorization: str = field(repr=False)
+
+
+def _proxy_for(origin: Origin, environ: Mapping[str, str]) -> _Proxy | None:
+    """The proxy that the environment names for `origin`. Raises ValueError for one that is none."""
+    url = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
+    exempt = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    if origin.scheme != "https" or not url or _exempt(origin.host, exempt):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError("HTTPS_PROXY must be http://[USER:PASSWORD@]HOST:PORT")
+    authorization = ""
+    if parts.username:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    return _Proxy(parts.hostname, parts.port or 3128, authorization)
+
+
+def _exempt(host: str, no_proxy: str) -> bool:
+    """Whether NO_PROXY (`*`, or names that end the host's at a dot, separated by commas) covers it."""
+    names = [name.strip().lstrip(".").lower() for name in no_proxy.split(",")]
+    return "*" in names or any(name and (host == name or host.endswith("." + name)) for name in names)
+
+
+@dataclass(slots=True)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    used_at: float
+    answered: int = 0
+
+
+class HttpClient:
+    """Requests to one origin over at most `limit` connections, which are kept between requests."""
+
+    def __init__(
+        self, origin: Origin, environ: Mapping[str, str], *, ca_file: str | None = None, limit: int = 64
+    ) -> None:
+        self.origin = origin
+        self._proxy = _proxy_for(origin, environ)
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        self._idle: list[_Connection] = []
+        self._places = asyncio.Semaphore(limit)
+
+    async def get(self, target: str, headers: Mapping[str, str]) -> HttpAnswer:
+        """One GET of `target` (path and query). Raises TransportError.
+
+        A kept connection that turns out to be closed is replaced once.
+        """
+        lines = [f"GET {target} HTTP/1.1", f"Host: {self.origin.authority}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+        async with self._places:
+            try:
+                return await self._exchange(head, fresh=False)
+            except _StaleConnectionError:
+                return await self._exchange(head, fresh=True)
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.writer.close()
+        for connection in idle:
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.writer.wait_closed()
+
+    async def _exchange(self, head: bytes, *, fresh: bool) -> HttpAnswer:
+        connection = None if fresh else self._kept()
+        if connection is None:
+            connection = await self._connect()
+        keep = False
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                connection.writer.write(head)
+                answer = await read_answer(connection.reader)
+            keep = answer.headers.get("connection", "").lower() != "close"
+            return answer
+        except TimeoutError:
+            raise TransportError(f"no complete answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
+            raise _broken(connection, error) from error
+        finally:
+            self._give_back(connection, keep=keep)
+
+    def _give_back(self, connection: _Connection, *, keep: bool) -> None:
+        if keep and not connection.writer.is_closing():
+            connection.used_at = time.monotonic()
+            connection.answered += 1
+            self._idle.append(connection)
+        else:
+            connection.writer.transport.abort()
+
+    def _kept(self) -> _Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            fresh_enough = time.monotonic() - connection.used_at < _IDLE_S
+            if fresh_enough and not connection.reader.at_eof() and not connection.writer.is_closing():
+                return connection
+            connection.writer.transport.abort()
+        return None
+
+    async def _connect(self) -> _Connection:
+        host, port = (
+            (self._proxy.host, self._proxy.port) if self._proxy else (self.origin.host, self.origin.port)
+        )
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                return await self._open(host, port)
+        except TimeoutError:
+            raise TransportError(f"no connection to {host}:{port} within {CONNECT_TIMEOUT_S:.0f} s") from None
+        except OSError as error:
+            raise TransportError(_connect_reason(error, host, port)) from error
+
+    async def _open(self, host: str, port: int) -> _Connection:
+        tls = await self._context() if self.origin.scheme == "https" else None
+        if self._proxy is None:
+            name = self.origin.host if tls else None
+            reader, writer = await asyncio.open_connection(
+                host, port, ssl=tls, server_hostname=name, limit=_BUFFER
+            )
+            return _Connection(reader, writer, time.monotonic())
+        reader, writer = await asyncio.open_connection(host, port, limit=_BUFFER)
+        try:
+            await self._tunnel(self._proxy, reader, writer)
+            if tls:
+                await writer.start_tls(tls, server_hostname=self.origin.host)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return _Connection(reader, writer, time.monotonic())
+
+    async def _tunnel(
+        self, proxy: _Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        to = f"{self.origin.host}:{self.origin.port}"
+        head = f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n"
+        if proxy.authorization:
+            head += f"Proxy-Authorization: {proxy.authorization}\r\n"
+        writer.write(f"{head}\r\n".encode("latin-1"))
+        try:
+            status, _ = await read_head(reader)
+        except asyncio.IncompleteReadError:
+            raise TransportError(f"the proxy {proxy.host}:{proxy.port} hung up") from None
+        if status != 200:
+            raise TransportError(f"the proxy {proxy.host}:{proxy.port} answered {status} to CONNECT {to}")
+
+    async def _context(self) -> ssl.SSLContext:
+        """Made once, in a thread: reading the system's certificates takes tens of milliseconds."""
+        if self._tls is None:
+            try:
+                self._tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+            except OSError as error:
+                why = error.strerror or "it holds no certificate"
+                raise TransportError(f"cannot use the CA file {self._ca_file}: {why}") from error
+        return self._tls
+
+
+def _broken(connection: _Connection, error: Exception) -> TransportError:
+    if connection.answered:
+        return _StaleConnectionError("a kept connection was closed")
+    if isinstance(error, asyncio.IncompleteReadError):
+        return TransportError("the connection was closed without an answer")
+    return TransportError(f"the connection broke: {_reason(error)}")
+
+
+def _connect_reason(error: OSError, host: str, port: int) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"the name {host} does not resolve ({error.strerror})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{host}:{port} has a certificate that is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"{host}:{port} does not speak TLS as it should: {_reason(error)}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{host}:{port} refused the connection"
+    return f"no connection to {host}:{port}: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text)

@@ -1,0 +1,123 @@
+"""ListObjectsV2 answers: keys read out of the page's bytes, without an XML tree.
+
+S3 writes `<Contents>` elements without attributes, comments or CDATA in what is read here; an
+answer that does not look like that (as many sizes as keys, closed by its end tag) is refused
+rather than guessed at.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_plus
+
+from walconsole.ports import StoredObject
+
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
+_SIZE = re.compile(r"<Size>\s*(\d{1,20})\s*</Size>")
+_MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
+_REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
+_NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_END = "</ListBucketResult>"
+
+
+class MalformedListingError(ValueError):
+    """The body is not a complete ListObjectsV2 answer."""
+
+
+class ListedPage(Sequence[StoredObject]):
+    """The objects of one answer; an object is made when it is asked for, keys and sums without."""
+
+    __slots__ = ("_raw_keys", "_text", "keys")
+
+    def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str]) -> None:
+        self._text, self._raw_keys, self.keys = text, raw_keys, keys
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, position: int) -> StoredObject:  # type: ignore[override]  # no slices
+        element = self._element(position)
+        size, modified = _SIZE.search(element), _MODIFIED.search(element)
+        if size is None or modified is None:
+            raise MalformedListingError("an object without a size or a time")
+        return StoredObject(self.keys[position], int(size[1]), timestamp(modified[1]))
+
+    def stored_bytes(self, count: int) -> int:
+        """The sum of the first `count` sizes; segments mostly have one size, then counting it does."""
+        if not count:
+            return 0
+        text = self._text
+        first = _SIZE.search(text)
+        if first is not None and count == len(self) and text.count(first[0]) == count:
+            return int(first[1]) * count
+        sizes = _SIZE.findall(text)
+        if len(sizes) != len(self):
+            raise MalformedListingError("as many sizes as keys were expected")
+        return sum(map(int, sizes[:count]))
+
+    def _element(self, position: int) -> str:
+        at = self._text.index(f"<Key>{self._raw_keys[position]}</Key>")
+        start = self._text.rfind("<Contents>", 0, at)
+        stop = self._text.find("</Contents>", at)
+        return self._text[start:stop]
+
+
+def read_listing(body: bytes) -> tuple[ListedPage, bool]:
+    """The objects, and whether more follow. Raises MalformedListingError."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedListingError("it is not UTF-8") from None
+    if not text.rstrip().endswith(_END) or "<ListBucketResult" not in text[:512]:
+        raise MalformedListingError("it is not a complete ListBucketResult")
+    raw_keys = _KEY.findall(text)
+    if text.count("<Contents>") != len(raw_keys):
+        raise MalformedListingError("an object without a plain key")
+    head = text[: text.find("<Contents>")] if raw_keys else text
+    tail = text[text.rfind("</Contents>") :] if raw_keys else ""
+    encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
+    truncated = "<IsTruncated>true<" in head or "<IsTruncated>true<" in tail
+    return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded)), truncated
+
+
+def _decoded(raw_keys: list[str], *, encoded: bool) -> Sequence[str]:
+    """The keys themselves. RGW writes `/` as `%2F` and escapes `'` for XML besides."""
+    joined = "\n".join(raw_keys)
+    if encoded:
+        joined = joined.replace("%2F", "/")
+    if "&" in joined or (encoded and ("%" in joined or "+" in joined)):
+        decode: Callable[[str], str] = unquote_plus if encoded else str
+        return [decode(_unescaped(key)) for key in raw_keys]
+    keys = joined.split("\n")
+    return keys if len(keys) == len(raw_keys) else raw_keys
+
+
+def _unescaped(text: str) -> str:
+    """XML's five entities and character references; others stay as they are."""
+    return _REFERENCE.sub(_referred, text) if "&" in text else text
+
+
+def _referred(match: re.Match[str]) -> str:
+    if match[3]:
+        return _NAMED[match[3]]
+    code = int(match[1], 16) if match[1] else int(match[2])
+    return chr(code) if code <= 0x10FFFF else "\ufffd"
+
+
+def timestamp(text: str) -> float:
+    """Seconds since the epoch of S3's `2026-08-01T12:00:00.000Z`. Raises MalformedListingError."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise MalformedListingError(f"not a time: {text[:40]!r}") from None
+
+
+def http_date(text: str | None) -> float | None:
+    """Seconds since the epoch of a Date header, None when there is none that can be read."""
+    if text is None:
+        return None
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

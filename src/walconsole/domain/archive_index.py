@@ -1,0 +1,232 @@
+"""The index of what a bucket holds: pages of keys folded into runs by place and timeline.
+
+A page whose names are all segments of one layout, one suffix and one timeline, and whose
+last − first + 1 equals their count, is one run, and only its two ends are parsed. Any other page
+is halved until its parts are, or are a few keys that are read one by one. Pages may come in any
+order and overlap.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from walconsole.domain.archive import (
+    LOG_BYTES,
+    Place,
+    archived_name,
+    names_pattern,
+    place_of,
+    segment_suffix,
+    split_key,
+)
+from walconsole.domain.archive_runs import Runs
+from walconsole.domain.facts import Gap
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind, check_segment_bytes
+
+_ONE_BY_ONE = 8
+"""Parts of a page up to this many keys are read key by key."""
+PLACES_KEPT = 32
+"""Archives in one bucket that are told apart; what lies in further ones counts as foreign."""
+HISTORIES_KEPT = 1000
+
+
+@dataclass(slots=True)
+class Archive:
+    """What lies in one place.
+
+    `repeated` counts segments that are stored under more than one key (a retry past midnight in
+    the dated layout, a changed compression). `newest_key` is the key of the highest segment of the
+    newest timeline, `last_key` the last of this place's keys in the store's order.
+    """
+
+    place: Place
+    timelines: dict[int, Runs] = field(default_factory=dict)
+    histories: set[str] = field(default_factory=set)
+    backups: int = 0
+    partials: int = 0
+    repeated: int = 0
+    newest: Segment | None = None
+    newest_key: str = ""
+    last_key: str = ""
+
+    @property
+    def segments(self) -> int:
+        """Distinct segments, over all timelines."""
+        return sum(runs.count for runs in self.timelines.values())
+
+    @property
+    def oldest(self) -> Segment | None:
+        """The lowest segment of the oldest timeline that has one."""
+        if not self.timelines:
+            return None
+        timeline = min(self.timelines)
+        return Segment(timeline, self.timelines[timeline].first)
+
+    def add_run(self, timeline: int, first: int, last: int, last_key: str) -> None:
+        """Segments `first` to `last` are stored, the last of them under `last_key`."""
+        runs = self.timelines.get(timeline)
+        if runs is None:
+            runs = self.timelines[timeline] = Runs()
+        self.repeated += last - first + 1 - runs.add(first, last)
+        newest = Segment(timeline, last)
+        if self.newest is None or newest >= self.newest:
+            self.newest, self.newest_key = newest, last_key
+
+    def gaps(self, segment_bytes: int) -> Iterator[Gap]:
+        """Missing segments between stored ones, timeline by timeline.
+
+        The step from a timeline to its child is not judged here: a child begins in the middle of
+        its parent, and where the parent ended only the history file's content tells.
+        """
+        for timeline in sorted(self.timelines):
+            for first, last in self.timelines[timeline].gaps():
+                yield Gap(
+                    timeline,
+                    Segment(timeline, first).name(segment_bytes),
+                    Segment(timeline, last).name(segment_bytes),
+                    last - first + 1,
+                )
+
+
+class ArchiveIndex:
+    """Everything that the keys under `prefix` say, for one wal_segment_size.
+
+    `foreign` counts keys that are no WAL archive's, `impossible` those that look like segments but
+    cannot exist with this segment size; `impossible_name` is the first of them.
+    """
+
+    def __init__(self, prefix: str = "", segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
+        self.prefix = prefix
+        self.segment_bytes = check_segment_bytes(segment_bytes)
+        self.archives: dict[Place, Archive] = {}
+        self.foreign = 0
+        self.impossible = 0
+        self.impossible_name: str | None = None
+        self._per_log = LOG_BYTES // segment_bytes
+
+    def archive_of(self, key: str) -> Archive | None:
+        """The archive that `key` would belong to, when there is one already."""
+        place = place_of(split_key(key[len(self.prefix) :])[0])
+        return self.archives.get(place) if place else None
+
+    def fold(self, keys: Sequence[str]) -> None:
+        """Add a page's keys (full keys, under the prefix)."""
+        distinct = set(keys)
+        ordered = sorted(keys if len(distinct) == len(keys) else distinct)
+        if ordered:
+            self._fold(ordered, 0, len(ordered))
+
+    def _fold(self, keys: Sequence[str], start: int, stop: int) -> None:
+        if self._fold_names(keys, start, stop):
+            return
+        if stop - start <= _ONE_BY_ONE:
+            for key in keys[start:stop]:
+                self._fold_key(key)
+            return
+        middle = (start + stop) // 2
+        self._fold(keys, start, middle)
+        self._fold(keys, middle, stop)
+
+    def _fold_names(self, keys: Sequence[str], start: int, stop: int) -> bool:
+        """Fold keys that are all segments of one directory and suffix; False when they are not.
+
+        Sorted keys between two of one directory begin with that directory too.
+        """
+        first, last = keys[start], keys[stop - 1]
+        cut = first.rfind("/") + 1
+        if len(first) != len(last) or last.rfind("/") + 1 != cut or first[:cut] != last[:cut]:
+            return False
+        suffix = segment_suffix(first[cut:])
+        if suffix is None:
+            return False
+        names = [key[cut:] for key in keys[start:stop]] if cut else keys[start:stop]
+        lines = "\n".join(names) + "\n"
+        if len(lines) != len(names) * (len(first) - cut + 1):
+            return False
+        if names_pattern(suffix, self.segment_bytes).fullmatch(lines) is None:
+            return False
+        archive = self._archive(first[len(self.prefix) : cut])
+        if archive is None:
+            self.foreign += len(names)
+            return True
+        archive.last_key = max(archive.last_key, last)
+        self._fold_runs(archive, names, 0, len(names), first[:cut])
+        return True
+
+    def _fold_runs(
+        self, archive: Archive, names: Sequence[str], start: int, stop: int, directory: str
+    ) -> None:
+        """Fold distinct, sorted, possible segment names: halve until a part is one run."""
+        first, last = names[start], names[stop - 1]
+        begin, end = self._number(first), self._number(last)
+        if first[:8] == last[:8] and end - begin == stop - start - 1 and begin:
+            archive.add_run(int(last[:8], 16), begin, end, directory + last)
+        elif stop - start == 1:
+            self._note_impossible(first)
+        else:
+            middle = (start + stop) // 2
+            self._fold_runs(archive, names, start, middle, directory)
+            self._fold_runs(archive, names, middle, stop, directory)
+
+    def _number(self, name: str) -> int:
+        return int(name[8:16], 16) * self._per_log + int(name[16:24], 16)
+
+    def _fold_key(self, key: str) -> None:
+        directory, basename = split_key(key[len(self.prefix) :])
+        try:
+            name = archived_name(basename, self.segment_bytes)
+        except ValueError:
+            self._note_impossible(basename)
+            return
+        archive = self._archive(directory) if name else None
+        if name is None or archive is None:
+            self.foreign += 1
+            return
+        archive.last_key = max(archive.last_key, key)
+        if name.kind is WalNameKind.SEGMENT and name.segment:
+            archive.add_run(name.timeline, name.segment.number, name.segment.number, key)
+        elif name.kind is WalNameKind.PARTIAL:
+            archive.partials += 1
+        elif name.kind is WalNameKind.BACKUP:
+            archive.backups += 1
+        elif len(archive.histories) < HISTORIES_KEPT:
+            archive.histories.add(name.text)
+
+    def _archive(self, directory: str) -> Archive | None:
+        place = place_of(directory)
+        if place is None:
+            return None
+        archive = self.archives.get(place)
+        if archive is None and len(self.archives) < PLACES_KEPT:
+            archive = self.archives[place] = Archive(place)
+        return archive
+
+    def _note_impossible(self, name: str) -> None:
+        self.impossible += 1
+        if self.impossible_name is None:
+            self.impossible_name = name
+
+
+def segment_bytes_by_names(archive: Archive, assumed: int) -> int:
+    """The wal_segment_size that the names themselves suggest, when they were read with `assumed`.
+
+    A larger size leaves the top of every log unused: at least three runs in a row end at one
+    segment within their log and are followed by the first of the next.
+    """
+    per_log = LOG_BYTES // assumed
+    for runs in archive.timelines.values():
+        tops = {
+            before % per_log + 1
+            for before, after in _breaks(runs)
+            if (after % per_log, after // per_log) == (0, before // per_log + 1)
+        }
+        if len(runs) >= 4 and len(tops) == 1:
+            top = tops.pop()
+            whole = all(first % per_log + (last - first) < top for first, last in runs)
+            if whole and top & (top - 1) == 0 and 4 <= top < per_log:
+                return LOG_BYTES // top
+    return assumed
+
+
+def _breaks(runs: Runs) -> Iterator[tuple[int, int]]:
+    """Between runs: the last number before and the first after."""
+    return ((first - 1, last + 1) for first, last in runs.gaps())

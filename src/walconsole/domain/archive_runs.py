@@ -1,0 +1,69 @@
+"""Unbroken runs of segment numbers: memory by the gaps, not by the segments."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+
+class Runs:
+    """A set of numbers kept as sorted, disjoint, non-adjacent intervals.
+
+    Intervals may be added in any order, overlapping or not. `count` is how many numbers are in it.
+    """
+
+    __slots__ = ("_firsts", "_lasts", "count")
+
+    def __init__(self) -> None:
+        self._firsts = array("Q")
+        self._lasts = array("Q")
+        self.count = 0
+
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return len(self._firsts)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The runs, first and last number of each."""
+        return zip(self._firsts, self._lasts, strict=True)
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_left(self._lasts, number)
+        return at < len(self._firsts) and self._firsts[at] <= number
+
+    @property
+    def first(self) -> int:
+        """The lowest number. Raises IndexError when there is none."""
+        return self._firsts[0]
+
+    @property
+    def last(self) -> int:
+        """The highest number. Raises IndexError when there is none."""
+        return self._lasts[-1]
+
+    def add(self, first: int, last: int) -> int:
+        """Add `first` to `last`, both included; how many of them were new."""
+        touching_from = bisect_left(self._lasts, first - 1) if first else 0
+        touching_to = bisect_right(self._firsts, last + 1)
+        if touching_from == touching_to:
+            self._firsts.insert(touching_from, first)
+            self._lasts.insert(touching_from, last)
+            self.count += last - first + 1
+            return last - first + 1
+        return self._merge(touching_from, touching_to, first, last)
+
+    def _merge(self, start: int, stop: int, first: int, last: int) -> int:
+        """Replace the runs from `start` up to `stop` by the one run that they become."""
+        firsts, lasts = self._firsts, self._lasts
+        first, last = min(first, firsts[start]), max(last, lasts[stop - 1])
+        before = sum(lasts[at] - firsts[at] + 1 for at in range(start, stop))
+        firsts[start], lasts[start] = first, last
+        del firsts[start + 1 : stop]
+        del lasts[start + 1 : stop]
+        added = last - first + 1 - before
+        self.count += added
+        return added
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """What is missing between the runs, first and last number of each gap."""
+        for at in range(1, len(self._firsts)):
+            yield self._lasts[at - 1] + 1, self._firsts[at] - 1
