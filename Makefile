@@ -1,0 +1,57 @@
+# walconsole's commands. `make help` lists them; nothing but python3 >= 3.11, make and git is needed to begin.
+
+VENV = .venv
+BIN = $(VENV)/bin
+PYTHON =
+SCENARIO =
+DEMO_ARGS =
+ARGS =
+
+.PHONY: help venv demo test lint format bench wheel pictures clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      open the console on an embedded droplet (SCENARIO=incident|healthy|failing|slow|idle)"
+	@echo "make test      install what the tests need where possible, and run everything (ARGS='-k proxy' for pytest)"
+	@echo "make lint      ruff, mypy and the import contracts alone"
+	@echo "make format    let ruff format the sources"
+	@echo "make bench     measure against the budgets and against other consoles"
+	@echo "make wheel     build the package into dist/"
+	@echo "make pictures  take the README's pictures of the running demo"
+	@echo "make clean     remove what the other commands made (.venv too)"
+
+# The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
+$(VENV)/.demo-installed: pyproject.toml scripts/install.sh
+	@PYTHON='$(PYTHON)' sh scripts/install.sh $(VENV) demo
+
+$(VENV)/.dev-installed: pyproject.toml scripts/install.sh
+	@PYTHON='$(PYTHON)' sh scripts/install.sh $(VENV) dev
+
+venv: $(VENV)/.dev-installed
+
+demo: $(VENV)/.demo-installed
+	@$(BIN)/walconsole demo $(if $(SCENARIO),--scenario '$(SCENARIO)') $(DEMO_ARGS)
+
+test:
+	@sh scripts/test-servers.sh
+	@$(MAKE) --no-print-directory $(VENV)/.dev-installed
+	@ARGS='$(ARGS)' sh scripts/run-tests.sh $(BIN)
+
+lint: $(VENV)/.dev-installed
+	@sh scripts/lint.sh $(BIN)
+
+format: $(VENV)/.dev-installed
+	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
+
+bench: $(VENV)/.dev-installed
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: $(VENV)/.dev-installed
+	@$(BIN)/python -m build --no-isolation
+
+pictures: $(VENV)/.dev-installed
+	@$(BIN)/python -m benchmarks.pictures docs/pictures
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
