@@ -1,0 +1,276 @@
+"""The console: it paints first, then connects; it renders snapshots and fetches nothing.
+
+Observation publishes to its `port`, a `ports.Screen`, and asks through it. Nothing beyond Textual and the
+dashboard is imported, and nothing is read, before the first frame is out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual.app import App
+from textual.binding import Binding
+
+from walconsole.ui.keys import ACTIONS
+from walconsole.ui.messages import SnapshotTaken
+from walconsole.ui.port import AppScreen
+from walconsole.ui.screens.dashboard import Dashboard
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual.screen import Screen
+    from textual.theme import Theme
+    from textual.timer import Timer
+
+    from walconsole.domain.facts import ClusterFacts
+    from walconsole.domain.snapshot import Snapshot
+    from walconsole.errors import WalconsoleError
+    from walconsole.ports import Clock, HostKeyQuestion, Observer
+    from walconsole.ui.commands import ConsoleCommands
+    from walconsole.ui.export import Export
+    from walconsole.ui.panes.model import Glyphs
+    from walconsole.ui.theming import ThemeShelf
+
+Answer = TypeVar("Answer")
+
+TICK_S = 1.0
+"""Ages tick."""
+SOONEST_S = 0.2
+"""Snapshots that come closer together are drawn as one."""
+_PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+def _commands() -> type[ConsoleCommands]:
+    from walconsole.ui.commands import ConsoleCommands
+
+    return ConsoleCommands
+
+
+class WalconsoleApp(App[None]):
+    """One session. `failure` is set when it ended because it could never have worked.
+
+    `observer_factory` is awaited after the first frame. `shelf` holds the themes and remembers the
+    chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding can show.
+    """
+
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar = {_commands}
+    BINDINGS: ClassVar = [
+        Binding(action.keys, action.action, action.title, show=False)
+        for action in ACTIONS
+        if not action.action.startswith("screen.")
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        observer_factory: Callable[[], Awaitable[Observer]],
+        *,
+        clock: Clock,
+        theme: str | None = None,
+        shelf: ThemeShelf | None = None,
+        glyphs: Glyphs | None = None,
+    ) -> None:
+        from walconsole.ui.theming import ThemeShelf
+
+        super().__init__()
+        self.session_title = title
+        self.failure: WalconsoleError | None = None
+        self.shelf = shelf or ThemeShelf()
+        self._observer_factory, self._clock = observer_factory, clock
+        self._glyphs = glyphs
+        self.port = AppScreen(self)
+        self._snapshot: Snapshot | None = None
+        self._observer: Observer | None = None
+        self._timer: Timer | None = None
+        self._due = self._painted = 0.0
+        self._pace = _PACES.index(1.0)
+        self._paused_at: float | None = None
+        first = self.shelf.first(theme, self.console.color_system)
+        self.register_theme(first)
+        self.theme = first.name
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The console's one screen."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, Dashboard)  # noqa: S101  # get_default_screen made it
+        return screen
+
+    def get_default_screen(self) -> Screen[None]:
+        """The dashboard."""
+        if self._glyphs is None:
+            from walconsole.ui.panes.model import ASCII, UNICODE
+
+            encoding = (self.console.encoding or "utf-8").lower()
+            self._glyphs = UNICODE if encoding.startswith("utf") else ASCII
+        return Dashboard(self.session_title, self._glyphs)
+
+    def on_mount(self) -> None:
+        """Everything that costs time waits until the first frame is out."""
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.run_worker(self._observe(), name="observe", group="observe")
+        self.run_worker(self._load_themes(), name="themes", group="themes")
+
+    async def _observe(self) -> None:
+        """Connect and observe until the session ends."""
+        from walconsole.errors import WalconsoleError
+
+        try:
+            self._observer = await self._observer_factory()
+            await self._observer.run(self.port)
+        except WalconsoleError as error:
+            self.failure = error
+            self.exit(return_code=error.exit_code)
+
+    async def _load_themes(self) -> None:
+        import asyncio
+
+        themes, problems = await asyncio.to_thread(self.shelf.load)
+        for theme in themes:
+            if theme.name != self.theme:
+                self.register_theme(theme)
+        if problems:
+            self.notify("\n".join(problems), title="themes", severity="error", markup=False, timeout=15)
+
+    # What observation says.
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Draw the snapshot now, or with the next ones when they come in quick succession."""
+        first, self._snapshot = self._snapshot is None, snapshot
+        since = self._clock.monotonic() - self._painted
+        self._arm(0.0 if first else max(0.0, SOONEST_S - since))
+
+    def status(self, text: str) -> None:
+        """What is being done before the first snapshot."""
+        from walconsole.domain.redaction import safe
+
+        self.dashboard.show_status(f"{self.session_title}: {safe(text)}")
+
+    # Drawing.
+
+    def _arm(self, delay: float) -> None:
+        """Draw in `delay` seconds, or sooner when that was due already."""
+        due = self._clock.monotonic() + delay
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.stop()
+        self._due = due
+        self._timer = self.set_timer(max(delay, 0.001), self._paint)
+
+    def _paint(self) -> None:
+        from walconsole.domain.diagnosis import diagnose
+
+        self._timer, self._painted = None, self._clock.monotonic()
+        if self._snapshot is not None:
+            now = self._clock.now()
+            self.dashboard.post_message(SnapshotTaken(self._snapshot, diagnose(self._snapshot, now), now))
+            self._arm(TICK_S)
+
+    def _theme_changed(self, _theme: Theme) -> None:
+        self.dashboard.repaint()
+
+    def pause_note(self, now: float) -> str:
+        """What stands in the verdict while reading is paused."""
+        if self._paused_at is None:
+            return ""
+        from walconsole.domain.units import duration_text
+
+        return f"PAUSED {duration_text(max(0.0, now - self._paused_at))}; "
+
+    def footnote(self) -> str:
+        """Whose server this is, and how often it is read."""
+        factor = _PACES[self._pace]
+        pace = "" if factor == 1.0 else f"  every x{factor:g}"
+        return f"{self.session_title}{'  paused' if self._paused_at is not None else ''}{pace}"
+
+    # What the operator does.
+
+    def action_pause(self) -> None:
+        """Stop reading, or resume; ages go on."""
+        self._paused_at = self._clock.now() if self._paused_at is None else None
+        if self._observer is not None:
+            self._observer.pause(self._paused_at is not None)
+        self.dashboard.update_keys()
+        self._arm(0.0)
+
+    def action_refresh_now(self) -> None:
+        """Read everything now."""
+        if self._observer is not None:
+            self._observer.refresh()
+
+    def action_pace(self, step: int) -> None:
+        """Read less often (1) or more often (-1)."""
+        self._pace = max(0, min(len(_PACES) - 1, self._pace + step))
+        if self._observer is not None:
+            self._observer.pace(_PACES[self._pace])
+        self.dashboard.update_keys()
+        self.notify(f"every interval x {_PACES[self._pace]:g}", markup=False, timeout=2)
+
+    def action_choose_theme(self) -> None:
+        """A list of themes; each is shown while it is highlighted."""
+        from walconsole.ui.screens.theme import ThemeScreen
+
+        self.push_screen(ThemeScreen(), self._choose_theme)
+
+    def action_change_theme(self) -> None:
+        """As the palette's own command asks for it."""
+        self.action_choose_theme()
+
+    def _choose_theme(self, name: str | None) -> None:
+        if name is None:
+            return
+        self.theme = name
+        problem = self.shelf.remember(name)
+        if problem:
+            self.notify(problem, title="the theme is not remembered", severity="warning", markup=False)
+
+    def write_export(self, export: Export) -> None:
+        """Write an export beside the work, and say where."""
+        problem, where = export.write()
+        if problem:
+            self.notify(problem, title="not exported", severity="error", markup=False)
+        else:
+            self.notify(where, title="exported", markup=False)
+
+    # The questions of ports.Operator. Not answering is a no.
+
+    async def trust_host_key(self, question: HostKeyQuestion) -> bool:
+        """Show an unknown key's fingerprint and ask."""
+        from walconsole.ui.screens.host_key import HostKeyScreen
+
+        return bool(await self._ask(HostKeyScreen(question)))
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
+        """Ask which cluster to watch."""
+        from walconsole.ui.screens.cluster import ClusterScreen
+
+        return await self._ask(ClusterScreen(tuple(clusters)))
+
+    async def passphrase(self, prompt: str) -> str | None:
+        """Ask for a secret; it goes to the one who asked and nowhere else."""
+        from walconsole.ui.screens.passphrase import PassphraseScreen
+
+        return await self._ask(PassphraseScreen(prompt))
+
+    async def _ask(self, screen: Screen[Answer]) -> Answer | None:
+        """The screen's answer; whoever waits for it may be cancelled, then the question goes away."""
+        import asyncio
+
+        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+        def answer(value: Answer | None) -> None:
+            if not answered.done():
+                answered.set_result(value)
+
+        await self.push_screen(screen, answer)
+        try:
+            return await answered
+        finally:
+            if not answered.done() and screen.is_current:
+                screen.dismiss(None)

@@ -1,0 +1,121 @@
+"""Where each pane stands, as arithmetic: from the terminal's size to boxes, nothing of the screen.
+
+One column below 100 cells, two below 160, three from there. A column that cannot give every pane a
+few rows folds: the pane in focus opens, then by rank whatever still fits; the rest keep one line
+with their age and a summary, so that everything stays in reach.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+TWO_COLUMNS = 100
+THREE_COLUMNS = 160
+GAP = 2
+_FEW_ROWS = 3
+_LOG_ROWS = 6
+_LOG = "log"
+
+_COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
+    1: (("archiver", "wal_disk", "configuration", "bucket", "droplet", "findings", "log"),),
+    2: (("archiver", "wal_disk", "bucket"), ("findings", "configuration", "droplet")),
+    3: (("archiver", "wal_disk"), ("findings", "bucket"), ("configuration", "droplet")),
+}
+_RANK = ("findings", "archiver", "bucket", "configuration", "wal_disk", "droplet", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Cells: where a pane stands. `height` 1 is a folded pane: its title alone."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def columns_for(width: int) -> int:
+    """How many columns a terminal of this width gets."""
+    return 1 if width < TWO_COLUMNS else 2 if width < THREE_COLUMNS else 3
+
+
+def arrange(
+    width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+) -> dict[str, Box]:
+    """A box for every pane that is visible. `needs` are the rows of each pane's content."""
+    if maximised:
+        return {focused: Box(0, 0, width, height)}
+    count = columns_for(width)
+    columns = _COLUMNS[count]
+    if count == 1:
+        heights = stack(columns[0], height, focused, needs)
+        return _place(columns[0], heights, 0, width)
+    tall = max(sum(1 + needs.get(name, 0) for name in names) for names in columns)
+    log_rows = max(min(_LOG_ROWS, height // 3), height - tall)
+    upper = height - log_rows
+    boxes: dict[str, Box] = {}
+    each = (width - GAP * (count - 1)) // count
+    for index, names in enumerate(columns):
+        x = index * (each + GAP)
+        wide = width - x if index == count - 1 else each
+        boxes |= _place(names, stack(names, upper, focused, needs), x, wide)
+    boxes[_LOG] = Box(0, upper, width, log_rows)
+    return boxes
+
+
+def _place(names: Sequence[str], heights: Mapping[str, int], x: int, width: int) -> dict[str, Box]:
+    boxes, y = {}, 0
+    for name in names:
+        if heights[name] > 0:
+            boxes[name] = Box(x, y, width, heights[name])
+            y += heights[name]
+    return boxes
+
+
+def stack(names: Sequence[str], height: int, focused: str, needs: Mapping[str, int]) -> dict[str, int]:
+    """Heights, titles included, of panes that share a column of `height` rows."""
+    rest = height - len(names)
+    if rest < 0:
+        return _squeezed(names, height, focused)
+    wants = {name: max(1, needs.get(name, 1)) for name in names}
+    if sum(min(want, _FEW_ROWS) for want in wants.values()) <= rest:
+        rows = _shared(wants, rest)
+    else:
+        rows = _folded(wants, rest, focused)
+    return {name: 1 + rows[name] for name in names}
+
+
+def _squeezed(names: Sequence[str], height: int, focused: str) -> dict[str, int]:
+    """Not even a line for each: the one in focus gets all there is."""
+    kept = focused if focused in names else names[0]
+    return {name: max(0, height) if name == kept else 0 for name in names}
+
+
+def _shared(wants: Mapping[str, int], rest: int) -> dict[str, int]:
+    """A few rows for each, then in turns to those that still want; what is left goes to the log."""
+    rows = {name: min(want, _FEW_ROWS) for name, want in wants.items()}
+    rest -= sum(rows.values())
+    while rest > 0:
+        hungry = [name for name in _RANK if name in wants and rows[name] < wants[name]]
+        if not hungry:
+            break
+        for name in hungry[:rest]:
+            rows[name] += 1
+        rest -= len(hungry[:rest])
+    if _LOG in rows:
+        rows[_LOG] += rest
+    return rows
+
+
+def _folded(wants: Mapping[str, int], rest: int, focused: str) -> dict[str, int]:
+    """The pane in focus opens as far as it needs, then by rank those that fit at least a few rows."""
+    rows = dict.fromkeys(wants, 0)
+    order = [name for name in (focused, *_RANK) if name in wants]
+    for name in dict.fromkeys(order):
+        given = min(wants[name], rest)
+        if given < min(wants[name], _FEW_ROWS) and name != focused:
+            continue
+        rows[name] = given
+        rest -= given
+    opened = next((name for name in order if rows[name]), order[0])
+    rows[opened] += rest
+    return rows

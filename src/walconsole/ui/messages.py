@@ -1,0 +1,43 @@
+"""What happened, for whom it concerns: messages in the past tense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from walconsole.domain.diagnosis.model import Diagnosis
+    from walconsole.domain.snapshot import Snapshot
+
+
+class SnapshotTaken(Message):
+    """A newer snapshot, its diagnosis, and the time both were drawn for."""
+
+    def __init__(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> None:
+        self.snapshot, self.diagnosis, self.now = snapshot, diagnosis, now
+        super().__init__()
+
+
+class SettingChosen(Message):
+    """The operator pressed Enter on something that is about the setting `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__()
+
+
+class PaneChosen(Message):
+    """The operator asked to go to the pane `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__()
+
+
+class PaneToggled(Message):
+    """The operator asked to maximise or restore the pane in focus."""
+
+
+class NeedChanged(Message):
+    """A pane's content wants another number of rows."""

@@ -1,0 +1,186 @@
+"""Bucket: what the primary and the DR copy of the archive hold, side by side."""
+
+from collections.abc import Callable
+
+from walconsole.domain.exposure import agreement
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.snapshot import Freshness, Reading
+from walconsole.domain.units import age_text, bytes_text, count_text, plural
+from walconsole.ui.panes.model import Content, Line, Span, Stamp, Tone, View
+from walconsole.ui.panes.typeset import (
+    GUTTER,
+    LABEL_WIDTH,
+    NOT_AVAILABLE,
+    fit,
+    fit_middle,
+    notice,
+    or_na,
+    pad,
+    row,
+    shown,
+    stamp,
+)
+
+Cell = tuple[str, str, Tone]
+"""What is shown, what is copied, and its tone."""
+
+_SIDE_BY_SIDE = 52
+_HERE = {"NoSuchBucket": "missing", "AccessDenied": "refused", "NoKey": "no key"}
+
+
+def _state(reading: Reading[BucketFacts], view: View) -> Cell:
+    """Exists, or in a word why not; the whole reason stands below the table."""
+    signs = view.glyphs
+    if reading.problem is not None:
+        word = _HERE.get(
+            reading.problem.code, "unreachable" if not reading.problem.code else reading.problem.code
+        )
+        stale = f"{signs.stale} stale, " if reading.freshness is Freshness.STALE else f"{signs.critical} "
+        return stale + shown(word), shown(word), Tone.CRITICAL
+    if reading.value is None:
+        return f"{signs.unknown} not read yet", "not read yet", Tone.UNKNOWN
+    return (f"{signs.ok} exists", "exists", Tone.OK) if reading.value.complete else (
+        f"{signs.ok} exists, sweeping", "exists", Tone.OK)  # fmt: skip
+
+
+def _plain(text: str) -> Cell:
+    return text, text, Tone.TEXT
+
+
+def _newest(bucket: BucketFacts) -> Cell:
+    name = bucket.newest_segment
+    return ("none", "", Tone.MUTED) if name is None else (shown(name), name, Tone.STRONG)
+
+
+def _newest_age(bucket: BucketFacts, now: float) -> Cell:
+    if bucket.newest_at is None:
+        return NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED
+    return _plain(age_text(max(0.0, now - bucket.newest_at)))
+
+
+def _gaps(bucket: BucketFacts, view: View) -> Cell:
+    lost = sum(gap.segments for gap in bucket.gaps)
+    if not lost:
+        return f"{view.glyphs.ok} none", "none", Tone.OK
+    text = f"{plural(lost, 'segment')} in {plural(len(bucket.gaps), 'gap')}"
+    return f"{view.glyphs.critical} {text}", text, Tone.CRITICAL
+
+
+def _agreement(view: View) -> Cell:
+    """Whether the primary bucket holds what PostgreSQL says it archived."""
+    archiver, server = view.snapshot.archiver.value, view.snapshot.server.value
+    if archiver is None or server is None:
+        return NOT_AVAILABLE, "n/a: pg_stat_archiver was not read", Tone.MUTED
+    answer = agreement(archiver, server, view.snapshot)
+    if answer.ok is None:
+        return f"{view.glyphs.unknown} unknown", answer.text, Tone.UNKNOWN
+    if answer.ok:
+        return f"{view.glyphs.ok} agrees", answer.text, Tone.OK
+    short = f"lacks {plural(answer.behind, 'segment')}" if answer.behind else "lacks it"
+    return f"{view.glyphs.critical} {short}", answer.text, Tone.CRITICAL
+
+
+def _dr_agreement(view: View) -> Cell:
+    """Whether the DR copy's newest is the primary's."""
+    primary, dr = view.snapshot.primary.value, view.snapshot.dr.value
+    if primary is None or dr is None:
+        return NOT_AVAILABLE, "n/a: one bucket was not read", Tone.MUTED
+    if dr.newest_segment == primary.newest_segment:
+        return f"{view.glyphs.ok} as primary", "as primary", Tone.OK
+    missing = primary.segments - dr.segments
+    if missing > 0:
+        text = f"{plural(missing, 'segment')} fewer"
+        return f"{view.glyphs.warning} {text}", text, Tone.WARNING
+    return f"{view.glyphs.unknown} differs", "differs", Tone.UNKNOWN
+
+
+_ROWS: tuple[tuple[str, str, Callable[[BucketFacts, View], Cell]], ...] = (
+    ("objects", "objects", lambda bucket, _: _plain(count_text(bucket.objects))),
+    ("stored", "stored", lambda bucket, _: _plain(bytes_text(bucket.stored_bytes))),
+    ("segments", "segments", lambda bucket, _: _plain(count_text(bucket.segments))),
+    ("newest", "newest", lambda bucket, _: _newest(bucket)),
+    ("newest_age", "its age", lambda bucket, view: _newest_age(bucket, view.now)),
+    ("gaps", "gaps", _gaps),
+    ("bucket_key", "key", lambda bucket, _: _plain(shown(bucket.key_hint))),
+)
+
+
+def _cells(reading: Reading[BucketFacts], view: View, agrees: Cell) -> list[tuple[str, str, Cell]]:
+    bucket = reading.value
+    where = (
+        or_na(bucket, lambda facts: shown(facts.bucket)) if bucket else shown(reading.source) or NOT_AVAILABLE
+    )
+    cells = [("bucket", "bucket", _plain(where)), ("bucket_state", "state", _state(reading, view))]
+    for entry, label, cell in _ROWS:
+        blank: Cell = (NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED)
+        cells.append((entry, label, cell(bucket, view) if bucket else blank))
+    cells.insert(7, ("agreement", "last archived", agrees))
+    if reading.freshness is Freshness.STALE:
+        return [cell if cell[0] == "bucket_state" else _muted(cell) for cell in cells]
+    return cells
+
+
+def _muted(cell: tuple[str, str, Cell]) -> tuple[str, str, Cell]:
+    entry, label, (text, value, _) = cell
+    return entry, label, (text, value, Tone.MUTED)
+
+
+def _pair(entry: str, label: str, left: Cell, right: Cell, width: int, more: str) -> Line:
+    spans = [
+        Span(pad((fit_middle if entry == "newest" else fit)(cell[0], width - 1, more), width), cell[2])
+        for cell in (left, right)
+    ]
+    return row(entry, label, *spans, value=f"{left[1]}\t{right[1]}")
+
+
+def _both(view: View, primary: list[tuple[str, str, Cell]], dr: list[tuple[str, str, Cell]]) -> list[Line]:
+    if view.width < _SIDE_BY_SIDE:
+        return [*_stacked("primary", primary, view), *_stacked("DR", dr, view)]
+    width = min(28, (view.width - GUTTER - LABEL_WIDTH) // 2)
+    head = row("copies", "", Span(pad("primary", width), Tone.LABEL), Span("DR", Tone.LABEL))
+    rows = [
+        _pair(entry, label, left, right, width, view.glyphs.more)
+        for (entry, label, left), (_, _, right) in zip(primary, dr, strict=True)
+    ]
+    return [head, *rows]
+
+
+def _stacked(name: str, cells: list[tuple[str, str, Cell]], view: View) -> list[Line]:
+    head = Line((Span(f"  {name}", Tone.LABEL),), "copies")
+    space = view.width - GUTTER - LABEL_WIDTH
+    rows = [
+        row(entry, label, Span((fit_middle if entry == "newest" else fit)(text, space, view.glyphs.more), tone),
+            value=value)
+        for entry, label, (text, value, tone) in cells
+    ]  # fmt: skip
+    return [head, *rows]
+
+
+def _summary(view: View) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    for name, reading in (("primary", view.snapshot.primary), ("DR", view.snapshot.dr)):
+        text, _, tone = _state(reading, view)
+        if reading.problem is None and reading.value is not None:
+            text += f", {count_text(reading.value.segments)} segments"
+        spans += [Span(f"{' · ' if spans else ''}{name} "), Span(text, tone)]
+    return tuple(spans)
+
+
+def _stamp(reading: Reading[BucketFacts], view: View, name: str) -> Stamp:
+    return stamp(reading, view.now, f"S3 LIST {name}")
+
+
+def render(view: View) -> Content:
+    """Both copies, then what is wrong with either in full."""
+    primary, dr = view.snapshot.primary, view.snapshot.dr
+    left = _cells(primary, view, _agreement(view))
+    right = _cells(dr, view, _dr_agreement(view))
+    return Content(
+        (_stamp(primary, view, "primary"), _stamp(dr, view, "DR")),
+        (*_both(view, left, right), *notice(primary, view, "primary"), *notice(dr, view, "DR")),
+        _summary(view),
+        (
+            ("fact", "primary", "DR"),
+            *((label, a[1], b[1]) for (_, label, a), (_, _, b) in zip(left, right, strict=True)),
+        ),
+    )

@@ -1,0 +1,157 @@
+"""What a pane shows, before any widget or theme: lines of spans whose tone says what they mean.
+
+A pane is a pure function from a `View` to a `Content`. Colour is decided by the theme from the tone,
+and every tone that means a state comes with a sign or a word in the text itself.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from walconsole.domain.diagnosis.model import Diagnosis, Level
+from walconsole.domain.snapshot import Freshness, Snapshot
+
+
+class Tone(StrEnum):
+    """What a span means. The first four say nothing but its rank on the page; the rest are states."""
+
+    TEXT = "text"
+    STRONG = "strong"
+    LABEL = "label"
+    MUTED = "muted"
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+
+
+class Span(NamedTuple):
+    """Printable text in one tone."""
+
+    text: str
+    tone: Tone = Tone.TEXT
+
+
+class Link(NamedTuple):
+    """Where Enter leads from a line: a pane, and the setting in it, if it is about one."""
+
+    pane: str
+    setting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row. `entry` names its explanation, `label` and `value` are what is exported and copied."""
+
+    spans: tuple[Span, ...]
+    entry: str = ""
+    label: str = ""
+    value: str = ""
+    link: Link | None = None
+    stale: bool = False
+
+    @property
+    def text(self) -> str:
+        """The row without its tones."""
+        return "".join(span.text for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Where a pane's numbers come from and how old they are, in seconds (None: never read)."""
+
+    source: str
+    age_s: float | None
+    freshness: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A pane's picture: its stamps, its rows, and one line that stands for it while it is folded.
+
+    `table` holds the rows of a pane that is a table, for CSV: a header, then the rows.
+    """
+
+    stamps: tuple[Stamp, ...]
+    lines: tuple[Line, ...]
+    summary: tuple[Span, ...] = ()
+    table: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs. `sparks` are the sparkline's steps, lowest first."""
+
+    ok: str
+    warning: str
+    critical: str
+    unknown: str
+    stale: str
+    rule: str
+    cursor: str
+    more: str
+    arrow: str
+    thumb: str
+    track: str
+    sparks: str
+    dot: str
+
+    def sign(self, level: Level) -> str:
+        """The sign of a state."""
+        return {
+            Level.OK: self.ok,
+            Level.WARNING: self.warning,
+            Level.CRITICAL: self.critical,
+            Level.UNKNOWN: self.unknown,
+        }[level]
+
+
+UNICODE = Glyphs(
+    ok="●",
+    warning="▲",
+    critical="✗",
+    unknown="?",
+    stale="◌",
+    rule="─",
+    cursor="▸",
+    more="…",
+    arrow="→",
+    thumb="┃",
+    track="│",
+    sparks="▁▂▃▄▅▆▇█",
+    dot="·",
+)
+ASCII = Glyphs(
+    ok="+",
+    warning="!",
+    critical="X",
+    unknown="?",
+    stale="~",
+    rule="-",
+    cursor=">",
+    more="~",
+    arrow="->",
+    thumb="#",
+    track="|",
+    sparks="_.:-=+*#",
+    dot="-",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs."""
+
+    snapshot: Snapshot
+    diagnosis: Diagnosis
+    now: float
+    width: int
+    glyphs: Glyphs = UNICODE
+
+
+TONE_OF_LEVEL = {
+    Level.OK: Tone.OK,
+    Level.WARNING: Tone.WARNING,
+    Level.CRITICAL: Tone.CRITICAL,
+    Level.UNKNOWN: Tone.UNKNOWN,
+}

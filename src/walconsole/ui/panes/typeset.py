@@ -1,0 +1,159 @@
+"""Setting rows: a label in a fixed column, then the value; wrapping and cutting by terminal cells."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+from walconsole.domain.redaction import safe
+from walconsole.domain.snapshot import Freshness, Reading
+from walconsole.domain.units import duration_text
+from walconsole.ui.panes.model import Glyphs, Line, Link, Span, Stamp, Tone, View
+
+T = TypeVar("T")
+
+GUTTER = 2
+LABEL_WIDTH = 15
+NOT_AVAILABLE = "n/a"
+
+shown = lru_cache(maxsize=4096)(safe)
+"""`redaction.safe`, remembered: the same remote texts are drawn every second."""
+
+
+def fit(text: str, width: int, more: str = "…") -> str:
+    """`text` in at most `width` cells; what is cut is marked."""
+    if cell_len(text) <= width:
+        return text
+    return "" if width <= 0 else set_cell_size(text, width - len(more)).rstrip() + more
+
+
+def fit_left(text: str, width: int, more: str = "…") -> str:
+    """As `fit`, but keeps the end: for paths, whose end tells them apart."""
+    if cell_len(text) <= width:
+        return text
+    kept = text
+    while kept and cell_len(kept) > width - len(more):
+        kept = kept[1:]
+    return more + kept if width > 0 else ""
+
+
+def fit_middle(text: str, width: int, more: str = "…") -> str:
+    """As `fit`, but keeps the first eight and the end: for WAL names."""
+    if cell_len(text) <= width or width < 12:
+        return fit(text, width, more)
+    return text[:8] + more + text[-(width - 8 - len(more)) :]
+
+
+def pad(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, left-aligned."""
+    return set_cell_size(text, width)
+
+
+def right(text: str, width: int) -> str:
+    """`text` right-aligned in `width` cells."""
+    return " " * max(0, width - cell_len(text)) + text
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` on lines of at most `width` cells, broken at blanks where there are any."""
+    broken = textwrap.wrap(text, max(8, width), break_on_hyphens=False) or [""]
+    return [fit(line, width) for line in broken]
+
+
+def spans_width(spans: Iterable[Span]) -> int:
+    """Cells."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def row(entry: str, label: str, *spans: Span, value: str | None = None, link: Link | None = None) -> Line:
+    """A label in its column and the value's spans. `value` is what is copied, else the spans' text."""
+    head = Span(" " * GUTTER + pad(label, LABEL_WIDTH), Tone.LABEL)
+    text = "".join(span.text for span in spans).strip()
+    return Line((head, *spans), entry, label, text if value is None else value, link)
+
+
+def room(view: View) -> int:
+    """Cells for a row's value."""
+    return max(8, view.width - GUTTER - LABEL_WIDTH - 1)
+
+
+def indented(text: str, view: View, tone: Tone = Tone.TEXT, *, lead: str = "", entry: str = "") -> list[Line]:
+    """A paragraph over the whole width; `lead` stands before its first line."""
+    width = view.width - GUTTER - cell_len(lead) - 1
+    blank = " " * cell_len(lead)
+    return [
+        Line((Span(" " * GUTTER + (blank if index else lead) + part, tone),), entry, value=text)
+        for index, part in enumerate(wrapped(text, width))
+    ]
+
+
+def clock_text(at: float, now: float) -> str:
+    """A moment in UTC: `14:02:31Z`, with its date when it is not of the last twelve hours."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%H:%M:%SZ}" if 0 <= now - at < 43_200 else f"{moment:%Y-%m-%d %H:%MZ}"
+
+
+def stamp(reading: Reading[T], now: float, fallback: str) -> Stamp:
+    """A reading's source and age; `fallback` names the source before it was ever asked."""
+    return Stamp(shown(reading.source or fallback), reading.age_s(now), reading.freshness)
+
+
+def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
+    """Why a source is dead and since when, and what to do; nothing while it is well."""
+    signs = view.glyphs
+    if reading.freshness is Freshness.UNREAD:
+        return [Line((Span(f"{' ' * GUTTER}{what}: not read yet", Tone.MUTED),), "unread")]
+    if reading.problem is None:
+        return []
+    since = ""
+    if reading.failing_since is not None:
+        lasted = duration_text(max(0.0, view.now - reading.failing_since))
+        since = f" since {clock_text(reading.failing_since, view.now)}, {lasted}"
+    state = "stale" if reading.freshness is Freshness.STALE else "unread"
+    problem = reading.problem
+    text = f"{what} {state}{since}: {shown(problem.why)}"
+    lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
+    if problem.remedy:
+        lines += indented(shown(problem.remedy), view, Tone.TEXT, lead=f"{signs.arrow} ", entry="stale")
+    return lines
+
+
+def aged(lines: Iterable[Line], reading: Reading[T], signs: Glyphs) -> list[Line]:
+    """The rows as they are; dimmed and signed in the gutter when their reading is not current."""
+    if reading.freshness is Freshness.OK:
+        return list(lines)
+    mark = signs.stale if reading.freshness is Freshness.STALE else " "
+    return [_dimmed(line, mark) for line in lines]
+
+
+def _dimmed(line: Line, mark: str) -> Line:
+    spans = [Span(span.text, Tone.MUTED) for span in line.spans]
+    if spans and spans[0].text.startswith(" " * GUTTER):
+        spans[0] = Span(mark + spans[0].text[len(mark) :], Tone.MUTED)
+    return replace(line, spans=tuple(spans), stale=True)
+
+
+def or_na(value: T | None, show: Callable[[T], str]) -> str:
+    """`show(value)`, or `n/a`: never 0 and never blank for what could not be read."""
+    return NOT_AVAILABLE if value is None else show(value)
+
+
+def missing_notes(missing: Sequence[str], view: View) -> list[Line]:
+    """Why single values are n/a, one line each."""
+    lines: list[Line] = []
+    for reason in missing:
+        lines += indented(shown(reason), view, Tone.MUTED, lead="n/a: ", entry="missing")
+    return lines
+
+
+def sparkline(values: Sequence[float], steps: str) -> str:
+    """One character a value, scaled to the highest; a true zero is the lowest step."""
+    top = max(values, default=0.0)
+    if top <= 0:
+        return steps[0] * len(values)
+    last = len(steps) - 1
+    return "".join(steps[min(last, max(0, round(value / top * last)))] for value in values)

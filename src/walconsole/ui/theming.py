@@ -1,0 +1,223 @@
+"""Themes from TOML files: read, checked colour by colour, and the chosen one remembered.
+
+A theme file has `name`, `description`, `dark`, optionally `ansi`, and two tables of colours: `screen`
+(Textual's own, for dialogs and the palette) and `tone` (what the panes' tones look like).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from textual.color import Color, ColorParseError
+
+from walconsole.ui.tones import ConsoleTheme, Tones
+
+SCREEN_COLOURS = (
+    "background", "surface", "panel", "foreground", "primary", "secondary", "accent",
+    "success", "warning", "error",
+)  # fmt: skip
+TONE_COLOURS = tuple(field.name for field in fields(Tones))
+DEFAULT = "night"
+ANSI = "ansi"
+
+
+class ThemeError(ValueError):
+    """A theme file is wrong; the text begins with `FILE:LINE:`."""
+
+
+def _folder(variable: str, fallback: str) -> Path:
+    base = os.environ.get(variable, "")
+    return (Path(base) if base.startswith("/") else Path.home() / fallback) / "walconsole"
+
+
+def shipped_folder() -> Path:
+    """The package's own themes: in a wheel beside the code, in a checkout at its root."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "themes"
+    return inside if inside.is_dir() else package.parents[1] / "themes"
+
+
+def user_folder() -> Path:
+    """The operator's own themes."""
+    return _folder("XDG_CONFIG_HOME", ".config") / "themes"
+
+
+def state_file() -> Path:
+    """Where the chosen theme is remembered."""
+    return _folder("XDG_STATE_HOME", ".local/state") / "state.toml"
+
+
+def _line_of(text: str, key: str, table: str = "") -> int:
+    """The line on which `key` is set in `table`, else the table's, else the first."""
+    current, heading = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        opened = re.match(r"\s*\[\s*\"?([\w-]+)\"?\s*\]", line)
+        if opened:
+            current = opened[1]
+            heading = number if current == table else heading
+        elif current == table and re.match(rf"\s*\"?{re.escape(key)}\"?\s*[=.]", line):
+            return number
+    return heading
+
+
+def read_theme(path: Path) -> ConsoleTheme:
+    """The theme in a file. Raises ThemeError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ThemeError(f"{path}:1: cannot be read: {error}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"line (\d+)", str(error))
+        raise ThemeError(f"{path}:{at[1] if at else text.count(chr(10)) + 1}: {error}") from error
+    return _Reader(path, text).theme(table)
+
+
+class _Reader:
+    """Checks one file's table; knows where to point."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path, self._text = path, text
+
+    def _error(self, what: str, key: str, table: str = "") -> ThemeError:
+        return ThemeError(f"{self._path}:{_line_of(self._text, key, table)}: {what}")
+
+    def theme(self, table: dict[str, Any]) -> ConsoleTheme:
+        """The checked theme."""
+        self._known(table, ("name", "description", "dark", "ansi", "screen", "tone"), "")
+        name = self._typed(table, "name", str)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", name):
+            raise self._error(f"name {name!r} is not a short word of a-z, 0-9 and -", "name")
+        screen = self._colours(table, "screen", SCREEN_COLOURS)
+        tone = self._colours(table, "tone", TONE_COLOURS)
+        return ConsoleTheme(
+            name=name,
+            dark=self._typed(table, "dark", bool),
+            ansi=self._typed(table, "ansi", bool) if "ansi" in table else False,
+            description=self._typed(table, "description", str),
+            tones=Tones(**tone),
+            variables={
+                "block-cursor-background": screen["primary"],
+                "block-cursor-foreground": screen["background"],
+                "block-cursor-text-style": "bold",
+                "input-selection-background": screen["panel"],
+            },
+            **screen,
+        )
+
+    def _typed(self, table: dict[str, Any], key: str, kind: type[Any]) -> Any:
+        if key not in table:
+            raise self._error(f"{key} is missing", key)
+        if not isinstance(table[key], kind):
+            wanted = "true or false" if kind is bool else "a text in quotes"
+            raise self._error(f"{key} must be {wanted}, not {table[key]!r}", key)
+        return table[key]
+
+    def _known(self, table: dict[str, Any], names: tuple[str, ...], where: str) -> None:
+        for key in table:
+            if key not in names:
+                raise self._error(f"unknown key {key!r}; known are {', '.join(names)}", key, where)
+
+    def _colours(self, table: dict[str, Any], name: str, wanted: tuple[str, ...]) -> dict[str, str]:
+        colours = table.get(name)
+        if not isinstance(colours, dict):
+            raise self._error(f"the table [{name}] is missing", name)
+        self._known(colours, wanted, name)
+        for key in wanted:
+            if key not in colours:
+                raise self._error(f"{name}.{key} is missing", key, name)
+            self._check_colour(colours[key], key, name)
+        return colours
+
+    def _check_colour(self, colour: object, key: str, where: str) -> None:
+        try:
+            Color.parse(colour) if isinstance(colour, str) else Color.parse("")
+        except ColorParseError:
+            raise self._error(f"{where}.{key} = {colour!r} is not a colour", key, where) from None
+
+
+class ThemeShelf:
+    """The themes there are. `folders` are searched in order; the first file of a name wins."""
+
+    def __init__(self, folders: tuple[Path, ...] | None = None, remembered: Path | None = None) -> None:
+        self._folders = folders
+        self._remembered = remembered
+
+    def _where(self) -> tuple[Path, ...]:
+        return self._folders if self._folders is not None else (shipped_folder(), user_folder())
+
+    def _state_file(self) -> Path:
+        return self._remembered or state_file()
+
+    def first(self, asked: str | None, colour_system: str | None) -> ConsoleTheme:
+        """The theme to paint first: asked for, else remembered, else what suits the terminal.
+
+        Reads one small file; a theme that cannot be read gives the built-in one, and `load` says why.
+        """
+        fallback = ANSI if colour_system == "standard" else DEFAULT
+        for name in (asked, self.recall(), fallback):
+            for folder in self._where() if name else ():
+                try:
+                    theme = read_theme(folder / f"{name}.toml")
+                except ThemeError:
+                    continue
+                return theme
+        return built_in()
+
+    def load(self) -> tuple[list[ConsoleTheme], list[str]]:
+        """Every good theme, and one line for each file that is not."""
+        themes: dict[str, tuple[ConsoleTheme, Path]] = {}
+        problems: list[str] = []
+        for folder in self._where():
+            for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+                try:
+                    theme = read_theme(path)
+                    if theme.name in themes:
+                        line = _line_of(path.read_text("utf-8"), "name")
+                        taken = themes[theme.name][1]
+                        raise ThemeError(f"{path}:{line}: the name {theme.name!r} is taken by {taken}")
+                except ThemeError as error:
+                    problems.append(str(error))
+                else:
+                    themes[theme.name] = theme, path
+        return [theme for theme, _ in themes.values()], problems
+
+    def recall(self) -> str | None:
+        """The remembered theme's name, None when there is none or its file is unreadable."""
+        try:
+            name = tomllib.loads(self._state_file().read_text("utf-8")).get("theme")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return None
+        return name if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name) else None
+
+    def remember(self, name: str) -> str | None:
+        """Write the choice down, whole or not at all; returns why it could not be."""
+        path = self._state_file()
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.write_text(f'theme = "{name}"\n', "utf-8")
+            draft.replace(path)
+        except OSError as error:
+            return f"{path}: {error.strerror or error}"
+        return None
+
+
+def built_in() -> ConsoleTheme:
+    """A dark theme that needs no file."""
+    tones = Tones()
+    return ConsoleTheme(
+        name="built-in",
+        primary="#7fb0e0",
+        background="#12161c",
+        surface="#181d25",
+        panel="#202732",
+        foreground=tones.text,
+        description="needs no file",
+    )

@@ -1,0 +1,68 @@
+"""The board on which the panes stand: Textual asks `layout.arrange` where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Container
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Region
+from textual.layout import Layout, WidgetPlacement
+
+from walconsole.ui.layout import arrange
+from walconsole.ui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from textual.geometry import Size
+    from textual.layout import ArrangeResult
+    from textual.widget import Widget
+
+_LOG_NEED = 6
+_UNKNOWN_NEED = 6
+
+
+class BoardLayout(Layout):
+    """Places the panes in the boxes that the arithmetic gives."""
+
+    name = "board"
+
+    def arrange(
+        self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
+    ) -> ArrangeResult:
+        """Placements of the visible panes."""
+        assert isinstance(parent, Board)  # noqa: S101  # only a board has this layout
+        boxes = arrange(
+            size.width, size.height, parent.focused_name, parent.needs(), maximised=parent.maximised
+        )
+        return [
+            WidgetPlacement(Region(box.x, box.y, box.width, box.height), NULL_OFFSET, NULL_SPACING, child)
+            for child in children
+            if child.id is not None and (box := boxes.get(child.id)) is not None
+        ]
+
+
+class Board(Container):
+    """Holds the panes and knows which one is in focus."""
+
+    maximised = False
+    focused_name = "findings"
+
+    def __init__(self, *panes: Pane) -> None:
+        super().__init__(*panes)
+        self._board_layout = BoardLayout()
+
+    @property
+    def layout(self) -> Layout:
+        """The board's own."""
+        return self._board_layout
+
+    @property
+    def panes(self) -> dict[str, Pane]:
+        """By name."""
+        return {child.spec.name: child for child in self.children if isinstance(child, Pane)}
+
+    def needs(self) -> dict[str, int]:
+        """The rows that each pane wants."""
+        return {
+            name: _LOG_NEED if name == "log" else pane.rows or _UNKNOWN_NEED
+            for name, pane in self.panes.items()
+        }

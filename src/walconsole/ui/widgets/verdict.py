@@ -1,0 +1,69 @@
+"""The first line: the verdict, as a sign, a word and a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from walconsole.ui.tones import palette
+
+if TYPE_CHECKING:
+    from textual.geometry import Size
+
+_MOST_LINES = 3
+
+
+class VerdictLine(Widget):
+    """Wraps to a second line, and a third, rather than lose its end."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sign, self.word, self.text, self.tone, self.note = "", "", text, "muted", ""
+        self._lines: list[Strip] = []
+        self._set_for = -1
+
+    def show(self, sign: str, word: str, text: str, tone: str, note: str = "") -> None:
+        """Show another verdict; `note` (paused) stands before it."""
+        if (sign, word, text, tone, note) == (self.sign, self.word, self.text, self.tone, self.note):
+            return
+        self.sign, self.word, self.text, self.tone, self.note = sign, word, text, tone, note
+        before, self._set_for = len(self._lines), -1
+        self._set(self.size.width or self.app.size.width)
+        self.refresh(layout=len(self._lines) != before)
+
+    def repaint(self) -> None:
+        """The theme changed."""
+        self._set_for = -1
+        self.refresh()
+
+    def _set(self, width: int) -> None:
+        if self._set_for == width:
+            return
+        import textwrap
+
+        self._set_for = width
+        styles = palette(self.app.current_theme)
+        style = styles[self.tone]
+        head = f" {self.sign} {self.word.upper()} " if self.word else " "
+        body = f"{self.note}{self.text}"
+        lines = textwrap.wrap(body, max(8, width - 1), initial_indent=" " * len(head), subsequent_indent=" ")
+        lines = lines[:_MOST_LINES] or [head]
+        self._lines = [Strip([Segment(line, style)]) for line in lines]
+        first = lines[0][len(head) :]
+        badge = [Segment(head, style + styles.reverse)] if self.word else [Segment(head, style)]
+        self._lines[0] = Strip([*badge, Segment(" ", style), Segment(first, style)])
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the sentence needs."""
+        self._set(width)
+        return max(1, len(self._lines))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the verdict."""
+        self._set(self.size.width)
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
