@@ -1,0 +1,229 @@
+"""ports.Database: one read-only connection to PostgreSQL through SSH, made again when it is lost."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+import asyncssh
+import psycopg
+
+from walconsole.adapters import postgres_session as session
+from walconsole.adapters.bridge import Bridge
+from walconsole.adapters.postgres_errors import connect_error, server_error
+from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.ssh_errors import channel_error
+from walconsole.domain.profile import PostgresTarget
+from walconsole.errors import DatabaseError, SshError, WalconsoleError
+from walconsole.ports import Answer, Clock, ClusterLocator, Row
+
+T = TypeVar("T")
+
+CONNECT_S = 10.0
+STATEMENT_TIMEOUT_S = 5.0
+GRACE_S = 1.0
+"""How much longer than the server's statement_timeout an answer is waited for."""
+
+_ENDED_BY_SERVER = ("57P01", "57P02", "57P05")
+
+
+class PostgresDatabase:
+    """See ports.Database. The server is the one that `locator` finds, unless the profile names its socket."""
+
+    def __init__(
+        self, shell: SshShell, target: PostgresTarget, locator: ClusterLocator, *, clock: Clock
+    ) -> None:
+        self._shell, self._target, self._locator, self._clock = shell, target, locator, clock
+        self._password = os.environ.get(target.password_env) if target.password_env else None
+        self._turn = asyncio.Lock()
+        self._connection: session.Connection | None = None
+        self._bridge: Bridge | None = None
+        self._statement_timeout_s = STATEMENT_TIMEOUT_S
+        self._pending_settings = ""
+
+    async def version_num(self) -> int:
+        """See ports.Database."""
+        async with self._turn:
+            return (await self._connected()).info.server_version
+
+    async def fetch(self, sql: str, *, timeout_s: float = STATEMENT_TIMEOUT_S) -> Answer:
+        """See ports.Database. Longer than `timeout_s` the server ends the statement itself (57014)."""
+        async with self._turn:
+            fresh = self._connection is None
+            connection = await self._connected()
+            try:
+                return await self._ask(connection, sql, timeout_s)
+            except _ConnectionEndedError:
+                if fresh:
+                    raise
+            # It ended while nobody looked (a restart, an idle timeout): ask once more, on a new one.
+            return await self._ask(await self._connected(), sql, timeout_s)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        connection, bridge = self._connection, self._bridge
+        self._connection = self._bridge = None
+        if connection is not None:
+            await connection.close()
+        if bridge is not None:
+            bridge.close()
+
+    async def _ask(self, connection: session.Connection, sql: str, timeout_s: float) -> Answer:
+        settings = self._settings_for(timeout_s)
+        sent_at = self._clock.now()
+        try:
+            rows = await self._within(timeout_s + GRACE_S, _rows(connection, settings + sql))
+        except psycopg.Error as error:
+            raise self._failed(connection, error) from None
+        self._pending_settings, self._statement_timeout_s = "", timeout_s
+        return Answer(rows, sent_at, self._clock.now())
+
+    def _settings_for(self, timeout_s: float) -> str:
+        """What to set before a statement, in the same round trip."""
+        settings = self._pending_settings
+        if timeout_s != self._statement_timeout_s:
+            settings += f"SET statement_timeout = {round(timeout_s * 1000)}; "
+        return settings
+
+    def _failed(self, connection: session.Connection, error: psycopg.Error) -> DatabaseError:
+        failure = server_error(self._tried(), error, self._target)
+        if not connection.closed and not connection.broken and failure.sqlstate not in _ENDED_BY_SERVER:
+            return failure
+        self._drop()
+        why = failure.why if failure.sqlstate else "the connection was lost"
+        return _ConnectionEndedError(
+            failure.tried, why, failure.remedy or "it is made again", sqlstate=failure.sqlstate
+        )
+
+    async def _connected(self) -> session.Connection:
+        if self._connection is not None and not (self._bridge is None or self._bridge.closed):
+            return self._connection
+        self._drop()
+        bridge = self._bridge = Bridge()
+        try:
+            connection = await self._connect(bridge)
+        except BaseException:
+            self._drop()
+            raise
+        self._statement_timeout_s = STATEMENT_TIMEOUT_S
+        if connection.info.server_version >= session.IDLE_SESSION_TIMEOUT_SINCE:
+            self._pending_settings = f"SET idle_session_timeout = '{session.IDLE_SESSION_TIMEOUT_S}s'; "
+        self._connection = connection
+        return connection
+
+    async def _connect(self, bridge: Bridge) -> session.Connection:
+        conn = await self._shell.connection.get()
+        session.forget_libpq_environment()
+        if self._target.password_env:
+            place = await self._open_forward(bridge, conn)
+            return await self._log_in(bridge, place)
+        # Channel and location at once: each costs round trips of its own.
+        opening = asyncio.create_task(self._open_process(bridge, conn))
+        try:
+            place = await self._socket_path()
+            bridge.connect_to(place)
+            return await self._log_in(bridge, place)
+        except DatabaseError:
+            if opening.done() and not opening.cancelled() and (refusal := opening.exception()) is not None:
+                raise refusal from None
+            raise
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+
+    async def _log_in(self, bridge: Bridge, place: str) -> session.Connection:
+        """Connect through `bridge`, whose other end is at `place`."""
+        try:
+            folder = await bridge.listen()
+        except OSError as error:
+            why = f"cannot listen on a private socket: {error.strerror}"
+            raise DatabaseError(self._tried(), why, "check TMPDIR and its free space") from error
+        connecting = session.connect(
+            folder, self._target, self._password, statement_timeout_s=STATEMENT_TIMEOUT_S
+        )
+        try:
+            return await self._within(CONNECT_S, connecting)
+        except psycopg.Error as error:
+            # Not chained: psycopg's error refers to the connection, which knows the password.
+            raise connect_error(self._tried(), error, bridge, self._target, place) from None
+
+    async def _open_process(self, bridge: Bridge, conn: asyncssh.SSHClientConnection) -> None:
+        try:
+            await bridge.open_process(conn, self._target.os_user)
+        except (asyncssh.Error, OSError) as error:
+            bridge.close()  # so that libpq stops waiting
+            raise self._channel_refused(conn, error) from error
+
+    async def _open_forward(self, bridge: Bridge, conn: asyncssh.SSHClientConnection) -> str:
+        if not self._password:
+            why = f"the environment variable {self._target.password_env} is not set"
+            raise DatabaseError(self._tried(), why, "set it, or take password_env out of the profile")
+        port = self._target.port or (await self._locator.locate()).port
+        try:
+            await bridge.open_forward(conn, port)
+        except (asyncssh.Error, OSError) as error:
+            raise self._channel_refused(conn, error) from error
+        return f"localhost:{port}"
+
+    async def _socket_path(self) -> str:
+        folder, port = self._target.socket_dir, self._target.port
+        if folder is None or port is None:
+            cluster = await self._locator.locate()
+            folder, port = folder or cluster.socket_dir, port or cluster.port
+        return f"{folder.rstrip('/')}/.s.PGSQL.{port}"
+
+    def _channel_refused(self, conn: asyncssh.SSHClientConnection, error: Exception) -> WalconsoleError:
+        if conn.is_closed() or not isinstance(error, asyncssh.ChannelOpenError):
+            return SshError(self._tried(), "the SSH connection was lost", "it is made again")
+        refusal = channel_error(self._tried(), error)
+        return DatabaseError(refusal.tried, refusal.why, refusal.remedy)
+
+    async def _within(self, timeout_s: float, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which waits for the server.
+
+        psycopg answers a cancellation by asking the server to cancel, and waits for that: over a network
+        that has frozen, for ever. So it is never cancelled: its connection is cut under it.
+        """
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait([task], timeout=timeout_s)
+        except asyncio.CancelledError:
+            await self._cut(task)
+            raise
+        if done:
+            return task.result()
+        await self._cut(task)
+        await self._shell.confirm_link()
+        raise DatabaseError(
+            self._tried(), f"no answer within {timeout_s:g} s", "the server may hang; see its log"
+        )
+
+    async def _cut(self, task: asyncio.Task[T]) -> None:
+        self._drop()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def _drop(self) -> None:
+        """Give the connection up without a word."""
+        connection, bridge = self._connection, self._bridge
+        self._connection = self._bridge = None
+        if bridge is not None:
+            bridge.close()
+        if connection is not None:
+            connection.pgconn.finish()
+
+    def _tried(self) -> str:
+        host = self._shell.connection.target.host
+        return f"PostgreSQL on {host}, database {self._target.database} as {self._target.user}"
+
+
+class _ConnectionEndedError(DatabaseError):
+    """A connection that had worked is gone; a new one may well work."""
+
+
+async def _rows(connection: session.Connection, sql: str) -> Sequence[Row]:
+    """The last statement's rows."""
+    async with connection.cursor() as cursor:
+        await cursor.execute(sql.encode())
+        while cursor.nextset():
+            pass
+        return await cursor.fetchall() if cursor.description else []
