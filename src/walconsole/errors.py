@@ -46,9 +46,16 @@ class AuthenticationError(SshError):
 
 
 class ShellError(WalconsoleError):
-    """A command on the host failed, ran too long, or sudo wanted a password."""
+    """A command on the host failed, ran too long, or sudo wanted a password.
+
+    `code` is `Sudo`, `Timeout`, or `Shell` for the rest.
+    """
 
     exit_code = 4
+
+    def __init__(self, tried: str, why: str, remedy: str = "", *, code: str = "Shell") -> None:
+        self.code = code
+        super().__init__(tried, why, remedy)
 
 
 class DatabaseError(WalconsoleError):
@@ -90,3 +97,17 @@ class SandboxError(WalconsoleError):
     """The embedded droplet could not be started."""
 
     exit_code = 8
+
+
+EXIT_CODES: dict[int, str] = {
+    0: "the console was left, or the command did what it should",
+    1: "an internal error; the log file has the details",
+    UsageError.exit_code: "the command line, the environment or the terminal asks for what cannot be",
+    ConfigError.exit_code: "a configuration file is wrong (the message names file and line)",
+    SshError.exit_code: "the host could not be reached or refused to serve",
+    DatabaseError.exit_code: "PostgreSQL could not be reached through SSH, or refused",
+    ObjectStoreError.exit_code: "Spaces could not be reached, or refused",
+    KeyServiceError.exit_code: "the keys API could not be reached, or refused",
+    SandboxError.exit_code: "the embedded droplet of `walconsole demo` could not be started",
+}
+"""What the program's exit status means; 128 + n beside these: ended by signal n (129, 130, 143)."""

@@ -50,6 +50,10 @@ class Shell(Protocol):
         """Measure one round trip and describe the connection."""
         ...
 
+    def retry(self) -> None:
+        """Forget a refused host key or login: the next call tries, and may ask, again."""
+        ...
+
 
 Row = Mapping[str, object]
 

@@ -185,7 +185,7 @@ class SshShell:
         return f"shell on {settings.user}@{settings.address}" if settings else f"shell on {self._target}"
 
     def _error(self, why: str, remedy: str = "") -> ShellError:
-        return ShellError(self._tried(), why, remedy)
+        return ShellError(self._tried(), why, remedy, code="Timeout")
 
     def _lost(self, how: str = "") -> SshError:
         why = f"the connection was lost{': ' if how else ''}{how}"

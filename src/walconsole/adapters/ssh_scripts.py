@@ -99,6 +99,6 @@ def shell_error(tried: str, said: str, status: int | None) -> ShellError:
     """A shell ended by itself. `said` is what it printed on standard error, safe to show."""
     for sign, why, remedy in _SUDO_REMEDIES:
         if sign in said:
-            return ShellError(tried, why, remedy)
+            return ShellError(tried, why, remedy, code="Sudo")
     ending = f"exit status {status}" if status is not None else "without a status"
     return ShellError(tried, f"the shell ended, {ending}{f': {said}' if said else ''}")
