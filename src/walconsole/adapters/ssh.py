@@ -168,7 +168,7 @@ class SshShell:
             await self.confirm_link()
         except SshError as error:
             return error
-        return self._error(f"a script ran longer than {timeout_s:g} s and was ended")
+        return self._error(f"a script ran longer than {timeout_s:g} s and was ended", code="Timeout")
 
     def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
         if conn.is_closed():
@@ -184,8 +184,8 @@ class SshShell:
         settings = self.connection.settings
         return f"shell on {settings.user}@{settings.address}" if settings else f"shell on {self._target}"
 
-    def _error(self, why: str, remedy: str = "") -> ShellError:
-        return ShellError(self._tried(), why, remedy, code="Timeout")
+    def _error(self, why: str, *, code: str = "Shell") -> ShellError:
+        return ShellError(self._tried(), why, code=code)
 
     def _lost(self, how: str = "") -> SshError:
         why = f"the connection was lost{': ' if how else ''}{how}"

@@ -1,0 +1,1 @@
+"""POSIX sh scripts that run on the host, one file each."""

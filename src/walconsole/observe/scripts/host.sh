@@ -1,0 +1,232 @@
+# One look at the host, in POSIX sh, mostly of builtins: a fork costs more than twenty of them.
+#
+# Prepended by host_script.py: token (ends the answer), full (1: everything, 0: what changes),
+# pick (the observed cluster's data directory, empty: not known yet), pick_pid (its postmaster as of
+# the last look), heartbeat (a file), list (1: count the files in pg_wal).
+#
+# The answer is records: \001 key space value \000. A value holds any byte but NUL; anything between
+# records is noise. What could not be read is left out, or said in a `missing` record.
+
+LC_ALL=C
+export LC_ALL
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/sbin:/sbin
+
+say() { printf '\001%s %s\000' "$1" "$2"; }
+
+# say_first_line KEY FILE
+say_first_line() { IFS= read -r line 2>/dev/null <"$2" && say "$1" "$line"; }
+
+say_clock() {
+    if [ -n "${EPOCHREALTIME-}" ]; then
+        say clock "$EPOCHREALTIME"
+    else
+        printf '\001clock '
+        date +%s.%N
+        printf '\000'
+    fi
+}
+
+say_host() {
+    say_first_line hostname /proc/sys/kernel/hostname || { printf '\001hostname '; uname -n; printf '\000'; }
+    say_first_line kernel /proc/sys/kernel/osrelease || { printf '\001kernel '; uname -r; printf '\000'; }
+    if [ -r /etc/os-release ]; then
+        while IFS= read -r line; do
+            case $line in PRETTY_NAME=*) say system "${line#PRETTY_NAME=}" ;; esac
+        done </etc/os-release
+    fi
+    printf '\001uid '
+    id -u
+    printf '\000'
+}
+
+# is_postmaster PID: a process of that number is a postgres whose parent is none.
+is_postmaster() {
+    IFS= read -r comm 2>/dev/null <"/proc/$1/comm" || return 1
+    case $comm in postgres | postmaster) ;; *) return 1 ;; esac
+    IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+    stat=${stat##*) }
+    stat=${stat#* }
+    IFS= read -r comm 2>/dev/null <"/proc/${stat%% *}/comm" || return 0
+    case $comm in postgres | postmaster) return 1 ;; esac
+    return 0
+}
+
+# in_container PID: a cgroup of a container that this shell is not in itself.
+in_container() {
+    IFS= read -r own 2>/dev/null </proc/self/cgroup || return 1
+    IFS= read -r its 2>/dev/null <"/proc/$1/cgroup" || return 1
+    case $its in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac
+    case $own in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) return 1 ;; esac
+    return 0
+}
+
+say_argv() {
+    printf '\001cluster.argv '
+    od -An -v -tx1 "/proc/$1/cmdline" 2>/dev/null
+    printf '\000'
+}
+
+# say_postmaster DATA: from its postmaster.pid (storage/pidfile.h): process, directory, start, port,
+# socket directory. Sets `postmaster` to the process when it runs.
+say_postmaster() {
+    postmaster=
+    if [ ! -x "$1" ]; then
+        [ -e "$1" ] && say cluster.unreadable "$1"
+        return
+    fi
+    [ -f "$1/postmaster.pid" ] || return
+    if [ ! -r "$1/postmaster.pid" ]; then
+        say cluster.unreadable "$1/postmaster.pid"
+        return
+    fi
+    { IFS= read -r pid && IFS= read -r dir && IFS= read -r began && IFS= read -r port &&
+        IFS= read -r socket; } 2>/dev/null <"$1/postmaster.pid" || return
+    is_postmaster "$pid" || return
+    postmaster=$pid
+    say cluster.pid "$pid"
+    say cluster.port "$port"
+    say cluster.socket "$socket"
+    [ "$full" = 0 ] && [ "$pid" = "$pick_pid" ] || say_argv "$pid"
+}
+
+# count_wal: of the current directory, pg_wal. PostgreSQL archives .history files first, then the
+# smallest name (pgarch.c); names that it would not archive do not count.
+count_wal() {
+    if [ ! -r archive_status ] || [ ! -x archive_status ]; then
+        say wal.missing archive_status
+    fi
+    set -- $(ls -1 -- "$PWD/." "$PWD/archive_status" 2>/dev/null | awk '
+        /^\/.*\/archive_status:$/ { status = 1; next }
+        /^\/.*\/\.:$/ { status = 0; next }
+        status && /\.ready$/ {
+            name = substr($0, 1, length($0) - 6)
+            if (length(name) < 16 || length(name) > 40 || name ~ /[^0-9A-Fabchikloprstuy.]/) next
+            ready++
+            order = (name ~ /\.history$/ ? 0 : 1) name
+            if (first == "" || order < first) first = order
+            next
+        }
+        !status && length($0) >= 24 && substr($0, 1, 24) !~ /[^0-9A-F]/ {
+            rest = substr($0, 25)
+            if (rest == "" || rest == ".partial") { files++; sample = $0 }
+        }
+        END { print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2)) }')
+    [ $# = 4 ] || return
+    say wal.files "$1"
+    [ -r archive_status ] && say wal.ready "$2"
+    sample=$3
+    oldest=$4
+    [ "$oldest" = - ] || say wal.oldest "$oldest"
+}
+
+# say_wal DATA: pg_wal may be a link to another file system.
+say_wal() {
+    sample=- oldest=-
+    if cd -P -- "$1/pg_wal" 2>/dev/null && [ -r . ]; then
+        say wal.directory "$PWD"
+        target=$PWD
+        [ "$list" = 1 ] && count_wal
+    else
+        say wal.missing pg_wal
+        target=$1
+    fi
+    printf '\001wal.df '
+    df -PTk -- "$target" 2>/dev/null || df -Pk -- "$target" 2>&1
+    printf '\000'
+    say_stat
+}
+
+# say_stat: times and sizes of the three files that matter, in one fork.
+say_stat() {
+    set --
+    [ "$sample" = - ] || set -- "$sample"
+    [ "$oldest" = - ] || set -- "$@" "archive_status/$oldest.ready"
+    [ -z "$heartbeat" ] || [ ! -e "$heartbeat" ] || set -- "$@" "$heartbeat"
+    [ $# = 0 ] && return
+    printf '\001stat '
+    stat -c '%Y %s %n' -- "$@" 2>/dev/null
+    printf '\000'
+}
+
+# say_cluster DATA: what follows belongs to this cluster until the next `cluster`.
+say_cluster() {
+    data=$1
+    say cluster "$data"
+    say_postmaster "$data"
+    [ -z "$postmaster" ] || seen="$seen $postmaster "
+    looked=$((looked + 1))
+    if [ "$pick" = "$data" ] || { [ -z "$pick" ] && [ "$looked" -le 8 ]; }; then
+        say_wal "$data"
+    fi
+}
+
+# Debian's clusters. Columns: version, cluster, port, status, owner, data directory, log file.
+list_clusters() {
+    command -v pg_lsclusters >/dev/null 2>&1 || return
+    limit=
+    command -v timeout >/dev/null 2>&1 && limit='timeout 3'
+    $limit pg_lsclusters -h 2>/dev/null
+}
+
+say_debian_clusters() {
+    while read -r version name port status owner rest; do
+        case $rest in /*) ;; *) continue ;; esac
+        log=${rest##* }
+        data=${rest%"$log"}
+        while :; do case $data in *' ') data=${data% } ;; *) break ;; esac; done
+        say_cluster "$data"
+        say cluster.name "$version $name"
+        say cluster.listed_port "$port"
+        say cluster.status "$status"
+        say cluster.owner "$owner"
+        say cluster.log "$log"
+        conf=${PG_CLUSTER_CONF_ROOT:-/etc/postgresql}/$version/$name/postgresql.conf
+        [ -e "$conf" ] && say cluster.config "$conf"
+        for socket in /var/run/postgresql /tmp; do
+            [ -S "$socket/.s.PGSQL.$port" ] && say cluster.guessed_socket "$socket" && break
+        done
+    done <<LIST
+$(list_clusters)
+LIST
+}
+
+# Postmasters that pg_lsclusters does not list.
+say_other_postmasters() {
+    for process in /proc/[0-9]*; do
+        pid=${process#/proc/}
+        case $seen in *" $pid "*) continue ;; esac
+        is_postmaster "$pid" || continue
+        in_container "$pid" && continue
+        if cd -P -- "$process/cwd" 2>/dev/null; then data=$PWD; else data=; fi
+        found=$pid
+        if [ -n "$data" ]; then
+            say_cluster "$data"
+        else
+            say cluster ''
+        fi
+        [ "$postmaster" = "$found" ] || { say cluster.pid "$found"; say_argv "$found"; }
+        printf '\001cluster.owner '
+        stat -c %U "$process" 2>/dev/null
+        printf '\000'
+    done
+}
+
+seen=
+looked=0
+postmaster=
+say_clock
+say_first_line uptime /proc/uptime
+say_first_line load /proc/loadavg
+if [ "$full" = 1 ]; then
+    say_host
+    say_debian_clusters
+    say_other_postmasters
+elif [ -n "$pick" ]; then
+    say_cluster "$pick"
+fi
+[ -z "$heartbeat" ] || [ -e "$heartbeat" ] || say heartbeat.missing "$heartbeat"
+if [ "$looked" = 0 ]; then
+    sample=- oldest=-
+    say_stat
+fi
+say end "$token"
