@@ -1,0 +1,118 @@
+"""The command line: what was asked for, and the exit code."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from walconsole.cli.arguments import parse
+from walconsole.config.choose import choose
+from walconsole.config.example import write_example
+from walconsole.config.places import places
+from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.config.show import described
+from walconsole.domain.redaction import safe
+from walconsole.errors import WalconsoleError
+from walconsole.runtime.say import say
+from walconsole.runtime.session import DemoWish, Session, Target
+from walconsole.runtime.stop import Stop
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; its exit code. One line on standard error for every error."""
+    stop = Stop()
+    stop.install()
+    try:
+        status = _dispatch(parse(sys.argv[1:] if arguments is None else arguments), stop)
+        sys.stdout.flush()
+    except WalconsoleError as error:
+        say(error.line())
+        status = error.exit_code
+    except BrokenPipeError:  # `walconsole config show | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    return stop.exit_code if stop.noted else status
+
+
+def _dispatch(options: Namespace, stop: Stop) -> int:
+    if options.command == "config":
+        return _CONFIG_ACTIONS[options.action](options)
+    file = _file(options)
+    if options.command == "demo":
+        session = _session(options, file, DemoWish(options.scenario, options.load))
+        return _serve(session, stop) if options.serve else _open(session, stop)
+    named = {"name": Setting(options.name, "command line")} if options.name else {}
+    resolved = choose(options.target, file, os.environ, named)
+    session = _session(options, file, resolved.profile)
+    return _open(replace(session, notes=(*session.notes, *resolved.notes)), stop)
+
+
+def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:
+    """What to open. An option wins over the file's [console]."""
+    theme, interval = file.console.get("theme"), file.console.get("interval")
+    return Session(
+        target=target,
+        log_file=options.log_file or places(os.environ).log_file,
+        log_chosen=options.log_file is not None,
+        theme=options.theme or (str(theme.value) if theme else None),
+        interval_s=options.interval or (float(str(interval.value)) if interval else 1.0),
+        read_only=options.read_only,
+        notes=file.warnings,
+    )
+
+
+def _open(session: Session, stop: Stop) -> int:
+    from walconsole.runtime.console import open_console  # Textual: not for `--help`
+
+    return open_console(session, stop)
+
+
+def _serve(session: Session, stop: Stop) -> int:
+    from walconsole.runtime.serve import serve
+
+    return serve(session, stop)
+
+
+def _config_init(options: Namespace) -> int:
+    path = _config_path(options)
+    write_example(path)
+    return _print(f"{path} is written: put your host into it, then run `walconsole config check`")
+
+
+def _config_print_path(options: Namespace) -> int:
+    return _print(str(_config_path(options)))
+
+
+def _config_check(options: Namespace) -> int:
+    file = load(_config_path(options), required=True)
+    for warning in file.warnings:
+        say(warning)
+    return _print(f"{file.path}: nothing is wrong; profiles: {', '.join(file.profiles) or 'none'}")
+
+
+def _config_show(options: Namespace) -> int:
+    return _print(*described(choose(options.target, _file(options), os.environ)))
+
+
+_CONFIG_ACTIONS = {
+    "init": _config_init,
+    "path": _config_print_path,
+    "check": _config_check,
+    "show": _config_show,
+}
+
+
+def _config_path(options: Namespace) -> Path:
+    return options.config.absolute() if options.config else places(os.environ).config_file
+
+
+def _file(options: Namespace) -> ConfigFile:
+    return load(_config_path(options), required=options.config is not None)
+
+
+def _print(*lines: str) -> int:
+    for line in lines:
+        sys.stdout.write(f"{safe(line)}\n")
+    return 0

@@ -1,0 +1,68 @@
+"""The app of a session, and what it awaits after its first frame: the observation of one server."""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from walconsole.domain.profile import Profile
+from walconsole.ports import Observer
+from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.pace import Paced
+from walconsole.runtime.session import DemoWish, Session
+from walconsole.ui.app import WalconsoleApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from walconsole.runtime.sandbox_process import SandboxProcess
+
+    Observe = Callable[[Profile, WalconsoleApp, SystemClock, Cleanups], Observer]
+
+
+def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
+    """The app; `cleanups` take away whatever it opens."""
+
+    async def observer() -> Observer:
+        return await _observer(session, app, cleanups)
+
+    app = WalconsoleApp(session.title, observer, clock=SystemClock(), theme=session.theme)
+    return app
+
+
+async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> Observer:
+    """Raises SandboxError."""
+    if isinstance(session.target, DemoWish):
+        profile = await _start_droplet(session.target, app, cleanups)
+    else:
+        profile = session.target
+    profile = replace(profile, read_only=profile.read_only or session.read_only)
+    app.status(f"connecting to {profile.ssh}")
+    observe = await asyncio.to_thread(_import_wiring)
+    return Paced(observe(profile, app, SystemClock(), cleanups), session.interval_s)
+
+
+def _import_wiring() -> "Observe":
+    """asyncssh, botocore and psycopg take a third of a second to import: not before the first frame."""
+    from walconsole.runtime.wiring import observe
+
+    return observe
+
+
+async def _start_droplet(wish: DemoWish, app: WalconsoleApp, cleanups: Cleanups) -> Profile:
+    from walconsole.runtime.sandbox_process import LONGEST_STOP_S, SandboxProcess
+
+    app.status("starting the embedded droplet")
+    droplet = SandboxProcess(wish, app.status)
+    cleanups.add("removing the embedded droplet", droplet.stop, LONGEST_STOP_S)
+    profile = await droplet.start()
+    following = asyncio.create_task(_tell_when_it_ends(droplet, app), name="embedded droplet")
+    cleanups.add_task(following)
+    return profile
+
+
+async def _tell_when_it_ends(droplet: "SandboxProcess", app: WalconsoleApp) -> None:
+    ending = await droplet.ended()
+    if ending is not None:
+        text = f"the embedded droplet ended unexpectedly ({ending}): nothing here can come back; leave with q"
+        app.notify(text, title="demo", severity="error", markup=False, timeout=3600)

@@ -1,0 +1,23 @@
+"""An observation whose every interval is multiplied by what the operator asked for at the start."""
+
+from walconsole.ports import Observer, Screen
+
+
+class Paced:
+    """ports.Observer; `interval_s` is the time between two readings of SQL, whose own cadence is 1 s."""
+
+    def __init__(self, observer: Observer, interval_s: float) -> None:
+        self._observer, self._interval_s = observer, interval_s
+        observer.pace(interval_s)
+
+    async def run(self, screen: Screen) -> None:
+        await self._observer.run(screen)
+
+    def refresh(self) -> None:
+        self._observer.refresh()
+
+    def pause(self, paused: bool) -> None:
+        self._observer.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        self._observer.pace(factor * self._interval_s)

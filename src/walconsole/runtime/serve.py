@@ -1,0 +1,88 @@
+"""`walconsole demo --serve`: the embedded droplet without a console, for other programs to look at."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+from walconsole.config.writer import profile_as_toml
+from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.errors import SandboxError
+from walconsole.runtime import loop as event_loop
+from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.logs import start_logging
+from walconsole.runtime.sandbox_process import LONGEST_STOP_S, SandboxProcess
+from walconsole.runtime.say import say
+from walconsole.runtime.session import DemoWish, Session
+from walconsole.runtime.stop import Stop
+
+
+def serve(session: Session, stop: Stop) -> int:
+    """Run the droplet until a signal; the exit code. Raises SandboxError when it ends by itself."""
+    warning = start_logging(session.log_file, chosen=session.log_chosen)
+    if warning is not None:
+        say(warning)
+    return event_loop.leave(event_loop.run(lambda: _serve(session, stop)))
+
+
+async def _serve(session: Session, stop: Stop) -> int:
+    stop.attach(asyncio.get_running_loop(), lambda: None)
+    if not isinstance(session.target, DemoWish):
+        raise TypeError("only the embedded droplet is served")
+    async with Cleanups() as cleanups:
+        droplet = SandboxProcess(session.target, say)
+        cleanups.add("removing the embedded droplet", droplet.stop, LONGEST_STOP_S)
+        serving = asyncio.create_task(_until_it_ends(droplet), name="embedded droplet")
+        cleanups.add_task(serving)
+        asked = asyncio.create_task(stop.requested.wait(), name="asked to end")
+        await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if serving.done() and not stop.noted:
+            serving.result()
+    for line in cleanups.left:
+        say(line)
+    return stop.exit_code
+
+
+async def _until_it_ends(droplet: SandboxProcess) -> None:
+    profile = await droplet.start()
+    sys.stdout.write("\n".join(_how_to_connect(profile)) + "\n")
+    sys.stdout.flush()
+    ending = await droplet.ended()
+    if ending is not None:
+        raise SandboxError("serving the embedded droplet", f"it ended unexpectedly ({ending})")
+
+
+def _how_to_connect(profile: Profile) -> list[str]:
+    """Commands for another terminal."""
+    ssh = profile.ssh
+    identity = f" -i {ssh.identity_files[0]}" if ssh.identity_files else ""
+    known = f" -o UserKnownHostsFile={ssh.known_hosts_file}" if ssh.known_hosts_file else ""
+    user = f"{ssh.user}@" if ssh.user else ""
+    lines = ["The embedded droplet is ready; Ctrl-C takes it away."]
+    config = _write_profile(profile)
+    if config is not None:
+        lines.append(f"console  walconsole --config {config} {profile.name}")
+    lines.append(f"ssh      ssh -p {ssh.port or 22}{identity}{known} {user}{ssh.host}")
+    postgres = profile.postgres
+    if postgres.socket_dir is not None:
+        port = f" -p {postgres.port}" if postgres.port else ""
+        lines.append(f"psql     psql -h {postgres.socket_dir}{port} -U {postgres.user} {postgres.database}")
+    lines += [_bucket_line(bucket, profile) for bucket in (profile.primary, profile.dr)]
+    return [*lines, f"keys     {profile.api.endpoint}/v2/spaces/keys"]
+
+
+def _bucket_line(bucket: BucketTarget, profile: Profile) -> str:
+    remote = bucket.keys.rclone_remote
+    return f"rclone   rclone --config {profile.paths.rclone_config} lsf {remote}:{bucket.bucket}"
+
+
+def _write_profile(profile: Profile) -> Path | None:
+    """A configuration file beside the droplet's own SSH key; it goes with the droplet's folder."""
+    if not profile.ssh.identity_files:
+        return None
+    path = Path(profile.ssh.identity_files[0]).parent / "walconsole.toml"
+    with contextlib.suppress(OSError):
+        path.write_text(profile_as_toml(profile), "utf-8")
+        return path
+    return None

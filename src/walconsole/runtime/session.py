@@ -1,0 +1,37 @@
+"""What the command line asked for, checked and complete: enough to open the console."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from walconsole.domain.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWish:
+    """The embedded droplet instead of a profile; `load` is rows written a second, None the scenario's own."""
+
+    scenario: str
+    load: float | None = None
+
+
+Target = Profile | DemoWish
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One console. `interval_s` is the time between two readings of SQL; every cadence follows it."""
+
+    target: Target
+    log_file: Path
+    log_chosen: bool = False
+    theme: str | None = None
+    interval_s: float = 1.0
+    read_only: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the console's title line names before anything is connected."""
+        if isinstance(self.target, DemoWish):
+            return f"demo: {self.target.scenario}"
+        return f"{self.target.name} ({self.target.ssh})"

@@ -1,0 +1,168 @@
+"""The terminal: whether it can carry a console, and how it is left as it was found.
+
+Textual's Linux driver loses its writer thread when the terminal goes away (an OSError), and its
+queue then blocks the event loop for ever; it also dies of input that is not UTF-8. This driver
+mends both.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from textual.drivers.linux_driver import LinuxDriver
+
+from walconsole.errors import UsageError
+from walconsole.runtime.stop import Stop
+
+_log = logging.getLogger(__name__)
+
+_LEAVE = (
+    "\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2048l\x1b[<u"
+    "\x1b[?1049l\x1b[?25h\x1b[?1004l"
+)
+_STALLED_GRACE_S = 1.0
+
+
+def require_terminal(environment: Mapping[str, str]) -> None:
+    """Raise UsageError unless input, output and errors are one terminal that can place its cursor."""
+    for stream, name in ((sys.stdin, "input"), (sys.stdout, "output"), (sys.stderr, "error")):
+        if stream is None or stream.closed or not stream.isatty():
+            raise UsageError(
+                "opening the console",
+                f"standard {name} is not a terminal",
+                "run it in a terminal, without a pipe or a redirection (messages are in the log file)",
+            )
+    if environment.get("TERM") == "dumb":
+        raise UsageError(
+            "opening the console",
+            "TERM=dumb says that this terminal cannot place its cursor",
+            "use another terminal, or set TERM to what this one is (xterm-256color)",
+        )
+
+
+class TerminalOutput:
+    """What the driver writes to: never raises, and never blocks for long once the program shall end.
+
+    It opens the terminal a second time, so that O_NONBLOCK is not the shell's concern.
+    """
+
+    def __init__(self, descriptor: int, stop: Stop) -> None:
+        self._stop = stop
+        self._gone = False
+        self._pending: list[str] = []
+        self._stalled_since: float | None = None
+        try:
+            self._descriptor = os.open(
+                os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+            )
+        except OSError:
+            self._descriptor = os.dup(descriptor)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._pending.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what was written; when the terminal is gone or stays stalled at the end, drop it."""
+        rest = memoryview("".join(self._pending).encode("utf-8", "replace"))
+        self._pending.clear()
+        while rest and not self._gone and not self._given_up():
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+                self._stalled_since = None
+            except BlockingIOError:
+                self._wait_until_writable()
+            except OSError as error:
+                self._gone = True
+                _log.info("the terminal went away: %s", error)
+                self._stop.request(signal.SIGHUP)
+
+    def _wait_until_writable(self) -> None:
+        if self._stalled_since is None:
+            self._stalled_since = time.monotonic()
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLOUT)
+        poller.poll(100)
+
+    def _given_up(self) -> bool:
+        stalled = self._stalled_since
+        return self._stop.noted and stalled is not None and time.monotonic() - stalled > _STALLED_GRACE_S
+
+
+def driver_for(stop: Stop) -> type[LinuxDriver]:
+    """A driver class that tells `stop` when the terminal goes away."""
+
+    class TerminalDriver(LinuxDriver):
+        """Textual's Linux driver on TerminalOutput."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._file: Any = TerminalOutput(sys.__stderr__.fileno(), stop) if sys.__stderr__ else None
+
+        def _run_input_thread(self) -> None:
+            while True:
+                try:
+                    self.run_input_thread()
+                    return
+                except UnicodeDecodeError:  # typed or pasted in another encoding: dropped
+                    _log.info("input that is not UTF-8 was dropped")
+                except OSError as error:
+                    _log.info("the terminal's input ended: %s", error)
+                    stop.request(signal.SIGHUP)
+                    return
+                except Exception as error:  # noqa: BLE001  # the thread's boundary: the app reports it
+                    self._app.call_later(self._app._handle_exception, error)
+                    return
+
+    return TerminalDriver
+
+
+def watch_hang_up(loop: asyncio.AbstractEventLoop, stop: Stop) -> Callable[[], None]:
+    """Ask `stop` to end when the terminal hangs up, signal or not. Returns what ends the watch.
+
+    Reading a terminal that hung up returns nothing, at once and for ever (tty_io.c: hung_up_tty_read),
+    which Textual takes for an idle one.
+    """
+    if not hasattr(select, "epoll"):
+        return lambda: None  # elsewhere SIGHUP alone has to do
+    watch = select.epoll()
+    watch.register(sys.stdin.fileno(), 0)  # no events asked for: only EPOLLHUP and EPOLLERR come
+    loop.add_reader(watch.fileno(), lambda: stop.request(signal.SIGHUP))
+
+    def end() -> None:
+        loop.remove_reader(watch.fileno())
+        watch.close()
+
+    return end
+
+
+class TerminalModes:
+    """The terminal's modes as they were found, to put back when Textual could not."""
+
+    def __init__(self) -> None:
+        self._attributes: list[Any] | None = None
+        with contextlib.suppress(termios.error, OSError):
+            self._attributes = termios.tcgetattr(sys.stdin.fileno())
+
+    def restore(self) -> None:
+        """Leave the alternate screen, show the cursor, end mouse reports; never raises, never blocks."""
+        with contextlib.suppress(termios.error, OSError, ValueError):
+            if self._attributes is not None:
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._attributes)
+            descriptor = os.open(os.ttyname(2), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            os.write(descriptor, _LEAVE.encode())
+            os.close(descriptor)
