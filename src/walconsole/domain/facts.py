@@ -5,10 +5,15 @@ Times are seconds since the epoch. `None` means "could not be read", and the pro
 unless it says so: what renders it passes it through `redaction.safe`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import BucketRole, ClusterName
+
+if TYPE_CHECKING:
+    from walconsole.domain.pgconf.resolution import Resolution
+    from walconsole.domain.pgconf.start import Launch
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +107,34 @@ class ConfigFile:
     """A file that looks like PostgreSQL's configuration.
 
     `why` names the fact that decides its role. `settings` are the archive-relevant ones that it
-    sets: (name, value, line).
+    sets: (name, value, line). `changes` tells, for a file that is never read, what its settings
+    would change if it were. `unreadable` is why the console could not read it.
     """
 
     path: str
     role: FileRole
     why: str
     settings: tuple[tuple[str, str, int], ...] = ()
+    changes: tuple[str, ...] = ()
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """Every configuration file that was found on the host; `cut` says what was left out and why."""
+    """Every configuration file that was found on the host; `cut` says what was left out and why.
+
+    `errors` are the lines that would keep the server from starting, `contradictions` where PGDATA,
+    the unit and the postmaster's arguments disagree, `uncertain` what could not be seen; one line
+    each. `resolution` has every setting's chain, computed from the files alone.
+    """
 
     files: tuple[ConfigFile, ...]
     cut: str | None = None
+    errors: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    resolution: "Resolution | None" = field(default=None, repr=False)
+    launch: "Launch | None" = field(default=None, repr=False)
 
     @property
     def never_read(self) -> tuple[ConfigFile, ...]:
@@ -225,6 +243,13 @@ class BucketFacts:
     `objects` and `stored_bytes` count everything under the prefix, `segments` the distinct WAL
     segments. `newest_segment` is the highest on the newest timeline, `newest_at` its Last-Modified
     as the store's clock tells it. `complete` is False while a first sweep still runs.
+
+    Where one bucket holds several archives, segments, gaps and histories are those of the one that
+    was written to last, `layout` and `folder` say which, and `other_archives` names the others.
+    `gaps` are at most a thousand; `gap_count` and `missing_segments` count all of them.
+    `repeated_segments` are stored under more than one key. `impossible_names` look like segments
+    but cannot exist with `segment_bytes`. `key_endpoint` is what the key's source says of the
+    endpoint, empty when nothing.
     """
 
     role: BucketRole
@@ -243,3 +268,15 @@ class BucketFacts:
     complete: bool
     store_clock_offset_s: float | None
     swept_at: float
+    newest_key: str | None = None
+    layout: str = ""
+    folder: str = ""
+    other_archives: tuple[str, ...] = ()
+    gap_count: int = 0
+    missing_segments: int = 0
+    repeated_segments: int = 0
+    partials: int = 0
+    backup_labels: int = 0
+    impossible_names: int = 0
+    segment_bytes: int | None = None
+    key_endpoint: str = ""

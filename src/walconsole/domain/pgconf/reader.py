@@ -1,0 +1,209 @@
+"""All configuration files in the order in which the server reads them: ParseConfigFile() and friends.
+
+The result is the server's own list of settings and errors, the one behind pg_file_settings, before
+anything is checked or applied.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from walconsole.domain.pgconf.lexer import MAX_SYNTAX_ERRORS, Statement, fold, statements
+from walconsole.domain.pgconf.paths import join, located
+from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Obstacle
+
+MAX_DEPTH = 10
+"""CONF_FILE_MAX_DEPTH: the nesting of includes that the server allows."""
+
+MAX_ENTRIES = 100_000
+"""Includes that call each other twice would grow without end; so far they are followed."""
+
+AUTO_CONF = "postgresql.auto.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting, or one error (`name` is None), in the server's order."""
+
+    file: str
+    line: int
+    name: str | None = None
+    value: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A file that was opened: by which line of which file, None for the first ones."""
+
+    path: str
+    by_file: str | None
+    by_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is left out without an error: `include_if_exists`, or no postgresql.auto.conf."""
+
+    path: str
+    why: str
+    by_file: str | None
+    by_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading all files gave.
+
+    `complete` is False where an error makes the server throw everything away. `uncertain` names
+    what was not looked at on the host or only in part: there the truth may differ.
+    """
+
+    entries: tuple[Entry, ...]
+    visits: tuple[Visit, ...]
+    skipped: tuple[Skipped, ...]
+    complete: bool
+    uncertain: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reader:
+    tree: ConfigTree
+    data_directory: str | None
+    max_syntax_errors: int
+    entries: list[Entry] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    uncertain: dict[str, None] = field(default_factory=dict)
+    wanted: dict[str, None] = field(default_factory=dict)
+    parsed: dict[str, tuple[Statement, ...]] = field(default_factory=dict)
+
+    def fail(self, error: str, caller: Visit) -> bool:
+        """record_config_file_error(); always False."""
+        self.entries.append(Entry(caller.by_file or "", caller.by_line, error=error))
+        return False
+
+    def file(self, location: str, strict: bool, caller: Visit, depth: int) -> bool:
+        """ParseConfigFile(). `caller.path` is not used: it is what this call finds out."""
+        if not location.strip(" \t\r\n"):
+            return self.fail("empty configuration file name", caller)
+        if depth > MAX_DEPTH:
+            return self.fail("nesting depth exceeded", caller)
+        path = located(location, caller.by_file, self.data_directory)
+        if path == caller.by_file:
+            return self.fail("configuration file recursion", caller)
+        content = self.tree.file(path)
+        if content is None:
+            self.wanted[path] = None
+            self.uncertain[f"{path}: nobody looked whether it is there"] = None
+            content = FileContent(path, obstacle=Obstacle.MISSING)
+        obstacle = _obstacle_to_server(content)
+        if obstacle is not None and obstacle is not Obstacle.DIRECTORY:
+            if strict:
+                return self.fail(f'could not open file "{path}"', caller)
+            self.skipped.append(Skipped(path, obstacle.value, caller.by_file, caller.by_line))
+            return True
+        self.visits.append(Visit(path, caller.by_file, caller.by_line))
+        if obstacle is Obstacle.DIRECTORY:
+            return self.fail("input in flex scanner failed", Visit(path, path, 1))
+        return self.statements(content, depth)
+
+    def statements(self, content: FileContent, depth: int) -> bool:
+        """ParseConfigFp()."""
+        if content.cut:
+            self.uncertain[f"{content.path}: longer than what was read of it"] = None
+        good = True
+        for statement in self.lexed(content):
+            if len(self.entries) >= MAX_ENTRIES:
+                self.uncertain[f"{content.path}: more than {MAX_ENTRIES} settings, not followed on"] = None
+                return good
+            if statement.name is None:
+                self.entries.append(Entry(content.path, statement.line, error="syntax error"))
+                good = False
+                continue
+            if len(statement.name) in _INCLUDE_LENGTHS and fold(statement.name) in _INCLUDES:
+                caller = Visit("", content.path, statement.line)
+                good &= self.include(fold(statement.name), statement.value, caller, depth + 1)
+            else:
+                self.entries.append(Entry(content.path, statement.line, statement.name, statement.value))
+        return good
+
+    def lexed(self, content: FileContent) -> tuple[Statement, ...]:
+        if content.path not in self.parsed:
+            self.parsed[content.path] = tuple(statements(content.raw or b"", self.max_syntax_errors))
+        return self.parsed[content.path]
+
+    def include(self, directive: str, location: str, caller: Visit, depth: int) -> bool:
+        if directive == "include_dir":
+            return self.directory(location, caller, depth)
+        return self.file(location, directive == "include", caller, depth)
+
+    def directory(self, location: str, caller: Visit, depth: int) -> bool:
+        """ParseConfigDirectory(): stops at the first file that has an error."""
+        if not location.strip(" \t\r\n"):
+            return self.fail("empty configuration directory name", caller)
+        path = located(location, caller.by_file, self.data_directory)
+        listing = self.tree.listing(path)
+        if listing is None:
+            self.wanted[path] = None
+            self.uncertain[f"{path}: nobody looked whether it is there"] = None
+        if listing is None or listing.obstacle is not None:
+            return self.fail(f'could not open directory "{path}"', caller)
+        inside = {join(path, name): kind for name, kind in listing.entries.items() if is_included(name)}
+        for name, kind in inside.items():
+            if kind is EntryKind.DANGLING:
+                return self.fail(f'could not stat file "{name}"', caller)
+        found = (name for name, kind in inside.items() if kind is not EntryKind.DIRECTORY)
+        in_order = sorted(found, key=lambda name: name.encode("utf-8", "surrogateescape"))
+        return all(self.file(name, True, caller, depth) for name in in_order)
+
+
+_INCLUDES = frozenset({"include", "include_if_exists", "include_dir"})
+_INCLUDE_LENGTHS = frozenset(map(len, _INCLUDES))
+
+
+def is_included(name: str) -> bool:
+    """Whether include_dir takes a file of this name: `*.conf` in lower case, no leading dot."""
+    return len(name) >= 6 and name.endswith(".conf") and not name.startswith(".")
+
+
+def _obstacle_to_server(content: FileContent) -> Obstacle | None:
+    """What keeps the server from reading it, which need not be what kept the console."""
+    if content.obstacle is Obstacle.DENIED and content.server_reads:
+        return None
+    if content.obstacle is None and content.server_reads is False:
+        return Obstacle.DENIED
+    return content.obstacle
+
+
+def read(
+    tree: ConfigTree,
+    config_file: str,
+    data_directory: str | None,
+    max_syntax_errors: int = MAX_SYNTAX_ERRORS,
+) -> Reading:
+    """Read `config_file`, then postgresql.auto.conf in `data_directory`, and all that they include.
+
+    postgresql.auto.conf is not read after an error in the files before it, as in the server.
+    pg_file_settings itself stops at a file's first syntax error (`max_syntax_errors` = 1).
+    """
+    reader = _Reader(tree, data_directory, max_syntax_errors)
+    nobody = Visit("", None, 0)
+    complete = reader.file(config_file, True, nobody, 0)
+    if complete and data_directory is not None:
+        complete = reader.file(AUTO_CONF, False, nobody, 0)
+    return Reading(
+        tuple(reader.entries),
+        tuple(reader.visits),
+        tuple(reader.skipped),
+        complete,
+        tuple(reader.uncertain),
+        tuple(reader.wanted),
+    )
+
+
+def directives(content: FileContent) -> Iterator[tuple[str, str, int]]:
+    """The include directives of one file: which one, its location as written, its line."""
+    for statement in statements(content.raw or b""):
+        if statement.name is not None and fold(statement.name) in _INCLUDES:
+            yield fold(statement.name), statement.value, statement.line

@@ -1,0 +1,305 @@
+"""For every setting the chain of places that set it, which one wins, and what is in force.
+
+`resolve` works from files alone; with what a running server has in force it also tells what waits
+for a reload or a restart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, Catalogue
+from walconsole.domain.pgconf.commandline import CommandLine, parse
+from walconsole.domain.pgconf.loading import InForce, Judged, Loaded, Source, at_start
+from walconsole.domain.pgconf.paths import canonical, join
+from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
+from walconsole.domain.pgconf.tree import ConfigTree
+from walconsole.domain.pgconf.values import Context, SettingMeta, same
+
+
+class Origin(StrEnum):
+    """The kinds of places, in the order in which the server lets a later one win."""
+
+    DEFAULT = "built-in default"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    AUTO_CONF = "ALTER SYSTEM"
+    COMMAND_LINE = "command line"
+    DATABASE = "ALTER DATABASE"
+    ROLE = "ALTER ROLE"
+    ROLE_IN_DATABASE = "ALTER ROLE IN DATABASE"
+
+
+class State(StrEnum):
+    """What becomes of a place."""
+
+    APPLIED = "applied"
+    OVERRIDDEN = "overridden"
+    ERROR = "in error"
+    NOT_LOADED = "not yet loaded"
+    DISCARDED = "thrown away"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place that sets a setting. `where` is `FILE:LINE`, an argument, or what the origin says.
+
+    `why` explains an error, or why it is not loaded; `overridden_by` is the winner's `where`.
+    """
+
+    origin: Origin
+    where: str
+    value: str
+    state: State
+    file: str | None = None
+    line: int | None = None
+    why: str = ""
+    overridden_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All places of one setting in the server's order.
+
+    `winner` is the one that a server started now would take, None where nothing is known of the
+    default. `in_force` is what the running server has, None where it was not asked. `waits_for` is
+    "reload" or "restart" when the two differ in meaning, else empty.
+    """
+
+    name: str
+    places: tuple[Place, ...]
+    winner: Place | None
+    meta: SettingMeta | None = None
+    in_force: InForce | None = None
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStart:
+    """How the server is, or would be, started: its arguments and what its environment says.
+
+    `config_file` and `data_directory` override what follows from `argv` (PGDATA, -D) where they are
+    known better. `pg_environment` holds PGDATA, PGPORT and the like, nothing else.
+    """
+
+    argv: tuple[str, ...] = ()
+    config_file: str | None = None
+    data_directory: str | None = None
+    pg_environment: Mapping[str, str] = field(default_factory=dict)
+    major: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSetting:
+    """A row of pg_db_role_setting: `database` or `role` is empty where it is for all."""
+
+    name: str
+    value: str
+    database: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The whole configuration. `from_files_alone` is True where no running server was asked.
+
+    `errors` are what a start would die of; `uncertain` what was not seen on the host.
+    """
+
+    config_file: str
+    data_directory: str | None
+    chains: Mapping[str, Chain]
+    reading: Reading
+    loaded: Loaded
+    command_line: CommandLine
+    from_files_alone: bool
+
+    @property
+    def errors(self) -> tuple[Judged, ...]:
+        """What would keep the server from starting, in its order."""
+        return self.loaded.errors
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """What was not seen, one line each."""
+        return self.reading.uncertain
+
+    def chain(self, name: str) -> Chain | None:
+        """The chain of a setting, None where nothing sets it and nothing is known of it."""
+        return self.chains.get(name.lower())
+
+    def value(self, name: str) -> str | None:
+        """What the setting would be after a start with these files."""
+        chain = self.chain(name)
+        return chain.winner.value if chain is not None and chain.winner is not None else None
+
+
+def config_file_of(start: ServerStart, command_line: CommandLine) -> str | None:
+    """SelectConfigFiles(): -c config_file, else postgresql.conf in -D's folder, else in PGDATA's."""
+    chosen = start.config_file or command_line.value("config_file")
+    if chosen:
+        return canonical(chosen)
+    folder = command_line.directory or start.pg_environment.get("PGDATA")
+    return join(folder, "postgresql.conf") if folder else None
+
+
+def data_directory_of(
+    start: ServerStart, command_line: CommandLine, tree: ConfigTree, config_file: str
+) -> str | None:
+    """data_directory on the command line, else in the files before auto.conf, else -D, else PGDATA."""
+    if start.data_directory:
+        return start.data_directory
+    chosen = command_line.value("data_directory")
+    if chosen is None:
+        for entry in read(tree, config_file, None).entries:
+            if entry.name == "data_directory":
+                chosen = entry.value
+    chosen = chosen or command_line.directory or start.pg_environment.get("PGDATA")
+    return canonical(chosen) if chosen else None
+
+
+def resolve(
+    tree: ConfigTree,
+    start: ServerStart,
+    catalogue: Catalogue | None = None,
+    in_force: Mapping[str, InForce] | None = None,
+    role_settings: Sequence[RoleSetting] = (),
+) -> Resolution | None:
+    """The configuration that `start` leads to; None where no configuration file is named at all."""
+    command_line = parse(start.argv)
+    config_file = config_file_of(start, command_line)
+    if config_file is None:
+        return None
+    catalogue = catalogue or Catalogue(major=start.major)
+    data_directory = data_directory_of(start, command_line, tree, config_file)
+    reading = read(tree, config_file, data_directory)
+    loaded = at_start(reading, catalogue, command_line.settings)
+    chains = _Chains(start, command_line, catalogue, loaded, data_directory, in_force)
+    return Resolution(
+        config_file,
+        data_directory,
+        chains.all(role_settings),
+        reading,
+        loaded,
+        command_line,
+        in_force is None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    start: ServerStart
+    command_line: CommandLine
+    catalogue: Catalogue
+    loaded: Loaded
+    data_directory: str | None
+    in_force: Mapping[str, InForce] | None
+
+    def all(self, role_settings: Sequence[RoleSetting]) -> dict[str, Chain]:
+        places: dict[str, list[Place]] = {}
+        for name in ARCHIVE_RELEVANT:
+            places[name] = self.before_files(name)
+        for judged in self.loaded.entries:
+            if judged.entry.name is not None:
+                name = self.catalogue.canonical_name(judged.entry.name)
+                places.setdefault(name, self.before_files(name)).append(self.from_file(judged))
+        for argument in self.command_line.settings:
+            name = self.catalogue.canonical_name(argument.name)
+            said = Place(Origin.COMMAND_LINE, argument.text, argument.value, State.APPLIED)
+            places.setdefault(name, self.before_files(name)).append(said)
+        for row in role_settings:
+            name = self.catalogue.canonical_name(row.name)
+            places.setdefault(name, self.before_files(name)).append(_from_role(row))
+        return {name: self.chain(name, found) for name, found in sorted(places.items())}
+
+    def before_files(self, name: str) -> list[Place]:
+        """The default, and the environment variable where the server takes one."""
+        meta = self.catalogue.meta(name)
+        found: list[Place] = []
+        if meta is not None and meta.boot is not None:
+            found.append(Place(Origin.DEFAULT, Origin.DEFAULT.value, meta.boot, State.APPLIED))
+        variable = _VARIABLES.get(name)
+        if variable is not None and variable in self.start.pg_environment:
+            text = self.start.pg_environment[variable]
+            found.append(Place(Origin.ENVIRONMENT, f"{variable}={text}", text, State.APPLIED))
+        return found
+
+    def from_file(self, judged: Judged) -> Place:
+        entry = judged.entry
+        auto = self.data_directory is not None and entry.file == join(self.data_directory, AUTO_CONF)
+        state = State.APPLIED
+        why = judged.why or judged.error or ""
+        if judged.error is not None:
+            state = State.ERROR
+        elif self.loaded.discarded and not judged.superseded:
+            state, why = State.DISCARDED, _why_discarded(self.loaded)
+        return Place(
+            Origin.AUTO_CONF if auto else Origin.FILE,
+            f"{entry.file}:{entry.line}",
+            entry.value or "",
+            state,
+            entry.file,
+            entry.line,
+            why,
+        )
+
+    def chain(self, name: str, places: list[Place]) -> Chain:
+        meta = self.catalogue.meta(name)
+        able = [place for place in places if place.state is not State.ERROR and not _session_only(place)]
+        winner = able[-1] if able else None
+        running = self.in_force.get(name) if self.in_force is not None else None
+        waits = _waits_for(winner, running, meta)
+        marked = tuple(self.marked(place, winner, waits) for place in places)
+        at = next((i for i, place in enumerate(places) if place is winner), None)
+        return Chain(name, marked, None if at is None else marked[at], meta, running, waits)
+
+    def marked(self, place: Place, winner: Place | None, waits: str) -> Place:
+        """The place with its final state, once the winner is known."""
+        if place.state is State.ERROR or _session_only(place):
+            return place
+        if place is not winner and winner is not None:
+            return _with(place, State.OVERRIDDEN, overridden_by=winner.where)
+        if waits and place.state is State.APPLIED:
+            return _with(place, State.NOT_LOADED, why=f"waits for a {waits}")
+        return place
+
+
+_VARIABLES = {"port": "PGPORT", "datestyle": "PGDATESTYLE"}
+
+
+def _with(place: Place, state: State, *, why: str = "", overridden_by: str = "") -> Place:
+    return Place(
+        place.origin, place.where, place.value, state, place.file, place.line, why or place.why, overridden_by
+    )
+
+
+def _session_only(place: Place) -> bool:
+    """ALTER DATABASE and ALTER ROLE concern the sessions they name, not the server."""
+    return place.origin in (Origin.DATABASE, Origin.ROLE, Origin.ROLE_IN_DATABASE)
+
+
+def _from_role(row: RoleSetting) -> Place:
+    if row.database and row.role:
+        origin, where = Origin.ROLE_IN_DATABASE, f"ALTER ROLE {row.role} IN DATABASE {row.database}"
+    elif row.role:
+        origin, where = Origin.ROLE, f"ALTER ROLE {row.role}"
+    else:
+        origin, where = Origin.DATABASE, f"ALTER DATABASE {row.database}"
+    return Place(origin, where, row.value, State.APPLIED)
+
+
+def _why_discarded(loaded: Loaded) -> str:
+    first = loaded.errors[0]
+    return f"{first.entry.file}:{first.entry.line}: {first.why or first.error}" if loaded.errors else ""
+
+
+def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta | None) -> str:
+    """What it takes until the running server has the winner's value; empty when it has it."""
+    if running is None or winner is None or running.source == Source.OVERRIDE:
+        return ""
+    if meta is not None and meta.boot is None and winner.origin is Origin.DEFAULT:
+        return ""
+    if running.value == "(disabled)" or same(winner.value, running.value, meta):
+        return ""
+    restart = meta is not None and meta.context in (Context.POSTMASTER, Context.INTERNAL)
+    return "restart" if restart else "reload"

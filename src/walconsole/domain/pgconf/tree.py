@@ -1,0 +1,73 @@
+"""The host's configuration files as they were read: bytes, directory listings, and why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Obstacle(StrEnum):
+    """Why a path could not be read, in the words that are shown."""
+
+    MISSING = "no such file or directory"
+    DENIED = "permission denied"
+    LOOP = "too many levels of symbolic links"
+    DIRECTORY = "is a directory"
+    SPECIAL = "not a regular file"
+    NOT_DIRECTORY = "not a directory"
+    GONE = "vanished while it was read"
+    TOO_MANY = "left unread: too many files"
+
+
+class EntryKind(StrEnum):
+    """What a directory's entry is, symbolic links followed."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    DANGLING = "dangling link"
+    SPECIAL = "special file"
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A path and what was read there: `raw`, or the `obstacle`.
+
+    `cut` is True when the file is longer than what was read. `server_reads` is False when the
+    server's own operating-system user may not read it, None when that was not found out.
+    `link_target` is where a symbolic link leads in the end.
+    """
+
+    path: str
+    raw: bytes | None = None
+    obstacle: Obstacle | None = None
+    cut: bool = False
+    link_target: str | None = None
+    server_reads: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A directory: its entries by name, or the `obstacle`."""
+
+    path: str
+    entries: Mapping[str, EntryKind] = field(default_factory=dict)
+    obstacle: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigTree:
+    """Every file and directory that was looked at, under the path by which the server opens it.
+
+    `cut` says in one line what was left out, None when nothing was.
+    """
+
+    files: Mapping[str, FileContent]
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    cut: str | None = None
+
+    def file(self, path: str) -> FileContent | None:
+        """What was read at `path`; None when nobody looked."""
+        return self.files.get(path)
+
+    def listing(self, path: str) -> Listing | None:
+        """The directory at `path`; None when nobody looked."""
+        return self.listings.get(path)

@@ -1,0 +1,122 @@
+"""The configuration files on the host: which line wins, which file is never read."""
+
+from collections.abc import Iterator, Sequence
+
+from walconsole.domain.facts import ClusterFacts, ConfigFiles
+from walconsole.domain.pgconf.dead import classify
+from walconsole.domain.pgconf.lexer import statements
+from walconsole.domain.pgconf.resolution import Resolution, resolve
+from walconsole.domain.pgconf.start import Launch, contradictions, read_unit_files, server_start
+from walconsole.domain.snapshot import Problem, Slot
+from walconsole.observe.configuration_answer import Errand, Gathered, read_answer
+from walconsole.observe.probe import Fact
+from walconsole.ports import ClusterLocator, Shell
+
+SOURCE = "the host's configuration files"
+MAX_MORE_LOOKS = 3
+"""So often what an include names in a way that the script could not follow is looked up afterwards."""
+
+
+class ConfigurationProbe:
+    """Fills FILES. One round trip for the whole tree, with PostgreSQL up or down."""
+
+    name = SOURCE
+    slots = (Slot.FILES,)
+    cadence_s = 30.0
+    timeout_s = 15.0
+
+    def __init__(self, shell: Shell, locator: ClusterLocator) -> None:
+        self._shell, self._locator = shell, locator
+
+    async def take(self) -> Sequence[Fact]:
+        """Raises errors.ShellError, SshError, ClusterChoiceError."""
+        cluster = await self._locator.locate()
+        errand = Errand(
+            config_file=cluster.config_file or f"{cluster.data_directory}/postgresql.conf",
+            data_directory=cluster.data_directory,
+            cluster=str(cluster.name) if cluster.name is not None else "",
+            owner=cluster.owner,
+        )
+        gathered, read_at = await self._gather(errand)
+        resolution = _resolve(gathered, cluster)
+        for _ in range(MAX_MORE_LOOKS):
+            if resolution is None or not resolution.reading.wanted:
+                break
+            more = (*errand.more, *resolution.reading.wanted)
+            errand = Errand(errand.config_file, errand.data_directory, errand.cluster, errand.owner, more)
+            gathered, read_at = await self._gather(errand)
+            resolution = _resolve(gathered, cluster)
+        if resolution is None:
+            problem = Problem("which configuration file the server reads could not be found out")
+            return [Fact(Slot.FILES, problem, read_at, SOURCE)]
+        return [Fact(Slot.FILES, config_files(gathered, resolution), read_at, SOURCE)]
+
+    async def _gather(self, errand: Errand) -> tuple[Gathered, float]:
+        answer = await self._shell.run(errand.script(), timeout_s=self.timeout_s)
+        return read_answer(answer.stdout, errand.token), (answer.sent_at + answer.answered_at) / 2
+
+
+def _resolve(gathered: Gathered, cluster: ClusterFacts) -> Resolution | None:
+    start = server_start(
+        gathered.argv,
+        gathered.environ,
+        config_file=cluster.config_file or f"{cluster.data_directory}/postgresql.conf",
+        data_directory=cluster.data_directory or None,
+        major=_major(cluster),
+    )
+    return resolve(gathered.tree, start)
+
+
+def _major(cluster: ClusterFacts) -> int | None:
+    version = cluster.name.version.partition(".")[0] if cluster.name is not None else ""
+    return int(version) if version.isdigit() else None
+
+
+def config_files(gathered: Gathered, resolution: Resolution) -> ConfigFiles:
+    """What the host showed, as the snapshot keeps it."""
+    launch = launch_of(gathered)
+    return ConfigFiles(
+        classify(gathered.tree, resolution, launch),
+        gathered.tree.cut,
+        tuple(_errors(resolution)),
+        tuple(
+            f"{one.said} ({one.said_by}), yet {one.instead}: {one.why}"
+            for one in contradictions(launch, resolution)
+        ),
+        resolution.uncertain,
+        resolution,
+        launch,
+    )
+
+
+def launch_of(gathered: Gathered) -> Launch:
+    """How the server was, or would be, started."""
+    variables, exec_start, exec_from = read_unit_files(gathered.unit_files)
+    return Launch(
+        unit=gathered.unit_name,
+        active_state=gathered.unit.get("ActiveState", ""),
+        unit_files=tuple(gathered.unit_files),
+        variables=variables,
+        exec_start=exec_start,
+        exec_start_from=exec_from,
+        pg_ctl_options=_pg_ctl_options(gathered),
+        argv=gathered.argv,
+        environ=gathered.environ,
+    )
+
+
+def _pg_ctl_options(gathered: Gathered) -> str:
+    """pg_ctl_options of Debian's pg_ctl.conf, where there is one."""
+    for path, content in gathered.tree.files.items():
+        if path.endswith("/pg_ctl.conf") and content.raw:
+            found = {one.name: one.value for one in statements(content.raw)}
+            return found.get("pg_ctl_options", "")
+    return ""
+
+
+def _errors(resolution: Resolution) -> Iterator[str]:
+    for judged in resolution.errors:
+        entry = judged.entry
+        what = f"{entry.name} = {entry.value}: " if entry.name is not None else ""
+        yield f"{entry.file}:{entry.line}: {what}{judged.why or judged.error}"
+    yield from resolution.command_line.problems
