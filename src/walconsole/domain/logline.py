@@ -1,5 +1,11 @@
-"""Lines of the server's log and of the journal, told apart by whether they are about archiving."""
+"""Lines of the server's log and of the journal, told apart by whether they are about archiving.
 
+PostgreSQL writes its log as text with a prefix of the operator's choice, as CSV or as JSON
+(log_destination); syslog and the journal put stamps of their own in front; rclone has one more.
+"""
+
+import csv
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,23 +51,97 @@ _LEVELS = {
     "FATAL": LogLevel.FATAL,
     "PANIC": LogLevel.FATAL,
 }
-_LEVEL = re.compile(rf"\b({'|'.join(_LEVELS)})[1-5]?:\s")
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{2,5}|[+-]\d\d:?\d\d)\b)?)")
-_ARCHIVING = re.compile(
-    r"archiv|\bWAL\b|pg_wal|rclone"
-    r"|\b[0-9A-F]{24}\b|\.ready\b|No space left on device|checkpoints are occurring",
-    re.IGNORECASE,
+_LEVEL = re.compile(r"\b([A-Z]{3,9})[1-5]? ?:\s")
+_STAMP = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{2,5}|[+-]\d\d:?\d\d|Z)\b)?"
+    r"|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b"  # syslog
+    r"|\b\d{10}\.\d{3}\b"  # log_line_prefix %n
 )
+_ARCHIVING_WORDS = (
+    "archiv",
+    "pg_wal",
+    "rclone",
+    ".ready",
+    "no space left on device",
+    "checkpoints are occurring",
+)
+_ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
+"""A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
+_CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
+_STAMP_WITHIN = 64
 
 
 def read_line(origin: str, text: str, *, always: bool = False) -> LogLine:
     """A line that is printable already; `always` marks every line of this stream as about archiving."""
-    stamp = _STAMP.search(text[:64])
-    level = _LEVEL.search(text)
+    stamp = _STAMP.search(text, 0, _STAMP_WITHIN)
     return LogLine(
         origin=origin,
-        stamp=stamp[1] if stamp else "",
-        level=_LEVELS[level[1]] if level else LogLevel.INFO,
+        stamp=stamp[0] if stamp else "",
+        level=_level(text),
         text=text,
-        about_archiving=always or _ARCHIVING.search(text) is not None,
+        about_archiving=always or _is_about_archiving(text.lower()),
     )
+
+
+def _level(text: str) -> LogLevel:
+    """The first word in capitals before a colon that is a level."""
+    for match in _LEVEL.finditer(text):
+        level = _LEVELS.get(match[1])
+        if level is not None:
+            return level
+    return LogLevel.INFO
+
+
+def _is_about_archiving(lowered: str) -> bool:
+    return any(word in lowered for word in _ARCHIVING_WORDS) or _ARCHIVING.search(lowered) is not None
+
+
+def continues(raw: str) -> bool:
+    """Whether a line as it was written goes on with the one before: PostgreSQL indents it by a tab."""
+    return raw.startswith("\t")
+
+
+def continuation(before: LogLine, text: str) -> LogLine:
+    """A line that goes on with `before`: of its time and level, and about the same matter."""
+    return LogLine(before.origin, before.stamp, before.level, text, before.about_archiving)
+
+
+def plain_text(raw: str) -> str:
+    """A line of PostgreSQL's CSV or JSON log as its text log would have it; any other as it is.
+
+    The order of the CSV's fields is that of the documentation, 20.8.4 "Using CSV-Format Log Output".
+    A record whose message has line breaks is not whole on one line, and stays as it is.
+    """
+    if raw.startswith("{"):
+        return _from_json(raw)
+    if _CSV.match(raw):
+        return _from_csv(raw)
+    return raw
+
+
+def _from_json(raw: str) -> str:
+    try:
+        record = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+    if not isinstance(record, dict) or "message" not in record:
+        return raw
+    fields = (
+        record.get(key, "") for key in ("timestamp", "pid", "error_severity", "message", "detail", "hint")
+    )
+    return _as_text(*(str(field) for field in fields))
+
+
+def _from_csv(raw: str) -> str:
+    try:
+        fields = next(csv.reader([raw], strict=True), [])
+    except csv.Error:
+        return raw
+    if len(fields) < 16:
+        return raw
+    return _as_text(fields[0], fields[3], fields[11], fields[13], fields[14], fields[15])
+
+
+def _as_text(stamp: str, pid: str, severity: str, message: str, detail: str, hint: str) -> str:
+    tail = (f"  DETAIL:  {detail}" if detail else "") + (f"  HINT:  {hint}" if hint else "")
+    return f"{stamp} [{pid}] {severity or 'LOG'}:  {message}{tail}".replace("\n", " ")

@@ -32,9 +32,12 @@ class Look:
 
 @cache
 def _body() -> str:
-    """scripts/host.sh without its comments, for it travels with every look."""
-    text = files("walconsole.observe.scripts").joinpath("host.sh").read_text("ascii")
-    lines = (line.strip() for line in text.splitlines())
+    return compact(files("walconsole.observe.scripts").joinpath("host.sh").read_text("ascii"))
+
+
+def compact(script: str) -> str:
+    """A script without indentation and whole-line comments, for it travels over the network."""
+    lines = (line.strip() for line in script.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 

@@ -1,0 +1,87 @@
+"""The observation of one server: the probes under the poller, the log beside them, one screen."""
+
+import asyncio
+from collections.abc import Sequence
+
+from walconsole.domain.snapshot import Snapshot
+from walconsole.observe.host import HostProbe
+from walconsole.observe.link import LinkProbe
+from walconsole.observe.log import LogFollower
+from walconsole.observe.poller import Poller
+from walconsole.observe.probe import Probe
+from walconsole.observe.sql import PostgresProbe
+from walconsole.ports import Clock, Database, Screen, Shell
+
+
+class ServerObserver:
+    """ports.Observer for one profile.
+
+    `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
+    are those beyond SSH and PostgreSQL: the buckets, the configuration files.
+    """
+
+    def __init__(
+        self,
+        profile_name: str,
+        *,
+        shell: Shell,
+        database: Database,
+        clock: Clock,
+        host: HostProbe,
+        probes: Sequence[Probe] = (),
+        log: LogFollower | None = None,
+    ) -> None:
+        self._shell, self._host, self._log = shell, host, log
+        self._screen: Screen | None = None
+        self._running_seen: bool | None = None
+        self._reached = False
+        self._postgres = PostgresProbe(database)
+        every: tuple[Probe, ...] = (host, self._postgres, LinkProbe(shell, clock), *probes)
+        self._poller = Poller(every, clock, self._publish, profile_name)
+
+    async def run(self, screen: Screen) -> None:
+        """See ports.Observer."""
+        self._screen = screen
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._host.answer_choices(screen, self._poller.refresh), name="cluster choice")
+            tasks.create_task(self._poller.run(), name="poller")
+            if self._log is not None:
+                tasks.create_task(self._log.run(screen.log), name="log")
+
+    def refresh(self) -> None:
+        """See ports.Observer."""
+        self._shell.retry()
+        self._poller.refresh()
+        if self._log is not None:
+            self._log.refresh()
+
+    def pause(self, paused: bool) -> None:
+        """See ports.Observer. The log streams on: its pane has a pause of its own."""
+        self._poller.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        """See ports.Observer."""
+        self._poller.pace(factor)
+
+    def wake(self, name: str) -> None:
+        """Take the probe of that name now."""
+        self._poller.wake(name)
+
+    def segment_bytes(self) -> int | None:
+        """The server's wal_segment_size, None while it is not known."""
+        server = self._poller.snapshot.server.value
+        return server.segment_bytes if server is not None else None
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """Pass it on, and let those hurry whose source is seen to have come back elsewhere."""
+        host = snapshot.host.value
+        running = host.cluster.running if host is not None and host.cluster is not None else None
+        if self._running_seen is not None and running != self._running_seen:
+            self._poller.wake(self._postgres.name)
+        self._running_seen = running
+        reached = snapshot.host.problem is None and host is not None
+        if reached and not self._reached and self._log is not None:
+            self._log.refresh()
+        self._reached = reached
+        if self._screen is not None:
+            self._screen.publish(snapshot)
