@@ -41,9 +41,17 @@ _SHAPES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
 )
 
+# Every shape above contains one of these: looking for them first costs a hundredth.
+_HINTS = (
+    "secret", "passw", "passphrase", "token", "apikey", "api_key", "api-key", "privatekey", "private_key",
+    "private-key", "private key", "credential", "pgpass", "_v1_", "bearer ", "://", "x-amz-", "signature=",
+)  # fmt: skip
+
 
 def printable(text: str) -> str:
     """`text` on one line, without escape sequences, control or direction characters; a tab is a space."""
+    if text.isprintable():
+        return text
     return _CONTROLS.sub("", _ESCAPES.sub("", text).replace("\t", " "))
 
 
@@ -52,6 +60,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
+    folded = text.casefold()
+    if not any(hint in folded for hint in _HINTS):
+        return text
     for shape in _SHAPES:
         text = shape.sub(MASK, text)
     text = _OPTION.sub(rf"\g<name>\g<joint>{MASK}", text)
