@@ -1,0 +1,171 @@
+"""The gate before a region's S3 server: who may do what, as Spaces decides it.
+
+It verifies the signature, knows the keys and their grants, refuses with RGW's codes (their messages
+are empty), and passes the rest on to rclone, which listens on a Unix socket and knows no keys.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from walconsole.sandbox.bucket_settings import BucketSettings
+from walconsole.sandbox.http11 import HttpServer, Request
+from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Key, KeyStore
+from walconsole.sandbox.s3_answers import S3Refusal, answer_refusal, bucket_list, request_id
+from walconsole.sandbox.s3_operations import ALLOWED, Operation, Target, classify, parse
+from walconsole.sandbox.s3_upstream import Upstream, UpstreamError
+from walconsole.sandbox.sigv4 import Claim, claim, is_signed_with
+
+_MOST_SKEW_S = 15 * 60
+
+
+@dataclass(slots=True)
+class SpacesGate:
+    """One region. `folder` has a folder a bucket, `socket` is the S3 server's behind it.
+
+    `async with SpacesGate(...) as gate:` then `gate.url`. `refusals` is for tests: each answers one
+    request, whatever it is (`gate.refusals.append(S3Refusal(503, "SlowDown"))`).
+    """
+
+    region: str
+    folder: Path
+    socket: Path
+    keys: KeyStore
+    clock: Callable[[], float] = time.time
+    refusals: list[S3Refusal] = field(default_factory=list)
+    settings: BucketSettings = field(init=False)
+    _server: HttpServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = BucketSettings(self.region)
+        self._server = HttpServer(lambda: _GateSession(self, Upstream(self.socket)))
+
+    async def __aenter__(self) -> Self:
+        await self._server.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.__aexit__(kind, error, trace)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Whether the region has it."""
+        return bucket not in ("", ".", "..") and "/" not in bucket and (self.folder / bucket).is_dir()
+
+    def has_object(self, target: Target) -> bool:
+        """Whether the bucket holds the key."""
+        path = (self.folder / target.bucket / target.key).resolve()
+        return path.is_relative_to(self.folder.resolve() / target.bucket) and path.is_file()
+
+    def admit(self, request: Request, target: Target, operation: Operation) -> Key:
+        """The key that may do this. Raises S3Refusal."""
+        if self.refusals:
+            raise self.refusals.pop(0)
+        key = self._authenticate(request, target)
+        if not self._is_allowed(key, target.bucket, operation):
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "AccessDenied", target.bucket)
+        return key
+
+    def _authenticate(self, request: Request, target: Target) -> Key:
+        try:
+            claimed = claim(request.headers, target.query)
+        except ValueError:
+            raise S3Refusal(HTTPStatus.BAD_REQUEST, "InvalidArgument") from None
+        if claimed is None:
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "AccessDenied", target.bucket)
+        key = self.keys.active(claimed.access_key)
+        if key is None:
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "InvalidAccessKeyId", target.bucket)
+        self._check_time(claimed)
+        if not is_signed_with(
+            key.secret, claimed, request.method, target.path, target.query, request.headers
+        ):
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "SignatureDoesNotMatch", target.bucket)
+        return key
+
+    def _check_time(self, claimed: Claim) -> None:
+        age_s = self.clock() - claimed.signed_at
+        if claimed.expires_s is not None and age_s > claimed.expires_s:
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "AccessDenied")
+        if claimed.expires_s is None and abs(age_s) > _MOST_SKEW_S:
+            raise S3Refusal(HTTPStatus.FORBIDDEN, "RequestTimeTooSkewed")
+
+    def _is_allowed(self, key: Key, bucket: str, operation: Operation) -> bool:
+        grants = key.grants_at(self.keys.now())
+        if FULL_ACCESS_GRANT in grants or operation is Operation.LIST_BUCKETS:
+            return True
+        if operation is Operation.CREATE_BUCKET:
+            return False
+        if not self.has_bucket(bucket):
+            raise S3Refusal(HTTPStatus.NOT_FOUND, "NoSuchBucket", bucket)
+        permissions = [grant.permission for grant in grants if grant.bucket == bucket]
+        return any(operation in ALLOWED.get(permission, ()) for permission in permissions)
+
+    def owned_buckets(self, key: Key) -> list[Path]:
+        """What ListBuckets shows: everything to a full-access key, nothing to a limited one."""
+        return sorted(path for path in self.folder.iterdir() if path.is_dir()) if key.full_access else []
+
+
+@dataclass(slots=True)
+class _GateSession:
+    """One client's connection, with one of its own to the server behind."""
+
+    gate: SpacesGate
+    upstream: Upstream
+
+    async def handle(self, request: Request) -> None:
+        target = parse(request.target)
+        operation = classify(request.method, target)
+        try:
+            key = self.gate.admit(request, target, operation)
+            await self._serve(request, target, operation, key)
+        except S3Refusal as refusal:
+            await answer_refusal(request, refusal, self.gate.region)
+        except UpstreamError:
+            unavailable = S3Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", target.bucket)
+            await answer_refusal(request, unavailable, self.gate.region)
+
+    async def _serve(self, request: Request, target: Target, operation: Operation, key: Key) -> None:
+        headers = [("x-amz-request-id", request_id(self.gate.region))]
+        exists = self.gate.has_bucket(target.bucket)
+        if operation is Operation.LIST_BUCKETS:
+            body = bucket_list(self.gate.owned_buckets(key))
+            await request.connection.answer(request, HTTPStatus.OK, body, [*headers, _XML])
+        elif operation is Operation.CREATE_BUCKET and exists:
+            await request.connection.answer(
+                request, HTTPStatus.OK, b"", headers
+            )  # RGW: the owner's own again
+        elif operation is not Operation.CREATE_BUCKET and not exists:
+            raise S3Refusal(HTTPStatus.NOT_FOUND, "NoSuchBucket", target.bucket)
+        elif operation is Operation.HEAD_BUCKET:
+            await request.connection.answer(request, HTTPStatus.OK, b"", headers)
+        elif operation is Operation.BUCKET_SETTING:
+            await self.gate.settings.serve(request, target, headers)
+        elif self._must_not_exist(request) and self.gate.has_object(target):
+            raise S3Refusal(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed", target.bucket)
+        else:
+            await self.upstream.pass_on(request, [("Date", formatdate(usegmt=True)), *headers])
+
+    @staticmethod
+    def _must_not_exist(request: Request) -> bool:
+        return request.method == "PUT" and request.headers.get("if-none-match") == "*"
+
+    def close(self) -> None:
+        self.upstream.close()
+
+
+_XML = ("Content-Type", "application/xml")

@@ -1,0 +1,89 @@
+"""Playing a scenario: its acts before the droplet is ready, its chores from then on."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from walconsole.errors import SandboxError
+from walconsole.sandbox.account import Account
+from walconsole.sandbox.keys import Key, KeyStore
+from walconsole.sandbox.load import Load
+from walconsole.sandbox.process import run
+from walconsole.sandbox.scenario import (
+    ASSETS_GRANT,
+    NAME,
+    Act,
+    RevokeGrants,
+    Scenario,
+    Throttle,
+    Verify,
+    WaitUntil,
+    WriteSegments,
+)
+from walconsole.sandbox.tools import Tools
+from walconsole.sandbox.workspace import Workspace
+
+_VERIFY_EVERY_S = 30.0
+_PATIENCE_S = 60.0
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays `scenario` on a droplet whose servers run."""
+
+    scenario: Scenario
+    workspace: Workspace
+    account: Account
+    tools: Tools
+    keys: KeyStore
+    app_key: Key
+    load: Load = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.load = Load(self.workspace.root, self.workspace.socket_dir)
+
+    async def play(self, status: Callable[[str], None]) -> None:
+        """Do the acts in order. Raises SandboxError."""
+        await self.load.prepare()
+        for act in self.scenario.acts:
+            await self._do(act, status)
+
+    async def _do(self, act: Act, status: Callable[[str], None]) -> None:
+        match act:
+            case WriteSegments(count):
+                await self.load.write_segments(count)
+            case WaitUntil(what, sql):
+                status(f"waiting until {what}")
+                await self._wait(what, sql)
+            case RevokeGrants():
+                self.keys.replace(self.app_key, self.app_key.name, (ASSETS_GRANT,))
+            case Throttle(bwlimit):
+                self.tools.throttle(bwlimit)
+            case Verify():
+                await self._verify()
+
+    async def _wait(self, what: str, sql: str) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not await self.load.is_true(sql):
+            if time.monotonic() > deadline:
+                last = self.workspace.postgres_log.read_text(errors="replace").splitlines()[-3:]
+                raise SandboxError(f"wait until {what}", f"not after {_PATIENCE_S:.0f} s: {' / '.join(last)}")
+            await asyncio.sleep(0.02)
+
+    def chores(self, segments_per_min: float | None) -> list[Coroutine[None, None, None]]:
+        """What runs for as long as the droplet does: the write load and the verifier's schedule."""
+        rate = self.scenario.segments_per_min if segments_per_min is None else segments_per_min
+        chores = [self.load.run(rate)] if rate > 0 else []
+        return [*chores, self._verify_on_schedule()] if self.scenario.verifier else chores
+
+    async def _verify_on_schedule(self) -> None:
+        while True:
+            await asyncio.sleep(_VERIFY_EVERY_S)
+            await self._verify()
+
+    async def _verify(self) -> None:
+        script = self.workspace.local_bin / f"{NAME}-verify-wal-archive"
+        with contextlib.suppress(SandboxError):  # an alarm is its exit status, and stands in its log
+            await run([script], self.workspace.root, self.account)

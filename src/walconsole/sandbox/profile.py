@@ -1,0 +1,69 @@
+"""The profile of the embedded droplet: the same that an operator would write for a real one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from walconsole.domain.profile import (
+    ApiTarget,
+    BucketRole,
+    BucketTarget,
+    ClusterName,
+    DropletPaths,
+    PostgresTarget,
+    Profile,
+    SshTarget,
+    default_app_key_name,
+    default_bucket,
+    default_paths,
+)
+from walconsole.sandbox.account import Account
+from walconsole.sandbox.scenario import DR_REGION, NAME, REGION
+from walconsole.sandbox.workspace import CLUSTER, Workspace
+
+TOKEN_ENV = "WALCONSOLE_DEMO_TOKEN"  # noqa: S105  # the variable's name
+CLIENT_KEY, KNOWN_HOSTS = "id_ed25519", "known_hosts"
+
+
+def droplet_paths(root: Path) -> DropletPaths:
+    """The runbook's names, below the sandbox's folder."""
+    names = default_paths(NAME)
+    return DropletPaths(
+        dropin=names.dropin,
+        heartbeat=f"{root}{names.heartbeat.removeprefix('/var')}",
+        log=f"{root}{names.log}",
+        journal_tag=names.journal_tag,
+        rclone_config=f"{root}{names.rclone_config}",
+    )
+
+
+def sandbox_profile(
+    workspace: Workspace, account: Account, ssh_port: int, endpoints: Mapping[str, str], api: str
+) -> Profile:
+    """`endpoints`: each region's address; `api`: the keys API's."""
+    root = workspace.root
+    return Profile(
+        name=NAME,
+        ssh=SshTarget(
+            host="127.0.0.1",
+            port=ssh_port,
+            user=account.name,
+            identity_files=(str(workspace.client / CLIENT_KEY),),
+            known_hosts_file=str(workspace.client / KNOWN_HOSTS),
+            use_agent=False,
+        ),
+        sudo=False,
+        postgres=PostgresTarget(
+            cluster=ClusterName(workspace.version, CLUSTER),
+            os_user=account.name,
+            socket_dir=str(workspace.socket_dir),
+        ),
+        primary=_bucket(BucketRole.PRIMARY, REGION, endpoints),
+        dr=_bucket(BucketRole.DR, DR_REGION, endpoints),
+        paths=droplet_paths(root),
+        api=ApiTarget(endpoint=api, token_envs=(TOKEN_ENV,), app_key_name=default_app_key_name(NAME)),
+    )
+
+
+def _bucket(role: BucketRole, region: str, endpoints: Mapping[str, str]) -> BucketTarget:
+    return replace(default_bucket(role, NAME, region), endpoint=endpoints[region], path_style=True)

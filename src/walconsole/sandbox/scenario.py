@@ -1,0 +1,112 @@
+"""Scenarios as data: in which state the droplet is shown, and how it gets there."""
+
+from dataclasses import dataclass
+
+from walconsole.sandbox.keys import Grant
+
+NAME = "demo"
+BUCKET, DR_BUCKET = f"{NAME}-wal", f"{NAME}-wal-dr"
+REGION, DR_REGION = "nyc3", "sfo3"
+ASSETS_GRANT = Grant(f"{NAME}-assets", "readwrite")
+"""What the application's key was made for, before anybody thought of archiving WAL."""
+WAL_GRANTS = (Grant(BUCKET, "readwrite"), Grant(DR_BUCKET, "readwrite"))
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSegments:
+    """Write that many segments at once: a little WAL and a switch each."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Wait until `sql`, over pg_stat_archiver and the write position, is true. `what` is shown."""
+
+    what: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeGrants:
+    """Take the WAL buckets' grants from the application's key; it keeps the one on its assets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Limit the archive command's upload, in rclone's notation (`128k` is 128 KiB/s)."""
+
+    bwlimit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Run the verifier once, as its schedule does."""
+
+
+Act = WriteSegments | WaitUntil | RevokeGrants | Throttle | Verify
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
+
+    `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then.
+    `verifier`: the schedule that checks the archive runs.
+    """
+
+    name: str
+    summary: str
+    archiving: bool = True
+    verifier: bool = True
+    segments_per_min: float = 8.0
+    acts: tuple[Act, ...] = ()
+
+
+_ARCHIVED = "select archived_count >= {count} from pg_stat_archiver"
+_FAILED = "select last_failed_time > coalesce(last_archived_time, '-infinity') from pg_stat_archiver"
+_ALL_ARCHIVED = (
+    "select not exists (select from pg_ls_archive_statusdir() where name like '%.ready')"
+    " and archived_count > 0 from pg_stat_archiver"
+)
+
+
+def _archived(count: int) -> WaitUntil:
+    return WaitUntil("the first segments are archived", _ARCHIVED.format(count=count))
+
+
+_ALL = (
+    Scenario(
+        "incident",
+        "archive_mode is off, the archive settings stand in a file that is never read, no bucket exists",
+        archiving=False,
+        verifier=False,
+        acts=(WriteSegments(2),),
+    ),
+    Scenario("healthy", "segments arrive in both regions", acts=(WriteSegments(3), _archived(3), Verify())),
+    Scenario(
+        "failing",
+        "the archive command's key lost its grants: 403 AccessDenied",
+        acts=(
+            WriteSegments(2),
+            _archived(2),
+            Verify(),
+            RevokeGrants(),
+            WriteSegments(1),
+            WaitUntil("the first upload fails", _FAILED),
+        ),
+    ),
+    Scenario(
+        "slow",
+        "the archive command is slower than the WAL",
+        segments_per_min=20.0,
+        acts=(WriteSegments(2), _archived(2), Verify(), Throttle("256k"), WriteSegments(12)),
+    ),
+    Scenario(
+        "idle",
+        "everything is archived and nobody writes",
+        segments_per_min=0.0,
+        acts=(WriteSegments(4), WaitUntil("everything is archived", _ALL_ARCHIVED), Verify()),
+    ),
+)
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}

@@ -1,0 +1,92 @@
+"""What is installed on the droplet: the stand-ins, PostgreSQL's programs, the archive's scripts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from walconsole.sandbox.account import Account
+from walconsole.sandbox.keys import Key
+from walconsole.sandbox.postgres import PORT
+from walconsole.sandbox.profile import droplet_paths
+from walconsole.sandbox.programs import PostgresPrograms
+from walconsole.sandbox.scenario import BUCKET, DR_BUCKET, DR_REGION, NAME, REGION
+from walconsole.sandbox.workspace import CLUSTER, Workspace, write
+
+_COMMANDS = ("systemctl", "journalctl", "logger", "pg_ctlcluster", "pg_lsclusters", "pg_wrapper")
+_CLIENTS = ("psql", "pg_basebackup", "pg_dump", "pg_isready", "pg_receivewal")
+_SERVER_PROGRAMS = ("pg_controldata", "pg_waldump", "pg_verifybackup", "pg_archivecleanup")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Installs into a workspace, before PostgreSQL starts."""
+
+    workspace: Workspace
+    account: Account
+    postgres: PostgresPrograms
+    rclone: Path
+
+    def install(self) -> None:
+        """Everything that needs no key."""
+        space = self.workspace
+        for name in _COMMANDS:
+            self._render(name, space.bin / name, 0o755)
+        for name in ("archive-wal", "verify-wal-archive"):
+            self._render(name, space.local_bin / f"{NAME}-{name}", 0o755)
+        self._render("postgresql@.service", space.root / "lib/systemd/system/postgresql@.service", 0o644)
+        for name in _CLIENTS:
+            (space.bin / name).symlink_to("pg_wrapper")
+        for name in _SERVER_PROGRAMS:
+            (space.bin / name).symlink_to(self.postgres.bin / name)
+        if self.rclone.parent != space.local_bin:
+            (space.bin / "rclone").symlink_to(self.rclone)
+        self._write(space.journal, "", 0o640)
+        self.throttle("off")
+
+    def throttle(self, bwlimit: str) -> None:
+        """Limit what the archive command uploads; `off` or rclone's notation."""
+        text = f"# rclone's --bwlimit for {NAME}-archive-wal\nRCLONE_BWLIMIT={bwlimit}\n"
+        self._write(self.workspace.etc / f"default/{NAME}-wal-archive", text, 0o644)
+
+    def configure_rclone(self, primary: Key, dr: Key, endpoints: Mapping[str, str]) -> None:
+        """The droplet's own rclone configuration, with the production keys in it, as a droplet has it."""
+        remotes = (("spaces-prod", primary, REGION), ("spaces-dr", dr, DR_REGION))
+        text = "\n".join(_remote(name, key, endpoints[region]) for name, key, region in remotes)
+        self._write(self.workspace.etc / f"rclone-{NAME}.conf", text, 0o640)
+
+    def _render(self, name: str, target: Path, mode: int) -> None:
+        text = files("walconsole.sandbox").joinpath("standins", name).read_text(encoding="utf-8")
+        for mark, value in self._marks().items():
+            text = text.replace(f"@{mark}@", value)
+        self._write(target, text, mode)
+
+    def _marks(self) -> dict[str, str]:
+        paths = droplet_paths(self.workspace.root)
+        return {
+            "ROOT": str(self.workspace.root),
+            "VERSION": self.workspace.version,
+            "CLUSTER": CLUSTER,
+            "PGBIN": str(self.postgres.bin),
+            "PORT": str(PORT),
+            "SOCKET_DIR": str(self.workspace.socket_dir),
+            "OWNER": self.account.name,
+            "UID": str(self.account.uid),
+            "GID": str(self.account.gid),
+            "NAME": NAME,
+            "BUCKET": BUCKET,
+            "DR_BUCKET": DR_BUCKET,
+            "TAG": paths.journal_tag,
+            "LOG": paths.log,
+            "HEARTBEAT": paths.heartbeat,
+        }
+
+    def _write(self, path: Path, text: str, mode: int) -> None:
+        write(path, text, self.account, mode)
+
+
+def _remote(name: str, key: Key, endpoint: str) -> str:
+    return (
+        f"[{name}]\ntype = s3\nprovider = Ceph\nregion = us-east-1\nendpoint = {endpoint}\n"
+        f"force_path_style = true\naccess_key_id = {key.access_key}\nsecret_access_key = {key.secret}\n"
+    )

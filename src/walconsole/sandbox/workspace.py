@@ -1,0 +1,162 @@
+"""The one temporary folder that everything lives in, laid out like a droplet's root."""
+
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from walconsole.errors import SandboxError
+from walconsole.sandbox.account import Account
+
+PREFIX = "walconsole-demo-"
+LOCK = "lock"
+CLUSTER = "main"
+
+# A Unix socket's path has at most 103 bytes on macOS and 107 on Linux, and ours are 60 at most.
+_LONGEST_TEMPORARY_FOLDER = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Paths below `root`. `version` is PostgreSQL's major version."""
+
+    root: Path
+    version: str = ""
+
+    @property
+    def bin(self) -> Path:
+        return self.root / "usr/bin"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def client(self) -> Path:
+        """What belongs to the console's side: its SSH key. Readable by no other user."""
+        return self.root / "client"
+
+    @property
+    def etc(self) -> Path:
+        return self.root / "etc"
+
+    @property
+    def config_dir(self) -> Path:
+        return self.etc / "postgresql" / self.version / CLUSTER
+
+    @property
+    def config_file(self) -> Path:
+        return self.config_dir / "postgresql.conf"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "var/lib/postgresql" / self.version / CLUSTER
+
+    @property
+    def dead_data(self) -> Path:
+        """Where the templated configuration of the incident lies, that no server reads."""
+        return self.root / "data/pgdata"
+
+    @property
+    def socket_dir(self) -> Path:
+        return self.root / "run/postgresql"
+
+    @property
+    def postgres_log(self) -> Path:
+        return self.root / f"var/log/postgresql/postgresql-{self.version}-{CLUSTER}.log"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "var/log/journal"
+
+    @property
+    def local_bin(self) -> Path:
+        return self.root / "usr/local/bin"
+
+    def spaces(self, region: str) -> Path:
+        """A region's buckets, a folder each."""
+        return self.root / "spaces" / region
+
+
+_FOLDERS = ("usr/bin", "usr/local/bin", "home", "etc/default", "etc/systemd/system", "lib/systemd/system",
+            "run/postgresql", "var/log/postgresql", "var/log/demo", "spaces", "data/pgdata")  # fmt: skip
+
+
+@contextmanager
+def new_workspace(account: Account) -> Iterator[Path]:
+    """A fresh folder, locked for as long as this process lives: `leftovers` leaves it alone.
+
+    It stays when the context ends: removing it takes ending its processes first.
+    """
+    try:
+        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_temporary_folder())).resolve()
+    except OSError as error:
+        raise SandboxError(
+            "make a temporary folder for the embedded droplet",
+            str(error),
+            "set TMPDIR to a folder with space",
+        ) from None
+    with lock(root / LOCK):
+        (root / "client").mkdir(mode=0o700)
+        for name in _FOLDERS:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        _hand_over(root, account)
+        yield root
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock file; raises BlockingIOError where a living process holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _temporary_folder() -> str:
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= _LONGEST_TEMPORARY_FOLDER else "/tmp"  # noqa: S108
+
+
+def _hand_over(root: Path, account: Account) -> None:
+    """Give what lies on the droplet to its user; the folder itself, its lock and `client` stay ours."""
+    if not account.drop:
+        return
+    for folder, _, _ in os.walk(root):
+        if Path(folder) not in (root, root / "client"):
+            os.chown(folder, account.uid, account.gid)
+    os.chown(root, -1, account.gid)
+    root.chmod(0o710)
+
+
+def write(path: Path, text: str, account: Account, mode: int = 0o644) -> None:
+    """Write a file that belongs to the droplet's user; its folder is made where there is none."""
+    make_folder(path.parent, account)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    _own(path, account)
+
+
+def make_folder(path: Path, account: Account) -> None:
+    """Make a folder that belongs to the droplet's user, and those above it that are missing."""
+    for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+        missing.mkdir(mode=0o755)
+        _own(missing, account)
+
+
+def _own(path: Path, account: Account) -> None:
+    if account.drop:
+        os.chown(path, account.uid, account.gid)
+
+
+def explain(error: OSError) -> str:
+    """Why a file operation failed, in words that help."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left on the temporary folder's file system ({error.filename})"
+    return str(error)
