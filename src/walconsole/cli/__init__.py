@@ -15,6 +15,7 @@ from walconsole.config.reader import ConfigFile, Setting, load
 from walconsole.config.show import described
 from walconsole.domain.redaction import safe
 from walconsole.errors import WalconsoleError
+from walconsole.runtime.loop import leave
 from walconsole.runtime.say import say
 from walconsole.runtime.session import DemoWish, Session, Target
 from walconsole.runtime.stop import Stop
@@ -26,14 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop.install()
     try:
         status = _dispatch(parse(sys.argv[1:] if arguments is None else arguments), stop)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except WalconsoleError as error:
         say(error.line())
         status = error.exit_code
     except BrokenPipeError:  # `walconsole config show | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
-    return stop.exit_code if stop.noted else status
+    return leave(stop.exit_code if stop.noted else status)
 
 
 def _dispatch(options: Namespace, stop: Stop) -> int:

@@ -8,13 +8,6 @@ from walconsole import __version__
 from walconsole.config import checks
 from walconsole.errors import EXIT_CODES
 
-SCENARIOS = {
-    "incident": "archive_mode off, a dead configuration file, no buckets (the default)",
-    "healthy": "everything works",
-    "failing": "a limited key lost its grant: 403",
-    "slow": "the archive command is slower than the WAL",
-    "idle": "a healthy server without writes",
-}
 COMMANDS = ("demo", "config")
 
 _ABOUT = """\
@@ -114,15 +107,19 @@ def _open_parser() -> argparse.ArgumentParser:
 
 
 def _demo_parser() -> argparse.ArgumentParser:
-    scenarios = "\n".join(["scenarios:", *(f"  {name:<9} {what}" for name, what in SCENARIOS.items())])
+    from walconsole.sandbox.scenario import SCENARIOS
+
+    scenarios = "\n".join(["scenarios:", *(f"  {one.name:<9} {one.summary}" for one in SCENARIOS.values())])
     about = "The console on an embedded droplet: a real PostgreSQL, SSH server and S3, loopback only."
     parser = _parser("walconsole demo", about, f"{scenarios}\n")
-    parser.add_argument("--scenario", choices=SCENARIOS, default="incident", metavar="NAME")
+    parser.add_argument(
+        "--scenario", choices=SCENARIOS, default="incident", metavar="NAME", help="default: incident"
+    )
     parser.add_argument(
         "--load",
         metavar="N",
-        type=_option(lambda text: checks.between(0, 10_000, "rows a second")(_number(text))),
-        help="rows written a second (default: the scenario's own)",
+        type=_option(lambda text: checks.between(0, 600, "segments a minute")(_number(text))),
+        help="WAL segments written a minute, 0 to 600 (default: the scenario's own)",
     )
     parser.add_argument(
         "--serve", action="store_true", help="no console: say how to connect, and run until Ctrl-C"

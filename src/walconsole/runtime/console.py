@@ -30,7 +30,7 @@ def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console)
     warning = start_logging(session.log_file, chosen=session.log_chosen)
     for note in (*session.notes, *([warning] if warning else [])):
         say(note)
-    return event_loop.leave(event_loop.run(_Console(session, make_app, stop).run))
+    return event_loop.run(_Console(session, make_app, stop).run)
 
 
 class _Console:
@@ -63,7 +63,7 @@ class _Console:
 
     async def _run_app(self, cleanups: Cleanups) -> int:
         app = self._make_app(self._session, cleanups)
-        app.driver_class = driver_for(self._stop)
+        app.driver_class = driver_for(self._stop, self._modes)
         self._crash.contain(app)
         if self._stop.noted:
             return self._stop.exit_code
@@ -89,7 +89,7 @@ class _Console:
         if not running.done():
             running.cancel()
             await asyncio.wait([running], timeout=_APP_GRACE_S)
-        if not running.done() or running.cancelled():
+        if not running.done() or running.cancelled() or self._modes.lost:
             self._modes.restore()
-            return
-        running.result()
+        if running.done() and not running.cancelled():
+            running.result()

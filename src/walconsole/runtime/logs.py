@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -42,6 +43,7 @@ def start_logging(path: Path, *, chosen: bool) -> str | None:
     root.setLevel(logging.WARNING)
     logging.getLogger("walconsole").setLevel(logging.INFO)
     threading.excepthook = _log_thread_exception
+    sys.unraisablehook = _log_unraisable
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handler: logging.Handler = _PrivateFileHandler(
@@ -76,3 +78,8 @@ def log_crash(error: BaseException) -> None:
 def _log_thread_exception(failure: threading.ExceptHookArgs) -> None:
     if failure.exc_value is not None:
         log_crash(failure.exc_value)
+
+
+def _log_unraisable(failure: "sys.UnraisableHookArgs") -> None:
+    if failure.exc_value is not None:
+        _log.error("%s %r", failure.err_msg or "ignored in", failure.object, exc_info=failure.exc_value)

@@ -50,13 +50,23 @@ def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
 
 
 def leave(status: int) -> int:
-    """`status`, or the end of the process here and now when a thread would hold it up."""
-    if not any(
-        thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()
-    ):
+    """`status`, or the end of the process here and now when a thread would hold it up.
+
+    The interpreter's own end would wait for such a thread, and turns a terminal that went away into
+    status 120.
+    """
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if _flushed() and all(thread.daemon for thread in others):
         return status
     logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
     os._exit(status)
+
+
+def _flushed() -> bool:
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except OSError:
+        return False
+    return True

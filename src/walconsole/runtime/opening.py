@@ -1,6 +1,8 @@
 """The app of a session, and what it awaits after its first frame: the observation of one server."""
 
 import asyncio
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from walconsole.runtime.sandbox_process import SandboxProcess
 
-    Observe = Callable[[Profile, WalconsoleApp, SystemClock, Cleanups], Observer]
+    Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
 
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
@@ -32,14 +34,16 @@ def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
 
 async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> Observer:
     """Raises SandboxError."""
+    environment: Mapping[str, str] = os.environ
     if isinstance(session.target, DemoWish):
-        profile = await _start_droplet(session.target, app, cleanups)
+        droplet, profile = await _start_droplet(session.target, app, cleanups)
+        environment = {**environment, **droplet.environment}
     else:
         profile = session.target
     profile = replace(profile, read_only=profile.read_only or session.read_only)
     app.status(f"connecting to {profile.ssh}")
     observe = await asyncio.to_thread(_import_wiring)
-    return Paced(observe(profile, app, SystemClock(), cleanups), session.interval_s)
+    return Paced(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
 
 
 def _import_wiring() -> "Observe":
@@ -49,7 +53,9 @@ def _import_wiring() -> "Observe":
     return observe
 
 
-async def _start_droplet(wish: DemoWish, app: WalconsoleApp, cleanups: Cleanups) -> Profile:
+async def _start_droplet(
+    wish: DemoWish, app: WalconsoleApp, cleanups: Cleanups
+) -> "tuple[SandboxProcess, Profile]":
     from walconsole.runtime.sandbox_process import LONGEST_STOP_S, SandboxProcess
 
     app.status("starting the embedded droplet")
@@ -58,7 +64,7 @@ async def _start_droplet(wish: DemoWish, app: WalconsoleApp, cleanups: Cleanups)
     profile = await droplet.start()
     following = asyncio.create_task(_tell_when_it_ends(droplet, app), name="embedded droplet")
     cleanups.add_task(following)
-    return profile
+    return droplet, profile
 
 
 async def _tell_when_it_ends(droplet: "SandboxProcess", app: WalconsoleApp) -> None:

@@ -34,7 +34,10 @@ LONGEST_STOP_S = _GRACE_S + _TERM_GRACE_S + 2.0
 
 
 class SandboxProcess:
-    """One `python -m walconsole.sandbox`, in a session of its own."""
+    """One `python -m walconsole.sandbox`, in a session of its own.
+
+    `environment` is what its console needs besides the profile: the token of its keys API.
+    """
 
     def __init__(self, wish: DemoWish, on_status: Callable[[str], None]) -> None:
         load = [] if wish.load is None else ["--load", f"{wish.load:g}"]
@@ -42,6 +45,7 @@ class SandboxProcess:
         self._on_status = on_status
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self.environment: dict[str, str] = {}
 
     async def start(self) -> Profile:
         """The droplet's profile, once it is ready. Raises SandboxError."""
@@ -74,6 +78,9 @@ class SandboxProcess:
         try:
             news = json.loads(line)
             if "ready" in news:
+                self.environment = {
+                    str(name): str(text) for name, text in news.get("environment", {}).items()
+                }
                 return profile_from_json(json.dumps(news["ready"]))
             if "error" in news:
                 raise _reported(news["error"])

@@ -22,7 +22,7 @@ def serve(session: Session, stop: Stop) -> int:
     warning = start_logging(session.log_file, chosen=session.log_chosen)
     if warning is not None:
         say(warning)
-    return event_loop.leave(event_loop.run(lambda: _serve(session, stop)))
+    return event_loop.run(lambda: _serve(session, stop))
 
 
 async def _serve(session: Session, stop: Stop) -> int:

@@ -8,7 +8,7 @@ from walconsole.domain.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class DemoWish:
-    """The embedded droplet instead of a profile; `load` is rows written a second, None the scenario's own."""
+    """The embedded droplet instead of a profile; `load` is segments a minute, None the scenario's own."""
 
     scenario: str
     load: float | None = None

@@ -54,8 +54,8 @@ class TerminalOutput:
     It opens the terminal a second time, so that O_NONBLOCK is not the shell's concern.
     """
 
-    def __init__(self, descriptor: int, stop: Stop) -> None:
-        self._stop = stop
+    def __init__(self, descriptor: int, stop: Stop, modes: "TerminalModes") -> None:
+        self._stop, self._modes = stop, modes
         self._gone = False
         self._pending: list[str] = []
         self._stalled_since: float | None = None
@@ -99,11 +99,14 @@ class TerminalOutput:
         poller.poll(100)
 
     def _given_up(self) -> bool:
-        stalled = self._stalled_since
-        return self._stop.noted and stalled is not None and time.monotonic() - stalled > _STALLED_GRACE_S
+        if not self._stop.noted or self._stalled_since is None:
+            return False
+        if time.monotonic() - self._stalled_since > _STALLED_GRACE_S:
+            self._modes.lost = True
+        return self._modes.lost
 
 
-def driver_for(stop: Stop) -> type[LinuxDriver]:
+def driver_for(stop: Stop, modes: "TerminalModes") -> type[LinuxDriver]:
     """A driver class that tells `stop` when the terminal goes away."""
 
     class TerminalDriver(LinuxDriver):
@@ -111,7 +114,7 @@ def driver_for(stop: Stop) -> type[LinuxDriver]:
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._file: Any = TerminalOutput(sys.__stderr__.fileno(), stop) if sys.__stderr__ else None
+            self._file: Any = TerminalOutput(2, stop, modes)
 
         def _run_input_thread(self) -> None:
             while True:
@@ -151,9 +154,13 @@ def watch_hang_up(loop: asyncio.AbstractEventLoop, stop: Stop) -> Callable[[], N
 
 
 class TerminalModes:
-    """The terminal's modes as they were found, to put back when Textual could not."""
+    """The terminal's modes as they were found, to put back when Textual could not.
+
+    `lost` is set when output was dropped, and with it the sequences that put them back.
+    """
 
     def __init__(self) -> None:
+        self.lost = False
         self._attributes: list[Any] | None = None
         with contextlib.suppress(termios.error, OSError):
             self._attributes = termios.tcgetattr(sys.stdin.fileno())
@@ -163,6 +170,7 @@ class TerminalModes:
         with contextlib.suppress(termios.error, OSError, ValueError):
             if self._attributes is not None:
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._attributes)
+            termios.tcflush(2, termios.TCOFLUSH)  # makes room: what a stalled terminal holds is of no use
             descriptor = os.open(os.ttyname(2), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
             os.write(descriptor, _LEAVE.encode())
             os.close(descriptor)

@@ -1,33 +1,58 @@
 """From a profile to its observation: the adapters, and the probes that read through them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from walconsole.adapters.postgres import PostgresDatabase
+from walconsole.adapters.spaces import SpacesStore
+from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 from walconsole.adapters.ssh import SshShell
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.observe.bucket import BucketProbe
+from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
+from walconsole.observe.log import LogFollower
+from walconsole.observe.log_sources import log_sources
 from walconsole.observe.observer import ServerObserver
-from walconsole.observe.probe import Probe
-from walconsole.ports import Clock, Observer, Operator, Shell
+from walconsole.ports import Clock, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
 
 
-def observe(profile: Profile, operator: Operator, clock: Clock, cleanups: Cleanups) -> Observer:
-    """The observation of `profile`'s server; `cleanups` close its connections. Nothing connects yet."""
+def observe(
+    profile: Profile,
+    operator: Operator,
+    clock: Clock,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+) -> Observer:
+    """The observation of `profile`'s server; `cleanups` close its connections. Nothing connects yet.
+
+    `environment` is where keys and tokens are looked for.
+    """
     shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     host = HostProbe(shell, profile, clock)
     database = PostgresDatabase(shell, profile.postgres, host, clock=clock)
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
-    return ServerObserver(
+    rclone = RcloneConfig(shell, profile.paths.rclone_config)
+
+    def bucket(target: BucketTarget) -> BucketProbe:
+        store = SpacesStore(target, key_source(target.keys, environment, rclone), environ=environment)
+        cleanups.add(f"closing the connections to {target.endpoint}", store.close)
+        return BucketProbe(target, store, clock, segment_bytes=segment_bytes, wake=wake)
+
+    def segment_bytes() -> int | None:
+        return observer.segment_bytes()
+
+    def wake(name: str) -> None:
+        observer.wake(name)
+
+    observer = ServerObserver(
         profile.name,
         shell=shell,
         database=database,
         clock=clock,
         host=host,
-        probes=_probes(profile, shell, clock, cleanups),
+        probes=[bucket(profile.primary), bucket(profile.dr), ConfigurationProbe(shell, host)],
+        log=LogFollower(shell, clock, log_sources(profile.paths, host)),
     )
-
-
-def _probes(profile: Profile, shell: Shell, clock: Clock, cleanups: Cleanups) -> Sequence[Probe]:
-    return []
+    return observer
