@@ -142,6 +142,11 @@ class ObjectStore(Protocol):
         """Which key is used, shortened for the screen (`DO00AB…`), or why there is none."""
         ...
 
+    @property
+    def key_endpoint(self) -> str:
+        """The endpoint that the key's source names besides, empty when it names none."""
+        ...
+
     async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
         """The keys under the target's prefix after `start_after` (a full key), one request."""
         ...

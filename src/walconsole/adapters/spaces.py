@@ -22,7 +22,7 @@ from walconsole.adapters.spaces_errors import (
 )
 from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
-from walconsole.adapters.spaces_listing import MalformedListingError, http_date, read_listing
+from walconsole.adapters.spaces_listing import http_date, read_listing
 from walconsole.adapters.spaces_signing import Signer, list_target
 from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
@@ -128,10 +128,7 @@ class SpacesStore:
 def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
     if answer.status != 200:
         raise refused(attempt, answer)
-    try:
-        objects, truncated = read_listing(answer.body)
-    except MalformedListingError as error:
-        raise malformed(attempt, str(error)) from error
+    objects, truncated = read_listing(answer.body, lambda why: malformed(attempt, why))
     return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
 
 

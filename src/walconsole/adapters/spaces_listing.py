@@ -11,7 +11,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_plus
 
+from walconsole.errors import ObjectStoreError
 from walconsole.ports import StoredObject
+
+Complaint = Callable[[str], ObjectStoreError]
+"""Makes the error for an answer that cannot be read, from why."""
 
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _SIZE = re.compile(r"<Size>\s*(\d{1,20})\s*</Size>")
@@ -21,17 +25,13 @@ _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _END = "</ListBucketResult>"
 
 
-class MalformedListingError(ValueError):
-    """The body is not a complete ListObjectsV2 answer."""
-
-
 class ListedPage(Sequence[StoredObject]):
     """The objects of one answer; an object is made when it is asked for, keys and sums without."""
 
-    __slots__ = ("_raw_keys", "_text", "keys")
+    __slots__ = ("_complain", "_raw_keys", "_text", "keys")
 
-    def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str]) -> None:
-        self._text, self._raw_keys, self.keys = text, raw_keys, keys
+    def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str], complain: Complaint) -> None:
+        self._text, self._raw_keys, self.keys, self._complain = text, raw_keys, keys, complain
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -39,9 +39,10 @@ class ListedPage(Sequence[StoredObject]):
     def __getitem__(self, position: int) -> StoredObject:  # type: ignore[override]  # no slices
         element = self._element(position)
         size, modified = _SIZE.search(element), _MODIFIED.search(element)
-        if size is None or modified is None:
-            raise MalformedListingError("an object without a size or a time")
-        return StoredObject(self.keys[position], int(size[1]), timestamp(modified[1]))
+        modified_at = timestamp(modified[1]) if modified else None
+        if size is None or modified_at is None:
+            raise self._complain("an object has no size, or no time that can be read")
+        return StoredObject(self.keys[position], int(size[1]), modified_at)
 
     def stored_bytes(self, count: int) -> int:
         """The sum of the first `count` sizes; segments mostly have one size, then counting it does."""
@@ -53,7 +54,7 @@ class ListedPage(Sequence[StoredObject]):
             return int(first[1]) * count
         sizes = _SIZE.findall(text)
         if len(sizes) != len(self):
-            raise MalformedListingError("as many sizes as keys were expected")
+            raise self._complain("it has not as many sizes as keys")
         return sum(map(int, sizes[:count]))
 
     def _element(self, position: int) -> str:
@@ -63,22 +64,22 @@ class ListedPage(Sequence[StoredObject]):
         return self._text[start:stop]
 
 
-def read_listing(body: bytes) -> tuple[ListedPage, bool]:
-    """The objects, and whether more follow. Raises MalformedListingError."""
+def read_listing(body: bytes, complain: Complaint) -> tuple[ListedPage, bool]:
+    """The objects, and whether more follow. Raises what `complain` makes."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise MalformedListingError("it is not UTF-8") from None
+        raise complain("it is not UTF-8") from None
     if not text.rstrip().endswith(_END) or "<ListBucketResult" not in text[:512]:
-        raise MalformedListingError("it is not a complete ListBucketResult")
+        raise complain("it is not a complete ListBucketResult")
     raw_keys = _KEY.findall(text)
     if text.count("<Contents>") != len(raw_keys):
-        raise MalformedListingError("an object without a plain key")
+        raise complain("an object without a plain key")
     head = text[: text.find("<Contents>")] if raw_keys else text
     tail = text[text.rfind("</Contents>") :] if raw_keys else ""
     encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
     truncated = "<IsTruncated>true<" in head or "<IsTruncated>true<" in tail
-    return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded)), truncated
+    return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded), complain), truncated
 
 
 def _decoded(raw_keys: list[str], *, encoded: bool) -> Sequence[str]:
@@ -105,12 +106,12 @@ def _referred(match: re.Match[str]) -> str:
     return chr(code) if code <= 0x10FFFF else "\ufffd"
 
 
-def timestamp(text: str) -> float:
-    """Seconds since the epoch of S3's `2026-08-01T12:00:00.000Z`. Raises MalformedListingError."""
+def timestamp(text: str) -> float | None:
+    """Seconds since the epoch of S3's `2026-08-01T12:00:00.000Z`, None for what is no time."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        raise MalformedListingError(f"not a time: {text[:40]!r}") from None
+        return None
 
 
 def http_date(text: str | None) -> float | None:

@@ -20,7 +20,13 @@ from walconsole.domain.archive import (
 )
 from walconsole.domain.archive_runs import Runs
 from walconsole.domain.facts import Gap
-from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind, check_segment_bytes
+from walconsole.domain.wal import (
+    DEFAULT_SEGMENT_BYTES,
+    MIN_SEGMENT_BYTES,
+    Segment,
+    WalNameKind,
+    check_segment_bytes,
+)
 
 _ONE_BY_ONE = 8
 """Parts of a page up to this many keys are read key by key."""
@@ -52,6 +58,16 @@ class Archive:
     def segments(self) -> int:
         """Distinct segments, over all timelines."""
         return sum(runs.count for runs in self.timelines.values())
+
+    @property
+    def gap_count(self) -> int:
+        """How many gaps there are within the timelines."""
+        return sum(len(runs) - 1 for runs in self.timelines.values())
+
+    @property
+    def missing(self) -> int:
+        """How many segments are in the gaps."""
+        return sum(runs.last - runs.first + 1 - runs.count for runs in self.timelines.values())
 
     @property
     def oldest(self) -> Segment | None:
@@ -91,7 +107,8 @@ class ArchiveIndex:
     """Everything that the keys under `prefix` say, for one wal_segment_size.
 
     `foreign` counts keys that are no WAL archive's, `impossible` those that look like segments but
-    cannot exist with this segment size; `impossible_name` is the first of them.
+    cannot exist with this segment size; `impossible_name` is the first of them, `highest_low_field`
+    the highest last field (eight digits) among them.
     """
 
     def __init__(self, prefix: str = "", segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
@@ -101,6 +118,7 @@ class ArchiveIndex:
         self.foreign = 0
         self.impossible = 0
         self.impossible_name: str | None = None
+        self.highest_low_field = 0
         self._per_log = LOG_BYTES // segment_bytes
 
     def archive_of(self, key: str) -> Archive | None:
@@ -202,29 +220,35 @@ class ArchiveIndex:
 
     def _note_impossible(self, name: str) -> None:
         self.impossible += 1
+        self.highest_low_field = max(self.highest_low_field, int(name[16:24], 16))
         if self.impossible_name is None:
             self.impossible_name = name
 
 
-def segment_bytes_by_names(archive: Archive, assumed: int) -> int:
-    """The wal_segment_size that the names themselves suggest, when they were read with `assumed`.
+def segment_bytes_by_names(index: ArchiveIndex, archive: Archive) -> int:
+    """The wal_segment_size that the names themselves suggest.
 
-    A larger size leaves the top of every log unused: at least three runs in a row end at one
-    segment within their log and are followed by the first of the next.
+    Names that were impossible ask for a smaller size. A larger one leaves the top of every log
+    unused: at least three runs in a row end at one segment of their log and are followed by the
+    first of the next.
     """
-    per_log = LOG_BYTES // assumed
+    assumed, per_log = index.segment_bytes, LOG_BYTES // index.segment_bytes
+    if index.impossible > archive.segments // 8:
+        wanted = LOG_BYTES >> index.highest_low_field.bit_length()
+        return wanted if MIN_SEGMENT_BYTES <= wanted < assumed else assumed
     for runs in archive.timelines.values():
-        tops = {
-            before % per_log + 1
-            for before, after in _breaks(runs)
-            if (after % per_log, after // per_log) == (0, before // per_log + 1)
-        }
+        tops = {before % per_log + 1 for before, after in _breaks(runs) if _next_log(before, after, per_log)}
         if len(runs) >= 4 and len(tops) == 1:
             top = tops.pop()
-            whole = all(first % per_log + (last - first) < top for first, last in runs)
-            if whole and top & (top - 1) == 0 and 4 <= top < per_log:
+            fits = all(first % per_log + (last - first) < top for first, last in runs)
+            if fits and top & (top - 1) == 0 and 4 <= top < per_log:
                 return LOG_BYTES // top
     return assumed
+
+
+def _next_log(before: int, after: int, per_log: int) -> bool:
+    """Whether `after` is the first segment of the log that follows the log of `before`."""
+    return after % per_log == 0 and after // per_log == before // per_log + 1
 
 
 def _breaks(runs: Runs) -> Iterator[tuple[int, int]]:
