@@ -14,7 +14,9 @@ from walconsole.adapters.ssh_frames import (
     Frame,
     FramedSession,
     OutputTooLongError,
+    OverdueError,
     ShellEndedError,
+    SupersededError,
 )
 from walconsole.domain.facts import LinkFacts
 from walconsole.domain.profile import SshTarget
@@ -36,52 +38,61 @@ class SshShell:
     def __init__(self, target: SshTarget, *, sudo: bool, operator: Operator, clock: Clock) -> None:
         self.connection = SshConnection(target, operator, clock)
         self._target, self._sudo, self._clock = target, sudo, clock
-        self._turn = asyncio.Lock()
         self._session: FramedSession | None = None
-        self._chan: asyncssh.SSHClientChannel[bytes] | None = None
-        self._name = ""
-        self._given_up: list[str] = []
+        self._opening: asyncio.Task[None] | None = None
+        self._left_running: list[str] = []
 
     def retry(self) -> None:
         """Forget a refused host key or login: the next call tries, and may ask, again."""
         self.connection.retry()
 
     async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
-        """See ports.Shell. A script that runs longer than `timeout_s` is killed, and its shell with it."""
-        async with self._turn:
+        """See ports.Shell. A script that runs longer than `timeout_s` is killed, and its shell with it.
+
+        Concurrent calls share their round trips; the scripts run one after the other. A call that is
+        cancelled leaves its script to end by itself, in its time.
+        """
+        while True:
             conn = await self.connection.get()
-            frame = Frame(script, self._clock.now)
+            frame = Frame(script, timeout_s, self._clock.now)
+            self._shell_on(conn).send(frame)
             try:
-                async with asyncio.timeout(timeout_s):
-                    stdout, status = await self._exchange(conn, frame)
-            except TimeoutError:
-                self._give_up()
+                stdout, status = await frame.answer
+            except SupersededError:
+                continue
+            except OverdueError:
                 raise await self._silence(timeout_s) from None
             except OutputTooLongError:
-                self._give_up()
                 raise self._error(f"a script printed more than {OUTPUT_LIMIT >> 20} MiB") from None
             except ShellEndedError as ended:
-                self._give_up()
                 raise self._ended(conn, ended) from None
             except (asyncssh.Error, OSError) as error:
-                self._give_up()
                 raise self._broken(conn, error) from error
-            except asyncio.CancelledError:
-                self._give_up()
-                raise
             return ShellAnswer(stdout, status, frame.sent_at, self._clock.now())
 
-    async def _exchange(self, conn: asyncssh.SSHClientConnection, frame: Frame) -> tuple[bytes, int]:
+    def _shell_on(self, conn: asyncssh.SSHClientConnection) -> FramedSession:
+        """The open shell, or a new one that is being opened; that one also ends what its forerunners left."""
         if self._session is not None and not self._session.ended:
-            return await self._session.send(frame)
-        self._name = ssh_scripts.new_name()
-        session = FramedSession(ssh_scripts.prologue(self._given_up))
-        answer = session.send(frame)
+            return self._session
+        self._note_left_running()
+        session = FramedSession(ssh_scripts.new_name(), ssh_scripts.prologue(self._left_running))
         self._session = session
-        command = ssh_scripts.launch(self._name, sudo=self._sudo)
-        self._chan, _ = await conn.create_session(lambda: session, command, encoding=None)
-        self._given_up.clear()
-        return await answer
+        self._opening = asyncio.create_task(self._open(conn, session))
+        return session
+
+    async def _open(self, conn: asyncssh.SSHClientConnection, session: FramedSession) -> None:
+        command = ssh_scripts.launch(session.name, sudo=self._sudo)
+        try:
+            await conn.create_session(lambda: session, command, encoding=None)
+        except (asyncssh.Error, OSError) as error:
+            session.refuse(error)
+        else:
+            self._left_running.clear()
+
+    def _note_left_running(self) -> None:
+        if self._session is not None and self._session.left_running:
+            self._left_running.append(self._session.name)
+        self._session = None
 
     def stream(self, command: str) -> AsyncIterator[bytes]:
         """See ports.Shell. What `command` started on the host ends with the iterator."""
@@ -145,22 +156,18 @@ class SshShell:
             raise self._lost("it did not answer any more")
 
     async def aclose(self) -> None:
-        """Close the shell and the connection; end what a script that was given up left running."""
-        if self._given_up and self.connection.connected:
+        """Close the shell and the connection; end what scripts may have left running."""
+        if self._session is not None:
+            self._session.give_up()
+            self._note_left_running()
+        if self._left_running and self.connection.connected:
             with suppress(WalconsoleError):
-                await self.run(":", timeout_s=_CLOSING_S)
-        if self._chan is not None:
-            self._chan.close()
-        self._session = self._chan = None
+                await self.run("wait", timeout_s=_CLOSING_S)
+            if self._session is not None:
+                self._session.give_up()
         await self.connection.aclose()
-
-    def _give_up(self) -> None:
-        """Leave the present shell; the next one ends what still runs in it."""
-        if self._session is not None and not self._session.ended:
-            self._given_up.append(self._name)
-        if self._chan is not None:
-            self._chan.abort()
-        self._session = self._chan = None
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
 
     async def _silence(self, timeout_s: float) -> WalconsoleError:
         """Why a script has not answered: it is slow, or nobody is there."""
@@ -180,13 +187,16 @@ class SshShell:
             return self._lost()
         return channel_error(self._tried(), error)
 
-    def _tried(self) -> str:
+    def _place(self) -> str:
         settings = self.connection.settings
-        return f"shell on {settings.user}@{settings.address}" if settings else f"shell on {self._target}"
+        return f"{settings.user}@{settings.address}" if settings else str(self._target)
+
+    def _tried(self) -> str:
+        return f"shell on {self._place()}"
 
     def _error(self, why: str, *, code: str = "Shell") -> ShellError:
         return ShellError(self._tried(), why, code=code)
 
     def _lost(self, how: str = "") -> SshError:
         why = f"the connection was lost{': ' if how else ''}{how}"
-        return SshError(self._tried().removeprefix("shell on ").join(("ssh ", "")), why, "it is made again")
+        return SshError(f"ssh {self._place()}", why, "it is made again")

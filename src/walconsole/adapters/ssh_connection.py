@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import asyncssh
 
-from walconsole.adapters import ssh_hostkeys
+from walconsole.adapters import ssh_hostkeys, ssh_wire
 from walconsole.adapters.ssh_errors import authentication_error, connection_error
 from walconsole.adapters.ssh_identities import Identities, collect
 from walconsole.adapters.ssh_known_hosts import KnownHost, fingerprint
@@ -44,9 +44,8 @@ class _Client(asyncssh.SSHClient):
         return False
 
     def begin_auth(self, username: str) -> None:
-        """Begin with a key. asyncssh would first ask which methods there are: a round trip for nothing."""
         if self._conn is not None and self._keys:
-            self._conn._auth_methods = [b"publickey"]
+            ssh_wire.begin_with_key(self._conn, self._keys[0])
 
     def public_key_auth_requested(self) -> Any:
         """Every key, once, in our order."""
@@ -109,12 +108,7 @@ class SshConnection:
         conn = self._conn
         if conn is None or conn.is_closed():
             return False
-        try:
-            async with asyncio.timeout(timeout_s):
-                await conn._make_global_request(b"keepalive@openssh.com")
-        except (TimeoutError, OSError, asyncssh.Error):
-            return False
-        return not conn.is_closed()
+        return await ssh_wire.answers(conn, timeout_s)
 
     async def aclose(self) -> None:
         """Close, politely when the other end still listens."""

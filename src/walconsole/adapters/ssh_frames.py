@@ -1,12 +1,14 @@
 """The long-lived shell's protocol: one script in, its output and status out, between two markers.
 
 The markers carry a random nonce, so that nothing a script prints, nor a profile's greeting or a
-background process of an earlier script, can be taken for one.
+background process of an earlier script, can be taken for one. Frames are pipelined: the shell runs them
+one after the other, but they share their round trips.
 """
 
 import asyncio
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable
 
 import asyncssh
@@ -17,9 +19,19 @@ OUTPUT_LIMIT = 16 * 1024 * 1024
 _KEPT_STDERR = 4096
 _STATUS = re.compile(rb"(\d{1,3})\n")
 
+Output = tuple[bytes, int]
+
 
 class OutputTooLongError(Exception):
     """A script printed more than OUTPUT_LIMIT."""
+
+
+class OverdueError(Exception):
+    """A script did not end in its time, and its shell was given up."""
+
+
+class SupersededError(Exception):
+    """The shell was given up because of another script, before this one's turn came: send it again."""
 
 
 class ShellEndedError(Exception):
@@ -31,17 +43,19 @@ class ShellEndedError(Exception):
 
 
 class Frame:
-    """One script on its way: what to write, and what comes back."""
+    """One script on its way: what to write, and what comes back. `timeout_s` counts from its turn."""
 
-    def __init__(self, script: str, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, script: str, timeout_s: float, now: Callable[[], float]) -> None:
+        self.timeout_s = timeout_s
         self.sent_at = now()
+        self.answer: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
+        self._now = now
         nonce = secrets.token_hex(16)
         self._begin, self._end = f"{nonce}[".encode(), f"]{nonce} ".encode()
         quoted = "'" + script.replace("'", "'\\''") + "'"
         self._text = (
             f"printf %s '{nonce}['\n(eval {quoted}) </dev/null 2>&1\nprintf '%s %d\\n' ']{nonce}' $?\n"
-        ).encode()
+        )
         self._received = bytearray()
         self._begun = False
         self._searched = 0
@@ -49,10 +63,13 @@ class Frame:
     def send(self) -> bytes:
         """What to write; it is being written now."""
         self.sent_at = self._now()
-        return self._text
+        return self._text.encode("utf-8", "surrogateescape")
 
-    def feed(self, chunk: bytes) -> tuple[bytes, int] | None:
-        """Take what came; the output and the status once the frame is complete. Raises OutputTooLongError."""
+    def feed(self, chunk: bytes) -> bytes | None:
+        """Take what came. Once the frame is complete its answer is set, and what came after it returned.
+
+        Raises OutputTooLongError.
+        """
         self._received += chunk
         if not self._begun and not self._skip_noise():
             return None
@@ -64,7 +81,17 @@ class Frame:
             return None
         self._searched = at
         status = _STATUS.match(self._received, at + len(self._end))
-        return (bytes(self._received[:at]), int(status[1])) if status else None
+        if status is None:
+            return None
+        if not self.answer.done():
+            self.answer.set_result((bytes(self._received[:at]), int(status[1])))
+        return bytes(self._received[status.end() :])
+
+    def fail(self, error: Exception) -> None:
+        """Let whoever still waits have `error`."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # counts as retrieved, should nobody wait any more
 
     def _skip_noise(self) -> bool:
         at = self._received.find(self._begin)
@@ -77,72 +104,104 @@ class Frame:
 
 
 class FramedSession(asyncssh.SSHClientSession[bytes]):
-    """The exec channel of the shell, as asyncssh sees it. One frame at a time."""
+    """The exec channel of the shell called `name`, as asyncssh sees it."""
 
-    def __init__(self, prologue: str) -> None:
+    def __init__(self, name: str, prologue: str) -> None:
+        self.name = name
+        self.ended = False
+        self.left_running = False
         self._prologue = prologue.encode()
         self._chan: asyncssh.SSHClientChannel[bytes] | None = None
-        self._frame: Frame | None = None
-        self._answer: asyncio.Future[tuple[bytes, int]] | None = None
+        self._open = False
+        self._frames: deque[Frame] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._served = 0
         self._stderr = bytearray()
         self._status: int | None = None
-        self._ended = False
+
+    def send(self, frame: Frame) -> None:
+        """Send `frame`, or have it sent as soon as the channel is open.
+
+        Its answer's exceptions: ShellEndedError, OverdueError, OutputTooLongError, SupersededError, and
+        what refuse() was told.
+        """
+        self._frames.append(frame)
+        if len(self._frames) == 1:
+            self._start_timer()
+        if self._open and self._chan is not None:
+            self._chan.write(frame.send())
+
+    def refuse(self, error: Exception) -> None:
+        """The channel could not be opened."""
+        self._end(error, error)
+
+    def give_up(self) -> None:
+        """Close the channel. What runs in the shell may still run: see `left_running`."""
+        self.left_running = self.left_running or bool(self._frames)
+        self._end(SupersededError(), SupersededError())
+        if self._chan is not None:
+            self._chan.abort()
+
+    # -- what asyncssh calls
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         """The channel is open and asyncssh asks for the command next: what is known already is written
-        right behind that request, without waiting a round trip for the reply."""
+        right behind that request, and leaves as soon as sshd opens its window."""
         self._chan = chan
-        asyncio.get_running_loop().call_soon(self._write_early)
+        if self.ended:
+            chan.abort()
+        else:
+            asyncio.get_running_loop().call_soon(self._write_first)
 
-    def _write_early(self) -> None:
-        if self._chan is not None and not self._chan.is_closing():
-            self._chan.write(self._prologue + (self._frame.send() if self._frame else b""))
-
-    def send(self, frame: Frame) -> asyncio.Future[tuple[bytes, int]]:
-        """Send `frame`, or have it sent as soon as the channel is open; a future of its output and status.
-
-        The future's exceptions: ShellEndedError, OutputTooLongError.
-        """
-        self._frame = frame
-        self._answer = asyncio.get_running_loop().create_future()
-        if self._ended:
-            self._fail(ShellEndedError(self.said, self._status))
-        elif self._chan is not None:
-            self._chan.write(frame.send())
-        return self._answer
-
-    @property
-    def ended(self) -> bool:
-        """The shell is gone."""
-        return self._ended
-
-    @property
-    def said(self) -> str:
-        """The end of the shell's own standard error, safe to show."""
-        return safe(decode(bytes(self._stderr)).strip().replace("\n", "; "))
+    def _write_first(self) -> None:
+        if self._chan is not None and not self.ended:
+            self._open = True
+            self._chan.write(self._prologue + b"".join(frame.send() for frame in self._frames))
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         if datatype is not None:
             self._stderr = (self._stderr + data)[-_KEPT_STDERR:]
             return
-        if self._frame is None or self._answer is None or self._answer.done():
-            return  # nobody asked: something left in the background prints
-        try:
-            answer = self._frame.feed(data)
-        except OutputTooLongError as error:
-            self._fail(error)
-            return
-        if answer is not None:
-            self._answer.set_result(answer)
+        rest: bytes | None = data
+        while rest and self._frames:  # without a frame: something left in the background prints
+            try:
+                rest = self._frames[0].feed(rest)
+            except OutputTooLongError as error:
+                self._abandon(error)
+                return
+            if rest is not None:
+                self._frames.popleft()
+                self._served += 1
+                self._start_timer()
 
     def exit_status_received(self, status: int) -> None:
         self._status = status
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
-        self._fail(ShellEndedError(self.said, self._status))
+        said = safe(decode(bytes(self._stderr)).strip().replace("\n", "; "))
+        ended = ShellEndedError(said, self._status)
+        self._end(ended, SupersededError() if self._served else ended)
 
-    def _fail(self, error: Exception) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
-            self._answer.exception()  # retrieved, should nobody wait any more
+    # -- endings
+
+    def _start_timer(self) -> None:
+        """The first frame's time begins; for those behind it, when their turn comes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._frames:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._frames[0].timeout_s, self._abandon, OverdueError())
+
+    def _abandon(self, error: Exception) -> None:
+        """Give the shell up because of its first frame."""
+        self._frames.popleft().fail(error)
+        self.left_running = True
+        self.give_up()
+
+    def _end(self, first: Exception, others: Exception) -> None:
+        self.ended = True
+        frames, self._frames = self._frames, deque()
+        self._start_timer()
+        for number, frame in enumerate(frames):
+            frame.fail(others if number else first)
