@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.data import facts
 from tests.data.facts import MIB, NOW, SEGMENT
-from walconsole.domain.facts import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, Gap
+from walconsole.domain.facts import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, Gap, SettingsFacts
 from walconsole.domain.history import History
 from walconsole.domain.logline import LogLine, read_line
 from walconsole.domain.profile import BucketRole
@@ -42,8 +42,10 @@ def problem(slot: Slot, why: str, remedy: str = "", code: str = "", was: Any = N
 
 def _whole(history: History | None = None, **values: Any) -> Snapshot:
     snapshot = Snapshot("shithub", began_at=NOW - 1800, taken_at=NOW)
-    filled = {name: value if isinstance(value, Reading) else reading(Slot(name), value) for name, value in
-              _healthy_facts(**values).items()}  # fmt: skip
+    filled = {
+        name: value if isinstance(value, Reading) else reading(Slot(name), value)
+        for name, value in _healthy_facts(**values).items()
+    }
     for one in filled.values():
         snapshot = fold(snapshot, one, NOW)
     return replace(snapshot, history=history or _history(snapshot))
@@ -92,7 +94,8 @@ def _history(
 
 def _archived(archiver: ArchiverFacts, total: float, at: float) -> ArchiverFacts:
     lsn = archiver.lsn - int((NOW - at) / 30 * SEGMENT)
-    return replace(archiver, archived_count=1000 + int(total), lsn=max(SEGMENT, lsn))
+    count = archiver.archived_count and 1000 + int(total)
+    return replace(archiver, archived_count=count, lsn=max(SEGMENT, lsn))
 
 
 def healthy() -> Snapshot:
@@ -109,7 +112,7 @@ def incident() -> Snapshot:
         (("archive_mode", "on", 12), ("archive_command", "/usr/local/bin/archive_command.sh %p %f", 13)),
     )
     off = {"source": "default", "sourcefile": None, "sourceline": None}
-    settings = facts.SettingsFacts(
+    settings = SettingsFacts(
         (
             facts.setting("archive_mode", "off", **off),
             facts.setting("archive_command", "(disabled)", reset_value="", **off),
@@ -133,18 +136,29 @@ def incident() -> Snapshot:
 def failing() -> Snapshot:
     """The key lost its grant: every upload is refused, pg_wal grows."""
     waiting = facts.archiver(
-        last_archived_at=NOW - 1260, failed_count=63, last_failed_wal="000000010000000000000042",
-        last_failed_at=NOW - 9, ready_count=38, lsn=0x68 * SEGMENT + 5 * MIB,
+        last_archived_at=NOW - 1260,
+        failed_count=63,
+        last_failed_wal="000000010000000000000042",
+        last_failed_at=NOW - 9,
+        ready_count=38,
+        lsn=0x68 * SEGMENT + 5 * MIB,
         current_wal="000000010000000000000068",
-    )  # fmt: skip
+    )
     disk = facts.wal_disk(
-        wal_bytes=43 * SEGMENT, wal_files=43, ready_count=38, free_bytes=3 << 30,
-        oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 1230,
-    )  # fmt: skip
+        wal_bytes=43 * SEGMENT,
+        wal_files=43,
+        ready_count=38,
+        free_bytes=3 << 30,
+        oldest_ready="000000010000000000000042",
+        oldest_ready_at=NOW - 1230,
+    )
     refused = problem(
-        Slot.PRIMARY, "403 AccessDenied for key DO00AB…", "grant the key read and write on shithub-wal",
-        "AccessDenied", facts.bucket(newest_at=NOW - 1260),
-    )  # fmt: skip
+        Slot.PRIMARY,
+        "403 AccessDenied for key DO00AB…",
+        "grant the key read and write on shithub-wal",
+        "AccessDenied",
+        facts.bucket(newest_at=NOW - 1260),
+    )
     snapshot = _whole(archiver=waiting, wal_disk=disk, primary=refused)
     return replace(snapshot, history=_history(snapshot, 0.0, 600_000.0, 1.8))
 
@@ -152,9 +166,13 @@ def failing() -> Snapshot:
 def slow() -> Snapshot:
     """Nothing fails, but the command is slower than the WAL."""
     disk = facts.wal_disk(
-        wal_bytes=130 * SEGMENT, wal_files=130, ready_count=121, free_bytes=9 << 30,
-        oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 244,
-    )  # fmt: skip
+        wal_bytes=130 * SEGMENT,
+        wal_files=130,
+        ready_count=121,
+        free_bytes=9 << 30,
+        oldest_ready="000000010000000000000042",
+        oldest_ready_at=NOW - 244,
+    )
     behind = facts.archiver(
         last_archived_at=NOW - 2, ready_count=121, lsn=0xBB * SEGMENT, current_wal="0000000100000000000000BB"
     )
@@ -167,7 +185,7 @@ def idle() -> Snapshot:
     at_rest = facts.archiver(
         last_archived_at=NOW - 172_800, lsn=0x42 * SEGMENT + 248, current_wal="000000010000000000000042"
     )
-    old = {"newest_at": NOW - 172_799}
+    old: dict[str, Any] = {"newest_at": NOW - 172_799}
     snapshot = _whole(archiver=at_rest, primary=facts.bucket(**old), dr=facts.bucket(BucketRole.DR, **old))
     return replace(snapshot, history=_history(snapshot, 0.0))
 
@@ -188,7 +206,7 @@ def nothing_readable() -> Snapshot:
 def all_dead() -> Snapshot:
     """Everything was read, then every source died."""
     before = _healthy_facts()
-    lost = {
+    lost: dict[str, Any] = {
         name: problem(
             Slot(name), "the connection to 203.0.113.7:22 was lost", "reconnecting", "SshLost", value
         )
@@ -210,11 +228,13 @@ def hostile() -> Snapshot:
         wal_disk=facts.wal_disk(directory=bad, device=bad, filesystem=bad, missing=(bad,), ready_count=None),
         files=ConfigFiles((ConfigFile(bad, FileRole.NEVER_READ, bad, ((bad, bad, 1),)),), cut=bad),
         server=facts.server(version=bad, data_directory=bad, role=bad, database=bad, missing=(bad,)),
-        archiver=facts.archiver(last_archived_wal=bad, current_wal=bad, last_failed_wal=bad, last_failed_at=NOW),
-        settings=facts.SettingsFacts((facts.setting("archive_command", bad, sourcefile=bad, source=bad),)),
+        archiver=facts.archiver(
+            last_archived_wal=bad, current_wal=bad, last_failed_wal=bad, last_failed_at=NOW
+        ),
+        settings=SettingsFacts((facts.setting("archive_command", bad, sourcefile=bad, source=bad),)),
         primary=problem(Slot.PRIMARY, bad, bad, "Odd", facts.bucket(newest_segment=bad, key_hint=bad)),
         dr=facts.bucket(BucketRole.DR, bucket=bad, newest_segment=bad, gaps=(Gap(1, bad, bad, 3),)),
-    )  # fmt: skip
+    )
 
 
 STATES: dict[str, Callable[[], Snapshot]] = {

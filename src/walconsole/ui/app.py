@@ -244,7 +244,8 @@ class WalconsoleApp(App[None]):
         """Show an unknown key's fingerprint and ask."""
         from walconsole.ui.screens.host_key import HostKeyScreen
 
-        return bool(await self._ask(HostKeyScreen(question)))
+        trusted: bool | None = await self._ask(HostKeyScreen(question))
+        return bool(trusted)
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
         """Ask which cluster to watch."""

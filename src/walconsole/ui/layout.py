@@ -12,7 +12,7 @@ TWO_COLUMNS = 100
 THREE_COLUMNS = 160
 GAP = 2
 _FEW_ROWS = 3
-_LOG_ROWS = 6
+_LOG_ROWS = 5
 _LOG = "log"
 
 _COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
@@ -20,6 +20,8 @@ _COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
     2: (("archiver", "wal_disk", "bucket"), ("findings", "configuration", "droplet")),
     3: (("archiver", "wal_disk"), ("findings", "bucket"), ("configuration", "droplet")),
 }
+_TURN = {"findings": 3, "archiver": 2}
+"""Rows a turn, where not one: what says what is wrong grows first."""
 _RANK = ("findings", "archiver", "bucket", "configuration", "wal_disk", "droplet", "log")
 
 
@@ -98,9 +100,10 @@ def _shared(wants: Mapping[str, int], rest: int) -> dict[str, int]:
         hungry = [name for name in _RANK if name in wants and rows[name] < wants[name]]
         if not hungry:
             break
-        for name in hungry[:rest]:
-            rows[name] += 1
-        rest -= len(hungry[:rest])
+        for name in hungry:
+            more = min(_TURN.get(name, 1), wants[name] - rows[name], rest)
+            rows[name] += more
+            rest -= more
     if _LOG in rows:
         rows[_LOG] += rest
     return rows

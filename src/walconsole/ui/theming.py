@@ -102,13 +102,22 @@ class _Reader:
             ansi=self._typed(table, "ansi", bool) if "ansi" in table else False,
             description=self._typed(table, "description", str),
             tones=Tones(**tone),
+            primary=screen["primary"],
+            secondary=screen["secondary"],
+            accent=screen["accent"],
+            success=screen["success"],
+            warning=screen["warning"],
+            error=screen["error"],
+            foreground=screen["foreground"],
+            background=screen["background"],
+            surface=screen["surface"],
+            panel=screen["panel"],
             variables={
                 "block-cursor-background": screen["primary"],
                 "block-cursor-foreground": screen["background"],
                 "block-cursor-text-style": "bold",
                 "input-selection-background": screen["panel"],
             },
-            **screen,
         )
 
     def _typed(self, table: dict[str, Any], key: str, kind: type[Any]) -> Any:

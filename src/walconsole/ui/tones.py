@@ -43,8 +43,11 @@ class ConsoleTheme(Theme):
 class Palette:
     """The styles of one theme, made once."""
 
-    def __init__(self, tones: Tones) -> None:
-        self._styles = {name: _style(name, getattr(tones, name)) for name in tones.__dataclass_fields__}
+    def __init__(self, tones: Tones, background: str) -> None:
+        self.base = Style(bgcolor=Color.parse(background).rich_color)
+        self._styles = {
+            name: self.base + _style(name, getattr(tones, name)) for name in tones.__dataclass_fields__
+        }
         self.cursor = Style(bgcolor=Color.parse(tones.cursor).rich_color)
         self.reverse = Style(reverse=True)
 
@@ -56,15 +59,16 @@ def _style(name: str, colour: str) -> Style:
     return Style(color=Color.parse(colour).rich_color, bold=name in BOLD or None)
 
 
-_made: dict[Tones, Palette] = {}
+_made: dict[tuple[Tones, str], Palette] = {}
 
 
 def palette(theme: Theme) -> Palette:
     """The theme's styles; a theme that is not the console's own gets the default tones."""
     tones = theme.tones if isinstance(theme, ConsoleTheme) else Tones()
-    if tones not in _made:
-        _made[tones] = Palette(tones)
-    return _made[tones]
+    key = tones, theme.background or "ansi_default"
+    if key not in _made:
+        _made[key] = Palette(*key)
+    return _made[key]
 
 
 def plain(spans: tuple[Span, ...]) -> str:

@@ -143,19 +143,33 @@ def _rows(view: View) -> list[Line]:
     failing = facts.last_failed_at is not None and (facts.last_failed_at > (facts.last_archived_at or 0.0))
     reset = facts.stats_reset_at
     return [
-        row("last_archived", "last archived", *_when(facts.last_archived_wal, last_age),
-            value=facts.last_archived_wal or ""),
+        row(
+            "last_archived",
+            "last archived",
+            *_when(facts.last_archived_wal, last_age),
+            value=facts.last_archived_wal or "",
+        ),
         _counts("archived", "archived", history.archived, facts.archived_count, bad=False),
         _counts("failed", "failed", history.failed, facts.failed_count, bad=failing),
-        row("stats_reset", "counters reset",
-            Span(or_na(reset, lambda at: f"{clock_text(at, now)}, {age_text(max(0.0, now - at))}"), Tone.MUTED)),
+        row(
+            "stats_reset",
+            "counters reset",
+            Span(
+                or_na(reset, lambda at: f"{clock_text(at, now)}, {age_text(max(0.0, now - at))}"), Tone.MUTED
+            ),
+        ),
         _last_failure(facts, last_failure_age(snapshot, now)),
-        row("current", "current WAL", Span(shown(facts.current_wal)), Span(f"  {format_lsn(facts.lsn)}", Tone.MUTED),
-            value=facts.current_wal),
+        row(
+            "current",
+            "current WAL",
+            Span(shown(facts.current_wal)),
+            Span(f"  {format_lsn(facts.lsn)}", Tone.MUTED),
+            value=facts.current_wal,
+        ),
         _distance("lag", "lag", lag(snapshot, now), "n/a  nothing archived to measure from", Tone.TEXT),
         _exposure(view),
         _rate(view),
-    ]  # fmt: skip
+    ]
 
 
 def render(view: View) -> Content:

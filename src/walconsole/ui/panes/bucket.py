@@ -6,7 +6,7 @@ from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Freshness, Reading
 from walconsole.domain.units import age_text, bytes_text, count_text, plural
-from walconsole.ui.panes.model import Content, Line, Span, Stamp, Tone, View
+from walconsole.ui.panes.model import Content, Line, Span, Tone, View
 from walconsole.ui.panes.typeset import (
     GUTTER,
     LABEL_WIDTH,
@@ -14,7 +14,6 @@ from walconsole.ui.panes.typeset import (
     fit,
     fit_middle,
     notice,
-    or_na,
     pad,
     row,
     shown,
@@ -39,8 +38,11 @@ def _state(reading: Reading[BucketFacts], view: View) -> Cell:
         return stale + shown(word), shown(word), Tone.CRITICAL
     if reading.value is None:
         return f"{signs.unknown} not read yet", "not read yet", Tone.UNKNOWN
-    return (f"{signs.ok} exists", "exists", Tone.OK) if reading.value.complete else (
-        f"{signs.ok} exists, sweeping", "exists", Tone.OK)  # fmt: skip
+    return (
+        (f"{signs.ok} exists", "exists", Tone.OK)
+        if reading.value.complete
+        else (f"{signs.ok} exists, sweeping", "exists", Tone.OK)
+    )
 
 
 def _plain(text: str) -> Cell:
@@ -56,14 +58,6 @@ def _newest_age(bucket: BucketFacts, now: float) -> Cell:
     if bucket.newest_at is None:
         return NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED
     return _plain(age_text(max(0.0, now - bucket.newest_at)))
-
-
-def _gaps(bucket: BucketFacts, view: View) -> Cell:
-    lost = sum(gap.segments for gap in bucket.gaps)
-    if not lost:
-        return f"{view.glyphs.ok} none", "none", Tone.OK
-    text = f"{plural(lost, 'segment')} in {plural(len(bucket.gaps), 'gap')}"
-    return f"{view.glyphs.critical} {text}", text, Tone.CRITICAL
 
 
 def _agreement(view: View) -> Cell:
@@ -94,27 +88,38 @@ def _dr_agreement(view: View) -> Cell:
     return f"{view.glyphs.unknown} differs", "differs", Tone.UNKNOWN
 
 
+def _objects(bucket: BucketFacts, _: View) -> Cell:
+    text = f"{count_text(bucket.objects)}, {bytes_text(bucket.stored_bytes)}"
+    return text, f"{bucket.objects} objects, {bucket.stored_bytes} bytes", Tone.TEXT
+
+
+def _segments(bucket: BucketFacts, view: View) -> Cell:
+    lost = sum(gap.segments for gap in bucket.gaps)
+    if not lost:
+        text = f"{count_text(bucket.segments)}, no gap"
+        return text, text, Tone.TEXT
+    text = f"{count_text(bucket.segments)}, {count_text(lost)} missing"
+    whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(len(bucket.gaps), 'gap')}"
+    return f"{view.glyphs.critical} {text}", whole, Tone.CRITICAL
+
+
 _ROWS: tuple[tuple[str, str, Callable[[BucketFacts, View], Cell]], ...] = (
-    ("objects", "objects", lambda bucket, _: _plain(count_text(bucket.objects))),
-    ("stored", "stored", lambda bucket, _: _plain(bytes_text(bucket.stored_bytes))),
-    ("segments", "segments", lambda bucket, _: _plain(count_text(bucket.segments))),
+    ("objects", "objects", _objects),
+    ("segments", "segments", _segments),
     ("newest", "newest", lambda bucket, _: _newest(bucket)),
     ("newest_age", "its age", lambda bucket, view: _newest_age(bucket, view.now)),
-    ("gaps", "gaps", _gaps),
     ("bucket_key", "key", lambda bucket, _: _plain(shown(bucket.key_hint))),
 )
 
 
 def _cells(reading: Reading[BucketFacts], view: View, agrees: Cell) -> list[tuple[str, str, Cell]]:
     bucket = reading.value
-    where = (
-        or_na(bucket, lambda facts: shown(facts.bucket)) if bucket else shown(reading.source) or NOT_AVAILABLE
-    )
+    where = shown(bucket.bucket) if bucket else NOT_AVAILABLE
     cells = [("bucket", "bucket", _plain(where)), ("bucket_state", "state", _state(reading, view))]
     for entry, label, cell in _ROWS:
         blank: Cell = (NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED)
         cells.append((entry, label, cell(bucket, view) if bucket else blank))
-    cells.insert(7, ("agreement", "last archived", agrees))
+    cells.insert(6, ("agreement", "last archived", agrees))
     if reading.freshness is Freshness.STALE:
         return [cell if cell[0] == "bucket_state" else _muted(cell) for cell in cells]
     return cells
@@ -126,9 +131,10 @@ def _muted(cell: tuple[str, str, Cell]) -> tuple[str, str, Cell]:
 
 
 def _pair(entry: str, label: str, left: Cell, right: Cell, width: int, more: str) -> Line:
+    cut = fit_middle if entry == "newest" else fit
     spans = [
-        Span(pad((fit_middle if entry == "newest" else fit)(cell[0], width - 1, more), width), cell[2])
-        for cell in (left, right)
+        Span(pad(cut(left[0], width - 1, more), width), left[2]),
+        Span(cut(right[0], width - 1, more), right[2]),
     ]
     return row(entry, label, *spans, value=f"{left[1]}\t{right[1]}")
 
@@ -136,7 +142,7 @@ def _pair(entry: str, label: str, left: Cell, right: Cell, width: int, more: str
 def _both(view: View, primary: list[tuple[str, str, Cell]], dr: list[tuple[str, str, Cell]]) -> list[Line]:
     if view.width < _SIDE_BY_SIDE:
         return [*_stacked("primary", primary, view), *_stacked("DR", dr, view)]
-    width = min(28, (view.width - GUTTER - LABEL_WIDTH) // 2)
+    width = min(28, (view.width - GUTTER - LABEL_WIDTH - 1) // 2)
     head = row("copies", "", Span(pad("primary", width), Tone.LABEL), Span("DR", Tone.LABEL))
     rows = [
         _pair(entry, label, left, right, width, view.glyphs.more)
@@ -149,10 +155,14 @@ def _stacked(name: str, cells: list[tuple[str, str, Cell]], view: View) -> list[
     head = Line((Span(f"  {name}", Tone.LABEL),), "copies")
     space = view.width - GUTTER - LABEL_WIDTH
     rows = [
-        row(entry, label, Span((fit_middle if entry == "newest" else fit)(text, space, view.glyphs.more), tone),
-            value=value)
+        row(
+            entry,
+            label,
+            Span((fit_middle if entry == "newest" else fit)(text, space, view.glyphs.more), tone),
+            value=value,
+        )
         for entry, label, (text, value, tone) in cells
-    ]  # fmt: skip
+    ]
     return [head, *rows]
 
 
@@ -166,18 +176,14 @@ def _summary(view: View) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def _stamp(reading: Reading[BucketFacts], view: View, name: str) -> Stamp:
-    return stamp(reading, view.now, f"S3 LIST {name}")
-
-
 def render(view: View) -> Content:
     """Both copies, then what is wrong with either in full."""
     primary, dr = view.snapshot.primary, view.snapshot.dr
     left = _cells(primary, view, _agreement(view))
     right = _cells(dr, view, _dr_agreement(view))
     return Content(
-        (_stamp(primary, view, "primary"), _stamp(dr, view, "DR")),
-        (*_both(view, left, right), *notice(primary, view, "primary"), *notice(dr, view, "DR")),
+        (stamp(primary, view.now, "primary"), stamp(dr, view.now, "DR")),
+        (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_both(view, left, right)),
         _summary(view),
         (
             ("fact", "primary", "DR"),

@@ -1,9 +1,12 @@
 """Configuration: the archive-relevant settings in force, where each comes from, and the dead files."""
 
+from rich.cells import cell_len
+
 from walconsole.domain.facts import ConfigFile, ConfigFiles, Setting
 from walconsole.domain.units import plural
 from walconsole.ui.panes.model import Content, Line, Link, Span, Tone, View
 from walconsole.ui.panes.typeset import (
+    GUTTER,
     NOT_AVAILABLE,
     aged,
     fit,
@@ -18,7 +21,9 @@ from walconsole.ui.panes.typeset import (
 
 PANE = "configuration"
 FIRST = ("archive_mode", "archive_command", "archive_library", "archive_timeout", "wal_level")
-_NAME_WIDTH = 21
+_NAME_WIDTH = 16
+_BETWEEN = 2
+_SHORTEST = 7
 _OFF = {"archive_mode": ("off",), "wal_level": ("minimal",)}
 
 
@@ -37,23 +42,28 @@ def in_force(setting: Setting) -> str:
     return setting.value + (f" {unit}" if unit and setting.value.lstrip("-").isdigit() else "")
 
 
-def _row(setting: Setting, view: View) -> Line:
-    value, source = shown(in_force(setting)), shown(place(setting))
-    space = max(10, view.width - 2 - _NAME_WIDTH - 1)
-    value_width = max(6, min(max(len(value), 9), space * 2 // 5 if source else space))
-    pending = f" {view.glyphs.warning} restart" if setting.pending_restart else ""
-    place_width = max(6, space - value_width - 2 - len(pending))
-    bad = setting.value in _OFF.get(setting.name, ())
-    spans = [
-        Span("  " + pad(shown(setting.name), _NAME_WIDTH), Tone.LABEL),
-        Span(
-            pad(fit(value, value_width, view.glyphs.more), value_width), Tone.CRITICAL if bad else Tone.STRONG
-        ),
-        Span("  " + fit_left(source, place_width, view.glyphs.more), Tone.MUTED),
-    ]
-    if pending:
-        spans.append(Span(pending, Tone.WARNING))
-    return Line(tuple(spans), "setting", setting.name, setting.value, Link(PANE, setting.name))
+def _rows(settings: list[Setting], view: View) -> list[Line]:
+    """One row a setting: name, value, where it comes from, in columns that suit them all."""
+    cells = [(shown(setting.name), shown(in_force(setting)), shown(place(setting))) for setting in settings]
+    name_width = max(_NAME_WIDTH, *(cell_len(name) + 1 for name, _, _ in cells))
+    space = view.width - GUTTER - name_width - _BETWEEN - 1
+    longest = max(cell_len(value) for _, value, _ in cells)
+    source_width = min(max(cell_len(source) for _, _, source in cells), max(space // 2, space - longest))
+    value_width = max(_SHORTEST, space - source_width)
+    value_width = min(value_width, max(longest, _SHORTEST))
+    more = view.glyphs.more
+    lines = []
+    for setting, (name, value, source) in zip(settings, cells, strict=True):
+        bad = setting.value in _OFF.get(setting.name, ())
+        pending = f"{view.glyphs.warning} restart " if setting.pending_restart else ""
+        spans = (
+            Span(" " * GUTTER + pad(name, name_width), Tone.LABEL),
+            Span(pad(fit(value, value_width, more), value_width), Tone.CRITICAL if bad else Tone.STRONG),
+            Span(" " * _BETWEEN + pending, Tone.WARNING),
+            Span(fit_left(source, max(_SHORTEST, source_width - cell_len(pending)), more), Tone.MUTED),
+        )
+        lines.append(Line(spans, "setting", setting.name, setting.value, Link(PANE, setting.name)))
+    return lines
 
 
 def _ordered(settings: tuple[Setting, ...]) -> list[Setting]:
@@ -70,12 +80,18 @@ def _dead_file(file: ConfigFile, view: View) -> list[Line]:
 
 def _files(files: ConfigFiles | None, view: View) -> list[Line]:
     if files is None:
-        return [row("never_read", "never read", Span(NOT_AVAILABLE, Tone.MUTED))]
+        return [row("never_read", "never read", Span(NOT_AVAILABLE, Tone.MUTED), wide=_NAME_WIDTH)]
     dead = files.never_read
     text = f"{plural(len(dead), 'file')} of {len(files.files)} found"
     sign = f"{view.glyphs.warning} " if dead else f"{view.glyphs.ok} "
     lines = [
-        row("never_read", "never read", Span(sign + text, Tone.WARNING if dead else Tone.OK), value=text)
+        row(
+            "never_read",
+            "never read",
+            Span(sign + text, Tone.WARNING if dead else Tone.OK),
+            value=text,
+            wide=_NAME_WIDTH,
+        )
     ]
     for file in dead:
         lines += _dead_file(file, view)
@@ -120,11 +136,11 @@ def render(view: View) -> Content:
     reading, files = view.snapshot.settings, view.snapshot.files
     settings = _ordered(reading.value.settings) if reading.value else []
     if settings:
-        rows = [_row(setting, view) for setting in settings]
+        rows = _rows(settings, view)
     else:
-        rows = [row("setting", name, Span(NOT_AVAILABLE, Tone.MUTED)) for name in FIRST]
+        rows = [row("setting", name, Span(NOT_AVAILABLE, Tone.MUTED), wide=_NAME_WIDTH) for name in FIRST]
     return Content(
-        (stamp(reading, view.now, "pg_settings"), stamp(files, view.now, "files")),
+        (stamp(reading, view.now, "settings"), stamp(files, view.now, "files")),
         (
             *notice(reading, view, "pg_settings"),
             *aged(rows, reading, view.glyphs),

@@ -37,7 +37,7 @@ def _finding(finding: Finding, view: View) -> list[Line]:
         head = Span(lead if index == 0 else " " * len(lead), tone)
         lines.append(Line((head, Span(part, Tone.STRONG)), "finding", finding.rule, finding.title, link))
     for evidence in finding.evidence:
-        lines += _detail(evidence, "evidence", f"  {view.glyphs.dot} ", Tone.MUTED, view, link)
+        lines += _detail(evidence, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link)
     if finding.remedy:
         lines += _detail(finding.remedy, "remedy", f"  {view.glyphs.arrow} ", Tone.TEXT, view, link)
     return lines
@@ -84,5 +84,5 @@ def render(view: View) -> Content:
     age = max(0.0, view.now - view.snapshot.taken_at)
     source = "rules on all that is read"
     return Content(
-        (Stamp(source, age, Freshness.OK),), tuple(lines), _summary(findings, view), _table(findings)
+        (Stamp("rules", source, age, Freshness.OK),), tuple(lines), _summary(findings, view), _table(findings)
     )

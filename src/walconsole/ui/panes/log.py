@@ -10,6 +10,7 @@ from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import shown
 
 _TIME = re.compile(r"\d\d:\d\d:\d\d")
+_LEVEL = re.compile(r".{0,80}?\b[A-Z]{4,9}[1-5]?:")
 _TONE = {
     LogLevel.DEBUG: Tone.MUTED,
     LogLevel.INFO: Tone.TEXT,
@@ -31,11 +32,14 @@ def log_line(line: LogLine, signs: Glyphs) -> Line:
     if line.stamp and text.startswith(line.stamp):
         text = text[len(line.stamp) :].lstrip()
     tone = _TONE[line.level]
+    level = _LEVEL.match(text)
+    head = text[: level.end()] if level and tone is not Tone.TEXT else ""
     return Line(
         (
             Span(f"  {time[0] if time else '--:--:--'} ", Tone.MUTED),
             Span(f"{_sign(line.level, signs)} ", tone),
-            Span(text, tone),
+            Span(head, tone),
+            Span(text[len(head) :], Tone.MUTED if tone is Tone.MUTED else Tone.TEXT),
         ),
         "log_line",
         line.origin,

@@ -58,8 +58,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Where a pane's numbers come from and how old they are, in seconds (None: never read)."""
+    """Where a pane's numbers come from and how old they are, in seconds (None: never read).
 
+    `name` is what the source is called where there is no room for more.
+    """
+
+    name: str
     source: str
     age_s: float | None
     freshness: Freshness

@@ -21,29 +21,27 @@ def _age(stamp: Stamp, signs: Glyphs) -> Span:
     return Span(duration_text(stamp.age_s), Tone.LABEL)
 
 
-def _joined(stamps: Sequence[Stamp], signs: Glyphs, *, named: bool) -> tuple[Span, ...]:
+def _joined(stamps: Sequence[Stamp], signs: Glyphs, names: Sequence[str]) -> tuple[Span, ...]:
     spans: list[Span] = []
-    for stamp in stamps:
+    for stamp, name in zip(stamps, names, strict=True):
         if spans:
             spans.append(Span("  ", Tone.MUTED))
-        if named:
-            spans.append(Span(f"{stamp.source} {signs.dot} ", Tone.MUTED))
+        if name:
+            spans.append(Span(f"{name} {signs.dot} ", Tone.MUTED))
         spans.append(_age(stamp, signs))
     return tuple(spans)
 
 
 def stamp_spans(stamps: Sequence[Stamp], width: int, signs: Glyphs) -> tuple[Span, ...]:
-    """As much as fits in `width` cells: sources and ages, else the ages, else the worst one."""
-    named = _joined(stamps, signs, named=True)
-    if _cells(named) <= width:
-        return named
-    ages = _joined(stamps, signs, named=False)
-    if _cells(ages) <= width:
-        return ages
-    worst = max(stamps, key=lambda stamp: (stamp.freshness in _DEAD, stamp.age_s or 0.0), default=None)
-    alone = (_age(worst, signs),) if worst else ()
-    return alone if _cells(alone) <= width else ()
-
-
-def _cells(spans: Sequence[Span]) -> int:
-    return sum(cell_len(span.text) for span in spans)
+    """As much as fits in `width` cells: sources and ages, short names and ages, the worst one alone."""
+    worst = sorted(stamps, key=lambda stamp: (stamp.freshness in _DEAD, stamp.age_s or 0.0))[-1:]
+    for chosen, names in (
+        (stamps, [stamp.source for stamp in stamps]),
+        (stamps, [stamp.name for stamp in stamps]),
+        (worst, [stamp.name for stamp in worst]),
+        (worst, ["" for _ in worst]),
+    ):
+        spans = _joined(chosen, signs, names)
+        if sum(cell_len(span.text) for span in spans) <= width:
+            return spans
+    return ()

@@ -69,9 +69,16 @@ def spans_width(spans: Iterable[Span]) -> int:
     return sum(cell_len(span.text) for span in spans)
 
 
-def row(entry: str, label: str, *spans: Span, value: str | None = None, link: Link | None = None) -> Line:
+def row(
+    entry: str,
+    label: str,
+    *spans: Span,
+    value: str | None = None,
+    link: Link | None = None,
+    wide: int = LABEL_WIDTH,
+) -> Line:
     """A label in its column and the value's spans. `value` is what is copied, else the spans' text."""
-    head = Span(" " * GUTTER + pad(label, LABEL_WIDTH), Tone.LABEL)
+    head = Span(" " * GUTTER + pad(label, wide), Tone.LABEL)
     text = "".join(span.text for span in spans).strip()
     return Line((head, *spans), entry, label, text if value is None else value, link)
 
@@ -97,9 +104,9 @@ def clock_text(at: float, now: float) -> str:
     return f"{moment:%H:%M:%SZ}" if 0 <= now - at < 43_200 else f"{moment:%Y-%m-%d %H:%MZ}"
 
 
-def stamp(reading: Reading[T], now: float, fallback: str) -> Stamp:
-    """A reading's source and age; `fallback` names the source before it was ever asked."""
-    return Stamp(shown(reading.source or fallback), reading.age_s(now), reading.freshness)
+def stamp(reading: Reading[T], now: float, name: str) -> Stamp:
+    """A reading's source and age; `name` is the source's short name."""
+    return Stamp(name, shown(reading.source or name), reading.age_s(now), reading.freshness)
 
 
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:

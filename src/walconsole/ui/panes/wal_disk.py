@@ -56,7 +56,8 @@ def _growth(outlook: DiskOutlook | None) -> Line:
     if change is None:
         return row("growth", "growth", Span(_WATCHING, Tone.MUTED))
     # Free space falls by what is written: shown as the disk's growth.
-    text = f"{'-' if change > 0 else '+'}{bytes_text(abs(change) * 60)}"
+    a_minute = round(-change * 60)
+    text = f"{'+' if a_minute > 0 else ''}{bytes_text(a_minute)}"
     return row("growth", "growth", Span(right(text, _NUMBER)), Span(" a minute", Tone.MUTED), value=text)
 
 
@@ -82,18 +83,33 @@ def _rows(view: View, disk: WalDiskFacts, outlook: DiskOutlook | None) -> list[L
     place = f"{shown(disk.device)}, {shown(disk.filesystem)}"
     files = or_na(disk.wal_files, lambda count: plural(count, "file"))
     return [
-        row("wal_size", "pg_wal", Span(right(bytes_text(disk.wal_bytes), _NUMBER)), Span(f"  {files}", Tone.MUTED),
-            value=or_na(disk.wal_bytes, str)),
+        row(
+            "wal_size",
+            "pg_wal",
+            Span(right(bytes_text(disk.wal_bytes), _NUMBER)),
+            Span(f"  {files}", Tone.MUTED),
+            value=or_na(disk.wal_bytes, str),
+        ),
         _backlog(view, outlook),
-        row("free", "free", Span(right(bytes_text(disk.free_bytes), _NUMBER)),
-            Span(f" of {bytes_text(disk.total_bytes)}", Tone.MUTED), Span(f"  {_signed(scarce, view)}{share:.0%}", scarce),
-            value=str(disk.free_bytes)),
+        row(
+            "free",
+            "free",
+            Span(right(bytes_text(disk.free_bytes), _NUMBER)),
+            Span(f" of {bytes_text(disk.total_bytes)}", Tone.MUTED),
+            Span(f"  {_signed(scarce, view)}{share:.0%}", scarce),
+            value=str(disk.free_bytes),
+        ),
         _growth(outlook),
         _full_in(view, outlook),
-        row("wal_directory", "directory", Span(fit_left(shown(disk.directory), room(view))), value=disk.directory),
-        row("wal_device", "device", Span(place)),
+        row(
+            "wal_directory",
+            "where",
+            Span(f"{place}  "),
+            Span(fit_left(shown(disk.directory), max(8, room(view) - len(place) - 2)), Tone.MUTED),
+            value=disk.directory,
+        ),
         *missing_notes(disk.missing, view),
-    ]  # fmt: skip
+    ]
 
 
 def render(view: View) -> Content:
@@ -113,7 +129,7 @@ def render(view: View) -> Content:
             tone = _urgency(outlook.full_in_s)
             summary.append(Span(f" · {_signed(tone, view)}full in {duration_text(outlook.full_in_s)}", tone))
     return Content(
-        (stamp(reading, view.now, "statvfs, ls pg_wal"),),
+        (stamp(reading, view.now, "host"),),
         (*notice(reading, view, "pg_wal on the host"), *aged(lines, reading, view.glyphs)),
         tuple(summary),
     )

@@ -37,12 +37,8 @@ _SIDEWAYS_CELLS = 8
 class Dashboard(Screen[None]):
     """Shows every `SnapshotTaken`, and acts on the pane in focus."""
 
-    CSS = """
-    Dashboard { layout: vertical; overflow: hidden; }
-    VerdictLine { height: auto; width: 100%; }
-    Board { height: 1fr; width: 100%; overflow: hidden; }
-    KeyBar { height: 1; width: 100%; }
-    """
+    AUTO_FOCUS = "#findings"
+    DEFAULT_CSS = "Dashboard { layout: vertical; overflow: hidden; }"
     BINDINGS: ClassVar = [
         Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
         for action in ACTIONS
@@ -54,7 +50,7 @@ class Dashboard(Screen[None]):
         self.glyphs = glyphs
         self.taken: SnapshotTaken | None = None
         self.log_pane = LogPane(PANES[-1], glyphs)
-        self.fact_panes = [FactPane(spec, glyphs.rule, glyphs.cursor) for spec in PANES[:-1]]
+        self.fact_panes = [FactPane(spec, glyphs) for spec in PANES[:-1]]
         self.board = Board(*self.fact_panes, self.log_pane)
         self.verdict = VerdictLine(f"{title}: connecting")
         self.key_bar = KeyBar(hints("findings"), title)
@@ -64,10 +60,6 @@ class Dashboard(Screen[None]):
         yield self.verdict
         yield self.board
         yield self.key_bar
-
-    def on_mount(self) -> None:
-        """Begin where the trouble is told."""
-        self.board.panes["findings"].focus()
 
     @property
     def console(self) -> WalconsoleApp:
@@ -113,7 +105,7 @@ class Dashboard(Screen[None]):
     def on_need_changed(self, message: NeedChanged) -> None:
         """A pane's content grew or shrank."""
         message.stop()
-        self.board.refresh(layout=True)
+        self.board.rearrange()
 
     def on_pane_toggled(self, message: PaneToggled) -> None:
         """A double click."""
@@ -124,7 +116,7 @@ class Dashboard(Screen[None]):
         """Open the pane in focus where panes fold; the keys follow it."""
         if isinstance(self.focused, Pane):
             self.board.focused_name = self.focused.spec.name
-            self.board.refresh(layout=True)
+            self.board.rearrange()
             self.update_keys()
 
     def on_setting_chosen(self, message: SettingChosen) -> None:
@@ -161,7 +153,7 @@ class Dashboard(Screen[None]):
     def action_maximise(self) -> None:
         """Give the pane in focus the whole board, or take it back."""
         self.board.maximised = not self.board.maximised
-        self.board.refresh(layout=True)
+        self.board.rearrange()
 
     def action_restore(self) -> None:
         """End a maximised pane."""

@@ -43,6 +43,7 @@ class BoardLayout(Layout):
 class Board(Container):
     """Holds the panes and knows which one is in focus."""
 
+    DEFAULT_CSS = "Board { height: 1fr; width: 100%; overflow: hidden; }"
     maximised = False
     focused_name = "findings"
 
@@ -59,6 +60,10 @@ class Board(Container):
     def panes(self) -> dict[str, Pane]:
         """By name."""
         return {child.spec.name: child for child in self.children if isinstance(child, Pane)}
+
+    def rearrange(self) -> None:
+        """Place the panes again. Asked of a child: a widget's refresh drops its ancestors' arrangement."""
+        next(iter(self.panes.values())).refresh(layout=True)
 
     def needs(self) -> dict[str, int]:
         """The rows that each pane wants."""

@@ -18,7 +18,7 @@ class FactPane(Pane):
 
     content: Content | None = None
     view: View | None = None
-    _render: Callable[[View], Content] | None = None
+    _draw: Callable[[View], Content] | None = None
 
     @property
     def rows(self) -> int:
@@ -46,10 +46,10 @@ class FactPane(Pane):
         """Draw the view: `view.width` is replaced by the pane's own."""
         from dataclasses import replace
 
-        if self._render is None:
-            self._render = import_module(f"walconsole.ui.panes.{self.spec.name}").render
+        if self._draw is None:
+            self._draw = import_module(f"walconsole.ui.panes.{self.spec.name}").render
         self.view = replace(view, width=max(1, self.size.width or view.width))
-        before, self.content = self.content, self._render(self.view)
+        before, self.content = self.content, self._draw(self.view)
         self._repaint(before, self.content)
 
     def _repaint(self, before: Content | None, after: Content) -> None:

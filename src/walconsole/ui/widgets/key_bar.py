@@ -14,6 +14,7 @@ class KeyBar(Widget):
     """As many keys as fit; what stands at the right end goes first when there is no room."""
 
     ALLOW_SELECT = False
+    DEFAULT_CSS = "KeyBar { height: 1; width: 100%; }"
 
     def __init__(self, hints: tuple[tuple[str, str], ...], note: str) -> None:
         super().__init__()
@@ -38,5 +39,5 @@ class KeyBar(Widget):
             used += size
         rest = width - used - cell_len(self.note) - 1
         if rest > 0:
-            segments += [Segment(" " * rest), Segment(self.note, styles["muted"])]
-        return Strip(segments).crop_extend(0, width, None)
+            segments += [Segment(" " * rest, styles.base), Segment(self.note, styles["muted"])]
+        return Strip(segments).crop_extend(0, width, styles.base)

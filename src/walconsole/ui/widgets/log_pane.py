@@ -39,8 +39,7 @@ class LogPane(Pane):
     """Lines of the server's log and the verifier's journal, newest last."""
 
     def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
-        super().__init__(spec, glyphs.rule, glyphs.cursor)
-        self.glyphs = glyphs
+        super().__init__(spec, glyphs)
         self.following, self.paused, self.archiving_only = True, False, True
         self.pattern = ""
         self._matches: Callable[[str], bool] | None = None

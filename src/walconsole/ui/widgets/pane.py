@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from textual import events
 
     from walconsole.ui.panes.catalogue import PaneSpec
-    from walconsole.ui.panes.model import Line, Span
+    from walconsole.ui.panes.model import Glyphs, Line, Span
     from walconsole.ui.tones import Palette
 
 _WHEEL_ROWS = 3
@@ -31,13 +30,13 @@ class Pane(Widget, can_focus=True):
 
     ALLOW_SELECT = False
 
-    def __init__(self, spec: PaneSpec, rule: str = "─", cursor_sign: str = "▸") -> None:
+    def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
         super().__init__(id=spec.name)
         self.spec = spec
         self.top = 0
         self.cursor = 0
         self.left = 0
-        self._rule, self._cursor_sign = rule, cursor_sign
+        self.glyphs = glyphs
         self._title_drawn: Strip | None = None
 
     # What a pane is made of.
@@ -85,15 +84,16 @@ class Pane(Widget, can_focus=True):
             return self._title_drawn
         index = self.top + y - 1
         if index >= self.rows:
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, self.palette.base)
         return self._row(index, y)
 
     def _row(self, index: int, y: int) -> Strip:
-        styles, width = self.palette, self.size.width
-        strip = Strip([Segment(span.text, styles[span.tone]) for span in self.line(index).spans])
-        strip = strip.crop_extend(self.left, self.left + width, None)
-        if self.rows > self.page > 0:
-            strip = Strip([*strip.crop(0, width - 1), self._scrollbar(y - 1)], width)
+        styles = self.palette
+        bar = [self._scrollbar(y - 1)] if self.rows > self.page > 0 else []
+        space = self.size.width - len(bar)
+        whole = self._strip(self.line(index).spans)
+        seen = self._cut(whole.crop(self.left), space)
+        strip = Strip([*seen.extend_cell_length(space, styles.base), *bar])
         if index == self.cursor and self.has_focus:
             strip = strip.apply_style(styles.cursor)
         return strip
@@ -103,32 +103,42 @@ class Pane(Widget, can_focus=True):
         size = max(1, page * page // rows)
         start = 0 if rows <= page else self.top * (page - size) // (rows - page)
         here = start <= y < start + size
-        return Segment("┃" if here else "│", self.palette["label" if here else "rule"])
+        sign = self.glyphs.thumb if here else self.glyphs.track
+        return Segment(sign, self.palette["label" if here else "rule"])
 
     def _title(self) -> Strip:
-        styles, width = self.palette, self.size.width
-        focused = self.has_focus
-        name_style = styles["focus"] if focused else styles["label"]
-        sign = self._cursor_sign if focused else self._rule
-        head = [
-            Segment(sign, name_style if focused else styles["rule"]),
-            Segment(f"{self.spec.number} ", styles["muted"]),
-            Segment(f"{self.spec.title} ", name_style),
-        ]
-        used = sum(cell_len(segment.text) for segment in head)
-        middle = self.summary() if self.folded else ()
-        middle_width = sum(cell_len(span.text) for span in middle)
-        tail = self.title_spans(width - used - (min(middle_width, width // 2) if middle else 0) - 6)
-        tail_width = sum(cell_len(span.text) for span in tail)
-        space = width - used - (tail_width + 2 if tail else 0)
-        parts = [Segment(span.text, styles[span.tone]) for span in middle]
-        if middle:
-            cut = Strip(parts).crop(0, max(0, space - 2))
-            parts = [*cut, Segment(" ")]
-            space -= cut.cell_length + 1
-        rule = Segment(self._rule * max(0, space), styles["rule"])
-        end = [Segment(" "), *(Segment(span.text, styles[span.tone]) for span in tail)] if tail else []
-        return Strip([*head, *parts, rule, *end]).crop_extend(0, width, None)
+        styles, width, focused = self.palette, self.size.width, self.has_focus
+        name_style = styles["focus" if focused else "label"]
+        rule_style = styles["label" if focused else "rule"]
+        head = Strip(
+            [
+                Segment(
+                    self.glyphs.cursor if focused else self.glyphs.rule, name_style if focused else rule_style
+                ),
+                Segment(f"{self.spec.number} ", styles["muted"]),
+                Segment(f"{self.spec.title} ", name_style),
+            ]
+        )
+        space = width - head.cell_length
+        summary = self._strip(self.summary()) if self.folded else Strip([])
+        tail = self._strip(self.title_spans(space - min(summary.cell_length, space * 3 // 4) - 3))
+        if tail:
+            tail = Strip([Segment(" ", styles.base), *tail])
+        if summary:
+            summary = self._cut(summary, max(0, space - tail.cell_length - 2))
+            summary = Strip([*summary, Segment(" ", styles.base)])
+        rule = Segment(self.glyphs.rule * max(0, space - tail.cell_length - summary.cell_length), rule_style)
+        return Strip([*head, *summary, rule, *tail]).crop_extend(0, width, styles.base)
+
+    def _strip(self, spans: tuple[Span, ...]) -> Strip:
+        return Strip([Segment(span.text, self.palette[span.tone]) for span in spans])
+
+    def _cut(self, strip: Strip, width: int) -> Strip:
+        """The strip in `width` cells; what is cut is marked."""
+        if strip.cell_length <= width:
+            return strip
+        more = self.glyphs.more
+        return Strip([*strip.crop(0, max(0, width - len(more))), Segment(more, self.palette["label"])])
 
     def repaint_rows(self, indexes: list[int]) -> None:
         """Mark those of the rows that are visible as dirty."""

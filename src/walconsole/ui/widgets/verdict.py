@@ -20,6 +20,7 @@ class VerdictLine(Widget):
     """Wraps to a second line, and a third, rather than lose its end."""
 
     ALLOW_SELECT = False
+    DEFAULT_CSS = "VerdictLine { height: auto; width: 100%; }"
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -66,4 +67,9 @@ class VerdictLine(Widget):
     def render_line(self, y: int) -> Strip:
         """One line of the verdict."""
         self._set(self.size.width)
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        base = palette(self.app.current_theme).base
+        return (
+            self._lines[y].extend_cell_length(self.size.width, base)
+            if y < len(self._lines)
+            else Strip.blank(self.size.width, base)
+        )

@@ -1,0 +1,40 @@
+"""The palette: every action of the table, with its key."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.command import DiscoveryHit, Hit, Provider
+
+from walconsole.ui.keys import ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.command import Hits
+
+    from walconsole.ui.keys import Action
+
+
+class ConsoleCommands(Provider):
+    """What the keys do, found by its words."""
+
+    def _run(self, action: Action) -> Callable[[], Awaitable[bool]]:
+        namespace, _, name = action.action.rpartition("screen.")
+        target = self.screen if action.action.startswith("screen.") else self.app
+        return partial(self.app.run_action, name or namespace, default_namespace=target)
+
+    async def discover(self) -> Hits:
+        """Everything, before anything was typed."""
+        for action in ACTIONS:
+            yield DiscoveryHit(f"{action.title}  ({action.sign})", self._run(action), text=action.title)
+
+    async def search(self, query: str) -> Hits:
+        """What matches the words."""
+        matcher = self.matcher(query)
+        for action in ACTIONS:
+            score = matcher.match(action.title)
+            if score > 0:
+                shown = matcher.highlight(action.title)
+                yield Hit(score, shown, self._run(action), text=action.title, help=f"key {action.sign}")

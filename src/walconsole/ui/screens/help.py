@@ -1,0 +1,67 @@
+"""What each number of a pane means, where it comes from, when to worry; and the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from walconsole.ui.explanations import explanations
+from walconsole.ui.keys import ACTIONS
+from walconsole.ui.screens.dialog import Dialog
+from walconsole.ui.tones import palette
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from walconsole.ui.panes.catalogue import PaneSpec
+
+_SCOPES = {"pane": "Keys in a pane", "log": "Keys for the log, from anywhere", "console": "Keys everywhere"}
+
+
+class HelpScreen(Dialog[None]):
+    """The explanations of one pane."""
+
+    BINDINGS: ClassVar = [
+        ("q,question_mark", "dismiss_empty", "Close"),
+        ("j", "scroll(1)", "Down"),
+        ("k", "scroll(-1)", "Up"),
+    ]
+
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def compose(self) -> ComposeResult:
+        """The texts, in a box that scrolls."""
+        with VerticalScroll(classes="box") as box:
+            box.border_title = f"{self.spec.title}: what it means"
+            box.border_subtitle = "Esc closes"
+            yield Static(self._text(), classes="text")
+
+    def on_mount(self) -> None:
+        """The arrows scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, lines: int) -> None:
+        """A line."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _text(self) -> Text:
+        styles = palette(self.app.current_theme)
+        text = Text()
+        for item in explanations(self.spec.name):
+            text.append(f"{item.label}\n", styles["strong"])
+            for name, part in (("", item.means), ("from   ", item.source), ("worry  ", item.worry)):
+                if part:
+                    text.append(f"  {name}", styles["label"])
+                    text.append(f"{part}\n", styles["text"])
+        for scope, title in _SCOPES.items():
+            text.append(f"\n{title}\n", styles["strong"])
+            for action in ACTIONS:
+                if action.scope == scope:
+                    text.append(f"  {action.sign:<7}", styles["label"])
+                    text.append(f"{action.title}\n", styles["text"])
+        return text

@@ -1,0 +1,65 @@
+"""An unknown host key: the fingerprint to compare, and No as the default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from walconsole.domain.redaction import safe
+from walconsole.ui.screens.dialog import Dialog
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from walconsole.ports import HostKeyQuestion
+
+
+class HostKeyScreen(Dialog[bool]):
+    """True only when the operator says that the fingerprint is the host's."""
+
+    BINDINGS: ClassVar = [
+        ("y", "answer(True)", "Trust"),
+        ("n", "answer(False)", "Refuse"),
+        ("left,up", "app.focus_previous", "Previous"),
+        ("right,down", "app.focus_next", "Next"),
+    ]
+
+    def __init__(self, question: HostKeyQuestion) -> None:
+        super().__init__()
+        self.question = question
+
+    def compose(self) -> ComposeResult:
+        """The facts, how to check them, and the two answers."""
+        asked = self.question
+        place = f"{asked.host}:{asked.port}"
+        with Vertical(classes="box") as box:
+            box.border_title = "Unknown host key"
+            yield Static(f"{safe(place)} shows a key that is not known here.", markup=False, classes="text")
+            yield Static("")
+            yield Static(f"algorithm    {safe(asked.algorithm)}", markup=False, classes="text")
+            yield Static(f"fingerprint  {safe(asked.fingerprint)}", markup=False, classes="fact")
+            yield Static("")
+            yield Static(
+                "Compare it with what the host itself says, on its own console:\n"
+                "    for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done\n"
+                f"If you trust it, it is written to {safe(asked.known_hosts_file)}",
+                markup=False,
+                classes="text",
+            )
+            with Horizontal(classes="buttons"):
+                yield Button("No", id="no")
+                yield Button("Trust it (y)", id="yes")
+
+    def on_mount(self) -> None:
+        """No has the focus."""
+        self.query_one("#no", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """An answer."""
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, trusted: bool) -> None:
+        """An answer by key."""
+        self.dismiss(trusted)
