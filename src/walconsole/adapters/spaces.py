@@ -23,7 +23,7 @@ from walconsole.adapters.spaces_errors import (
 from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
 from walconsole.adapters.spaces_listing import http_date, read_listing
-from walconsole.adapters.spaces_signing import Signer, list_target
+from walconsole.adapters.spaces_signing import Signer, list_query
 from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
@@ -52,7 +52,6 @@ class SpacesStore:
         self._target = target
         self._key_pairs = key_pairs
         self._origin, self._path = _address(target)
-        self._base_url = f"{self._origin.scheme}://{self._origin.authority}"
         try:
             self._http = HttpClient(self._origin, environ, ca_file=target.ca_file, limit=connections)
         except ValueError as error:
@@ -74,14 +73,14 @@ class SpacesStore:
 
     async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
         """One ListObjectsV2 under the target's prefix. Transient refusals are tried again with backoff."""
-        path = list_target(self._path, prefix=self._target.prefix, start_after=start_after, max_keys=max_keys)
+        query = list_query(prefix=self._target.prefix, start_after=start_after, max_keys=max_keys)
         for attempt in range(1, ATTEMPTS):
             try:
-                return await self._page_once(path)
+                return await self._page_once(query)
             except ObjectStoreError as error:
                 if not await self._worth_another_try(error, attempt):
                     raise
-        return await self._page_once(path)
+        return await self._page_once(query)
 
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
@@ -98,15 +97,15 @@ class SpacesStore:
         self._wait_until = max(self._wait_until, time.monotonic() + pause)
         return True
 
-    async def _page_once(self, path: str) -> Page:
+    async def _page_once(self, query: str) -> Page:
         signer = await self._signing()
         if (wait := self._wait_until - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         attempt = Attempt(self._target, self.key_hint)
-        headers = signer.headers(self._base_url, path)
+        headers = signer.headers(self._path, query)
         began = time.monotonic()
         try:
-            answer = await self._http.get(path, headers)
+            answer = await self._http.get(f"{self._path}?{query}", headers)
         except TransportError as error:
             raise unreachable(attempt, str(error)) from error
         return _read_page(attempt, answer, time.monotonic() - began)
@@ -121,7 +120,10 @@ class SpacesStore:
             region = (
                 SPACES_SIGNING_REGION if self._origin.host.endswith(_SPACES_DOMAIN) else self._target.region
             )
-            self._pair, self._signer = pair, Signer(pair, region or SPACES_SIGNING_REGION)
+            self._pair, self._signer = (
+                pair,
+                Signer(pair, region or SPACES_SIGNING_REGION, self._origin.authority),
+            )
         return self._signer
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from walconsole.errors import ObjectStoreError
@@ -17,7 +18,7 @@ from walconsole.ports import StoredObject
 Complaint = Callable[[str], ObjectStoreError]
 """Makes the error for an answer that cannot be read, from why."""
 
-_KEY = re.compile(r"<Key>([^<]*)</Key>")
+_KEY = re.compile(r"Key>([^<]*)</K")
 _SIZE = re.compile(r"<Size>\s*(\d{1,20})\s*</Size>")
 _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
@@ -73,8 +74,6 @@ def read_listing(body: bytes, complain: Complaint) -> tuple[ListedPage, bool]:
     if not text.rstrip().endswith(_END) or "<ListBucketResult" not in text[:512]:
         raise complain("it is not a complete ListBucketResult")
     raw_keys = _KEY.findall(text)
-    if text.count("<Contents>") != len(raw_keys):
-        raise complain("an object without a plain key")
     head = text[: text.find("<Contents>")] if raw_keys else text
     tail = text[text.rfind("</Contents>") :] if raw_keys else ""
     encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
@@ -114,6 +113,7 @@ def timestamp(text: str) -> float | None:
         return None
 
 
+@lru_cache(maxsize=16)
 def http_date(text: str | None) -> float | None:
     """Seconds since the epoch of a Date header, None when there is none that can be read."""
     if text is None:
