@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from walconsole.domain.profile import Profile, default_app_key_name
 from walconsole.errors import SandboxError
@@ -18,7 +19,6 @@ from walconsole.sandbox.account import Account, choose_account
 from walconsole.sandbox.gate import SpacesGate
 from walconsole.sandbox.keys import Key, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
-from walconsole.sandbox.play import Player
 from walconsole.sandbox.postgres import Postgres
 from walconsole.sandbox.profile import TOKEN_ENV, sandbox_profile
 from walconsole.sandbox.programs import PostgresPrograms, find_postgres, find_rclone
@@ -35,6 +35,9 @@ from walconsole.sandbox.scenario import (
 from walconsole.sandbox.spaces import spaces_region
 from walconsole.sandbox.tools import Tools
 from walconsole.sandbox.workspace import Workspace, make_folder, new_workspace
+
+if TYPE_CHECKING:
+    from walconsole.sandbox.play import Player
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,15 @@ class _Parts:
     stack: AsyncExitStack
     keys: KeyStore = field(default_factory=KeyStore)
 
-    async def start(self) -> tuple[Ready, Player]:
+    async def start(self) -> tuple[Ready, "Player"]:
         self.status("starting PostgreSQL, SSH and two regions of Spaces")
         token = f"dop_v1_{secrets.token_hex(32)}"
-        (postgres, programs), (rclone, gates), ssh_port, api = await _together(
-            self._make_cluster(), self._start_spaces(), self._start_ssh(), self._start_keys_api(token)
+        (postgres, programs), (rclone, gates), ssh_port, api, _ = await _together(
+            self._make_cluster(),
+            self._start_spaces(),
+            self._start_ssh(),
+            self._start_keys_api(token),
+            _imported("play"),
         )
         endpoints = {gate.region: gate.url for gate in gates}
         app_key, dr_key = self._make_keys()
@@ -124,7 +131,10 @@ class _Parts:
         tools.configure_rclone(app_key, dr_key, endpoints)
         self.status(f"starting PostgreSQL {programs.version}")
         await postgres.start()
-        player = Player(self.options.scenario, postgres.workspace, self.account, tools, self.keys, app_key)
+        player_class: type[Player] = (await _imported("play")).Player
+        player = player_class(
+            self.options.scenario, postgres.workspace, self.account, tools, self.keys, app_key
+        )
         await player.play(self.status)
         self.keys.activation_s = self.options.activation_s
         profile = sandbox_profile(postgres.workspace, self.account, ssh_port, endpoints, api.url)
@@ -156,7 +166,7 @@ class _Parts:
         )
 
     async def _start_ssh(self) -> int:
-        ssh_server = (await asyncio.to_thread(import_module, "walconsole.sandbox.ssh_server")).ssh_server
+        ssh_server = (await _imported("ssh_server")).ssh_server
         port: int = await self.stack.enter_async_context(ssh_server(Workspace(self.root), self.account))
         return port
 
@@ -168,6 +178,11 @@ class _Parts:
         grants = WAL_GRANTS if self.options.scenario.archiving else ()
         app = self.keys.create(default_app_key_name(NAME), (ASSETS_GRANT, *grants[:1]))
         return app, self.keys.create(f"{NAME}-prod-dr-rw", grants[1:])
+
+
+async def _imported(name: str) -> ModuleType:
+    """A module of this package, imported beside initdb: asyncssh and psycopg take their time."""
+    return await asyncio.to_thread(import_module, f"walconsole.sandbox.{name}")
 
 
 async def _together(*starting: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -10,12 +10,11 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from walconsole.sandbox.workspace import LOCK, PREFIX, lock
+from walconsole.sandbox.workspace import LOCK, PREFIX, lock, temporary_folders
 
 _UNLOCKED_IS_NEW_S = 60.0
 _PROC = Path("/proc")
@@ -23,8 +22,7 @@ _PROC = Path("/proc")
 
 def sweep() -> list[Path]:
     """Take away every dead sandbox of this user; returns the folders that were removed."""
-    folders = {Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108
-    found = {path.resolve() for folder in folders for path in _candidates(folder)}
+    found = {path for folder in temporary_folders() for path in _candidates(folder)}
     return [root for root in sorted(found) if _take_away_dead(root)]
 
 

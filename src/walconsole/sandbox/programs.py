@@ -49,9 +49,11 @@ async def _try(bin_folder: Path, root: Path, account: Account) -> PostgresProgra
     except SandboxError:
         if not account.drop or not (bin_folder / "postgres").is_file():
             raise
-    copy = root / "usr/lib/postgresql"
-    await asyncio.to_thread(_copy_readable, bin_folder.parent, copy)
-    return await _describe(copy / bin_folder.name, root, account)
+    base, parts = _what_to_copy(bin_folder)
+    copy = root / "usr/lib/copied"
+    for part in parts:
+        await asyncio.to_thread(_copy_readable, part, copy / part.name)
+    return await _describe(copy / bin_folder.relative_to(base), root, account)
 
 
 async def _describe(bin_folder: Path, root: Path, account: Account) -> PostgresPrograms:
@@ -59,6 +61,16 @@ async def _describe(bin_folder: Path, root: Path, account: Account) -> PostgresP
     if found := re.search(r"\) ((\d+)[.\d]*)", printed):
         return PostgresPrograms(bin_folder, major=found[2], version=found[1])
     raise SandboxError(f"ask {bin_folder}/postgres for its version", f"it printed {printed[:60]!r}")
+
+
+def _what_to_copy(bin_folder: Path) -> tuple[Path, list[Path]]:
+    """A folder, and what below it the server needs: its prefix, or the wheel with its shared libraries."""
+    prefix = bin_folder.parent
+    if prefix.name != "pginstall":
+        return prefix.parent, [prefix]
+    package = prefix.parent
+    libraries = package.with_name(f"{package.name}.libs")  # where auditwheel puts them
+    return package.parent, [part for part in (package, libraries) if part.is_dir()]
 
 
 def _copy_readable(source: Path, target: Path) -> None:

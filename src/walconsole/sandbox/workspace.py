@@ -13,6 +13,7 @@ from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
 
 PREFIX = "walconsole-demo-"
+_REMEDY = "set TMPDIR to a folder with space, where programs may run and others may enter"
 LOCK = "lock"
 CLUSTER = "main"
 
@@ -93,13 +94,9 @@ def new_workspace(account: Account) -> Iterator[Path]:
     It stays when the context ends: removing it takes ending its processes first.
     """
     try:
-        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_temporary_folder())).resolve()
+        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_temporary_folder(account))).resolve()
     except OSError as error:
-        raise SandboxError(
-            "make a temporary folder for the embedded droplet",
-            str(error),
-            "set TMPDIR to a folder with space",
-        ) from None
+        raise SandboxError("make a temporary folder for the embedded droplet", str(error), _REMEDY) from None
     with lock(root / LOCK):
         (root / "client").mkdir(mode=0o700)
         for name in _FOLDERS:
@@ -119,9 +116,32 @@ def lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _temporary_folder() -> str:
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) <= _LONGEST_TEMPORARY_FOLDER else "/tmp"  # noqa: S108
+def temporary_folders() -> list[Path]:
+    """Where a sandbox's folder may lie, the best place first."""
+    return [Path(folder).resolve() for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp")]  # noqa: S108
+
+
+def _temporary_folder(account: Account) -> Path:
+    complaints = []
+    for folder in temporary_folders():
+        if complaint := _unsuitable(folder, account):
+            complaints.append(f"{folder} {complaint}")
+        else:
+            return folder
+    raise SandboxError("make a temporary folder for the embedded droplet", ", ".join(complaints), _REMEDY)
+
+
+def _unsuitable(folder: Path, account: Account) -> str:
+    """Why a sandbox cannot lie there; empty where it can."""
+    if len(os.fsencode(folder)) > _LONGEST_TEMPORARY_FOLDER:
+        return "is too long for a Unix socket's path"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "cannot be written"
+    if os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):
+        return "is mounted noexec"
+    if account.drop and not all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents)):
+        return f"cannot be entered by {account.name}"
+    return ""
 
 
 def _hand_over(root: Path, account: Account) -> None:
