@@ -167,8 +167,9 @@ class ServerFacts:
 class ArchiverFacts:
     """pg_stat_archiver and the write position, read in one statement.
 
-    `lsn` is the current write position, on a standby the last replayed one. WAL names may be
-    `.history`, `.backup` or `.partial`. `archiver_pid` is None when no archiver process runs, and
+    `lsn` is the current write position, on a standby the last replayed one; `current_wal` its segment
+    as this version's pg_walfile_name() names it. The other WAL names may be `.history`, `.backup`
+    or `.partial`. `archiver_pid` is None when no archiver process runs, and
     when `archiver_visible` is False: PostgreSQL 13 does not list it, and it takes pg_read_all_stats.
     `ready_count`, `wal_bytes` and `wal_files` are None without pg_monitor's functions; where pg_wal
     holds thousands of files they are up to ten seconds older than the rest.

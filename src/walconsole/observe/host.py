@@ -21,6 +21,7 @@ FULL_LOOK_EVERY_S = 60.0
 """pg_lsclusters is a Perl program of 100 ms."""
 SEARCH_EVERY_S = 10.0
 """How often the host is searched while no cluster is observed."""
+SCRIPT_S = 6.0
 MANY_FILES = 5_000
 """Above this many files in pg_wal they are counted only every MANY_EVERY-th look (50,000: 50 ms)."""
 MANY_EVERY = 5
@@ -49,7 +50,7 @@ class HostProbe:
     name = "the host's /proc and file systems"
     slots = (Slot.HOST, Slot.WAL_DISK)
     cadence_s = 2.0
-    timeout_s = 10.0
+    timeout_s = 18.0  # connecting ends by itself, with better words
 
     def __init__(self, shell: Shell, profile: Profile, clock: Clock) -> None:
         self._shell, self._profile, self._clock = shell, profile, clock
@@ -116,7 +117,7 @@ class HostProbe:
             pick=observed.path if observed else b"",
             pick_pid=observed.pid if observed else None,
         )
-        answer = await self._shell.run(look.script(), timeout_s=self.timeout_s)
+        answer = await self._shell.run(look.script(), timeout_s=SCRIPT_S)
         read = read_answer(answer.stdout, look.token)
         if full:
             self._full_at = now

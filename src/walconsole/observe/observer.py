@@ -72,6 +72,15 @@ class ServerObserver:
         server = self._poller.snapshot.server.value
         return server.segment_bytes if server is not None else None
 
+    def wake(self, name: str) -> None:
+        """Take the probe of that name now; for a probe that has only done part of its work."""
+        self._poller.wake(name)
+
+    def segment_bytes(self) -> int | None:
+        """The server's wal_segment_size, None before it was read."""
+        server = self._poller.snapshot.server.value
+        return server.segment_bytes if server is not None else None
+
     def _publish(self, snapshot: Snapshot) -> None:
         """Pass it on, and let those hurry whose source is seen to have come back elsewhere."""
         host = snapshot.host.value

@@ -15,6 +15,8 @@ from walconsole.ports import Answer, Database, Row
 
 OLDEST_VERSION_NUM = 130000
 INSUFFICIENT_PRIVILEGE = "42501"
+BOUNDARY_IS_NEXT_SINCE = 170000
+"""pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
 SETTINGS_EVERY = 5
 """Every so many ticks; pg_settings is computed row by row, some 380 of them, 1 ms."""
 MANY_FILES = 5_000
@@ -41,7 +43,7 @@ class PostgresProbe:
     name = "PostgreSQL"
     slots = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
     cadence_s = 1.0
-    timeout_s = 8.0
+    timeout_s = 18.0  # a connection (10) and a statement (5) end by themselves, with better words
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -158,7 +160,8 @@ def _missing(row: Row) -> tuple[str, ...]:
 
 def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> ArchiverFacts:
     lsn = parse_lsn(text(row, "lsn") or "0/0")
-    segment = Segment.ending_at(server.timeline, lsn, server.segment_bytes)
+    holding = Segment.at if server.version_num >= BOUNDARY_IS_NEXT_SINCE else Segment.ending_at
+    segment = holding(server.timeline, lsn, server.segment_bytes)
     return ArchiverFacts(
         archived_count=integer(row, "archived_count") or 0,
         last_archived_wal=text(row, "last_archived_wal"),
