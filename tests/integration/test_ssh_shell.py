@@ -1,0 +1,222 @@
+"""The long-lived shell on a real OpenSSH server."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.connect_parts import open_shell, target, text, through
+from tests.servers.fixtures import MakeProxy, MakeSshd
+from tests.servers.sshd import SshServer
+from walconsole.adapters import ssh_frames
+from walconsole.adapters.ssh import SshShell
+from walconsole.errors import ShellError
+
+pytestmark = pytest.mark.server
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can let another user log in")
+
+
+@pytest.mark.parametrize(
+    ("script", "stdout", "status"),
+    [
+        ("printf 'no newline'", b"no newline", 0),
+        ("echo out; echo err >&2; exit 3", b"out\nerr\n", 3),
+        ("printf '\\377\\000\\033[31m'", b"\xff\x00\x1b[31m", 0),
+        ("", b"", 0),
+        ("# only a comment", b"", 0),
+        ('cat; echo "quotes \' \\""', b"quotes ' \"\n", 0),
+        ("exec true", b"", 0),
+        (
+            "printf '%s %d\\n' ']00000000000000000000000000000000' 0",
+            b"]00000000000000000000000000000000 0\n",
+            0,
+        ),
+        ("cat <<'END'\nhere\nEND", b"here\n", 0),
+        ("pwd; echo $LC_ALL", b"/\nC\n", 0),
+        ("head -c 300000 /dev/zero", bytes(300_000), 0),
+    ],
+)
+async def test_output_and_status_come_back_as_they_were(
+    sshd: SshServer, script: str, stdout: bytes, status: int
+) -> None:
+    async with open_shell(target(sshd)) as shell:
+        answer = await shell.run(script)
+        assert (answer.stdout, answer.status) == (stdout, status)
+        assert answer.sent_at <= answer.answered_at
+
+
+async def test_a_syntax_error_is_the_script_s_own(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        answer = await shell.run("if then fi )")
+        assert answer.status == 2
+        assert b"yntax error" in answer.stdout
+        assert await text(shell, "echo next") == "next"
+
+
+async def test_nothing_leaks_from_one_script_into_the_next(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        await shell.run("cd /tmp; leak=1; umask 0; (sleep 0.1; echo late) & echo started")
+        await asyncio.sleep(0.4)
+        assert await text(shell, "pwd; echo [$leak]") == "/\n[]"
+
+
+async def test_one_process_serves_all_scripts(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        pids = {await text(shell, "echo $$") for _ in range(5)}
+        assert len(pids) == 1
+
+
+async def test_concurrent_scripts_share_their_round_trips(
+    sshd: SshServer, make_proxy: MakeProxy, tmp_path: Path
+) -> None:
+    proxy = make_proxy(sshd.port)
+    async with open_shell(through(sshd, proxy.port, tmp_path)) as shell:
+        await shell.run(":")
+        proxy.delay(0.1)
+        began = time.monotonic()
+        answers = await asyncio.gather(*(text(shell, f"echo {number}") for number in range(8)))
+        assert answers == [str(number) for number in range(8)]
+        assert time.monotonic() - began < 0.6  # one by one it would be 1.6 s
+
+
+async def test_the_first_answer_costs_about_eight_round_trips(
+    sshd: SshServer, make_proxy: MakeProxy, tmp_path: Path
+) -> None:
+    """asyncssh's own way takes ten: two questions before it signs."""
+    proxy = make_proxy(sshd.port)
+    round_trip_s = 0.3
+    proxy.delay(round_trip_s / 2)
+    took = []
+    for _ in range(3):  # the machine may be busy: the best of three
+        began = time.monotonic()
+        async with open_shell(through(sshd, proxy.port, tmp_path)) as shell:
+            await shell.run(":")
+            took.append((time.monotonic() - began) / round_trip_s)
+    assert min(took) < 9.5, took
+
+
+async def test_a_script_that_runs_too_long_is_killed_with_its_children(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        with pytest.raises(ShellError, match="longer than") as raised:
+            await shell.run("sleep 86399; echo never", timeout_s=0.3)
+        assert raised.value.code == "Timeout"
+        assert await text(shell, "echo next") == "next"
+        await _gone(shell, "sleep 86399")
+
+
+async def test_scripts_behind_one_that_hangs_are_run_all_the_same(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        hung, *others = await asyncio.gather(
+            shell.run("sleep 86398", timeout_s=0.5),
+            text(shell, "echo one", timeout_s=2),
+            text(shell, "echo two", timeout_s=2),
+            return_exceptions=True,
+        )
+        assert isinstance(hung, ShellError)
+        assert others == ["one", "two"]
+
+
+async def test_closing_ends_what_still_runs(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        running = asyncio.create_task(shell.run("sleep 86397", timeout_s=60))
+        await text(shell, ":") if running.done() else await asyncio.sleep(0.3)
+        running.cancel()
+    async with open_shell(target(sshd)) as shell:
+        await _gone(shell, "sleep 86397")
+
+
+async def test_a_cancelled_call_does_not_confuse_the_next(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        await shell.run(":")
+        call = asyncio.create_task(shell.run("sleep 0.3; echo first"))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        assert await text(shell, "echo second") == "second"
+        assert call.cancelled()
+
+
+async def test_endless_output_is_cut_off(sshd: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_frames, "OUTPUT_LIMIT", 1 << 20)
+    async with open_shell(target(sshd)) as shell:
+        with pytest.raises(ShellError, match="printed more than"):
+            await shell.run("yes 86396", timeout_s=20)
+        assert await text(shell, "echo next") == "next"
+        await _gone(shell, "yes 86396")
+
+
+async def test_a_shell_that_is_killed_is_replaced(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        assert await text(shell, "echo before") == "before"
+        with pytest.raises(ShellError, match="the shell ended"):
+            await shell.run("kill -s KILL $$; sleep 1")
+        assert await text(shell, "echo after") == "after"
+        assert (await shell.link()).reconnects == 0
+
+
+async def test_a_talkative_login_shell_does_no_harm(make_sshd: MakeSshd, tmp_path: Path) -> None:
+    greeting = tmp_path / "greeting.sh"
+    greeting.write_text("printf 'Welcome ] 0\\nto \\377 this host'; echo warning >&2\n")
+    greeting.chmod(0o644)
+    server = make_sshd({"SetEnv": f"BASH_ENV={greeting}"})
+    async with open_shell(target(server)) as shell:
+        assert await text(shell, "echo clean") == "clean"
+        assert [chunk async for chunk in shell.stream("echo clean")] == [b"clean\n"]
+
+
+async def test_sessions_used_up_name_the_setting(make_sshd: MakeSshd) -> None:
+    server = make_sshd({"MaxSessions": "1"})
+    async with open_shell(target(server)) as shell:
+        assert await text(shell, "echo one") == "one"
+        with pytest.raises(ShellError, match="MaxSessions"):
+            await anext(aiter(shell.stream("echo two")))
+        assert await text(shell, "echo still") == "still"
+
+
+async def test_a_forced_command_is_told(make_sshd: MakeSshd) -> None:
+    server = make_sshd({"ForceCommand": "/bin/echo This account is currently not available."})
+    async with open_shell(target(server)) as shell:
+        with pytest.raises(ShellError, match="the shell ended"):
+            await shell.run("echo never")
+
+
+async def test_the_link_tells_what_it_is(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        link = await shell.link()
+    assert link.address == f"{sshd.host}:{sshd.port}"
+    assert link.user == sshd.user
+    assert link.server_version.startswith("SSH-2.0-OpenSSH")
+    assert link.host_key_fingerprint == sshd.fingerprint()
+    assert 0 < link.round_trip_s < 5
+    assert link.reconnects == 0
+
+
+async def test_root_needs_no_sudo(make_sshd: MakeSshd) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the server's user is not root")
+    server = make_sshd({"SetEnv": "PATH=/bin:/usr/bin:/nowhere"})
+    async with open_shell(target(server), sudo=True) as shell:
+        assert await text(shell, "id -u") == "0"
+
+
+@needs_root
+async def test_sudo_that_wants_a_password_is_told(make_sshd: MakeSshd) -> None:
+    server = make_sshd({"UsePAM": "yes"})  # postgres has no password: sshd alone would not let it in
+    async with open_shell(target(server, user="postgres"), sudo=True) as shell:
+        with pytest.raises(ShellError, match="NOPASSWD") as raised:
+            await shell.run("id -u")
+        assert raised.value.code == "Sudo"
+    async with open_shell(target(server, user="postgres")) as shell:
+        assert await text(shell, "id -un") == "postgres"
+
+
+async def _gone(shell: SshShell, command: str) -> None:
+    """Wait until no process of that command line is left."""
+    pattern = f"[{command[0]}]{command[1:]}"
+    for _ in range(50):
+        if await text(shell, f"ps -A -o args= | grep -c '^{pattern}'") == "0":
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"{command} still runs")
