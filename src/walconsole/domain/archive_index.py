@@ -30,6 +30,8 @@ from walconsole.domain.wal import (
 
 _ONE_BY_ONE = 8
 """Parts of a page up to this many keys are read key by key."""
+_NEVER = "0" * 16
+"""The log and segment of the name that never exists."""
 PLACES_KEPT = 32
 """Archives in one bucket that are told apart; what lies in further ones counts as foreign."""
 HISTORIES_KEPT = 1000
@@ -83,6 +85,7 @@ class Archive:
         if runs is None:
             runs = self.timelines[timeline] = Runs()
         self.repeated += last - first + 1 - runs.add(first, last)
+        self.last_key = max(self.last_key, last_key)
         newest = Segment(timeline, last)
         if self.newest is None or newest >= self.newest:
             self.newest, self.newest_key = newest, last_key
@@ -154,7 +157,7 @@ class ArchiveIndex:
         if len(first) != len(last) or last.rfind("/") + 1 != cut or first[:cut] != last[:cut]:
             return False
         suffix = segment_suffix(first[cut:])
-        if suffix is None:
+        if suffix is None or first[cut + 8 : cut + 24] == _NEVER:
             return False
         names = [key[cut:] for key in keys[start:stop]] if cut else keys[start:stop]
         lines = "\n".join(names) + "\n"
@@ -166,7 +169,6 @@ class ArchiveIndex:
         if archive is None:
             self.foreign += len(names)
             return True
-        archive.last_key = max(archive.last_key, last)
         self._fold_runs(archive, names, 0, len(names), first[:cut])
         return True
 

@@ -1,0 +1,97 @@
+"""Key layouts and the names in keys."""
+
+import pytest
+
+from walconsole.domain.archive import Layout, Place, archived_name, names_pattern, place_of, segment_suffix
+from walconsole.domain.wal import Segment, WalNameKind
+
+MIB = 1024 * 1024
+NAME = "0000000100000002000000FE"
+SHA1 = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("directory", "place"),
+    [
+        ("", Place(Layout.FLAT)),
+        ("2026/08/01/", Place(Layout.DATED)),
+        ("old/2026/08/01/", Place(Layout.DATED, "old/")),
+        ("wal_005/", Place(Layout.WAL_G, "wal_005/")),
+        ("pg/wal_005/", Place(Layout.WAL_G, "pg/wal_005/")),
+        ("main/wals/0000000100000002/", Place(Layout.BARMAN, "main/wals/")),
+        ("main/wals/", Place(Layout.BARMAN, "main/wals/")),
+        ("archive/demo/15-1/0000000100000002/", Place(Layout.PGBACKREST, "archive/demo/15-1/")),
+        ("archive/demo/15-2/", Place(Layout.PGBACKREST, "archive/demo/15-2/")),
+        ("shithub-wal/", Place(Layout.NESTED, "shithub-wal/")),
+        ("a/b/", Place(Layout.NESTED, "a/b/")),
+        ("basebackups_005/base_000000010000000000000002/", None),
+        ("main/base/20260801T120000/", None),
+        ("backup/demo/20260801-120000F/pg_data/pg_wal/", None),
+    ],
+)
+def test_a_folder_tells_the_layout(directory: str, place: Place | None) -> None:
+    assert place_of(directory) == place
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".lz4", ".br", ".zst.gpg", f"-{SHA1}", f"-{SHA1}.zst"])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (NAME, WalNameKind.SEGMENT),
+        (f"{NAME}.partial", WalNameKind.PARTIAL),
+        (f"{NAME}.00000028.backup", WalNameKind.BACKUP),
+        ("00000001.history", WalNameKind.HISTORY),
+    ],
+)
+def test_a_name_is_read_with_every_suffix(text: str, kind: WalNameKind, suffix: str) -> None:
+    name = archived_name(text + suffix, 16 * MIB)
+    assert name is not None
+    assert (name.text, name.kind, name.timeline, name.suffix) == (text, kind, 1, suffix)
+    assert name.segment == (None if kind is WalNameKind.HISTORY else Segment(1, 2 * 256 + 0xFE))
+
+
+@pytest.mark.parametrize(
+    "basename",
+    [
+        "", "a", NAME.lower().replace("00fe", "00fe"), NAME[:-1], f"{NAME}0", f"{NAME}.tmp", f"{NAME}.gz.tmp",
+        f"{NAME}\n", f" {NAME}", "000000010.history", "verify.probe", f"{NAME}.0028.backup", f"{NAME}-abc",
+    ],
+)  # fmt: skip
+def test_what_no_archiver_writes_is_no_name(basename: str) -> None:
+    assert archived_name(basename, 16 * MIB) is None
+
+
+@pytest.mark.parametrize(
+    ("basename", "segment_bytes"),
+    [
+        ("000000010000000000000100", 16 * MIB),
+        ("000000010000000000000040", 64 * MIB),
+        ("000000010000000000000004.gz", 1024 * MIB),
+        ("000000010000000000000000", 16 * MIB),
+    ],
+)
+def test_a_segment_that_cannot_exist_is_refused(basename: str, segment_bytes: int) -> None:
+    with pytest.raises(ValueError, match="cannot exist"):
+        archived_name(basename, segment_bytes)
+
+
+@pytest.mark.parametrize(
+    ("segment_bytes", "highest"),
+    [(1 * MIB, 0xFFF), (2 * MIB, 0x7FF), (16 * MIB, 0xFF), (64 * MIB, 0x3F), (512 * MIB, 7), (1024 * MIB, 3)],
+)
+def test_the_pattern_of_a_page_knows_the_last_field(segment_bytes: int, highest: int) -> None:
+    pattern = names_pattern(".gz", segment_bytes)
+    assert pattern.fullmatch(f"0000000100000000{highest:08X}.gz\n{NAME[:16]}00000000.gz\n")
+    assert not pattern.fullmatch(f"0000000100000000{highest + 1:08X}.gz\n")
+
+
+def test_the_pattern_of_a_page_knows_the_suffix() -> None:
+    assert names_pattern(f"-{SHA1}.zst", 16 * MIB).fullmatch(f"{NAME}-{SHA1[::-1]}.zst\n")
+    for other in (f"{NAME}.zst\n", f"{NAME}\n", f"{NAME}.zzt\n", f"{NAME}-{SHA1}.zst"):
+        assert not names_pattern(".zst", 16 * MIB).fullmatch(other) or other == f"{NAME}.zst\n"
+
+
+def test_only_a_whole_segment_has_a_segments_suffix() -> None:
+    assert segment_suffix(f"{NAME}.gz") == ".gz"
+    assert segment_suffix(f"{NAME}.partial.gz") is None
+    assert segment_suffix("00000002.history") is None
