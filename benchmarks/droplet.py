@@ -14,6 +14,9 @@ from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BucketTarget, Profile, SshTarget
 from walconsole.domain.profile_json import profile_from_json
 
+NAME = "bench"
+"""The profile's name in its file: the droplet's own, `demo`, is a command."""
+
 
 @contextmanager
 def droplet(scenario: str) -> Iterator[Profile]:
@@ -98,5 +101,5 @@ def _moved_ssh(ssh: SshTarget, port: int, folder: Path) -> SshTarget:
 def command(profile: Profile, folder: Path) -> list[str | Path]:
     """The command line of a console on `profile`; `folder` takes its configuration file."""
     config = folder / "walconsole.toml"
-    config.write_text(profile_as_toml(profile))
-    return [Path(sys.executable).parent / "walconsole", "--config", config, profile.name]
+    config.write_text(profile_as_toml(replace(profile, name=NAME)))
+    return [Path(sys.executable).parent / "walconsole", "--config", config, NAME]

@@ -37,6 +37,8 @@ class Terminal:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.output = bytearray()
+        self._arrivals: list[tuple[float, int]] = []
+        self._size = columns, rows
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._fed = 0
@@ -73,6 +75,7 @@ class Terminal:
         except OSError:  # EIO: the last process with this terminal is gone
             return False
         self.output += chunk
+        self._arrivals.append((time.perf_counter() - self.began, len(self.output)))
         return bool(chunk)
 
     def until(self, holds: Callable[[], bool], what: str, timeout_s: float = 30.0) -> float:
@@ -95,16 +98,26 @@ class Terminal:
         while (left := deadline - time.perf_counter()) > 0:
             self.read(left)
 
+    def first_shown(self, patterns: Sequence[re.Pattern[str]]) -> float | None:
+        """When every pattern first stood on the screen, each within one row; None when that never was.
+
+        Worked out from what was read, after the fact: emulating a terminal takes longer than drawing on one.
+        """
+        screen = pyte.Screen(*self._size)
+        stream = pyte.ByteStream(screen)
+        fed = 0
+        for at, end in self._arrivals:
+            stream.feed(bytes(self.output[fed:end]))
+            fed = end
+            if all(any(pattern.search(row) for row in screen.display) for pattern in patterns):
+                return at
+        return None
+
     def lines(self) -> list[str]:
         """The screen as it is now, a string a row."""
         self._stream.feed(bytes(self.output[self._fed :]))
         self._fed = len(self.output)
         return list(self._screen.display)
-
-    def shows(self, *texts: str) -> bool:
-        """Whether every text stands on the screen, each within one row."""
-        rows = self.lines()
-        return all(any(text in row for row in rows) for text in texts)
 
     @property
     def running(self) -> bool:

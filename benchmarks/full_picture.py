@@ -1,0 +1,61 @@
+"""From the start of the program until every pane shows what it read: on loopback, and from far away."""
+
+import re
+import tempfile
+from pathlib import Path
+
+from benchmarks.droplet import command, distant, droplet
+from benchmarks.harness import Terminal
+from benchmarks.report import Result, middle
+from walconsole.domain.profile import Profile
+
+LOOPBACK_BUDGET_S = 1.0
+ROUND_TRIP_S = 0.1
+ROUND_TRIPS_BUDGET = 12.0
+COLUMNS, ROWS = 160, 50
+
+PICTURE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"archiving works",  # the verdict
+        r"last archived +[0-9A-F]{24}",  # Archiver
+        r"pg_wal +[\d.]+ [KMG]iB",  # WAL on disk
+        r"archive_mode +on",  # Configuration
+        r"exists +\S+ exists",  # Bucket, both regions
+        r"PostgreSQL +\d+\.\d",  # Droplet
+        r"SSH round trip +[\d.]+ ms",
+        r"nothing is wrong",  # Findings
+    )
+)
+"""What the healthy droplet's screen shows when nothing is missing from it any more."""
+
+
+def measure(runs: int) -> list[Result]:
+    """Medians of `runs`, near and far in turn."""
+    near: list[float] = []
+    far: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="walconsole-bench-") as temporary, droplet("healthy") as profile:
+        folder = Path(temporary)
+        with distant(profile, folder) as (moved, distance):
+            for _ in range(runs):
+                distance.delay(0.0)
+                near.append(_picture(moved, folder, 5.0))
+                distance.delay(ROUND_TRIP_S)
+                far.append(_picture(moved, folder, 10.0))
+    round_trips = (middle(far) - middle(near)) / ROUND_TRIP_S
+    return [
+        Result("first full picture, loopback", middle(near), "s", LOOPBACK_BUDGET_S),
+        Result("first full picture, 100 ms round trip", middle(far), "s"),
+        Result("round trips until then", round_trips, "one after another", ROUND_TRIPS_BUDGET),
+    ]
+
+
+def _picture(profile: Profile, folder: Path, watch_s: float) -> float:
+    """Raises TimeoutError with the screen when the picture is not full after `watch_s`."""
+    with Terminal(command(profile, folder), columns=COLUMNS, rows=ROWS) as terminal:
+        terminal.idle(watch_s)
+        took = terminal.first_shown(PICTURE)
+        if took is None:
+            shown = "\n".join(line.rstrip() for line in terminal.lines())
+            raise TimeoutError(f"no full picture within {watch_s:g} s; the screen shows\n{shown}")
+        return took
