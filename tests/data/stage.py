@@ -9,7 +9,7 @@ from walconsole.domain.logline import LogLine
 from walconsole.domain.snapshot import Snapshot
 from walconsole.ports import Screen
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.panes.model import UNICODE, Glyphs
+from walconsole.ui.glyphs import UNICODE, Glyphs
 from walconsole.ui.theming import ThemeShelf, shipped_folder
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from walconsole.ports import Clock, HostKeyQuestion, Observer
     from walconsole.ui.commands import ConsoleCommands
     from walconsole.ui.export import Export
-    from walconsole.ui.panes.model import Glyphs
+    from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.theming import ThemeShelf
 
 Answer = TypeVar("Answer")
@@ -54,6 +54,13 @@ class WalconsoleApp(App[None]):
     chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding can show.
     """
 
+    CSS = """
+    CommandPalette > Vertical { width: 80; max-width: 100%; }
+    CommandPalette SearchIcon { display: none; }
+    Toast { width: 60; max-width: 80%; padding: 0 1; background: $surface; border-left: outer $primary; }
+    Toast.-warning { border-left: outer $warning; }
+    Toast.-error { border-left: outer $error; }
+    """
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar = {_commands}
     BINDINGS: ClassVar = [
@@ -89,7 +96,8 @@ class WalconsoleApp(App[None]):
         self._paused_at: float | None = None
         first = self.shelf.first(theme, self.console.color_system)
         self.register_theme(first)
-        self.theme = first.name
+        self.set_reactive(App.theme, first.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def dashboard(self) -> Dashboard:
@@ -101,7 +109,7 @@ class WalconsoleApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The dashboard."""
         if self._glyphs is None:
-            from walconsole.ui.panes.model import ASCII, UNICODE
+            from walconsole.ui.glyphs import ASCII, UNICODE
 
             encoding = (self.console.encoding or "utf-8").lower()
             self._glyphs = UNICODE if encoding.startswith("utf") else ASCII

@@ -5,11 +5,10 @@ Bindings, footer, palette and help are all made from this table, so that none ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """`action` is Textual's name for it, on the app or on the dashboard (`screen.`).
 
     `keys` are Textual's names, `sign` is how they are written, `hint` the word in the footer

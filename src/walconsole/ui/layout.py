@@ -6,7 +6,7 @@ with their age and a summary, so that everything stays in reach.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TWO_COLUMNS = 100
 THREE_COLUMNS = 160
@@ -25,8 +25,7 @@ _TURN = {"findings": 3, "archiver": 2}
 _RANK = ("findings", "archiver", "bucket", "configuration", "wal_disk", "droplet", "log")
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """Cells: where a pane stands. `height` 1 is a folded pane: its title alone."""
 
     x: int

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
+from textual.theme import BUILTIN_THEMES
 
 from walconsole.ui.tones import ConsoleTheme, Tones
 
@@ -21,7 +20,7 @@ SCREEN_COLOURS = (
     "background", "surface", "panel", "foreground", "primary", "secondary", "accent",
     "success", "warning", "error",
 )  # fmt: skip
-TONE_COLOURS = tuple(field.name for field in fields(Tones))
+TONE_COLOURS = Tones._fields
 DEFAULT = "night"
 ANSI = "ansi"
 
@@ -71,6 +70,8 @@ def read_theme(path: Path) -> ConsoleTheme:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ThemeError(f"{path}:1: cannot be read: {error}") from error
+    import tomllib
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -96,12 +97,10 @@ class _Reader:
             raise self._error(f"name {name!r} is not a short word of a-z, 0-9 and -", "name")
         screen = self._colours(table, "screen", SCREEN_COLOURS)
         tone = self._colours(table, "tone", TONE_COLOURS)
-        return ConsoleTheme(
+        theme = ConsoleTheme(
             name=name,
             dark=self._typed(table, "dark", bool),
             ansi=self._typed(table, "ansi", bool) if "ansi" in table else False,
-            description=self._typed(table, "description", str),
-            tones=Tones(**tone),
             primary=screen["primary"],
             secondary=screen["secondary"],
             accent=screen["accent"],
@@ -112,13 +111,17 @@ class _Reader:
             background=screen["background"],
             surface=screen["surface"],
             panel=screen["panel"],
-            variables={
-                "block-cursor-background": screen["primary"],
-                "block-cursor-foreground": screen["background"],
-                "block-cursor-text-style": "bold",
-                "input-selection-background": screen["panel"],
-            },
+            variables=self._variables(table, screen),
         )
+        theme.tones = Tones(**tone)
+        theme.description = self._typed(table, "description", str)
+        return theme
+
+    def _variables(self, table: dict[str, Any], screen: dict[str, str]) -> dict[str, str]:
+        """What Textual's own widgets need besides; an ansi theme must name every derived colour."""
+        if table.get("ansi"):
+            return dict(BUILTIN_THEMES["ansi-dark"].variables)
+        return _cursors(screen["primary"], screen["background"], screen["panel"])
 
     def _typed(self, table: dict[str, Any], key: str, kind: type[Any]) -> Any:
         if key not in table:
@@ -151,6 +154,15 @@ class _Reader:
             raise self._error(f"{where}.{key} = {colour!r} is not a colour", key, where) from None
 
 
+def _cursors(primary: str, background: str, panel: str) -> dict[str, str]:
+    return {
+        "block-cursor-background": primary,
+        "block-cursor-foreground": background,
+        "block-cursor-text-style": "bold",
+        "input-selection-background": panel,
+    }
+
+
 class ThemeShelf:
     """The themes there are. `folders` are searched in order; the first file of a name wins."""
 
@@ -167,16 +179,18 @@ class ThemeShelf:
     def first(self, asked: str | None, colour_system: str | None) -> ConsoleTheme:
         """The theme to paint first: asked for, else remembered, else what suits the terminal.
 
-        Reads one small file; a theme that cannot be read gives the built-in one, and `load` says why.
+        Reads at most two small files; a theme that cannot be read gives the built-in one, and `load`
+        says why.
         """
         fallback = ANSI if colour_system == "standard" else DEFAULT
         for name in (asked, self.recall(), fallback):
+            if name == DEFAULT:
+                break
             for folder in self._where() if name else ():
                 try:
-                    theme = read_theme(folder / f"{name}.toml")
+                    return read_theme(folder / f"{name}.toml")
                 except ThemeError:
                     continue
-                return theme
         return built_in()
 
     def load(self) -> tuple[list[ConsoleTheme], list[str]]:
@@ -200,10 +214,11 @@ class ThemeShelf:
     def recall(self) -> str | None:
         """The remembered theme's name, None when there is none or its file is unreadable."""
         try:
-            name = tomllib.loads(self._state_file().read_text("utf-8")).get("theme")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            text = self._state_file().read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
             return None
-        return name if isinstance(name, str) and re.fullmatch(r"[a-z0-9-]+", name) else None
+        found = re.search(r'^theme = "([a-z0-9][a-z0-9-]{0,31})"$', text, re.MULTILINE)
+        return found[1] if found else None
 
     def remember(self, name: str) -> str | None:
         """Write the choice down, whole or not at all; returns why it could not be."""
@@ -219,14 +234,20 @@ class ThemeShelf:
 
 
 def built_in() -> ConsoleTheme:
-    """A dark theme that needs no file."""
-    tones = Tones()
-    return ConsoleTheme(
-        name="built-in",
-        primary="#7fb0e0",
-        background="#12161c",
-        surface="#181d25",
-        panel="#202732",
-        foreground=tones.text,
-        description="needs no file",
+    """The theme `night`, as its file has it, without reading it."""
+    theme = ConsoleTheme(
+        name=DEFAULT,
+        background="#11151b",
+        surface="#171c24",
+        panel="#232b36",
+        foreground="#c5cad3",
+        primary="#82aee0",
+        secondary="#6d8fb8",
+        accent="#c9a26d",
+        success="#86bf78",
+        warning="#e2b04a",
+        error="#ff6f69",
+        variables=_cursors("#82aee0", "#11151b", "#232b36"),
     )
+    theme.description = "Dark and calm: the default"
+    return theme

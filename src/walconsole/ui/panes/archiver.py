@@ -70,19 +70,21 @@ def _counts(entry: str, label: str, here: int, total: int | None, bad: bool) -> 
     )
 
 
-def _last_failure(facts: ArchiverFacts | None, age: float | None) -> Line:
-    if facts is None:
-        return row("last_failure", "last failure", Span(NOT_AVAILABLE, Tone.MUTED))
+def _last_failure(facts: ArchiverFacts, age: float | None, view: View) -> Line:
     if facts.last_failed_at is None:
         return row("last_failure", "last failure", Span("none counted", Tone.MUTED))
     newer = facts.last_archived_at is None or facts.last_failed_at > facts.last_archived_at
-    note = "newer than the last success" if newer else "older than the last success"
+    name, when = shown(facts.last_failed_wal or "unnamed"), age_text(age)
+    note = "newer" if newer else "older"
+    if len(name) + len(when) + 26 <= room(view):
+        note += " than success"
+    note = f" {view.glyphs.warning} {note}" if newer else f", {note}"
     return row(
         "last_failure",
         "last failure",
-        Span(shown(facts.last_failed_wal or "unnamed"), Tone.TEXT),
-        Span(f"  {age_text(age)}"),
-        Span(f", {note}", Tone.WARNING if newer else Tone.MUTED),
+        Span(name),
+        Span(f"  {when}"),
+        Span(note, Tone.WARNING if newer else Tone.MUTED),
         value=facts.last_failed_wal or "",
     )
 
@@ -158,7 +160,7 @@ def _rows(view: View) -> list[Line]:
                 or_na(reset, lambda at: f"{clock_text(at, now)}, {age_text(max(0.0, now - at))}"), Tone.MUTED
             ),
         ),
-        _last_failure(facts, last_failure_age(snapshot, now)),
+        _last_failure(facts, last_failure_age(snapshot, now), view),
         row(
             "current",
             "current WAL",

@@ -1,10 +1,9 @@
 """The panes, in the order of their keys. Only names: what draws them is imported when it first draws."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class PaneSpec:
+class PaneSpec(NamedTuple):
     """`number` is its key, `name` its module in this package, its id on the screen and its explanations'."""
 
     number: int

@@ -111,7 +111,7 @@ def _server_rows(server: ServerFacts | None, view: View) -> list[Line]:
 def _device_row(view: View) -> Line:
     disk = view.snapshot.wal_disk.value
     text = NOT_AVAILABLE if disk is None else f"{shown(disk.device)}, {shown(disk.filesystem)}"
-    return row("data_device", "pg_wal's device", Span(text, Tone.MUTED if disk is None else Tone.TEXT))
+    return row("data_device", "WAL device", Span(text, Tone.MUTED if disk is None else Tone.TEXT))
 
 
 def _link_row(link: LinkFacts | None, view: View) -> Line:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from walconsole.domain.diagnosis.model import Diagnosis, Level
 from walconsole.domain.snapshot import Freshness, Snapshot
+from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
 
 
 class Tone(StrEnum):
@@ -83,66 +84,6 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Glyphs:
-    """The signs. `sparks` are the sparkline's steps, lowest first."""
-
-    ok: str
-    warning: str
-    critical: str
-    unknown: str
-    stale: str
-    rule: str
-    cursor: str
-    more: str
-    arrow: str
-    thumb: str
-    track: str
-    sparks: str
-    dot: str
-
-    def sign(self, level: Level) -> str:
-        """The sign of a state."""
-        return {
-            Level.OK: self.ok,
-            Level.WARNING: self.warning,
-            Level.CRITICAL: self.critical,
-            Level.UNKNOWN: self.unknown,
-        }[level]
-
-
-UNICODE = Glyphs(
-    ok="●",
-    warning="▲",
-    critical="✗",
-    unknown="?",
-    stale="◌",
-    rule="─",
-    cursor="▸",
-    more="…",
-    arrow="→",
-    thumb="┃",
-    track="│",
-    sparks="▁▂▃▄▅▆▇█",
-    dot="·",
-)
-ASCII = Glyphs(
-    ok="+",
-    warning="!",
-    critical="X",
-    unknown="?",
-    stale="~",
-    rule="-",
-    cursor=">",
-    more="~",
-    arrow="->",
-    thumb="#",
-    track="|",
-    sparks="_.:-=+*#",
-    dot="-",
-)
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs."""
 
@@ -159,3 +100,17 @@ TONE_OF_LEVEL = {
     Level.CRITICAL: Tone.CRITICAL,
     Level.UNKNOWN: Tone.UNKNOWN,
 }
+
+__all__ = [
+    "ASCII",
+    "TONE_OF_LEVEL",
+    "UNICODE",
+    "Content",
+    "Glyphs",
+    "Line",
+    "Link",
+    "Span",
+    "Stamp",
+    "Tone",
+    "View",
+]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.logline import LogLine
     from walconsole.ui.app import WalconsoleApp
-    from walconsole.ui.panes.model import Glyphs
+    from walconsole.ui.glyphs import Glyphs
 
 _SIDEWAYS_CELLS = 8
 
@@ -91,7 +91,7 @@ class Dashboard(Screen[None]):
         view = View(message.snapshot, message.diagnosis, message.now, self.size.width or 80, self.glyphs)
         for pane in self.fact_panes:
             pane.show(view)
-        self.log_pane.repaint_title()
+        self.log_pane.begin()
 
     def show_status(self, text: str) -> None:
         """What is being done before there is a snapshot."""
@@ -114,7 +114,7 @@ class Dashboard(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """Open the pane in focus where panes fold; the keys follow it."""
-        if isinstance(self.focused, Pane):
+        if isinstance(self.focused, Pane) and self.focused is not self.pane:
             self.board.focused_name = self.focused.spec.name
             self.board.rearrange()
             self.update_keys()

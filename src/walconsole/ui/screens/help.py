@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from walconsole.ui.panes.catalogue import PaneSpec
 
+_WIDTH, _MARGIN = 86, 10
 _SCOPES = {"pane": "Keys in a pane", "log": "Keys for the log, from anywhere", "console": "Keys everywhere"}
 
 
@@ -50,18 +52,25 @@ class HelpScreen(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _text(self) -> Text:
-        styles = palette(self.app.current_theme)
+        ink = palette(self.app.current_theme).ink
         text = Text()
         for item in explanations(self.spec.name):
-            text.append(f"{item.label}\n", styles["strong"])
-            for name, part in (("", item.means), ("from   ", item.source), ("worry  ", item.worry)):
-                if part:
-                    text.append(f"  {name}", styles["label"])
-                    text.append(f"{part}\n", styles["text"])
+            text.append(f"{item.label}\n", ink["strong"])
+            self._paragraph(text, "", item.means)
+            self._paragraph(text, "from", item.source)
+            self._paragraph(text, "worry", item.worry)
         for scope, title in _SCOPES.items():
-            text.append(f"\n{title}\n", styles["strong"])
+            text.append(f"\n{title}\n", ink["strong"])
             for action in ACTIONS:
                 if action.scope == scope:
-                    text.append(f"  {action.sign:<7}", styles["label"])
-                    text.append(f"{action.title}\n", styles["text"])
+                    text.append(f"  {action.sign:<8}", ink["label"])
+                    text.append(f"{action.title}\n", ink["text"])
         return text
+
+    def _paragraph(self, text: Text, head: str, body: str) -> None:
+        """A paragraph with its head in the margin; nothing where there is nothing to say."""
+        ink = palette(self.app.current_theme).ink
+        width = max(24, min(_WIDTH, self.app.size.width - 10) - _MARGIN)
+        for index, line in enumerate(wrap(body, width)):
+            text.append(f"  {'' if index else head:<{_MARGIN - 2}}", ink["label"])
+            text.append(f"{line}\n", ink["text"])

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from walconsole.domain.logline import LogLine
+    from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.panes.catalogue import PaneSpec
-    from walconsole.ui.panes.model import Glyphs, Line, Span
+    from walconsole.ui.panes.model import Line, Span
 
 KEPT = 20_000
 FLUSH_S = 0.1
@@ -46,7 +47,7 @@ class LogPane(Pane):
         self._all: deque[LogLine] = deque(maxlen=KEPT)
         self._shown: deque[LogLine] = deque(maxlen=KEPT)
         self._held: deque[LogLine] = deque(maxlen=KEPT)
-        self._dirty = False
+        self._dirty = self.begun = False
 
     def on_mount(self) -> None:
         """Flush at a steady pace, however fast lines come in."""
@@ -56,11 +57,17 @@ class LogPane(Pane):
 
     def extend(self, lines: Sequence[LogLine]) -> None:
         """More lines, oldest first."""
+        self.begin()
         if self.paused:
             self._held.extend(lines)
         else:
             self._take(lines)
         self._dirty = True
+
+    def begin(self) -> None:
+        """Observation began: say so when there is no line."""
+        if not self.begun:
+            self.begun = self._dirty = True
 
     def _take(self, lines: Sequence[LogLine]) -> None:
         self._all.extend(lines)
@@ -93,7 +100,7 @@ class LogPane(Pane):
     @property
     def rows(self) -> int:
         """Lines that pass the filter."""
-        return max(1, len(self._shown))
+        return max(1, len(self._shown)) if self.begun else 0
 
     def line(self, index: int) -> Line:
         """The line at `index`, or why there is none."""
@@ -109,6 +116,8 @@ class LogPane(Pane):
 
     def title_spans(self, width: int) -> tuple[Span, ...]:
         """What is filtered, and whether it follows."""
+        if not self.begun:
+            return ()
         from walconsole.ui.panes.log import state_spans
 
         return state_spans(

@@ -18,8 +18,9 @@ from walconsole.ui.tones import palette
 if TYPE_CHECKING:
     from textual import events
 
+    from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.panes.catalogue import PaneSpec
-    from walconsole.ui.panes.model import Glyphs, Line, Span
+    from walconsole.ui.panes.model import Line, Span
     from walconsole.ui.tones import Palette
 
 _WHEEL_ROWS = 3
