@@ -1,0 +1,57 @@
+"""A bucket in memory: an ObjectStore whose keys are a sorted list. Nothing of S3 is in it."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+
+from walconsole.errors import ObjectStoreError
+from walconsole.ports import Page, StoredObject
+
+
+class MemoryListing(Sequence[StoredObject]):
+    """A page's objects: every size is 16, the time is the key's position in the bucket."""
+
+    def __init__(self, keys: Sequence[str], first: int) -> None:
+        self.keys = keys
+        self._first = first
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, position: int) -> StoredObject:  # type: ignore[override]  # no slices
+        return StoredObject(self.keys[position], 16, float(self._first + position))
+
+    def stored_bytes(self, count: int) -> int:
+        return 16 * count
+
+
+class MemoryBucket:
+    """`page_keys` is the most that a page holds. `on_page` is called before each answer."""
+
+    key_hint = "DO00AB…"
+    key_endpoint = ""
+
+    def __init__(self, keys: Iterable[str] = (), page_keys: int = 1000, seconds: float = 0.0) -> None:
+        self.keys = sorted(keys)
+        self.requests: list[tuple[str, int]] = []
+        self.failures: list[ObjectStoreError] = []
+        self.on_page: Callable[[], None] = lambda: None
+        self._page_keys, self._seconds = page_keys, seconds
+
+    def add(self, *keys: str) -> None:
+        self.keys = sorted({*self.keys, *keys})
+
+    async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
+        self.requests.append((start_after, max_keys))
+        await asyncio.sleep(0)
+        self.on_page()
+        if self.failures:
+            raise self.failures.pop(0)
+        start = bisect_right(self.keys, start_after) if start_after else 0
+        keys = self.keys[start : start + min(max_keys, self._page_keys)]
+        truncated = start + len(keys) < len(self.keys)
+        return Page(MemoryListing(keys, start), truncated, 1_000_000.0, 1_000_000.5, self._seconds)
+
+
+def refusal(code: str) -> ObjectStoreError:
+    return ObjectStoreError("listing bucket b", f"the store said {code}", "", code=code)

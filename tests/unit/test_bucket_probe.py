@@ -1,0 +1,202 @@
+"""The bucket's probe: the first sweep, polls of what is new, and when it looks at everything again."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.unit.memory_bucket import MemoryBucket, refusal
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.profile import BucketRole, default_bucket
+from walconsole.domain.snapshot import Slot
+from walconsole.domain.wal import Segment
+from walconsole.errors import ObjectStoreError
+from walconsole.observe.bucket import SWEEP_EVERY_S, BucketProbe
+
+MIB = 1024 * 1024
+
+
+@dataclass
+class FakeClock:
+    at: float = 1_000_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+@dataclass
+class Bench:
+    """A probe on a bucket in memory."""
+
+    bucket: MemoryBucket
+    segment_bytes: int | None = 16 * MIB
+    clock: FakeClock = field(default_factory=FakeClock)
+    woken: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.probe = BucketProbe(
+            default_bucket(BucketRole.PRIMARY, "shithub", "nyc3"),
+            self.bucket,
+            self.clock,
+            segment_bytes=lambda: self.segment_bytes,
+            wake=self.woken.append,
+        )
+
+    async def take(self) -> BucketFacts:
+        (fact,) = await self.probe.take()
+        assert fact.slot is Slot.PRIMARY
+        assert isinstance(fact.value, BucketFacts)
+        return fact.value
+
+    async def requests(self) -> list[tuple[str, int]]:
+        """What one more `take` asks for."""
+        self.bucket.requests.clear()
+        await self.take()
+        return self.bucket.requests
+
+
+def name(number: int, timeline: int = 1) -> str:
+    return Segment(timeline, number).name()
+
+
+def names(*numbers: int) -> list[str]:
+    return [name(number) for number in numbers]
+
+
+async def test_the_facts_of_a_small_bucket() -> None:
+    bench = Bench(
+        MemoryBucket([*names(3, 4, 6, 7), "00000001.history", "verify.probe", "wal_005/" + name(2)])
+    )
+    facts = await bench.take()
+    assert facts.complete
+    assert (facts.objects, facts.stored_bytes, facts.segments, facts.foreign_objects) == (7, 7 * 16, 1, 1)
+    assert facts.layout.startswith("WAL-G")  # MemoryBucket's times rise with the keys
+    assert facts.other_archives == (": NAME",)
+
+
+async def test_gaps_newest_and_oldest() -> None:
+    facts = await Bench(MemoryBucket([*names(3, 4, 6, 9), "00000001.history"])).take()
+    assert [(gap.first, gap.last, gap.segments) for gap in facts.gaps] == [
+        (name(5), name(5), 1),
+        (name(7), name(8), 2),
+    ]
+    assert (facts.gap_count, facts.missing_segments) == (2, 3)
+    assert (facts.oldest_segment, facts.newest_segment, facts.newest_key) == (name(3), name(9), name(9))
+    assert facts.newest_at == 4.0
+    assert facts.histories == ("00000001.history",)
+    assert facts.store_clock_offset_s == 0.0
+
+
+async def test_an_empty_bucket_is_no_failure_and_one_request() -> None:
+    bench = Bench(MemoryBucket())
+    facts = await bench.take()
+    assert (facts.objects, facts.newest_segment, facts.newest_at, facts.complete) == (0, None, None, True)
+    assert await bench.requests() == [("", 1000)]
+    bench.bucket.add(name(1))
+    assert (await bench.take()).newest_segment == name(1)
+
+
+async def test_nothing_new_is_one_request() -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 5001)))
+    first = await bench.take()
+    assert await bench.requests() == [(name(5000 - 32), 200)]
+    assert await bench.take() == first
+
+
+@pytest.mark.parametrize("tail", [(), ("notes.txt",), tuple(f"zz/{n}" for n in range(500))])
+async def test_new_segments_are_found_whatever_lies_behind_them(tail: tuple[str, ...]) -> None:
+    bench = Bench(MemoryBucket([*(name(number) for number in range(1, 2001)), *tail]))
+    before = await bench.take()
+    bench.bucket.add(*(name(number) for number in range(2001, 4001)))
+    after = await bench.take()
+    assert (after.segments, after.newest_segment) == (4000, name(4000))
+    assert after.objects == before.objects + 2000
+    assert after.stored_bytes == before.stored_bytes + 2000 * 16
+    assert after.gap_count == 0
+
+
+async def test_a_segment_that_comes_late_closes_its_gap() -> None:
+    bench = Bench(MemoryBucket(names(1, 2, 3, 5, 6)))
+    assert (await bench.take()).missing_segments == 1
+    bench.bucket.add(name(4))
+    facts = await bench.take()
+    assert (facts.gap_count, facts.segments, facts.objects, facts.repeated_segments) == (0, 6, 6, 0)
+
+
+async def test_a_new_timeline_is_found_by_a_poll() -> None:
+    bench = Bench(MemoryBucket(names(1, 2, 3)))
+    await bench.take()
+    bench.bucket.add("00000002.history", name(3, 2), name(4, 2))
+    facts = await bench.take()
+    assert (facts.newest_segment, facts.segments, facts.gap_count) == (name(4, 2), 5, 0)
+    assert facts.histories == ("00000002.history",)
+
+
+async def test_the_dated_layout_is_polled_across_midnight() -> None:
+    bench = Bench(MemoryBucket([f"2026/08/31/{name(1)}", f"2026/08/31/{name(2)}"]))
+    await bench.take()
+    bench.bucket.add(f"2026/09/01/{name(2)}", f"2026/09/01/{name(3)}")
+    facts = await bench.take()
+    assert (facts.segments, facts.repeated_segments, facts.newest_key) == (3, 1, f"2026/09/01/{name(3)}")
+
+
+async def test_a_long_first_sweep_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.001)
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 200_001)))
+    facts = await bench.take()
+    assert not facts.complete
+    assert bench.woken == ["S3 LIST shithub-wal"]
+    while not facts.complete:
+        seen, facts = facts.objects, await bench.take()
+        assert facts.objects >= seen
+    assert (facts.objects, facts.segments, facts.gap_count) == (200_000, 200_000, 0)
+
+
+@pytest.mark.parametrize("why", ["time", "refresh"])
+async def test_a_deletion_is_seen_by_the_next_sweep(why: str) -> None:
+    bench = Bench(MemoryBucket(names(1, 2, 3, 4)))
+    await bench.take()
+    bench.bucket.keys.remove(name(2))
+    assert (await bench.take()).gap_count == 0
+    if why == "time":
+        bench.clock.at += SWEEP_EVERY_S
+    else:
+        bench.probe.refresh()
+    assert (await bench.take()).gap_count == 1
+
+
+async def test_another_segment_size_is_another_look() -> None:
+    bench = Bench(MemoryBucket(Segment(1, n).name(64 * MIB) for n in range(1, 200)))
+    assert (await bench.take()).gap_count == 3
+    bench.segment_bytes = 64 * MIB
+    facts = await bench.take()
+    assert (facts.gap_count, facts.segment_bytes) == (0, 64 * MIB)
+
+
+async def test_names_tell_the_segment_size_while_the_server_is_silent() -> None:
+    bench = Bench(MemoryBucket(Segment(1, n).name(64 * MIB) for n in range(1, 400)), segment_bytes=None)
+    await bench.take()
+    facts = await bench.take()
+    assert (facts.gap_count, facts.segment_bytes) == (0, 64 * MIB)
+
+
+async def test_a_bucket_that_was_deleted_and_made_anew_is_not_the_old_one() -> None:
+    bench = Bench(MemoryBucket(names(1, 2)))
+    await bench.take()
+    bench.bucket.failures = [refusal("NoSuchBucket")]
+    with pytest.raises(ObjectStoreError, match="NoSuchBucket"):
+        await bench.take()
+    bench.bucket.keys = []
+    assert (await bench.take()).objects == 0
+
+
+async def test_an_unreachable_store_forgets_nothing() -> None:
+    bench = Bench(MemoryBucket(names(1, 2)))
+    await bench.take()
+    bench.bucket.failures = [refusal("Unreachable")]
+    with pytest.raises(ObjectStoreError):
+        await bench.take()
+    bench.bucket.add(name(3))
+    assert await bench.requests() == [(name(0), 200)]
