@@ -24,7 +24,7 @@ class Action(NamedTuple):
 
 
 ACTIONS = (
-    Action("quit", "q", "q", "Quit", "quit"),
+    Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
     Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane"),
     Action("pause", "p", "p", "Pause or resume reading", "pause"),
     Action("refresh_now", "r", "r", "Read everything now", "refresh"),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 TWO_COLUMNS = 100
 THREE_COLUMNS = 160
 GAP = 2
+_LEAST_FOR_COLUMNS = 12
 _FEW_ROWS = 3
 _LOG_ROWS = 5
 _LOG = "log"
@@ -45,7 +46,7 @@ def arrange(
     """A box for every pane that is visible. `needs` are the rows of each pane's content."""
     if maximised:
         return {focused: Box(0, 0, width, height)}
-    count = columns_for(width)
+    count = columns_for(width) if height >= _LEAST_FOR_COLUMNS else 1
     columns = _COLUMNS[count]
     if count == 1:
         heights = stack(columns[0], height, focused, needs)
