@@ -101,5 +101,5 @@ def _moved_ssh(ssh: SshTarget, port: int, folder: Path) -> SshTarget:
 def command(profile: Profile, folder: Path) -> list[str | Path]:
     """The command line of a console on `profile`; `folder` takes its configuration file."""
     config = folder / "walconsole.toml"
-    config.write_text(profile_as_toml(replace(profile, name=NAME)))
+    config.write_text(profile_as_toml(profile, NAME))
     return [Path(sys.executable).parent / "walconsole", "--config", config, NAME]
