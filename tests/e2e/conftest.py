@@ -46,12 +46,12 @@ Open = Callable[..., Terminal]
 
 @pytest.fixture
 def console(program: Program) -> Iterator[Open]:
-    """Run `walconsole ARGUMENTS` in a terminal."""
+    """Run `walconsole ARGUMENTS`, or another program, in a terminal."""
     with ExitStack() as stack:
 
         def open_terminal(*arguments: str, **options: object) -> Terminal:
             environment = program.environment | dict(options.pop("environment", {}))  # type: ignore[call-overload]
-            command = [program.walconsole, *arguments]
+            command = [str(options.pop("program", program.walconsole)), *arguments]
             return stack.enter_context(Terminal(command, environment=environment, **options))  # type: ignore[arg-type]
 
         yield open_terminal

@@ -7,12 +7,12 @@ from walconsole.config.schema import PROFILE_KEYS, TABLES
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 
 
-def profile_as_toml(profile: Profile) -> str:
-    """`[profiles.NAME]` and its tables, every key that has a value."""
+def profile_as_toml(profile: Profile, table_name: str) -> str:
+    """`[profiles.TABLE_NAME]` and its tables, every key that has a value."""
     values = _values(profile)
     lines: list[str] = []
     for table in ("", *TABLES):
-        lines.append(f"[profiles.{profile.name}{'.' if table else ''}{table}]")
+        lines.append(f"[profiles.{table_name}{'.' if table else ''}{table}]")
         keys = [key for key in PROFILE_KEYS if key.table == table and values[key.path] not in (None, ())]
         lines += [*(f"{key.name} = {_literal(values[key.path])}" for key in keys), ""]
     return "\n".join(lines)

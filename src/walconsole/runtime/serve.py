@@ -62,7 +62,7 @@ def _how_to_connect(profile: Profile) -> list[str]:
     lines = ["The embedded droplet is ready; Ctrl-C takes it away."]
     config = _write_profile(profile)
     if config is not None:
-        lines.append(f"console  walconsole --config {config} {profile.name}")
+        lines.append(f"console  walconsole --config {config}")
     lines.append(f"ssh      ssh -p {ssh.port or 22}{identity}{known} {user}{ssh.host}")
     postgres = profile.postgres
     if postgres.socket_dir is not None:
@@ -83,6 +83,6 @@ def _write_profile(profile: Profile) -> Path | None:
         return None
     path = Path(profile.ssh.identity_files[0]).parent / "walconsole.toml"
     with contextlib.suppress(OSError):
-        path.write_text(profile_as_toml(profile), "utf-8")
+        path.write_text(profile_as_toml(profile, "droplet"), "utf-8")
         return path
     return None
