@@ -38,13 +38,16 @@ def duration_text(seconds: float | None) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"
 
 
+def whole_duration_text(seconds: float) -> str:
+    """`duration_text` in whole units, for what ticks once a second: `4 s`, `3 min 05 s`."""
+    return f"{int(seconds)} s" if 0 <= seconds < 10 else duration_text(float(int(seconds)))
+
+
 def age_text(seconds: float | None) -> str:
     """An age in whole units: `now`, `41 s ago`, `3 min 05 s ago`; None is `never`."""
     if seconds is None:
         return "never"
-    if seconds < 1:
-        return "now"
-    return f"{duration_text(float(int(seconds))) if seconds >= 10 else f'{int(seconds)} s'} ago"
+    return "now" if seconds < 1 else f"{whole_duration_text(seconds)} ago"
 
 
 def count_text(count: int | None) -> str:

@@ -14,7 +14,7 @@ from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem
 from walconsole.domain.exposure import agreement, exposure
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.trends import disk_outlook
-from walconsole.domain.units import age_text, bytes_text, duration_text, plural
+from walconsole.domain.units import age_text, bytes_text, duration_text, plural, whole_duration_text
 
 _URGENT_DISK_S = 3600.0
 
@@ -57,7 +57,7 @@ def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
 
 
 def _for(since: float | None, now: float) -> str:
-    return "" if since is None else f" for {duration_text(max(0.0, now - since))}"
+    return "" if since is None else f" for {whole_duration_text(max(0.0, now - since))}"
 
 
 def _last_known(snapshot: Snapshot, now: float) -> str:
@@ -122,7 +122,7 @@ def _lost(snapshot: Snapshot, now: float) -> str:
 
 
 def _span(lost: Lag) -> str:
-    return "" if lost.seconds is None else f" or {duration_text(lost.seconds)} of writes"
+    return "" if lost.seconds is None else f" or {whole_duration_text(lost.seconds)} of writes"
 
 
 def _contradicted(snapshot: Snapshot) -> Verdict | None:
@@ -186,4 +186,4 @@ def _behind(snapshot: Snapshot, now: float) -> str:
         return "the position is not known"
     if behind.idle:
         return "the server is idle and all it wrote is archived"
-    return f"{duration_text(float(int(behind.seconds)))} behind"
+    return f"{whole_duration_text(behind.seconds)} behind"
