@@ -49,10 +49,17 @@ _HINTS = (
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without escape sequences, control or direction characters; a tab is a space."""
+    """`text` on one line, without escape sequences, control or direction characters; a tab is a space.
+
+    Nor anything else that has no shape of its own (lone surrogates, which no terminal's encoding
+    takes; zero-width and private characters); other blanks become spaces.
+    """
     if text.isprintable():
         return text
-    return _CONTROLS.sub("", _ESCAPES.sub("", text).replace("\t", " "))
+    text = _CONTROLS.sub("", _ESCAPES.sub("", text).replace("\t", " "))
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
