@@ -29,7 +29,7 @@ LIVENESS_S = 2.5
 
 STREAM_CHUNK = 256 * 1024
 _GREETING_LIMIT = 64 * 1024
-_CLOSING_S = 2.0
+_CLOSING_S = 1.0
 
 
 class SshShell:
@@ -160,14 +160,23 @@ class SshShell:
         if self._session is not None:
             self._session.give_up()
             self._note_left_running()
-        if self._left_running and self.connection.connected:
-            with suppress(WalconsoleError):
-                await self.run("wait", timeout_s=_CLOSING_S)
-            if self._session is not None:
-                self._session.give_up()
+        if self._left_running:
+            await self._end_left_running()
         await self.connection.aclose()
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
+
+    async def _end_left_running(self) -> None:
+        """Have one more shell end what its forerunners left, if the host can still be reached."""
+        if not self.connection.connected:
+            return
+        if not await self.connection.alive(_CLOSING_S):
+            self.connection.drop()
+            return
+        with suppress(WalconsoleError):
+            await self.run(":", timeout_s=_CLOSING_S)
+        if self._session is not None:
+            self._session.give_up()
 
     async def _silence(self, timeout_s: float) -> WalconsoleError:
         """Why a script has not answered: it is slow, or nobody is there."""

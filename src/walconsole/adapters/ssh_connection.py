@@ -286,10 +286,14 @@ def _jump_target(jump: str, target: SshTarget) -> SshTarget:
 
 
 def _proxy_command(settings: SshSettings) -> Sequence[str] | None:
-    """Through a shell, as ssh does; asyncssh would feed its standard error into the protocol."""
+    """Through a shell, as ssh does.
+
+    asyncssh takes what the command prints on standard error for the server's words, and its closing for the
+    end of the connection: it goes to /dev/null, with the pipe kept open.
+    """
     if not settings.proxy_command:
         return None
-    return ("/bin/sh", "-c", f"exec 2>/dev/null; exec {settings.proxy_command}")
+    return ("/bin/sh", "-c", f"exec 3>&2 2>/dev/null; exec {settings.proxy_command}")
 
 
 def server_fingerprint(conn: asyncssh.SSHClientConnection) -> str:

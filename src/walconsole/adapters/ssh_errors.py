@@ -32,8 +32,8 @@ def connection_error(error: BaseException, settings: SshSettings, timeout_s: flo
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and not getattr(error, "errno", None):
         why = f"no answer within {timeout_s:g} s"
         return SshError(tried, why, "check the address, the port and the firewall")
-    if isinstance(error, socket.gaierror):
-        why = f"unknown host {settings.host} ({error.strerror})"
+    if isinstance(error, (socket.gaierror, UnicodeError)):  # UnicodeError: no name of the DNS could be it
+        why = f"unknown host {safe(settings.host)} ({getattr(error, 'strerror', 'not a name')})"
         return SshError(tried, why, "check the name and the DNS")
     if isinstance(error, OSError):
         return _os_error(error, tried)

@@ -47,12 +47,15 @@ def trusted_by(known: KnownHost) -> Sequence[Sequence[asyncssh.SSHKey]]:
 def refusal(settings: SshSettings, known: KnownHost, shown: asyncssh.SSHKey | None, why: str) -> HostKeyError:
     """Why the host is not let in, other than being unknown."""
     tried = f"ssh {settings.user}@{settings.address}"
+    revoked = next((known_key for known_key in known.keys if known_key.marker == "revoked"), None)
+    if shown is None and revoked is not None and "revoked" in why:  # asyncssh does not say which
+        shown = revoked.key
     if shown is None:
         return HostKeyError(tried, f"the host's certificate is refused: {why}", "ask who runs the host")
     if shown in known.revoked:
         return HostKeyError(
             tried,
-            f"the host's key {fingerprint(shown)} is revoked in {known.where(shown)}",
+            f"the host's key {fingerprint(shown)} is revoked in {known.revoked_where(shown)}",
             "this key is known to be in wrong hands: do not connect",
         )
     if not known.keys_of_host:

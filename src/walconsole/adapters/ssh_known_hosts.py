@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -64,9 +65,9 @@ class KnownHost:
         """The lines behind `trusted` and `authorities`."""
         return [known for known in self.keys if known.marker != "revoked"]
 
-    def where(self, key: asyncssh.SSHKey) -> str:
-        """file:line of `key`, empty when it is in no file."""
-        return next((known.where for known in self.keys if known.key == key), "")
+    def revoked_where(self, key: asyncssh.SSHKey) -> str:
+        """file:line that revokes `key`, empty when none does."""
+        return next((k.where for k in self.keys if k.key == key and k.marker == "revoked"), "")
 
 
 def host_name(host: str, port: int) -> str:
@@ -170,15 +171,15 @@ def append(file: str, host: str, port: int, key: asyncssh.SSHKey, *, hashed: boo
     path = Path(file)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab+") as known_hosts:
-        size = known_hosts.seek(0, os.SEEK_END)
-        if size:
-            known_hosts.seek(size - 1)
-            if known_hosts.read(1) != b"\n":
-                line = b"\n" + line
-        known_hosts.write(line)
-        known_hosts.flush()
-        os.fsync(known_hosts.fileno())
+    try:
+        status = os.fstat(descriptor)
+        if status.st_size and os.pread(descriptor, 1, status.st_size - 1) != b"\n":
+            line = b"\n" + line
+        os.write(descriptor, line)
+        if stat.S_ISREG(status.st_mode):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _openssh_form(key: asyncssh.SSHKey) -> str:
