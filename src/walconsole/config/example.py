@@ -1,5 +1,6 @@
 """The commented example that `walconsole config init` writes, made from the schema."""
 
+import errno
 import os
 import textwrap
 from collections.abc import Iterator
@@ -37,11 +38,18 @@ def _keys(keys: tuple[Key, ...], table: str) -> Iterator[str]:
         yield f"{'' if key.required else '#'}{key.name} = {key.example}"
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a directory") from None
+
+
 def write_example(path: Path) -> None:
     """Write the example for the operator alone (0600). Raises ConfigError; never overwrites."""
     tried = f"writing {path}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         raise ConfigError(tried, "it exists", "edit it, or move it away first") from None

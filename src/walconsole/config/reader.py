@@ -118,8 +118,8 @@ class _Reader:
 
     def read(self) -> ConfigFile:
         self._refuse_others((), self._document, ["console", "profiles"])
-        console = self._table(("console",), self._document, "console")
-        profiles = self._table(("profiles",), self._document, "profiles")
+        console = self._table(("console",), self._document, "console") or {}
+        profiles = self._table(("profiles",), self._document, "profiles") or {}
         file = ConfigFile(
             self._path,
             True,
@@ -139,7 +139,7 @@ class _Reader:
         elif name in RESERVED_PROFILE_NAMES:
             self._fault(path, f"'{name}' is a command and cannot be a profile's name")
         values = self._table(path, profiles, name)
-        return self._settings(path, values, PROFILE_KEYS)
+        return self._settings(path, values, PROFILE_KEYS) if values is not None else {}
 
     def _settings(
         self, path: KeyPath, values: Mapping[str, object], keys: Sequence[Key], table: str = ""
@@ -158,7 +158,7 @@ class _Reader:
                 )
         for name in below:
             nested = self._table((*path, name), values, name)
-            found |= self._settings((*path, name), nested, keys, name)
+            found |= self._settings((*path, name), nested or {}, keys, name)
         return found
 
     def _checked(self, found: dict[str, Setting], path: KeyPath, key: Key, value: object) -> None:
@@ -167,12 +167,12 @@ class _Reader:
         except UnfitError as unfit:
             self._fault(path, f"'{key.name}' in {_bracketed(path[:-1])} {unfit}")
 
-    def _table(self, path: KeyPath, parent: Mapping[str, object], name: str) -> Mapping[str, object]:
+    def _table(self, path: KeyPath, parent: Mapping[str, object], name: str) -> Mapping[str, object] | None:
         value = parent.get(name, {})
         if isinstance(value, dict):
             return value
         self._fault(path, f"'{name}' must be a table ({_bracketed(path)}), not {type_name(value)}")
-        return {}
+        return None
 
     def _refuse_others(self, path: KeyPath, values: Mapping[str, object], known: Sequence[str]) -> None:
         for name, value in values.items():
