@@ -1,7 +1,7 @@
 """PostgreSQL clusters on the host, and which of them is observed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.profile import ClusterName, PostgresTarget
@@ -18,7 +18,7 @@ class Cluster:
     """A cluster as the host's script saw it.
 
     `path` is its data directory in the host's own bytes, `log` what pg_lsclusters calls its log
-    file, `unreadable` what this SSH user may not look into.
+    file, `unreadable` what this SSH user may not look into. Without `port_known` its port is a guess.
     """
 
     facts: ClusterFacts
@@ -27,6 +27,7 @@ class Cluster:
     argv: tuple[str, ...]
     log: str | None
     unreadable: str | None
+    port_known: bool = True
 
     @property
     def listed(self) -> bool:
@@ -44,6 +45,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
     path = group.raw.get("cluster", b"") or given.get("data_directory", "").encode()
     listed_port = group.integer("cluster.listed_port")
     given_port = int(given["port"]) if given.get("port", "").isdigit() else None
+    port = group.integer("cluster.port") or given_port or listed_port
     socket = (
         group.text("cluster.socket")
         or given.get("unix_socket_directories", "").split(",")[0].strip()
@@ -52,14 +54,14 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
     )
     facts = ClusterFacts(
         name=_name(group.text("cluster.name")),
-        port=group.integer("cluster.port") or given_port or listed_port or DEFAULT_PORT,
+        port=port or DEFAULT_PORT,
         socket_dir=socket,
         data_directory=decode(path),
         config_file=given.get("config_file") or group.text("cluster.config"),
         running=pid is not None or (unreadable is not None and status.startswith("online")),
         owner=group.text("cluster.owner") or default_owner,
     )
-    return Cluster(facts, path, pid, arguments, group.text("cluster.log"), unreadable)
+    return Cluster(facts, path, pid, arguments, group.text("cluster.log"), unreadable, port is not None)
 
 
 def _name(text: str | None) -> ClusterName | None:
@@ -74,22 +76,31 @@ def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[
     is one: a stopped cluster of the list is not passed over for a stranger that runs beside it.
     Raises errors.ClusterChoiceError when there is none.
     """
-    matching = [cluster for cluster in clusters if _matches(cluster.facts, target)]
+    matching = [_at(cluster, target.port) for cluster in clusters if _matches(cluster, target)]
     if not matching:
         raise _none_matches(clusters, target)
+    matching = [cluster for cluster in matching if cluster.port_known] or matching
     known = [cluster for cluster in matching if cluster.listed] or matching
     running = [cluster for cluster in known if cluster.facts.running]
     return running if len(running) == 1 else known
 
 
-def _matches(facts: ClusterFacts, target: PostgresTarget) -> bool:
+def _at(cluster: Cluster, port: int | None) -> Cluster:
+    """The cluster at the profile's port, where its own could not be read."""
+    if cluster.port_known or port is None:
+        return cluster
+    return replace(cluster, facts=replace(cluster.facts, port=port))
+
+
+def _matches(cluster: Cluster, target: PostgresTarget) -> bool:
+    facts = cluster.facts
     if target.cluster is not None and facts.name is not None and facts.name != target.cluster:
         return False
     if target.cluster is not None and facts.name is None and target.port is None:
         return False
-    if target.port is not None and facts.port != target.port:
+    if target.port is not None and cluster.port_known and facts.port != target.port:
         return False
-    known = facts.running and facts.socket_dir
+    known = facts.running and cluster.port_known
     return target.socket_dir is None or not known or _same_path(facts.socket_dir, target.socket_dir)
 
 

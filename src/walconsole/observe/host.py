@@ -150,8 +150,12 @@ class HostProbe:
         for key in keys:
             if key in before.raw:
                 raw.setdefault(key, before.raw[key])
-        if "cluster.socket" in before.raw:
-            raw.setdefault("cluster.guessed_socket", before.raw["cluster.socket"])
+        for key, fallback in (
+            ("cluster.socket", "cluster.guessed_socket"),
+            ("cluster.port", "cluster.listed_port"),
+        ):
+            if key in before.raw:
+                raw.setdefault(fallback, before.raw[key])
         return Group(raw)
 
     def _choose(self) -> Cluster | None:

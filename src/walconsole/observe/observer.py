@@ -64,15 +64,6 @@ class ServerObserver:
         self._poller.pace(factor)
 
     def wake(self, name: str) -> None:
-        """Take the probe of that name now."""
-        self._poller.wake(name)
-
-    def segment_bytes(self) -> int | None:
-        """The server's wal_segment_size, None while it is not known."""
-        server = self._poller.snapshot.server.value
-        return server.segment_bytes if server is not None else None
-
-    def wake(self, name: str) -> None:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)
 

@@ -1,0 +1,276 @@
+"""The look at a host: a real shell through a real sshd, real clusters, hostile names."""
+
+import asyncio
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.integration.observed import Connected, RecordingScreen, connected, profile_of
+from tests.servers.fixtures import MakePostgres, MakeSshd
+from tests.servers.postgres import PostgresServer
+from tests.servers.postgres_debian import DebianCluster
+from tests.servers.sshd import SshServer
+from walconsole.domain.facts import HostFacts, WalDiskFacts
+from walconsole.domain.profile import ClusterName, PostgresTarget
+from walconsole.domain.snapshot import Problem, Slot
+from walconsole.domain.wal import Segment
+from walconsole.errors import ClusterChoiceError
+from walconsole.observe.host import MANY_EVERY, HostProbe
+from walconsole.observe.probe import Fact
+
+pytestmark = pytest.mark.server
+T = TypeVar("T")
+SEGMENT = Segment(1, 77).name()
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can log in as another user")
+
+
+def value(facts: Sequence[Fact], kind: type[T]) -> T:
+    return next(fact.value for fact in facts if isinstance(fact.value, kind))
+
+
+@pytest.fixture
+def quiet(make_postgres: MakePostgres) -> PostgresServer:
+    """A running server that leaves archive_status alone: archive_mode is off."""
+    return make_postgres()
+
+
+def beat(to: Connected) -> None:
+    Path(to.profile.paths.heartbeat).touch()
+
+
+def as_owner(server: PostgresServer, command: str) -> None:
+    server.run(["sh", "-c", command])
+
+
+async def test_a_running_server(postgres: PostgresServer, sshd: SshServer) -> None:
+    async with connected(profile_of(sshd, postgres)) as to:
+        beat(to)
+        facts = await to.host.take()
+        host, disk = value(facts, HostFacts), value(facts, WalDiskFacts)
+        assert host.hostname == os.uname().nodename
+        assert host.kernel == os.uname().release
+        assert host.uptime_s is not None
+        assert host.uptime_s > 1
+        assert host.load_1min is not None
+        assert abs(host.clock_offset_s) < 2
+        assert host.postmaster_pid == postgres.pid
+        assert host.postmaster_argv[0].endswith("/postgres")
+        assert str(postgres.data_dir) in host.postmaster_argv
+        assert host.privileged == (os.geteuid() == 0)
+        assert host.heartbeat_at is not None
+        assert host.missing == ()
+        assert host.cluster is not None
+        assert host.cluster.running
+        assert (host.cluster.port, host.cluster.socket_dir) == (postgres.port, str(postgres.socket_dir))
+        assert host.cluster.data_directory == str(postgres.data_dir)
+        assert disk.directory == str(postgres.data_dir / "pg_wal")
+        assert disk.wal_files is not None
+        assert disk.wal_files >= 1
+        assert disk.wal_bytes == disk.wal_files * 16 * 1024 * 1024
+        free = os.statvfs(postgres.data_dir)
+        assert disk.total_bytes == pytest.approx(free.f_blocks * free.f_frsize, rel=0.01)
+        assert disk.free_bytes == pytest.approx(free.f_bavail * free.f_frsize, rel=0.05)
+        assert (disk.ready_count, disk.oldest_ready, disk.oldest_ready_at) == (0, None, None)
+        quick = value(await to.host.take(), HostFacts)
+        assert quick.cluster == host.cluster
+        assert quick.postmaster_argv == host.postmaster_argv
+        assert quick.heartbeat_at == host.heartbeat_at
+
+
+async def test_the_backlog_as_the_archiver_takes_it(quiet: PostgresServer, sshd: SshServer) -> None:
+    status = quiet.data_dir / "pg_wal" / "archive_status"
+    names = (SEGMENT, Segment(1, 78).name(), "00000002.history", f"{SEGMENT}.00000028.backup")
+    as_owner(quiet, " && ".join(f"touch {status}/{name}.ready" for name in names[:2]))
+    as_owner(quiet, f"touch -d @1700000000 {status}/{SEGMENT}.ready && touch {status}/{SEGMENT}.done")
+    as_owner(quiet, f"touch {status}/nonsense.ready '{status}/a b\nc.ready' '{status}/00000001.ready'")
+    async with connected(profile_of(sshd, quiet)) as to:
+        disk = value(await to.host.take(), WalDiskFacts)
+        assert disk.ready_count == 2
+        assert (disk.oldest_ready, disk.oldest_ready_at) == (SEGMENT, 1700000000.0)
+        as_owner(quiet, f"touch {status}/{names[2]}.ready {status}/{names[3]}.ready")
+        disk = value(await to.host.take(), WalDiskFacts)
+        assert disk.ready_count == 4
+        assert disk.oldest_ready == "00000002.history"
+
+
+async def test_hostile_names_do_not_break_out(quiet: PostgresServer, sshd: SshServer) -> None:
+    """pg_wal on a path of quotes, line breaks, record marks and bytes that are no UTF-8."""
+    quiet.stop()
+    wal = quiet.data_dir / "pg_wal"
+    strange = Path(os.fsdecode(os.fsencode(quiet.folder) + b"/x'\"$(id)`\n\x01wal.ready 99 %s\xff\xfe"))
+    quiet.run(["mkdir", str(strange)])
+    wal.rename(strange / "wal")
+    wal.symlink_to(strange / "wal")
+    quiet.run(["touch", str(strange / f"wal/\x01wal.files 7\n{SEGMENT}")])
+    quiet.start()
+    async with connected(profile_of(sshd, quiet)) as to:
+        facts = await to.host.take()
+        disk = value(facts, WalDiskFacts)
+        assert disk.ready_count == 0
+        assert disk.directory.endswith("/wal")
+        assert "\ufffd" in disk.directory
+        assert value(facts, HostFacts).cluster is not None
+
+
+async def test_a_data_directory_of_strange_bytes_is_looked_at_again(
+    make_postgres: MakePostgres, sshd: SshServer
+) -> None:
+    server = make_postgres(start=False)
+    server.data_dir = server.data_dir.rename(server.folder / "dätä 'dir * x")
+    server.start()
+    try:
+        async with connected(profile_of(sshd, server)) as to:
+            first = value(await to.host.take(), HostFacts)
+            again = await to.host.take()
+            assert value(again, HostFacts).cluster == first.cluster
+            assert value(again, HostFacts).postmaster_pid == server.pid
+            assert value(again, WalDiskFacts).wal_files
+    finally:
+        server.stop("immediate")
+
+
+async def test_down_is_no_failure(make_postgres: MakePostgres, sshd: SshServer) -> None:
+    server = make_postgres()
+    async with connected(profile_of(sshd, server)) as to:
+        up = value(await to.host.take(), HostFacts)
+        server.stop()
+        facts = await to.host.take()
+        down = value(facts, HostFacts)
+        assert down.cluster is not None
+        assert up.cluster is not None
+        assert down.cluster == replace(up.cluster, running=False)
+        assert (down.postmaster_pid, down.postmaster_argv) == (None, ())
+        assert value(facts, WalDiskFacts).wal_files
+        server.kill() if server.running else server.start()
+        again = value(await to.host.take(), HostFacts)
+        assert again.cluster == up.cluster
+        assert again.postmaster_pid == server.pid
+        assert again.postmaster_argv
+
+
+async def test_a_pid_file_that_a_power_cut_left_is_no_server(
+    make_postgres: MakePostgres, sshd: SshServer
+) -> None:
+    server = make_postgres()
+    async with connected(profile_of(sshd, server)) as to:
+        await to.host.take()
+        pid_file = server.data_dir / "postmaster.pid"
+        text = pid_file.read_text()
+        server.stop()
+        pid_file.write_text(text.replace(text.split("\n")[0], str(os.getpid()), 1))
+        host = value(await to.host.take(), HostFacts)
+        pid_file.unlink()
+        assert host.cluster is not None
+        assert not host.cluster.running
+
+
+async def test_debian_clusters_are_listed_by_name(debian_cluster: DebianCluster, make_sshd: MakeSshd) -> None:
+    sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={debian_cluster.conf_root}"})
+    async with connected(replace(profile_of(sshd), postgres=PostgresTarget())) as to:
+        host = value(await to.host.take(), HostFacts)
+        assert host.cluster is not None
+        assert host.cluster.name == ClusterName(debian_cluster.debian_version, "main")
+        assert host.cluster.running
+        main = debian_cluster.conf_root / debian_cluster.debian_version / "main" / "postgresql.conf"
+        assert host.cluster.config_file == str(main)
+        assert f"config_file={main}" in host.postmaster_argv
+        assert to.host.observed is not None
+        assert to.host.observed.log == str(debian_cluster.log_file)
+        assert (await to.host.locate()).port == debian_cluster.port
+
+
+async def test_no_such_cluster_says_what_there_is(postgres: PostgresServer, sshd: SshServer) -> None:
+    profile = profile_of(sshd)
+    async with connected(replace(profile, postgres=PostgresTarget(cluster=ClusterName("9.4", "gone")))) as to:
+        facts = await to.host.take()
+        host = value(facts, HostFacts)
+        assert host.cluster is None
+        assert host.clusters
+        problem = value(facts, Problem)
+        assert problem.code == "NoCluster"
+        assert "9.4/gone" in problem.why
+        assert str(postgres.port) in problem.why or len(host.clusters) > 8
+        assert [fact.slot for fact in facts] == [Slot.HOST, Slot.WAL_DISK]
+        with pytest.raises(ClusterChoiceError, match=r"9\.4/gone"):
+            await to.host.locate()
+
+
+async def test_several_clusters_are_a_question_asked_once(
+    make_postgres: MakePostgres, sshd: SshServer
+) -> None:
+    one, other = make_postgres(), make_postgres()
+    target = PostgresTarget(os_user=one.os_user)
+    async with connected(replace(profile_of(sshd), postgres=target)) as to:
+        host = HostProbe(_OnlyThese(to, [one, other]), to.profile, to.clock)  # type: ignore[arg-type]
+        with pytest.raises(ClusterChoiceError, match="choose"):
+            await host.locate()
+        screen = RecordingScreen(choice=lambda among: next(c for c in among if c.port == other.port))
+        chosen = asyncio.Event()
+        answering = asyncio.create_task(host.answer_choices(screen, chosen.set))
+        await asyncio.wait_for(chosen.wait(), 5)
+        looked_at = None
+        for _ in range(3):
+            looked_at = value(await host.take(), HostFacts).cluster
+        assert looked_at == await host.locate()
+        assert (await host.locate()).port == other.port
+        assert screen.questions == 1
+        answering.cancel()
+
+
+class _OnlyThese:
+    """The real shell on a host where no clusters but these run: others' servers run here too."""
+
+    def __init__(self, to: Connected, servers: Sequence[PostgresServer]) -> None:
+        self._to, self._servers = to, servers
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> object:
+        look = "\n".join(f"say_cluster '{server.data_dir}'" for server in self._servers)
+        script = script.replace("\nsay_debian_clusters\n", f"\n{look}\n").replace(
+            "\nsay_other_postmasters\n", "\n"
+        )
+        return await self._to.shell.run(script, timeout_s=timeout_s)
+
+
+class _AsNobody:
+    """A real shell of a user who may do nothing (whose login shell no sshd would start)."""
+
+    def __init__(self, to: Connected, server: PostgresServer) -> None:
+        self._to, self._server = to, server
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> object:
+        script = script.replace("/proc/[0-9]*;", f"/proc/{self._server.pid};")  # others' servers run here too
+        quoted = f"exec setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c {shlex.quote(script)}"
+        return await self._to.shell.run(quoted, timeout_s=timeout_s)
+
+
+@needs_root
+async def test_without_privilege_it_says_what_it_could_not_read(
+    postgres: PostgresServer, sshd: SshServer
+) -> None:
+    async with connected(profile_of(sshd, postgres)) as to:
+        facts = await HostProbe(_AsNobody(to, postgres), to.profile, to.clock).take()  # type: ignore[arg-type]
+    host = value(facts, HostFacts)
+    assert not host.privileged
+    assert host.cluster is not None
+    assert host.cluster.running
+    assert host.cluster.port == postgres.port
+    assert host.postmaster_argv
+    disk = next(fact.value for fact in facts if fact.slot is Slot.WAL_DISK)
+    missing = disk.missing if isinstance(disk, WalDiskFacts) else (f"{disk}",)
+    assert "sudo = true" in "".join(missing)
+
+
+async def test_fifty_thousand_files_are_counted_rarely(quiet: PostgresServer, sshd: SshServer) -> None:
+    status = quiet.data_dir / "pg_wal" / "archive_status"
+    count = 20_000
+    as_owner(quiet, f"cd {status} && seq -f '0000000100000001%08.0f.ready' 1 {count} | xargs touch")
+    async with connected(profile_of(sshd, quiet)) as to:
+        assert value(await to.host.take(), WalDiskFacts).ready_count == count
+        counted = [len(await to.host.take()) for _ in range(2 * MANY_EVERY + 2)]
+        assert counted.count(2) == 2
