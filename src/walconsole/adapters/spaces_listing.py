@@ -19,6 +19,7 @@ Complaint = Callable[[str], ObjectStoreError]
 """Makes the error for an answer that cannot be read, from why."""
 
 _KEY = re.compile(r"Key>([^<]*)</K")
+_KEY_COUNT = re.compile(r"<KeyCount>(\d{1,9})</KeyCount>")
 _SIZE = re.compile(r"<Size>\s*(\d{1,20})\s*</Size>")
 _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
@@ -76,9 +77,17 @@ def read_listing(body: bytes, complain: Complaint) -> tuple[ListedPage, bool]:
     raw_keys = _KEY.findall(text)
     head = text[: text.find("<Contents>")] if raw_keys else text
     tail = text[text.rfind("</Contents>") :] if raw_keys else ""
+    if len(raw_keys) != _announced(text, head + tail):
+        raise complain("it has not as many keys as objects")
     encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
     truncated = "<IsTruncated>true<" in head or "<IsTruncated>true<" in tail
     return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded), complain), truncated
+
+
+def _announced(text: str, frame: str) -> int:
+    """How many objects there should be: as the answer says, or counted (which takes longer)."""
+    count = _KEY_COUNT.search(frame)
+    return int(count[1]) if count else text.count("<Contents>")
 
 
 def _decoded(raw_keys: list[str], *, encoded: bool) -> Sequence[str]:
