@@ -86,7 +86,11 @@ async def _send_back(
     status = int(start.split(" ")[1])
     bodiless = request.method == "HEAD" or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
     unframed = not bodiless and "content-length" not in answered
-    fields = [*answered.without(_NOT_PASSED_BACK), *headers]
+    # RGW keeps no checksums, and rclone sends the whole object's with a part of it.
+    kept = [
+        (n, v) for n, v in answered.without(_NOT_PASSED_BACK) if not n.lower().startswith("x-amz-checksum")
+    ]
+    fields = [*kept, *headers]
     if unframed:
         fields.append(("Transfer-Encoding", "chunked"))
     client = request.connection
