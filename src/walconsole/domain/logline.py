@@ -53,7 +53,7 @@ _LEVELS = {
 }
 _LEVEL = re.compile(r"\b([A-Z]{3,9})[1-5]? ?:\s")
 _STAMP = re.compile(
-    r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{2,5}|[+-]\d\d:?\d\d|Z)\b)?"
+    r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{1,5}\b(?! ?:)|[+-]\d\d:?\d\d\b))?"
     r"|\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\b"  # syslog
     r"|\b\d{10}\.\d{3}\b"  # log_line_prefix %n
 )
