@@ -48,7 +48,7 @@ def test_every_state_is_drawn_at_every_width_on_one_line_a_row(name: str, state:
 @pytest.mark.parametrize("name", FACT_PANES)
 def test_hostile_text_arrives_without_controls_and_as_it_reads(name: str) -> None:
     content = draw(name, STATES["hostile"](), 198)
-    everything = text_of(content) + "".join(span.text for span in content.summary)
+    everything = text_of(content).replace("\n", "") + "".join(span.text for span in content.summary)
     everything += "".join(span.text for span in stamp_spans(content.stamps, 100, UNICODE))
     assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or char == "\u202e" for char in everything)
     assert HOSTILE not in everything

@@ -281,5 +281,5 @@ class WalconsoleApp(App[None]):
         try:
             return await answered
         finally:
-            if not answered.done() and screen.is_current:
+            if answered.cancelled() and screen.is_current:
                 screen.dismiss(None)

@@ -1,0 +1,146 @@
+"""Questions to the operator: what is shown, what is the default, and that no answer is a no."""
+
+import asyncio
+
+import pytest
+from textual.widgets import Button, Input, OptionList
+
+from tests.data.facts import CLUSTER
+from tests.data.snapshots import HOSTILE, healthy
+from tests.data.stage import stage
+from tests.pilot.test_console import screen_text, settle
+from walconsole.domain.profile import ClusterName
+from walconsole.ports import HostKeyQuestion, Screen
+
+QUESTION = HostKeyQuestion(
+    "db.example.com",
+    22,
+    "ssh-ed25519",
+    "SHA256:Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE",
+    "~/.ssh/known_hosts",
+)
+
+
+def test_the_port_is_a_screen() -> None:
+    port: Screen = stage(healthy()).port
+    assert port is not None
+
+
+@pytest.mark.parametrize(
+    ("keys", "trusted"), [(["enter"], False), (["escape"], False), (["y"], True), (["tab", "enter"], True)]
+)
+async def test_an_unknown_host_key_is_shown_and_no_is_the_default(keys: list[str], trusted: bool) -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        for part in (
+            "db.example.com:22",
+            "ssh-ed25519",
+            QUESTION.fingerprint,
+            "ssh-keygen -lf",
+            "known_hosts",
+        ):
+            assert part in text
+        assert isinstance(app.focused, Button)
+        assert app.focused.id == "no"
+        await pilot.press(*keys)
+        assert await asked is trusted
+
+
+async def test_a_cluster_is_chosen_from_the_list_or_not_at_all() -> None:
+    other = type(CLUSTER)(ClusterName("16", "main"), 5433, "/run", "/var/lib/16", None, False, "postgres")
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
+        await pilot.pause(0.1)
+        assert "16/main" in screen_text(app)
+        await pilot.press("down", "enter")
+        assert await asked == other
+        asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
+        await pilot.pause(0.1)
+        await pilot.press("escape")
+        assert await asked is None
+
+
+async def test_a_passphrase_is_never_on_the_screen() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        asked = asyncio.ensure_future(app.port.passphrase(f"passphrase for {HOSTILE}"))
+        await pilot.pause(0.1)
+        await pilot.press(*"hunter2")
+        assert "hunter2" not in screen_text(app)
+        await pilot.press("enter")
+        assert await asked == "hunter2"
+
+
+async def test_a_question_whose_asker_went_away_goes_away_too() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
+        await pilot.pause(0.1)
+        asked.cancel()
+        await pilot.pause(0.1)
+        assert app.screen is app.dashboard
+
+
+async def test_help_explains_the_pane_in_focus() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "question_mark")
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        assert "Bucket: what it means" in text
+        assert "worry" in text
+        await pilot.press("escape")
+        assert app.screen is app.dashboard
+
+
+async def test_a_theme_is_shown_while_it_is_highlighted_and_kept_or_not() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.pause(0.2)
+        await pilot.press("t")
+        await pilot.pause(0.1)
+        names = app.screen.query_one(OptionList).option_count
+        assert names >= 5
+        await pilot.press("down")
+        await pilot.pause()
+        assert app.theme != "night"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.theme == "night"
+
+
+async def test_the_filter_applies_while_it_is_typed() -> None:
+    from tests.data.snapshots import log_lines
+
+    app = stage(healthy(), lines=log_lines(40))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        log = app.dashboard.log_pane
+        whole = log.rows
+        await pilot.press("slash")
+        await pilot.pause(0.1)
+        assert isinstance(app.focused, Input)
+        await pilot.press(*"error")
+        await pilot.pause(0.1)
+        assert 0 < log.rows < whole
+        await pilot.press("escape")
+        assert log.rows == whole
+        await pilot.press("slash")
+        await pilot.pause(0.1)
+        await pilot.press(*"/err(", "enter")
+        await pilot.pause(0.1)
+        assert app.screen is not app.dashboard
+        await pilot.press("backspace", "enter")
+        await pilot.pause(0.1)
+        assert app.screen is app.dashboard
+        assert log.pattern == "/err"
