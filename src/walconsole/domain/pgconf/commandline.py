@@ -43,8 +43,11 @@ class CommandLine:
         return next((a.value for a in reversed(self.settings) if a.name == name), None)
 
 
-def parse(argv: Sequence[str]) -> CommandLine:
-    """The settings in `argv` (the program itself first), in order; the last one for a name wins."""
+def parse(argv: Sequence[str], major: int | None = None) -> CommandLine:
+    """The settings in `argv` (the program itself first), in order; the last one for a name wins.
+
+    `major` is the server's version, as far as it is known.
+    """
     settings: list[Argument] = []
     problems: list[str] = []
     directory: str | None = None
@@ -52,7 +55,9 @@ def parse(argv: Sequence[str]) -> CommandLine:
         if option == "D":
             directory = value
         else:
-            settings.extend(Argument(name, said, text) for name, said in _meaning(option, value, problems))
+            settings.extend(
+                Argument(name, said, text) for name, said in _meaning(option, value, major or 0, problems)
+            )
     return CommandLine(tuple(settings), directory, tuple(problems))
 
 
@@ -86,7 +91,7 @@ def _bundle(word: str, waiting: Iterator[str], problems: list[str]) -> Iterator[
         return
 
 
-def _meaning(option: str, value: str, problems: list[str]) -> list[tuple[str, str]]:
+def _meaning(option: str, value: str, major: int, problems: list[str]) -> list[tuple[str, str]]:
     if option in "-c":
         name, equals, said = value.partition("=")
         if not equals:
@@ -102,16 +107,16 @@ def _meaning(option: str, value: str, problems: list[str]) -> list[tuple[str, st
     if option == "t":
         return [(name, "true") for start, name in _STATS.items() if value.startswith(start)]
     if option == "d":
-        return _debug(value)
+        return _debug(value, major)
     return []
 
 
-def _debug(value: str) -> list[tuple[str, str]]:
+def _debug(value: str, major: int) -> list[tuple[str, str]]:
     """set_debug_options()."""
     level = int(value) if value.isascii() and value.isdigit() else 0
     found = [("log_min_messages", f"debug{level}" if level > 0 else "notice")]
     if level >= 1:
-        found += [("log_connections", "true"), ("log_disconnections", "true")]
+        found += [("log_connections", "all" if major >= 18 else "true"), ("log_disconnections", "true")]
     if level >= 2:
         found.append(("log_statement", "all"))
     extra = {3: "debug_print_parse", 4: "debug_print_plan", 5: "debug_print_rewritten"}

@@ -166,7 +166,7 @@ def resolve(
     role_settings: Sequence[RoleSetting] = (),
 ) -> Resolution | None:
     """The configuration that `start` leads to; None where no configuration file is named at all."""
-    command_line = parse(start.argv)
+    command_line = parse(start.argv, start.major)
     config_file = config_file_of(start, command_line)
     if config_file is None:
         return None

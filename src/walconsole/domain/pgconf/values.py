@@ -179,7 +179,13 @@ def _stored_bool(text: str, _meta: SettingMeta) -> str:
 
 
 _ON_OFF = {"true": "on", "yes": "on", "1": "on", "false": "off", "no": "off", "0": "off"}
-_HIDDEN: dict[str, dict[str, str]] = {
+_LEVELS = {"debug": "debug2", "info": "info"}
+_HIDDEN: Mapping[str, Mapping[str, str]] = {
+    "client_min_messages": _LEVELS,
+    "log_min_messages": _LEVELS,
+    "log_min_error_statement": _LEVELS,
+    "icu_validation_level": _LEVELS,
+    "trace_recovery_messages": _LEVELS,
     "wal_level": {"archive": "replica", "hot_standby": "replica"},
     "wal_compression": {"on": "pglz", "true": "pglz", "yes": "pglz", "1": "pglz"},
     "huge_pages": _ON_OFF,
