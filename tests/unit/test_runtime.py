@@ -91,10 +91,13 @@ async def test_clean_ups_run_after_an_error() -> None:
     async def finish() -> None:
         done.append(True)
 
-    with pytest.raises(ValueError, match="within"):
+    async def session() -> None:
         async with Cleanups() as cleanups:
             cleanups.add("finish", finish)
             raise ValueError("within")
+
+    with pytest.raises(ValueError, match="within"):
+        await session()
     assert done == [True]
 
 
@@ -170,7 +173,7 @@ def test_a_request_after_the_loop_is_no_error(stop: Stop) -> None:
 
 
 def test_what_is_left_on_the_loop_is_ended() -> None:
-    ended = []
+    ended, tasks = [], []
 
     async def straggle() -> None:
         try:
@@ -179,12 +182,12 @@ def test_what_is_left_on_the_loop_is_ended() -> None:
             ended.append(True)
 
     async def main() -> int:
-        ended.append(asyncio.create_task(straggle()))
+        tasks.append(asyncio.create_task(straggle()))
         await asyncio.sleep(0)
         return 3
 
     assert event_loop.run(main) == 3
-    assert ended[-1] is True
+    assert ended == [True]
 
 
 def test_an_error_leaves_no_loop_behind() -> None:
