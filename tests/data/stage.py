@@ -1,8 +1,10 @@
 """The app on a stage: a scripted observer, a frozen clock, themes from the checkout, state elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
+
+from textual.pilot import Pilot
 
 from tests.data.facts import NOW
 from walconsole.domain.logline import LogLine
@@ -72,3 +74,26 @@ def stage(
 
     shelf = ThemeShelf(folders or (shipped_folder(),), state or Path("/nonexistent/state.toml"))
     return WalconsoleApp("shithub", factory, clock=FrozenClock(), theme=theme, shelf=shelf, glyphs=glyphs)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], within_s: float = 15.0) -> None:
+    """Let the app work until `condition` holds; fails when it never does."""
+    ends = monotonic() + within_s
+    await pilot.pause()
+    while not condition():
+        assert monotonic() < ends, "waited in vain"
+        await pilot.pause(0.01)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Until the observer has published and everything was drawn."""
+    app = pilot.app
+    assert isinstance(app, WalconsoleApp)
+    await until(pilot, lambda: app.dashboard.taken is not None)
+    await pilot.pause()
+
+
+def screen_text(app: WalconsoleApp) -> str:
+    """What is on the screen now, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in strips[: app.size.height])

@@ -5,12 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from textual.command import CommandPalette
 from textual.events import MouseScrollDown, MouseScrollUp
-from textual.pilot import Pilot
 
 from tests.data.facts import NOW
 from tests.data.snapshots import STATES, failing, healthy, hostile, incident, log_lines
-from tests.data.stage import ScriptedObserver, stage
+from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.keys import ACTIONS
@@ -18,25 +18,6 @@ from walconsole.ui.panes.catalogue import PANES
 
 SIZES = ((80, 24), (120, 36), (200, 60), (20, 5), (40, 10), (1, 1), (300, 8))
 NAMES = [spec.name for spec in PANES]
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    """Until the observer has published and everything was drawn."""
-    app = pilot.app
-    assert isinstance(app, WalconsoleApp)
-    for _ in range(200):
-        await pilot.pause()
-        if app.dashboard.taken is not None:
-            break
-        await pilot.pause(0.01)
-    await pilot.pause()
-
-
-def screen_text(app: WalconsoleApp) -> str:
-    """What is on the screen now."""
-    width, height = app.size
-    strips = app.screen._compositor.render_strips()
-    return "\n".join(strip.text for strip in strips[:height])
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -161,8 +142,7 @@ async def test_keys_reach_the_observer() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("r", "p")
-        await pilot.pause(0.05)
-        assert "PAUSED" in screen_text(app)
+        await until(pilot, lambda: "PAUSED" in screen_text(app))
         await pilot.press("p", "+", "minus", "minus")
         assert observer.asked == ["refresh", "pause True", "pause False", "pace 0.5", "pace 1", "pace 2"]
         await pilot.pause()
@@ -199,7 +179,12 @@ async def test_export_writes_new_private_files_and_says_where(
         await settle(pilot)
         await pilot.press("3", "e", "e", "7", "e", "1", "e")
         await pilot.pause()
-    names = sorted(path.name for path in tmp_path.iterdir())
+    check_exports(tmp_path)
+
+
+def check_exports(folder: Path) -> None:
+    """Seven files, each private, the second export of a second beside the first."""
+    names = sorted(path.name for path in folder.iterdir())
     stamp = "20260921T141320Z"
     assert names == [
         f"walconsole-archiver-{stamp}.json",
@@ -210,11 +195,11 @@ async def test_export_writes_new_private_files_and_says_where(
         f"walconsole-log-{stamp}.csv",
         f"walconsole-log-{stamp}.json",
     ]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
-    document = json.loads((tmp_path / f"walconsole-configuration-{stamp}.json").read_text())
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    document = json.loads((folder / f"walconsole-configuration-{stamp}.json").read_text())
     assert document["verdict"]["level"] == "critical"
     assert {"label": "archive_mode", "value": "off"}.items() <= document["rows"][0].items()
-    assert (tmp_path / f"walconsole-configuration-{stamp}.csv").read_text().startswith("setting,value,")
+    assert (folder / f"walconsole-configuration-{stamp}.csv").read_text().startswith("setting,value,")
 
 
 async def test_enter_on_a_finding_goes_to_the_setting_it_is_about() -> None:
@@ -234,12 +219,11 @@ async def test_the_palette_knows_every_action_and_runs_it() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
         await pilot.press(*"bucket")
-        await pilot.pause(0.5)
+        await until(pilot, lambda: "Go to Bucket" in screen_text(app))
         await pilot.press("enter", "enter")
-        await pilot.pause(0.3)
-        assert app.dashboard.board.focused_name == "bucket"
+        await until(pilot, lambda: app.dashboard.board.focused_name == "bucket")
 
 
 def test_every_action_exists_and_no_key_means_two_things() -> None:
@@ -259,8 +243,7 @@ async def test_ages_tick_though_nothing_new_is_published() -> None:
         await settle(pilot)
         assert "pg_stat_archiver · 0.4 s" in screen_text(app)
         app._clock.at = NOW + 7  # type: ignore[attr-defined]
-        await pilot.pause(1.3)
-        assert "pg_stat_archiver · 7.4 s" in screen_text(app)
+        await until(pilot, lambda: "pg_stat_archiver · 7.4 s" in screen_text(app))
 
 
 async def test_what_can_never_succeed_ends_the_session_with_its_exit_code() -> None:
@@ -270,7 +253,7 @@ async def test_what_can_never_succeed_ends_the_session_with_its_exit_code() -> N
 
     app = stage(observer=Refusing([]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.2)
+        await until(pilot, lambda: app.failure is not None)
     assert app.return_code == ConfigError.exit_code
     assert app.failure is not None
     assert "config.toml:3" in app.failure.line()
@@ -283,8 +266,7 @@ async def test_before_the_first_snapshot_it_says_what_it_does() -> None:
 
     app = stage(observer=Starting([]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.2)
-        assert "shithub: starting PostgreSQL 18 [/x]" in screen_text(app)
+        await until(pilot, lambda: "shithub: starting PostgreSQL 18 [/x]" in screen_text(app))
         for key in ("e", "y", "enter", "question_mark", "escape", "G", "z"):
             await pilot.press(key)
         assert app._exception is None

@@ -7,8 +7,7 @@ from textual.widgets import Button, Input, OptionList
 
 from tests.data.facts import CLUSTER
 from tests.data.snapshots import HOSTILE, healthy
-from tests.data.stage import stage
-from tests.pilot.test_console import screen_text, settle
+from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.profile import ClusterName
 from walconsole.ports import HostKeyQuestion, Screen
 
@@ -34,7 +33,7 @@ async def test_an_unknown_host_key_is_shown_and_no_is_the_default(keys: list[str
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard)
         text = screen_text(app)
         for part in (
             "db.example.com:22",
@@ -56,12 +55,12 @@ async def test_a_cluster_is_chosen_from_the_list_or_not_at_all() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard)
         assert "16/main" in screen_text(app)
         await pilot.press("down", "enter")
         assert await asked == other
         asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard)
         await pilot.press("escape")
         assert await asked is None
 
@@ -71,7 +70,7 @@ async def test_a_passphrase_is_never_on_the_screen() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         asked = asyncio.ensure_future(app.port.passphrase(f"passphrase for {HOSTILE}"))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard)
         await pilot.press(*"hunter2")
         assert "hunter2" not in screen_text(app)
         await pilot.press("enter")
@@ -83,10 +82,9 @@ async def test_a_question_whose_asker_went_away_goes_away_too() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard)
         asked.cancel()
-        await pilot.pause(0.1)
-        assert app.screen is app.dashboard
+        await until(pilot, lambda: app.screen is app.dashboard)
 
 
 async def test_help_explains_the_pane_in_focus() -> None:
@@ -94,7 +92,7 @@ async def test_help_explains_the_pane_in_focus() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("4", "question_mark")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
         text = screen_text(app)
         assert "Bucket: what it means" in text
         assert "worry" in text
@@ -106,17 +104,15 @@ async def test_a_theme_is_shown_while_it_is_highlighted_and_kept_or_not() -> Non
     app = stage(healthy())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        await pilot.pause(0.2)
+        await until(pilot, lambda: "paper" in app.available_themes)
         await pilot.press("t")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
         names = app.screen.query_one(OptionList).option_count
         assert names >= 5
         await pilot.press("down")
-        await pilot.pause()
-        assert app.theme != "night"
+        await until(pilot, lambda: app.theme != "night")
         await pilot.press("escape")
-        await pilot.pause()
-        assert app.theme == "night"
+        await until(pilot, lambda: app.theme == "night")
 
 
 async def test_the_filter_applies_while_it_is_typed() -> None:
@@ -128,19 +124,17 @@ async def test_the_filter_applies_while_it_is_typed() -> None:
         log = app.dashboard.log_pane
         whole = log.rows
         await pilot.press("slash")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
         assert isinstance(app.focused, Input)
         await pilot.press(*"error")
-        await pilot.pause(0.1)
-        assert 0 < log.rows < whole
+        await until(pilot, lambda: 0 < log.rows < whole)
         await pilot.press("escape")
-        assert log.rows == whole
+        await until(pilot, lambda: log.rows == whole)
         await pilot.press("slash")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
         await pilot.press(*"/err(", "enter")
         await pilot.pause(0.1)
         assert app.screen is not app.dashboard
         await pilot.press("backspace", "enter")
-        await pilot.pause(0.1)
-        assert app.screen is app.dashboard
+        await until(pilot, lambda: app.screen is app.dashboard)
         assert log.pattern == "/err"

@@ -1,8 +1,7 @@
 """The log under a stream: bounded, following or not, held back and let in."""
 
 from tests.data.snapshots import healthy, log_lines
-from tests.data.stage import stage
-from tests.pilot.test_console import screen_text, settle
+from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.logline import LogLevel, LogLine
 from walconsole.ui.widgets.log_pane import KEPT
 
@@ -21,8 +20,7 @@ async def test_it_follows_and_keeps_no_more_than_its_bound() -> None:
         await settle(pilot)
         for start in range(0, 30_000, 5_000):
             app.port.log(lines(5_000, start))
-        await pilot.pause(0.2)
-        assert app.dashboard.log_pane.rows == KEPT
+        await until(pilot, lambda: app.dashboard.log_pane.rows == KEPT)
         assert "line 29999" in screen_text(app)
 
 
@@ -40,8 +38,7 @@ async def test_scrolled_back_it_stays_while_lines_come_in_and_old_ones_go() -> N
         assert log.line(log.top).text == seen
         await pilot.press("G")
         assert log.following
-        await pilot.pause(0.2)
-        assert f"line {KEPT + 499}" in screen_text(app)
+        await until(pilot, lambda: f"line {KEPT + 499}" in screen_text(app))
 
 
 async def test_held_lines_are_counted_and_let_in() -> None:
@@ -50,11 +47,9 @@ async def test_held_lines_are_counted_and_let_in() -> None:
         await settle(pilot)
         await pilot.press("7", "space")
         app.port.log(lines(7))
-        await pilot.pause(0.2)
-        assert "paused, 7 held" in screen_text(app)
+        await until(pilot, lambda: "paused, 7 held" in screen_text(app))
         await pilot.press("space")
-        await pilot.pause(0.2)
-        assert "line 6" in screen_text(app)
+        await until(pilot, lambda: "line 6" in screen_text(app))
 
 
 async def test_lines_that_are_not_about_archiving_show_on_demand() -> None:
@@ -62,11 +57,9 @@ async def test_lines_that_are_not_about_archiving_show_on_demand() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         app.port.log(lines(3, about=False))
-        await pilot.pause(0.2)
-        assert "no line passes the filter" in screen_text(app)
+        await until(pilot, lambda: "no line passes the filter" in screen_text(app))
         await pilot.press("a")
-        await pilot.pause(0.2)
-        assert "line 2" in screen_text(app)
+        await until(pilot, lambda: "line 2" in screen_text(app))
 
 
 async def test_a_hostile_line_is_drawn_as_it_reads() -> None:
@@ -74,5 +67,4 @@ async def test_a_hostile_line_is_drawn_as_it_reads() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         app.port.log([LogLine("x", "", LogLevel.FATAL, "[/red] \x1b[2J\udcff done FATAL: [bold", True)])
-        await pilot.pause(0.2)
-        assert "[/red]  done FATAL: [bold" in screen_text(app)
+        await until(pilot, lambda: "[/red]  done FATAL: [bold" in screen_text(app))
