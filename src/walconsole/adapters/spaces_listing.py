@@ -93,13 +93,14 @@ def _announced(text: str, frame: str) -> int:
 def _decoded(raw_keys: list[str], *, encoded: bool) -> Sequence[str]:
     """The keys themselves. RGW writes `/` as `%2F` and escapes `'` for XML besides."""
     joined = "\n".join(raw_keys)
-    if encoded:
-        joined = joined.replace("%2F", "/")
-    if "&" in joined or (encoded and ("%" in joined or "+" in joined)):
-        decode: Callable[[str], str] = unquote_plus if encoded else str
-        return [decode(_unescaped(key)) for key in raw_keys]
-    keys = joined.split("\n")
-    return keys if len(keys) == len(raw_keys) else raw_keys
+    escaped = "&" in joined
+    if not escaped and not (encoded and ("%" in joined or "+" in joined)):
+        return raw_keys
+    plain = joined.replace("%2F", "/")
+    if not escaped and "%" not in plain and "+" not in plain and plain.count("\n") < len(raw_keys):
+        return plain.split("\n")
+    decode: Callable[[str], str] = unquote_plus if encoded else str
+    return [decode(_unescaped(key)) for key in raw_keys]
 
 
 def _unescaped(text: str) -> str:
