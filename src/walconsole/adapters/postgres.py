@@ -14,6 +14,7 @@ from walconsole.adapters.postgres_errors import connect_error, server_error
 from walconsole.adapters.ssh import SshShell
 from walconsole.adapters.ssh_errors import channel_error
 from walconsole.domain.profile import PostgresTarget
+from walconsole.domain.redaction import safe
 from walconsole.errors import DatabaseError, SshError, WalconsoleError
 from walconsole.ports import Answer, Clock, ClusterLocator, Row
 
@@ -106,8 +107,7 @@ class PostgresDatabase:
             self._drop()
             raise
         self._statement_timeout_s = STATEMENT_TIMEOUT_S
-        if connection.info.server_version >= session.IDLE_SESSION_TIMEOUT_SINCE:
-            self._pending_settings = f"SET idle_session_timeout = '{session.IDLE_SESSION_TIMEOUT_S}s'; "
+        self._pending_settings = session.later_settings(connection)
         self._connection = connection
         return connection
 
@@ -161,6 +161,12 @@ class PostgresDatabase:
         port = self._target.port or (await self._locator.locate()).port
         try:
             await bridge.open_forward(conn, port)
+        except asyncssh.ChannelOpenError as error:
+            if error.code != asyncssh.OPEN_CONNECT_FAILED:
+                raise self._channel_refused(conn, error) from error
+            why = f"nothing answers on the host's own port {port}: {safe(error.reason)}"
+            remedy = "PostgreSQL does not run, or does not listen there (listen_addresses, port)"
+            raise DatabaseError(self._tried(), why, remedy) from error
         except (asyncssh.Error, OSError) as error:
             raise self._channel_refused(conn, error) from error
         return f"localhost:{port}"

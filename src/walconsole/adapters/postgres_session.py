@@ -17,9 +17,9 @@ from walconsole.domain.redaction import decode
 
 Connection = psycopg.AsyncConnection[DictRow]
 
-LOCK_TIMEOUT_S = 2
-IDLE_SESSION_TIMEOUT_S = 900
-IDLE_SESSION_TIMEOUT_SINCE = 140000
+_LOCK_TIMEOUT_S = 2
+_IDLE_SESSION_TIMEOUT_S = 900
+_IDLE_SESSION_TIMEOUT_SINCE = 140000
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name", '"char"')
 _UNKNOWN_TYPES = (0, 705)  # no type at all, and the type "unknown"
 
@@ -54,7 +54,7 @@ async def connect(
     settings = {
         "default_transaction_read_only": "on",
         "statement_timeout": f"{round(statement_timeout_s * 1000)}",
-        "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+        "lock_timeout": f"{_LOCK_TIMEOUT_S}s",
     }
     connection: Connection = await psycopg.AsyncConnection.connect(
         host=folder,
@@ -79,3 +79,17 @@ async def connect(
         connection.adapters.register_loader(oid, _Text)
     set_json_loads(_json, connection)
     return connection
+
+
+def later_settings(connection: Connection) -> str:
+    """What can only be set once the server is known, to go with the first statement.
+
+    A SQL_ASCII database may hold any bytes: it would fail each statement that shows some which are not the
+    client's encoding, so it is asked for the bytes as they are.
+    """
+    settings = ""
+    if connection.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
+        settings += f"SET idle_session_timeout = '{_IDLE_SESSION_TIMEOUT_S}s'; "
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        settings += "SET client_encoding = 'SQL_ASCII'; "
+    return settings
