@@ -78,13 +78,16 @@ class Sweep:
         """
         self._stop_at = None if seconds is None else time.monotonic() + seconds
         self._workers = 0
+        failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._staff()
         except* WalconsoleError as errors:
-            raise _first(errors) from None
+            failure = _first(errors)
         finally:
             self._tasks = None
+        if failure is not None:
+            raise failure  # not inside except*: Python 3.11.2 would make a group of it
         return self.complete
 
     def _staff(self) -> None:

@@ -187,11 +187,15 @@ async def _imported(name: str) -> ModuleType:
 
 async def _together(*starting: Coroutine[Any, Any, Any]) -> list[Any]:
     """Run all; the first SandboxError ends the others and is raised by itself."""
+    failure: SandboxError | None = None
+    tasks: list[asyncio.Task[Any]] = []
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in starting]
     except* SandboxError as errors:
-        raise _first(errors) from None
+        failure = _first(errors)
+    if failure is not None:
+        raise failure  # not inside except*: Python 3.11.2 would make a group of it
     return [task.result() for task in tasks]
 
 
