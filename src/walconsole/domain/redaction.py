@@ -21,30 +21,53 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]"
 )
 
-_SECRETIVE = (
-    r"(?:[A-Za-z0-9_.-]*(?:secret|passw(?:or)?d|passwd|passphrase|token|api[_-]?key|private[_-]?key|credential)"
-    r"[A-Za-z0-9_.-]*|pgpass(?:word)?|sslpassword)"
+# A word in a name that gives a secret away, and endings that make the name only speak about one.
+_MARK = re.compile(
+    r"secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|account[_-]?key|credential"
+    r"|pgpass(?![a-z])|ldapbindpasswd"
 )
-_ASSIGNED = re.compile(
-    rf"(?P<name>(?i:{_SECRETIVE}))(?P<joint>[\"']?\s*[=:]\s*)"
-    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.|'')*'|[^\s,;'\"]+)"
+_ABOUT = re.compile(
+    r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
+    r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required)|.*files?|tokens|passwordcheck"
 )
-_OPTION = re.compile(
-    rf"(?P<name>--?(?i:{_SECRETIVE}))(?P<joint>\s+)(?P<value>(?!-)\"[^\"]*\"|'[^']*'|[^\s'\"]+)"
+
+# Values as they are written: in quotes (doubled, escaped, or doubled themselves because they stand in
+# a quoted setting), open to the end where the closing quote is missing, or up to a blank.
+_VALUE = re.compile(
+    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)"
+    r"|''(?![\s'])(?:[^']|'{4})++(?:''|\Z)"
+    r"|\\'(?:[^'\\]|\\[^'])*+(?:\\'|\Z)"
+    r"|'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)"
+    r"|(?:[^\s'\"]|''|(?<=\w)'(?=\w))++",
+    re.DOTALL,
 )
+# A name and what joins it to a value: `name=`, `name:`, `--name value`, `NAME 'value'`. Names begin
+# only where no name goes on, so that each character is looked at once, however long the text is.
+_NAMED = re.compile(
+    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++[\"']?\s{0,99}+[=:]\s{0,99}+(?=\S)"
+    r"|-[A-Za-z0-9_.-]++\s{1,99}+(?=[^\s-])|[A-Za-z0-9_.-]++\s{1,99}+(?=\\?['\"]))"
+)
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SHAPES = (
     re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
+    re.compile(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
     re.compile(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
     re.compile(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
+    re.compile(
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
+    ),
+    re.compile(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
+    re.compile(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
+    re.compile(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password
+    re.compile(r"(?m)(?<=\" )\"[^\"\n]*\"(?=[ \t]*$)"),  # pgbouncer's userlist.txt
 )
 
 # Every shape above contains one of these: looking for them first costs a hundredth.
 _HINTS = (
     "secret", "passw", "passphrase", "token", "apikey", "api_key", "api-key", "privatekey", "private_key",
-    "private-key", "private key", "credential", "pgpass", "_v1_", "bearer ", "://", "x-amz-", "signature=",
+    "private-key", "private key", "accountkey", "account_key", "account-key", "credential", "pgpass",
+    "_v1_", "bearer ", "://", "x-amz-", "signature=", "md5", "scram-", " -u ", '" "',
 )  # fmt: skip
 
 
@@ -67,13 +90,39 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
-    folded = text.casefold()
-    if not any(hint in folded for hint in _HINTS):
+    if not may_hold_secret(text):
         return text
     for shape in _SHAPES:
         text = shape.sub(MASK, text)
-    text = _OPTION.sub(rf"\g<name>\g<joint>{MASK}", text)
-    return _ASSIGNED.sub(rf"\g<name>\g<joint>{MASK}", text)
+    return _values_masked(text)
+
+
+def _values_masked(text: str) -> str:
+    """`text` with the value masked wherever a name gives a secret away."""
+    parts: list[str] = []
+    done = at = 0
+    while (named := _NAMED.search(text, at)) is not None:
+        at = named.end()
+        value = _VALUE.match(text, at) if _gives_away(named[0]) else None
+        if value is not None:
+            parts += text[done:at], MASK
+            done = at = value.end()
+    return "".join((*parts, text[done:]))
+
+
+def _gives_away(named: str) -> bool:
+    name = _NAME.match(named)
+    folded = name[0].lower() if name is not None else ""
+    return _MARK.search(folded) is not None and _ABOUT.fullmatch(folded) is None
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether `redact` could change `text` (or, of joined lines, any of them); quick, and rarely wrong."""
+    folded = text.casefold()
+    for hint in _HINTS:  # noqa: SIM110  # any() takes three times as long, for every line of a log
+        if hint in folded:
+            return True
+    return False
 
 
 def safe(text: str, secrets: Iterable[str] = ()) -> str:
