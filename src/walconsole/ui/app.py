@@ -62,6 +62,7 @@ class WalconsoleApp(App[None]):
     Toast.-error { border-left: outer $error; }
     """
     ENABLE_COMMAND_PALETTE = True
+    dashboard: Dashboard
     COMMANDS: ClassVar = {_commands}
     BINDINGS: ClassVar = [
         Binding(action.keys, action.action, action.title, show=False)
@@ -99,13 +100,6 @@ class WalconsoleApp(App[None]):
         self.set_reactive(App.theme, first.name)
         self.stylesheet.set_variables(self.get_css_variables())
 
-    @property
-    def dashboard(self) -> Dashboard:
-        """The console's one screen."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, Dashboard)  # noqa: S101  # get_default_screen made it
-        return screen
-
     def get_default_screen(self) -> Screen[None]:
         """The dashboard."""
         if self._glyphs is None:
@@ -113,7 +107,8 @@ class WalconsoleApp(App[None]):
 
             encoding = (self.console.encoding or "utf-8").lower()
             self._glyphs = UNICODE if encoding.startswith("utf") else ASCII
-        return Dashboard(self.session_title, self._glyphs)
+        self.dashboard = Dashboard(self.session_title, self._glyphs)
+        return self.dashboard
 
     def on_mount(self) -> None:
         """Everything that costs time waits until the first frame is out."""
