@@ -188,6 +188,15 @@ async def test_each_refusal_is_one_clear_line(raw: bytes, code: str, words: str)
     assert words in str(problem)
 
 
+async def test_a_flood_that_nobody_asked_for_is_ended() -> None:
+    flood = GOOD + b"x" * (spaces_wire.BODY_LIMIT + 4 * 1024 * 1024)
+    async with scripted(flood, GOOD) as (store, script):
+        for _ in range(3):
+            assert list((await store.page()).objects.keys) == ["a"]
+            await asyncio.sleep(0.2)
+        assert len(script.requests) == 3
+
+
 async def test_a_redirect_is_not_followed() -> None:
     async with scripted(answer("307 T", b"", "Location: http://127.0.0.1:1/")) as (store, script):
         with pytest.raises(ObjectStoreError, match="307"):

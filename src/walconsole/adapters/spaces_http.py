@@ -15,11 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from walconsole.adapters.spaces_wire import HttpAnswer, TransportError, read_answer, read_head
+from walconsole.adapters.spaces_wire import (
+    HttpAnswer,
+    HungUpError,
+    TransportError,
+    Wire,
+    read_answer,
+    read_head,
+)
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
-_BUFFER = 512 * 1024
 _IDLE_S = 45.0
 
 
@@ -86,8 +92,8 @@ def _exempt(host: str, no_proxy: str) -> bool:
 
 @dataclass(slots=True)
 class _Connection:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    transport: asyncio.WriteTransport
+    wire: Wire
     used_at: float
     answered: int = 0
 
@@ -123,11 +129,13 @@ class HttpClient:
         """Close the kept connections."""
         idle, self._idle = self._idle, []
         for connection in idle:
-            connection.writer.close()
+            connection.transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                for connection in idle:
+                    await connection.wire.lost.wait()
         for connection in idle:
-            with contextlib.suppress(OSError, asyncio.TimeoutError):
-                async with asyncio.timeout(1):
-                    await connection.writer.wait_closed()
+            connection.transport.abort()
 
     async def _exchange(self, head: bytes, *, fresh: bool) -> HttpAnswer:
         connection = None if fresh else self._kept()
@@ -136,32 +144,31 @@ class HttpClient:
         keep = False
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                connection.writer.write(head)
-                answer = await read_answer(connection.reader)
+                connection.transport.write(head)
+                answer = await read_answer(connection.wire)
             keep = answer.headers.get("connection", "").lower() != "close"
             return answer
         except TimeoutError:
             raise TransportError(f"no complete answer within {ANSWER_TIMEOUT_S:.0f} s") from None
-        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
+        except HungUpError as error:
             raise _broken(connection, error) from error
         finally:
             self._give_back(connection, keep=keep)
 
     def _give_back(self, connection: _Connection, *, keep: bool) -> None:
-        if keep and not connection.writer.is_closing():
+        if keep and connection.wire.clean:
             connection.used_at = time.monotonic()
             connection.answered += 1
             self._idle.append(connection)
         else:
-            connection.writer.transport.abort()
+            connection.transport.abort()
 
     def _kept(self) -> _Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            fresh_enough = time.monotonic() - connection.used_at < _IDLE_S
-            if fresh_enough and not connection.reader.at_eof() and not connection.writer.is_closing():
+            if time.monotonic() - connection.used_at < _IDLE_S and connection.wire.clean:
                 return connection
-            connection.writer.transport.abort()
+            connection.transport.abort()
         return None
 
     async def _connect(self) -> _Connection:
@@ -177,34 +184,34 @@ class HttpClient:
             raise TransportError(_connect_reason(error, host, port)) from error
 
     async def _open(self, host: str, port: int) -> _Connection:
+        loop = asyncio.get_running_loop()
         tls = await self._context() if self.origin.scheme == "https" else None
         if self._proxy is None:
             name = self.origin.host if tls else None
-            reader, writer = await asyncio.open_connection(
-                host, port, ssl=tls, server_hostname=name, limit=_BUFFER
-            )
-            return _Connection(reader, writer, time.monotonic())
-        reader, writer = await asyncio.open_connection(host, port, limit=_BUFFER)
+            direct, wire = await loop.create_connection(Wire, host, port, ssl=tls, server_hostname=name)
+            return _Connection(direct, wire, time.monotonic())
+        plain, wire = await loop.create_connection(Wire, host, port)
         try:
-            await self._tunnel(self._proxy, reader, writer)
-            if tls:
-                await writer.start_tls(tls, server_hostname=self.origin.host)
+            await self._tunnel(self._proxy, plain, wire)
+            secured = (
+                await loop.start_tls(plain, wire, tls, server_hostname=self.origin.host) if tls else plain
+            )
         except BaseException:
-            writer.transport.abort()
+            plain.abort()
             raise
-        return _Connection(reader, writer, time.monotonic())
+        if secured is None:
+            raise TransportError(f"{self.origin.host} hung up during TLS")
+        return _Connection(secured, wire, time.monotonic())
 
-    async def _tunnel(
-        self, proxy: _Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _tunnel(self, proxy: _Proxy, transport: asyncio.WriteTransport, wire: Wire) -> None:
         to = f"{self.origin.host}:{self.origin.port}"
         head = f"CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n"
         if proxy.authorization:
             head += f"Proxy-Authorization: {proxy.authorization}\r\n"
-        writer.write(f"{head}\r\n".encode("latin-1"))
+        transport.write(f"{head}\r\n".encode("latin-1"))
         try:
-            status, _ = await read_head(reader)
-        except asyncio.IncompleteReadError:
+            status, _ = await read_head(wire)
+        except HungUpError:
             raise TransportError(f"the proxy {proxy.host}:{proxy.port} hung up") from None
         if status != 200:
             raise TransportError(f"the proxy {proxy.host}:{proxy.port} answered {status} to CONNECT {to}")
@@ -220,12 +227,12 @@ class HttpClient:
         return self._tls
 
 
-def _broken(connection: _Connection, error: Exception) -> TransportError:
+def _broken(connection: _Connection, error: HungUpError) -> TransportError:
     if connection.answered:
         return _StaleConnectionError("a kept connection was closed")
-    if isinstance(error, asyncio.IncompleteReadError):
+    if error.reason is None:
         return TransportError("the connection was closed without an answer")
-    return TransportError(f"the connection broke: {_reason(error)}")
+    return TransportError(f"the connection broke: {_reason(error.reason)}")
 
 
 def _connect_reason(error: OSError, host: str, port: int) -> str:
