@@ -20,7 +20,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.observe.host import HostProbe
 from walconsole.ports import HostKeyQuestion
 from walconsole.runtime.clock import SystemClock
@@ -65,8 +65,10 @@ class RecordingScreen:
                     self.changed.clear()
                     await self.changed.wait()
         except TimeoutError:
-            last = self.snapshots[-1] if self.snapshots else None
-            raise AssertionError(f"{what} did not come about within {timeout_s} s: {last}") from None
+            problems = (
+                [f"{slot}: {getattr(self.last, slot).problem}" for slot in Slot] if self.snapshots else []
+            )
+            raise AssertionError(f"{what} did not come about within {timeout_s} s; {problems}") from None
 
     @property
     def last(self) -> Snapshot:
@@ -81,6 +83,10 @@ def profile_of(sshd: SshServer, server: PostgresServer | None = None, *, port: i
     folder = sshd.folder
     config = folder / "ssh_config"
     config.touch()
+    known_hosts = folder / f"known_hosts_{port or sshd.port}"
+    known_hosts.write_text(
+        sshd.known_hosts_file.read_text().replace(f":{sshd.port} ", f":{port or sshd.port} ")
+    )
     paths = replace(
         default_paths("observed"),
         heartbeat=str(folder / "heartbeat"),
@@ -94,7 +100,7 @@ def profile_of(sshd: SshServer, server: PostgresServer | None = None, *, port: i
             port=port or sshd.port,
             user=sshd.user,
             identity_files=(str(sshd.identity_file),),
-            known_hosts_file=str(sshd.known_hosts_file),
+            known_hosts_file=str(known_hosts),
             config_file=str(config),
             use_agent=False,
         ),

@@ -68,7 +68,8 @@ _ARCHIVING_WORDS = (
 _ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
 """A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
 _CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
-_STAMP_WITHIN = 64
+_STAMP_WITHIN, _LEVEL_WITHIN = 64, 200
+"""Characters in which a line's prefix says when it was, and how bad it is."""
 
 
 def read_line(origin: str, text: str, *, always: bool = False) -> LogLine:
@@ -85,7 +86,7 @@ def read_line(origin: str, text: str, *, always: bool = False) -> LogLine:
 
 def _level(text: str) -> LogLevel:
     """The first word in capitals before a colon that is a level."""
-    for match in _LEVEL.finditer(text):
+    for match in _LEVEL.finditer(text, 0, _LEVEL_WITHIN):
         level = _LEVELS.get(match[1])
         if level is not None:
             return level
@@ -93,12 +94,15 @@ def _level(text: str) -> LogLevel:
 
 
 def _is_about_archiving(lowered: str) -> bool:
-    return any(word in lowered for word in _ARCHIVING_WORDS) or _ARCHIVING.search(lowered) is not None
+    for word in _ARCHIVING_WORDS:
+        if word in lowered:
+            return True
+    return _ARCHIVING.search(lowered) is not None
 
 
-def continues(raw: str) -> bool:
+def continues(raw: bytes) -> bool:
     """Whether a line as it was written goes on with the one before: PostgreSQL indents it by a tab."""
-    return raw.startswith("\t")
+    return raw.startswith(b"\t")
 
 
 def continuation(before: LogLine, text: str) -> LogLine:

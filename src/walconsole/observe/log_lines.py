@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from walconsole.domain.logline import LogLevel, LogLine, continuation, continues, plain_text, read_line
-from walconsole.domain.redaction import MASK, decode, safe
+from walconsole.domain.redaction import MASK, decode, may_hold_secret, printable, redact, safe
 from walconsole.domain.units import count_text
 from walconsole.observe.log_sources import BACKLOG_LINES
 
@@ -103,23 +103,33 @@ class LogStream:
                 missing = "the stream was interrupted: lines may be missing here"
             raw = raw[repeated:]
         self._shown.extend(raw)
-        lines = [self._line(line) for line in raw]
-        return [self.note(f"{missing}"), *lines] if missing else lines
+        lines = self._lines(raw)
+        return [self.note(missing), *lines] if missing else lines
 
     def note(self, text: str) -> LogLine:
         """A line of our own among the stream's."""
         return LogLine(self.origin, "", LogLevel.WARNING, f"walconsole: {safe(text)}", about_archiving=True)
 
-    def _line(self, raw: bytes) -> LogLine:
-        text = decode(raw[:LONGEST_LINE].rstrip(b"\r"))
+    def _lines(self, raw: Sequence[bytes]) -> list[LogLine]:
+        """The secrets' signs are looked for once in all of them: most batches hold none."""
+        texts = [self._text(line) for line in raw]
+        if may_hold_secret("\n".join(texts)):
+            texts = [redact(text) for text in texts]
+        return [self._line(text, line) for text, line in zip(texts, raw, strict=True)]
+
+    def _text(self, raw: bytes) -> str:
+        text = decode(raw[:LONGEST_LINE])
         if len(raw) > LONGEST_LINE:
             text += " … (cut)"
         if self._key_lines or "-----BEGIN" in text:
             text = self._without_key(text)
-        if self._before is not None and continues(text):
-            line = continuation(self._before, safe(text))
+        return printable(plain_text(text.rstrip("\r")))
+
+    def _line(self, text: str, raw: bytes) -> LogLine:
+        if self._before is not None and continues(raw):
+            line = continuation(self._before, text)
         else:
-            line = read_line(self.origin, safe(plain_text(text)), always=self._always)
+            line = read_line(self.origin, text, always=self._always)
         self._before = line
         return line
 
