@@ -1,7 +1,9 @@
 """The droplet's SSH server: public keys alone, sessions that really run, forwarding as sshd does it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -9,32 +11,45 @@ import asyncssh
 
 from walconsole.sandbox.account import Account
 from walconsole.sandbox.profile import CLIENT_KEY, KNOWN_HOSTS
-from walconsole.sandbox.ssh_session import HostSession
+from walconsole.sandbox.ssh_session import HostSession, end_sessions
 from walconsole.sandbox.workspace import Workspace
 
 _MAX_SESSIONS = 10
 """sshd_config(5): MaxSessions, per connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class _StillOpen:
+    """What must be gone before the server is: connections, and the tasks of the sessions' processes."""
+
+    connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
+    processes: set[asyncio.Task[None]] = field(default_factory=set)
+
+
 class _Server(asyncssh.SSHServer):
-    """One connection."""
+    """One connection. It enters what must end before the server does in `still_open`."""
 
     def __init__(
         self,
         workspace: Workspace,
         account: Account,
         client_key: asyncssh.SSHKey,
-        all_sessions: set[HostSession],
+        still_open: "_StillOpen",
     ) -> None:
         self._root, self._account = workspace.root, account
         self._client_key = client_key.public_data
-        self._all_sessions = all_sessions
-        self._sessions: set[HostSession] = set()
+        self._still_open = still_open
+        self._channels = 0
         self._peer = ""
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         here, there = conn.get_extra_info("sockname"), conn.get_extra_info("peername")
         self._peer = f"{there[0]} {there[1]} {here[0]} {here[1]}"
+        self._still_open.connections.add(conn)
+        self._connection = conn
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._still_open.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -46,15 +61,13 @@ class _Server(asyncssh.SSHServer):
         return username == self._account.name and key.public_data == self._client_key
 
     def session_requested(self) -> HostSession:
-        if len(self._sessions) >= _MAX_SESSIONS:
+        if self._channels >= _MAX_SESSIONS:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "open failed")
-        session = HostSession(self._root, self._account, self._peer, self._ended)
-        self._sessions.add(session)
-        self._all_sessions.add(session)
-        return session
+        self._channels += 1
+        return HostSession(self._root, self._account, self._peer, self._still_open.processes, self._closed)
 
-    def _ended(self, session: HostSession) -> None:
-        self._sessions.discard(session)
+    def _closed(self) -> None:
+        self._channels -= 1
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         """Forward to loopback only: the sandbox is nobody's way to elsewhere."""
@@ -72,11 +85,11 @@ class _Server(asyncssh.SSHServer):
 async def ssh_server(workspace: Workspace, account: Account) -> AsyncIterator[int]:
     """Listen on 127.0.0.1; yields the port. Writes the client's key and known_hosts into `client`."""
     host_key, client_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
-    sessions: set[HostSession] = set()
+    still_open = _StillOpen()
     listener = await asyncssh.listen(
         "127.0.0.1",
         0,
-        server_factory=lambda: _Server(workspace, account, client_key, sessions),
+        server_factory=lambda: _Server(workspace, account, client_key, still_open),
         server_host_keys=[host_key],
         encoding=None,
         server_version="walconsole-demo",
@@ -93,8 +106,8 @@ async def ssh_server(workspace: Workspace, account: Account) -> AsyncIterator[in
         yield port
     finally:
         listener.close()
-        for session in sessions:
-            session.cancel()
-        for session in tuple(sessions):
-            await session.wait_ended()
+        for connection in tuple(still_open.connections):
+            connection.abort()
+            await connection.wait_closed()
+        await end_sessions(still_open.processes)
         await listener.wait_closed()

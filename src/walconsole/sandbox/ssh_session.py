@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,18 @@ _SIGNALS = {name: signal.Signals[f"SIG{name}"] for name in _SIGNAL_NAMES.split()
 
 
 class HostSession(asyncssh.SSHServerSession[bytes]):
-    """Joins a channel to a process. When the channel goes, so does the process with all it started."""
+    """Joins a channel to a process. When the channel goes first, so does the process with its group."""
 
     def __init__(
-        self, root: Path, account: Account, peer: str, ended: Callable[["HostSession"], None]
+        self,
+        root: Path,
+        account: Account,
+        peer: str,
+        running: set[asyncio.Task[None]],
+        closed: Callable[[], None],
     ) -> None:
-        self._root, self._account, self._peer, self._ended = root, account, peer, ended
+        self._root, self._account, self._peer = root, account, peer
+        self._running, self._closed = running, closed
         self._argv: Sequence[str | Path] = ()
         self._channel: asyncssh.SSHServerChannel[bytes]
         self._process: Process | None = None
@@ -59,6 +65,8 @@ class HostSession(asyncssh.SSHServerSession[bytes]):
 
     def session_started(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._running.add(self._task)
+        self._task.add_done_callback(self._running.discard)
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self._channel.pause_reading()  # until the process took this piece
@@ -79,18 +87,9 @@ class HostSession(asyncssh.SSHServerSession[bytes]):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended(self)
-        self.cancel()
-
-    def cancel(self) -> None:
-        """End the process."""
+        self._closed()
         if self._task:
             self._task.cancel()
-
-    async def wait_ended(self) -> None:
-        """Until the process is gone."""
-        if self._task:
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         extra = {"SSH_CONNECTION": self._peer, "SSH_CLIENT": self._peer.rsplit(" ", 2)[0]}
@@ -108,10 +107,12 @@ class HostSession(asyncssh.SSHServerSession[bytes]):
             await asyncio.gather(self._relay(process.stdout, None), self._relay(process.stderr, 1))
             self._exit(await process.wait())
         except (BrokenPipeError, ConnectionError, asyncssh.Error):
-            pass  # the channel went while the process still wrote
+            await _to_the_end(end(process, patience_s=1.0))  # the channel went while the process still wrote
+        except asyncio.CancelledError:
+            await _to_the_end(end(process, patience_s=1.0))
+            raise
         finally:
             feeding.cancel()
-            await asyncio.shield(end(process, patience_s=1.0))
 
     async def _feed(self, process: Process) -> None:
         assert process.stdin is not None  # noqa: S101  # for the type checker: it was started with a pipe
@@ -133,3 +134,18 @@ class HostSession(asyncssh.SSHServerSession[bytes]):
             self._channel.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
         else:
             self._channel.exit(status)
+
+
+async def _to_the_end(ending: Coroutine[None, None, None]) -> None:
+    """Await it whatever happens to this task meanwhile."""
+    task = asyncio.ensure_future(ending)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+
+
+async def end_sessions(running: set[asyncio.Task[None]]) -> None:
+    """End what still runs, and wait until it is gone."""
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
