@@ -16,7 +16,7 @@ BODY_LIMIT = 16 * 1024 * 1024
 _FLOOD = BODY_LIMIT + 1024 * 1024
 """More than any answer, sent by something that was asked for nothing."""
 _HEAD_LIMIT = 64 * 1024
-_BUFFER = 64 * 1024
+_BUFFER = 320 * 1024
 
 
 class TransportError(Exception):

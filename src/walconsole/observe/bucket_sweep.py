@@ -132,9 +132,7 @@ class Sweep:
         self._listing.append(piece)
         try:
             while not piece.done and not self._time_is_up():
-                page = await self._store.page(start_after=piece.after)
-                self._latency_s = min(self._latency_s, page.seconds)
-                self._take(piece, page)
+                self._take(piece, await self._store.page(start_after=piece.after))  # kept by no name
                 if piece.space is None:
                     await self._survey(piece)
         finally:
@@ -144,6 +142,7 @@ class Sweep:
 
     def _take(self, piece: _Range, page: Page) -> None:
         """Fold what of the page lies in the range; the rest is another range's."""
+        self._latency_s = min(self._latency_s, page.seconds)
         keys = page.objects.keys
         count = len(keys)
         if piece.upto is not None and count and keys[-1] > piece.upto:
