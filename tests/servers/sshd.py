@@ -129,4 +129,7 @@ class SshServer:
             "MaxStartups": "100",
             "LogLevel": "VERBOSE",
         } | self._overrides
+        # A home of its own: bash reads ~/.bashrc for every command, and what this machine's does there
+        # (it may take a lock that a session which a test killed still holds) is not the tests' affair.
+        settings["SetEnv"] = f"HOME={self.folder} {self._overrides.get('SetEnv', '')}".strip()
         self._config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
