@@ -115,9 +115,18 @@ class Terminal:
 
     def lines(self) -> list[str]:
         """The screen as it is now, a string a row."""
+        self._catch_up()
+        return list(self._screen.display)
+
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """The screen as it is now, with its colours."""
+        self._catch_up()
+        columns, rows = self._size
+        return [[self._screen.buffer[row][column] for column in range(columns)] for row in range(rows)]
+
+    def _catch_up(self) -> None:
         self._stream.feed(bytes(self.output[self._fed :]))
         self._fed = len(self.output)
-        return list(self._screen.display)
 
     @property
     def running(self) -> bool:

@@ -1,0 +1,116 @@
+"""`make pictures`: the README's pictures, taken of the running demo in a pseudo-terminal."""
+
+import io
+import re
+import sys
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import pyte.screens
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from benchmarks.harness import Terminal
+
+COLUMNS, ROWS = 120, 36
+STARTS_WITHIN_S = 60.0
+
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
+<style>
+.{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
+.{unique_id}-title {{ display: none; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal">
+<rect width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">{matrix}</g>
+</g>
+</svg>
+"""
+"""Rich's picture of a terminal without its fonts from elsewhere: a picture must not call anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A scenario, what must stand on its screen, and how long its numbers then move before it is taken."""
+
+    scenario: str
+    shows: tuple[str, ...]
+    settle_s: float
+
+
+PICTURES = (
+    Picture("incident", (r"archiving is OFF", r"\(NoSuchBucket\)", r"archive_mode +off"), 6.0),
+    Picture("healthy", (r"archiving works", r"● exists"), 20.0),
+    Picture("failing", (r"FAILING|failing", r"AccessDenied"), 8.0),
+)
+
+
+def take(picture: Picture, folder: Path) -> Path:
+    """Run the demo and write its screen as SCENARIO.svg. Raises TimeoutError when it shows otherwise."""
+    patterns = [re.compile(pattern) for pattern in picture.shows]
+    program = Path(sys.executable).parent / "walconsole"
+    with Terminal([program, "demo", "--scenario", picture.scenario], columns=COLUMNS, rows=ROWS) as terminal:
+        terminal.until(
+            lambda: all(any(pattern.search(line) for line in terminal.lines()) for pattern in patterns),
+            f"the {picture.scenario} scenario's picture",
+            STARTS_WITHIN_S,
+        )
+        terminal.idle(picture.settle_s)
+        path = folder / f"{picture.scenario}.svg"
+        path.write_text(drawn(terminal.cells(), f"walconsole demo --scenario {picture.scenario}"))
+    return path
+
+
+def drawn(rows: list[list[pyte.screens.Char]], title: str) -> str:
+    """The cells as an SVG."""
+    console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor")
+    for row in rows:
+        line = Text(no_wrap=True)
+        for style, cells in groupby(row, _style):
+            line.append("".join(cell.data for cell in cells), style)
+        console.print(line)
+    return console.export_svg(title=title, code_format=SVG, unique_id="walconsole")
+
+
+def _style(cell: pyte.screens.Char) -> Style:
+    return Style(
+        color=_colour(cell.fg),
+        bgcolor=_colour(cell.bg),
+        bold=cell.bold,
+        italic=cell.italics,
+        underline=cell.underscore,
+        reverse=cell.reverse,
+    )
+
+
+def _colour(name: str) -> str | None:
+    """pyte says `default`, a name or six hexadecimal digits."""
+    if name == "default":
+        return None
+    if re.fullmatch(r"[0-9a-f]{6}", name):
+        return f"#{name}"
+    return {"brown": "yellow"}.get(name, re.sub(r"^bright(?=\w)", "bright_", name))
+
+
+def main() -> None:
+    """Take all pictures into the folder that is named on the command line."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in PICTURES:
+        print(take(picture, folder), flush=True)
+
+
+if __name__ == "__main__":
+    main()
