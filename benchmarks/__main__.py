@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import first_paint, full_picture, key_to_paint, steady
+from benchmarks import first_paint, full_picture, key_to_paint, listing, steady
 from benchmarks.report import Result, table
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.programs import ServerMissing
@@ -49,6 +49,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
     "first-paint": ("First paint", _first_paint),
     "full-picture": ("First full picture", lambda options: full_picture.measure(max(3, options.runs // 3))),
     "steady": ("While it watches", lambda options: steady.measure(options.seconds)),
+    "listing": ("Listing an archive", lambda options: listing.measure(max(1, options.runs // 3))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
 }
 

@@ -20,7 +20,7 @@ Complaint = Callable[[str], ObjectStoreError]
 
 _KEY = re.compile(r"Key>([^<]*)</K")
 _KEY_COUNT = re.compile(r"<KeyCount>(\d{1,9})</KeyCount>")
-_SIZE = re.compile(r"<Size>\s*(\d{1,20})\s*</Size>")
+_SIZE = re.compile(r"Size>(\d{1,20})</S")
 _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
