@@ -25,7 +25,9 @@ class Program:
     @property
     def environment(self) -> dict[str, str]:
         """Nothing of the operator's own: no configuration, no deployment's variables."""
-        return {"HOME": str(self.home), "PATH": os.environ["PATH"], "TERM": "xterm-256color"}
+        # rclone's wheel puts its program beside this environment's python
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {"HOME": str(self.home), "PATH": path, "TERM": "xterm-256color"}
 
     @property
     def log(self) -> Path:

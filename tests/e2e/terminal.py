@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -69,10 +70,8 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._reading.set()
         self.hang_up()
         os.close(self._slave)
-        self._thread.join(5)
 
     @property
     def text(self) -> str:
@@ -89,6 +88,9 @@ class Terminal:
         deadline = time.monotonic() + timeout
         while not holds():
             left = deadline - time.monotonic()
+            if self.process.poll() is not None:  # it will write no more
+                self._drain()
+                left = 1.0 if holds() else 0.0
             assert left > 0, f"{what!r} did not come; the screen shows:\n{self.text}"
             with self._lock:
                 self._lock.wait(min(left, 0.05))
@@ -113,6 +115,8 @@ class Terminal:
         """Close the terminal, as a closed window or a lost SSH connection does."""
         if self._master >= 0:
             master, self._master = self._master, -1
+            self._reading.set()
+            self._thread.join()  # a read that is under way would keep the terminal open
             os.close(master)
 
     def wait(self, timeout: float = 30.0) -> int:
@@ -153,11 +157,11 @@ class Terminal:
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
-            while self._master >= 0:
+            while (master := self._master) >= 0:
                 self._reading.wait()
-                chunk = os.read(self._master, 65536)
-                if not chunk:
-                    return
+                if not select.select([master], [], [], 0.05)[0]:
+                    continue
+                chunk = os.read(master, 65536)
                 with self._lock:
                     self.output += chunk
                     self._stream.feed(chunk)

@@ -63,7 +63,7 @@ def test_a_closed_terminal_ends_it(ignored: bool, stand_in: Open, program: Progr
     terminal = stand_in(ignore_hang_up=ignored)
     terminal.wait_for("ready")
     terminal.hang_up()
-    assert terminal.wait(10) == 129
+    assert terminal.wait() == 129
     assert _cleaned(program)
 
 
@@ -73,7 +73,7 @@ def test_a_terminal_closed_while_much_is_drawn_ends_it(stand_in: Open, program: 
     terminal.type("d")
     terminal.wait_until(lambda: "ready" not in terminal.text, "it draws")
     terminal.hang_up()
-    assert terminal.wait(10) == 129
+    assert terminal.wait() == 129
     assert _cleaned(program)
 
 
@@ -85,7 +85,7 @@ def test_a_stalled_terminal_does_not_hold_up_the_end(stand_in: Open, program: Pr
     terminal.stall()
     _until_asleep(terminal)
     terminal.signal(signal.SIGTERM)
-    assert terminal.wait(20) == 143
+    assert terminal.wait() == 143
     assert _cleaned(program)
     terminal.resume()
     assert terminal.left_behind() == []
@@ -161,7 +161,7 @@ def test_an_app_that_does_not_listen_is_ended_all_the_same(stand_in: Open, progr
     terminal.type("h")
     terminal.wait_for("hanging")
     terminal.signal(signal.SIGTERM)
-    assert terminal.wait(25) == 143
+    assert terminal.wait() == 143
     assert terminal.left_behind() == []
     assert _cleaned(program)
 
@@ -172,7 +172,7 @@ def test_a_thread_that_never_ends_does_not_hold_up_the_end(stand_in: Open, progr
     terminal.type("b")
     terminal.wait_for("blocked")
     terminal.type("q")
-    assert terminal.wait(15) == 0
+    assert terminal.wait() == 0
     assert terminal.left_behind() == []
     assert _cleaned(program)
 
@@ -192,6 +192,7 @@ def test_ctrl_z_suspends_and_fg_resumes(stand_in: Open) -> None:
     terminal.type("\x1a")
     _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
+    terminal.resume()
     assert terminal.left_behind() == []
     terminal.signal(signal.SIGCONT)
     terminal.wait_until(lambda: terminal.output.count(b"\x1b[?1049h") == 2, "it draws again")
