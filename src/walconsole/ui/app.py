@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-TICK_S = 1.0
-"""Ages tick."""
+TICK_S = 1.1
+"""Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""
 SOONEST_S = 0.2
 """Snapshots that come closer together are drawn as one."""
 _PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -97,8 +97,15 @@ class WalconsoleApp(App[None]):
         self._paused_at: float | None = None
         first = self.shelf.first(theme, self.console.color_system)
         self.register_theme(first)
-        self.set_reactive(App.theme, first.name)
-        self.stylesheet.set_variables(self.get_css_variables())
+        self._begin_with(first)
+
+    def _begin_with(self, theme: Theme) -> None:
+        """Set the first theme; for most of them without setting every style a second time at the start."""
+        if theme.ansi or not theme.dark:
+            self.theme = theme.name
+        else:
+            self.set_reactive(App.theme, theme.name)
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard."""
@@ -169,6 +176,8 @@ class WalconsoleApp(App[None]):
     def _paint(self) -> None:
         from walconsole.domain.diagnosis import diagnose
 
+        if self._timer is not None:
+            self._timer.stop()
         self._timer, self._painted = None, self._clock.monotonic()
         if self._snapshot is not None:
             now = self._clock.now()

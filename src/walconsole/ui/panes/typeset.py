@@ -1,6 +1,5 @@
 """Setting rows: a label in a fixed column, then the value; wrapping and cutting by terminal cells."""
 
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,25 +9,21 @@ from typing import TypeVar
 from rich.cells import cell_len, set_cell_size
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Freshness, Reading
+from walconsole.domain.snapshot import Freshness, Reading, Slot
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Glyphs, Line, Link, Span, Stamp, Tone, View
+from walconsole.ui.wrapping import fit, wrapped
 
 T = TypeVar("T")
 
 GUTTER = 2
 LABEL_WIDTH = 15
 NOT_AVAILABLE = "n/a"
+_THROUGH_SSH = frozenset(Slot) - {Slot.LINK, Slot.PRIMARY, Slot.DR}
+"""What cannot be read without SSH: why it cannot is said once, where the link is shown."""
 
 shown = lru_cache(maxsize=4096)(safe)
 """`redaction.safe`, remembered: the same remote texts are drawn every second."""
-
-
-def fit(text: str, width: int, more: str = "…") -> str:
-    """`text` in at most `width` cells; what is cut is marked."""
-    if cell_len(text) <= width:
-        return text
-    return "" if width <= 0 else set_cell_size(text, width - len(more)).rstrip() + more
 
 
 def fit_left(text: str, width: int, more: str = "…") -> str:
@@ -42,10 +37,10 @@ def fit_left(text: str, width: int, more: str = "…") -> str:
 
 
 def fit_middle(text: str, width: int, more: str = "…") -> str:
-    """As `fit`, but keeps the first eight and the end: for WAL names."""
+    """As `fit`, but keeps the first eight and the end: for WAL names, whose middle is mostly zeroes."""
     if cell_len(text) <= width or width < 12:
         return fit(text, width, more)
-    return text[:8] + more + text[-(width - 8 - len(more)) :]
+    return text[:8] + fit_left(text[8:], width - cell_len(text[:8]), more)
 
 
 def pad(text: str, width: int) -> str:
@@ -56,17 +51,6 @@ def pad(text: str, width: int) -> str:
 def right(text: str, width: int) -> str:
     """`text` right-aligned in `width` cells."""
     return " " * max(0, width - cell_len(text)) + text
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """`text` on lines of at most `width` cells, broken at blanks where there are any."""
-    broken = textwrap.wrap(text, max(8, width), break_on_hyphens=False) or [""]
-    return [fit(line, width) for line in broken]
-
-
-def spans_width(spans: Iterable[Span]) -> int:
-    """Cells."""
-    return sum(cell_len(span.text) for span in spans)
 
 
 def row(
@@ -122,6 +106,9 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
         since = f" since {clock_text(reading.failing_since, view.now)}, {lasted}"
     state = "stale" if reading.freshness is Freshness.STALE else "unread"
     problem = reading.problem
+    if reading.slot in _THROUGH_SSH and view.snapshot.link.problem is not None:
+        text = f"{what} {state}{since}: no SSH"
+        return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"
     lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     if problem.remedy:
@@ -164,3 +151,27 @@ def sparkline(values: Sequence[float], steps: str) -> str:
         return steps[0] * len(values)
     last = len(steps) - 1
     return "".join(steps[min(last, max(0, round(value / top * last)))] for value in values)
+
+
+__all__ = [
+    "GUTTER",
+    "LABEL_WIDTH",
+    "NOT_AVAILABLE",
+    "aged",
+    "clock_text",
+    "fit",
+    "fit_left",
+    "fit_middle",
+    "indented",
+    "missing_notes",
+    "notice",
+    "or_na",
+    "pad",
+    "right",
+    "room",
+    "row",
+    "shown",
+    "sparkline",
+    "stamp",
+    "wrapped",
+]

@@ -5,7 +5,7 @@ Drawn by the line API: a changed row is one dirty line, never the whole pane.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.segment import Segment
 from textual.geometry import Region
@@ -39,6 +39,7 @@ class Pane(Widget, can_focus=True):
         self.left = 0
         self.glyphs = glyphs
         self._title_drawn: Strip | None = None
+        self._title_next: Strip | None = None
 
     # What a pane is made of.
 
@@ -81,7 +82,7 @@ class Pane(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the pane: its title, or a row."""
         if y == 0:
-            self._title_drawn = self._title()
+            self._title_drawn, self._title_next = self._title_next or self._title(), None
             return self._title_drawn
         index = self.top + y - 1
         if index >= self.rows:
@@ -96,7 +97,7 @@ class Pane(Widget, can_focus=True):
         seen = self._cut(whole.crop(self.left), space)
         strip = Strip([*seen.extend_cell_length(space, styles.base), *bar])
         if index == self.cursor and self.has_focus:
-            strip = strip.apply_style(styles.cursor)
+            strip = Strip(Segment.apply_style(strip, post_style=styles.cursor), strip.cell_length)
         return strip
 
     def _scrollbar(self, y: int) -> Segment:
@@ -151,8 +152,18 @@ class Pane(Widget, can_focus=True):
 
     def repaint_title(self) -> None:
         """Mark the title as dirty when it would read differently."""
-        if self.size.width and (self._title_drawn is None or self._title() != self._title_drawn):
-            self.refresh(Region(0, 0, self.size.width, 1))
+        width = self.size.width
+        if not width:
+            return
+        title = self._title()
+        if title != self._title_drawn:
+            self.refresh(Region(0, 0, width, 1))
+            self._title_next = title
+
+    def refresh(self, *regions: Region, **how: bool) -> Self:
+        """As every widget's; what was set for a title before is set anew."""
+        self._title_next = None
+        return super().refresh(*regions, **how)
 
     # Moving.
 

@@ -45,19 +45,17 @@ class VerdictLine(Widget):
     def _set(self, width: int) -> None:
         if self._set_for == width:
             return
-        import textwrap
+        from walconsole.ui.wrapping import wrapped
 
         self._set_for = width
         styles = palette(self.app.current_theme)
         style = styles[self.tone]
         head = f" {self.sign} {self.word.upper()} " if self.word else " "
         body = f"{self.note}{self.text}"
-        lines = textwrap.wrap(body, max(8, width - 1), initial_indent=" " * len(head), subsequent_indent=" ")
-        lines = lines[:_MOST_LINES] or [head]
-        self._lines = [Strip([Segment(line, style)]) for line in lines]
-        first = lines[0][len(head) :]
-        badge = [Segment(head, style + styles.reverse)] if self.word else [Segment(head, style)]
-        self._lines[0] = Strip([*badge, Segment(" ", style), Segment(first, style)])
+        badge = [Segment(head, style + styles.reverse if self.word else style), Segment(" ", styles.base)]
+        first, *rest = wrapped(body, width - 2, first=width - len(head) - 2)
+        below = [Strip([Segment(f" {line}", style)]) for line in rest]
+        self._lines = [Strip([*badge, Segment(first, style)]), *below][:_MOST_LINES]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the sentence needs."""
