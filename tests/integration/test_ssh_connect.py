@@ -349,6 +349,7 @@ async def test_through_a_jump_host(sshd: SshServer, make_sshd: MakeSshd, tmp_pat
     ssh = replace(target(sshd), host="inner", port=None, config_file=str(config), known_hosts_file=str(known))
     async with open_shell(ssh, operator=operator) as shell:
         assert await text(shell, "echo in") == "in"
+        assert (await shell.link()).address == f"{sshd.host}:{sshd.port}"
     assert [(q.host, q.port) for q in operator.questions] == [("localhost", jump.port)]
     jump.stop()
     error = await refused(ssh, operator)

@@ -176,10 +176,11 @@ async def test_sessions_used_up_name_the_setting(make_sshd: MakeSshd) -> None:
 
 
 async def test_a_forced_command_is_told(make_sshd: MakeSshd) -> None:
-    server = make_sshd({"ForceCommand": "/bin/echo This account is currently not available."})
+    server = make_sshd({"ForceCommand": "/bin/echo This is not available."})
     async with open_shell(target(server)) as shell:
-        with pytest.raises(ShellError, match="the shell ended"):
+        with pytest.raises(ShellError, match="not available") as raised:
             await shell.run("echo never")
+        assert "ForceCommand" in raised.value.remedy
 
 
 async def test_the_link_tells_what_it_is(sshd: SshServer) -> None:

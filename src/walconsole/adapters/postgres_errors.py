@@ -118,6 +118,6 @@ def _bridge_error(tried: str, bridge: Bridge, target: PostgresTarget, path: str)
             "PostgreSQL does not run; its last stop was not a clean one",
         )
     if "sudo" in said:
-        refusal = shell_error(tried, said, bridge.exit_status)
+        refusal = shell_error(tried, said, bridge.exit_status, began=False)
         return DatabaseError(tried, refusal.why, refusal.remedy)
     return DatabaseError(tried, f"the bridge to {safe(path)} ended{f': {said}' if said else ''}")

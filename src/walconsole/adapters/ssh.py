@@ -128,7 +128,7 @@ class SshShell:
         while begin not in seen:
             chunk = await process.stdout.read(STREAM_CHUNK)
             if not chunk or len(seen) > _GREETING_LIMIT:
-                ended = ShellEndedError(safe(decode(seen[-500:]).strip()), process.exit_status)
+                ended = ShellEndedError(safe(decode(seen[-500:]).strip()), process.exit_status, began=False)
                 raise self._ended(conn, ended)
             seen += chunk
         return seen.partition(begin)[2]
@@ -138,9 +138,10 @@ class SshShell:
         answer = await self.run(":")
         conn = await self.connection.get()
         settings = self.connection.settings
-        peer = conn.get_extra_info("peername")
+        host, port, *_ = conn.get_extra_info("peername") or ("", 0)  # none through a jump host
+        named = settings.address if settings else str(self._target)
         return LinkFacts(
-            address=f"{peer[0]}:{peer[1]}" if peer else (settings.address if settings else str(self._target)),
+            address=f"{host}:{port}" if host else named,
             user=settings.user if settings else "",
             server_version=safe(str(conn.get_extra_info("server_version", ""))),
             host_key_fingerprint=server_fingerprint(conn),
@@ -189,7 +190,7 @@ class SshShell:
     def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
         if conn.is_closed():
             return self._lost()
-        return ssh_scripts.shell_error(self._tried(), ended.stderr, ended.status)
+        return ssh_scripts.shell_error(self._tried(), ended.said, ended.status, began=ended.began)
 
     def _broken(self, conn: asyncssh.SSHClientConnection, error: Exception) -> WalconsoleError:
         if conn.is_closed() or not isinstance(error, asyncssh.ChannelOpenError):

@@ -35,11 +35,11 @@ class SupersededError(Exception):
 
 
 class ShellEndedError(Exception):
-    """The shell went away. `stderr` is what it said last, made safe to show."""
+    """The shell went away. `said` is what it said last, made safe to show; `began`: it had served before."""
 
-    def __init__(self, stderr: str, status: int | None) -> None:
-        self.stderr, self.status = stderr, status
-        super().__init__(stderr)
+    def __init__(self, said: str, status: int | None, *, began: bool) -> None:
+        self.said, self.status, self.began = said, status, began
+        super().__init__(said)
 
 
 class Frame:
@@ -57,7 +57,7 @@ class Frame:
             f"printf %s '{nonce}['\n(eval {quoted}) </dev/null 2>&1\nprintf '%s %d\\n' ']{nonce}' $?\n"
         )
         self._received = bytearray()
-        self._begun = False
+        self.begun = False
         self._searched = 0
 
     def send(self) -> bytes:
@@ -71,7 +71,7 @@ class Frame:
         Raises OutputTooLongError.
         """
         self._received += chunk
-        if not self._begun and not self._skip_noise():
+        if not self.begun and not self._skip_noise():
             return None
         at = self._received.find(self._end, self._searched)
         if at < 0:
@@ -99,7 +99,7 @@ class Frame:
             del self._received[: max(0, len(self._received) - len(self._begin) + 1)]
             return False
         del self._received[: at + len(self._begin)]
-        self._begun = True
+        self.begun = True
         return True
 
 
@@ -116,7 +116,7 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
         self._frames: deque[Frame] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._served = 0
-        self._stderr = bytearray()
+        self._stderr, self._greeting = bytearray(), bytearray()
         self._status: int | None = None
 
     def send(self, frame: Frame) -> None:
@@ -162,6 +162,8 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
         if datatype is not None:
             self._stderr = (self._stderr + data)[-_KEPT_STDERR:]
             return
+        if not self._served and not (self._frames and self._frames[0].begun):
+            self._greeting = (self._greeting + data)[-_KEPT_STDERR:]
         rest: bytes | None = data
         while rest and self._frames:  # without a frame: something left in the background prints
             try:
@@ -178,8 +180,10 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
         self._status = status
 
     def connection_lost(self, exc: Exception | None) -> None:
-        said = safe(decode(bytes(self._stderr)).strip().replace("\n", "; "))
-        ended = ShellEndedError(said, self._status)
+        began = self._served > 0 or any(frame.begun for frame in self._frames)
+        said = self._stderr if began else self._greeting + self._stderr  # nologin says why on its output
+        text = safe(decode(bytes(said)).strip().replace("\n", "; "))
+        ended = ShellEndedError(text, self._status, began=began)
         self._end(ended, SupersededError() if self._served else ended)
 
     # -- endings

@@ -95,10 +95,12 @@ def stream(name: str, command: str) -> str:
     return _PROLOGUE + _STREAM.format(name=name, command=command, family=_FAMILY.format(name=name))
 
 
-def shell_error(tried: str, said: str, status: int | None) -> ShellError:
-    """A shell ended by itself. `said` is what it printed on standard error, safe to show."""
+def shell_error(tried: str, said: str, status: int | None, *, began: bool) -> ShellError:
+    """A shell ended by itself. `said`: its last words, safe to show; `began`: it had served before."""
     for sign, why, remedy in _SUDO_REMEDIES:
         if sign in said:
             return ShellError(tried, why, remedy, code="Sudo")
     ending = f"exit status {status}" if status is not None else "without a status"
-    return ShellError(tried, f"the shell ended, {ending}{f': {said}' if said else ''}")
+    why = f"the shell ended, {ending}{f': {said}' if said else ''}"
+    remedy = "it is started again" if began else "check the user's login shell and sshd's ForceCommand"
+    return ShellError(tried, why, remedy)

@@ -66,13 +66,12 @@ def resolve(target: SshTarget) -> SshSettings:
     files = _config_files(target)
     options = _load(target, files)
     host = str(options.get("Hostname") or target.host)
-    local_user = getpass.getuser()
     explicit = target.identity_files or tuple(cast(list[str], options.get("IdentityFile") or ()))
     return SshSettings(
         alias=target.host,
         host=host,
         port=int(cast(int, options.get("Port") or 22)),
-        user=str(options.get("User") or local_user),
+        user=str(options.get("User") or _local_user(target)),
         host_key_alias=str(options.get("HostKeyAlias") or host),
         known_hosts_files=_known_hosts_files(target, options),
         identity_files=tuple(_home(file) for file in explicit) or _default_identities(),
@@ -87,6 +86,14 @@ def resolve(target: SshTarget) -> SshSettings:
         host_key_algorithms_configured=options.get("HostKeyAlgorithms") is not None,
         config_files=files,
     )
+
+
+def _local_user(target: SshTarget) -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:  # a user ID without a name, and no LOGNAME
+        why = "this machine does not tell the name of its user"
+        raise SshError(f"ssh {target}", why, "name the user in the profile") from error
 
 
 def _config_files(target: SshTarget) -> tuple[str, ...]:
@@ -104,7 +111,7 @@ def _load(target: SshTarget, files: tuple[str, ...]) -> dict[str, object]:
     port: Any = target.port if target.port is not None else ()
     try:
         config = _Config.load(
-            cast(Any, None), list(files), False, False, False, getpass.getuser(), user, target.host, port
+            cast(Any, None), list(files), False, False, False, _local_user(target), user, target.host, port
         )
     except (ConfigParseError, ValueError) as error:
         raise SshError(f"ssh {target}", str(error), "correct the ssh configuration") from error
