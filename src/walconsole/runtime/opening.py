@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import Profile
+from walconsole.errors import UsageError
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
@@ -23,13 +24,23 @@ if TYPE_CHECKING:
 
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
-    """The app; `cleanups` take away whatever it opens."""
+    """The app; `cleanups` take away whatever it opens. Raises UsageError for an unknown theme."""
 
     async def observer() -> Observer:
         return await _observer(session, app, cleanups)
 
     app = WalconsoleApp(session.title, observer, clock=SystemClock(), theme=session.theme)
+    if session.theme not in (None, app.theme):
+        raise _no_theme(str(session.theme), app)
     return app
+
+
+def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
+    themes, problems = app.shelf.load()
+    faults = [problem for problem in problems if f"{name}.toml" in problem]
+    names = ", ".join(sorted(theme.name for theme in themes))
+    why = faults[0] if faults else "there is none of that name"
+    return UsageError(f"choosing the theme {name}", why, f"the themes are: {names}")
 
 
 async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> Observer:
