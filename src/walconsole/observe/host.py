@@ -135,7 +135,7 @@ class HostProbe:
         if self._observed is not None:
             path = self._observed.path
             self._observed = next((one for one in self._clusters if one.path == path), None)
-        if self._observed is None or self._choice.open:
+        if self._observed is None:
             self._observed = self._choose()
 
     def _lasting(self, group: Group, *, full: bool) -> Group:
@@ -244,13 +244,11 @@ class _Choice:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.among: tuple[ClusterFacts, ...] = ()
-        self.open = False
         self._answer: ClusterFacts | None = None
         self._declined = False
 
     def settle(self, among: Sequence[Cluster]) -> Cluster | None:
         """The one that was chosen before, if it is among these; else ask, unless nobody wanted to answer."""
-        self.open = False
         if self._answer is not None:
             for cluster in among:
                 if (cluster.facts.data_directory, cluster.facts.port) == (

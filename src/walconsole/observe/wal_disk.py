@@ -8,9 +8,10 @@ from walconsole.domain.snapshot import Problem
 from walconsole.observe.records import Group
 
 _DF = re.compile(
-    rb"^(?P<device>.+?)\s+(?:(?P<type>[^\s\d]\S*)\s+)?(?P<total>\d+)\s+\d+\s+(?P<free>-?\d+)\s+(?:\d+%|-)\s+/",
+    rb"^(?P<device>.+?) +(?:(?P<type>[^\s\d]\S*) +)?(?P<total>\d+) +\d+ +(?P<free>-?\d+) +(?:\d+%|-) +/",
     re.MULTILINE,
 )
+"""df -P, with -T or without."""
 _KIB = 1024
 
 

@@ -1,0 +1,204 @@
+"""The host script's answer, and which cluster is meant, on whatever a host may say."""
+
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walconsole.domain.facts import ClusterFacts, WalDiskFacts
+from walconsole.domain.profile import ClusterName, PostgresTarget
+from walconsole.domain.snapshot import Problem
+from walconsole.errors import ClusterChoiceError, ShellError
+from walconsole.observe.clusters import Cluster, candidates, read_cluster
+from walconsole.observe.host_script import Look, assignment
+from walconsole.observe.records import Group, argv, options, read_answer
+from walconsole.observe.wal_disk import read_wal_disk
+
+VALUES = st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b""))
+NOISE = st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"").replace(b"\x01", b""))
+
+
+def record(key: str, value: bytes) -> bytes:
+    return b"\x01" + key.encode() + b" " + value + b"\0"
+
+
+# --- records
+
+
+@given(VALUES, VALUES, NOISE, NOISE)
+def test_values_come_back_through_any_noise(one: bytes, two: bytes, before: bytes, between: bytes) -> None:
+    stdout = before + record("hostname", one) + between + record("cluster", b"/d") + record("wal.files", two)
+    answer = read_answer(stdout + record("end", b"T"), "T")
+    assert answer.host.raw["hostname"] == one.removesuffix(b"\n")
+    assert answer.clusters[0].raw == {"cluster": b"/d", "wal.files": two.removesuffix(b"\n")}
+
+
+@given(st.binary(max_size=300))
+def test_no_answer_breaks_the_reader(stdout: bytes) -> None:
+    with pytest.raises(ShellError, match="did not run to the end"):
+        read_answer(stdout, "a token that nobody guesses")
+
+
+def test_a_value_cannot_end_the_answer_or_begin_a_cluster() -> None:
+    stdout = record("hostname", b"\x01end T\x01cluster /evil") + record("end", b"other") + record("end", b"T")
+    answer = read_answer(stdout, "T")
+    assert answer.clusters == ()
+    assert answer.host.text("hostname") == "\x01end T\x01cluster /evil"
+
+
+@given(st.binary(max_size=30).map(lambda raw: raw.replace(b"\0", b"")))
+def test_any_bytes_reach_a_shell_variable(raw: bytes) -> None:
+    script = assignment("value", raw) + 'printf %s "$value"'
+    assert script.isascii()
+    assert subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True).stdout == raw
+
+
+def test_a_script_is_small_and_posix() -> None:
+    script = Look("t", full=True, count_wal=True, heartbeat="/x y", pick=b"/d").script()
+    assert len(script) < 8192
+    subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=True)
+
+
+# --- a postmaster's arguments
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("postgres -D /d", {"data_directory": "/d"}),
+        ("postgres -D/d -p 5433", {"data_directory": "/d", "port": "5433"}),
+        ("postgres -c config_file=/etc/x.conf -c port=1", {"config_file": "/etc/x.conf", "port": "1"}),
+        ("postgres --config-file=/e -k /run", {"config_file": "/e", "unix_socket_directories": "/run"}),
+        ("postgres -ccluster_name=15/main", {"cluster_name": "15/main"}),
+        ("postgres -i -c", {}),
+        ("postgres", {}),
+        ("", {}),
+    ],
+)
+def test_settings_among_the_arguments(line: str, wanted: dict[str, str]) -> None:
+    assert options(shlex.split(line)) == wanted
+
+
+def test_arguments_from_a_hex_dump() -> None:
+    assert argv(b" 61 00 62 0a\n 63 00\n") == ("a", "b\nc")
+    assert argv(b"zz") == argv(b"") == argv(None) == ()
+
+
+# --- which cluster
+
+
+def cluster(
+    name: str | None = None, port: int = 5432, *, running: bool = True, port_known: bool = True
+) -> Cluster:
+    cluster_name = ClusterName(*name.split("/")) if name else None
+    facts = ClusterFacts(cluster_name, port, "/var/run/postgresql", f"/d/{port}", None, running, "postgres")
+    return Cluster(facts, facts.data_directory.encode(), 1 if running else None, (), None, None, port_known)
+
+
+MAIN, OTHER = cluster("15/main"), cluster("15/other", 5433)
+STOPPED = cluster("14/main", 5434, running=False)
+STRANGER = cluster(None, 6000)
+
+
+@pytest.mark.parametrize(
+    ("there", "target", "wanted"),
+    [
+        ([MAIN], PostgresTarget(), [MAIN]),
+        ([MAIN, STOPPED], PostgresTarget(), [MAIN]),
+        ([MAIN, STOPPED], PostgresTarget(cluster=ClusterName("14", "main")), [STOPPED]),
+        ([STOPPED, STRANGER], PostgresTarget(), [STOPPED]),
+        ([STRANGER], PostgresTarget(), [STRANGER]),
+        ([MAIN, OTHER], PostgresTarget(), [MAIN, OTHER]),
+        ([MAIN, OTHER], PostgresTarget(port=5433), [OTHER]),
+        ([MAIN, STRANGER], PostgresTarget(port=6000), [STRANGER]),
+        ([MAIN, STRANGER], PostgresTarget(socket_dir="/run/postgresql/", port=5432), [MAIN]),
+    ],
+)
+def test_which_cluster_is_meant(there: list[Cluster], target: PostgresTarget, wanted: list[Cluster]) -> None:
+    assert list(candidates(there, target)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("there", "target", "said"),
+    [
+        ([], PostgresTarget(), "no cluster"),
+        ([MAIN], PostgresTarget(cluster=ClusterName("9.4", "x")), "15/main on port 5432 (running)"),
+        ([STOPPED], PostgresTarget(port=1), "14/main on port 5434 (stopped)"),
+        ([MAIN], PostgresTarget(socket_dir="/elsewhere"), "socket directory /elsewhere"),
+    ],
+)
+def test_none_is_told_with_what_there_is(there: list[Cluster], target: PostgresTarget, said: str) -> None:
+    with pytest.raises(ClusterChoiceError) as raised:
+        candidates(there, target)
+    assert said in raised.value.line()
+
+
+def test_a_port_that_could_not_be_read_is_the_profile_s_where_no_other_is_known() -> None:
+    hidden = cluster(None, 5432, port_known=False)
+    (found,) = candidates([hidden], PostgresTarget(port=7000))
+    assert found.facts.port == 7000
+    assert list(candidates([hidden, STRANGER], PostgresTarget(port=6000))) == [STRANGER]
+
+
+def test_the_running_postmaster_s_word_counts_more_than_the_list_s() -> None:
+    raw = {
+        "cluster": b"/d",
+        "cluster.name": b"15 main",
+        "cluster.listed_port": b"5432",
+        "cluster.port": b"5999",
+        "cluster.socket": b"/s",
+        "cluster.pid": b"77",
+        "cluster.status": b"down",
+        "cluster.config": b"/etc/listed",
+        "cluster.argv": b"70 00 2d 63 00 63 6f 6e 66 69 67 5f 66 69 6c 65 3d 2f 65 00",
+    }
+    read = read_cluster(Group(raw), "postgres")
+    assert read.facts == ClusterFacts(ClusterName("15", "main"), 5999, "/s", "/d", "/e", True, "postgres")
+
+
+# --- pg_wal's disk
+
+
+def disk(df: str, **more: str) -> WalDiskFacts | Problem | None:
+    raw = {"wal.df": df.encode()} | {key.replace("_", ".", 1): text.encode() for key, text in more.items()}
+    return read_wal_disk(Group(raw), "/d", "be root")
+
+
+HEAD = "Filesystem     Type 1024-blocks  Used Available Capacity Mounted on\n"
+
+
+@pytest.mark.parametrize(
+    ("df", "device", "filesystem", "total", "free"),
+    [
+        (HEAD + "/dev/vda1      ext4 100 60 40 60% /", "/dev/vda1", "ext4", 100, 40),
+        (HEAD + "tank/pg data   zfs  100 60 40 60% /var/lib/my data", "tank/pg data", "zfs", 100, 40),
+        (
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\nnone 100 60 -4 100% /",
+            "none",
+            "n/a",
+            100,
+            0,
+        ),
+    ],
+)
+def test_df_as_it_is_printed(df: str, device: str, filesystem: str, total: int, free: int) -> None:
+    found = disk(df)
+    assert isinstance(found, WalDiskFacts)
+    assert (found.device, found.filesystem) == (device, filesystem)
+    assert (found.total_bytes, found.free_bytes) == (total * 1024, free * 1024)
+    assert (found.wal_files, found.wal_bytes, found.ready_count) == (None, None, None)
+
+
+def test_what_df_could_not_do_is_a_problem_in_its_words() -> None:
+    found = disk("df: /d: Permission denied\n")
+    assert found == Problem("df /d: df: /d: Permission denied", "be root", "Shell")
+    assert read_wal_disk(Group({"cluster": b"/d"}), "/d", "be root") is None
+
+
+def test_what_is_missing_is_never_zero() -> None:
+    found = disk(HEAD + "/dev/vda1 ext4 100 60 40 60% /", wal_missing="pg_wal")
+    assert isinstance(found, WalDiskFacts)
+    assert found.missing == ("/d/pg_wal: cannot be read; be root",)
+    assert found.wal_files is None
