@@ -13,7 +13,7 @@ import pytest
 
 from walconsole.adapters import spaces, spaces_wire
 from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import KeyPair
+from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 
@@ -76,14 +76,16 @@ class Script:
 
 
 @asynccontextmanager
-async def scripted(*answers: object) -> AsyncIterator[tuple[SpacesStore, Script]]:
+async def scripted(
+    *answers: object, keys: KeyPairSource | None = None
+) -> AsyncIterator[tuple[SpacesStore, Script]]:
     script = Script(answers)
     server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
     endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     target = BucketTarget(
         BucketRole.DR, "shithub-wal", "nyc3", endpoint, KeyReference(KeySource.ENVIRONMENT), path_style=True
     )
-    store = SpacesStore(target, FixedKeys(), environ={})
+    store = SpacesStore(target, keys or FixedKeys(), environ={})
     try:
         yield store, script
     finally:
@@ -236,16 +238,19 @@ async def test_a_stale_connection_is_tried_once_more_and_not_for_ever() -> None:
         ("ftp://nyc3.example", "https://REGION"),
         ("https://", "https://REGION"),
         ("https://nyc3.example:port", "https://REGION"),
+        ("https://nyc3.example/shithub-wal", "https://REGION"),
+        ("https://me:secret@nyc3.example", "https://REGION"),
         ("http://nyc3.digitaloceanspaces.com", "loopback"),
         ("https://shithub-wal.nyc3.digitaloceanspaces.com", "leave shithub-wal. out"),
     ],
 )
-def test_an_endpoint_that_can_never_work(endpoint: str, words: str) -> None:
+async def test_an_endpoint_that_can_never_work(endpoint: str, words: str) -> None:
     target = BucketTarget(
         BucketRole.PRIMARY, "shithub-wal", "nyc3", endpoint, KeyReference(KeySource.ENVIRONMENT)
     )
+    store = SpacesStore(target, FixedKeys(), environ={})
     with pytest.raises(ObjectStoreError, match=words) as caught:
-        SpacesStore(target, FixedKeys(), environ={})
+        await store.page()
     assert caught.value.code == "Endpoint"
 
 
@@ -316,3 +321,27 @@ def make_certificate(folder: Path) -> None:
         ],
         check=True, capture_output=True,
     )  # fmt: skip
+
+
+async def test_a_key_that_is_put_right_is_found() -> None:
+    class Late(FixedKeys):
+        """No key at first; whoever forgets it looks again."""
+
+        forgotten = 0
+
+        async def key_pair(self) -> KeyPair:
+            if not self.forgotten:
+                raise ObjectStoreError("reading the S3 key", "it is empty", "set it", code="NoKey")
+            return await super().key_pair()
+
+        def forget(self) -> bool:
+            self.forgotten += 1
+            return True
+
+    async with scripted(GOOD, keys=Late()) as (store, _):
+        assert store.key_hint == "not read yet"
+        with pytest.raises(ObjectStoreError, match="empty"):
+            await store.page()
+        assert store.key_hint == "no key: it is empty"
+        assert (await store.page()).objects
+        assert store.key_hint == "DO00AB…"

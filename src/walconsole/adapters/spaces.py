@@ -9,6 +9,7 @@ import ipaddress
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from walconsole.adapters.spaces_errors import (
@@ -38,7 +39,9 @@ _SPACES_DOMAIN = ".digitaloceanspaces.com"
 class SpacesStore:
     """One bucket. Raises ObjectStoreError for every failure, with S3's own code where it gave one.
 
-    `environ` is looked at for HTTPS_PROXY and NO_PROXY alone. Call `close` when done.
+    `environ` is looked at for HTTPS_PROXY and NO_PROXY alone. An endpoint that can never work is
+    told by the first `page`, so that one wrong bucket does not keep the rest from being observed.
+    Call `close` when done.
     """
 
     def __init__(
@@ -51,11 +54,9 @@ class SpacesStore:
     ) -> None:
         self._target = target
         self._key_pairs = key_pairs
-        self._origin, self._path = _address(target)
-        try:
-            self._http = HttpClient(self._origin, environ, ca_file=target.ca_file, limit=connections)
-        except ValueError as error:
-            raise bad_endpoint(target, str(error), "correct HTTPS_PROXY") from None
+        self._environ = environ
+        self._connections = connections
+        self._route: _Route | None = None
         self._pair: KeyPair | None = None
         self._signer: Signer | None = None
         self._key_problem = "not read yet"
@@ -78,16 +79,17 @@ class SpacesStore:
             try:
                 return await self._page_once(query)
             except ObjectStoreError as error:
-                if not await self._worth_another_try(error, attempt):
+                if not self._worth_another_try(error, attempt):
                     raise
         return await self._page_once(query)
 
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
         self._pair = self._signer = None
-        await self._http.close()
+        if self._route is not None:
+            await self._route.http.close()
 
-    async def _worth_another_try(self, error: ObjectStoreError, attempt: int) -> bool:
+    def _worth_another_try(self, error: ObjectStoreError, attempt: int) -> bool:
         if error.code in KEY_REFUSED and self._key_pairs.forget():
             self._pair = self._signer = None
             return True
@@ -98,33 +100,40 @@ class SpacesStore:
         return True
 
     async def _page_once(self, query: str) -> Page:
-        signer = await self._signing()
+        if self._route is None:
+            self._route = _route(self._target, self._environ, self._connections)
+        route = self._route
+        signer = self._signer or await self._signing(route)
         if (wait := self._wait_until - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         attempt = Attempt(self._target, self.key_hint)
-        headers = signer.headers(self._path, query)
+        headers = signer.headers(route.path, query)
         began = time.monotonic()
         try:
-            answer = await self._http.get(f"{self._path}?{query}", headers)
+            answer = await route.http.get(f"{route.path}?{query}", headers)
         except TransportError as error:
             raise unreachable(attempt, str(error)) from error
         return _read_page(attempt, answer, time.monotonic() - began)
 
-    async def _signing(self) -> Signer:
-        if self._signer is None:
-            try:
-                pair = await self._key_pairs.key_pair()
-            except ObjectStoreError as error:
-                self._key_problem = f"no key: {error.why}"
-                raise
-            region = (
-                SPACES_SIGNING_REGION if self._origin.host.endswith(_SPACES_DOMAIN) else self._target.region
-            )
-            self._pair, self._signer = (
-                pair,
-                Signer(pair, region or SPACES_SIGNING_REGION, self._origin.authority),
-            )
-        return self._signer
+    async def _signing(self, route: "_Route") -> Signer:
+        try:
+            pair = await self._key_pairs.key_pair()
+        except ObjectStoreError as error:
+            self._key_problem = f"no key: {error.why}"
+            self._key_pairs.forget()  # what is wrong there may be put right while the console runs
+            raise
+        signer = Signer(pair, route.signing_region, route.http.origin.authority)
+        self._pair, self._signer = pair, signer
+        return signer
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where requests go: the client for the origin, the bucket's path, and the region to sign for."""
+
+    http: HttpClient
+    path: str
+    signing_region: str
 
 
 def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
@@ -134,14 +143,28 @@ def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
     return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
 
 
-def _address(target: BucketTarget) -> tuple[Origin, str]:
-    """Where requests go, and the path of the bucket. Raises ObjectStoreError for an endpoint that is none."""
+def _route(target: BucketTarget, environ: Mapping[str, str], connections: int) -> _Route:
+    """Raises ObjectStoreError for an endpoint, or a proxy, that can never work."""
+    origin = _origin(target)
+    region = SPACES_SIGNING_REGION if origin.host.endswith(_SPACES_DOMAIN) else target.region
+    path = "/"
+    if target.path_style or _is_address(origin.host):
+        path += quote(target.bucket, safe="-_.~")
+    else:
+        origin = replace(origin, host=f"{target.bucket}.{origin.host}")
+    try:
+        http = HttpClient(origin, environ, ca_file=target.ca_file, limit=connections)
+    except ValueError as error:
+        raise bad_endpoint(target, str(error), "correct HTTPS_PROXY") from None
+    return _Route(http, path, region or SPACES_SIGNING_REGION)
+
+
+def _origin(target: BucketTarget) -> Origin:
     try:
         origin = origin_of(target.endpoint)
     except ValueError:
-        raise bad_endpoint(
-            target, "not an address", "write it as https://REGION.digitaloceanspaces.com"
-        ) from None
+        shape = "write it as https://REGION.digitaloceanspaces.com"
+        raise bad_endpoint(target, "it is no plain http or https address", shape) from None
     if origin.scheme == "http" and not _is_loopback(origin.host):
         raise bad_endpoint(target, "plain http is for loopback only", "write it with https://")
     if origin.host.startswith(f"{target.bucket}."):
@@ -150,9 +173,7 @@ def _address(target: BucketTarget) -> tuple[Origin, str]:
             "it contains the bucket's name, which would store everything one folder deeper",
             f"leave {target.bucket}. out of it",
         )
-    if target.path_style or _is_address(origin.host):
-        return origin, "/" + quote(target.bucket, safe="-_.~")
-    return Origin(origin.scheme, f"{target.bucket}.{origin.host}", origin.port), "/"
+    return origin
 
 
 def _is_address(host: str) -> bool:

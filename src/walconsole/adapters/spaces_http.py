@@ -52,9 +52,10 @@ class Origin:
 
 
 def origin_of(url: str) -> Origin:
-    """Raises ValueError for what is no http or https address."""
+    """Raises ValueError for what is no http or https address, or has a path, a query or a user in it."""
     parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or more:
         raise ValueError(f"not an http or https address: {url!r}")
     return Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
 
