@@ -5,90 +5,18 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.test_sandbox_ssh import until
-from walconsole.domain.profile import Profile
+from tests.integration.sandbox_child import Child, listens, message, sandbox, start
+from tests.integration.sandbox_parts import temporary_workspace
 from walconsole.domain.profile_json import profile_from_json
 from walconsole.sandbox.leftovers import processes
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")]
-
-
-@dataclass(slots=True)
-class Child:
-    """A running sandbox."""
-
-    process: asyncio.subprocess.Process
-    profile: Profile
-    environment: dict[str, str]
-
-    @property
-    def root(self) -> Path:
-        return Path(self.profile.paths.rclone_config).parents[1]
-
-    @property
-    def ports(self) -> list[int]:
-        urls = (self.profile.primary.endpoint, self.profile.dr.endpoint, self.profile.api.endpoint)
-        assert self.profile.ssh.port is not None
-        return [self.profile.ssh.port, *(int(url.rpartition(":")[2]) for url in urls)]
-
-    async def end(self) -> int:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        return await self.process.wait()
-
-    async def is_gone(self) -> None:
-        """Wait until nothing of it is left."""
-        await until(lambda: not self.root.exists() and not processes(self.root))
-        assert not any(listens(port) for port in self.ports)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "walconsole.sandbox", *arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        limit=1 << 20,
-    )
-
-
-async def message(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    assert process.stdout is not None
-    line = await process.stdout.readline()
-    assert line, f"it ended with {await process.wait()}"
-    answer: dict[str, Any] = json.loads(line)
-    return answer
-
-
-@asynccontextmanager
-async def sandbox(*arguments: str) -> AsyncIterator[Child]:
-    """A sandbox that is ready."""
-    process = await start(*arguments)
-    try:
-        while "ready" not in (said := await message(process)):
-            assert "error" not in said, said
-        yield Child(process, profile_from_json(json.dumps(said["ready"])), said["environment"])
-    finally:
-        if process.returncode is None:
-            assert process.stdin is not None
-            process.stdin.close()
-        await process.wait()
 
 
 async def test_the_end_of_its_input_ends_it() -> None:
@@ -216,3 +144,33 @@ async def test_what_cannot_start_says_why_and_leaves_nothing(arguments: tuple[st
     assert why in said["error"]["why"]
     assert said["error"]["remedy"]
     assert await process.wait() == 8
+
+
+async def test_a_start_that_breaks_half_way_says_why_and_leaves_nothing() -> None:
+    with temporary_workspace() as (space, _):
+        for name, script in (
+            ("postgres", "echo 'postgres (PostgreSQL) 17.9'"),
+            ("initdb", "echo no room >&2; exit 3"),
+        ):
+            program = space.bin / name
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(0o755)
+        process = await start("--postgres-bin", str(space.bin))
+        found: list[Path] = []
+        while "error" not in (said := await message(process)):
+            found = folders_of(process.pid) or found
+        assert "exit status 3: no room" in said["error"]["why"]
+        assert await process.wait() == 8
+        assert found
+        assert not found[0].exists()
+
+
+SYSTEM_SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+@pytest.mark.skipif(not SYSTEM_SERVERS, reason="no PostgreSQL server in /usr/lib/postgresql")
+async def test_a_systems_own_server_will_do() -> None:
+    folder = SYSTEM_SERVERS[-1].parent
+    async with sandbox("--scenario", "idle", "--postgres-bin", str(folder)) as child:
+        assert child.profile.postgres.cluster is not None
+        assert child.profile.postgres.cluster.version == folder.parent.name

@@ -11,8 +11,8 @@ from typing import Any
 import asyncssh
 import pytest
 
+from tests.integration.sandbox_child import Child, sandbox
 from tests.integration.sandbox_parts import client, outcome
-from tests.integration.test_sandbox_ends import Child, sandbox
 from walconsole.sandbox.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server

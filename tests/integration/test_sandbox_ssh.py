@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import asyncssh
 import pytest
 import pytest_asyncio
 
+from tests.integration.sandbox_child import until
 from tests.integration.sandbox_parts import temporary_workspace
 from walconsole.sandbox.account import Account
 from walconsole.sandbox.profile import CLIENT_KEY, KNOWN_HOSTS
@@ -46,14 +46,6 @@ async def host() -> AsyncIterator[Host]:
 async def connection(host: Host) -> AsyncIterator[asyncssh.SSHClientConnection]:
     async with host.connect() as connection:
         yield connection
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for it, at most ten seconds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        await asyncio.sleep(0.01)
 
 
 def runs(pid: int) -> bool:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,9 +70,17 @@ async def _run(options: Options) -> int:
     except asyncio.CancelledError:
         return 0
     except SandboxError as error:
-        _say({"error": {"tried": error.tried, "why": error.why, "remedy": error.remedy}})
-        return error.exit_code
+        return _report(error)
+    except Exception as error:  # noqa: BLE001  # the process's boundary: whoever started it must be told
+        traceback.print_exc()
+        why = " / ".join(traceback.format_exception_only(error)).strip()
+        return _report(SandboxError("run the embedded droplet", why, "its traceback is on standard error"))
     return 0
+
+
+def _report(error: SandboxError) -> int:
+    _say({"error": {"tried": error.tried, "why": error.why, "remedy": error.remedy}})
+    return error.exit_code
 
 
 async def _serve(options: Options, told: asyncio.Event) -> None:

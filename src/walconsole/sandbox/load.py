@@ -82,8 +82,8 @@ class Load:
             await asyncio.sleep(_TICK_S)
 
     def _is_disk_scarce(self) -> bool:
-        stored = 0
-        for file in self.root.joinpath("spaces").rglob("*"):
+        used = 0
+        for file in self.root.rglob("*"):
             with contextlib.suppress(OSError):
-                stored += file.stat().st_size
-        return stored > _MOST_BYTES or shutil.disk_usage(self.root).free < _LEAST_FREE_BYTES
+                used += file.lstat().st_size
+        return used > _MOST_BYTES or shutil.disk_usage(self.root).free < _LEAST_FREE_BYTES

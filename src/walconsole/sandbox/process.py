@@ -51,7 +51,7 @@ async def start(
             cwd=root / "home",
             env=environment(root, account) | dict(extra or {}),
             start_new_session=True,
-            umask=0o077,
+            umask=0o022,
             **who,
         )
     except OSError as error:

@@ -83,7 +83,7 @@ _ALL = (
         verifier=False,
         acts=(WriteSegments(2),),
     ),
-    Scenario("healthy", "segments arrive in both regions", acts=(WriteSegments(3), _archived(3), Verify())),
+    Scenario("healthy", "segments arrive in both regions", acts=(WriteSegments(2), _archived(2), Verify())),
     Scenario(
         "failing",
         "the archive command's key lost its grants: 403 AccessDenied",
@@ -106,7 +106,7 @@ _ALL = (
         "idle",
         "everything is archived and nobody writes",
         segments_per_min=0.0,
-        acts=(WriteSegments(4), WaitUntil("everything is archived", _ALL_ARCHIVED), Verify()),
+        acts=(WriteSegments(2), WaitUntil("everything is archived", _ALL_ARCHIVED), Verify()),
     ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
