@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from walconsole.ui.widgets.pane import Pane
@@ -108,7 +107,7 @@ class LogPane(Pane):
 
         if not self._shown:
             return empty_line(filtered=bool(self._all))
-        return log_line(next(islice(self._shown, index, None)), self.glyphs)
+        return log_line(self._shown[index], self.glyphs)
 
     def lines(self) -> tuple[LogLine, ...]:
         """Everything that passes the filter."""

@@ -1,0 +1,56 @@
+"""Pictures of the console at three sizes in a dark and a light theme, with a frozen clock.
+
+After a change that is meant: look at the report, then run pytest with --snapshot-update.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.data.snapshots import STATES, log_lines
+from tests.data.stage import settle, stage, until
+from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.glyphs import ASCII
+
+SnapCompare = Callable[..., bool]
+
+SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x60": (200, 60)}
+
+
+async def drawn(pilot: Pilot[None]) -> None:
+    """Until snapshot and log are on the screen."""
+    await settle(pilot)
+    app = pilot.app
+    assert isinstance(app, WalconsoleApp)
+    await until(pilot, lambda: app.dashboard.log_pane.rows > 1)
+    await pilot.pause(0.15)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["incident", "healthy"])
+def test_the_console(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
+    app = stage(STATES[state](), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=drawn)
+
+
+@pytest.mark.parametrize("state", ["failing", "slow", "idle", "all_dead", "nothing_readable", "hostile"])
+def test_other_states(snap_compare: SnapCompare, state: str) -> None:
+    app = stage(STATES[state](), lines=log_lines())
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=drawn)
+
+
+@pytest.mark.parametrize("theme", ["contrast", "okabe-ito"])
+def test_other_themes(snap_compare: SnapCompare, theme: str) -> None:
+    app = stage(STATES["failing"](), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=drawn)
+
+
+def test_a_terminal_far_too_small(snap_compare: SnapCompare) -> None:
+    assert snap_compare(stage(STATES["incident"](), lines=log_lines()), terminal_size=(20, 5), run_before=drawn)
+
+
+def test_without_unicode(snap_compare: SnapCompare) -> None:
+    app = stage(STATES["failing"](), lines=log_lines(), glyphs=ASCII)
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=drawn)
