@@ -10,6 +10,7 @@ from walconsole.domain.facts import ClusterFacts, HostFacts
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Problem, Slot
 from walconsole.errors import ClusterChoiceError
+from walconsole.observe.cluster_choice import ClusterChoice
 from walconsole.observe.clusters import Cluster, candidates, describe, read_cluster
 from walconsole.observe.host_script import Look
 from walconsole.observe.probe import Fact, problem_of
@@ -60,7 +61,7 @@ class HostProbe:
         self._groups: dict[bytes, Group] = {}
         self._clusters: tuple[Cluster, ...] = ()
         self._observed: Cluster | None = None
-        self._choice = _Choice()
+        self._choice = ClusterChoice()
         self._full_at: float | None = None
         self._looks_since_count = 0
         self._many = False
@@ -236,38 +237,6 @@ class HostProbe:
         groups = (read.host, *read.clusters)
         times = (modified_at(group, self._profile.paths.heartbeat) for group in groups)
         return next((time for time in times if time is not None), None)
-
-
-class _Choice:
-    """The question which of several clusters is meant, and its answer."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.among: tuple[ClusterFacts, ...] = ()
-        self._answer: ClusterFacts | None = None
-        self._declined = False
-
-    def settle(self, among: Sequence[Cluster]) -> Cluster | None:
-        """The one that was chosen before, if it is among these; else ask, unless nobody wanted to answer."""
-        if self._answer is not None:
-            for cluster in among:
-                if (cluster.facts.data_directory, cluster.facts.port) == (
-                    self._answer.data_directory,
-                    self._answer.port,
-                ):
-                    return cluster
-        self.among = tuple(cluster.facts for cluster in among)
-        if not self._declined:
-            self.asked.set()
-        return None
-
-    def answer(self, choice: ClusterFacts | None) -> None:
-        """What the operator said; None: would not say."""
-        self._answer, self._declined = choice, choice is None
-
-    def reopen(self) -> None:
-        """Ask again if nobody answered."""
-        self._declined = False
 
 
 def _host(group: Group) -> _Host:
