@@ -188,7 +188,8 @@ class ArchiveIndex:
             self._fold_runs(archive, names, middle, stop, directory)
 
     def _number(self, name: str) -> int:
-        return int(name[8:16], 16) * self._per_log + int(name[16:24], 16)
+        position = int(name[8:24], 16)
+        return (position >> 32) * self._per_log + (position & 0xFFFFFFFF)
 
     def _fold_key(self, key: str) -> None:
         directory, basename = split_key(key[len(self.prefix) :])
