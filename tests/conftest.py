@@ -17,18 +17,36 @@ def pytest_runtest_makereport(
     """With CI=true whatever skips a test fails it: what CI did not run, it must not call passed."""
     report = yield
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.longrepr = _did_not_run(item.nodeid, report)
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} did not run, and CI=true makes that a failure.\n{reason}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself."""
+    report = yield
+    if IN_CI and report.skipped:
+        report.longrepr = _did_not_run(collector.nodeid, report)
+        report.outcome = "failed"
+    return report
+
+
+def _did_not_run(name: str, report: pytest.TestReport | pytest.CollectReport) -> str:
+    return f"{name} did not run, and CI=true makes that a failure.\n{_reason(report)}"
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line for each reason how many tests it kept from running."""
     reasons: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
-        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        reason = reason.removeprefix("Skipped: ")
+        reason = _reason(report).removeprefix("Skipped: ")
         reasons[reason] = reasons.get(reason, 0) + 1
     if reasons:
         terminalreporter.section("not tested on this machine")
