@@ -48,7 +48,8 @@ def test_other_themes(snap_compare: SnapCompare, theme: str) -> None:
 
 
 def test_a_terminal_far_too_small(snap_compare: SnapCompare) -> None:
-    assert snap_compare(stage(STATES["incident"](), lines=log_lines()), terminal_size=(20, 5), run_before=drawn)
+    app = stage(STATES["incident"](), lines=log_lines())
+    assert snap_compare(app, terminal_size=(20, 5), run_before=drawn)
 
 
 def test_without_unicode(snap_compare: SnapCompare) -> None:

@@ -44,6 +44,8 @@ def in_force(setting: Setting) -> str:
 
 def _rows(settings: list[Setting], view: View) -> list[Line]:
     """One row a setting: name, value, where it comes from, in columns that suit them all."""
+    if not settings:
+        return []
     cells = [(shown(setting.name), shown(in_force(setting)), shown(place(setting))) for setting in settings]
     name_width = max(_NAME_WIDTH, *(cell_len(name) + 1 for name, _, _ in cells))
     space = view.width - GUTTER - name_width - _BETWEEN - 1
@@ -136,7 +138,9 @@ def render(view: View) -> Content:
     reading, files = view.snapshot.settings, view.snapshot.files
     settings = _ordered(reading.value.settings) if reading.value else []
     if settings:
-        rows = _rows(settings, view)
+        archive = [setting for setting in settings if setting.name in FIRST]
+        others = [setting for setting in settings if setting.name not in FIRST]
+        rows = [*_rows(archive, view), *_rows(others, view)]
     else:
         rows = [row("setting", name, Span(NOT_AVAILABLE, Tone.MUTED), wide=_NAME_WIDTH) for name in FIRST]
     return Content(

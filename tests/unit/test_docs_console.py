@@ -1,0 +1,22 @@
+"""The page on the console names every key and every theme."""
+
+from pathlib import Path
+
+import pytest
+
+from walconsole.ui.keys import ACTIONS, Action
+from walconsole.ui.theming import shipped_folder
+
+PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.title)
+def test_every_key_is_documented(action: Action) -> None:
+    row = next((line for line in PAGE.splitlines() if line.endswith(f"| {action.title} |")), "")
+    keys = {"^p": "Ctrl-P", "S-Tab": "Shift-Tab"}
+    assert keys.get(action.sign, action.sign) in row
+
+
+def test_every_theme_is_documented() -> None:
+    for path in shipped_folder().glob("*.toml"):
+        assert f"`{path.stem}`" in PAGE
