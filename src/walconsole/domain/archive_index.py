@@ -1,11 +1,12 @@
 """The index of what a bucket holds: pages of keys folded into runs by place and timeline.
 
 A page whose names are all segments of one layout, one suffix and one timeline, and whose
-last − first + 1 equals their count, is one run, and only its two ends are parsed. Any other page
-is halved until its parts are, or are a few keys that are read one by one. Pages may come in any
-order and overlap.
+last − first + 1 equals their count, is one run, and only its two ends are parsed; a gap costs a
+binary search. Where other keys lie between, a page is halved until its parts are uniform, or are a
+few keys that are read one by one. Pages may come in any order and overlap.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -169,23 +170,35 @@ class ArchiveIndex:
         if archive is None:
             self.foreign += len(names)
             return True
-        self._fold_runs(archive, names, 0, len(names), first[:cut])
+        self._fold_runs(archive, names, first[:cut])
         return True
 
-    def _fold_runs(
-        self, archive: Archive, names: Sequence[str], start: int, stop: int, directory: str
-    ) -> None:
-        """Fold distinct, sorted, possible segment names: halve until a part is one run."""
-        first, last = names[start], names[stop - 1]
-        begin, end = self._number(first), self._number(last)
-        if first[:8] == last[:8] and end - begin == stop - start - 1 and begin:
-            archive.add_run(int(last[:8], 16), begin, end, directory + last)
-        elif stop - start == 1:
-            self._note_impossible(first)
-        else:
-            middle = (start + stop) // 2
-            self._fold_runs(archive, names, start, middle, directory)
-            self._fold_runs(archive, names, middle, stop, directory)
+    def _fold_runs(self, archive: Archive, names: Sequence[str], directory: str) -> None:
+        """Fold distinct, sorted, possible segment names, run by run."""
+        start = 0
+        while start < len(names):
+            first = self._number(names[start])
+            stop = self._run_stop(names, start, first) if first else start + 1
+            if first:
+                last = names[stop - 1]
+                archive.add_run(int(last[:8], 16), first, first + stop - start - 1, directory + last)
+            else:
+                self._note_impossible(names[start])
+            start = stop
+
+    def _run_stop(self, names: Sequence[str], start: int, first: int) -> int:
+        """Where the run that begins at `start` with number `first` stops: from there on all is farther."""
+
+        def is_farther(at: int) -> bool:
+            return names[at][:8] != names[start][:8] or self._number(names[at]) - first > at - start
+
+        stop = len(names)
+        if not is_farther(stop - 1):
+            return stop
+        step = 1
+        while start + step < stop and not is_farther(start + step):
+            step *= 2
+        return bisect_left(range(stop), True, start + step // 2, min(start + step, stop), key=is_farther)
 
     def _number(self, name: str) -> int:
         position = int(name[8:24], 16)
