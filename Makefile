@@ -2,7 +2,7 @@
 
 VENV = .venv
 BIN = $(VENV)/bin
-PYTHON =
+PYTHON ?=
 SCENARIO =
 DEMO_ARGS =
 ARGS =
