@@ -22,6 +22,8 @@ HARMLESS = (
     "https://host:443/path@2",
     "secret",
     "runuser -u postgres -- true",
+    'archive_command = cp "%p" "/archive/%f"',
+    '/usr/local/bin/archive-wal "%p" "%f"',
 )
 
 

@@ -60,8 +60,9 @@ _SHAPES = (
     re.compile(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
     re.compile(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
     re.compile(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password
-    re.compile(r"(?m)(?<=\" )\"[^\"\n]*\"(?=[ \t]*$)"),  # pgbouncer's userlist.txt
 )
+# A whole line of pgbouncer's userlist.txt; the same two words at the end of a command are arguments.
+_USERLIST = re.compile(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
 
 # Every shape above contains one of these: looking for them first costs a hundredth.
 _HINTS = (
@@ -94,6 +95,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         return text
     for shape in _SHAPES:
         text = shape.sub(MASK, text)
+    text = _USERLIST.sub(rf"\1{MASK}", text)
     return _values_masked(text)
 
 
