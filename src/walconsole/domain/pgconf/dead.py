@@ -1,14 +1,14 @@
 """Which configuration files on the host the server reads, which it never does, and why not."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from walconsole.domain.facts import ConfigFile, FileRole
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, is_known
-from walconsole.domain.pgconf.lexer import fold, statements
+from walconsole.domain.pgconf.lexer import Statement, fold, statements
 from walconsole.domain.pgconf.paths import canonical, join, located, parent
-from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, is_included
+from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, is_included
 from walconsole.domain.pgconf.resolution import Resolution
 from walconsole.domain.pgconf.start import Launch, debian_cluster, why_pgdata_is_void
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
@@ -24,7 +24,7 @@ def classify(tree: ConfigTree, resolution: Resolution, launch: Launch) -> tuple[
     visits: dict[str, Visit] = {}
     for visit in resolution.reading.visits:
         visits.setdefault(visit.path, visit)
-    survey = _Survey(tree, resolution, launch, visits, _included_folders(tree, resolution, visits))
+    survey = _Survey(tree, resolution, launch, visits, _included_folders(resolution, visits))
     read = [survey.read(visit) for visit in visits.values()]
     others = (content for path, content in sorted(tree.files.items()) if path not in visits)
     return (*read, *(file for content in others for file in survey.unread(content)))
@@ -52,10 +52,15 @@ class _Survey:
         return "the cluster's main configuration file"
 
     def file(self, content: FileContent, role: FileRole, why: str) -> ConfigFile:
-        settings = tuple(_relevant(content))
+        settings = tuple(_relevant(self.statements(content)))
         unreadable = content.obstacle.value if content.obstacle is not None else None
         changes = tuple(self.changes(settings)) if role is FileRole.NEVER_READ else ()
         return ConfigFile(content.path, role, why, settings, changes, unreadable)
+
+    def statements(self, content: FileContent) -> Iterable[Statement]:
+        """The file's statements; those of a file that is read were parsed already."""
+        parsed = self.resolution.reading.statements.get(content.path)
+        return parsed if parsed is not None else statements(content.raw or b"")
 
     def changes(self, settings: tuple[tuple[str, str, int], ...]) -> Iterator[str]:
         """What would be different if these settings were in force."""
@@ -203,26 +208,28 @@ class _Survey:
         return f"the server reads {live}"
 
 
-def _included_folders(
-    tree: ConfigTree, resolution: Resolution, visits: Mapping[str, Visit]
-) -> frozenset[str]:
+def _included_folders(resolution: Resolution, visits: Mapping[str, Visit]) -> frozenset[str]:
     """The folders of include_dir lines in files that are read."""
     return frozenset(
         canonical(located(location, path, resolution.data_directory))
         for path in visits
-        for kind, location, _ in directives(tree.file(path) or FileContent(path))
-        if kind == "include_dir"
+        for name, location in _settings(resolution.reading.statements.get(path, ()))
+        if fold(name) == "include_dir"
     )
+
+
+def _settings(found: Iterable[Statement]) -> Iterator[tuple[str, str]]:
+    return ((statement.name, statement.value) for statement in found if statement.name is not None)
 
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _relevant(content: FileContent) -> Iterator[tuple[str, str, int]]:
+def _relevant(found_in: Iterable[Statement]) -> Iterator[tuple[str, str, int]]:
     """The archive-relevant settings of a file: name, value, line; a later line replaces an earlier one."""
     found: dict[str, tuple[str, str, int]] = {}
-    for statement in statements(content.raw or b""):
+    for statement in found_in:
         name = fold(statement.name) if statement.name is not None else ""
         if name in ARCHIVE_RELEVANT:
             found[name] = (name, statement.value, statement.line)

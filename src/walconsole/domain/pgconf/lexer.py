@@ -7,7 +7,7 @@ leads nowhere, flex does not try a shorter one either.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from walconsole.domain.redaction import decode
 
@@ -33,12 +33,14 @@ _UNFINISHED = re.compile(
     % {b"blank": _BLANK, b"id": _ID, b"longer": _LONGER}
 )
 _ESCAPED = re.compile(rb"\\([0-7]{1,3}|[^\n])|''", re.DOTALL)
+_HASH = ord("#")
 _CONTROL = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """`name = value` on a line (counted from 1). `name` is None where the line is a syntax error.
+
+    A tuple, for thousands are made at each look.
 
     `line` is the number that the server reports: one too small for an error at the end of a file
     that does not end in a newline.
@@ -54,6 +56,8 @@ def statements(raw: bytes, max_syntax_errors: int = MAX_SYNTAX_ERRORS) -> Iterat
     errors = 0
     lines = raw.split(b"\n")
     for number, line in enumerate(lines, 1):
+        if not line or line[0] == _HASH:
+            continue
         found = _STATEMENT.fullmatch(line)
         if found is None:
             ends_file = number == len(lines) and _UNFINISHED.fullmatch(line)
@@ -67,7 +71,11 @@ def statements(raw: bytes, max_syntax_errors: int = MAX_SYNTAX_ERRORS) -> Iterat
 
 def _value(found: re.Match[bytes]) -> str:
     quoted: bytes | None = found["string"]
-    return decode(unquoted(quoted) if quoted is not None else found["word"] or found["number"])
+    if quoted is None:
+        return decode(found["word"] or found["number"])
+    if b"\\" in quoted or b"\0" in quoted or b"''" in quoted[1:-1]:
+        return decode(unquoted(quoted))
+    return decode(quoted[1:-1])
 
 
 def unquoted(quoted: bytes) -> bytes:
@@ -77,10 +85,7 @@ def unquoted(quoted: bytes) -> bytes:
     """
     if b"\0" in quoted:
         quoted = quoted[: quoted.index(b"\0")]
-    inner = quoted[1:-1]
-    if b"\\" not in inner and b"'" not in inner:
-        return inner
-    return _ESCAPED.sub(_plain, inner).partition(b"\0")[0]
+    return _ESCAPED.sub(_plain, quoted[1:-1]).partition(b"\0")[0]
 
 
 def _plain(escape: re.Match[bytes]) -> bytes:

@@ -8,6 +8,7 @@ a bad value makes it skip that one line. A setting that only a restart can chang
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.commandline import Argument
@@ -42,8 +43,7 @@ class InForce:
     pending_restart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """An entry and what becomes of it. `superseded` by a later line of the same name."""
 
     entry: Entry
@@ -84,19 +84,18 @@ def superseded(entries: Sequence[Entry]) -> frozenset[int]:
     )
 
 
-def _names_checked(reading: Reading, catalogue: Catalogue) -> tuple[list[Judged], bool]:
-    """The first pass: syntax, includes and names. The second value says whether all of it holds."""
-    judged: list[Judged] = []
-    good = reading.complete
-    for entry in reading.entries:
-        if entry.name is None:
-            judged.append(Judged(entry, error=entry.error))
-        elif reading.complete and not catalogue.knows(entry.name):
-            judged.append(Judged(entry, error=UNRECOGNIZED, why="no setting has this name"))
-            good = False
-        else:
-            judged.append(Judged(entry))
-    return judged, good
+def _thrown_away(reading: Reading, catalogue: Catalogue) -> tuple[Judged, ...] | None:
+    """The first pass: syntax, includes and names. None where all of it holds."""
+    names = {entry.name for entry in reading.entries if entry.name is not None}
+    unknown = {name for name in names if not catalogue.knows(name)} if reading.complete else set()
+    if reading.complete and not unknown:
+        return None
+    return tuple(
+        Judged(entry, error=UNRECOGNIZED, why="no setting has this name")
+        if entry.name in unknown
+        else Judged(entry, error=entry.error)
+        for entry in reading.entries
+    )
 
 
 def at_start(
@@ -114,26 +113,34 @@ def at_start(
         name = catalogue.canonical_name(argument.name)
         value = _stored_or_text(argument.value, catalogue.meta(name))
         in_force[name] = InForce(value, Source.COMMAND_LINE)
-    judged, good = _names_checked(reading, catalogue)
-    if not good:
-        return Loaded(tuple(judged), in_force, discarded=True)
-    dead = superseded(reading.entries)
-    for index, one in enumerate(judged):
-        judged[index] = _apply(one.entry, index in dead, catalogue, in_force, starting=True)
-    return Loaded(tuple(judged), in_force, discarded=any(one.error for one in judged))
+    thrown_away = _thrown_away(reading, catalogue)
+    if thrown_away is not None:
+        return Loaded(thrown_away, in_force, discarded=True)
+    judged = _apply_all(reading, catalogue, in_force, starting=True)
+    return Loaded(judged, in_force, discarded=any(one.error for one in judged))
 
 
 def at_reload(reading: Reading, catalogue: Catalogue, running: Mapping[str, InForce]) -> Loaded:
     """What a running server makes of its files when it is told to reload, or in pg_file_settings."""
-    judged, good = _names_checked(reading, catalogue)
     in_force = dict(running)
-    if not good:
-        return Loaded(tuple(judged), in_force, discarded=True)
+    thrown_away = _thrown_away(reading, catalogue)
+    if thrown_away is not None:
+        return Loaded(thrown_away, in_force, discarded=True)
     removed = _reset_removed(reading, catalogue, in_force)
+    return Loaded(_apply_all(reading, catalogue, in_force, starting=False), in_force, removed)
+
+
+def _apply_all(
+    reading: Reading, catalogue: Catalogue, in_force: dict[str, InForce], *, starting: bool
+) -> tuple[Judged, ...]:
+    """The second pass, line by line; changes `in_force`."""
     dead = superseded(reading.entries)
-    for index, one in enumerate(judged):
-        judged[index] = _apply(one.entry, index in dead, catalogue, in_force, starting=False)
-    return Loaded(tuple(judged), in_force, removed)
+    return tuple(
+        Judged(entry, superseded=True)
+        if index in dead
+        else _apply(entry, catalogue, in_force, starting=starting)
+        for index, entry in enumerate(reading.entries)
+    )
 
 
 def _reset_removed(reading: Reading, catalogue: Catalogue, in_force: dict[str, InForce]) -> tuple[str, ...]:
@@ -159,12 +166,10 @@ def _stored_or_text(text: str, meta: SettingMeta | None) -> str:
         return text
 
 
-def _apply(
-    entry: Entry, dead: bool, catalogue: Catalogue, in_force: dict[str, InForce], *, starting: bool
-) -> Judged:
+def _apply(entry: Entry, catalogue: Catalogue, in_force: dict[str, InForce], *, starting: bool) -> Judged:
     """set_config_option() for one line; changes `in_force`."""
-    if entry.name is None or entry.value is None or dead:
-        return Judged(entry, superseded=dead, error=entry.error)
+    if entry.name is None or entry.value is None:
+        return Judged(entry, error=entry.error)
     name = catalogue.canonical_name(entry.name)
     meta = catalogue.meta(name)
     if meta is not None and meta.context is Context.INTERNAL:

@@ -4,8 +4,9 @@ The result is the server's own list of settings and errors, the one behind pg_fi
 anything is checked or applied.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from walconsole.domain.pgconf.lexer import MAX_SYNTAX_ERRORS, Statement, fold, statements
 from walconsole.domain.pgconf.paths import join, located
@@ -20,8 +21,7 @@ MAX_ENTRIES = 100_000
 AUTO_CONF = "postgresql.auto.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One setting, or one error (`name` is None), in the server's order."""
 
     file: str
@@ -55,7 +55,8 @@ class Reading:
     """What reading all files gave.
 
     `complete` is False where an error makes the server throw everything away. `uncertain` names
-    what was not looked at on the host or only in part: there the truth may differ.
+    what was not looked at on the host or only in part: there the truth may differ. `statements` are
+    each file's own, by its path.
     """
 
     entries: tuple[Entry, ...]
@@ -64,6 +65,7 @@ class Reading:
     complete: bool
     uncertain: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    statements: Mapping[str, tuple[Statement, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -199,6 +201,7 @@ def read(
         complete,
         tuple(reader.uncertain),
         tuple(reader.wanted),
+        reader.parsed,
     )
 
 

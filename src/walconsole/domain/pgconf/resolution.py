@@ -4,9 +4,10 @@
 for a reload or a restart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, Catalogue
 from walconsole.domain.pgconf.commandline import CommandLine, parse
@@ -40,8 +41,7 @@ class State(StrEnum):
     DISCARDED = "thrown away"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One place that sets a setting. `where` is `FILE:LINE`, an argument, or what the origin says.
 
     `why` explains an error, or why it is not loaded; `overridden_by` is the winner's `where`.
@@ -196,21 +196,27 @@ class _Chains:
     in_force: Mapping[str, InForce] | None
 
     def all(self, role_settings: Sequence[RoleSetting]) -> dict[str, Chain]:
-        places: dict[str, list[Place]] = {}
-        for name in ARCHIVE_RELEVANT:
-            places[name] = self.before_files(name)
+        places = {name: self.before_files(name) for name in ARCHIVE_RELEVANT}
+        for name, place in self.after_defaults(role_settings):
+            if name not in places:
+                places[name] = self.before_files(name)
+            places[name].append(place)
+        return {name: self.chain(name, found) for name, found in sorted(places.items())}
+
+    def after_defaults(self, role_settings: Sequence[RoleSetting]) -> Iterator[tuple[str, Place]]:
+        """Every place but the defaults, in the server's order, with its setting's name."""
+        auto = join(self.data_directory, AUTO_CONF) if self.data_directory is not None else None
+        names = {entry.entry.name: "" for entry in self.loaded.entries if entry.entry.name is not None}
+        names = {name: self.catalogue.canonical_name(name) for name in names}
+        why = _why_discarded(self.loaded) if self.loaded.discarded else ""
         for judged in self.loaded.entries:
             if judged.entry.name is not None:
-                name = self.catalogue.canonical_name(judged.entry.name)
-                places.setdefault(name, self.before_files(name)).append(self.from_file(judged))
+                yield names[judged.entry.name], _from_file(judged, auto, why)
         for argument in self.command_line.settings:
-            name = self.catalogue.canonical_name(argument.name)
             said = Place(Origin.COMMAND_LINE, argument.text, argument.value, State.APPLIED)
-            places.setdefault(name, self.before_files(name)).append(said)
+            yield self.catalogue.canonical_name(argument.name), said
         for row in role_settings:
-            name = self.catalogue.canonical_name(row.name)
-            places.setdefault(name, self.before_files(name)).append(_from_role(row))
-        return {name: self.chain(name, found) for name, found in sorted(places.items())}
+            yield self.catalogue.canonical_name(row.name), _from_role(row)
 
     def before_files(self, name: str) -> list[Place]:
         """The default, and the environment variable where the server takes one."""
@@ -223,25 +229,6 @@ class _Chains:
             text = self.start.pg_environment[variable]
             found.append(Place(Origin.ENVIRONMENT, f"{variable}={text}", text, State.APPLIED))
         return found
-
-    def from_file(self, judged: Judged) -> Place:
-        entry = judged.entry
-        auto = self.data_directory is not None and entry.file == join(self.data_directory, AUTO_CONF)
-        state = State.APPLIED
-        why = judged.why or judged.error or ""
-        if judged.error is not None:
-            state = State.ERROR
-        elif self.loaded.discarded and not judged.superseded:
-            state, why = State.DISCARDED, _why_discarded(self.loaded)
-        return Place(
-            Origin.AUTO_CONF if auto else Origin.FILE,
-            f"{entry.file}:{entry.line}",
-            entry.value or "",
-            state,
-            entry.file,
-            entry.line,
-            why,
-        )
 
     def chain(self, name: str, places: list[Place]) -> Chain:
         meta = self.catalogue.meta(name)
@@ -262,6 +249,19 @@ class _Chains:
         if waits and place.state is State.APPLIED:
             return _with(place, State.NOT_LOADED, why=f"waits for a {waits}")
         return place
+
+
+def _from_file(judged: Judged, auto_conf: str | None, why_discarded: str) -> Place:
+    """A line's place; `why_discarded` is empty unless everything is thrown away."""
+    entry = judged.entry
+    origin = Origin.AUTO_CONF if entry.file == auto_conf else Origin.FILE
+    state, why = State.APPLIED, ""
+    if judged.error is not None:
+        state, why = State.ERROR, judged.why or judged.error
+    elif why_discarded and not judged.superseded:
+        state, why = State.DISCARDED, why_discarded
+    where = f"{entry.file}:{entry.line}"
+    return Place(origin, where, entry.value or "", state, entry.file, entry.line, why)
 
 
 _VARIABLES = {"port": "PGPORT", "datestyle": "PGDATESTYLE"}
