@@ -165,7 +165,33 @@ list_clusters() {
     command -v pg_lsclusters >/dev/null 2>&1 || return
     limit=
     command -v timeout >/dev/null 2>&1 && limit='timeout 3'
-    $limit pg_lsclusters -h 2>/dev/null
+    if listed=$($limit pg_lsclusters -h 2>/dev/null); then
+        printf '%s\n' "$listed"
+    else
+        list_clusters_by_files
+    fi
+}
+
+# One bad line in any cluster's configuration, and pg_lsclusters lists no cluster at all: what keeps a
+# server from starting must not hide it.
+list_clusters_by_files() {
+    for conf in "${PG_CLUSTER_CONF_ROOT:-/etc/postgresql}"/*/*/postgresql.conf; do
+        [ -r "$conf" ] || continue
+        home=${conf%/postgresql.conf}
+        name=${home##*/}
+        version=${home%/*}
+        version=${version##*/}
+        data=$(say_setting data_directory)
+        port=$(say_setting port)
+        owner=$(stat -c %U -- "$data" 2>/dev/null)
+        log=/var/log/postgresql/postgresql-$version-$name.log
+        printf '%s\n' "$version $name ${port:-5432} unknown ${owner:-postgres} ${data:-/} $log"
+    done
+}
+
+# say_setting NAME: its value in $conf, as far as a pattern can tell.
+say_setting() {
+    sed -n "s/^[[:space:]]*$1[[:space:]]*=\{0,1\}[[:space:]]*'\{0,1\}\([^'#[:space:]]*\).*/\1/p" "$conf" | tail -n 1
 }
 
 say_debian_clusters() {
