@@ -1,14 +1,22 @@
 """The configuration files on the host: which line wins, which file is never read."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from walconsole.domain.facts import ClusterFacts, ConfigFiles
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.lexer import statements
 from walconsole.domain.pgconf.resolution import Resolution, resolve
-from walconsole.domain.pgconf.start import Launch, contradictions, read_unit_files, server_start
+from walconsole.domain.pgconf.start import (
+    Launch,
+    contradictions,
+    debian_cluster,
+    read_unit_files,
+    server_start,
+)
 from walconsole.domain.snapshot import Problem, Slot
-from walconsole.observe.configuration_answer import Errand, Gathered, read_answer
+from walconsole.errors import ShellError
+from walconsole.observe.configuration_answer import Errand, Gathered, new_token, read_answer
 from walconsole.observe.probe import Fact
 from walconsole.ports import ClusterLocator, Shell
 
@@ -31,19 +39,17 @@ class ConfigurationProbe:
     async def take(self) -> Sequence[Fact]:
         """Raises errors.ShellError, SshError, ClusterChoiceError."""
         cluster = await self._locator.locate()
-        errand = Errand(
-            config_file=cluster.config_file or f"{cluster.data_directory}/postgresql.conf",
-            data_directory=cluster.data_directory,
-            cluster=str(cluster.name) if cluster.name is not None else "",
-            owner=cluster.owner,
-        )
+        if not cluster.config_file and not cluster.data_directory:
+            why = "neither its data directory nor its configuration file is known"
+            raise ShellError("read the cluster's configuration", why, "name the cluster in the profile")
+        errand = Errand(_config_file(cluster), cluster.data_directory, _debian_name(cluster), cluster.owner)
         gathered, read_at = await self._gather(errand)
         resolution = _resolve(gathered, cluster)
         for _ in range(MAX_MORE_LOOKS):
             if resolution is None or not resolution.reading.wanted:
                 break
             more = (*errand.more, *resolution.reading.wanted)
-            errand = Errand(errand.config_file, errand.data_directory, errand.cluster, errand.owner, more)
+            errand = replace(errand, more=more, token=new_token())
             gathered, read_at = await self._gather(errand)
             resolution = _resolve(gathered, cluster)
         if resolution is None:
@@ -60,15 +66,26 @@ def _resolve(gathered: Gathered, cluster: ClusterFacts) -> Resolution | None:
     start = server_start(
         gathered.argv,
         gathered.environ,
-        config_file=cluster.config_file or f"{cluster.data_directory}/postgresql.conf",
+        config_file=_config_file(cluster),
         data_directory=cluster.data_directory or None,
         major=_major(cluster),
     )
     return resolve(gathered.tree, start)
 
 
+def _config_file(cluster: ClusterFacts) -> str:
+    return cluster.config_file or f"{cluster.data_directory}/postgresql.conf"
+
+
+def _debian_name(cluster: ClusterFacts) -> str:
+    """`VERSION/NAME`, from pg_lsclusters or from where the configuration lies; empty where it is neither."""
+    if cluster.name is not None:
+        return str(cluster.name)
+    return debian_cluster(_config_file(cluster)) or ""
+
+
 def _major(cluster: ClusterFacts) -> int | None:
-    version = cluster.name.version.partition(".")[0] if cluster.name is not None else ""
+    version = _debian_name(cluster).partition("/")[0].partition(".")[0]
     return int(version) if version.isdigit() else None
 
 
@@ -78,7 +95,7 @@ def config_files(gathered: Gathered, resolution: Resolution) -> ConfigFiles:
     return ConfigFiles(
         classify(gathered.tree, resolution, launch),
         gathered.tree.cut,
-        tuple(_errors(resolution)),
+        tuple(dict.fromkeys(_errors(resolution))),
         tuple(
             f"{one.said} ({one.said_by}), yet {one.instead}: {one.why}"
             for one in contradictions(launch, resolution)

@@ -16,6 +16,11 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_TOTAL_BYTES = 8 * 1024 * 1024
 
 
+def new_token() -> str:
+    """What begins each record of an answer: not to be guessed by who writes a file on the host."""
+    return secrets.token_hex(16)
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """What to gather. Paths as the host knows them; empty where they are not known.
@@ -28,7 +33,7 @@ class Errand:
     cluster: str = ""
     owner: str = ""
     more: tuple[str, ...] = ()
-    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    token: str = field(default_factory=new_token)
 
     def script(self) -> str:
         """The script, all of it ASCII."""

@@ -1,0 +1,149 @@
+"""The incident on a real Debian cluster, through a real SSH server: PGDATA points where nobody looks."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.observed import Connected, connected, profile_of
+from tests.servers.fixtures import MakeCluster, MakeSshd
+from tests.servers.postgres_debian import DebianCluster
+from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole
+from walconsole.domain.pgconf.advice import where_to_set
+from walconsole.domain.pgconf.resolution import Origin, Resolution
+from walconsole.observe.configuration import ConfigurationProbe
+from walconsole.observe.configuration_answer import Errand, read_answer
+
+pytestmark = pytest.mark.server
+
+DEAD = """\
+archive_mode = on
+archive_command = 'rclone rcat spaces-prod:shithub-wal/%f < %p'
+archive_timeout = 60
+"""
+
+
+@pytest.fixture
+async def incident(
+    make_sshd: MakeSshd, make_cluster: MakeCluster
+) -> AsyncIterator[tuple[DebianCluster, Connected]]:
+    cluster = make_cluster()
+    sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={cluster.conf_root}"})
+    pgdata = cluster.folder / "pgdata"
+    dropin = cluster.folder / "etc/systemd/system/postgresql@15-main.service.d/pgdata.conf"
+    for path, text in (
+        (pgdata / "postgresql.conf", DEAD),
+        (cluster.data_dir / "postgresql.conf", DEAD),
+        (dropin, f"[Service]\nEnvironment=PGDATA={pgdata}\n"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    async with connected(profile_of(sshd, cluster)) as parts:
+        yield cluster, parts
+
+
+async def look(parts: Connected) -> ConfigFiles:
+    facts = await ConfigurationProbe(parts.shell, parts.host).take()
+    assert isinstance(facts[0].value, ConfigFiles)
+    return facts[0].value
+
+
+def found(files: ConfigFiles, path: Path) -> ConfigFile:
+    return next(file for file in files.files if file.path == str(path))
+
+
+def resolution_of(files: ConfigFiles) -> Resolution:
+    assert files.resolution is not None
+    return files.resolution
+
+
+async def test_the_dead_files_are_found_and_why(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    files = await look(parts)
+    live = cluster.config_dir / "postgresql.conf"
+    assert found(files, live).role is FileRole.READ
+    dead = found(files, cluster.folder / "pgdata/postgresql.conf")
+    assert dead.role is FileRole.NEVER_READ
+    assert "PGDATA=" in dead.why
+    assert f"-c config_file={live}" in dead.why
+    assert "archive_mode = on here has no effect; off wins, from built-in default" in dead.changes
+    assert dead.settings[0] == ("archive_mode", "on", 1)
+    assert found(files, cluster.data_dir / "postgresql.conf").role is FileRole.NEVER_READ
+    assert len(files.contradictions) == 1
+    assert "pgdata.conf:2" in files.contradictions[0]
+    assert not files.errors
+    assert not files.uncertain
+
+
+async def test_the_chain_agrees_with_the_server(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    resolution = resolution_of(await look(parts))
+    with cluster.connect() as session:
+        rows = session.execute(
+            "SELECT name, source, sourcefile, sourceline FROM pg_settings WHERE source IN"
+            " ('configuration file', 'command line')"
+        ).fetchall()
+    assert len(rows) > 10
+    for name, source, file, line in rows:
+        chain = resolution.chain(name)
+        assert chain is not None
+        assert chain.winner is not None
+        if source == "configuration file":
+            assert (chain.winner.file, chain.winner.line) == (file, line)
+        else:
+            assert chain.winner.origin is Origin.COMMAND_LINE
+
+
+async def test_stopped_by_a_bad_line_the_files_tell_it(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    cluster.stop()
+    bad = cluster.config_dir / "conf.d" / "50_bad.conf"
+    bad.write_text("archive_mode = on\narchive_timeout = 60 seconds\n")
+    files = await look(parts)
+    assert files.errors == (f"{bad}:2: syntax error",)
+    assert "reading stops" not in found(files, cluster.folder / "pgdata/postgresql.conf").why
+    with pytest.raises(RuntimeError, match=r"invalid line 2|syntax error"):
+        cluster.start()
+    bad.write_text("archive_mode = maybe\n")
+    files = await look(parts)
+    assert files.errors == (f"{bad}:1: archive_mode = maybe: not one of always, on, off",)
+    with pytest.raises(RuntimeError, match="archive_mode"):
+        cluster.start()
+    bad.unlink()
+    cluster.start()
+
+
+def append(path: Path, line: str) -> None:
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+
+
+async def test_the_advice_wins_on_the_real_server(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    errand = Errand(str(cluster.config_dir / "postgresql.conf"), str(cluster.data_dir))
+    answer = await parts.shell.run(errand.script())
+    tree = read_answer(answer.stdout, errand.token).tree
+    advice = where_to_set(resolution_of(await look(parts)), tree, "archive_timeout", "90s")
+    assert advice.path is not None
+    append(Path(advice.path), advice.line)
+    cluster.reload()
+    [(value, file)] = cluster.sql(
+        "SELECT setting, sourcefile FROM pg_settings WHERE name = 'archive_timeout'"
+    )
+    assert (value, file) == ("90", advice.path)
+
+
+async def test_hostile_files_are_named_and_harmless(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    folder = cluster.config_dir / "conf.d"
+    (folder / "10_rubbish.conf.bak").write_bytes(bytes(range(256)) * 16)
+    (folder / "20_huge.conf.old").write_bytes(b"archive_mode = on\n" + b"#" * 10_000_000)
+    (folder / "new\nline.conf.old").write_text("archive_mode = on\n")
+    (folder / "30_loop.conf.orig").symlink_to("30_loop.conf.orig")
+    (folder / "40_crlf.conf").write_bytes(b"archive_timeout = 61\r\n")
+    (folder / "50_self.conf").write_text("include_if_exists '50_self.conf'\n")
+    files = await look(parts)
+    assert files.cut is not None
+    assert "20_huge.conf.old" in files.cut
+    assert files.errors == (f"{folder}/50_self.conf:1: configuration file recursion",)
+    assert found(files, folder / "40_crlf.conf").settings == (("archive_timeout", "61", 1),)
