@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncssh
 import psycopg
 import pytest
+
 from tests.servers.fixtures import MakeCluster, MakePostgres, MakeProxy, MakeSshd
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
