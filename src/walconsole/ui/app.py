@@ -122,7 +122,8 @@ class WalconsoleApp(App[None]):
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.call_after_refresh(self._begin)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        await self.dashboard.unfold()
         self.run_worker(self._observe(), name="observe", group="observe")
         self.run_worker(self._load_themes(), name="themes", group="themes")
 
@@ -185,7 +186,8 @@ class WalconsoleApp(App[None]):
             self._arm(TICK_S)
 
     def _theme_changed(self, _theme: Theme) -> None:
-        self.dashboard.repaint()
+        if self.dashboard.unfolded:
+            self.dashboard.repaint()
 
     def pause_note(self, now: float) -> str:
         """What stands in the verdict while reading is paused."""

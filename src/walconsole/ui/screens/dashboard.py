@@ -14,12 +14,7 @@ from walconsole.ui.messages import (
     SettingChosen,
     SnapshotTaken,
 )
-from walconsole.ui.panes.catalogue import PANES
-from walconsole.ui.widgets.board import Board
-from walconsole.ui.widgets.fact_pane import FactPane
 from walconsole.ui.widgets.key_bar import KeyBar
-from walconsole.ui.widgets.log_pane import LogPane
-from walconsole.ui.widgets.pane import Pane
 from walconsole.ui.widgets.verdict import VerdictLine
 
 if TYPE_CHECKING:
@@ -30,6 +25,10 @@ if TYPE_CHECKING:
     from walconsole.domain.logline import LogLine
     from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.widgets.board import Board
+    from walconsole.ui.widgets.fact_pane import FactPane
+    from walconsole.ui.widgets.log_pane import LogPane
+    from walconsole.ui.widgets.pane import Pane
 
 _SIDEWAYS_CELLS = 8
 
@@ -37,7 +36,7 @@ _SIDEWAYS_CELLS = 8
 class Dashboard(Screen[None]):
     """Shows every `SnapshotTaken`, and acts on the pane in focus."""
 
-    AUTO_FOCUS = "#findings"
+    AUTO_FOCUS = ""
     DEFAULT_CSS = "Dashboard { layout: vertical; overflow: hidden; }"
     BINDINGS: ClassVar = [
         Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
@@ -45,21 +44,40 @@ class Dashboard(Screen[None]):
         if action.action.startswith("screen.")
     ]
 
+    board: Board
+    log_pane: LogPane
+    fact_panes: list[FactPane]
+
     def __init__(self, title: str, glyphs: Glyphs) -> None:
         super().__init__()
         self.glyphs = glyphs
         self.taken: SnapshotTaken | None = None
-        self.log_pane = LogPane(PANES[-1], glyphs)
-        self.fact_panes = [FactPane(spec, glyphs) for spec in PANES[:-1]]
-        self.board = Board(*self.fact_panes, self.log_pane)
+        self.unfolded = False
         self.verdict = VerdictLine(f"{title}: connecting")
         self.key_bar = KeyBar(hints("findings"), title)
 
     def compose(self) -> ComposeResult:
-        """The verdict, the board, the keys."""
+        """The verdict and the keys: all of the first frame."""
         yield self.verdict
-        yield self.board
         yield self.key_bar
+
+    async def unfold(self) -> None:
+        """Put up the board with its panes, once the first frame is out."""
+        from walconsole.ui.panes.catalogue import PANES
+        from walconsole.ui.widgets.board import Board
+        from walconsole.ui.widgets.fact_pane import FactPane
+        from walconsole.ui.widgets.log_pane import LogPane
+
+        self.log_pane = LogPane(PANES[-1], self.glyphs)
+        self.fact_panes = [FactPane(spec, self.glyphs) for spec in PANES[:-1]]
+        self.board = Board(*self.fact_panes, self.log_pane)
+        await self.mount(self.board, after=self.verdict)
+        self.unfolded = True
+        self.board.panes["findings"].focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing can be asked of panes that are not there yet."""
+        return self.unfolded and super().check_action(action, parameters)
 
     @property
     def console(self) -> WalconsoleApp:
@@ -114,8 +132,9 @@ class Dashboard(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """Open the pane in focus where panes fold; the keys follow it."""
-        if isinstance(self.focused, Pane) and self.focused is not self.pane:
-            self.board.focused_name = self.focused.spec.name
+        name = self.focused.id if self.focused is not None else None
+        if name in self.board.panes and name != self.board.focused_name:
+            self.board.focused_name = name
             self.board.rearrange()
             self.update_keys()
 
@@ -147,7 +166,7 @@ class Dashboard(Screen[None]):
 
     def action_next_pane(self, step: int) -> None:
         """The next pane in the order of their keys."""
-        names = [spec.name for spec in PANES]
+        names = list(self.board.panes)
         self.action_jump(names[(names.index(self.board.focused_name) + step) % len(names)])
 
     def action_maximise(self) -> None:

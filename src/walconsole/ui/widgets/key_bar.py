@@ -14,7 +14,7 @@ class KeyBar(Widget):
     """As many keys as fit; what stands at the right end goes first when there is no room."""
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = "KeyBar { height: 1; width: 100%; }"
+    DEFAULT_CSS = "KeyBar { dock: bottom; height: 1; width: 100%; }"
 
     def __init__(self, hints: tuple[tuple[str, str], ...], note: str) -> None:
         super().__init__()
