@@ -21,7 +21,7 @@ async def test_it_follows_and_keeps_no_more_than_its_bound() -> None:
         for start in range(0, 30_000, 5_000):
             app.port.log(lines(5_000, start))
         await until(pilot, lambda: app.dashboard.log_pane.rows == KEPT)
-        assert "line 29999" in screen_text(app)
+        await until(pilot, lambda: "line 29999" in screen_text(app))
 
 
 async def test_scrolled_back_it_stays_while_lines_come_in_and_old_ones_go() -> None:

@@ -1,5 +1,6 @@
 """Droplet: the host, its PostgreSQL, and the connection to them."""
 
+from walconsole.domain.diagnosis.sources import SHELL_CODES
 from walconsole.domain.facts import HostFacts, LinkFacts, ServerFacts
 from walconsole.domain.snapshot import Freshness
 from walconsole.domain.units import duration_text
@@ -135,8 +136,11 @@ def _summary(view: View) -> tuple[Span, ...]:
         parts.append(f"PostgreSQL {shown(server.version).partition(' ')[0]}")
         parts.append("standby" if server.in_recovery else "primary")
     text = f" {view.glyphs.dot} ".join(parts) or NOT_AVAILABLE
-    if view.snapshot.link.freshness in (Freshness.STALE, Freshness.FAILED):
-        return Span(f"{view.glyphs.stale} SSH lost ", Tone.WARNING), Span(text, Tone.MUTED)
+    link = view.snapshot.link
+    if link.problem is not None:
+        lost = "SSH lost" if link.freshness is Freshness.STALE else "no SSH"
+        what = "no shell" if link.problem.code in SHELL_CODES else lost
+        return Span(f"{view.glyphs.stale} {what} ", Tone.WARNING), Span(text, Tone.MUTED)
     return (Span(text),)
 
 

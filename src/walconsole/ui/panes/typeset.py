@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
+from walconsole.domain.diagnosis.sources import SHELL_CODES
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Freshness, Reading, Slot
 from walconsole.domain.units import duration_text
@@ -106,8 +107,9 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
         since = f" since {clock_text(reading.failing_since, view.now)}, {lasted}"
     state = "stale" if reading.freshness is Freshness.STALE else "unread"
     problem = reading.problem
-    if reading.slot in _THROUGH_SSH and view.snapshot.link.problem is not None:
-        text = f"{what} {state}{since}: no SSH"
+    link = view.snapshot.link.problem
+    if reading.slot in _THROUGH_SSH and link is not None:
+        text = f"{what} {state}{since}: {'no shell' if link.code in SHELL_CODES else 'no SSH'}"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"
     lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")

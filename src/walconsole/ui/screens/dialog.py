@@ -13,7 +13,7 @@ class Dialog(ModalScreen[Answer]):
     """A question, or a list to choose from. Esc dismisses it without an answer."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS: ClassVar = [("escape", "dismiss_empty", "Cancel")]
+    BINDINGS: ClassVar = [("escape", "dismiss_empty", "Cancel"), ("ctrl+c", "app.quit", "Quit")]
 
     def action_dismiss_empty(self) -> None:
         """Not answering is a no."""

@@ -53,8 +53,8 @@ class HostKeyScreen(Dialog[bool]):
                 yield Button("Trust it (y)", id="yes")
 
     def on_mount(self) -> None:
-        """No has the focus."""
-        self.query_one("#no", Button).focus()
+        """No has the focus; where there is little room the fingerprint is what is seen first."""
+        self.query_one("#no", Button).focus(scroll_visible=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer."""

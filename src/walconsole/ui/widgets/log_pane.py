@@ -48,10 +48,6 @@ class LogPane(Pane):
         self._held: deque[LogLine] = deque(maxlen=KEPT)
         self._dirty = self.begun = False
 
-    def on_mount(self) -> None:
-        """Flush at a steady pace, however fast lines come in."""
-        self.set_interval(FLUSH_S, self._flush)
-
     # Taking lines in.
 
     def extend(self, lines: Sequence[LogLine]) -> None:
@@ -61,12 +57,19 @@ class LogPane(Pane):
             self._held.extend(lines)
         else:
             self._take(lines)
-        self._dirty = True
+        self._soon()
+
+    def _soon(self) -> None:
+        """Flush at a steady pace while lines come in, however fast; nothing ticks while none do."""
+        if not self._dirty:
+            self._dirty = True
+            self.set_timer(FLUSH_S, self._flush)
 
     def begin(self) -> None:
         """Observation began: say so when there is no line."""
         if not self.begun:
-            self.begun = self._dirty = True
+            self.begun = True
+            self._soon()
 
     def _take(self, lines: Sequence[LogLine]) -> None:
         self._all.extend(lines)

@@ -45,7 +45,7 @@ class VerdictLine(Widget):
     def _set(self, width: int) -> None:
         if self._set_for == width:
             return
-        from walconsole.ui.wrapping import wrapped
+        from walconsole.ui.wrapping import fit, wrapped
 
         self._set_for = width
         styles = palette(self.app.current_theme)
@@ -54,8 +54,10 @@ class VerdictLine(Widget):
         body = f"{self.note}{self.text}"
         badge = [Segment(head, style + styles.reverse if self.word else style), Segment(" ", styles.base)]
         first, *rest = wrapped(body, width - 2, first=width - len(head) - 2)
+        if len(rest) >= _MOST_LINES:
+            rest = [*rest[: _MOST_LINES - 2], fit(" ".join(rest[_MOST_LINES - 2 :]), width - 2)]
         below = [Strip([Segment(f" {line}", style)]) for line in rest]
-        self._lines = [Strip([*badge, Segment(first, style)]), *below][:_MOST_LINES]
+        self._lines = [Strip([*badge, Segment(first, style)]), *below]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the sentence needs."""
