@@ -55,7 +55,21 @@ def texts(lines: list[LogLine]) -> list[str]:
         ("[7] app@app STATEMENT:  SELECT 'ERROR: x'", "", LogLevel.INFO, False),
         ("PANIC:  could not write to file: No space left on device", "", LogLevel.FATAL, True),
         ("could not open 0000000100000000000000FE", "", LogLevel.INFO, True),
-        ("walrus", "", LogLevel.INFO, False),
+        ("LOG:  walrus", "", LogLevel.INFO, False),
+        # What the server did not write, the archive command did.
+        ("sh: 1: /usr/local/bin/archive: not found", "", LogLevel.INFO, True),
+        (
+            "2026/11/22 13:47:28 ERROR : Attempt 1/1 failed: operation error S3: StatusCode: 403",
+            "2026/11/22 13:47:28",
+            LogLevel.ERROR,
+            True,
+        ),
+        (
+            "2026-11-22 13:47:28.123 CET [7] FEHLER:  Relation fehlt",
+            "2026-11-22 13:47:28.123 CET",
+            LogLevel.INFO,
+            False,
+        ),
         ("", "", LogLevel.INFO, False),
     ],
 )

@@ -67,6 +67,9 @@ _ARCHIVING_WORDS = (
 )
 _ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
 """A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
+_OF_THE_SERVER = re.compile(r"\S:  \S|\w\[\d+\]: |^\{|^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,\s]+,")
+"""PostgreSQL puts two spaces behind the level's colon, in any language (elog.c); or writes CSV or JSON;
+syslog names the program that wrote."""
 _CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
 _STAMP_WITHIN, _LEVEL_WITHIN = 64, 200
 """Characters in which a line's prefix says when it was, and how bad it is."""
@@ -80,7 +83,7 @@ def read_line(origin: str, text: str, *, always: bool = False) -> LogLine:
         stamp=stamp[0] if stamp else "",
         level=_level(text),
         text=text,
-        about_archiving=always or _is_about_archiving(text.lower()),
+        about_archiving=always or _is_about_archiving(text.lower()) or _is_a_programs(text),
     )
 
 
@@ -98,6 +101,14 @@ def _is_about_archiving(lowered: str) -> bool:
         if word in lowered:
             return True
     return _ARCHIVING.search(lowered) is not None
+
+
+def _is_a_programs(text: str) -> bool:
+    """Whether the server did not write this line of its log: then a program that it ran did.
+
+    That is the archive command before all, and its own words are why archiving fails.
+    """
+    return bool(text.strip()) and _OF_THE_SERVER.search(text, 0, _LEVEL_WITHIN) is None
 
 
 def continues(raw: bytes) -> bool:
