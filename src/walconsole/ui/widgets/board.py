@@ -8,7 +8,7 @@ from textual.containers import Container
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region
 from textual.layout import Layout, WidgetPlacement
 
-from walconsole.ui.layout import arrange
+from walconsole.ui.layout import Box, arrange
 from walconsole.ui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class BoardLayout(Layout):
     ) -> ArrangeResult:
         """Placements of the visible panes."""
         assert isinstance(parent, Board)  # noqa: S101  # only a board has this layout
-        boxes = arrange(
-            size.width, size.height, parent.focused_name, parent.needs(), maximised=parent.maximised
-        )
+        boxes = parent.place(size)
         return [
             WidgetPlacement(Region(box.x, box.y, box.width, box.height), NULL_OFFSET, NULL_SPACING, child)
             for child in children
@@ -50,6 +48,7 @@ class Board(Container):
     def __init__(self, *panes: Pane) -> None:
         super().__init__(*panes)
         self._board_layout = BoardLayout()
+        self._placed: dict[str, Box] = {}
 
     @property
     def layout(self) -> Layout:
@@ -62,8 +61,21 @@ class Board(Container):
         return {child.spec.name: child for child in self.children if isinstance(child, Pane)}
 
     def rearrange(self) -> None:
-        """Place the panes again. Asked of a child: a widget's refresh drops its ancestors' arrangement."""
-        next(iter(self.panes.values())).refresh(layout=True)
+        """Place the panes again, if any would stand elsewhere.
+
+        Asked of a child: a widget's refresh drops its ancestors' arrangement.
+        """
+        if self.boxes(self.size) != self._placed:
+            next(iter(self.panes.values())).refresh(layout=True)
+
+    def boxes(self, size: Size) -> dict[str, Box]:
+        """Where the panes are to stand."""
+        return arrange(size.width, size.height, self.focused_name, self.needs(), maximised=self.maximised)
+
+    def place(self, size: Size) -> dict[str, Box]:
+        """As `boxes`, remembered."""
+        self._placed = self.boxes(size)
+        return self._placed
 
     def needs(self) -> dict[str, int]:
         """The rows that each pane wants."""
