@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from walconsole.domain.facts import ClusterFacts, LinkFacts
 from walconsole.domain.logline import LogLine
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.snapshot import Slot, Snapshot
 
 
 class Clock(Protocol):
@@ -207,6 +207,10 @@ class Observer(Protocol):
 
     def refresh(self) -> None:
         """Take every probe now, all at once; also retries what was refused."""
+        ...
+
+    def hurry(self, slot: Slot) -> None:
+        """Take what fills `slot` now: somebody looks at it."""
         ...
 
     def pause(self, paused: bool) -> None:

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from tests.data.facts import NOW
 from walconsole.domain.logline import LogLine
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.ports import Screen
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import UNICODE, Glyphs
@@ -47,6 +47,10 @@ class ScriptedObserver:
     def refresh(self) -> None:
         """Noted."""
         self.asked.append("refresh")
+
+    def hurry(self, slot: Slot) -> None:
+        """Noted."""
+        self.asked.append(f"hurry {slot}")
 
     def pause(self, paused: bool) -> None:
         """Noted."""

@@ -5,6 +5,7 @@ Times are seconds since the epoch. `None` means "could not be read", and the pro
 unless it says so: what renders it passes it through `redaction.safe`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING
 from walconsole.domain.profile import BucketRole, ClusterName
 
 if TYPE_CHECKING:
-    from walconsole.domain.pgconf.resolution import Resolution
+    from walconsole.domain.pgconf.loading import InForce
+    from walconsole.domain.pgconf.resolution import Resolution, RoleSetting, ServerStart
     from walconsole.domain.pgconf.start import Launch
+    from walconsole.domain.pgconf.tree import ConfigTree
+    from walconsole.domain.pgconf.values import SettingMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,9 @@ class ConfigFiles:
 
     `errors` are the lines that would keep the server from starting, `contradictions` where PGDATA,
     the unit and the postmaster's arguments disagree, `uncertain` what could not be seen; one line
-    each. `resolution` has every setting's chain, computed from the files alone.
+    each. `resolution` has every setting's chain, computed from the files alone. `tree`
+    is what was read, secrets and all: what shows any of it passes it through `redaction.safe`.
+    `start` is how the server is, or would be, started.
     """
 
     files: tuple[ConfigFile, ...]
@@ -135,6 +141,8 @@ class ConfigFiles:
     uncertain: tuple[str, ...] = ()
     resolution: "Resolution | None" = field(default=None, repr=False)
     launch: "Launch | None" = field(default=None, repr=False)
+    tree: "ConfigTree | None" = field(default=None, repr=False, compare=False)
+    start: "ServerStart | None" = field(default=None, repr=False)
 
     @property
     def never_read(self) -> tuple[ConfigFile, ...]:
@@ -225,6 +233,23 @@ class SettingsFacts:
         """Its value in force."""
         setting = self.get(name)
         return setting.value if setting else None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueFacts:
+    """All of pg_settings and pg_db_role_setting.
+
+    Both mappings are by name in lower case. `in_force` leaves out what belongs to the console's own
+    session. `loaded_at` is when the server last loaded its files (pg_conf_load_time). Without
+    pg_read_all_settings `places_visible` is False: files and lines are None, some settings missing.
+    """
+
+    metas: "Mapping[str, SettingMeta]"
+    in_force: "Mapping[str, InForce]"
+    role_settings: "tuple[RoleSetting, ...]"
+    loaded_at: float | None
+    version_num: int
+    places_visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from walconsole.domain.facts import (
     ArchiverFacts,
     BucketFacts,
+    CatalogueFacts,
     ConfigFiles,
     HostFacts,
     LinkFacts,
@@ -32,6 +33,7 @@ class Slot(StrEnum):
     SERVER = "server"
     ARCHIVER = "archiver"
     SETTINGS = "settings"
+    CATALOGUE = "catalogue"
     PRIMARY = "primary"
     DR = "dr"
 
@@ -131,6 +133,7 @@ class Snapshot:
 
 AnyReading = (
     Reading[LinkFacts]
+    catalogue: Reading[CatalogueFacts] = field(default_factory=lambda: _unread(Slot.CATALOGUE))
     | Reading[HostFacts]
     | Reading[WalDiskFacts]
     | Reading[ConfigFiles]
@@ -144,6 +147,7 @@ AnyReading = (
 def fold(snapshot: Snapshot, reading: AnyReading, now: float) -> Snapshot:
     """The next snapshot: `reading` in its slot, and what it adds to the history."""
     history = snapshot.history
+    | Reading[CatalogueFacts]
     if reading.problem is None and reading.read_at is not None:
         if isinstance(reading.value, ArchiverFacts):
             segment_bytes = snapshot.server.value.segment_bytes if snapshot.server.value else None

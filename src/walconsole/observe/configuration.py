@@ -6,7 +6,7 @@ from dataclasses import replace
 from walconsole.domain.facts import ClusterFacts, ConfigFiles
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.lexer import statements
-from walconsole.domain.pgconf.resolution import Resolution, resolve
+from walconsole.domain.pgconf.resolution import Resolution, ServerStart, resolve
 from walconsole.domain.pgconf.start import (
     Launch,
     contradictions,
@@ -44,33 +44,34 @@ class ConfigurationProbe:
             raise ShellError("read the cluster's configuration", why, "name the cluster in the profile")
         errand = Errand(_config_file(cluster), cluster.data_directory, _debian_name(cluster), cluster.owner)
         gathered, read_at = await self._gather(errand)
-        resolution = _resolve(gathered, cluster)
+        resolution = resolve(gathered.tree, _start(gathered, cluster))
         for _ in range(MAX_MORE_LOOKS):
             if resolution is None or not resolution.reading.wanted:
                 break
             more = (*errand.more, *resolution.reading.wanted)
             errand = replace(errand, more=more, token=new_token())
             gathered, read_at = await self._gather(errand)
-            resolution = _resolve(gathered, cluster)
+            resolution = resolve(gathered.tree, _start(gathered, cluster))
         if resolution is None:
             problem = Problem("which configuration file the server reads could not be found out")
             return [Fact(Slot.FILES, problem, read_at, SOURCE)]
-        return [Fact(Slot.FILES, config_files(gathered, resolution), read_at, SOURCE)]
+        return [
+            Fact(Slot.FILES, config_files(gathered, resolution, _start(gathered, cluster)), read_at, SOURCE)
+        ]
 
     async def _gather(self, errand: Errand) -> tuple[Gathered, float]:
         answer = await self._shell.run(errand.script(), timeout_s=self.timeout_s)
         return read_answer(answer.stdout, errand.token), (answer.sent_at + answer.answered_at) / 2
 
 
-def _resolve(gathered: Gathered, cluster: ClusterFacts) -> Resolution | None:
-    start = server_start(
+def _start(gathered: Gathered, cluster: ClusterFacts) -> ServerStart:
+    return server_start(
         gathered.argv,
         gathered.environ,
         config_file=_config_file(cluster),
         data_directory=cluster.data_directory or None,
         major=_major(cluster),
     )
-    return resolve(gathered.tree, start)
 
 
 def _config_file(cluster: ClusterFacts) -> str:
@@ -89,7 +90,7 @@ def _major(cluster: ClusterFacts) -> int | None:
     return int(version) if version.isdigit() else None
 
 
-def config_files(gathered: Gathered, resolution: Resolution) -> ConfigFiles:
+def config_files(gathered: Gathered, resolution: Resolution, start: ServerStart) -> ConfigFiles:
     """What the host showed, as the snapshot keeps it."""
     launch = launch_of(gathered)
     return ConfigFiles(
@@ -103,6 +104,8 @@ def config_files(gathered: Gathered, resolution: Resolution) -> ConfigFiles:
         resolution.uncertain,
         resolution,
         launch,
+        gathered.tree,
+        start,
     )
 
 

@@ -81,6 +81,7 @@ class _Gathering:
     listings: dict[str, Listing] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     denied: frozenset[str] | None = None
+    modified: dict[str, float] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     environ: dict[str, str] | None = field(default_factory=dict)
     unit_name: str = ""
@@ -100,6 +101,8 @@ class _Gathering:
                 self.listings[path] = Listing(path, obstacle=_obstacle(body))
             case "link":
                 self.links[path] = decode(body)
+            case "modified":
+                self.modified.update(_times(body))
             case "asked":
                 self.denied = _denied(body)
             case _:
@@ -136,6 +139,7 @@ class _Gathering:
             content.cut,
             self.links.get(content.path),
             server_reads,
+            self.modified.get(content.path),
         )
 
 
@@ -173,6 +177,14 @@ def _entries(body: bytes) -> Iterator[tuple[str, EntryKind]]:
         word, space, name = entry.partition(b" ")
         if space and word in kinds:
             yield decode(name), kinds[word]
+
+
+def _times(body: bytes) -> Iterator[tuple[str, float]]:
+    """`SECONDS PATH` on each line."""
+    for line in body.split(b"\n"):
+        seconds, space, path = line.partition(b" ")
+        if space and seconds.isdigit():
+            yield decode(path), float(seconds)
 
 
 def _denied(body: bytes) -> frozenset[str] | None:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.link import LinkProbe
 from walconsole.observe.log import LogFollower
@@ -35,8 +37,10 @@ class ServerObserver:
         self._screen: Screen | None = None
         self._running_seen: bool | None = None
         self._reached = False
+        self._settings_seen: SettingsFacts | None = None
         self._postgres = PostgresProbe(database)
-        every: tuple[Probe, ...] = (host, self._postgres, LinkProbe(shell, clock), *probes)
+        catalogue = CatalogueProbe(database)
+        every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
         self._poller = Poller(every, clock, self._publish, profile_name)
 
     async def run(self, screen: Screen) -> None:
@@ -67,6 +71,10 @@ class ServerObserver:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)
 
+    def hurry(self, slot: Slot) -> None:
+        """See ports.Observer."""
+        self._poller.hurry(slot)
+
     def segment_bytes(self) -> int | None:
         """The server's wal_segment_size, None before it was read."""
         server = self._poller.snapshot.server.value
@@ -79,6 +87,11 @@ class ServerObserver:
         if self._running_seen is not None and running != self._running_seen:
             self._poller.wake(self._postgres.name)
         self._running_seen = running
+        settings = snapshot.settings.value
+        if self._settings_seen is not None and settings != self._settings_seen:
+            self._poller.hurry(Slot.CATALOGUE)
+            self._poller.hurry(Slot.FILES)
+        self._settings_seen = settings
         reached = snapshot.host.problem is None and host is not None
         if reached and not self._reached and self._log is not None:
             self._log.refresh()

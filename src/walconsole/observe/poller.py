@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-from walconsole.domain.snapshot import AnyReading, Problem, Reading, Snapshot, failed, fold, succeeded
+from walconsole.domain.snapshot import AnyReading, Problem, Reading, Slot, Snapshot, failed, fold, succeeded
 from walconsole.errors import WalconsoleError
 from walconsole.observe.probe import (
     AUTHENTICATION,
@@ -67,6 +67,12 @@ class Poller:
         """Take the probe of that name now, for its source is thought to have changed."""
         for rounds in self._rounds:
             if rounds.probe.name == name:
+                rounds.wake()
+
+    def hurry(self, slot: Slot) -> None:
+        """Take the probe that fills `slot` now."""
+        for rounds in self._rounds:
+            if slot in rounds.probe.slots:
                 rounds.wake()
 
     def pause(self, paused: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from walconsole.domain.facts import (
     ArchiverFacts,
     BucketFacts,
+    CatalogueFacts,
     ConfigFiles,
     HostFacts,
     LinkFacts,
@@ -36,6 +37,7 @@ FactValue = (
     | ServerFacts
     | ArchiverFacts
     | SettingsFacts
+    | CatalogueFacts
     | BucketFacts
 )
 

@@ -1,5 +1,6 @@
 """An observation whose every interval is multiplied by what the operator asked for at the start."""
 
+from walconsole.domain.snapshot import Slot
 from walconsole.ports import Observer, Screen
 
 
@@ -21,3 +22,6 @@ class Paced:
 
     def pace(self, factor: float) -> None:
         self._observer.pace(factor * self._interval_s)
+
+    def hurry(self, slot: Slot) -> None:
+        self._observer.hurry(slot)

@@ -5,7 +5,7 @@ archive-relevant values by their units and to recognise a name that no server ha
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
@@ -244,6 +244,11 @@ class Catalogue:
         self.exact = own is not None
         self.major = major
         self._metas = {fold(name): meta for name, meta in own.items()} if own is not None else shipped()
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Every setting that is known with its type, in lower case."""
+        return self._metas.keys()
 
     def canonical_name(self, name: str) -> str:
         """The name under which the server keeps it."""

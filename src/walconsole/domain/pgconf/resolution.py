@@ -196,7 +196,7 @@ class _Chains:
     in_force: Mapping[str, InForce] | None
 
     def all(self, role_settings: Sequence[RoleSetting]) -> dict[str, Chain]:
-        places = {name: self.before_files(name) for name in ARCHIVE_RELEVANT}
+        places = {name: self.before_files(name) for name in (*ARCHIVE_RELEVANT, *self.catalogue.names)}
         for name, place in self.after_defaults(role_settings):
             if name not in places:
                 places[name] = self.before_files(name)
@@ -293,13 +293,25 @@ def _why_discarded(loaded: Loaded) -> str:
     return f"{first.entry.file}:{first.entry.line}: {first.why or first.error}" if loaded.errors else ""
 
 
+_REWORDED = frozenset({"datestyle", "timezone", "log_timezone", "client_encoding"})
+"""Texts that the server rewrites in its own words: `iso, mdy` is shown as `ISO, MDY`."""
+
+
+def _alike(winner: Place, running: InForce, meta: SettingMeta | None) -> bool:
+    if meta is not None and meta.name.lower() in _REWORDED:
+        return winner.value.casefold().split() == running.value.casefold().split()
+    return same(winner.value, running.value, meta)
+
+
 def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta | None) -> str:
     """What it takes until the running server has the winner's value; empty when it has it."""
     if running is None or winner is None or running.source == Source.OVERRIDE:
         return ""
-    if meta is not None and meta.boot is None and winner.origin is Origin.DEFAULT:
-        return ""
-    if running.value == "(disabled)" or same(winner.value, running.value, meta):
+    if winner.origin is Origin.DEFAULT and (
+        meta is None or meta.boot is None or running.source != Source.FILE
+    ):
+        return ""  # the server computes it, or set it itself: no file ever said otherwise
+    if running.value == "(disabled)" or _alike(winner, running, meta):
         return ""
     restart = meta is not None and meta.context in (Context.POSTMASTER, Context.INTERNAL)
     return "restart" if restart else "reload"

@@ -33,7 +33,8 @@ class FileContent:
 
     `cut` is True when the file is longer than what was read. `server_reads` is False when the
     server's own operating-system user may not read it, None when that was not found out.
-    `link_target` is where a symbolic link leads in the end.
+    `link_target` is where a symbolic link leads in the end, `modified_at` when the file was last
+    written by the host's clock.
     """
 
     path: str
@@ -42,6 +43,7 @@ class FileContent:
     cut: bool = False
     link_target: str | None = None
     server_reads: bool | None = None
+    modified_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ say_files() {
         say no "$file" "$obstacle"
     done
     [ -n "$text" ] || return 0
+    say modified "$#"
+    stat -L -c '%Y %n' -- $text
     while IFS=' ' read -r size file; do
         case $file in /*) ;; *) continue ;; esac
         [ "$size" -gt "$max_bytes" ] && size=$((max_bytes + 1))
