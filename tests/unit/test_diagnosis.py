@@ -199,6 +199,33 @@ def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
     assert (unknown.level, unknown.text[:40]) == (Level.UNKNOWN, "cannot tell: PostgreSQL does not answer ")
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("Sudo", "cannot tell: the droplet lets nothing be read for 12 s: why"),
+        ("Shell", "cannot tell: the droplet lets nothing be read for 12 s: why"),
+        ("NoCluster", "cannot tell: no PostgreSQL cluster is observed for 12 s: why"),
+        ("3D000", "cannot tell: PostgreSQL refuses the console for 12 s: why"),
+        ("28000", "cannot tell: PostgreSQL refuses the console for 12 s: why"),
+        ("57P03", "cannot tell: PostgreSQL does not answer for 12 s: why"),
+        ("SshLost", "cannot tell: the droplet cannot be reached for 12 s: why"),
+    ],
+)
+def test_what_keeps_the_archiver_from_being_read_is_said_once_and_briefly(code: str, text: str) -> None:
+    problem = Problem("what was tried: why", "what to do", code, brief="why")
+    snapshot = Snapshot("shithub", NOW - 60, NOW)
+    database = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
+    host = (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.FILES)
+    behind = {"NoCluster": (Slot.WAL_DISK,), "Sudo": host, "Shell": host, "SshLost": host}
+    for slot in (*database, *behind.get(code, ())):
+        reading = failed(getattr(snapshot, slot.value), problem, NOW - 12, "test", 1.0)
+        snapshot = fold(snapshot, reading, NOW)
+    diagnosis = diagnose(snapshot, NOW)
+    assert diagnosis.verdict.text == text
+    (finding,) = diagnosis.findings
+    assert (finding.severity, finding.remedy) == (Severity.CRITICAL, "what to do")
+
+
 def test_a_lost_connection_is_one_finding_and_keeps_what_was_last_seen() -> None:
     snapshot = healthy()
     for slot in (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS, Slot.FILES):

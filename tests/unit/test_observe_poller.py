@@ -98,7 +98,7 @@ def test_every_error_has_a_stable_code(error: SshError, code: str) -> None:
 
 def test_a_problem_is_safe_to_show() -> None:
     problem = problem_of(SshError("ssh \x1b[31mh", "password=hunter2", "a\nb"))
-    assert problem == Problem("ssh h: password=[redacted]", "ab", "SshLost")
+    assert problem == Problem("ssh h: password=[redacted]", "ab", "SshLost", brief="password=[redacted]")
 
 
 # --- the poller

@@ -51,12 +51,19 @@ class Freshness(StrEnum):
 class Problem:
     """Why the last attempt failed: `why` on one line, `remedy` what to do, `code` for rules.
 
+    `brief` is `why` without what was tried, for where that is known.
     `code` is an S3 code, a SQLSTATE, or one of ours; it is never shown alone.
     """
 
     why: str
     remedy: str = ""
     code: str = ""
+    brief: str = ""
+
+    @property
+    def reason(self) -> str:
+        """As briefly as it can be said."""
+        return self.brief or self.why
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ class Snapshot:
     server: Reading[ServerFacts] = field(default_factory=lambda: _unread(Slot.SERVER))
     archiver: Reading[ArchiverFacts] = field(default_factory=lambda: _unread(Slot.ARCHIVER))
     settings: Reading[SettingsFacts] = field(default_factory=lambda: _unread(Slot.SETTINGS))
+    catalogue: Reading[CatalogueFacts] = field(default_factory=lambda: _unread(Slot.CATALOGUE))
     primary: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.PRIMARY))
     dr: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.DR))
     history: History = field(default_factory=History)
@@ -133,13 +141,13 @@ class Snapshot:
 
 AnyReading = (
     Reading[LinkFacts]
-    catalogue: Reading[CatalogueFacts] = field(default_factory=lambda: _unread(Slot.CATALOGUE))
     | Reading[HostFacts]
     | Reading[WalDiskFacts]
     | Reading[ConfigFiles]
     | Reading[ServerFacts]
     | Reading[ArchiverFacts]
     | Reading[SettingsFacts]
+    | Reading[CatalogueFacts]
     | Reading[BucketFacts]
 )
 
@@ -147,7 +155,6 @@ AnyReading = (
 def fold(snapshot: Snapshot, reading: AnyReading, now: float) -> Snapshot:
     """The next snapshot: `reading` in its slot, and what it adds to the history."""
     history = snapshot.history
-    | Reading[CatalogueFacts]
     if reading.problem is None and reading.read_at is not None:
         if isinstance(reading.value, ArchiverFacts):
             segment_bytes = snapshot.server.value.segment_bytes if snapshot.server.value else None

@@ -127,8 +127,8 @@ def _none_matches(clusters: Sequence[Cluster], target: PostgresTarget) -> Cluste
         )
     there = ", ".join(describe(cluster.facts) for cluster in clusters[:8])
     return ClusterChoiceError(
-        f"find PostgreSQL's {wanted} on the host",
-        f"there is none; there is {there}",
+        "find PostgreSQL on the host",
+        f"none with {wanted}; there is {there}",
         "correct the profile's [postgres] section",
     )
 

@@ -106,7 +106,8 @@ class Refreshable(Protocol):
 
 def problem_of(error: WalconsoleError) -> Problem:
     """What a pane shows of a failed attempt."""
-    return Problem(safe(f"{error.tried}: {error.why}"), safe(error.remedy), code_of(error))
+    why = safe(f"{error.tried}: {error.why}")
+    return Problem(why, safe(error.remedy), code_of(error), brief=safe(error.why))
 
 
 _CODES: tuple[tuple[type[WalconsoleError], str], ...] = (

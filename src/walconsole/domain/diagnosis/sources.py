@@ -8,6 +8,23 @@ from walconsole.domain.units import duration_text
 
 LINK_CODES = frozenset({"SshLost", "HostKey", "Authentication"})
 """Problems of the SSH connection, which every probe behind it repeats."""
+SHELL_CODES = frozenset({"Sudo", "Shell"})
+"""The connection stands and serves no shell to read anything with: PostgreSQL was never asked."""
+NO_CLUSTER = "NoCluster"
+"""There is none, or the operator must choose; what lies in its directories waits for that."""
+
+_UNANSWERED = {
+    NO_CLUSTER: "no PostgreSQL cluster is observed",
+    **dict.fromkeys(SHELL_CODES, "the droplet lets nothing be read"),
+    **dict.fromkeys(("28", "3D", "42", "53"), "PostgreSQL refuses the console"),
+}
+"""By a problem's code, or by the class that a SQLSTATE's first two characters name."""
+
+
+def unanswered(problem: Problem) -> str:
+    """What it means that PostgreSQL's own account could not be had, in a few words."""
+    code = problem.code
+    return _UNANSWERED.get(code) or _UNANSWERED.get(code[:2], "PostgreSQL does not answer")
 
 
 def link_problem(snapshot: Snapshot) -> Problem | None:
@@ -38,14 +55,14 @@ def link_lost(snapshot: Snapshot, now: float) -> Iterator[Finding]:
 def server_down(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """PostgreSQL does not answer while the host does."""
     problem = snapshot.archiver.problem
-    if problem is None or problem.code in LINK_CODES or link_problem(snapshot) is not None:
+    if problem is None or problem.code in LINK_CODES | SHELL_CODES or link_problem(snapshot) is not None:
         return
     since = snapshot.archiver.failing_since
     lasted = () if since is None else (f"for {duration_text(now - since)}",)
     yield Finding(
         "postgres-unreachable",
         Severity.CRITICAL,
-        "PostgreSQL does not answer",
+        unanswered(problem),
         (problem.why, *lasted),
         problem.remedy or "look at its log and at its unit",
         Slot.ARCHIVER,
@@ -56,11 +73,11 @@ def host_unreadable(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
     """The shell works and its answer does not: sudo, a missing tool, a permission."""
     for reading in (snapshot.host, snapshot.wal_disk, snapshot.files):
         problem = reading.problem
-        if problem is None or problem.code in LINK_CODES:
+        if problem is None or problem.code in LINK_CODES or problem.code == NO_CLUSTER:
             continue
         yield Finding(
             "host-unreadable",
-            Severity.WARNING,
+            Severity.CRITICAL if snapshot.archiver.problem == problem else Severity.WARNING,
             f"the host's facts cannot be read ({reading.slot.value.replace('_', ' ')})",
             (problem.why,),
             problem.remedy or "see the profile's `sudo` and `user`",

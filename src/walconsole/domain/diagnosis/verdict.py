@@ -10,7 +10,7 @@ from walconsole.domain.archiver import (
     state,
 )
 from walconsole.domain.diagnosis.model import Level, Verdict
-from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem
+from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem, unanswered
 from walconsole.domain.exposure import agreement, exposure
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.trends import disk_outlook
@@ -35,7 +35,7 @@ def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
     link = link_problem(snapshot)
     if link is not None:
         since = snapshot.link.failing_since or snapshot.host.failing_since
-        text = f"cannot tell: the droplet cannot be reached{_for(since, now)}: {link.why}"
+        text = f"cannot tell: the droplet cannot be reached{_for(since, now)}: {link.reason}"
         return Verdict(Level.UNKNOWN, text + _last_known(snapshot, now))
     problem = snapshot.archiver.problem
     if problem is not None and problem.code not in LINK_CODES:
@@ -46,13 +46,15 @@ def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
             text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
             return Verdict(Level.CRITICAL, text)
         return Verdict(
-            Level.UNKNOWN, f"cannot tell: PostgreSQL does not answer{_for(since, now)}: {problem.why}"
+            Level.UNKNOWN, f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
         )
     if snapshot.archiver.value is None or snapshot.settings.value is None:
         failure = snapshot.host.problem
         if failure is not None:
-            return Verdict(Level.UNKNOWN, f"cannot tell: {failure.why}")
-        return Verdict(Level.UNKNOWN, "looking: nothing was read yet")
+            return Verdict(Level.UNKNOWN, f"cannot tell: {failure.reason}")
+        unreached = snapshot.link.value is None and snapshot.host.value is None
+        what = "the droplet did not answer yet" if unreached else "PostgreSQL was not read yet"
+        return Verdict(Level.UNKNOWN, f"looking: {what}")
     return None
 
 
@@ -173,7 +175,7 @@ def _working(snapshot: Snapshot, now: float) -> Verdict:
     problem, bucket = snapshot.primary.problem, snapshot.primary.value
     if problem is not None:
         return Verdict(
-            Level.WARNING, f"{text} by PostgreSQL's own count; the bucket could not be read: {problem.why}"
+            Level.WARNING, f"{text} by PostgreSQL's own count; the bucket could not be read: {problem.reason}"
         )
     if bucket is None or not bucket.complete:
         return Verdict(Level.OK, f"{text} by PostgreSQL's own count; the bucket is being read")
