@@ -15,7 +15,7 @@ from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts import HostFacts, WalDiskFacts
+from walconsole.domain.facts import ClusterFacts, HostFacts, WalDiskFacts
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.snapshot import Problem, Slot
 from walconsole.domain.wal import Segment
@@ -221,6 +221,46 @@ async def test_several_clusters_are_a_question_asked_once(
         assert (await host.locate()).port == other.port
         assert screen.questions == 1
         answering.cancel()
+
+
+async def test_who_declines_to_choose_is_asked_again_only_by_a_refresh(
+    make_postgres: MakePostgres, sshd: SshServer
+) -> None:
+    one, other = make_postgres(start=False), make_postgres(start=False)
+    target = PostgresTarget(os_user=one.os_user)
+    async with connected(replace(profile_of(sshd), postgres=target)) as to:
+        host = HostProbe(_OnlyThese(to, [one, other]), to.profile, to.clock)  # type: ignore[arg-type]
+        screen = _Hesitant()
+        answering = asyncio.create_task(host.answer_choices(screen, host.refresh))
+        await host.take()
+        await asyncio.wait_for(screen.asked.wait(), 5)
+        await host.take()  # while the question stands
+        screen.decided.set()
+        assert await _questions_after_a_look(host, screen) == 1
+        assert await _questions_after_a_look(host, screen) == 1
+        host.refresh()
+        assert await _questions_after_a_look(host, screen) == 2
+        answering.cancel()
+
+
+async def _questions_after_a_look(host: HostProbe, screen: RecordingScreen) -> int:
+    """How often the operator was asked, once a question that is due has been put."""
+    await host.take()
+    await asyncio.sleep(0.1)
+    return screen.questions
+
+
+class _Hesitant(RecordingScreen):
+    """Declines to choose, after a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.decided = asyncio.Event(), asyncio.Event()
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
+        self.asked.set()
+        await self.decided.wait()
+        return await super().choose_cluster(clusters)
 
 
 class _OnlyThese:

@@ -31,7 +31,8 @@ class ClusterChoice:
         return None
 
     def answer(self, choice: ClusterFacts | None) -> None:
-        """What the operator said; None: would not say."""
+        """What the operator said; None: would not say. Looks in the meantime asked no other question."""
+        self.asked.clear()
         self._answer, self._declined = choice, choice is None
 
     def reopen(self) -> None:

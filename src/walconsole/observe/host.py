@@ -100,9 +100,11 @@ class HostProbe:
         while True:
             await self._choice.asked.wait()
             self._choice.asked.clear()
-            self._choice.answer(await operator.choose_cluster(self._choice.among))
-            self._full_at = None
-            chosen()
+            choice = await operator.choose_cluster(self._choice.among)
+            self._choice.answer(choice)
+            if choice is not None:  # a refresh after a no would ask again
+                self._full_at = None
+                chosen()
 
     async def _look(self) -> None:
         now = self._clock.monotonic()
