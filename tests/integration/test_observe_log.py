@@ -56,6 +56,16 @@ async def test_a_debian_cluster_s_log(debian_cluster: DebianCluster, make_sshd: 
         assert line.stamp
 
 
+async def test_what_closes_every_log_is_said_once(make_sshd: MakeSshd) -> None:
+    sshd = make_sshd()
+    sshd.stop()
+    async with connected(profile_of(sshd, None)) as to, following(to) as screen:
+        follower = "connection refused"
+        await screen.until(lambda: seen(screen, follower), "the reason")
+        await asyncio.sleep(2.5)  # every source tried again
+        assert seen(screen, follower) == 1
+
+
 async def test_the_collector_s_files_one_after_another(make_postgres: MakePostgres, sshd: SshServer) -> None:
     server = make_postgres(start=False)
     server.configure(logging_collector="on", log_filename="postgresql-%H%M%S.log", log_rotation_age="0")

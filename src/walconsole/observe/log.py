@@ -32,6 +32,7 @@ class LogFollower:
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
         self._notes: list[LogLine] = []
+        self._problems: dict[str, str] = {}
 
     async def run(self, show: Show) -> None:
         """Stream until cancelled; `show` gets batches, at most twenty a second."""
@@ -46,18 +47,25 @@ class LogFollower:
         self._hurry.clear()
 
     async def _follow(self, source: LogSource, stream: LogStream) -> None:
-        pause_s, said = FIRST_PAUSE_S, ""
+        pause_s = FIRST_PAUSE_S
         while True:
             began = self._clock.monotonic()
             problem = await self._follow_once(source, stream)
             if self._clock.monotonic() - began > LONGEST_PAUSE_S:
-                pause_s, said = FIRST_PAUSE_S, ""
-            if problem and problem != said:
-                said = problem
-                self._notes.append(stream.note(problem))
-                self._arrived.set()
+                pause_s = FIRST_PAUSE_S
+                self._problems.pop(source.origin, None)
+            if problem:
+                self._note(source, stream, problem)
             await self._rest(pause_s)
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    def _note(self, source: LogSource, stream: LogStream, problem: str) -> None:
+        """Say what is wrong once: not again at each attempt, nor for each source that it keeps closed."""
+        known = problem in self._problems.values()
+        self._problems[source.origin] = problem
+        if not known:
+            self._notes.append(stream.note(problem))
+            self._arrived.set()
 
     async def _follow_once(self, source: LogSource, stream: LogStream) -> str:
         """Stream until it ends; returns why it did, empty where it just ended."""
