@@ -22,6 +22,7 @@ HARMLESS = (
     "https://host:443/path@2",
     "secret",
     "runuser -u postgres -- true",
+    "deploy ALL=(ALL) NOPASSWD: ALL",
     'archive_command = cp "%p" "/archive/%f"',
     '/usr/local/bin/archive-wal "%p" "%f"',
 )

@@ -28,7 +28,7 @@ _MARK = re.compile(
 )
 _ABOUT = re.compile(
     r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
-    r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required)|.*files?|tokens|passwordcheck"
+    r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required)|.*files?|tokens|passwordcheck|nopasswd"
 )
 
 # Values as they are written: in quotes (doubled, escaped, or doubled themselves because they stand in
