@@ -395,6 +395,11 @@ async def test_a_missing_configuration_file_is_named(sshd: SshServer, tmp_path: 
     assert str(tmp_path / "nowhere") in error.why
 
 
+async def test_no_configuration_at_all_is_dev_null(sshd: SshServer) -> None:
+    async with open_shell(replace(target(sshd), config_file="/dev/null")) as shell:
+        assert await text(shell, "echo here") == "here"
+
+
 @pytest.mark.parametrize(
     ("host", "port", "why"),
     [

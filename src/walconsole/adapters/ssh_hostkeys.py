@@ -88,7 +88,7 @@ async def ask(settings: SshSettings, shown: asyncssh.SSHKey, operator: Operator)
         raise HostKeyError(
             tried,
             f"the host key {print_of_key} is unknown and was not accepted",
-            "compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then refresh",
+            "compare it on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); r asks again",
         )
     try:
         ssh_known_hosts.append(

@@ -99,7 +99,7 @@ def _local_user(target: SshTarget) -> str:
 def _config_files(target: SshTarget) -> tuple[str, ...]:
     if target.config_file is not None:
         path = Path(_home(target.config_file))
-        if not path.is_file():
+        if not path.exists() or path.is_dir():  # /dev/null is the usual way to name no configuration
             raise SshError(f"ssh {target}", f"there is no {path}", "correct ssh.config_file in the profile")
         return (str(path),)
     candidates = (Path("~/.ssh/config").expanduser(), Path(SYSTEM_CONFIG))
