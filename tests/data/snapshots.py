@@ -20,6 +20,7 @@ _SOURCES = {
     Slot.SERVER: "SQL",
     Slot.ARCHIVER: "pg_stat_archiver",
     Slot.SETTINGS: "pg_settings",
+    Slot.CATALOGUE: "pg_settings, whole",
     Slot.PRIMARY: "S3 LIST shithub-wal",
     Slot.DR: "S3 LIST shithub-wal-dr",
 }

@@ -49,7 +49,7 @@ def dead_config(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         yield Finding(
             "dead-config",
             Severity.WARNING if archives else Severity.NOTE,
-            f"{file.path} is never read",
+            f"never read: {file.path}",
             (file.why, *lines),
             f"move what is meant to a file that is read ({_live_place(snapshot)}), and delete this one",
             Slot.FILES,

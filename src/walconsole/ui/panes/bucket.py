@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Freshness, Reading
@@ -11,6 +12,7 @@ from walconsole.ui.panes.typeset import (
     GUTTER,
     LABEL_WIDTH,
     NOT_AVAILABLE,
+    dead_word,
     fit,
     fit_middle,
     notice,
@@ -24,16 +26,17 @@ Cell = tuple[str, str, Tone]
 """What is shown, what is copied, and its tone."""
 
 _SIDE_BY_SIDE = 52
-_HERE = {"NoSuchBucket": "missing", "AccessDenied": "refused", "NoKey": "no key"}
 
 
 def _state(reading: Reading[BucketFacts], view: View) -> Cell:
     """Exists, or in a word why not; the whole reason stands below the table."""
     signs = view.glyphs
     if reading.problem is not None:
-        word = _HERE.get(
-            reading.problem.code, "unreachable" if not reading.problem.code else reading.problem.code
-        )
+        word = dead_word(reading)
+        if reading.problem.code in LINK_CODES | SHELL_CODES:
+            word = "no key yet"
+        elif word == "unread":
+            word = reading.problem.code or "unreachable"
         stale = f"{signs.stale} stale, " if reading.freshness is Freshness.STALE else f"{signs.critical} "
         return stale + shown(word), shown(word), Tone.CRITICAL
     if reading.value is None:

@@ -20,6 +20,10 @@ _PANE = {
 }
 
 
+_GLANCE_ROWS = 10
+"""As many rows as a pane shows at once on a small terminal: longer, and an index comes first."""
+
+
 def _sign(severity: Severity, view: View) -> str:
     signs = view.glyphs
     return {Severity.CRITICAL: signs.critical, Severity.WARNING: signs.warning, Severity.NOTE: signs.dot}[
@@ -27,11 +31,27 @@ def _sign(severity: Severity, view: View) -> str:
     ]
 
 
+def _index(findings: tuple[Finding, ...], view: View) -> list[Line]:
+    """Each finding's title on one line, so that a long first one hides no other."""
+    lines = []
+    for finding in findings:
+        spans = (Span(_lead(finding, view), _TONE[finding.severity]), Span(shown(finding.title), Tone.STRONG))
+        lines.append(Line(spans, "finding", finding.rule, finding.title, _link(finding)))
+    rule = Span("  " + view.glyphs.rule * max(4, view.width - 4), Tone.MUTED)
+    return [*lines, Line((rule,), "finding")]
+
+
+def _lead(finding: Finding, view: View) -> str:
+    return f"  {_sign(finding.severity, view)} {finding.severity.name.lower():<8} "
+
+
+def _link(finding: Finding) -> Link:
+    return Link(_PANE[finding.slot], finding.setting or "")
+
+
 def _finding(finding: Finding, view: View) -> list[Line]:
     tone = _TONE[finding.severity]
-    link = Link(_PANE[finding.slot], finding.setting or "")
-    word = finding.severity.name.lower()
-    lead = f"  {_sign(finding.severity, view)} {word:<8} "
+    link, lead = _link(finding), _lead(finding, view)
     lines = []
     for index, part in enumerate(wrapped(shown(finding.title), view.width - len(lead) - 1)):
         head = Span(lead if index == 0 else " " * len(lead), tone)
@@ -77,6 +97,8 @@ def render(view: View) -> Content:
     lines: list[Line] = []
     for finding in findings:
         lines += _finding(finding, view)
+    if len(findings) > 1 and len(lines) > _GLANCE_ROWS:
+        lines = [*_index(findings, view), *lines]
     if not findings:
         lines = [
             Line((Span(f"  {view.glyphs.ok} nothing is wrong that the console knows of", Tone.OK),), "none")

@@ -27,10 +27,11 @@ class Tone(StrEnum):
 
 
 class Span(NamedTuple):
-    """Printable text in one tone."""
+    """Printable text in one tone; struck through where it says what has no effect."""
 
     text: str
     tone: Tone = Tone.TEXT
+    struck: bool = False
 
 
 class Link(NamedTuple):
@@ -40,9 +41,19 @@ class Link(NamedTuple):
     setting: str = ""
 
 
+class Spot(NamedTuple):
+    """A line of a configuration file on the host, counted from 1; 0 is the file as a whole."""
+
+    path: str
+    line: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row. `entry` names its explanation, `label` and `value` are what is exported and copied."""
+    """One row. `entry` names its explanation, `label` and `value` are what is exported and copied.
+
+    `spot` is the line of a configuration file that the row is about.
+    """
 
     spans: tuple[Span, ...]
     entry: str = ""
@@ -50,6 +61,7 @@ class Line:
     value: str = ""
     link: Link | None = None
     stale: bool = False
+    spot: Spot | None = None
 
     @property
     def text(self) -> str:
@@ -61,13 +73,15 @@ class Line:
 class Stamp:
     """Where a pane's numbers come from and how old they are, in seconds (None: never read).
 
-    `name` is what the source is called where there is no room for more.
+    `name` is what the source is called where there is no room for more, `dead` the word for it while
+    it was never read: `missing`, `refused`, or `unread` where nothing answered.
     """
 
     name: str
     source: str
     age_s: float | None
     freshness: Freshness
+    dead: str = "unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,7 @@ __all__ = [
     "Line",
     "Link",
     "Span",
+    "Spot",
     "Stamp",
     "Tone",
     "View",

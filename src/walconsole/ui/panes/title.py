@@ -13,7 +13,7 @@ _DEAD = (Freshness.STALE, Freshness.FAILED)
 
 def _age(stamp: Stamp, signs: Glyphs) -> Span:
     if stamp.freshness is Freshness.FAILED:
-        return Span(f"{signs.critical} unread", Tone.WARNING)
+        return Span(f"{signs.critical} {stamp.dead}", Tone.WARNING)
     if stamp.freshness is Freshness.UNREAD or stamp.age_s is None:
         return Span("not read yet", Tone.MUTED)
     if stamp.freshness is Freshness.STALE:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from walconsole.domain.diagnosis.sources import SHELL_CODES
+from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Freshness, Reading, Slot
 from walconsole.domain.units import duration_text
@@ -22,6 +22,16 @@ LABEL_WIDTH = 15
 NOT_AVAILABLE = "n/a"
 _THROUGH_SSH = frozenset(Slot) - {Slot.LINK, Slot.PRIMARY, Slot.DR}
 """What cannot be read without SSH: why it cannot is said once, where the link is shown."""
+
+_ANSWERS = {
+    "NoSuchBucket": "missing",
+    "AccessDenied": "refused",
+    "InvalidAccessKeyId": "refused",
+    "SignatureDoesNotMatch": "refused",
+    "RequestTimeTooSkewed": "refused",
+    "NoKey": "no key",
+}
+"""Problems that are an answer, or the lack of what to ask with: in a word."""
 
 shown = lru_cache(maxsize=4096)(safe)
 """`redaction.safe`, remembered: the same remote texts are drawn every second."""
@@ -91,7 +101,13 @@ def clock_text(at: float, now: float) -> str:
 
 def stamp(reading: Reading[T], now: float, name: str) -> Stamp:
     """A reading's source and age; `name` is the source's short name."""
-    return Stamp(name, shown(reading.source or name), reading.age_s(now), reading.freshness)
+    source = shown(reading.source or name)
+    return Stamp(name, source, reading.age_s(now), reading.freshness, dead_word(reading))
+
+
+def dead_word(reading: Reading[T]) -> str:
+    """What a source without a value is: it answered with a refusal, or it was not read at all."""
+    return _ANSWERS.get(reading.problem.code, "unread") if reading.problem else "unread"
 
 
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
@@ -105,11 +121,14 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
     if reading.failing_since is not None:
         lasted = duration_text(max(0.0, view.now - reading.failing_since))
         since = f" since {clock_text(reading.failing_since, view.now)}, {lasted}"
-    state = "stale" if reading.freshness is Freshness.STALE else "unread"
+    state = "stale" if reading.freshness is Freshness.STALE else dead_word(reading)
     problem = reading.problem
     link = view.snapshot.link.problem
-    if reading.slot in _THROUGH_SSH and link is not None:
-        text = f"{what} {state}{since}: {'no shell' if link.code in SHELL_CODES else 'no SSH'}"
+    of_link = reading.slot is not Slot.LINK and problem.code in LINK_CODES | SHELL_CODES
+    if of_link or (reading.slot in _THROUGH_SSH and link is not None):
+        lacking = "no shell" if (link or problem).code in SHELL_CODES else "no SSH"
+        purpose = "" if reading.slot in _THROUGH_SSH else " to read its key through"
+        text = f"{what} {state}{since}: {lacking}{purpose}"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"
     lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
@@ -161,6 +180,7 @@ __all__ = [
     "NOT_AVAILABLE",
     "aged",
     "clock_text",
+    "dead_word",
     "fit",
     "fit_left",
     "fit_middle",
