@@ -215,7 +215,7 @@ def test_what_keeps_the_archiver_from_being_read_is_said_once_and_briefly(code: 
     problem = Problem("what was tried: why", "what to do", code, brief="why")
     snapshot = Snapshot("shithub", NOW - 60, NOW)
     database = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
-    host = (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.FILES)
+    host = (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.FILES, Slot.PRIMARY, Slot.DR)  # the keys lie there
     behind = {"NoCluster": (Slot.WAL_DISK,), "Sudo": host, "Shell": host, "SshLost": host}
     for slot in (*database, *behind.get(code, ())):
         reading = failed(getattr(snapshot, slot.value), problem, NOW - 12, "test", 1.0)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.archiver import ArchiverState, state
 from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Reading, Slot, Snapshot
@@ -30,7 +31,7 @@ def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """The exact reason why a bucket cannot be read."""
     for copy, reading in _copies(snapshot):
         problem = reading.problem
-        if problem is None:
+        if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
             continue
         rule, phrase = _REFUSALS.get(problem.code, ("endpoint-wrong", "could not be read"))
         unreachable = problem.code not in _REFUSALS
