@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from walconsole.ui.panes.catalogue import PaneSpec
 
-_WIDTH, _MARGIN = 86, 10
+_WIDTH, _MARGIN = 80, 10
 _SCOPES = {"pane": "Keys in a pane", "log": "Keys for the log, from anywhere", "console": "Keys everywhere"}
 
 
@@ -70,7 +70,7 @@ class HelpScreen(Dialog[None]):
     def _paragraph(self, text: Text, head: str, body: str) -> None:
         """A paragraph with its head in the margin; nothing where there is nothing to say."""
         ink = palette(self.app.current_theme).ink
-        width = max(24, min(_WIDTH, self.app.size.width - 10) - _MARGIN)
+        width = max(24, min(_WIDTH, self.app.size.width - 16) - _MARGIN)
         for index, line in enumerate(wrap(body, width)):
             text.append(f"  {'' if index else head:<{_MARGIN - 2}}", ink["label"])
             text.append(f"{line}\n", ink["text"])
