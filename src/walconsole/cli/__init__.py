@@ -15,6 +15,7 @@ from walconsole.config.reader import ConfigFile, Setting, load
 from walconsole.config.show import described
 from walconsole.domain.redaction import safe
 from walconsole.errors import WalconsoleError
+from walconsole.runtime.garbage import collect_nothing
 from walconsole.runtime.loop import leave
 from walconsole.runtime.say import say
 from walconsole.runtime.session import DemoWish, Session, Target
@@ -66,6 +67,7 @@ def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:
 
 
 def _open(session: Session, stop: Stop) -> int:
+    collect_nothing()
     from walconsole.runtime.console import open_console  # Textual: not for `--help`
 
     return open_console(session, stop)

@@ -11,6 +11,7 @@ from walconsole.errors import UsageError
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.garbage import collect_what_is_new
 from walconsole.runtime.pace import Paced
 from walconsole.runtime.session import DemoWish, Session
 from walconsole.ui.app import WalconsoleApp
@@ -61,6 +62,7 @@ def _import_wiring() -> "Observe":
     """asyncssh, botocore and psycopg take a third of a second to import: not before the first frame."""
     from walconsole.runtime.wiring import observe
 
+    collect_what_is_new()
     return observe
 
 
