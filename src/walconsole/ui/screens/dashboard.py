@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding
+from textual.reactive import Reactive
 from textual.screen import Screen
 
 from walconsole.ui.keys import ACTIONS, hints
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from walconsole.domain.logline import LogLine
     from walconsole.ui.app import WalconsoleApp
@@ -44,6 +46,8 @@ class Dashboard(Screen[None]):
         if action.action.startswith("screen.")
     ]
 
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Textual's own draws the whole screen anew at each change; the two panes concerned draw themselves."""
     board: Board
     log_pane: LogPane
     fact_panes: list[FactPane]
