@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.connect_parts import open_shell, target, text, through
-from tests.servers.fixtures import MakeProxy
+from tests.servers.fixtures import MakeProxy, MakeSshd
 from tests.servers.sshd import SshServer
-from walconsole.errors import SshError
+from walconsole.errors import ShellError, SshError
 
 pytestmark = pytest.mark.server
 
@@ -32,6 +32,14 @@ async def test_closing_a_stream_ends_its_command(sshd: SshServer) -> None:
             await asyncio.sleep(0.1)
         else:
             pytest.fail("the command still runs")
+
+
+async def test_a_shell_that_ends_at_once_is_told_with_its_words(make_sshd: MakeSshd) -> None:
+    server = make_sshd({"ForceCommand": "/bin/echo This is not available."})
+    async with open_shell(target(server)) as shell:
+        for _ in range(5):  # its end comes before, while or after the command is written
+            with pytest.raises(ShellError, match="not available"):
+                await anext(aiter(shell.stream("echo never")))
 
 
 async def test_a_slow_reader_holds_the_command_back(sshd: SshServer) -> None:

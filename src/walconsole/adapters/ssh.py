@@ -107,7 +107,8 @@ class SshShell:
         except (asyncssh.Error, OSError) as error:
             raise self._broken(conn, error) from error
         try:
-            process.stdin.write(ssh_scripts.stream(name, command).encode())
+            with suppress(BrokenPipeError):  # it has ended already: its last words tell why
+                process.stdin.write(ssh_scripts.stream(name, command).encode())
             rest = await self._skip_greeting(conn, process, name.encode() + b"\n")
             if rest:
                 yield rest
@@ -185,7 +186,8 @@ class SshShell:
             await self.confirm_link()
         except SshError as error:
             return error
-        return self._error(f"a script ran longer than {timeout_s:g} s and was ended", code="Timeout")
+        why = f"a script ran longer than {timeout_s:g} s and was ended"
+        return self._error(why, "look at the host's load, and at what its login shell does", code="Timeout")
 
     def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
         if conn.is_closed():
@@ -204,8 +206,8 @@ class SshShell:
     def _tried(self) -> str:
         return f"shell on {self._place()}"
 
-    def _error(self, why: str, *, code: str = "Shell") -> ShellError:
-        return ShellError(self._tried(), why, code=code)
+    def _error(self, why: str, remedy: str = "", *, code: str = "Shell") -> ShellError:
+        return ShellError(self._tried(), why, remedy, code=code)
 
     def _lost(self, how: str = "") -> SshError:
         why = f"the connection was lost{': ' if how else ''}{how}"
