@@ -69,9 +69,9 @@ def _parser(program: str, about: str, more: str) -> argparse.ArgumentParser:
 
 def _exit_codes() -> str:
     lines = [f"  {code:<7} {meaning}" for code, meaning in EXIT_CODES.items()]
-    return "\n".join(
-        ["exit codes:", *lines, "  128+N   ended by signal N (129 hang-up, 130 Ctrl-C, 143 TERM)"]
-    )
+    signals = "  128+N   ended by signal N (129 hang-up, 130 Ctrl-C, 143 TERM)"
+    unreached = "The console never ends with 4 to 7: it keeps trying, and ends with 0 when it is left."
+    return "\n".join(["exit codes:", *lines, signals, unreached])
 
 
 def _add_console_options(parser: argparse.ArgumentParser) -> None:
