@@ -75,10 +75,12 @@ def host_unreadable(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES or problem.code == NO_CLUSTER:
             continue
+        alone = snapshot.archiver.problem != problem  # else PostgreSQL was never asked
+        facts = f"the host's facts cannot be read ({reading.slot.value.replace('_', ' ')})"
         yield Finding(
             "host-unreadable",
-            Severity.CRITICAL if snapshot.archiver.problem == problem else Severity.WARNING,
-            f"the host's facts cannot be read ({reading.slot.value.replace('_', ' ')})",
+            Severity.WARNING if alone else Severity.CRITICAL,
+            facts if alone else unanswered(problem),
             (problem.why,),
             problem.remedy or "see the profile's `sudo` and `user`",
             reading.slot,
