@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 class HostKeyScreen(Dialog[bool]):
     """True only when the operator says that the fingerprint is the host's."""
 
+    AUTO_FOCUS = ""  # on_mount gives it, without scrolling to it
     BINDINGS: ClassVar = [
         ("y", "answer(True)", "Trust"),
         ("n", "answer(False)", "Refuse"),
         ("left,up", "app.focus_previous", "Previous"),
         ("right,down", "app.focus_next", "Next"),
+        ("pagedown", "scroll(1)", "Page down"),
+        ("pageup", "scroll(-1)", "Page up"),
     ]
 
     def __init__(self, question: HostKeyQuestion) -> None:
@@ -59,6 +62,11 @@ class HostKeyScreen(Dialog[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer."""
         self.dismiss(event.button.id == "yes")
+
+    def action_scroll(self, pages: int) -> None:
+        """For terminals that show only a part of it."""
+        box = self.query_one(".box")
+        box.scroll_relative(y=pages * max(1, box.scrollable_content_region.height - 1), animate=False)
 
     def action_answer(self, trusted: bool) -> None:
         """An answer by key."""
