@@ -1,41 +1,49 @@
 """A minimal ListObjectsV2 server over a large flat WAL archive, for measuring listings alone.
 
-It knows one bucket, checks no signature, and builds pages from arithmetic, so that its own time is
-small and the same for every client. `python -m benchmarks.listing_server --keys 1000000`.
+It knows one bucket, checks no signature, and cuts its pages out of ready-made text in the words of
+Ceph RGW, so that its own time is small and the same for every client.
+`python -m benchmarks.listing_server --keys 1000000`.
 """
 
 import argparse
 import asyncio
+import hashlib
+import socket
 import sys
 from email.utils import formatdate
+from itertools import accumulate
 from urllib.parse import parse_qs, urlsplit
 
 BUCKET = "archive-wal"
 PAGE_KEYS = 1000
 SEGMENT_BYTES = 16 * 1024 * 1024
 _PER_LOG = 256
-_LOG = "@@@@@@@@"
+_LOG = b"@@@@@@@@"
 _OBJECT = (
-    "<Contents><Key>{}</Key><LastModified>2026-08-01T12:00:00.000Z</LastModified>"
-    '<ETag>"9e107d9d372bb6826bd81d3542a419d6"</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>'
+    "<Contents><Key>{}</Key><LastModified>2026-08-01T12:00:00.{:03d}Z</LastModified>"
+    "<ETag>&quot;{}&quot;</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass><Type>Normal</Type></Contents>"
 )
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 )
+_REQUEST_LIMIT = 64 * 1024
 
 
 class Archive:
     """`count` segments of timeline 1 from segment 1 on, each stored as NAME + `suffix`.
 
-    A page is cut out of ready-made text of one log's 256 objects, all of one width.
+    All objects' text stands ready in key order; the objects of one log's 256 segments are as long
+    as those of any other, so that a segment's place in it is arithmetic.
     """
 
     def __init__(self, count: int, suffix: str, *, uneven: bool) -> None:
         self.count, self.suffix = count, suffix
-        sizes = [SEGMENT_BYTES - (low * 7919 % 5000 if uneven else 0) for low in range(_PER_LOG)]
-        objects = [_OBJECT.format(f"00000001{_LOG}{low:08X}{suffix}", sizes[low]) for low in range(_PER_LOG)]
-        self._width = len(objects[0])
-        self._log = "".join(objects)
+        objects = [_object(low, suffix, uneven=uneven).encode() for low in range(_PER_LOG)]
+        self._starts = [0, *accumulate(map(len, objects))]
+        log = b"".join(objects)
+        self._text = memoryview(
+            b"".join(log.replace(_LOG, b"%08X" % at) for at in range(count // _PER_LOG + 1))
+        )
 
     def key(self, number: int) -> str:
         """The key of segment `number`."""
@@ -52,22 +60,29 @@ class Archive:
                 low = middle + 1
         return low
 
-    def page(self, after: str, limit: int, *, encode: bool) -> bytes:
-        """The body of a ListObjectsV2 answer."""
+    def page(self, after: str, limit: int, *, encode: bool) -> tuple[bytes, memoryview, bytes]:
+        """The body of a ListObjectsV2 answer, in three parts."""
         start = self.first_after(after)
         stop = min(start + limit, self.count + 1)
-        logs = range(start // _PER_LOG, (stop - 1) // _PER_LOG + 1) if stop > start else range(0)
-        text = "".join(self._log.replace(_LOG, f"{log:08X}") for log in logs)
-        begin = start % _PER_LOG * self._width
-        objects = text[begin : begin + (stop - start) * self._width]
         truncated = stop <= self.count
+        head = (
+            f"{_HEAD}{'<EncodingType>url</EncodingType>' if encode else ''}<Name>{BUCKET}</Name>"
+            "<Prefix></Prefix>"
+            f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{'true' if truncated else 'false'}</IsTruncated>"
+        )
         token = f"<NextContinuationToken>{self.key(stop - 1)}</NextContinuationToken>" if truncated else ""
-        return (
-            f"{_HEAD}<Name>{BUCKET}</Name><Prefix></Prefix><KeyCount>{stop - start}</KeyCount>"
-            f"<MaxKeys>{limit}</MaxKeys>{'<EncodingType>url</EncodingType>' if encode else ''}"
-            f"<IsTruncated>{'true' if truncated else 'false'}</IsTruncated>{token}{objects}"
-            "</ListBucketResult>"
-        ).encode()
+        tail = f"{token}<KeyCount>{stop - start}</KeyCount></ListBucketResult>"
+        return head.encode(), self._text[self._place(start) : self._place(stop)], tail.encode()
+
+    def _place(self, number: int) -> int:
+        log, low = divmod(number, _PER_LOG)
+        return log * self._starts[-1] + self._starts[low]
+
+
+def _object(low: int, suffix: str, *, uneven: bool) -> str:
+    size = SEGMENT_BYTES // (1 + low * 7919 % 251) if uneven else SEGMENT_BYTES
+    etag = hashlib.md5(bytes([low]), usedforsecurity=False).hexdigest()
+    return _OBJECT.format(f"00000001{_LOG.decode()}{low:08X}{suffix}", low, etag, size)
 
 
 class Pages:
@@ -76,43 +91,76 @@ class Pages:
     def __init__(self, archive: Archive, latency_s: float) -> None:
         self._archive, self._latency_s = archive, latency_s
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+    async def accept(self, listener: socket.socket) -> None:
+        """Serve every connection that comes."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                target = head.split(b" ", 2)[1].decode()
-                if self._latency_s:
-                    await asyncio.sleep(self._latency_s)
-                writer.write(self._answer(target))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+                connection, _ = await loop.sock_accept(listener)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                tasks.create_task(self._serve(connection))
 
-    def _answer(self, target: str) -> bytes:
+    async def _serve(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with connection:
+            try:
+                while head := await _request(loop, connection):
+                    if self._latency_s:
+                        await asyncio.sleep(self._latency_s)
+                    await _send(loop, connection, self._answer(head.split(b" ", 2)[1].decode()))
+            except ConnectionError:
+                return
+
+    def _answer(self, target: str) -> list[bytes | memoryview]:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if query.get("list-type") != "2" and "location" not in query:
-            return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            return [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
         after = query.get("continuation-token") or query.get("start-after", "")
         limit = min(int(query.get("max-keys", PAGE_KEYS)), PAGE_KEYS)
         body = self._archive.page(after, limit, encode=query.get("encoding-type") == "url")
         head = (
             f"HTTP/1.1 200 OK\r\nDate: {formatdate(usegmt=True)}\r\nContent-Type: application/xml\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {sum(map(len, body))}\r\n\r\n"
         )
-        return head.encode() + body
+        return [head.encode(), *body]
+
+
+async def _request(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> bytes:
+    """The next request's head, empty when there is none: what is asked for has no body."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        more = await loop.sock_recv(connection, _REQUEST_LIMIT)
+        if not more or len(head) > _REQUEST_LIMIT:
+            return b""
+        head += more
+    return head
+
+
+async def _send(
+    loop: asyncio.AbstractEventLoop, connection: socket.socket, parts: list[bytes | memoryview]
+) -> None:
+    """Send the parts without joining them."""
+    try:
+        sent = connection.sendmsg(parts)
+    except BlockingIOError:
+        sent = 0
+    for part in parts:
+        if sent < len(part):
+            await loop.sock_sendall(connection, memoryview(part)[sent:])
+        sent = max(0, sent - len(part))
 
 
 async def serve(keys: int, latency_s: float, suffix: str, *, uneven: bool) -> None:
     """Serve until standard input ends; the port is the first line printed."""
     pages = Pages(Archive(keys, suffix, uneven=uneven), latency_s)
-    server = await asyncio.start_server(pages.serve, "127.0.0.1", 0, limit=65536)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        listener.setblocking(False)
+        serving = asyncio.create_task(pages.accept(listener))
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        serving.cancel()
 
 
 def main() -> None:
