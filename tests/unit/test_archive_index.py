@@ -43,6 +43,26 @@ def test_runs_are_the_set_of_what_was_added(added: Intervals) -> None:
         assert list(runs.gaps()) == naive_runs(missing)
 
 
+@given(st.lists(st.sets(st.integers(0, 60), min_size=1)))
+def test_many_runs_at_once_are_the_set_of_what_was_added(added: list[set[int]]) -> None:
+    runs, numbers = Runs(), set[int]()
+    for more in added:
+        firsts, lasts = zip(*naive_runs(more), strict=True)
+        assert runs.extend(firsts, lasts) == len(more - numbers)
+        numbers |= more
+    assert list(runs) == naive_runs(numbers)
+    assert runs.count == len(numbers)
+
+
+@given(st.sets(st.integers(1, 90), min_size=1), st.sampled_from(["", ".zst", f"-{'a' * 40}.lz4"]))
+def test_a_page_of_any_gaps_is_its_runs(numbers: set[int], suffix: str) -> None:
+    """Across logs (64 segments of 64 MiB each), with few gaps and with many."""
+    index = ArchiveIndex("", 64 * MIB)
+    index.fold([Segment(1, number).name(64 * MIB) + suffix for number in sorted(numbers)])
+    (archive,) = index.archives.values()
+    assert list(archive.timelines[1]) == naive_runs(numbers)
+
+
 segments = st.tuples(st.integers(1, 2), st.integers(250, 270), st.sampled_from(["", ".gz"]))
 pages = st.lists(st.lists(segments, max_size=60, unique=True), max_size=6)
 
@@ -171,3 +191,15 @@ def test_a_hundred_thousand_segments_fold_in_no_time() -> None:
     (archive,) = index.archives.values()
     assert archive.gap_count == 100
     assert time.process_time() - began < 0.3  # ten times what it may take where nothing else runs
+
+
+def test_every_other_segment_missing_costs_no_more_than_its_names() -> None:
+    keys = [Segment(1, number).name() for number in range(2, 200_001, 2)]
+    began = time.process_time()
+    index = ArchiveIndex()
+    for at in range(0, len(keys), 1000):
+        index.fold(keys[at : at + 1000])
+    (archive,) = index.archives.values()
+    assert (archive.gap_count, archive.missing) == (99_999, 99_999)
+    assert segment_bytes_by_names(index, archive) == 16 * MIB
+    assert time.process_time() - began < 0.8  # ten times what it may take where nothing else runs

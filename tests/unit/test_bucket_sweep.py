@@ -104,7 +104,12 @@ async def test_a_bucket_of_one_page_is_one_request() -> None:
 
 async def test_a_sweep_goes_on_where_a_failure_or_the_time_stopped_it() -> None:
     bucket = MemoryBucket((Segment(1, n).name() for n in range(1, 40_001)), seconds=0.05)
-    bucket.failures = [refusal("SlowDown")]
+
+    def fail_now_and_then() -> None:
+        if len(bucket.requests) in (1, 11, 21, 31):
+            bucket.failures = [refusal("InternalError")]
+
+    bucket.on_page = fail_now_and_then
     sweep, seen = sweep_of(bucket)
     stops = 0
     while not sweep.complete:
@@ -112,8 +117,6 @@ async def test_a_sweep_goes_on_where_a_failure_or_the_time_stopped_it() -> None:
             await sweep.advance(0.002)
         except ObjectStoreError:
             stops += 1
-        if stops < 4 and len(bucket.requests) > 10 * stops:
-            bucket.failures = [refusal("InternalError")]
     assert stops == 4
     assert_all_seen_once(bucket, sweep, seen)
 

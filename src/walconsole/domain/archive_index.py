@@ -1,9 +1,9 @@
 """The index of what a bucket holds: pages of keys folded into runs by place and timeline.
 
-A page whose names are all segments of one layout, one suffix and one timeline, and whose
-last − first + 1 equals their count, is one run, and only its two ends are parsed; a gap costs a
-binary search. Where other keys lie between, a page is halved until its parts are uniform, or are a
-few keys that are read one by one. Pages may come in any order and overlap.
+A page is compared as text with the run that begins with its first name: where it is that, no other
+name in it is parsed, and a gap costs a binary search. A page with many gaps is read as one long
+hexadecimal text. Where other keys lie between, a page is halved until its parts are uniform, or are
+a few keys that are read one by one. Pages may come in any order and overlap.
 """
 
 from bisect import bisect_left
@@ -19,6 +19,7 @@ from walconsole.domain.archive import (
     segment_suffix,
     split_key,
 )
+from walconsole.domain.archive_names import few_runs, runs_of, segment_numbers
 from walconsole.domain.archive_runs import Runs
 from walconsole.domain.facts import Gap
 from walconsole.domain.wal import (
@@ -80,14 +81,14 @@ class Archive:
         timeline = min(self.timelines)
         return Segment(timeline, self.timelines[timeline].first)
 
-    def add_run(self, timeline: int, first: int, last: int, last_key: str) -> None:
-        """Segments `first` to `last` are stored, the last of them under `last_key`."""
+    def add_runs(self, timeline: int, firsts: Sequence[int], lasts: Sequence[int], last_key: str) -> None:
+        """Segments from each of `firsts` to its last are stored, ascending, the highest under `last_key`."""
         runs = self.timelines.get(timeline)
         if runs is None:
             runs = self.timelines[timeline] = Runs()
-        self.repeated += last - first + 1 - runs.add(first, last)
+        self.repeated += sum(lasts) - sum(firsts) + len(firsts) - runs.extend(firsts, lasts)
         self.last_key = max(self.last_key, last_key)
-        newest = Segment(timeline, last)
+        newest = Segment(timeline, lasts[-1])
         if self.newest is None or newest >= self.newest:
             self.newest, self.newest_key = newest, last_key
 
@@ -132,10 +133,28 @@ class ArchiveIndex:
 
     def fold(self, keys: Sequence[str]) -> None:
         """Add a page's keys (full keys, under the prefix)."""
+        if keys and self._fold_few_runs(keys):
+            return
         distinct = set(keys)
         ordered = sorted(keys if len(distinct) == len(keys) else distinct)
         if ordered:
             self._fold(ordered, 0, len(ordered))
+
+    def _fold_few_runs(self, keys: Sequence[str]) -> bool:
+        """Fold a page of one directory, suffix and timeline with hardly a gap; False when it is not."""
+        cut = keys[0].rfind("/") + 1
+        suffix, head = segment_suffix(keys[0][cut:]), keys[0][: cut + 8]
+        if suffix is None or suffix.startswith("-"):  # a checksum: each suffix is another
+            return False
+        runs = few_runs(keys, head, suffix, self._per_log)
+        if runs is None:
+            return False
+        archive = self._archive(head[len(self.prefix) : cut])
+        if archive is None:
+            self.foreign += len(keys)
+        else:
+            archive.add_runs(int(head[cut:], 16), *runs, keys[-1])
+        return True
 
     def _fold(self, keys: Sequence[str], start: int, stop: int) -> None:
         if self._fold_names(keys, start, stop):
@@ -170,39 +189,27 @@ class ArchiveIndex:
         if archive is None:
             self.foreign += len(names)
             return True
-        self._fold_runs(archive, names, first[:cut])
+        numbers = segment_numbers(names, lines, suffix, self._per_log)
+        self._fold_runs(archive, names, numbers, first[:cut])
         return True
 
-    def _fold_runs(self, archive: Archive, names: Sequence[str], directory: str) -> None:
-        """Fold distinct, sorted, possible segment names, run by run."""
+    def _fold_runs(
+        self, archive: Archive, names: Sequence[str], numbers: Sequence[int], directory: str
+    ) -> None:
+        """Fold distinct, sorted, possible segment names, timeline by timeline."""
         start = 0
         while start < len(names):
-            first = self._number(names[start])
-            stop = self._run_stop(names, start, first) if first else start + 1
-            if first:
-                last = names[stop - 1]
-                archive.add_run(int(last[:8], 16), first, first + stop - start - 1, directory + last)
-            else:
+            timeline = names[start][:8]
+            stop = len(names)
+            if not names[-1].startswith(timeline):
+                stop = bisect_left(names, f"{timeline}G", start)
+            if not numbers[start]:
                 self._note_impossible(names[start])
+                start += 1
+            if start < stop:
+                firsts, lasts = runs_of(numbers[start:stop])
+                archive.add_runs(int(timeline, 16), firsts, lasts, directory + names[stop - 1])
             start = stop
-
-    def _run_stop(self, names: Sequence[str], start: int, first: int) -> int:
-        """Where the run that begins at `start` with number `first` stops: from there on all is farther."""
-
-        def is_farther(at: int) -> bool:
-            return names[at][:8] != names[start][:8] or self._number(names[at]) - first > at - start
-
-        stop = len(names)
-        if not is_farther(stop - 1):
-            return stop
-        step = 1
-        while start + step < stop and not is_farther(start + step):
-            step *= 2
-        return bisect_left(range(stop), True, start + step // 2, min(start + step, stop), key=is_farther)
-
-    def _number(self, name: str) -> int:
-        position = int(name[8:24], 16)
-        return (position >> 32) * self._per_log + (position & 0xFFFFFFFF)
 
     def _fold_key(self, key: str) -> None:
         directory, basename = split_key(key[len(self.prefix) :])
@@ -217,7 +224,8 @@ class ArchiveIndex:
             return
         archive.last_key = max(archive.last_key, key)
         if name.kind is WalNameKind.SEGMENT and name.segment:
-            archive.add_run(name.timeline, name.segment.number, name.segment.number, key)
+            number = (name.segment.number,)
+            archive.add_runs(name.timeline, number, number, key)
         elif name.kind is WalNameKind.PARTIAL:
             archive.partials += 1
         elif name.kind is WalNameKind.BACKUP:
@@ -253,13 +261,23 @@ def segment_bytes_by_names(index: ArchiveIndex, archive: Archive) -> int:
         wanted = LOG_BYTES >> index.highest_low_field.bit_length()
         return wanted if MIN_SEGMENT_BYTES <= wanted < assumed else assumed
     for runs in archive.timelines.values():
-        tops = {before % per_log + 1 for before, after in _breaks(runs) if _next_log(before, after, per_log)}
-        if len(runs) >= 4 and len(tops) == 1:
-            top = tops.pop()
-            fits = all(first % per_log + (last - first) < top for first, last in runs)
-            if fits and top & (top - 1) == 0 and 4 <= top < per_log:
-                return LOG_BYTES // top
+        top = _top_of_each_log(runs, per_log)
+        if top is not None and top & (top - 1) == 0 and 4 <= top < per_log:
+            return LOG_BYTES // top
     return assumed
+
+
+def _top_of_each_log(runs: Runs, per_log: int) -> int | None:
+    """How many segments of a log are used, where that is the same in every log and none is beyond."""
+    top = None
+    for before, after in _breaks(runs):
+        if _next_log(before, after, per_log):
+            if top is not None and top != before % per_log + 1:
+                return None
+            top = before % per_log + 1
+    if top is None or len(runs) < 4 or any(first % per_log + (last - first) >= top for first, last in runs):
+        return None
+    return top
 
 
 def _next_log(before: int, after: int, per_log: int) -> bool:

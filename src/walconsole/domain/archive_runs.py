@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class Runs:
@@ -63,7 +63,40 @@ class Runs:
         self.count += added
         return added
 
+    def extend(self, firsts: Sequence[int], lasts: Sequence[int]) -> int:
+        """Add many sorted, disjoint, non-adjacent intervals at once; how many numbers were new.
+
+        Where they fall between what is there already, as a page's do, it is one insertion.
+        """
+        start = bisect_left(self._lasts, max(0, firsts[0] - 1))
+        stop = bisect_right(self._firsts, lasts[-1] + 1)
+        known = sum(self._lasts[start:stop]) - sum(self._firsts[start:stop]) + stop - start
+        if start < stop:
+            parts = (
+                *zip(firsts, lasts, strict=True),
+                *zip(self._firsts[start:stop], self._lasts[start:stop], strict=True),
+            )
+            firsts, lasts = _united(sorted(parts))
+        self._firsts[start:stop] = array("Q", firsts)
+        self._lasts[start:stop] = array("Q", lasts)
+        added = sum(lasts) - sum(firsts) + len(firsts) - known
+        self.count += added
+        return added
+
     def gaps(self) -> Iterator[tuple[int, int]]:
         """What is missing between the runs, first and last number of each gap."""
         for at in range(1, len(self._firsts)):
             yield self._lasts[at - 1] + 1, self._firsts[at] - 1
+
+
+def _united(intervals: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """The firsts and lasts of sorted intervals, those joined that overlap or touch."""
+    firsts: list[int] = []
+    lasts: list[int] = []
+    for first, last in intervals:
+        if lasts and first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], last)
+        else:
+            firsts.append(first)
+            lasts.append(last)
+    return firsts, lasts
