@@ -1,6 +1,8 @@
 """Reading ListObjectsV2 answers: RGW's and AWS's ways to write a key, and what is no listing."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from walconsole.adapters.spaces_listing import http_date, read_listing, timestamp
 from walconsole.errors import ObjectStoreError
@@ -57,6 +59,14 @@ def test_keys_as_they_are_written(written: str, key: str, encoded: bool) -> None
 def test_sizes_are_summed_up_to_a_position(sizes: tuple[int, ...]) -> None:
     objects, _ = read_listing(body(*(entry(f"k{n}", size) for n, size in enumerate(sizes))), complaint)
     assert [objects.stored_bytes(count) for count in range(4)] == [sum(sizes[:count]) for count in range(4)]
+
+
+@given(st.lists(st.tuples(st.text("ab/%é", max_size=40), st.integers(0, 10**12)), max_size=12))
+def test_objects_of_any_width_are_all_read(listed: list[tuple[str, int]]) -> None:
+    """What lies between two keys is skipped unread: by no more than what lies there."""
+    objects, _ = read_listing(body(*(entry(key, size) for key, size in listed), encoded=False), complaint)
+    assert list(objects.keys) == [key for key, _ in listed]
+    assert objects.stored_bytes(len(listed)) == sum(size for _, size in listed)
 
 
 @pytest.mark.parametrize("truncated", [True, False])

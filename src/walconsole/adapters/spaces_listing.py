@@ -18,13 +18,15 @@ from walconsole.ports import StoredObject
 Complaint = Callable[[str], ObjectStoreError]
 """Makes the error for an answer that cannot be read, from why."""
 
-_KEY = re.compile(r"Key>([^<]*)</K")
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
 _KEY_COUNT = re.compile(r"<KeyCount>(\d{1,9})</KeyCount>")
-_SIZE = re.compile(r"Size>(\d{1,20})</S")
+_SIZE = re.compile(r"<Size>(\d{1,20})</Size>")
 _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _END = "</ListBucketResult>"
+_SLACK = 8
+"""How much shorter an object's text may be than its neighbour's, by the digits of its size."""
 
 
 class ListedPage(Sequence[StoredObject]):
@@ -52,9 +54,12 @@ class ListedPage(Sequence[StoredObject]):
             return 0
         text = self._text
         first = _SIZE.search(text)
-        if first is not None and count == len(self) and text.count(first[0]) == count:
-            return int(first[1]) * count
-        sizes = _SIZE.findall(text)
+        if first is not None and count == len(self):
+            size = text[first.start() - _SLACK : first.end()]  # the longer, the faster it is counted
+            last = text.rfind("<Size>")
+            if text.startswith(first[0], last) and text.count(size) == count:
+                return int(first[1]) * count
+        sizes = _each(_SIZE, text, len(self))
         if len(sizes) != len(self):
             raise self._complain("it has not as many sizes as keys")
         return sum(map(int, sizes[:count]))
@@ -74,14 +79,36 @@ def read_listing(body: bytes, complain: Complaint) -> tuple[ListedPage, bool]:
         raise complain("it is not UTF-8") from None
     if not text.rstrip().endswith(_END) or "<ListBucketResult" not in text[:512]:
         raise complain("it is not a complete ListBucketResult")
-    raw_keys = _KEY.findall(text)
-    head = text[: text.find("<Contents>")] if raw_keys else text
-    tail = text[text.rfind("</Contents>") :] if raw_keys else ""
-    if len(raw_keys) != _announced(text, head + tail):
+    begin = text.find("<Contents>")
+    head = text[:begin] if begin >= 0 else text
+    tail = text[text.rfind("</Contents>") :] if begin >= 0 else ""
+    count = _announced(text, head + tail)
+    raw_keys = _each(_KEY, text, count)
+    if len(raw_keys) != count:
         raise complain("it has not as many keys as objects")
     encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
     truncated = "<IsTruncated>true<" in head or "<IsTruncated>true<" in tail
     return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded), complain), truncated
+
+
+def _each(element: re.Pattern[str], text: str, count: int) -> list[str]:
+    """The content of every such element, of which there are to be `count`.
+
+    Objects are written alike, so that the distance from the first element to the second is about
+    that from any to its next: what lies between is skipped unread, unless that finds too few.
+    """
+    first = element.search(text)
+    second = element.search(text, first.end()) if first else None
+    if first and second:
+        found: list[str] = _skipping(element, second.start() - first.end() - _SLACK).findall(text)
+        if len(found) == count:
+            return found
+    return element.findall(text)
+
+
+@lru_cache(maxsize=64)
+def _skipping(element: re.Pattern[str], distance: int) -> re.Pattern[str]:
+    return re.compile(f"{element.pattern}.{{{max(0, distance)}}}", re.DOTALL)
 
 
 def _announced(text: str, frame: str) -> int:

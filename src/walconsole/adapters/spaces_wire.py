@@ -5,6 +5,7 @@ asyncio's stream reader takes three times as long for a page of 300 KiB.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -41,13 +42,18 @@ class HttpAnswer:
 
 
 class Wire(asyncio.BufferedProtocol):
-    """What arrived on a connection and was not taken yet. One task reads at a time."""
+    """What arrived on a connection and was not taken yet. One task reads at a time.
+
+    It is woken when all that it waits for is there, and else at most ten times in READ_TIMEOUT_S,
+    to see that something still arrives: a body comes in dozens of parts.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray(_BUFFER)
         self._start = 0
         self._stop = 0
         self._wanted = 0
+        self._wake_at = 0.0
         self._transport: asyncio.WriteTransport | None = None
         self._arrival: asyncio.Future[None] | None = None
         self._reason: Exception | None = None
@@ -77,9 +83,11 @@ class Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes came."""
         self._stop += nbytes
-        if self._stop - self._start > _FLOOD and self._transport is not None:
+        there = self._stop - self._start
+        if there > _FLOOD and self._transport is not None:
             self._transport.abort()
-        self._wake()
+        if there >= self._wanted or time.monotonic() > self._wake_at:
+            self._wake()
 
     def eof_received(self) -> bool:
         """The other side will send no more; the transport then closes by itself."""
@@ -109,15 +117,17 @@ class Wire(asyncio.BufferedProtocol):
     async def take(self, count: int) -> bytes:
         """The next `count` bytes. Raises HungUpError, TransportError when nothing comes for too long."""
         self._wanted = count
-        while self._stop - self._start < count:
-            await self._more()
+        try:
+            while self._stop - self._start < count:
+                await self._more()
+        finally:
+            self._wanted = 0
         return self._cut(count)
 
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
         try:
             while self._stop - self._start <= BODY_LIMIT:
-                self._wanted = self._stop - self._start + 1
                 await self._more()
         except HungUpError:
             return self._cut(self._stop - self._start)
@@ -145,6 +155,7 @@ class Wire(asyncio.BufferedProtocol):
         if self.ended:
             raise HungUpError(self._reason)
         self._arrival = asyncio.get_running_loop().create_future()
+        self._wake_at = time.monotonic() + READ_TIMEOUT_S / 10
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 await self._arrival
