@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -105,8 +106,10 @@ async def test_a_bucket_of_one_page_is_one_request() -> None:
 async def test_a_sweep_goes_on_where_a_failure_or_the_time_stopped_it() -> None:
     bucket = MemoryBucket((Segment(1, n).name() for n in range(1, 40_001)), seconds=0.05)
 
+    answers = count(1)
+
     def fail_now_and_then() -> None:
-        if len(bucket.requests) in (1, 11, 21, 31):
+        if next(answers) in (1, 11, 21, 31):
             bucket.failures = [refusal("InternalError")]
 
     bucket.on_page = fail_now_and_then
