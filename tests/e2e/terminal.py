@@ -99,6 +99,13 @@ class Terminal:
         """Press keys."""
         os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size, as a dragged window's."""
+        with self._lock:
+            self._screen.resize(rows, columns)
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.signal(signal.SIGWINCH)
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
