@@ -8,6 +8,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.events import MouseScrollDown, MouseScrollUp
 
+from tests.data.configuration import configured
 from tests.data.facts import NOW
 from tests.data.snapshots import STATES, failing, healthy, hostile, incident, log_lines
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
@@ -203,15 +204,13 @@ def check_exports(folder: Path) -> None:
 
 
 async def test_enter_on_a_finding_goes_to_the_setting_it_is_about() -> None:
-    app = stage(incident())
+    app = stage(configured(incident()))
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("enter")
-        await pilot.pause()
-        board = app.dashboard.board
-        assert board.focused_name == "configuration"
-        pane = board.panes["configuration"]
-        assert pane.line(pane.cursor).label == "archive_mode"
+        await until(pilot, lambda: "Chain of archive_mode" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.dashboard)
 
 
 async def test_the_palette_knows_every_action_and_runs_it() -> None:

@@ -122,6 +122,7 @@ def launch_of(gathered: Gathered) -> Launch:
         pg_ctl_options=_pg_ctl_options(gathered),
         argv=gathered.argv,
         environ=gathered.environ,
+        texts=gathered.unit_files,
     )
 
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.facts import ClusterFacts
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.snapshot import Slot, Snapshot
     from walconsole.errors import WalconsoleError
     from walconsole.ports import Clock, HostKeyQuestion, Observer
     from walconsole.ui.commands import ConsoleCommands
     from walconsole.ui.export import Export
     from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.screens.configuration import ConfigurationScreen
     from walconsole.ui.theming import ThemeShelf
 
 Answer = TypeVar("Answer")
@@ -38,6 +39,8 @@ TICK_S = 1.1
 """Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""
 SOONEST_S = 0.2
 """Snapshots that come closer together are drawn as one."""
+SOONEST_AT_FIRST_S = 0.05
+"""The same, while panes are still waiting for their first reading."""
 _PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
@@ -89,6 +92,7 @@ class WalconsoleApp(App[None]):
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
         self.port = AppScreen(self)
+        self.viewers: list[ConfigurationScreen] = []
         self._snapshot: Snapshot | None = None
         self._observer: Observer | None = None
         self._timer: Timer | None = None
@@ -154,7 +158,8 @@ class WalconsoleApp(App[None]):
         """Draw the snapshot now, or with the next ones when they come in quick succession."""
         first, self._snapshot = self._snapshot is None, snapshot
         since = self._clock.monotonic() - self._painted
-        self._arm(0.0 if first else max(0.0, SOONEST_S - since))
+        apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
+        self._arm(0.0 if first else max(0.0, apart - since))
 
     def status(self, text: str) -> None:
         """What is being done before the first snapshot."""
@@ -182,12 +187,16 @@ class WalconsoleApp(App[None]):
         self._timer, self._painted = None, self._clock.monotonic()
         if self._snapshot is not None:
             now = self._clock.now()
-            self.dashboard.post_message(SnapshotTaken(self._snapshot, diagnose(self._snapshot, now), now))
+            diagnosis = diagnose(self._snapshot, now)
+            for viewer in (self.dashboard, *self.viewers):
+                viewer.post_message(SnapshotTaken(self._snapshot, diagnosis, now))
             self._arm(TICK_S)
 
     def _theme_changed(self, _theme: Theme) -> None:
         if self.dashboard.unfolded:
             self.dashboard.repaint()
+        for viewer in self.viewers:
+            viewer.repaint()
 
     def pause_note(self, now: float) -> str:
         """What stands in the verdict while reading is paused."""
@@ -210,7 +219,7 @@ class WalconsoleApp(App[None]):
         self._paused_at = self._clock.now() if self._paused_at is None else None
         if self._observer is not None:
             self._observer.pause(self._paused_at is not None)
-        self.dashboard.update_keys()
+        self._update_keys()
         self._arm(0.0)
 
     def action_refresh_now(self) -> None:
@@ -218,12 +227,23 @@ class WalconsoleApp(App[None]):
         if self._observer is not None:
             self._observer.refresh()
 
+    def hurry(self, *slots: Slot) -> None:
+        """Read what fills these slots now: somebody looks at it."""
+        for slot in slots:
+            if self._observer is not None:
+                self._observer.hurry(slot)
+
+    def _update_keys(self) -> None:
+        self.dashboard.update_keys()
+        for viewer in self.viewers:
+            viewer.update_keys()
+
     def action_pace(self, step: int) -> None:
         """Read less often (1) or more often (-1)."""
         self._pace = max(0, min(len(_PACES) - 1, self._pace + step))
         if self._observer is not None:
             self._observer.pace(_PACES[self._pace])
-        self.dashboard.update_keys()
+        self._update_keys()
         self.notify(f"every interval x {_PACES[self._pace]:g}", markup=False, timeout=2)
 
     def action_choose_theme(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Provider
 
@@ -25,15 +25,20 @@ class ConsoleCommands(Provider):
         target = self.screen if action.action.startswith("screen.") else self.app
         return partial(self.app.run_action, name or namespace, default_namespace=target)
 
+    @property
+    def _actions(self) -> tuple[Action, ...]:
+        """Those of the screen, where it has its own."""
+        return cast("tuple[Action, ...]", getattr(self.screen, "actions", ACTIONS))
+
     async def discover(self) -> Hits:
         """Everything, before anything was typed."""
-        for action in ACTIONS:
+        for action in self._actions:
             yield DiscoveryHit(f"{action.title}  ({action.sign})", self._run(action), text=action.title)
 
     async def search(self, query: str) -> Hits:
         """What matches the words."""
         matcher = self.matcher(query)
-        for action in ACTIONS:
+        for action in self._actions:
             score = matcher.match(action.title)
             if score > 0:
                 shown = matcher.highlight(action.title)

@@ -69,16 +69,19 @@ def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
     raise FileExistsError(f"{_TRIES} exports of this second exist already")
 
 
-def _stem(name: str, taken: SnapshotTaken) -> str:
+def stem_of(name: str, taken: SnapshotTaken) -> str:
+    """A file name without its ending: what it holds, and when that was true."""
     moment = datetime.fromtimestamp(taken.now, UTC)
     return f"walconsole-{name}-{moment:%Y%m%dT%H%M%SZ}"
 
 
-def _moment(at: float) -> str:
+def moment_text(at: float) -> str:
+    """A moment as ISO 8601 in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
-def _csv(rows: Sequence[Sequence[str]]) -> str:
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as CSV, none of which a spreadsheet takes for a formula."""
     sheet = io.StringIO()
     csv.writer(sheet, lineterminator="\n").writerows([[_inert(cell) for cell in row] for row in rows])
     return sheet.getvalue()
@@ -95,7 +98,7 @@ def export_pane(spec: PaneSpec, content: Content | None, taken: SnapshotTaken) -
     document = {
         "pane": spec.title,
         "profile": taken.snapshot.profile_name,
-        "at": _moment(taken.now),
+        "at": moment_text(taken.now),
         "verdict": {
             "level": taken.diagnosis.verdict.level.value,
             "text": safe(taken.diagnosis.verdict.text),
@@ -112,8 +115,8 @@ def export_pane(spec: PaneSpec, content: Content | None, taken: SnapshotTaken) -
     }
     texts = [("json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")]
     if content and content.table:
-        texts.append(("csv", _csv([[safe(cell) for cell in row] for row in content.table])))
-    return Export(_stem(spec.name, taken), tuple(texts))
+        texts.append(("csv", csv_text([[safe(cell) for cell in row] for row in content.table])))
+    return Export(stem_of(spec.name, taken), tuple(texts))
 
 
 def export_log(lines: Sequence[LogLine], taken: SnapshotTaken) -> Export:
@@ -123,8 +126,8 @@ def export_log(lines: Sequence[LogLine], taken: SnapshotTaken) -> Export:
     document = {
         "pane": "Log",
         "profile": taken.snapshot.profile_name,
-        "at": _moment(taken.now),
+        "at": moment_text(taken.now),
         "lines": [dict(zip(names, row, strict=True)) for row in rows],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return Export(_stem("log", taken), (("json", text), ("csv", _csv([names, *rows]))))
+    return Export(stem_of("log", taken), (("json", text), ("csv", csv_text([names, *rows]))))

@@ -19,6 +19,8 @@ class Glyphs(NamedTuple):
     track: str
     sparks: str
     dot: str
+    branch: str
+    end: str
 
     def sign(self, level: str) -> str:
         """The sign of a verdict's level, by its name."""
@@ -39,6 +41,8 @@ UNICODE = Glyphs(
     track="│",
     sparks="▁▂▃▄▅▆▇█",
     dot="·",
+    branch="├",
+    end="└",
 )
 ASCII = Glyphs(
     ok="+",
@@ -54,4 +58,6 @@ ASCII = Glyphs(
     track="|",
     sparks="_.:-=+*#",
     dot="-",
+    branch="|",
+    end="`",
 )

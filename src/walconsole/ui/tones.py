@@ -49,6 +49,7 @@ class Palette:
         self._styles = {name: self.base + style for name, style in self.ink.items()}
         self.cursor = Style(bgcolor=Color.parse(tones.cursor).rich_color)
         self.reverse = Style(reverse=True)
+        self.struck = Style(strike=True)
 
     def __getitem__(self, tone: str) -> Style:
         return self._styles[tone]

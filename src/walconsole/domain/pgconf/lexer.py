@@ -2,7 +2,8 @@
 
 A statement never spans lines, and flex takes the longest token, so a line is either one of the
 three valid forms below or a syntax error. The pattern's tokens are atomic: where the longest token
-leads nowhere, flex does not try a shorter one either.
+leads nowhere, flex does not try a shorter one either. No group is repeated possessively: Python
+before 3.11.5 matches too little then (CPython issue 106052).
 """
 
 import re
@@ -20,16 +21,16 @@ _LONGER = rb"[A-Za-z0-9_\x80-\xff.:/-]"
 _BLANK = rb"[ \t\r]*+"
 _STATEMENT = re.compile(
     rb"%(blank)b(?:"
-    rb"(?P<name>(?>%(id)b(?:\.%(id)b)?+)(?!%(longer)b))%(blank)b=?+%(blank)b"
-    rb"(?:(?P<string>'(?:[^'\\\n]|\\[^\n]|'')*+')"
+    rb"(?P<name>(?>%(id)b(?:\.%(id)b)?)(?!%(longer)b))%(blank)b=?+%(blank)b"
+    rb"(?:(?P<string>'[^'\\\n]*+(?:(?:\\[^\n]|'')[^'\\\n]*+)*')"
     rb"|(?!%(qualified)b(?!%(longer)b))(?P<word>[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff.:/-]*+)"
-    rb"|(?P<number>(?>[-+]?[0-9]*+\.[0-9]*+(?:[Ee][-+]?[0-9]++)?+"
+    rb"|(?P<number>(?>[-+]?[0-9]*+\.[0-9]*+(?:[Ee][-+]?[0-9]++)?"
     rb"|[-+]?(?:0x[0-9a-fA-F]++|[0-9]++)[A-Za-z]*+)))"
-    rb"%(blank)b)?+(?:#[^\n]*)?"
+    rb"%(blank)b)?(?:#[^\n]*)?"
     % {b"blank": _BLANK, b"id": _ID, b"longer": _LONGER, b"qualified": _QUALIFIED}
 )
 _UNFINISHED = re.compile(
-    rb"%(blank)b%(id)b(?:\.%(id)b)?+(?!%(longer)b)%(blank)b=?+%(blank)b(?:#[^\n]*)?"
+    rb"%(blank)b%(id)b(?:\.%(id)b)?(?!%(longer)b)%(blank)b=?+%(blank)b(?:#[^\n]*)?"
     % {b"blank": _BLANK, b"id": _ID, b"longer": _LONGER}
 )
 _ESCAPED = re.compile(rb"\\([0-7]{1,3}|[^\n])|''", re.DOTALL)

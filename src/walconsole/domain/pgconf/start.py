@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from walconsole.domain.pgconf.commandline import parse
 from walconsole.domain.pgconf.paths import canonical, parent
@@ -30,7 +30,7 @@ class Launch:
 
     `variables` are only PGDATA and the like, whatever else an Environment= holds. `exec_start` is
     the last one in systemd's order; `pg_ctl_options` is what Debian's pg_ctl.conf adds. `argv` is
-    empty when the server does not run.
+    empty when the server does not run. `texts` are systemd's files by path, as they were read.
     """
 
     unit: str = ""
@@ -42,6 +42,7 @@ class Launch:
     pg_ctl_options: str = ""
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def by_debian(self) -> bool:

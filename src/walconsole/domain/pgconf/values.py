@@ -230,3 +230,19 @@ def same(one: str, other: str, meta: SettingMeta | None) -> bool:
         return stored(one, meta) == stored(other, meta)
     except BadValueError:
         return False
+
+
+def readable(text: str, meta: SettingMeta | None) -> str:
+    """A value in the words of pg_settings.setting as SHOW words it: `16384` blocks of 8kB are `128MB`."""
+    if meta is None or meta.unit is None or meta.vartype not in (VarType.INTEGER, VarType.REAL):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number <= 0:
+        return text
+    for unit, factor in _units(meta.unit):
+        if number % factor == 0 or (factor < 1 and float(number / factor).is_integer()):
+            return f"{number / factor:.15g}{unit}"
+    return text

@@ -143,13 +143,18 @@ class Dashboard(Screen[None]):
             self.update_keys()
 
     def on_setting_chosen(self, message: SettingChosen) -> None:
-        """Go to the setting's row."""
-        self.action_jump("configuration")
-        pane = self.board.panes["configuration"]
-        for index in range(pane.rows):
-            if pane.line(index).label == message.name:
-                pane.go_to(index)
-                return
+        """Open the configuration on that setting."""
+        message.stop()
+        self._open_configuration(message.name)
+
+    def action_configuration(self) -> None:
+        """Which file wins, and which is never read."""
+        self._open_configuration("")
+
+    def _open_configuration(self, name: str) -> None:
+        from walconsole.ui.screens.configuration import ConfigurationScreen
+
+        self.app.push_screen(ConfigurationScreen(self.console.session_title, self.glyphs, self.taken, name))
 
     def update_keys(self) -> None:
         """The footer for the pane in focus."""
@@ -215,12 +220,10 @@ class Dashboard(Screen[None]):
     def action_enter(self) -> None:
         """Where the line leads; else maximise."""
         line = self.pane.line(self.pane.cursor) if self.pane.rows else None
-        if line is None or line.link is None or line.link.pane == self.pane.spec.name:
-            if line is not None and line.link is not None and line.link.setting:
-                self.post_message(SettingChosen(line.link.setting))
-            self.action_maximise()
-        elif line.link.setting:
+        if line is not None and line.link is not None and line.link.setting:
             self.post_message(SettingChosen(line.link.setting))
+        elif line is None or line.link is None or line.link.pane == self.pane.spec.name:
+            self.action_maximise()
         else:
             self.action_jump(line.link.pane)
 

@@ -17,6 +17,7 @@ from walconsole.ui.tones import palette
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from walconsole.ui.keys import Action
     from walconsole.ui.panes.catalogue import PaneSpec
 
 _WIDTH, _MARGIN = 80, 10
@@ -32,9 +33,9 @@ class HelpScreen(Dialog[None]):
         ("k", "scroll(-1)", "Up"),
     ]
 
-    def __init__(self, spec: PaneSpec) -> None:
+    def __init__(self, spec: PaneSpec, actions: tuple[Action, ...] = ACTIONS) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.actions = spec, actions
 
     def compose(self) -> ComposeResult:
         """The texts, in a box that scrolls."""
@@ -60,8 +61,10 @@ class HelpScreen(Dialog[None]):
             self._paragraph(text, "from", item.source)
             self._paragraph(text, "worry", item.worry)
         for scope, title in _SCOPES.items():
+            if not any(action.scope == scope for action in self.actions):
+                continue
             text.append(f"\n{title}\n", ink["strong"])
-            for action in ACTIONS:
+            for action in self.actions:
                 if action.scope == scope:
                     text.append(f"  {action.sign:<8}", ink["label"])
                     text.append(f"{action.title}\n", ink["text"])

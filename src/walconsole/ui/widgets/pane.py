@@ -133,7 +133,13 @@ class Pane(Widget, can_focus=True):
         return Strip([*head, *summary, rule, *tail]).crop_extend(0, width, styles.base)
 
     def _strip(self, spans: tuple[Span, ...]) -> Strip:
-        return Strip([Segment(span.text, self.palette[span.tone]) for span in spans])
+        styles = self.palette
+        return Strip(
+            [
+                Segment(span.text, styles[span.tone] + styles.struck if span.struck else styles[span.tone])
+                for span in spans
+            ]
+        )
 
     def _cut(self, strip: Strip, width: int) -> Strip:
         """The strip in `width` cells; what is cut is marked."""

@@ -1,0 +1,149 @@
+"""A setting's chain: every place that sets it in the server's order, as a tree that ends in the winner."""
+
+from walconsole.domain.pgconf.loading import InForce
+from walconsole.domain.pgconf.resolution import Chain, Origin, Place
+from walconsole.domain.pgconf.values import Context
+from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.rows import Page
+from walconsole.ui.configuration.wording import (
+    name_text,
+    now_text,
+    place_value,
+    state_span,
+    stored_text,
+    value_text,
+    where_text,
+)
+from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
+
+_TAKES = {
+    Context.INTERNAL: "fixed when the cluster was made",
+    Context.POSTMASTER: "changed by a restart",
+    Context.SIGHUP: "changed by a reload",
+}
+
+
+def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """What is in force and what waits, then the chain, then the dead lines that set it to no effect."""
+    chain = picture.chain(name)
+    page = Page(width, glyphs)
+    _in_force(page, picture, chain)
+    _waiting(page, picture, chain, now)
+    _kind(page, chain)
+    page.heading("read in this order, the last one wins:")
+    if not chain.places:
+        page.paragraph("nothing sets it, and its default is not known without the server", Tone.MUTED)
+    for index, place in enumerate(chain.places):
+        _place(page, picture, chain, place, last=index == len(chain.places) - 1)
+    _dead(page, picture, name)
+    return tuple(page)
+
+
+def _in_force(page: Page, picture: Picture, chain: Chain) -> None:
+    running = chain.in_force
+    if running is not None:
+        text = f"{stored_text(chain.name, running.value, chain.meta)}  from {_source(running)} (pg_settings)"
+        page.fact("in force", text, Tone.STRONG)
+        if running.value == "(disabled)":
+            page.fact("", "the server shows it so while archive_mode is off", Tone.LABEL)
+    elif picture.running:
+        page.fact("a start has", now_text(chain), Tone.STRONG)
+        page.fact("", "the server's own value is not shown to this session", Tone.MUTED)
+    else:
+        page.fact("a start has", now_text(chain), Tone.STRONG)
+        page.fact(
+            "in force", f"{NOT_AVAILABLE}: from the files alone, for {shown(picture.alone)}", Tone.MUTED
+        )
+
+
+def _source(running: InForce) -> str:
+    if running.file is not None:
+        return shown(f"{running.file}:{running.line}")
+    return shown(running.source)
+
+
+def _waiting(page: Page, picture: Picture, chain: Chain, now: float) -> None:
+    winner, running = chain.winner, chain.in_force
+    if running is None or winner is None:
+        return
+    if chain.waits_for:
+        text = f"{page.glyphs.warning} {place_value(chain, winner)}, for a {chain.waits_for}"
+        page.fact("waiting", f"{text}{_since(picture, chain, winner, running, now)}", Tone.WARNING)
+    elif running.pending_restart:
+        text = "the server marks it pending_restart, but a restart would take the same value again"
+        page.fact("waiting", f"nothing: {text}", Tone.LABEL)
+
+
+def _since(picture: Picture, chain: Chain, winner: Place, running: InForce, now: float) -> str:
+    """The two moments between which it began to wait, each with where it is known from."""
+    parts = []
+    modified = picture.content(winner.file).modified_at if winner.file is not None else None
+    if modified is not None:
+        parts.append(f"its file was last written {clock_text(modified, now)}")
+    loaded = picture.catalogue.loaded_at if picture.catalogue is not None else None
+    if running.pending_restart and loaded is not None:
+        parts.append(f"marked pending by the reload at {clock_text(loaded, now)} or one before")
+    elif loaded is not None:
+        parts.append(f"the files were last loaded {clock_text(loaded, now)}")
+    return f"; {'; '.join(parts)}" if parts else ""
+
+
+def _kind(page: Page, chain: Chain) -> None:
+    meta = chain.meta
+    if meta is None:
+        text = "a custom name: no type is known" if "." in chain.name else "its type is not known"
+        page.fact("kind", text, Tone.LABEL)
+        return
+    parts = [meta.vartype.value + (f" in {meta.unit}" if meta.unit else "")]
+    if meta.choices:
+        parts.append(", ".join(meta.choices))
+    elif meta.minimum is not None and meta.maximum is not None:
+        parts.append(f"{meta.minimum:.15g} to {meta.maximum:.15g}")
+    parts.append(_TAKES.get(meta.context, f"changed by a reload, or in a session ({meta.context.value})"))
+    page.fact("kind", shown("; ".join(parts)), Tone.LABEL)
+
+
+def _place(page: Page, picture: Picture, chain: Chain, place: Place, *, last: bool) -> None:
+    """Two rows or more: where it is, and what it says with what became of it."""
+    glyphs = page.glyphs
+    wins = place == chain.winner
+    branch = glyphs.cursor if wins else glyphs.end if last else glyphs.branch
+    spot = Spot(place.file, place.line or 0) if place.file is not None else None
+    tone = Tone.STRONG if wins else Tone.TEXT
+    text = where_text(place)
+    if place.origin in (Origin.AUTO_CONF, Origin.COMMAND_LINE):
+        text += f"  ({place.origin.value})"
+    stem = Span("  " if last else f"{glyphs.track} ", Tone.MUTED)
+    page.block((Span(f"{branch} ", Tone.OK if wins else Tone.MUTED),), text, tone, below=(stem,), spot=spot)
+    state = state_span(chain, place, glyphs, running=picture.running)
+    value = place_value(chain, place)
+    lead = (stem, Span("  = ", Tone.MUTED))
+    below = (stem, Span("    "))
+    if len(value) + len(state.text) + 12 <= page.width:
+        _short(page, (*lead, Span(f"{value}  ", tone)), state, spot)
+    else:
+        page.block(lead, value, tone, below=below, spot=spot)
+        page.block(below, state.text, state.tone, spot=spot)
+
+
+def _short(page: Page, lead: tuple[Span, ...], state: Span, spot: Spot | None) -> None:
+    page.block(lead, state.text, state.tone, spot=spot)
+
+
+def _dead(page: Page, picture: Picture, name: str) -> None:
+    lines = picture.dead_lines.get(name, ())
+    if not lines:
+        return
+    page.heading("set to no effect, in files that are never read:")
+    for dead in lines:
+        spot = Spot(dead.file.path, dead.line)
+        sign = Span(f"{page.glyphs.critical} ", Tone.WARNING)
+        page.block((sign,), shown(f"{dead.file.path}:{dead.line}"), Tone.WARNING, struck=True, spot=spot)
+        page.block((Span("    = ", Tone.MUTED),), value_text(name, dead.value), Tone.TEXT, spot=spot)
+        page.block((Span("    "),), f"never read: {shown(dead.file.why)}", Tone.MUTED, spot=spot)
+
+
+def title(picture: Picture, name: str) -> str:
+    """What stands above it."""
+    return f"Chain of {name_text(picture.chain(name))}"

@@ -1,0 +1,150 @@
+"""What the screen shows of one snapshot: every chain, the files, and whether a server confirms it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from walconsole.domain.archive_settings import ARCHIVE_SETTINGS
+from walconsole.domain.facts import ConfigFile, FileRole
+from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
+from walconsole.domain.pgconf.lexer import fold, statements
+from walconsole.domain.pgconf.resolution import Chain, Origin, State
+from walconsole.domain.pgconf.running import resolve_all
+from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
+from walconsole.domain.snapshot import Freshness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from walconsole.domain.facts import CatalogueFacts, ConfigFiles
+    from walconsole.domain.pgconf.resolution import Resolution
+    from walconsole.domain.snapshot import Snapshot
+
+_FIRST = {name: rank for rank, name in enumerate(ARCHIVE_SETTINGS)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLine:
+    """A line of a file that is never read: it sets `name`, to no effect."""
+
+    file: ConfigFile
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`alone` says why no server confirms it, empty while one does.
+
+    `names` are all settings, archive-relevant ones first, then those that something sets;
+    `relevant` so many of them are archive-relevant. `dead_lines` are by setting.
+    """
+
+    files: ConfigFiles
+    resolution: Resolution
+    tree: ConfigTree
+    catalogue: CatalogueFacts | None
+    alone: str
+    names: tuple[str, ...]
+    relevant: int
+    dead_lines: Mapping[str, tuple[DeadLine, ...]]
+    roles: Mapping[str, ConfigFile] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether a running server's values are in it."""
+        return not self.resolution.from_files_alone
+
+    def chain(self, name: str) -> Chain:
+        """The setting's chain; an empty one where nothing is known of it."""
+        return self.resolution.chain(name) or Chain(name, (), None)
+
+    def content(self, path: str) -> FileContent:
+        """What was read at `path`, systemd's files included."""
+        found = self.tree.file(path)
+        if found is None and self.files.launch is not None and path in self.files.launch.texts:
+            return FileContent(path, self.files.launch.texts[path])
+        return found or FileContent(path, obstacle=Obstacle.MISSING)
+
+    def is_dead(self, path: str) -> bool:
+        """Whether the cluster never reads it."""
+        file = self.roles.get(path)
+        return file is not None and file.role is not FileRole.READ
+
+
+def mark_of(snapshot: Snapshot) -> tuple[object, ...]:
+    """Two snapshots with the same mark have the same picture."""
+    files, catalogue = snapshot.files, snapshot.catalogue
+    return files.read_at, catalogue.read_at, _why_alone(snapshot)
+
+
+def picture_of(snapshot: Snapshot) -> Picture | None:
+    """The picture; None while the files were not read. Takes as long as resolving them does."""
+    files, catalogue = snapshot.files.value, snapshot.catalogue.value
+    if files is None:
+        return None
+    alone = _why_alone(snapshot)
+    resolution = resolve_all(files, catalogue, running=not alone)
+    if resolution is None:
+        return None
+    tree = files.tree or ConfigTree({})
+    names, relevant = _ordered(resolution)
+    return Picture(
+        files,
+        resolution,
+        tree,
+        catalogue,
+        alone,
+        names,
+        relevant,
+        _dead_lines(files, tree),
+        {file.path: file for file in files.files},
+    )
+
+
+def _why_alone(snapshot: Snapshot) -> str:
+    """Why the server's own word is missing, one clause; empty when it is there."""
+    for reading in (snapshot.catalogue, snapshot.archiver):
+        if reading.problem is not None:
+            return reading.problem.why
+    if snapshot.catalogue.freshness is Freshness.UNREAD:
+        return "pg_settings was not read yet"
+    return ""
+
+
+def _ordered(resolution: Resolution) -> tuple[tuple[str, ...], int]:
+    """Archive-relevant settings by meaning, then what anything sets, then the rest."""
+    relevant = ARCHIVE_RELEVANT | _FIRST.keys()
+    first = sorted(
+        (name for name in resolution.chains if name in relevant),
+        key=lambda name: (_FIRST.get(name, len(_FIRST)), name),
+    )
+    others = sorted(
+        (name for name in resolution.chains if name not in relevant),
+        key=lambda name: (not _is_set(resolution.chains[name]), name),
+    )
+    return (*first, *others), len(first)
+
+
+def _is_set(chain: Chain) -> bool:
+    return any(place.origin is not Origin.DEFAULT for place in chain.places)
+
+
+def _dead_lines(files: ConfigFiles, tree: ConfigTree) -> dict[str, tuple[DeadLine, ...]]:
+    found: dict[str, list[DeadLine]] = {}
+    for file in files.never_read:
+        content = tree.file(file.path)
+        assigned = (
+            [(s.name, s.value, s.line) for s in statements(content.raw) if s.name is not None]
+            if content is not None and content.raw is not None
+            else file.settings
+        )
+        for name, value, line in assigned:
+            found.setdefault(fold(name), []).append(DeadLine(file, value, line))
+    return {name: tuple(lines) for name, lines in found.items()}
+
+
+def has_error(chain: Chain) -> bool:
+    """Whether one of its places is in error, or thrown away for another's error."""
+    return any(place.state in (State.ERROR, State.DISCARDED) for place in chain.places)
