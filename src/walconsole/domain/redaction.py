@@ -32,13 +32,14 @@ _ABOUT = re.compile(
 )
 
 # Values as they are written: in quotes (doubled, escaped, or doubled themselves because they stand in
-# a quoted setting), open to the end where the closing quote is missing, or up to a blank.
+# a quoted setting), open to the end where the closing quote is missing, or up to a blank. No group is
+# repeated possessively: Python before 3.11.5 matches too little then (CPython issue 106052).
 _VALUE = re.compile(
-    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)"
-    r"|''(?![\s'])(?:[^']|'{4})++(?:''|\Z)"
-    r"|\\'(?:[^'\\]|\\[^'])*+(?:\\'|\Z)"
-    r"|'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)"
-    r"|(?:[^\s'\"]|''|(?<=\w)'(?=\w))++",
+    r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*(?:\"|\\?\Z)"
+    r"|(?>''(?![\s'])(?:[^']++|'{4})+)(?:''|\Z)"
+    r"|(?>\\'[^'\\]*+(?:\\[^'][^'\\]*+)*)(?:\\'|\Z)"
+    r"|'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*(?:'|\\?\Z)"
+    r"|(?:[^\s'\"]++|''|(?<=\w)'(?=\w))+",
     re.DOTALL,
 )
 # A name and what joins it to a value: `name=`, `name:`, `--name value`, `NAME 'value'`. Names begin
