@@ -1,5 +1,6 @@
 """Each rule fires on its failure and on nothing else; the verdict says the worst first."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -186,6 +187,16 @@ VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
 def test_verdicts(facts: dict[str, Any], level: Level, text: str) -> None:
     verdict = diagnose(healthy(**facts), NOW).verdict
     assert (verdict.level, verdict.text) == (level, text)
+
+
+def test_a_key_that_both_buckets_lack_is_one_finding() -> None:
+    lacking = {"primary": _refused("NoKey"), "dr": _refused("NoKey", Slot.DR)}
+    problem = lacking["primary"].problem
+    both = {name: replace(reading, problem=problem) for name, reading in lacking.items()}
+    (finding,) = diagnose(healthy(**both), NOW).findings
+    assert finding.title == "neither bucket was asked: there is no key to ask with"
+    apart = replace(lacking["dr"], problem=Problem("another reason", "", "NoKey"))
+    assert len(diagnose(healthy(**both | {"dr": apart}), NOW).findings) == 2
 
 
 def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:

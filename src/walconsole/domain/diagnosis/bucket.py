@@ -21,6 +21,7 @@ _REFUSALS = {
     "RequestTimeTooSkewed": ("clock-skew", "refuses the time: a clock is wrong"),
     "NoKey": ("no-key", "was not asked: there is no key to ask with"),
 }
+_NEITHER = "neither bucket was asked: there is no key to ask with"
 
 
 def _copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
@@ -28,8 +29,10 @@ def _copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
 
 
 def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """The exact reason why a bucket cannot be read."""
-    for copy, reading in _copies(snapshot):
+    """The exact reason why a bucket cannot be read; a key that both lack is told once."""
+    lacking = snapshot.primary.problem
+    both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
+    for copy, reading in _copies(snapshot)[: 1 if both else 2]:
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
             continue
@@ -38,7 +41,7 @@ def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         yield Finding(
             rule,
             _severity(copy, unreachable, snapshot, now),
-            f"the {copy} bucket {phrase}",
+            _NEITHER if both else f"the {copy} bucket {phrase}",
             (problem.why,),
             problem.remedy or "check the endpoint, the region and the network",
             reading.slot,
