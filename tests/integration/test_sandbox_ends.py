@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from tests.integration.sandbox_child import Child, listens, message, sandbox, start
@@ -45,6 +46,25 @@ async def test_an_end_while_it_starts_leaves_nothing(delay_s: float) -> None:
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
     assert not [path for path in before if path.exists()]
+
+
+async def test_a_command_that_still_prints_leaves_no_word_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    async with sandbox() as child:
+        ssh = child.profile.ssh
+        assert ssh.port is not None
+        connecting = asyncssh.connect(
+            ssh.host,
+            ssh.port,
+            username=ssh.user,
+            client_keys=list(ssh.identity_files),
+            known_hosts=ssh.known_hosts_file,
+            config=None,
+        )
+        async with connecting as connection:
+            flood = await connection.create_process("yes", encoding=None)
+            await flood.stdout.readexactly(1 << 20)
+            assert await child.end() == 0
+    assert capfd.readouterr().err == ""
 
 
 def folders_of(pid: int) -> list[Path]:

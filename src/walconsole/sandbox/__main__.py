@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to end; the exit status is SandboxError's where it could not start."""
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # the load's queries are cut off at the end
     return asyncio.run(_run(_options(argv)))
 
 

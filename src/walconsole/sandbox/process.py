@@ -87,6 +87,13 @@ async def end(process: Process, *, patience_s: float = 2.0) -> None:
         await process.wait()
     finally:
         signal_group(process, signal.SIGKILL)  # what its leader left behind in the group
+        _close_pipes(process)
+
+
+def _close_pipes(process: Process) -> None:
+    """Nobody reads them any more: while they are full their end is never seen, so that they would stay
+    open until after the loop, and be complained about on standard error."""
+    process._transport.close()  # type: ignore[attr-defined]  # asyncio has no other word for it
 
 
 def signal_group(process: Process, number: int) -> None:
