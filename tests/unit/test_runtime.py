@@ -240,6 +240,24 @@ def test_the_log_is_private_and_safe(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("root_logger")
+@pytest.mark.parametrize("path", ["log", "file/log"])
+def test_no_library_prints_on_the_terminal(
+    tmp_path: Path, path: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    start_logging(tmp_path / path, chosen=False)
+    names = ("asyncssh", "psycopg", "psycopg.pool", "asyncio", "botocore", "urllib3", "textual")
+    for name in names:
+        logging.getLogger(name).warning("the connection broke: %s", name)
+        logging.getLogger(name).info("password for %s", name)
+    assert capfd.readouterr() == ("", "")
+    if log_file() is not None:
+        text = (tmp_path / path).read_text()
+        assert all(f"the connection broke: {name}" in text for name in names)
+        assert "password for" not in text
+
+
+@pytest.mark.usefixtures("root_logger")
 def test_threads_and_finalizers_fail_into_the_log(tmp_path: Path) -> None:
     start_logging(tmp_path / "log", chosen=False)
     thread = threading.Thread(target=lambda: 1 // 0, name="failing")
