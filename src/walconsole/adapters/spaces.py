@@ -25,6 +25,7 @@ from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
 from walconsole.adapters.spaces_listing import http_date, read_listing
 from walconsole.adapters.spaces_signing import Signer, list_query
+from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
@@ -61,6 +62,7 @@ class SpacesStore:
         self._signer: Signer | None = None
         self._key_problem = "not read yet"
         self._wait_until = 0.0
+        self._turns = Turns()
 
     @property
     def key_hint(self) -> str:
@@ -113,7 +115,9 @@ class SpacesStore:
             answer = await route.http.get(f"{route.path}?{query}", headers)
         except TransportError as error:
             raise unreachable(attempt, str(error)) from error
-        return _read_page(attempt, answer, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        await self._turns.mine()
+        return _read_page(attempt, answer, seconds)
 
     async def _signing(self, route: "_Route") -> Signer:
         try:
