@@ -138,6 +138,11 @@ class Snapshot:
     dr: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.DR))
     history: History = field(default_factory=History)
 
+    @property
+    def whole(self) -> bool:
+        """Every source was asked at least once, whatever it answered."""
+        return all(getattr(self, slot.value).freshness is not Freshness.UNREAD for slot in Slot)
+
 
 AnyReading = (
     Reading[LinkFacts]
