@@ -128,6 +128,8 @@ class WalconsoleApp(App[None]):
 
     async def _begin(self) -> None:
         await self.dashboard.unfold()
+        if not self.dashboard.unfolded:
+            return
         self.run_worker(self._observe(), name="observe", group="observe")
         self.run_worker(self._load_themes(), name="themes", group="themes")
 

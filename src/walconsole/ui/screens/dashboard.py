@@ -66,7 +66,9 @@ class Dashboard(Screen[None]):
         yield self.key_bar
 
     async def unfold(self) -> None:
-        """Put up the board with its panes, once the first frame is out."""
+        """Put up the board with its panes, once the first frame is out; not when the console was left then."""
+        if not self.is_attached:
+            return
         from walconsole.ui.panes.catalogue import PANES
         from walconsole.ui.widgets.board import Board
         from walconsole.ui.widgets.fact_pane import FactPane
