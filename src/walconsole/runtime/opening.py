@@ -11,7 +11,6 @@ from walconsole.errors import UsageError
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.garbage import collect_what_is_new
 from walconsole.runtime.pace import Paced
 from walconsole.runtime.session import DemoWish, Session
 from walconsole.ui.app import WalconsoleApp
@@ -59,10 +58,9 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
 
 
 def _import_wiring() -> "Observe":
-    """asyncssh, botocore and psycopg take a third of a second to import: not before the first frame."""
+    """asyncssh takes a sixth of a second to import: not before the first frame."""
     from walconsole.runtime.wiring import observe
 
-    collect_what_is_new()
     return observe
 
 

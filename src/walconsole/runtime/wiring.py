@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from walconsole.adapters.postgres import PostgresDatabase
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 from walconsole.adapters.ssh import SshShell
@@ -15,6 +14,8 @@ from walconsole.observe.log_sources import log_sources
 from walconsole.observe.observer import ServerObserver
 from walconsole.ports import Clock, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
+from walconsole.runtime.garbage import collect_what_is_new
 
 
 def observe(
@@ -31,7 +32,7 @@ def observe(
     shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     host = HostProbe(shell, profile, clock)
-    database = PostgresDatabase(shell, profile.postgres, host, clock=clock)
+    database = DatabaseLater(lambda: _postgres(shell, profile, host, clock))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
@@ -56,3 +57,10 @@ def observe(
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
     )
     return observer
+
+
+def _postgres(shell: SshShell, profile: Profile, host: HostProbe, clock: Clock) -> ClosableDatabase:
+    from walconsole.adapters.postgres import PostgresDatabase
+
+    collect_what_is_new()  # nothing large is imported after it
+    return PostgresDatabase(shell, profile.postgres, host, clock=clock)
