@@ -255,10 +255,11 @@ async def test_a_locked_key_asks_once(make_sshd: MakeSshd, phrase: str | None, p
             shell.connection.drop()
             assert await text(shell, "echo in") == "in"
         else:
+            why = "stayed locked" if phrase is None else "does not open with that passphrase"
             for _ in range(2):
-                with pytest.raises(AuthenticationError, match="stayed locked") as raised:
+                with pytest.raises(AuthenticationError, match=why) as raised:
                     await shell.run("echo never")
-                assert str(phrase) not in str(raised.value)
+                assert "wrong" not in str(raised.value)
     assert len(operator.prompts) == prompts
     assert str(key) in operator.prompts[0]
 
@@ -374,6 +375,13 @@ async def test_a_proxy_command(sshd: SshServer, tmp_path: Path) -> None:
     config.write_text("ProxyCommand sh -c 'echo noise >&2; exec nc %h %p'\n")
     async with open_shell(replace(target(sshd), config_file=str(config))) as shell:
         assert await text(shell, "echo in") == "in"
+
+
+async def test_a_proxy_command_that_ends_is_named(sshd: SshServer, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("ProxyCommand false %h\n")
+    error = await refused(replace(target(sshd), config_file=str(config)))
+    assert f"ProxyCommand ended: false {sshd.host}" in error.why
 
 
 async def test_jumps_in_a_circle(sshd: SshServer, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ class SshConnection:
     ) -> asyncssh.SSHClientConnection:
         """Connect, asking the operator where that is needed. Questions are asked while no connection
         is open, so that neither sshd's LoginGraceTime nor our own timeout runs meanwhile."""
-        asked: set[str] = set()
+        asked: dict[str, bool] = {}
         while True:
             known = ssh_hostkeys.look_up(settings, self._accepted)
             keys = await collect(settings, self._passphrases)
@@ -199,7 +199,8 @@ class SshConnection:
                 if not _is_authentication(error):
                     raise connection_error(error, settings, self.target.connect_timeout_s) from error
                 if not await self._unlock(keys, asked):
-                    raise authentication_error(error, settings, keys) from error
+                    wrong = [file for file, answered in asked.items() if answered]
+                    raise authentication_error(error, settings, keys, wrong) from error
             except (OSError, asyncssh.Error, ValueError) as error:
                 raise connection_error(error, settings, self.target.connect_timeout_s) from error
             finally:
@@ -240,14 +241,17 @@ class SshConnection:
                 command=None,
             )
 
-    async def _unlock(self, keys: Identities, asked: set[str]) -> bool:
-        """Ask for the passphrase of the next locked key, once each. False when nothing is left to try."""
+    async def _unlock(self, keys: Identities, asked: dict[str, bool]) -> bool:
+        """Ask for the passphrase of the next locked key, once each. False when nothing is left to try.
+
+        `asked` keeps the files, and whether there was an answer.
+        """
         for file in keys.locked:
             if file in asked:
                 self._passphrases.pop(file, None)  # it was wrong
                 continue
-            asked.add(file)
             passphrase = await self._operator.passphrase(f"Passphrase for {file}")
+            asked[file] = bool(passphrase)
             if passphrase:
                 self._passphrases[file] = passphrase
                 return True

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from collections.abc import Collection
 
 import asyncssh
 
@@ -43,6 +44,9 @@ def connection_error(error: BaseException, settings: SshSettings, timeout_s: flo
             f"the jump host could not reach it: {safe(error.reason)}",
             "check the address as seen from the jump host, and AllowTcpForwarding there",
         )
+    if isinstance(error, asyncssh.ConnectionLost) and settings.proxy_command:
+        why = f"its ProxyCommand ended: {safe(settings.proxy_command)}"
+        return SshError(tried, why, "run the command by hand: what it says there is not seen here")
     return _protocol_error(error, tried)
 
 
@@ -70,9 +74,9 @@ def _protocol_error(error: BaseException, tried: str) -> SshError:
 
 
 def authentication_error(
-    error: asyncssh.Error, settings: SshSettings, keys: Identities
+    error: asyncssh.Error, settings: SshSettings, keys: Identities, wrong: Collection[str] = ()
 ) -> AuthenticationError:
-    """None of `keys` was accepted."""
+    """None of `keys` was accepted; the files in `wrong` did not open with the passphrase that was given."""
     tried = f"ssh {settings.user}@{settings.address}"
     if "oo many authentication failures" in error.reason:
         return AuthenticationError(
@@ -81,7 +85,7 @@ def authentication_error(
             "name the key in the profile (identity_files) and set IdentitiesOnly yes in ~/.ssh/config",
         )
     if not keys.keys:
-        return AuthenticationError(tried, _no_key(settings, keys), _no_key_remedy(settings, keys))
+        return AuthenticationError(tried, _no_key(settings, keys, wrong), _no_key_remedy(keys))
     offered = f"{len(keys.keys)} key{'s' if len(keys.keys) > 1 else ''}"
     why = f"{offered} offered, none accepted" if len(keys.keys) > 1 else f"{offered} offered, not accepted"
     if keys.unreadable:
@@ -91,7 +95,7 @@ def authentication_error(
     )
 
 
-def _no_key(settings: SshSettings, keys: Identities) -> str:
+def _no_key(settings: SshSettings, keys: Identities, wrong: Collection[str]) -> str:
     agent = "no agent"
     if keys.agent_error:
         agent = f"the agent cannot be asked ({safe(keys.agent_error)})"
@@ -99,13 +103,16 @@ def _no_key(settings: SshSettings, keys: Identities) -> str:
         agent = "the agent has no keys" if not keys.agent_keys else "the agent has none of the named keys"
     files = "; ".join(keys.unreadable) or "no identity file"
     if keys.locked:
-        files = f"{', '.join(keys.locked)} stayed locked"
+        files = ", ".join(
+            f"{file} {'does not open with that passphrase' if file in wrong else 'stayed locked'}"
+            for file in keys.locked
+        )
     return f"no key to offer: {agent}, {safe(files)}"
 
 
-def _no_key_remedy(settings: SshSettings, keys: Identities) -> str:
+def _no_key_remedy(keys: Identities) -> str:
     if keys.locked:
-        return "enter the passphrase, or load the key into the agent with ssh-add"
+        return "r asks for the passphrase again; or load the key into the agent with ssh-add"
     return "load a key with ssh-add, or name one in the profile (identity_files)"
 
 
