@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 from benchmarks.listing_server import BUCKET, PAGE_KEYS
@@ -120,7 +119,7 @@ def fold_seconds(keys: int, missing_every: int) -> float:
     for start in range(0, len(names), PAGE_KEYS):
         index.fold(names[start : start + PAGE_KEYS])
     (archive,) = index.archives.values()
-    shown = sum(1 for _ in islice(archive.gaps(index.segment_bytes), GAPS_SHOWN))
+    shown = sum(1 for _ in archive.gaps(index.segment_bytes, GAPS_SHOWN))
     seconds = time.process_time() - began
     missing = numbers[-1] - len(numbers)
     if (archive.gap_count, archive.missing, shown) != (missing, missing, min(missing, GAPS_SHOWN)):

@@ -151,8 +151,9 @@ def settings(**values: str) -> SettingsFacts:
 
 
 def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts:
-    """Holds 0x01 to 0x41."""
+    """Holds 0x01 to 0x41. The gaps' counts follow from `gaps` where they are not given."""
     dr = role is BucketRole.DR
+    gaps = changes.get("gaps", ())
     facts = BucketFacts(
         role=role,
         bucket="shithub-wal-dr" if dr else "shithub-wal",
@@ -170,6 +171,8 @@ def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts
         complete=True,
         store_clock_offset_s=0.0,
         swept_at=NOW - 5,
+        gap_count=len(gaps),
+        missing_segments=sum(gap.segments for gap in gaps),
     )
     return replace(facts, **changes)
 

@@ -146,6 +146,18 @@ def test_gaps_are_within_a_timeline_and_not_at_its_switch() -> None:
     assert archive.oldest == Segment(1, 1)
 
 
+@given(st.lists(st.sets(st.integers(1, 20), min_size=1), min_size=1, max_size=3), st.integers(0, 12))
+def test_of_many_gaps_both_ends_are_kept(timelines: list[set[int]], most: int) -> None:
+    index = ArchiveIndex()
+    index.fold([Segment(tl, number).name() for tl, numbers in enumerate(timelines, 1) for number in numbers])
+    (archive,) = index.archives.values()
+    every = list(archive.gaps(index.segment_bytes))
+    assert archive.gap_count == len(every)
+    assert archive.missing == sum(gap.segments for gap in every)
+    kept = every if len(every) <= most else every[: most // 2] + every[len(every) - most + most // 2 :]
+    assert list(archive.gaps(index.segment_bytes, most)) == kept
+
+
 def test_two_places_are_never_joined() -> None:
     index = ArchiveIndex()
     index.fold([f"archive/demo/15-{n}/0000000100000000/{Segment(1, n).name()}-{'a' * 40}" for n in (1, 2)])

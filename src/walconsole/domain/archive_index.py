@@ -6,9 +6,11 @@ hexadecimal text. Where other keys lie between, a page is halved until its parts
 a few keys that are read one by one. Pages may come in any order and overlap.
 """
 
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from walconsole.domain.archive import (
     LOG_BYTES,
@@ -19,7 +21,7 @@ from walconsole.domain.archive import (
     segment_suffix,
     split_key,
 )
-from walconsole.domain.archive_names import few_runs, runs_of, segment_numbers
+from walconsole.domain.archive_names import long_runs, runs_of, segment_numbers
 from walconsole.domain.archive_runs import Runs
 from walconsole.domain.facts import Gap
 from walconsole.domain.wal import (
@@ -92,20 +94,25 @@ class Archive:
         if self.newest is None or newest >= self.newest:
             self.newest, self.newest_key = newest, last_key
 
-    def gaps(self, segment_bytes: int) -> Iterator[Gap]:
-        """Missing segments between stored ones, timeline by timeline.
+    def gaps(self, segment_bytes: int, most: int = sys.maxsize) -> Iterator[Gap]:
+        """Missing segments between stored ones, timeline by timeline; of more than `most`, both ends.
 
         The step from a timeline to its child is not judged here: a child begins in the middle of
         its parent, and where the parent ended only the history file's content tells.
         """
-        for timeline in sorted(self.timelines):
-            for first, last in self.timelines[timeline].gaps():
+        total, seen = self.gap_count, 0
+        skipped = range(most // 2, total - most + most // 2) if total > most else range(total, total)
+        for timeline, runs in sorted(self.timelines.items()):
+            here = range(seen, seen + len(runs) - 1)
+            shown = chain(here[: max(0, skipped.start - seen)], here[max(0, skipped.stop - seen) :])
+            for first, last in (runs.gap(at - seen) for at in shown):
                 yield Gap(
                     timeline,
                     Segment(timeline, first).name(segment_bytes),
                     Segment(timeline, last).name(segment_bytes),
                     last - first + 1,
                 )
+            seen = here.stop
 
 
 class ArchiveIndex:
@@ -133,20 +140,20 @@ class ArchiveIndex:
 
     def fold(self, keys: Sequence[str]) -> None:
         """Add a page's keys (full keys, under the prefix)."""
-        if keys and self._fold_few_runs(keys):
+        if keys and self._fold_long_runs(keys):
             return
         distinct = set(keys)
         ordered = sorted(keys if len(distinct) == len(keys) else distinct)
         if ordered:
             self._fold(ordered, 0, len(ordered))
 
-    def _fold_few_runs(self, keys: Sequence[str]) -> bool:
-        """Fold a page of one directory, suffix and timeline with hardly a gap; False when it is not."""
+    def _fold_long_runs(self, keys: Sequence[str]) -> bool:
+        """Fold a page of one directory, suffix and timeline with few gaps; False when it is not."""
         cut = keys[0].rfind("/") + 1
         suffix, head = segment_suffix(keys[0][cut:]), keys[0][: cut + 8]
         if suffix is None or suffix.startswith("-"):  # a checksum: each suffix is another
             return False
-        runs = few_runs(keys, head, suffix, self._per_log)
+        runs = long_runs(keys, head, suffix, self._per_log)
         if runs is None:
             return False
         archive = self._archive(head[len(self.prefix) : cut])

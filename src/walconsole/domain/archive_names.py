@@ -8,12 +8,16 @@ from functools import lru_cache
 from itertools import pairwise
 
 _FEW = 8
+_WORTHWHILE = 20
+"""Keys in a run, on average, above which searching its end is faster than reading all of them."""
 _FIELDS = 3
 """Timeline, log and segment: a name is three numbers of eight hexadecimal digits."""
 
 
-def few_runs(keys: Sequence[str], head: str, suffix: str, per_log: int) -> tuple[list[int], list[int]] | None:
-    """First and last of the runs that `keys` are, None when they are not, or are more than a few.
+def long_runs(
+    keys: Sequence[str], head: str, suffix: str, per_log: int
+) -> tuple[list[int], list[int]] | None:
+    """First and last of the runs that `keys` are, None when they are not, or the runs are short.
 
     What the first and the last name of each run say is believed only when all keys together are,
     as text, what these runs would be: it holds for keys of any kind and in any order.
@@ -24,7 +28,8 @@ def few_runs(keys: Sequence[str], head: str, suffix: str, per_log: int) -> tuple
     try:
         while start < len(keys):
             first = _number(keys[start], len(head), per_log)
-            if len(firsts) == _FEW or first <= (lasts[-1] if lasts else 0):
+            too_many = len(firsts) >= _FEW and start < _WORTHWHILE * len(firsts)
+            if too_many or first <= (lasts[-1] if lasts else 0):
                 return None
             stop = _run_stop(keys, start, first, len(head), per_log)
             firsts.append(first)

@@ -85,8 +85,11 @@ class Runs:
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """What is missing between the runs, first and last number of each gap."""
-        for at in range(1, len(self._firsts)):
-            yield self._lasts[at - 1] + 1, self._firsts[at] - 1
+        return map(self.gap, range(len(self) - 1))
+
+    def gap(self, at: int) -> tuple[int, int]:
+        """First and last number of the gap between run `at` and the next."""
+        return self._lasts[at] + 1, self._firsts[at + 1] - 1
 
 
 def _united(intervals: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:

@@ -272,7 +272,8 @@ class BucketFacts:
 
     Where one bucket holds several archives, segments, gaps and histories are those of the one that
     was written to last, `layout` and `folder` say which, and `other_archives` names the others.
-    `gaps` are at most a thousand; `gap_count` and `missing_segments` count all of them.
+    `gaps` are the lowest and the highest, a thousand at most; `gap_count` and `missing_segments`
+    count all of them.
     `repeated_segments` are stored under more than one key. `impossible_names` look like segments
     but cannot exist with `segment_bytes`. `key_endpoint` is what the key's source says of the
     endpoint, empty when nothing.

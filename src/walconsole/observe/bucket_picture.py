@@ -1,12 +1,11 @@
 """The picture of one bucket that pages are folded into, and the facts that it makes."""
 
 from bisect import bisect_left
-from itertools import islice
 
-from walconsole.domain.archive import archived_name, split_key
+from walconsole.domain.archive import Place, archived_name, split_key
 from walconsole.domain.archive_index import Archive, ArchiveIndex, segment_bytes_by_names
 from walconsole.domain.archive_ranges import SEGMENT_NAME
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts import BucketFacts, Gap
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.ports import Page
@@ -27,6 +26,8 @@ class BucketPicture:
         self.swept_at = 0.0
         self._newest_at: dict[str, float] = {}
         self._clock_offset_s: float | None = None
+        self._gaps_basis: tuple[Place, int] | None = None
+        self._gaps_made: tuple[Gap, ...] = ()
 
     @property
     def main(self) -> Archive | None:
@@ -120,7 +121,7 @@ class BucketPicture:
             newest_segment=main.newest.name(size) if main and main.newest else None,
             newest_at=self._newest_at.get(main.newest_key) if main else None,
             oldest_segment=main.oldest.name(size) if main and main.oldest else None,
-            gaps=tuple(islice(main.gaps(size), GAPS_SHOWN)) if main else (),
+            gaps=self._gaps(main) if main else (),
             histories=tuple(sorted(main.histories)) if main else (),
             foreign_objects=self.index.foreign + self.index.impossible,
             complete=self.complete,
@@ -139,6 +140,14 @@ class BucketPicture:
             segment_bytes=size,
             key_endpoint=key_endpoint,
         )
+
+    def _gaps(self, main: Archive) -> tuple[Gap, ...]:
+        """Made anew only when segments were added: a thousand of them take longer than a poll."""
+        basis = main.place, main.segments
+        if basis != self._gaps_basis:
+            self._gaps_basis = basis
+            self._gaps_made = tuple(main.gaps(self.index.segment_bytes, GAPS_SHOWN))
+        return self._gaps_made
 
     def _others(self, main: Archive | None) -> tuple[str, ...]:
         places = sorted(a.place for a in self.index.archives.values() if a is not main)

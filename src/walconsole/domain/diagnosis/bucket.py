@@ -82,14 +82,14 @@ def gaps(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         bucket = reading.value
         if bucket is None or not bucket.complete or not bucket.gaps:
             continue
-        missing = sum(gap.segments for gap in bucket.gaps)
+        missing = bucket.missing_segments
         last = bucket.gaps[-1]
         yield Finding(
             "gap",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
             f"{plural(missing, 'segment is', 'segments are')} missing in the {copy} bucket",
             (
-                f"{plural(len(bucket.gaps), 'gap')}; the newest is {last.first} to {last.last} "
+                f"{plural(bucket.gap_count, 'gap')}; the newest is {last.first} to {last.last} "
                 f"({plural(last.segments, 'segment')})",
             ),
             "push them again while they are still in pg_wal, else take a new base backup now",

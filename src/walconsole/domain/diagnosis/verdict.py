@@ -137,8 +137,8 @@ def _contradicted(snapshot: Snapshot) -> Verdict | None:
     answer = agreement(archiver, server, snapshot)
     if answer.ok is False:
         return Verdict(Level.CRITICAL, f"PostgreSQL says archived, and {answer.text}: those would be lost")
-    missing = sum(gap.segments for gap in bucket.gaps)
-    if missing:
+    missing = bucket.missing_segments
+    if missing and bucket.gaps:
         word = plural(missing, "segment is", "segments are")
         return Verdict(
             Level.CRITICAL,

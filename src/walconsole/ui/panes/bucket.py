@@ -97,12 +97,12 @@ def _objects(bucket: BucketFacts, _: View) -> Cell:
 
 
 def _segments(bucket: BucketFacts, view: View) -> Cell:
-    lost = sum(gap.segments for gap in bucket.gaps)
+    lost = bucket.missing_segments
     if not lost:
         text = f"{count_text(bucket.segments)}, no gap"
         return text, text, Tone.TEXT
     text = f"{count_text(bucket.segments)}, {count_text(lost)} missing"
-    whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(len(bucket.gaps), 'gap')}"
+    whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(bucket.gap_count, 'gap')}"
     return f"{view.glyphs.critical} {text}", whole, Tone.CRITICAL
 
 
