@@ -59,7 +59,7 @@ def _documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str, ...], int]]:
                 continue
             text += draw(_BETWEEN)
             written[(*path, key)] = text.count("\n") + 1
-            text += f"  {key_shown} = {draw(_VALUES)} # {key_shown!r}\n".replace("\\\n", "")
+            text += f"  {key_shown} = {draw(_VALUES)} # {key_shown!r}\n"
     return text, written
 
 
