@@ -9,7 +9,7 @@ from tests.data.snapshots import reading
 from walconsole.domain.facts import CatalogueFacts, ConfigFiles
 from walconsole.domain.pgconf.catalogue import shipped
 from walconsole.domain.pgconf.loading import InForce, Source
-from walconsole.domain.pgconf.resolution import RoleSetting, ServerStart, resolve
+from walconsole.domain.pgconf.resolution import Origin, RoleSetting, ServerStart, resolve
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing
 from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.observe.configuration import config_files
@@ -108,7 +108,9 @@ def catalogue_of(
         chain = files.resolution.chain(name)
         winner = chain.winner if chain is not None else None
         value = winner.value if winner is not None and winner.file is not None else meta.boot or ""
-        if winner is not None and winner.file is not None:
+        if winner is not None and winner.origin is Origin.COMMAND_LINE:
+            in_force[name] = InForce(winner.value, Source.COMMAND_LINE)
+        elif winner is not None and winner.file is not None:
             in_force[name] = InForce(_stored(value, meta), Source.FILE, winner.file, winner.line)
         else:
             in_force[name] = InForce(value, Source.DEFAULT)

@@ -139,7 +139,7 @@ async def test_a_dead_file_is_compared_and_d_goes_back() -> None:
 
 async def test_what_if_names_the_file_and_the_line() -> None:
     app = stage(configured(incident()))
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
         screen = await opened(pilot)
         await pilot.press("w", *"on", "enter")
         await until(pilot, lambda: "Where to set" in screen_text(app))

@@ -1,5 +1,6 @@
 """The configuration files on the host: which line wins, which file is never read."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -35,6 +36,7 @@ class ConfigurationProbe:
 
     def __init__(self, shell: Shell, locator: ClusterLocator) -> None:
         self._shell, self._locator = shell, locator
+        self._before: tuple[Gathered, ClusterFacts, ConfigFiles | None] | None = None
 
     async def take(self) -> Sequence[Fact]:
         """Raises errors.ShellError, SshError, ClusterChoiceError."""
@@ -44,24 +46,46 @@ class ConfigurationProbe:
             raise ShellError("read the cluster's configuration", why, "name the cluster in the profile")
         errand = Errand(_config_file(cluster), cluster.data_directory, _debian_name(cluster), cluster.owner)
         gathered, read_at = await self._gather(errand)
-        resolution = resolve(gathered.tree, _start(gathered, cluster))
+        understood = await self._understand(gathered, cluster)
         for _ in range(MAX_MORE_LOOKS):
-            if resolution is None or not resolution.reading.wanted:
+            wanted = _wanted(understood)
+            if not wanted:
                 break
-            more = (*errand.more, *resolution.reading.wanted)
-            errand = replace(errand, more=more, token=new_token())
+            errand = replace(errand, more=(*errand.more, *wanted), token=new_token())
             gathered, read_at = await self._gather(errand)
-            resolution = resolve(gathered.tree, _start(gathered, cluster))
-        if resolution is None:
+            understood = await self._understand(gathered, cluster)
+        if understood is None:
             problem = Problem("which configuration file the server reads could not be found out")
             return [Fact(Slot.FILES, problem, read_at, SOURCE)]
-        return [
-            Fact(Slot.FILES, config_files(gathered, resolution, _start(gathered, cluster)), read_at, SOURCE)
-        ]
+        return [Fact(Slot.FILES, understood, read_at, SOURCE)]
+
+    async def _understand(self, gathered: Gathered, cluster: ClusterFacts) -> ConfigFiles | None:
+        """What the answer means; of an answer like the one before, the same object.
+
+        In a thread: thousands of lines take long enough to be felt at the keys.
+        """
+        before = self._before
+        if before is not None and (before[0], before[1]) == (gathered, cluster):
+            return before[2]
+        files = await asyncio.to_thread(understand, gathered, cluster)
+        self._before = gathered, cluster, files
+        return files
 
     async def _gather(self, errand: Errand) -> tuple[Gathered, float]:
         answer = await self._shell.run(errand.script(), timeout_s=self.timeout_s)
         return read_answer(answer.stdout, errand.token), (answer.sent_at + answer.answered_at) / 2
+
+
+def _wanted(files: ConfigFiles | None) -> tuple[str, ...]:
+    """What an include names and the host was not asked for."""
+    return files.resolution.reading.wanted if files is not None and files.resolution is not None else ()
+
+
+def understand(gathered: Gathered, cluster: ClusterFacts) -> ConfigFiles | None:
+    """What the host showed, resolved; None where no configuration file is named at all."""
+    start = _start(gathered, cluster)
+    resolution = resolve(gathered.tree, start)
+    return config_files(gathered, resolution, start) if resolution is not None else None
 
 
 def _start(gathered: Gathered, cluster: ClusterFacts) -> ServerStart:

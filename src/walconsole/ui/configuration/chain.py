@@ -1,5 +1,8 @@
 """A setting's chain: every place that sets it in the server's order, as a tree that ends in the winner."""
 
+from collections.abc import Sequence
+from typing import overload
+
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place
 from walconsole.domain.pgconf.values import Context
@@ -24,7 +27,52 @@ _TAKES = {
 }
 
 
-def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+_MANY = 100
+"""Above so many places each one gets a single row, made when it is seen."""
+
+
+class LongChain(Sequence[Line]):
+    """A chain of thousands of places: one row each."""
+
+    def __init__(self, head: Page, picture: Picture, chain: Chain, tail: Page) -> None:
+        self._head, self._tail, self._picture, self._chain = head, tail.lines, picture, chain
+
+    def __len__(self) -> int:
+        return len(self._head.lines) + len(self._chain.places) + len(self._tail)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Line]: ...
+
+    def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(len(self))[index]]
+        first = len(self._head.lines)
+        if index < first:
+            return self._head.lines[index]
+        if index >= first + len(self._chain.places):
+            return self._tail[index - first - len(self._chain.places)]
+        return self._one(self._chain.places[index - first])
+
+    def _one(self, place: Place) -> Line:
+        glyphs = self._head.glyphs
+        state = state_span(self._chain, place, glyphs, running=self._picture.running)
+        wins = place == self._chain.winner
+        spans = (
+            Span(f"  {glyphs.cursor if wins else glyphs.branch} ", Tone.OK if wins else Tone.MUTED),
+            Span(
+                f"{where_text(place)} = {place_value(self._chain, place)}  ",
+                Tone.STRONG if wins else Tone.TEXT,
+            ),
+            state,
+        )
+        spot = Spot(place.file, place.line or 0) if place.file is not None else None
+        return Line(spans, "detail", "", place.where, spot=spot)
+
+
+def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) -> Sequence[Line]:
     """What is in force and what waits, then the chain, then the dead lines that set it to no effect."""
     chain = picture.chain(name)
     page = Page(width, glyphs)
@@ -34,6 +82,10 @@ def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) 
     page.heading("read in this order, the last one wins:")
     if not chain.places:
         page.paragraph("nothing sets it, and its default is not known without the server", Tone.MUTED)
+    if len(chain.places) > _MANY:
+        tail = Page(width, glyphs)
+        _dead(tail, picture, name)
+        return LongChain(page, picture, chain, tail)
     for index, place in enumerate(chain.places):
         _place(page, picture, chain, place, last=index == len(chain.places) - 1)
     _dead(page, picture, name)

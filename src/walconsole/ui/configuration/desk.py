@@ -114,8 +114,7 @@ class Desk:
             case Kind.ERROR:
                 return Spot(subject.name, subject.line)
             case Kind.START:
-                rows = launch.render(self.picture, 80, self.glyphs)
-                return next((row.spot for row in rows if row.spot is not None), None)
+                return launch.first_spot(self.picture)
             case Kind.WHAT_IF:
                 return self._advised_spot(subject.advice)
 

@@ -53,6 +53,13 @@ def _unit(page: Page, launch: Launch) -> None:
         page.fact("pg_ctl.conf", "adds no options", Tone.LABEL)
 
 
+def first_spot(picture: Picture) -> Spot | None:
+    """The line that decides, or misleads, most: an Environment=, else the ExecStart=."""
+    launch = picture.files.launch or Launch()
+    places = [variable.where for variable in launch.variables] + [launch.exec_start_from]
+    return next(filter(None, map(_spot, places)), None)
+
+
 def _spot(where: str) -> Spot | None:
     path, _, line = where.rpartition(":")
     return Spot(path, int(line)) if path and line.isdigit() else None

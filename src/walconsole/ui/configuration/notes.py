@@ -91,7 +91,7 @@ def file_title(desk: Desk) -> str:
     return f"NEVER READ {path}" if desk.picture.is_dead(desk.spot.path) else path
 
 
-def file_note(desk: Desk, glyphs: Glyphs) -> tuple[Span, ...]:
+def file_note(desk: Desk) -> tuple[Span, ...]:
     """What the file is to the cluster."""
     if desk.spot is None:
         return ()
@@ -99,6 +99,6 @@ def file_note(desk: Desk, glyphs: Glyphs) -> tuple[Span, ...]:
     if file is None:
         return (Span("not PostgreSQL's", Tone.MUTED),)
     if file.role is FileRole.NEVER_READ:
-        return (Span(f"{glyphs.critical} NEVER READ", Tone.WARNING),)
+        return ()  # its title says so
     tone = Tone.OK if file.role is FileRole.READ else Tone.MUTED
     return (Span(file.role.value, tone),)

@@ -73,10 +73,13 @@ class Picture:
         return file is not None and file.role is not FileRole.READ
 
 
-def mark_of(snapshot: Snapshot) -> tuple[object, ...]:
-    """Two snapshots with the same mark have the same picture."""
-    files, catalogue = snapshot.files, snapshot.catalogue
-    return files.read_at, catalogue.read_at, _why_alone(snapshot)
+def same_picture(one: Snapshot, other: Snapshot) -> bool:
+    """Whether both snapshots have the same picture: looking again may have found nothing new."""
+    return (
+        one.files.value is other.files.value
+        and one.catalogue.value == other.catalogue.value
+        and _why_alone(one) == _why_alone(other)
+    )
 
 
 def picture_of(snapshot: Snapshot) -> Picture | None:

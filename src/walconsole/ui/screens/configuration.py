@@ -14,7 +14,7 @@ from walconsole.domain.snapshot import Slot
 from walconsole.ui.configuration import notes
 from walconsole.ui.configuration.desk import Desk, Kind, Subject
 from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS, SCREEN_ACTIONS, hints
-from walconsole.ui.configuration.picture import mark_of, picture_of
+from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import TONE_OF_LEVEL, Line, Tone
 from walconsole.ui.widgets.boxes import Boxes
@@ -25,6 +25,7 @@ from walconsole.ui.widgets.verdict import VerdictLine
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from walconsole.domain.snapshot import Snapshot
     from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.configuration.picture import Picture
     from walconsole.ui.glyphs import Glyphs
@@ -63,7 +64,7 @@ class ConfigurationScreen(Screen[None]):
         super().__init__()
         self.glyphs, self.taken, self._setting = glyphs, taken, name
         self.desk: Desk | None = None
-        self._mark: tuple[object, ...] | None = None
+        self._pictured: Snapshot | None = None
         self.verdict = VerdictLine(f"{title}: nothing was read yet")
         self.notice = VerdictLine("")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
@@ -114,9 +115,8 @@ class ConfigurationScreen(Screen[None]):
             TONE_OF_LEVEL[verdict.level].value,
             self.console.pause_note(message.now),
         )
-        mark = mark_of(message.snapshot)
-        if mark != self._mark:
-            self._mark = mark
+        if self._pictured is None or not same_picture(self._pictured, message.snapshot):
+            self._pictured = message.snapshot
             self.run_worker(self._make_picture(message), group="picture", exclusive=True)
         else:
             self._show_notes()
@@ -202,7 +202,7 @@ class ConfigurationScreen(Screen[None]):
             file_rows = desk.file_rows()
             line = desk.spot.line if desk.spot is not None else 1
             title = notes.file_title(desk)
-            pane.show(file_rows or (), title, notes.file_note(desk, self.glyphs), cursor=max(0, line - 1))
+            pane.show(file_rows or (), title, notes.file_note(desk), cursor=max(0, line - 1))
 
     def _chosen_row(self, desk: Desk) -> int:
         """The row of the setting that is looked at; -1 where the list has it no more."""
