@@ -7,6 +7,10 @@ as the session, so that it is taken out of the collector's sight.
 
 import gc
 
+FULL_EVERY = 50
+"""A full collection after so many of the middle generation, instead of 10: it still goes through 20,000
+lines of the log, 10 to 20 ms, and finds next to nothing."""
+
 
 def collect_nothing() -> None:
     """Start up without: imports make many objects and no garbage."""
@@ -15,5 +19,7 @@ def collect_nothing() -> None:
 
 def collect_what_is_new() -> None:
     """From now on collect, leaving alone what exists already."""
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_EVERY)
     gc.freeze()
     gc.enable()
