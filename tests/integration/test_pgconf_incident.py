@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.data.stage import screen_text, settle, stage, until
 from tests.integration.observed import Connected, connected, profile_of
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
-from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole
+from walconsole.domain.facts import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
 from walconsole.domain.pgconf.advice import where_to_set
 from walconsole.domain.pgconf.resolution import Origin, Resolution
+from walconsole.domain.pgconf.running import resolve_all
+from walconsole.domain.snapshot import AnyReading, Problem, Reading, Snapshot, fold, succeeded
+from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.configuration_answer import Errand, read_answer
 
@@ -147,3 +152,41 @@ async def test_hostile_files_are_named_and_harmless(incident: tuple[DebianCluste
     assert "20_huge.conf.old" in files.cut
     assert files.errors == (f"{folder}/50_self.conf:1: configuration file recursion",)
     assert found(files, folder / "40_crlf.conf").settings == (("archive_timeout", "61", 1),)
+
+
+async def test_the_screen_shows_the_chain_and_the_dead_file(
+    incident: tuple[DebianCluster, Connected],
+) -> None:
+    """From the real cluster to the screen: archive_mode's chain, and the file that is never read."""
+    cluster, parts = incident
+    snapshot = Snapshot("incident", began_at=parts.clock.now(), taken_at=parts.clock.now())
+    for probe in (ConfigurationProbe(parts.shell, parts.host), CatalogueProbe(parts.database)):
+        for fact in await probe.take():
+            assert not isinstance(fact.value, Problem)
+            read = succeeded(Reading(fact.slot), fact.value, fact.read_at, fact.source, probe.cadence_s)
+            snapshot = fold(snapshot, cast("AnyReading", read), fact.read_at)
+    app = stage(snapshot)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: "Chain of archive_mode" in screen_text(app))
+        text = screen_text(app)
+        assert "in force    off  from default (pg_settings)" in text
+        assert f"{cluster.folder}/pgdata/postgresql.conf:1" in text
+        assert f"NEVER READ {cluster.folder}" in text
+        assert "files alone" not in text
+        await pilot.press("slash", *"max_connections", "enter")
+        await until(pilot, lambda: "Chain of max_connections" in screen_text(app))
+        assert f"in force    100  from {cluster.config_dir}/postgresql.conf:" in screen_text(app)
+
+
+async def test_no_setting_of_a_fresh_cluster_waits(incident: tuple[DebianCluster, Connected]) -> None:
+    """Every file was loaded at the start: whatever seems to wait would be a false alarm."""
+    _, parts = incident
+    files = await look(parts)
+    [fact] = await CatalogueProbe(parts.database).take()
+    assert isinstance(fact.value, CatalogueFacts)
+    resolution = resolve_all(files, fact.value, running=True)
+    assert resolution is not None
+    assert len(resolution.chains) > 300
+    assert [(name, chain.waits_for) for name, chain in resolution.chains.items() if chain.waits_for] == []

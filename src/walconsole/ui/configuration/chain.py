@@ -49,6 +49,7 @@ class LongChain(Sequence[Line]):
     def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
         if isinstance(index, slice):
             return [self[at] for at in range(len(self))[index]]
+        index = range(len(self))[index]
         first = len(self._head.lines)
         if index < first:
             return self._head.lines[index]

@@ -7,7 +7,6 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from walconsole.domain.facts import FileRole
 from walconsole.domain.pgconf.resolution import State
 from walconsole.ui.configuration import chain, difference, files, launch, what_if
 from walconsole.ui.configuration.file_text import FileRows
@@ -95,11 +94,7 @@ class Desk:
         lines = self.picture.dead_lines.get(self.subject.name, ())
         candidates += [line.file.path for line in lines]
         candidates += [file.path for file in self.picture.files.never_read]
-        return next((path for path in candidates if self._never_read(path)), None)
-
-    def _never_read(self, path: str) -> bool:
-        file = self.picture.roles.get(path)
-        return file is not None and file.role is FileRole.NEVER_READ
+        return next((path for path in candidates if self.picture.is_dead(path)), None)
 
     def _first_spot(self) -> Spot | None:
         """The line to show for the subject."""
@@ -186,7 +181,7 @@ class Desk:
             case Kind.ERROR:
                 return "What keeps the server from starting"
             case Kind.FILE:
-                dead = self._never_read(subject.name)
+                dead = self.picture.is_dead(subject.name)
                 return "A file that is never read" if dead else "A file"
 
     def file_rows(self) -> FileRows | None:

@@ -1,5 +1,6 @@
 """A dead file against what is in force, as a difference is read: - what stands there, + what counts."""
 
+from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
 from walconsole.domain.pgconf.running import Differing, difference
 from walconsole.domain.units import plural
 from walconsole.ui.configuration.picture import Picture
@@ -13,19 +14,19 @@ def render(picture: Picture, path: str, width: int, glyphs: Glyphs) -> tuple[Lin
     """What differs, what does not, and what only the files in force set."""
     page = Page(width, glyphs)
     content = picture.content(path)
-    page.fact("-", f"{shown(path)}, never read", Tone.WARNING, spot=Spot(path))
-    page.fact(
-        "+", "in force" if picture.running else "what a start would take, from the files alone", Tone.OK
-    )
+    counts = "in force" if picture.running else "what a start would take, from the files alone"
+    page.block((Span("- ", Tone.WARNING),), f"never read: {shown(path)}", Tone.WARNING, spot=Spot(path))
+    page.block((Span("+ ", Tone.OK),), counts, Tone.OK)
     if content.raw is None:
         why = content.obstacle.value if content.obstacle is not None else "it was not read"
         page.paragraph(f"cannot be compared: {why}", Tone.WARNING)
         return tuple(page)
     rows = difference(content, picture.resolution)
     differing = [row for row in rows if not row.alike and row.here is not None]
+    differing.sort(key=lambda row: row.name not in ARCHIVE_RELEVANT)
     alike = [row for row in rows if row.alike]
     lost = [row for row in rows if row.here is None]
-    page.heading(plural(len(differing), "setting would be another", "settings would be others"))
+    page.heading(plural(len(differing), "setting would differ", "settings would differ"))
     for row in differing:
         _both(page, picture, row, path)
     if alike:

@@ -60,7 +60,7 @@ class FileRows(Sequence[Line]):
     def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
         if isinstance(index, slice):
             return [self._row(at) for at in range(len(self))[index]]
-        return self._row(index)
+        return self._row(range(len(self))[index])
 
     def _make(self, index: int) -> Line:
         if self.content.raw is None:

@@ -20,7 +20,8 @@ def arrange(
         return _stacked(width, height, focused, needs)
     left = min(_WIDEST_LEFT, width * 9 // 20)
     files = min(1 + needs.get("files", 1), max(1 + _FEW_ROWS, height * 2 // 5))
-    detail = min(1 + needs.get("detail", 1), max(1 + _FEW_ROWS, height * 11 // 20))
+    spare = height - 1 - max(_FEW_ROWS, needs.get("file", 1))
+    detail = max(1 + _FEW_ROWS, min(1 + needs.get("detail", 1), max(height * 11 // 20, spare)))
     x, wide = left + GAP, width - left - GAP
     return {
         "settings": Box(0, 0, left, height - files),
@@ -38,7 +39,8 @@ def _stacked(width: int, height: int, focused: str, needs: Mapping[str, int]) ->
     lines = max(1 + _FEW_ROWS, min(1 + needs.get(used, 1), share))
     rest -= lines
     share = rest // 3 if focused == "file" else rest * 2 // 3
-    detail = max(1 + _FEW_ROWS, min(1 + needs.get("detail", 1), share))
+    spare = rest - 1 - max(_FEW_ROWS, needs.get("file", 1))
+    detail = max(1 + _FEW_ROWS, min(1 + needs.get("detail", 1), max(share, spare)))
     heights = {used: lines, folded: _FOLDED, "detail": detail, "file": rest - detail}
     boxes, y = {}, 0
     for name in PANES:

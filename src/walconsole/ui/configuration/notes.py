@@ -12,10 +12,12 @@ from walconsole.ui.configuration.files import line_text
 from walconsole.ui.configuration.picture import Picture
 from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.panes.title import stamp_spans
-from walconsole.ui.panes.typeset import shown, stamp
+from walconsole.ui.panes.typeset import fit_left, shown, stamp
 
 if TYPE_CHECKING:
     from walconsole.ui.messages import SnapshotTaken
+
+_AROUND_TITLE = 6
 
 
 def nothing(taken: SnapshotTaken | None, pane: str) -> tuple[Line, ...]:
@@ -83,12 +85,13 @@ def ages(taken: SnapshotTaken, pane: str, desk: Desk | None, glyphs: Glyphs) -> 
     return (*count, Span(f"pg_settings {glyphs.dot} {duration_text(age)}", Tone.LABEL))
 
 
-def file_title(desk: Desk) -> str:
-    """The file's path, after what must not be missed of it."""
+def file_title(desk: Desk, width: int) -> str:
+    """The file's path, its end at least, after what must not be missed of it."""
     if desk.spot is None:
         return "File"
     path = shown(desk.spot.path)
-    return f"NEVER READ {path}" if desk.picture.is_dead(desk.spot.path) else path
+    head = "NEVER READ " if desk.picture.is_dead(desk.spot.path) else ""
+    return head + fit_left(path, max(12, width - len(head) - _AROUND_TITLE), desk.glyphs.more)
 
 
 def file_note(desk: Desk) -> tuple[Span, ...]:

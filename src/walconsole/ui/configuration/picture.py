@@ -68,9 +68,9 @@ class Picture:
         return found or FileContent(path, obstacle=Obstacle.MISSING)
 
     def is_dead(self, path: str) -> bool:
-        """Whether the cluster never reads it."""
+        """Whether nothing ever reads it; another cluster's file lives there."""
         file = self.roles.get(path)
-        return file is not None and file.role is not FileRole.READ
+        return file is not None and file.role is FileRole.NEVER_READ
 
 
 def same_picture(one: Snapshot, other: Snapshot) -> bool:

@@ -201,7 +201,7 @@ class ConfigurationScreen(Screen[None]):
         else:
             file_rows = desk.file_rows()
             line = desk.spot.line if desk.spot is not None else 1
-            title = notes.file_title(desk)
+            title = notes.file_title(desk, width)
             pane.show(file_rows or (), title, notes.file_note(desk), cursor=max(0, line - 1))
 
     def _chosen_row(self, desk: Desk) -> int:
