@@ -8,10 +8,12 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from tests.data.configuration import configured
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import settle, stage, until
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import ASCII
+from walconsole.ui.screens.configuration import ConfigurationScreen
 
 SnapCompare = Callable[..., bool]
 
@@ -55,3 +57,19 @@ def test_a_terminal_far_too_small(snap_compare: SnapCompare) -> None:
 def test_without_unicode(snap_compare: SnapCompare) -> None:
     app = stage(STATES["failing"](), lines=log_lines(), glyphs=ASCII)
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=drawn)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_configuration(snap_compare: SnapCompare, size: str, theme: str) -> None:
+    async def opened(pilot: Pilot[None]) -> None:
+        await drawn(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfigurationScreen))
+        screen = pilot.app.screen
+        assert isinstance(screen, ConfigurationScreen)
+        await until(pilot, lambda: screen.desk is not None)
+        await pilot.pause(0.1)
+
+    app = stage(configured(STATES["incident"]()), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
