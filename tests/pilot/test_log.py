@@ -29,8 +29,9 @@ async def test_scrolled_back_it_stays_while_lines_come_in_and_old_ones_go() -> N
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         app.port.log(lines(KEPT))
-        await pilot.press("7", "pageup", "pageup")
         log = app.dashboard.log_pane
+        await until(pilot, lambda: log.rows == KEPT)
+        await pilot.press("7", "pageup", "pageup")
         assert not log.following
         seen = log.line(log.top).text
         app.port.log(lines(500, KEPT))
