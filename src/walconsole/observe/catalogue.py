@@ -33,6 +33,7 @@ class CatalogueProbe:
 
     async def take(self) -> Sequence[Fact]:
         """Raises errors.DatabaseError and what the connection raises."""
+        await self._database.version_num()  # lets the archiver's statement go first: it queued before
         answer = await self._database.fetch(query("catalogue"))
         if len(answer.rows) != 1:
             why = f"it answered with {len(answer.rows)} rows instead of one"
