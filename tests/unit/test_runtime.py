@@ -18,6 +18,7 @@ import pytest
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile
 from walconsole.domain.profile_json import profile_to_json
+from walconsole.domain.snapshot import Slot
 from walconsole.errors import SandboxError, UsageError
 from walconsole.ports import Screen
 from walconsole.runtime import loop as event_loop
@@ -299,6 +300,9 @@ class _Observer:
     def refresh(self) -> None:
         self.told.append("refresh")
 
+    def hurry(self, slot: Slot) -> None:
+        self.told.append(slot)
+
     def pause(self, paused: bool) -> None:
         self.told.append(paused)
 
@@ -312,8 +316,9 @@ def test_the_interval_multiplies_the_pace() -> None:
     paced.pace(4)
     paced.pause(True)
     paced.refresh()
+    paced.hurry(Slot.FILES)
     assert observer.factors == [0.5, 2.0]
-    assert observer.told == [True, "refresh"]
+    assert observer.told == [True, "refresh", Slot.FILES]
 
 
 # --- the embedded droplet's process, played by a script
