@@ -178,5 +178,5 @@ class Terminal:
 def _take_terminal(ignore_hang_up: bool) -> None:
     """In the child: the terminal on standard input is this session's own."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    if ignore_hang_up:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Under nohup the tests themselves would hand down an ignored hang-up.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignore_hang_up else signal.SIG_DFL)

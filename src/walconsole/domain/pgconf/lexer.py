@@ -26,8 +26,7 @@ _STATEMENT = re.compile(
     rb"|(?!%(qualified)b(?!%(longer)b))(?P<word>[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff.:/-]*+)"
     rb"|(?P<number>(?>[-+]?[0-9]*+\.[0-9]*+(?:[Ee][-+]?[0-9]++)?"
     rb"|[-+]?(?:0x[0-9a-fA-F]++|[0-9]++)[A-Za-z]*+)))"
-    rb"%(blank)b)?(?:#[^\n]*)?"
-    % {b"blank": _BLANK, b"id": _ID, b"longer": _LONGER, b"qualified": _QUALIFIED}
+    rb"%(blank)b)?(?:#[^\n]*)?" % {b"blank": _BLANK, b"id": _ID, b"longer": _LONGER, b"qualified": _QUALIFIED}
 )
 _UNFINISHED = re.compile(
     rb"%(blank)b%(id)b(?:\.%(id)b)?(?!%(longer)b)%(blank)b=?+%(blank)b(?:#[^\n]*)?"

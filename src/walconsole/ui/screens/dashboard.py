@@ -66,7 +66,7 @@ class Dashboard(Screen[None]):
         yield self.key_bar
 
     async def unfold(self) -> None:
-        """Put up the board with its panes, once the first frame is out; not when the console was left then."""
+        """Put up the board with its panes, once the first frame is out and unless the console was left."""
         if not self.is_attached:
             return
         from walconsole.ui.panes.catalogue import PANES
