@@ -103,6 +103,12 @@ def test_without_unicode_every_sign_is_ascii() -> None:
             assert odd <= {"…", "±"}, (name, odd)
 
 
+def test_enter_on_a_dead_file_leads_to_what_it_sets() -> None:
+    rows = [line for line in draw("configuration", incident(), 118).lines if line.entry == "dead_file"]
+    assert {line.link.setting for line in rows if line.link} == {"archive_mode"}
+    assert all(line.link for line in rows)
+
+
 def test_the_incident_says_what_would_be_lost_and_which_file_is_dead() -> None:
     assert "everything: nothing was ever archived" in text_of(draw("archiver", incident()))
     text = text_of(draw("configuration", incident(), 118))

@@ -1,5 +1,7 @@
 """Configuration: the archive-relevant settings in force, where each comes from, and the dead files."""
 
+from dataclasses import replace
+
 from rich.cells import cell_len
 
 from walconsole.domain.facts import ConfigFile, ConfigFiles, Setting
@@ -77,7 +79,9 @@ def _dead_file(file: ConfigFile, view: View) -> list[Line]:
     lines = indented(shown(file.path), view, Tone.WARNING, lead=f"{view.glyphs.warning} ", entry="dead_file")
     sets = ", ".join(f"{name} = {value} (line {line})" for name, value, line in file.settings)
     text = f"never read: {file.why}" + (f"; it sets {sets}" if sets else "")
-    return lines + indented(shown(text), view, Tone.MUTED, lead="  ", entry="dead_file")
+    lines += indented(shown(text), view, Tone.MUTED, lead="  ", entry="dead_file")
+    link = Link(PANE, file.settings[0][0]) if file.settings else None
+    return [replace(line, link=link) for line in lines]
 
 
 def _files(files: ConfigFiles | None, view: View) -> list[Line]:
