@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import Profile
 from walconsole.errors import UsageError
-from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.pace import Paced
@@ -18,6 +17,7 @@ from walconsole.ui.app import WalconsoleApp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from walconsole.ports import Observer
     from walconsole.runtime.sandbox_process import SandboxProcess
 
     Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
     """The app; `cleanups` take away whatever it opens. Raises UsageError for an unknown theme."""
 
-    async def observer() -> Observer:
+    async def observer() -> "Observer":
         return await _observer(session, app, cleanups)
 
     app = WalconsoleApp(session.title, observer, clock=SystemClock(), theme=session.theme)
@@ -43,7 +43,7 @@ def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
     return UsageError(f"choosing the theme {name}", why, f"the themes are: {names}")
 
 
-async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> Observer:
+async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> "Observer":
     """Raises SandboxError."""
     environment: Mapping[str, str] = os.environ
     if isinstance(session.target, DemoWish):

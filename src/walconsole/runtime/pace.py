@@ -1,7 +1,12 @@
 """An observation whose every interval is multiplied by what the operator asked for at the start."""
 
-from walconsole.domain.snapshot import Slot
-from walconsole.ports import Observer, Screen
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from walconsole.domain.snapshot import Slot
+    from walconsole.ports import Observer, Screen
 
 
 class Paced:
