@@ -21,6 +21,10 @@ from walconsole.runtime.say import say
 from walconsole.runtime.session import DemoWish, Session, Target
 from walconsole.runtime.stop import Stop
 
+PAINTS_PER_S = "120"
+"""At most. A key that moves the focus is painted in two goes, one for each pane; at Textual's own 60 the
+second waits 17 ms for the first. Nothing is painted that has not changed, however often it may be."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; its exit code. One line on standard error for every error."""
@@ -68,6 +72,7 @@ def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:
 
 def _open(session: Session, stop: Stop) -> int:
     collect_nothing()
+    os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported
     from walconsole.runtime.console import open_console  # Textual: not for `--help`
 
     return open_console(session, stop)
