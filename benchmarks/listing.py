@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.listing_server import BUCKET, PAGE_KEYS
 from benchmarks.report import Result, middle, table
-from walconsole.domain.archive_index import ArchiveIndex
+from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket_picture import GAPS_SHOWN
 

@@ -87,6 +87,10 @@ class ObjectStoreError(WalconsoleError):
         super().__init__(tried, why, remedy)
 
 
+class RegisterError(WalconsoleError):
+    """The file of accepted gaps could not be read or written."""
+
+
 class KeyServiceError(WalconsoleError):
     """The keys API failed, or its answer does not prove what happened."""
 

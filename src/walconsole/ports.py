@@ -4,9 +4,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.listing import ObjectListing, StoredObject
+from walconsole.domain.archive.marks import Marks
+from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.facts import ClusterFacts, LinkFacts
 from walconsole.domain.logline import LogLine
+from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.wal import Segment
 
 
 class Clock(Protocol):
@@ -94,32 +101,6 @@ class ClusterLocator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One key of a listing. `modified_at` is the store's Last-Modified, seconds since the epoch."""
-
-    key: str
-    size: int
-    modified_at: float
-
-
-class ObjectListing(Protocol):
-    """What one page lists, in key order. A million keys are folded without an object for each."""
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """The full keys."""
-        ...
-
-    def stored_bytes(self, count: int) -> int:
-        """The sum of the sizes of the first `count` objects."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, position: int) -> StoredObject: ...
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a listing in key order.
 
@@ -132,6 +113,20 @@ class Page:
     store_clock: float | None
     answered_at: float
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectContent:
+    """A part of one object: `body` begins at byte 0. `size` is the whole object's, None where not said.
+
+    `headers` are the answer's, names in lower case.
+    """
+
+    key: str
+    body: bytes
+    size: int | None
+    headers: Mapping[str, str]
+    answered_at: float
 
 
 class ObjectStore(Protocol):
@@ -149,6 +144,99 @@ class ObjectStore(Protocol):
 
     async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
         """The keys under the target's prefix after `start_after` (a full key), one request."""
+        ...
+
+    async def read(self, key: str, count: int) -> ObjectContent:
+        """The first `count` bytes of an object (all of it where it has fewer), one request."""
+        ...
+
+
+class IndexShelf(Protocol):
+    """Keeps one bucket's index between sessions. What cannot be kept is no error: it is listed anew."""
+
+    def load(self) -> bytes | None:
+        """What was saved last for this bucket, None when nothing was. Blocks; call it in a thread."""
+        ...
+
+    def save(self, document: bytes) -> None:
+        """Replace what was saved. Blocks; call it in a thread."""
+        ...
+
+
+class GapRegister(Protocol):
+    """The gaps that the operator accepted, in a file of theirs. Blocks for a moment."""
+
+    def accepted(self) -> Sequence[AcceptedGap]:
+        """All of them, for every bucket. Raises errors.RegisterError where the file cannot be read."""
+        ...
+
+    def accept(self, gap: AcceptedGap) -> None:
+        """Add one. Raises errors.RegisterError; what was there stays."""
+        ...
+
+    def withdraw(self, gap: AcceptedGap) -> None:
+        """Take one back. Raises errors.RegisterError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDetails:
+    """One object, looked at: its listing, the answer's headers, its WAL page header or why there is none."""
+
+    stored: StoredObject
+    headers: Mapping[str, str]
+    header: PageHeader | None
+    no_header: str
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compressibility:
+    """What zstd made of samples of stored segments: `ratio` is compressed / plain, of `sampled_bytes`.
+
+    `per_forced` is the share of sampled segments that a forced switch cut short: their tail is zeroes.
+    """
+
+    ratio: float
+    sampled_bytes: int
+    segments: int
+    per_forced: float
+    read_at: float
+
+
+class BucketReader(Protocol):
+    """Reads one bucket for whoever looks at it. Raises errors.ObjectStoreError, and SshError for its key."""
+
+    @property
+    def target(self) -> BucketTarget: ...
+
+    @property
+    def marks(self) -> Marks | None:
+        """The keys by number, as of the last poll; None before a sweep is complete."""
+        ...
+
+    async def page(self, start_after: str) -> Page:
+        """A thousand keys after a key."""
+        ...
+
+    async def locate(self, segment: Segment) -> StoredObject | None:
+        """The object that holds a segment of the main archive, wherever its layout puts it."""
+        ...
+
+    async def details(self, stored: StoredObject) -> ObjectDetails:
+        """Read an object's head."""
+        ...
+
+    async def compressibility(self) -> Compressibility:
+        """Download a few MiB of the newest segments and compress them. Raises ValueError without any."""
+        ...
+
+    def accept(self, gap: Gap, reason: str) -> None:
+        """Mark a gap as known and lost. Raises errors.RegisterError."""
+        ...
+
+    def withdraw(self, accepted: AcceptedGap) -> None:
+        """Take that back. Raises errors.RegisterError."""
         ...
 
 
@@ -211,6 +299,10 @@ class Observer(Protocol):
 
     def hurry(self, slot: Slot) -> None:
         """Take what fills `slot` now: somebody looks at it."""
+        ...
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        """Reads that bucket beyond what the snapshot says of it."""
         ...
 
     def pause(self, paused: bool) -> None:

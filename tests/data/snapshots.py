@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.data import facts
 from tests.data.facts import MIB, NOW, SEGMENT
-from walconsole.domain.facts import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, Gap, SettingsFacts
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.facts import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, SettingsFacts
 from walconsole.domain.history import History
 from walconsole.domain.logline import LogLine, read_line
 from walconsole.domain.profile import BucketRole

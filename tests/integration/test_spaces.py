@@ -16,7 +16,7 @@ from tests.servers.s3 import S3Keys, new_keys
 from walconsole.adapters import spaces_signing, spaces_wire
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys, KeyPair
-from walconsole.domain.archive_index import ArchiveIndex
+from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
@@ -82,7 +82,7 @@ async def test_keys_come_as_they_were_put(rgw: RadosGateway, filled: str) -> Non
         page = await store.page()
         assert list(page.objects.keys) == STRANGE_KEYS
         assert [page.objects[n].size for n in range(len(STRANGE_KEYS))] == [len(key) for key in STRANGE_KEYS]
-        assert page.objects.stored_bytes(len(STRANGE_KEYS)) == sum(map(len, STRANGE_KEYS))
+        assert page.objects.stored_bytes(0, len(STRANGE_KEYS)) == sum(map(len, STRANGE_KEYS))
         assert not page.truncated
         assert page.store_clock is not None
         assert abs(page.store_clock - page.answered_at) < 5
@@ -240,7 +240,7 @@ async def test_rclones_s3_lists_and_refuses_alike(rclone_s3: RcloneS3) -> None:
         page = await store.page(start_after=names[4], max_keys=10)
         assert list(page.objects.keys) == names[5:15]
         assert page.truncated
-        assert page.objects.stored_bytes(10) == 30
+        assert page.objects.stored_bytes(0, 10) == 30
     assert (await refusal(target_of(rclone_s3.endpoint, "nosuch"), rclone_s3.keys)).code == "NoSuchBucket"
     assert (await refusal(target, new_keys("nobody"))).code == "InvalidAccessKeyId"
     wrong = S3Keys("x", rclone_s3.keys.access_key, "wrong-secret-0123456789")
@@ -268,7 +268,7 @@ async def test_a_sweep_of_a_real_bucket(rgw: RadosGateway) -> None:
 
     def count(page: Page, objects: int) -> None:
         nonlocal counted
-        counted += page.objects.stored_bytes(objects)
+        counted += page.objects.stored_bytes(0, objects)
 
     async with store_of(target_of(rgw.endpoint, bucket, prefix="wal/"), rgw.admin) as store:
         sweep = Sweep(Narrow(store), ArchiveIndex("wal/"), count)

@@ -4,8 +4,9 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import Page, StoredObject
+from walconsole.ports import ObjectContent, Page
 
 
 class MemoryListing(Sequence[StoredObject]):
@@ -21,8 +22,11 @@ class MemoryListing(Sequence[StoredObject]):
     def __getitem__(self, position: int) -> StoredObject:  # type: ignore[override]  # no slices
         return StoredObject(self.keys[position], 16, float(self._first + position))
 
-    def stored_bytes(self, count: int) -> int:
-        return 16 * count
+    def stored_bytes(self, start: int, stop: int) -> int:
+        return 16 * (stop - start)
+
+    def modified_at(self, position: int) -> float:
+        return float(self._first + position)
 
 
 class MemoryBucket:
@@ -35,6 +39,7 @@ class MemoryBucket:
         self.keys = sorted(keys)
         self.requests: list[tuple[str, int]] = []
         self.failures: list[ObjectStoreError] = []
+        self.contents: dict[str, bytes] = {}
         self.on_page: Callable[[], None] = lambda: None
         self._page_keys, self._seconds = page_keys, seconds
 
@@ -51,6 +56,13 @@ class MemoryBucket:
         keys = self.keys[start : start + min(max_keys, self._page_keys)]
         truncated = start + len(keys) < len(self.keys)
         return Page(MemoryListing(keys, start), truncated, 1_000_000.0, 1_000_000.5, self._seconds)
+
+    async def read(self, key: str, count: int) -> ObjectContent:
+        self.requests.append((key, count))
+        body = self.contents.get(key)
+        if body is None:
+            raise refusal("NoSuchKey")
+        return ObjectContent(key, body[:count], len(body), {}, 1_000_000.5)
 
 
 def refusal(code: str) -> ObjectStoreError:

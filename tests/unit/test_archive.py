@@ -2,7 +2,14 @@
 
 import pytest
 
-from walconsole.domain.archive import Layout, Place, archived_name, names_pattern, place_of, segment_suffix
+from walconsole.domain.archive.layouts import (
+    Layout,
+    Place,
+    archived_name,
+    names_pattern,
+    place_of,
+    segment_suffix,
+)
 from walconsole.domain.wal import Segment, WalNameKind
 
 MIB = 1024 * 1024

@@ -6,9 +6,9 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.archive import Layout, Place
-from walconsole.domain.archive_index import ArchiveIndex, segment_bytes_by_names
-from walconsole.domain.archive_runs import Runs
+from walconsole.domain.archive.index import ArchiveIndex, segment_bytes_by_names
+from walconsole.domain.archive.layouts import Layout, Place
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import Segment
 
 MIB = 1024 * 1024

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.memory_bucket import MemoryBucket, refusal
-from walconsole.domain.archive_index import ArchiveIndex
+from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket_sweep import Sweep

@@ -20,8 +20,9 @@ from tests.data.facts import (
     settings,
     wal_disk,
 )
+from walconsole.domain.archive.gap import Gap
 from walconsole.domain.diagnosis import RULES, Level, Severity, diagnose
-from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, Gap, SettingsFacts
+from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, SettingsFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
 

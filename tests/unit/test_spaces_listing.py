@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.adapters.spaces_listing import http_date, read_listing, timestamp
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import StoredObject
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -58,7 +58,9 @@ def test_keys_as_they_are_written(written: str, key: str, encoded: bool) -> None
 @pytest.mark.parametrize("sizes", [(7, 7, 7), (7, 8, 9), (0, 0, 1)])
 def test_sizes_are_summed_up_to_a_position(sizes: tuple[int, ...]) -> None:
     objects, _ = read_listing(body(*(entry(f"k{n}", size) for n, size in enumerate(sizes))), complaint)
-    assert [objects.stored_bytes(count) for count in range(4)] == [sum(sizes[:count]) for count in range(4)]
+    assert [objects.stored_bytes(0, count) for count in range(4)] == [
+        sum(sizes[:count]) for count in range(4)
+    ]
 
 
 @given(st.lists(st.tuples(st.text("ab/%é", max_size=40), st.integers(0, 10**12)), max_size=12))
@@ -66,7 +68,7 @@ def test_objects_of_any_width_are_all_read(listed: list[tuple[str, int]]) -> Non
     """What lies between two keys is skipped unread: by no more than what lies there."""
     objects, _ = read_listing(body(*(entry(key, size) for key, size in listed), encoded=False), complaint)
     assert list(objects.keys) == [key for key, _ in listed]
-    assert objects.stored_bytes(len(listed)) == sum(size for _, size in listed)
+    assert objects.stored_bytes(0, len(listed)) == sum(size for _, size in listed)
 
 
 @pytest.mark.parametrize("truncated", [True, False])
@@ -86,7 +88,7 @@ def test_a_key_cannot_pretend_to_be_the_flag() -> None:
 
 def test_an_empty_page() -> None:
     objects, truncated = read_listing(body(), complaint)
-    assert (len(objects), truncated, objects.stored_bytes(0)) == (0, False, 0)
+    assert (len(objects), truncated, objects.stored_bytes(0, 0)) == (0, False, 0)
 
 
 whole = body(entry("a"), entry("b"))
@@ -118,7 +120,7 @@ def test_what_is_no_complete_listing_is_refused(raw: bytes) -> None:
 def test_sizes_that_cannot_be_read_are_refused(broken: str) -> None:
     objects, _ = read_listing(body(entry("a").replace("<Size>5</Size>", broken), entry("b", 6)), complaint)
     with pytest.raises(ObjectStoreError, match="sizes"):
-        objects.stored_bytes(2)
+        objects.stored_bytes(0, 2)
 
 
 def test_a_time_that_cannot_be_read_is_refused() -> None:

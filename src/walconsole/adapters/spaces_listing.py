@@ -12,8 +12,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import StoredObject
 
 Complaint = Callable[[str], ObjectStoreError]
 """Makes the error for an answer that cannot be read, from why."""
@@ -21,6 +21,7 @@ Complaint = Callable[[str], ObjectStoreError]
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _KEY_COUNT = re.compile(r"<KeyCount>(\d{1,9})</KeyCount>")
 _SIZE = re.compile(r"<Size>(\d{1,20})</Size>")
+_ETAG = re.compile(r"<ETag>\s*(?:&quot;|&#34;|\")?([^<&\"]{0,100})")
 _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -46,13 +47,18 @@ class ListedPage(Sequence[StoredObject]):
         modified_at = timestamp(modified[1]) if modified else None
         if size is None or modified_at is None:
             raise self._complain("an object has no size, or no time that can be read")
-        return StoredObject(self.keys[position], int(size[1]), modified_at)
+        etag = _ETAG.search(element)
+        return StoredObject(self.keys[position], int(size[1]), modified_at, etag[1] if etag else "")
 
-    def stored_bytes(self, count: int) -> int:
-        """The sum of the first `count` sizes; segments mostly have one size, then counting it does."""
-        if not count:
+    def modified_at(self, position: int) -> float:
+        """One object's Last-Modified."""
+        return self[position].modified_at
+
+    def stored_bytes(self, start: int, stop: int) -> int:
+        """The sum of the sizes of a part; segments mostly have one size, then counting it does."""
+        if stop <= start:
             return 0
-        text = self._text
+        text, count = self._text, stop - start
         first = _SIZE.search(text)
         if first is not None and count == len(self):
             size = text[first.start() - _SLACK : first.end()]  # the longer, the faster it is counted
@@ -62,7 +68,7 @@ class ListedPage(Sequence[StoredObject]):
         sizes = _each(_SIZE, text, len(self))
         if len(sizes) != len(self):
             raise self._complain("it has not as many sizes as keys")
-        return sum(map(int, sizes[:count]))
+        return sum(map(int, sizes[start:stop]))
 
     def _element(self, position: int) -> str:
         at = self._text.index(f"<Key>{self._raw_keys[position]}</Key>")

@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from walconsole.domain.archive.gap import Gap
 from walconsole.domain.profile import BucketRole, ClusterName
 
 if TYPE_CHECKING:
+    from walconsole.domain.archive.accepted import AcceptedGap
+    from walconsole.domain.archive.continuity import Continuity
+    from walconsole.domain.archive.holding import Holding
+    from walconsole.domain.archive.page_header import SegmentIdentity
+    from walconsole.domain.archive.timelines import TimelineHistory
     from walconsole.domain.pgconf.loading import InForce
     from walconsole.domain.pgconf.resolution import Resolution, RoleSetting, ServerStart
     from walconsole.domain.pgconf.start import Launch
@@ -253,13 +259,27 @@ class CatalogueFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """Segments missing between two that are there: first and last missing name, and how many."""
+class SweepProgress:
+    """How far a full listing is. `left_s` is an estimate, None while it cannot be made."""
 
-    timeline: int
-    first: str
-    last: str
+    pages: int
     segments: int
+    seconds: float
+    left_s: float | None = None
+
+    @property
+    def segments_per_s(self) -> float:
+        """So far, on average."""
+        return self.segments / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedSegment:
+    """One segment under two keys. `identical` is None where sizes and ETags do not tell."""
+
+    name: str
+    keys: tuple[str, str]
+    identical: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +297,14 @@ class BucketFacts:
     `repeated_segments` are stored under more than one key. `impossible_names` look like segments
     but cannot exist with `segment_bytes`. `key_endpoint` is what the key's source says of the
     endpoint, empty when nothing.
+
+    `holding` is the archive's index, from which all else can be computed, `other_holdings` those of the
+    others in the bucket. `continuity` follows the timelines by what `histories_read` say; `gaps`,
+    `gap_count` and `missing_segments` are those of it that nobody accepted, `accepted_gaps` what an
+    operator marked. `identities` are the heads of the newest and the oldest segment. `progress` is set
+    while a sweep runs. `checked_at` is when known gaps and the oldest key were last looked at.
+    `remembered`: the index was saved by an earlier session, and found to be still this bucket's.
+    `unread` says what of all this could not be read, and why.
     """
 
     role: BucketRole
@@ -307,3 +335,14 @@ class BucketFacts:
     impossible_names: int = 0
     segment_bytes: int | None = None
     key_endpoint: str = ""
+    holding: "Holding | None" = field(default=None, repr=False)
+    other_holdings: "tuple[Holding, ...]" = field(default=(), repr=False)
+    continuity: "Continuity | None" = None
+    histories_read: "Mapping[int, TimelineHistory]" = field(default_factory=dict, repr=False)
+    identities: "tuple[SegmentIdentity, ...]" = ()
+    accepted_gaps: "tuple[AcceptedGap, ...]" = ()
+    repeats: tuple[RepeatedSegment, ...] = ()
+    progress: SweepProgress | None = None
+    checked_at: float | None = None
+    remembered: bool = False
+    unread: tuple[str, ...] = ()

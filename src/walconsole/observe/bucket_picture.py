@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 
-from walconsole.domain.archive import Place, archived_name, split_key
-from walconsole.domain.archive_index import Archive, ArchiveIndex, segment_bytes_by_names
-from walconsole.domain.archive_ranges import SEGMENT_NAME
-from walconsole.domain.facts import BucketFacts, Gap
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.index import Archive, ArchiveIndex, segment_bytes_by_names
+from walconsole.domain.archive.key_space import SEGMENT_NAME
+from walconsole.domain.archive.layouts import Place, archived_name, split_key
+from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.ports import Page
@@ -40,7 +41,7 @@ class BucketPicture:
     def page_seen(self, page: Page, count: int) -> None:
         """The first `count` objects of a page of the sweep were folded into the index."""
         self.objects += count
-        self.stored_bytes += page.objects.stored_bytes(count)
+        self.stored_bytes += page.objects.stored_bytes(0, count)
         self._note(page, count)
 
     def add_new(self, page: Page) -> None:

@@ -13,8 +13,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from walconsole.domain.archive_index import ArchiveIndex
-from walconsole.domain.archive_ranges import KeySpace, key_space
+from walconsole.domain.archive.index import ArchiveIndex
+from walconsole.domain.archive.key_space import KeySpace, key_space
 from walconsole.errors import WalconsoleError
 from walconsole.ports import ObjectStore, Page
 

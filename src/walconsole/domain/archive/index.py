@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from walconsole.domain.archive import (
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.layouts import (
     LOG_BYTES,
     Place,
     archived_name,
@@ -21,9 +22,8 @@ from walconsole.domain.archive import (
     segment_suffix,
     split_key,
 )
-from walconsole.domain.archive_names import long_runs, runs_of, segment_numbers
-from walconsole.domain.archive_runs import Runs
-from walconsole.domain.facts import Gap
+from walconsole.domain.archive.name_runs import long_runs, runs_of, segment_numbers
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import (
     DEFAULT_SEGMENT_BYTES,
     MIN_SEGMENT_BYTES,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from walconsole.domain.archive import LOG_BYTES, Layout, place_of, split_key
+from walconsole.domain.archive.layouts import LOG_BYTES, Layout, place_of, split_key
 from walconsole.domain.wal import Segment
 
 SEGMENT_NAME = re.compile(r"[0-9A-F]{24}")

@@ -1,0 +1,39 @@
+"""What a listing brings: objects in key order, of which a million are folded without one being made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One key of a listing. `modified_at` is the store's Last-Modified, seconds since the epoch.
+
+    `etag` is without its quotes; it is the content's MD5 only for an object stored with a single PUT.
+    """
+
+    key: str
+    size: int
+    modified_at: float
+    etag: str = ""
+
+
+class ObjectListing(Protocol):
+    """What one page lists, in key order. A million keys are folded without an object for each."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The full keys."""
+        ...
+
+    def stored_bytes(self, start: int, stop: int) -> int:
+        """The sum of the sizes of the objects from `start` up to, not including, `stop`."""
+        ...
+
+    def modified_at(self, position: int) -> float:
+        """One object's Last-Modified, without making the object."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, position: int) -> StoredObject: ...
