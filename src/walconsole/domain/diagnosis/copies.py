@@ -1,0 +1,220 @@
+"""What the two copies of the archive are worth: a line of verdict for each, and the facts behind it."""
+
+from walconsole.domain.archive.comparison import Lacking, lacking
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.diagnosis.model import Level, Verdict
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.snapshot import Reading, Snapshot
+from walconsole.domain.units import (
+    age_text,
+    bytes_text,
+    count_text,
+    duration_text,
+    plural,
+    whole_duration_text,
+)
+from walconsole.domain.wal import Segment, wal_name
+
+DR_PATIENCE_S = 900.0
+DR_PATIENCE_SEGMENTS = 5
+"""A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
+
+
+def another_cluster(bucket: BucketFacts, system_identifier: str | None) -> SegmentIdentity | None:
+    """The newest segment, else the oldest, that belongs to another cluster than the server's."""
+    if system_identifier is None:
+        return None
+    for identity in bucket.identities:
+        if identity.header is not None and identity.header.system_identifier != system_identifier:
+            return identity
+    return None
+
+
+def beyond_server(snapshot: Snapshot) -> tuple[Segment, Segment] | None:
+    """The bucket's newest segment and the server's current one, where the bucket's is the newer.
+
+    The server cannot have archived what it has not finished writing: somebody else writes there. Only
+    a position that was read after the listing counts, for the server writes on meanwhile.
+    """
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    read_at, listed_at = snapshot.archiver.read_at, snapshot.primary.read_at
+    if archiver is None or server is None or bucket is None or read_at is None or listed_at is None:
+        return None
+    newest = wal_name(bucket.newest_segment, server.segment_bytes)
+    if newest is None or newest.segment is None or read_at < listed_at or server.in_recovery:
+        return None
+    current = Segment.at(server.timeline, archiver.lsn, server.segment_bytes)
+    return (newest.segment, current) if newest.segment > current else None
+
+
+def dr_lacking(snapshot: Snapshot) -> Lacking | None:
+    """What the DR copy does not hold of the primary; None where one of them is not completely known."""
+    primary, dr = snapshot.primary.value, snapshot.dr.value
+    if primary is None or dr is None or not (primary.complete and dr.complete):
+        return None
+    if primary.holding is None:
+        return None
+    return lacking(primary.holding, dr.holding)
+
+
+def lacks_too_much(snapshot: Snapshot, now: float) -> Lacking | None:
+    """The same, where it is more than a copy that follows now and then would lack."""
+    found = dr_lacking(snapshot)
+    if found is None or found.segments <= DR_PATIENCE_SEGMENTS:
+        return None
+    if found.oldest_at is not None and now - found.oldest_at < DR_PATIENCE_S:
+        return None
+    return found
+
+
+def archive_verdict(snapshot: Snapshot, now: float) -> Verdict:
+    """Whether every segment is in the primary bucket and would replay."""
+    reading = snapshot.primary
+    unread = _unread("the archive", reading)
+    bucket = reading.value
+    if unread is not None or bucket is None:
+        return unread or Verdict(Level.UNKNOWN, "the archive was not read yet")
+    return _wrong_content(snapshot, bucket) or _incomplete(bucket, now) or _whole(snapshot, bucket, now)
+
+
+def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
+    """Whether the copy in the other region holds what the primary does."""
+    unread = _unread("the DR copy", snapshot.dr)
+    if unread is not None:
+        return unread if unread.level is not Level.CRITICAL else Verdict(Level.WARNING, unread.text)
+    primary = snapshot.primary.value
+    if primary is None or not primary.complete:
+        return Verdict(Level.UNKNOWN, "the DR copy cannot be compared: the primary bucket was not read")
+    found = dr_lacking(snapshot)
+    if found is None:
+        return _dr_alone(snapshot)
+    if not found.segments:
+        return Verdict(Level.OK, "the DR copy is complete: it lacks nothing that the primary holds")
+    level = Level.WARNING if lacks_too_much(snapshot, now) else Level.OK
+    age = (
+        "" if found.oldest_at is None else f", the oldest stored {age_text(max(0.0, now - found.oldest_at))}"
+    )
+    word = "lacks" if level is Level.WARNING else "is behind by"
+    text = f"the DR copy {word} {plural(found.segments, 'segment')} ({bytes_text(found.bytes)}){age}"
+    return Verdict(level, text)
+
+
+def _dr_alone(snapshot: Snapshot) -> Verdict:
+    dr = snapshot.dr.value
+    if dr is not None and dr.segments:
+        return Verdict(
+            Level.UNKNOWN, "the DR copy holds WAL, and the primary bucket holds none to compare with"
+        )
+    return Verdict(Level.UNKNOWN, "neither bucket holds WAL: there is nothing to compare")
+
+
+def _unread(what: str, reading: Reading[BucketFacts]) -> Verdict | None:
+    """The verdict where the bucket could not be read, or is not listed completely yet."""
+    bucket, problem = reading.value, reading.problem
+    if problem is not None and bucket is None:
+        level = Level.CRITICAL if problem.code == "NoSuchBucket" else Level.UNKNOWN
+        return Verdict(level, f"{what} cannot be read: {problem.reason}")
+    if bucket is None:
+        return Verdict(Level.UNKNOWN, f"{what} was not read yet")
+    if not bucket.complete:
+        return Verdict(Level.UNKNOWN, f"{what} is being listed: {_progress(bucket)}")
+    return None
+
+
+def _progress(bucket: BucketFacts) -> str:
+    done = bucket.progress
+    if done is None:
+        return f"{plural(bucket.segments, 'segment')} so far"
+    left = "" if done.left_s is None else f", {duration_text(done.left_s)} left"
+    return f"{plural(done.segments, 'segment')} in {plural(done.pages, 'page')}{left}"
+
+
+def _wrong_content(snapshot: Snapshot, bucket: BucketFacts) -> Verdict | None:
+    """The verdict where what lies there is not this server's, or not all of it."""
+    server = snapshot.server.value
+    foreign = another_cluster(bucket, server.system_identifier if server else None)
+    if foreign is not None and foreign.header is not None and server is not None:
+        return Verdict(
+            Level.CRITICAL,
+            f"the archive holds ANOTHER cluster's WAL: {foreign.name} is of system "
+            f"{foreign.header.system_identifier}, this server is {server.system_identifier}",
+        )
+    beyond = beyond_server(snapshot)
+    if beyond is not None and server is not None:
+        newest, current = (segment.name(server.segment_bytes) for segment in beyond)
+        return Verdict(
+            Level.CRITICAL,
+            f"SOMEONE ELSE writes to the archive: it holds {newest}, this server is only at {current}",
+        )
+    return None
+
+
+def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
+    """The verdict where a recovery would stop."""
+    found = bucket.continuity
+    if found is not None and found.unreachable and found.missing_histories:
+        name = f"{found.missing_histories[0]:08X}.history"
+        return Verdict(
+            Level.CRITICAL,
+            f"{name} is MISSING: a restore to the latest ends on timeline {found.target} "
+            f"and never reaches timeline {found.unreachable[-1]}",
+        )
+    if not bucket.gaps:
+        return None
+    gap = bucket.gaps[-1]
+    return Verdict(
+        Level.CRITICAL,
+        f"a HOLE of {plural(bucket.missing_segments, 'segment')} in {plural(bucket.gap_count, 'gap')}, "
+        f"the newest {gap_text(gap)}{_gap_age(gap, now)}; {_reach(bucket, now)}",
+    )
+
+
+def gap_text(gap: Gap) -> str:
+    """`NAME` or `NAME to NAME`."""
+    return gap.first if gap.segments == 1 else f"{gap.first} to {gap.last}"
+
+
+def _gap_age(gap: Gap, now: float) -> str:
+    return "" if gap.until_at is None else f", {whole_duration_text(max(0.0, now - gap.until_at))} old"
+
+
+def _reach(bucket: BucketFacts, now: float) -> str:
+    """How far back the unbroken run goes."""
+    run = bucket.continuity.run if bucket.continuity is not None else None
+    if run is None:
+        return "recovery from before it stops there"
+    since = _stored_at(bucket, run.oldest)
+    back = f"back to {run.oldest.name(_segment_bytes(bucket))}"
+    age = "" if since is None else f" ({age_text(max(0.0, now - since))})"
+    return f"unbroken only {back}{age}"
+
+
+def _stored_at(bucket: BucketFacts, segment: Segment) -> float | None:
+    return None if bucket.holding is None else bucket.holding.times.about(segment.timeline, segment.number)
+
+
+def _segment_bytes(bucket: BucketFacts) -> int:
+    if bucket.segment_bytes is None:
+        raise AssertionError("an archive that was listed has a segment size")
+    return bucket.segment_bytes
+
+
+def _whole(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict:
+    """The verdict where nothing is missing."""
+    if not bucket.segments:
+        others = bucket.foreign_objects
+        holds = f"{plural(others, 'object')}, none of them WAL" if others else "nothing"
+        return Verdict(Level.WARNING, f"the archive is EMPTY: the bucket holds {holds}")
+    run = bucket.continuity.run if bucket.continuity is not None else None
+    count = count_text(bucket.segments if run is None else run.segments)
+    text = f"{count} segments, none missing"
+    if run is not None:
+        since = _stored_at(bucket, run.oldest)
+        text += f", back to {run.oldest.name(_segment_bytes(bucket))}"
+        text += "" if since is None else f" ({age_text(max(0.0, now - since))})"
+    if bucket.accepted_gaps:
+        text += f"; {plural(len(bucket.accepted_gaps), 'accepted gap')} before"
+    if snapshot.primary.problem is not None:
+        return Verdict(Level.UNKNOWN, f"{text}; it cannot be read now: {snapshot.primary.problem.reason}")
+    return Verdict(Level.OK, text)
