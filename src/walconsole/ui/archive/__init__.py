@@ -1,0 +1,1 @@
+"""The archive screen: what the buckets really hold."""

@@ -1,0 +1,145 @@
+"""One row of the browser: an object in columns, as many as there is room for."""
+
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from walconsole.domain.archive.layouts import LOG_BYTES, split_key
+from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.units import bytes_text, whole_duration_text
+from walconsole.domain.wal import Segment, WalNameKind
+from walconsole.ui.archive.presence import Copies, Meaning, Presence
+from walconsole.ui.glyphs import Glyphs
+from walconsole.ui.panes.model import Line, Span, Tone
+from walconsole.ui.panes.typeset import GUTTER, fit, pad, right, shown
+
+MARK, PRESENCE, SIZE, AGE, ETAG, SEGMENT = 3, 10, 8, 11, 8, 12
+_GAP = 2
+_LEAST_KEY, _GOOD_KEY, _FOLDER_KEY = 24, 32, 44
+_HEAD = 8
+"""Digits of a name that are its timeline: they are seen even where the name is cut."""
+_KINDS = {WalNameKind.HISTORY: "history", WalNameKind.BACKUP: "label", WalNameKind.PARTIAL: "partial"}
+_ELSEWHERE = {BucketRole.PRIMARY: "not in DR", BucketRole.DR: "only in DR"}
+
+
+class Columns(NamedTuple):
+    """Widths in cells; 0 for a column that there is no room for."""
+
+    key: int
+    segment: int = 0
+    size: int = 0
+    age: int = 0
+    etag: int = 0
+
+
+def columns(width: int, longest: int) -> Columns:
+    """The columns of a pane of `width` cells, the last of which is the scroll bar's.
+
+    The key gets no more than the `longest` one needs.
+    """
+    room = width - 1 - GUTTER - 1 - MARK - _GAP - PRESENCE
+    wide = dict.fromkeys(("segment", "size", "age", "etag"), 0)
+    for name, cells, least in (
+        ("size", SIZE, _LEAST_KEY),
+        ("age", AGE, _LEAST_KEY),
+        ("etag", ETAG, _GOOD_KEY),
+        ("segment", SEGMENT, _FOLDER_KEY),
+    ):
+        if room - cells - _GAP < min(least, longest):
+            break
+        room -= cells + _GAP
+        wide[name] = cells
+    return Columns(max(1, min(room, longest)), **wide)
+
+
+def header(wide: Columns) -> str:
+    """The names of the columns, each above its own."""
+    text = " " * GUTTER + pad("key", wide.key) + " " * (1 + MARK)
+    if wide.segment:
+        text += " " * _GAP + pad("segment", wide.segment)
+    for name, cells in (("size", wide.size), ("age", wide.age)):
+        if cells:
+            text += " " * _GAP + right(name, cells)
+    if wide.etag:
+        text += " " * _GAP + pad("ETag", wide.etag)
+    return text + " " * _GAP + "copies"
+
+
+def key_line(stored: StoredObject, copies: Copies, now: float, wide: Columns, glyphs: Glyphs) -> Line:
+    """The row of one object. What is no WAL is muted."""
+    meaning = copies.meaning(stored.key)
+    tone = Tone.TEXT if meaning.name is not None else Tone.MUTED
+    gap = Span(" " * _GAP)
+    spans = [Span(" " * GUTTER), *_key_spans(stored.key, wide.key, tone, glyphs), _mark(meaning, copies)]
+    if wide.segment:
+        text = fit(segment_text(meaning, copies.segment_bytes), wide.segment, glyphs.more)
+        spans += gap, Span(pad(text, wide.segment), tone)
+    if wide.size:
+        spans += gap, Span(right(bytes_text(stored.size), wide.size), tone)
+    if wide.age:
+        age = fit(whole_duration_text(now - stored.modified_at), wide.age, glyphs.more)
+        spans += gap, Span(right(age, wide.age), tone)
+    if wide.etag:
+        spans += gap, Span(pad(fit(shown(stored.etag), wide.etag, glyphs.more), wide.etag), Tone.MUTED)
+    presence = copies.presence(meaning)
+    spans += gap, Span(presence_text(presence, copies.role), _TONES[presence])
+    text = shown(stored.key)
+    return Line(tuple(spans), "key", text, text)
+
+
+_TONES = {Presence.BOTH: Tone.TEXT, Presence.HERE: Tone.WARNING, Presence.UNKNOWN: Tone.MUTED}
+
+
+def presence_text(presence: Presence, role: BucketRole) -> str:
+    """In a word or three: `both`, `not in DR`, `only in DR`, `n/a`."""
+    return _ELSEWHERE[role] if presence is Presence.HERE else presence.value
+
+
+def segment_text(meaning: Meaning, segment_bytes: int) -> str:
+    """`1/0/41` for timeline, log and segment in hexadecimal; another kind's name; `no WAL`."""
+    if meaning.name is None:
+        return "no WAL"
+    if meaning.segment is None:
+        return _KINDS[meaning.name.kind]
+    return short_name(meaning.segment, segment_bytes)
+
+
+def short_name(segment: Segment, segment_bytes: int) -> str:
+    """A segment's three fields in hexadecimal without their zeroes: `1/0/41`."""
+    log, low = divmod(segment.number, LOG_BYTES // segment_bytes)
+    return f"{segment.timeline:X}/{log:X}/{low:X}"
+
+
+def _mark(meaning: Meaning, copies: Copies) -> Span:
+    """`x2` for a segment under two keys, `x2!` where they differ."""
+    segment = meaning.segment
+    if segment is None or not copies.twice(segment):
+        return Span(" " * (1 + MARK))
+    if copies.differs(segment):
+        return Span(pad(" x2!", 1 + MARK), Tone.CRITICAL)
+    return Span(pad(" x2", 1 + MARK), Tone.WARNING)
+
+
+def _key_spans(key: str, width: int, tone: Tone, glyphs: Glyphs) -> tuple[Span, Span]:
+    """The key in `width` cells: all of its name if that is possible, and the end of its folder."""
+    folder, name = map(shown, split_key(key))
+    size = cell_len(name)
+    if size >= width:
+        head = name[:_HEAD] if width > 2 * _HEAD else ""
+        name = head + _tail(name[len(head) :], width - cell_len(head), glyphs.more)
+        return Span("", Tone.MUTED), Span(pad(name, width), tone)
+    folder = _tail(folder, width - size, glyphs.more)
+    return Span(folder, Tone.MUTED), Span(pad(name, width - cell_len(folder)), tone)
+
+
+def _tail(text: str, width: int, more: str) -> str:
+    """The end of `text` in at most `width` cells, what is cut marked. A hostile name may be very long."""
+    if cell_len(text) <= width:
+        return text
+    room = width - len(more)
+    start = len(text)
+    while start and room >= cell_len(text[start - 1]):
+        start -= 1
+        room -= cell_len(text[start])
+    return more + text[start:] if room >= 0 else ""
