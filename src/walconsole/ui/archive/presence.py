@@ -36,6 +36,20 @@ class Meaning:
         return self.name.segment if whole and self.name is not None else None
 
 
+def meaning_of(key: str, prefix: str, segment_bytes: int) -> Meaning:
+    """What `key` is in a bucket whose archive begins with `prefix`."""
+    if not key.startswith(prefix):
+        return Meaning(None, None)
+    directory, basename = split_key(key[len(prefix) :])
+    place = place_of(directory)
+    if place is None:
+        return Meaning(None, None)
+    try:
+        return Meaning(place, archived_name(basename, segment_bytes))
+    except ValueError:
+        return Meaning(place, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
     """One bucket and the other: what a snapshot says of both, None where it was not read.
@@ -62,16 +76,7 @@ class Copies:
 
     def meaning(self, key: str) -> Meaning:
         """What `key` is."""
-        if not key.startswith(self.prefix):
-            return Meaning(None, None)
-        directory, basename = split_key(key[len(self.prefix) :])
-        place = place_of(directory)
-        if place is None:
-            return Meaning(None, None)
-        try:
-            return Meaning(place, archived_name(basename, self.segment_bytes))
-        except ValueError:
-            return Meaning(place, None)
+        return meaning_of(key, self.prefix, self.segment_bytes)
 
     def presence(self, meaning: Meaning) -> Presence:
         """Whether the other bucket has the same: segments, histories and backup labels can be told."""
