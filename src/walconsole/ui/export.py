@@ -36,9 +36,8 @@ class Export:
 
         Returns why it failed (empty: it did not) and the files that were written.
         """
-        folders = [folder] if folder else [Path.cwd(), _data_folder()]
         problem = ""
-        for place in folders:
+        for place in export_folders(folder):
             try:
                 return "", ", ".join(str(path) for path in self._write_all(place))
             except OSError as error:
@@ -48,6 +47,11 @@ class Export:
     def _write_all(self, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         return [_write_new(folder, self.stem, suffix, text) for suffix, text in self.texts]
+
+
+def export_folders(folder: Path | None = None) -> list[Path]:
+    """Where to try to write: `folder`, else the current directory, then the data folder."""
+    return [folder] if folder else [Path.cwd(), _data_folder()]
 
 
 def _data_folder() -> Path:
