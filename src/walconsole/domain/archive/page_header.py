@@ -5,9 +5,23 @@ magic u16, info u16, timeline u32, page address u64, remaining length u32, 4 byt
 in the first page of a segment, system identifier u64, segment size u32, block size u32.
 """
 
+import struct
 from dataclasses import dataclass
 
+from walconsole.domain.archive.not_wal import what_else
+from walconsole.domain.wal import check_segment_bytes
+
 LONG_HEADER_BYTES = 40
+MAJORS = {0xD106: 13, 0xD10D: 14, 0xD110: 15, 0xD113: 16, 0xD116: 17, 0xD118: 18}
+"""Server versions by XLOG_PAGE_MAGIC."""
+
+_FIELDS = "HHIQI4xQII"
+_FIRST_PAGE = 0x0002
+"""XLP_LONG_HEADER: set in the first page of a segment, and in no other."""
+_BLOCK_BYTES = frozenset(1024 << power for power in range(7))
+"""What configure's --with-wal-blocksize allows: 1 to 64 KiB."""
+_SIGN = 2**63
+_MODULUS = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +50,68 @@ class SegmentIdentity:
     read_at: float
     header: PageHeader | None = None
     problem: str = ""
+
+
+def read_page_header(head: bytes) -> PageHeader:
+    """Read a segment's first LONG_HEADER_BYTES, as they are once decompressed; more do no harm.
+
+    The byte order is the one in which the segment size can exist: no size can in both. Raises
+    ValueError that says what `head` is instead.
+    """
+    if len(head) < LONG_HEADER_BYTES:
+        raise ValueError(_refusal(head, f"only {len(head)} of the first {LONG_HEADER_BYTES} bytes are there"))
+    for order in "<>":
+        magic, info, timeline, address, _, system, segment_bytes, block_bytes = struct.unpack_from(
+            order + _FIELDS, head
+        )
+        if not _is_segment_size(segment_bytes):
+            continue
+        if not info & _FIRST_PAGE:
+            raise ValueError(_refusal(head, "not the first page of a segment: it has no long header"))
+        if block_bytes not in _BLOCK_BYTES:
+            raise ValueError(_refusal(head, f"its block size cannot be {block_bytes} bytes"))
+        return PageHeader(
+            magic, MAJORS.get(magic), timeline, address, _as_printed(system), segment_bytes, block_bytes
+        )
+    raise ValueError(_refusal(head, _without_size(head)))
+
+
+def belongs_to(header: PageHeader, system_identifier: str) -> bool:
+    """Whether the segment was written by that cluster, or by one that was cloned from it.
+
+    `system_identifier` is in decimal digits as pg_control_system() (signed) or pg_controldata
+    (unsigned) prints it. Raises ValueError where it is no number.
+    """
+    return (int(header.system_identifier) - int(system_identifier)) % _MODULUS == 0
+
+
+def _as_printed(system: int) -> str:
+    """pg_control_system() returns a bigint: from 2038 on, when the sign bit is set, it is negative."""
+    return str(system - _MODULUS if system >= _SIGN else system)
+
+
+def _is_segment_size(segment_bytes: int) -> bool:
+    try:
+        check_segment_bytes(segment_bytes)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_size(head: bytes) -> str:
+    """Why a head is refused in which no segment size is found in either byte order."""
+    for order in "<>":
+        magic, info = struct.unpack_from(order + "HH", head)
+        if magic not in MAJORS:
+            continue
+        if not info & _FIRST_PAGE:
+            return f"a WAL page of PostgreSQL {MAJORS[magic]}, but not the first of a segment"
+        (size,) = struct.unpack_from(order + "I", head, 32)
+        return f"its wal_segment_size cannot be {size} bytes"
+    return f"not WAL: it begins with the bytes {head[:4].hex(' ')}"
+
+
+def _refusal(head: bytes, otherwise: str) -> str:
+    """Why `head` is no page header: what it was recognised as, or else `otherwise`."""
+    known = what_else(head)
+    return f"not a WAL page header: {known}" if known else f"not a WAL page header: {otherwise}"
