@@ -5,6 +5,7 @@ No root, loopback only, cephx off. It answers about a second after start(); stop
 
 import http.client
 import itertools
+import json
 import signal
 import subprocess
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.servers.certificates import make_certificate
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.programs import find_program
 from tests.servers.s3 import Permission, S3Keys, bucket_policy, new_keys, s3_client
@@ -66,7 +68,8 @@ osd objectstore = memstore
 memstore device bytes = {memory}
 [client.rgw]
 rgw data = {folder}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} \
+    ssl_certificate={certificate.file} ssl_private_key={certificate.key}
 rgw dns name = {dns_name}
 rgw thread pool size = 64
 rgw override bucket index max shards = 1
@@ -78,7 +81,8 @@ rgw relaxed s3 bucket names = true
 class RadosGateway:
     """One region. `admin` may create buckets, as a full-access key may; limited_user() makes the others.
 
-    stop_gateway() and start_gateway() take S3 away and bring it back with its data.
+    stop_gateway() and start_gateway() take S3 away and bring it back with its data. `tls_port` serves
+    the same over TLS, with `certificate`. `conf` is what Ceph's own programs read to reach it.
     """
 
     host = LOOPBACK
@@ -90,12 +94,13 @@ class RadosGateway:
         self._admin = _program("radosgw-admin")
         self._ceph = _program("ceph", "ceph-common")
         self.region = region
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
         self.folder = workspace.folder(f"rgw-{region}")
+        self.certificate = make_certificate(self.folder, "Ceph RGW")
         self.admin = new_keys("admin")
         self._grants: dict[str, dict[str, tuple[S3Keys, Permission]]] = {}
         self._numbers = itertools.count(1)
-        self._conf = self.folder / "ceph.conf"
+        self.conf = self.folder / "ceph.conf"
         self._write_conf(dns_name)
         self._daemons = {
             "mon": self._daemon(workspace, "mon", self._mon, "-i", "a"),
@@ -111,7 +116,7 @@ class RadosGateway:
         """Make the cluster and return when S3 answers and `admin` exists."""
         osd_id = str(uuid.uuid4())
         monmap = str(self.folder / "monmap")
-        fsid = next(line.split()[-1] for line in self._conf.read_text().splitlines() if "fsid" in line)
+        fsid = next(line.split()[-1] for line in self.conf.read_text().splitlines() if "fsid" in line)
         address = f"[v2:{self.host}:{self._mon_port}]"
         make_map = ["--create", "--fsid", fsid, "--addv", "a", address, monmap]
         self._run(_program("monmaptool"), *make_map, conf=False)
@@ -180,6 +185,11 @@ class RadosGateway:
         self._grants.get(bucket, {}).pop(keys.user, None)
         self._put_policy(bucket)
 
+    def marker(self, bucket: str) -> str:
+        """The bucket's internal name, of which its index is called."""
+        printed = self._run(self._admin, "bucket", "stats", f"--bucket={bucket}")
+        return str(json.loads(printed)["marker"])
+
     def client(self, keys: S3Keys | None = None, *, timeout_s: float = 10.0) -> "S3Client":
         """A boto3 client with `keys`, or admin's."""
         return s3_client(self.endpoint, keys or self.admin, timeout_s=timeout_s)
@@ -202,20 +212,22 @@ class RadosGateway:
         self._mon_port, osd_port = free_port(), free_port()
         values = {"folder": self.folder, "fsid": uuid.uuid4(), "mon_port": self._mon_port, "port": self.port}
         osd = {"osd_port": osd_port, "osd_port_max": osd_port + OSD_PORTS, "memory": MEMORY_BYTES}
-        self._conf.write_text(CONF.format(**values, **osd, dns_name=dns_name))
+        tls = {"tls_port": self.tls_port, "certificate": self.certificate}
+        self.conf.write_text(CONF.format(**values, **osd, **tls, dns_name=dns_name))
 
     def _daemon(self, workspace: Workspace, name: str, program: Path, *arguments: str) -> Daemon:
-        argv: list[str | Path] = [program, *arguments, "-f", "-c", self._conf]
+        argv: list[str | Path] = [program, *arguments, "-f", "-c", self.conf]
         return Daemon(workspace, f"ceph {name} ({self.region})", argv, self.folder / "log" / f"{name}.out")
 
-    def _run(self, program: Path, *arguments: str, conf: bool = True) -> None:
-        command = [str(program), *(["-c", str(self._conf)] if conf else []), *arguments]
+    def _run(self, program: Path, *arguments: str, conf: bool = True) -> str:
+        command = [str(program), *(["-c", str(self.conf)] if conf else []), *arguments]
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
         )
         if done.returncode:
             what = f"{program.name} {arguments[0]}: exit status {done.returncode}"
             raise RuntimeError(f"{what}\n{done.stderr[-2000:]}")
+        return done.stdout
 
     def _answers(self) -> bool:
         try:
