@@ -1,8 +1,9 @@
 """A gap: segments that are missing between two that are there."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.accepted import AcceptedGap, AcceptedRanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,19 @@ class Gap:
     at_switch: bool = False
     until_at: float | None = None
     accepted: AcceptedGap | None = None
+
+
+def split_accepted(
+    gaps: Iterable[Gap], accepted: Sequence[AcceptedGap], endpoint: str, bucket: str, root: str
+) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
+    """The gaps of that archive that are open, and those that are accepted, with `accepted` set.
+
+    A gap is accepted when one accepted range covers all of it: one that has grown is open again in full.
+    """
+    ranges = AcceptedRanges(each for each in accepted if each.is_of(endpoint, bucket, root))
+    still_open: list[Gap] = []
+    known: list[Gap] = []
+    for gap in gaps:
+        by = ranges.covering(int(gap.first, 16), int(gap.last, 16))
+        (known if by else still_open).append(replace(gap, accepted=by))
+    return tuple(still_open), tuple(known)
