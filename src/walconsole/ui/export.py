@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from walconsole.ui.panes.model import Content
 
 _TRIES = 100
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?(?: [A-Za-z%/]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _inert(cell: str) -> str:
-    """A spreadsheet must not take remote text for a formula."""
-    return f"'{cell}" if cell[:1] in "=+-@" and not cell[1:2].isdigit() and cell[:1] else cell
+    """A spreadsheet must not take remote text for a formula; a signed number is none."""
+    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
 def export_pane(spec: PaneSpec, content: Content | None, taken: SnapshotTaken) -> Export:
