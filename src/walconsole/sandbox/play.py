@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
@@ -13,8 +14,14 @@ from walconsole.sandbox.load import Load
 from walconsole.sandbox.process import run
 from walconsole.sandbox.scenario import (
     ASSETS_GRANT,
+    BUCKET,
+    DR_BUCKET,
+    DR_REGION,
     NAME,
+    REGION,
     Act,
+    BaseBackup,
+    LoseSegments,
     RevokeGrants,
     Scenario,
     Throttle,
@@ -27,6 +34,7 @@ from walconsole.sandbox.workspace import Workspace
 
 _VERIFY_EVERY_S = 30.0
 _PATIENCE_S = 60.0
+_NAME_DIGITS = 24
 
 
 @dataclass(slots=True)
@@ -63,6 +71,22 @@ class Player:
                 self.tools.throttle(bwlimit)
             case Verify():
                 await self._verify()
+            case BaseBackup():
+                status("taking a base backup")
+                await self._back_up()
+            case LoseSegments(primary, dr):
+                for region, bucket, lost in ((REGION, BUCKET, primary), (DR_REGION, DR_BUCKET, dr)):
+                    _lose(self.workspace.spaces(region) / bucket, lost)
+
+    async def _back_up(self) -> None:
+        """Into the droplet's home, with what replays it left to the archive."""
+        where = self.workspace.home / "base-backup"
+        program = self.workspace.bin / "pg_basebackup"
+        await run(
+            [program, "-D", where, "-X", "none", "--checkpoint=fast", "--no-sync"],
+            self.workspace.root,
+            self.account,
+        )
 
     async def _wait(self, what: str, sql: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -87,3 +111,10 @@ class Player:
         script = self.workspace.local_bin / f"{NAME}-verify-wal-archive"
         with contextlib.suppress(SandboxError):  # an alarm is its exit status, and stands in its log
             await run([script], self.workspace.root, self.account)
+
+
+def _lose(bucket: Path, positions: Collection[int]) -> None:
+    """Remove archived segments from a bucket's folder, as whoever deletes the wrong ones does."""
+    segments = sorted(path for path in bucket.iterdir() if len(path.name) == _NAME_DIGITS)
+    for position in positions:
+        segments[position].unlink()

@@ -44,7 +44,20 @@ class Verify:
     """Run the verifier once, as its schedule does."""
 
 
-Act = WriteSegments | WaitUntil | RevokeGrants | Throttle | Verify
+@dataclass(frozen=True, slots=True)
+class BaseBackup:
+    """Take one with pg_basebackup, which leaves its label in the archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoseSegments:
+    """Delete what was archived from the buckets' folders: positions counted from the oldest segment."""
+
+    primary: tuple[int, ...] = ()
+    dr: tuple[int, ...] = ()
+
+
+Act = WriteSegments | WaitUntil | RevokeGrants | Throttle | Verify | BaseBackup | LoseSegments
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,18 @@ _ALL = (
         "the archive command is slower than the WAL",
         segments_per_min=20.0,
         acts=(WriteSegments(2), _archived(2), Verify(), Throttle("256k"), WriteSegments(12)),
+    ),
+    Scenario(
+        "holes",
+        "segments vanished from the archive: a gap in both regions, more in DR alone",
+        acts=(
+            WriteSegments(5),
+            BaseBackup(),
+            WriteSegments(17),
+            WaitUntil("everything is archived", _ALL_ARCHIVED),
+            LoseSegments(primary=(10, 11, 12, 18), dr=(3, 10, 11, 12, 15, 16)),
+            Verify(),
+        ),
     ),
     Scenario(
         "idle",
