@@ -17,11 +17,11 @@ class Certificate:
 
 
 def make_certificate(folder: Path, server: str) -> Certificate:
-    """A new pair in `folder`, for loopback's address. Raises ServerMissing in the name of `server`."""
+    """A new pair in `folder` for loopback, by address and name. Raises ServerMissing for `server`."""
     program = find_program("openssl", server=server, package="openssl")
     made = Certificate(folder / "cert.pem", folder / "key.pem")
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    whose = ["-subj", f"/CN={LOOPBACK}", "-addext", f"subjectAltName=IP:{LOOPBACK}"]
+    whose = ["-subj", f"/CN={LOOPBACK}", "-addext", f"subjectAltName=IP:{LOOPBACK},DNS:localhost"]
     subprocess.run(
         [program, "req", *kind, *whose, "-keyout", made.key, "-out", made.file],
         stdin=subprocess.DEVNULL,

@@ -120,7 +120,7 @@ class PostgresServer:
         lines = [f"{key} = '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in settings.items()]
         path = self.config_dir / "conf.d" / name
         path.write_text("".join(lines))
-        self._give(path)
+        self.give(path)
         return path
 
     def configure(self, **settings: str) -> None:
@@ -162,7 +162,7 @@ class PostgresServer:
             if not (self.data_dir / name).exists():
                 text = (primary.config_dir / name).read_text() if name != "postgresql.conf" else ""
                 (self.data_dir / name).write_text(text)
-                self._give(self.data_dir / name)
+                self.give(self.data_dir / name)
 
     def _base_backup(self, into: Path) -> None:
         source = f"host={self.host} port={self.port} user={self.user} password={self.password}"
@@ -181,7 +181,8 @@ class PostgresServer:
             log = self.log_file.read_text(errors="replace")[-2000:] if self.log_file.exists() else ""
             raise RuntimeError(f"{error}\n{log}") from error
 
-    def _give(self, path: Path) -> None:
+    def give(self, path: Path) -> None:
+        """Make `path` the server's owner's."""
         if os.geteuid() == 0:
             shutil.chown(path, self.os_user, pwd.getpwnam(self.os_user).pw_gid)
 

@@ -85,7 +85,7 @@ class DebianCluster(PostgresServer):
     def _create(self, wal_segment_mib: int) -> None:
         password_file = self.folder / "password"
         password_file.write_text(PASSWORD)
-        self._give(password_file)
+        self.give(password_file)
         self.run(["mkdir", "-p", str(self.socket_dir), str(self.conf_root), str(self.data_dir.parent)])
         owner = pwd.getpwnam(self.os_user)
         who = ["-u", str(owner.pw_uid), "-g", str(owner.pw_gid)] if os.geteuid() == 0 else []

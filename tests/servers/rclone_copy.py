@@ -1,0 +1,38 @@
+"""`rclone copyto` as an archive_command: one folder for all segments, or one a day.
+
+The flags are those that a limited key needs (`--s3-no-check-bucket`), from Debian's rclone.
+"""
+
+import shlex
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.programs import find_program
+from tests.servers.writer import Destination, Writer, write_script
+
+FLAGS = ("--config", "/dev/null", "--s3-no-check-bucket", "--checksum", "--retries", "1", "--quiet")
+
+
+def rclone_flat(server: PostgresServer, to: Destination, *, folder: str = "") -> Writer:
+    """Archive to `folder` (empty or ending in a slash) of the bucket. Raises ServerMissing."""
+    return _writer(server, to, "rclone-flat", shlex.quote(folder))
+
+
+def rclone_dated(server: PostgresServer, to: Destination) -> Writer:
+    """Archive to a folder `YYYY/MM/DD/`, today's by UTC or what push()'s `how` says. Raises ServerMissing."""
+    return _writer(server, to, "rclone-dated", '"${2:-$(date -u +%Y/%m/%d)}/"')
+
+
+def _writer(server: PostgresServer, to: Destination, name: str, folder: str) -> Writer:
+    program = find_program("rclone", server="rclone", package="rclone")
+    remote = {
+        "TYPE": "s3",
+        "PROVIDER": "Other",
+        "ENDPOINT": to.endpoint,
+        "FORCE_PATH_STYLE": "true",
+        "ACCESS_KEY_ID": to.keys.access_key,
+        "SECRET_ACCESS_KEY": to.keys.secret_key,
+    }
+    environment = "".join(f"export RCLONE_CONFIG_S3_{key}={shlex.quote(remote[key])}\n" for key in remote)
+    command = shlex.join([str(program), *FLAGS, "copyto"])
+    target = f's3:{shlex.quote(to.bucket)}/{folder}"${{1##*/}}"'
+    return Writer(server, write_script(server, name, f'{environment}exec {command} "$1" {target}\n'))
