@@ -15,6 +15,9 @@ radosgw:radosgw:Ceph RGW
 radosgw-admin:radosgw:Ceph RGW
 ceph:ceph-common:Ceph RGW
 rclone:rclone:rclone
+pgbackrest:pgbackrest:pgBackRest
+barman-cloud-wal-archive:barman-cli-cloud:barman-cloud
+/usr/lib/python3/dist-packages/rados*.so:python3-rados:listings of a million objects
 tmux:tmux:terminals
 sudo:sudo:sudo
 socat:socat:the bridge to the socket
@@ -22,7 +25,7 @@ nc:netcat-openbsd:the bridge to the socket'
 
 present() {
     case $1 in
-        /*) for file in $1; do [ -x "$file" ] && return; done; return 1 ;;
+        /*) for file in $1; do [ -e "$file" ] && return; done; return 1 ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
