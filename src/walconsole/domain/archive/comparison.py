@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from walconsole.domain.archive.growth import stored_bytes_each
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import Segment
 
 
@@ -18,3 +21,29 @@ class Lacking:
     oldest: Segment | None = None
     newest: Segment | None = None
     oldest_at: float | None = None
+
+
+def lacking(primary: Holding, dr: Holding | None) -> Lacking:
+    """What `dr` does not hold of `primary`; all of it where there is no `dr`.
+
+    So it is where their segment sizes differ: the same name then means other WAL. The layouts may
+    differ. A segment that is stored twice counts once.
+    """
+    same = dr.timelines if dr is not None and dr.segment_bytes == primary.segment_bytes else {}
+    missing = {
+        timeline: rest
+        for timeline, runs in sorted(primary.timelines.items())
+        if (rest := runs.minus(same.get(timeline, Runs()))).count
+    }
+    if not missing:
+        return Lacking(0)
+    segments = sum(runs.count for runs in missing.values())
+    oldest_timeline, newest_timeline = min(missing), max(missing)
+    oldest = Segment(oldest_timeline, missing[oldest_timeline].first)
+    return Lacking(
+        segments,
+        round(segments * (stored_bytes_each(primary) or 0.0)),
+        oldest,
+        Segment(newest_timeline, missing[newest_timeline].last),
+        primary.times.about(oldest.timeline, oldest.number),
+    )
