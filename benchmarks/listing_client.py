@@ -5,9 +5,9 @@ A process of its own, so that its memory is its own. `python -m benchmarks.listi
 
 import asyncio
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.listing_server import BUCKET
 from walconsole.adapters.spaces import SpacesStore
@@ -17,9 +17,11 @@ from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 from walconsole.observe.bucket_picture import BucketPicture
 from walconsole.observe.bucket_sweep import Sweep
 
+POLLS = 20
+
 
 async def sweep(port: int) -> dict[str, float]:
-    """Everything from the connection to the facts."""
+    """Everything from the connection to the facts, and then polls with nothing new."""
     reference = KeyReference(KeySource.ENVIRONMENT, "K", "S")
     endpoint = f"http://127.0.0.1:{port}"
     target = BucketTarget(BucketRole.PRIMARY, BUCKET, "us-east-1", endpoint, reference, path_style=True)
@@ -30,7 +32,7 @@ async def sweep(port: int) -> dict[str, float]:
     facts = picture.facts(target, "", "")
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     polls = []
-    for _ in range(20):
+    for _ in range(POLLS):
         poll_began = time.perf_counter()
         picture.add_new(await store.page(start_after=picture.poll_after(), max_keys=200))
         polls.append(time.perf_counter() - poll_began)
@@ -41,8 +43,17 @@ async def sweep(port: int) -> dict[str, float]:
         "poll_s": min(polls),
         "segments": facts.segments,
         "gaps": facts.gap_count,
-        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rss_mib": peak_mib(),
     }
+
+
+def peak_mib() -> float:
+    """The most memory that this process held, in MiB (proc(5), status, VmHWM).
+
+    Not getrusage's ru_maxrss: that includes what the parent held when it started this process.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

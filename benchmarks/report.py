@@ -1,5 +1,6 @@
 """Results in rows: what was measured, the budget, and whether it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -29,12 +30,16 @@ HEADER = ("what", "measured", "budget", "", "note")
 
 def table(title: str, results: list[Result]) -> str:
     """The results as aligned lines under `title`."""
-    rows = [HEADER, *(result.row() for result in results)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    return "\n".join([title, *aligned([HEADER, *(result.row() for result in results)]), ""])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equally many cells as indented lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     ]
-    return "\n".join([title, *(f"  {line}" for line in lines), ""])
 
 
 def percentile(values: list[float], percent: float) -> float:
