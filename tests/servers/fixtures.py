@@ -27,7 +27,8 @@ def workspace() -> Iterator[Workspace]:
     space.close()
 
 
-def _or_skip(make: Callable[[], T]) -> T:
+def or_skip(make: Callable[[], T]) -> T:
+    """What `make` returns; a skip that names what is missing where it raises ServerMissing."""
     try:
         return make()
     except ServerMissing as missing:
@@ -53,7 +54,7 @@ class MakeSshd(Protocol):
 @pytest.fixture(scope="session")
 def sshd(workspace: Workspace) -> Iterator[SshServer]:
     """One running sshd for tests that leave it as it is. Those that stop or break it use make_sshd."""
-    server = _or_skip(lambda: SshServer(workspace))
+    server = or_skip(lambda: SshServer(workspace))
     server.start()
     yield server
     server.stop()
@@ -65,7 +66,7 @@ def make_sshd(workspace: Workspace) -> Iterator[MakeSshd]:
     with ExitStack() as stack:
 
         def make(overrides: Mapping[str, str] | None = None) -> SshServer:
-            server = _or_skip(lambda: SshServer(workspace, overrides))
+            server = or_skip(lambda: SshServer(workspace, overrides))
             server.start()
             stack.callback(server.stop)
             return server
@@ -99,7 +100,7 @@ def _wheel_server(workspace: Workspace) -> PostgresServer:
 @pytest.fixture(scope="session")
 def postgres(workspace: Workspace) -> Iterator[PostgresServer]:
     """A running server of the system's version, for tests that leave it as it is."""
-    server = _or_skip(lambda: _system_server(workspace))
+    server = or_skip(lambda: _system_server(workspace))
     server.start()
     yield server
     server.stop("immediate")
@@ -108,7 +109,7 @@ def postgres(workspace: Workspace) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def postgres18(workspace: Workspace) -> Iterator[PostgresServer]:
     """A running PostgreSQL 18 from the wheel, for tests that leave it as it is."""
-    server = _or_skip(lambda: _wheel_server(workspace))
+    server = or_skip(lambda: _wheel_server(workspace))
     server.start()
     yield server
     server.stop("immediate")
@@ -117,7 +118,7 @@ def postgres18(workspace: Workspace) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def debian_cluster(workspace: Workspace) -> Iterator[DebianCluster]:
     """A running Debian cluster (`15/main`), for tests that leave it as it is."""
-    cluster = _or_skip(lambda: DebianCluster.create(workspace))
+    cluster = or_skip(lambda: DebianCluster.create(workspace))
     cluster.start()
     yield cluster
     cluster.stop("immediate")
@@ -129,7 +130,7 @@ def make_postgres(workspace: Workspace) -> Iterator[MakePostgres]:
     with ExitStack() as stack:
 
         def make(*, wheel: bool = False, wal_segment_mib: int = 16, start: bool = True) -> PostgresServer:
-            bin_dir = _or_skip(lambda: wheel_bin_dir(workspace) if wheel else system_bin_dir())
+            bin_dir = or_skip(lambda: wheel_bin_dir(workspace) if wheel else system_bin_dir())
             server = PostgresServer.make(workspace, bin_dir, wal_segment_mib=wal_segment_mib)
             stack.callback(server.stop, "immediate")
             if start:
@@ -145,7 +146,7 @@ def make_cluster(workspace: Workspace) -> Iterator[MakeCluster]:
     with ExitStack() as stack:
 
         def make(*, name: str = "main", wal_segment_mib: int = 16, start: bool = True) -> DebianCluster:
-            cluster = _or_skip(
+            cluster = or_skip(
                 lambda: DebianCluster.create(workspace, name=name, wal_segment_mib=wal_segment_mib)
             )
             stack.callback(cluster.stop, "immediate")
@@ -172,7 +173,7 @@ def rgw_dr(workspace: Workspace) -> Iterator[RadosGateway]:
 
 
 def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
-    gateway = _or_skip(lambda: RadosGateway(workspace, region))
+    gateway = or_skip(lambda: RadosGateway(workspace, region))
     gateway.start()
     yield gateway
     gateway.stop()
@@ -181,7 +182,7 @@ def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
 @pytest.fixture(scope="session")
 def rclone_s3(workspace: Workspace) -> Iterator[RcloneS3]:
     """`rclone serve s3`, as the embedded droplet uses it."""
-    server = _or_skip(lambda: RcloneS3(workspace))
+    server = or_skip(lambda: RcloneS3(workspace))
     server.start()
     yield server
     server.stop()

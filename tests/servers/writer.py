@@ -4,6 +4,7 @@ The script holds the keys and belongs to the server's owner; nothing secret stan
 """
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def write_private(server: PostgresServer, name: str, text: str, mode: int = 0o60
     return path
 
 
-def chained(server: PostgresServer, writers: tuple[Writer, ...]) -> Writer:
-    """All of `writers`, one after the other; it fails with the first that fails."""
-    lines = [shlex.join([str(writer.script)]) + ' "$1"' for writer in writers]
-    return Writer(server, write_script(server, "archive-all", "\n".join(lines) + "\n"))
+def together(server: PostgresServer, writers: Sequence[Writer]) -> Writer:
+    """All of `writers` at once; it fails where one of them does."""
+    starts = [f'{shlex.quote(str(writer.script))} "$1" & started="$started $!"' for writer in writers]
+    ends = ["for writer in $started; do wait $writer; done"]
+    return Writer(server, write_script(server, "archive-all", "\n".join(["started=", *starts, *ends, ""])))
