@@ -1,4 +1,4 @@
-"""`rclone copyto` as an archive_command: one folder for all segments, or one a day.
+"""`rclone copyto` as an archive_command: one folder for all segments, one a day, or one a log.
 
 The flags are those that a limited key needs (`--s3-no-check-bucket`), from Debian's rclone.
 """
@@ -20,6 +20,11 @@ def rclone_flat(server: PostgresServer, to: Destination, *, folder: str = "") ->
 def rclone_dated(server: PostgresServer, to: Destination) -> Writer:
     """Archive to a folder `YYYY/MM/DD/`, today's by UTC or what push()'s `how` says. Raises ServerMissing."""
     return _writer(server, to, "rclone-dated", '"${2:-$(date -u +%Y/%m/%d)}/"')
+
+
+def rclone_by_log(server: PostgresServer, to: Destination) -> Writer:
+    """Archive to a folder of the name's first 16 signs: timeline and log. Raises ServerMissing."""
+    return _writer(server, to, "rclone-by-log", '"$(basename "$1" | cut -c -16)/"')
 
 
 def _writer(server: PostgresServer, to: Destination, name: str, folder: str) -> Writer:
