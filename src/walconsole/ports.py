@@ -151,6 +151,29 @@ class ObjectStore(Protocol):
         ...
 
 
+class MoreNeededError(ValueError):
+    """What was given of an object does not hold enough of it: compressors write in blocks."""
+
+
+class Plain(Protocol):
+    """Makes plain what a writer compressed. Raises ValueError that says why it cannot."""
+
+    def first_bytes(self, name: str, head: bytes, count: int) -> bytes:
+        """The first `count` plain bytes of an object, from its beginning; `name` ends in its suffix.
+
+        Raises MoreNeededError where a longer beginning would do.
+        """
+        ...
+
+    def whole(self, name: str, body: bytes, limit: int) -> bytes:
+        """All of it, at most `limit` bytes."""
+        ...
+
+    def zstd_bytes(self, body: bytes) -> int:
+        """How many bytes zstd makes of it, at its default level."""
+        ...
+
+
 class IndexShelf(Protocol):
     """Keeps one bucket's index between sessions. What cannot be kept is no error: it is listed anew."""
 

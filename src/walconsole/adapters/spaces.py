@@ -29,11 +29,12 @@ from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import Page
+from walconsole.ports import ObjectContent, Page
 
 ATTEMPTS = 4
 _BACKOFF_S = 0.25
 _BACKOFF_LIMIT_S = 4.0
+_RANGE_NOT_SATISFIABLE = 416
 _SPACES_DOMAIN = ".digitaloceanspaces.com"
 
 
@@ -85,6 +86,16 @@ class SpacesStore:
                     raise
         return await self._page_once(query)
 
+    async def read(self, key: str, count: int) -> ObjectContent:
+        """The first `count` bytes of an object, one GET; transient refusals are tried again with backoff."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await self._read_once(key, count)
+            except ObjectStoreError as error:
+                if not self._worth_another_try(error, attempt):
+                    raise
+        return await self._read_once(key, count)
+
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
         self._pair = self._signer = None
@@ -102,22 +113,34 @@ class SpacesStore:
         return True
 
     async def _page_once(self, query: str) -> Page:
+        answer, attempt, seconds = await self._answer("", query, {})
+        await self._turns.mine()
+        return _read_page(attempt, answer, seconds)
+
+    async def _read_once(self, key: str, count: int) -> ObjectContent:
+        wanted = {"Range": f"bytes=0-{max(0, count - 1)}"}
+        answer, attempt, _ = await self._answer(key, "", wanted)
+        return _read_content(attempt, answer, key, count)
+
+    async def _answer(
+        self, key: str, query: str, more: Mapping[str, str]
+    ) -> tuple[HttpAnswer, Attempt, float]:
+        """One signed GET of the bucket, or of a key in it; how long it took, in seconds."""
         if self._route is None:
             self._route = _route(self._target, self._environ, self._connections)
         route = self._route
         signer = self._signer or await self._signing(route)
         if (wait := self._wait_until - time.monotonic()) > 0:
             await asyncio.sleep(wait)
-        attempt = Attempt(self._target, self.key_hint)
-        headers = signer.headers(route.path, query)
+        attempt = Attempt(self._target, self.key_hint, key)
+        path = f"{route.path.rstrip('/')}/{_encoded(key)}" if key else route.path
+        headers = signer.headers(path, query)
         began = time.monotonic()
         try:
-            answer = await route.http.get(f"{route.path}?{query}", headers)
+            answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
         except TransportError as error:
             raise unreachable(attempt, str(error)) from error
-        seconds = time.monotonic() - began
-        await self._turns.mine()
-        return _read_page(attempt, answer, seconds)
+        return answer, attempt, time.monotonic() - began
 
     async def _signing(self, route: "_Route") -> Signer:
         try:
@@ -145,6 +168,30 @@ def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
         raise refused(attempt, answer)
     objects, truncated = read_listing(answer.body, lambda why: malformed(attempt, why))
     return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
+
+
+def _read_content(attempt: Attempt, answer: HttpAnswer, key: str, count: int) -> ObjectContent:
+    """A part (206), all of it (200), or nothing of an object that is empty (416)."""
+    empty = answer.status == _RANGE_NOT_SATISFIABLE
+    if answer.status not in (200, 206) and not empty:
+        raise refused(attempt, answer)
+    body = b"" if empty else answer.body[:count]
+    return ObjectContent(key, body, _whole_size(answer, empty=empty), answer.headers, time.time())
+
+
+def _whole_size(answer: HttpAnswer, *, empty: bool) -> int | None:
+    """From Content-Range (`bytes 0-39/16777216`), else all that came."""
+    if empty:
+        return 0
+    total = answer.headers.get("content-range", "").rpartition("/")[2]
+    if total.isascii() and total.isdigit():
+        return int(total)
+    return len(answer.body) if answer.status == 200 else None
+
+
+def _encoded(key: str) -> str:
+    """A key as S3 signs it in a path: every byte but letters, digits and -_.~/ as %XX."""
+    return quote(key.encode("utf-8", "surrogatepass"), safe="/-_.~")
 
 
 def _route(target: BucketTarget, environ: Mapping[str, str], connections: int) -> _Route:

@@ -8,12 +8,14 @@ from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ObjectStoreError
 
+_NAME_SHOWN = 60
 _ELEMENT = re.compile(r"<(Code|Message|Region|Endpoint)>\s*([^<]{0,300})\s*</\1>")
 
 _WHY = {
     "NoSuchBucket": "no bucket {bucket} at {endpoint}",
-    "AccessDenied": "key {key} may not list bucket {bucket}",
-    "AllAccessDisabled": "key {key} may not list bucket {bucket}",
+    "AccessDenied": "key {key} may not {do} bucket {bucket}",
+    "AllAccessDisabled": "key {key} may not {do} bucket {bucket}",
+    "NoSuchKey": "it is not in bucket {bucket} any more",
     "InvalidAccessKeyId": "{endpoint} knows no key {key}",
     "SignatureDoesNotMatch": "the secret does not belong to key {key}",
     "RequestTimeTooSkewed": "this machine's clock and {endpoint}'s are too far apart",
@@ -28,6 +30,7 @@ _REMEDY = {
     "NoSuchBucket": "create the bucket, or correct its name or endpoint in the profile",
     "AccessDenied": "give the key a grant on the bucket (read is enough here, readwrite to archive)",
     "AllAccessDisabled": "give the key a grant on the bucket",
+    "NoSuchKey": "it was deleted since it was listed; list the bucket again",
     "InvalidAccessKeyId": "the key was deleted, is not active yet, or is another store's; check its source",
     "SignatureDoesNotMatch": "the secret was mistyped or replaced; put the right one beside the key",
     "RequestTimeTooSkewed": "set this machine's clock (NTP)",
@@ -70,11 +73,13 @@ class Attempt:
 
     target: BucketTarget
     key_hint: str
+    name: str = ""
 
     @property
     def tried(self) -> str:
-        """`listing bucket shithub-wal with key DO00AB…`."""
-        return f"listing bucket {self.target.bucket} with key {self.key_hint}"
+        """`listing bucket shithub-wal with key DO00AB…`, or `reading NAME of bucket …`."""
+        doing = f"reading {safe(self.name[-_NAME_SHOWN:])} of" if self.name else "listing"
+        return f"{doing} bucket {self.target.bucket} with key {self.key_hint}"
 
 
 def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
@@ -86,6 +91,7 @@ def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
         "endpoint": attempt.target.endpoint,
         "region": attempt.target.region,
         "key": attempt.key_hint,
+        "do": "read from" if attempt.name else "list",
         "status": answer.status,
     }
     why = _WHY.get(code, f"{attempt.target.endpoint} answered HTTP {answer.status} {code}").format(**texts)

@@ -37,3 +37,25 @@ class ObjectListing(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, position: int) -> StoredObject: ...
+
+
+class Picked:
+    """Some of a page's objects, in the page's order: an ObjectListing of its own."""
+
+    def __init__(self, objects: ObjectListing, positions: Sequence[int]) -> None:
+        self._objects, self._positions = objects, positions
+        self.keys: Sequence[str] = [objects.keys[at] for at in positions]
+
+    def stored_bytes(self, start: int, stop: int) -> int:
+        """The sum of their sizes."""
+        return sum(self._objects[at].size for at in self._positions[start:stop])
+
+    def modified_at(self, position: int) -> float:
+        """One object's Last-Modified."""
+        return self._objects.modified_at(self._positions[position])
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, position: int) -> StoredObject:
+        return self._objects[self._positions[position]]

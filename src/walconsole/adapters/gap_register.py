@@ -1,0 +1,170 @@
+"""ports.GapRegister: a TOML file of the operator's, `accepted-gaps.toml`, one [[gap]] for each.
+
+Adding appends to the file's text, so that comments stay; taking back removes that one table. Two
+consoles at once take turns by a lock beside the file.
+"""
+
+import fcntl
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.errors import RegisterError
+
+FILE = "accepted-gaps.toml"
+LIMIT_BYTES = 4 * 1024 * 1024
+_HEADING = """\
+# Gaps in the archive that somebody knows to be lost. walconsole shows them and does not alarm.
+# Written by its archive screen (a); may be edited by hand.
+"""
+_TABLE = re.compile(r"^\s*\[\[\s*gap\s*\]\]\s*(?:#.*)?$", re.MULTILINE)
+_ANY_TABLE = re.compile(r"^\s*\[", re.MULTILINE)
+_NAME = re.compile(r"[0-9A-F]{24}")
+_TEXTS = ("endpoint", "bucket", "root", "first", "last", "reason", "by")
+_OPTIONAL = frozenset({"by", "root"})
+
+
+class GapFile:
+    """`environ` names the folder: $XDG_CONFIG_HOME/walconsole, else ~/.config/walconsole."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        base = environ.get("XDG_CONFIG_HOME", "")
+        home = environ.get("HOME", "")
+        config = Path(base) if base.startswith("/") else (Path(home) if home else Path.home()) / ".config"
+        self.path = config / "walconsole" / FILE
+
+    def accepted(self) -> Sequence[AcceptedGap]:
+        """All gaps of the file, none where there is no file. Raises RegisterError."""
+        return self._parsed(self._text())
+
+    def accept(self, gap: AcceptedGap) -> None:
+        """Append one. Raises RegisterError; the file stays as it was."""
+        with self._locked():
+            text = self._text()
+            if gap in self._parsed(text):
+                return
+            if text and not text.endswith("\n"):
+                text += "\n"
+            self._replace(f"{text or _HEADING}\n{_table(gap)}")
+
+    def withdraw(self, gap: AcceptedGap) -> None:
+        """Remove one, where it is there. Raises RegisterError; the file stays as it was."""
+        with self._locked():
+            text = self._text()
+            every = self._parsed(text)
+            if gap not in every:
+                return
+            at = every.index(gap)
+            left = _without(text, at)
+            if self._parsed(left) != every[:at] + every[at + 1 :]:
+                raise self._error("writing", f"gap {at + 1} cannot be told from the text around it")
+            self._replace(left)
+
+    def _text(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                raw = file.read(LIMIT_BYTES + 1)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise self._error("reading", str(error.strerror)) from None
+        if len(raw) > LIMIT_BYTES:
+            raise self._error("reading", f"it is larger than {LIMIT_BYTES} bytes")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise self._error("reading", "it is not UTF-8") from None
+
+    def _parsed(self, text: str) -> tuple[AcceptedGap, ...]:
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise self._error("reading", str(error)) from None
+        tables = document.pop("gap", [])
+        if document or not isinstance(tables, list):
+            raise self._error("reading", "it may hold [[gap]] tables and nothing else")
+        return tuple(self._gap(at, table) for at, table in enumerate(tables, 1))
+
+    def _gap(self, at: int, table: object) -> AcceptedGap:
+        if not isinstance(table, dict):
+            raise self._error("reading", f"gap {at} is no table")
+        unknown = set(table) - {field.name for field in fields(AcceptedGap)}
+        if unknown:
+            raise self._error("reading", f"gap {at} has an unknown key {min(unknown)!r}")
+        texts = {name: table.get(name, "" if name in _OPTIONAL else None) for name in _TEXTS}
+        wrong = [name for name, value in texts.items() if not isinstance(value, str)]
+        if wrong:
+            raise self._error("reading", f"gap {at} has no text {wrong[0]}")
+        first, last = str(texts["first"]), str(texts["last"])
+        if not (_NAME.fullmatch(first) and _NAME.fullmatch(last) and first[:8] == last[:8] and first <= last):
+            raise self._error("reading", f"gap {at}: first and last are segments of one timeline, in order")
+        moment = table.get("accepted_at")
+        if not isinstance(moment, datetime):
+            raise self._error("reading", f"gap {at} has no time accepted_at, as 2026-05-10T14:00:00Z")
+        at_s = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+        return AcceptedGap(accepted_at=at_s, **{name: str(value) for name, value in texts.items()})
+
+    def _replace(self, text: str) -> None:
+        """In one step, once it is known that what is written can be read again."""
+        self._parsed(text)
+        target = self.path.resolve()  # the operator may keep it elsewhere, behind a link
+        beside = target.with_suffix(f".{os.getpid()}")
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise self._error("writing", str(error.strerror)) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise self._error("writing", str(error.strerror)) from None
+        with os.fdopen(handle, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _error(self, doing: str, why: str) -> RegisterError:
+        remedy = "correct the file by hand: nothing in it was changed"
+        return RegisterError(f"{doing} the accepted gaps in {self.path}", why, remedy)
+
+
+def _table(gap: AcceptedGap) -> str:
+    moment = datetime.fromtimestamp(gap.accepted_at, UTC).isoformat().replace("+00:00", "Z")
+    lines = [f"{name} = {_quoted(getattr(gap, name))}" for name in _TEXTS]
+    return "\n".join(["[[gap]]", *lines, f"accepted_at = {moment}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string: what it does not allow is escaped."""
+    return '"' + "".join(_escaped(char) for char in text) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return f"\\U{0xFFFD if 0xD800 <= ord(char) < 0xE000 else ord(char):08X}"
+
+
+def _without(text: str, position: int) -> str:
+    """The text without its [[gap]] table number `position`: up to the next table, or the end."""
+    starts = [match.start() for match in _TABLE.finditer(text)]
+    start = starts[position]
+    following = _ANY_TABLE.search(text, text.index("]]", start) + 2)
+    rest = "\n" + text[following.start() :].lstrip("\n") if following else ""
+    return text[:start].rstrip("\n") + "\n" + rest

@@ -1,0 +1,58 @@
+"""ports.IndexShelf: a file for each bucket in the operator's cache folder."""
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from walconsole.domain.profile import BucketTarget
+
+_log = logging.getLogger(__name__)
+
+LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class IndexFile:
+    """`environ` names the folder: $XDG_CACHE_HOME/walconsole, else ~/.cache/walconsole."""
+
+    def __init__(self, target: BucketTarget, environ: Mapping[str, str]) -> None:
+        base = environ.get("XDG_CACHE_HOME", "")
+        home = environ.get("HOME", "")
+        cache = Path(base) if base.startswith("/") else (Path(home) if home else Path.home()) / ".cache"
+        named = "\n".join((target.endpoint, target.bucket, target.prefix))
+        digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
+        self.path = cache / "walconsole" / f"index-{digest[:32]}"
+
+    def load(self) -> bytes | None:
+        """What was saved; None where there is nothing, or nothing that is ours to trust."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _log.warning("the saved index %s cannot be read: %s", self.path, error.strerror)
+            return None
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > LIMIT_BYTES:
+                _log.warning("the saved index %s is not used: it is no small file of this user's", self.path)
+                return None
+            return file.read(LIMIT_BYTES)
+
+    def save(self, document: bytes) -> None:
+        """Replace it in one step; where that fails the next session lists anew."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self.path.parent, prefix=f"{self.path.name}.", delete=False) as file:
+                try:
+                    file.write(document)
+                    file.flush()
+                    Path(file.name).replace(self.path)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            _log.warning("the index cannot be saved as %s: %s", self.path, error.strerror)
