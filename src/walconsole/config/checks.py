@@ -80,12 +80,18 @@ def flag(value: object) -> bool:
     return value
 
 
-def port(value: object) -> int:
+def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnfitError(f"must be a whole number without quotes, not {type_name(value)} ({shown(value)})")
-    if not 1 <= value <= 65535:
-        raise UnfitError(f"must be between 1 and 65535, not {value}")
     return value
+
+
+def port(value: object) -> int:
+    """A TCP port."""
+    number = _integer(value)
+    if not 1 <= number <= 65535:
+        raise UnfitError(f"must be between 1 and 65535, not {number}")
+    return number
 
 
 def between(low: float, high: float, unit: str) -> Callable[[object], float]:
@@ -97,6 +103,18 @@ def between(low: float, high: float, unit: str) -> Callable[[object], float]:
         if not low <= value <= high:  # also refuses nan
             raise UnfitError(f"must be between {low:g} and {high:g} {unit}, not {value:g}")
         return float(value)
+
+    return check
+
+
+def whole(low: int, high: int, unit: str) -> Callable[[object], int]:
+    """A whole number of `unit` from `low` to `high`."""
+
+    def check(value: object) -> int:
+        number = _integer(value)
+        if not low <= number <= high:
+            raise UnfitError(f"must be between {low} and {high} {unit}, not {number}")
+        return number
 
     return check
 

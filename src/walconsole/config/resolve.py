@@ -10,7 +10,9 @@ from typing import TypeVar
 from walconsole.config import checks
 from walconsole.config.reader import Setting, Settings
 from walconsole.config.schema import PROFILE_KEYS
+from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.profile import (
+    MOST_CONNECTIONS,
     ApiTarget,
     BucketRole,
     BucketTarget,
@@ -113,6 +115,10 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "api.endpoint": ApiTarget().endpoint,
         "api.token_envs": ApiTarget().token_envs,
         "api.app_key_name": default_app_key_name(name),
+        "price.currency": SPACES_PRICE.currency,
+        "price.gib_month": SPACES_PRICE.per_gib_month,
+        "price.included_gib": SPACES_PRICE.included_gib,
+        "price.base_month": SPACES_PRICE.base_month,
     }
     values |= {f"paths.{key}": getattr(paths, key) for key in DropletPaths.__slots__}
     for role in BucketRole:
@@ -131,6 +137,7 @@ def _bucket_defaults(role: BucketRole, name: str, chosen: Settings) -> dict[str,
         f"{role}.endpoint": spaces_endpoint(place),
         f"{role}.prefix": "",
         f"{role}.path_style": False,
+        f"{role}.connections": MOST_CONNECTIONS,
         f"{role}.keys": KeySource.DROPLET,
         f"{role}.access_key_env": names.access_key_env,
         f"{role}.secret_key_env": names.secret_key_env,
@@ -171,6 +178,16 @@ def _profile(settings: Settings) -> Profile:
         paths=DropletPaths(**{key: paths.get(key, str) for key in DropletPaths.__slots__}),
         api=_api(_Values(settings, "api")),
         read_only=top.get("read_only", bool),
+        price=_price(_Values(settings, "price")),
+    )
+
+
+def _price(values: _Values) -> Price:
+    return Price(
+        currency=values.get("currency", str),
+        per_gib_month=values.get("gib_month", float),
+        included_gib=values.get("included_gib", float),
+        base_month=values.get("base_month", float),
     )
 
 
@@ -221,6 +238,7 @@ def _bucket(role: BucketRole, settings: Settings) -> BucketTarget:
         keys=keys,
         prefix=values.get("prefix", str),
         path_style=values.get("path_style", bool),
+        connections=values.get("connections", int),
         ca_file=values.maybe("ca_file", str),
     )
 

@@ -178,6 +178,13 @@ def _bucket_keys(
             "false",
         ),
         Key(
+            f"{role}.connections",
+            checks.whole(1, 64, "connections"),
+            "48",
+            "how many requests may be under way at a time while a bucket is listed",
+            "as many as the latency is worth, 48 at most",
+        ),
+        Key(
             f"{role}.ca_file",
             checks.local_path,
             '"/etc/ssl/certs/ca-certificates.crt"',
@@ -293,6 +300,31 @@ _API_KEYS = (
     ),
 )
 
+_PRICE_KEYS = (
+    Key("price.currency", checks.text, '"$"', "the sign before an amount", "$"),
+    Key(
+        "price.gib_month",
+        checks.between(0, 1000, "a GiB and month"),
+        "0.02",
+        "what storing a GiB for a month costs",
+        "0.02, Spaces' price beyond the subscription",
+    ),
+    Key(
+        "price.included_gib",
+        checks.between(0, 1e9, "GiB"),
+        "250",
+        "how many GiB the subscription includes, for all buckets of the account",
+        "250",
+    ),
+    Key(
+        "price.base_month",
+        checks.between(0, 1e6, "a month"),
+        "5.0",
+        "what the subscription costs a month",
+        "5.0",
+    ),
+)
+
 PROFILE_KEYS: tuple[Key, ...] = (
     *_HOST_KEYS,
     *_POSTGRES_KEYS,
@@ -300,6 +332,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_bucket_keys("dr", "wal-dr", "sfo3", ("WAL_DR_BUCKET", "DR_REGION"), "spaces-dr"),
     *_PATH_KEYS,
     *_API_KEYS,
+    *_PRICE_KEYS,
 )
 
 TABLES: dict[str, str] = {
@@ -308,6 +341,7 @@ TABLES: dict[str, str] = {
     "dr": "its copy in another region",
     "paths": "names on the droplet that the runbook fixed",
     "api": "DigitalOcean's keys API; the token itself never stands here",
+    "price": "what storage costs, for the archive screen",
 }
 """The tables below a profile, in the order of the example."""
 

@@ -20,6 +20,7 @@ def profile_as_toml(profile: Profile, table_name: str) -> str:
 
 def _values(profile: Profile) -> dict[str, object]:
     ssh, postgres, api, paths = profile.ssh, profile.postgres, profile.api, profile.paths
+    price = profile.price
     return {
         "name": profile.name,
         "host": ssh.host,
@@ -50,6 +51,10 @@ def _values(profile: Profile) -> dict[str, object]:
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,
         "api.ca_file": api.ca_file,
+        "price.currency": price.currency,
+        "price.gib_month": price.per_gib_month,
+        "price.included_gib": price.included_gib,
+        "price.base_month": price.base_month,
     }
 
 
@@ -61,6 +66,7 @@ def _bucket_values(target: BucketTarget) -> dict[str, object]:
         "endpoint": target.endpoint,
         "prefix": target.prefix,
         "path_style": target.path_style,
+        "connections": target.connections,
         "ca_file": target.ca_file,
         "keys": keys.source,
         "access_key_env": keys.access_key_env,

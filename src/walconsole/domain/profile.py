@@ -6,6 +6,10 @@ A profile holds no secret: it names the environment variables, keyring entries o
 from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.archive.cost import SPACES_PRICE, Price
+
+MOST_CONNECTIONS = 48
+"""Spaces allows 1,500 requests a second from an address; at 40 ms and more a page these are 1,200 at most."""
 SPACES_SIGNING_REGION = "us-east-1"
 """Spaces signs with this region whatever the bucket's own is (DigitalOcean's S3 documentation)."""
 
@@ -91,7 +95,10 @@ class KeyReference:
 
 @dataclass(frozen=True, slots=True)
 class BucketTarget:
-    """One bucket of the archive. `prefix` is empty or ends in a slash."""
+    """One bucket of the archive. `prefix` is empty or ends in a slash.
+
+    At most `connections` requests are under way at a time: as many as the store's latency is worth.
+    """
 
     role: BucketRole
     bucket: str
@@ -101,6 +108,7 @@ class BucketTarget:
     prefix: str = ""
     path_style: bool = False
     ca_file: str | None = None
+    connections: int = MOST_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,7 @@ class Profile:
     paths: DropletPaths
     api: ApiTarget
     read_only: bool = False
+    price: Price = SPACES_PRICE
 
 
 def spaces_endpoint(region: str) -> str:
