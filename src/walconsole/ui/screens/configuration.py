@@ -14,6 +14,7 @@ from walconsole.domain.snapshot import Slot
 from walconsole.ui.configuration import notes
 from walconsole.ui.configuration.desk import Desk, Kind, Subject
 from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS, SCREEN_ACTIONS, hints
+from walconsole.ui.configuration.layout import arrange
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import TONE_OF_LEVEL, Line, Tone
@@ -68,7 +69,7 @@ class ConfigurationScreen(Screen[None]):
         self.verdict = VerdictLine(f"{title}: nothing was read yet")
         self.notice = VerdictLine("")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
-        self.board = Boxes(*panes)
+        self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
         self.key_bar = KeyBar(hints(), title)
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual.containers import Container
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region
 from textual.layout import Layout, WidgetPlacement
 
-from walconsole.ui.configuration.layout import arrange
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from textual.geometry import Size
     from textual.layout import ArrangeResult
     from textual.widget import Widget
 
+    from walconsole.ui.layout import Box
     from walconsole.ui.widgets.rows_pane import RowsPane
+
+
+class Arrange(Protocol):
+    """A box for each visible pane in `width` × `height` cells; `needs` are the rows of each one's content."""
+
+    def __call__(
+        self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+    ) -> dict[str, Box]: ...
 
 
 class BoxLayout(Layout):
@@ -28,7 +37,7 @@ class BoxLayout(Layout):
     ) -> ArrangeResult:
         """Placements of the visible panes."""
         assert isinstance(parent, Boxes)  # noqa: S101  # only these have this layout
-        boxes = arrange(
+        boxes = parent.arrangement(
             size.width, size.height, parent.focused_name, parent.needs(), maximised=parent.maximised
         )
         return [
@@ -39,14 +48,14 @@ class BoxLayout(Layout):
 
 
 class Boxes(Container):
-    """Holds the configuration's panes and knows which one is in focus."""
+    """Holds a screen's panes and knows which one is in focus; `arrangement` says where they stand."""
 
     DEFAULT_CSS = "Boxes { height: 1fr; width: 100%; overflow: hidden; }"
     maximised = False
-    focused_name = "settings"
 
-    def __init__(self, *panes: RowsPane) -> None:
+    def __init__(self, arrangement: Arrange, *panes: RowsPane) -> None:
         super().__init__(*panes)
+        self.arrangement, self.focused_name = arrangement, panes[0].spec.name
         self.panes = {pane.spec.name: pane for pane in panes}
         self._box_layout = BoxLayout()
 
