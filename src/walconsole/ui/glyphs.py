@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 
 class Glyphs(NamedTuple):
-    """The signs. `sparks` are the sparkline's steps, lowest first."""
+    """The signs. `sparks` are the sparkline's steps, lowest first.
+
+    `both` to `outside` are the coverage strip's cells (what is missing is `critical`), `backup` stands
+    above a cell in which a base backup began, `caret` below the one that is looked at.
+    """
 
     ok: str
     warning: str
@@ -21,6 +25,13 @@ class Glyphs(NamedTuple):
     dot: str
     branch: str
     end: str
+    both: str
+    primary_only: str
+    dr_only: str
+    accepted: str
+    outside: str
+    backup: str
+    caret: str
 
     def sign(self, level: str) -> str:
         """The sign of a verdict's level, by its name."""
@@ -43,6 +54,13 @@ UNICODE = Glyphs(
     dot="·",
     branch="├",
     end="└",
+    both="█",
+    primary_only="▀",
+    dr_only="▄",
+    accepted="x",
+    outside="·",
+    backup="▾",
+    caret="▴",
 )
 ASCII = Glyphs(
     ok="+",
@@ -60,4 +78,11 @@ ASCII = Glyphs(
     dot="-",
     branch="|",
     end="`",
+    both="#",
+    primary_only='"',
+    dr_only="_",
+    accepted="x",
+    outside=".",
+    backup="v",
+    caret="^",
 )

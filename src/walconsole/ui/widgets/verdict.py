@@ -14,16 +14,22 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 _MOST_LINES = 3
+_LOW = 30
+"""A terminal of fewer rows than this has better use for them than a sentence's end."""
 
 
 class VerdictLine(Widget):
-    """Wraps to a second line, and a third, rather than lose its end."""
+    """Wraps to a second line, and a third, rather than lose its end.
+
+    `most_when_low` is how many lines it may take on a terminal with few rows.
+    """
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "VerdictLine { height: auto; width: 100%; }"
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most_when_low: int = _MOST_LINES) -> None:
         super().__init__()
+        self._most_when_low = most_when_low
         self.sign, self.word, self.text, self.tone, self.note = "", "", text, "muted", ""
         self._lines: list[Strip] = []
         self._set_for = -1
@@ -54,8 +60,11 @@ class VerdictLine(Widget):
         body = f"{self.note}{self.text}"
         badge = [Segment(head, style + styles.reverse if self.word else style), Segment(" ", styles.base)]
         first, *rest = wrapped(body, width - 2, first=width - len(head) - 2)
-        if len(rest) >= _MOST_LINES:
-            rest = [*rest[: _MOST_LINES - 2], fit(" ".join(rest[_MOST_LINES - 2 :]), width - 2)]
+        most = self._most_when_low if self.app.size.height < _LOW else _MOST_LINES
+        if most == 1:
+            first, rest = fit(body, width - len(head) - 2), []
+        elif len(rest) >= most:
+            rest = [*rest[: most - 2], fit(" ".join(rest[most - 2 :]), width - 2)]
         below = [Strip([Segment(f" {line}", style)]) for line in rest]
         self._lines = [Strip([*badge, Segment(first, style)]), *below]
 
