@@ -6,10 +6,12 @@ from time import monotonic
 
 from textual.pilot import Pilot
 
+from tests.data.bucket_reader import KeysReader
 from tests.data.facts import NOW
 from walconsole.domain.logline import LogLine
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.ports import Screen
+from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import UNICODE, Glyphs
 from walconsole.ui.theming import ThemeShelf, shipped_folder
@@ -33,8 +35,14 @@ class FrozenClock:
 class ScriptedObserver:
     """Publishes what it was given, and notes what the screen asked of it."""
 
-    def __init__(self, snapshots: Sequence[Snapshot], lines: Sequence[LogLine] = ()) -> None:
+    def __init__(
+        self,
+        snapshots: Sequence[Snapshot],
+        lines: Sequence[LogLine] = (),
+        readers: Sequence[BucketReader] = (),
+    ) -> None:
         self._snapshots, self._lines = snapshots, lines
+        self._readers = {reader.target.role: reader for reader in readers}
         self.asked: list[str] = []
 
     async def run(self, screen: Screen) -> None:
@@ -51,6 +59,10 @@ class ScriptedObserver:
     def hurry(self, slot: Slot) -> None:
         """Noted."""
         self.asked.append(f"hurry {slot}")
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        """What it was given, else a bucket without a key."""
+        return self._readers.setdefault(role, KeysReader(role=role))
 
     def pause(self, paused: bool) -> None:
         """Noted."""

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.facts import ClusterFacts
+    from walconsole.domain.profile import BucketRole
     from walconsole.domain.snapshot import Slot, Snapshot
     from walconsole.errors import WalconsoleError
-    from walconsole.ports import Clock, HostKeyQuestion, Observer
+    from walconsole.ports import BucketReader, Clock, HostKeyQuestion, Observer
     from walconsole.ui.commands import ConsoleCommands
     from walconsole.ui.export import Export
     from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.screens.archive import ArchiveScreen
     from walconsole.ui.screens.configuration import ConfigurationScreen
     from walconsole.ui.theming import ThemeShelf
 
@@ -92,7 +94,7 @@ class WalconsoleApp(App[None]):
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
         self.port = AppScreen(self)
-        self.viewers: list[ConfigurationScreen] = []
+        self.viewers: list[ConfigurationScreen | ArchiveScreen] = []
         self._snapshot: Snapshot | None = None
         self._observer: Observer | None = None
         self._timer: Timer | None = None
@@ -234,6 +236,10 @@ class WalconsoleApp(App[None]):
         for slot in slots:
             if self._observer is not None:
                 self._observer.hurry(slot)
+
+    def bucket_reader(self, role: BucketRole) -> BucketReader | None:
+        """Reads a bucket beyond what the snapshot says of it; None before there is an observer."""
+        return self._observer.bucket(role) if self._observer is not None else None
 
     def _update_keys(self) -> None:
         self.dashboard.update_keys()

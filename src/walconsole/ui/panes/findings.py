@@ -46,7 +46,8 @@ def _lead(finding: Finding, view: View) -> str:
 
 
 def _link(finding: Finding) -> Link:
-    return Link(_PANE[finding.slot], finding.setting or "")
+    role = finding.slot.value if finding.slot in (Slot.PRIMARY, Slot.DR) else ""
+    return Link(_PANE[finding.slot], finding.setting or "", role)
 
 
 def _finding(finding: Finding, view: View) -> list[Line]:

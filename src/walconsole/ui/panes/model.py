@@ -35,10 +35,11 @@ class Span(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Where Enter leads from a line: a pane, and the setting in it, if it is about one."""
+    """Where Enter leads from a line: a pane, and the setting or the bucket (its role) that it is about."""
 
     pane: str
     setting: str = ""
+    role: str = ""
 
 
 class Spot(NamedTuple):

@@ -158,6 +158,17 @@ class Dashboard(Screen[None]):
 
         self.app.push_screen(ConfigurationScreen(self.console.session_title, self.glyphs, self.taken, name))
 
+    def action_archive(self) -> None:
+        """What the buckets really hold."""
+        self._open_archive("")
+
+    def _open_archive(self, role: str) -> None:
+        from walconsole.domain.profile import BucketRole
+        from walconsole.ui.screens.archive import ArchiveScreen
+
+        chosen = BucketRole.DR if role == BucketRole.DR else BucketRole.PRIMARY
+        self.app.push_screen(ArchiveScreen(self.console.session_title, self.glyphs, self.taken, chosen))
+
     def update_keys(self) -> None:
         """The footer for the pane in focus."""
         self.key_bar.show(hints(self.board.focused_name), self.console.footnote())
@@ -220,10 +231,14 @@ class Dashboard(Screen[None]):
             nearest.focus()
 
     def action_enter(self) -> None:
-        """Where the line leads; else maximise."""
+        """Where the line leads; from the buckets to the archive; else maximise."""
         line = self.pane.line(self.pane.cursor) if self.pane.rows else None
         if line is not None and line.link is not None and line.link.setting:
             self.post_message(SettingChosen(line.link.setting))
+        elif self.pane.spec.name == "bucket":
+            self._open_archive("")
+        elif line is not None and line.link is not None and line.link.pane == "bucket":
+            self._open_archive(line.link.role)
         elif line is None or line.link is None or line.link.pane == self.pane.spec.name:
             self.action_maximise()
         else:

@@ -1,0 +1,64 @@
+"""Where the five panes stand: coverage over the full width, below it what is known, and the keys."""
+
+from collections.abc import Mapping
+
+from walconsole.ui.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box
+
+PANES = ("coverage", "answers", "primary", "dr", "object")
+KEYS = ("primary", "dr")
+_FEW_ROWS = 3
+_FOLDED = 1
+_LEAST_OBJECT = 6
+_TWO_LEFT, _THREE_LEFT = 44, 32
+"""Percent of the width for the answers, beside one pane of keys and beside two."""
+
+
+def arrange(
+    width: int,
+    height: int,
+    focused: str,
+    needs: Mapping[str, int],
+    *,
+    maximised: bool = False,
+    bucket: str = "primary",
+) -> dict[str, Box]:
+    """A box for every visible pane. `bucket` is the pane of keys that shows where there is room for one.
+
+    Below 100 columns they stand on each other: coverage stays short, the pane in focus opens, the rest fold.
+    """
+    if maximised or height < 2 * len(PANES):
+        return {focused: Box(0, 0, width, height)}
+    if width < TWO_COLUMNS:
+        return _stacked(width, height, focused, needs)
+    top = 1 + min(max(_FEW_ROWS, needs.get("coverage", 1)), max(_FEW_ROWS, height // 3))
+    beside = width >= THREE_COLUMNS
+    left = width * (_THREE_LEFT if beside else _TWO_LEFT) // 100
+    rest = height - top
+    answers = max(1 + _FEW_ROWS, min(1 + needs.get("answers", 1), rest - max(_LEAST_OBJECT, rest * 2 // 5)))
+    boxes = {
+        "coverage": Box(0, 0, width, top),
+        "answers": Box(0, top, left, answers),
+        "object": Box(0, top + answers, left, rest - answers),
+    }
+    x = left + GAP
+    if not beside:
+        shown = focused if focused in KEYS else bucket
+        return boxes | {shown: Box(x, top, width - x, rest)}
+    each = (width - x - GAP) // 2
+    second = x + each + GAP
+    return boxes | {"primary": Box(x, top, each, rest), "dr": Box(second, top, width - second, rest)}
+
+
+def _stacked(width: int, height: int, focused: str, needs: Mapping[str, int]) -> dict[str, Box]:
+    """While coverage is in focus it has a little more room, and the answers are open below it."""
+    opened = "answers" if focused == "coverage" else focused
+    wanted = needs.get("coverage", 1) if focused == "coverage" else _FEW_ROWS
+    top = 1 + min(max(_FEW_ROWS, wanted), max(_FEW_ROWS, height // 3))
+    heights = dict.fromkeys(PANES, _FOLDED)
+    heights["coverage"] = top
+    heights[opened] = height - top - _FOLDED * (len(PANES) - 2)
+    boxes, y = {}, 0
+    for name in PANES:
+        boxes[name] = Box(0, y, width, heights[name])
+        y += heights[name]
+    return boxes

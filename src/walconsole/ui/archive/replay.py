@@ -1,0 +1,194 @@
+"""Would it replay: the unbroken run, gaps, timelines, whose WAL it is, base backups."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.units import count_text, plural, whole_duration_text
+from walconsole.domain.wal import Segment, format_lsn
+from walconsole.ui.archive.table import NAMES, Table, span_text
+from walconsole.ui.panes.model import Tone
+from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
+
+if TYPE_CHECKING:
+    from walconsole.domain.archive.continuity import Continuity
+    from walconsole.domain.archive.page_header import SegmentIdentity
+    from walconsole.domain.facts import BucketFacts
+    from walconsole.ui.archive.picture import FoundGap
+
+GAPS_LISTED = 40
+"""Rows for single gaps at most: `g` goes through all of them."""
+
+
+def rows(table: Table) -> None:
+    """Everything that decides whether a recovery gets through."""
+    known = table.known
+    main = known.picture.main
+    if main is None or main.holding is None:
+        return
+    _unbroken(table, main)
+    _gaps(table, main)
+    _timelines(table, main)
+    for role, facts in known.copies:
+        _identities(table, role, facts)
+    _backups(table, main)
+
+
+def _unbroken(table: Table, main: BucketFacts) -> None:
+    run = main.continuity.run if main.continuity is not None else None
+    if not main.complete:
+        table.unknown("unbroken", "unbroken", "the bucket is still being listed")
+        return
+    if run is None:
+        table.unknown("unbroken", "unbroken", "no segment lies on the timelines that a restore follows")
+        return
+    size = table.known.picture.segment_bytes
+    oldest, newest = run.oldest.name(size), run.newest.name(size)
+    since = _stored_at(main, run.oldest)
+    reach = NOT_AVAILABLE if since is None else table.known.since(since)
+    tone = Tone.WARNING if main.missing_segments else Tone.OK
+    text = f"{plural(run.segments, 'segment')} since {reach}: {span_text(oldest, newest)}"
+    table.row("unbroken", "unbroken", text, tone, copied=f"{oldest} to {newest}")
+
+
+def _gaps(table: Table, main: BucketFacts) -> None:
+    if not main.complete:
+        table.unknown("gap", "gaps", "the bucket is still being listed")
+        return
+    gaps = table.known.picture.gaps
+    alarming = [gap for gap in gaps if not gap.is_accepted]
+    if not alarming:
+        table.row("gap", "gaps", "none that nobody accepted" if gaps else "none", Tone.OK)
+    elif main.gap_count:
+        text = f"{plural(main.gap_count, 'gap')}, {plural(main.missing_segments, 'segment')} missing"
+        table.row("gap", "gaps", text, Tone.CRITICAL)
+    for gap in reversed(alarming[-GAPS_LISTED:]):
+        _gap(table, gap)
+    if len(alarming) > GAPS_LISTED:
+        more = f"and {plural(len(alarming) - GAPS_LISTED, 'older gap')}: g goes through all"
+        table.row("gap", "", more, Tone.CRITICAL)
+    for gap in [gap for gap in gaps if gap.is_accepted][-GAPS_LISTED:]:
+        _accepted(table, gap)
+
+
+def _gap(table: Table, gap: FoundGap) -> None:
+    """One that alarms: what is missing, how old it is, and in which copy where there are two."""
+    known, until = table.known, gap.gap.until_at
+    age = f", {whole_duration_text(max(0.0, known.now - until))} old" if until is not None else ""
+    switch = ", where a timeline was switched" if gap.gap.at_switch else ""
+    text = f"{_short(gap)}, {plural(gap.segments, 'segment')}{age}{switch}"
+    tone = Tone.CRITICAL if gap.role is known.main_role else Tone.WARNING
+    both = len(gap.by_role) > 1
+    label = "gap" if gap.role is known.main_role and not both else "gap in both" if both else "gap in DR"
+    table.row("gap", label, text, tone, copied=gap_names(gap))
+
+
+def _accepted(table: Table, gap: FoundGap) -> None:
+    mark = gap.gap.accepted
+    if mark is None:
+        return
+    text = f"{_short(gap)}, {plural(gap.segments, 'segment')}: {shown(mark.reason)}"
+    by = f" by {shown(mark.by)}" if mark.by else ""
+    said = f"{text}, accepted {clock_text(mark.accepted_at, table.known.now)}{by}"
+    table.row("accepted_gap", "accepted", said, Tone.MUTED, copied=gap_names(gap))
+
+
+def gap_names(gap: FoundGap) -> str:
+    """`NAME` or `NAME to NAME`."""
+    first, last = shown(gap.gap.first), shown(gap.gap.last)
+    return first if gap.segments == 1 else f"{first} to {last}"
+
+
+def _short(gap: FoundGap) -> str:
+    return span_text(shown(gap.gap.first), shown(gap.gap.last))
+
+
+def _timelines(table: Table, main: BucketFacts) -> None:
+    """The way that a restore takes, and what leads nowhere."""
+    found = main.continuity
+    if found is None:
+        table.unknown("timelines", "timelines", "the bucket is still being listed")
+        return
+    table.row("timelines", "timelines", _path_text(found, main))
+    if found.missing_histories:
+        names = ", ".join(f"{timeline:08X}.history" for timeline in found.missing_histories)
+        lost = ", ".join(map(str, found.unreachable))
+        text = f"{names} is missing" + (f": no restore reaches timeline {lost}" if lost else "")
+        tone = Tone.CRITICAL if found.unreachable else Tone.WARNING
+        table.row("timelines", "histories", text, tone, copied=names)
+    if found.branches:
+        text = f"timeline {', '.join(map(str, found.branches))}: not on the way that a restore takes"
+        table.row("timelines", "branches", text, Tone.LABEL)
+
+
+def _path_text(found: Continuity, main: BucketFacts) -> str:
+    """`1 to 2 at 0/3000000`, ancestors first."""
+    if not found.path:
+        return f"{found.target}, which holds no segment"
+    history = main.histories_read.get(found.target)
+    left = {switch.parent: switch.lsn for switch in history.switches} if history is not None else {}
+    text = str(found.path[0].timeline)
+    for parent, child in pairwise(found.path):
+        lsn = left.get(parent.timeline)
+        text += f" to {child.timeline} at {format_lsn(lsn) if lsn is not None else NOT_AVAILABLE}"
+    return f"{text}, which `latest` restores" if len(found.path) > 1 else f"{text} alone"
+
+
+def _identities(table: Table, role: BucketRole, facts: BucketFacts) -> None:
+    """Whose WAL it is, by the heads of the newest and the oldest segment."""
+    copy = "" if role is BucketRole.PRIMARY else f"{NAMES[role]}: "
+    if not facts.identities:
+        table.unknown("identity", "identity", f"{copy}no segment's head was read yet")
+        return
+    server = table.known.snapshot.server.value
+    headers = [identity.header for identity in facts.identities]
+    own = server.system_identifier if server is not None else None
+    if own is not None and all(header is not None and header.system_identifier == own for header in headers):
+        versions = sorted({str(header.major or "unknown") for header in headers if header is not None})
+        text = f"{copy}newest and oldest are this server's, PostgreSQL {' and '.join(versions)}, system {own}"
+        table.row("identity", "identity", text, Tone.OK, copied=own)
+        return
+    for at, identity in enumerate(facts.identities):
+        which = ("newest", "oldest")[at] if at < 2 else identity.name
+        _identity(table, f"{copy}{shown(which)}", identity)
+
+
+def _identity(table: Table, which: str, identity: SegmentIdentity) -> None:
+    header = identity.header
+    if header is None:
+        table.unknown("identity", "identity", f"{which} {shown(identity.name)}: {shown(identity.problem)}")
+        return
+    server = table.known.snapshot.server.value
+    version = f"PostgreSQL {header.major}" if header.major is not None else f"magic {header.magic:04X}"
+    text = f"{which}: {version}, system {shown(header.system_identifier)}"
+    own = server.system_identifier if server is not None else None
+    if own is None:
+        said, tone = f"{text} (the server's is not known)", Tone.TEXT
+    elif own == header.system_identifier:
+        said, tone = f"{text}, this server's", Tone.OK
+    else:
+        said, tone = f"{text}: ANOTHER cluster's, this server is {shown(own)}", Tone.CRITICAL
+    table.row("identity", "identity", said, tone, copied=shown(header.system_identifier))
+
+
+def _backups(table: Table, main: BucketFacts) -> None:
+    """The labels of base backups that were taken through the server's own functions."""
+    if not main.complete:
+        table.unknown("backups", "backups", "the bucket is still being listed")
+        return
+    labels = main.holding.labels if main.holding is not None else ()
+    if not labels:
+        text = "no label is stored: without a base backup WAL restores nothing"
+        table.row("backups", "backups", text, Tone.WARNING)
+        return
+    newest = max(labels)
+    name = newest.name(table.known.picture.segment_bytes)
+    age = table.known.since(_stored_at(main, newest))
+    text = f"{count_text(main.backup_labels or len(labels))}, the newest began in {name}, {age}"
+    table.row("backups", "backups", text, copied=name)
+
+
+def _stored_at(facts: BucketFacts, segment: Segment) -> float | None:
+    return facts.holding.times.about(segment.timeline, segment.number) if facts.holding is not None else None
