@@ -52,7 +52,8 @@ def body(*entries: str, encoded: bool = True, truncated: bool = False, tail: str
 def test_keys_as_they_are_written(written: str, key: str, encoded: bool) -> None:
     objects, _ = read_listing(body(entry(written), entry(NAME), encoded=encoded), complaint)
     assert list(objects.keys) == [key, NAME]
-    assert objects[0] == StoredObject(key, 5, 1785585600.5)
+    assert objects[0] == StoredObject(key, 5, 1785585600.5, "d41d")
+    assert objects.modified_at(0) == 1785585600.5
 
 
 @pytest.mark.parametrize("sizes", [(7, 7, 7), (7, 8, 9), (0, 0, 1)])

@@ -4,15 +4,16 @@ Listing at scale is what this adapter is for (a page costs one signature and one
 expression); what is rare and writes goes through boto3 elsewhere.
 """
 
-import asyncio
 import ipaddress
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import quote
 
 from walconsole.adapters.spaces_errors import (
+    ASKS_FOR_LESS,
     KEY_REFUSED,
     TRANSIENT,
     Attempt,
@@ -25,11 +26,14 @@ from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
 from walconsole.adapters.spaces_listing import http_date, read_listing
 from walconsole.adapters.spaces_signing import Signer, list_query
+from walconsole.adapters.spaces_throttle import Throttle
 from walconsole.adapters.spaces_turns import Turns
-from walconsole.adapters.spaces_wire import HttpAnswer, TransportError
+from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectContent, Page
+
+T = TypeVar("T")
 
 ATTEMPTS = 4
 _BACKOFF_S = 0.25
@@ -62,7 +66,9 @@ class SpacesStore:
         self._pair: KeyPair | None = None
         self._signer: Signer | None = None
         self._key_problem = "not read yet"
-        self._wait_until = 0.0
+        self._throttle = Throttle(connections)
+        self._retry_after_s = 0.0
+        self._answered = False
         self._turns = Turns()
 
     @property
@@ -76,25 +82,13 @@ class SpacesStore:
         return self._pair.endpoint if self._pair else ""
 
     async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
-        """One ListObjectsV2 under the target's prefix. Transient refusals are tried again with backoff."""
+        """One ListObjectsV2 under the target's prefix, asked for again where that is worth it."""
         query = list_query(prefix=self._target.prefix, start_after=start_after, max_keys=max_keys)
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await self._page_once(query)
-            except ObjectStoreError as error:
-                if not self._worth_another_try(error, attempt):
-                    raise
-        return await self._page_once(query)
+        return await self._persistently(lambda: self._page_once(query))
 
     async def read(self, key: str, count: int) -> ObjectContent:
-        """The first `count` bytes of an object, one GET; transient refusals are tried again with backoff."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await self._read_once(key, count)
-            except ObjectStoreError as error:
-                if not self._worth_another_try(error, attempt):
-                    raise
-        return await self._read_once(key, count)
+        """The first `count` bytes of an object, one GET, asked for again where that is worth it."""
+        return await self._persistently(lambda: self._read_once(key, count))
 
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
@@ -102,20 +96,36 @@ class SpacesStore:
         if self._route is not None:
             await self._route.http.close()
 
+    async def _persistently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await ask()
+            except ObjectStoreError as error:
+                if not self._worth_another_try(error, attempt):
+                    raise
+        return await ask()
+
     def _worth_another_try(self, error: ObjectStoreError, attempt: int) -> bool:
         if error.code in KEY_REFUSED and self._key_pairs.forget():
             self._pair = self._signer = None
             return True
-        if error.code not in TRANSIENT:
+        broken = isinstance(error.__cause__, CutError)
+        garbled = error.code == "NotS3" and error.status == 200 and self._answered
+        if error.code not in TRANSIENT and not broken and not garbled:
             return False
         pause = min(_BACKOFF_S * 2**attempt, _BACKOFF_LIMIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
-        self._wait_until = max(self._wait_until, time.monotonic() + pause)
+        if error.code in ASKS_FOR_LESS:
+            self._throttle.slow_down(max(pause, self._retry_after_s))
+        else:
+            self._throttle.pause(pause)
         return True
 
     async def _page_once(self, query: str) -> Page:
         answer, attempt, seconds = await self._answer("", query, {})
         await self._turns.mine()
-        return _read_page(attempt, answer, seconds)
+        page = _read_page(attempt, answer, seconds)
+        self._answered = True
+        return page
 
     async def _read_once(self, key: str, count: int) -> ObjectContent:
         wanted = {"Range": f"bytes=0-{max(0, count - 1)}"}
@@ -130,16 +140,19 @@ class SpacesStore:
             self._route = _route(self._target, self._environ, self._connections)
         route = self._route
         signer = self._signer or await self._signing(route)
-        if (wait := self._wait_until - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
         attempt = Attempt(self._target, self.key_hint, key)
         path = f"{route.path.rstrip('/')}/{_encoded(key)}" if key else route.path
-        headers = signer.headers(path, query)
-        began = time.monotonic()
-        try:
-            answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
-        except TransportError as error:
-            raise unreachable(attempt, str(error)) from error
+        async with self._throttle:
+            headers = signer.headers(path, query)
+            began = time.monotonic()
+            try:
+                answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
+            except TransportError as error:
+                raise unreachable(attempt, str(error)) from error
+        if answer.status in (200, 206):
+            self._throttle.answered()
+        else:
+            self._retry_after_s = _retry_after(answer)
         return answer, attempt, time.monotonic() - began
 
     async def _signing(self, route: "_Route") -> Signer:
@@ -168,6 +181,12 @@ def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
         raise refused(attempt, answer)
     objects, truncated = read_listing(answer.body, lambda why: malformed(attempt, why))
     return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
+
+
+def _retry_after(answer: HttpAnswer) -> float:
+    """Seconds that a refusal asks to wait for, 0 where it does not say."""
+    text = answer.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 def _read_content(attempt: Attempt, answer: HttpAnswer, key: str, count: int) -> ObjectContent:

@@ -1,11 +1,14 @@
 """What a refused or failed S3 call means, and what the operator does about it."""
 
 import re
+import time
 from dataclasses import dataclass
 
+from walconsole.adapters.spaces_listing import http_date
 from walconsole.adapters.spaces_wire import HttpAnswer
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.units import duration_text
 from walconsole.errors import ObjectStoreError
 
 _NAME_SHOWN = 60
@@ -18,7 +21,7 @@ _WHY = {
     "NoSuchKey": "it is not in bucket {bucket} any more",
     "InvalidAccessKeyId": "{endpoint} knows no key {key}",
     "SignatureDoesNotMatch": "the secret does not belong to key {key}",
-    "RequestTimeTooSkewed": "this machine's clock and {endpoint}'s are too far apart",
+    "RequestTimeTooSkewed": "this machine's clock is {skew} {endpoint}'s",
     "PermanentRedirect": "bucket {bucket} is not in the region of {endpoint}",
     "TemporaryRedirect": "bucket {bucket} is not in the region of {endpoint}",
     "AuthorizationHeaderMalformed": "{endpoint} signs for another region than {region}",
@@ -54,6 +57,9 @@ TRANSIENT = frozenset(
     }
 )
 """Codes that a later attempt may not meet."""
+
+ASKS_FOR_LESS = frozenset({"SlowDown", "TooManyRequests", "ServiceUnavailable"})
+"""Codes by which a store asks for fewer requests. Spaces answers 503 beyond its rate."""
 
 KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
 """Codes that a new key pair may cure."""
@@ -92,6 +98,7 @@ def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
         "region": attempt.target.region,
         "key": attempt.key_hint,
         "do": "read from" if attempt.name else "list",
+        "skew": _skew(answer),
         "status": answer.status,
     }
     why = _WHY.get(code, f"{attempt.target.endpoint} answered HTTP {answer.status} {code}").format(**texts)
@@ -102,6 +109,15 @@ def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
         remedy += f"; the store names {safe(found.get('Endpoint') or found['Region'])}"
     shown = f"{why} ({code})" if code in _WHY and code != "NotS3" else why
     return ObjectStoreError(attempt.tried, shown, remedy, code=code, status=answer.status)
+
+
+def _skew(answer: HttpAnswer) -> str:
+    """How far this machine's clock is from the store's, by the refusal's Date header."""
+    store = http_date(answer.headers.get("date"))
+    if store is None:
+        return "too far from"
+    offset = time.time() - store
+    return f"{duration_text(abs(offset))} {'ahead of' if offset > 0 else 'behind'}"
 
 
 def unreachable(attempt: Attempt, why: str) -> ObjectStoreError:

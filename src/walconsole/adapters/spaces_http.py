@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from walconsole.adapters.spaces_wire import (
+    CutError,
     HttpAnswer,
     HungUpError,
     TransportError,
@@ -243,8 +244,8 @@ def _broken(connection: _Connection, error: HungUpError) -> TransportError:
     if connection.answered:
         return _StaleConnectionError("a kept connection was closed")
     if error.reason is None:
-        return TransportError("the connection was closed without an answer")
-    return TransportError(f"the connection broke: {_reason(error.reason)}")
+        return CutError("the connection was closed without an answer")
+    return CutError(f"the connection broke: {_reason(error.reason)}")
 
 
 def _connect_reason(error: OSError, host: str, port: int) -> str:

@@ -24,6 +24,10 @@ class TransportError(Exception):
     """No answer: the name, the connection, TLS, the proxy or the time failed. Its text says which."""
 
 
+class CutError(TransportError):
+    """The connection stood, and the answer did not come whole: it is worth asking again."""
+
+
 class HungUpError(Exception):
     """The other side closed the connection; `reason` is its error, None for an orderly end."""
 
@@ -173,7 +177,7 @@ async def read_answer(wire: Wire) -> HttpAnswer:
     try:
         body = await _read_body(wire, headers)
     except HungUpError:
-        raise TransportError("the answer was cut off in the middle") from None
+        raise CutError("the answer was cut off in the middle") from None
     return HttpAnswer(status, headers, body)
 
 
@@ -183,7 +187,7 @@ async def read_head(wire: Wire) -> tuple[int, dict[str, str]]:
         raw = await wire.take(await wire.find(b"\r\n\r\n", _HEAD_LIMIT))
     except HungUpError:
         if not wire.empty:
-            raise TransportError("the answer was cut off in its headers, or is not HTTP") from None
+            raise CutError("the answer was cut off in its headers, or is not HTTP") from None
         raise
     first, *lines = raw[:-4].decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")

@@ -1,0 +1,94 @@
+"""How many requests one store has under way: fewer when it asks for fewer, more again as it answers.
+
+Additive increase, multiplicative decrease, as TCP does it: a refusal halves what is allowed and lets
+everybody wait, each answer gives a little back.
+"""
+
+import asyncio
+import time
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+LONGEST_PAUSE_S = 20.0
+"""A Retry-After beyond that is not waited for: the attempt fails, and is made again later."""
+_RECOVERY = 8.0
+"""So many answers at full width give back one place."""
+
+
+class Throttle:
+    """`async with` it around each request. At most `limit` are under way at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = max(1, limit)
+        self._allowed = float(self._limit)
+        self._under_way = 0
+        self._wait_until = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def allowed(self) -> int:
+        """How many may be under way now."""
+        return max(1, int(self._allowed))
+
+    def slow_down(self, pause_s: float) -> None:
+        """The store asked for fewer requests: halve them, and let everybody wait for `pause_s`.
+
+        What was under way when it asked is refused with it, and halves nothing more.
+        """
+        now = time.monotonic()
+        if now >= self._wait_until:
+            self._allowed = max(1.0, self._allowed / 2)
+        self.pause(pause_s)
+
+    def pause(self, pause_s: float) -> None:
+        """Let everybody wait."""
+        self._wait_until = max(self._wait_until, time.monotonic() + min(pause_s, LONGEST_PAUSE_S))
+
+    def answered(self) -> None:
+        """A request was answered as it should."""
+        if self._allowed < self._limit:
+            self._allowed = min(self._limit, self._allowed + _RECOVERY / self._limit / self._allowed)
+            self._wake()
+
+    async def __aenter__(self) -> Self:
+        while True:
+            wait = self._wait_until - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            elif self._under_way < self.allowed:
+                self._under_way += 1
+                return self
+            else:
+                await self._turn()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._under_way -= 1
+        self._wake()
+
+    async def _turn(self) -> None:
+        """Wait until somebody makes room."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._wake()  # the turn that was given is another's now
+            raise
+        finally:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+
+    def _wake(self) -> None:
+        room = self.allowed - self._under_way
+        while self._waiting and room > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                room -= 1
