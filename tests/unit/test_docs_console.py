@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from walconsole.ui.archive.keys import ARCHIVE_ACTIONS
 from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS
 from walconsole.ui.keys import ACTIONS, Action
 from walconsole.ui.theming import shipped_folder
@@ -24,6 +25,15 @@ CONFIGURATION = (Path(__file__).parents[2] / "docs" / "configuration-screen.md")
 @pytest.mark.parametrize("action", CONFIGURATION_ACTIONS, ids=lambda action: action.title)
 def test_every_key_of_the_configuration_screen_is_documented(action: Action) -> None:
     row = next((line for line in CONFIGURATION.splitlines() if line.endswith(f"| {action.title} |")), "")
+    assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
+
+
+ARCHIVE = (Path(__file__).parents[2] / "docs" / "archive.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("action", ARCHIVE_ACTIONS, ids=lambda action: action.title)
+def test_every_key_of_the_archive_screen_is_documented(action: Action) -> None:
+    row = next((line for line in ARCHIVE.splitlines() if line.endswith(f"| {action.title} |")), "")
     assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
     from textual.timer import Timer
 
+    from walconsole.domain.archive.cost import Price
     from walconsole.domain.facts import ClusterFacts
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.snapshot import Slot, Snapshot
@@ -55,6 +56,7 @@ def _commands() -> type[ConsoleCommands]:
 class WalconsoleApp(App[None]):
     """One session. `failure` is set when it ended because it could never have worked.
 
+    `price` is what storage costs by the profile, None until one was chosen.
     `observer_factory` is awaited after the first frame. `shelf` holds the themes and remembers the
     chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding can show.
     """
@@ -90,6 +92,7 @@ class WalconsoleApp(App[None]):
         super().__init__()
         self.session_title = title
         self.failure: WalconsoleError | None = None
+        self.price: Price | None = None
         self.shelf = shelf or ThemeShelf()
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs

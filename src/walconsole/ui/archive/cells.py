@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from walconsole.domain.archive.coverage import Cell, Cover, strip
+from walconsole.domain.archive.coverage import Cell, Cover, extent, strip
 from walconsole.domain.profile import BucketRole
 
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ class Cells:
 
     def _make(self, timeline: int) -> tuple[Cell, ...]:
         picture = self.picture
-        made = strip(
-            picture.runs(BucketRole.PRIMARY, timeline),
-            picture.runs(BucketRole.DR, timeline),
-            self.span,
-            self.width,
-            accepted=picture.accepted.get(timeline),
-            labels=picture.labels.get(timeline, ()),
-        )
+        primary, dr = (picture.runs(role, timeline) for role in BucketRole)
+        known, labels = picture.accepted.get(timeline), picture.labels.get(timeline, ())
+        made = strip(primary, dr, self.span, self.width, accepted=known, labels=labels)
         edges = [gap for gap in picture.gaps if gap.timeline == timeline and gap.gap.at_switch]
-        return tuple(_with_edges(cell, edges) for cell in made) if edges else made
+        held = extent(primary, dr)
+        return tuple(_with_edges(cell, edges, held) for cell in made) if edges else made
 
     def index(self, timeline: int, number: int) -> int:
         """The cell that holds a segment; the nearest one for segments outside the span."""
@@ -48,16 +44,21 @@ class Cells:
         return self.of(timeline)[self.index(timeline, number)]
 
 
-def _with_edges(cell: Cell, edges: list[FoundGap]) -> Cell:
-    """What is missing where a timeline was left or begun lies beyond its stored segments."""
-    if cell.cover is not Cover.NOTHING:
-        return cell
-    inside = [gap for gap in edges if gap.first <= cell.last and gap.last >= cell.first]
-    if not inside:
-        return cell
-    lost = sum(min(gap.last, cell.last) - max(gap.first, cell.first) + 1 for gap in inside)
-    known = all(gap.is_accepted for gap in inside)
-    return replace(cell, cover=Cover.ACCEPTED if known else Cover.MISSING, missing=lost)
+def _with_edges(cell: Cell, edges: list[FoundGap], held: Span | None) -> Cell:
+    """What is missing where a timeline was left or begun lies beyond what is `held` of it."""
+    for gap in edges:
+        lost = _common(cell, gap.first, gap.last)
+        if held is not None:
+            lost -= _common(cell, max(gap.first, held[0]), min(gap.last, held[1]))
+        if lost:
+            cover = Cover.ACCEPTED if gap.is_accepted else Cover.MISSING
+            worst = Cover.MISSING if Cover.MISSING in (cover, cell.cover) else cover
+            cell = replace(cell, cover=worst, missing=cell.missing + lost)
+    return cell
+
+
+def _common(cell: Cell, first: int, last: int) -> int:
+    return max(0, min(cell.last, last) - max(cell.first, first) + 1)
 
 
 def zoomed(cell: Cell, span: Span, width: int) -> Span:

@@ -97,7 +97,7 @@ def rows(desk: Desk, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]
     lines: list[Line] = []
     for timeline in desk.picture.timelines:
         lines += _timeline(desk, timeline, width, signs)
-    return (*lines, _axis(desk, now, width), _legend(desk, width, signs))
+    return (*lines, _axis(desk, now, width, signs), _legend(desk, width, signs))
 
 
 def row_of(lines: tuple[Line, ...], timeline: int) -> int:
@@ -182,7 +182,7 @@ def stretch_text(desk: Desk) -> str:
     return names[0] if first == last else " to ".join(names)
 
 
-def _axis(desk: Desk, now: float, width: int) -> Line:
+def _axis(desk: Desk, now: float, width: int, signs: Signs) -> Line:
     """The LSNs at both ends, and when their segments were stored where that is known."""
     size, (first, last) = desk.picture.segment_bytes, desk.cells.span
     before = prefix_width(desk)
@@ -191,7 +191,8 @@ def _axis(desk: Desk, now: float, width: int) -> Line:
     cells = min(desk.cells.width, last - first + 1)
     room = min(width - before - _MARGIN, max(cells, cell_len(left) + cell_len(right) + 2))
     blank = max(2, room - cell_len(left) - cell_len(right))
-    return Line((Span(" " * before), Span(f"{left}{' ' * blank}{right}", Tone.LABEL)), "axis")
+    spans = Span(" " * before), Span(f"{left}{' ' * blank}{right}", Tone.LABEL)
+    return Line(_cut(spans, width - _MARGIN, signs), "axis")
 
 
 def _stored(desk: Desk, number: int, now: float) -> str:
@@ -219,4 +220,4 @@ def _legend(desk: Desk, width: int, signs: Signs) -> Line:
         spans += [Span(f"{sign} ", tone), Span(f"{word}   ", Tone.MUTED)]
     if backups:
         spans += [Span(f"{signs.glyphs.backup} ", Tone.STRONG), Span("base backup", Tone.MUTED)]
-    return Line(_cut(tuple(spans), width - _MARGIN, signs), "legend")
+    return Line(_cut(tuple(spans), width - _MARGIN, signs), STRIP)

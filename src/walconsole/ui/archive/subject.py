@@ -30,7 +30,7 @@ class Told(NamedTuple):
     summary: tuple[Span, ...] = ()
 
 
-NOTHING = Told("Object", (Line((Span("  nothing is under the cursor yet", Tone.MUTED),), "object"),))
+NOTHING = Told("Object", (Line((Span("  nothing is under the cursor yet", Tone.MUTED),), "detail"),))
 
 
 def of_object(view: BucketView, taken: SnapshotTaken, width: int, glyphs: Glyphs) -> Told:
@@ -69,8 +69,8 @@ def of_stretch(
     )
     if (gap.first, gap.last) != (cell.first, cell.last):
         more = f", with {plural(len(gaps) - 1, 'more gap')}" if len(gaps) > 1 else ""
-        head = Line((Span(" " * GUTTER + f"the cell that it lies in{more}:", Tone.LABEL),), "object")
-        rows = (*rows, Line((Span(""),), "object"), head, *told)
+        head = Line((Span(" " * GUTTER + f"the cell that it lies in{more}:", Tone.LABEL),), "detail")
+        rows = (*rows, Line((Span(""),), "detail"), head, *told)
     tone = Tone.LABEL if gap.is_accepted else Tone.CRITICAL
     sign = glyphs.accepted if gap.is_accepted else glyphs.critical
     return Told("Gap", rows, (Span(f"{sign} {stretch_text(desk)}", tone),))

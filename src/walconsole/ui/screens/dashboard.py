@@ -167,7 +167,8 @@ class Dashboard(Screen[None]):
         from walconsole.ui.screens.archive import ArchiveScreen
 
         chosen = BucketRole.DR if role == BucketRole.DR else BucketRole.PRIMARY
-        self.app.push_screen(ArchiveScreen(self.console.session_title, self.glyphs, self.taken, chosen))
+        title, price = self.console.session_title, self.console.price
+        self.app.push_screen(ArchiveScreen(title, self.glyphs, self.taken, chosen, price))
 
     def update_keys(self) -> None:
         """The footer for the pane in focus."""
