@@ -1,68 +1,12 @@
 """The bucket's probe: the first sweep, polls of what is new, and when it looks at everything again."""
 
-from dataclasses import dataclass, field
-
 import pytest
 
+from tests.unit.bucket_bench import MIB, Bench, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.profile import BucketRole, default_bucket
-from walconsole.domain.snapshot import Slot
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket import SWEEP_EVERY_S, BucketProbe
-
-MIB = 1024 * 1024
-
-
-@dataclass
-class FakeClock:
-    at: float = 1_000_000.0
-
-    def now(self) -> float:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at
-
-
-@dataclass
-class Bench:
-    """A probe on a bucket in memory."""
-
-    bucket: MemoryBucket
-    segment_bytes: int | None = 16 * MIB
-    clock: FakeClock = field(default_factory=FakeClock)
-    woken: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.probe = BucketProbe(
-            default_bucket(BucketRole.PRIMARY, "shithub", "nyc3"),
-            self.bucket,
-            self.clock,
-            segment_bytes=lambda: self.segment_bytes,
-            wake=self.woken.append,
-        )
-
-    async def take(self) -> BucketFacts:
-        (fact,) = await self.probe.take()
-        assert fact.slot is Slot.PRIMARY
-        assert isinstance(fact.value, BucketFacts)
-        return fact.value
-
-    async def requests(self) -> list[tuple[str, int]]:
-        """What one more `take` asks for."""
-        self.bucket.requests.clear()
-        await self.take()
-        return self.bucket.requests
-
-
-def name(number: int, timeline: int = 1) -> str:
-    return Segment(timeline, number).name()
-
-
-def names(*numbers: int) -> list[str]:
-    return [name(number) for number in numbers]
+from walconsole.observe.bucket import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S
 
 
 async def test_the_facts_of_a_small_bucket() -> None:
@@ -100,7 +44,7 @@ async def test_an_empty_bucket_is_no_failure_and_one_request() -> None:
 
 async def test_nothing_new_is_one_request() -> None:
     bench = Bench(MemoryBucket(name(number) for number in range(1, 5001)))
-    first = await bench.take()
+    first = await bench.settle()
     assert await bench.requests() == [(name(5000 - 32), 200)]
     assert await bench.take() == first
 
@@ -154,17 +98,101 @@ async def test_a_long_first_sweep_is_shown_while_it_runs(monkeypatch: pytest.Mon
     assert (facts.objects, facts.segments, facts.gap_count) == (200_000, 200_000, 0)
 
 
-@pytest.mark.parametrize("why", ["time", "refresh"])
-async def test_a_deletion_is_seen_by_the_next_sweep(why: str) -> None:
-    bench = Bench(MemoryBucket(names(1, 2, 3, 4)))
-    await bench.take()
-    bench.bucket.keys.remove(name(2))
-    assert (await bench.take()).gap_count == 0
-    if why == "time":
+@pytest.mark.parametrize("why", ["a day", "refresh"])
+async def test_a_deletion_far_below_is_seen_by_the_next_sweep(why: str) -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))
+    await bench.settle()
+    bench.bucket.keys.remove(name(20))
+    bench.clock.at += CHECK_EVERY_S
+    assert (await bench.settle()).gap_count == 0
+    if why == "a day":
         bench.clock.at += SWEEP_EVERY_S
     else:
         bench.probe.refresh()
-    assert (await bench.take()).gap_count == 1
+    assert (await bench.settle()).gap_count == 1
+
+
+@pytest.mark.parametrize("deleted", [1, 97, 100])
+async def test_a_deletion_at_either_end_asks_for_a_sweep(deleted: int) -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))
+    await bench.settle()
+    bench.bucket.keys.remove(name(deleted))
+    bench.clock.at += SWEEP_AGAIN_S
+    await bench.settle()
+    facts = await bench.settle()
+    assert (facts.segments, facts.objects) == (99, 99)
+
+
+@pytest.mark.parametrize("layout", ["{0}", "{1}/{0}", "2026/08/{2}/{0}", "wal_005/{0}.lz4"])
+async def test_nothing_deleted_asks_for_no_sweep(layout: str) -> None:
+    keys = (layout.format(name(n), name(n)[:16], 1 + n // 40) for n in range(200, 300))
+    bench = Bench(MemoryBucket(keys))
+    await bench.settle()
+    for _ in range(3):
+        bench.clock.at += SWEEP_AGAIN_S
+        await bench.settle()
+    assert [request for request in bench.bucket.requests if request[0] == ""] == [("", 1000)]
+
+
+async def test_what_postgresql_archived_and_nobody_sees_asks_for_a_sweep() -> None:
+    bench = Bench(MemoryBucket(name(n) for n in range(1, 10)), archived=name(11))
+    await bench.settle()
+    bench.bucket.add(*(f"wal_005/{name(n)}.zst" for n in (10, 11)))  # the command was changed
+    assert (await bench.take()).newest_segment == name(9)
+    bench.clock.at += SWEEP_AGAIN_S
+    await bench.settle()
+    facts = await bench.settle()
+    assert (facts.layout[:5], facts.newest_segment) == ("WAL-G", name(11))
+    assert facts.other_archives == (": NAME",)
+
+
+async def test_a_gap_that_is_filled_far_below_is_closed_within_a_minute() -> None:
+    bench = Bench(MemoryBucket(name(n) for n in range(1, 1000) if n not in (100, 101, 102)))
+    facts = await bench.settle()
+    assert (facts.gap_count, facts.missing_segments) == (1, 3)
+    assert facts.gaps[0].until_at == float(99)  # MemoryBucket's times are positions
+    bench.bucket.add(name(101))
+    bench.clock.at += CHECK_EVERY_S
+    facts = await bench.settle()
+    assert [(gap.first, gap.last) for gap in facts.gaps] == [(name(100), name(100)), (name(102), name(102))]
+    assert facts.objects == 997
+
+
+async def test_an_accepted_gap_is_no_open_gap() -> None:
+    bench = Bench(MemoryBucket(names(1, 2, 5, 6, 8)))
+    facts = await bench.settle()
+    bench.reader.accept(facts.gaps[0], "lost with the old disk")
+    facts = await bench.settle()
+    assert [(gap.first, gap.last) for gap in facts.gaps] == [(name(7), name(7))]
+    assert (facts.gap_count, facts.missing_segments) == (1, 1)
+    (known,) = facts.accepted_gaps
+    assert (known.first, known.last, known.reason, known.by) == (
+        name(3),
+        name(4),
+        "lost with the old disk",
+        "tester",
+    )
+    bench.reader.withdraw(known)
+    assert (await bench.settle()).gap_count == 2
+
+
+async def test_histories_are_read_and_followed() -> None:
+    bucket = MemoryBucket([*names(1, 2, 3), "00000002.history", name(3, 2), name(5, 2)])
+    bucket.contents["00000002.history"] = b"1\t0/3000028\tno recovery target specified\n"
+    facts = await Bench(bucket).settle()
+    assert facts.histories_read[2].switches[0].lsn == 0x3000028
+    assert facts.continuity is not None
+    assert [(leg.timeline, leg.first, leg.last) for leg in facts.continuity.path] == [(1, 1, 2), (2, 3, None)]
+    assert [(gap.first, gap.last) for gap in facts.gaps] == [(name(4, 2), name(4, 2))]
+
+
+async def test_what_cannot_be_read_is_said() -> None:
+    bucket = MemoryBucket([*names(1, 2, 3), "00000002.history", name(3, 2)])
+    bucket.contents["00000002.history"] = b"what is this"
+    facts = await Bench(bucket).settle()
+    assert any("00000002.history" in line for line in facts.unread)
+    assert any(name(3, 2) in line for line in facts.unread)
+    assert all(identity.header is None and identity.problem for identity in facts.identities)
 
 
 async def test_another_segment_size_is_another_look() -> None:
@@ -194,7 +222,7 @@ async def test_a_bucket_that_was_deleted_and_made_anew_is_not_the_old_one() -> N
 
 async def test_an_unreachable_store_forgets_nothing() -> None:
     bench = Bench(MemoryBucket(names(1, 2)))
-    await bench.take()
+    await bench.settle()
     bench.bucket.failures = [refusal("Unreachable")]
     with pytest.raises(ObjectStoreError):
         await bench.take()

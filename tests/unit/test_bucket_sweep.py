@@ -23,9 +23,12 @@ class Seen:
 
     def __init__(self) -> None:
         self.keys: Counter[str] = Counter()
+        self.after = True
 
-    def page(self, page: Page, count: int) -> None:
-        self.keys.update(page.objects.keys[:count])
+    def page(self, page: Page, count: int, after: str) -> None:
+        keys = page.objects.keys[:count]
+        self.after = self.after and all(key > after for key in keys)
+        self.keys.update(keys)
 
 
 def sweep_of(bucket: MemoryBucket, prefix: str = "") -> tuple[Sweep, Seen]:
@@ -35,6 +38,7 @@ def sweep_of(bucket: MemoryBucket, prefix: str = "") -> tuple[Sweep, Seen]:
 
 def assert_all_seen_once(bucket: MemoryBucket, sweep: Sweep, seen: Seen) -> None:
     assert seen.keys == Counter(bucket.keys)
+    assert seen.after  # every page begins after the key that it is said to
     naive = ArchiveIndex()
     naive.fold(bucket.keys)
     assert _runs(sweep.index) == _runs(naive)

@@ -1,33 +1,48 @@
-"""What a bucket holds: a full sweep first, then only what is new, and a sweep again now and then.
+"""What a bucket holds: a full sweep first, then only what is new, and a sweep a day.
 
-The first sweep is shown while it runs. A poll lists from a little below the newest key, so that
-segments which a parallel writer stored out of order are seen; it is one request when nothing is
-new. What appears far below the newest key, or is deleted, the next sweep finds.
+The first sweep is shown while it runs; where an earlier session saved an index that is still true, it
+is taken instead. A poll lists from a little below the newest key, so that segments which a parallel
+writer stored out of order are seen; it is one request when nothing is new. Known gaps and the oldest
+segment are looked at once a minute. What else changes far below the newest key, a sweep finds: the
+daily one, the operator's, or one that a contradiction asks for.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
-from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
-from walconsole.errors import ObjectStoreError
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, wal_name
+from walconsole.errors import ObjectStoreError, RegisterError
+from walconsole.observe.bucket_checks import check_gaps, oldest_is_gone
+from walconsole.observe.bucket_heads import read_heads
+from walconsole.observe.bucket_memory import document_of, picture_from, still_true
 from walconsole.observe.bucket_picture import BucketPicture
 from walconsole.observe.bucket_sweep import Sweep
 from walconsole.observe.probe import Fact
-from walconsole.ports import Clock, ObjectStore
+from walconsole.ports import Clock, GapRegister, IndexShelf, ObjectStore, Plain
 
-SWEEP_EVERY_S = 600.0
+SWEEP_EVERY_S = 86_400.0
+SWEEP_AGAIN_S = 600.0
+"""Where something contradicts the index, or no archive was found, a sweep is due as often as this."""
+CHECK_EVERY_S = 60.0
+SAVE_EVERY_S = 600.0
 SLICE_S = 1.0
 """A sweep yields to the screen this often."""
 _FIRST_POLL_KEYS = 200
+_FEW_OBJECTS = 1000
 
 
 class BucketProbe:
     """Fills PRIMARY or DR.
 
-    `segment_bytes` gives the server's wal_segment_size once it is known; until then the names
-    tell. `wake(name)` asks the poller for another attempt at once, for a sweep takes several.
+    `segment_bytes` gives the server's wal_segment_size once it is known; until then the names tell.
+    `last_archived` gives the file that PostgreSQL says it archived last. `wake(name)` asks the poller
+    for another attempt at once, for a sweep takes several.
     """
 
     cadence_s = 5.0
@@ -41,20 +56,41 @@ class BucketProbe:
         *,
         segment_bytes: Callable[[], int | None],
         wake: Callable[[str], None],
+        plain: Plain,
+        shelf: IndexShelf,
+        register: GapRegister,
+        last_archived: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = f"S3 LIST {target.bucket}"
         self.slots = (Slot.PRIMARY if target.role is BucketRole.PRIMARY else Slot.DR,)
-        self._target, self._store, self._clock = target, store, clock
-        self._segment_bytes, self._wake = segment_bytes, wake
+        self.target, self.store, self.plain, self.register = target, store, plain, register
+        self.clock = clock
+        self._shelf = shelf
+        self._segment_bytes, self._wake, self._last_archived = segment_bytes, wake, last_archived
         self._assumed_bytes = DEFAULT_SEGMENT_BYTES
         self._picture: BucketPicture | None = None
         self._coming: BucketPicture | None = None
         self._sweep: Sweep | None = None
-        self._sweep_due = 0.0
+        self._recalled = False
+        self._sweep_due = self._check_due = self._save_due = 0.0
+        self._swept_at = -SWEEP_AGAIN_S
+        self._saved_objects = -1
+        self._accepted: tuple[AcceptedGap, ...] = ()
+        self._register_problem = ""
+
+    @property
+    def picture(self) -> BucketPicture | None:
+        """The last complete one."""
+        return self._picture
 
     def refresh(self) -> None:
         """List everything anew."""
-        self._sweep_due = 0.0
+        self._sweep_due = self._check_due = 0.0
+
+    def look_again(self) -> None:
+        """Read the accepted gaps anew, and show what follows."""
+        self._check_due = 0.0
+        self._wake(self.name)
 
     async def take(self) -> Sequence[Fact]:
         """Sweep on, or poll. Raises ObjectStoreError (SshError where the key is on the droplet)."""
@@ -64,57 +100,160 @@ class BucketProbe:
             if error.code == "NoSuchBucket":
                 self._picture = self._coming = self._sweep = None
             raise
-        facts = self._facts(picture)
-        return [Fact(self.slots[0], facts, self._clock.now(), self.name)]
+        return [Fact(self.slots[0], self._facts(picture), self.clock.now(), self.name)]
+
+    async def save(self) -> None:
+        """Keep the index for the next session. Never raises: a shelf does not."""
+        picture = self._picture
+        if picture is None or picture.main is None or picture.objects == self._saved_objects:
+            return
+        self._saved_objects = picture.objects
+        document = document_of(picture, self.target)
+        await asyncio.to_thread(self._shelf.save, document)
+
+    # What to look at now.
 
     async def _look(self) -> BucketPicture:
         """The picture to show: the old one while another is being made, if there is one."""
+        taken_up = not self._recalled and await self._recall()
         if self._sweep is None and self._is_due():
             self._begin()
         if self._sweep is not None and self._coming is not None:
-            if not await self._sweep.advance(SLICE_S):
-                self._wake(self.name)
-                return self._picture or self._coming
-            self._finish(self._coming, self._sweep)
-        elif self._picture is not None:
-            await self._poll(self._picture)
+            return await self._sweep_on(self._sweep, self._coming)
         if self._picture is None:
             raise AssertionError("a finished sweep leaves a picture")
+        await self._poll(self._picture)
+        if taken_up:
+            self._wake(self.name)  # what objects say comes after what their keys say
+        else:
+            await self._check(self._picture)
         return self._picture
+
+    async def _recall(self) -> bool:
+        """Take up what an earlier session saved, where the bucket still is what it says."""
+        document = await asyncio.to_thread(self._shelf.load)
+        picture = picture_from(document, self.target) if document is not None else None
+        found = picture is not None and await still_true(picture, self.store, self.clock.now())
+        self._recalled = True
+        if picture is None or not found:
+            return False
+        self._picture, self._assumed_bytes = picture, picture.index.segment_bytes
+        self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - (self.clock.now() - picture.swept_at)
+        self._saved_objects = picture.objects
+        self._read_register()
+        return True
 
     def _is_due(self) -> bool:
         picture = self._picture
         if picture is None or picture.index.segment_bytes != self._wanted_bytes():
             return True
-        few_and_foreign = picture.main is None and picture.objects < 1000  # one request is enough
-        return few_and_foreign or self._clock.monotonic() >= self._sweep_due
+        now = self.clock.monotonic()
+        if picture.main is None:  # another layout may appear anywhere; few objects are one request
+            return picture.objects < _FEW_OBJECTS or now >= self._swept_at + SWEEP_AGAIN_S
+        return now >= self._sweep_due
 
     def _wanted_bytes(self) -> int:
         return self._segment_bytes() or self._assumed_bytes
 
-    def _begin(self) -> None:
-        self._coming = picture = BucketPicture(self._target.prefix, self._wanted_bytes())
-        self._sweep = Sweep(self._store, picture.index, picture.page_seen)
-        self._sweep_due = self._clock.monotonic() + SWEEP_EVERY_S
+    # The sweep.
 
-    def _finish(self, picture: BucketPicture, sweep: Sweep) -> None:
-        if not sweep.complete:
-            raise AssertionError("only a complete sweep becomes the picture")
-        picture.complete, picture.swept_at = True, self._clock.now()
+    def _begin(self) -> None:
+        self._coming = picture = BucketPicture(self.target.prefix, self._wanted_bytes())
+        self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections)
+        self._swept_at = self.clock.monotonic()
+        self._sweep_due = self._swept_at + SWEEP_EVERY_S
+
+    async def _sweep_on(self, sweep: Sweep, coming: BucketPicture) -> BucketPicture:
+        if await sweep.advance(SLICE_S):
+            self._finish(coming)
+            return coming
+        self._wake(self.name)
+        shown = self._picture or coming
+        shown.progress = sweep.progress(sum(archive.segments for archive in coming.index.archives.values()))
+        return shown
+
+    def _finish(self, picture: BucketPicture) -> None:
+        picture.complete, picture.swept_at = True, self.clock.now()
+        picture.progress = None
+        if self._picture is not None:
+            picture.take_over(self._picture)
         self._picture, self._coming, self._sweep = picture, None, None
+        self._check_due = self._save_due = 0.0
+        self._read_register()
         if self._segment_bytes() is None:
             self._assumed_bytes = picture.suggested_segment_bytes()
+        if picture.main is not None:
+            self._wake(self.name)  # what objects say comes after what their keys say
+
+    def _sweep_soon(self) -> None:
+        """Something contradicts the index: list anew, but not all the time."""
+        self._sweep_due = min(self._sweep_due, self._swept_at + SWEEP_AGAIN_S)
+
+    # The poll, and the looks beyond it.
 
     async def _poll(self, picture: BucketPicture) -> None:
         """Fold what is new; one request when nothing is."""
         after, max_keys = picture.poll_after(), _FIRST_POLL_KEYS
+        first = True
         while True:
-            page = await self._store.page(start_after=after, max_keys=max_keys)
+            page = await self.store.page(start_after=after, max_keys=max_keys)
+            if first and picture.vanished(page, after):
+                self._sweep_soon()
             picture.add_new(page)
             keys = page.objects.keys
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
                 return
-            after, max_keys = keys[-1], 1000
+            after, max_keys, first = keys[-1], 1000, False
+
+    async def _check(self, picture: BucketPicture) -> None:
+        """Once a minute: what objects say, the known gaps, the oldest segment; save now and then."""
+        now = self.clock.monotonic()
+        holding = picture.holding
+        if now < self._check_due or holding is None:
+            return
+        self._check_due = now + CHECK_EVERY_S
+        self._read_register()
+        await read_heads(picture.heads, holding, self.store, self.plain, self.clock.now())
+        found = picture.continuity(self._accepted)
+        if found is not None:
+            await check_gaps(picture, found, self.store, self.clock.now())
+        if await oldest_is_gone(picture, self.store, self.clock.now()) or self._contradicted(picture):
+            self._sweep_soon()
+        picture.checked_at = self.clock.now()
+        if now >= self._save_due:
+            self._save_due = now + SAVE_EVERY_S
+            await self.save()
+
+    def _contradicted(self, picture: BucketPicture) -> bool:
+        """Whether PostgreSQL archived what is not seen here, or a timeline has no history: look anew."""
+        main = picture.main
+        if main is None or main.newest is None:
+            return False
+        if main.newest.timeline > 1 and main.newest.timeline not in main.history_keys:
+            return True
+        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
+            return False
+        return said.segment > main.newest
+
+    # What is shown.
+
+    def _read_register(self) -> None:
+        picture = self._picture
+        root = picture.holding.root if picture is not None and picture.holding is not None else None
+        if root is None:
+            return
+        place = (self.target.endpoint, self.target.bucket, root)
+        try:
+            every = self.register.accepted()
+        except RegisterError as error:
+            self._register_problem = safe(error.line())
+            return
+        self._register_problem = ""
+        self._accepted = tuple(gap for gap in every if (gap.endpoint, gap.bucket, gap.root) == place)
 
     def _facts(self, picture: BucketPicture) -> BucketFacts:
-        return picture.facts(self._target, self._store.key_hint, self._store.key_endpoint)
+        facts = picture.facts(self.target, self.store.key_hint, self.store.key_endpoint, self._accepted)
+        if self._register_problem:
+            facts = replace(facts, unread=(*facts.unread, self._register_problem))
+        return facts

@@ -1,59 +1,102 @@
 """The picture of one bucket that pages are folded into, and the facts that it makes."""
 
-from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
 
+from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.continuity import Continuity, Leg, continuity
 from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import Archive, ArchiveIndex, segment_bytes_by_names
 from walconsole.domain.archive.key_space import SEGMENT_NAME
-from walconsole.domain.archive.layouts import Place, archived_name, split_key
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.archive.layouts import Layout, archived_name, split_key
+from walconsole.domain.archive.listing import Picked
+from walconsole.domain.archive.marks import Marks
+from walconsole.domain.archive.search import GROUPED
+from walconsole.domain.facts import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment, WalNameKind
+from walconsole.observe.bucket_heads import Heads
 from walconsole.ports import Page
 
 GAPS_SHOWN = 1000
 OVERLAP_SEGMENTS = 32
 """A poll begins this many segments below the newest key: parallel writers finish out of order."""
+OTHERS_SHOWN = 8
 
 
 class BucketPicture:
-    """What is known of a bucket. `objects` and `stored_bytes` count every key under the prefix."""
+    """What is known of a bucket. `objects` and `stored_bytes` count every key under the prefix.
+
+    `gaps_seen` are the times at which the first segment after a gap was stored, by its timeline and
+    number, from looking at that key itself.
+    """
 
     def __init__(self, prefix: str, segment_bytes: int) -> None:
         self.index = ArchiveIndex(prefix, segment_bytes)
+        self.marks = Marks()
+        self.heads = Heads()
         self.objects = 0
         self.stored_bytes = 0
         self.complete = False
+        self.remembered = False
         self.swept_at = 0.0
-        self._newest_at: dict[str, float] = {}
+        self.checked_at: float | None = None
+        self.gaps_seen: dict[Segment, float] = {}
+        self.progress: SweepProgress | None = None
+        self.last_key = ""
         self._clock_offset_s: float | None = None
-        self._gaps_basis: tuple[Place, int] | None = None
-        self._gaps_made: tuple[Gap, ...] = ()
+        self._basis: tuple[object, ...] = ()
+        self._continuity: Continuity | None = None
 
     @property
     def main(self) -> Archive | None:
         """The archive that was written to last, None when the bucket holds none."""
-        return max(self.index.archives.values(), key=self._written_last, default=None)
+        return max(self.index.archives.values(), key=_written_last, default=None)
 
-    def _written_last(self, archive: Archive) -> tuple[float, int]:
-        return self._newest_at.get(archive.newest_key, 0.0), archive.segments
+    @property
+    def holding(self) -> Holding | None:
+        """The main archive as it is now."""
+        return self._held(self.main)
 
-    def page_seen(self, page: Page, count: int) -> None:
-        """The first `count` objects of a page of the sweep were folded into the index."""
+    def take_over(self, before: "BucketPicture") -> None:
+        """What the picture before this one read of objects that are still there need not be read again."""
+        self.heads, self.gaps_seen = before.heads, before.gaps_seen
+
+    def _held(self, archive: Archive | None) -> Holding | None:
+        return None if archive is None else archive.holding(self.index.prefix, self.index.segment_bytes)
+
+    def page_seen(self, page: Page, count: int, after: str) -> None:
+        """The first `count` objects of a page that was listed after `after` were folded into the index."""
         self.objects += count
         self.stored_bytes += page.objects.stored_bytes(0, count)
-        self._note(page, count)
+        self.marks.add_page(after, count)
+        if count:
+            self.last_key = max(self.last_key, page.objects.keys[count - 1])
+        self._note_clock(page)
 
-    def add_new(self, page: Page) -> None:
-        """Fold what of a poll's page belongs to the main archive and was not known."""
+    def add_new(self, page: Page) -> int:
+        """Fold what of a poll's page belongs to the main archive and was not known; how many that was."""
         main = self.main
         known_to = main.last_key if main else ""
-        for position, key in enumerate(page.objects.keys):
-            if self._is_new(main, key, known_to):
-                self.index.fold((key,))
-                self.objects += 1
-                self.stored_bytes += page.objects[position].size
-        self._note(page, len(page.objects))
+        new = [at for at, key in enumerate(page.objects.keys) if self._is_new(main, key, known_to)]
+        if new:
+            self._add(Picked(page.objects, new))
+        self._note_clock(page)
+        return len(new)
+
+    def add_found(self, page: Page, positions: Sequence[int]) -> None:
+        """Fold objects that a look at a known gap found in it."""
+        if positions:
+            self._add(Picked(page.objects, positions))
+
+    def _add(self, objects: Picked) -> None:
+        self.index.fold(objects.keys, objects)
+        self.objects += len(objects)
+        self.stored_bytes += objects.stored_bytes(0, len(objects))
+        for key in objects.keys:
+            self.marks.add_key(key, self.last_key)
+            self.last_key = max(self.last_key, key)
 
     def _is_new(self, main: Archive | None, key: str, known_to: str) -> bool:
         try:
@@ -69,6 +112,43 @@ class BucketPicture:
             return False
         runs = main.timelines.get(name.timeline)
         return runs is None or name.segment.number not in runs
+
+    def vanished(self, page: Page, after: str) -> bool:
+        """Whether a segment that was known behind `after` is not in the page that was listed after it.
+
+        Only within the newest key's own folder; in the dated layout a folder tells nothing.
+        """
+        main, keys = self.main, page.objects.keys
+        name = SEGMENT_NAME.match(split_key(after)[1])
+        if main is None or name is None or main.place.layout is Layout.DATED:
+            return False
+        first = Segment.parse(name[0], self.index.segment_bytes)
+        runs = main.timelines.get(first.timeline)
+        directory = split_key(main.newest_key)[0]
+        if runs is None or not after.startswith(directory):
+            return False
+        there = {
+            found.number for key in keys if (found := self._segment(key)) and found.timeline == first.timeline
+        }
+        last = max(there, default=first.number) if page.truncated else runs.last
+        expected = (number for number in range(first.number + 1, last + 1) if number in runs)
+        return any(
+            number not in there and self._is_in(directory, first.timeline, number) for number in expected
+        )
+
+    def _is_in(self, directory: str, timeline: int, number: int) -> bool:
+        """Whether that segment lies in `directory`, where every log has a folder of its own."""
+        name = Segment(timeline, number).name(self.index.segment_bytes)
+        grouped = self.main is not None and self.main.place.layout in GROUPED
+        return not grouped or directory.endswith(f"{name[:16]}/")
+
+    def _segment(self, key: str) -> Segment | None:
+        """The segment that a key of the main archive's newest folder holds."""
+        match = SEGMENT_NAME.match(split_key(key)[1])
+        try:
+            return None if match is None else Segment.parse(match[0], self.index.segment_bytes)
+        except ValueError:
+            return None
 
     def in_main(self, key: str) -> bool:
         """Whether `key` lies where the main archive does."""
@@ -88,18 +168,7 @@ class BucketPicture:
         below = Segment(segment.timeline, max(0, segment.number - OVERLAP_SEGMENTS))
         return directory + below.name(self.index.segment_bytes)
 
-    def _note(self, page: Page, count: int) -> None:
-        """Remember when the newest segments were stored, and the store's clock."""
-        keys = page.objects.keys
-        for archive in self.index.archives.values():
-            key = archive.newest_key
-            if key and key not in self._newest_at:
-                at = bisect_left(keys, key, 0, count)
-                if at < count and keys[at] == key:
-                    self._newest_at[key] = page.objects[at].modified_at
-        if len(self._newest_at) > len(self.index.archives):
-            current = {archive.newest_key for archive in self.index.archives.values()}
-            self._newest_at = {key: at for key, at in self._newest_at.items() if key in current}
+    def _note_clock(self, page: Page) -> None:
         if page.store_clock is not None:
             # The Date header counts whole seconds: half of one is the best guess.
             self._clock_offset_s = page.store_clock + 0.5 - (page.answered_at - page.seconds / 2)
@@ -108,9 +177,13 @@ class BucketPicture:
         """The wal_segment_size that the names suggest."""
         return segment_bytes_by_names(self.index, self.main) if self.main else self.index.segment_bytes
 
-    def facts(self, target: BucketTarget, key_hint: str, key_endpoint: str) -> BucketFacts:
-        """What the screen and the rules see."""
+    def facts(
+        self, target: BucketTarget, key_hint: str, key_endpoint: str, accepted: Sequence[AcceptedGap] = ()
+    ) -> BucketFacts:
+        """What the screen and the rules see. `accepted` are those of this bucket and archive."""
         main, size = self.main, self.index.segment_bytes
+        holding, found = self.holding, self.continuity(accepted)
+        newest = main.newest if main else None
         return BucketFacts(
             role=target.role,
             bucket=target.bucket,
@@ -119,10 +192,10 @@ class BucketPicture:
             objects=self.objects,
             stored_bytes=self.stored_bytes,
             segments=main.segments if main else 0,
-            newest_segment=main.newest.name(size) if main and main.newest else None,
-            newest_at=self._newest_at.get(main.newest_key) if main else None,
+            newest_segment=newest.name(size) if newest else None,
+            newest_at=main.times.exact(newest.timeline, newest.number) if main and newest else None,
             oldest_segment=main.oldest.name(size) if main and main.oldest else None,
-            gaps=self._gaps(main) if main else (),
+            gaps=found.gaps if found else (),
             histories=tuple(sorted(main.histories)) if main else (),
             foreign_objects=self.index.foreign + self.index.impossible,
             complete=self.complete,
@@ -132,24 +205,82 @@ class BucketPicture:
             layout=main.place.layout.value if main else "",
             folder=main.place.root if main else "",
             other_archives=self._others(main),
-            gap_count=main.gap_count if main else 0,
-            missing_segments=main.missing if main else 0,
+            gap_count=found.gap_count if found else 0,
+            missing_segments=found.missing_segments if found else 0,
             repeated_segments=main.repeated if main else 0,
             partials=main.partials if main else 0,
             backup_labels=main.backups if main else 0,
             impossible_names=self.index.impossible,
             segment_bytes=size,
             key_endpoint=key_endpoint,
+            holding=holding,
+            other_holdings=self._other_holdings(main),
+            continuity=found,
+            histories_read=self.heads.histories,
+            identities=self.heads.identities,
+            accepted_gaps=tuple(gap.accepted for gap in found.accepted_gaps if gap.accepted) if found else (),
+            repeats=self.heads.repeats,
+            progress=self.progress,
+            checked_at=self.checked_at,
+            remembered=self.remembered,
+            unread=self.heads.unread,
         )
 
-    def _gaps(self, main: Archive) -> tuple[Gap, ...]:
-        """Made anew only when segments were added: a thousand of them take longer than a poll."""
-        basis = main.place, main.segments
-        if basis != self._gaps_basis:
-            self._gaps_basis = basis
-            self._gaps_made = tuple(main.gaps(self.index.segment_bytes, GAPS_SHOWN))
-        return self._gaps_made
+    def continuity(self, accepted: Sequence[AcceptedGap] = ()) -> Continuity | None:
+        """Along the main archive's timelines; made anew only when something of it changed."""
+        holding = self.holding
+        basis = (holding, self.heads.version, tuple(accepted), len(self.gaps_seen))
+        if holding is None:
+            return None
+        if self._continuity is None or not _same(basis, self._basis):
+            self._basis = basis
+            found = continuity(
+                holding.timelines,
+                self.heads.histories,
+                holding.segment_bytes,
+                known=holding.history_keys,
+                most=GAPS_SHOWN,
+                accepted=accepted,
+            )
+            self._continuity = replace(
+                found,
+                gaps=tuple(self._aged(gap, holding, found.path) for gap in found.gaps),
+                accepted_gaps=tuple(self._aged(gap, holding, found.path) for gap in found.accepted_gaps),
+            )
+        return self._continuity
+
+    def _aged(self, gap: Gap, holding: Holding, path: Sequence[Leg]) -> Gap:
+        """When the first segment after it was stored: looked at, else estimated from the samples."""
+        after = segment_after(gap, path, holding.segment_bytes)
+        at = self.gaps_seen.get(after)
+        if at is None:
+            at = holding.times.about(after.timeline, after.number)
+        return replace(gap, until_at=at)
 
     def _others(self, main: Archive | None) -> tuple[str, ...]:
         places = sorted(a.place for a in self.index.archives.values() if a is not main)
         return tuple(f"{place.root}: {place.layout}" for place in places)
+
+    def _other_holdings(self, main: Archive | None) -> tuple[Holding, ...]:
+        others = sorted((a for a in self.index.archives.values() if a is not main), key=lambda a: a.place)
+        return tuple(held for archive in others[:OTHERS_SHOWN] if (held := self._held(archive)) is not None)
+
+
+def segment_after(gap: Gap, path: Sequence[Leg], segment_bytes: int) -> Segment:
+    """What a replay would read after a gap: at a switch that is the child's segment."""
+    after = Segment.parse(gap.last, segment_bytes).next()
+    for leg in path:
+        if leg.timeline >= after.timeline and (leg.last is None or after.number <= leg.last):
+            return Segment(max(leg.timeline, after.timeline), after.number)
+    return after
+
+
+def _written_last(archive: Archive) -> tuple[float, int]:
+    newest = archive.newest
+    at = None if newest is None else archive.times.exact(newest.timeline, newest.number)
+    return at or 0.0, archive.segments
+
+
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Holdings are compared by identity: the index makes another one when something was added."""
+    return bool(other) and one[0] is other[0] and one[1:] == other[1:]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.key_space import KeySpace, key_space
+from walconsole.domain.facts import SweepProgress
 from walconsole.errors import WalconsoleError
 from walconsole.ports import ObjectStore, Page
 
@@ -48,14 +49,22 @@ class _Range:
 class Sweep:
     """One full listing. `advance` works on it for a while; it may be called again after any failure.
 
-    `index` is what was seen so far; `page_seen(page, count)` is told that the first `count` objects
-    of a page were folded into it, every object of the bucket once.
+    `index` is what was seen so far; `page_seen(page, count, after)` is told that the first `count`
+    objects of a page that was listed after `after` were folded into it, every object of the bucket
+    once. At most `most_ranges` are listed side by side. `pages` were listed so far, in `seconds`.
     """
 
     def __init__(
-        self, store: ObjectStore, index: ArchiveIndex, page_seen: Callable[[Page, int], None]
+        self,
+        store: ObjectStore,
+        index: ArchiveIndex,
+        page_seen: Callable[[Page, int, str], None],
+        most_ranges: int = MOST_RANGES,
     ) -> None:
         self.index = index
+        self.pages = 0
+        self.seconds = 0.0
+        self._most_ranges = max(1, most_ranges)
         self._store = store
         self._page_seen = page_seen
         self._waiting = [_Range("", None)]
@@ -71,12 +80,23 @@ class Sweep:
         """Whether every range is listed."""
         return not self._waiting and not self._listing
 
+    def progress(self, segments: int) -> SweepProgress:
+        """How far it is, with `segments` of the archive seen.
+
+        What is left is estimated from the positions that the ranges have still to cover; a part of the
+        bucket whose keys have no order to split by is not known before it was listed.
+        """
+        left = sum(piece.left() for piece in (*self._waiting, *self._listing))
+        per_s = segments / self.seconds if self.seconds else 0.0
+        return SweepProgress(self.pages, segments, self.seconds, left / per_s if left and per_s else None)
+
     async def advance(self, seconds: float | None = None) -> bool:
         """List for about `seconds` (None: to the end); True when all is listed.
 
         Raises ObjectStoreError (SshError where the key is on the droplet); what was listed is kept.
         """
-        self._stop_at = None if seconds is None else time.monotonic() + seconds
+        began = time.monotonic()
+        self._stop_at = None if seconds is None else began + seconds
         self._workers = 0
         failure: BaseException | None = None
         try:
@@ -86,6 +106,7 @@ class Sweep:
             failure = _first(errors)
         finally:
             self._tasks = None
+            self.seconds += time.monotonic() - began
         if failure is not None:
             raise failure  # not inside except*: Python 3.11.2 would make a group of it
         return self.complete
@@ -100,7 +121,7 @@ class Sweep:
 
     def _worthwhile(self) -> int:
         worth = min(self._latency_s, 1.0) * _RANGES_PER_SECOND
-        return max(FEWEST_RANGES, min(MOST_RANGES, round(worth)))
+        return min(self._most_ranges, max(FEWEST_RANGES, round(worth)))
 
     async def _work(self) -> None:
         try:
@@ -148,8 +169,9 @@ class Sweep:
         if piece.upto is not None and count and keys[-1] > piece.upto:
             count = bisect_right(keys, piece.upto)
             keys = keys[:count]
-        self.index.fold(keys)
-        self._page_seen(page, count)
+        self.index.fold(keys, page.objects)
+        self._page_seen(page, count, piece.after)
+        self.pages += 1
         ended = not page.truncated or count < len(page.objects)
         if count and page.objects.keys[count - 1] > piece.after:
             piece.after = page.objects.keys[count - 1]

@@ -1,9 +1,10 @@
 """The observation of one server: the probes under the poller, the log beside them, one screen."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.host import HostProbe
@@ -12,14 +13,14 @@ from walconsole.observe.log import LogFollower
 from walconsole.observe.poller import Poller
 from walconsole.observe.probe import Probe
 from walconsole.observe.sql import PostgresProbe
-from walconsole.ports import Clock, Database, Screen, Shell
+from walconsole.ports import BucketReader, Clock, Database, Screen, Shell
 
 
 class ServerObserver:
     """ports.Observer for one profile.
 
     `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
-    are those beyond SSH and PostgreSQL: the buckets, the configuration files.
+    are those beyond SSH and PostgreSQL: the buckets, the configuration files. `readers` read the buckets.
     """
 
     def __init__(
@@ -32,7 +33,9 @@ class ServerObserver:
         host: HostProbe,
         probes: Sequence[Probe] = (),
         log: LogFollower | None = None,
+        readers: Mapping[BucketRole, BucketReader] | None = None,
     ) -> None:
+        self._readers = readers or {}
         self._shell, self._host, self._log = shell, host, log
         self._screen: Screen | None = None
         self._running_seen: bool | None = None
@@ -66,6 +69,15 @@ class ServerObserver:
     def pace(self, factor: float) -> None:
         """See ports.Observer."""
         self._poller.pace(factor)
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        """See ports.Observer."""
+        return self._readers[role]
+
+    def last_archived(self) -> str | None:
+        """The file that PostgreSQL says it archived last, None before it was read."""
+        archiver = self._poller.snapshot.archiver.value
+        return archiver.last_archived_wal if archiver is not None else None
 
     def wake(self, name: str) -> None:
         """Take the probe of that name now; for a probe that has only done part of its work."""

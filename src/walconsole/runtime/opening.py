@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import Profile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from walconsole.runtime.sandbox_process import SandboxProcess
 
     Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
+    """Bound to where the session keeps things."""
 
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
@@ -52,16 +54,22 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
     else:
         profile = session.target
     profile = replace(profile, read_only=profile.read_only or session.read_only)
+    app.price = profile.price
     app.status(f"connecting to {profile.ssh}")
-    observe = await asyncio.to_thread(_import_wiring)
+    lasting = not isinstance(session.target, DemoWish)
+    observe = await asyncio.to_thread(_import_wiring, environment if lasting else None)
     return Paced(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
 
 
-def _import_wiring() -> "Observe":
-    """asyncssh takes a sixth of a second to import: not before the first frame."""
+def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":
+    """asyncssh takes a sixth of a second to import: not before the first frame.
+
+    `keeps` is the environment that names the operator's folders, None where nothing outlives the session.
+    """
+    from walconsole.runtime.keeping import for_this_session, on_disk
     from walconsole.runtime.wiring import observe
 
-    return observe
+    return partial(observe, keeping=for_this_session() if keeps is None else on_disk(keeps))
 
 
 async def _start_droplet(

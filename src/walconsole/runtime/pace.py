@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from walconsole.domain.profile import BucketRole
     from walconsole.domain.snapshot import Slot
-    from walconsole.ports import Observer, Screen
+    from walconsole.ports import BucketReader, Observer, Screen
 
 
 class Paced:
@@ -21,6 +22,9 @@ class Paced:
 
     def refresh(self) -> None:
         self._observer.refresh()
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        return self._observer.bucket(role)
 
     def pause(self, paused: bool) -> None:
         self._observer.pause(paused)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 from walconsole.adapters.ssh import SshShell
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.observe.bucket import BucketProbe
+from walconsole.observe.bucket_reader import ProbeReader
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.log import LogFollower
@@ -16,6 +18,7 @@ from walconsole.ports import Clock, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
 from walconsole.runtime.garbage import collect_what_is_new
+from walconsole.runtime.keeping import Keeping
 
 
 def observe(
@@ -24,10 +27,11 @@ def observe(
     clock: Clock,
     environment: Mapping[str, str],
     cleanups: Cleanups,
+    keeping: Keeping,
 ) -> Observer:
     """The observation of `profile`'s server; `cleanups` close its connections. Nothing connects yet.
 
-    `environment` is where keys and tokens are looked for.
+    `environment` is where keys and tokens are looked for, `keeping` what outlives the session.
     """
     shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
@@ -37,23 +41,41 @@ def observe(
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
     def bucket(target: BucketTarget) -> BucketProbe:
-        store = SpacesStore(target, key_source(target.keys, environment, rclone), environ=environment)
+        keys = key_source(target.keys, environment, rclone)
+        store = SpacesStore(target, keys, environ=environment, connections=target.connections)
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
-        return BucketProbe(target, store, clock, segment_bytes=segment_bytes, wake=wake)
+        probe = BucketProbe(
+            target,
+            store,
+            clock,
+            segment_bytes=segment_bytes,
+            wake=wake,
+            plain=PLAIN,
+            shelf=keeping.shelf(target),
+            register=keeping.register,
+            last_archived=last_archived,
+        )
+        cleanups.add(f"saving the index of {target.bucket}", probe.save)
+        return probe
 
     def segment_bytes() -> int | None:
         return observer.segment_bytes()
 
+    def last_archived() -> str | None:
+        return observer.last_archived()
+
     def wake(name: str) -> None:
         observer.wake(name)
 
+    buckets = [bucket(profile.primary), bucket(profile.dr)]
     observer = ServerObserver(
         profile.name,
         shell=shell,
         database=database,
         clock=clock,
         host=host,
-        probes=[bucket(profile.primary), bucket(profile.dr), ConfigurationProbe(shell, host)],
+        probes=[*buckets, ConfigurationProbe(shell, host)],
+        readers={probe.target.role: ProbeReader(probe) for probe in buckets},
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
     )
     return observer

@@ -107,8 +107,8 @@ async def find(reader: BucketReader, holding: Holding, target: Segment | float) 
     errors.ObjectStoreError and SshError.
     """
     if isinstance(target, Segment):
-        for segment in (target, *_neighbours(holding, target)):
-            stored = await reader.locate(segment)
+        for candidate in (target, *_neighbours(holding, target)):
+            stored = await reader.locate(candidate)
             if stored is not None:
                 return stored.key
         return None

@@ -1,0 +1,56 @@
+"""Looking again at what the next sweep would find much later: known gaps, and the oldest segment."""
+
+from walconsole.domain.archive.continuity import Continuity
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.search import search_keys, segment_of
+from walconsole.domain.wal import Segment
+from walconsole.observe.bucket_heads import oldest_of
+from walconsole.observe.bucket_locate import locate
+from walconsole.observe.bucket_picture import BucketPicture
+from walconsole.ports import ObjectStore
+
+GAPS_AT_ONCE = 8
+"""Of the newest and of the oldest gaps; the others wait for the next sweep."""
+_KEYS_EACH = 200
+
+
+async def check_gaps(picture: BucketPicture, found: Continuity, store: ObjectStore, now: float) -> None:
+    """List at each known gap: was it filled, and when was the first segment after it stored.
+
+    Raises ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None:
+        return
+    gaps = (*found.gaps, *found.accepted_gaps)
+    some = gaps if len(gaps) <= 2 * GAPS_AT_ONCE else (*gaps[:GAPS_AT_ONCE], *gaps[-GAPS_AT_ONCE:])
+    for gap in some:
+        await _check_gap(picture, holding, gap, store, now)
+
+
+async def _check_gap(
+    picture: BucketPicture, holding: Holding, gap: Gap, store: ObjectStore, now: float
+) -> None:
+    first, last = (Segment.parse(name, holding.segment_bytes) for name in (gap.first, gap.last))
+    for start_after in search_keys(holding, first, now):
+        page = await store.page(start_after=start_after, max_keys=min(_KEYS_EACH, gap.segments + 1))
+        filled = []
+        for at, key in enumerate(page.objects.keys):
+            segment = segment_of(key, holding.prefix, holding.segment_bytes)
+            if segment is None or not picture.in_main(key):
+                continue
+            if first <= segment <= last:
+                if not holding.holds(segment):
+                    filled.append(at)
+            elif segment == last.next():
+                picture.gaps_seen[segment] = page.objects.modified_at(at)
+        picture.add_found(page, filled)
+
+
+async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
+    """Whether the oldest known segment was deleted: then others may be. Raises ObjectStoreError, SshError."""
+    holding = picture.holding
+    if holding is None or not holding.segments:
+        return False
+    return not await locate(store, holding, oldest_of(holding), now)

@@ -1,0 +1,170 @@
+"""What the contents of a few objects say: .history files, the heads of segments, repeated segments.
+
+Each is read when it appears, not at every poll; what could not be read is said, and tried again later.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.layouts import split_key
+from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.page_header import (
+    LONG_HEADER_BYTES,
+    PageHeader,
+    SegmentIdentity,
+    read_page_header,
+)
+from walconsole.domain.archive.repeats import identical
+from walconsole.domain.archive.timelines import TimelineHistory, parse_history
+from walconsole.domain.facts import RepeatedSegment
+from walconsole.domain.redaction import safe
+from walconsole.domain.wal import Segment
+from walconsole.errors import ObjectStoreError
+from walconsole.observe.bucket_locate import locate
+from walconsole.ports import MoreNeededError, ObjectContent, ObjectStore, Plain
+
+HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
+"""How much of a segment is fetched, until 40 plain bytes are in it: a compressor's block must be whole.
+
+A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzip2's 900, lz4's up to 4 MiB.
+"""
+HISTORY_LIMIT = 256 * 1024
+HISTORIES_AT_ONCE = 16
+REPEATS_AT_ONCE = 4
+_PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
+"""Codes that say nothing of the object: they are the bucket's own trouble, and raised."""
+
+
+@dataclass(slots=True)
+class Heads:
+    """What was read. `version` changes with it. `problems` are by key: why that one could not be read."""
+
+    histories: dict[int, TimelineHistory] = field(default_factory=dict)
+    newest: SegmentIdentity | None = None
+    oldest: SegmentIdentity | None = None
+    repeats: tuple[RepeatedSegment, ...] = ()
+    problems: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    compared: set[Segment] = field(default_factory=set)
+
+    @property
+    def identities(self) -> tuple[SegmentIdentity, ...]:
+        """The newest segment's, then the oldest's."""
+        return tuple(each for each in (self.newest, self.oldest) if each is not None)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """One line for each object that could not be read."""
+        return tuple(self.problems.values())
+
+
+async def read_heads(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
+    """Read what is there and was not read yet. Raises what the store does where it fails itself."""
+    await _read_histories(heads, holding, store, plain)
+    await _identify(heads, holding, store, plain, now)
+    await _compare_repeats(heads, holding, store, now)
+
+
+async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain) -> None:
+    gone = [timeline for timeline in heads.histories if timeline not in holding.history_keys]
+    for timeline in gone:
+        del heads.histories[timeline]
+        heads.version += 1
+    wanted = [timeline for timeline in sorted(holding.history_keys) if timeline not in heads.histories]
+    for timeline in wanted[:HISTORIES_AT_ONCE]:
+        key = holding.history_keys[timeline]
+        try:
+            content = await store.read(key, HISTORY_LIMIT)
+            text = plain.whole(key, content.body, HISTORY_LIMIT).decode("utf-8", "replace")
+            heads.histories[timeline] = parse_history(timeline, text)
+        except ObjectStoreError as error:
+            _object_problem(heads, key, error)
+        except ValueError as error:
+            heads.problems[key] = f"{_name(key)}: {error}"
+        else:
+            heads.problems.pop(key, None)
+        heads.version += 1
+
+
+async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
+    """The newest and the oldest segment, where they are others than those that were read."""
+    newest = holding.newest
+    if newest is None:
+        return
+    name = newest.name(holding.segment_bytes)
+    if heads.newest is None or heads.newest.name != name:
+        heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now)
+    oldest = oldest_of(holding)
+    name = oldest.name(holding.segment_bytes)
+    if heads.oldest is None or heads.oldest.name != name:
+        found = await locate(store, holding, oldest, now)
+        if found:
+            heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
+
+
+def oldest_of(holding: Holding) -> Segment:
+    """The lowest segment of the oldest timeline."""
+    timeline = min(timeline for timeline, runs in holding.timelines.items() if runs.count)
+    return Segment(timeline, holding.timelines[timeline].first)
+
+
+async def _identity(
+    heads: Heads, name: str, key: str, store: ObjectStore, plain: Plain, now: float
+) -> SegmentIdentity:
+    try:
+        header, _ = await read_header(store, plain, key)
+    except ObjectStoreError as error:
+        return SegmentIdentity(name, key, now, problem=_object_problem(heads, key, error))
+    except ValueError as error:
+        heads.problems[key] = f"{name}: {error}"
+        return SegmentIdentity(name, key, now, problem=str(error))
+    heads.problems.pop(key, None)
+    return SegmentIdentity(name, key, now, header)
+
+
+async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageHeader, ObjectContent]:
+    """A segment's first page header, and the answer that it was in.
+
+    Raises ValueError that says why it has none, and what the store does.
+    """
+    *shorter, longest = HEAD_BYTES
+    for count in shorter:
+        content = await store.read(key, count)
+        try:
+            return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content
+        except MoreNeededError:
+            if content.size is not None and content.size <= count:
+                raise
+    content = await store.read(key, longest)
+    return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content
+
+
+def _object_problem(heads: Heads, key: str, error: ObjectStoreError) -> str:
+    """Remember why one object could not be read; what is the whole bucket's trouble is raised."""
+    if error.code in _PASSING:
+        raise error
+    heads.problems[key] = f"{_name(key)}: {error.why}"
+    return error.why
+
+
+def _name(key: str) -> str:
+    return safe(split_key(key)[1])
+
+
+async def _compare_repeats(heads: Heads, holding: Holding, store: ObjectStore, now: float) -> None:
+    """The newest segments that are stored under several keys, a few at a time."""
+    wanted = [segment for segment in holding.repeated if segment not in heads.compared][-REPEATS_AT_ONCE:]
+    found: list[RepeatedSegment] = []
+    for segment in wanted:
+        copies = await locate(store, holding, segment, now, every=True)
+        found += _pairs(segment.name(holding.segment_bytes), copies)
+        heads.compared.add(segment)
+    if found:
+        heads.repeats = (*heads.repeats, *found)
+
+
+def _pairs(name: str, copies: Iterable[StoredObject]) -> Iterator[RepeatedSegment]:
+    distinct = list({stored.key: stored for stored in copies}.values())
+    for other in distinct[1:]:
+        yield RepeatedSegment(name, (distinct[0].key, other.key), identical(distinct[0], other))

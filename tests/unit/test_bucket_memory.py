@@ -1,0 +1,106 @@
+"""A saved index is taken up again only where the bucket still is what it says."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.bucket_bench import Bench, KeptShelf, name, names
+from tests.unit.memory_bucket import MemoryBucket
+from walconsole.observe.bucket import SWEEP_EVERY_S
+
+
+async def saved(bucket: MemoryBucket) -> KeptShelf:
+    """What a session on `bucket` leaves."""
+    bench = Bench(bucket)
+    await bench.settle()
+    await bench.probe.save()
+    assert bench.shelf.document is not None
+    return bench.shelf
+
+
+def many() -> MemoryBucket:
+    return MemoryBucket(name(number) for number in range(1, 10_001) if number != 5000)
+
+
+async def test_what_was_saved_is_taken_up_without_a_sweep() -> None:
+    bucket = many()
+    before = Bench(bucket)
+    await before.settle()
+    await before.probe.save()
+    bucket.add(name(10_001), name(10_002))
+    again = Bench(bucket, shelf=before.shelf)
+    bucket.requests.clear()
+    facts = await again.take()
+    assert facts.remembered
+    assert facts.complete
+    assert len(bucket.requests) < 12
+    assert (facts.segments, facts.newest_segment, facts.gap_count) == (10_001, name(10_002), 1)
+    assert (facts.objects, facts.swept_at) == (10_001, before.clock.now())
+
+
+async def test_a_session_saves_when_it_ends_and_not_again_without_news() -> None:
+    bench = Bench(many())
+    await bench.settle()
+    await bench.probe.save()
+    first = bench.shelf.saves
+    await bench.probe.save()
+    assert bench.shelf.saves == first
+    bench.bucket.add(name(10_001))
+    await bench.take()
+    await bench.probe.save()
+    assert bench.shelf.saves == first + 1
+
+
+def _remove(*numbers: int) -> Callable[[MemoryBucket], None]:
+    def change(bucket: MemoryBucket) -> None:
+        for number in numbers:
+            bucket.keys.remove(name(number))
+
+    return change
+
+
+def _empty(bucket: MemoryBucket) -> None:
+    bucket.keys = []
+
+
+def _other(bucket: MemoryBucket) -> None:
+    bucket.keys = names(1, 2, 3)
+
+
+def _every_tile(bucket: MemoryBucket) -> None:
+    bucket.keys = [key for at, key in enumerate(bucket.keys) if at % 100 or at in (0, len(bucket.keys) - 1)]
+
+
+@pytest.mark.parametrize("change", [_remove(10_000), _remove(1), _empty, _other, _every_tile])
+async def test_a_bucket_that_changed_is_swept(change: Callable[[MemoryBucket], None]) -> None:
+    shelf = await saved(many())
+    bucket = many()
+    change(bucket)
+    bench = Bench(bucket, shelf=shelf)
+    facts = await bench.take()
+    assert not facts.remembered
+    assert facts.objects == len(bucket.keys)
+
+
+@pytest.mark.parametrize("document", [b"", b"{}", b"\x00\xff", b'{"version": 99}'])
+async def test_what_cannot_be_read_is_swept(document: bytes) -> None:
+    bench = Bench(many(), shelf=KeptShelf(document))
+    facts = await bench.take()
+    assert (facts.remembered, facts.segments) == (False, 9999)
+
+
+async def test_what_was_saved_for_another_bucket_is_not_taken() -> None:
+    shelf = await saved(many())
+    bench = Bench(many(), shelf=shelf, name="elsewhere")
+    assert not (await bench.take()).remembered
+
+
+async def test_an_old_one_is_shown_until_the_sweep_that_is_due_is_done() -> None:
+    bucket = many()
+    shelf = await saved(bucket)
+    bench = Bench(bucket, shelf=shelf)
+    bench.clock.at += SWEEP_EVERY_S + 1
+    facts = await bench.take()
+    assert facts.complete
+    assert facts.segments == 9999
+    assert not (await bench.settle()).remembered
