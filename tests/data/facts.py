@@ -1,8 +1,14 @@
 """Builders of facts: a healthy PostgreSQL 15 on a droplet, with what a test wants otherwise."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from walconsole.domain.archive.continuity import continuity
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.layouts import Layout, Place
+from walconsole.domain.archive.runs import Runs
+from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts import (
     ArchiverFacts,
     BucketFacts,
@@ -17,6 +23,7 @@ from walconsole.domain.facts import (
 )
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
+from walconsole.domain.wal import Segment
 
 T = TypeVar("T")
 
@@ -150,10 +157,40 @@ def settings(**values: str) -> SettingsFacts:
     return SettingsFacts(tuple(setting(name, value) for name, value in (defaults | values).items()))
 
 
+def holding(first: int = 1, last: int = 0x41, *, without: Iterable[int] = (), **changes: Any) -> Holding:
+    """Segments `first` to `last` of timeline 1 but those `without`, one stored every 41 s, the last 40 s ago."""
+    runs, times = Runs(), StoredTimes()
+    lacking = set(without)
+    for number in range(first, last + 1):
+        if number not in lacking:
+            runs.add(number, number)
+            times.note(1, number, NOW - 40 - 41.0 * (0x41 - number))
+    newest = Segment(1, last)
+    facts = Holding(
+        place=Place(Layout.FLAT),
+        prefix="",
+        segment_bytes=SEGMENT,
+        timelines={1: runs},
+        times=times,
+        stored_bytes=runs.count * SEGMENT,
+        suffixes={"": runs.count},
+        history_keys={},
+        labels=(),
+        partials=0,
+        repeated=(),
+        repeated_count=0,
+        newest=newest,
+        newest_key=newest.name(),
+        last_key=newest.name(),
+    )
+    return replace(facts, **changes)
+
+
 def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts:
     """Holds 0x01 to 0x41. The gaps' counts follow from `gaps` where they are not given."""
     dr = role is BucketRole.DR
     gaps = changes.get("gaps", ())
+    held = holding()
     facts = BucketFacts(
         role=role,
         bucket="shithub-wal-dr" if dr else "shithub-wal",
@@ -173,6 +210,11 @@ def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts
         swept_at=NOW - 5,
         gap_count=len(gaps),
         missing_segments=sum(gap.segments for gap in gaps),
+        segment_bytes=SEGMENT,
+        layout=held.place.layout.value,
+        newest_key=held.newest_key,
+        holding=held,
+        continuity=continuity(held.timelines, {}, SEGMENT),
     )
     return replace(facts, **changes)
 

@@ -13,6 +13,7 @@ from tests.data.facts import (
     broken,
     bucket,
     healthy,
+    holding,
     host,
     read,
     server,
@@ -20,9 +21,11 @@ from tests.data.facts import (
     settings,
     wal_disk,
 )
+from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.diagnosis import RULES, Level, Severity, diagnose
-from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, SettingsFacts
+from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, RepeatedSegment, SettingsFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
 
@@ -49,8 +52,20 @@ GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
 DOWN = host(cluster=CLUSTER.__class__(None, 5432, "/run", "/data", None, running=False, owner="postgres"))
 
 
+SYSTEM = str(server().system_identifier)
+
+
 def _refused(code: str, slot: Slot = Slot.PRIMARY) -> Any:
     return broken(slot, f"listing shithub-wal: {code}", code)
+
+
+def identity(system_identifier: str | None) -> SegmentIdentity:
+    """The newest segment's; None: it could not be read."""
+    name = "000000010000000000000041"
+    if system_identifier is None:
+        return SegmentIdentity(name, name, NOW, problem="it is encrypted")
+    header = PageHeader(0xD110, 15, 1, 0x41 * SEGMENT, system_identifier, SEGMENT, 8192)
+    return SegmentIdentity(name, name, NOW, header)
 
 
 CASES: list[tuple[str, dict[str, Any], set[str]]] = [
@@ -102,7 +117,37 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ),
     ("gap", {"primary": bucket(gaps=(GAP,))}, {"gap"}),
     ("gap while the sweep runs", {"primary": bucket(gaps=(GAP,), complete=False)}, set()),
-    ("dr behind", {"dr": bucket(BucketRole.DR, segments=40)}, {"dr-behind"}),
+    ("dr behind", {"dr": bucket(BucketRole.DR, holding=holding(last=40))}, {"dr-behind"}),
+    ("dr a few behind", {"dr": bucket(BucketRole.DR, holding=holding(last=0x3C))}, set()),
+    ("dr just behind", {"dr": bucket(BucketRole.DR, holding=holding(last=0x30))}, set()),
+    (
+        "another cluster's",
+        {"primary": bucket(identities=(identity("7412345678901234568"),))},
+        {"foreign-writer"},
+    ),
+    ("its own", {"primary": bucket(identities=(identity(SYSTEM),))}, set()),
+    ("not readable", {"primary": bucket(identities=(identity(None),))}, set()),
+    (
+        "ahead of the server",
+        {"primary": bucket(newest_segment="000000010000000000000043")},
+        {"foreign-writer"},
+    ),
+    ("the current one", {"primary": bucket(newest_segment="000000010000000000000042")}, set()),
+    (
+        "no history",
+        {"primary": bucket(continuity=Continuity(1, missing_histories=(2,), unreachable=(3,)))},
+        {"history-missing"},
+    ),
+    (
+        "stored twice, differently",
+        {"primary": bucket(repeats=(RepeatedSegment("000000010000000000000040", ("a", "b"), False),))},
+        {"same-name-different-content"},
+    ),
+    (
+        "stored twice",
+        {"primary": bucket(repeats=(RepeatedSegment("000000010000000000000040", ("a", "b"), True),))},
+        set(),
+    ),
     ("skew", {"host": host(clock=NOW + 1200)}, {"clock-skew"}),
     (
         "the console's own clock is off",
@@ -163,7 +208,8 @@ VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
     (
         {"primary": bucket(gaps=(GAP,))},
         Level.CRITICAL,
-        "the archive has a HOLE: 3 segments are missing, and recovery stops at 00000001000000000000001F",
+        "the archive has a HOLE of 3 segments in 1 gap, the newest 00000001000000000000001F to "
+        "000000010000000000000021; unbroken only back to 000000010000000000000001 (44 min 24 s ago)",
     ),
     (
         {"server": server(in_recovery=True)},

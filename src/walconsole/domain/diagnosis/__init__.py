@@ -3,7 +3,7 @@
 A new failure mode is one rule: a function in its family's module, listed in that module's RULES.
 """
 
-from walconsole.domain.diagnosis import archiving, bucket, configuration, disk, sources
+from walconsole.domain.diagnosis import archive, archiving, bucket, configuration, disk, sources
 from walconsole.domain.diagnosis.model import Diagnosis, Finding, Level, Rule, Severity, Verdict
 from walconsole.domain.diagnosis.verdict import verdict
 from walconsole.domain.snapshot import Snapshot
@@ -13,6 +13,7 @@ RULES: tuple[Rule, ...] = (
     *configuration.RULES,
     *archiving.RULES,
     *bucket.RULES,
+    *archive.RULES,
     *disk.RULES,
 )
 

@@ -1,14 +1,13 @@
-"""What the buckets refuse, lack, or hold wrongly."""
+"""What the buckets refuse, and whether they hold what PostgreSQL says it archived."""
 
 from collections.abc import Iterator
 
 from walconsole.domain.archiver import ArchiverState, state
+from walconsole.domain.diagnosis.copies import copies
 from walconsole.domain.diagnosis.model import Finding, Rule, Severity
 from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.exposure import agreement
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Reading, Slot, Snapshot
-from walconsole.domain.units import plural
+from walconsole.domain.snapshot import Slot, Snapshot
 
 SKEW_LIMIT_S = 60.0
 """S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
@@ -24,15 +23,11 @@ _REFUSALS = {
 _NEITHER = "neither bucket was asked: there is no key to ask with"
 
 
-def _copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
-    return (("primary", snapshot.primary), ("DR", snapshot.dr))
-
-
 def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """The exact reason why a bucket cannot be read; a key that both lack is told once."""
     lacking = snapshot.primary.problem
     both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
-    for copy, reading in _copies(snapshot)[: 1 if both else 2]:
+    for copy, reading in copies(snapshot)[: 1 if both else 2]:
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
             continue
@@ -76,31 +71,10 @@ def silent_loss(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-def gaps(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
-    """Segments missing in mid-chain: recovery stops before the first of them."""
-    for copy, reading in _copies(snapshot):
-        bucket = reading.value
-        if bucket is None or not bucket.complete or not bucket.gaps:
-            continue
-        missing = bucket.missing_segments
-        last = bucket.gaps[-1]
-        yield Finding(
-            "gap",
-            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
-            f"{plural(missing, 'segment is', 'segments are')} missing in the {copy} bucket",
-            (
-                f"{plural(bucket.gap_count, 'gap')}; the newest is {last.first} to {last.last} "
-                f"({plural(last.segments, 'segment')})",
-            ),
-            "push them again while they are still in pg_wal, else take a new base backup now",
-            reading.slot,
-        )
-
-
 def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
     """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
     host = snapshot.host.value
-    for copy, reading in _copies(snapshot):
+    for copy, reading in copies(snapshot):
         bucket = reading.value
         if host is None or bucket is None or bucket.store_clock_offset_s is None:
             continue
@@ -118,23 +92,4 @@ def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             return
 
 
-def dr_behind(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
-    """The DR copy lacks what the primary bucket holds."""
-    primary, dr = snapshot.primary.value, snapshot.dr.value
-    if primary is None or dr is None or not (primary.complete and dr.complete):
-        return
-    if snapshot.primary.problem or snapshot.dr.problem:
-        return
-    lacking = primary.segments - dr.segments
-    if lacking > max(5, primary.segments // 20):
-        yield Finding(
-            "dr-behind",
-            Severity.WARNING,
-            f"the DR bucket lacks {plural(lacking, 'segment')} of the primary's",
-            (f"{primary.segments:,} in {primary.bucket}, {dr.segments:,} in {dr.bucket} (S3 LIST)",),
-            "copy what is missing, and check that whatever copies to DR runs",
-            Slot.DR,
-        )
-
-
-RULES: tuple[Rule, ...] = (refused, silent_loss, gaps, dr_behind, clock_skew)
+RULES: tuple[Rule, ...] = (refused, silent_loss, clock_skew)

@@ -4,7 +4,7 @@ from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.diagnosis.model import Level, Verdict
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.snapshot import Reading, Snapshot
 from walconsole.domain.units import (
     age_text,
@@ -19,6 +19,11 @@ from walconsole.domain.wal import Segment, wal_name
 DR_PATIENCE_S = 900.0
 DR_PATIENCE_SEGMENTS = 5
 """A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
+
+
+def copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
+    """Both copies' names and readings."""
+    return (("primary", snapshot.primary), ("DR", snapshot.dr))
 
 
 def another_cluster(bucket: BucketFacts, system_identifier: str | None) -> SegmentIdentity | None:
@@ -44,8 +49,37 @@ def beyond_server(snapshot: Snapshot) -> tuple[Segment, Segment] | None:
     newest = wal_name(bucket.newest_segment, server.segment_bytes)
     if newest is None or newest.segment is None or read_at < listed_at or server.in_recovery:
         return None
-    current = Segment.at(server.timeline, archiver.lsn, server.segment_bytes)
+    current = writing(archiver, server)
     return (newest.segment, current) if newest.segment > current else None
+
+
+def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
+    """The segment that the server writes. pg_walfile_name knows its timeline before the next checkpoint."""
+    named = wal_name(archiver.current_wal, server.segment_bytes)
+    timeline = server.timeline if named is None or named.segment is None else named.segment.timeline
+    return Segment.at(timeline, archiver.lsn, server.segment_bytes)
+
+
+def timeline_beyond(snapshot: Snapshot) -> int | None:
+    """The timeline that a restore to the latest would end on, where this server never was on it.
+
+    A test restore that archives its .history does that, and what this server writes from then on is
+    on no path: a real restore would leave it out without a word.
+    """
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    if archiver is None or server is None or bucket is None or bucket.continuity is None:
+        return None
+    read_at, listed_at = snapshot.archiver.read_at, snapshot.primary.read_at
+    if (
+        server.in_recovery
+        or not bucket.complete
+        or read_at is None
+        or listed_at is None
+        or read_at < listed_at
+    ):
+        return None
+    target = bucket.continuity.target
+    return target if target > writing(archiver, server).timeline else None
 
 
 def dr_lacking(snapshot: Snapshot) -> Lacking | None:
@@ -75,7 +109,12 @@ def archive_verdict(snapshot: Snapshot, now: float) -> Verdict:
     bucket = reading.value
     if unread is not None or bucket is None:
         return unread or Verdict(Level.UNKNOWN, "the archive was not read yet")
-    return _wrong_content(snapshot, bucket) or _incomplete(bucket, now) or _whole(snapshot, bucket, now)
+    return unusable(snapshot, bucket, now) or _whole(snapshot, bucket, now)
+
+
+def unusable(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | None:
+    """The verdict where what lies in the primary bucket is not this server's, or would not replay."""
+    return _wrong_content(snapshot, bucket) or _incomplete(bucket, now)
 
 
 def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
@@ -141,6 +180,12 @@ def _wrong_content(snapshot: Snapshot, bucket: BucketFacts) -> Verdict | None:
             f"{foreign.header.system_identifier}, this server is {server.system_identifier}",
         )
     beyond = beyond_server(snapshot)
+    if beyond is None and (timeline := timeline_beyond(snapshot)) is not None:
+        return Verdict(
+            Level.CRITICAL,
+            f"{timeline:08X}.history leads AWAY from this server: a restore to the latest would follow "
+            f"timeline {timeline}, and leave out what this server writes",
+        )
     if beyond is not None and server is not None:
         newest, current = (segment.name(server.segment_bytes) for segment in beyond)
         return Verdict(
@@ -163,11 +208,10 @@ def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
     if not bucket.gaps:
         return None
     gap = bucket.gaps[-1]
-    return Verdict(
-        Level.CRITICAL,
-        f"a HOLE of {plural(bucket.missing_segments, 'segment')} in {plural(bucket.gap_count, 'gap')}, "
-        f"the newest {gap_text(gap)}{_gap_age(gap, now)}; {_reach(bucket, now)}",
-    )
+    size, count = plural(bucket.missing_segments, "segment"), plural(bucket.gap_count, "gap")
+    newest = f"{gap_text(gap)}{_gap_age(gap, now)}"
+    text = f"the archive has a HOLE of {size} in {count}, the newest {newest}; {_reach(bucket, now)}"
+    return Verdict(Level.CRITICAL, text)
 
 
 def gap_text(gap: Gap) -> str:

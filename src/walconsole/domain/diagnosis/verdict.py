@@ -9,6 +9,7 @@ from walconsole.domain.archiver import (
     ready_count,
     state,
 )
+from walconsole.domain.diagnosis.copies import unusable
 from walconsole.domain.diagnosis.model import Level, Verdict
 from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem, unanswered
 from walconsole.domain.exposure import agreement, exposure
@@ -24,7 +25,7 @@ def verdict(snapshot: Snapshot, now: float) -> Verdict:
     return (
         _unseen(snapshot, now)
         or _broken(snapshot, now)
-        or _contradicted(snapshot)
+        or _contradicted(snapshot, now)
         or _late(snapshot, now)
         or _working(snapshot, now)
     )
@@ -127,7 +128,7 @@ def _span(lost: Lag) -> str:
     return "" if lost.seconds is None else f" or {whole_duration_text(lost.seconds)} of writes"
 
 
-def _contradicted(snapshot: Snapshot) -> Verdict | None:
+def _contradicted(snapshot: Snapshot, now: float) -> Verdict | None:
     """PostgreSQL says it works, and the bucket says it does not."""
     archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
     if archiver is None or server is None or bucket is None or snapshot.primary.problem is not None:
@@ -137,14 +138,7 @@ def _contradicted(snapshot: Snapshot) -> Verdict | None:
     answer = agreement(archiver, server, snapshot)
     if answer.ok is False:
         return Verdict(Level.CRITICAL, f"PostgreSQL says archived, and {answer.text}: those would be lost")
-    missing = bucket.missing_segments
-    if missing and bucket.gaps:
-        word = plural(missing, "segment is", "segments are")
-        return Verdict(
-            Level.CRITICAL,
-            f"the archive has a HOLE: {word} missing, and recovery stops at {bucket.gaps[0].first}",
-        )
-    return None
+    return unusable(snapshot, bucket, now)
 
 
 def _late(snapshot: Snapshot, now: float) -> Verdict | None:

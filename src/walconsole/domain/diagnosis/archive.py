@@ -1,0 +1,153 @@
+"""What the archive lacks, or holds and should not: gaps, missing histories, other clusters' WAL."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.diagnosis.copies import (
+    another_cluster,
+    beyond_server,
+    copies,
+    gap_text,
+    lacks_too_much,
+    timeline_beyond,
+)
+from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.units import age_text, plural, whole_duration_text
+
+
+def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """Segments missing in mid-chain: recovery stops before the first of them. Accepted ones are silent."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        if bucket is None or not bucket.complete or not bucket.gaps:
+            continue
+        last = bucket.gaps[-1]
+        where = ", where the timeline was switched" if last.at_switch else ""
+        age = "" if last.until_at is None else f", {whole_duration_text(max(0.0, now - last.until_at))} old"
+        yield Finding(
+            "gap",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"{plural(bucket.missing_segments, 'segment is', 'segments are')} missing in the {copy} bucket",
+            (
+                f"{plural(bucket.gap_count, 'gap')}; the newest is {gap_text(last)} "
+                f"({plural(last.segments, 'segment')}{age}{where})",
+            ),
+            "push them again while they are still in pg_wal, else take a new base backup now",
+            reading.slot,
+        )
+
+
+def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """A restore to the latest timeline counts up and stops at the first without a .history file."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        found = bucket.continuity if bucket is not None and bucket.complete else None
+        if bucket is None or found is None or not (found.missing_histories and found.unreachable):
+            continue
+        names = ", ".join(f"{timeline:08X}.history" for timeline in found.missing_histories)
+        yield Finding(
+            "history-missing",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"the {copy} bucket lacks {names}: a restore ends on timeline {found.target}",
+            (
+                f"WAL of timeline {', '.join(map(str, found.unreachable))} is stored in {bucket.bucket} "
+                "and no history leads there (S3 LIST)",
+            ),
+            "push the .history file again: it is still in pg_wal of the server that was promoted",
+            reading.slot,
+        )
+
+
+def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None:
+        return
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        found = another_cluster(bucket, server.system_identifier) if bucket is not None else None
+        if bucket is not None and found is not None and found.header is not None:
+            yield Finding(
+                "foreign-writer",
+                Severity.CRITICAL,
+                f"the {copy} bucket holds another cluster's WAL",
+                (
+                    f"{found.name} was written by system {found.header.system_identifier} (its page header), "
+                    f"this server is {server.system_identifier} (pg_control_system)",
+                ),
+                "give each cluster a bucket or a prefix of its own, then take a new base backup",
+                reading.slot,
+            )
+            return
+    beyond = beyond_server(snapshot)
+    timeline = timeline_beyond(snapshot)
+    if beyond is None and timeline is not None:
+        yield Finding(
+            "foreign-writer",
+            Severity.CRITICAL,
+            f"a restore to the latest would follow timeline {timeline}, where this server never was",
+            (
+                f"{timeline:08X}.history lies in the archive (S3 LIST)",
+                f"the server writes {archiver.current_wal if archiver else 'n/a'} (pg_walfile_name)",
+            ),
+            "find the restored server that archived it; until it is gone, restore with "
+            f"recovery_target_timeline = {server.timeline}",
+            Slot.PRIMARY,
+        )
+    if beyond is not None:
+        newest, current = (segment.name(server.segment_bytes) for segment in beyond)
+        yield Finding(
+            "foreign-writer",
+            Severity.CRITICAL,
+            "someone else writes to the archive: it is ahead of this server",
+            (
+                f"newest in the bucket = {newest} (S3 LIST)",
+                f"the server writes {current} (pg_current_wal_lsn)",
+            ),
+            "find the clone or the restored server that kept this archive_command, and stop it",
+            Slot.PRIMARY,
+        )
+
+
+def different_content(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """One segment is stored twice, and not with the same bytes."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        differing = [each for each in bucket.repeats if each.identical is False] if bucket is not None else []
+        if differing:
+            one = differing[-1]
+            yield Finding(
+                "same-name-different-content",
+                Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+                f"{plural(len(differing), 'segment is', 'segments are')} stored twice with different content "
+                f"in the {copy} bucket",
+                (f"{one.name}: {one.keys[0]} and {one.keys[1]} (size and ETag, S3 LIST)",),
+                "two servers archived after a split brain or a rollback: find out which one is right",
+                reading.slot,
+            )
+
+
+def dr_behind(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The DR copy lacks more of the primary than one that follows now and then would."""
+    primary, dr = snapshot.primary.value, snapshot.dr.value
+    if primary is None or dr is None or snapshot.primary.problem or snapshot.dr.problem:
+        return
+    found = lacks_too_much(snapshot, now)
+    if found is None or found.oldest is None or primary.segment_bytes is None:
+        return
+    oldest = found.oldest.name(primary.segment_bytes)
+    stored = "" if found.oldest_at is None else f", stored {age_text(max(0.0, now - found.oldest_at))}"
+    yield Finding(
+        "dr-behind",
+        Severity.WARNING,
+        f"the DR bucket lacks {plural(found.segments, 'segment')} of the primary's",
+        (
+            f"the oldest of them is {oldest}{stored}",
+            f"{primary.segments:,} in {primary.bucket}, {dr.segments:,} in {dr.bucket} (S3 LIST)",
+        ),
+        "copy what is missing, and check that whatever copies to DR runs",
+        Slot.DR,
+    )
+
+
+RULES: tuple[Rule, ...] = (foreign_writer, history_missing, gaps, different_content, dr_behind)
