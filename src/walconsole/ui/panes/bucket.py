@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from walconsole.domain.diagnosis.copies import dr_lacking, lacks_too_much
 from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Freshness, Reading
-from walconsole.domain.units import age_text, bytes_text, count_text, plural
+from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View
 from walconsole.ui.panes.typeset import (
     GUTTER,
@@ -78,17 +79,17 @@ def _agreement(view: View) -> Cell:
 
 
 def _dr_agreement(view: View) -> Cell:
-    """Whether the DR copy's newest is the primary's."""
-    primary, dr = view.snapshot.primary.value, view.snapshot.dr.value
-    if primary is None or dr is None:
-        return NOT_AVAILABLE, "n/a: one bucket was not read", Tone.MUTED
-    if dr.newest_segment == primary.newest_segment:
-        return f"{view.glyphs.ok} as primary", "as primary", Tone.OK
-    missing = primary.segments - dr.segments
-    if missing > 0:
-        text = f"{plural(missing, 'segment')} fewer"
-        return f"{view.glyphs.warning} {text}", text, Tone.WARNING
-    return f"{view.glyphs.unknown} differs", "differs", Tone.UNKNOWN
+    """What the DR copy lacks of the primary."""
+    found = dr_lacking(view.snapshot)
+    if found is None:
+        return NOT_AVAILABLE, "n/a: one bucket was not read, or holds no WAL", Tone.MUTED
+    if not found.segments:
+        return f"{view.glyphs.ok} lacks nothing", "lacks nothing that the primary holds", Tone.OK
+    if lacks_too_much(view.snapshot, view.now) is None:
+        text = f"{plural(found.segments, 'segment')} behind"
+        return f"{view.glyphs.ok} {text}", text, Tone.OK
+    text = f"lacks {plural(found.segments, 'segment')}"
+    return f"{view.glyphs.warning} {text}", text, Tone.WARNING
 
 
 def _objects(bucket: BucketFacts, _: View) -> Cell:
@@ -99,16 +100,31 @@ def _objects(bucket: BucketFacts, _: View) -> Cell:
 def _segments(bucket: BucketFacts, view: View) -> Cell:
     lost = bucket.missing_segments
     if not lost:
-        text = f"{count_text(bucket.segments)}, no gap"
+        known = len(bucket.accepted_gaps)
+        text = f"{count_text(bucket.segments)}, {f'{known} accepted' if known else 'no gap'}"
         return text, text, Tone.TEXT
     text = f"{count_text(bucket.segments)}, {count_text(lost)} missing"
     whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(bucket.gap_count, 'gap')}"
     return f"{view.glyphs.critical} {text}", whole, Tone.CRITICAL
 
 
+def _reach(bucket: BucketFacts, view: View) -> Cell:
+    """How far back the unbroken run that ends at the newest segment goes."""
+    run = bucket.continuity.run if bucket.continuity is not None else None
+    if run is None or bucket.holding is None or not bucket.complete:
+        return NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED
+    name = run.oldest.name(bucket.holding.segment_bytes)
+    since = bucket.holding.times.about(run.oldest.timeline, run.oldest.number)
+    if since is None:
+        return shown(name), name, Tone.TEXT
+    age = whole_duration_text(max(0.0, view.now - since))
+    return age, f"{age}, back to {name}", Tone.TEXT
+
+
 _ROWS: tuple[tuple[str, str, Callable[[BucketFacts, View], Cell]], ...] = (
     ("objects", "objects", _objects),
     ("segments", "segments", _segments),
+    ("reach", "unbroken", _reach),
     ("newest", "newest", lambda bucket, _: _newest(bucket)),
     ("newest_age", "its age", lambda bucket, view: _newest_age(bucket, view.now)),
     ("bucket_key", "key", lambda bucket, _: _plain(shown(bucket.key_hint))),
@@ -122,7 +138,7 @@ def _cells(reading: Reading[BucketFacts], view: View, agrees: Cell) -> list[tupl
     for entry, label, cell in _ROWS:
         blank: Cell = (NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED)
         cells.append((entry, label, cell(bucket, view) if bucket else blank))
-    cells.insert(6, ("agreement", "last archived", agrees))
+    cells.insert(7, ("agreement", "last archived", agrees))
     if reading.freshness is Freshness.STALE:
         return [cell if cell[0] == "bucket_state" else _muted(cell) for cell in cells]
     return cells
