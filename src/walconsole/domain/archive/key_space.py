@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from walconsole.domain.archive.layouts import LOG_BYTES, Layout, place_of, split_key
+from walconsole.domain.archive.layouts import GROUPED_LAYOUTS, LOG_BYTES, Layout, place_of, split_key
 from walconsole.domain.wal import Segment
 
 SEGMENT_NAME = re.compile(r"[0-9A-F]{24}")
 _GROUP = re.compile(r"[0-9A-F]{16}/")
-_DATE = re.compile(r"(\d{4})/(\d{2})/(\d{2})/")
+_DATE = re.compile(r"(\d{4})/(\d{2})/(\d{2})/", re.ASCII)
 _LAST_DAY = date(9999, 12, 31).toordinal()
 
 
@@ -60,13 +60,11 @@ class SegmentSpace:
         if not key.startswith(self.root):
             return None
         rest = key[len(self.root) :]
-        if self.grouped:
-            if not _GROUP.match(rest):
-                return None
-            rest = rest[17:]
-        match = SEGMENT_NAME.match(rest)
-        if match is None or "/" in rest:
-            return None
+        group = _GROUP.match(rest) if self.grouped else None
+        name = rest[group.end() :] if group else rest
+        match = SEGMENT_NAME.match(name)
+        if match is None or "/" in name or (self.grouped and rest[:16] != name[:16]):
+            return None  # in a folder that is not its own it would be out of order
         try:
             segment = Segment.parse(match[0], self.segment_bytes)
         except ValueError:
@@ -99,7 +97,8 @@ class DaySpace:
 
     def key(self, position: int) -> str:
         """The day's folder: it sorts before all that is in it."""
-        return f"{self.root}{date.fromordinal(position):%Y/%m/%d}/"
+        day = date.fromordinal(position)
+        return f"{self.root}{day.year:04}/{day.month:02}/{day.day:02}/"
 
 
 def key_space(key: str, prefix: str, segment_bytes: int) -> KeySpace | None:
@@ -113,8 +112,7 @@ def key_space(key: str, prefix: str, segment_bytes: int) -> KeySpace | None:
     match = SEGMENT_NAME.match(basename)
     if match is None:
         return None
-    grouped = place.layout in (Layout.BARMAN, Layout.PGBACKREST)
-    if grouped and not _GROUP.fullmatch(directory[len(place.root) :]):
-        return None
-    space = SegmentSpace(prefix + place.root, int(match[0][:8], 16), segment_bytes, grouped)
+    grouped = place.layout in GROUPED_LAYOUTS and _GROUP.fullmatch(directory[len(place.root) :]) is not None
+    root = prefix + (place.root if grouped else directory)
+    space = SegmentSpace(root, int(match[0][:8], 16), segment_bytes, grouped)
     return space if space.position(key) is not None else None

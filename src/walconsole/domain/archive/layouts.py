@@ -23,7 +23,13 @@ class Layout(StrEnum):
     WAL_G = "WAL-G, wal_NNN/NAME"
     BARMAN = "barman-cloud, SERVER/wals/TIMELINE+LOG/NAME"
     PGBACKREST = "pgBackRest, archive/STANZA/VERSION-ID/TIMELINE+LOG/NAME"
+    PGHOARD = "pghoard, SITE/xlog/NAME"
+    BY_LOG = "TIMELINE+LOG/NAME"
     NESTED = "FOLDER/NAME"
+
+
+GROUPED_LAYOUTS = frozenset({Layout.BY_LOG, Layout.BARMAN, Layout.PGBACKREST})
+"""Those with a folder for each timeline and log."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,20 +62,26 @@ _SUFFIX = (
     r"(?:-[0-9a-f]{40})?"
     r"(?:\.(?:gz|zst|zstd|lz4|bz2|xz|lzma|lzo|br|snappy|sz|deflate|gpg|pgp|age|enc|aes))*"
 )
+_CHECKSUM_LENGTH = 41
 _BASENAME = re.compile(
     r"(?:(?P<history>[0-9A-F]{8})\.history"
     r"|(?P<segment>[0-9A-F]{24})(?:(?P<partial>\.partial)|\.[0-9A-F]{8}\.(?P<backup>backup))?)"
     rf"(?P<suffix>{_SUFFIX})"
 )
 _BASE_BACKUPS = re.compile(
-    r"(?:^|/)(?:basebackups_\d+/|base/\d{8}T\d{6}/|backup/[^/]+/\d{8}-\d{6}F|pg_wal/|pg_data/)"
+    r"(?:^|/)(?:basebackups_\d+/|base/\d{8}T\d{6}/|backup/[^/]+/\d{8}-\d{6}F|pg_data/"
+    r"|basebackup(?:_delta)?(?:_chunk)?/)|/pg_wal/",
+    re.ASCII,
 )
-_LAYOUTS = (
-    (Layout.DATED, re.compile(r"((?:.*/)?)\d{4}/\d{2}/\d{2}/", re.DOTALL)),
-    (Layout.WAL_G, re.compile(r"((?:.*/)?wal_\d{3}/)", re.DOTALL)),
-    (Layout.BARMAN, re.compile(r"((?:.*/)?wals/)(?:[0-9A-F]{16}/)?", re.DOTALL)),
-    (Layout.PGBACKREST, re.compile(r"((?:.*/)?\d+(?:\.\d+)?-\d+/)(?:[0-9A-F]{16}/)?", re.DOTALL)),
-    (Layout.NESTED, re.compile(r"((?:.*/)?[^/]+/)", re.DOTALL)),
+"""A folder `pg_wal` below another is a data directory's; one that stands alone may be an archive."""
+_LAYOUTS = (  # pghoard's folders are from its FileTypePrefixes; its base backups' are above
+    (Layout.DATED, re.compile(r"((?:.*/)?)\d{4}/\d{2}/\d{2}/", re.DOTALL | re.ASCII)),
+    (Layout.WAL_G, re.compile(r"((?:.*/)?wal_\d{3}/)", re.DOTALL | re.ASCII)),
+    (Layout.BARMAN, re.compile(r"((?:.*/)?wals/)(?:[0-9A-F]{16}/)?", re.DOTALL | re.ASCII)),
+    (Layout.PGBACKREST, re.compile(r"((?:.*/)?\d+(?:\.\d+)?-\d+/)(?:[0-9A-F]{16}/)?", re.DOTALL | re.ASCII)),
+    (Layout.PGHOARD, re.compile(r"((?:.*/)?)(?:xlog|timeline)/", re.DOTALL | re.ASCII)),
+    (Layout.BY_LOG, re.compile(r"((?:.*/)?)(?:[0-9A-F]{16}|[0-9A-F]{8}\.history)/", re.DOTALL | re.ASCII)),
+    (Layout.NESTED, re.compile(r"((?:.*/)?[^/]+/)", re.DOTALL | re.ASCII)),
 )
 
 
@@ -128,14 +140,19 @@ def segment_suffix(basename: str) -> str | None:
     return match["suffix"]
 
 
+def without_checksum(suffix: str) -> str:
+    """What is left of a suffix where its checksum, which differs from segment to segment, is left out."""
+    return suffix[_CHECKSUM_LENGTH:] if suffix.startswith("-") else suffix
+
+
 @lru_cache(maxsize=256)
 def names_pattern(suffix: str, segment_bytes: int) -> re.Pattern[str]:
     """Matches lines that are all `NAME` + `suffix`, each a segment that this segment size can have.
 
     A checksum in the suffix may differ from line to line; every line has the same length.
     """
-    checksum, rest = (r"-[0-9a-f]{40}+", suffix[41:]) if suffix.startswith("-") else ("", suffix)
-    line = rf"[0-9A-F]{{16}}+{_low_field(segment_bytes)}{checksum}{re.escape(rest)}\n"
+    checksum = r"-[0-9a-f]{40}+" if suffix.startswith("-") else ""
+    line = rf"[0-9A-F]{{16}}+{_low_field(segment_bytes)}{checksum}{re.escape(without_checksum(suffix))}\n"
     return re.compile(rf"(?:{line})*+")  # possessive throughout: no backtracking, a third of the time
 
 
