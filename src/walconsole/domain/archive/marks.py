@@ -1,6 +1,6 @@
 """All keys of a bucket by number, without keeping them: after which key each thousand of them begins."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -12,8 +12,9 @@ TILE_KEYS = 1000
 class Marks:
     """Tiles of the key space, each with the key that it begins after (itself not in it) and its count.
 
-    Tiles are disjoint, in key order, and together hold every key that was listed. A listing of
-    TILE_KEYS keys after a tile's key brings all of it.
+    Tiles are disjoint, in key order, and together hold every key that was listed. A tile ends where
+    the next one begins. It has TILE_KEYS keys at most as it is listed; one within which more keys
+    appeared later may have more.
     """
 
     afters: list[str] = field(default_factory=list)
@@ -29,20 +30,21 @@ class Marks:
         """`count` keys were listed after `after`, which no other page listed."""
         if not count:
             return
-        at = bisect_right(self.afters, after)
+        at = bisect_left(self.afters, after)
         self.afters.insert(at, after)
         self.counts.insert(at, count)
         self._starts = []
 
     def add_key(self, key: str, last: str) -> None:
         """One more key appeared; `last` is the highest that was known before (empty: none was)."""
-        at = bisect_right(self.afters, key) - 1
-        full = at == len(self.afters) - 1 and key > last and (at < 0 or self.counts[at] >= TILE_KEYS)
-        if full or at < 0:
-            self.add_page(last if at >= 0 else "", 1)
-            return
-        self.counts[at] += 1
-        self._starts = []
+        at = bisect_left(self.afters, key) - 1  # a tile's own key is the last of the tile before
+        if at < 0:
+            self.add_page("", 1)
+        elif at == len(self.afters) - 1 and key > last and self.counts[at] >= TILE_KEYS:
+            self.add_page(last, 1)
+        else:
+            self.counts[at] += 1
+            self._starts = []
 
     def tile_of(self, number: int) -> tuple[int, int]:
         """Which tile holds key `number` (from 0), and the first number in it. Raises IndexError."""
@@ -58,9 +60,7 @@ class Marks:
         Raises IndexError where there is no tile.
         """
         starts = self._ready()
-        at = max(0, bisect_right(self.afters, key) - 1)
-        if at and self.afters[at] == key:
-            at -= 1  # a tile begins after its key: that one is the last of the tile before
+        at = max(0, bisect_left(self.afters, key) - 1)
         return at, starts[at]
 
     def _ready(self) -> list[int]:
