@@ -1,0 +1,186 @@
+"""What a page's keys say, before anything is made of it: groups of segments, and single other names.
+
+A page is compared as text with the run that begins with its first name: where it is that, no other
+name in it is parsed, and a gap costs a binary search. A page with many gaps is read as one long
+hexadecimal text. Where other keys lie between, a page is halved until its parts are uniform, or are
+a few keys that are read one by one.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from walconsole.domain.archive.layouts import (
+    LOG_BYTES,
+    ArchivedName,
+    Place,
+    archived_name,
+    names_pattern,
+    place_of,
+    segment_suffix,
+    split_key,
+    without_checksum,
+)
+from walconsole.domain.archive.name_runs import long_runs, runs_of, segment_numbers
+from walconsole.domain.wal import WalNameKind
+
+_ONE_BY_ONE = 8
+"""Parts of a page up to this many keys are read key by key."""
+_NEVER = "0" * 16
+"""The log and segment of the name that never exists."""
+
+
+class SegmentGroup(NamedTuple):
+    """Whole segments of one place, timeline and suffix: the page's keys from `start` up to `stop`.
+
+    They are the runs from each of `firsts` to its last, ascending. A checksum is not of the suffix.
+    """
+
+    place: Place
+    timeline: int
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+    suffix: str
+    start: int
+    stop: int
+
+
+class OtherName(NamedTuple):
+    """A key that an archiver wrote and that is no whole segment: a label, a history, a partial segment."""
+
+    place: Place
+    name: ArchivedName
+    key: str
+
+
+class PageReading:
+    """Reads distinct keys under `prefix`, for one wal_segment_size; nothing in them makes it raise.
+
+    Each key is in one of `groups`, one of `others`, one of the `impossible` names (which look like
+    segments and cannot exist), or counted as `foreign`. Groups are in the page's order.
+    """
+
+    __slots__ = (
+        "_keys",
+        "_per_log",
+        "_prefix",
+        "_segment_bytes",
+        "foreign",
+        "groups",
+        "impossible",
+        "others",
+    )
+
+    def __init__(self, prefix: str, segment_bytes: int) -> None:
+        self._prefix, self._segment_bytes = prefix, segment_bytes
+        self._per_log = LOG_BYTES // segment_bytes
+        self._keys: Sequence[str] = ()
+        self.groups: list[SegmentGroup] = []
+        self.others: list[OtherName] = []
+        self.impossible: list[str] = []
+        self.foreign = 0
+
+    def read_long_runs(self, keys: Sequence[str]) -> bool:
+        """Read a page of one directory, suffix and timeline with few gaps; False when it is not.
+
+        The keys may be in any order, and not distinct: then they are no such page.
+        """
+        cut = keys[0].rfind("/") + 1
+        suffix, head = segment_suffix(keys[0][cut:]), keys[0][: cut + 8]
+        if suffix is None or suffix.startswith("-") or not self._is_under(head[:cut]):
+            return False  # with a checksum each suffix is another
+        runs = long_runs(keys, head, suffix, self._per_log)
+        if runs is None:
+            return False
+        place = place_of(head[len(self._prefix) : cut])
+        if place is None:
+            self.foreign = len(keys)
+        else:
+            self.groups.append(SegmentGroup(place, int(head[cut:], 16), *runs, suffix, 0, len(keys)))
+        return True
+
+    def read(self, keys: Sequence[str]) -> None:
+        """Read sorted, distinct keys of any kind."""
+        self._keys = keys
+        if keys:
+            self._read(0, len(keys))
+
+    def _is_under(self, directory: str) -> bool:
+        return directory.startswith(self._prefix)
+
+    def _read(self, start: int, stop: int) -> None:
+        if self._read_names(start, stop):
+            return
+        if stop - start <= _ONE_BY_ONE:
+            for at in range(start, stop):
+                self._read_key(at)
+            return
+        middle = (start + stop) // 2
+        self._read(start, middle)
+        self._read(middle, stop)
+
+    def _read_names(self, start: int, stop: int) -> bool:
+        """Read keys that are all segments of one directory and suffix; False when they are not.
+
+        Sorted keys between two of one directory begin with that directory too.
+        """
+        first, last = self._keys[start], self._keys[stop - 1]
+        cut = first.rfind("/") + 1
+        if len(first) != len(last) or last.rfind("/") + 1 != cut or first[:cut] != last[:cut]:
+            return False
+        suffix = segment_suffix(first[cut:])
+        if suffix is None or first[cut + 8 : cut + 24] == _NEVER or not self._is_under(first[:cut]):
+            return False
+        names = [key[cut:] for key in self._keys[start:stop]] if cut else self._keys[start:stop]
+        lines = "\n".join(names) + "\n"
+        if len(lines) != len(names) * (len(first) - cut + 1):
+            return False
+        if names_pattern(suffix, self._segment_bytes).fullmatch(lines) is None:
+            return False
+        place = place_of(first[len(self._prefix) : cut])
+        if place is None:
+            self.foreign += len(names)
+        else:
+            numbers = segment_numbers(names, lines, suffix, self._per_log)
+            self._group(place, names, numbers, suffix, start)
+        return True
+
+    def _group(
+        self, place: Place, names: Sequence[str], numbers: Sequence[int], suffix: str, offset: int
+    ) -> None:
+        """Group distinct, sorted names by timeline; the first of them is at `offset` in the page."""
+        start, suffix = 0, without_checksum(suffix)
+        while start < len(names):
+            timeline = names[start][:8]
+            stop = len(names)
+            if not names[-1].startswith(timeline):
+                stop = bisect_left(names, f"{timeline}G", start)
+            if not numbers[start]:
+                self.impossible.append(names[start])
+                start += 1
+            if start < stop:
+                runs = runs_of(numbers[start:stop])
+                group = SegmentGroup(place, int(timeline, 16), *runs, suffix, offset + start, offset + stop)
+                self.groups.append(group)
+            start = stop
+
+    def _read_key(self, at: int) -> None:
+        key = self._keys[at]
+        if not key.startswith(self._prefix):
+            self.foreign += 1
+            return
+        directory, basename = split_key(key[len(self._prefix) :])
+        place = place_of(directory)
+        try:
+            name = archived_name(basename, self._segment_bytes) if place is not None else None
+        except ValueError:
+            self.impossible.append(basename)
+            return
+        if name is None or place is None:
+            self.foreign += 1
+        elif name.kind is WalNameKind.SEGMENT and name.segment is not None:
+            number = (name.segment.number,)
+            suffix = without_checksum(name.suffix)
+            self.groups.append(SegmentGroup(place, name.timeline, number, number, suffix, at, at + 1))
+        else:
+            self.others.append(OtherName(place, name, key))
