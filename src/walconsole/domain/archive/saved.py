@@ -1,0 +1,174 @@
+"""The index and the marks of one bucket as a document that can be kept, and back.
+
+JSON: its format and version, a SHA-256 of the content, and the content, with what is many packed. It
+is read as text from anywhere: whatever is in it, it makes a whole index or a ValueError.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from walconsole.domain.archive.contents import Archive
+from walconsole.domain.archive.index import ArchiveIndex
+from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
+from walconsole.domain.archive.marks import Marks
+from walconsole.domain.archive.packing import (
+    canonical,
+    decoded,
+    pack_numbers,
+    pack_texts,
+    unpack_numbers,
+    unpack_texts,
+)
+from walconsole.domain.archive.saved_fields import (
+    Content,
+    count,
+    field,
+    rows,
+    segments,
+    segments_content,
+    stored_times,
+    timelines,
+    timelines_content,
+    times_content,
+)
+
+FORMAT = "walconsole archive index"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedIndex:
+    """What a document holds. `more` is what was saved besides; a tuple in it comes back as a list."""
+
+    index: ArchiveIndex
+    marks: Marks
+    more: Mapping[str, object]
+
+
+def dump(index: ArchiveIndex, marks: Marks, more: Mapping[str, object]) -> bytes:
+    """The document. `more` is anything that JSON can hold; else it raises TypeError or ValueError."""
+    content = {
+        "index": _index_content(index),
+        "marks": {"afters": pack_texts(marks.afters), "counts": pack_numbers(marks.counts)},
+        "more": dict(more),
+    }
+    checksum = hashlib.sha256(canonical(content)).hexdigest()
+    return canonical({"format": FORMAT, "version": VERSION, "sha256": checksum, "content": content})
+
+
+def load(document: bytes) -> SavedIndex:
+    """What `dump` was given. Raises ValueError, saying why, for any other document and any damage."""
+    try:
+        content = _content(document)
+        index = _index(field(content, "index", dict))
+        return SavedIndex(index, _marks(field(content, "marks", dict)), field(content, "more", dict))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _content(document: bytes) -> Content:
+    """The content of a document of this version whose checksum is right."""
+    try:
+        saved = json.loads(decoded(document))
+    except ValueError as error:
+        raise ValueError(f"it is no JSON, or was cut short: {error}") from None
+    if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+        raise ValueError("it is no saved index of walconsole")
+    if saved.get("version") != VERSION:
+        raise ValueError(f"it is not of version {VERSION}, which is the one that this walconsole reads")
+    content = field(saved, "content", dict)
+    if hashlib.sha256(canonical(content)).hexdigest() != saved.get("sha256"):
+        raise ValueError("it is damaged: its checksum is another")
+    return content
+
+
+def _marks(content: Content) -> Marks:
+    marks = Marks(unpack_texts(content.get("afters")), list(unpack_numbers(content.get("counts"))))
+    if len(marks.afters) != len(marks.counts) or marks.afters != sorted(marks.afters):
+        raise ValueError("its marks are not in order")
+    return marks
+
+
+def _index_content(index: ArchiveIndex) -> dict[str, object]:
+    return {
+        "prefix": index.prefix,
+        "segment_bytes": index.segment_bytes,
+        "foreign": index.foreign,
+        "impossible": index.impossible,
+        "impossible_name": index.impossible_name,
+        "highest_low_field": index.highest_low_field,
+        "archives": [_archive_content(archive) for archive in index.archives.values()],
+    }
+
+
+def _index(content: Content) -> ArchiveIndex:
+    index = ArchiveIndex(field(content, "prefix", str), field(content, "segment_bytes", int))
+    index.foreign, index.impossible = count(content, "foreign"), count(content, "impossible")
+    index.highest_low_field = count(content, "highest_low_field")
+    if content.get("impossible_name") is not None:
+        index.impossible_name = field(content, "impossible_name", str)
+    for each in field(content, "archives", list):
+        if not isinstance(each, dict):
+            raise ValueError("one of its archives is none")
+        _fill(_new_archive(index, each), each, LOG_BYTES * (LOG_BYTES // index.segment_bytes) - 1)
+    return index
+
+
+def _archive_content(archive: Archive) -> dict[str, object]:
+    return {
+        "layout": archive.place.layout.name,
+        "root": archive.place.root,
+        "timelines": timelines_content(archive.timelines),
+        "times": times_content(archive.times),
+        "stored_bytes": archive.stored_bytes,
+        "suffixes": [list(each) for each in archive.suffixes.items()],
+        "history_timelines": pack_numbers(archive.history_keys),
+        "history_keys": pack_texts(archive.history_keys.values()),
+        "labels": segments_content(archive.labels),
+        "backups": archive.backups,
+        "partials": archive.partials,
+        "repeated": archive.repeated,
+        "repeats": timelines_content(archive.repeats),
+        "newest": segments_content([archive.newest] if archive.newest else []),
+        "newest_key": archive.newest_key,
+        "last_key": archive.last_key,
+    }
+
+
+def _new_archive(index: ArchiveIndex, content: Content) -> Archive:
+    name = field(content, "layout", str)
+    if name not in Layout.__members__:
+        raise ValueError("it has a layout that this walconsole does not know")
+    place = Place(Layout[name], field(content, "root", str))
+    archive = None if place in index.archives else index.archive_at(place)
+    if archive is None:
+        raise ValueError("it has one archive twice, or too many of them")
+    return archive
+
+
+def _fill(archive: Archive, content: Content, highest: int) -> None:
+    archive.timelines = timelines(content, "timelines", highest)
+    archive.times = stored_times(content, "times")
+    archive.stored_bytes = count(content, "stored_bytes")
+    archive.suffixes = _suffixes(content)
+    of, keys = unpack_numbers(content.get("history_timelines")), unpack_texts(content.get("history_keys"))
+    archive.history_keys = dict(zip(of, keys, strict=True))
+    archive.labels = segments(content, "labels", highest)
+    archive.backups, archive.partials = count(content, "backups"), count(content, "partials")
+    archive.repeated, archive.repeats = count(content, "repeated"), timelines(content, "repeats", highest)
+    archive.newest = next(iter(segments(content, "newest", highest)), None)
+    archive.newest_key, archive.last_key = field(content, "newest_key", str), field(content, "last_key", str)
+    newest = archive.newest
+    if newest is not None and newest.number not in archive.timelines.get(newest.timeline, ()):
+        raise ValueError("its newest segment is none of its segments")
+
+
+def _suffixes(content: Content) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for suffix, segments_with_it in rows(content, "suffixes", 2):
+        if not isinstance(suffix, str) or not isinstance(segments_with_it, int) or segments_with_it < 0:
+            raise ValueError("its suffixes are not counted")
+        found[suffix] = segments_with_it
+    return found
