@@ -158,7 +158,7 @@ def settings(**values: str) -> SettingsFacts:
 
 
 def holding(first: int = 1, last: int = 0x41, *, without: Iterable[int] = (), **changes: Any) -> Holding:
-    """Segments `first` to `last` of timeline 1 but those `without`, one stored every 41 s, the last 40 s ago."""
+    """Segments `first` to `last` of timeline 1 but those `without`: one every 41 s, 0x41 stored 40 s ago."""
     runs, times = Runs(), StoredTimes()
     lacking = set(without)
     for number in range(first, last + 1):

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
@@ -75,8 +74,8 @@ class Player:
                 status("taking a base backup")
                 await self._back_up()
             case LoseSegments(primary, dr):
-                for region, bucket, lost in ((REGION, BUCKET, primary), (DR_REGION, DR_BUCKET, dr)):
-                    _lose(self.workspace.spaces(region) / bucket, lost)
+                await self._lose("spaces-prod", REGION, BUCKET, primary)
+                await self._lose("spaces-dr", DR_REGION, DR_BUCKET, dr)
 
     async def _back_up(self) -> None:
         """Into the droplet's home, with what replays it left to the archive."""
@@ -87,6 +86,15 @@ class Player:
             self.workspace.root,
             self.account,
         )
+
+    async def _lose(self, remote: str, region: str, bucket: str, positions: Collection[int]) -> None:
+        """Delete archived segments through S3, as whoever deletes the wrong ones does."""
+        folder = self.workspace.spaces(region) / bucket
+        segments = sorted(path.name for path in folder.iterdir() if len(path.name) == _NAME_DIGITS)
+        which = [f"--include=/{segments[position]}" for position in positions]
+        config = self.workspace.etc / f"rclone-{NAME}.conf"
+        command = ["rclone", "delete", f"{remote}:{bucket}", "--config", config, *which]
+        await run(command, self.workspace.root, self.account)
 
     async def _wait(self, what: str, sql: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -111,10 +119,3 @@ class Player:
         script = self.workspace.local_bin / f"{NAME}-verify-wal-archive"
         with contextlib.suppress(SandboxError):  # an alarm is its exit status, and stands in its log
             await run([script], self.workspace.root, self.account)
-
-
-def _lose(bucket: Path, positions: Collection[int]) -> None:
-    """Remove archived segments from a bucket's folder, as whoever deletes the wrong ones does."""
-    segments = sorted(path for path in bucket.iterdir() if len(path.name) == _NAME_DIGITS)
-    for position in positions:
-        segments[position].unlink()

@@ -51,7 +51,7 @@ class BaseBackup:
 
 @dataclass(frozen=True, slots=True)
 class LoseSegments:
-    """Delete what was archived from the buckets' folders: positions counted from the oldest segment."""
+    """Delete what was archived from the buckets: positions counted from the oldest segment."""
 
     primary: tuple[int, ...] = ()
     dr: tuple[int, ...] = ()
