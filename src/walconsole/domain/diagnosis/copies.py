@@ -131,8 +131,8 @@ def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
     dr = snapshot.dr.value
     if dr is not None and dr.gaps:
         size, count = plural(dr.missing_segments, "segment"), plural(dr.gap_count, "gap")
-        text = f"the DR copy has a HOLE of {size} in {count}; the primary holds {found.segments:,} that it lacks"
-        return Verdict(Level.WARNING, text)
+        also = f"the primary holds {found.segments:,} that it lacks"
+        return Verdict(Level.WARNING, f"the DR copy has a HOLE of {size} in {count}; {also}")
     if not found.segments:
         return Verdict(Level.OK, "the DR copy is complete: it lacks nothing that the primary holds")
     level = Level.WARNING if lacks_too_much(snapshot, now) else Level.OK
