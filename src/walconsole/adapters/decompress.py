@@ -75,6 +75,16 @@ _READERS: dict[str, Callable[[bytes, int], bytes]] = {
     "lz4": _lz4,
 }
 
+_MAGICS = (
+    (b"\x1f\x8b", "gz"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\xff\x06\x00\x00sNaPpY", "sz"),
+)
+"""How each format begins, for pghoard's objects: their names do not tell (its transfer.py)."""
+
 
 class _Plain:
     """ports.Plain."""
@@ -105,6 +115,8 @@ PLAIN = _Plain()
 
 def _decompressed(name: str, body: bytes, limit: int) -> bytes:
     suffix = name.rpartition("/")[2].rpartition(".")[2]
+    if suffix not in _CANNOT and suffix not in _READERS:
+        suffix = next((known for magic, known in _MAGICS if body.startswith(magic)), "")
     if suffix in _CANNOT:
         raise ValueError(_CANNOT[suffix])
     reader = _READERS.get(suffix)
