@@ -1,6 +1,8 @@
 """Key layouts and the names in keys."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from walconsole.domain.archive.layouts import (
     Layout,
@@ -9,6 +11,7 @@ from walconsole.domain.archive.layouts import (
     names_pattern,
     place_of,
     segment_suffix,
+    without_checksum,
 )
 from walconsole.domain.wal import Segment, WalNameKind
 
@@ -31,9 +34,32 @@ SHA1 = "0123456789abcdef0123456789abcdef01234567"
         ("archive/demo/15-2/", Place(Layout.PGBACKREST, "archive/demo/15-2/")),
         ("shithub-wal/", Place(Layout.NESTED, "shithub-wal/")),
         ("a/b/", Place(Layout.NESTED, "a/b/")),
+        ("wal_005/x/", Place(Layout.NESTED, "wal_005/x/")),
+        ("0000000100000002/", Place(Layout.BY_LOG)),
+        ("wal/0000000100000002/", Place(Layout.BY_LOG, "wal/")),
+        ("wal/00000002.history/", Place(Layout.BY_LOG, "wal/")),
+        ("wal/000000010000000G/", Place(Layout.NESTED, "wal/000000010000000G/")),
+        ("wal/000000010000000/", Place(Layout.NESTED, "wal/000000010000000/")),
+        ("site/xlog/", Place(Layout.PGHOARD, "site/")),
+        ("site/timeline/", Place(Layout.PGHOARD, "site/")),
+        ("eu/site/xlog/", Place(Layout.PGHOARD, "eu/site/")),
+        ("xlog/", Place(Layout.PGHOARD)),
+        ("pg_xlog/", Place(Layout.NESTED, "pg_xlog/")),
+        ("pg_wal/", Place(Layout.NESTED, "pg_wal/")),
+        ("٢٠٢٦/٠٨/٠١/", Place(Layout.NESTED, "٢٠٢٦/٠٨/٠١/")),
+        ("2026/08/", Place(Layout.NESTED, "2026/08/")),
         ("basebackups_005/base_000000010000000000000002/", None),
+        ("basebackups_005/", None),
         ("main/base/20260801T120000/", None),
         ("backup/demo/20260801-120000F/pg_data/pg_wal/", None),
+        ("backup/demo/20260801-120000F_20260802-120000I/", None),
+        ("nightly/pg_wal/", None),
+        ("site/basebackup/", None),
+        ("site/basebackup_chunk/2026-08-01_12-00_0/", None),
+        ("site/basebackup_delta/", None),
+        ("basebackup_delta_chunk/2026-08-01_12-00_0/", None),
+        ("/", None),
+        ("//", None),
     ],
 )
 def test_a_folder_tells_the_layout(directory: str, place: Place | None) -> None:
@@ -96,6 +122,21 @@ def test_the_pattern_of_a_page_knows_the_suffix() -> None:
     assert names_pattern(f"-{SHA1}.zst", 16 * MIB).fullmatch(f"{NAME}-{SHA1[::-1]}.zst\n")
     for other in (f"{NAME}.zst\n", f"{NAME}\n", f"{NAME}.zzt\n", f"{NAME}-{SHA1}.zst"):
         assert not names_pattern(".zst", 16 * MIB).fullmatch(other) or other == f"{NAME}.zst\n"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "left"), [("", ""), (".gz", ".gz"), (f"-{SHA1}", ""), (f"-{SHA1}.zst.gpg", ".zst.gpg")]
+)
+def test_a_checksum_is_left_out_of_a_suffix(suffix: str, left: str) -> None:
+    assert without_checksum(suffix) == left
+
+
+@given(st.text())
+def test_no_folder_and_no_name_is_too_strange(text: str) -> None:
+    for directory in (f"{text}/", f"a/{text}/", f"{text}/0000000100000002/"):
+        place = place_of(directory)
+        assert place is None or directory.startswith(place.root)
+    assert archived_name(f"{text}\n", 16 * MIB) is None
 
 
 def test_only_a_whole_segment_has_a_segments_suffix() -> None:

@@ -14,6 +14,7 @@ from walconsole.domain.wal import Segment
 
 SEGMENT_NAME = re.compile(r"[0-9A-F]{24}")
 _GROUP = re.compile(r"[0-9A-F]{16}/")
+_GROUP_LENGTH = 17
 _DATE = re.compile(r"(\d{4})/(\d{2})/(\d{2})/", re.ASCII)
 _LAST_DAY = date(9999, 12, 31).toordinal()
 
@@ -60,10 +61,9 @@ class SegmentSpace:
         if not key.startswith(self.root):
             return None
         rest = key[len(self.root) :]
-        group = _GROUP.match(rest) if self.grouped else None
-        name = rest[group.end() :] if group else rest
+        name = rest[_GROUP_LENGTH:] if self.grouped else rest
         match = SEGMENT_NAME.match(name)
-        if match is None or "/" in name or (self.grouped and rest[:16] != name[:16]):
+        if match is None or "/" in name or (self.grouped and rest[:_GROUP_LENGTH] != f"{name[:16]}/"):
             return None  # in a folder that is not its own it would be out of order
         try:
             segment = Segment.parse(match[0], self.segment_bytes)

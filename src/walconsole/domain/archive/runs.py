@@ -142,7 +142,7 @@ class Runs:
     def count_between(self, first: int, last: int) -> int:
         """How many of the numbers from `first` to `last`, both included, are in it."""
         start, stop = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
-        if start >= stop:
+        if start >= stop or first > last:
             return 0
         within = _numbers(self._firsts[start:stop], self._lasts[start:stop])
         return within - max(0, first - self._firsts[start]) - max(0, self._lasts[stop - 1] - last)
