@@ -14,6 +14,7 @@ ceph-osd:ceph-osd:Ceph RGW
 radosgw:radosgw:Ceph RGW
 radosgw-admin:radosgw:Ceph RGW
 ceph:ceph-common:Ceph RGW
+openssl:openssl:Ceph RGW
 rclone:rclone:rclone
 pgbackrest:pgbackrest:pgBackRest
 barman-cloud-wal-archive:barman-cli-cloud:barman-cloud
