@@ -266,8 +266,9 @@ async def test_a_sweep_of_a_real_bucket(rgw: RadosGateway) -> None:
 
     counted = 0
 
-    def count(page: Page, objects: int) -> None:
+    def count(page: Page, objects: int, after: str) -> None:
         nonlocal counted
+        assert not objects or page.objects.keys[0] > after
         counted += page.objects.stored_bytes(0, objects)
 
     async with store_of(target_of(rgw.endpoint, bucket, prefix="wal/"), rgw.admin) as store:

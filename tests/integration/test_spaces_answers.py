@@ -190,6 +190,24 @@ async def test_each_refusal_is_one_clear_line(raw: bytes, code: str, words: str)
     assert words in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (GOOD, "does not begin after"),
+        (answer("200 OK", LISTING.replace(b"false", b"true")), "does not begin after"),
+        (
+            answer("200 OK", b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"),
+            "no key to go on from",
+        ),
+    ],
+)
+async def test_a_page_that_a_listing_cannot_go_on_from_is_no_end_of_it(raw: bytes, why: str) -> None:
+    async with scripted(raw) as (store, _):
+        with pytest.raises(ObjectStoreError, match=why) as caught:
+            await store.page(start_after="b")
+    assert caught.value.code == "NotS3"
+
+
 async def test_a_flood_that_nobody_asked_for_is_ended() -> None:
     flood = GOOD + b"x" * (spaces_wire.BODY_LIMIT + 4 * 1024 * 1024)
     async with scripted(flood, GOOD) as (store, script):

@@ -108,6 +108,8 @@ whole = body(entry("a"), entry("b"))
         body(entry("a").replace("<Key>a</Key>", "<Key><![CDATA[a]]></Key>")),
         body(entry("a").replace("<Key>a</Key>", "")),
         body("<KeyCount>2</KeyCount>", entry("a")),
+        whole.replace(b"<IsTruncated>false</IsTruncated>", b""),
+        whole.replace(b"<IsTruncated>false</IsTruncated>", b"<IsTruncated>f</IsTruncated>"),
     ],
 )
 def test_what_is_no_complete_listing_is_refused(raw: bytes) -> None:

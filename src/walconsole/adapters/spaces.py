@@ -4,6 +4,7 @@ Listing at scale is what this adapter is for (a page costs one signature and one
 expression); what is rare and writes goes through boto3 elsewhere.
 """
 
+import asyncio
 import ipaddress
 import random
 import time
@@ -13,7 +14,6 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from walconsole.adapters.spaces_errors import (
-    ASKS_FOR_LESS,
     KEY_REFUSED,
     TRANSIENT,
     Attempt,
@@ -38,6 +38,8 @@ T = TypeVar("T")
 ATTEMPTS = 4
 _BACKOFF_S = 0.25
 _BACKOFF_LIMIT_S = 4.0
+_ASKS_FOR_LESS = (429, 503)
+"""Spaces answers 503 beyond its rate, with code SlowDown or with none."""
 _RANGE_NOT_SATISFIABLE = 416
 _SPACES_DOMAIN = ".digitaloceanspaces.com"
 
@@ -67,7 +69,6 @@ class SpacesStore:
         self._signer: Signer | None = None
         self._key_problem = "not read yet"
         self._throttle = Throttle(connections)
-        self._retry_after_s = 0.0
         self._answered = False
         self._turns = Turns()
 
@@ -84,7 +85,7 @@ class SpacesStore:
     async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
         """One ListObjectsV2 under the target's prefix, asked for again where that is worth it."""
         query = list_query(prefix=self._target.prefix, start_after=start_after, max_keys=max_keys)
-        return await self._persistently(lambda: self._page_once(query))
+        return await self._persistently(lambda: self._page_once(query, start_after))
 
     async def read(self, key: str, count: int) -> ObjectContent:
         """The first `count` bytes of an object, one GET, asked for again where that is worth it."""
@@ -101,29 +102,24 @@ class SpacesStore:
             try:
                 return await ask()
             except ObjectStoreError as error:
-                if not self._worth_another_try(error, attempt):
+                if not self._worth_another_try(error):
                     raise
+            pause = min(_BACKOFF_S * 2**attempt, _BACKOFF_LIMIT_S)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         return await ask()
 
-    def _worth_another_try(self, error: ObjectStoreError, attempt: int) -> bool:
+    def _worth_another_try(self, error: ObjectStoreError) -> bool:
         if error.code in KEY_REFUSED and self._key_pairs.forget():
             self._pair = self._signer = None
             return True
         broken = isinstance(error.__cause__, CutError)
         garbled = error.code == "NotS3" and error.status == 200 and self._answered
-        if error.code not in TRANSIENT and not broken and not garbled:
-            return False
-        pause = min(_BACKOFF_S * 2**attempt, _BACKOFF_LIMIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
-        if error.code in ASKS_FOR_LESS:
-            self._throttle.slow_down(max(pause, self._retry_after_s))
-        else:
-            self._throttle.pause(pause)
-        return True
+        return error.code in TRANSIENT or broken or garbled
 
-    async def _page_once(self, query: str) -> Page:
+    async def _page_once(self, query: str, start_after: str) -> Page:
         answer, attempt, seconds = await self._answer("", query, {})
         await self._turns.mine()
-        page = _read_page(attempt, answer, seconds)
+        page = _read_page(attempt, answer, seconds, start_after)
         self._answered = True
         return page
 
@@ -149,10 +145,10 @@ class SpacesStore:
                 answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
             except TransportError as error:
                 raise unreachable(attempt, str(error)) from error
-        if answer.status in (200, 206):
-            self._throttle.answered()
+        if answer.status in _ASKS_FOR_LESS:
+            self._throttle.slow_down(max(_BACKOFF_S, _retry_after(answer)))
         else:
-            self._retry_after_s = _retry_after(answer)
+            self._throttle.answered()
         return answer, attempt, time.monotonic() - began
 
     async def _signing(self, route: "_Route") -> Signer:
@@ -176,10 +172,15 @@ class _Route:
     signing_region: str
 
 
-def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float) -> Page:
+def _read_page(attempt: Attempt, answer: HttpAnswer, seconds: float, start_after: str) -> Page:
+    """Raises what `refused` or `malformed` make; also for a page from which a listing cannot go on."""
     if answer.status != 200:
         raise refused(attempt, answer)
     objects, truncated = read_listing(answer.body, lambda why: malformed(attempt, why))
+    if objects.keys and objects.keys[-1] <= start_after:
+        raise malformed(attempt, "it does not begin after the key that it should begin after")
+    if truncated and not objects.keys:
+        raise malformed(attempt, "it says that more follows, and holds no key to go on from")
     return Page(objects, truncated, http_date(answer.headers.get("date")), time.time(), seconds)
 
 

@@ -58,9 +58,6 @@ TRANSIENT = frozenset(
 )
 """Codes that a later attempt may not meet."""
 
-ASKS_FOR_LESS = frozenset({"SlowDown", "TooManyRequests", "ServiceUnavailable"})
-"""Codes by which a store asks for fewer requests. Spaces answers 503 beyond its rate."""
-
 KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
 """Codes that a new key pair may cure."""
 

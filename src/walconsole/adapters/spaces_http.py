@@ -184,7 +184,8 @@ class HttpClient:
         except TimeoutError:
             raise TransportError(f"no connection to {host}:{port} within {CONNECT_TIMEOUT_S:.0f} s") from None
         except OSError as error:
-            raise TransportError(_connect_reason(error, host, port)) from error
+            kind = CutError if isinstance(error, ConnectionResetError) else TransportError
+            raise kind(_connect_reason(error, host, port)) from error
 
     async def _open(self, host: str, port: int) -> _Connection:
         loop = asyncio.get_running_loop()

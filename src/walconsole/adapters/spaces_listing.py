@@ -94,6 +94,8 @@ def read_listing(body: bytes, complain: Complaint) -> tuple[ListedPage, bool]:
         raise complain("it has not as many keys as objects")
     encoded = "<EncodingType>url<" in head or "<EncodingType>url<" in tail
     truncated = "<IsTruncated>true<" in head or "<IsTruncated>true<" in tail
+    if not truncated and "<IsTruncated>false<" not in head and "<IsTruncated>false<" not in tail:
+        raise complain("it does not say whether more follows")
     return ListedPage(text, raw_keys, _decoded(raw_keys, encoded=encoded), complain), truncated
 
 

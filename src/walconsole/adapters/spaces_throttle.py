@@ -11,9 +11,7 @@ from types import TracebackType
 from typing import Self
 
 LONGEST_PAUSE_S = 20.0
-"""A Retry-After beyond that is not waited for: the attempt fails, and is made again later."""
-_RECOVERY = 8.0
-"""So many answers at full width give back one place."""
+"""However long a Retry-After is, nobody at the console waits longer for the next attempt."""
 
 
 class Throttle:
@@ -39,16 +37,12 @@ class Throttle:
         now = time.monotonic()
         if now >= self._wait_until:
             self._allowed = max(1.0, self._allowed / 2)
-        self.pause(pause_s)
-
-    def pause(self, pause_s: float) -> None:
-        """Let everybody wait."""
-        self._wait_until = max(self._wait_until, time.monotonic() + min(pause_s, LONGEST_PAUSE_S))
+        self._wait_until = max(self._wait_until, now + min(pause_s, LONGEST_PAUSE_S))
 
     def answered(self) -> None:
-        """A request was answered as it should."""
+        """A request was answered: as many answers as may be under way give back one place."""
         if self._allowed < self._limit:
-            self._allowed = min(self._limit, self._allowed + _RECOVERY / self._limit / self._allowed)
+            self._allowed = min(self._limit, self._allowed + 1 / self._allowed)
             self._wake()
 
     async def __aenter__(self) -> Self:
