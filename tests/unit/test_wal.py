@@ -91,6 +91,42 @@ def test_a_boundary_belongs_to_the_segment_that_ends_there(size: int, lsn: int) 
     assert holding == (ending.next() if lsn % size == 0 else ending)
 
 
+@pytest.mark.parametrize(
+    ("lsn", "size", "ending", "holding"),
+    [
+        ("0/1000000", 16 * MIB, "000000010000000000000000", "000000010000000000000001"),
+        ("0/1000001", 16 * MIB, "000000010000000000000001", "000000010000000000000001"),
+        ("0/2000000", 16 * MIB, "000000010000000000000001", "000000010000000000000002"),
+        ("1/0", 16 * MIB, "0000000100000000000000FF", "000000010000000100000000"),
+        ("1/0", 64 * MIB, "00000001000000000000003F", "000000010000000100000000"),
+        ("1/0", MIB, "000000010000000000000FFF", "000000010000000100000000"),
+        ("1/0", 1024 * MIB, "000000010000000000000003", "000000010000000100000000"),
+        ("1/40000000", 1024 * MIB, "000000010000000100000000", "000000010000000100000001"),
+        ("FFFFFFFF/FFFFFFFF", 16 * MIB, "00000001FFFFFFFF000000FF", "00000001FFFFFFFF000000FF"),
+    ],
+)
+def test_an_lsn_at_the_end_of_a_segment_or_of_a_log(lsn: str, size: int, ending: str, holding: str) -> None:
+    position = parse_lsn(lsn)
+    assert Segment.ending_at(1, position, size).name(size) == ending
+    assert Segment.at(1, position, size).name(size) == holding
+
+
+@given(SIZES, st.integers(1, 2**32 - 2), st.integers(0, 2**64 - 1))
+def test_a_switch_within_a_segment_names_it_on_both_timelines(size: int, timeline: int, lsn: int) -> None:
+    """The child begins with a copy of its parent's segment: the same number under two names."""
+    parent, child = Segment.at(timeline, lsn, size), Segment.at(timeline + 1, lsn, size)
+    assert parent.name(size)[8:] == child.name(size)[8:]
+    assert parent < child
+    assert parent.start_lsn(size) == child.start_lsn(size) <= lsn < parent.next().start_lsn(size)
+
+
+@given(SIZES, st.integers(0, 2**32 - 2))
+def test_the_last_segment_of_a_log_is_followed_by_the_first_of_the_next(size: int, log: int) -> None:
+    per_log = 2**32 // size
+    last = Segment.parse(f"00000001{log:08X}{per_log - 1:08X}", size)
+    assert last.next().name(size) == f"00000001{log + 1:08X}00000000"
+
+
 @given(SIZES, st.integers(0, 2**40), st.integers(0, 2**40))
 def test_names_sort_as_positions_do(size: int, one: int, other: int) -> None:
     lsns = sorted([one, other])

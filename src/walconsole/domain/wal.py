@@ -65,12 +65,15 @@ class Segment:
 
     @classmethod
     def at(cls, timeline: int, lsn: int, segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> Self:
-        """The segment that holds the byte at `lsn`."""
+        """The segment that holds the byte at `lsn`: from PostgreSQL 17 on what pg_walfile_name() names."""
         return cls(timeline, lsn // segment_bytes)
 
     @classmethod
     def ending_at(cls, timeline: int, lsn: int, segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> Self:
-        """The segment that holds the byte *before* `lsn`, as pg_walfile_name() names it."""
+        """The segment that holds the byte *before* `lsn`: what pg_walfile_name() names before PostgreSQL 17.
+
+        It is the last one of which anything is written up to there (release notes of PostgreSQL 17).
+        """
         return cls(timeline, max(lsn - 1, 0) // segment_bytes)
 
     def name(self, segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> str:
