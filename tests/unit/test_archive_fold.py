@@ -124,6 +124,15 @@ def test_a_dated_page_is_measured_at_once() -> None:
     assert listing.asked == {"stored_bytes": 1, "modified_at": 2}
 
 
+def test_a_page_with_a_file_beside_each_segment_is_not_looked_through_for_each() -> None:
+    page = [name + suffix for name in names(*range(1, 501)) for suffix in ("", ".gz.sha256")]
+    listing = Listed(page)
+    index = ArchiveIndex()
+    index.fold(page, listing)
+    assert only(index).stored_bytes == sum(map(size_of, page[::2]))
+    assert listing.asked == {"modified_at": 2}
+
+
 def test_the_highest_segment_of_a_page_is_sampled_wherever_it_is() -> None:
     page = ["2026/08/01/" + names(9)[0], "2026/08/02/" + names(3)[0]]
     archive = only(folded(page))
@@ -140,7 +149,7 @@ def test_a_listing_may_go_on_after_the_keys() -> None:
 
 
 @pytest.mark.parametrize("asked", ["stored_bytes", "modified_at"])
-@pytest.mark.parametrize("page", [names(*range(1, 1001)), [*names(1), "00000002.history", "x"]])
+@pytest.mark.parametrize("page", [names(*range(1, 1001)), [*names(*range(1, 51)), "00000002.history", "x"]])
 def test_a_page_whose_listing_cannot_be_read_adds_nothing(page: list[str], asked: str) -> None:
     class Broken(Listed):
         def stored_bytes(self, start: int, stop: int) -> int:

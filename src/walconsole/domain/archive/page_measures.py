@@ -7,6 +7,9 @@ from walconsole.domain.archive.layouts import Place
 from walconsole.domain.archive.listing import ObjectListing
 from walconsole.domain.archive.page_reading import SegmentGroup
 
+_FEW = 16
+"""A listing looks through all of its page for the sizes of a part: those of few keys are read one by one."""
+
 
 class Sample(NamedTuple):
     """When a segment was stored, seconds since the epoch."""
@@ -32,13 +35,19 @@ def measured(groups: Sequence[SegmentGroup], listing: ObjectListing) -> PageMeas
     """
     stored_bytes: dict[Place, int] = {}
     for place, start, stop in _stretches(groups):
-        stored_bytes[place] = stored_bytes.get(place, 0) + listing.stored_bytes(start, stop)
+        stored_bytes[place] = stored_bytes.get(place, 0) + _stored_bytes(listing, start, stop)
     samples = [
         Sample(first.place, first.timeline, number, listing.modified_at(at))
         for first, last, highest in _ends(groups)
         for at, number in _sampled(first, last, highest).items()
     ]
     return PageMeasures(stored_bytes, samples)
+
+
+def _stored_bytes(listing: ObjectListing, start: int, stop: int) -> int:
+    if stop - start <= _FEW:
+        return sum(listing[at].size for at in range(start, stop))
+    return listing.stored_bytes(start, stop)
 
 
 def _sampled(first: SegmentGroup, last: SegmentGroup, highest: SegmentGroup) -> dict[int, int]:
