@@ -12,6 +12,10 @@ from typing import Protocol
 from walconsole.ports import MoreNeededError
 
 _GZIP = 16 + zlib.MAX_WBITS
+_LZMA_MEMORY = 128 * 1024 * 1024
+"""xz -9 needs 65 MiB to decompress (xz(1))."""
+_ZSTD_BYTES = 64
+"""A block of 4 bytes may stand for 128 KiB (RFC 8878, 3.1.1.2): these make 2 MiB at most."""
 _CANNOT = {
     "br": "brotli is not read here",
     "lzo": "lzop is not read here",
@@ -27,49 +31,58 @@ _CANNOT = {
 
 
 class _Stream(Protocol):
-    """What bz2's and lzma's decompressors have in common."""
+    """What the libraries' decompressors have in common; `eof` once the end of what they read was there."""
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    @property
+    def eof(self) -> bool: ...
 
-
-def _gzip(body: bytes, limit: int) -> bytes:
-    return zlib.decompressobj(_GZIP).decompress(body, limit)
-
-
-def _streamed(make: Callable[[], _Stream]) -> Callable[[bytes, int], bytes]:
-    return lambda body, limit: make().decompress(body, limit)
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def _zstd(body: bytes, limit: int) -> bytes:
-    import zstandard
-
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body) as stream:
-            return _until(stream.read, limit)
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from None
+def _read(stream: _Stream, body: bytes, limit: int) -> tuple[bytes, bool]:
+    return stream.decompress(body, limit), stream.eof
 
 
-def _until(read: Callable[[int], bytes], limit: int) -> bytes:
-    """Up to `limit` bytes, whatever the reader gives at a time; a cut input ends it early."""
-    parts: list[bytes] = []
-    while limit > 0 and (part := read(limit)):
-        parts.append(part)
-        limit -= len(part)
-    return b"".join(parts)
+def _gzip(body: bytes, limit: int) -> tuple[bytes, bool]:
+    return _read(zlib.decompressobj(_GZIP), body, limit)
 
 
-def _lz4(body: bytes, limit: int) -> bytes:
+def _bz2(body: bytes, limit: int) -> tuple[bytes, bool]:
+    return _read(bz2.BZ2Decompressor(), body, limit)
+
+
+def _lzma(body: bytes, limit: int) -> tuple[bytes, bool]:
+    return _read(lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), body, limit)
+
+
+def _lz4(body: bytes, limit: int) -> tuple[bytes, bool]:
     import lz4.frame
 
-    return bytes(lz4.frame.LZ4FrameDecompressor().decompress(body, max_length=limit))
+    return _read(lz4.frame.LZ4FrameDecompressor(), body, limit)
 
 
-_READERS: dict[str, Callable[[bytes, int], bytes]] = {
+def _zstd(body: bytes, limit: int) -> tuple[bytes, bool]:
+    """Fed a little at a time, for its output cannot be bounded otherwise, nor its end be seen."""
+    import zstandard
+
+    stream = zstandard.ZstdDecompressor().decompressobj()
+    parts: list[bytes] = []
+    try:
+        for at in range(0, len(body), _ZSTD_BYTES):
+            parts.append(stream.decompress(body[at : at + _ZSTD_BYTES]))
+            limit -= len(parts[-1])
+            if stream.eof or limit <= 0:
+                break
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None
+    return b"".join(parts), stream.eof
+
+
+_READERS: dict[str, Callable[[bytes, int], tuple[bytes, bool]]] = {
     "gz": _gzip,
-    "bz2": _streamed(bz2.BZ2Decompressor),
-    "xz": _streamed(lzma.LZMADecompressor),
-    "lzma": _streamed(lzma.LZMADecompressor),
+    "bz2": _bz2,
+    "xz": _lzma,
+    "lzma": _lzma,
     "zst": _zstd,
     "zstd": _zstd,
     "lz4": _lz4,
@@ -91,16 +104,18 @@ class _Plain:
 
     def first_bytes(self, name: str, head: bytes, count: int) -> bytes:
         """The first `count` plain bytes. Raises ValueError that says why they cannot be had."""
-        plain = _decompressed(name, head, count)
+        plain, _ = _decompressed(name, head, count)
         if len(plain) < count:
             raise MoreNeededError(f"its first {len(head)} bytes hold {len(plain)} plain ones, not {count}")
         return plain[:count]
 
     def whole(self, name: str, body: bytes, limit: int) -> bytes:
         """All of a small file. Raises ValueError where it has more than `limit` bytes, or cannot be read."""
-        plain = _decompressed(name, body, limit + 1)
+        plain, ended = _decompressed(name, body, limit + 1)
         if len(plain) > limit:
             raise ValueError(f"it has more than {limit} bytes")
+        if not ended:
+            raise ValueError("it is cut off: the end of what was compressed is not there")
         return plain
 
     def zstd_bytes(self, body: bytes) -> int:
@@ -113,7 +128,8 @@ class _Plain:
 PLAIN = _Plain()
 
 
-def _decompressed(name: str, body: bytes, limit: int) -> bytes:
+def _decompressed(name: str, body: bytes, limit: int) -> tuple[bytes, bool]:
+    """About `limit` plain bytes (zstd: up to 2 MiB more), and whether they end where the object does."""
     suffix = name.rpartition("/")[2].rpartition(".")[2]
     if suffix not in _CANNOT and suffix not in _READERS:
         suffix = next((known for magic, known in _MAGICS if body.startswith(magic)), "")
@@ -121,7 +137,7 @@ def _decompressed(name: str, body: bytes, limit: int) -> bytes:
         raise ValueError(_CANNOT[suffix])
     reader = _READERS.get(suffix)
     if reader is None:
-        return body[:limit]
+        return body[:limit], True
     try:
         return reader(body, limit)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, ValueError) as error:

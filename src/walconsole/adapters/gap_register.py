@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,9 +45,10 @@ class GapFile:
 
     def accept(self, gap: AcceptedGap) -> None:
         """Append one. Raises RegisterError; the file stays as it was."""
+        written = self._as_written(gap)
         with self._locked():
             text = self._text()
-            if gap in self._parsed(text):
+            if written in self._parsed(text):
                 return
             if text and not text.endswith("\n"):
                 text += "\n"
@@ -55,16 +56,21 @@ class GapFile:
 
     def withdraw(self, gap: AcceptedGap) -> None:
         """Remove one, where it is there. Raises RegisterError; the file stays as it was."""
+        written = self._as_written(gap)
         with self._locked():
             text = self._text()
             every = self._parsed(text)
-            if gap not in every:
+            if written not in every:
                 return
-            at = every.index(gap)
-            left = _without(text, at)
-            if self._parsed(left) != every[:at] + every[at + 1 :]:
+            at = every.index(written)
+            left = _without(text, at, len(every))
+            if left is None or self._parsed(left) != every[:at] + every[at + 1 :]:
                 raise self._error("writing", f"gap {at + 1} cannot be told from the text around it")
             self._replace(left)
+
+    def _as_written(self, gap: AcceptedGap) -> AcceptedGap:
+        """As it is read again: a time in the file has whole microseconds."""
+        return self._parsed(_table(gap))[0]
 
     def _text(self) -> str:
         try:
@@ -73,7 +79,7 @@ class GapFile:
         except FileNotFoundError:
             return ""
         except OSError as error:
-            raise self._error("reading", str(error.strerror)) from None
+            raise self._denied("reading", error) from None
         if len(raw) > LIMIT_BYTES:
             raise self._error("reading", f"it is larger than {LIMIT_BYTES} bytes")
         try:
@@ -123,8 +129,9 @@ class GapFile:
                 os.fsync(file.fileno())
             beside.replace(target)
         except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise self._error("writing", str(error.strerror)) from None
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise self._denied("writing", error) from None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -132,10 +139,19 @@ class GapFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise self._error("writing", str(error.strerror)) from None
-        with os.fdopen(handle, "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            raise self._denied("writing", error) from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                raise self._denied("locking", error) from None
             yield
+        finally:
+            os.close(handle)
+
+    def _denied(self, doing: str, error: OSError) -> RegisterError:
+        remedy = "see to the folder and its permissions: nothing was changed"
+        return RegisterError(f"{doing} the accepted gaps in {self.path}", str(error.strerror), remedy)
 
     def _error(self, doing: str, why: str) -> RegisterError:
         remedy = "correct the file by hand: nothing in it was changed"
@@ -161,10 +177,19 @@ def _escaped(char: str) -> str:
     return f"\\U{0xFFFD if 0xD800 <= ord(char) < 0xE000 else ord(char):08X}"
 
 
-def _without(text: str, position: int) -> str:
-    """The text without its [[gap]] table number `position`: up to the next table, or the end."""
+def _without(text: str, position: int, count: int) -> str | None:
+    """The text without its [[gap]] table number `position`, None where it has not `count` of them.
+
+    Comments between that table's last line and the next table stay: they are the next one's.
+    """
     starts = [match.start() for match in _TABLE.finditer(text)]
+    if len(starts) != count:
+        return None
     start = starts[position]
     following = _ANY_TABLE.search(text, text.index("]]", start) + 2)
-    rest = "\n" + text[following.start() :].lstrip("\n") if following else ""
-    return text[:start].rstrip("\n") + "\n" + rest
+    stop = following.start() if following else len(text)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text[start:stop])
+    while lines[-1].strip() == "" or lines[-1].lstrip().startswith("#"):
+        stop -= len(lines.pop())
+    before, rest = text[:start].rstrip("\n"), text[stop:].lstrip("\n")
+    return f"{before}\n\n{rest}" if before and rest else f"{before or rest}\n".lstrip("\n")

@@ -29,12 +29,15 @@ class IndexFile:
     def load(self) -> bytes | None:
         """What was saved; None where there is nothing, or nothing that is ours to trust."""
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            return self._read()
         except FileNotFoundError:
             return None
         except OSError as error:
             _log.warning("the saved index %s cannot be read: %s", self.path, error.strerror)
             return None
+
+    def _read(self) -> bytes | None:
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > LIMIT_BYTES:
