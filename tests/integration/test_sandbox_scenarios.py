@@ -13,6 +13,15 @@ import pytest
 
 from tests.integration.sandbox_child import Child, sandbox
 from tests.integration.sandbox_parts import client, outcome
+from walconsole.adapters.decompress import PLAIN
+from walconsole.adapters.spaces import SpacesStore
+from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.domain.archive.comparison import lacking
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
+from walconsole.observe.bucket import BucketProbe
+from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.keeping import NoShelf, SessionRegister
 from walconsole.sandbox.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server
@@ -37,6 +46,30 @@ class Droplet:
         config = configparser.ConfigParser()
         config.read_string(await self.sh(f"cat {self.profile.paths.rclone_config}"))
         return client(url, config[remote]["access_key_id"], config[remote]["secret_access_key"])
+
+    async def archive(self, target: BucketTarget) -> BucketFacts:
+        """What the console's probe makes of a bucket once it has looked at everything."""
+        config = configparser.ConfigParser()
+        config.read_string(await self.sh(f"cat {self.profile.paths.rclone_config}"))
+        remote = config[target.keys.rclone_remote]
+        environ = {"A": remote["access_key_id"], "S": remote["secret_access_key"]}
+        keys = EnvironmentKeys(KeyReference(KeySource.ENVIRONMENT, "A", "S"), environ)
+        store = SpacesStore(target, keys, environ={})
+        segment_bytes = int(await self.sql("select setting from pg_settings where name = 'wal_segment_size'"))
+        woken: list[str] = []
+        probe = BucketProbe(
+            target, store, SystemClock(), segment_bytes=lambda: segment_bytes, wake=woken.append,
+            plain=PLAIN, shelf=NoShelf(), register=SessionRegister(),
+        )  # fmt: skip
+        try:
+            (fact,) = await probe.take()
+            while woken:
+                woken.clear()
+                (fact,) = await probe.take()
+        finally:
+            await store.close()
+        assert isinstance(fact.value, BucketFacts)
+        return fact.value
 
     async def buckets(self) -> dict[str, tuple[int, str]]:
         """What a listing of each bucket answers."""
@@ -141,6 +174,22 @@ async def test_idle() -> None:
         before = await host.sql("select pg_current_wal_lsn()")
         await asyncio.sleep(2)
         assert await host.sql("select pg_current_wal_lsn()") == before
+
+
+async def test_holes() -> None:
+    async with droplet("--scenario", "holes") as host:
+        system = await host.sql("select system_identifier from pg_control_system()")
+        primary, dr = [await host.archive(target) for target in (host.profile.primary, host.profile.dr)]
+        assert (primary.gap_count, primary.missing_segments) == (2, 4)
+        assert (dr.gap_count, dr.missing_segments) == (3, 6)
+        assert primary.holding is not None
+        assert dr.holding is not None
+        assert len(primary.holding.labels) == 1
+        lacks = lacking(primary.holding, dr.holding)
+        assert lacks.segments == 3
+        for facts in (primary, dr):
+            assert [identity.problem for identity in facts.identities] == ["", ""]
+            assert {i.header.system_identifier for i in facts.identities if i.header} == {system}
 
 
 async def wait_for(host: Droplet, query: str) -> None:

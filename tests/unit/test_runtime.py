@@ -17,10 +17,11 @@ import pytest
 
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.profile_json import profile_to_json
 from walconsole.domain.snapshot import Slot
 from walconsole.errors import SandboxError, UsageError
-from walconsole.ports import Screen
+from walconsole.ports import BucketReader, Screen
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.logs import log_crash, log_file, start_logging
@@ -303,6 +304,9 @@ class _Observer:
     def hurry(self, slot: Slot) -> None:
         self.told.append(slot)
 
+    def bucket(self, role: BucketRole) -> BucketReader:
+        raise KeyError(role)
+
     def pause(self, paused: bool) -> None:
         self.told.append(paused)
 
@@ -319,6 +323,8 @@ def test_the_interval_multiplies_the_pace() -> None:
     paced.hurry(Slot.FILES)
     assert observer.factors == [0.5, 2.0]
     assert observer.told == [True, "refresh", Slot.FILES]
+    with pytest.raises(KeyError):
+        paced.bucket(BucketRole.DR)
 
 
 # --- the embedded droplet's process, played by a script

@@ -93,7 +93,7 @@ class Player:
         segments = sorted(path.name for path in folder.iterdir() if len(path.name) == _NAME_DIGITS)
         which = [f"--include=/{segments[position]}" for position in positions]
         config = self.workspace.etc / f"rclone-{NAME}.conf"
-        command = ["rclone", "delete", f"{remote}:{bucket}", "--config", config, *which]
+        command = ["rclone", "delete", f"{remote}:{bucket}", f"--config={config}", *which]
         await run(command, self.workspace.root, self.account)
 
     async def _wait(self, what: str, sql: str) -> None:
