@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import first_paint, full_picture, key_to_paint, listing, steady
+from benchmarks import archive, first_paint, full_picture, key_to_paint, listing, steady
 from benchmarks.report import Result, table
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.programs import ServerMissing
@@ -23,6 +24,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default 9)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch at 1 Hz (default 20)")
     parser.add_argument("--presses", type=int, default=200, help="key presses (default 200)")
+    parser.add_argument("--quick", action="store_true", help="let the others list few keys, once")
     parser.add_argument("--no-peers", action="store_true", help="do not install or start other consoles")
     return parser.parse_args(arguments)
 
@@ -45,11 +47,16 @@ def _first_paint(options: argparse.Namespace) -> list[Result]:
         return first_paint.measure(dsn, options.runs)
 
 
+def _listing(options: argparse.Namespace) -> list[Result]:
+    return listing.measure(max(1, options.runs // 3), quick=options.quick)
+
+
 MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]] = {
     "first-paint": ("First paint", _first_paint),
     "full-picture": ("First full picture", lambda options: full_picture.measure(max(3, options.runs // 3))),
     "steady": ("While it watches", lambda options: steady.measure(options.seconds)),
-    "listing": ("Listing an archive", lambda options: listing.measure(max(1, options.runs // 3))),
+    "listing": ("Listing an archive", _listing),
+    "archive": ("A million segments", lambda options: archive.measure(max(1, options.runs // 3))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
 }
 
@@ -57,6 +64,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
 def main() -> int:
     """Every measurement that was asked for; 0 when all budgets hold."""
     options = parse(sys.argv[1:])
+    began = time.monotonic()
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="walconsole-bench-home-") as home:
         os.environ.update({"XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_DATA_HOME": home})
@@ -65,6 +73,7 @@ def main() -> int:
             measured = measure(options)
             results += measured
             print(table(title, measured), flush=True)
+    print(f"measured for {time.monotonic() - began:.0f} s")
     over = [result.name for result in results if not result.holds]
     print(f"over budget: {', '.join(over)}" if over else "every budget holds")
     return 1 if over else 0

@@ -1,4 +1,4 @@
-"""One listing of the measuring server's bucket by the console's own adapters, as JSON on one line.
+"""One listing of the measuring server's bucket as the console does it, as JSON on one line.
 
 A process of its own, so that its memory is its own. `python -m benchmarks.listing_client PORT`.
 """
@@ -7,44 +7,98 @@ import asyncio
 import json
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
-from benchmarks.listing_server import BUCKET
+from benchmarks.listing_server import BUCKET, REQUESTS_PATH
+from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
-from walconsole.observe.bucket_picture import BucketPicture
-from walconsole.observe.bucket_sweep import Sweep
+from walconsole.observe.bucket import BucketProbe
+from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.keeping import NoShelf, SessionRegister
 
 POLLS = 20
 
 
-async def sweep(port: int) -> dict[str, float]:
-    """Everything from the connection to the facts, and then polls with nothing new."""
+class Wanted:
+    """How often the probe asked for another attempt at once."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def wake(self, _: str) -> None:
+        """Once more."""
+        self.times += 1
+
+
+def console(port: int, wanted: Wanted) -> tuple[SpacesStore, BucketProbe]:
+    """The console's store and its probe, with nothing saved."""
     reference = KeyReference(KeySource.ENVIRONMENT, "K", "S")
     endpoint = f"http://127.0.0.1:{port}"
     target = BucketTarget(BucketRole.PRIMARY, BUCKET, "us-east-1", endpoint, reference, path_style=True)
     store = SpacesStore(target, EnvironmentKeys(reference, {"K": "AK", "S": "SK"}), environ={})
-    picture = BucketPicture("", DEFAULT_SEGMENT_BYTES)
+    probe = BucketProbe(
+        target,
+        store,
+        SystemClock(),
+        segment_bytes=lambda: DEFAULT_SEGMENT_BYTES,
+        wake=wanted.wake,
+        plain=PLAIN,
+        shelf=NoShelf(),
+        register=SessionRegister(),
+    )
+    return store, probe
+
+
+async def listing(port: int) -> dict[str, float]:
+    """A first sweep, from the connection to the facts, and then polls with nothing new."""
+    wanted = Wanted()
+    store, probe = console(port, wanted)
     began, cpu_began = time.perf_counter(), time.process_time()
-    await Sweep(store, picture.index, picture.page_seen).advance()
-    facts = picture.facts(target, "", "")
+    facts = await _facts(probe)
+    while not facts.complete:
+        facts = await _facts(probe)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    while wanted.times:  # what the objects themselves say is read after the sweep
+        wanted.times = 0
+        await probe.take()
+    peak, asked = peak_mib(), requests(port)
     polls = []
     for _ in range(POLLS):
         poll_began = time.perf_counter()
-        picture.add_new(await store.page(start_after=picture.poll_after(), max_keys=200))
+        await probe.take()
         polls.append(time.perf_counter() - poll_began)
+    asked = requests(port) - asked
     await store.close()
     return {
         "seconds": seconds,
         "cpu_s": cpu,
         "poll_s": min(polls),
+        "requests_a_poll": asked / POLLS,
         "segments": facts.segments,
         "gaps": facts.gap_count,
-        "rss_mib": peak_mib(),
+        "rss_mib": peak,
     }
+
+
+async def _facts(probe: BucketProbe) -> BucketFacts:
+    (fact,) = await probe.take()
+    if not isinstance(fact.value, BucketFacts):
+        raise AssertionError("a bucket's probe tells of its bucket")
+    return fact.value
+
+
+def requests(port: int) -> int:
+    """How many requests the server has seen."""
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request("GET", REQUESTS_PATH)
+    told = int(connection.getresponse().read())
+    connection.close()
+    return told
 
 
 def peak_mib() -> float:
@@ -57,4 +111,4 @@ def peak_mib() -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(sweep(int(sys.argv[1])))) + "\n")
+    sys.stdout.write(json.dumps(asyncio.run(listing(int(sys.argv[1])))) + "\n")

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 BUCKET = "archive-wal"
 PAGE_KEYS = 1000
+REQUESTS_PATH = "/requests"
+"""Answers how many requests came until now, itself not counted."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 _PER_LOG = 256
 _LOG = b"@@@@@@@@"
@@ -90,6 +92,7 @@ class Pages:
 
     def __init__(self, archive: Archive, latency_s: float) -> None:
         self._archive, self._latency_s = archive, latency_s
+        self._requests = 0
 
     async def accept(self, listener: socket.socket) -> None:
         """Serve every connection that comes."""
@@ -113,6 +116,10 @@ class Pages:
 
     def _answer(self, target: str) -> list[bytes | memoryview]:
         parts = urlsplit(target)
+        if parts.path == REQUESTS_PATH:
+            told = str(self._requests).encode()
+            return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(told), told]
+        self._requests += 1
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if query.get("list-type") != "2" and "location" not in query:
             return [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
