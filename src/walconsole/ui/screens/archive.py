@@ -144,11 +144,14 @@ class ArchiveScreen(Screen[None]):
     async def _make_picture(self, message: SnapshotTaken) -> None:
         """In a thread: a great archive with many gaps takes its time."""
         picture = await asyncio.to_thread(picture_of, message.snapshot, message.now)
+        empty = self.desk is None or self.desk.empty
         if self.desk is None:
             self.desk = Desk(picture)
         else:
             self.desk.take(picture)
         self._fill_all()
+        if empty and not self.desk.empty:
+            self.journeys.go_to(self.desk.at)
 
     def _fill_all(self) -> None:
         """Everything anew, for what is known now."""
