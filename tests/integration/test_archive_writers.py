@@ -50,7 +50,7 @@ WRITERS: Mapping[Layout, Callable[[PostgresServer, Destination], Writer]] = {
     Layout.FLAT: rclone_flat,
     Layout.DATED: rclone_dated,
     Layout.BY_LOG: rclone_by_log,
-    Layout.BARMAN: barman_cloud,
+    Layout.BARMAN: partial(barman_cloud, compression="--gzip"),
     Layout.PGBACKREST: lambda server, to: pgbackrest(server, to, create=server.running),
 }
 BY_HAND: Mapping[Layout, Callable[[PostgresServer, Collection[str], Destination], None]] = {
