@@ -226,15 +226,15 @@ class BucketProbe:
 
     def _contradicted(self, picture: BucketPicture) -> bool:
         """Whether PostgreSQL archived what is not seen here, or a timeline has no history: look anew."""
-        main = picture.main
-        if main is None or main.newest is None:
+        holding = picture.holding
+        if holding is None or holding.newest is None:
             return False
-        if main.newest.timeline > 1 and main.newest.timeline not in main.history_keys:
+        if holding.newest.timeline > 1 and holding.newest.timeline not in holding.history_keys:
             return True
         said = wal_name(self._last_archived(), picture.index.segment_bytes)
         if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
             return False
-        return said.segment > main.newest
+        return said.segment > holding.newest
 
     # What is shown.
 

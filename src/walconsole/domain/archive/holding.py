@@ -9,9 +9,9 @@ from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.wal import Segment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Holding:
-    """One archive of a bucket. `timelines` and `times` are copies: nobody changes them.
+    """One archive of a bucket; compared by identity. `timelines` and `times` are copies: nobody changes them.
 
     `prefix` is the profile's; keys begin with it and `place.root`. `stored_bytes` and `suffixes`
     (how many segments end in which, a checksum left out) are of whole segments. `history_keys` has

@@ -1,5 +1,7 @@
 """What the two copies of the archive are worth: a line of verdict for each, and the facts behind it."""
 
+from functools import lru_cache
+
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
@@ -89,7 +91,11 @@ def dr_lacking(snapshot: Snapshot) -> Lacking | None:
         return None
     if primary.holding is None:
         return None
-    return lacking(primary.holding, dr.holding)
+    return _lacking(primary.holding, dr.holding)
+
+
+_lacking = lru_cache(maxsize=4)(lacking)
+"""Asked for by the verdict, the rules and the panes at every drawing, of the same two holdings."""
 
 
 def lacks_too_much(snapshot: Snapshot, now: float) -> Lacking | None:
