@@ -228,3 +228,18 @@ async def test_an_unreachable_store_forgets_nothing() -> None:
         await bench.take()
     bench.bucket.add(name(3))
     assert await bench.requests() == [(name(0), 200)]
+
+
+async def test_a_dated_copy_that_was_made_later_is_found_by_its_folders() -> None:
+    days = [f"2026/{month:02d}/{day:02d}" for month in (1, 3, 5) for day in (1, 2, 28)]
+    keys = [f"{day}/{name(10 * at + n)}" for at, day in enumerate(days, 1) for n in range(10)]
+    bench = Bench(MemoryBucket(keys))  # all of them were stored in 1970
+    await bench.settle()
+    for number in (10, 14, 35, 99):
+        stored = await bench.reader.locate(Segment(1, number))
+        assert stored is not None
+        assert stored.key.endswith(name(number))
+    for _ in range(2):
+        bench.clock.at += SWEEP_AGAIN_S
+        await bench.settle()
+    assert [request for request in bench.bucket.requests if request[0] == ""] == [("", 1000)]

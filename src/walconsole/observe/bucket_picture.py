@@ -9,10 +9,9 @@ from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import Archive, ArchiveIndex, segment_bytes_by_names
 from walconsole.domain.archive.key_space import SEGMENT_NAME
-from walconsole.domain.archive.layouts import Layout, archived_name, split_key
+from walconsole.domain.archive.layouts import GROUPED_LAYOUTS, Layout, archived_name, split_key
 from walconsole.domain.archive.listing import Picked
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.archive.search import GROUPED
 from walconsole.domain.facts import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment, WalNameKind
@@ -139,7 +138,7 @@ class BucketPicture:
     def _is_in(self, directory: str, timeline: int, number: int) -> bool:
         """Whether that segment lies in `directory`, where every log has a folder of its own."""
         name = Segment(timeline, number).name(self.index.segment_bytes)
-        grouped = self.main is not None and self.main.place.layout in GROUPED
+        grouped = self.main is not None and self.main.place.layout in GROUPED_LAYOUTS
         return not grouped or directory.endswith(f"{name[:16]}/")
 
     def _segment(self, key: str) -> Segment | None:
@@ -258,11 +257,13 @@ class BucketPicture:
         return replace(gap, until_at=at)
 
     def _others(self, main: Archive | None) -> tuple[str, ...]:
-        places = sorted(a.place for a in self.index.archives.values() if a is not main)
+        places = sorted(a.place for a in self.index.archives.values() if a is not main and a.segments)
         return tuple(f"{place.root}: {place.layout}" for place in places)
 
     def _other_holdings(self, main: Archive | None) -> tuple[Holding, ...]:
-        others = sorted((a for a in self.index.archives.values() if a is not main), key=lambda a: a.place)
+        others = sorted(
+            (a for a in self.index.archives.values() if a is not main and a.segments), key=lambda a: a.place
+        )
         return tuple(held for archive in others[:OTHERS_SHOWN] if (held := self._held(archive)) is not None)
 
 

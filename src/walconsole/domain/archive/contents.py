@@ -4,11 +4,12 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain, islice
 
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.holding import Holding
-from walconsole.domain.archive.layouts import Place
+from walconsole.domain.archive.layouts import Layout, Place, split_key
 from walconsole.domain.archive.page_reading import OtherName, SegmentGroup
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
@@ -22,6 +23,8 @@ REPEATED_KEPT = 1000
 SUFFIXES_KEPT = 16
 OTHER_SUFFIXES = "other"
 """Counts the segments whose suffix is none of the first fifteen."""
+_EPOCH = date(1970, 1, 1)
+_DAY_S = 86400.0
 
 
 @dataclass(slots=True)
@@ -36,12 +39,16 @@ class Archive:
     timeline. `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
     of this place's keys in the store's order.
 
+    `days` has, in the dated layout, the midnight (seconds since the epoch) of the folder in which
+    segments lie: a copy that was made later is stored on another day than its folder says.
+
     `beside` is what lies next to the folders of an archive that has one for each log.
     """
 
     place: Place
     timelines: dict[int, Runs] = field(default_factory=dict)
     times: StoredTimes = field(default_factory=StoredTimes)
+    days: StoredTimes = field(default_factory=StoredTimes)
     stored_bytes: int = 0
     suffixes: dict[str, int] = field(default_factory=dict)
     history_keys: dict[int, str] = field(default_factory=dict)
@@ -118,6 +125,9 @@ class Archive:
             kind = OTHER_SUFFIXES
         self.suffixes[kind] = self.suffixes.get(kind, 0) + group.stop - group.start
         self.last_key = max(self.last_key, last_key)
+        if self.place.layout is Layout.DATED and (day := _folder_day(last_key)) is not None:
+            for number in (group.firsts[0], group.lasts[-1]):
+                self.days.note(group.timeline, number, day)
         newest = Segment(group.timeline, group.lasts[-1])
         if self.newest is None or newest >= self.newest:
             self.newest, self.newest_key = newest, last_key
@@ -165,6 +175,7 @@ class Archive:
             segment_bytes=segment_bytes,
             timelines={timeline: runs.copy() for timeline, runs in sorted(self.timelines.items())},
             times=self.times.copy(),
+            days=self.days.copy(),
             stored_bytes=self.stored_bytes,
             suffixes=dict(self.suffixes),
             history_keys=dict(sorted(self._all_history_keys().items())),
@@ -196,3 +207,12 @@ class Archive:
                     last - first + 1,
                 )
             seen = here.stop
+
+
+def _folder_day(key: str) -> float | None:
+    """The midnight of the YYYY/MM/DD/ that `key` lies in, None where the calendar has no such day."""
+    try:
+        day = date.fromisoformat(split_key(key)[0][-11:-1].replace("/", "-"))
+    except ValueError:
+        return None
+    return (day - _EPOCH).days * _DAY_S

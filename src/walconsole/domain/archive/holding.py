@@ -1,7 +1,7 @@
 """What one place of a bucket held when it was last listed, as a value that never changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from walconsole.domain.archive.layouts import Place
 from walconsole.domain.archive.runs import Runs
@@ -11,9 +11,10 @@ from walconsole.domain.wal import Segment
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holding:
-    """One archive of a bucket; compared by identity. `timelines` and `times` are copies: nobody changes them.
+    """One archive of a bucket; compared by identity. Nobody changes `timelines`, `times` and `days`.
 
-    `prefix` is the profile's; keys begin with it and `place.root`. `stored_bytes` and `suffixes`
+    `prefix` is the profile's; keys begin with it and `place.root`. `days` has the folders' days in the
+    dated layout. `stored_bytes` and `suffixes`
     (how many segments end in which, a checksum left out) are of whole segments. `history_keys` has
     the full key of each .history by its timeline. `labels` are the segments in which a base backup
     began, by the .backup labels. `repeated` are the newest of those that are stored under more than one
@@ -35,6 +36,7 @@ class Holding:
     newest: Segment | None
     newest_key: str
     last_key: str
+    days: StoredTimes = field(default_factory=StoredTimes)
 
     @property
     def root(self) -> str:

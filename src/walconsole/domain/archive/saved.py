@@ -122,6 +122,7 @@ def _archive_content(archive: Archive) -> dict[str, object]:
         "root": archive.place.root,
         "timelines": timelines_content(archive.timelines),
         "times": times_content(archive.times),
+        "days": times_content(archive.days),
         "stored_bytes": archive.stored_bytes,
         "suffixes": [list(each) for each in archive.suffixes.items()],
         "history_timelines": pack_numbers(archive.history_keys),
@@ -150,7 +151,7 @@ def _new_archive(index: ArchiveIndex, content: Content) -> Archive:
 
 def _fill(archive: Archive, content: Content, highest: int) -> None:
     archive.timelines = timelines(content, "timelines", highest)
-    archive.times = stored_times(content, "times")
+    archive.times, archive.days = stored_times(content, "times"), stored_times(content, "days")
     archive.stored_bytes = count(content, "stored_bytes")
     archive.suffixes = _suffixes(content)
     of, keys = unpack_numbers(content.get("history_timelines")), unpack_texts(content.get("history_keys"))

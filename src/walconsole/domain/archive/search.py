@@ -1,14 +1,18 @@
 """Where to look for a segment: the keys to list after, in any layout, without knowing the suffix."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from walconsole.domain.archive.holding import Holding
-from walconsole.domain.archive.layouts import Layout, archived_name, place_of, split_key
+from walconsole.domain.archive.layouts import (
+    GROUPED_LAYOUTS,
+    Layout,
+    archived_name,
+    place_of,
+    split_key,
+)
 from walconsole.domain.wal import Segment, WalNameKind
 
-GROUPED = frozenset({Layout.BY_LOG, Layout.BARMAN, Layout.PGBACKREST})
-"""Layouts with a folder for each timeline and log."""
 _LAST = "~"
 """Sorts after every sign that a name's suffix begins with."""
 _DAYS_AROUND = (0, 1, -1)
@@ -19,29 +23,28 @@ _DAY_S = 86400.0
 def search_keys(holding: Holding, segment: Segment, now: float) -> tuple[str, ...]:
     """Keys after which a listing begins with `segment`, if it is there: one, or several in the dated layout.
 
-    There a segment lies in the folder of the day on which it was stored: about when its neighbours
-    were, or (pushed late) today or yesterday by `now`, seconds since the epoch.
+    There a segment lies in the folder of the day on which it was stored first: about that of its
+    neighbours, or (pushed late) of today or yesterday by `now`, seconds since the epoch.
     """
     name = segment.name(holding.segment_bytes)
     before = Segment(segment.timeline, max(0, segment.number - 1)).name(holding.segment_bytes) + _LAST
     if holding.place.layout is Layout.DATED:
-        about = holding.times.about(segment.timeline, segment.number)
+        about = holding.days.about(segment.timeline, segment.number)
         return tuple(f"{holding.root}{day}/{before}" for day in _days(about, now))
     folder = split_key(holding.newest_key)[0][len(holding.root) :]
-    if holding.place.layout in GROUPED and folder:  # barman-cloud's folders are sometimes left out
+    if holding.place.layout in GROUPED_LAYOUTS and folder:  # barman-cloud's folders are sometimes left out
         folder = f"{name[:16]}/"
     return (f"{holding.root}{folder}{before}",)
 
 
 def _days(about: float | None, now: float) -> Iterator[str]:
     """The days around both, as folders, each once."""
-    seen: set[str] = set()
-    for at in (moment for moment in (about, now) if moment is not None):
-        for offset in _DAYS_AROUND:
-            day = f"{_EPOCH + timedelta(days=at // _DAY_S + offset):%Y/%m/%d}"
-            if day not in seen:
-                seen.add(day)
-                yield day
+    moments = [round(at // _DAY_S) for at in (about, now) if at is not None]
+    ordinals = (_EPOCH.toordinal() + moment + offset for moment in moments for offset in _DAYS_AROUND)
+    for ordinal in dict.fromkeys(ordinals):
+        if 0 < ordinal <= date.max.toordinal():
+            day = date.fromordinal(ordinal)
+            yield f"{day.year:04d}/{day:%m/%d}"
 
 
 def segment_of(key: str, prefix: str, segment_bytes: int) -> Segment | None:

@@ -107,15 +107,20 @@ async def find(reader: BucketReader, holding: Holding, target: Segment | float) 
     errors.ObjectStoreError and SshError.
     """
     if isinstance(target, Segment):
-        for candidate in (target, *_neighbours(holding, target)):
-            stored = await reader.locate(candidate)
-            if stored is not None:
-                return stored.key
-        return None
+        return await _key_near(reader, holding, target)
     segment = holding.times.segment_near(target)
-    stored = await reader.locate(segment) if segment is not None else None
-    key = stored.key if stored is not None else holding.newest_key
+    key = await _key_near(reader, holding, segment) if segment is not None else None
+    key = key or holding.newest_key
     return await _at_time(reader, holding, target, key) if key else None
+
+
+async def _key_near(reader: BucketReader, holding: Holding, segment: Segment) -> str | None:
+    """The key of the segment, or of the one beside the gap that it lies in."""
+    for candidate in (segment, *_neighbours(holding, segment)):
+        stored = await reader.locate(candidate)
+        if stored is not None:
+            return stored.key
+    return None
 
 
 def _neighbours(holding: Holding, segment: Segment) -> tuple[Segment, ...]:
