@@ -116,7 +116,8 @@ def _each(element: re.Pattern[str], text: str, count: int) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _skipping(element: re.Pattern[str], distance: int) -> re.Pattern[str]:
-    return re.compile(f"{element.pattern}.{{{max(0, distance)}}}", re.DOTALL)
+    """What is skipped is optional, for the last object may have less behind it."""
+    return re.compile(f"{element.pattern}(?:.{{{max(0, distance)}}})?", re.DOTALL)
 
 
 def _announced(text: str, frame: str) -> int:
