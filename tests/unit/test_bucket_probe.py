@@ -243,3 +243,17 @@ async def test_a_dated_copy_that_was_made_later_is_found_by_its_folders() -> Non
         bench.clock.at += SWEEP_AGAIN_S
         await bench.settle()
     assert [request for request in bench.bucket.requests if request[0] == ""] == [("", 1000)]
+
+
+@pytest.mark.parametrize("began", [20, 95])
+async def test_the_label_of_a_backup_is_found_when_it_ends(began: int) -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))
+    await bench.settle()
+    label = f"{name(began)}.00000028.backup"
+    bench.bucket.add(label)
+    bench.archived = label
+    facts = await bench.take()
+    assert facts.holding is not None
+    assert facts.holding.labels == (Segment(1, began),)
+    assert (facts.objects, facts.backup_labels) == (101, 1)
+    assert (await bench.take()).backup_labels == 1

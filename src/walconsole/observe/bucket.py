@@ -16,9 +16,9 @@ from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
-from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, wal_name
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
-from walconsole.observe.bucket_checks import check_gaps, oldest_is_gone
+from walconsole.observe.bucket_checks import check_gaps, find_label, oldest_is_gone
 from walconsole.observe.bucket_heads import read_heads
 from walconsole.observe.bucket_memory import document_of, picture_from, still_true
 from walconsole.observe.bucket_picture import BucketPicture
@@ -77,6 +77,7 @@ class BucketProbe:
         self._saved_objects = -1
         self._accepted: tuple[AcceptedGap, ...] = ()
         self._register_problem = ""
+        self._label_sought = ""
 
     @property
     def picture(self) -> BucketPicture | None:
@@ -123,6 +124,7 @@ class BucketProbe:
         if self._picture is None:
             raise AssertionError("a finished sweep leaves a picture")
         await self._poll(self._picture)
+        await self._look_for_label(self._picture)
         if taken_up:
             self._wake(self.name)  # what objects say comes after what their keys say
         else:
@@ -204,6 +206,15 @@ class BucketProbe:
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
                 return
             after, max_keys, first = keys[-1], 1000, False
+
+    async def _look_for_label(self, picture: BucketPicture) -> None:
+        """Once for each base backup whose label PostgreSQL says it archived last."""
+        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        if said is None or said.kind is not WalNameKind.BACKUP or said.segment is None:
+            return
+        if said.text != self._label_sought:
+            await find_label(picture, said.segment, self.store, self.clock.now())
+            self._label_sought = said.text
 
     async def _check(self, picture: BucketPicture) -> None:
         """Once a minute: what objects say, the known gaps, the oldest segment; save now and then."""

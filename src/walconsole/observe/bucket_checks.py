@@ -13,6 +13,7 @@ from walconsole.ports import ObjectStore
 GAPS_AT_ONCE = 8
 """Of the newest and of the oldest gaps; the others wait for the next sweep."""
 _KEYS_EACH = 200
+_KEYS_AT_A_LABEL = 8
 
 
 async def check_gaps(picture: BucketPicture, found: Continuity, store: ObjectStore, now: float) -> None:
@@ -46,6 +47,20 @@ async def _check_gap(
             elif segment == last.next():
                 picture.gaps_seen[segment] = page.objects.modified_at(at)
         picture.add_found(page, filled)
+
+
+async def find_label(picture: BucketPicture, segment: Segment, store: ObjectStore, now: float) -> None:
+    """Look for the label of a base backup that began in `segment`.
+
+    It is archived when the backup ends, and may then lie far below the newest key. Raises
+    ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None or segment in holding.labels:
+        return
+    for start_after in search_keys(holding, segment, now):
+        if picture.add_new(await store.page(start_after=start_after, max_keys=_KEYS_AT_A_LABEL)):
+            return
 
 
 async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:

@@ -9,7 +9,13 @@ from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import Archive, ArchiveIndex, segment_bytes_by_names
 from walconsole.domain.archive.key_space import SEGMENT_NAME
-from walconsole.domain.archive.layouts import GROUPED_LAYOUTS, Layout, archived_name, split_key
+from walconsole.domain.archive.layouts import (
+    GROUPED_LAYOUTS,
+    ArchivedName,
+    Layout,
+    archived_name,
+    split_key,
+)
 from walconsole.domain.archive.listing import Picked
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts import BucketFacts, SweepProgress
@@ -105,10 +111,19 @@ class BucketPicture:
         archive = self.index.archive_of(key)
         if name is None or archive is not main:
             return False
-        if key > known_to or main is None:
-            return True
-        if name.kind is not WalNameKind.SEGMENT or name.segment is None:
+        return key > known_to or main is None or self._is_unknown(main, name)
+
+    def _is_unknown(self, main: Archive, name: ArchivedName) -> bool:
+        """Whether a name that sorts before the last key was never seen: what is archived late does so.
+
+        Of a partial segment that cannot be told: they are only counted.
+        """
+        if name.kind is WalNameKind.HISTORY:
+            return name.timeline not in main.history_keys
+        if name.segment is None or name.kind is WalNameKind.PARTIAL:
             return False
+        if name.kind is WalNameKind.BACKUP:
+            return name.segment not in main.labels
         runs = main.timelines.get(name.timeline)
         return runs is None or name.segment.number not in runs
 
