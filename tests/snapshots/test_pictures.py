@@ -8,11 +8,13 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
 from tests.data.snapshots import STATES, log_lines
-from tests.data.stage import settle, stage, until
+from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import ASCII
+from walconsole.ui.screens.archive import ArchiveScreen
 from walconsole.ui.screens.configuration import ConfigurationScreen
 
 SnapCompare = Callable[..., bool]
@@ -73,3 +75,36 @@ def test_the_configuration(snap_compare: SnapCompare, size: str, theme: str) -> 
 
     app = stage(configured(STATES["incident"]()), lines=log_lines(), theme=theme)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
+
+
+async def archive_opened(pilot: Pilot[None]) -> None:
+    """The archive screen with its keys on it."""
+    await drawn(pilot)
+    await pilot.press("b")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ArchiveScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, ArchiveScreen)
+    await until(pilot, lambda: screen.desk is not None)
+    shown = [view for view in screen.views.values() if view.rows is not None]
+    await until(pilot, lambda: all(view.key for view in shown if view.pane.size.height > 2))
+    await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_archive(snap_compare: SnapCompare, size: str, theme: str) -> None:
+    observer = ScriptedObserver([ARCHIVES["holes"]()], log_lines(), readers())
+    app = stage(observer=observer, theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=archive_opened)
+
+
+@pytest.mark.parametrize("state", ["sweeping", "primary_missing", "foreign", "hostile"])
+def test_other_states_of_the_archive(snap_compare: SnapCompare, state: str) -> None:
+    observer = ScriptedObserver([ARCHIVES[state]()], log_lines(), readers())
+    assert snap_compare(stage(observer=observer), terminal_size=SIZES["120x36"], run_before=archive_opened)
+
+
+def test_the_archive_without_unicode(snap_compare: SnapCompare) -> None:
+    observer = ScriptedObserver([ARCHIVES["holes"]()], log_lines(), readers())
+    app = stage(observer=observer, glyphs=ASCII)
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=archive_opened)

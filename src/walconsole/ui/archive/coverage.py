@@ -29,9 +29,10 @@ _TONES = {
     Cover.ACCEPTED: Tone.LABEL,
     Cover.DR_ONLY: Tone.WARNING,
     Cover.PRIMARY_ONLY: Tone.WARNING,
-    Cover.BOTH: Tone.OK,
+    Cover.BOTH: Tone.LABEL,
     Cover.NOTHING: Tone.MUTED,
 }
+"""What is well has no colour: a year of it would outshine the one segment that is missing."""
 
 
 def prefix_width(desk: Desk) -> int:
@@ -60,7 +61,7 @@ class Signs:
         """Sign and tone."""
         signs, tone = self.glyphs, _TONES[cover]
         if self.alone and cover in (Cover.PRIMARY_ONLY, Cover.DR_ONLY):
-            return signs.both, Tone.TEXT
+            return signs.both, Tone.LABEL
         if self.partial and cover is Cover.MISSING:
             return signs.outside, Tone.MUTED
         sign = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.wal import Segment
 from walconsole.errors import WalconsoleError
+from walconsole.ui.archive import coverage
 from walconsole.ui.archive.jobs import run_latest
 from walconsole.ui.archive.jump import parse_target
 from walconsole.ui.panes.typeset import shown
@@ -66,6 +67,16 @@ class Journeys:
         if gap is not None:
             self.go_to(Segment(gap.timeline, gap.first))
         return gap is not None
+
+    def choose_cell(self, row: int, column: int) -> None:
+        """To the cell at a place of the coverage's pane, where there is one."""
+        desk, pane = self.screen.desk, self.screen.coverage
+        if desk is None or row >= pane.rows:
+            return
+        line = pane.line(row)
+        if line.entry == coverage.STRIP and line.label:
+            desk.choose(int(line.label), column - coverage.prefix_width(desk))
+            self.screen.fill("coverage", "object")
 
     def look_at_object(self, view: BucketView) -> None:
         """To the details of the object under the cursor of a bucket's keys, and read its head."""

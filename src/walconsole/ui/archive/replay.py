@@ -48,9 +48,9 @@ def _unbroken(table: Table, main: BucketFacts) -> None:
     oldest, newest = run.oldest.name(size), run.newest.name(size)
     since = _stored_at(main, run.oldest)
     reach = NOT_AVAILABLE if since is None else table.known.since(since)
-    tone = Tone.WARNING if main.missing_segments else Tone.OK
+    tone = Tone.TEXT if main.missing_segments else Tone.OK
     text = f"{plural(run.segments, 'segment')} since {reach}: {span_text(oldest, newest)}"
-    table.row("unbroken", "unbroken", text, tone, copied=f"{oldest} to {newest}")
+    table.row("unbroken", "unbroken", text, tone, copied=f"{oldest} to {newest}", rank=1)
 
 
 def _gaps(table: Table, main: BucketFacts) -> None:
@@ -170,7 +170,8 @@ def _identity(table: Table, which: str, identity: SegmentIdentity) -> None:
         said, tone = f"{text}, this server's", Tone.OK
     else:
         said, tone = f"{text}: ANOTHER cluster's, this server is {shown(own)}", Tone.CRITICAL
-    table.row("identity", "identity", said, tone, copied=shown(header.system_identifier))
+    first = -1 if tone is Tone.CRITICAL else None
+    table.row("identity", "identity", said, tone, copied=shown(header.system_identifier), rank=first)
 
 
 def _backups(table: Table, main: BucketFacts) -> None:

@@ -64,8 +64,20 @@ class Table:
         self.known = known
         self._rows: list[tuple[int, list[Line]]] = []
 
-    def row(self, entry: str, label: str, text: str, tone: Tone = Tone.TEXT, *, copied: str = "") -> None:
-        """A labelled value, on as many lines as it needs; `copied` is what `y` takes instead of it."""
+    def row(
+        self,
+        entry: str,
+        label: str,
+        text: str,
+        tone: Tone = Tone.TEXT,
+        *,
+        copied: str = "",
+        rank: int | None = None,
+    ) -> None:
+        """A labelled value, on as many lines as it needs; `copied` is what `y` takes instead of it.
+
+        `rank` is where it stands if not by its tone: below 0 first, 0 with what is critical, 1 with warnings.
+        """
         glyphs = self.known.glyphs
         sign = {Tone.CRITICAL: glyphs.critical, Tone.WARNING: glyphs.warning, Tone.OK: glyphs.ok}.get(tone)
         said = f"{sign} {text}" if sign else text
@@ -73,7 +85,7 @@ class Table:
         for index, part in enumerate(wrapped(said, self.known.width - GUTTER - LABEL - 1)):
             head = Span(" " * GUTTER + pad("" if index else label, LABEL), Tone.LABEL)
             lines.append(Line((head, Span(part, tone)), entry, label, copied or text))
-        self._rows.append((_RANK.get(tone, _NOT_WRONG), lines))
+        self._rows.append((_RANK.get(tone, _NOT_WRONG) if rank is None else rank, lines))
 
     def unknown(self, entry: str, label: str, why: str) -> None:
         """A value that could not be read, and why."""

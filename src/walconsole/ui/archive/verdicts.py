@@ -32,6 +32,11 @@ class Verdicts:
         level = verdict.level
         line.show(self._glyphs.sign(level), level.value, safe(verdict.text), TONE_OF_LEVEL[level].value, note)
 
+    def show_job(self, text: str) -> None:
+        """What is being done; an empty text takes the line away."""
+        self.job.display = bool(text)
+        self.job.show("", "", safe(text), "label")
+
     def repaint(self) -> None:
         """The theme changed."""
         for line in (self.archive, self.dr, self.job):

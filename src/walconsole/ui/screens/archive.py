@@ -13,7 +13,7 @@ from walconsole.domain.archive.cost import Price
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
-from walconsole.ui.archive import coverage, subject
+from walconsole.ui.archive import notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.desk import Desk
 from walconsole.ui.archive.errands import Errands
@@ -103,7 +103,7 @@ class ArchiveScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
-        self.verdicts.job.display = False
+        self.verdicts.show_job("")
         self.console.viewers.append(self)
         self.coverage.focus()
         if self.taken is not None:
@@ -139,7 +139,7 @@ class ArchiveScreen(Screen[None]):
             self._pictured = message.snapshot
             run_latest(self, "picture", partial(self._make_picture, message))
         elif self.desk is not None:
-            self._fill_all()
+            self._fill_aging(message)
 
     async def _make_picture(self, message: SnapshotTaken) -> None:
         """In a thread: a great archive with many gaps takes its time."""
@@ -155,11 +155,18 @@ class ArchiveScreen(Screen[None]):
 
     def _fill_all(self) -> None:
         """Everything anew, for what is known now."""
-        if self.desk is None or self.taken is None:
+        self.fill("coverage")
+        if self.taken is not None:
+            self._fill_aging(self.taken)
+
+    def _fill_aging(self, taken: SnapshotTaken) -> None:
+        """What reads differently every second; the strip does not."""
+        if self.desk is None:
             return
         for role, view in self.views.items():
-            view.take(self.console.bucket_reader(role), self.desk.picture, self.taken)
-        self.fill("coverage", "answers", "object")
+            view.take(self.console.bucket_reader(role), self.desk.picture, taken)
+        self.coverage.note(notes.ages(taken, self.glyphs))
+        self.fill("answers", "object")
 
     def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
         """The details follow the cursor."""
@@ -194,12 +201,7 @@ class ArchiveScreen(Screen[None]):
     def on_coverage_pane_cell_clicked(self, message: CoveragePane.CellClicked) -> None:
         """The mouse chose a cell of a timeline."""
         message.stop()
-        if self.desk is None or message.row >= self.coverage.rows:
-            return
-        line = self.coverage.line(message.row)
-        if line.entry == coverage.STRIP and line.label:
-            self.desk.choose(int(line.label), message.x - coverage.prefix_width(self.desk))
-            self.fill("coverage", "object")
+        self.journeys.choose_cell(message.row, message.x)
 
     def on_descendant_focus(self) -> None:
         """Open the pane in focus where panes fold; the details are about what is in focus."""
@@ -253,8 +255,7 @@ class ArchiveScreen(Screen[None]):
     def show_job(self, text: str) -> None:
         """What is being done at length; nothing when it is done."""
         if self.is_attached:
-            self.verdicts.job.display = bool(text)
-            self.verdicts.job.show("", "", safe(text), "label")
+            self.verdicts.show_job(text)
 
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""
