@@ -219,7 +219,7 @@ async def test_the_palette_knows_every_action_and_runs_it() -> None:
         await settle(pilot)
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
-        await pilot.press(*"bucket")
+        await pilot.press(*"go to bucket")
         await until(pilot, lambda: "Go to Bucket" in screen_text(app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: app.dashboard.board.focused_name == "bucket")

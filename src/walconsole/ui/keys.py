@@ -30,7 +30,7 @@ ACTIONS = (
     Action("refresh_now", "r", "r", "Read everything now", "refresh"),
     Action("screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"),
     Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
-    Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane"),
+    Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
     Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
     Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
     Action("screen.follow", "f", "f", "Follow the log, or stay", "follow", "log"),
