@@ -21,7 +21,7 @@ from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, Ke
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket_sweep import Sweep
-from walconsole.ports import Page
+from walconsole.ports import ObjectContent, Page
 
 pytestmark = pytest.mark.server
 
@@ -263,6 +263,9 @@ async def test_a_sweep_of_a_real_bucket(rgw: RadosGateway) -> None:
 
         async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
             return await self._store.page(start_after=start_after, max_keys=min(max_keys, 20))
+
+        async def read(self, key: str, count: int) -> ObjectContent:
+            return await self._store.read(key, count)
 
     counted = 0
 
