@@ -77,7 +77,14 @@ def gapped() -> Snapshot:
     primary = bucket(
         holding=held,
         gaps=gaps[1:],
-        continuity=Continuity(1, gaps=gaps, gap_count=2, missing_segments=17),
+        continuity=Continuity(
+            1,
+            gaps=gaps[1:],
+            gap_count=1,
+            missing_segments=1,
+            accepted_gaps=gaps[:1],
+            accepted_segments=16,
+        ),
     )
     return healthy(primary=primary, dr=bucket(BucketRole.DR, holding=holding(1, 0x41)))
 
@@ -86,7 +93,7 @@ def test_gaps_are_exact_and_accepted_ones_say_so() -> None:
     document, rows = parts(export_gaps(taken(gapped())))
     assert (document["format"], document["version"]) == ("walconsole-archive-gaps", 1)
     primary, dr = document["archives"]
-    assert (primary["gap_count"], primary["missing_segments"], dr["gaps"]) == (2, 17, [])
+    assert (primary["gap_count"], primary["missing_segments"], dr["gaps"]) == (1, 1, [])
     first, second = primary["gaps"]
     assert first["accepted_reason"] == "=cmd|' /C calc'!A0"
     assert (second["first_lsn"], second["end_lsn"]) == ("0/30000000", "0/31000000")

@@ -36,8 +36,8 @@ def export_gaps(taken: SnapshotTaken) -> Export:
 
     JSON: `format`, `version`, `profile`, `at`, and in `archives` for each bucket that was read:
     `role`, `bucket`, `endpoint`, `root` (what its keys begin with), `swept_at`, `complete`,
-    `segment_bytes`, `gap_count` and `missing_segments` (all of them), and `gaps` (both ends where
-    there are very many), each with the CSV's fields from `timeline` on. `end_lsn` is the first byte
+    `segment_bytes`, `gap_count` and `missing_segments` (of all that nobody accepted), and `gaps`
+    (accepted ones too; both ends where there are very many), each with the CSV's fields from `timeline` on. `end_lsn` is the first byte
     after the gap, `until_at` when the segment after it was stored (null: not known).
     """
     archives = []
@@ -108,8 +108,10 @@ def _root(holding: Holding | None) -> str:
 
 
 def _all_gaps(facts: BucketFacts) -> Sequence[Gap]:
-    """Accepted ones too."""
-    return facts.continuity.gaps if facts.continuity is not None else facts.gaps
+    """Accepted ones too, in the order of what they lack."""
+    found = facts.continuity
+    every = facts.gaps if found is None else (*found.gaps, *found.accepted_gaps)
+    return sorted(every, key=lambda gap: gap.first)
 
 
 def _archive(facts: BucketFacts, holding: Holding | None) -> dict[str, object]:
