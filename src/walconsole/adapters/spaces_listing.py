@@ -33,10 +33,11 @@ _SLACK = 8
 class ListedPage(Sequence[StoredObject]):
     """The objects of one answer; an object is made when it is asked for, keys and sums without."""
 
-    __slots__ = ("_complain", "_raw_keys", "_text", "keys")
+    __slots__ = ("_complain", "_raw_keys", "_sum", "_text", "keys")
 
     def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str], complain: Complaint) -> None:
         self._text, self._raw_keys, self.keys, self._complain = text, raw_keys, keys, complain
+        self._sum: tuple[int, int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -55,7 +56,13 @@ class ListedPage(Sequence[StoredObject]):
         return self[position].modified_at
 
     def stored_bytes(self, start: int, stop: int) -> int:
-        """The sum of the sizes of a part; segments mostly have one size, then counting it does."""
+        """The sum of the sizes of a part; the one that was asked for last is remembered."""
+        if self._sum is None or self._sum[:2] != (start, stop):
+            self._sum = start, stop, self._summed(start, stop)
+        return self._sum[2]
+
+    def _summed(self, start: int, stop: int) -> int:
+        """Segments mostly have one size: then counting it does."""
         if stop <= start:
             return 0
         text, count = self._text, stop - start
@@ -71,7 +78,8 @@ class ListedPage(Sequence[StoredObject]):
         return sum(map(int, sizes[start:stop]))
 
     def _element(self, position: int) -> str:
-        at = self._text.index(f"<Key>{self._raw_keys[position]}</Key>")
+        find = self._text.index if position < len(self) // 2 else self._text.rindex  # from the nearer end
+        at = find(f"<Key>{self._raw_keys[position]}</Key>")
         start = self._text.rfind("<Contents>", 0, at)
         stop = self._text.find("</Contents>", at)
         return self._text[start:stop]

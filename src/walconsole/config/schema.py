@@ -180,9 +180,9 @@ def _bucket_keys(
         Key(
             f"{role}.connections",
             checks.whole(1, 64, "connections"),
-            "48",
+            "64",
             "how many requests may be under way at a time while a bucket is listed",
-            "as many as the latency is worth, 48 at most",
+            "as many as the latency is worth, 64 at most",
         ),
         Key(
             f"{role}.ca_file",
