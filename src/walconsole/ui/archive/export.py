@@ -37,8 +37,9 @@ def export_gaps(taken: SnapshotTaken) -> Export:
     JSON: `format`, `version`, `profile`, `at`, and in `archives` for each bucket that was read:
     `role`, `bucket`, `endpoint`, `root` (what its keys begin with), `swept_at`, `complete`,
     `segment_bytes`, `gap_count` and `missing_segments` (of all that nobody accepted), and `gaps`
-    (accepted ones too; both ends where there are very many), each with the CSV's fields from `timeline` on. `end_lsn` is the first byte
-    after the gap, `until_at` when the segment after it was stored (null: not known).
+    (accepted ones too; both ends where there are very many), each with the CSV's fields from
+    `timeline` on. `end_lsn` is the first byte after the gap, `until_at` when the segment after it was
+    stored (null: not known).
     """
     archives = []
     rows: list[Sequence[str]] = [_GAP_HEADER]
