@@ -108,6 +108,28 @@ async def test_room_that_is_given_back_wakes_who_waits() -> None:
     await task
 
 
+async def test_whoever_is_cancelled_in_a_pause_passes_the_turn_on() -> None:
+    throttle = Throttle(1)
+    work, leave = Work(throttle), asyncio.Event()
+
+    async def first() -> None:
+        async with throttle:
+            await leave.wait()
+        throttle.slow_down(0.05)
+
+    holder = asyncio.create_task(first())
+    await asyncio.sleep(0)
+    second, third = (asyncio.create_task(work.one()) for _ in range(2))
+    await asyncio.sleep(0)
+    leave.set()
+    await holder
+    await asyncio.sleep(0.01)  # now the second has its turn, and sits the pause out
+    second.cancel()
+    async with asyncio.timeout(5):
+        await third
+    assert work.done == 1
+
+
 @given(st.integers(1, 8), st.integers(0, 2**32), st.integers(1, 40))
 def test_whoever_is_cancelled_leaves_no_place_taken(limit: int, seed: int, count: int) -> None:
     async def play() -> None:

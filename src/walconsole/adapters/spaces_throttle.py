@@ -46,15 +46,13 @@ class Throttle:
             self._wake()
 
     async def __aenter__(self) -> Self:
-        while True:
-            wait = self._wait_until - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            elif self._under_way < self.allowed:
-                self._under_way += 1
-                return self
-            else:
-                await self._turn()
+        try:
+            await self._room()
+        except asyncio.CancelledError:
+            self._wake()  # the turn that was given is another's now
+            raise
+        self._under_way += 1
+        return self
 
     async def __aexit__(
         self,
@@ -65,16 +63,23 @@ class Throttle:
         self._under_way -= 1
         self._wake()
 
+    async def _room(self) -> None:
+        """Wait until the pause is over and there is room."""
+        while True:
+            wait = self._wait_until - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            elif self._under_way < self.allowed:
+                return
+            else:
+                await self._turn()
+
     async def _turn(self) -> None:
         """Wait until somebody makes room."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._wake()  # the turn that was given is another's now
-            raise
         finally:
             if turn in self._waiting:
                 self._waiting.remove(turn)
