@@ -257,3 +257,27 @@ async def test_the_label_of_a_backup_is_found_when_it_ends(began: int) -> None:
     assert facts.holding.labels == (Segment(1, began),)
     assert (facts.objects, facts.backup_labels) == (101, 1)
     assert (await bench.take()).backup_labels == 1
+
+
+async def test_segments_in_two_places_are_told() -> None:
+    keys = [*(f"wal/{name(n)}" for n in range(1, 10)), *(f"old/{name(n)}" for n in range(4, 12))]
+    bench = Bench(MemoryBucket(keys))
+    facts = await bench.settle()
+    (shared,) = facts.shared
+    assert (shared.place, shared.segments, shared.newest) == ("old/: FOLDER/NAME", 6, name(9))
+    assert shared.identical is None  # MemoryBucket has no ETags, and one size
+    bench.bucket.requests.clear()
+    bench.clock.at += CHECK_EVERY_S
+    await bench.settle()
+    assert not [request for request in bench.bucket.requests if request[0].startswith("old/")]
+
+
+async def test_what_could_not_be_read_does_not_pile_up() -> None:
+    bench = Bench(MemoryBucket(f"{name(n)}.gpg" for n in range(1, 10)))
+    facts = await bench.settle()
+    for number in range(10, 30):
+        bench.bucket.add(f"{name(number)}.gpg")
+        bench.clock.at += CHECK_EVERY_S
+        facts = await bench.settle()
+        assert len(facts.unread) == 2
+    assert [name(29) in line or name(1) in line for line in facts.unread] == [True, True]

@@ -283,6 +283,20 @@ class RepeatedSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedSegments:
+    """Segments of one name in the main archive and in another place of its bucket: `place` names it.
+
+    `newest` is the highest of them, `identical` whether its two objects are, None where sizes and
+    ETags do not tell. Two clusters with a folder each share names and differ: that is no fault.
+    """
+
+    place: str
+    segments: int
+    newest: str
+    identical: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class BucketFacts:
     """What a bucket holds of the archive.
 
@@ -342,6 +356,7 @@ class BucketFacts:
     identities: "tuple[SegmentIdentity, ...]" = ()
     accepted_gaps: "tuple[AcceptedGap, ...]" = ()
     repeats: tuple[RepeatedSegment, ...] = ()
+    shared: tuple[SharedSegments, ...] = ()
     progress: SweepProgress | None = None
     checked_at: float | None = None
     remembered: bool = False

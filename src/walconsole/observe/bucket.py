@@ -224,7 +224,8 @@ class BucketProbe:
             return
         self._check_due = now + CHECK_EVERY_S
         self._read_register()
-        await read_heads(picture.heads, holding, self.store, self.plain, self.clock.now())
+        others = picture.other_holdings
+        await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())

@@ -3,9 +3,10 @@
 Each is read when it appears, not at every poll; what could not be read is said, and tried again later.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from walconsole.domain.archive.comparison import in_common
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import split_key
 from walconsole.domain.archive.listing import StoredObject
@@ -17,7 +18,7 @@ from walconsole.domain.archive.page_header import (
 )
 from walconsole.domain.archive.repeats import identical
 from walconsole.domain.archive.timelines import TimelineHistory, parse_history
-from walconsole.domain.facts import RepeatedSegment
+from walconsole.domain.facts import RepeatedSegment, SharedSegments
 from walconsole.domain.redaction import safe
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
@@ -32,6 +33,8 @@ A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzi
 HISTORY_LIMIT = 256 * 1024
 HISTORIES_AT_ONCE = 16
 REPEATS_AT_ONCE = 4
+REPEATS_KEPT = 1000
+PLACES_COMPARED = 4
 _PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
 """Codes that say nothing of the object: they are the bucket's own trouble, and raised."""
 
@@ -44,6 +47,7 @@ class Heads:
     newest: SegmentIdentity | None = None
     oldest: SegmentIdentity | None = None
     repeats: tuple[RepeatedSegment, ...] = ()
+    shared: tuple[SharedSegments, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
     version: int = 0
     compared: set[Segment] = field(default_factory=set)
@@ -59,11 +63,24 @@ class Heads:
         return tuple(self.problems.values())
 
 
-async def read_heads(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
-    """Read what is there and was not read yet. Raises what the store does where it fails itself."""
+async def read_heads(
+    heads: Heads,
+    holding: Holding,
+    others: Sequence[Holding],
+    store: ObjectStore,
+    plain: Plain,
+    now: float,
+) -> None:
+    """Read what is there and was not read yet; `others` are the bucket's other archives.
+
+    Raises what the store does where it fails itself.
+    """
     await _read_histories(heads, holding, store, plain)
     await _identify(heads, holding, store, plain, now)
     await _compare_repeats(heads, holding, store, now)
+    await _compare_places(heads, holding, others, store, now)
+    wanted = {*holding.history_keys.values(), *(identity.key for identity in heads.identities)}
+    heads.problems = {key: problem for key, problem in heads.problems.items() if key in wanted}
 
 
 async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain) -> None:
@@ -161,7 +178,27 @@ async def _compare_repeats(heads: Heads, holding: Holding, store: ObjectStore, n
         found += _pairs(segment.name(holding.segment_bytes), copies)
         heads.compared.add(segment)
     if found:
-        heads.repeats = (*heads.repeats, *found)
+        heads.repeats = (*heads.repeats, *found)[-REPEATS_KEPT:]
+
+
+async def _compare_places(
+    heads: Heads, holding: Holding, others: Sequence[Holding], store: ObjectStore, now: float
+) -> None:
+    """What the bucket's other archives have in common with the main one, by name and by content."""
+    before = {shared.place: shared for shared in heads.shared}
+    found: list[SharedSegments] = []
+    for other in others[:PLACES_COMPARED]:
+        segments, newest = in_common(holding, other)
+        if newest is None:
+            continue
+        place, name = f"{other.place.root}: {other.place.layout}", newest.name(holding.segment_bytes)
+        known = before.get(place)
+        same = known.identical if known is not None and known.newest == name else None
+        if known is None or known.newest != name:
+            mine, theirs = [await locate(store, held, newest, now) for held in (holding, other)]
+            same = identical(mine[0], theirs[0]) if mine and theirs else None
+        found.append(SharedSegments(place, segments, name, same))
+    heads.shared = tuple(found)
 
 
 def _pairs(name: str, copies: Iterable[StoredObject]) -> Iterator[RepeatedSegment]:

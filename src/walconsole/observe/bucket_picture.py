@@ -228,12 +228,13 @@ class BucketPicture:
             segment_bytes=size,
             key_endpoint=key_endpoint,
             holding=holding,
-            other_holdings=self._other_holdings(main),
+            other_holdings=self.other_holdings,
             continuity=found,
             histories_read=self.heads.histories,
             identities=self.heads.identities,
             accepted_gaps=tuple(gap.accepted for gap in found.accepted_gaps if gap.accepted) if found else (),
             repeats=self.heads.repeats,
+            shared=self.heads.shared,
             progress=self.progress,
             checked_at=self.checked_at,
             remembered=self.remembered,
@@ -275,11 +276,13 @@ class BucketPicture:
         places = sorted(a.place for a in self.index.archives.values() if a is not main and a.segments)
         return tuple(f"{place.root}: {place.layout}" for place in places)
 
-    def _other_holdings(self, main: Archive | None) -> tuple[Holding, ...]:
-        others = sorted(
-            (a for a in self.index.archives.values() if a is not main and a.segments), key=lambda a: a.place
-        )
-        return tuple(held for archive in others[:OTHERS_SHOWN] if (held := self._held(archive)) is not None)
+    @property
+    def other_holdings(self) -> tuple[Holding, ...]:
+        """The bucket's other archives, by place."""
+        main = self.main
+        others = (archive for archive in self.index.archives.values() if archive is not main)
+        found = sorted((each for each in others if each.segments), key=lambda each: each.place)
+        return tuple(held for each in found[:OTHERS_SHOWN] if (held := self._held(each)) is not None)
 
 
 def segment_after(gap: Gap, path: Sequence[Leg], segment_bytes: int) -> Segment:

@@ -47,3 +47,18 @@ def lacking(primary: Holding, dr: Holding | None) -> Lacking:
         Segment(newest_timeline, missing[newest_timeline].last),
         primary.times.about(oldest.timeline, oldest.number),
     )
+
+
+def in_common(one: Holding, other: Holding) -> tuple[int, Segment | None]:
+    """How many segments of one name both hold, and the highest of them, None where there is none.
+
+    Nothing where their segment sizes differ: the same name then means other WAL.
+    """
+    if one.segment_bytes != other.segment_bytes:
+        return 0, None
+    count, newest = 0, None
+    for timeline, runs in sorted(one.timelines.items()):
+        both = runs.common(other.timelines.get(timeline, Runs()))
+        if both.count:
+            count, newest = count + both.count, Segment(timeline, both.last)
+    return count, newest

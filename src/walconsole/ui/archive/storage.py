@@ -12,7 +12,7 @@ from walconsole.ui.panes.typeset import shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Cost
-    from walconsole.domain.facts import BucketFacts, RepeatedSegment
+    from walconsole.domain.facts import BucketFacts, RepeatedSegment, SharedSegments
     from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.table import Table
 
@@ -90,12 +90,21 @@ def _layout(table: Table, role: BucketRole, facts: BucketFacts) -> None:
         more = len(facts.other_archives) - _OTHERS_LISTED
         text = f"{name}: {listed}{f' and {more} more' if more > 0 else ''}"
         table.row("others", "others here", text, Tone.WARNING)
+    for shared in facts.shared:
+        table.row("others", "shared", _shared_text(name, shared), Tone.TEXT)
     if facts.foreign_objects:
         text = f"{name}: {plural(facts.foreign_objects, 'object is', 'objects are')} no WAL"
         table.row("foreign", "no WAL", text, Tone.LABEL)
     if facts.impossible_names:
         text = f"{name}: {plural(facts.impossible_names, 'name')} that this wal_segment_size cannot have"
         table.row("foreign", "impossible", text, Tone.WARNING)
+
+
+def _shared_text(name: str, shared: SharedSegments) -> str:
+    """Segments that lie in two places of a bucket: a copy, or another cluster's of the same names."""
+    alike = {True: "identical", False: "with DIFFERENT content", None: "not told apart by a listing"}
+    count = plural(shared.segments, "segment lies", "segments lie")
+    return f"{name}: {count} in {shown(shared.place)} too, {shared.newest} {alike[shared.identical]}"
 
 
 def _repeated(table: Table, role: BucketRole, facts: BucketFacts) -> None:
