@@ -27,6 +27,9 @@ $(VENV)/.demo-installed: pyproject.toml scripts/install.sh
 $(VENV)/.dev-installed: pyproject.toml scripts/install.sh
 	@PYTHON='$(PYTHON)' sh scripts/install.sh $(VENV) dev
 
+$(VENV)/.bench-installed: pyproject.toml scripts/install.sh
+	@PYTHON='$(PYTHON)' sh scripts/install.sh $(VENV) bench
+
 venv: $(VENV)/.dev-installed
 
 demo: $(VENV)/.demo-installed
@@ -43,7 +46,7 @@ lint: $(VENV)/.dev-installed
 format: $(VENV)/.dev-installed
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-bench: $(VENV)/.dev-installed
+bench: $(VENV)/.bench-installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 wheel: $(VENV)/.dev-installed

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the virtual environment $1 and install walconsole with its extra $2 (demo or dev) into it, editable.
+# Make the virtual environment $1 and install walconsole with its extra $2 (demo, dev or bench) into it, editable.
 # Tried when the machine is bare: no venv module, no ensurepip, an old python3 beside a newer one.
 set -eu
 venv=$1 extra=$2
