@@ -35,8 +35,7 @@ def a_profile() -> Profile:
 
 @given(st.from_type(Profile))
 def test_what_goes_out_comes_back(profile: Profile) -> None:
-    if profile.ssh.connect_timeout_s == profile.ssh.connect_timeout_s:  # not NaN, which equals nothing
-        assert profile_from_json(profile_to_json(profile)) == profile
+    assert repr(profile_from_json(profile_to_json(profile))) == repr(profile)  # NaN equals nothing but by name
 
 
 def test_it_is_one_line_of_ascii() -> None:
