@@ -35,7 +35,7 @@ def a_profile() -> Profile:
 
 @given(st.from_type(Profile))
 def test_what_goes_out_comes_back(profile: Profile) -> None:
-    assert repr(profile_from_json(profile_to_json(profile))) == repr(profile)  # NaN equals nothing but by name
+    assert repr(profile_from_json(profile_to_json(profile))) == repr(profile)  # NaN equals nothing
 
 
 def test_it_is_one_line_of_ascii() -> None:
