@@ -98,6 +98,49 @@ async def test_a_long_first_sweep_is_shown_while_it_runs(monkeypatch: pytest.Mon
     assert (facts.objects, facts.segments, facts.gap_count) == (200_000, 200_000, 0)
 
 
+async def test_a_long_sweep_lets_nothing_fall_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(MemoryBucket((name(number) for number in range(1, 20_001)), page_keys=100))
+    await bench.settle()
+    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    bench.probe.refresh()
+    shown = []
+    for number in range(20_001, 20_007):
+        bench.bucket.add(name(number))
+        bench.clock.at += 60
+        shown.append((await bench.take()).newest_segment)
+    assert shown == [name(number) for number in range(20_001, 20_007)]
+    monkeypatch.undo()
+    await bench.take()
+    bench.bucket.add(name(20_007))
+    assert (await bench.settle()).newest_segment == name(20_007)
+
+
+async def test_a_finished_sweep_knows_what_came_while_it_ran() -> None:
+    backups = (f"base/{number:05d}" for number in range(5000))
+    bench = Bench(MemoryBucket([*(name(number) for number in range(1, 2001)), *backups]))
+
+    def archive_meanwhile() -> None:
+        if any(after > "base/02" for after, _ in bench.bucket.requests):
+            bench.bucket.add(name(2001), name(2002))
+
+    bench.bucket.on_page = archive_meanwhile
+    assert (await bench.take()).newest_segment == name(2002)
+
+
+async def test_a_fact_is_as_old_as_its_newest_keys() -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 300) if number % 20))
+    await bench.settle()
+    bench.clock.at += CHECK_EVERY_S
+
+    def slowly() -> None:
+        bench.clock.at += 2.0
+
+    began, bench.bucket.on_page = bench.clock.at, slowly
+    (fact,) = await bench.probe.take()
+    assert bench.clock.at > began + 20  # each known gap is looked at
+    assert fact.read_at == began + 2
+
+
 @pytest.mark.parametrize("why", ["a day", "refresh"])
 async def test_a_deletion_far_below_is_seen_by_the_next_sweep(why: str) -> None:
     bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))

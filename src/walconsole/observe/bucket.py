@@ -74,6 +74,7 @@ class BucketProbe:
         self._recalled = False
         self._sweep_due = self._check_due = self._save_due = 0.0
         self._swept_at = -SWEEP_AGAIN_S
+        self._listed_at = 0.0
         self._saved_objects = -1
         self._accepted: tuple[AcceptedGap, ...] = ()
         self._register_problem = ""
@@ -94,14 +95,20 @@ class BucketProbe:
         self._wake(self.name)
 
     async def take(self) -> Sequence[Fact]:
-        """Sweep on, or poll. Raises ObjectStoreError (SshError where the key is on the droplet)."""
+        """Sweep on, or poll. Raises ObjectStoreError (SshError where the key is on the droplet).
+
+        The fact was true when the newest keys were listed: looks at objects and a sweep may take long
+        after that, and what PostgreSQL archives meanwhile is not missing.
+        """
         try:
             picture = await self._look()
         except ObjectStoreError as error:
             if error.code == "NoSuchBucket":
                 self._picture = self._coming = self._sweep = None
             raise
-        return [Fact(self.slots[0], self._facts(picture), self.clock.now(), self.name)]
+        whole = picture is self._picture
+        listed_at = self._listed_at if whole else self.clock.now()
+        return [Fact(self.slots[0], self._facts(picture), listed_at, self.name)]
 
     async def save(self) -> None:
         """Keep the index for the next session. Never raises: a shelf does not."""
@@ -166,8 +173,13 @@ class BucketProbe:
         self._sweep_due = self._swept_at + SWEEP_EVERY_S
 
     async def _sweep_on(self, sweep: Sweep, coming: BucketPicture) -> BucketPicture:
+        before = self._picture
+        if before is not None and self.clock.now() >= self._listed_at + self.cadence_s:
+            await self._poll(before)  # what is shown meanwhile must not fall behind the server
         if await sweep.advance(SLICE_S):
             self._finish(coming)
+            if coming.main is not None:
+                await self._poll(coming)  # its newest keys may have been listed long ago
             return coming
         self._wake(self.name)
         shown = self._picture or coming
@@ -180,6 +192,7 @@ class BucketProbe:
         if self._picture is not None:
             picture.take_over(self._picture)
         self._picture, self._coming, self._sweep = picture, None, None
+        self._listed_at = self.clock.now()
         self._check_due = self._save_due = 0.0
         self._read_register()
         if self._segment_bytes() is None:
@@ -204,6 +217,7 @@ class BucketProbe:
             picture.add_new(page)
             keys = page.objects.keys
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
+                self._listed_at = self.clock.now()
                 return
             after, max_keys, first = keys[-1], 1000, False
 
