@@ -134,6 +134,17 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ),
     ("the current one", {"primary": bucket(newest_segment="000000010000000000000042")}, set()),
     (
+        "just promoted",
+        {
+            "server": server(timeline=2),
+            "archiver": archiver(
+                last_archived_wal="000000010000000000000042.partial",
+                current_wal="000000020000000000000042",
+            ),
+        },
+        set(),
+    ),
+    (
         "no history",
         {"primary": bucket(continuity=Continuity(1, missing_histories=(2,), unreachable=(3,)))},
         {"history-missing"},

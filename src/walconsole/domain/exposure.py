@@ -6,7 +6,7 @@ from walconsole.domain.archiver import Lag, lag, server_age
 from walconsole.domain.facts import ArchiverFacts, ServerFacts
 from walconsole.domain.history import History
 from walconsole.domain.snapshot import Snapshot
-from walconsole.domain.wal import wal_name
+from walconsole.domain.wal import WalNameKind, wal_name
 
 LISTING_GRACE_S = 2.0
 """A store may list an object this much after its PUT was answered, and clocks differ by as much."""
@@ -46,13 +46,14 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
 
     A listing is older than the statistics by up to a few seconds: one that ended before the
     segment was archived proves nothing. The bucket may be one ahead: a clean shutdown archives
-    without counting (observed).
+    without counting (observed). A .partial, which a promoted server archives last until it fills a
+    segment, is none: the whole segment of that number is on the new timeline.
     """
     bucket = snapshot.primary.value
     if bucket is None or snapshot.primary.problem is not None:
         return Agreement(None, "the bucket was not read")
     claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
-    if claimed is None or claimed.segment is None:
+    if claimed is None or claimed.segment is None or claimed.kind is WalNameKind.PARTIAL:
         return Agreement(None, "PostgreSQL names no archived segment")
     newest = wal_name(bucket.newest_segment, server.segment_bytes)
     if newest is None or newest.segment is None:

@@ -260,7 +260,7 @@ class BucketProbe:
         said = wal_name(self._last_archived(), picture.index.segment_bytes)
         if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
             return False
-        return said.segment > holding.newest
+        return said.kind is not WalNameKind.PARTIAL and said.segment > holding.newest
 
     # What is shown.
 
