@@ -1,10 +1,10 @@
 """A bucket's probe on a bucket in memory, with a clock that stands still."""
 
+import struct
 from dataclasses import dataclass, field
 
-from walconsole.adapters.decompress import PLAIN
-
 from tests.unit.memory_bucket import MemoryBucket
+from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, default_bucket
 from walconsole.domain.snapshot import Slot
@@ -96,3 +96,8 @@ def name(number: int, timeline: int = 1) -> str:
 
 def names(*numbers: int) -> list[str]:
     return [name(number) for number in numbers]
+
+
+def head(system_identifier: int, segment_bytes: int = 16 * MIB) -> bytes:
+    """A segment's first page header, of PostgreSQL 15."""
+    return struct.pack("<HHIQI4xQII", 0xD110, 2, 1, 0, 0, system_identifier, segment_bytes, 8192)

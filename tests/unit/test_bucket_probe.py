@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.unit.bucket_bench import MIB, Bench, name, names
+from tests.unit.bucket_bench import MIB, Bench, head, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
+from walconsole.domain.facts import BucketFacts
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S
@@ -324,3 +325,42 @@ async def test_what_could_not_be_read_does_not_pile_up() -> None:
         facts = await bench.settle()
         assert len(facts.unread) == 2
     assert [name(29) in line or name(1) in line for line in facts.unread] == [True, True]
+
+
+def systems(facts: BucketFacts) -> set[str]:
+    return {identity.header.system_identifier for identity in facts.identities if identity.header}
+
+
+async def test_a_bucket_that_was_emptied_is_no_more_of_the_cluster_that_it_held() -> None:
+    bench = Bench(MemoryBucket(names(1, 2, 3)))
+    bench.bucket.contents = dict.fromkeys(names(1, 3), head(111))
+    assert systems(await bench.settle()) == {"111"}
+    bench.bucket.keys = []
+    bench.probe.refresh()
+    assert systems(await bench.settle()) == set()
+    bench.bucket.add(*names(1, 2, 3))
+    bench.bucket.contents = dict.fromkeys(names(1, 3), head(222))
+    assert systems(await bench.settle()) == {"222"}
+
+
+async def test_what_objects_say_is_read_again_after_a_sweep() -> None:
+    bench = Bench(MemoryBucket([*names(1, 2, 3), "00000002.history"]))
+    bench.bucket.contents = dict.fromkeys(names(1, 3), head(111))
+    bench.bucket.contents["00000002.history"] = b"1\t0/3000028\tno recovery target specified\n"
+    await bench.settle()
+    bench.bucket.contents = dict.fromkeys(names(1, 3), head(222))
+    bench.bucket.contents["00000002.history"] = b"1\t0/2000028\tno recovery target specified\n"
+    bench.probe.refresh()
+    facts = await bench.take()
+    assert (systems(facts), facts.histories_read[2].switches[0].lsn) == ({"111"}, 0x3000028)
+    facts = await bench.settle()
+    assert (systems(facts), facts.histories_read[2].switches[0].lsn) == ({"222"}, 0x2000028)
+
+
+async def test_a_copy_that_differed_and_was_deleted_is_told_no_more() -> None:
+    bench = Bench(MemoryBucket([name(1), name(2), f"{name(2)}.gz"]))
+    facts = await bench.settle()
+    assert [each.name for each in facts.repeats] == [name(2)]
+    bench.bucket.keys.remove(f"{name(2)}.gz")
+    bench.probe.refresh()
+    assert (await bench.settle()).repeats == ()

@@ -1,6 +1,6 @@
 """What the contents of a few objects say: .history files, the heads of segments, repeated segments.
 
-Each is read when it appears, not at every poll; what could not be read is said, and tried again later.
+Each is read when it appears and after a sweep, not at every poll; what could not be read is said.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,11 @@ _PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "Internal
 
 @dataclass(slots=True)
 class Heads:
-    """What was read. `version` changes with it. `problems` are by key: why that one could not be read."""
+    """What was read. `version` changes with it. `problems` are by key: why that one could not be read.
+
+    `doubted` is what a sweep leaves: under the same keys there may be other objects now. They are shown
+    as they were until they are read again.
+    """
 
     histories: dict[int, TimelineHistory] = field(default_factory=dict)
     newest: SegmentIdentity | None = None
@@ -51,6 +55,16 @@ class Heads:
     problems: dict[str, str] = field(default_factory=dict)
     version: int = 0
     compared: set[Segment] = field(default_factory=set)
+    doubted: bool = False
+    doubted_histories: set[int] = field(default_factory=set)
+
+    def doubt(self, holding: Holding) -> None:
+        """All was listed anew, and `holding` is what there is: read again what was read before."""
+        kept = {segment.name(holding.segment_bytes): segment for segment in holding.repeated}
+        self.repeats = tuple(each for each in self.repeats if each.name in kept)
+        self.compared &= set(kept.values())
+        self.compared -= {kept[each.name] for each in self.repeats if each.identical is False}
+        self.doubted, self.doubted_histories = True, set(self.histories)
 
     @property
     def identities(self) -> tuple[SegmentIdentity, ...]:
@@ -81,6 +95,7 @@ async def read_heads(
     await _compare_places(heads, holding, others, store, now)
     wanted = {*holding.history_keys.values(), *(identity.key for identity in heads.identities)}
     heads.problems = {key: problem for key, problem in heads.problems.items() if key in wanted}
+    heads.doubted = False
 
 
 async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain) -> None:
@@ -88,7 +103,11 @@ async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, pl
     for timeline in gone:
         del heads.histories[timeline]
         heads.version += 1
-    wanted = [timeline for timeline in sorted(holding.history_keys) if timeline not in heads.histories]
+    wanted = [
+        timeline
+        for timeline in sorted(holding.history_keys)
+        if timeline not in heads.histories or timeline in heads.doubted_histories
+    ]
     for timeline in wanted[:HISTORIES_AT_ONCE]:
         key = holding.history_keys[timeline]
         try:
@@ -101,6 +120,7 @@ async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, pl
             heads.problems[key] = f"{_name(key)}: {error}"
         else:
             heads.problems.pop(key, None)
+        heads.doubted_histories.discard(timeline)
         heads.version += 1
 
 
@@ -110,11 +130,11 @@ async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: P
     if newest is None:
         return
     name = newest.name(holding.segment_bytes)
-    if heads.newest is None or heads.newest.name != name:
+    if heads.newest is None or heads.newest.name != name or heads.doubted:
         heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now)
     oldest = oldest_of(holding)
     name = oldest.name(holding.segment_bytes)
-    if heads.oldest is None or heads.oldest.name != name:
+    if heads.oldest is None or heads.oldest.name != name or heads.doubted:
         found = await locate(store, holding, oldest, now)
         if found:
             heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
@@ -177,8 +197,10 @@ async def _compare_repeats(heads: Heads, holding: Holding, store: ObjectStore, n
         copies = await locate(store, holding, segment, now, every=True)
         found += _pairs(segment.name(holding.segment_bytes), copies)
         heads.compared.add(segment)
-    if found:
-        heads.repeats = (*heads.repeats, *found)[-REPEATS_KEPT:]
+    if wanted:
+        names = {segment.name(holding.segment_bytes) for segment in wanted}
+        before = (each for each in heads.repeats if each.name not in names)
+        heads.repeats = (*before, *found)[-REPEATS_KEPT:]
 
 
 async def _compare_places(
@@ -193,10 +215,11 @@ async def _compare_places(
             continue
         place, name = f"{other.place.root}: {other.place.layout}", newest.name(holding.segment_bytes)
         known = before.get(place)
-        same = known.identical if known is not None and known.newest == name else None
-        if known is None or known.newest != name:
+        if known is None or known.newest != name or heads.doubted:
             mine, theirs = [await locate(store, held, newest, now) for held in (holding, other)]
             same = identical(mine[0], theirs[0]) if mine and theirs else None
+        else:
+            same = known.identical
         found.append(SharedSegments(place, segments, name, same))
     heads.shared = tuple(found)
 

@@ -65,8 +65,12 @@ class BucketPicture:
         return self._held(self.main)
 
     def take_over(self, before: "BucketPicture") -> None:
-        """What the picture before this one read of objects that are still there need not be read again."""
+        """What the picture before this one read of the same archive is shown until it is read again."""
+        holding, main = self.holding, before.main
+        if holding is None or main is None or main.place != holding.place:
+            return
         self.heads, self.gaps_seen = before.heads, before.gaps_seen
+        self.heads.doubt(holding)
 
     def _held(self, archive: Archive | None) -> Holding | None:
         return None if archive is None else archive.holding(self.index.prefix, self.index.segment_bytes)
