@@ -43,34 +43,48 @@ SVG = """\
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A scenario, what must stand on its screen, and how long its numbers then move before it is taken."""
+    """A scenario, what must stand on its screen, and how long its numbers then move before it is taken.
+
+    `keys` are pressed before that, to come to another screen, which must show `then`.
+    """
 
     scenario: str
     shows: tuple[str, ...]
     settle_s: float
+    name: str = ""
+    keys: str = ""
+    then: tuple[str, ...] = ()
 
 
 PICTURES = (
     Picture("incident", (r"archiving is OFF", r"\(NoSuchBucket\)", r"archive_mode +off"), 6.0),
     Picture("healthy", (r"archiving works", r"● exists"), 20.0),
     Picture("failing", (r"FAILING|failing", r"AccessDenied"), 8.0),
+    Picture("holes", (r"a HOLE of 4",), 4.0, "archive", "b", (r"only in DR|not in DR", r"identity")),
 )
 
 
 def take(picture: Picture, folder: Path) -> Path:
-    """Run the demo and write its screen as SCENARIO.svg. Raises TimeoutError when it shows otherwise."""
-    patterns = [re.compile(pattern) for pattern in picture.shows]
+    """Run the demo and write its screen as an SVG. Raises TimeoutError when it shows otherwise."""
     program = Path(sys.executable).parent / "walconsole"
     with Terminal([program, "demo", "--scenario", picture.scenario], columns=COLUMNS, rows=ROWS) as terminal:
-        terminal.until(
-            lambda: all(any(pattern.search(line) for line in terminal.lines()) for pattern in patterns),
-            f"the {picture.scenario} scenario's picture",
-            STARTS_WITHIN_S,
-        )
+        _until(terminal, picture, picture.shows)
+        if picture.keys:
+            terminal.press(picture.keys.encode())
+            _until(terminal, picture, picture.then)
         terminal.idle(picture.settle_s)
-        path = folder / f"{picture.scenario}.svg"
+        path = folder / f"{picture.name or picture.scenario}.svg"
         path.write_text(drawn(terminal.cells(), f"walconsole demo --scenario {picture.scenario}"))
     return path
+
+
+def _until(terminal: Terminal, picture: Picture, shows: tuple[str, ...]) -> None:
+    patterns = [re.compile(pattern) for pattern in shows]
+    terminal.until(
+        lambda: all(any(pattern.search(line) for line in terminal.lines()) for pattern in patterns),
+        f"the {picture.scenario} scenario's picture",
+        STARTS_WITHIN_S,
+    )
 
 
 def drawn(rows: list[list[pyte.screens.Char]], title: str) -> str:
