@@ -79,6 +79,16 @@ async def test_a_new_timeline_is_found_by_a_poll() -> None:
     assert facts.histories == ("00000002.history",)
 
 
+async def test_a_history_beside_the_folders_of_logs_is_found_by_a_poll() -> None:
+    bench = Bench(MemoryBucket(f"{name(n)[:16]}/{name(n)}" for n in (1, 2, 3)))
+    await bench.settle()
+    bench.bucket.add("00000002.history", f"{name(3, 2)[:16]}/{name(3, 2)}")
+    facts = await bench.take()
+    assert facts.continuity is not None
+    assert (facts.newest_segment, facts.continuity.unreachable) == (name(3, 2), ())
+    assert (await bench.take()).objects == 5
+
+
 async def test_the_dated_layout_is_polled_across_midnight() -> None:
     bench = Bench(MemoryBucket([f"2026/08/31/{name(1)}", f"2026/08/31/{name(2)}"]))
     await bench.take()

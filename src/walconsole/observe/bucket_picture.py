@@ -112,9 +112,13 @@ class BucketPicture:
             name = archived_name(split_key(key)[1], self.index.segment_bytes)
         except ValueError:
             return False
-        archive = self.index.archive_of(key)
-        if name is None or archive is not main:
+        if name is None:
             return False
+        archive = self.index.archive_of(key)
+        if archive is not main:
+            beside = main is not None and self.index.is_beside(main, key)
+            known = archive.history_keys if archive is not None else ()
+            return beside and name.kind is WalNameKind.HISTORY and name.timeline not in known
         return key > known_to or main is None or self._is_unknown(main, name)
 
     def _is_unknown(self, main: Archive, name: ArchivedName) -> bool:

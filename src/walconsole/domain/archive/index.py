@@ -46,6 +46,13 @@ class ArchiveIndex:
         place = place_of(split_key(key[len(self.prefix) :])[0])
         return self.archives.get(place) if place else None
 
+    def is_beside(self, archive: Archive, key: str) -> bool:
+        """Whether `key` lies where the histories of an archive with a folder for each log may lie."""
+        if archive.place.layout is not Layout.BY_LOG:
+            return False
+        place = place_of(split_key(key[len(self.prefix) :])[0])
+        return place is not None and place == _place_beside(archive.place)
+
     def archive_at(self, place: Place) -> Archive | None:
         """The archive of that place, which is made where there is none; None where there are too many."""
         archive = self.archives.get(place)
