@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.bucket_bench import Bench, KeptShelf, name, names
-from tests.unit.memory_bucket import MemoryBucket
+from tests.unit.memory_bucket import MemoryBucket, MemoryListing
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.observe.bucket import SWEEP_EVERY_S
 
 
@@ -82,6 +83,19 @@ async def test_a_bucket_that_changed_is_swept(change: Callable[[MemoryBucket], N
     assert facts.objects == len(bucket.keys)
 
 
+@pytest.mark.parametrize("deleted", [2, 250, 498])
+async def test_a_small_bucket_is_compared_whole(deleted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryListing, "modified_at", lambda *_: 7.0)
+    monkeypatch.setattr(MemoryListing, "__getitem__", lambda page, at: StoredObject(page.keys[at], 16, 7.0))
+    bucket = MemoryBucket(name(number) for number in range(1, 500))
+    shelf = await saved(bucket)
+    assert (await Bench(bucket, shelf=shelf).settle()).remembered
+    bucket.keys.remove(name(deleted))
+    bucket.add(name(500))
+    facts = await Bench(bucket, shelf=shelf).settle()
+    assert (facts.remembered, facts.missing_segments) == (False, 1)
+
+
 @pytest.mark.parametrize("document", [b"", b"{}", b"\x00\xff", b'{"version": 99}'])
 async def test_what_cannot_be_read_is_swept(document: bytes) -> None:
     bench = Bench(many(), shelf=KeptShelf(document))
@@ -103,4 +117,16 @@ async def test_an_old_one_is_shown_until_the_sweep_that_is_due_is_done() -> None
     facts = await bench.take()
     assert facts.complete
     assert facts.segments == 9999
+    assert not (await bench.settle()).remembered
+
+
+async def test_one_from_the_future_is_swept_within_a_day() -> None:
+    bucket = many()
+    before = Bench(bucket)
+    before.clock.at += 365 * SWEEP_EVERY_S
+    await before.settle()
+    await before.probe.save()
+    bench = Bench(bucket, shelf=before.shelf)
+    assert (await bench.settle()).remembered
+    bench.clock.at += SWEEP_EVERY_S
     assert not (await bench.settle()).remembered

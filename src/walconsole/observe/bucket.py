@@ -147,7 +147,8 @@ class BucketProbe:
         if picture is None or not found:
             return False
         self._picture, self._assumed_bytes = picture, picture.index.segment_bytes
-        self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - (self.clock.now() - picture.swept_at)
+        age_s = max(0.0, self.clock.now() - picture.swept_at)  # a clock may have been wrong when it was saved
+        self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - age_s
         self._saved_objects = picture.objects
         self._read_register()
         return True

@@ -46,6 +46,8 @@ def picture_from(document: bytes, target: BucketTarget) -> BucketPicture | None:
             _whole(saved.more, "stored_bytes"),
         )
         swept_at, last_key = saved.more.get("swept_at"), saved.more.get("last_key")
+        if not picture.objects or picture.objects != picture.marks.total:
+            raise ValueError("its marks are not of its objects")
         if not isinstance(swept_at, float) or not isinstance(last_key, str):
             raise ValueError("it does not say when it was made, and up to where")
     except ValueError as error:
@@ -86,12 +88,15 @@ async def still_true(picture: BucketPicture, store: ObjectStore, now: float) -> 
 
 
 async def _tiles_hold(picture: BucketPicture, store: ObjectStore) -> bool:
-    """Whether tiles chosen by chance have as many keys as they had. The last one may have grown."""
+    """Whether tiles chosen by chance have as many keys as they had, up to the last key that was known.
+
+    A bucket of a few pages is compared whole.
+    """
     marks = picture.marks
-    tiles = range(len(marks.afters) - 1)
-    for at in random.sample(tiles, min(TILES_CHECKED, len(tiles))):
-        page = await store.page(start_after=marks.afters[at], max_keys=TILE_KEYS)
-        upto = marks.afters[at + 1]
-        if sum(1 for key in page.objects.keys if key <= upto) != min(marks.counts[at], TILE_KEYS):
+    ends = (*marks.afters[1:], picture.last_key)
+    tiles = list(zip(marks.afters, ends, marks.counts, strict=True))
+    for after, upto, count in random.sample(tiles, min(TILES_CHECKED, len(tiles))):
+        page = await store.page(start_after=after, max_keys=TILE_KEYS)
+        if sum(1 for key in page.objects.keys if key <= upto) != min(count, TILE_KEYS):
             return False
     return True
