@@ -186,6 +186,9 @@ ENTRY = BY_HAND[BY_HAND.index("[[ gap ]]") : BY_HAND.index("\n# the end")]
         (ENTRY.replace('last = "000000010000000000000009', 'last = "000000010000000000000008'), "in order"),
         (ENTRY.replace("2026-05-10T14:00:00", '"yesterday"'), "no time accepted_at"),
         (ENTRY.replace("2026-05-10T14:00:00", "2026-05-10"), "no time accepted_at"),
+        (ENTRY.replace("2026-05-10T14:00:00", "0001-01-01T00:00:00+14:00"), "no time between"),
+        ("gap = " + "9" * 5000, "digits"),
+        ("gap = " + "[" * 5000, "nested too deeply"),
     ],
 )
 def test_a_file_that_is_wrong_is_named_and_left_alone(file: GapFile, text: str, why: str) -> None:

@@ -96,8 +96,10 @@ class GapFile:
     def _parsed(self, text: str) -> tuple[AcceptedGap, ...]:
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # also of Python's own, for an integer of too many digits
             raise self._error("reading", str(error)) from None
+        except RecursionError:
+            raise self._error("reading", "it is nested too deeply") from None
         tables = document.pop("gap", [])
         if document or not isinstance(tables, list):
             raise self._error("reading", "it may hold [[gap]] tables and nothing else")
@@ -116,11 +118,17 @@ class GapFile:
         first, last = str(texts["first"]), str(texts["last"])
         if not (_NAME.fullmatch(first) and _NAME.fullmatch(last) and first[:8] == last[:8] and first <= last):
             raise self._error("reading", f"gap {at}: first and last are segments of one timeline, in order")
-        moment = table.get("accepted_at")
+        named = {name: str(value) for name, value in texts.items()}
+        return AcceptedGap(accepted_at=self._accepted_at(at, table.get("accepted_at")), **named)
+
+    def _accepted_at(self, at: int, moment: object) -> float:
         if not isinstance(moment, datetime):
             raise self._error("reading", f"gap {at} has no time accepted_at, as 2026-05-10T14:00:00Z")
-        at_s = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-        return AcceptedGap(accepted_at=at_s, **{name: str(value) for name, value in texts.items()})
+        try:
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).timestamp()
+        except OverflowError:
+            why = f"gap {at}: accepted_at is no time between the years 1 and 9999"
+            raise self._error("reading", why) from None
 
     def _replace(self, text: str) -> None:
         """In one step, once it is known that what is written can be read again."""
