@@ -1,10 +1,13 @@
 """The object store on Ceph RGW (what Spaces is made of) and on rclone's S3, whole and broken."""
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -13,7 +16,7 @@ from tests.servers.fixtures import MakeProxy
 from tests.servers.rclone import RcloneS3
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys, new_keys
-from walconsole.adapters import spaces_signing, spaces_wire
+from walconsole.adapters import spaces_errors, spaces_signing, spaces_wire
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys, KeyPair
 from walconsole.domain.archive.index import ArchiveIndex
@@ -140,9 +143,11 @@ async def test_a_wrong_clock_is_told_from_a_wrong_key(rgw: RadosGateway, filled:
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime.now(UTC) - timedelta(hours=1)
 
-    with patch.object(spaces_signing, "datetime", Late):
+    late_time = SimpleNamespace(time=lambda: time.time() - 3600)
+    with patch.object(spaces_signing, "datetime", Late), patch.object(spaces_errors, "time", late_time):
         error = await refusal(target_of(rgw.endpoint, filled), rgw.admin)
     assert error.code == "RequestTimeTooSkewed"
+    assert re.search(r"clock is (1 h 00 min|59 min 59 s) behind", error.why)
     assert "NTP" in error.remedy
 
 

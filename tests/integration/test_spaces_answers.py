@@ -3,105 +3,27 @@
 import asyncio
 import ssl
 import subprocess
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.integration.scripted_store import (
+    GOOD,
+    LISTING,
+    Cut,
+    FixedKeys,
+    Script,
+    answer,
+    error,
+    failure,
+    scripted,
+)
 from walconsole.adapters import spaces, spaces_wire
 from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
+from walconsole.adapters.spaces_keys import KeyPair
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
-
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-LISTING = (
-    b"<ListBucketResult><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated><Contents><Key>a</Key>"
-    b"<LastModified>2026-08-01T12:00:00Z</LastModified><Size>1</Size></Contents></ListBucketResult>"
-)
-
-
-class FixedKeys:
-    """One pair, always."""
-
-    async def key_pair(self) -> KeyPair:
-        return KeyPair("DO00ABCDEFGH", SECRET)
-
-    def forget(self) -> bool:
-        return False
-
-
-def answer(status: str, body: bytes = b"", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-def error(status: str, code: str, extra: str = "") -> bytes:
-    return answer(status, f"<?xml version='1.0'?><Error><Code>{code}</Code>{extra}</Error>".encode())
-
-
-GOOD = answer("200 OK", LISTING)
-
-
-class Cut(bytes):
-    """Sent, and then the connection is closed."""
-
-
-class Script:
-    """Answers requests in turn, the last one for ever. `...` hangs, None closes."""
-
-    def __init__(self, answers: Sequence[object]) -> None:
-        self.answers = list(answers)
-        self.requests: list[bytes] = []
-        self.times: list[float] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-                self.times.append(time.monotonic())
-                next_one = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if isinstance(next_one, bytes):
-                    writer.write(next_one)
-                    await writer.drain()
-                if next_one is None or isinstance(next_one, Cut):
-                    return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def scripted(
-    *answers: object, keys: KeyPairSource | None = None
-) -> AsyncIterator[tuple[SpacesStore, Script]]:
-    script = Script(answers)
-    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    target = BucketTarget(
-        BucketRole.DR, "shithub-wal", "nyc3", endpoint, KeyReference(KeySource.ENVIRONMENT), path_style=True
-    )
-    store = SpacesStore(target, keys or FixedKeys(), environ={})
-    try:
-        yield store, script
-    finally:
-        await store.close()
-        server.close()
-
-
-async def failure(*answers: object) -> ObjectStoreError:
-    async with scripted(*answers) as (store, _):
-        with pytest.raises(ObjectStoreError) as caught:
-            await store.page()
-    text = str(caught.value)
-    assert SECRET not in text
-    assert text.isprintable()
-    assert caught.value.remedy
-    return caught.value
 
 
 def chunked(*parts: bytes, end: bytes = b"0\r\nTrailer: x\r\n\r\n") -> bytes:
@@ -141,14 +63,18 @@ async def test_every_framing_of_a_body(raw: bytes) -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", "longer"),
     ],
 )
-async def test_what_is_no_http_is_unreachable(raw: bytes | None, why: str) -> None:
+async def test_what_is_no_http_is_unreachable(
+    raw: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spaces, "_BACKOFF_S", 0.001)
     problem = await failure(raw)
     assert problem.code == "Unreachable"
     assert why in problem.why
     assert "http://127.0.0.1:" in problem.why
 
 
-async def test_an_answer_that_is_cut_off_in_the_middle() -> None:
+async def test_an_answer_that_is_cut_off_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spaces, "_BACKOFF_S", 0.001)
     for raw in (GOOD[:-20], GOOD[:15], chunked(LISTING)[:-40]):
         problem = await failure(Cut(raw))
         assert problem.code == "Unreachable"
