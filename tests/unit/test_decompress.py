@@ -138,5 +138,15 @@ def test_what_is_not_read_here_says_why(suffix: str, why: str) -> None:
     assert not isinstance(caught.value, MoreNeededError)
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".lz4", ".bz2"])
+def test_what_is_encrypted_under_a_plain_name_is_told(suffix: str) -> None:
+    for body in (b"Salted__" + SEGMENT[:4096], b"Salted__"):
+        with pytest.raises(ValueError, match="encrypted") as caught:
+            PLAIN.first_bytes(f"main/16-1/0000000100000000/{NAME}-{'0' * 40}{suffix}", body, 40)
+        assert not isinstance(caught.value, MoreNeededError)
+        with pytest.raises(ValueError, match="encrypted"):
+            PLAIN.whole(f"main/16-1/00000002.history{suffix}", body, 1000)
+
+
 def test_zstd_makes_less_of_a_segment_that_is_half_empty() -> None:
     assert len(SEGMENT) / 5 < PLAIN.zstd_bytes(SEGMENT) < len(SEGMENT) / 4

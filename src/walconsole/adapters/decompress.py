@@ -98,6 +98,9 @@ _MAGICS = (
 )
 """How each format begins, for pghoard's objects: their names do not tell (its transfer.py)."""
 
+_SALTED = b"Salted__"
+"""How OpenSSL's encryption begins. pgBackRest writes it (cipherBlock.c) under the names of plain objects."""
+
 
 class _Plain:
     """ports.Plain."""
@@ -130,6 +133,8 @@ PLAIN = _Plain()
 
 def _decompressed(name: str, body: bytes, limit: int) -> tuple[bytes, bool]:
     """About `limit` plain bytes (zstd: up to 2 MiB more), and whether they end where the object does."""
+    if body.startswith(_SALTED):
+        raise ValueError("it is encrypted (as OpenSSL does, and pgBackRest by it)")
     suffix = name.rpartition("/")[2].rpartition(".")[2]
     if suffix not in _CANNOT and suffix not in _READERS:
         suffix = next((known for magic, known in _MAGICS if body.startswith(magic)), "")
