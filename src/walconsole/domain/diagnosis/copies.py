@@ -124,10 +124,26 @@ def unusable(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | N
 
 
 def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
-    """Whether the copy in the other region holds what the primary does."""
+    """Whether the copy in the other region holds what the primary does.
+
+    What was read last is compared; where either bucket cannot be read any more, that is no verdict.
+    """
     unread = _unread("the DR copy", snapshot.dr)
     if unread is not None:
         return unread if unread.level is not Level.CRITICAL else Verdict(Level.WARNING, unread.text)
+    found = _compared(snapshot, now)
+    for reading, lost in (
+        (snapshot.dr, "the DR copy cannot be read now"),
+        (snapshot.primary, "the DR copy cannot be compared now: the primary bucket cannot be read"),
+    ):
+        if reading.problem is not None and reading.value is not None:
+            known = f"last known, {age_text(reading.age_s(now))}: {found.text}"
+            return Verdict(Level.UNKNOWN, f"{lost}: {reading.problem.reason}; {known}")
+    return found
+
+
+def _compared(snapshot: Snapshot, now: float) -> Verdict:
+    """What the two buckets, as they were read last, have to do with each other."""
     primary = snapshot.primary.value
     if primary is None or not primary.complete:
         return Verdict(Level.UNKNOWN, "the DR copy cannot be compared: the primary bucket was not read")
@@ -160,9 +176,9 @@ def _dr_alone(snapshot: Snapshot) -> Verdict:
 
 
 def _unread(what: str, reading: Reading[BucketFacts]) -> Verdict | None:
-    """The verdict where the bucket could not be read, or is not listed completely yet."""
+    """The verdict where the bucket was never read, is there no more, or is not listed completely yet."""
     bucket, problem = reading.value, reading.problem
-    if problem is not None and bucket is None:
+    if problem is not None and (bucket is None or problem.code == "NoSuchBucket"):
         level = Level.CRITICAL if problem.code == "NoSuchBucket" else Level.UNKNOWN
         return Verdict(level, f"{what} cannot be read: {problem.reason}")
     if bucket is None:
