@@ -249,11 +249,15 @@ async def test_what_cannot_be_read_is_said() -> None:
     assert all(identity.header is None and identity.problem for identity in facts.identities)
 
 
-async def test_another_segment_size_is_another_look() -> None:
+async def test_another_segment_size_is_another_look(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(MemoryBucket(Segment(1, n).name(64 * MIB) for n in range(1, 200)))
     assert (await bench.take()).gap_count == 3
     bench.segment_bytes = 64 * MIB
+    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    assert not (await bench.take()).complete
+    monkeypatch.undo()
     facts = await bench.take()
+    assert facts.complete
     assert (facts.gap_count, facts.segment_bytes) == (0, 64 * MIB)
 
 
@@ -262,6 +266,28 @@ async def test_names_tell_the_segment_size_while_the_server_is_silent() -> None:
     await bench.take()
     facts = await bench.take()
     assert (facts.gap_count, facts.segment_bytes) == (0, 64 * MIB)
+
+
+@pytest.mark.parametrize("size", [1, 4, 64, 1024])
+async def test_a_segment_tells_its_size_while_the_server_is_silent(size: int) -> None:
+    first = 4096 // size  # of the second log
+    bucket = MemoryBucket(Segment(1, n).name(size * MIB) for n in range(first - 2, first + 3))
+    bucket.contents = dict.fromkeys(bucket.keys, head(111, size * MIB))
+    bench = Bench(bucket, segment_bytes=None)
+    facts = await bench.settle()
+    assert (facts.segments, facts.gap_count, facts.segment_bytes) == (5, 0, size * MIB)
+    assert await bench.requests() == [(Segment(1, max(0, first - 30)).name(size * MIB), 200)]
+
+
+async def test_segments_that_tell_different_sizes_are_no_endless_look() -> None:
+    bucket = MemoryBucket(names(1, 2, 3, 256, 257, 258))
+    bucket.contents = {each: head(111, (64 if at % 2 else 1) * MIB) for at, each in enumerate(bucket.keys)}
+    bench = Bench(bucket, segment_bytes=None)
+    await bench.settle()
+    for _ in range(3):
+        bench.clock.at += CHECK_EVERY_S
+        await bench.settle()
+    assert len(await bench.requests()) == 1
 
 
 async def test_a_bucket_that_was_deleted_and_made_anew_is_not_the_old_one() -> None:

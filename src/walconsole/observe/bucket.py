@@ -68,6 +68,7 @@ class BucketProbe:
         self._shelf = shelf
         self._segment_bytes, self._wake, self._last_archived = segment_bytes, wake, last_archived
         self._assumed_bytes = DEFAULT_SEGMENT_BYTES
+        self._told_bytes: int | None = None
         self._picture: BucketPicture | None = None
         self._coming: BucketPicture | None = None
         self._sweep: Sweep | None = None
@@ -104,7 +105,7 @@ class BucketProbe:
             picture = await self._look()
         except ObjectStoreError as error:
             if error.code == "NoSuchBucket":
-                self._picture = self._coming = self._sweep = None
+                self._picture = self._coming = self._sweep = self._told_bytes = None
             raise
         whole = picture is self._picture
         listed_at = self._listed_at if whole else self.clock.now()
@@ -163,7 +164,8 @@ class BucketProbe:
         return now >= self._sweep_due
 
     def _wanted_bytes(self) -> int:
-        return self._segment_bytes() or self._assumed_bytes
+        """The server's, else what the newest segment's own header says, else what the names suggest."""
+        return self._segment_bytes() or self._told_bytes or self._assumed_bytes
 
     # The sweep.
 
@@ -198,6 +200,8 @@ class BucketProbe:
         self._read_register()
         if self._segment_bytes() is None:
             self._assumed_bytes = picture.suggested_segment_bytes()
+        if picture.main is None:
+            self._told_bytes = None
         if picture.main is not None:
             self._wake(self.name)  # what objects say comes after what their keys say
 
@@ -241,6 +245,13 @@ class BucketProbe:
         self._read_register()
         others = picture.other_holdings
         await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
+        newest = picture.heads.newest
+        if self._told_bytes is None and newest is not None and newest.header is not None:
+            self._told_bytes = (
+                newest.header.segment_bytes
+            )  # once: where sizes are mixed it would go on for ever
+            if self._is_due():
+                self._wake(self.name)
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())
@@ -281,6 +292,8 @@ class BucketProbe:
 
     def _facts(self, picture: BucketPicture) -> BucketFacts:
         facts = picture.facts(self.target, self.store.key_hint, self.store.key_endpoint, self._accepted)
+        if picture.index.segment_bytes != self._wanted_bytes():
+            facts = replace(facts, complete=False)  # its gaps are none: it is being listed anew
         if self._register_problem:
             facts = replace(facts, unread=(*facts.unread, self._register_problem))
         return facts
