@@ -1,5 +1,6 @@
 """The operator's file of accepted gaps: nothing in it is ever lost."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -256,3 +257,17 @@ def test_consoles_that_write_at_once_lose_nothing(file: GapFile, tmp_path: Path)
     ]
     assert [writer.wait(timeout=60) for writer in writers] == [0] * 4
     assert {int(gap.first[-8:], 16) for gap in file.accepted()} == set(range(40))
+
+
+def test_a_lock_that_a_stopped_console_holds_is_not_waited_for(
+    file: GapFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("walconsole.adapters.gap_register.LOCK_PATIENCE_S", 0.05)
+    file.accept(LOST)
+    with file.path.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RegisterError, match="another console holds them"):
+            file.accept(OTHER)
+    assert file.accepted() == (LOST,)
+    file.accept(OTHER)
+    assert file.accepted() == (LOST, OTHER)

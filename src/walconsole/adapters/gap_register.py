@@ -7,6 +7,7 @@ consoles at once take turns by a lock beside the file.
 import fcntl
 import os
 import re
+import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.errors import RegisterError
 
 FILE = "accepted-gaps.toml"
+LOCK_PATIENCE_S = 1.0
+_LOCK_AGAIN_S = 0.01
 LIMIT_BYTES = 4 * 1024 * 1024
 _HEADING = """\
 # Gaps in the archive that somebody knows to be lost. walconsole shows them and does not alarm.
@@ -147,6 +150,24 @@ class GapFile:
                 beside.unlink(missing_ok=True)
             raise self._denied("writing", error) from None
 
+    def _lock(self, handle: int) -> None:
+        """Wait a moment, and no longer: whoever holds it may be a stopped process."""
+        give_up_at = time.monotonic() + LOCK_PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    remedy = "try again; end the other console if it hangs"
+                    raise RegisterError(
+                        f"locking the accepted gaps in {self.path}", "another console holds them", remedy
+                    ) from None
+                time.sleep(_LOCK_AGAIN_S)
+            except OSError as error:
+                raise self._denied("locking", error) from None
+            else:
+                return
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
@@ -155,10 +176,7 @@ class GapFile:
         except OSError as error:
             raise self._denied("writing", error) from None
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            except OSError as error:
-                raise self._denied("locking", error) from None
+            self._lock(handle)
             yield
         finally:
             os.close(handle)
