@@ -48,6 +48,18 @@ def test_a_copy_is_not_compared_with_a_primary_that_cannot_be_read() -> None:
     )
 
 
+@pytest.mark.parametrize("offset", [-7200.0, 0.0, 7200.0])
+def test_a_clock_that_is_wrong_makes_no_copy_late(offset: float) -> None:
+    behind, now = holding(last=0x41 - 10), NOW - offset  # the oldest of them was stored 409 s ago
+    primary = bucket(store_clock_offset_s=offset)
+    snapshot = healthy(primary=primary, dr=bucket(BucketRole.DR, holding=behind))
+    verdict = dr_verdict(snapshot, now)
+    assert verdict.level is Level.OK
+    assert verdict.text.endswith("the oldest stored 6 min 49 s ago")
+    assert "(44 min 24 s ago)" in archive_verdict(snapshot, now).text
+    assert dr_verdict(snapshot, now + 600).level is Level.WARNING
+
+
 @pytest.mark.parametrize(
     ("code", "level"), [("NoSuchBucket", Level.CRITICAL), ("AccessDenied", Level.UNKNOWN)]
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from walconsole.domain.archive.times import age_s
 from walconsole.domain.archiver import Lag, lag, server_age
 from walconsole.domain.facts import ArchiverFacts, ServerFacts
 from walconsole.domain.history import History
@@ -37,7 +38,7 @@ def exposure(snapshot: Snapshot, now: float) -> Lag | None:
     if newest is None or newest.segment is None:
         return None
     lost = max(0, archiver.lsn - newest.segment.next().start_lsn(server.segment_bytes))
-    age = None if bucket.newest_at is None else max(0.0, now - bucket.newest_at)
+    age = None if bucket.newest_at is None else age_s(bucket.newest_at, now, bucket.store_clock_offset_s)
     return Lag(lost // server.segment_bytes, lost, age, idle=False)
 
 

@@ -17,6 +17,19 @@ SAMPLES_KEPT = 2048
 """For each timeline."""
 
 
+CLOCKS_AGREE_S = 2.0
+"""A store tells its time in whole seconds: clocks that are closer than this are taken as one."""
+
+
+def age_s(stored_at: float, now: float, clock_offset_s: float | None) -> float:
+    """Seconds since the store's own clock showed `stored_at`, never below 0.
+
+    `now` is the console's clock, `clock_offset_s` how far the store's is ahead of it (None: not known).
+    """
+    offset = clock_offset_s or 0.0
+    return max(0.0, now - stored_at + (offset if abs(offset) > CLOCKS_AGREE_S else 0.0))
+
+
 class StoredTimes:
     """Seconds since the epoch at which segments were stored, by timeline and number."""
 

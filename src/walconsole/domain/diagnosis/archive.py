@@ -6,13 +6,15 @@ from walconsole.domain.diagnosis.copies import (
     another_cluster,
     beyond_server,
     copies,
+    gap_age,
     gap_text,
+    lacking_since,
     lacks_too_much,
     timeline_beyond,
 )
 from walconsole.domain.diagnosis.model import Finding, Rule, Severity
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.units import age_text, plural, whole_duration_text
+from walconsole.domain.units import age_text, plural
 
 
 def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
@@ -23,7 +25,7 @@ def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             continue
         last = bucket.gaps[-1]
         where = ", where the timeline was switched" if last.at_switch else ""
-        age = "" if last.until_at is None else f", {whole_duration_text(max(0.0, now - last.until_at))} old"
+        age = gap_age(bucket, last, now)
         yield Finding(
             "gap",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
@@ -136,7 +138,8 @@ def dr_behind(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     if found is None or found.oldest is None or primary.segment_bytes is None:
         return
     oldest = found.oldest.name(primary.segment_bytes)
-    stored = "" if found.oldest_at is None else f", stored {age_text(max(0.0, now - found.oldest_at))}"
+    since = lacking_since(snapshot, found, now)
+    stored = "" if since is None else f", stored {age_text(since)}"
     yield Finding(
         "dr-behind",
         Severity.WARNING,

@@ -5,6 +5,7 @@ from functools import lru_cache
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.archive.times import age_s
 from walconsole.domain.diagnosis.model import Level, Verdict
 from walconsole.domain.facts import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.snapshot import Reading, Snapshot
@@ -103,9 +104,21 @@ def lacks_too_much(snapshot: Snapshot, now: float) -> Lacking | None:
     found = dr_lacking(snapshot)
     if found is None or found.segments <= DR_PATIENCE_SEGMENTS:
         return None
-    if found.oldest_at is not None and now - found.oldest_at < DR_PATIENCE_S:
+    age = lacking_since(snapshot, found, now)
+    return None if age is not None and age < DR_PATIENCE_S else found
+
+
+def lacking_since(snapshot: Snapshot, found: Lacking, now: float) -> float | None:
+    """How many seconds ago the primary stored the oldest that the DR copy lacks."""
+    primary = snapshot.primary.value
+    if found.oldest_at is None or primary is None:
         return None
-    return found
+    return stored_age(primary, found.oldest_at, now)
+
+
+def stored_age(bucket: BucketFacts, stored_at: float, now: float) -> float:
+    """Seconds since that time of the bucket's store; the console's own clock may be wrong."""
+    return age_s(stored_at, now, bucket.store_clock_offset_s)
 
 
 def archive_verdict(snapshot: Snapshot, now: float) -> Verdict:
@@ -158,9 +171,8 @@ def _compared(snapshot: Snapshot, now: float) -> Verdict:
     if not found.segments:
         return Verdict(Level.OK, "the DR copy is complete: it lacks nothing that the primary holds")
     level = Level.WARNING if lacks_too_much(snapshot, now) else Level.OK
-    age = (
-        "" if found.oldest_at is None else f", the oldest stored {age_text(max(0.0, now - found.oldest_at))}"
-    )
+    since = lacking_since(snapshot, found, now)
+    age = "" if since is None else f", the oldest stored {age_text(since)}"
     word = "lacks" if level is Level.WARNING else "is behind by"
     text = f"the DR copy {word} {plural(found.segments, 'segment')} ({bytes_text(found.bytes)}){age}"
     return Verdict(level, text)
@@ -236,7 +248,7 @@ def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
         return None
     gap = bucket.gaps[-1]
     size, count = plural(bucket.missing_segments, "segment"), plural(bucket.gap_count, "gap")
-    newest = f"{gap_text(gap)}{_gap_age(gap, now)}"
+    newest = f"{gap_text(gap)}{gap_age(bucket, gap, now)}"
     text = f"the archive has a HOLE of {size} in {count}, the newest {newest}; {_reach(bucket, now)}"
     return Verdict(Level.CRITICAL, text)
 
@@ -246,8 +258,11 @@ def gap_text(gap: Gap) -> str:
     return gap.first if gap.segments == 1 else f"{gap.first} to {gap.last}"
 
 
-def _gap_age(gap: Gap, now: float) -> str:
-    return "" if gap.until_at is None else f", {whole_duration_text(max(0.0, now - gap.until_at))} old"
+def gap_age(bucket: BucketFacts, gap: Gap, now: float) -> str:
+    """`, 3 min 05 s old`; nothing where that is not known."""
+    if gap.until_at is None:
+        return ""
+    return f", {whole_duration_text(stored_age(bucket, gap.until_at, now))} old"
 
 
 def _reach(bucket: BucketFacts, now: float) -> str:
@@ -257,7 +272,7 @@ def _reach(bucket: BucketFacts, now: float) -> str:
         return "recovery from before it stops there"
     since = _stored_at(bucket, run.oldest)
     back = f"back to {run.oldest.name(_segment_bytes(bucket))}"
-    age = "" if since is None else f" ({age_text(max(0.0, now - since))})"
+    age = "" if since is None else f" ({age_text(stored_age(bucket, since, now))})"
     return f"unbroken only {back}{age}"
 
 
@@ -283,7 +298,7 @@ def _whole(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict:
     if run is not None:
         since = _stored_at(bucket, run.oldest)
         text += f", back to {run.oldest.name(_segment_bytes(bucket))}"
-        text += "" if since is None else f" ({age_text(max(0.0, now - since))})"
+        text += "" if since is None else f" ({age_text(stored_age(bucket, since, now))})"
     if bucket.accepted_gaps:
         text += f"; {plural(len(bucket.accepted_gaps), 'accepted gap')} before"
     if snapshot.primary.problem is not None:

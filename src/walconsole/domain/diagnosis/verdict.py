@@ -9,7 +9,7 @@ from walconsole.domain.archiver import (
     ready_count,
     state,
 )
-from walconsole.domain.diagnosis.copies import unusable
+from walconsole.domain.diagnosis.copies import stored_age, unusable
 from walconsole.domain.diagnosis.model import Level, Verdict
 from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem, unanswered
 from walconsole.domain.exposure import agreement, exposure
@@ -94,10 +94,8 @@ def _broken(snapshot: Snapshot, now: float) -> Verdict | None:
 def _off_since(snapshot: Snapshot, now: float) -> str:
     bucket = snapshot.primary.value
     if bucket is not None and bucket.newest_segment and bucket.newest_at is not None:
-        return (
-            f"nothing written after {bucket.newest_segment} ({age_text(max(0.0, now - bucket.newest_at))}) "
-            "would survive a lost disk"
-        )
+        age = age_text(stored_age(bucket, bucket.newest_at, now))
+        return f"nothing written after {bucket.newest_segment} ({age}) would survive a lost disk"
     return "nothing written since the server began would survive a lost disk"
 
 

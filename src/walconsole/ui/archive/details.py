@@ -97,7 +97,7 @@ def _listed(page: Page, stored: StoredObject, meaning: Meaning, copies: Copies, 
         share = f", {100 * stored.size / copies.segment_bytes:.1f} % of a segment"
     size = f"{bytes_text(stored.size)} ({count_text(stored.size)} bytes{share})"
     page.fact("size", size, copied=str(stored.size))
-    age = age_text(max(0.0, now - stored.modified_at))
+    age = age_text(copies.age_s(stored.modified_at, now))
     page.fact("stored", f"{clock_text(stored.modified_at, now)}, {age} (by the store's clock)")
     if not stored.etag:
         page.fact("ETag", f"{NOT_AVAILABLE}: the listing names none", Tone.MUTED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.diagnosis.copies import DR_PATIENCE_S, DR_PATIENCE_SEGMENTS
+from walconsole.domain.diagnosis.copies import DR_PATIENCE_S, DR_PATIENCE_SEGMENTS, lacking_since
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text, bytes_text, plural
 from walconsole.domain.wal import format_lsn
@@ -68,7 +68,7 @@ def _dr_lag(table: Table) -> None:
     else:
         size = known.picture.segment_bytes
         oldest = lack.oldest.name(size) if lack.oldest is not None else ""
-        stored = max(0.0, known.now - lack.oldest_at) if lack.oldest_at is not None else None
+        stored = lacking_since(known.snapshot, lack, known.now)
         text = f"{plural(lack.segments, 'segment')}, {bytes_text(lack.bytes)}"
         text += f", the oldest {oldest}" if oldest else ""
         text += f", stored {age_text(stored)}" if stored is not None else ""

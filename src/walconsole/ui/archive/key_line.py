@@ -78,7 +78,7 @@ def key_line(stored: StoredObject, copies: Copies, now: float, wide: Columns, gl
     if wide.size:
         spans += gap, Span(right(bytes_text(stored.size), wide.size), tone)
     if wide.age:
-        age = fit(whole_duration_text(now - stored.modified_at), wide.age, glyphs.more)
+        age = fit(whole_duration_text(copies.age_s(stored.modified_at, now)), wide.age, glyphs.more)
         spans += gap, Span(right(age, wide.age), tone)
     if wide.etag:
         spans += gap, Span(pad(fit(shown(stored.etag), wide.etag, glyphs.more), wide.etag), Tone.MUTED)

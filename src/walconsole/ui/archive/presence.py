@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import ArchivedName, Place, archived_name, place_of, split_key
+from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
@@ -73,6 +74,10 @@ class Copies:
         if own is None:
             return DEFAULT_SEGMENT_BYTES
         return own.holding.segment_bytes if own.holding else own.segment_bytes or DEFAULT_SEGMENT_BYTES
+
+    def age_s(self, stored_at: float, now: float) -> float:
+        """Seconds since that time of the store of `own`."""
+        return age_s(stored_at, now, self.own.store_clock_offset_s if self.own is not None else None)
 
     def meaning(self, key: str) -> Meaning:
         """What `key` is."""

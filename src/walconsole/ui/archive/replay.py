@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from walconsole.domain.diagnosis.copies import gap_age
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.units import count_text, plural, whole_duration_text
+from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.table import NAMES, Table, span_text
 from walconsole.ui.panes.model import Tone
@@ -75,8 +76,8 @@ def _gaps(table: Table, main: BucketFacts) -> None:
 
 def _gap(table: Table, gap: FoundGap) -> None:
     """One that alarms: what is missing, how old it is, and in which copy where there are two."""
-    known, until = table.known, gap.gap.until_at
-    age = f", {whole_duration_text(max(0.0, known.now - until))} old" if until is not None else ""
+    known, facts = table.known, table.known.picture.facts(gap.role)
+    age = gap_age(facts, gap.gap, known.now) if facts is not None else ""
     switch = ", where a timeline was switched" if gap.gap.at_switch else ""
     text = f"{_short(gap)}, {plural(gap.segments, 'segment')}{age}{switch}"
     tone = Tone.CRITICAL if gap.role is known.main_role else Tone.WARNING

@@ -50,7 +50,7 @@ def gap_rows(
     page.fact("LSNs", lsn_range(first.number, last.number, size))
     switch = ", where a timeline was left or begun" if gap.at_switch else ""
     page.fact("timeline", f"{gap.timeline}{switch}")
-    page.fact("since", _age(gap, now), Tone.TEXT if gap.until_at is not None else Tone.MUTED)
+    page.fact("since", _age(gap, copies, now), Tone.TEXT if gap.until_at is not None else Tone.MUTED)
     elsewhere = _elsewhere(page, gap, first, last, copies)
     reached = format_lsn(first.start_lsn(size))
     page.paragraph(f"A restore from a base backup before it ends at {reached}.")
@@ -61,10 +61,10 @@ def gap_rows(
     return tuple(page)
 
 
-def _age(gap: Gap, now: float) -> str:
+def _age(gap: Gap, copies: Copies, now: float) -> str:
     if gap.until_at is None:
         return f"{NOT_AVAILABLE}: when the segment after it was stored is not known"
-    at, age = clock_text(gap.until_at, now), age_text(max(0.0, now - gap.until_at))
+    at, age = clock_text(gap.until_at, now), age_text(copies.age_s(gap.until_at, now))
     return f"{at} at the latest, {age}: the segment after it was stored then"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from walconsole.domain.archive.times import age_s
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text
 from walconsole.ui.panes.model import Line, Span, Tone
@@ -51,10 +52,12 @@ class Known:
         return main.role if main is not None else BucketRole.PRIMARY
 
     def since(self, at: float | None) -> str:
-        """`14:02:31Z, 41 s ago`; n/a for a time that is not known."""
+        """`14:02:31Z, 41 s ago` for a time of the main copy's store; n/a for one that is not known."""
         if at is None:
             return NOT_AVAILABLE
-        return f"{clock_text(at, self.now)}, {age_text(max(0.0, self.now - at))}"
+        main = self.picture.main
+        age = age_s(at, self.now, main.store_clock_offset_s if main is not None else None)
+        return f"{clock_text(at, self.now)}, {age_text(age)}"
 
 
 class Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from walconsole.domain.diagnosis.copies import dr_lacking, lacks_too_much
+from walconsole.domain.diagnosis.copies import dr_lacking, lacks_too_much, stored_age
 from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
@@ -61,7 +61,7 @@ def _newest(bucket: BucketFacts) -> Cell:
 def _newest_age(bucket: BucketFacts, now: float) -> Cell:
     if bucket.newest_at is None:
         return NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED
-    return _plain(age_text(max(0.0, now - bucket.newest_at)))
+    return _plain(age_text(stored_age(bucket, bucket.newest_at, now)))
 
 
 def _agreement(view: View) -> Cell:
@@ -117,7 +117,7 @@ def _reach(bucket: BucketFacts, view: View) -> Cell:
     since = bucket.holding.times.about(run.oldest.timeline, run.oldest.number)
     if since is None:
         return shown(name), name, Tone.TEXT
-    age = whole_duration_text(max(0.0, view.now - since))
+    age = whole_duration_text(stored_age(bucket, since, view.now))
     return age, f"{age}, back to {name}", Tone.TEXT
 
 
