@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.data.facts import NOW, bucket, healthy, holding
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.diagnosis import diagnose
 from walconsole.domain.diagnosis.copies import archive_verdict, dr_verdict
 from walconsole.domain.diagnosis.model import Level
 from walconsole.domain.profile import BucketRole
@@ -46,6 +48,37 @@ def test_a_copy_is_not_compared_with_a_primary_that_cannot_be_read() -> None:
     assert verdict.text.startswith(
         "the DR copy cannot be compared now: the primary bucket cannot be read: no; last known, 5 min"
     )
+
+
+def with_gap(role: BucketRole, seconds: float | None, count: int = 1) -> Any:
+    """Segment 0x40 is missing, and the one after it was stored so long ago; so is an older one of two."""
+    at = None if seconds is None else NOW - seconds
+    older = Gap(1, f"{1:08X}{0x20:016X}", f"{1:08X}{0x20:016X}", 2, until_at=NOW - 900)
+    newest = Gap(1, f"{1:08X}{0x40:016X}", f"{1:08X}{0x40:016X}", 1, until_at=at)
+    return bucket(role, gaps=(older, newest)[-count:])
+
+
+@pytest.mark.parametrize("role", BucketRole)
+@pytest.mark.parametrize(("seconds", "alarms"), [(None, True), (3.0, False), (59.0, False), (60.0, True)])
+def test_what_parallel_writers_still_bring_is_no_hole(
+    role: BucketRole, seconds: float | None, *, alarms: bool
+) -> None:
+    snapshot = healthy(**{"primary" if role is BucketRole.PRIMARY else "dr": with_gap(role, seconds)})
+    assert [finding.rule for finding in diagnose(snapshot, NOW).findings] == (["gap"] if alarms else [])
+    verdicts = archive_verdict(snapshot, NOW), dr_verdict(snapshot, NOW)
+    assert any("HOLE" in verdict.text for verdict in verdicts) == alarms
+    assert all(verdict.level is Level.OK for verdict in verdicts) != alarms
+
+
+def test_an_older_hole_alarms_beside_one_that_is_being_filled() -> None:
+    snapshot = healthy(primary=with_gap(BucketRole.PRIMARY, 3.0, 2))
+    assert "a HOLE of 2 segments in 1 gap" in archive_verdict(snapshot, NOW).text
+
+
+def test_while_segments_are_to_come_none_is_said_to_be_missing() -> None:
+    snapshot = healthy(primary=with_gap(BucketRole.PRIMARY, 3.0))
+    text = "65 segments; 1 segment is still to come among the newest"
+    assert archive_verdict(snapshot, NOW).text == text
 
 
 @pytest.mark.parametrize("offset", [-7200.0, 0.0, 7200.0])

@@ -10,6 +10,7 @@ from walconsole.domain.diagnosis.copies import (
     gap_text,
     lacking_since,
     lacks_too_much,
+    settled,
     timeline_beyond,
 )
 from walconsole.domain.diagnosis.model import Finding, Rule, Severity
@@ -18,20 +19,24 @@ from walconsole.domain.units import age_text, plural
 
 
 def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """Segments missing in mid-chain: recovery stops before the first of them. Accepted ones are silent."""
+    """Segments missing in mid-chain: recovery stops before the first of them.
+
+    Silent are accepted ones, and those that parallel writers may only not have finished.
+    """
     for copy, reading in copies(snapshot):
         bucket = reading.value
-        if bucket is None or not bucket.complete or not bucket.gaps:
+        lost = settled(bucket, now) if bucket is not None and bucket.complete else None
+        if bucket is None or lost is None:
             continue
-        last = bucket.gaps[-1]
+        last = lost.newest
         where = ", where the timeline was switched" if last.at_switch else ""
         age = gap_age(bucket, last, now)
         yield Finding(
             "gap",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
-            f"{plural(bucket.missing_segments, 'segment is', 'segments are')} missing in the {copy} bucket",
+            f"{plural(lost.segments, 'segment is', 'segments are')} missing in the {copy} bucket",
             (
-                f"{plural(bucket.gap_count, 'gap')}; the newest is {gap_text(last)} "
+                f"{plural(lost.gaps, 'gap')}; the newest is {gap_text(last)} "
                 f"({plural(last.segments, 'segment')}{age}{where})",
             ),
             "push them again while they are still in pg_wal, else take a new base backup now",

@@ -1,6 +1,8 @@
 """What the two copies of the archive are worth: a line of verdict for each, and the facts behind it."""
 
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gap import Gap
@@ -22,6 +24,9 @@ from walconsole.domain.wal import Segment, wal_name
 DR_PATIENCE_S = 900.0
 DR_PATIENCE_SEGMENTS = 5
 """A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
+
+SETTLING_S = 60.0
+"""Parallel writers finish out of order: below a segment that was stored since, others are still to come."""
 
 
 def copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
@@ -164,8 +169,9 @@ def _compared(snapshot: Snapshot, now: float) -> Verdict:
     if found is None:
         return _dr_alone(snapshot)
     dr = snapshot.dr.value
-    if dr is not None and dr.gaps:
-        size, count = plural(dr.missing_segments, "segment"), plural(dr.gap_count, "gap")
+    lost = settled(dr, now) if dr is not None else None
+    if lost is not None:
+        size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
         also = f"the primary holds {found.segments:,} that it lacks"
         return Verdict(Level.WARNING, f"the DR copy has a HOLE of {size} in {count}; {also}")
     if not found.segments:
@@ -244,13 +250,37 @@ def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
             f"{name} is MISSING: a restore to the latest ends on timeline {found.target} "
             f"and never reaches timeline {found.unreachable[-1]}",
         )
-    if not bucket.gaps:
+    lost = settled(bucket, now)
+    if lost is None:
         return None
-    gap = bucket.gaps[-1]
-    size, count = plural(bucket.missing_segments, "segment"), plural(bucket.gap_count, "gap")
+    gap = lost.newest
+    size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
     newest = f"{gap_text(gap)}{gap_age(bucket, gap, now)}"
     text = f"the archive has a HOLE of {size} in {count}, the newest {newest}; {_reach(bucket, now)}"
     return Verdict(Level.CRITICAL, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What is missing, and not only still to come: `gaps` of them with `segments` in all."""
+
+    gaps: int
+    segments: int
+    newest: Gap
+
+
+def settled(bucket: BucketFacts, now: float) -> Lost | None:
+    """The gaps that no parallel writer will fill by itself; None where there is none."""
+    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, now), reversed(bucket.gaps)))
+    old = bucket.gaps[: len(bucket.gaps) - len(fresh)]
+    if not old:
+        return None
+    coming = sum(gap.segments for gap in fresh)
+    return Lost(bucket.gap_count - len(fresh), bucket.missing_segments - coming, old[-1])
+
+
+def _is_fresh(bucket: BucketFacts, gap: Gap, now: float) -> bool:
+    return gap.until_at is not None and stored_age(bucket, gap.until_at, now) < SETTLING_S
 
 
 def gap_text(gap: Gap) -> str:
@@ -293,6 +323,10 @@ def _whole(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict:
         holds = f"{plural(others, 'object')}, none of them WAL" if others else "nothing"
         return Verdict(Level.WARNING, f"the archive is EMPTY: the bucket holds {holds}")
     run = bucket.continuity.run if bucket.continuity is not None else None
+    if bucket.gaps:
+        coming = plural(bucket.missing_segments, "segment is", "segments are")
+        text = f"{count_text(bucket.segments)} segments; {coming} still to come among the newest"
+        return Verdict(Level.OK if snapshot.primary.problem is None else Level.UNKNOWN, text)
     count = count_text(bucket.segments if run is None else run.segments)
     text = f"{count} segments, none missing"
     if run is not None:
