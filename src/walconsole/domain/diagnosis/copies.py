@@ -25,7 +25,7 @@ DR_PATIENCE_S = 900.0
 DR_PATIENCE_SEGMENTS = 5
 """A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
 
-SETTLING_S = 60.0
+SETTLING_S = 15.0
 """Parallel writers finish out of order: below a segment that was stored since, others are still to come."""
 
 
