@@ -8,9 +8,7 @@ import pytest
 from walconsole.ui.export import csv_text
 
 
-@pytest.mark.parametrize(
-    "cell", ["=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "@1", "\t=1"]
-)
+@pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "@1", "\t=1"])
 def test_a_formula_is_made_a_text(cell: str) -> None:
     ((written,),) = csv.reader(io.StringIO(csv_text([[cell]]), newline=""))
     assert written == f"'{cell}"
