@@ -19,6 +19,8 @@ rclone:rclone:rclone
 pgbackrest:pgbackrest:pgBackRest
 barman-cloud-wal-archive:barman-cli-cloud:barman-cloud
 /usr/lib/python3/dist-packages/rados*.so:python3-rados:listings of a million objects
+shellcheck:shellcheck:the scripts for the droplet
+zstd:zstd:the scripts for the droplet
 tmux:tmux:terminals
 sudo:sudo:sudo
 socat:socat:the bridge to the socket

@@ -1,0 +1,61 @@
+"""What of the droplet's scripts is chosen when they are installed, and is not in the profile."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MOST_ARCHIVE_TIMEOUT_S = 2**30
+"""PostgreSQL's own upper limit (guc_tables.c: INT_MAX / 2)."""
+
+
+class Compression(StrEnum):
+    """How segments are compressed. AUTO: zstd where the droplet has it, else gzip, else not at all."""
+
+    AUTO = "auto"
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    NONE = "none"
+
+
+class WalLevel(StrEnum):
+    """What the drop-in sets as wal_level. KEEP leaves the line out, so that a server's own is not lowered."""
+
+    REPLICA = "replica"
+    LOGICAL = "logical"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class DropletChoices:
+    """How this droplet shall archive.
+
+    `to_dr`: a file counts as archived only when the DR bucket has it too, so that an outage there holds up
+    archiving. `temp_root` is where compressed files stand for as long as it takes to send them. `path` is
+    where the scripts look for programs. After `idle_timeout_s` without a byte, or without a connection, a
+    request has failed. `restore_pauses_s` are slept between the restore command's tries while the archive
+    cannot be asked. `cron_minute` is when cron, where there is no systemd, verifies.
+
+    Raises ValueError for what cannot be.
+    """
+
+    compression: Compression = Compression.AUTO
+    to_dr: bool = True
+    archive_timeout_s: int = 60
+    idle_timeout_s: int = 30
+    wal_level: WalLevel = WalLevel.REPLICA
+    temp_root: str = "/var/tmp"  # noqa: S108  # the droplet's; a private folder is made in it
+    path: str = DEFAULT_PATH
+    restore_pauses_s: tuple[int, ...] = (1, 2, 4, 8, 16)
+    cron_minute: int = 17
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.archive_timeout_s <= MOST_ARCHIVE_TIMEOUT_S:
+            raise ValueError(f"archive_timeout must be 1 to 2**30 seconds, not {self.archive_timeout_s}")
+        if self.idle_timeout_s < 1:
+            raise ValueError(f"the time-out must be at least one second, not {self.idle_timeout_s}")
+        if not 0 <= self.cron_minute <= 59:
+            raise ValueError(f"cron's minute must be 0 to 59, not {self.cron_minute}")
+        if not self.temp_root.startswith("/"):
+            raise ValueError(f"the temporary folder must be an absolute path, not {self.temp_root!r}")
+        if any(pause < 0 for pause in self.restore_pauses_s):
+            raise ValueError("a pause must not be negative")

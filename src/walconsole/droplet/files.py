@@ -1,0 +1,57 @@
+"""Everything that a profile installs on its droplet, as data: path, mode and text."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from walconsole.domain.profile import Profile
+from walconsole.droplet import rendering
+from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.names import InstalledNames
+
+
+class Schedule(StrEnum):
+    """What runs the verifier every hour."""
+
+    SYSTEMD = "systemd"
+    CRON = "cron"
+
+
+@dataclass(frozen=True, slots=True)
+class DropletFile:
+    """One file, root's, with its permission bits. No text holds a secret."""
+
+    path: str
+    mode: int
+    text: str
+
+
+def command_files(profile: Profile, choices: DropletChoices) -> tuple[DropletFile, ...]:
+    """The archive and the restore command. Raises ValueError where the profile's name is no short name."""
+    names = InstalledNames.of(profile.name)
+    return (
+        DropletFile(names.archive, 0o755, rendering.archive_script(profile, choices)),
+        DropletFile(names.restore, 0o755, rendering.restore_script(profile, choices)),
+    )
+
+
+def verifier_files(profile: Profile, choices: DropletChoices, schedule: Schedule) -> tuple[DropletFile, ...]:
+    """The verifier, its schedule, and the rotation of its log. Raises ValueError as command_files does."""
+    names = InstalledNames.of(profile.name)
+    by_schedule = {
+        Schedule.SYSTEMD: (
+            DropletFile(names.service, 0o644, rendering.service_unit(profile)),
+            DropletFile(names.timer, 0o644, rendering.timer_unit(profile)),
+        ),
+        Schedule.CRON: (DropletFile(names.cron, 0o644, rendering.cron_table(profile, choices)),),
+    }
+    return (
+        DropletFile(names.verifier, 0o755, rendering.verify_script(profile, choices)),
+        *by_schedule[schedule],
+        DropletFile(names.logrotate, 0o644, rendering.logrotate_rule(profile)),
+    )
+
+
+def dropin_file(profile: Profile, choices: DropletChoices, conf_d: str) -> DropletFile:
+    """The drop-in in `conf_d`, the include folder of the configuration that the server really reads."""
+    path = f"{conf_d.rstrip('/')}/{profile.paths.dropin}"
+    return DropletFile(path, 0o644, rendering.dropin(profile, choices))

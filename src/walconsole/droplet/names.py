@@ -1,0 +1,53 @@
+"""What the installed files are called, and which remotes of the droplet's rclone configuration they use."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from walconsole.domain.profile import BucketRole, BucketTarget
+
+_SHORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
+_REMOTES = {BucketRole.PRIMARY: "spaces-prod", BucketRole.DR: "spaces-dr"}
+"""The runbook's names, for a profile whose keys come from elsewhere than the droplet."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledNames:
+    """Where the files of one deployment are on its droplet."""
+
+    archive: str
+    restore: str
+    verifier: str
+    service: str
+    timer: str
+    cron: str
+    logrotate: str
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Those of the deployment called `name`. Raises ValueError where it is no profile's short name."""
+        if not _SHORT_NAME.fullmatch(name):
+            raise ValueError(f"not a profile's name (lower-case letters, digits, dashes): {name!r}")
+        verifier = f"{name}-verify-wal-archive"
+        return cls(
+            archive=f"/usr/local/bin/{name}-pg-archive",
+            restore=f"/usr/local/bin/{name}-pg-restore",
+            verifier=f"/usr/local/bin/{verifier}",
+            service=f"/etc/systemd/system/{verifier}.service",
+            timer=f"/etc/systemd/system/{verifier}.timer",
+            cron=f"/etc/cron.d/{verifier}",
+            logrotate=f"/etc/logrotate.d/{name}-wal-archive",
+        )
+
+
+def remote_of(target: BucketTarget) -> str:
+    """The section of the droplet's rclone configuration through which it reaches this bucket."""
+    return target.keys.rclone_remote or _REMOTES[target.role]
+
+
+def rclone_path(target: BucketTarget) -> str:
+    """`REMOTE:BUCKET/PREFIX`, ending in a slash: a file's name completes it.
+
+    The slash also keeps rclone from asking whether the prefix itself is an object.
+    """
+    return f"{remote_of(target)}:{target.bucket}/{target.prefix}"

@@ -1,0 +1,134 @@
+"""The text of each file, filled in from a profile. Pure: the same profile and choices, the same texts."""
+
+from collections.abc import Mapping
+from shlex import join, quote
+
+from walconsole.domain.profile import PostgresTarget, Profile
+from walconsole.droplet import quoting
+from walconsole.droplet.choices import DropletChoices, WalLevel
+from walconsole.droplet.names import InstalledNames, rclone_path
+from walconsole.droplet.templating import fill_in, template
+
+_PARTS = ("common", "look", "unpack", "sweep")
+"""Templates that several scripts have in common, by the name of their place."""
+
+
+def archive_command(profile: Profile) -> str:
+    """The setting's value, `COMMAND "%p" "%f"`."""
+    return f'{InstalledNames.of(profile.name).archive} "%p" "%f"'
+
+
+def restore_command(profile: Profile) -> str:
+    """The setting's value, for a server that recovers from this archive."""
+    return f'{InstalledNames.of(profile.name).restore} "%f" "%p"'
+
+
+def archive_script(profile: Profile, choices: DropletChoices) -> str:
+    """The archive command."""
+    installed = InstalledNames.of(profile.name).archive
+    values = _copies(profile, choices) | {
+        "COMPRESSION": choices.compression.value,
+        "TEMP_ROOT": quote(choices.temp_root),
+    }
+    return _script("archive.sh", profile, choices, installed, values)
+
+
+def restore_script(profile: Profile, choices: DropletChoices) -> str:
+    """The restore command."""
+    installed = InstalledNames.of(profile.name).restore
+    values = _copies(profile, choices) | {
+        "TEMP_ROOT": quote(choices.temp_root),
+        "PAUSES": " ".join(map(str, choices.restore_pauses_s)),
+    }
+    return _script("restore.sh", profile, choices, installed, values)
+
+
+def verify_script(profile: Profile, choices: DropletChoices) -> str:
+    """The verifier. It asks the cluster, port and socket that the profile names, else psql's own choice."""
+    installed = InstalledNames.of(profile.name).verifier
+    values = _copies(profile, choices) | {
+        "OS_USER": quote(profile.postgres.os_user),
+        "HEARTBEAT": quote(profile.paths.heartbeat),
+        "HEARTBEAT_COMMENT": profile.paths.heartbeat,
+        "LOG": quote(profile.paths.log),
+        "TAG": quote(profile.paths.journal_tag),
+        "ARCHIVE_TIMEOUT_S": str(choices.archive_timeout_s),
+        "PSQL_OPTIONS": join(_psql_options(profile.postgres)),
+        "PGCLUSTER": _cluster_choice(profile.postgres),
+    }
+    return _script("verify.sh", profile, choices, installed, values)
+
+
+def dropin(profile: Profile, choices: DropletChoices) -> str:
+    """The drop-in for conf.d of the live configuration; `profile.paths.dropin` is its name there."""
+    level = "" if choices.wal_level is WalLevel.KEEP else f"wal_level = {choices.wal_level}\n"
+    values = {
+        "WAL_LEVEL": level,
+        "ARCHIVE_COMMAND": quoting.postgresql(archive_command(profile)),
+        "ARCHIVE_TIMEOUT_S": str(choices.archive_timeout_s),
+    }
+    return _text("dropin.conf", profile, values)
+
+
+def service_unit(profile: Profile) -> str:
+    """The verifier's systemd service."""
+    values = {
+        "VERIFIER": InstalledNames.of(profile.name).verifier,
+        "TAG": quoting.systemd(profile.paths.journal_tag),
+    }
+    return _text("verify.service", profile, values)
+
+
+def timer_unit(profile: Profile) -> str:
+    """The timer that starts it every hour."""
+    return _text("verify.timer", profile, {})
+
+
+def cron_table(profile: Profile, choices: DropletChoices) -> str:
+    """The same for a host without systemd, as a file of /etc/cron.d."""
+    verifier = InstalledNames.of(profile.name).verifier
+    return _text("verify.cron", profile, {"VERIFIER": verifier, "MINUTE": str(choices.cron_minute)})
+
+
+def logrotate_rule(profile: Profile) -> str:
+    """How the verifier's log is rotated."""
+    return _text("logrotate.conf", profile, {"LOG": quoting.logrotate(profile.paths.log)})
+
+
+def _script(
+    name: str, profile: Profile, choices: DropletChoices, installed: str, values: Mapping[str, str]
+) -> str:
+    shared = {
+        "ME": installed.rpartition("/")[2],
+        "INSTALLED": installed,
+        "PATH": quote(choices.path),
+        "RCLONE_CONFIG": quote(profile.paths.rclone_config),
+        "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+    }
+    parts = {part.upper(): fill_in(template(f"{part}.sh"), shared).rstrip() for part in _PARTS}
+    return _text(name, profile, {**values, **shared, **parts})
+
+
+def _text(name: str, profile: Profile, values: Mapping[str, str]) -> str:
+    return fill_in(template(name), {**values, "PROFILE": profile.name})
+
+
+def _copies(profile: Profile, choices: DropletChoices) -> dict[str, str]:
+    dr = rclone_path(profile.dr) if choices.to_dr else ""
+    return {"PRIMARY": quote(rclone_path(profile.primary)), "DR": quote(dr)}
+
+
+def _psql_options(server: PostgresTarget) -> list[str]:
+    options = ["-U", server.user, "-d", server.database]
+    if server.socket_dir is not None:
+        options += ["-h", server.socket_dir]
+    if server.port is not None:
+        options += ["-p", str(server.port)]
+    return options
+
+
+def _cluster_choice(server: PostgresTarget) -> str:
+    """pg_wrapper(1), which is psql on Debian, takes the cluster from PGCLUSTER."""
+    if server.cluster is None or server.port is not None:
+        return "unset PGCLUSTER"
+    return f"PGCLUSTER={quote(str(server.cluster))}\nexport PGCLUSTER"

@@ -1,0 +1,296 @@
+"""The archive command on its own: what it stores, what it refuses, and that a 0 is never a lie."""
+
+import gzip
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+
+from tests.integration.droplet_parts import (
+    FILE_BYTES,
+    PREFIX,
+    Droplet,
+    content,
+    droplet,
+    newer_rclone_path,
+    objects,
+    put,
+    random_bytes,
+)
+from tests.servers.archived import MIB
+from tests.servers.fixtures import MakeProxy, or_skip
+from tests.servers.ports import wait_until
+from tests.servers.postgres import PostgresServer
+from tests.servers.proxy import Proxy
+from tests.servers.rgw import RadosGateway
+from walconsole.droplet.choices import DEFAULT_PATH, Compression, DropletChoices
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef
+
+pytestmark = pytest.mark.server
+
+SEGMENT = "0000000100000000000000A1"
+NAMES = (SEGMENT, f"{SEGMENT}.partial", f"{SEGMENT}.00000028.backup", "00000002.history")
+SUFFIXES = {Compression.ZSTD: ".zst", Compression.GZIP: ".gz", Compression.NONE: ""}
+QUICK = DropletChoices(compression=Compression.NONE, to_dr=False)
+
+
+def unpacked(stored: bytes, suffix: str) -> bytes:
+    if suffix == ".zst":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(stored)
+    return gzip.decompress(stored) if suffix == ".gz" else stored
+
+
+@pytest.fixture(scope="module")
+def newer_path(postgres: PostgresServer) -> str:
+    return or_skip(lambda: newer_rclone_path(postgres))
+
+
+@pytest.fixture
+def plain(postgres: PostgresServer, rgw: RadosGateway) -> Droplet:
+    return droplet(postgres, rgw, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("compression", "newer", "to_dr"),
+    [
+        (Compression.ZSTD, False, True),
+        (Compression.GZIP, False, False),
+        (Compression.NONE, False, False),
+        (Compression.ZSTD, True, False),
+    ],
+)
+def test_each_kind_of_name_is_stored_whole_and_only_once(
+    postgres: PostgresServer,
+    rgw: RadosGateway,
+    newer_path: str,
+    compression: Compression,
+    newer: bool,
+    to_dr: bool,
+) -> None:
+    path = newer_path if newer else DEFAULT_PATH
+    at = droplet(postgres, rgw, DropletChoices(compression=compression, path=path, to_dr=to_dr))
+    names = NAMES if to_dr else (NAMES[0], NAMES[-1])
+    for name in names:
+        small = name.endswith(("history", "backup"))
+        file = at.segment(name, b"1\t0/3000000\tno recovery target\n" if small else None)
+        suffix = "" if small else SUFFIXES[compression]
+        assert at.push(file).silently_well
+        first = [objects(rgw, to) for to in at.copies]
+        assert at.push(file).silently_well
+        assert [objects(rgw, to) for to in at.copies] == first
+        for to in at.copies:
+            assert unpacked(content(rgw, to, name + suffix), suffix) == file.read_bytes()
+    assert [len(objects(rgw, to)) for to in (at.primary, at.dr)] == [len(names), len(names) * to_dr]
+    assert at.leftovers == []
+
+
+def test_zeroes_are_a_few_kilobytes(postgres: PostgresServer, rgw: RadosGateway) -> None:
+    at = droplet(postgres, rgw, DropletChoices(to_dr=False))
+    assert at.push(at.segment(SEGMENT, bytes(FILE_BYTES))).silently_well
+    assert len(content(rgw, at.primary, f"{SEGMENT}.zst")) < 4096
+
+
+@pytest.mark.parametrize(
+    ("suffix", "newer"), [(".zst", False), (".gz", False), ("", False), ("", True), (".zst", True)]
+)
+def test_another_content_is_refused_and_stays(
+    postgres: PostgresServer, rgw: RadosGateway, newer_path: str, suffix: str, newer: bool
+) -> None:
+    at = droplet(postgres, rgw, DropletChoices(path=newer_path if newer else DEFAULT_PATH))
+    other = b"other" * 1000
+    body = {".zst": zstandard.ZstdCompressor().compress(other), ".gz": gzip.compress(other), "": other}[
+        suffix
+    ]
+    put(rgw, at.dr, f"{SEGMENT}{suffix}", body)
+    before = objects(rgw, at.dr)
+    ended = at.push(at.segment(SEGMENT))
+    assert ended.status == 3
+    assert (
+        f"tried-archive: {SEGMENT} not archived: spaces-dr:{at.dr.bucket}/{PREFIX}{SEGMENT}{suffix} holds"
+        in (ended.stderr.replace("tried-pg-archive", "tried-archive"))
+    )
+    assert ended.stderr.count("\n") == 1
+    assert objects(rgw, at.dr) == before
+
+
+@pytest.mark.parametrize("broken", ["cut", "longer", "no zstd at all"])
+def test_a_damaged_object_is_not_taken_for_the_file(
+    postgres: PostgresServer, rgw: RadosGateway, broken: str
+) -> None:
+    at = droplet(postgres, rgw, DropletChoices())
+    file = at.segment(SEGMENT)
+    packed = zstandard.ZstdCompressor().compress(file.read_bytes())
+    body = {"cut": packed[:-1000], "longer": packed + b"more", "no zstd at all": file.read_bytes()}[broken]
+    put(rgw, at.primary, f"{SEGMENT}.zst", body)
+    assert at.push(file).status == 3
+    assert content(rgw, at.primary, f"{SEGMENT}.zst") == body
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES.values())
+def test_what_was_stored_with_another_compression_is_the_same_file(
+    postgres: PostgresServer, rgw: RadosGateway, suffix: str
+) -> None:
+    at = droplet(postgres, rgw, DropletChoices(compression=Compression.GZIP))
+    file = at.segment(SEGMENT)
+    plain = file.read_bytes()
+    body = {".zst": zstandard.ZstdCompressor().compress(plain), ".gz": gzip.compress(plain), "": plain}[
+        suffix
+    ]
+    put(rgw, at.primary, f"{SEGMENT}{suffix}", body)
+    before = objects(rgw, at.primary)
+    assert at.push(file).silently_well
+    assert objects(rgw, at.primary) == before
+    assert set(objects(rgw, at.dr)) == {f"{SEGMENT}.gz"}
+
+
+def test_without_md5_for_an_etag_the_content_is_compared(postgres: PostgresServer, rgw: RadosGateway) -> None:
+    at = droplet(postgres, rgw, DropletChoices(compression=Compression.NONE, to_dr=False))
+    file = at.segment(SEGMENT)
+    client, bucket, key = rgw.client(), at.primary.bucket, f"{PREFIX}{SEGMENT}"
+    upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    etag = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=file.read_bytes())[
+        "ETag"
+    ]
+    parts: CompletedMultipartUploadTypeDef = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload=parts)
+    assert at.push(file).silently_well
+    assert at.push(at.segment(SEGMENT, bytes(FILE_BYTES))).status == 3
+
+
+def test_a_copy_that_fails_holds_back_success_until_it_has_the_file_too(
+    postgres: PostgresServer, rgw: RadosGateway
+) -> None:
+    at = droplet(postgres, rgw, replace(QUICK, to_dr=True))
+    file = at.segment(SEGMENT)
+    rgw.revoke(at.dr.bucket, at.dr.keys)
+    ended = at.push(file)
+    assert ended.status == 1
+    assert f"not archived to spaces-dr:{at.dr.bucket}" in ended.stderr
+    assert "403" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert (set(objects(rgw, at.primary)), objects(rgw, at.dr)) == ({SEGMENT}, {})
+    rgw.grant(at.dr.bucket, at.dr.keys, "readwrite")
+    assert at.push(file).silently_well
+    assert set(objects(rgw, at.dr)) == {SEGMENT}
+
+
+def test_a_missing_bucket_and_an_unknown_key_fail(plain: Droplet, rgw: RadosGateway) -> None:
+    file = plain.segment(SEGMENT)
+    rgw.client().delete_bucket(Bucket=plain.primary.bucket)
+    gone = plain.push(file)
+    assert gone.status == 1
+    assert "NoSuchBucket" in gone.stderr
+    plain.configure_rclone(primary=replace(plain.primary, keys=replace(plain.dr.keys, access_key="DO00NONE")))
+    assert plain.push(file).status == 1
+
+
+def test_a_key_that_may_only_read_archives_nothing(plain: Droplet, rgw: RadosGateway) -> None:
+    rgw.grant(plain.primary.bucket, plain.primary.keys, "read")
+    ended = plain.push(plain.segment(SEGMENT))
+    assert (ended.status, objects(rgw, plain.primary)) == (1, {})
+    assert "AccessDenied" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "usage: tried-pg-archive PATH NAME"),
+        (("pg_wal/x",), "usage: "),
+        (("pg_wal/x", "x"), "not a name that PostgreSQL archives"),
+        ((f"pg_wal/{SEGMENT}", f"../{SEGMENT}"), "not a name that PostgreSQL archives"),
+        ((f"pg_wal/{SEGMENT}", f"{SEGMENT}\n{SEGMENT}"), "not a name that PostgreSQL archives"),
+        (("pg_wal/00000002.history", SEGMENT), "is not the name of the file"),
+    ],
+)
+def test_a_wrong_call_is_refused(plain: Droplet, arguments: tuple[str, ...], says: str) -> None:
+    ended = plain.run(plain.archive, *arguments)
+    assert ended.status == 2
+    assert says in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_file_or_configuration_that_cannot_be_read_is_named(plain: Droplet) -> None:
+    orphan = plain.run(plain.archive, f"pg_wal/{SEGMENT}", SEGMENT)
+    assert (orphan.status, f"pg_wal/{SEGMENT} cannot be read" in orphan.stderr) == (1, True)
+    file = plain.segment(SEGMENT)
+    config = plain.profile.paths.rclone_config
+    os.unlink(config)  # noqa: PTH108  # a path on the droplet
+    lost = plain.push(file)
+    assert (lost.status, f"{config} cannot be read as user" in lost.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"AWS_CA_BUNDLE": "/nowhere.pem", "AWS_ACCESS_KEY_ID": "DO00OTHER", "AWS_SECRET_ACCESS_KEY": "other"},
+        {"RCLONE_DRY_RUN": "true", "RCLONE_CONFIG": "/nowhere", "RCLONE_CONFIG_SPACES_PROD_ENDPOINT": "x"},
+        {"PATH": "/nowhere", "HOME": "/root", "LC_ALL": "xx", "TMPDIR": "/nowhere", "IFS": "0"},
+    ],
+    ids=["aws", "rclone", "odd"],
+)
+def test_the_environment_has_no_say(plain: Droplet, rgw: RadosGateway, env: dict[str, str]) -> None:
+    file = plain.segment(SEGMENT)
+    assert plain.push(file, env).silently_well
+    assert content(rgw, plain.primary, SEGMENT) == file.read_bytes()
+
+
+def test_a_relative_path_and_a_linked_pg_wal_are_followed(plain: Droplet, rgw: RadosGateway) -> None:
+    file = plain.segment(SEGMENT)
+    elsewhere = plain.folder / "a: b"
+    file.parent.rename(elsewhere)
+    (plain.folder / "pg_wal").symlink_to(elsewhere)
+    assert plain.run(plain.archive, f"pg_wal/{SEGMENT}", SEGMENT).silently_well
+    second = elsewhere / "00000002.history"
+    file = plain.segment(second.name, b"1\n")
+    assert plain.run(plain.archive, f"a: b/{second.name}", second.name).silently_well
+    assert content(rgw, plain.primary, second.name) == b"1\n"
+
+
+def test_a_full_disk_sends_the_file_uncompressed(postgres: PostgresServer, rgw: RadosGateway) -> None:
+    at = droplet(postgres, rgw, DropletChoices(to_dr=False))
+    file = at.segment(SEGMENT)
+    ended = at.push(file, kib=64)
+    assert (ended.status, ended.stdout) == (0, "")
+    assert "sent uncompressed: no compressed file could be written in" in ended.stderr
+    assert content(rgw, at.primary, SEGMENT) == file.read_bytes()
+    assert at.leftovers == []
+    at.temp_root.rmdir()
+    assert at.push(at.segment(f"{SEGMENT}.partial")).status == 0
+
+
+@pytest.fixture
+def stalled(postgres: PostgresServer, rgw: RadosGateway, make_proxy: MakeProxy) -> tuple[Droplet, Proxy]:
+    proxy = make_proxy(rgw.port)
+    choices = DropletChoices(idle_timeout_s=1, to_dr=False)
+    return droplet(postgres, rgw, choices, endpoint=f"http://{proxy.host}:{proxy.port}"), proxy
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_in_mid_upload_it_stores_nothing_and_the_next_run_everything(
+    stalled: tuple[Droplet, Proxy], rgw: RadosGateway, number: signal.Signals
+) -> None:
+    at, proxy = stalled
+    file = at.segment(SEGMENT, random_bytes(SEGMENT, 32 * MIB))
+    process = at.start(at.archive, file, file.name)
+    wait_until(lambda: proxy.traffic.bytes_up > MIB, "the upload is under way", every_s=0.001)
+    proxy.stall()
+    assert at.leftovers != []
+    os.killpg(process.pid, number)
+    _, stderr = process.communicate(timeout=10)
+    proxy.cut()
+    assert objects(rgw, at.primary) == {}
+    if number is signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode in {1, 9}
+        assert "not archived" in stderr
+        assert at.leftovers == []
+    proxy.resume()
+    assert at.push(file).silently_well
+    assert at.leftovers == []
+    assert unpacked(content(rgw, at.primary, f"{SEGMENT}.zst"), ".zst") == file.read_bytes()

@@ -1,0 +1,50 @@
+"""The rendered scripts are plain POSIX sh without a finding of shellcheck, whatever the profile holds."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.servers.fixtures import or_skip
+from tests.servers.programs import find_program
+from tests.unit.test_droplet_rendering import a_profile
+from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
+from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.files import Schedule, command_files, verifier_files
+
+pytestmark = pytest.mark.server
+
+
+def awkward() -> Profile:
+    """Nothing in it can be taken by a shell as it stands."""
+    profile = a_profile()
+    odd = 'it\'s "$HOME" `id` \\ ; & % é'
+    return replace(
+        profile,
+        postgres=PostgresTarget(cluster=ClusterName("15", "main"), socket_dir=f"/{odd}", database=odd),
+        primary=replace(profile.primary, prefix=f"{odd}/"),
+        paths=replace(profile.paths, rclone_config=f"/{odd}", log=f"/{odd}", journal_tag=odd),
+    )
+
+
+@pytest.mark.parametrize("profile", [a_profile(), awkward()], ids=["ordinary", "awkward"])
+@pytest.mark.parametrize("to_dr", [True, False])
+def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: bool) -> None:
+    program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
+    choices = DropletChoices(to_dr=to_dr)
+    files = (*command_files(profile, choices), verifier_files(profile, choices, Schedule.CRON)[0])
+    scripts = []
+    for file in files:
+        scripts.append(tmp_path / Path(file.path).name)
+        scripts[-1].write_text(file.text)
+    command = [
+        str(program),
+        "--shell=sh",
+        "--exclude=SC2016",
+        *map(str, scripts),
+    ]  # what no shell expands is meant so
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    for script in scripts:
+        assert subprocess.run(["/bin/sh", "-n", script], check=False).returncode == 0

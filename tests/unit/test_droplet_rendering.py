@@ -1,0 +1,208 @@
+"""What is installed on the droplet: every value from the profile, each quoted as its file wants it."""
+
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walconsole.domain.pgconf.lexer import statements
+from walconsole.domain.profile import (
+    ApiTarget,
+    BucketRole,
+    ClusterName,
+    KeyReference,
+    KeySource,
+    PostgresTarget,
+    Profile,
+    SshTarget,
+    default_bucket,
+    default_paths,
+)
+from walconsole.droplet import quoting, rendering
+from walconsole.droplet.choices import Compression, DropletChoices, WalLevel
+from walconsole.droplet.files import Schedule, command_files, dropin_file, verifier_files
+from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
+from walconsole.droplet.templating import fill_in
+
+PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
+CHOICES = DropletChoices()
+
+
+def a_profile(name: str = "shithub") -> Profile:
+    return Profile(
+        name=name,
+        ssh=SshTarget("host"),
+        sudo=True,
+        postgres=PostgresTarget(),
+        primary=default_bucket(BucketRole.PRIMARY, name, "nyc3"),
+        dr=default_bucket(BucketRole.DR, name, "sfo3"),
+        paths=default_paths(name),
+        api=ApiTarget(),
+    )
+
+
+def assigned(script: str, variable: str) -> str:
+    """The one word that a shell would assign to `variable`."""
+    lines = re.findall(rf"^{variable}=(.*)$", script, re.MULTILINE)
+    (word,) = shlex.split(lines[-1], comments=True)
+    return word
+
+
+def test_the_files_and_their_modes() -> None:
+    profile = a_profile()
+    commands = command_files(profile, CHOICES)
+    assert [(file.path, file.mode) for file in commands] == [
+        ("/usr/local/bin/shithub-pg-archive", 0o755),
+        ("/usr/local/bin/shithub-pg-restore", 0o755),
+    ]
+    by_timer = verifier_files(profile, CHOICES, Schedule.SYSTEMD)
+    assert [(file.path, file.mode) for file in by_timer] == [
+        ("/usr/local/bin/shithub-verify-wal-archive", 0o755),
+        ("/etc/systemd/system/shithub-verify-wal-archive.service", 0o644),
+        ("/etc/systemd/system/shithub-verify-wal-archive.timer", 0o644),
+        ("/etc/logrotate.d/shithub-wal-archive", 0o644),
+    ]
+    by_cron = verifier_files(profile, CHOICES, Schedule.CRON)
+    assert [file.path for file in by_cron][1:-1] == ["/etc/cron.d/shithub-verify-wal-archive"]
+    assert by_cron[0] == by_timer[0]
+    dropin = dropin_file(profile, CHOICES, "/etc/postgresql/15/main/conf.d/")
+    assert dropin.path == "/etc/postgresql/15/main/conf.d/99_shithub_archive.conf"
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    profile = a_profile()
+    for schedule in Schedule:
+        for file in (*command_files(profile, CHOICES), *verifier_files(profile, CHOICES, schedule)):
+            assert re.findall(r"@[A-Z_]+@", file.text) == []
+            assert file.text.endswith("\n")
+    assert "@" not in rendering.dropin(profile, CHOICES)
+
+
+def test_a_value_is_not_looked_through_for_places() -> None:
+    assert fill_in("@A@ @B@ a@b.c @d@", {"A": "@B@", "B": "2"}) == "@B@ 2 a@b.c @d@"
+    with pytest.raises(KeyError):
+        fill_in("@MISSING@", {})
+
+
+@given(PRINTABLE, PRINTABLE, PRINTABLE)
+def test_a_shell_gets_every_value_as_it_is(prefix: str, config: str, temp: str) -> None:
+    profile = a_profile()
+    profile = replace(
+        profile,
+        primary=replace(profile.primary, prefix=f"{prefix}/"),
+        paths=replace(profile.paths, rclone_config=config, log=config, heartbeat=temp, journal_tag=prefix),
+    )
+    choices = replace(CHOICES, temp_root=f"/{temp}")
+    restore = rendering.restore_script(profile, choices)
+    assert assigned(restore, "primary") == f"spaces-prod:shithub-wal/{prefix}/"
+    assert assigned(restore, "temp_root") == f"/{temp}"
+    archive = rendering.archive_script(profile, choices)
+    assert assigned(archive, "config") == config
+    assert assigned(archive, "primary") == rclone_path(profile.primary)
+    assert assigned(archive, "dr") == rclone_path(profile.dr)
+    verify = rendering.verify_script(profile, choices)
+    found = [assigned(verify, variable) for variable in ("log", "heartbeat", "tag")]
+    assert found == [config, temp, prefix]
+
+
+def test_without_dr_no_script_mentions_it() -> None:
+    choices = replace(CHOICES, to_dr=False)
+    profile = a_profile()
+    assert "shithub-wal-dr" not in rendering.archive_script(profile, choices)
+    assert assigned(rendering.restore_script(profile, choices), "dr") == ""
+    assert "\n            dr=''\n" in rendering.verify_script(profile, choices)
+
+
+def test_the_remotes_are_the_profiles_or_the_runbooks() -> None:
+    target = a_profile().dr
+    assert remote_of(target) == "spaces-dr"
+    assert remote_of(replace(target, keys=KeyReference(KeySource.ENVIRONMENT))) == "spaces-dr"
+    assert remote_of(replace(target, keys=KeyReference(KeySource.DROPLET, rclone_remote="far"))) == "far"
+    assert rclone_path(replace(target, prefix="pg/")) == "spaces-dr:shithub-wal-dr/pg/"
+
+
+@pytest.mark.parametrize("name", ["", "Shithub", "a/b", "a b", "-a", "a\n", "a" * 53, "%p"])
+def test_no_path_is_made_of_what_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="not a profile's name"):
+        InstalledNames.of(name)
+
+
+@pytest.mark.parametrize(
+    ("level", "settings"),
+    [
+        (WalLevel.REPLICA, {"wal_level": "replica"}),
+        (WalLevel.LOGICAL, {"wal_level": "logical"}),
+        (WalLevel.KEEP, {}),
+    ],
+)
+def test_postgresql_reads_the_dropin_as_it_is_meant(level: WalLevel, settings: dict[str, str]) -> None:
+    text = rendering.dropin(a_profile(), replace(CHOICES, wal_level=level, archive_timeout_s=90))
+    assert {one.name: one.value for one in statements(text.encode())} == settings | {
+        "archive_mode": "on",
+        "archive_command": '/usr/local/bin/shithub-pg-archive "%p" "%f"',
+        "archive_timeout": "90",
+    }
+
+
+@given(PRINTABLE)
+def test_a_quoted_setting_comes_back(text: str) -> None:
+    (one,) = statements(f"x = {quoting.postgresql(text)}\n".encode())
+    assert one.value == text
+
+
+def test_the_restore_command_is_the_other_way_round() -> None:
+    assert rendering.restore_command(a_profile()) == '/usr/local/bin/shithub-pg-restore "%f" "%p"'
+
+
+def test_the_verifier_asks_the_cluster_of_the_profile() -> None:
+    profile = a_profile()
+    anyones = rendering.verify_script(profile, CHOICES)
+    assert "psql -XAtq -F '|' -v ON_ERROR_STOP=1 -U postgres -d postgres \\" in anyones
+    assert "unset PGCLUSTER" in anyones
+    named = replace(profile, postgres=PostgresTarget(cluster=ClusterName("15", "main"), os_user="pg"))
+    script = rendering.verify_script(named, CHOICES)
+    assert "PGCLUSTER=15/main\nexport PGCLUSTER" in script
+    assert assigned(script, "os_user") == "pg"
+    placed = replace(profile, postgres=PostgresTarget(socket_dir="/run/a b", port=5433, database="d"))
+    assert "-U postgres -d d -h '/run/a b' -p 5433 \\" in rendering.verify_script(placed, CHOICES)
+
+
+def test_units_and_tables_say_what_they_run() -> None:
+    profile = a_profile()
+    profile = replace(profile, paths=replace(profile.paths, journal_tag="50%"))
+    service = rendering.service_unit(profile).splitlines()
+    assert "ExecStart=/usr/local/bin/shithub-verify-wal-archive" in service
+    assert "SyslogIdentifier=50%%" in service
+    assert "OnCalendar=hourly" in rendering.timer_unit(profile).splitlines()
+    table = rendering.cron_table(profile, replace(CHOICES, cron_minute=5)).splitlines()
+    assert table[-1] == "5 * * * * root /usr/local/bin/shithub-verify-wal-archive"
+    assert '"/var/log/shithub/wal-archive.log" {' in rendering.logrotate_rule(profile).splitlines()
+
+
+def test_a_path_of_logrotate_is_no_pattern() -> None:
+    assert quoting.logrotate('/a"b/*[c]?') == r'"/a\"b/\*\[c\]\?"'
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"archive_timeout_s": 0},
+        {"archive_timeout_s": 2**30 + 1},
+        {"cron_minute": 60},
+        {"idle_timeout_s": 0},
+        {"temp_root": "tmp"},
+        {"restore_pauses_s": (1, -1)},
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        DropletChoices(**wrong)  # type: ignore[arg-type]  # any field
+
+
+def test_the_compression_is_the_chosen_one() -> None:
+    for compression in Compression:
+        script = rendering.archive_script(a_profile(), replace(CHOICES, compression=compression))
+        assert assigned(script, "compression") == compression.value
