@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.data.facts import NOW, bucket, healthy, holding
+from tests.data.facts import NOW, SEGMENT, archiver, bucket, healthy, holding
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.diagnosis import diagnose
 from walconsole.domain.diagnosis.copies import archive_verdict, dr_verdict
 from walconsole.domain.diagnosis.model import Level
+from walconsole.domain.history import History
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Reading, Slot, failed, succeeded
 
@@ -58,12 +59,18 @@ def with_gap(role: BucketRole, seconds: float | None, count: int = 1) -> Any:
     return bucket(role, gaps=(older, newest)[-count:])
 
 
+def parallel() -> Any:
+    """PostgreSQL has not said of the missing one that it is archived."""
+    return archiver(last_archived_wal=f"{1:08X}{0x3F:016X}")
+
+
 @pytest.mark.parametrize("role", BucketRole)
 @pytest.mark.parametrize(("seconds", "alarms"), [(None, True), (3.0, False), (14.0, False), (15.0, True)])
 def test_what_parallel_writers_still_bring_is_no_hole(
     role: BucketRole, seconds: float | None, *, alarms: bool
 ) -> None:
-    snapshot = healthy(**{"primary" if role is BucketRole.PRIMARY else "dr": with_gap(role, seconds)})
+    slot = "primary" if role is BucketRole.PRIMARY else "dr"
+    snapshot = healthy(archiver=parallel(), **{slot: with_gap(role, seconds)})
     assert [finding.rule for finding in diagnose(snapshot, NOW).findings] == (["gap"] if alarms else [])
     verdicts = archive_verdict(snapshot, NOW), dr_verdict(snapshot, NOW)
     assert any("HOLE" in verdict.text for verdict in verdicts) == alarms
@@ -71,14 +78,30 @@ def test_what_parallel_writers_still_bring_is_no_hole(
 
 
 def test_an_older_hole_alarms_beside_one_that_is_being_filled() -> None:
-    snapshot = healthy(primary=with_gap(BucketRole.PRIMARY, 3.0, 2))
+    snapshot = healthy(archiver=parallel(), primary=with_gap(BucketRole.PRIMARY, 3.0, 2))
     assert "a HOLE of 2 segments in 1 gap" in archive_verdict(snapshot, NOW).text
 
 
 def test_while_segments_are_to_come_none_is_said_to_be_missing() -> None:
-    snapshot = healthy(primary=with_gap(BucketRole.PRIMARY, 3.0))
+    snapshot = healthy(archiver=parallel(), primary=with_gap(BucketRole.PRIMARY, 3.0))
     text = "65 segments; 1 segment is still to come among the newest"
     assert archive_verdict(snapshot, NOW).text == text
+    assert diagnose(snapshot, NOW).verdict.text.endswith("; some of the newest segments are still to come")
+
+
+def test_what_postgresql_says_it_archived_is_not_to_come() -> None:
+    snapshot = healthy(primary=with_gap(BucketRole.PRIMARY, 3.0))
+    assert "a HOLE of 1 segment in 1 gap" in archive_verdict(snapshot, NOW).text
+
+
+@pytest.mark.parametrize(("before", "holes"), [(3, False), (1, True)])
+def test_what_was_archived_since_the_listing_is_not_missing_in_it(before: int, *, holes: bool) -> None:
+    just_now = archiver(last_archived_at=NOW - 1)
+    earlier = replace(just_now, archived_count=65 - before)
+    history = History().with_archiver(earlier, NOW - 3, SEGMENT).with_archiver(just_now, NOW, SEGMENT)
+    snapshot = healthy(archiver=just_now, primary=with_gap(BucketRole.PRIMARY, 3.0))
+    snapshot = replace(snapshot, history=history)
+    assert ("HOLE" in archive_verdict(snapshot, NOW).text) == holes
 
 
 @pytest.mark.parametrize("offset", [-7200.0, 0.0, 7200.0])

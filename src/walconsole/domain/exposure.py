@@ -7,7 +7,7 @@ from walconsole.domain.archiver import Lag, lag, server_age
 from walconsole.domain.facts import ArchiverFacts, ServerFacts
 from walconsole.domain.history import History
 from walconsole.domain.snapshot import Snapshot
-from walconsole.domain.wal import WalNameKind, wal_name
+from walconsole.domain.wal import Segment, WalNameKind, wal_name
 
 LISTING_GRACE_S = 2.0
 """A store may list an object this much after its PUT was answered, and clocks differ by as much."""
@@ -68,6 +68,24 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
     return _unless_in_flight(
         snapshot, archiver, Agreement(False, f"the bucket lacks the last {behind} {word}", behind)
     )
+
+
+def archived_when_listed(snapshot: Snapshot) -> Segment | None:
+    """What PostgreSQL had archived for certain when the primary bucket was listed; None: not known.
+
+    What it archived since is taken off its count, labels and histories too: it may have been a few more.
+    """
+    archiver, server = snapshot.archiver.value, snapshot.server.value
+    listed_at = snapshot.primary.read_at
+    if archiver is None or server is None or listed_at is None or archiver.last_archived_at is None:
+        return None
+    claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
+    if claimed is None or claimed.segment is None or claimed.kind is not WalNameKind.SEGMENT:
+        return None
+    if server_age(snapshot, archiver.last_archived_at, listed_at) > LISTING_GRACE_S:
+        return claimed.segment
+    since = _archived_since(snapshot.history, listed_at - LISTING_GRACE_S)
+    return None if since is None else Segment(claimed.timeline, max(0, claimed.segment.number - since))
 
 
 def _unless_in_flight(snapshot: Snapshot, archiver: ArchiverFacts, answer: Agreement) -> Agreement:

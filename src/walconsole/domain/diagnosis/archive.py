@@ -25,7 +25,7 @@ def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """
     for copy, reading in copies(snapshot):
         bucket = reading.value
-        lost = settled(bucket, now) if bucket is not None and bucket.complete else None
+        lost = settled(snapshot, bucket, now) if bucket is not None and bucket.complete else None
         if bucket is None or lost is None:
             continue
         last = lost.newest

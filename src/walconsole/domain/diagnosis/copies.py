@@ -9,7 +9,9 @@ from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.diagnosis.model import Level, Verdict
+from walconsole.domain.exposure import archived_when_listed
 from walconsole.domain.facts import ArchiverFacts, BucketFacts, ServerFacts
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Reading, Snapshot
 from walconsole.domain.units import (
     age_text,
@@ -26,7 +28,10 @@ DR_PATIENCE_SEGMENTS = 5
 """A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
 
 SETTLING_S = 15.0
-"""Parallel writers finish out of order: below a segment that was stored since, others are still to come."""
+"""Parallel writers finish out of order: below a segment that was stored since, others are still to come.
+
+Not those which PostgreSQL says it archived.
+"""
 
 
 def copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
@@ -138,7 +143,7 @@ def archive_verdict(snapshot: Snapshot, now: float) -> Verdict:
 
 def unusable(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | None:
     """The verdict where what lies in the primary bucket is not this server's, or would not replay."""
-    return _wrong_content(snapshot, bucket) or _incomplete(bucket, now)
+    return _wrong_content(snapshot, bucket) or _incomplete(snapshot, bucket, now)
 
 
 def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
@@ -169,7 +174,7 @@ def _compared(snapshot: Snapshot, now: float) -> Verdict:
     if found is None:
         return _dr_alone(snapshot)
     dr = snapshot.dr.value
-    lost = settled(dr, now) if dr is not None else None
+    lost = settled(snapshot, dr, now) if dr is not None else None
     if lost is not None:
         size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
         also = f"the primary holds {found.segments:,} that it lacks"
@@ -240,7 +245,7 @@ def _wrong_content(snapshot: Snapshot, bucket: BucketFacts) -> Verdict | None:
     return None
 
 
-def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
+def _incomplete(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | None:
     """The verdict where a recovery would stop."""
     found = bucket.continuity
     if found is not None and found.unreachable and found.missing_histories:
@@ -250,7 +255,7 @@ def _incomplete(bucket: BucketFacts, now: float) -> Verdict | None:
             f"{name} is MISSING: a restore to the latest ends on timeline {found.target} "
             f"and never reaches timeline {found.unreachable[-1]}",
         )
-    lost = settled(bucket, now)
+    lost = settled(snapshot, bucket, now)
     if lost is None:
         return None
     gap = lost.newest
@@ -269,9 +274,10 @@ class Lost:
     newest: Gap
 
 
-def settled(bucket: BucketFacts, now: float) -> Lost | None:
+def settled(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Lost | None:
     """The gaps that no parallel writer will fill by itself; None where there is none."""
-    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, now), reversed(bucket.gaps)))
+    claimed = archived_when_listed(snapshot) if bucket.role is BucketRole.PRIMARY else None
+    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, claimed, now), reversed(bucket.gaps)))
     old = bucket.gaps[: len(bucket.gaps) - len(fresh)]
     if not old:
         return None
@@ -279,8 +285,11 @@ def settled(bucket: BucketFacts, now: float) -> Lost | None:
     return Lost(bucket.gap_count - len(fresh), bucket.missing_segments - coming, old[-1])
 
 
-def _is_fresh(bucket: BucketFacts, gap: Gap, now: float) -> bool:
-    return gap.until_at is not None and stored_age(bucket, gap.until_at, now) < SETTLING_S
+def _is_fresh(bucket: BucketFacts, gap: Gap, claimed: Segment | None, now: float) -> bool:
+    if gap.until_at is None or stored_age(bucket, gap.until_at, now) >= SETTLING_S:
+        return False
+    last = wal_name(gap.last, _segment_bytes(bucket))
+    return claimed is None or last is None or last.segment is None or last.segment > claimed
 
 
 def gap_text(gap: Gap) -> str:

@@ -171,6 +171,8 @@ def _working(snapshot: Snapshot, now: float) -> Verdict:
         )
     if bucket is None or not bucket.complete:
         return Verdict(Level.OK, f"{text} by PostgreSQL's own count; the bucket is being read")
+    if bucket.gaps:
+        return Verdict(Level.OK, f"{text}; some of the newest segments are still to come")
     return Verdict(Level.OK, f"{text}, nothing missing")
 
 
