@@ -54,6 +54,7 @@ class Bench:
     register: SessionRegister = field(default_factory=SessionRegister)
     name: str = "shithub"
     archived: str | None = None
+    system: str | None = None
 
     def __post_init__(self) -> None:
         self.probe = BucketProbe(
@@ -66,6 +67,7 @@ class Bench:
             shelf=self.shelf,
             register=self.register,
             last_archived=lambda: self.archived,
+            system_identifier=lambda: self.system,
         )
         self.reader = ProbeReader(self.probe, login=lambda: "tester")
 

@@ -14,7 +14,7 @@ async def test_the_facts_of_a_small_bucket() -> None:
     bench = Bench(
         MemoryBucket([*names(3, 4, 6, 7), "00000001.history", "verify.probe", "wal_005/" + name(2)])
     )
-    facts = await bench.take()
+    facts = await bench.settle()
     assert facts.complete
     assert (facts.objects, facts.stored_bytes, facts.segments, facts.foreign_objects) == (7, 7 * 16, 1, 1)
     assert facts.layout.startswith("WAL-G")  # MemoryBucket's times rise with the keys
@@ -377,6 +377,41 @@ async def test_a_bucket_that_was_emptied_is_no_more_of_the_cluster_that_it_held(
     bench.bucket.add(*names(1, 2, 3))
     bench.bucket.contents = dict.fromkeys(names(1, 3), head(222))
     assert systems(await bench.settle()) == {"222"}
+
+
+def two_clusters() -> MemoryBucket:
+    """The other one's folder comes last, and so was written to last: MemoryBucket's times are positions."""
+    bucket = MemoryBucket([f"{server}/wals/{each}" for server in "ab" for each in names(1, 2, 3)])
+    bucket.contents = {key: head(111 if key[0] == "a" else 222) for key in bucket.keys}
+    return bucket
+
+
+async def test_of_two_clusters_in_one_bucket_the_servers_own_counts() -> None:
+    bench = Bench(two_clusters(), system="111")
+    assert not (await bench.take()).complete  # whose is it?
+    facts = await bench.settle()
+    assert (facts.complete, facts.folder, systems(facts)) == (True, "a/wals/", {"111"})
+    bench.bucket.add(f"a/wals/{name(4)}")
+    bench.bucket.contents[f"a/wals/{name(4)}"] = head(111)
+    assert (await bench.take()).newest_segment == name(4)
+    bench.probe.refresh()
+    assert (await bench.settle()).folder == "a/wals/"
+
+
+async def test_the_servers_own_archive_is_found_when_the_server_is_known() -> None:
+    bench = Bench(two_clusters())
+    assert (await bench.settle()).folder == "b/wals/"
+    bench.system = "111"
+    assert (await bench.settle()).folder == "a/wals/"
+    bench.bucket.keys = [key for key in bench.bucket.keys if key[0] == "b"]
+    bench.probe.refresh()
+    assert (await bench.settle()).folder == "b/wals/"
+
+
+async def test_where_no_archive_is_the_servers_it_is_not_sought_all_the_time() -> None:
+    bench = Bench(two_clusters(), system="333")
+    assert systems(await bench.settle()) == {"222"}
+    assert len(await bench.requests()) == 1
 
 
 async def test_what_objects_say_is_read_again_after_a_sweep() -> None:

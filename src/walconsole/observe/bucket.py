@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.layouts import Place
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
@@ -21,6 +22,7 @@ from walconsole.errors import ObjectStoreError, RegisterError
 from walconsole.observe.bucket_checks import check_gaps, find_label, oldest_is_gone
 from walconsole.observe.bucket_heads import read_heads
 from walconsole.observe.bucket_memory import document_of, picture_from, still_true
+from walconsole.observe.bucket_own import own_place
 from walconsole.observe.bucket_picture import BucketPicture
 from walconsole.observe.bucket_sweep import Sweep
 from walconsole.observe.probe import Fact
@@ -41,7 +43,8 @@ class BucketProbe:
     """Fills PRIMARY or DR.
 
     `segment_bytes` gives the server's wal_segment_size once it is known; until then the names tell.
-    `last_archived` gives the file that PostgreSQL says it archived last. `wake(name)` asks the poller
+    `last_archived` gives the file that PostgreSQL says it archived last, `system_identifier` the cluster's
+    (of several archives in one bucket its own is the one that counts). `wake(name)` asks the poller
     for another attempt at once, for a sweep takes several.
     """
 
@@ -60,6 +63,7 @@ class BucketProbe:
         shelf: IndexShelf,
         register: GapRegister,
         last_archived: Callable[[], str | None] = lambda: None,
+        system_identifier: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = f"S3 LIST {target.bucket}"
         self.slots = (Slot.PRIMARY if target.role is BucketRole.PRIMARY else Slot.DR,)
@@ -67,6 +71,9 @@ class BucketProbe:
         self.clock = clock
         self._shelf = shelf
         self._segment_bytes, self._wake, self._last_archived = segment_bytes, wake, last_archived
+        self._system_identifier = system_identifier
+        self._checked_for: str | None = None
+        self._own: Place | None = None
         self._assumed_bytes = DEFAULT_SEGMENT_BYTES
         self._told_bytes: int | None = None
         self._picture: BucketPicture | None = None
@@ -171,6 +178,7 @@ class BucketProbe:
 
     def _begin(self) -> None:
         self._coming = picture = BucketPicture(self.target.prefix, self._wanted_bytes())
+        picture.own = self._own
         self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections)
         self._swept_at = self.clock.monotonic()
         self._sweep_due = self._swept_at + SWEEP_EVERY_S
@@ -239,12 +247,15 @@ class BucketProbe:
         """Once a minute: what objects say, the known gaps, the oldest segment; save now and then."""
         now = self.clock.monotonic()
         holding = picture.holding
-        if now < self._check_due or holding is None:
+        server = self._system_identifier()
+        if holding is None or (now < self._check_due and server == self._checked_for):
             return
-        self._check_due = now + CHECK_EVERY_S
+        self._check_due, self._checked_for = now + CHECK_EVERY_S, server
         self._read_register()
         others = picture.other_holdings
         await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
+        if others and server is not None and await self._choose_own(picture, server):
+            return
         newest = picture.heads.newest
         if self._told_bytes is None and newest is not None and newest.header is not None:
             self._told_bytes = (
@@ -261,6 +272,17 @@ class BucketProbe:
         if now >= self._save_due:
             self._save_due = now + SAVE_EVERY_S
             await self.save()
+
+    async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
+        """Turn to the server's own archive where another cluster's was written to last; True if so."""
+        own = await own_place(picture, server, self.store, self.plain)
+        if own is None:
+            return False
+        self._own = own
+        picture.choose(own)
+        self._check_due = 0.0
+        self._wake(self.name)
+        return True
 
     def _contradicted(self, picture: BucketPicture) -> bool:
         """Whether PostgreSQL archived what is not seen here, or a timeline has no history: look anew."""
@@ -292,8 +314,9 @@ class BucketProbe:
 
     def _facts(self, picture: BucketPicture) -> BucketFacts:
         facts = picture.facts(self.target, self.store.key_hint, self.store.key_endpoint, self._accepted)
-        if picture.index.segment_bytes != self._wanted_bytes():
-            facts = replace(facts, complete=False)  # its gaps are none: it is being listed anew
+        undecided = picture.checked_at is None and picture.own is None and bool(facts.other_holdings)
+        if undecided or picture.index.segment_bytes != self._wanted_bytes():
+            facts = replace(facts, complete=False)  # its gaps may be none, or another cluster's
         if self._register_problem:
             facts = replace(facts, unread=(*facts.unread, self._register_problem))
         return facts

@@ -35,7 +35,7 @@ HISTORIES_AT_ONCE = 16
 REPEATS_AT_ONCE = 4
 REPEATS_KEPT = 1000
 PLACES_COMPARED = 4
-_PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
+PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
 """Codes that say nothing of the object: they are the bucket's own trouble, and raised."""
 
 
@@ -179,7 +179,7 @@ async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageH
 
 def _object_problem(heads: Heads, key: str, error: ObjectStoreError) -> str:
     """Remember why one object could not be read; what is the whole bucket's trouble is raised."""
-    if error.code in _PASSING:
+    if error.code in PASSING:
         raise error
     heads.problems[key] = f"{_name(key)}: {error.why}"
     return error.why

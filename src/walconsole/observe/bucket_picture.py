@@ -13,6 +13,7 @@ from walconsole.domain.archive.layouts import (
     GROUPED_LAYOUTS,
     ArchivedName,
     Layout,
+    Place,
     archived_name,
     split_key,
 )
@@ -39,6 +40,7 @@ class BucketPicture:
 
     def __init__(self, prefix: str, segment_bytes: int) -> None:
         self.index = ArchiveIndex(prefix, segment_bytes)
+        self.own: Place | None = None
         self.marks = Marks()
         self.heads = Heads()
         self.objects = 0
@@ -56,7 +58,13 @@ class BucketPicture:
 
     @property
     def main(self) -> Archive | None:
-        """The archive that was written to last, None when the bucket holds none."""
+        """The server's own archive where that is known, else the one that was written to last.
+
+        None when the bucket holds none.
+        """
+        own = self.index.archives.get(self.own) if self.own is not None else None
+        if own is not None and own.segments:
+            return own
         return max(self.index.archives.values(), key=_written_last, default=None)
 
     @property
@@ -71,6 +79,10 @@ class BucketPicture:
             return
         self.heads, self.gaps_seen = before.heads, before.gaps_seen
         self.heads.doubt(holding)
+
+    def choose(self, own: Place) -> None:
+        """The server's own archive is that one: what was read is of another."""
+        self.own, self.heads, self.gaps_seen = own, Heads(), {}
 
     def _held(self, archive: Archive | None) -> Holding | None:
         return None if archive is None else archive.holding(self.index.prefix, self.index.segment_bytes)

@@ -79,6 +79,11 @@ class ServerObserver:
         archiver = self._poller.snapshot.archiver.value
         return archiver.last_archived_wal if archiver is not None else None
 
+    def system_identifier(self) -> str | None:
+        """The cluster's, None before it was read."""
+        server = self._poller.snapshot.server.value
+        return server.system_identifier if server is not None else None
+
     def wake(self, name: str) -> None:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)

@@ -54,6 +54,7 @@ def observe(
             shelf=keeping.shelf(target),
             register=keeping.register,
             last_archived=last_archived,
+            system_identifier=system_identifier,
         )
         cleanups.add(f"saving the index of {target.bucket}", probe.save)
         return probe
@@ -63,6 +64,9 @@ def observe(
 
     def last_archived() -> str | None:
         return observer.last_archived()
+
+    def system_identifier() -> str | None:
+        return observer.system_identifier()
 
     def wake(name: str) -> None:
         observer.wake(name)
