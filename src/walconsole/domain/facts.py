@@ -305,7 +305,8 @@ class BucketFacts:
     as the store's clock tells it. `complete` is False while a first sweep still runs.
 
     Where one bucket holds several archives, segments, gaps and histories are those of the
-    server's own, else of the one that was written to last, `layout` and `folder` say which, and `other_archives` names the others.
+    server's own, else of the one that was written to last, `layout` and `folder` say which, and
+    `other_archives` names the others.
     `gaps` are the lowest and the highest, a thousand at most; `gap_count` and `missing_segments`
     count all of them.
     `repeated_segments` are stored under more than one key. `impossible_names` look like segments
