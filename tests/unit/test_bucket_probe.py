@@ -230,6 +230,26 @@ async def test_an_accepted_gap_is_no_open_gap() -> None:
     assert (await bench.settle()).gap_count == 2
 
 
+async def test_a_gap_is_accepted_while_a_sweep_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(MemoryBucket(name(n) for n in range(1, 5000) if n != 70))
+    facts = await bench.settle()
+    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    bench.probe.refresh()
+    assert (await bench.take()).progress is not None
+    bench.reader.accept(facts.gaps[0], "lost with the old disk")
+    facts = await bench.take()
+    assert (facts.gap_count, len(facts.accepted_gaps), facts.progress is None) == (0, 1, False)
+
+
+async def test_an_archive_that_began_after_a_promotion_is_not_swept_for_ever() -> None:
+    bench = Bench(MemoryBucket(name(n, 2) for n in range(100, 200)))
+    await bench.settle()
+    for _ in range(3):
+        bench.clock.at += SWEEP_AGAIN_S
+        await bench.settle()
+    assert [request for request in bench.bucket.requests if request[0] == ""] == [("", 1000)]
+
+
 async def test_histories_are_read_and_followed() -> None:
     bucket = MemoryBucket([*names(1, 2, 3), "00000002.history", name(3, 2), name(5, 2)])
     bucket.contents["00000002.history"] = b"1\t0/3000028\tno recovery target specified\n"

@@ -98,7 +98,8 @@ class BucketProbe:
         self._sweep_due = self._check_due = 0.0
 
     def look_again(self) -> None:
-        """Read the accepted gaps anew, and show what follows."""
+        """Read the accepted gaps anew, during a sweep too, and show what follows."""
+        self._read_register()
         self._check_due = 0.0
         self._wake(self.name)
 
@@ -285,11 +286,12 @@ class BucketProbe:
         return True
 
     def _contradicted(self, picture: BucketPicture) -> bool:
-        """Whether PostgreSQL archived what is not seen here, or a timeline has no history: look anew."""
+        """Whether PostgreSQL archived what is not seen here, or no history leads to a timeline: look anew."""
         holding = picture.holding
         if holding is None or holding.newest is None:
             return False
-        if holding.newest.timeline > 1 and holding.newest.timeline not in holding.history_keys:
+        found = picture.continuity(self._accepted)
+        if found is not None and found.unreachable:
             return True
         said = wal_name(self._last_archived(), picture.index.segment_bytes)
         if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
