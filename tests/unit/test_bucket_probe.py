@@ -166,6 +166,26 @@ async def test_a_deletion_far_below_is_seen_by_the_next_sweep(why: str) -> None:
     assert (await bench.settle()).gap_count == 1
 
 
+async def test_an_emptied_bucket_is_seen_by_the_next_poll_and_asked_once_from_then_on() -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))
+    await bench.settle()
+    bench.bucket.keys = ["notes.txt"]
+    bench.clock.at += 5
+    assert (await bench.settle()).segments == 0
+    bench.clock.at += 5
+    assert await bench.requests() == [("", 1000)]
+
+
+async def test_what_contradicts_again_and_again_asks_for_a_sweep_now_and_then() -> None:
+    bench = Bench(MemoryBucket(name(number) for number in range(1, 101)), archived=name(101))
+    await bench.settle()
+    for _ in range(25):
+        bench.clock.at += CHECK_EVERY_S
+        await bench.settle()
+    sweeps = [request for request in bench.bucket.requests if request[0] == ""]
+    assert len(sweeps) == 1 + 1 + 25 * CHECK_EVERY_S // SWEEP_AGAIN_S
+
+
 @pytest.mark.parametrize("deleted", [1, 97, 100])
 async def test_a_deletion_at_either_end_asks_for_a_sweep(deleted: int) -> None:
     bench = Bench(MemoryBucket(name(number) for number in range(1, 101)))

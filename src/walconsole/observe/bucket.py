@@ -81,7 +81,8 @@ class BucketProbe:
         self._sweep: Sweep | None = None
         self._recalled = False
         self._sweep_due = self._check_due = self._save_due = 0.0
-        self._swept_at = -SWEEP_AGAIN_S
+        self._swept_at = self._contradicted_at = -SWEEP_AGAIN_S
+        self._said: str | None = None
         self._listed_at = 0.0
         self._saved_objects = -1
         self._accepted: tuple[AcceptedGap, ...] = ()
@@ -186,7 +187,8 @@ class BucketProbe:
 
     async def _sweep_on(self, sweep: Sweep, coming: BucketPicture) -> BucketPicture:
         before = self._picture
-        if before is not None and self.clock.now() >= self._listed_at + self.cadence_s:
+        stale = self.clock.now() >= self._listed_at + self.cadence_s
+        if stale and before is not None and before.main is not None:
             await self._poll(before)  # what is shown meanwhile must not fall behind the server
         if await sweep.advance(SLICE_S):
             self._finish(coming)
@@ -215,13 +217,20 @@ class BucketProbe:
             self._wake(self.name)  # what objects say comes after what their keys say
 
     def _sweep_soon(self) -> None:
-        """Something contradicts the index: list anew, but not all the time."""
-        self._sweep_due = min(self._sweep_due, self._swept_at + SWEEP_AGAIN_S)
+        """Something contradicts the index: list anew, the first time at once, but not all the time."""
+        now = self.clock.monotonic()
+        due = max(now, self._contradicted_at + SWEEP_AGAIN_S)
+        if due < self._sweep_due:
+            self._sweep_due = due
+            self._contradicted_at = due
+            if due == now:
+                self._wake(self.name)
 
     # The poll, and the looks beyond it.
 
     async def _poll(self, picture: BucketPicture) -> None:
         """Fold what is new; one request when nothing is."""
+        self._said = self._last_archived()
         after, max_keys = picture.poll_after(), _FIRST_POLL_KEYS
         first = True
         while True:
@@ -293,7 +302,7 @@ class BucketProbe:
         found = picture.continuity(self._accepted)
         if found is not None and found.unreachable:
             return True
-        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        said = wal_name(self._said, picture.index.segment_bytes)
         if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
             return False
         return said.kind is not WalNameKind.PARTIAL and said.segment > holding.newest
