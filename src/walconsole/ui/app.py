@@ -195,9 +195,19 @@ class WalconsoleApp(App[None]):
         if self._snapshot is not None:
             now = self._clock.now()
             diagnosis = diagnose(self._snapshot, now)
-            for viewer in (self.dashboard, *self.viewers):
-                viewer.post_message(SnapshotTaken(self._snapshot, diagnosis, now))
+            # What is covered is not drawn: Textual answers a change below the top with a whole screen.
+            viewer = self.viewers[-1] if self.viewers else self.dashboard
+            viewer.post_message(SnapshotTaken(self._snapshot, diagnosis, now))
             self._arm(TICK_S)
+
+    def show_to(self, viewer: ConfigurationScreen | ArchiveScreen) -> None:
+        """This screen covers all others now."""
+        self.viewers.append(viewer)
+
+    def show_no_more_to(self, viewer: ConfigurationScreen | ArchiveScreen) -> None:
+        """It is gone: draw what it covered."""
+        self.viewers.remove(viewer)
+        self._arm(0.0)
 
     def _theme_changed(self, _theme: Theme) -> None:
         if self.dashboard.unfolded:

@@ -104,7 +104,7 @@ class ArchiveScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
         self.verdicts.show_job("")
-        self.console.viewers.append(self)
+        self.console.show_to(self)
         self.coverage.focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
@@ -112,7 +112,7 @@ class ArchiveScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """No more snapshots."""
-        self.console.viewers.remove(self)
+        self.console.show_no_more_to(self)
 
     def _arrange(
         self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False

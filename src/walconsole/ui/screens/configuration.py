@@ -83,7 +83,7 @@ class ConfigurationScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
         self.notice.display = False
-        self.console.viewers.append(self)
+        self.console.show_to(self)
         self.panes["settings"].focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
@@ -91,7 +91,7 @@ class ConfigurationScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """No more snapshots."""
-        self.console.viewers.remove(self)
+        self.console.show_no_more_to(self)
 
     @property
     def console(self) -> WalconsoleApp:
