@@ -475,3 +475,16 @@ async def test_a_copy_that_differed_and_was_deleted_is_told_no_more() -> None:
     bench.bucket.keys.remove(f"{name(2)}.gz")
     bench.probe.refresh()
     assert (await bench.settle()).repeats == ()
+
+
+async def test_histories_that_cannot_be_read_keep_no_other_from_its_turn() -> None:
+    histories = [f"{timeline:08X}.history" for timeline in range(2, 32)]
+    bucket = MemoryBucket([name(1), *histories, name(1, 31)])
+    bucket.contents |= dict.fromkeys(histories[:-1], b"what is this")
+    bucket.contents[histories[-1]] = b"1\t0/1000028\tpromoted\n"
+    bench = Bench(bucket)
+    await bench.settle()
+    bench.clock.at += CHECK_EVERY_S
+    facts = await bench.settle()
+    assert list(facts.histories_read) == [31]
+    assert facts.histories_read[31].switches[0].parent == 1

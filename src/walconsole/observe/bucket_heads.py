@@ -108,6 +108,8 @@ async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, pl
         for timeline in sorted(holding.history_keys)
         if timeline not in heads.histories or timeline in heads.doubted_histories
     ]
+    # Those that could not be read come last: many of them must not keep the others from their turn.
+    wanted.sort(key=lambda timeline: holding.history_keys[timeline] in heads.problems)
     for timeline in wanted[:HISTORIES_AT_ONCE]:
         key = holding.history_keys[timeline]
         try:

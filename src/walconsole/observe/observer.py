@@ -39,7 +39,7 @@ class ServerObserver:
         self._shell, self._host, self._log = shell, host, log
         self._screen: Screen | None = None
         self._running_seen: bool | None = None
-        self._reached = False
+        self._reached = self._server_seen = False
         self._settings_seen: SettingsFacts | None = None
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
@@ -104,6 +104,11 @@ class ServerObserver:
         if self._running_seen is not None and running != self._running_seen:
             self._poller.wake(self._postgres.name)
         self._running_seen = running
+        server = snapshot.server.value
+        if server is not None and not self._server_seen:
+            self._server_seen = True  # whose archive it is, and of which segment size, the buckets can tell now
+            self._poller.hurry(Slot.PRIMARY)
+            self._poller.hurry(Slot.DR)
         settings = snapshot.settings.value
         if self._settings_seen is not None and settings != self._settings_seen:
             self._poller.hurry(Slot.CATALOGUE)
