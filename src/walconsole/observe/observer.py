@@ -106,7 +106,7 @@ class ServerObserver:
         self._running_seen = running
         server = snapshot.server.value
         if server is not None and not self._server_seen:
-            self._server_seen = True  # whose archive it is, and of which segment size, the buckets can tell now
+            self._server_seen = True  # now the buckets can tell whose archive it is, and its segment size
             self._poller.hurry(Slot.PRIMARY)
             self._poller.hurry(Slot.DR)
         settings = snapshot.settings.value
