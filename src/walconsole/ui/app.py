@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from walconsole.ui.commands import ConsoleCommands
     from walconsole.ui.export import Export
     from walconsole.ui.glyphs import Glyphs
-    from walconsole.ui.screens.archive import ArchiveScreen
-    from walconsole.ui.screens.configuration import ConfigurationScreen
+    from walconsole.ui.screens.panes_screen import PanesScreen
     from walconsole.ui.theming import ThemeShelf
 
 Answer = TypeVar("Answer")
@@ -97,7 +96,7 @@ class WalconsoleApp(App[None]):
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
         self.port = AppScreen(self)
-        self.viewers: list[ConfigurationScreen | ArchiveScreen] = []
+        self.viewers: list[PanesScreen] = []
         self._snapshot: Snapshot | None = None
         self._observer: Observer | None = None
         self._timer: Timer | None = None
@@ -200,11 +199,11 @@ class WalconsoleApp(App[None]):
             viewer.post_message(SnapshotTaken(self._snapshot, diagnosis, now))
             self._arm(TICK_S)
 
-    def show_to(self, viewer: ConfigurationScreen | ArchiveScreen) -> None:
+    def show_to(self, viewer: PanesScreen) -> None:
         """This screen covers all others now."""
         self.viewers.append(viewer)
 
-    def show_no_more_to(self, viewer: ConfigurationScreen | ArchiveScreen) -> None:
+    def show_no_more_to(self, viewer: PanesScreen) -> None:
         """It is gone: draw what it covered."""
         self.viewers.remove(viewer)
         self._arm(0.0)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.screen import Screen
 
 from walconsole.domain.archive.cost import Price
 from walconsole.domain.profile import BucketRole
@@ -26,6 +25,7 @@ from walconsole.ui.archive.picture import picture_of, same_picture
 from walconsole.ui.archive.verdicts import Verdicts
 from walconsole.ui.layout import columns_for
 from walconsole.ui.panes.catalogue import PaneSpec
+from walconsole.ui.screens.panes_screen import PanesScreen
 from walconsole.ui.widgets.boxes import Boxes
 from walconsole.ui.widgets.coverage_pane import CoveragePane
 from walconsole.ui.widgets.key_bar import KeyBar
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from walconsole.domain.snapshot import Snapshot
     from walconsole.ports import Compressibility
-    from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.layout import Box
     from walconsole.ui.messages import SnapshotTaken
@@ -47,14 +46,12 @@ if TYPE_CHECKING:
 _EXPLAINED = {"answers": "archive", "primary": "keys", "dr": "keys"}
 
 
-class ArchiveScreen(Screen[None]):
+class ArchiveScreen(PanesScreen):
     """Opens on the newest gap that alarms, else on the newest segment. Follows every snapshot.
 
     `role` is the bucket whose keys are shown where there is room for one, `price` what storage costs.
     """
 
-    AUTO_FOCUS = ""
-    DEFAULT_CSS = "ArchiveScreen { layout: vertical; overflow: hidden; }"
     BINDINGS: ClassVar = [
         Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
         for action in ARCHIVE_ACTIONS
@@ -110,24 +107,10 @@ class ArchiveScreen(Screen[None]):
             self.on_snapshot_taken(self.taken)
         self.console.hurry(Slot.PRIMARY, Slot.DR)
 
-    def on_unmount(self) -> None:
-        """No more snapshots."""
-        self.console.show_no_more_to(self)
-
     def _arrange(
         self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
     ) -> dict[str, Box]:
         return arrange(width, height, focused, needs, maximised=maximised, bucket=self.role.value)
-
-    @property
-    def console(self) -> WalconsoleApp:
-        """The app, as what it is."""
-        return cast("WalconsoleApp", self.app)
-
-    @property
-    def pane(self) -> RowsPane:
-        """The pane in focus."""
-        return self.panes[self.board.focused_name]
 
     # What happened.
 
@@ -257,27 +240,15 @@ class ArchiveScreen(Screen[None]):
         if self.is_attached:
             self.verdicts.show_job(text)
 
-    def repaint(self) -> None:
-        """Draw everything again: the theme changed."""
+    def repaint_lines(self) -> None:
+        """Both verdicts, and what is being done."""
         self.verdicts.repaint()
-        for pane in self.panes.values():
-            pane.refresh()
-        self.key_bar.refresh()
 
-    def update_keys(self) -> None:
-        """The footer."""
-        self.key_bar.show(hints(), self.console.footnote())
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return hints()
 
     # Where to look.
-
-    def action_jump(self, name: str) -> None:
-        """Focus a pane; a maximised one gives way to it."""
-        self.panes[name].focus()
-
-    def action_next_pane(self, step: int) -> None:
-        """The next pane in the order of their keys."""
-        names = list(self.panes)
-        self.action_jump(names[(names.index(self.board.focused_name) + step) % len(names)])
 
     def action_switch_bucket(self) -> None:
         """The keys of the other bucket: in the place of these where there is room for one, else in focus."""
@@ -297,19 +268,22 @@ class ArchiveScreen(Screen[None]):
         """The cursor, by lines; in the coverage by timelines."""
         desk = self._covering
         if desk is None:
-            self.pane.move(rows)
+            super().action_move(rows)
         elif desk.step_timeline(rows):
             self.fill("coverage", "object")
 
     def action_page(self, pages: int) -> None:
         """Cursor and view, by pages; the coverage, which has none, by timelines."""
-        self.action_move(pages if self._covering else pages * max(1, self.pane.page - 1))
+        if self._covering:
+            self.action_move(pages)
+        else:
+            super().action_page(pages)
 
     def action_ends(self, end: int) -> None:
         """The first or the last line; in the coverage the first or the last cell that holds anything."""
         desk = self._covering
         if desk is None:
-            self.pane.go_to(self.pane.rows - 1 if end else 0)
+            super().action_ends(end)
         else:
             desk.ends(end)
             self.fill("coverage", "object")
@@ -337,15 +311,6 @@ class ArchiveScreen(Screen[None]):
             self.action_jump("coverage")
         else:
             self.action_maximise()
-
-    def on_pane_toggled(self) -> None:
-        """A double click."""
-        self.action_enter()
-
-    def action_maximise(self) -> None:
-        """Give the pane in focus all the room, or take it back."""
-        self.board.maximised = not self.board.maximised
-        self.board.rearrange()
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, a zoom, from the object to its key, the screen."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.message import Message
-from textual.screen import Screen
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
@@ -18,6 +17,7 @@ from walconsole.ui.configuration.layout import arrange
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import TONE_OF_LEVEL, Line, Tone
+from walconsole.ui.screens.panes_screen import PanesScreen
 from walconsole.ui.widgets.boxes import Boxes
 from walconsole.ui.widgets.key_bar import KeyBar
 from walconsole.ui.widgets.rows_pane import RowsPane
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.domain.snapshot import Snapshot
-    from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.configuration.picture import Picture
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken
@@ -50,11 +49,9 @@ class PictureMade(Message):
         super().__init__()
 
 
-class ConfigurationScreen(Screen[None]):
+class ConfigurationScreen(PanesScreen):
     """Opens on the setting `name`, or on the first one. Follows every snapshot."""
 
-    AUTO_FOCUS = ""
-    DEFAULT_CSS = "ConfigurationScreen { layout: vertical; overflow: hidden; }"
     BINDINGS: ClassVar = [
         Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
         for action in CONFIGURATION_ACTIONS
@@ -88,20 +85,6 @@ class ConfigurationScreen(Screen[None]):
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
         self.console.hurry(Slot.CATALOGUE, Slot.FILES)
-
-    def on_unmount(self) -> None:
-        """No more snapshots."""
-        self.console.show_no_more_to(self)
-
-    @property
-    def console(self) -> WalconsoleApp:
-        """The app, as what it is."""
-        return cast("WalconsoleApp", self.app)
-
-    @property
-    def pane(self) -> RowsPane:
-        """The pane in focus."""
-        return self.panes[self.board.focused_name]
 
     # What happened.
 
@@ -223,40 +206,16 @@ class ConfigurationScreen(Screen[None]):
         sign = self.glyphs.critical if tone is Tone.CRITICAL else self.glyphs.warning
         self.notice.show("", "", f"{sign} {text}" if text else "", tone.value)
 
-    def repaint(self) -> None:
-        """Draw everything again: the theme changed."""
+    def repaint_lines(self) -> None:
+        """Verdict and notice."""
         self.verdict.repaint()
         self.notice.repaint()
-        for pane in self.panes.values():
-            pane.refresh()
-        self.key_bar.refresh()
 
-    def update_keys(self) -> None:
-        """The footer."""
-        self.key_bar.show(hints(), self.console.footnote())
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return hints()
 
     # Where to look.
-
-    def action_jump(self, name: str) -> None:
-        """Focus a pane; a maximised one gives way to it."""
-        self.panes[name].focus()
-
-    def action_next_pane(self, step: int) -> None:
-        """The next pane in the order of their keys."""
-        names = list(self.panes)
-        self.action_jump(names[(names.index(self.board.focused_name) + step) % len(names)])
-
-    def action_move(self, rows: int) -> None:
-        """The cursor, by lines."""
-        self.pane.move(rows)
-
-    def action_page(self, pages: int) -> None:
-        """Cursor and view, by pages."""
-        self.pane.move(pages * max(1, self.pane.page - 1))
-
-    def action_ends(self, end: int) -> None:
-        """The first or the last line."""
-        self.pane.go_to(self.pane.rows - 1 if end else 0)
 
     def action_sideways(self, step: int) -> None:
         """Long lines of the file move sideways; elsewhere the pane beside is focused."""
@@ -272,15 +231,6 @@ class ConfigurationScreen(Screen[None]):
             self.action_maximise()
         else:
             self.action_jump("file" if name == "detail" else "detail")
-
-    def on_pane_toggled(self) -> None:
-        """A double click."""
-        self.action_enter()
-
-    def action_maximise(self) -> None:
-        """Give the pane in focus all the room, or take it back."""
-        self.board.maximised = not self.board.maximised
-        self.board.rearrange()
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, an answer, a search, the screen."""
