@@ -410,14 +410,14 @@ def _check_cut(whole: Continuity, cut: Continuity, most: int) -> None:
         assert kept == every[:first] + every[len(every) - last :]
 
 
-@pytest.mark.parametrize(("every", "budget_s"), [(250, 0.1), (10, 0.6)])
-def test_a_million_segments_cost_by_their_gaps(every: int, budget_s: float) -> None:
-    runs = Runs()
-    firsts = range(1, 1_000_000, every)
+@pytest.mark.parametrize("gaps", [4_000, 100_000])
+def test_continuity_costs_by_its_gaps(gaps: int) -> None:
+    runs, every = Runs(), 10**10 // gaps
+    firsts = range(1, 10**10, every)
     runs.extend(firsts, [first + every - 2 for first in firsts])
     begun = time.process_time()
     found = continuity({1: runs}, {}, SEGMENT, accepted=[lost(1, 500, 1000)])
     spent = time.process_time() - begun
     assert found.gap_count + len(found.accepted_gaps) == len(runs) - 1
     assert len(found.gaps) == 1000
-    assert spent < budget_s
+    assert spent < 5.0, "by the segment it would take hours"
