@@ -92,15 +92,54 @@ class RegisterError(WalconsoleError):
 
 
 class KeyServiceError(WalconsoleError):
-    """The keys API failed, or its answer does not prove what happened."""
+    """The keys API failed, or its answer does not prove what happened.
+
+    `status` is HTTP's, None without an answer; `retry_after_s` is what the API asked to wait.
+    """
 
     exit_code = 7
+
+    def __init__(
+        self,
+        tried: str,
+        why: str,
+        remedy: str = "",
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.status, self.retry_after_s = status, retry_after_s
+        super().__init__(tried, why, remedy)
 
 
 class SandboxError(WalconsoleError):
     """The embedded droplet could not be started."""
 
     exit_code = 8
+
+
+class ProvisionError(WalconsoleError):
+    """A step failed while it was applied or verified; what it changed is in the record."""
+
+    exit_code = 9
+
+
+class BlockedError(ProvisionError):
+    """A step cannot be done as things are; it changed nothing."""
+
+    exit_code = 10
+
+
+class RefusedError(ProvisionError):
+    """The operator did not say yes; nothing was changed by that step or after it."""
+
+    exit_code = 11
+
+
+class TemporaryKeyError(ProvisionError):
+    """A temporary full-access key may still be alive: its name is in the ledger."""
+
+    exit_code = 12
 
 
 EXIT_CODES: dict[int, str] = {
@@ -113,5 +152,9 @@ EXIT_CODES: dict[int, str] = {
     ObjectStoreError.exit_code: "Spaces could not be reached, or refused",
     KeyServiceError.exit_code: "the keys API could not be reached, or refused",
     SandboxError.exit_code: "the embedded droplet of `walconsole demo` could not be started",
+    ProvisionError.exit_code: "a provisioning step failed; run it again when its cause is mended",
+    BlockedError.exit_code: "a provisioning step cannot be done as things are (the message says why)",
+    RefusedError.exit_code: "a gate was not answered with yes, nothing was changed after it",
+    TemporaryKeyError.exit_code: "a temporary full-access key may still be alive (the message names it)",
 }
 """What the program's exit status means; 128 + n beside these: ended by signal n (129, 130, 143)."""

@@ -1,7 +1,7 @@
 """What the console needs from outside. Adapters, the sandbox, the screens and the tests provide it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from walconsole.domain.archive.accepted import AcceptedGap
@@ -272,6 +272,14 @@ class KeyGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretPair:
+    """An S3 access key with its secret. It lives in memory only, and is in no repr."""
+
+    access_key: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SpacesKey:
     """A key as the keys API lists it: never its secret."""
 
@@ -281,10 +289,104 @@ class SpacesKey:
     created_at: str
 
 
-class KeyService(Protocol):
-    """DigitalOcean's keys API, read-only for now. Raises errors.KeyServiceError."""
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A key that was just created: the only time that its secret is told."""
 
-    async def keys(self) -> tuple[SpacesKey, ...]: ...
+    key: SpacesKey
+    pair: SecretPair
+
+
+class KeyService(Protocol):
+    """DigitalOcean's keys API. Raises errors.KeyServiceError.
+
+    An error of a call that changes something does not prove that nothing changed: look by name.
+    """
+
+    async def keys(self) -> tuple[SpacesKey, ...]:
+        """Every key of the account."""
+        ...
+
+    async def key(self, access_key: str) -> SpacesKey | None:
+        """One key, None where there is none (any more)."""
+        ...
+
+    async def create(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
+        """Ask for a key, exactly once. A cancelled call goes on in the background, and may still make one."""
+        ...
+
+    async def replace_grants(self, key: SpacesKey, grants: Sequence[KeyGrant]) -> SpacesKey:
+        """Give a key *these* grants and no others; what the API says that it has now."""
+        ...
+
+    async def delete(self, access_key: str) -> None:
+        """Delete a key; that there is none (any more) is success."""
+        ...
+
+
+class BucketAdmin(Protocol):
+    """S3 by one given key in one region, for what is rare. Raises errors.ObjectStoreError with S3's code."""
+
+    async def buckets(self) -> tuple[str, ...]:
+        """The account's buckets in all regions that this endpoint tells (a limited key sees none)."""
+        ...
+
+    async def head(self, bucket: str) -> None:
+        """Ask whether the bucket is there and this key may look at it: 404 NoSuchBucket, 403 AccessDenied."""
+        ...
+
+    async def create(self, bucket: str) -> None:
+        """Make the bucket; one that is ours already is success. Returns when HEAD finds it."""
+        ...
+
+    async def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Write one small object."""
+        ...
+
+    async def get(self, bucket: str, key: str) -> bytes:
+        """Read one small object."""
+        ...
+
+    async def remove(self, bucket: str, key: str) -> None:
+        """Delete one object."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections and forget the key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A temporary key that was, or was about to be, asked for. `access_key` is empty until it is known.
+
+    `endpoint` is the keys API's, `profile` the deployment's name, `noted_at` seconds since the epoch.
+    """
+
+    name: str
+    endpoint: str
+    profile: str
+    noted_at: float
+    access_key: str = ""
+
+
+class KeyLedger(Protocol):
+    """Remembers temporary keys past any death of the console. Every call blocks for a moment: use a thread.
+
+    Raises errors.RegisterError where the file system refuses: then no key may be asked for.
+    """
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Write it (again), and return when it is on the disk; this process holds it until `settle`."""
+        ...
+
+    def settle(self, name: str) -> None:
+        """The key is proved to be gone: forget it."""
+        ...
+
+    def orphans(self) -> tuple[LedgerEntry, ...]:
+        """Entries whose console is dead; those of a living one, this one too, are left out."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "price.included_gib": SPACES_PRICE.included_gib,
         "price.base_month": SPACES_PRICE.base_month,
     }
-    values |= {f"paths.{key}": getattr(paths, key) for key in DropletPaths.__slots__}
+    values |= {f"paths.{key}": getattr(paths, key) or None for key in DropletPaths.__slots__}
     for role in BucketRole:
         values |= _bucket_defaults(role, name, chosen)
     return values
@@ -175,7 +175,7 @@ def _profile(settings: Settings) -> Profile:
         postgres=_postgres(_Values(settings, "postgres")),
         primary=_bucket(BucketRole.PRIMARY, settings),
         dr=_bucket(BucketRole.DR, settings),
-        paths=DropletPaths(**{key: paths.get(key, str) for key in DropletPaths.__slots__}),
+        paths=DropletPaths(**{key: paths.maybe(key, str) or "" for key in DropletPaths.__slots__}),
         api=_api(_Values(settings, "api")),
         read_only=top.get("read_only", bool),
         price=_price(_Values(settings, "price")),

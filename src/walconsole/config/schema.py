@@ -266,6 +266,13 @@ _PATH_KEYS = (
         "the droplet's rclone configuration",
         "/etc/rclone-NAME.conf",
     ),
+    Key(
+        "paths.root",
+        checks.absolute_path,
+        '"/srv/trial"',
+        "a folder below which everything is installed; for trial systems",
+        "the root of the file system",
+    ),
 )
 
 _API_KEYS = (

@@ -47,6 +47,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "paths.log": paths.log,
         "paths.journal_tag": paths.journal_tag,
         "paths.rclone_config": paths.rclone_config,
+        "paths.root": paths.root or None,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,

@@ -113,13 +113,17 @@ class BucketTarget:
 
 @dataclass(frozen=True, slots=True)
 class DropletPaths:
-    """Names on the droplet that the runbook fixed."""
+    """Names on the droplet that the runbook fixed.
+
+    What is installed lies below `root`, the file system's own but for the embedded droplet.
+    """
 
     dropin: str
     heartbeat: str
     log: str
     journal_tag: str
     rclone_config: str
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
+
+from walconsole.domain.profile import Profile
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MOST_ARCHIVE_TIMEOUT_S = 2**30
@@ -47,6 +50,15 @@ class DropletChoices:
     path: str = DEFAULT_PATH
     restore_pauses_s: tuple[int, ...] = (1, 2, 4, 8, 16)
     cron_minute: int = 17
+
+    @classmethod
+    def for_profile(cls, profile: Profile) -> Self:
+        """The defaults, as they are below the profile's root."""
+        root = profile.paths.root
+        if not root:
+            return cls()
+        path = f"{root}/usr/local/bin:{root}/usr/bin:{DEFAULT_PATH}"
+        return cls(temp_root=f"{root}/var/tmp", path=path)  # noqa: S108  # the droplet's
 
     def __post_init__(self) -> None:
         if not 1 <= self.archive_timeout_s <= MOST_ARCHIVE_TIMEOUT_S:

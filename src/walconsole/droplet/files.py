@@ -6,7 +6,7 @@ from enum import StrEnum
 from walconsole.domain.profile import Profile
 from walconsole.droplet import rendering
 from walconsole.droplet.choices import DropletChoices
-from walconsole.droplet.names import InstalledNames
+from walconsole.droplet.names import names_of
 
 
 class Schedule(StrEnum):
@@ -27,7 +27,7 @@ class DropletFile:
 
 def command_files(profile: Profile, choices: DropletChoices) -> tuple[DropletFile, ...]:
     """The archive and the restore command. Raises ValueError where the profile's name is no short name."""
-    names = InstalledNames.of(profile.name)
+    names = names_of(profile)
     return (
         DropletFile(names.archive, 0o755, rendering.archive_script(profile, choices)),
         DropletFile(names.restore, 0o755, rendering.restore_script(profile, choices)),
@@ -36,7 +36,7 @@ def command_files(profile: Profile, choices: DropletChoices) -> tuple[DropletFil
 
 def verifier_files(profile: Profile, choices: DropletChoices, schedule: Schedule) -> tuple[DropletFile, ...]:
     """The verifier, its schedule, and the rotation of its log. Raises ValueError as command_files does."""
-    names = InstalledNames.of(profile.name)
+    names = names_of(profile)
     by_schedule = {
         Schedule.SYSTEMD: (
             DropletFile(names.service, 0o644, rendering.service_unit(profile)),

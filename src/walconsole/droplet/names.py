@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 
 _SHORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
 _REMOTES = {BucketRole.PRIMARY: "spaces-prod", BucketRole.DR: "spaces-dr"}
@@ -24,20 +24,28 @@ class InstalledNames:
     logrotate: str
 
     @classmethod
-    def of(cls, name: str) -> Self:
-        """Those of the deployment called `name`. Raises ValueError where it is no profile's short name."""
+    def of(cls, name: str, root: str = "") -> Self:
+        """Those of the deployment called `name`, below `root`.
+
+        Raises ValueError where it is no profile's short name.
+        """
         if not _SHORT_NAME.fullmatch(name):
             raise ValueError(f"not a profile's name (lower-case letters, digits, dashes): {name!r}")
         verifier = f"{name}-verify-wal-archive"
         return cls(
-            archive=f"/usr/local/bin/{name}-pg-archive",
-            restore=f"/usr/local/bin/{name}-pg-restore",
-            verifier=f"/usr/local/bin/{verifier}",
-            service=f"/etc/systemd/system/{verifier}.service",
-            timer=f"/etc/systemd/system/{verifier}.timer",
-            cron=f"/etc/cron.d/{verifier}",
-            logrotate=f"/etc/logrotate.d/{name}-wal-archive",
+            archive=f"{root}/usr/local/bin/{name}-pg-archive",
+            restore=f"{root}/usr/local/bin/{name}-pg-restore",
+            verifier=f"{root}/usr/local/bin/{verifier}",
+            service=f"{root}/etc/systemd/system/{verifier}.service",
+            timer=f"{root}/etc/systemd/system/{verifier}.timer",
+            cron=f"{root}/etc/cron.d/{verifier}",
+            logrotate=f"{root}/etc/logrotate.d/{name}-wal-archive",
         )
+
+
+def names_of(profile: Profile) -> InstalledNames:
+    """Where this profile's files are. Raises ValueError as InstalledNames.of does."""
+    return InstalledNames.of(profile.name, profile.paths.root)
 
 
 def remote_of(target: BucketTarget) -> str:

@@ -6,7 +6,7 @@ from shlex import join, quote
 from walconsole.domain.profile import PostgresTarget, Profile
 from walconsole.droplet import quoting
 from walconsole.droplet.choices import DropletChoices, WalLevel
-from walconsole.droplet.names import InstalledNames, rclone_path
+from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.templating import fill_in, template
 
 _PARTS = ("common", "look", "unpack", "sweep")
@@ -15,17 +15,17 @@ _PARTS = ("common", "look", "unpack", "sweep")
 
 def archive_command(profile: Profile) -> str:
     """The setting's value, `COMMAND "%p" "%f"`."""
-    return f'{InstalledNames.of(profile.name).archive} "%p" "%f"'
+    return f'{names_of(profile).archive} "%p" "%f"'
 
 
 def restore_command(profile: Profile) -> str:
     """The setting's value, for a server that recovers from this archive."""
-    return f'{InstalledNames.of(profile.name).restore} "%f" "%p"'
+    return f'{names_of(profile).restore} "%f" "%p"'
 
 
 def archive_script(profile: Profile, choices: DropletChoices) -> str:
     """The archive command."""
-    installed = InstalledNames.of(profile.name).archive
+    installed = names_of(profile).archive
     values = _copies(profile, choices) | {
         "COMPRESSION": choices.compression.value,
         "TEMP_ROOT": quote(choices.temp_root),
@@ -35,7 +35,7 @@ def archive_script(profile: Profile, choices: DropletChoices) -> str:
 
 def restore_script(profile: Profile, choices: DropletChoices) -> str:
     """The restore command."""
-    installed = InstalledNames.of(profile.name).restore
+    installed = names_of(profile).restore
     values = _copies(profile, choices) | {
         "TEMP_ROOT": quote(choices.temp_root),
         "PAUSES": " ".join(map(str, choices.restore_pauses_s)),
@@ -45,7 +45,7 @@ def restore_script(profile: Profile, choices: DropletChoices) -> str:
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:
     """The verifier. It asks the cluster, port and socket that the profile names, else psql's own choice."""
-    installed = InstalledNames.of(profile.name).verifier
+    installed = names_of(profile).verifier
     values = _copies(profile, choices) | {
         "OS_USER": quote(profile.postgres.os_user),
         "HEARTBEAT": quote(profile.paths.heartbeat),
@@ -73,7 +73,7 @@ def dropin(profile: Profile, choices: DropletChoices) -> str:
 def service_unit(profile: Profile) -> str:
     """The verifier's systemd service."""
     values = {
-        "VERIFIER": InstalledNames.of(profile.name).verifier,
+        "VERIFIER": names_of(profile).verifier,
         "TAG": quoting.systemd(profile.paths.journal_tag),
     }
     return _text("verify.service", profile, values)
@@ -86,7 +86,7 @@ def timer_unit(profile: Profile) -> str:
 
 def cron_table(profile: Profile, choices: DropletChoices) -> str:
     """The same for a host without systemd, as a file of /etc/cron.d."""
-    verifier = InstalledNames.of(profile.name).verifier
+    verifier = names_of(profile).verifier
     return _text("verify.cron", profile, {"VERIFIER": verifier, "MINUTE": str(choices.cron_minute)})
 
 

@@ -34,6 +34,7 @@ def droplet_paths(root: Path) -> DropletPaths:
         log=f"{root}{names.log}",
         journal_tag=names.journal_tag,
         rclone_config=f"{root}{names.rclone_config}",
+        root=str(root),
     )
 
 

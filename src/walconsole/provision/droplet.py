@@ -1,0 +1,148 @@
+"""Commands on the droplet, as root or as another user, with what they print.
+
+A script travels on the shell's standard input. Where it is run as another user it stands in an argument
+list for as long as it runs: no script holds a secret, what is secret goes in through a pipe.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from shlex import quote
+
+from walconsole.domain.redaction import decode
+from walconsole.errors import ProvisionError
+from walconsole.provision.model import Command, Event, Printed, Ran
+from walconsole.provision.site import Site
+
+ROOT = "root"
+_LAST_WORDS = 5
+_LONGEST_LINE = 8192
+
+
+def as_user(user: str, script: str) -> str:
+    """POSIX sh that runs `script` as `user` by the first way there is; directly where that is who runs it.
+
+    The exit status is the script's; 125 where nobody of that name exists or nothing lets one become it.
+    """
+    name, inner = quote(user), quote(script)
+    return f"""(
+u=$(id -u -- {name} 2>/dev/null) || {{ echo "there is no user "{name} >&2; exit 125; }}
+cd / || exit 125
+if [ "$(id -u)" = "$u" ]; then exec /bin/sh -c {inner}; fi
+if [ "$(id -u)" = 0 ]; then
+    g=$(id -g -- {name})
+    if setpriv --reuid="$u" --regid="$g" --init-groups true 2>/dev/null; then
+        exec setpriv --reuid="$u" --regid="$g" --init-groups /bin/sh -c {inner}
+    fi
+    if command -v runuser >/dev/null; then exec runuser -u {name} -- /bin/sh -c {inner}; fi
+    exec su -s /bin/sh {name} -c {inner}
+fi
+exec sudo -n -u {name} /bin/sh -c {inner}
+)"""
+
+
+def script_for(site: Site, script: str, user: str) -> str:
+    """`script` for `user`: root's is the shell's own user, which is root unless the profile has no sudo."""
+    return f"(\n{script}\n)" if user == ROOT else as_user(user, script)
+
+
+async def ask(site: Site, script: str, *, user: str = ROOT, timeout_s: float = 20.0, tried: str = "") -> str:
+    """What `script` printed, errors among it. Raises ProvisionError where it ends with anything but 0."""
+    answer = await site.shell.run(script_for(site, script, user), timeout_s=timeout_s)
+    said = decode(answer.stdout)
+    if answer.status != 0:
+        raise failed(tried or f"running as {user} on the droplet: {_first_line(script)}", answer.status, said)
+    return said
+
+
+async def status_of(site: Site, script: str, *, user: str = ROOT, timeout_s: float = 20.0) -> tuple[int, str]:
+    """Its exit status and what it printed."""
+    answer = await site.shell.run(script_for(site, script, user), timeout_s=timeout_s)
+    return answer.status, decode(answer.stdout)
+
+
+async def run(
+    site: Site, command: Command, *, script: str = "", accepted: tuple[int, ...] = (0,)
+) -> AsyncIterator[Event]:
+    """Run a command and tell every line as it comes. `script` is what really runs, where that is more.
+
+    Raises ProvisionError where it ends with another status than those `accepted`. What it started ends with
+    the iterator.
+    """
+    yield Ran(command)
+    mark = f"walconsole-{secrets.token_hex(8)}"
+    body = script_for(site, script or command.text, command.user)
+    stream = site.shell.stream(f"{body}\nprintf '\\n%s %s\\n' {mark} \"$?\"")
+    last: list[str] = []
+    status: int | None = None
+    async for line in _lines(stream):
+        if line.startswith(mark):
+            status = int(line.removeprefix(mark).strip() or 255)
+            continue
+        if line:
+            last = [*last, line][-_LAST_WORDS:]
+            yield Printed(line)
+    if status not in accepted:
+        raise failed(f"running on the droplet: {_first_line(command.text)}", status, "\n".join(last))
+
+
+async def psql(site: Site, sql: str, *, timeout_s: float = 20.0) -> str:
+    """What a statement answers, without the last line's end: fields apart by tabs, rows by lines.
+
+    Raises ProvisionError with what the server said.
+    """
+    return (await ask(site, await psql_script(site, sql), user=os_user(site), timeout_s=timeout_s)).rstrip(
+        "\n"
+    )
+
+
+async def psql_script(site: Site, sql: str) -> str:
+    """The command line of `psql`, for the server's own OS user."""
+    return f"{await psql_command(site)} -c {quote(sql)}"
+
+
+async def psql_command(site: Site) -> str:
+    """psql with the options that reach the observed cluster, without a statement."""
+    postgres = site.profile.postgres
+    cluster = (await site.survey()).cluster
+    socket = postgres.socket_dir or (cluster.socket_dir if cluster is not None else "")
+    port = postgres.port or (cluster.port if cluster is not None else None)
+    options = f"{' -h ' + quote(socket) if socket else ''}{f' -p {port}' if port else ''}"
+    connection = f"-U {quote(postgres.user)} -d {quote(postgres.database)}"
+    return f"{programs(site)}psql -XAtq -v ON_ERROR_STOP=1 -F '\t'{options} {connection}"
+
+
+def programs(site: Site) -> str:
+    """What stands before a command so that its programs are found where this droplet has them."""
+    root = site.profile.paths.root
+    return f"PATH={quote(site.choices.path)} " if root else ""
+
+
+def os_user(site: Site) -> str:
+    """The operating system's user that the server runs as."""
+    return site.profile.postgres.os_user
+
+
+def failed(tried: str, status: int | None, said: str) -> ProvisionError:
+    """A command's failure, with its last words."""
+    words = "; ".join([line.strip() for line in said.splitlines() if line.strip()][-_LAST_WORDS:])
+    ended = "did not end by itself" if status is None else f"exit status {status}"
+    return ProvisionError(tried, f"{ended}: {words}" if words else ended)
+
+
+def _first_line(script: str) -> str:
+    line = next((line for line in script.splitlines() if line.strip()), "")
+    return line if len(line) <= 100 else f"{line[:99]}…"
+
+
+async def _lines(stream: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """Lines without their ends; one that never ends comes in pieces."""
+    rest = b""
+    async for chunk in stream:
+        *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            yield decode(line)
+        if len(rest) > _LONGEST_LINE:
+            yield decode(rest)
+            rest = b""
+    if rest:
+        yield decode(rest)

@@ -1,0 +1,254 @@
+"""What a step of provisioning is: data and a protocol.
+
+Texts in here may hold what a remote program said; what shows them passes them through `redaction.safe`.
+None holds a secret: where a command needs one, its text says where that comes from.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from enum import StrEnum
+from typing import Protocol
+
+
+class Risk(StrEnum):
+    """What a step may do to the deployment."""
+
+    READS = "reads only"
+    ADDS = "adds what was not there"
+    CHANGES = "changes what is in use"
+    INTERRUPTS = "interrupts the database"
+
+
+class Where(StrEnum):
+    """Where a command runs."""
+
+    DROPLET = "droplet"
+    HERE = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command as an operator could type it, to do by hand what the step does.
+
+    `user` is whose shell it is for, on the droplet. `text` may have several lines.
+    """
+
+    text: str
+    where: Where = Where.DROPLET
+    user: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file on the droplet. `before` None: there is none yet; `after` None: it is taken away.
+
+    `secret`: the texts are left out (None both), for the file holds keys.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+
+    def diff(self) -> tuple[str, ...]:
+        """The change as `diff -u` shows it, a line each; empty where nothing changes."""
+        before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
+        old = self.path if self.before is not None else "/dev/null"
+        new = self.path if self.after is not None else "/dev/null"
+        return tuple(unified_diff(before, after, old, new, lineterm=""))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a step would do, complete before anybody is asked.
+
+    `confirm` is what must be typed where a plain yes is not enough: the name of what cannot be undone.
+    """
+
+    summary: str
+    commands: tuple[Command, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    cost: str = ""
+    downtime: str = ""
+    undo: str = ""
+    confirm: str = ""
+
+
+class FactState(StrEnum):
+    """What a fact means for what is to be done."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    STOP = "stop"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was looked at: `label` in a word or two, `value` as it is, `remedy` if one is needed."""
+
+    label: str
+    value: str
+    state: FactState = FactState.OK
+    remedy: str = ""
+
+
+class CheckState(StrEnum):
+    """Whether a step's aim is reached already."""
+
+    DONE = "done"
+    NEEDED = "needed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a step found. `summary` is one line; BLOCKED has why in it, and what to do in `remedy`."""
+
+    state: CheckState
+    summary: str
+    facts: tuple[Fact, ...] = ()
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """This command starts now."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A line that a command printed, or that tells what happens."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something takes its time: for how long already, and for how long it is waited for, in seconds."""
+
+    what: str
+    waited_s: float
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Something was looked at, and is as it shall be."""
+
+    text: str
+
+
+class ChangeKind(StrEnum):
+    """What can be taken back, and how."""
+
+    FILE = "file"
+    GRANT = "grant"
+    KEY = "key"
+    BUCKET = "bucket"
+    SCHEDULE = "schedule"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing on the outside that a step is about to change, told *before* it does.
+
+    `what` names it (a path, `BUCKET@ENDPOINT`, a key's id), `before` and `after` are words or a permission,
+    `kept` is where on the droplet a file's earlier content lies; empty where there was none.
+    """
+
+    step: str
+    kind: ChangeKind
+    what: str
+    before: str = ""
+    after: str = ""
+    kept: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """A change is about to be made; whoever runs the step records it before the step goes on."""
+
+    change: Change
+
+
+Event = Ran | Printed | Waiting | Proved | Changing
+
+
+class Step(Protocol):
+    """One step. Every method may be called again at any time, after any failure, by another process too.
+
+    `check` and `plan` change nothing. `apply` does what `plan` said, `verify` proves that it holds; both
+    yield events and raise errors.ProvisionError (or what the ports raise) where it does not. A cancelled
+    step leaves nothing half-written. `changes` are of the record, newest first, this step's alone.
+    """
+
+    id: str
+    title: str
+    risk: Risk
+    explanation: str
+    """For `?`: what it is for, what it does, what can go wrong."""
+    gated: bool
+    """False: nothing that anybody must be asked about (it only reads, or takes away its own)."""
+    always: bool
+    """True: it is run even though a step before it failed or was refused."""
+
+    async def check(self) -> Check: ...
+
+    async def plan(self) -> Plan: ...
+
+    def apply(self) -> AsyncIterator[Event]: ...
+
+    def verify(self) -> AsyncIterator[Event]: ...
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """How its recorded changes would be undone; None where nothing can or need be."""
+        ...
+
+    def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]: ...
+
+
+class Record(Protocol):
+    """The changes that were made to one deployment, kept past the end of the console.
+
+    Blocks for a moment: use a thread. Raises errors.RegisterError.
+    """
+
+    def add(self, change: Change) -> None:
+        """Write it, and return when it is on the disk."""
+        ...
+
+    def changes(self) -> tuple[Change, ...]:
+        """Oldest first."""
+        ...
+
+    def undone(self, change: Change) -> None:
+        """It was taken back: forget it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a gate asks: shall `step` do what `plan` says? `undoing` asks about taking it back."""
+
+    step: str
+    title: str
+    risk: Risk
+    plan: Plan
+    undoing: bool = False
+
+
+class Gate(Protocol):
+    """Asks the operator. Anything but a clear yes is a no; being cancelled is a no."""
+
+    async def ask(self, question: Question) -> bool: ...

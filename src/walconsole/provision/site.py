@@ -1,0 +1,74 @@
+"""One deployment while it is provisioned: everything that a step may use."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.droplet.choices import DropletChoices
+from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, SecretPair, Shell
+from walconsole.provision.model import Record
+from walconsole.provision.survey import Survey
+
+
+class TemporaryKeys(Protocol):
+    """The one temporary full-access key of this session; see `temporary_key`."""
+
+    @property
+    def pair(self) -> SecretPair | None:
+        """The key, while it is alive and works."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name at the API; empty where none was asked for."""
+        ...
+
+    async def obtain(self) -> SecretPair:
+        """Note it, ask for it; returns the pair, which need not work at S3 yet."""
+        ...
+
+    async def dispose(self) -> None:
+        """Delete it and read back that it is gone; nothing to do where there is none. Safe to call again."""
+        ...
+
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Site:
+    """`choices` are how this droplet shall archive. `sleep` waits, in seconds; a test's need not.
+
+    `key_service` raises errors.KeyServiceError where there is no token. `admin` makes S3 calls by a given key
+    (close it after use), `store` by the profile's own. `survey` looks once; `survey(again=True)` anew.
+    `temporary` is disposed of by the session, whatever becomes of the steps.
+    """
+
+    profile: Profile
+    choices: DropletChoices
+    shell: Shell
+    clock: Clock
+    record: Record
+    temporary: TemporaryKeys
+    key_service: Callable[[], Awaitable[KeyService]]
+    admin: Callable[[BucketTarget, SecretPair], BucketAdmin]
+    store: Callable[[BucketTarget], ObjectStore]
+    look: Callable[["Site"], Awaitable[Survey]]
+    sleep: Sleep
+    _survey: Survey | None = None
+
+    async def survey(self, *, again: bool = False) -> Survey:
+        """What the droplet is like. Raises what Shell raises."""
+        if self._survey is None or again:
+            self._survey = await self.look(self)
+        return self._survey
+
+    def targets(self) -> tuple[BucketTarget, ...]:
+        """The copies that this droplet archives to, the primary first."""
+        return (self.profile.primary, self.profile.dr) if self.choices.to_dr else (self.profile.primary,)
+
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may hold."""
+        pair = self.temporary.pair
+        return (pair.secret,) if pair is not None else ()
