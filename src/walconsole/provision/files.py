@@ -26,7 +26,7 @@ class FileNow:
 
 
 async def read_file(site: Site, path: str) -> FileNow | None:
-    """The file, None where there is none. Raises ProvisionError for what is no readable file, or over 1 MiB."""
+    """The file, None or None. Raises ProvisionError for what is no readable file, or over 1 MiB."""
     script = f"""p={quote(path)}
 [ -e "$p" ] || [ -L "$p" ] || exit {_NONE}
 [ -f "$p" ] || {{ echo "it is no regular file"; exit 1; }}
