@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.profile import (
+    ApiTarget,
+    BucketRole,
+    BucketTarget,
+    PostgresTarget,
+    Profile,
+    SshTarget,
+    default_bucket,
+    default_paths,
+)
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import KeyServiceError, TemporaryKeyError
 from walconsole.ports import BucketAdmin, KeyService, ObjectStore, SecretPair, Shell
@@ -69,6 +78,20 @@ class ScriptedGate:
     async def ask(self, question: Question) -> bool:
         self.asked.append(question)
         return self.answers.get(question.step, True)
+
+
+def a_profile(name: str = "shithub") -> Profile:
+    """A deployment with every default."""
+    return Profile(
+        name=name,
+        ssh=SshTarget("droplet"),
+        sudo=True,
+        postgres=PostgresTarget(),
+        primary=default_bucket(BucketRole.PRIMARY, name, "nyc3"),
+        dr=default_bucket(BucketRole.DR, name, "sfo3"),
+        paths=default_paths(name),
+        api=ApiTarget(),
+    )
 
 
 async def no_key_service() -> KeyService:

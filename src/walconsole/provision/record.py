@@ -1,0 +1,143 @@
+"""model.Record in a file of the operator's: one JSON object a line, on the disk before a change is made.
+
+It holds what was changed and where the earlier file is kept on the droplet: no contents, and no secret. Two
+consoles at once append whole lines; taking one back is a line as well, so that nothing is ever rewritten.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from walconsole.errors import RegisterError
+from walconsole.provision.model import Change, ChangeKind
+
+_LIMIT_BYTES = 16 * 1024 * 1024
+_UNDONE = "undone"
+_TEXTS = ("step", "what", "before", "after", "kept")
+
+
+class RecordFile:
+    """`path` is made, for its owner alone, with the first change."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, change: Change) -> None:
+        """See model.Record."""
+        self._append(dataclasses.asdict(change))
+
+    def undone(self, change: Change) -> None:
+        """See model.Record."""
+        self._append({_UNDONE: dataclasses.asdict(change)})
+
+    def changes(self) -> tuple[Change, ...]:
+        """See model.Record. A last line without an end was never agreed on: its change was not made."""
+        *lines, _ = self._text().split("\n")
+        made: list[Change] = []
+        for number, line in enumerate(lines, 1):
+            entry = self._entry(number, line)
+            if _UNDONE not in entry:
+                made.append(self._change(number, entry))
+                continue
+            gone = self._change(number, entry[_UNDONE])
+            if gone in made:
+                made.remove(gone)
+        return tuple(made)
+
+    def _text(self) -> str:
+        try:
+            with self.path.open("rb") as file:
+                raw = file.read(_LIMIT_BYTES + 1)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            self._deny("reading", error.strerror or "it cannot be read")
+        if len(raw) > _LIMIT_BYTES:
+            self._deny("reading", f"it is larger than {_LIMIT_BYTES} bytes")
+        return raw.decode("utf-8", "replace")
+
+    def _entry(self, number: int, line: str) -> dict[str, object]:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict):
+            self._deny("reading", f"line {number} is no JSON object")
+        return entry
+
+    def _change(self, number: int, entry: object) -> Change:
+        if not isinstance(entry, dict):
+            self._deny("reading", f"line {number} names no change")
+        texts = {name: entry.get(name) for name in _TEXTS}
+        at, kind = entry.get("at"), entry.get("kind")
+        if not all(isinstance(text, str) for text in texts.values()) or kind not in tuple(ChangeKind):
+            self._deny("reading", f"line {number} is no change")
+        if not isinstance(at, int | float):
+            self._deny("reading", f"line {number} has no time")
+        return Change(**texts, kind=ChangeKind(str(kind)), at=float(at))  # type: ignore[arg-type]  # all are str
+
+    def _append(self, entry: object) -> None:
+        line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(self.path, flags, 0o600)
+            with os.fdopen(handle, "r+b", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                _drop_unended(file.fileno())
+                file.write(line)
+                os.fsync(file.fileno())
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            self._deny("writing", error.strerror or "it cannot be written")
+
+    def _deny(self, tried: str, why: str) -> NoReturn:
+        remedy = "make it readable and writable for you, or move it aside: then nothing of it can be undone"
+        raise RegisterError(f"{tried} the record of changes {self.path}", why, remedy) from None
+
+
+class SessionRecord:
+    """model.Record for this session alone: what the embedded droplet was goes with it."""
+
+    def __init__(self) -> None:
+        self._made: list[Change] = []
+
+    def add(self, change: Change) -> None:
+        """See model.Record."""
+        self._made.append(change)
+
+    def changes(self) -> tuple[Change, ...]:
+        """See model.Record."""
+        return tuple(self._made)
+
+    def undone(self, change: Change) -> None:
+        """See model.Record."""
+        if change in self._made:
+            self._made.remove(change)
+
+
+def record_file(state: Path, profile: str) -> RecordFile:
+    """The record of a deployment, in the console's state folder. Raises ValueError for no profile's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", profile):
+        raise ValueError(f"not a profile's name: {profile!r}")
+    return RecordFile(state / "provision" / f"{profile}.jsonl")
+
+
+def _drop_unended(descriptor: int) -> None:
+    """Cut off a last line that a killed console did not end."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+        os.ftruncate(descriptor, whole)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

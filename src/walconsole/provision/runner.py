@@ -1,0 +1,211 @@
+"""Running steps: each is checked, planned, asked about, applied and verified, its changes recorded.
+
+A step whose check holds is left alone. The first that is blocked, refused or fails ends the run; steps that
+take away what was temporary are run all the same, though the run was cancelled.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
+
+from walconsole.domain.redaction import safe
+from walconsole.errors import BlockedError, RefusedError, WalconsoleError
+from walconsole.provision.model import (
+    Change,
+    Changing,
+    Check,
+    CheckState,
+    Event,
+    Gate,
+    Plan,
+    Printed,
+    Proved,
+    Question,
+    Step,
+    Waiting,
+)
+from walconsole.provision.progress import Progress, Stage, Tell
+from walconsole.provision.site import Site
+
+ENDED = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
+GOOD = frozenset((Stage.DONE, Stage.CHANGED))
+LONGEST_CLEANING_S = 30.0
+"""For each step that is always run, when the run itself was cancelled."""
+
+
+class Runner:
+    """Runs `steps` on `site`, asks `gate`, and tells every piece of news. One run at a time.
+
+    `stages` has where each step is; it outlives a run, so that a screen that is opened again can show it.
+    """
+
+    def __init__(self, site: Site, steps: Sequence[Step], gate: Gate, tell: Tell) -> None:
+        self.steps = tuple(steps)
+        self.stages = {step.id: Stage.WAITING for step in self.steps}
+        self._site, self._gate, self._tell_others = site, gate, tell
+
+    @property
+    def done(self) -> bool:
+        """Whether every step's aim is reached."""
+        return all(stage in GOOD for stage in self.stages.values())
+
+    async def run(self) -> None:
+        """All steps in order. Raises WalconsoleError: the one that ended the run.
+
+        What of a step that is always run fails then is told, and raised where nothing else was.
+        """
+        self.stages.update({step.id: Stage.WAITING for step in self.steps})
+        ended: BaseException | None = None
+        for step in self.steps:
+            if ended is not None and not step.always:
+                self._tell(step, Stage.SKIPPED)
+                continue
+            try:
+                if ended is None:
+                    await self._one(step)
+                else:
+                    await _though_cancelled(self._one(step))
+            except (WalconsoleError, asyncio.CancelledError) as error:
+                ended = ended or error
+        if ended is not None:
+            raise ended
+
+    async def run_one(self, step_id: str) -> None:
+        """One step alone. Raises WalconsoleError, and KeyError where there is no such step."""
+        await self._one(self._step(step_id))
+
+    async def check_all(self) -> None:
+        """Check and plan every step; nothing is changed, nobody asked. What a step cannot tell is told.
+
+        Raises nothing of WalconsoleError: each stands in the step's progress.
+        """
+        for step in self.steps:
+            try:
+                check = await self._checked(step)
+                if check.state is CheckState.NEEDED:
+                    self._tell(step, Stage.WAITING, plan=await step.plan())
+            except WalconsoleError as error:
+                self._tell(step, Stage.BLOCKED, error=error)
+
+    async def undo_plans(self) -> tuple[tuple[Step, tuple[Change, ...], Plan | None], ...]:
+        """Each step that changed something, the last one first, its changes, and how they would be undone."""
+        recorded = await asyncio.to_thread(self._site.record.changes)
+        found = []
+        for step in reversed(self.steps):
+            changes = tuple(reversed([change for change in recorded if change.step == step.id]))
+            if changes:
+                found.append((step, changes, await step.undo_plan(changes)))
+        return tuple(found)
+
+    async def undo(self) -> None:
+        """Take back what was changed, the last first, each asked about. Raises WalconsoleError."""
+        for step, changes, plan in await self.undo_plans():
+            if plan is None:
+                self._tell(step, Stage.DONE, check=Check(CheckState.DONE, "nothing of it is undone"))
+                continue
+            self._tell(step, Stage.ASKING, plan=plan)
+            if not await self._gate.ask(Question(step.id, step.title, step.risk, plan, undoing=True)):
+                self._tell(step, Stage.REFUSED)
+                raise RefusedError(f"undoing {step.title}", "it was not agreed to", "nothing more was undone")
+            await self._guarded(step, Stage.APPLYING, step.undo(changes))
+            for change in changes:
+                await asyncio.to_thread(self._site.record.undone, change)
+            self._tell(step, Stage.CHANGED)
+
+    def _step(self, step_id: str) -> Step:
+        return next(step for step in self.steps if step.id == step_id)
+
+    async def _one(self, step: Step) -> None:
+        try:
+            await self._through(step)
+        except RefusedError:
+            raise
+        except WalconsoleError as error:
+            blocked = isinstance(error, BlockedError)
+            self._tell(step, Stage.BLOCKED if blocked else Stage.FAILED, error=error)
+            raise
+        except asyncio.CancelledError:
+            if self.stages[step.id] not in ENDED:
+                self._tell(step, Stage.FAILED, event=Printed("interrupted"))
+            raise
+
+    async def _through(self, step: Step) -> None:
+        check = await self._checked(step)
+        if check.state is CheckState.DONE:
+            return
+        if check.state is CheckState.BLOCKED:
+            raise BlockedError(step.title, check.summary, check.remedy)
+        plan = await step.plan()
+        if step.gated and not await self._agreed(step, plan):
+            self._tell(step, Stage.REFUSED)
+            raise RefusedError(step.title, "it was not agreed to", "nothing was changed by it or after it")
+        self._tell(step, Stage.APPLYING, plan=plan)
+        await self._guarded(step, Stage.APPLYING, step.apply())
+        self._tell(step, Stage.VERIFYING)
+        await self._guarded(step, Stage.VERIFYING, step.verify())
+        self._tell(step, Stage.CHANGED)
+
+    async def _checked(self, step: Step) -> Check:
+        self._tell(step, Stage.CHECKING)
+        check = await step.check()
+        stage = {
+            CheckState.DONE: Stage.DONE,
+            CheckState.NEEDED: Stage.WAITING,
+            CheckState.BLOCKED: Stage.BLOCKED,
+        }[check.state]
+        self._tell(step, stage, check=check)
+        return check
+
+    async def _agreed(self, step: Step, plan: Plan) -> bool:
+        self._tell(step, Stage.ASKING, plan=plan)
+        return await self._gate.ask(Question(step.id, step.title, step.risk, plan))
+
+    async def _guarded(self, step: Step, stage: Stage, events: AsyncIterator[Event]) -> None:
+        """Tell the events; a change is on the record's disk before the step goes on to make it."""
+        async for event in events:
+            if isinstance(event, Changing):
+                await asyncio.to_thread(self._site.record.add, event.change)
+            self._tell(step, stage, event=self._safe(event))
+
+    def _safe(self, event: Event) -> Event:
+        """The event with nothing in it that must not be shown."""
+        secrets = self._site.secrets()
+        match event:
+            case Printed(text) | Proved(text):
+                return replace(event, text=safe(text, secrets))
+            case Waiting(what=what):
+                return replace(event, what=safe(what, secrets))
+            case _:
+                return event
+
+    def _tell(
+        self,
+        step: Step,
+        stage: Stage,
+        *,
+        check: Check | None = None,
+        plan: Plan | None = None,
+        event: Event | None = None,
+        error: WalconsoleError | None = None,
+    ) -> None:
+        self.stages[step.id] = stage
+        now = self._site.clock.now()
+        self._tell_others(Progress(step.id, stage, now, check=check, plan=plan, event=event, error=error))
+
+
+async def _though_cancelled(running: Coroutine[None, None, None]) -> None:
+    """Await it, at most LONGEST_CLEANING_S, whatever happens to this task meanwhile.
+
+    Raises what it raises; asyncio.CancelledError where it took too long.
+    """
+    task = asyncio.ensure_future(running)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_CLEANING_S
+    while not task.done() and loop.time() < until:
+        with contextlib.suppress(asyncio.CancelledError):  # it was cancelled already: that is why this runs
+            await asyncio.wait([task], timeout=until - loop.time())
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+    task.result()

@@ -1,0 +1,183 @@
+"""Running steps: which are run, what is asked, recorded and told, and what is run whatever happens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.data.provisioning import GivenKey, MemoryRecord, ScriptedGate, a_profile, a_site
+from walconsole.errors import BlockedError, ProvisionError, RefusedError
+from walconsole.ports import SecretPair
+from walconsole.provision.model import (
+    Change,
+    ChangeKind,
+    Changing,
+    Check,
+    CheckState,
+    Event,
+    Plan,
+    Printed,
+    Risk,
+)
+from walconsole.provision.progress import Progress, Stage
+from walconsole.provision.runner import Runner
+from walconsole.provision.site import Site
+from walconsole.provision.survey import Survey
+
+
+async def no_look(_: Site) -> Survey:
+    raise AssertionError("nothing is looked at")
+
+
+@dataclass
+class Step:
+    """A step that makes one change, unless it is made to do otherwise."""
+
+    id: str
+    log: list[str]
+    state: CheckState = CheckState.NEEDED
+    gated: bool = True
+    always: bool = False
+    fails: bool = False
+    hangs: asyncio.Event | None = None
+    says: str = "done"
+    title: str = "a step"
+    risk: Risk = Risk.ADDS
+    explanation: str = ""
+    recorded_before: list[bool] = field(default_factory=list)
+    record: MemoryRecord | None = None
+
+    async def check(self) -> Check:
+        return Check(self.state, "why", remedy="what to do")
+
+    async def plan(self) -> Plan:
+        return Plan(f"plan of {self.id}")
+
+    async def apply(self) -> AsyncIterator[Event]:
+        change = Change(self.id, ChangeKind.FILE, f"/{self.id}")
+        yield Changing(change)
+        if self.record is not None:
+            self.recorded_before.append(change in self.record.made)
+        if self.hangs is not None:
+            self.hangs.set()
+            await asyncio.sleep(60)
+        if self.fails:
+            raise ProvisionError("applying", "it failed")
+        self.log.append(f"apply {self.id}")
+        yield Printed(self.says)
+
+    async def verify(self) -> AsyncIterator[Event]:
+        self.log.append(f"verify {self.id}")
+        yield Printed("verified")
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        return Plan(f"undo {[change.what for change in changes]}")
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        self.log.append(f"undo {self.id}")
+        yield Printed("undone")
+
+
+@dataclass
+class Run:
+    """A runner with what it told."""
+
+    steps: list[Step]
+    gate: ScriptedGate = field(default_factory=ScriptedGate)
+    record: MemoryRecord = field(default_factory=MemoryRecord)
+    temporary: GivenKey = field(default_factory=GivenKey)
+    told: list[Progress] = field(default_factory=list)
+
+    def runner(self) -> Runner:
+        site = a_site(a_profile(), None, no_look, record=self.record, temporary=self.temporary)  # type: ignore[arg-type]  # no shell is used
+        return Runner(site, self.steps, self.gate, self.told.append)
+
+
+async def test_each_step_is_checked_asked_applied_verified_and_recorded_before_it_changes() -> None:
+    log: list[str] = []
+    run = Run([Step("a", log), Step("b", log, CheckState.DONE), Step("c", log, gated=False)])
+    for step in run.steps:
+        step.record = run.record
+    runner = run.runner()
+    await runner.run()
+    assert log == ["apply a", "verify a", "apply c", "verify c"]
+    assert [question.step for question in run.gate.asked] == ["a"]
+    assert [change.step for change in run.record.made] == ["a", "c"]
+    assert run.steps[0].recorded_before == [True]
+    assert runner.stages == {"a": Stage.CHANGED, "b": Stage.DONE, "c": Stage.CHANGED}
+    assert runner.done
+
+
+@pytest.mark.parametrize(
+    ("ending", "raised", "stage"),
+    [("refused", RefusedError, Stage.REFUSED), ("blocked", BlockedError, Stage.BLOCKED),
+     ("failed", ProvisionError, Stage.FAILED)],
+)  # fmt: skip
+async def test_what_takes_away_its_own_runs_after_any_end(
+    ending: str, raised: type[Exception], stage: Stage
+) -> None:
+    log: list[str] = []
+    first = Step("a", log, CheckState.BLOCKED if ending == "blocked" else CheckState.NEEDED)
+    first.fails = ending == "failed"
+    run = Run([first, Step("b", log), Step("c", log, gated=False, always=True)])
+    run.gate.answers["a"] = ending != "refused"
+    runner = run.runner()
+    with pytest.raises(raised):
+        await runner.run()
+    assert runner.stages == {"a": stage, "b": Stage.SKIPPED, "c": Stage.CHANGED}
+    assert log == ["apply c", "verify c"]
+
+
+async def test_a_cancelled_run_still_takes_away_its_own() -> None:
+    log: list[str] = []
+    reached = asyncio.Event()
+    run = Run([Step("a", log, hangs=reached), Step("c", log, gated=False, always=True)])
+    running = asyncio.create_task(run.runner().run())
+    await reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert log == ["apply c", "verify c"]
+
+
+async def test_a_step_that_is_run_again_is_asked_about_again() -> None:
+    log: list[str] = []
+    run = Run([Step("a", log)])
+    runner = run.runner()
+    await runner.run_one("a")
+    await runner.run_one("a")
+    assert len(run.gate.asked) == 2
+
+
+async def test_what_is_told_holds_no_secret() -> None:
+    log: list[str] = []
+    secret = "x" * 43
+    run = Run([Step("a", log, says=f"it is {secret}")])
+    run.temporary.pair = SecretPair("DO00", secret)
+    await run.runner().run()
+    assert [news.event.text for news in run.told if isinstance(news.event, Printed)] == [
+        "it is [redacted]",
+        "verified",
+    ]
+
+
+async def test_plans_of_all_steps_change_nothing_and_ask_nobody() -> None:
+    log: list[str] = []
+    run = Run([Step("a", log), Step("b", log, CheckState.DONE), Step("c", log, CheckState.BLOCKED)])
+    await run.runner().check_all()
+    assert (log, run.gate.asked, run.record.made) == ([], [], [])
+    assert [news.plan.summary for news in run.told if news.plan is not None] == ["plan of a"]
+
+
+async def test_undo_goes_backwards_asks_and_forgets() -> None:
+    log: list[str] = []
+    run = Run([Step("a", log), Step("b", log)])
+    runner = run.runner()
+    await runner.run()
+    run.gate.answers["a"] = False
+    with pytest.raises(RefusedError):
+        await runner.undo()
+    assert log[-1] == "undo b"
+    assert [question.undoing for question in run.gate.asked] == [False, False, True, True]
+    assert [change.step for change in run.record.made] == ["a"]
