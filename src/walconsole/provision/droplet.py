@@ -5,9 +5,11 @@ list for as long as it runs: no script holds a secret, what is secret goes in th
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from shlex import quote
 
+from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.redaction import decode
 from walconsole.errors import ProvisionError
 from walconsole.provision.model import Command, Event, Printed, Ran
@@ -74,13 +76,14 @@ async def run(
     stream = site.shell.stream(f"{body}\nprintf '\\n%s %s\\n' {mark} \"$?\"")
     last: list[str] = []
     status: int | None = None
-    async for line in _lines(stream):
-        if line.startswith(mark):
-            status = int(line.removeprefix(mark).strip() or 255)
-            continue
-        if line:
-            last = [*last, line][-_LAST_WORDS:]
-            yield Printed(line)
+    async with aclosing(_lines(stream)) as lines:
+        async for line in lines:
+            if line.startswith(mark):
+                status = int(line.removeprefix(mark).strip() or 255)
+                continue
+            if line:
+                last = [*last, line][-_LAST_WORDS:]
+                yield Printed(line)
     if status not in accepted:
         raise failed(f"running on the droplet: {_first_line(command.text)}", status, "\n".join(last))
 
@@ -102,8 +105,12 @@ async def psql_script(site: Site, sql: str) -> str:
 
 async def psql_command(site: Site) -> str:
     """psql with the options that reach the observed cluster, without a statement."""
+    return psql_for(site, (await site.survey()).cluster)
+
+
+def psql_for(site: Site, cluster: ClusterFacts | None) -> str:
+    """psql with the options that reach `cluster`; what the profile says counts more."""
     postgres = site.profile.postgres
-    cluster = (await site.survey()).cluster
     socket = postgres.socket_dir or (cluster.socket_dir if cluster is not None else "")
     port = postgres.port or (cluster.port if cluster is not None else None)
     options = f"{' -h ' + quote(socket) if socket else ''}{f' -p {port}' if port else ''}"
@@ -134,15 +141,19 @@ def _first_line(script: str) -> str:
     return line if len(line) <= 100 else f"{line[:99]}…"
 
 
-async def _lines(stream: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    """Lines without their ends; one that never ends comes in pieces."""
+async def _lines(stream: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
+    """Lines without their ends; one that never ends comes in pieces. The stream ends with this."""
     rest = b""
-    async for chunk in stream:
-        *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-        for line in lines:
-            yield decode(line)
-        if len(rest) > _LONGEST_LINE:
+    try:
+        async for chunk in stream:
+            *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                yield decode(line)
+            if len(rest) > _LONGEST_LINE:
+                yield decode(rest)
+                rest = b""
+        if rest:
             yield decode(rest)
-            rest = b""
-    if rest:
-        yield decode(rest)
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()

@@ -10,7 +10,7 @@ from walconsole.domain.facts import ClusterFacts
 class RemoteFacts:
     """A section of the droplet's production rclone configuration: never its secret.
 
-    `access_key` is the key's id, empty where the section has none (`env_auth`, or it is encrypted).
+    `access_key` is the key's id, empty where the section has none: `env_auth` says that it is elsewhere.
     """
 
     name: str
@@ -19,6 +19,7 @@ class RemoteFacts:
     endpoint: str
     region: str
     provider: str
+    env_auth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class ServerSurvey:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredSetting:
+    """What a server that is started now would take: the value, and `where`: `FILE:LINE` or an argument."""
+
+    value: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What one look found. What could not be found out is None or empty, and `missing` says why.
 
@@ -87,3 +96,8 @@ class Survey:
     """The systemd unit that runs the cluster, `postgresql@15-main.service`; empty where none does."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Of the postmaster, names of AWS_* and RCLONE_* variables alone, their values left out."""
+    configured: Mapping[str, ConfiguredSetting] = field(default_factory=dict)
+    """Of the settings about archiving, those that files or the command line set; with archiving off the
+    server itself shows every archive_command as `(disabled)`."""
+    crontabs: bool = False
+    """Whether there are a cron and its /etc/cron.d."""

@@ -1,0 +1,1 @@
+"""Shell scripts that look at the droplet before it is provisioned."""

@@ -1,0 +1,139 @@
+"""One look at a droplet: the console's own probes, and one script for what only provisioning asks.
+
+Three round trips: the host with its clusters, the configuration tree, and the script. What cannot be found
+out is said in the survey; only a shell that does not serve is an error.
+"""
+
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from walconsole.domain.facts import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
+from walconsole.domain.snapshot import Problem, Slot
+from walconsole.errors import ClusterChoiceError, ShellError
+from walconsole.observe.configuration import ConfigurationProbe
+from walconsole.observe.host import HostProbe
+from walconsole.observe.host_script import assignment, compact
+from walconsole.observe.records import Group, read_answer
+from walconsole.observe.statements import query
+from walconsole.provision.droplet import as_user, os_user, psql_for
+from walconsole.provision.live_files import LiveFiles, live_files
+from walconsole.provision.site import Site
+from walconsole.provision.survey import Survey
+from walconsole.provision.survey_answer import (
+    free_bytes,
+    rclone_facts,
+    read_server,
+    region_of,
+    tools_of,
+    words,
+)
+
+SCRIPT_S = 30.0
+
+
+async def take_survey(site: Site) -> Survey:
+    """What the droplet is like. Raises SshError, and ShellError where no script can be run there."""
+    host = HostProbe(site.shell, site.profile, site.clock)
+    missing: list[str] = []
+    try:
+        cluster: ClusterFacts | None = await host.locate()
+    except ClusterChoiceError as error:
+        cluster = None
+        missing.append(error.line())
+    found = {fact.slot: fact.value for fact in await host.take()}
+    seen, wal = found.get(Slot.HOST), found.get(Slot.WAL_DISK)
+    live = await _live(site, host, missing) if cluster is not None else LiveFiles()
+    pid = seen.postmaster_pid if isinstance(seen, HostFacts) else None
+    answer = await _ask(site, cluster, pid)
+    server, problem = read_server(answer, os_user(site)) if cluster is not None else (None, missing[0])
+    free = dict(free_bytes(answer))
+    if isinstance(wal, WalDiskFacts):
+        free[wal.directory] = wal.free_bytes
+    elif isinstance(wal, Problem):
+        missing.append(f"free space for pg_wal: {wal.why}")
+    if isinstance(seen, HostFacts):
+        missing += seen.missing
+    systemd = answer.text("systemd") is not None and "systemctl" in tools_of(answer)
+    return Survey(
+        taken_at=site.clock.now(),
+        hostname=seen.hostname if isinstance(seen, HostFacts) else "n/a",
+        login=answer.text("login") or "n/a",
+        root=answer.text("uid") == "0",
+        tools=tools_of(answer),
+        systemd=systemd,
+        cluster=cluster,
+        server=server,
+        server_problem=problem,
+        conf_d=live.conf_d,
+        rclone=rclone_facts(answer, site.profile.paths.rclone_config, os_user(site)),
+        clock_offset_s=seen.clock_offset_s if isinstance(seen, HostFacts) else None,
+        free_bytes=free,
+        region=region_of(answer),
+        missing=tuple(dict.fromkeys(missing)),
+        unit=live.unit if systemd else "",
+        environment=dict.fromkeys(words(answer, "environ"), ""),
+        configured=live.configured,
+        crontabs=answer.text("crontabs") is not None and bool({"cron", "crond"} & tools_of(answer).keys()),
+    )
+
+
+async def _live(site: Site, host: HostProbe, missing: list[str]) -> LiveFiles:
+    try:
+        facts = await ConfigurationProbe(site.shell, host).take()
+    except (ShellError, ClusterChoiceError) as error:
+        missing.append(error.line())
+        return LiveFiles()
+    value = facts[0].value
+    if not isinstance(value, ConfigFiles):
+        missing.append(value.why if isinstance(value, Problem) else "the live configuration was not found")
+        return LiveFiles()
+    live = live_files(value)
+    missing += live.missing
+    return live
+
+
+async def _ask(site: Site, cluster: ClusterFacts | None, pid: int | None) -> Group:
+    script = SurveyScript(site, cluster, pid, secrets.token_hex(8))
+    answer = await site.shell.run(script.text(), timeout_s=SCRIPT_S)
+    return read_answer(answer.stdout, script.token).host
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyScript:
+    """scripts/survey.sh for the shell's user and then for the server's own; ASCII, without a secret."""
+
+    site: Site
+    cluster: ClusterFacts | None
+    pid: int | None
+    token: str
+
+    def text(self) -> str:
+        """The whole script."""
+        droplet = self._part("droplet")
+        server = as_user(os_user(self.site), self._part("server"))
+        ending = f"printf '\\001asked %s\\000\\001end %s\\000' \"$?\" {self.token}\n"
+        return f"({droplet})\n{server}\n{ending}"
+
+    def _part(self, part: str) -> str:
+        site, paths = self.site, self.site.profile.paths
+        psql = psql_for(site, self.cluster) if self.cluster is not None else ""
+        values = {
+            "part": part,
+            "path": site.choices.path,
+            "config": paths.rclone_config,
+            "root": paths.root,
+            "pid": str(self.pid or ""),
+            "folders": "\n".join((site.choices.temp_root, paths.log.rpartition("/")[0] or "/")),
+            "ask_region": "0" if paths.root else "1",
+            "psql": psql if part == "server" else "",
+            "sql": query("survey") if part == "server" else "",
+        }
+        lines = (assignment(name, value.encode("utf-8", "surrogateescape")) for name, value in values.items())
+        return "".join(lines) + _body()
+
+
+@cache
+def _body() -> str:
+    return compact(files("walconsole.provision.scripts").joinpath("survey.sh").read_text("ascii"))

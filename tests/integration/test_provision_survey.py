@@ -1,0 +1,168 @@
+"""A survey of a real host: sshd, a Debian cluster, the distribution's rclone."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.data.provisioning import a_site
+from tests.integration.observed import connected, profile_of
+from tests.servers.fixtures import MakeSshd
+from tests.servers.postgres_debian import DebianCluster
+from tests.servers.sshd import SshServer
+from walconsole.domain.profile import Profile
+from walconsole.provision.site import Site
+from walconsole.provision.surveying import take_survey
+
+pytestmark = pytest.mark.server
+
+SECRET = "canary-of-the-survey-0123456789"
+CONFIG = f"""\
+# the production remotes
+[spaces-prod]
+type = s3
+provider = DigitalOcean
+access_key_id = DO00PRIMARY
+secret_access_key = {SECRET}
+endpoint = nyc3.digitaloceanspaces.com
+region = us-east-1
+
+[spaces-dr]
+type = s3
+secret_access_key={SECRET}
+env_auth = true
+"""
+
+
+@asynccontextmanager
+async def surveyed(profile: Profile) -> AsyncIterator[Site]:
+    async with connected(profile) as parts:
+        yield a_site(profile, parts.shell, take_survey)
+
+
+def with_config(profile: Profile, path: Path, text: str, mode: int = 0o644) -> Profile:
+    path.write_text(text)
+    path.chmod(mode)
+    return replace(profile, paths=replace(profile.paths, rclone_config=str(path)))
+
+
+async def test_what_a_running_cluster_and_its_host_are(
+    sshd: SshServer, debian_cluster: DebianCluster
+) -> None:
+    profile = with_config(profile_of(sshd, debian_cluster), sshd.folder / "rclone-observed.conf", CONFIG)
+    async with surveyed(profile) as site:
+        survey = await site.survey()
+        assert await site.survey() is survey
+    assert survey.login == sshd.user
+    assert survey.root == (os.geteuid() == 0)
+    assert {"timeout", "rclone", "psql", "gzip"} <= survey.tools.keys()
+    assert survey.tools["psql"].startswith("/")
+    assert survey.cluster is not None
+    assert survey.cluster.port == debian_cluster.port
+    assert survey.conf_d == str(debian_cluster.config_dir / "conf.d")
+    assert survey.server_problem == ""
+    assert survey.server is not None
+    assert survey.server.version_num // 10000 == int(debian_cluster.debian_version)
+    assert not survey.server.in_recovery
+    assert survey.server.segment_bytes == 16 * 1024 * 1024
+    assert survey.server.timeline == 1
+    assert survey.server.system_identifier.isdigit()
+    assert survey.server.config_file == str(debian_cluster.config_dir / "postgresql.conf")
+    assert survey.server.settings["archive_mode"] == "off"
+    assert survey.server.settings["wal_level"] == "replica"
+    assert abs(survey.server.started_at - survey.taken_at) < 3600
+    assert survey.clock_offset_s is not None
+    assert abs(survey.clock_offset_s) < 2
+    assert all(free > 0 for free in survey.free_bytes.values())
+    assert str(debian_cluster.data_dir / "pg_wal") in survey.free_bytes
+    assert site.choices.temp_root in survey.free_bytes
+    assert survey.rclone.version is not None
+    assert survey.rclone.version >= (1, 53, 0)
+
+
+async def test_of_the_rclone_configuration_no_secret_travels(
+    sshd: SshServer, debian_cluster: DebianCluster
+) -> None:
+    profile = with_config(profile_of(sshd, debian_cluster), sshd.folder / "rclone-secret.conf", CONFIG)
+    async with connected(profile) as parts:
+        seen: list[bytes] = []
+        run = parts.shell.run
+
+        async def watched(script: str, *, timeout_s: float = 5.0) -> object:
+            answer = await run(script, timeout_s=timeout_s)
+            seen.append(answer.stdout)
+            return answer
+
+        parts.shell.run = watched  # type: ignore[method-assign, assignment]  # listens in on the wire
+        survey = await take_survey(a_site(profile, parts.shell, take_survey))
+    rclone = survey.rclone
+    assert len(seen) == 3
+    assert not any(SECRET.encode() in answer for answer in seen)
+    assert SECRET not in repr(survey)
+    primary, dr = rclone.remote("spaces-prod"), rclone.remote("spaces-dr")
+    assert primary is not None
+    assert dr is not None
+    assert (primary.kind, primary.access_key, primary.provider) == ("s3", "DO00PRIMARY", "DigitalOcean")
+    assert (primary.endpoint, primary.region) == ("nyc3.digitaloceanspaces.com", "us-east-1")
+    assert (dr.access_key, dr.env_auth) == ("", True)
+    assert (rclone.exists, rclone.mode, rclone.problem) == (True, 0o644, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "problem"),
+    [
+        ("# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nabcdef==\n", 0o644, "encrypted"),
+        ("# nothing yet\n", 0o644, "no section"),
+        (CONFIG, 0o000, "may not read it"),
+        (None, 0, "not there"),
+    ],
+)
+async def test_why_the_rclone_configuration_cannot_be_used(
+    sshd: SshServer, debian_cluster: DebianCluster, text: str | None, mode: int, problem: str
+) -> None:
+    path = sshd.folder / f"rclone-{problem.replace(' ', '-')}.conf"
+    profile = with_config(profile_of(sshd, debian_cluster), path, text or "", mode)
+    if text is None:
+        path.unlink()
+    async with surveyed(profile) as site:
+        rclone = (await site.survey()).rclone
+    assert problem in rclone.problem
+    assert rclone.exists == (text is not None)
+    assert rclone.readable == (text is not None and mode != 0)
+
+
+async def test_a_server_that_refuses_and_what_its_files_say(
+    make_sshd: MakeSshd, debian_cluster: DebianCluster
+) -> None:
+    sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={debian_cluster.conf_root}"})
+    dropin = debian_cluster.config_dir / "conf.d" / "50_other.conf"
+    profile = profile_of(sshd, debian_cluster)
+    wrong = replace(profile, postgres=replace(profile.postgres, user="nobody-of-that-name"))
+    dropin.write_text("archive_command = 'pgbackrest --stanza=main archive-push %p'\n")
+    try:
+        async with surveyed(wrong) as site:
+            survey = await site.survey()
+    finally:
+        dropin.unlink()
+    assert survey.server is None
+    assert "nobody-of-that-name" in survey.server_problem
+    configured = survey.configured["archive_command"]
+    assert configured.value == "pgbackrest --stanza=main archive-push %p"
+    assert configured.where == f"{dropin}:1"
+    assert json.dumps(dict(survey.environment)) == "{}"
+
+
+async def test_an_operating_system_user_that_is_not_there(
+    sshd: SshServer, debian_cluster: DebianCluster
+) -> None:
+    profile = profile_of(sshd, debian_cluster)
+    profile = replace(profile, postgres=replace(profile.postgres, os_user="nobody-at-all"))
+    async with surveyed(profile) as site:
+        survey = await site.survey()
+    assert survey.server is None
+    assert "nobody-at-all" in survey.server_problem
+    assert survey.tools["psql"]
