@@ -6,7 +6,7 @@ from typing import Protocol
 
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.droplet.choices import DropletChoices
-from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, SecretPair, Shell
+from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, SecretPair, Shell
 from walconsole.provision.model import Record
 from walconsole.provision.survey import Survey
 
@@ -42,6 +42,7 @@ class Site:
 
     `key_service` raises errors.KeyServiceError where there is no token. `admin` makes S3 calls by a given key
     (close it after use), `store` by the profile's own. `survey` looks once; `survey(again=True)` anew.
+    `plain` makes compressed segments plain; without it only of uncompressed ones is told whose they are.
     `temporary` is disposed of by the session, whatever becomes of the steps.
     """
 
@@ -56,6 +57,7 @@ class Site:
     store: Callable[[BucketTarget], ObjectStore]
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep
+    plain: Plain | None = None
     _survey: Survey | None = None
 
     async def survey(self, *, again: bool = False) -> Survey:

@@ -1,0 +1,94 @@
+"""Looking at the keys API and at the buckets before anything is changed."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable
+
+from walconsole.domain.archive.layouts import segment_suffix, split_key
+from walconsole.domain.archive.page_header import LONG_HEADER_BYTES, read_page_header
+from walconsole.domain.profile import BucketTarget
+from walconsole.domain.redaction import safe
+from walconsole.errors import KeyServiceError, ObjectStoreError
+from walconsole.observe.bucket_heads import read_header
+from walconsole.ports import KeyService, ObjectStore, Plain, SpacesKey
+from walconsole.provision.preflight_archive import BucketLook, KeyFacts, Scope
+from walconsole.provision.site import Site
+
+_FORBIDDEN = 403
+_FOUND_NONE = 404
+
+
+async def look_at_keys(site: Site) -> KeyFacts:
+    """Every key, and which scopes the token has, as far as that can be known without changing anything.
+
+    Changing and deleting are tried on a key that does not exist: 403 says that the scope is missing.
+    """
+    try:
+        service = await site.key_service()
+    except KeyServiceError as error:
+        return KeyFacts(problem=error.why, remedy=error.remedy)
+    nobody = SpacesKey("walconsole-no-such-key", f"DO00{secrets.token_hex(8).upper()}", (), "")
+    listing, update, delete = await asyncio.gather(
+        _listed(service),
+        _allowed(service.replace_grants(nobody, ())),
+        _allowed(service.delete(nobody.access_key)),
+    )
+    if isinstance(listing, KeyServiceError) and listing.status != _FORBIDDEN:
+        return KeyFacts(problem=listing.line(), remedy=listing.remedy)
+    tried = {Scope.READ: isinstance(listing, tuple), Scope.UPDATE: update, Scope.DELETE: delete}
+    scopes = {scope: allowed for scope, allowed in tried.items() if allowed is not None}
+    return KeyFacts(listing if isinstance(listing, tuple) else None, scopes)
+
+
+async def _listed(service: KeyService) -> tuple[SpacesKey, ...] | KeyServiceError:
+    try:
+        return await service.keys()
+    except KeyServiceError as error:
+        return error
+
+
+async def _allowed(call: Awaitable[object]) -> bool | None:
+    """Whether the token may make such a call; None where the answer does not tell."""
+    try:
+        await call
+    except KeyServiceError as error:
+        return {_FORBIDDEN: False, _FOUND_NONE: True}.get(error.status or 0)
+    return True
+
+
+async def look_at_bucket(site: Site, target: BucketTarget) -> BucketLook:
+    """Its first page, and whose the first and the last segment in it are. By the profile's own key."""
+    try:
+        store = site.store(target)
+        page = await store.page()
+        keys = [key for key in page.objects.keys if segment_suffix(split_key(key)[1]) is not None]
+        systems, unread = await _systems(store, site.plain or _Uncompressed(), keys[:1] + keys[-1:])
+    except ObjectStoreError as error:
+        return BucketLook(target, code=error.code, why=error.why, remedy=error.remedy)
+    return BucketLook(target, len(page.objects), len(keys), page.truncated, systems=systems, unread=unread)
+
+
+async def _systems(store: ObjectStore, plain: Plain, keys: list[str]) -> tuple[frozenset[str], str]:
+    """The system identifiers of these segments, and why one could not be read."""
+    found, unread = set(), ""
+    for key in dict.fromkeys(keys):
+        try:
+            header, _ = await read_header(store, plain, key)
+            found.add(header.system_identifier)
+        except ValueError as error:
+            unread = f"{safe(split_key(key)[1])}: {error}"
+    return frozenset(found), unread
+
+
+class _Uncompressed:
+    """ports.Plain for those who can uncompress nothing."""
+
+    def first_bytes(self, name: str, head: bytes, count: int) -> bytes:
+        read_page_header(head[:LONG_HEADER_BYTES])
+        return head[:count]
+
+    def whole(self, name: str, body: bytes, limit: int) -> bytes:
+        return body[:limit]
+
+    def zstd_bytes(self, body: bytes) -> int:
+        raise ValueError("nothing here compresses")

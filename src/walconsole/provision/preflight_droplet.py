@@ -1,0 +1,172 @@
+"""What the survey of a droplet means for provisioning: a fact for each thing that was looked at. Pure."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.archive_commands import recognise
+from walconsole.domain.profile import Profile
+from walconsole.domain.units import bytes_text, duration_text
+from walconsole.droplet.choices import Compression, DropletChoices
+from walconsole.droplet.files import Schedule
+from walconsole.droplet.names import names_of
+from walconsole.provision.model import Fact, FactState
+from walconsole.provision.requirements import FIRST_RCLONE, how_to_install, version_text
+from walconsole.provision.schedules import schedule_of
+from walconsole.provision.survey import ServerSurvey, Survey
+
+_OLDEST_SERVER = 130000
+_SKEW_REFUSED_S = 900.0
+"""S3 refuses a request whose time is 15 minutes off (RequestTimeTooSkewed, in the S3 API's error list)."""
+_SKEW_WARNED_S = 30.0
+_LITTLE_SPACE = 1024**3
+_LITTLE_TEMPORARY_SPACE = 64 * 1024**2
+
+
+def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> Iterator[Fact]:
+    """In the order in which they are read: how it is reached, the server, its tools, the host."""
+    yield _login(survey, profile)
+    yield from _server(survey)
+    if survey.server is not None:
+        yield from _archiving(survey, survey.server, profile)
+    yield from _tools(survey, choices)
+    yield _schedule(survey)
+    yield from _host(survey, choices)
+    yield from (Fact("not seen", text, FactState.UNKNOWN) for text in survey.missing)
+
+
+def _login(survey: Survey, profile: Profile) -> Fact:
+    who = f"{survey.login} on {survey.hostname}"
+    if survey.root:
+        return Fact("SSH", who if survey.login == "root" else f"{who}, root through sudo")
+    if profile.paths.root:
+        return Fact("SSH", f"{who}, below {profile.paths.root}")
+    remedy = "set sudo = true in the profile, or connect as root"
+    return Fact("SSH", f"{who}, who may not write what is root's", FactState.STOP, remedy)
+
+
+def _server(survey: Survey) -> Iterator[Fact]:
+    cluster, server = survey.cluster, survey.server
+    if cluster is None:
+        yield Fact("PostgreSQL", survey.server_problem, FactState.STOP, "name the cluster in the profile")
+        return
+    where = f"{cluster.name or cluster.data_directory} on port {cluster.port}"
+    if server is None:
+        remedy = "start it, or see why it does not start" if not cluster.running else "see os_user and user"
+        state = "is stopped" if not cluster.running else "cannot be asked"
+        yield Fact("PostgreSQL", f"{where} {state}: {survey.server_problem}", FactState.STOP, remedy)
+        return
+    version, segment = server.version_num, bytes_text(server.segment_bytes)
+    known = version >= _OLDEST_SERVER
+    yield Fact(
+        "PostgreSQL",
+        f"{where}, version {version // 10000}.{version % 10000}, segments of {segment}",
+        FactState.OK if known else FactState.WARNING,
+        "" if known else "this console knows PostgreSQL 13 and newer",
+    )
+    if server.in_recovery:
+        why = "a standby: with archive_mode = on it archives nothing, its primary does"
+        yield Fact("role", why, FactState.STOP, "name the primary's host in the profile, and provision that")
+    else:
+        yield Fact("role", f"primary, timeline {server.timeline}, system {server.system_identifier}")
+    if survey.conf_d is None:
+        remedy = "add include_dir = 'conf.d' at the end of it, and make that folder"
+        yield Fact("drop-ins", f"{server.config_file} includes no folder", FactState.WARNING, remedy)
+    else:
+        yield Fact("drop-ins", f"{survey.conf_d} is what {server.config_file} includes")
+
+
+def _archiving(survey: Survey, server: ServerSurvey, profile: Profile) -> Iterator[Fact]:
+    mode = server.settings.get("archive_mode", "")
+    yield Fact("archive_mode", mode or "not told", FactState.OK if mode == "on" else FactState.NOTE)
+    command = server.settings.get("archive_command", "")
+    configured, where = survey.configured.get("archive_command"), ""
+    if command in ("", "(disabled)") and configured is not None:
+        command, where = configured.value, f" ({configured.where})"
+    tool = recognise(command, names_of(profile).archive)
+    if tool is None:
+        yield Fact("archive_command", "none")
+    elif tool.ours:
+        yield Fact("archive_command", f"this console's, {tool.name}{where}")
+    else:
+        remedy = f"it would be replaced: the drop-in asks for {tool.name} to be typed"
+        yield Fact("archive_command", f"{tool.name}: {command}{where}", FactState.WARNING, remedy)
+    library = server.settings.get("archive_library", "")
+    if library:
+        remedy = "take archive_library away: with both set nothing is archived"
+        yield Fact("archive_library", library, FactState.WARNING, remedy)
+    if survey.environment:
+        names = ", ".join(sorted(survey.environment))
+        yield Fact(
+            "environment", f"the server has {names}", FactState.NOTE, "the commands take no notice of it"
+        )
+
+
+def _tools(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
+    version = survey.rclone.version
+    if version is not None and "rclone" in survey.tools and version < FIRST_RCLONE:
+        why = f"{version_text(version)} is too old: it takes {version_text(FIRST_RCLONE)}"
+        yield Fact("rclone", why, FactState.STOP, "install a newer one (rclone.org/install)")
+    elif version is not None:
+        yield Fact("rclone", version_text(version))
+    elif "rclone" in survey.tools:
+        why = f"{survey.tools['rclone']} does not tell its version"
+        yield Fact("rclone", why, FactState.WARNING, "run `rclone version` on the droplet")
+    else:
+        yield _absent("rclone")
+    for program in ("timeout", "psql"):
+        place = survey.tools.get(program)
+        yield Fact(program, place) if place is not None else _absent(program)
+    yield _compression(survey, choices)
+
+
+def _absent(program: str) -> Fact:
+    return Fact(program, "not there", FactState.STOP, how_to_install(program))
+
+
+def _compression(survey: Survey, choices: DropletChoices) -> Fact:
+    if choices.compression is Compression.NONE:
+        return Fact("compression", "none, as chosen", FactState.NOTE)
+    auto = choices.compression is Compression.AUTO
+    wanted = ("zstd", "gzip") if auto else (choices.compression.value,)
+    there = next((program for program in wanted if program in survey.tools), None)
+    if there is None:
+        why = f"no {' or '.join(wanted)}: segments are stored as they are, 16 MiB a minute on an idle server"
+        return Fact("compression", why, FactState.WARNING, how_to_install(wanted[0]))
+    if there != wanted[0]:
+        return Fact(
+            "compression", f"{there}, there is no {wanted[0]}", FactState.NOTE, how_to_install(wanted[0])
+        )
+    return Fact("compression", there)
+
+
+def _schedule(survey: Survey) -> Fact:
+    schedule = schedule_of(survey)
+    if schedule is None:
+        why = "neither systemd nor cron: nothing would run the verifier"
+        return Fact("schedule", why, FactState.WARNING, how_to_install("cron"))
+    return Fact("schedule", "a systemd timer" if schedule is Schedule.SYSTEMD else "cron")
+
+
+def _host(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
+    offset = survey.clock_offset_s
+    if offset is None:
+        yield Fact("clock", "could not be compared", FactState.UNKNOWN)
+    else:
+        yield _clock(offset)
+    for folder, free in sorted(survey.free_bytes.items()):
+        little = _LITTLE_TEMPORARY_SPACE if folder == choices.temp_root else _LITTLE_SPACE
+        scarce = free < little and not folder.startswith("/var/log")
+        remedy = f"make room: {bytes_text(little)} at least" if scarce else ""
+        state = FactState.WARNING if scarce else FactState.OK
+        yield Fact("free space", f"{bytes_text(free)} at {folder}", state, remedy)
+
+
+def _clock(offset: float) -> Fact:
+    """`offset`: how far the droplet's is ahead of this machine's, in seconds."""
+    if abs(offset) < 1:
+        return Fact("clock", "as this machine's")
+    value = f"{duration_text(abs(offset))} {'ahead of' if offset > 0 else 'behind'} this machine's"
+    remedy = "set both clocks (timedatectl set-ntp true)"
+    if abs(offset) >= _SKEW_REFUSED_S:
+        return Fact("clock", f"{value}: S3 refuses what is 15 minutes off", FactState.STOP, remedy)
+    warned = abs(offset) >= _SKEW_WARNED_S
+    return Fact("clock", value, FactState.WARNING if warned else FactState.OK, remedy if warned else "")
