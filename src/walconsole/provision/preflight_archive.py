@@ -222,7 +222,7 @@ def _bucket(look: BucketLook, system: str) -> Fact:
         why = f"{value}, of another cluster (system {', '.join(sorted(foreign))})"
         remedy = "give this server a prefix or a bucket of its own; nothing there is touched"
         return Fact(label, why, FactState.STOP, remedy)
-    if look.segments and not look.systems:
+    if look.segments and not (look.systems and system):
         why = f"{value}; whose is not known: {look.unread or 'the server was not asked'}"
         return Fact(
             label, why, FactState.WARNING, "look at them before you go on: they are never overwritten"
