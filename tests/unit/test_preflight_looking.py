@@ -1,0 +1,134 @@
+"""Which scopes a token has, found out without changing anything; whose the segments of a bucket are."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.data.provisioning import a_site
+from tests.data.surveys import PROFILE, SURVEY
+from tests.unit.memory_bucket import MemoryBucket, refusal
+from walconsole.domain.facts import LinkFacts
+from walconsole.domain.profile import BucketTarget
+from walconsole.errors import KeyServiceError
+from walconsole.ports import KeyGrant, KeyService, MadeKey, ObjectStore, ShellAnswer, SpacesKey
+from walconsole.provision.looking import look_at_bucket, look_at_keys
+from walconsole.provision.preflight_archive import Scope
+from walconsole.provision.site import Site
+from walconsole.provision.survey import Survey
+
+
+@dataclass
+class Account:
+    """ports.KeyService of an account; `refuses` has the statuses that its calls fail with."""
+
+    held: tuple[SpacesKey, ...] = ()
+    refuses: dict[str, int | None] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def _asked(self, call: str, about: str = "") -> None:
+        self.calls.append((call, about))
+        if call in self.refuses:
+            raise KeyServiceError(f"to {call}", "refused", status=self.refuses[call])
+
+    async def keys(self) -> tuple[SpacesKey, ...]:
+        self._asked("list")
+        return self.held
+
+    async def key(self, access_key: str) -> SpacesKey | None:
+        self._asked("get", access_key)
+        return None
+
+    async def create(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
+        raise AssertionError("looking makes no key")
+
+    async def replace_grants(self, key: SpacesKey, grants: Sequence[KeyGrant]) -> SpacesKey:
+        self._asked("update", key.access_key)
+        raise KeyServiceError("to update", "there is no such key", status=404)
+
+    async def delete(self, access_key: str) -> None:
+        self._asked("delete", access_key)
+
+
+def site_with(account: Account | None = None, bucket: MemoryBucket | None = None) -> Site:
+    async def service() -> KeyService:
+        if account is None:
+            raise KeyServiceError("looking for a token", "there is none", "export one")
+        return account
+
+    def store(target: BucketTarget) -> ObjectStore:
+        assert bucket is not None
+        return bucket
+
+    async def look(site: Site) -> Survey:
+        return SURVEY
+
+    return a_site(PROFILE, NoShell(), look, key_service=service, store=store)
+
+
+class NoShell:
+    """ports.Shell of which nothing is asked."""
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
+        raise AssertionError(script)
+
+    def stream(self, command: str) -> AsyncIterator[bytes]:
+        raise AssertionError(command)
+
+    async def link(self) -> LinkFacts:
+        raise AssertionError
+
+    def retry(self) -> None:
+        raise AssertionError
+
+
+PROD = SpacesKey("prod", "DO00PROD", (), "")
+
+
+async def test_every_scope_but_that_to_create() -> None:
+    account = Account(held=(PROD,))
+    facts = await look_at_keys(site_with(account))
+    assert facts.keys == (PROD,)
+    assert facts.scopes == {Scope.READ: True, Scope.UPDATE: True, Scope.DELETE: True}
+    touched = {about for call, about in account.calls if call in ("update", "delete")}
+    assert len(touched) == 1
+    assert PROD.access_key not in touched
+
+
+@pytest.mark.parametrize(
+    ("call", "scope"), [("list", Scope.READ), ("update", Scope.UPDATE), ("delete", Scope.DELETE)]
+)
+async def test_one_scope_is_missing(call: str, scope: Scope) -> None:
+    facts = await look_at_keys(site_with(Account(held=(PROD,), refuses={call: 403})))
+    assert [one for one, has in facts.scopes.items() if not has] == [scope]
+    assert facts.problem == ""
+    assert facts.keys == (None if scope is Scope.READ else (PROD,))
+
+
+@pytest.mark.parametrize("status", [None, 429, 500])
+async def test_what_an_answer_does_not_tell_is_left_open(status: int | None) -> None:
+    facts = await look_at_keys(site_with(Account(refuses={"update": status, "delete": status})))
+    assert facts.scopes == {Scope.READ: True}
+
+
+async def test_no_token_and_no_answer() -> None:
+    none = await look_at_keys(site_with())
+    assert (none.problem, none.remedy, none.keys) == ("there is none", "export one", None)
+    silent = await look_at_keys(site_with(Account(refuses={"list": None})))
+    assert "refused" in silent.problem
+    assert silent.scopes == {}
+
+
+async def test_what_is_compressed_is_not_read_without_the_means() -> None:
+    bucket = MemoryBucket(["000000010000000000000001.zst", "notes"])
+    bucket.contents["000000010000000000000001.zst"] = b"\x28\xb5\x2f\xfd" + b"\0" * 60
+    look = await look_at_bucket(site_with(bucket=bucket), PROFILE.primary)
+    assert (look.objects, look.segments, look.systems) == (2, 1, frozenset())
+    assert "000000010000000000000001.zst" in look.unread
+
+
+async def test_a_bucket_that_refuses() -> None:
+    bucket = MemoryBucket()
+    bucket.failures.append(refusal("AccessDenied"))
+    look = await look_at_bucket(site_with(bucket=bucket), PROFILE.primary)
+    assert (look.code, look.objects) == ("AccessDenied", 0)
