@@ -2,17 +2,20 @@
 
 import json
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from tests.data.provisioning import a_site
 from tests.integration.observed import connected, profile_of
-from tests.servers.fixtures import MakeSshd
+from tests.servers.fixtures import MakeSshd, or_skip
 from tests.servers.postgres_debian import DebianCluster
+from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.domain.profile import Profile
 from walconsole.provision.site import Site
@@ -154,6 +157,36 @@ async def test_a_server_that_refuses_and_what_its_files_say(
     assert configured.value == "pgbackrest --stanza=main archive-push %p"
     assert configured.where == f"{dropin}:1"
     assert json.dumps(dict(survey.environment)) == "{}"
+
+
+ODD = (
+    "\ufeff[spaces-prod]\r\ntype=s3\r\n; access_key_id = COMMENTED\r\n  ACCESS_KEY_ID\t=  DO00ODD  \r\n"
+    f"secret_access_key = {SECRET}\r\n[ spaces-dr ]\r\ntype = s3\r\naccess_key_id = DO\x1b[31m\x0100\r\n"
+    f"[{SECRET}\r\n{SECRET}]\r\nendpoint{SECRET}\r\nprovider_{SECRET} = x\r\n[spaces-prod]\r\nregion = fra1"
+)
+
+
+async def test_an_odd_configuration_is_read_as_rclone_would(
+    sshd: SshServer, debian_cluster: DebianCluster
+) -> None:
+    profile = with_config(profile_of(sshd, debian_cluster), sshd.folder / "rclone-odd.conf", ODD)
+    async with surveyed(profile) as site:
+        survey = await site.survey()
+    assert SECRET not in repr(survey)
+    assert [(one.name, one.access_key, one.region) for one in survey.rclone.remotes] == [
+        ("spaces-prod", "DO00ODD", "fra1"),
+        ("spaces-dr", "DO[31m00", ""),
+    ]
+
+
+def test_shellcheck_has_nothing_to_say_of_the_script() -> None:
+    program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
+    script = files("walconsole.provision.scripts").joinpath("survey.sh").read_text("ascii")
+    given = "part='' path='' config='' root='' pid='' folders='' ask_region='' psql=''\n"
+    checked = subprocess.run(
+        [program, "--shell=sh", "-"], input=given + script, capture_output=True, text=True, check=False
+    )
+    assert checked.stdout == ""
 
 
 async def test_an_operating_system_user_that_is_not_there(

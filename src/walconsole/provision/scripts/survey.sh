@@ -57,8 +57,8 @@ free() {
     printf '%s\n' "$folders" | while IFS= read -r folder; do
         place=$folder
         while [ -n "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
-        kib=$(df -Pk -- "${place:-/}" 2>/dev/null | awk 'NR > 1 { print $4 }') && [ -n "$kib" ] || continue
-        printf '%s %s\n' "$kib" "$folder"
+        kib=$(df -Pk -- "${place:-/}" 2>/dev/null | awk 'NR > 1 { print $4 }')
+        [ -z "$kib" ] || printf '%s %s\n' "$kib" "$folder"
     done
 }
 
@@ -73,7 +73,7 @@ droplet_part() {
     say_remotes
     say free "$(free)"
     if [ -n "$pid" ] && [ -r "/proc/$pid/environ" ]; then
-        say environ "$(tr '\000\n' '\n ' <"/proc/$pid/environ" 2>/dev/null |
+        say environ "$(tr '\000\n' '\n ' 2>/dev/null <"/proc/$pid/environ" |
             sed -n 's/^\(AWS_[A-Za-z0-9_]*\)=.*/\1/p; s/^\(RCLONE_[A-Za-z0-9_]*\)=.*/\1/p')"
     fi
     [ "$ask_region" = 0 ] || say region "$(region)"
