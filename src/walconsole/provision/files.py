@@ -152,12 +152,15 @@ def put_back_command(change: Change) -> Command:
 
 
 async def undoing(site: Site, changes: Iterable[Change]) -> tuple[FileChange, ...]:
-    """What putting back recorded changes, newest first, would do to each file in the end."""
+    """What putting back recorded changes, newest first, would do to each file in the end.
+
+    A file whose kept copy is gone stays as it is: putting it back will fail, and say so.
+    """
     oldest = {change.what: change for change in changes if change.kind is ChangeKind.FILE}
     found = []
     for change in oldest.values():
         now = await read_file(site, change.what)
-        kept = await read_file(site, change.kept) if change.kept else None
+        kept = (await read_file(site, change.kept) or now) if change.kept else None
         found.append(
             FileChange(
                 change.what,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.archive_commands import recognise
 from walconsole.domain.profile import Profile
+from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
 from walconsole.droplet.choices import Compression, DropletChoices
 from walconsole.droplet.files import Schedule
@@ -17,6 +18,7 @@ _OLDEST_SERVER = 130000
 _SKEW_REFUSED_S = 900.0
 """S3 refuses a request whose time is 15 minutes off (RequestTimeTooSkewed, in the S3 API's error list)."""
 _SKEW_WARNED_S = 30.0
+_COMMAND_SHOWN = 200
 _LITTLE_SPACE = 1024**3
 _LITTLE_TEMPORARY_SPACE = 64 * 1024**2
 
@@ -88,7 +90,8 @@ def _archiving(survey: Survey, server: ServerSurvey, profile: Profile) -> Iterat
         yield Fact("archive_command", f"this console's, {tool.name}{where}")
     else:
         remedy = f"it would be replaced: the drop-in asks for {tool.name} to be typed"
-        yield Fact("archive_command", f"{tool.name}: {command}{where}", FactState.WARNING, remedy)
+        said = safe(command)[:_COMMAND_SHOWN]
+        yield Fact("archive_command", f"{tool.name}: {said}{where}", FactState.WARNING, remedy)
     library = server.settings.get("archive_library", "")
     if library:
         remedy = "take archive_library away: with both set nothing is archived"

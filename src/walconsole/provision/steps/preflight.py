@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.errors import BlockedError
 from walconsole.provision.looking import look_at_bucket, look_at_keys
@@ -47,7 +48,7 @@ class Preflight:
         stops = [fact for fact in facts if fact.state is FactState.STOP]
         if stops:
             more = f" (and {plural(len(stops) - 1, 'more obstacle')})" if len(stops) > 1 else ""
-            summary = f"{stops[0].label}: {stops[0].value}{more}"
+            summary = safe(f"{stops[0].label}: {stops[0].value}{more}")
             return Check(CheckState.BLOCKED, summary, facts, stops[0].remedy)
         warnings = sum(fact.state is FactState.WARNING for fact in facts)
         summary = "nothing stands in the way"
