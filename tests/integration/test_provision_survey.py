@@ -159,6 +159,17 @@ async def test_a_server_that_refuses_and_what_its_files_say(
     assert json.dumps(dict(survey.environment)) == "{}"
 
 
+async def test_a_cluster_that_is_not_there(sshd: SshServer, debian_cluster: DebianCluster) -> None:
+    profile = profile_of(sshd, debian_cluster)
+    profile = replace(profile, postgres=replace(profile.postgres, port=1))
+    async with surveyed(profile) as site:
+        survey = await site.survey()
+    assert (survey.cluster, survey.server, survey.conf_d, survey.unit) == (None, None, None, "")
+    assert "none with port 1" in survey.server_problem
+    assert survey.hostname != "n/a"
+    assert survey.tools["psql"]
+
+
 ODD = (
     "\ufeff[spaces-prod]\r\ntype=s3\r\n; access_key_id = COMMENTED\r\n  ACCESS_KEY_ID\t=  DO00ODD  \r\n"
     f"secret_access_key = {SECRET}\r\n[ spaces-dr ]\r\ntype = s3\r\naccess_key_id = DO\x1b[31m\x0100\r\n"

@@ -32,7 +32,8 @@ def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> 
     yield from _tools(survey, choices)
     yield _schedule(survey)
     yield from _host(survey, choices)
-    yield from (Fact("not seen", text, FactState.UNKNOWN) for text in survey.missing)
+    unseen = (text for text in survey.missing if text != survey.server_problem)
+    yield from (Fact("not seen", text, FactState.UNKNOWN) for text in unseen)
 
 
 def _login(survey: Survey, profile: Profile) -> Fact:

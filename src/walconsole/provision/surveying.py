@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from walconsole.domain.facts import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
-from walconsole.domain.snapshot import Problem, Slot
+from walconsole.domain.snapshot import Problem
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
@@ -35,48 +35,67 @@ SCRIPT_S = 30.0
 
 async def take_survey(site: Site) -> Survey:
     """What the droplet is like. Raises SshError, and ShellError where no script can be run there."""
-    host = HostProbe(site.shell, site.profile, site.clock)
-    missing: list[str] = []
+    probe = HostProbe(site.shell, site.profile, site.clock)
+    seen = await _see(site, probe)
+    live = await _live(site, probe, seen.missing) if seen.cluster is not None else LiveFiles()
+    pid = seen.host.postmaster_pid if seen.host is not None else None
+    answer = await _ask(site, seen.cluster, pid)
+    return _survey(site, seen, live, answer)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the console's own look at the host brought; `missing` grows with what cannot be seen."""
+
+    cluster: ClusterFacts | None
+    host: HostFacts | None
+    wal: WalDiskFacts | None
+    missing: list[str]
+
+
+async def _see(site: Site, probe: HostProbe) -> _Seen:
+    seen = _Seen(None, None, None, [])
     try:
-        cluster: ClusterFacts | None = await host.locate()
+        seen.cluster = await probe.locate()
     except ClusterChoiceError as error:
-        cluster = None
-        missing.append(error.line())
-    found = {fact.slot: fact.value for fact in await host.take()}
-    seen, wal = found.get(Slot.HOST), found.get(Slot.WAL_DISK)
-    live = await _live(site, host, missing) if cluster is not None else LiveFiles()
-    pid = seen.postmaster_pid if isinstance(seen, HostFacts) else None
-    answer = await _ask(site, cluster, pid)
-    server, problem = read_server(answer, os_user(site)) if cluster is not None else (None, missing[0])
-    free = dict(free_bytes(answer))
-    if isinstance(wal, WalDiskFacts):
-        free[wal.directory] = wal.free_bytes
-    elif isinstance(wal, Problem):
-        missing.append(f"free space for pg_wal: {wal.why}")
-    if isinstance(seen, HostFacts):
-        heartbeat = site.profile.paths.heartbeat  # the verifier's, which may well not be installed yet
-        missing += [text for text in seen.missing if not text.startswith(f"{heartbeat}:")]
-    systemd = answer.text("systemd") is not None and "systemctl" in tools_of(answer)
+        seen.missing.append(error.line())
+    heartbeat = site.profile.paths.heartbeat  # the verifier's, which may well not be installed yet
+    for fact in await probe.take():
+        if isinstance(fact.value, HostFacts):
+            seen.host = fact.value
+            seen.missing += [text for text in fact.value.missing if not text.startswith(f"{heartbeat}:")]
+        elif isinstance(fact.value, WalDiskFacts):
+            seen.wal = fact.value
+        elif isinstance(fact.value, Problem) and seen.cluster is not None:
+            seen.missing.append(f"free space for pg_wal: {fact.value.why}")
+    return seen
+
+
+def _survey(site: Site, seen: _Seen, live: LiveFiles, answer: Group) -> Survey:
+    user, tools = os_user(site), tools_of(answer)
+    server, problem = read_server(answer, user) if seen.cluster is not None else (None, seen.missing[0])
+    wal = {seen.wal.directory: seen.wal.free_bytes} if seen.wal is not None else {}
+    systemd = answer.text("systemd") is not None and "systemctl" in tools
     return Survey(
         taken_at=site.clock.now(),
-        hostname=seen.hostname if isinstance(seen, HostFacts) else "n/a",
+        hostname=seen.host.hostname if seen.host is not None else "n/a",
         login=answer.text("login") or "n/a",
         root=answer.text("uid") == "0",
-        tools=tools_of(answer),
+        tools=tools,
         systemd=systemd,
-        cluster=cluster,
+        cluster=seen.cluster,
         server=server,
         server_problem=problem,
         conf_d=live.conf_d,
-        rclone=rclone_facts(answer, site.profile.paths.rclone_config, os_user(site)),
-        clock_offset_s=seen.clock_offset_s if isinstance(seen, HostFacts) else None,
-        free_bytes=free,
+        rclone=rclone_facts(answer, site.profile.paths.rclone_config, user),
+        clock_offset_s=seen.host.clock_offset_s if seen.host is not None else None,
+        free_bytes={**dict(free_bytes(answer)), **wal},
         region=region_of(answer),
-        missing=tuple(dict.fromkeys(missing)),
+        missing=tuple(dict.fromkeys(seen.missing)),
         unit=live.unit if systemd else "",
         environment=dict.fromkeys(words(answer, "environ"), ""),
         configured=live.configured,
-        crontabs=answer.text("crontabs") is not None and bool({"cron", "crond"} & tools_of(answer).keys()),
+        crontabs=answer.text("crontabs") is not None and bool({"cron", "crond"} & tools.keys()),
     )
 
 
