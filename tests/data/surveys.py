@@ -1,9 +1,10 @@
 """A survey of a droplet where nothing is wrong, for tests that make one thing so."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts import ClusterFacts, LinkFacts
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,
@@ -14,6 +15,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.ports import ShellAnswer
 from walconsole.provision.survey import RcloneFacts, RemoteFacts, ServerSurvey, Survey
 
 NAME = "shithub"
@@ -102,3 +104,19 @@ def with_server(survey: Survey, **changed: Any) -> Survey:
 def with_rclone(survey: Survey, **changed: Any) -> Survey:
     """The same droplet, its rclone otherwise."""
     return replace(survey, rclone=replace(survey.rclone, **changed))
+
+
+class NoShell:
+    """ports.Shell of which nothing is asked."""
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
+        raise AssertionError(script)
+
+    def stream(self, command: str) -> AsyncIterator[bytes]:
+        raise AssertionError(command)
+
+    async def link(self) -> LinkFacts:
+        raise AssertionError
+
+    def retry(self) -> None:
+        raise AssertionError

@@ -1,17 +1,16 @@
 """Which scopes a token has, found out without changing anything; whose the segments of a bucket are."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from tests.data.provisioning import a_site
-from tests.data.surveys import PROFILE, SURVEY
+from tests.data.surveys import PROFILE, SURVEY, NoShell
 from tests.unit.memory_bucket import MemoryBucket, refusal
-from walconsole.domain.facts import LinkFacts
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import KeyServiceError
-from walconsole.ports import KeyGrant, KeyService, MadeKey, ObjectStore, ShellAnswer, SpacesKey
+from walconsole.ports import KeyGrant, KeyService, MadeKey, ObjectStore, SpacesKey
 from walconsole.provision.looking import look_at_bucket, look_at_keys
 from walconsole.provision.preflight_archive import Scope
 from walconsole.provision.site import Site
@@ -64,22 +63,6 @@ def site_with(account: Account | None = None, bucket: MemoryBucket | None = None
         return SURVEY
 
     return a_site(PROFILE, NoShell(), look, key_service=service, store=store)
-
-
-class NoShell:
-    """ports.Shell of which nothing is asked."""
-
-    async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
-        raise AssertionError(script)
-
-    def stream(self, command: str) -> AsyncIterator[bytes]:
-        raise AssertionError(command)
-
-    async def link(self) -> LinkFacts:
-        raise AssertionError
-
-    def retry(self) -> None:
-        raise AssertionError
 
 
 PROD = SpacesKey("prod", "DO00PROD", (), "")

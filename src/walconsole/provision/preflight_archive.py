@@ -35,6 +35,7 @@ _NEEDED_FOR: Mapping[Scope, str] = {
     Scope.UPDATE: "no grant can be given without it",
     Scope.DELETE: "a temporary key would stay alive without it",
 }
+_UNTRIED: Mapping[Scope, str] = {Scope.CREATE: "not tried: it would make a key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,9 @@ def _token(keys: KeyFacts) -> Iterator[Fact]:
     for scope in Scope if keys.scopes else ():
         has = keys.scopes.get(scope)
         if has is None:
-            yield Fact(scope.value, "not tried: only using it would tell", FactState.UNKNOWN)
+            yield Fact(
+                scope.value, _UNTRIED.get(scope, "not known: the answer did not tell"), FactState.UNKNOWN
+            )
         elif not has:
             state = FactState.STOP if scope is Scope.DELETE else FactState.WARNING
             yield Fact(scope.value, f"missing: {_NEEDED_FOR[scope]}", state, "make a token that has it")
