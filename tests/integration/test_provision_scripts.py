@@ -227,6 +227,7 @@ async def test_the_verifier_with_its_timer_is_installed_and_repaired_piece_by_pi
     check = await step.check()
     assert check.state is CheckState.NEEDED
     assert "the timer is disabled, active" in check.summary
+    assert (await step.plan()).summary.startswith("switch the timer on:")
     assert changed(await carried_out(site, step)) == [timer]
     remove(names.verifier)
     assert changed(await carried_out(site, step)) == [names.verifier]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from shlex import quote
 
+from walconsole.domain.units import plural
 from walconsole.droplet.files import DropletFile, command_files
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import os_user, run
@@ -78,7 +79,7 @@ class ArchiveCommand:
         ]
         checks = tuple(command for file in self._wanted() for command in self._checks(file))
         return Plan(
-            summary=f"write {len(changes)} script{'s' if len(changes) != 1 else ''}, root's, mode 0755",
+            summary=f"write {plural(len(changes), 'script')}, root's, mode 0755",
             commands=(*(install_command(change) for change in changes), *checks),
             files=changes,
             notes=tuple(notes),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from shlex import quote
 
 from walconsole.domain.redaction import safe
+from walconsole.domain.units import plural
 from walconsole.droplet.files import Schedule
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
@@ -106,10 +107,12 @@ class Verifier:
         if not _archiving(survey):
             notes.append("until the restart it says that archiving is off: that is right")
         commands = [self._make_log_folder(), *(install_command(change) for change in changes)]
+        doing = [f"write {plural(len(changes), 'file')}"] if changes else []
         if await self._to_switch_on(schedule, changes):
             commands += self._timer.switch_on()
+            doing.append("switch the timer on")
         return Plan(
-            summary=f"write {len(changes)} files; {_runner(schedule)} runs the verifier every hour",
+            summary=f"{' and '.join(doing)}: {_runner(schedule)} runs the verifier every hour",
             commands=tuple(commands),
             files=changes,
             notes=tuple(notes),
