@@ -1,0 +1,134 @@
+"""ports.KeyLedger: a folder of the operator's with one small file for each temporary key.
+
+The console that asked for a key holds a lock on its file for as long as it lives, whatever kills it: what
+nobody holds is an orphan. A file is written whole under another name, synced, and renamed with its lock held.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from walconsole.domain.temporary_keys import parse
+from walconsole.errors import RegisterError
+from walconsole.ports import LedgerEntry
+
+_SUFFIX = ".json"
+_LIMIT_BYTES = 64 * 1024
+
+
+class LedgerFolder:
+    """`folder` is made, for its owner alone, with the first entry."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._held: dict[str, int] = {}
+
+    def note(self, entry: LedgerEntry) -> None:
+        """See ports.KeyLedger."""
+        if parse(entry.name) is None:
+            raise ValueError(f"not a temporary key's name: {entry.name!r}")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(entry)
+            self._sync_folder()
+        except OSError as error:
+            self._deny("writing", self._path(entry.name), error)
+
+    def settle(self, name: str) -> None:
+        """See ports.KeyLedger."""
+        try:
+            self._path(name).unlink(missing_ok=True)
+            self._sync_folder()
+        except FileNotFoundError:
+            pass  # no folder either
+        except OSError as error:
+            self._deny("removing", self._path(name), error)
+        descriptor = self._held.pop(name, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def orphans(self) -> tuple[LedgerEntry, ...]:
+        """See ports.KeyLedger. A file that cannot be read still tells the key's name."""
+        try:
+            paths = sorted(self.folder.glob(f"*{_SUFFIX}"))
+        except OSError as error:
+            self._deny("listing", self.folder, error)
+        return tuple(entry for path in paths if (entry := self._orphan(path)) is not None)
+
+    def _write(self, entry: LedgerEntry) -> None:
+        path = self._path(entry.name)
+        unfinished = path.with_suffix(".new")
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(unfinished, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(descriptor, json.dumps(asdict(entry)).encode() + b"\n")
+            os.fsync(descriptor)
+            unfinished.replace(path)
+        except BaseException:
+            os.close(descriptor)
+            unfinished.unlink(missing_ok=True)
+            raise
+        before = self._held.get(entry.name)
+        self._held[entry.name] = descriptor
+        if before is not None:
+            os.close(before)
+
+    def _orphan(self, path: Path) -> LedgerEntry | None:
+        name = path.name.removesuffix(_SUFFIX)
+        named = parse(name)
+        if named is None or name in self._held:
+            return None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None  # it was settled in this moment
+        except OSError as error:
+            self._deny("reading", path, error)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(descriptor, path):
+                return None  # it was written anew, or settled, in this moment
+            raw = os.read(descriptor, _LIMIT_BYTES)
+        except BlockingIOError:
+            return None  # a living console's
+        finally:
+            os.close(descriptor)
+        return _entry(raw, name) or LedgerEntry(name, "", named.profile, named.made_at)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}{_SUFFIX}"
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _deny(self, tried: str, path: Path, error: OSError) -> NoReturn:
+        why = error.strerror or "it cannot be done"
+        raise RegisterError(
+            f"{tried} the ledger of temporary keys {path}", why, "make the folder writable for you"
+        ) from None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _entry(raw: bytes, name: str) -> LedgerEntry | None:
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        fields = json.loads(raw)
+        texts = [fields[key] for key in ("endpoint", "profile", "access_key")]
+        if fields["name"] == name and all(isinstance(text, str) for text in texts):
+            endpoint, profile, access_key = texts
+            return LedgerEntry(name, endpoint, profile, float(fields["noted_at"]), access_key)
+    return None
