@@ -1,0 +1,165 @@
+"""ports.BucketAdmin on boto3: rare calls by one key that was given, never read from the environment."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from walconsole.adapters.spaces_keys import KeyPair
+from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
+from walconsole.domain.redaction import safe
+from walconsole.errors import ObjectStoreError
+from walconsole.ports import SecretPair
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+ABORTED_TRIES = 5
+LONGEST_APPEARANCE_S = 30.0
+"""How long a bucket that was made may take to be found."""
+_PAUSE_S = 0.5
+_NO_BUCKET = frozenset(("404", "NoSuchBucket", "NotFound"))
+
+_REMEDIES = {
+    "BucketAlreadyExists": (
+        "the name is taken: by another account, or by a bucket that is being destroyed"
+        " (Spaces keeps such a name for about a week)",
+        "choose another name in the profile",
+    ),
+    "InvalidBucketName": (
+        "no bucket may have this name",
+        "choose one of 3 to 63 lower-case letters, digits and dashes",
+    ),
+    "TooManyBuckets": (
+        "the account has as many buckets as it may (100 on Spaces)",
+        "delete one that is not needed, or ask DigitalOcean for more",
+    ),
+    "InvalidAccessKeyId": ("the store knows no such key (yet)", "a new key takes up to a minute to work"),
+    "SignatureDoesNotMatch": ("the secret does not belong to the key", "make a new key"),
+    "AccessDenied": ("the key may not do this", "it takes a full-access key"),
+    "RequestTimeTooSkewed": ("this machine's clock differs from the store's", "set the clock (NTP)"),
+    "404": ("there is no such bucket", "create it"),
+    "NoSuchBucket": ("there is no such bucket", "create it"),
+    "403": ("it is there, and this key may not look at it", "give the key a grant on the bucket"),
+}
+
+T = TypeVar("T")
+
+
+class SpacesAdmin:
+    """The region of `target`, by `pair`. Each call runs in a thread of its own."""
+
+    def __init__(self, target: BucketTarget, pair: SecretPair) -> None:
+        self._target = target
+        self._hint = KeyPair(pair.access_key, pair.secret).hint
+        self._client: S3Client = _client(target, pair)
+
+    async def buckets(self) -> tuple[str, ...]:
+        """See ports.BucketAdmin."""
+        tried = f"listing the buckets at {self._target.endpoint}"
+        answer = await self._call(tried, lambda: self._client.list_buckets())
+        return tuple(str(bucket.get("Name", "")) for bucket in answer.get("Buckets", []))
+
+    async def head(self, bucket: str) -> None:
+        """See ports.BucketAdmin."""
+        await self._call(self._about("looking at", bucket), lambda: self._client.head_bucket(Bucket=bucket))
+
+    async def create(self, bucket: str) -> None:
+        """See ports.BucketAdmin. Another change to the same name under way is waited for."""
+        tried = self._about("creating", bucket)
+        for attempt in range(1, ABORTED_TRIES + 1):
+            try:
+                await self._call(tried, lambda: self._client.create_bucket(Bucket=bucket))
+                break
+            except ObjectStoreError as error:
+                if error.code == "BucketAlreadyOwnedByYou":
+                    break
+                if error.code != "OperationAborted" or attempt == ABORTED_TRIES:
+                    raise
+            await asyncio.sleep(_PAUSE_S * attempt)
+        await self._until_found(bucket)
+
+    async def put(self, bucket: str, key: str, body: bytes) -> None:
+        """See ports.BucketAdmin."""
+        tried = self._about(f"writing {safe(key)} to", bucket)
+        await self._call(tried, lambda: self._client.put_object(Bucket=bucket, Key=key, Body=body))
+
+    async def get(self, bucket: str, key: str) -> bytes:
+        """See ports.BucketAdmin."""
+
+        def read() -> bytes:
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+        return await self._call(self._about(f"reading {safe(key)} from", bucket), read)
+
+    async def remove(self, bucket: str, key: str) -> None:
+        """See ports.BucketAdmin."""
+        tried = self._about(f"deleting {safe(key)} from", bucket)
+        await self._call(tried, lambda: self._client.delete_object(Bucket=bucket, Key=key))
+
+    async def close(self) -> None:
+        """See ports.BucketAdmin."""
+        await asyncio.to_thread(self._client.close)
+
+    async def _until_found(self, bucket: str) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LONGEST_APPEARANCE_S
+        while True:
+            try:
+                return await self.head(bucket)
+            except ObjectStoreError as error:
+                if error.code not in _NO_BUCKET or loop.time() > until:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
+
+    def _about(self, doing: str, bucket: str) -> str:
+        return f"{doing} bucket {bucket} at {self._target.endpoint} with key {self._hint}"
+
+    async def _call(self, tried: str, call: Callable[[], T]) -> T:
+        return await asyncio.to_thread(_translated, tried, call)
+
+
+def _translated(tried: str, call: Callable[[], T]) -> T:
+    """What the call returns. Raises ObjectStoreError, without botocore's own behind it, which has more."""
+    try:
+        return call()
+    except ClientError as error:
+        raise _refused(tried, error) from None
+    except BotoCoreError as error:
+        why = f"no answer: {safe(str(error))}"
+        raise ObjectStoreError(tried, why, "check the network and the endpoint", code="Unreachable") from None
+
+
+def _refused(tried: str, error: ClientError) -> ObjectStoreError:
+    answer: Any = error.response
+    code = safe(str(answer.get("Error", {}).get("Code", "")))
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    message = safe(str(answer.get("Error", {}).get("Message", "")))
+    why, remedy = _REMEDIES.get(code, (f"HTTP {status} {message}".strip(), ""))
+    return ObjectStoreError(
+        tried, f"{why} ({code})" if code and not code.isdigit() else why, remedy, code=code, status=status
+    )
+
+
+def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
+    """A session of its own: the environment's keys, profiles and endpoints are not looked at."""
+    session = boto3.session.Session(
+        aws_access_key_id=pair.access_key,
+        aws_secret_access_key=pair.secret,
+        region_name=SPACES_SIGNING_REGION,
+    )
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if target.path_style else "virtual"},
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return session.client("s3", endpoint_url=target.endpoint, config=config, verify=target.ca_file or None)
