@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from shlex import join, quote
 
-from walconsole.domain.profile import PostgresTarget, Profile
+from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
 from walconsole.droplet import quoting
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
@@ -41,6 +41,16 @@ def restore_script(profile: Profile, choices: DropletChoices) -> str:
         "PAUSES": " ".join(map(str, choices.restore_pauses_s)),
     }
     return _script("restore.sh", profile, choices, installed, values)
+
+
+def probe_script(profile: Profile, choices: DropletChoices, target: BucketTarget, name: str) -> str:
+    """Tries one copy with an object of its own, `name`, below the copy's prefix. It is not installed."""
+    values = {
+        "TARGET": quote(rclone_path(target)),
+        "OBJECT": quote(name),
+        "TEMP_ROOT": quote(choices.temp_root),
+    }
+    return _script("probe.sh", profile, choices, "walconsole-probe", values)
 
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:

@@ -1,7 +1,7 @@
 """One deployment while it is provisioned: everything that a step may use."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.profile import BucketTarget, Profile
@@ -58,6 +58,10 @@ class Site:
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep
     plain: Plain | None = None
+    unchangeable_keys: set[str] = field(default_factory=set)
+    """Access key ids whose grants the API left as they were though it was asked to change them."""
+    probed: set[str] = field(default_factory=set)
+    """Copies, by `rclone_path`, into which the archiver was seen to write in this session."""
     _survey: Survey | None = None
 
     async def survey(self, *, again: bool = False) -> Survey:

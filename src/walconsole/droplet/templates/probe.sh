@@ -1,0 +1,34 @@
+#!/bin/sh
+# Writes, reads back and deletes one object of its own, with what the archive command for @PROFILE@ uses.
+#  10  no room for a small file     12  not written     14  read back, and it is something else
+#  11  the configuration            13  not read back   15  not deleted
+set -u
+@COMMON@
+
+target=@TARGET@ object=@OBJECT@ folder=''
+
+clean_up() {
+    [ -z "$folder" ] || rm -rf -- "$folder"
+    [ "$object" = '' ] || bounded 30 deletefile "$target$object" >/dev/null 2>&1
+}
+trap clean_up EXIT
+trap 'exit 9' HUP INT QUIT TERM
+
+try() {
+    doing=$1 status=$2
+    shift 2
+    answer=$(bounded 60 "$@" 2>&1) || fail "$status" "$doing: $(reason $? "$answer")"
+}
+
+[ -r "$config" ] || fail 11 "$config cannot be read as user $(id -un); it should belong to root:$(id -gn), mode 0640"
+folder=$(mktemp -d @TEMP_ROOT@/walconsole-probe.XXXXXXXX) || fail 10 "no room for a small file in "@TEMP_ROOT@
+printf 'walconsole probes whether %s may write here: %s\n' "$(id -un)" "$object" >"$folder/sent"
+echo "writing $target$object"
+try "writing to $target" 12 copyto "$folder/sent" "$target$object" --checksum
+echo "reading it back"
+try "reading from $target" 13 copyto "$target$object" "$folder/back"
+cmp -s "$folder/sent" "$folder/back" || fail 14 "$target$object is not what was written"
+echo "deleting it"
+try "deleting from $target" 15 deletefile "$target$object"
+object=''
+echo "$(id -un) may write to, read from and delete in $target"

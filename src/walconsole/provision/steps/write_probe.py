@@ -1,0 +1,199 @@
+"""Whether the archiver itself can write: on the droplet, as PostgreSQL's user, by the production configuration."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from shlex import quote
+
+from walconsole.domain.profile import BucketTarget
+from walconsole.droplet.names import names_of, rclone_path
+from walconsole.droplet.rendering import probe_script
+from walconsole.errors import ProvisionError
+from walconsole.provision.droplet import os_user, psql, run
+from walconsole.provision.model import (
+    Change,
+    Check,
+    CheckState,
+    Command,
+    Event,
+    Plan,
+    Printed,
+    Proved,
+    Risk,
+    Waiting,
+)
+from walconsole.provision.requirements import blocked_without
+from walconsole.provision.site import Site
+
+LONGEST_PROPAGATION_S = 90.0
+"""How long keys and grants may take to work (an operator's note says 30 s; nothing official)."""
+_PAUSE_S = 2.0
+
+_CAUSES: Mapping[str, tuple[str, str]] = {
+    r"InvalidAccessKeyId": (
+        "key",
+        "the store knows no such key: put a living one into the rclone configuration",
+    ),
+    r"SignatureDoesNotMatch": (
+        "key",
+        "the secret does not belong to the key: correct the rclone configuration",
+    ),
+    r"RequestTimeTooSkewed": ("clock", "the droplet's clock is wrong: timedatectl set-ntp true"),
+    r"NoSuchBucket|directory not found": ("bucket", "the bucket is not there: run the step Buckets"),
+    r"AccessDenied|\b403\b|Forbidden": (
+        "grant",
+        "the key lacks readwrite on the bucket: run the step Grants",
+    ),
+    r"cannot be read as user": (
+        "file",
+        "let PostgreSQL's user read the configuration: root:postgres, mode 0640",
+    ),
+    r"no such host|connection refused|no route|timed? ?out|certificate|was ended": (
+        "endpoint",
+        "the droplet cannot reach the endpoint: check it, DNS and the firewall",
+    ),
+    r"didn't find section|not found in config": ("remote", "complete the droplet's rclone configuration"),
+    r"no room for a small file": ("disk", "make room on the droplet"),
+}
+"""What of rclone's words points at what, the surest first; and what to do."""
+_PASSING = frozenset(("key", "grant", "bucket"))
+"""Causes that a new key, grant or bucket cures by itself after a while."""
+
+
+def cause_of(text: str) -> tuple[str, str]:
+    """Which part is at fault by what the probe said, and what to do; empty where nothing points at any."""
+    for pattern, found in _CAUSES.items():
+        if re.search(pattern, text, re.IGNORECASE):
+            return found
+    return "", ""
+
+
+class WriteProbe:
+    """model.Step: writes, reads back, compares and deletes an object of its own in each copy."""
+
+    id = "write-probe"
+    title = "Write probe"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Does on the droplet what the archive command will do: as PostgreSQL's own user, with the "
+        "production rclone configuration and the same options, it writes an object with a name of its own "
+        "into each copy, reads it back, compares it and deletes it. New keys and grants take a while to "
+        "work, so it is tried for up to 90 seconds. What fails is named: the key, the grant, the bucket, "
+        "the endpoint, the clock or the file's permission."
+    )
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def check(self) -> Check:
+        """Done where it passed in this session, or the archive command itself does it and nothing fails.
+
+        There is no other sign: the probe deletes what it wrote.
+        """
+        survey = await self._site.survey()
+        blocked = blocked_without(survey, "rclone", "timeout")
+        if blocked is not None:
+            return blocked
+        if all(rclone_path(target) in self._site.probed for target in self._site.targets()):
+            return Check(CheckState.DONE, "the archiver's user was seen to write to each copy")
+        working = await self._archived_at()
+        if working:
+            return Check(CheckState.DONE, f"the archive command itself does: it last succeeded {working}")
+        return Check(CheckState.NEEDED, "nothing shows yet that the archiver's user can write to the buckets")
+
+    async def plan(self) -> Plan:
+        """The same by hand."""
+        user = os_user(self._site)
+        return Plan(
+            "write, read back and delete one object in "
+            + " and ".join(one.bucket for one in self._site.targets()),
+            commands=tuple(
+                Command(text, user=user) for target in self._site.targets() for text in self._by_hand(target)
+            ),
+            notes=("the object's name begins with walconsole-probe-, and it is always deleted again",),
+            undo="nothing is left to undo",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError that names what is at fault."""
+        for target in self._site.targets():
+            async for event in self._until_it_passes(target):
+                yield event
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError where it did not pass for each copy."""
+        for target in self._site.targets():
+            if rclone_path(target) not in self._site.probed:
+                raise ProvisionError(
+                    f"probing {rclone_path(target)}", "it did not pass", "run this step again"
+                )
+            yield Proved(f"{os_user(self._site)} can write to {target.bucket} in {target.region}")
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """It leaves nothing."""
+        return None
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """It leaves nothing."""
+        for _ in changes:
+            yield Printed("nothing is left to undo")
+
+    async def _until_it_passes(self, target: BucketTarget) -> AsyncIterator[Event]:
+        clock = self._site.clock
+        began = clock.monotonic()
+        while True:
+            said: list[str] = []
+            try:
+                async for event in self._once(target):
+                    if isinstance(event, Printed):
+                        said.append(event.text)
+                    yield event
+            except ProvisionError as error:
+                part, remedy = cause_of("\n".join((*said, error.why)))
+                waited = clock.monotonic() - began
+                if part not in _PASSING or waited > LONGEST_PROPAGATION_S:
+                    raise self._named(target, error, part, remedy) from None
+                yield Waiting(
+                    f"the {part} does not work (yet) for {target.bucket}", waited, LONGEST_PROPAGATION_S
+                )
+            else:
+                self._site.probed.add(rclone_path(target))
+                return
+            await self._site.sleep(_PAUSE_S)
+
+    async def _once(self, target: BucketTarget) -> AsyncIterator[Event]:
+        name = f"walconsole-probe-{secrets.token_hex(8)}"
+        script = probe_script(self._site.profile, self._site.choices, target, name)
+        shown = Command(f"sh walconsole-probe {rclone_path(target)}{name}", user=os_user(self._site))
+        async for event in run(self._site, shown, script=script):
+            yield event
+
+    def _named(self, target: BucketTarget, error: ProvisionError, part: str, remedy: str) -> ProvisionError:
+        what = f"at fault is the {part}: " if part else ""
+        return ProvisionError(f"probing {rclone_path(target)} as the archiver", f"{what}{error.why}", remedy)
+
+    def _by_hand(self, target: BucketTarget) -> tuple[str, ...]:
+        config = quote(self._site.profile.paths.rclone_config)
+        place = quote(f"{rclone_path(target)}walconsole-probe-by-hand")
+        options = f"--config {config} --s3-no-check-bucket --retries 1 --low-level-retries 1"
+        return (
+            f"echo probe | rclone rcat {place} {options}",
+            f"rclone cat {place} {options}",
+            f"rclone deletefile {place} {options}",
+        )
+
+    async def _archived_at(self) -> str:
+        """When our own archive command last succeeded, where nothing has failed since; else empty."""
+        server = (await self._site.survey()).server
+        installed = names_of(self._site.profile).archive
+        if server is None or server.settings.get("archive_mode") not in ("on", "always"):
+            return ""
+        if not server.settings.get("archive_command", "").startswith(f"{installed} "):
+            return ""
+        sql = (
+            "select last_archived_time from pg_stat_archiver where last_archived_time is not null"
+            " and (last_failed_time is null or last_failed_time < last_archived_time)"
+        )
+        return await psql(self._site, sql)
