@@ -6,13 +6,13 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile, spaces_endpoint
+from walconsole.domain.temporary_keys import PREFIX
 from walconsole.domain.units import plural
 from walconsole.droplet.names import remote_of
 from walconsole.ports import SpacesKey
 from walconsole.provision.model import Fact, FactState
 from walconsole.provision.survey import RcloneFacts, Survey
 
-TEMPORARY_PREFIX = "walconsole-temp-"
 SPACES_REGIONS = frozenset(
     ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")
 )
@@ -165,7 +165,7 @@ def _token(keys: KeyFacts) -> Iterator[Fact]:
         else:
             yield Fact(scope.value, "granted")
     for key in keys.keys or ():
-        if key.name.startswith(TEMPORARY_PREFIX):
+        if key.name.startswith(PREFIX):
             why = f"{key.name} is alive, since {key.created_at}"
             yield Fact(
                 "temporary key", why, FactState.WARNING, "delete it, unless another console works with it"
