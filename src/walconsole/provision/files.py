@@ -113,7 +113,7 @@ async def install(site: Site, step: str, change: FileChange) -> AsyncIterator[Ev
     """
     if change.secret:
         raise ValueError(f"the texts of {change.path} were left out: they are secret")
-    kept = await _keep(site, change.path) if change.before is not None else ""
+    kept = await keep(site, change.path) if change.before is not None else ""
     yield Changing(
         Change(
             step,
@@ -179,7 +179,8 @@ def kept_folder(site: Site) -> str:
     return f"{site.profile.paths.root}/var/lib/walconsole/{site.profile.name}"
 
 
-async def _keep(site: Site, path: str) -> str:
+async def keep(site: Site, path: str) -> str:
+    """Copy a file into the kept folder; where the copy is. Raises ProvisionError."""
     stamp = datetime.fromtimestamp(site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = kept_folder(site)
     kept = f"{folder}/{stamp}-{secrets.token_hex(2)}-{path.rpartition('/')[2]}"

@@ -155,6 +155,7 @@ class ChangeKind(StrEnum):
     KEY = "key"
     BUCKET = "bucket"
     SCHEDULE = "schedule"
+    SETTING = "setting"
     RESTART = "restart"
 
 

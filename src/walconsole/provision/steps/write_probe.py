@@ -1,4 +1,4 @@
-"""Whether the archiver itself can write: on the droplet, as PostgreSQL's user, by the production configuration."""
+"""Whether the archiver itself can write: on the droplet, as PostgreSQL's user, by its own configuration."""
 
 import re
 import secrets

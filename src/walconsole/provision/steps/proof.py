@@ -1,0 +1,218 @@
+"""The proof: one segment, from the server's switch to the object, checked byte by byte."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from shlex import quote
+
+from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.droplet.names import names_of
+from walconsole.droplet.rendering import archive_command
+from walconsole.errors import ProvisionError
+from walconsole.observe.statements import query
+from walconsole.provision.droplet import os_user, psql, psql_script, run, status_of
+from walconsole.provision.model import (
+    Change,
+    Check,
+    CheckState,
+    Command,
+    Event,
+    Fact,
+    FactState,
+    Plan,
+    Printed,
+    Proved,
+    Ran,
+    Risk,
+    Waiting,
+)
+from walconsole.provision.site import Site
+
+_PAUSE_S = 0.3
+_BASE_LIMIT_S = 60.0
+_BYTES_PER_S = 1024 * 1024
+"""As slow as the archive command lets a copy be (docs/droplet.md)."""
+_TELL_EVERY_S = 2.0
+_RECYCLED = 3
+_SWITCH = "SELECT pg_walfile_name(pg_create_restore_point('walconsole proof')), pg_switch_wal()"
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """pg_stat_archiver, with how old the last success is against the server's start."""
+
+    archived: int
+    last: str
+    failed: int
+    last_failed: str
+    since_start: bool
+
+
+class Proof:
+    """model.Step: a segment is archived, every copy of it equals the file, and nothing failed meanwhile."""
+
+    id = "proof"
+    title = "Proof"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Writes a restore point and switches to a new segment, so that the current one is archived at "
+        "once. Then it watches PostgreSQL archive it, fetches it back from each copy with the restore "
+        "command and compares it byte by byte with the file in pg_wal. It passes only where the last "
+        "archived segment is that one or a later one, each copy is the same, and no failure was counted "
+        "meanwhile."
+    )
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def check(self) -> Check:
+        """Done where a segment was archived since the server's start, and the verifier finds no fault."""
+        if await self._command() != archive_command(self._site.profile):
+            return Check(CheckState.NEEDED, "nothing is archived by the installed command yet")
+        counters = await self._counters()
+        if not counters.since_start:
+            return Check(CheckState.NEEDED, "nothing was archived since the server was started")
+        return await self._verified(counters)
+
+    async def plan(self) -> Plan:
+        """By hand: the switch, and the comparison."""
+        user = os_user(self._site)
+        switch = Command(await psql_script(self._site, _SWITCH), user=user)
+        fetch = [
+            Command(
+                f"{quote(names_of(self._site.profile).restore)} SEGMENT /var/tmp/SEGMENT {role}", user=user
+            )
+            for role in self._roles()
+        ]
+        return Plan(
+            "switch to a new segment, and see it arrive in " + " and ".join(self._roles()),
+            commands=(switch, *fetch, Command("cmp /var/tmp/SEGMENT PG_WAL/SEGMENT", user=user)),
+            notes=("the switch fills the rest of the current segment with zeroes, once",),
+            undo="nothing is to be undone: the segment belongs to the archive",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError where the segment does not arrive, is another, or a failure is counted."""
+        before = await self._counters()
+        yield Ran(Command(await psql_script(self._site, _SWITCH), user=os_user(self._site)))
+        began = self._site.clock.monotonic()
+        segment = (await psql(self._site, _SWITCH)).partition("\t")[0]
+        yield Printed(f"segment {segment} is complete")
+        async for event in self._until_archived(segment, before, began):
+            yield event
+        took = self._site.clock.monotonic() - began
+        for target in self._site.targets():
+            async for event in self._compare(segment, target):
+                yield event
+        yield Proved(f"segment {segment} archived in {took:.1f} s")
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError where the verifier finds a fault."""
+        check = await self._verified(await self._counters())
+        if check.state is not CheckState.DONE:
+            raise ProvisionError("verifying the archive", check.summary, check.remedy)
+        yield Proved(check.summary)
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """Nothing: an object of the archive is never deleted."""
+        return None
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """Nothing."""
+        for _ in changes:
+            yield Printed("nothing is undone")
+
+    def _roles(self) -> tuple[str, ...]:
+        return tuple(target.role.value for target in self._site.targets())
+
+    async def _until_archived(self, segment: str, before: _Counters, began: float) -> AsyncIterator[Event]:
+        survey = await self._site.survey()
+        size = survey.server.segment_bytes if survey.server is not None else 0
+        limit = _BASE_LIMIT_S + len(self._site.targets()) * size / _BYTES_PER_S
+        told_at = began
+        while True:
+            now, counters = self._site.clock.monotonic(), await self._counters()
+            if counters.failed > before.failed:
+                raise ProvisionError(
+                    f"archiving segment {segment}",
+                    f"PostgreSQL counted a failure of {counters.last_failed}",
+                    "the server's log has the archive command's line that says why; it tries again by itself",
+                )
+            if _is_at_least(counters.last, segment):
+                yield Printed(f"PostgreSQL says that {counters.last} is archived")
+                return
+            if now - began > limit:
+                raise ProvisionError(
+                    f"archiving segment {segment}",
+                    f"it is not archived after {limit:.0f} s; the last one is {counters.last or 'none'}",
+                    "look at the server's log, and at what the archive command does (ps)",
+                )
+            if now - told_at > _TELL_EVERY_S:
+                yield Waiting(f"PostgreSQL archives {segment}", now - began, limit)
+                told_at = now
+            await self._site.sleep(_PAUSE_S)
+
+    async def _compare(self, segment: str, target: BucketTarget) -> AsyncIterator[Event]:
+        """One copy through the restore command, against the file, where that was not recycled yet."""
+        survey = await self._site.survey()
+        wal = f"{survey.server.data_directory if survey.server is not None else ''}/pg_wal/{segment}"
+        restore = quote(names_of(self._site.profile).restore)
+        script = f"""umask 077
+folder=$(mktemp -d {quote(self._site.choices.temp_root)}/walconsole-proof.XXXXXXXX) || exit 1
+trap 'rm -rf -- "$folder"' EXIT
+{restore} {segment} "$folder/{segment}" {target.role.value} || exit 1
+[ -f {quote(wal)} ] || exit {_RECYCLED}
+cmp "$folder/{segment}" {quote(wal)}"""
+        fetched = f"FOLDER/{segment}"
+        text = f"{restore} {segment} {fetched} {target.role.value} && cmp {fetched} {quote(wal)}"
+        shown = Command(text, user=os_user(self._site))
+        async for event in run(self._site, shown, script=script, accepted=(0, _RECYCLED)):
+            yield event
+        status, _ = await status_of(self._site, f"[ -f {quote(wal)} ]", user=os_user(self._site))
+        recycled = status != 0
+        where = f"{target.bucket} in {target.region}"
+        if recycled:
+            yield Printed(f"{segment} came back whole from {where}; its file was recycled already")
+        else:
+            yield Proved(f"{segment} in {where} equals the file, byte by byte")
+
+    async def _command(self) -> str:
+        rows = (await psql(self._site, query("in_force"))).splitlines()
+        values = {name: value for name, _, value in (row.partition("\t") for row in rows)}
+        return values.get("archive_command", "")
+
+    async def _counters(self) -> _Counters:
+        row = (await psql(self._site, query("archived"))).split("\t")
+        archived, last, failed, last_failed, since_start = (*row, "", "", "", "", "")[:5]
+        return _Counters(int(archived or 0), last, int(failed or 0), last_failed, since_start == "t")
+
+    async def _verified(self, counters: _Counters) -> Check:
+        """What the installed verifier says, which asks the buckets for the very segment."""
+        script = f"{quote(names_of(self._site.profile).verifier)} --json"
+        status, said = await status_of(self._site, script, timeout_s=120.0)
+        try:
+            answer = json.loads(said)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            return Check(CheckState.NEEDED, f"the verifier did not answer (exit status {status})")
+        faults = [fault for fault in answer.get("faults", []) if fault.get("id") != "heartbeat"]
+        facts = tuple(
+            Fact(role.value, str(answer.get(role.value)), _state(answer.get(role.value)))
+            for role in BucketRole
+        )
+        if faults:
+            return Check(CheckState.NEEDED, str(faults[0].get("text", "the verifier finds a fault")), facts)
+        return Check(CheckState.DONE, f"{counters.last} is in each copy, and nothing fails", facts)
+
+
+def _state(presence: object) -> FactState:
+    return FactState.OK if presence in ("present", None) else FactState.WARNING
+
+
+def _is_at_least(archived: str, segment: str) -> bool:
+    """Whether the file archived last is that segment or a later one of its timeline, or of a newer one."""
+    name = archived[:24]
+    return len(name) == len(segment) and name >= segment

@@ -1,0 +1,4 @@
+-- The archiver's counters, and whether its last success is after the server's start.
+SELECT archived_count, coalesce(last_archived_wal, ''), failed_count, coalesce(last_failed_wal, ''),
+       coalesce(last_archived_time > pg_postmaster_start_time(), false)
+FROM pg_stat_archiver
