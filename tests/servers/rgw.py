@@ -159,6 +159,24 @@ class RadosGateway:
             self.grant(bucket, keys, permission)
         return keys
 
+    def add_user(self, keys: S3Keys) -> None:
+        """A user with this very pair, who creates no buckets and has no grant yet."""
+        self._create(keys, max_buckets=-1)
+
+    def add_admin_key(self, keys: S3Keys) -> None:
+        """Another pair of admin's: a full-access key."""
+        pair = [f"--access-key={keys.access_key}", f"--secret={keys.secret_key}"]
+        self._run(self._admin, "key", "create", f"--uid={self.admin.user}", "--key-type=s3", *pair)
+
+    def remove_admin_key(self, keys: S3Keys) -> None:
+        """Take it back."""
+        which = f"--access-key={keys.access_key}"
+        self._run(self._admin, "key", "rm", f"--uid={self.admin.user}", "--key-type=s3", which)
+
+    def bucket_names(self) -> set[str]:
+        """Admin's buckets."""
+        return {str(bucket["Name"]) for bucket in self.client().list_buckets()["Buckets"]}
+
     def full_user(self) -> S3Keys:
         """Another user that may create buckets: its own, not admin's."""
         keys = new_keys(f"full-{next(self._numbers)}")

@@ -32,7 +32,7 @@ from walconsole.provision.steps.grants import Grants, Use
 # Replaces two lines of the named sections. The new values come in by a pipe: they are in no argument.
 _REWRITE = r"""
 FNR == NR { value[FNR] = $0; next }
-/^[ \t]*\[/ { name = $0; gsub(/^[ \t]*\[[ \t]*|[ \t]*\][ \t\r]*$/, "", name); 
+/^[ \t]*\[/ { name = $0; gsub(/^[ \t]*\[[ \t]*|[ \t]*\][ \t\r]*$/, "", name)
     here = index(names, "/" name "/") }
 here && /^[ \t]*access_key_id[ \t]*=/ { print "access_key_id = " value[1]; next }
 here && /^[ \t]*secret_access_key[ \t]*=/ { print "secret_access_key = " value[2]; next }

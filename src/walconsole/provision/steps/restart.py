@@ -1,7 +1,9 @@
 """The restart, only where one is needed; a reload where that is enough."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
+from shlex import quote
 
 from walconsole.domain.archive_commands import OFF
 from walconsole.domain.redaction import safe
@@ -9,7 +11,7 @@ from walconsole.domain.units import plural
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.statements import query
-from walconsole.provision.droplet import os_user, psql, psql_script
+from walconsole.provision.droplet import os_user, programs, psql, psql_script, status_of
 from walconsole.provision.file_settings import file_settings, pending
 from walconsole.provision.model import (
     Change,
@@ -203,10 +205,16 @@ class Restart:
         return tuple(f"it also puts in force {row.name} ({row.place})" for row in others)
 
     async def _log(self) -> str:
-        """The file that the server logs to at its start; empty where that is not known."""
-        name = cluster.name if (cluster := (await self._site.survey()).cluster) is not None else None
-        root = self._site.profile.paths.root
-        return f"{root}/var/log/postgresql/postgresql-{name.version}-{name.name}.log" if name else ""
+        """The file that the server logs to at its start, as pg_lsclusters has it; empty where it has none."""
+        cluster = (await self._site.survey()).cluster
+        name = cluster.name if cluster is not None else None
+        if name is None:
+            return ""
+        which = f"$1 == {json.dumps(name.version)} && $2 == {json.dumps(name.name)} {{ print $7 }}"
+        script = f"{programs(self._site)}pg_lsclusters -h | awk {quote(which)}"
+        status, said = await status_of(self._site, script)
+        path = said.strip()
+        return path if status == 0 and path.startswith("/") else ""
 
 
 _IF_IT_FAILS = (
