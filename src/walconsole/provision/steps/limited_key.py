@@ -1,13 +1,16 @@
-"""A new limited key, only where the API would not change the grants of the one that the droplet has."""
+"""A new limited key for the droplet, where the API would not change the grants of the one it has."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from shlex import quote
 
-from walconsole.domain.grants import with_readwrite
-from walconsole.errors import KeyServiceError, ProvisionError
-from walconsole.ports import KeyGrant, SecretPair, SpacesKey
+from walconsole.domain.grants import may_write, with_readwrite
+from walconsole.domain.profile import BucketTarget
+from walconsole.droplet.names import remote_of
+from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
+from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
 from walconsole.provision.droplet import ask
 from walconsole.provision.files import keep, put_back, put_back_command
 from walconsole.provision.model import (
@@ -24,24 +27,39 @@ from walconsole.provision.model import (
     Proved,
     Ran,
     Risk,
+    Waiting,
     Where,
 )
 from walconsole.provision.site import Site
 from walconsole.provision.steps.grants import Grants, Use
 
-# Replaces two lines of the named sections. The new values come in by a pipe: they are in no argument.
-_REWRITE = r"""
-FNR == NR { value[FNR] = $0; next }
-/^[ \t]*\[/ { name = $0; gsub(/^[ \t]*\[[ \t]*|[ \t]*\][ \t\r]*$/, "", name)
-    here = index(names, "/" name "/") }
-here && /^[ \t]*access_key_id[ \t]*=/ { print "access_key_id = " value[1]; next }
-here && /^[ \t]*secret_access_key[ \t]*=/ { print "secret_access_key = " value[2]; next }
+LONGEST_ACTIVATION_S = 90.0
+_PAUSE_S = 2.0
+
+_EXCHANGE = r"""
+NR == 1 { id = $0; next }
+NR == 2 { secret = $0; next }
+NR == 3 { count = split($0, names, "\t"); for (n = 1; n <= count; n++) ours["[" names[n] "]"] = 1; next }
+/^[ \t]*\[/ { line = $0; gsub(/^[ \t]+|[ \t\r]+$/, "", line); inside = line in ours }
+inside && /^[ \t]*access_key_id[ \t]*[=:]/ { print "access_key_id = " id; ids++; next }
+inside && /^[ \t]*secret_access_key[ \t]*[=:]/ { print "secret_access_key = " secret; keys++; next }
 { print }
+END { exit ids < count || keys < count || !count }
 """
+"""awk: the pair and the sections come as the first three lines of its input, then the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """`old` is replaced, in the sections of `use`, by a key with `grants`."""
+
+    use: Use
+    old: SpacesKey
+    grants: tuple[KeyGrant, ...]
 
 
 class LimitedKey:
-    """model.Step: the droplet's remotes have a key that may write; the old one is left as it is."""
+    """model.Step: only where the API left the grants as they were. The old key is not deleted."""
 
     id = "limited-key"
     title = "Limited key"
@@ -49,144 +67,209 @@ class LimitedKey:
     gated = True
     always = False
     explanation = (
-        "The keys API may answer a change of grants with success and change nothing. Then the droplet "
-        "needs another key: this makes a limited one with the old one's grants and readwrite on the WAL "
-        "buckets, and writes it into the droplet's rclone configuration, of which a copy is kept that "
-        "only root can read. The old key is not deleted: something else may use it."
+        "Only where the API did not change the grants of the droplet's key: makes a new limited key with "
+        "the same grants and the WAL buckets, waits until it works, and writes it into the sections of the "
+        "production rclone configuration that used the old one. The secret goes in through the shell's "
+        "standard input alone; the earlier file is kept, root's only. The old key stays, for others may "
+        "use it."
     )
 
     def __init__(self, site: Site) -> None:
         self._site = site
 
     async def check(self) -> Check:
-        """Needed only after the step Grants found out that the API keeps them."""
-        uses = await self._uses()
-        if not uses:
-            return Check(CheckState.DONE, "not needed: the grants could be given")
-        keys = ", ".join(use.access_key for use in uses)
-        return Check(CheckState.NEEDED, f"the API keeps the grants of {keys} as they are")
+        """Done where no key is known whose grants cannot be changed."""
+        if not self._site.unchangeable_keys:
+            return Check(CheckState.DONE, "the droplet's own keys are enough")
+        try:
+            exchanges = await self._exchanges()
+        except KeyServiceError as error:
+            return Check(CheckState.BLOCKED, error.why, remedy=error.remedy)
+        if not exchanges:
+            return Check(CheckState.DONE, "the droplet uses keys that may write")
+        names = ", ".join(one.old.name for one in exchanges)
+        return Check(CheckState.NEEDED, f"the API did not change the grants of {names}: it takes a new key")
 
     async def plan(self) -> Plan:
-        """The key, and the configuration without its secrets."""
-        uses, config = await self._uses(), self._site.profile.paths.rclone_config
-        now = (await self._site.survey()).rclone
-        creating = [
-            Command(
-                f"doctl spaces keys create NAME --grants {quote(_words(await self._grants(use)))}",
-                Where.HERE,
-                "",
-            )
-            for use in uses
-        ]
-        change = FileChange(config, None, None, now.mode, now.owner, now.group, secret=True)
-        edit = Command(f"editor {quote(config)}  # access_key_id and secret_access_key of the remotes below")
-        remotes = ", ".join(remote for use in uses for remote in use.remotes)
+        """The new keys' grants, and the file that changes, without its text."""
+        rclone = (await self._site.survey()).rclone
+        exchanges = await self._exchanges()
+        change = FileChange(rclone.config, None, None, rclone.mode, rclone.owner, rclone.group, secret=True)
+        notes = [f"{one.old.name}: {_grants_in_words(one.grants)}" for one in exchanges]
         return Plan(
-            f"make a limited key, and put it into {config} for {remotes}",
-            commands=(*creating, edit),
+            f"make a limited key for {' and '.join(r for one in exchanges for r in one.use.remotes)}"
+            f" and write it into {rclone.config}",
+            commands=tuple(command for one in exchanges for command in _by_hand(one, rclone.config)),
             files=(change,),
-            notes=("the secret goes to the droplet through SSH's standard input, into that file alone",),
-            undo="the old configuration is put back, and the new key deleted",
+            notes=(*notes, "the old key is not deleted: others may use it"),
+            undo="the earlier configuration is put back, and the new key deleted",
         )
 
     async def apply(self) -> AsyncIterator[Event]:
-        """Raises KeyServiceError; ProvisionError where the configuration cannot be written."""
-        service = await self._site.key_service()
-        for use in await self._uses():
-            grants, name = await self._grants(use), self._name()
-            yield Changing(self._change(ChangeKind.KEY, name, after="made"))
-            yield Ran(
-                Command(f"doctl spaces keys create {name} --grants {quote(_words(grants))}", Where.HERE, "")
-            )
-            made = await service.create(name, grants)
-            async for event in self._write(use, made.pair):
+        """Raises KeyServiceError, ProvisionError; a new key that was not put in place is deleted again."""
+        for one in await self._exchanges():
+            async for event in self._exchange(one):
                 yield event
-            self._site.unchangeable_keys.discard(use.access_key)
         await self._site.survey(again=True)
 
     async def verify(self) -> AsyncIterator[Event]:
-        """Raises ProvisionError where the droplet's keys still lack something."""
-        check = await Grants(self._site).check()
+        """Raises ProvisionError where the droplet still uses a key that may not write."""
+        check = await self.check()
         if check.state is not CheckState.DONE:
-            raise ProvisionError("looking at the droplet's keys", check.summary, check.remedy)
+            raise ProvisionError("looking at the droplet's keys again", check.summary, check.remedy)
         yield Proved(check.summary)
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """The old configuration, and no new key."""
-        files = [put_back_command(change) for change in changes if change.kind is ChangeKind.FILE]
-        keys = [f"delete the key {change.what}" for change in changes if change.kind is ChangeKind.KEY]
-        return Plan("put the old key back", commands=tuple(files), notes=tuple(keys))
+        """The kept configuration back, then the key deleted."""
+        files = [change for change in changes if change.kind is ChangeKind.FILE]
+        keys = [change for change in changes if change.kind is ChangeKind.KEY]
+        if not changes:
+            return None
+        return Plan(
+            "put the earlier rclone configuration back and delete the new key",
+            commands=tuple(put_back_command(change) for change in files),
+            files=tuple(FileChange(change.what, None, None, secret=True) for change in files[-1:]),
+            notes=tuple(f"deletes the key {change.what}" for change in keys),
+        )
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """The newest first."""
+        """Raises ProvisionError, KeyServiceError."""
         for change in changes:
             if change.kind is ChangeKind.FILE:
                 async for event in put_back(self._site, change):
                     yield event
-            else:
-                async for event in self._delete(change.what):
-                    yield event
+        service = await self._site.key_service()
+        for change in changes:
+            if change.kind is ChangeKind.KEY:
+                await _delete_named(service, change.what)
+                yield Printed(f"the key {change.what} is deleted")
+        await self._site.survey(again=True)
 
-    async def _uses(self) -> tuple[Use, ...]:
-        if not self._site.unchangeable_keys:
-            return ()
+    async def _exchanges(self) -> tuple[Exchange, ...]:
         uses = await Grants(self._site).uses()
         if isinstance(uses, Check):
-            return ()
-        return tuple(use for use in uses if use.access_key in self._site.unchangeable_keys)
+            raise ProvisionError("finding out which keys the droplet uses", uses.summary, uses.remedy)
+        keys = {key.access_key: key for key in await (await self._site.key_service()).keys()}
+        found = []
+        for use in uses:
+            key = keys.get(use.access_key)
+            if key is None or use.access_key not in self._site.unchangeable_keys:
+                continue
+            pairs = tuple((grant.bucket, grant.permission) for grant in key.grants)
+            if not all(may_write(pairs, bucket) for bucket in use.buckets):
+                merged = with_readwrite(pairs, use.buckets)
+                found.append(Exchange(use, key, tuple(KeyGrant(*pair) for pair in merged)))
+        return tuple(found)
 
-    async def _grants(self, use: Use) -> tuple[KeyGrant, ...]:
-        service = await self._site.key_service()
-        old = await service.key(use.access_key)
-        pairs = [(grant.bucket, grant.permission) for grant in old.grants] if old is not None else []
-        return tuple(
-            KeyGrant(bucket, permission) for bucket, permission in with_readwrite(pairs, use.buckets)
-        )
+    async def _exchange(self, one: Exchange) -> AsyncIterator[Event]:
+        site, config = self._site, (await self._site.survey()).rclone.config
+        service = await site.key_service()
+        name = f"{site.profile.name}-wal-{secrets.token_hex(4)}"
+        noted = Change(self.id, ChangeKind.KEY, name, after=_grants_in_words(one.grants), at=site.clock.now())
+        yield Changing(noted)
+        placed = False
+        try:
+            made = await service.create(name, one.grants)
+            yield Printed(f"made the key {name} ({made.key.access_key})")
+            async for event in self._until_it_works(one, made):
+                yield event
+            kept = await keep(site, config)
+            yield Changing(
+                Change(
+                    self.id,
+                    ChangeKind.FILE,
+                    config,
+                    before=f"kept as {kept}",
+                    after=f"[{'] and ['.join(one.use.remotes)}] with {name}",
+                    kept=kept,
+                    at=site.clock.now(),
+                )
+            )
+            placed = True  # from here on it may be in the file: only undo takes it away
+            yield Ran(Command(f"write the new key into [{'], ['.join(one.use.remotes)}] of {config}"))
+            await ask(
+                site,
+                exchange_script(config, one.use.remotes, made.pair),
+                tried=f"writing the new key into {config} on the droplet",
+            )
+            yield Printed(f"{config}: {', '.join(one.use.remotes)} use {name}")
+        finally:
+            if not placed:
+                await _delete_named(service, name)
+                await asyncio.to_thread(site.record.undone, noted)
 
-    async def _write(self, use: Use, pair: SecretPair) -> AsyncIterator[Event]:
-        config = self._site.profile.paths.rclone_config
-        kept = await keep(self._site, config)
-        yield Changing(self._change(ChangeKind.FILE, config, before=f"kept as {kept}", kept=kept))
-        yield Ran(Command(f"editor {quote(config)}"))
-        await ask(self._site, _script(config, use.remotes, pair), tried=f"writing the new key into {config}")
-        yield Printed(f"{config}: {', '.join(use.remotes)} use {pair.access_key}")
+    async def _until_it_works(self, one: Exchange, made: MadeKey) -> AsyncIterator[Event]:
+        """Ask each bucket by the new key, so that the droplet is not given one that does not work yet."""
+        began = self._site.clock.monotonic()
+        for target in self._site.targets():
+            if remote_of(target) not in one.use.remotes:
+                continue
+            while True:
+                refusal = await self._refusal(target, made.pair)
+                if refusal is None:
+                    break
+                waited = self._site.clock.monotonic() - began
+                if refusal.status != 403 or waited > LONGEST_ACTIVATION_S:
+                    raise refusal
+                yield Waiting(
+                    f"the new key does not work yet in {target.bucket}", waited, LONGEST_ACTIVATION_S
+                )
+                await self._site.sleep(_PAUSE_S)
 
-    async def _delete(self, name: str) -> AsyncIterator[Event]:
-        service = await self._site.key_service()
-        found: list[SpacesKey] = [key for key in await service.keys() if key.name == name]
-        for key in found:
-            await service.delete(key.access_key)
-            if await service.key(key.access_key) is not None:
-                raise KeyServiceError(f"deleting the key {name}", "it is still there", "try again")
-        yield Printed(f"the key {name} is {'deleted' if found else 'gone already'}")
-
-    def _name(self) -> str:
-        stamp = datetime.fromtimestamp(self._site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        return f"{self._site.profile.name}-wal-rw-{stamp}-{secrets.token_hex(4)}"
-
-    def _change(
-        self, kind: ChangeKind, what: str, *, before: str = "", after: str = "", kept: str = ""
-    ) -> Change:
-        return Change(self.id, kind, what, before, after, kept, self._site.clock.now())
-
-
-def _words(grants: Sequence[KeyGrant]) -> str:
-    return ",".join(f"bucket={one.bucket};permission={one.permission}" for one in grants)
+    async def _refusal(self, target: BucketTarget, pair: SecretPair) -> ObjectStoreError | None:
+        admin = self._site.admin(target, pair)
+        try:
+            await admin.head(target.bucket)
+        except ObjectStoreError as error:
+            return error
+        finally:
+            await admin.close()
+        return None
 
 
-def _script(config: str, remotes: Sequence[str], pair: SecretPair) -> str:
-    """Writes beside the file and moves it into place, with the same owner and mode."""
-    names = quote("/" + "/".join(remotes) + "/")
+def exchange_script(config: str, remotes: tuple[str, ...], pair: SecretPair) -> str:
+    """Replace the pair in those sections in one step; a link is followed, owner and mode stay.
+
+    The secret is in the shell's own printf: in no argument list and no environment. Where a section lacks
+    one of the two lines the file stays as it is.
+    """
+    names = "\t".join(remotes)
     return f"""set -eu
 umask 077
 p=$(readlink -f -- {quote(config)})
-t=$(mktemp "$(dirname -- "$p")/.walconsole.XXXXXX")
+rm -f -- "$p".walconsole-??????
+t=$(mktemp "$p".walconsole-XXXXXX)
 trap 'rm -f -- "$t"' EXIT
+trap 'exit 1' HUP INT TERM
 cp -p -- "$p" "$t"
-printf '%s\\n%s\\n' {quote(pair.access_key)} {quote(pair.secret)} |
-    awk -v names={names} {quote(_REWRITE)} - "$p" >"$t"
-grep -q '^secret_access_key = ' "$t" || {{ echo "no line of a secret_access_key was found"; exit 1; }}
+{{ printf '%s\\n' {quote(pair.access_key)} {quote(pair.secret)} {quote(names)}; cat -- "$p"; }} |
+    awk {quote(_EXCHANGE)} >"$t" ||
+    {{ echo "a section lacks access_key_id or secret_access_key: nothing was changed"; exit 1; }}
 sync "$t" 2>/dev/null || sync
-mv -f -- "$t" "$p"
+mv -fT -- "$t" "$p"
 trap - EXIT
 """
+
+
+async def _delete_named(service: KeyService, name: str) -> None:
+    for key in await service.keys():
+        if key.name == name:
+            await service.delete(key.access_key)
+
+
+def _grants_in_words(grants: tuple[KeyGrant, ...]) -> str:
+    return ", ".join(f"{grant.permission} on {grant.bucket}" for grant in grants)
+
+
+def _by_hand(one: Exchange, config: str) -> tuple[Command, ...]:
+    wanted = ",".join(f"bucket={grant.bucket};permission={grant.permission}" for grant in one.grants)
+    return (
+        Command(
+            f"doctl spaces keys create {quote(one.old.name + '-wal')} --grants {quote(wanted)}",
+            Where.HERE,
+            "",
+        ),
+        Command(
+            f"editor {quote(config)}  # access_key_id and secret_access_key of {', '.join(one.use.remotes)}"
+        ),
+    )
