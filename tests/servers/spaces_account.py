@@ -1,65 +1,165 @@
-"""A Spaces account: the stateful keys API over two real Ceph gateways, one a region.
+"""A Spaces account: the keys of the stateful keys API are real credentials of real Ceph RGWs.
 
-A full-access key is one of the account's own user in each region; a limited one is a user of its own in each,
-to whom bucket policies give what its grants say. The gateways obey at once.
+A full-access key is one more pair of the gateway's `admin`; a limited key is a user of its own, which each
+bucket's policy names. A secret stands in radosgw-admin's arguments for a moment: who looks for secrets on
+this machine leaves that program out.
 """
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.servers.rgw import RadosGateway
-from tests.servers.s3 import S3Keys
+from tests.servers.s3 import Permission, S3Keys, bucket_policy
 from walconsole.sandbox.keys import Grant, Key, KeyStore
 
+_TICK_S = 0.2
 
-class AccountKeys(KeyStore):
-    """sandbox.keys.KeyStore whose keys work at `gateways`, which all belong to one account."""
 
-    def __init__(self, gateways: Sequence[RadosGateway]) -> None:
-        super().__init__()
+class SpacesAccount(KeyStore):
+    """KeyStore for KeysApi whose every change is made at each of `gateways` too.
+
+    With `activation_s` 0 a key or grant works when the call returns, else so many seconds later. Deleting
+    works at once, always. A grant on a bucket that is made later works within a quarter of a second of it.
+    `with account:` ends with all its keys taken away from the gateways.
+    """
+
+    def __init__(self, gateways: Sequence[RadosGateway], *, activation_s: float = 0.0) -> None:
+        super().__init__(activation_s=activation_s)
         self._gateways = tuple(gateways)
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._known: set[str] = set()
+        """Access keys that the gateways know."""
+        self._named: dict[tuple[int, str], str] = {}
+        """The policy that was put last, by gateway and bucket."""
+        self._thread = threading.Thread(target=self._follow, name="spaces account", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        for key in self:
+            self.delete(key)
 
     def create(self, name: str, grants: Iterable[Grant]) -> Key:
-        """See KeyStore; returns when every gateway knows the key."""
-        key = super().create(name, grants)
-        for gateway in self._gateways:
-            if key.full_access:
-                gateway.add_admin_key(_keys(key, gateway))
-            else:
-                gateway.add_user(_keys(key, gateway))
-        self._spread((), key)
-        return key
+        """See KeyStore.create."""
+        with self._lock:
+            key = super().create(name, grants)
+            self._apply()
+            return key
 
     def replace(self, key: Key, name: str, grants: Iterable[Grant]) -> None:
-        """See KeyStore."""
-        before = key.grants
-        super().replace(key, name, grants)
-        self._spread(before, key)
+        """See KeyStore.replace."""
+        with self._lock:
+            super().replace(key, name, grants)
+            self._apply()
 
     def delete(self, key: Key) -> None:
-        """See KeyStore."""
-        super().delete(key)
-        for gateway in self._gateways:
-            if key.full_access:
-                gateway.remove_admin_key(_keys(key, gateway))
-            else:
-                gateway.remove_user(_keys(key, gateway))
+        """See KeyStore.delete."""
+        with self._lock:
+            super().delete(key)
+            self._apply()
+            if key.access_key in self._known:
+                self._known.discard(key.access_key)
+                for gateway in self._gateways:
+                    _take_pair(gateway, key)
 
-    def _spread(self, before: Iterable[Grant], key: Key) -> None:
-        """Each gateway has the buckets of its own region alone."""
-        if key.full_access:
+    def _follow(self) -> None:
+        while not self._ended.wait(_TICK_S):
+            with self._lock:
+                self._apply(again=True)
+
+    def _apply(self, *, again: bool = False) -> None:
+        """Make the gateways know what is due. `again`: look whether a bucket was made anew meanwhile."""
+        active = [key for key in self if self.active(key.access_key)]
+        for key in active:
+            if key.access_key not in self._known:
+                for gateway in self._gateways:
+                    _give_pair(gateway, key)
+                self._known.add(key.access_key)
+        for at, gateway in enumerate(self._gateways):
+            wanted = _policies(active, self.now())
+            buckets = {bucket for where, bucket in self._named if where == at}
+            for bucket in sorted(wanted.keys() | buckets):
+                self._put(at, gateway, bucket, wanted.get(bucket, []), again=again)
+
+    def _put(
+        self,
+        at: int,
+        gateway: RadosGateway,
+        bucket: str,
+        grants: list[tuple[S3Keys, Permission]],
+        *,
+        again: bool,
+    ) -> None:
+        policy = bucket_policy(bucket, grants) if grants else ""
+        client = gateway.client()
+        if self._named.get((at, bucket)) == policy and not (again and _is_bare(gateway, bucket)):
             return
-        kept = {grant.bucket for grant in key.grants}
-        for gateway in self._gateways:
-            there = gateway.bucket_names()
-            keys = _keys(key, gateway)
-            for grant in before:
-                if grant.bucket in there and grant.bucket not in kept:
-                    gateway.revoke(grant.bucket, keys)
-            for grant in key.grants:
-                if grant.bucket in there and grant.permission in ("read", "readwrite"):
-                    gateway.grant(grant.bucket, keys, "read" if grant.permission == "read" else "readwrite")
+        if policy:
+            put = _quietly(lambda: client.put_bucket_policy(Bucket=bucket, Policy=policy))
+        else:
+            put = _quietly(lambda: client.delete_bucket_policy(Bucket=bucket))
+        if put and policy:
+            self._named[at, bucket] = policy
+        else:
+            self._named.pop((at, bucket), None)
 
 
-def _keys(key: Key, gateway: RadosGateway) -> S3Keys:
-    user = gateway.admin.user if key.full_access else f"key-{key.access_key}"
-    return S3Keys(user, key.access_key, key.secret)
+def _policies(keys: Iterable[Key], now: float) -> dict[str, list[tuple[S3Keys, Permission]]]:
+    by_bucket: dict[str, list[tuple[S3Keys, Permission]]] = {}
+    for key in keys:
+        for grant in key.grants_at(now):
+            permission: Permission | None = (
+                "readwrite"
+                if grant.permission == "readwrite"
+                else "read"
+                if grant.permission == "read"
+                else None
+            )
+            if permission is not None:
+                by_bucket.setdefault(grant.bucket, []).append((_pair(key), permission))
+    return by_bucket
+
+
+def _pair(key: Key) -> S3Keys:
+    return S3Keys(f"spaces-{key.access_key}", key.access_key, key.secret)
+
+
+def _give_pair(gateway: RadosGateway, key: Key) -> None:
+    pair = _pair(key)
+    if key.full_access:
+        gateway.add_admin_key(pair)
+    else:
+        gateway.add_user(pair)
+
+
+def _take_pair(gateway: RadosGateway, key: Key) -> None:
+    pair = _pair(key)
+    if key.full_access:
+        gateway.remove_admin_key(pair)
+    else:
+        gateway.remove_user(pair)
+
+
+def _is_bare(gateway: RadosGateway, bucket: str) -> bool:
+    client = gateway.client()
+    return not _quietly(lambda: client.get_bucket_policy(Bucket=bucket))
+
+
+def _quietly(call: Callable[[], object]) -> bool:
+    """Whether it worked: the bucket may not be there (yet), and the gateway may be stopped by a test."""
+    try:
+        call()
+    except (ClientError, BotoCoreError):
+        return False
+    return True
