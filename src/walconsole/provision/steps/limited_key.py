@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from shlex import quote
 
 from walconsole.domain.grants import may_write, with_readwrite
@@ -164,7 +165,7 @@ class LimitedKey:
     async def _exchange(self, one: Exchange) -> AsyncIterator[Event]:
         site, config = self._site, (await self._site.survey()).rclone.config
         service = await site.key_service()
-        name = f"{site.profile.name}-wal-{secrets.token_hex(4)}"
+        name = self._name()
         noted = Change(self.id, ChangeKind.KEY, name, after=_grants_in_words(one.grants), at=site.clock.now())
         yield Changing(noted)
         placed = False
@@ -197,6 +198,10 @@ class LimitedKey:
             if not placed:
                 await _delete_named(service, name)
                 await asyncio.to_thread(site.record.undone, noted)
+
+    def _name(self) -> str:
+        stamp = datetime.fromtimestamp(self._site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        return f"{self._site.profile.name}-wal-rw-{stamp}-{secrets.token_hex(4)}"
 
     async def _until_it_works(self, one: Exchange, made: MadeKey) -> AsyncIterator[Event]:
         """Ask each bucket by the new key, so that the droplet is not given one that does not work yet."""
@@ -255,6 +260,8 @@ async def _delete_named(service: KeyService, name: str) -> None:
     for key in await service.keys():
         if key.name == name:
             await service.delete(key.access_key)
+            if await service.key(key.access_key) is not None:
+                raise KeyServiceError(f"deleting the key {name}", "it is still there", "try again")
 
 
 def _grants_in_words(grants: tuple[KeyGrant, ...]) -> str:
