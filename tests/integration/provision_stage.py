@@ -3,6 +3,7 @@
 What is installed goes below a folder of the test's own.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -16,7 +17,8 @@ from tests.integration.observed import RecordingScreen, profile_of
 from tests.servers.fixtures import MakeSshd
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.rgw import RadosGateway
-from tests.servers.spaces_account import AccountKeys
+from tests.servers.spaces_account import SpacesAccount
+from tests.servers.sshd import SshServer
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
@@ -66,7 +68,7 @@ class Stage:
     profile: Profile
     cluster: DebianCluster
     gateways: dict[BucketRole, RadosGateway]
-    keys: AccountKeys
+    keys: SpacesAccount
     api: KeysApi
     app_key: Key
     dr_key: Key
@@ -97,54 +99,69 @@ async def staged(
     """The incident's state: no bucket, no grant, nothing installed, archive_mode off."""
     root = _root(cluster)
     sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={cluster.conf_root}"})
-    keys = AccountKeys((rgw, rgw_dr))
-    app, dr = keys.create(f"{name}-app", (Grant(f"{name}-assets", "read"),)), keys.create(f"{name}-dr", ())
-    async with KeysApi(keys, {TOKEN: ALL_SCOPES}) as api:
-        profile = _profile(profile_of(sshd, cluster), name, root, (rgw, rgw_dr), api.url)
-        _configure_rclone(profile, cluster, app, dr)
-        shell = SshShell(profile.ssh, sudo=False, operator=RecordingScreen(), clock=RealClock())
-        service = DigitalOceanKeys(profile.api, ApiToken(TOKEN, "the test"))
+    with SpacesAccount((rgw, rgw_dr)) as keys:
+        app = keys.create(f"{name}-app", (Grant(f"{name}-assets", "read"),))
+        dr = keys.create(f"{name}-dr", ())
+        async with (
+            KeysApi(keys, {TOKEN: ALL_SCOPES}) as api,
+            _parts(cluster, sshd, (rgw, rgw_dr), name, root, api, keys, app, dr) as stage,
+        ):
+            yield stage
 
-        async def key_service() -> KeyService:
-            return service
 
-        ledger = LedgerFolder(root / "ledger")
-        temporary = TemporaryKey(name, api.url, key_service, ledger, RealClock())
-        rclone = RcloneConfig(shell, profile.paths.rclone_config)
-        stores = {
-            target.role: SpacesStore(target, key_source(target.keys, {}, rclone), environ={}, connections=4)
-            for target in (profile.primary, profile.dr)
-        }
-        site = Site(
-            profile=profile,
-            choices=DropletChoices.for_profile(profile),
-            shell=shell,
-            clock=RealClock(),
-            record=MemoryRecord(),
-            temporary=temporary,
-            key_service=key_service,
-            admin=SpacesAdmin,
-            store=lambda target: stores[target.role],
-            look=take_survey,
-            sleep=_soon,
-            plain=PLAIN,
-        )
-        gateways = {BucketRole.PRIMARY: rgw, BucketRole.DR: rgw_dr}
-        try:
-            yield Stage(profile, cluster, gateways, keys, api, app, dr, ledger, site, root)
-        finally:
-            await temporary.dispose()
-            for store in stores.values():
-                await store.close()
-            await service.close()
-            await shell.aclose()
-            for key in keys:
-                keys.delete(key)
+@asynccontextmanager
+async def _parts(
+    cluster: DebianCluster,
+    sshd: SshServer,
+    gateways: tuple[RadosGateway, RadosGateway],
+    name: str,
+    root: Path,
+    api: KeysApi,
+    keys: SpacesAccount,
+    app: Key,
+    dr: Key,
+) -> AsyncIterator[Stage]:
+    profile = _profile(profile_of(sshd, cluster), name, root, gateways, api.url)
+    _configure_rclone(profile, cluster, app, dr)
+    shell = SshShell(profile.ssh, sudo=False, operator=RecordingScreen(), clock=RealClock())
+    service = DigitalOceanKeys(profile.api, ApiToken(TOKEN, "the test"))
+
+    async def key_service() -> KeyService:
+        return service
+
+    ledger = LedgerFolder(root / "ledger")
+    temporary = TemporaryKey(name, api.url, key_service, ledger, RealClock())
+    rclone = RcloneConfig(shell, profile.paths.rclone_config)
+    stores = {
+        target.role: SpacesStore(target, key_source(target.keys, {}, rclone), environ={}, connections=4)
+        for target in (profile.primary, profile.dr)
+    }
+    site = Site(
+        profile=profile,
+        choices=DropletChoices.for_profile(profile),
+        shell=shell,
+        clock=RealClock(),
+        record=MemoryRecord(),
+        temporary=temporary,
+        key_service=key_service,
+        admin=SpacesAdmin,
+        store=lambda target: stores[target.role],
+        look=take_survey,
+        sleep=_soon,
+        plain=PLAIN,
+    )
+    regions = dict(zip(BucketRole, gateways, strict=True))
+    try:
+        yield Stage(profile, cluster, regions, keys, api, app, dr, ledger, site, root)
+    finally:
+        await temporary.dispose()
+        for store in stores.values():
+            await store.close()
+        await service.close()
+        await shell.aclose()
 
 
 async def _soon(seconds: float) -> None:
-    import asyncio
-
     await asyncio.sleep(min(seconds, 0.2))
 
 

@@ -68,6 +68,23 @@ async def look_at_bucket(site: Site, target: BucketTarget) -> BucketLook:
     return BucketLook(target, len(page.objects), len(keys), page.truncated, systems=systems, unread=unread)
 
 
+async def other_clusters(site: Site) -> str:
+    """Which copy holds WAL of another cluster than ours, in words; empty where none is seen to.
+
+    Only now and then can that be known: a bucket that our key may not read yet is looked at after its grant.
+    """
+    server = (await site.survey()).server
+    if server is None:
+        return ""
+    for target in site.targets():
+        look = await look_at_bucket(site, target)
+        others = sorted(look.systems - {server.system_identifier})
+        if others:
+            place = f"{target.bucket}/{target.prefix}" if target.prefix else target.bucket
+            return f"{place} holds WAL of cluster {others[0]}; this one is {server.system_identifier}"
+    return ""
+
+
 async def _systems(store: ObjectStore, plain: Plain, keys: list[str]) -> tuple[frozenset[str], str]:
     """The system identifiers of these segments, and why one could not be read."""
     found, unread = set(), ""

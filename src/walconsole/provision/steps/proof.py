@@ -26,6 +26,7 @@ from walconsole.provision.model import (
     Risk,
     Waiting,
 )
+from walconsole.provision.server_log import last_lines
 from walconsole.provision.site import Site
 
 _PAUSE_S = 0.3
@@ -135,10 +136,12 @@ class Proof:
         while True:
             now, counters = self._site.clock.monotonic(), await self._counters()
             if counters.failed > before.failed:
+                program = names_of(self._site.profile).archive.rpartition("/")[2]
+                said = "; ".join(await last_lines(self._site, f"{program}: ")) or "its log does not say why"
                 raise ProvisionError(
                     f"archiving segment {segment}",
-                    f"PostgreSQL counted a failure of {counters.last_failed}",
-                    "the server's log has the archive command's line that says why; it tries again by itself",
+                    f"PostgreSQL counted a failure of {counters.last_failed}: {said}",
+                    "mend what it names; PostgreSQL tries again by itself, and keeps the segment meanwhile",
                 )
             if _is_at_least(counters.last, segment):
                 yield Printed(f"PostgreSQL says that {counters.last} is archived")

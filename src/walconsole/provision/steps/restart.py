@@ -1,9 +1,7 @@
 """The restart, only where one is needed; a reload where that is enough."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
-from shlex import quote
 
 from walconsole.domain.archive_commands import OFF
 from walconsole.domain.redaction import safe
@@ -11,7 +9,7 @@ from walconsole.domain.units import plural
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.statements import query
-from walconsole.provision.droplet import os_user, programs, psql, psql_script, status_of
+from walconsole.provision.droplet import os_user, psql, psql_script
 from walconsole.provision.file_settings import file_settings, pending
 from walconsole.provision.model import (
     Change,
@@ -29,6 +27,7 @@ from walconsole.provision.model import (
     Risk,
 )
 from walconsole.provision.restarting import Control, Restarting, control_of
+from walconsole.provision.server_log import server_log
 from walconsole.provision.site import Site
 from walconsole.provision.survey import Survey
 
@@ -139,7 +138,7 @@ class Restart:
             Change(self.id, ChangeKind.RESTART, survey.unit or "PostgreSQL", at=self._site.clock.now())
         )
         dropin = await self._written_dropin(survey)
-        restarting = Restarting(self._site, control, dropin.what, dropin.kept, await self._log())
+        restarting = Restarting(self._site, control, dropin.what, dropin.kept, await server_log(self._site))
         async for event in restarting.run():
             yield event
         outcome = restarting.outcome
@@ -203,18 +202,6 @@ class Restart:
     async def _also_changed(self) -> tuple[str, ...]:
         others = [row for row in pending(await file_settings(self._site)) if row.name not in _OURS]
         return tuple(f"it also puts in force {row.name} ({row.place})" for row in others)
-
-    async def _log(self) -> str:
-        """The file that the server logs to at its start, as pg_lsclusters has it; empty where it has none."""
-        cluster = (await self._site.survey()).cluster
-        name = cluster.name if cluster is not None else None
-        if name is None:
-            return ""
-        which = f"$1 == {json.dumps(name.version)} && $2 == {json.dumps(name.name)} {{ print $7 }}"
-        script = f"{programs(self._site)}pg_lsclusters -h | awk {quote(which)}"
-        status, said = await status_of(self._site, script)
-        path = said.strip()
-        return path if status == 0 and path.startswith("/") else ""
 
 
 _IF_IT_FAILS = (

@@ -8,8 +8,9 @@ from shlex import quote
 from walconsole.domain.profile import BucketTarget
 from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.rendering import probe_script
-from walconsole.errors import ProvisionError
+from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet import os_user, psql, run
+from walconsole.provision.looking import other_clusters
 from walconsole.provision.model import (
     Change,
     Check,
@@ -56,6 +57,7 @@ _CAUSES: Mapping[str, tuple[str, str]] = {
     r"no room for a small file": ("disk", "make room on the droplet"),
 }
 """What of rclone's words points at what, the surest first; and what to do."""
+_OTHER_CLUSTER = "give this cluster a bucket or a prefix of its own in the profile"
 _PASSING = frozenset(("key", "grant", "bucket"))
 """Causes that a new key, grant or bucket cures by itself after a while."""
 
@@ -96,6 +98,9 @@ class WriteProbe:
         blocked = blocked_without(survey, "rclone", "timeout")
         if blocked is not None:
             return blocked
+        others = await other_clusters(self._site)
+        if others:
+            return Check(CheckState.BLOCKED, others, remedy=_OTHER_CLUSTER)
         if all(rclone_path(target) in self._site.probed for target in self._site.targets()):
             return Check(CheckState.DONE, "the archiver's user was seen to write to each copy")
         working = await self._archived_at()
@@ -124,6 +129,9 @@ class WriteProbe:
 
     async def verify(self) -> AsyncIterator[Event]:
         """Raises ProvisionError where it did not pass for each copy."""
+        others = await other_clusters(self._site)
+        if others:
+            raise BlockedError("looking into the buckets", others, _OTHER_CLUSTER)
         for target in self._site.targets():
             if rclone_path(target) not in self._site.probed:
                 raise ProvisionError(
