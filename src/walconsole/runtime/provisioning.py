@@ -1,0 +1,179 @@
+"""From a profile to a site that can be provisioned: adapters, the record, the temporary key's clean-up."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.config.places import places
+from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.droplet.choices import DropletChoices
+from walconsole.ports import (
+    BucketAdmin,
+    Clock,
+    KeyLedger,
+    KeyService,
+    ObjectStore,
+    Operator,
+    Plain,
+    SecretPair,
+    Shell,
+)
+from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
+from walconsole.provision.model import Record
+from walconsole.provision.record import SessionRecord, record_file
+from walconsole.provision.site import Site
+from walconsole.provision.temporary_key import LONGEST_DISPOSAL_S, TemporaryKey
+from walconsole.runtime.cleanup import Cleanups
+
+if TYPE_CHECKING:
+    from walconsole.adapters.digitalocean import DigitalOceanKeys
+
+_AFTER_DISPOSAL_S = 5.0
+
+
+class KeysLater:
+    """The keys API, whose client is imported and made when it is first asked for: it takes a while."""
+
+    def __init__(self, profile: Profile, environment: Mapping[str, str]) -> None:
+        self._profile, self._environment = profile, environment
+        self._made: DigitalOceanKeys | None = None
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> KeyService:
+        """Raises KeyServiceError where there is no token."""
+        async with self._lock:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+            return self._made
+
+    async def close(self) -> None:
+        """Close its connections, where there are any."""
+        if self._made is not None:
+            await self._made.close()
+
+    def _make(self) -> "DigitalOceanKeys":
+        from walconsole.adapters.digitalocean import DigitalOceanKeys
+        from walconsole.adapters.digitalocean_token import api_token
+
+        home = Path(self._environment.get("HOME") or "~").expanduser()
+        return DigitalOceanKeys(self._profile.api, api_token(self._profile.api, self._environment, home))
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """A site, and what keeps its temporary keys; `temporary.left` says what may be alive at the end."""
+
+    site: Site
+    temporary: TemporaryKey
+    ledger: KeyLedger
+    keys: KeysLater
+
+    async def leftovers(self) -> tuple[Leftover, ...]:
+        """Temporary keys of dead consoles. Raises KeyServiceError, RegisterError."""
+        service = await self.keys()
+        return await leftovers(self.ledger, service, self.site.profile.api.endpoint, self.site.clock.now())
+
+    async def delete(self, leftover: Leftover) -> None:
+        """Raises KeyServiceError, TemporaryKeyError."""
+        await delete_leftover(leftover, self.ledger, await self.keys())
+
+
+def provisioned(
+    profile: Profile,
+    operator: Operator,
+    clock: Clock,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+    *,
+    choices: DropletChoices | None = None,
+    lasting: bool = True,
+) -> Provisioned:
+    """The site of `profile`. Nothing connects yet; `cleanups` delete the temporary key and close everything.
+
+    `lasting` False: what is recorded goes with the session, as its embedded droplet does.
+    """
+    from walconsole.adapters.ssh import SshShell
+    from walconsole.provision.surveying import take_survey
+
+    keys = KeysLater(profile, environment)
+    cleanups.add("closing the connection to the keys API", keys.close)
+    ledger, record = _kept(profile, environment) if lasting else _passing(profile)
+    temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
+    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
+    cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
+    stores = _Stores(profile, environment, shell, cleanups)
+    # Added last, so that it is done first: the connections that it needs are still open.
+    cleanups.add("deleting the temporary key", temporary.dispose, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
+    site = Site(
+        profile=profile,
+        choices=choices or DropletChoices.for_profile(profile),
+        shell=shell,
+        clock=clock,
+        record=record,
+        temporary=temporary,
+        key_service=keys,
+        admin=_admin,
+        store=stores.of,
+        look=take_survey,
+        sleep=asyncio.sleep,
+        plain=_plain(),
+    )
+    return Provisioned(site, temporary, ledger, keys)
+
+
+class _Stores:
+    """The profile's own view of each bucket, made when it is first asked for."""
+
+    def __init__(
+        self, profile: Profile, environment: Mapping[str, str], shell: Shell, cleanups: Cleanups
+    ) -> None:
+        self._profile, self._environment, self._shell = profile, environment, shell
+        self._cleanups = cleanups
+        self._made: dict[BucketTarget, ObjectStore] = {}
+
+    def of(self, target: BucketTarget) -> ObjectStore:
+        """The store of a copy."""
+        if target not in self._made:
+            self._made[target] = self._make(target)
+        return self._made[target]
+
+    def _make(self, target: BucketTarget) -> ObjectStore:
+        from walconsole.adapters.spaces import SpacesStore
+        from walconsole.adapters.spaces_keys import RcloneConfig, key_source
+
+        rclone = RcloneConfig(self._shell, self._profile.paths.rclone_config)
+        keys = key_source(target.keys, self._environment, rclone)
+        store = SpacesStore(target, keys, environ=self._environment, connections=target.connections)
+        self._cleanups.add(f"closing the connections to {target.endpoint}", store.close)
+        return store
+
+
+def _admin(target: BucketTarget, pair: SecretPair) -> BucketAdmin:
+    from walconsole.adapters.spaces_admin import SpacesAdmin  # boto3: a quarter of a second
+
+    return SpacesAdmin(target, pair)
+
+
+def _plain() -> Plain:
+    from walconsole.adapters.decompress import PLAIN
+
+    return PLAIN
+
+
+def ledger_folder(environment: Mapping[str, str]) -> Path:
+    """Where temporary keys are noted."""
+    return places(environment).state / "temporary-keys"
+
+
+def _kept(profile: Profile, environment: Mapping[str, str]) -> tuple[KeyLedger, Record]:
+    record = record_file(places(environment).state, profile.name)
+    return LedgerFolder(ledger_folder(environment)), record
+
+
+def _passing(profile: Profile) -> tuple[KeyLedger, Record]:
+    """Beside the embedded droplet's SSH key, which goes with it."""
+    beside = Path(profile.ssh.identity_files[0]).parent
+    return LedgerFolder(beside / "temporary-keys"), SessionRecord()
