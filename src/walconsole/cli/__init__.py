@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from walconsole.cli import provisioning
 from walconsole.cli.arguments import parse
 from walconsole.config.choose import choose
 from walconsole.config.example import write_example
@@ -53,7 +54,10 @@ def _dispatch(options: Namespace, stop: Stop) -> int:
     named = {"name": Setting(options.name, "command line")} if options.name else {}
     resolved = choose(options.target, file, os.environ, named)
     session = _session(options, file, resolved.profile)
-    return _open(replace(session, notes=(*session.notes, *resolved.notes)), stop)
+    session = replace(session, notes=(*session.notes, *resolved.notes))
+    if options.command in ("provision", "undo") and (options.plan or options.apply):
+        return provisioning.run(options, session, stop)
+    return _open(replace(session, provisioning=options.command == "provision"), stop)
 
 
 def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from walconsole import __version__
+from walconsole.cli import provisioning
 from walconsole.config import checks
 from walconsole.errors import EXIT_CODES
 
-COMMANDS = ("demo", "config")
+COMMANDS = ("demo", "config", "provision", "undo")
 
 _ABOUT = """\
 The operator's console for PostgreSQL continuous archiving: whether a point-in-time recovery
@@ -18,6 +19,8 @@ _MORE = """\
 commands:
   walconsole demo        the console on an embedded droplet, for trying it out
   walconsole config      the configuration file: init, path, check, show
+  walconsole provision   set continuous archiving up, by a screen or without one
+  walconsole undo        take back what `provision` changed
                          (each has its own --help)
 
 environment:
@@ -31,18 +34,21 @@ environment:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments; `command` is `open`, `demo` or `config`. Ends the program for --help and for errors."""
+    """The arguments; `command` is `open` or one of COMMANDS. Ends the program for --help and for errors."""
     rest = list(arguments)
     command = _command_in(rest)
     if command is not None:
         rest.remove(command)
-    parser = {None: _open_parser, "demo": _demo_parser, "config": _config_parser}[command]()
+    parser = _PARSERS[command]()
     return parser.parse_args(rest, argparse.Namespace(command=command or "open"))
 
 
 def _command_in(arguments: Sequence[str]) -> str | None:
     """The command, when the first argument that is neither an option nor an option's value is one."""
-    options = {"--config", "--theme", "--interval", "--log-file", "--name", "--scenario", "--load"}
+    options = {
+        "--config", "--theme", "--interval", "--log-file", "--name", "--scenario", "--load", "--confirm",
+        "--confirm-replace", "--compression", "--archive-timeout",
+    }  # fmt: skip
     is_value = False
     for argument in arguments:
         if is_value or argument.startswith("-"):
@@ -70,7 +76,7 @@ def _parser(program: str, about: str, more: str) -> argparse.ArgumentParser:
 def _exit_codes() -> str:
     lines = [f"  {code:<7} {meaning}" for code, meaning in EXIT_CODES.items()]
     signals = "  128+N   ended by signal N (129 hang-up, 130 Ctrl-C, 143 TERM)"
-    unreached = "The console never ends with 4 to 7: it keeps trying, and ends with 0 when it is left."
+    unreached = "The console itself never ends with 4 to 7: it keeps trying, and ends with 0 when it is left."
     return "\n".join(["exit codes:", *lines, signals, unreached])
 
 
@@ -88,7 +94,31 @@ def _add_console_options(parser: argparse.ArgumentParser) -> None:
 
 def _open_parser() -> argparse.ArgumentParser:
     parser = _parser("walconsole", _ABOUT, _MORE)
-    parser.usage = "walconsole [PROFILE | [user@]host[:port]] [options]\n       walconsole {demo,config} ..."
+    parser.usage = (
+        f"walconsole [PROFILE | [user@]host[:port]] [options]\n       walconsole {{{','.join(COMMANDS)}}} ..."
+    )
+    _add_target(parser)
+    _add_console_options(parser)
+    return parser
+
+
+def _provision_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole provision", provisioning.PROVISION, "")
+    _add_target(parser)
+    provisioning.add_options(parser, undo=False)
+    _add_console_options(parser)
+    return parser
+
+
+def _undo_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole undo", provisioning.UNDO, "")
+    _add_target(parser)
+    provisioning.add_options(parser, undo=True)
+    _add_console_options(parser)
+    return parser
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         nargs="?",
@@ -102,8 +132,6 @@ def _open_parser() -> argparse.ArgumentParser:
         help="the short name that the defaults come from: buckets NAME-wal, NAME-wal-dr and so on"
         " (default: the profile's name, else the host's first label)",
     )
-    _add_console_options(parser)
-    return parser
 
 
 def _demo_parser() -> argparse.ArgumentParser:
@@ -140,6 +168,15 @@ actions:
     parser.add_argument("action", choices=("init", "path", "check", "show"))
     parser.add_argument("target", nargs="?", metavar="PROFILE | HOST", help="for show")
     return parser
+
+
+_PARSERS: dict[str | None, Callable[[], argparse.ArgumentParser]] = {
+    None: _open_parser,
+    "demo": _demo_parser,
+    "config": _config_parser,
+    "provision": _provision_parser,
+    "undo": _undo_parser,
+}
 
 
 def _number(text: str) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from walconsole.config.writer import profile_as_toml
@@ -46,7 +47,8 @@ async def _serve(session: Session, stop: Stop) -> int:
 
 async def _until_it_ends(droplet: SandboxProcess) -> None:
     profile = await droplet.start()
-    sys.stdout.write("\n".join(_how_to_connect(profile)) + "\n")
+    lines = (*_how_to_connect(profile), *_tokens(profile, droplet.environment))
+    sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
     ending = await droplet.ended()
     if ending is not None:
@@ -70,6 +72,19 @@ def _how_to_connect(profile: Profile) -> list[str]:
         lines.append(f"psql     psql -h {postgres.socket_dir}{port} -U {postgres.user} {postgres.database}")
     lines += [_bucket_line(bucket, profile) for bucket in (profile.primary, profile.dr)]
     return [*lines, f"keys     {profile.api.endpoint}/v2/spaces/keys"]
+
+
+def _tokens(profile: Profile, environment: Mapping[str, str]) -> list[str]:
+    """How another program gets the API's token: from a file that goes with the droplet's folder."""
+    lines = []
+    for name, value in environment.items():
+        if profile.ssh.identity_files:
+            path = Path(profile.ssh.identity_files[0]).parent / name.lower()
+            with contextlib.suppress(OSError):
+                path.touch(mode=0o600)
+                path.write_text(f"{value}\n", "utf-8")
+                lines.append(f"token    export {name}=$(cat {path})")
+    return lines
 
 
 def _bucket_line(bucket: BucketTarget, profile: Profile) -> str:

@@ -19,7 +19,10 @@ Target = Profile | DemoWish
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One console. `interval_s` is the time between two readings of SQL; every cadence follows it."""
+    """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
+
+    `provisioning`: open at the screen that sets archiving up.
+    """
 
     target: Target
     log_file: Path
@@ -28,6 +31,7 @@ class Session:
     interval_s: float = 1.0
     read_only: bool = False
     notes: tuple[str, ...] = ()
+    provisioning: bool = False
 
     @property
     def title(self) -> str:

@@ -1,0 +1,85 @@
+"""`walconsole provision` and `walconsole undo`: their arguments, and what is made of them."""
+
+import argparse
+from dataclasses import replace
+
+from walconsole.domain.profile import Profile
+from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
+from walconsole.errors import UsageError
+from walconsole.runtime.session import Session
+from walconsole.runtime.stop import Stop
+
+PROVISION = """\
+Sets continuous archiving up: buckets, grants, the archive command, the drop-in, the verifier, a restart,
+and the proof that a segment arrived. Without --plan or --apply it opens the console at that screen.
+"""
+UNDO = """\
+Takes back what `walconsole provision` changed, the last first. It never deletes a bucket or an object.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
+    """What both commands take."""
+    what = parser.add_mutually_exclusive_group(required=undo)
+    what.add_argument("--plan", action="store_true", help="print what would be done, and change nothing")
+    what.add_argument("--apply", action="store_true", help="do it, without a screen; needs --confirm")
+    parser.add_argument("--confirm", metavar="NAME", default="", help="the profile's name: yes to every gate")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    if undo:
+        return
+    parser.add_argument(
+        "--confirm-replace",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="yes to replacing something that is another tool's; the plan names it; may be repeated",
+    )
+    parser.add_argument(
+        "--compression",
+        choices=tuple(Compression),
+        default=Compression.AUTO.value,
+        help="how segments are compressed (default auto: zstd where the droplet has it, else gzip)",
+    )
+    parser.add_argument("--no-dr", action="store_true", help="archive to the primary bucket alone")
+    parser.add_argument(
+        "--archive-timeout",
+        metavar="SECONDS",
+        type=int,
+        default=DropletChoices().archive_timeout_s,
+        help="archive_timeout: after how long an unfinished segment is archived (default 60)",
+    )
+
+
+def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
+    """How the droplet shall archive. Raises UsageError."""
+    defaults = DropletChoices.for_profile(profile)
+    if options.command == "undo":
+        return defaults
+    try:
+        return replace(
+            defaults,
+            compression=Compression(options.compression),
+            to_dr=not options.no_dr,
+            archive_timeout_s=options.archive_timeout,
+        )
+    except ValueError as error:
+        raise UsageError(
+            "reading --archive-timeout", str(error), f"use 1 to {MOST_ARCHIVE_TIMEOUT_S}"
+        ) from None
+
+
+def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
+    """Without a screen; the exit code. Raises WalconsoleError."""
+    from walconsole.runtime.provision_command import ProvisionWish, provision
+
+    if not isinstance(session.target, Profile):
+        raise UsageError(f"walconsole {options.command}", "no server is named", "name a profile or a host")
+    wish = ProvisionWish(
+        choices(options, session.target),
+        apply=options.apply,
+        undo=options.command == "undo",
+        confirm=options.confirm,
+        replace=tuple(getattr(options, "confirm_replace", ())),
+        json=options.json,
+    )
+    return provision(session, wish, stop)

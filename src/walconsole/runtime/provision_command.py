@@ -1,0 +1,180 @@
+"""`walconsole provision` and `walconsole undo` without a screen: the same steps, their news as lines."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.profile import Profile
+from walconsole.droplet.choices import DropletChoices
+from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
+from walconsole.ports import HostKeyQuestion
+from walconsole.provision.catalogue import steps
+from walconsole.provision.model import Question
+from walconsole.provision.printing import JsonLines, PlainLines, Printer
+from walconsole.provision.runner import Runner
+from walconsole.runtime import loop as event_loop
+from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.logs import start_logging
+from walconsole.runtime.provisioning import Provisioned, provisioned
+from walconsole.runtime.say import say
+from walconsole.runtime.session import Session
+from walconsole.runtime.stop import Stop
+
+_CLEANING_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionWish:
+    """What the command line asks for. `apply` False: show the plan and change nothing.
+
+    `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
+    for the name of what is replaced.
+    """
+
+    choices: DropletChoices
+    apply: bool = False
+    undo: bool = False
+    confirm: str = ""
+    replace: tuple[str, ...] = ()
+    json: bool = False
+
+
+class WordGate:
+    """model.Gate that was answered on the command line, before anything was asked."""
+
+    def __init__(self, replace: Sequence[str]) -> None:
+        self._replace = frozenset(replace)
+
+    async def ask(self, question: Question) -> bool:
+        """Yes; where a name is asked for, only if that very name was given."""
+        wanted = question.plan.confirm
+        if wanted and wanted not in self._replace:
+            say(f"{question.title}: {question.plan.summary}; to agree add --confirm-replace {wanted!r}")
+            return False
+        return True
+
+
+class Nobody:
+    """ports.Operator where nobody can be asked: every question is a no."""
+
+    async def trust_host_key(self, question: HostKeyQuestion) -> bool:
+        """Connect once by hand, or by the console, which shows the fingerprint."""
+        say(f"the host key of {question.host} is not known: {question.algorithm} {question.fingerprint}")
+        return False
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
+        """The profile must name it."""
+        return None
+
+    async def passphrase(self, prompt: str) -> str | None:
+        """Use an agent."""
+        return None
+
+
+def provision(session: Session, wish: ProvisionWish, stop: Stop) -> int:
+    """Run it; the exit code. Raises WalconsoleError: what ended the run."""
+    profile = session.target
+    if not isinstance(profile, Profile):
+        raise UsageError(
+            "provisioning", "the embedded droplet has no command line", "use the demo's own screen"
+        )
+    if wish.apply and (profile.read_only or session.read_only):
+        raise UsageError("provisioning", "the session is read-only", "leave --read-only and read_only away")
+    if wish.apply and wish.confirm != profile.name:
+        raise UsageError(
+            f"changing {profile.name}", "that was not confirmed", f"add --confirm {profile.name}, its name"
+        )
+    os.umask(0o077)
+    warning = start_logging(session.log_file, chosen=session.log_chosen)
+    for note in (*session.notes, *([warning] if warning else [])):
+        say(note)
+    return event_loop.run(lambda: _Command(profile, wish, stop).run())
+
+
+class _Command:
+    """One run inside the session's clean-ups."""
+
+    def __init__(self, profile: Profile, wish: ProvisionWish, stop: Stop) -> None:
+        self._profile, self._wish, self._stop = profile, wish, stop
+        self._printer: Printer = JsonLines(_write) if wish.json else PlainLines(_write)
+
+    async def run(self) -> int:
+        """The exit code. Raises WalconsoleError."""
+        self._stop.attach(asyncio.get_running_loop(), lambda: None)
+        cleanups = Cleanups()
+        failure: WalconsoleError | None = None
+        async with cleanups:
+            parts = provisioned(
+                self._profile, Nobody(), SystemClock(), os.environ, cleanups, choices=self._wish.choices
+            )
+            try:
+                await self._until_ended(parts)
+            except WalconsoleError as error:
+                failure = error
+            self._stop.limit_exit()
+        for line in cleanups.left:
+            say(line)
+        if parts.temporary.left:
+            raise TemporaryKeyError(
+                f"deleting the temporary key {parts.temporary.name}", parts.temporary.left
+            )
+        if self._stop.noted:
+            return self._stop.exit_code
+        if failure is not None:
+            raise failure
+        return 0
+
+    async def _until_ended(self, parts: Provisioned) -> None:
+        """Until the steps are through, or the program is asked to end: then they clean up first."""
+        running = asyncio.create_task(self._steps(parts), name="steps")
+        asked = asyncio.create_task(self._stop.requested.wait(), name="asked to end")
+        await asyncio.wait([running, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait([running], timeout=_CLEANING_S)
+        if running.done() and not running.cancelled():
+            running.result()
+
+    async def _steps(self, parts: Provisioned) -> None:
+        wish, site = self._wish, parts.site
+        runner = Runner(site, steps(site), WordGate(wish.replace), self._printer.told)
+        self._printer.begin(site, runner.steps)
+        if wish.apply:
+            await self._take_leftovers(parts)
+        if wish.undo:
+            await (runner.undo() if wish.apply else self._undo_plans(runner))
+        else:
+            await (runner.run() if wish.apply else runner.check_all())
+        self._printer.end(runner.stages)
+
+    async def _undo_plans(self, runner: Runner) -> None:
+        for step, _, plan in await runner.undo_plans():
+            self._printer.undo(step, plan)
+
+    async def _take_leftovers(self, parts: Provisioned) -> None:
+        """Temporary keys of consoles that died here: whoever applies has agreed to that too."""
+        for leftover in await parts.leftovers() if await _has_token(parts) else ():
+            if not leftover.noted:
+                say(f"a temporary key of another machine: {leftover.name}; delete it if nobody uses it")
+                continue
+            await parts.delete(leftover)
+            say(f"the temporary key {leftover.name} of an earlier run is deleted")
+
+
+async def _has_token(parts: Provisioned) -> bool:
+    """Without one the preflight says so; nothing could be taken away."""
+    try:
+        await parts.keys()
+    except WalconsoleError:
+        return False
+    return True
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
