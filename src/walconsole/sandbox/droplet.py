@@ -128,6 +128,8 @@ class _Parts:
         app_key, dr_key = self._make_keys()
         tools = Tools(postgres.workspace, self.account, programs, rclone)
         await asyncio.to_thread(tools.install)
+        if self.options.scenario.archiving:
+            await asyncio.to_thread(tools.install_archiving)
         tools.configure_rclone(app_key, dr_key, endpoints)
         self.status(f"starting PostgreSQL {programs.version}")
         await postgres.start()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 
-from walconsole.sandbox.postgres import PORT, SEGMENT_MB
+from walconsole.sandbox.postgres import SEGMENT_MB
+from walconsole.sandbox.scenario import PORT
 
 _TICK_S = 0.5
 _SEGMENT_BYTES = SEGMENT_MB * 1024 * 1024

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 
 from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
+from walconsole.sandbox.installed import timer, verifier
 from walconsole.sandbox.keys import Key, KeyStore
 from walconsole.sandbox.load import Load
 from walconsole.sandbox.process import run
@@ -33,7 +35,7 @@ from walconsole.sandbox.workspace import Workspace
 
 _VERIFY_EVERY_S = 30.0
 _PATIENCE_S = 60.0
-_NAME_DIGITS = 24
+_SEGMENT = re.compile(r"[0-9A-F]{24}(\.zst|\.gz)?")
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Player:
     async def _lose(self, remote: str, region: str, bucket: str, positions: Collection[int]) -> None:
         """Delete archived segments through S3, as whoever deletes the wrong ones does."""
         folder = self.workspace.spaces(region) / bucket
-        segments = sorted(path.name for path in folder.iterdir() if len(path.name) == _NAME_DIGITS)
+        segments = sorted(path.name for path in folder.iterdir() if _SEGMENT.fullmatch(path.name))
         which = [f"--include=/{segments[position]}" for position in positions]
         config = self.workspace.etc / f"rclone-{NAME}.conf"
         command = ["rclone", "delete", f"{remote}:{bucket}", f"--config={config}", *which]
@@ -108,14 +110,17 @@ class Player:
         """What runs for as long as the droplet does: the write load and the verifier's schedule."""
         rate = self.scenario.segments_per_min if segments_per_min is None else segments_per_min
         chores = [self.load.run(rate)] if rate > 0 else []
-        return [*chores, self._verify_on_schedule()] if self.scenario.verifier else chores
+        return [*chores, self._verify_on_schedule()]
 
     async def _verify_on_schedule(self) -> None:
+        """As the timer does while it is switched on, but oftener."""
+        active = self.workspace.timers_active / timer(self.workspace, self.account)
         while True:
             await asyncio.sleep(_VERIFY_EVERY_S)
-            await self._verify()
+            if active.exists():  # a moment's look at a local folder
+                await self._verify()
 
     async def _verify(self) -> None:
-        script = self.workspace.local_bin / f"{NAME}-verify-wal-archive"
+        script = verifier(self.workspace, self.account)
         with contextlib.suppress(SandboxError):  # an alarm is its exit status, and stands in its log
             await run([script], self.workspace.root, self.account)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
+from walconsole.sandbox.installed import installed_dropin
 from walconsole.sandbox.process import run
 from walconsole.sandbox.programs import PostgresPrograms
-from walconsole.sandbox.scenario import NAME
+from walconsole.sandbox.scenario import PORT
 from walconsole.sandbox.workspace import CLUSTER, Workspace, make_folder, write
 
-PORT = 5432
-"""Only the socket's name: the server listens on no network address."""
 SEGMENT_MB = 1
 
 _HBA = """\
@@ -25,12 +24,6 @@ host    all             all             127.0.0.1/32            scram-sha-256
 _IDENT = """\
 # MAPNAME       SYSTEM-USERNAME         PG-USERNAME
 # The embedded droplet's stand-in for the operating system's user postgres:
-"""
-_ARCHIVE_SETTINGS = """\
-wal_level = replica
-archive_mode = on
-archive_command = '{command} "%p" "%f"'
-archive_timeout = 60
 """
 
 
@@ -69,11 +62,11 @@ class Postgres:
         for name, text in files.items():
             self._write(self.workspace.config_dir / name, text)
         make_folder(self.workspace.config_dir / "conf.d", self.account)
-        settings = _ARCHIVE_SETTINGS.format(command=self.workspace.local_bin / f"{NAME}-archive-wal")
+        dropin = installed_dropin(self.workspace, self.account)
         if archiving:
-            self._write(self.workspace.config_dir / f"conf.d/99_{NAME}_archive.conf", settings)
+            self._write(Path(dropin.path), dropin.text)
         else:
-            self._write_dead_configuration(settings)
+            self._write_dead_configuration(dropin.text)
 
     def _settings(self) -> dict[str, str]:
         """What differs from the server's own sample: Debian's changes, and what keeps a demo small."""

@@ -18,7 +18,7 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.sandbox.account import Account
-from walconsole.sandbox.scenario import DR_REGION, NAME, REGION
+from walconsole.sandbox.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace
 
 TOKEN_ENV = "WALCONSOLE_DEMO_TOKEN"  # noqa: S105  # the variable's name
@@ -64,6 +64,12 @@ def sandbox_profile(
         paths=droplet_paths(root),
         api=ApiTarget(endpoint=api, token_envs=(TOKEN_ENV,), app_key_name=default_app_key_name(NAME)),
     )
+
+
+def installing_profile(workspace: Workspace, account: Account) -> Profile:
+    """As much of the profile as what is installed on the droplet depends on."""
+    profile = sandbox_profile(workspace, account, 0, {REGION: "", DR_REGION: ""}, "")
+    return replace(profile, postgres=replace(profile.postgres, port=PORT))
 
 
 def _bucket(role: BucketRole, region: str, endpoints: Mapping[str, str]) -> BucketTarget:

@@ -109,7 +109,7 @@ async def _usable_rclone(path: Path, root: Path, account: Account) -> Path:
     except SandboxError:
         if not account.drop:
             raise
-        path = Path(await asyncio.to_thread(shutil.copy, path, root / "usr/local/bin/rclone"))
+        path = Path(await asyncio.to_thread(shutil.copy, path, root / "usr/lib/rclone"))
         path.chmod(0o755)
         printed = await _rclone_version(path, root, account)
     found = re.search(r"rclone v(\d+)\.(\d+)", printed)

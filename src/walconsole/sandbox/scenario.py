@@ -7,6 +7,8 @@ from walconsole.sandbox.keys import Grant
 NAME = "demo"
 BUCKET, DR_BUCKET = f"{NAME}-wal", f"{NAME}-wal-dr"
 REGION, DR_REGION = "nyc3", "sfo3"
+PORT = 5432
+"""Only the socket's name: the server listens on no network address."""
 ASSETS_GRANT = Grant(f"{NAME}-assets", "readwrite")
 """What the application's key was made for, before anybody thought of archiving WAL."""
 WAL_GRANTS = (Grant(BUCKET, "readwrite"), Grant(DR_BUCKET, "readwrite"))
@@ -65,13 +67,11 @@ class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 
     `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then.
-    `verifier`: the schedule that checks the archive runs.
     """
 
     name: str
     summary: str
     archiving: bool = True
-    verifier: bool = True
     segments_per_min: float = 8.0
     acts: tuple[Act, ...] = ()
 
@@ -93,7 +93,6 @@ _ALL = (
         "incident",
         "archive_mode is off, the archive settings stand in a file that is never read, no bucket exists",
         archiving=False,
-        verifier=False,
         acts=(WriteSegments(2),),
     ),
     Scenario("healthy", "segments arrive in both regions", acts=(WriteSegments(2), _archived(2), Verify())),

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 
 from walconsole.sandbox.account import Account
+from walconsole.sandbox.installed import installed_files, timer
 from walconsole.sandbox.keys import Key
-from walconsole.sandbox.postgres import PORT
 from walconsole.sandbox.profile import droplet_paths
 from walconsole.sandbox.programs import PostgresPrograms
-from walconsole.sandbox.scenario import BUCKET, DR_BUCKET, DR_REGION, NAME, REGION
+from walconsole.sandbox.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace, write
 
 _COMMANDS = ("systemctl", "journalctl", "logger", "pg_ctlcluster", "pg_lsclusters", "pg_wrapper")
@@ -32,22 +33,25 @@ class Tools:
         space = self.workspace
         for name in _COMMANDS:
             self._render(name, space.bin / name, 0o755)
-        for name in ("archive-wal", "verify-wal-archive"):
-            self._render(name, space.local_bin / f"{NAME}-{name}", 0o755)
         self._render("postgresql@.service", space.root / "lib/systemd/system/postgresql@.service", 0o644)
         for name in _CLIENTS:
             (space.bin / name).symlink_to("pg_wrapper")
         for name in _SERVER_PROGRAMS:
             (space.bin / name).symlink_to(self.postgres.bin / name)
-        if self.rclone.parent != space.local_bin:
-            (space.bin / "rclone").symlink_to(self.rclone)
         self._write(space.journal, "", 0o640)
         self.throttle("off")
 
+    def install_archiving(self) -> None:
+        """What provisioning installs, with the verifier's timer switched on."""
+        for file in installed_files(self.workspace, self.account):
+            self._write(Path(file.path), file.text, file.mode)
+        for switched in (self.workspace.timers_enabled, self.workspace.timers_active):
+            self._write(switched / timer(self.workspace, self.account), "", 0o644)
+
     def throttle(self, bwlimit: str) -> None:
-        """Limit what the archive command uploads; `off` or rclone's notation."""
-        text = f"# rclone's --bwlimit for {NAME}-archive-wal\nRCLONE_BWLIMIT={bwlimit}\n"
-        self._write(self.workspace.etc / f"default/{NAME}-wal-archive", text, 0o644)
+        """Limit what the droplet's rclone transfers, as a slow network would; `off` or rclone's notation."""
+        text = f'#!/bin/sh\nexec {quote(str(self.rclone))} --bwlimit {quote(bwlimit)} "$@"\n'
+        self._write(self.workspace.bin / "rclone", text, 0o755)
 
     def configure_rclone(self, primary: Key, dr: Key, endpoints: Mapping[str, str]) -> None:
         """The droplet's own rclone configuration, with the production keys in it, as a droplet has it."""
@@ -74,11 +78,7 @@ class Tools:
             "UID": str(self.account.uid),
             "GID": str(self.account.gid),
             "NAME": NAME,
-            "BUCKET": BUCKET,
-            "DR_BUCKET": DR_BUCKET,
             "TAG": paths.journal_tag,
-            "LOG": paths.log,
-            "HEARTBEAT": paths.heartbeat,
         }
 
     def _write(self, path: Path, text: str, mode: int) -> None:

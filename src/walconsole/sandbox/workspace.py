@@ -78,13 +78,24 @@ class Workspace:
     def local_bin(self) -> Path:
         return self.root / "usr/local/bin"
 
+    @property
+    def timers_enabled(self) -> Path:
+        """Where systemd's stand-in keeps which timers are enabled."""
+        return self.etc / "systemd/system/timers.target.wants"
+
+    @property
+    def timers_active(self) -> Path:
+        """And which of them run."""
+        return self.root / "run/systemd/timers"
+
     def spaces(self, region: str) -> Path:
         """A region's buckets, a folder each."""
         return self.root / "spaces" / region
 
 
-_FOLDERS = ("usr/bin", "usr/local/bin", "home", "etc/default", "etc/systemd/system", "lib/systemd/system",
-            "run/postgresql", "var/log/postgresql", "var/log/demo", "spaces", "data/pgdata")  # fmt: skip
+_FOLDERS = ("usr/bin", "usr/lib", "usr/local/bin", "home", "etc/logrotate.d", "etc/systemd/system",
+            "lib/systemd/system", "run/postgresql", "run/systemd/system", "run/systemd/timers", "var/lib",
+            "var/log/postgresql", "var/log/demo", "var/tmp", "spaces", "data/pgdata")  # fmt: skip
 
 
 @contextmanager
