@@ -128,9 +128,8 @@ async def test_healthy() -> None:
     async with droplet("--scenario", "healthy", "--load", "60") as host:
         assert await host.sql(STATE) in ("t||0", "t||1")
         assert await host.buckets() == {"demo-wal": (200, ""), "demo-wal-dr": (200, "")}
-        assert "clean: " in await host.sh(f"journalctl -t {host.profile.paths.journal_tag} -o cat")
-        assert "clean: " in await host.sh(f"cat {host.profile.paths.log}")
-        await host.sh(f"test -e {host.profile.paths.heartbeat}")
+        await host.sh(f"test -e {host.profile.paths.heartbeat}")  # the verifier is silent when all is well
+        await host.sh(f"test ! -s {host.profile.paths.log}")
         count = await host.sql("select archived_count from pg_stat_archiver")
         await wait_for(host, f"select archived_count > {count} + 2 from pg_stat_archiver")  # noqa: S608  # a number
         for target in (host.profile.primary, host.profile.dr):
@@ -144,7 +143,10 @@ async def the_archive_equals_the_wal(host: Droplet, region: str, bucket: str) ->
     archived = [name for name in done.split() if len(name) == 24]
     assert archived
     for name in archived:
-        await host.sh(f"cmp {wal}/{name} {host.root}/spaces/{region}/{bucket}/{name}")
+        stored = f"{host.root}/spaces/{region}/{bucket}/{name}"
+        await host.sh(
+            f"if [ -f {stored}.zst ]; then zstd -qdc {stored}.zst; else cat {stored}; fi | cmp - {wal}/{name}"
+        )
 
 
 async def test_failing() -> None:

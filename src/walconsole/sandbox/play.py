@@ -68,8 +68,8 @@ class Player:
                 await self._wait(what, sql)
             case RevokeGrants():
                 self.keys.replace(self.app_key, self.app_key.name, (ASSETS_GRANT,))
-            case Throttle(bwlimit):
-                self.tools.throttle(bwlimit)
+            case Throttle(delay_s):
+                self.tools.throttle(delay_s)
             case Verify():
                 await self._verify()
             case BaseBackup():

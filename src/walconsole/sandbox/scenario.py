@@ -36,9 +36,9 @@ class RevokeGrants:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """Limit the archive command's upload, in rclone's notation (`128k` is 128 KiB/s)."""
+    """Have each transfer of the droplet's rclone wait so many seconds first, as over a slow network."""
 
-    bwlimit: str
+    delay_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ _ALL = (
         "slow",
         "the archive command is slower than the WAL",
         segments_per_min=20.0,
-        acts=(WriteSegments(2), _archived(2), Verify(), Throttle("256k"), WriteSegments(12)),
+        acts=(WriteSegments(2), _archived(2), Verify(), Throttle(1.0), WriteSegments(12)),
     ),
     Scenario(
         "holes",

@@ -39,7 +39,7 @@ class Tools:
         for name in _SERVER_PROGRAMS:
             (space.bin / name).symlink_to(self.postgres.bin / name)
         self._write(space.journal, "", 0o640)
-        self.throttle("off")
+        self.throttle(0.0)
 
     def install_archiving(self) -> None:
         """What provisioning installs, with the verifier's timer switched on."""
@@ -48,9 +48,10 @@ class Tools:
         for switched in (self.workspace.timers_enabled, self.workspace.timers_active):
             self._write(switched / timer(self.workspace, self.account), "", 0o644)
 
-    def throttle(self, bwlimit: str) -> None:
-        """Limit what the droplet's rclone transfers, as a slow network would; `off` or rclone's notation."""
-        text = f'#!/bin/sh\nexec {quote(str(self.rclone))} --bwlimit {quote(bwlimit)} "$@"\n'
+    def throttle(self, delay_s: float) -> None:
+        """Have the droplet's rclone wait before each transfer; 0 does not."""
+        pause = f"sleep {delay_s:g}\n" if delay_s else ""
+        text = f'#!/bin/sh\n{pause}exec {quote(str(self.rclone))} "$@"\n'
         self._write(self.workspace.bin / "rclone", text, 0o755)
 
     def configure_rclone(self, primary: Key, dr: Key, endpoints: Mapping[str, str]) -> None:

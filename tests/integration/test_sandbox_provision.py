@@ -1,0 +1,62 @@
+"""Every scenario of the demo is provisioned to green, by the program itself as a script would run it."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sandbox_child import Child, sandbox
+from walconsole.config.writer import profile_as_toml
+from walconsole.sandbox.scenario import SCENARIOS
+
+pytestmark = pytest.mark.server
+
+ALL = {
+    "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "archive-command", "drop-in",
+    "verifier", "restart", "proof",
+}  # fmt: skip
+MENDED: dict[str, set[str]] = {
+    "incident": ALL,
+    "failing": {"temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "proof"},
+    **{name: set() for name in ("healthy", "idle", "holes", "slow")},
+}
+
+
+async def provision(child: Child, folder: Path) -> dict[str, str]:
+    """Run `walconsole provision --apply`; where each step is at the end."""
+    config = folder / "config.toml"
+    config.write_text(profile_as_toml(child.profile, "droplet"), "utf-8")
+    environment = {**os.environ, **child.environment, "XDG_STATE_HOME": str(folder), "HOME": str(folder)}
+    command = [
+        "provision",
+        "droplet",
+        "--config",
+        str(config),
+        "--apply",
+        "--confirm",
+        child.profile.name,
+        "--json",
+    ]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "walconsole", *command,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )  # fmt: skip
+    said, complaints = await process.communicate()
+    assert process.returncode == 0, complaints.decode()
+    last = json.loads(said.splitlines()[-1])
+    return {str(step): str(stage) for step, stage in last["stages"].items()}
+
+
+@pytest.mark.parametrize("scenario", sorted(SCENARIOS))
+async def test_provisioned_to_green(scenario: str, tmp_path: Path) -> None:
+    async with sandbox("--scenario", scenario) as child:
+        stages = await provision(child, tmp_path)
+        assert set(stages.values()) <= {"done", "done already"}
+        assert {step for step, stage in stages.items() if stage == "done"} == MENDED[scenario]
+        if MENDED[scenario]:
+            assert set((await provision(child, tmp_path)).values()) == {"done already"}
+    assert list((tmp_path / "walconsole" / "temporary-keys").glob("*")) == []
