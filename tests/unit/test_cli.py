@@ -9,6 +9,7 @@ from walconsole import errors
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
 from walconsole.errors import EXIT_CODES, WalconsoleError
+from walconsole.provision.catalogue import KINDS
 from walconsole.sandbox.scenario import SCENARIOS
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
@@ -63,7 +64,7 @@ def _help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["config"]])
+@pytest.mark.parametrize("command", [[], ["demo"], ["config"], ["provision"], ["undo"]])
 def test_help_names_every_exit_code(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     text = _help(command, capsys)
     for code, meaning in EXIT_CODES.items():
@@ -103,3 +104,12 @@ def test_an_error_is_one_line(
     assert printed.err.startswith("walconsole: opening ")
     assert printed.err.count("\n") == 1
     assert "\x1b" not in printed.err
+
+
+def test_the_page_on_provisioning_names_every_option_and_step(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (DOCUMENTATION.parent / "provisioning.md").read_text("utf-8")
+    general = set(re.findall(r"--[a-z-]+", _help([], capsys)))
+    for option in set(re.findall(r"--[a-z-]+", _help(["provision"], capsys))) - general:
+        assert f"`{option}" in page
+    for kind in KINDS:
+        assert f"| {kind.title} |" in page
