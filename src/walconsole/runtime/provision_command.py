@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,16 @@ class _Command:
 
     def __init__(self, profile: Profile, wish: ProvisionWish, stop: Stop) -> None:
         self._profile, self._wish, self._stop = profile, wish, stop
-        self._printer: Printer = JsonLines(_write) if wish.json else PlainLines(_write)
+        self._printer: Printer = JsonLines(self._write) if wish.json else PlainLines(self._write)
+
+    def _write(self, line: str) -> None:
+        """A line; where nobody can read it any more, that is a request to end."""
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered must go somewhere
+            self._stop.request(signal.SIGHUP)
 
     async def run(self) -> int:
         """The exit code. Raises WalconsoleError."""
@@ -173,8 +183,3 @@ async def _has_token(parts: Provisioned) -> bool:
     except WalconsoleError:
         return False
     return True
-
-
-def _write(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
