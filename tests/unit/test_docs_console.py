@@ -7,6 +7,7 @@ import pytest
 from walconsole.ui.archive.keys import ARCHIVE_ACTIONS
 from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS
 from walconsole.ui.keys import ACTIONS, Action
+from walconsole.ui.provision.keys import PROVISION_ACTIONS
 from walconsole.ui.theming import shipped_folder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
@@ -34,6 +35,15 @@ ARCHIVE = (Path(__file__).parents[2] / "docs" / "archive.md").read_text("utf-8")
 @pytest.mark.parametrize("action", ARCHIVE_ACTIONS, ids=lambda action: action.title)
 def test_every_key_of_the_archive_screen_is_documented(action: Action) -> None:
     row = next((line for line in ARCHIVE.splitlines() if line.endswith(f"| {action.title} |")), "")
+    assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
+
+
+PROVISIONING = (Path(__file__).parents[2] / "docs" / "provisioning.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("action", PROVISION_ACTIONS, ids=lambda action: action.title)
+def test_every_key_of_the_provisioning_screen_is_documented(action: Action) -> None:
+    row = next((line for line in PROVISIONING.splitlines() if line.endswith(f"| {action.title} |")), "")
     assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+TEMPORARY_KEYS = "temporary-keys"
+"""The folder of the ledger, below `state`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:

@@ -5,8 +5,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from walconsole.config.places import TEMPORARY_KEYS, places
 from walconsole.domain.profile import Profile
 from walconsole.errors import UsageError
 from walconsole.runtime.cleanup import Cleanups
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from walconsole.ports import Observer
+    from walconsole.provision.model import Gate
+    from walconsole.provision.progress import Tell
+    from walconsole.provision.runner import Runner
     from walconsole.runtime.sandbox_process import SandboxProcess
 
     Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
@@ -32,6 +37,7 @@ def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
         return await _observer(session, app, cleanups)
 
     app = WalconsoleApp(session.title, observer, clock=SystemClock(), theme=session.theme)
+    app.provisioning = session.provisioning
     if session.theme not in (None, app.theme):
         raise _no_theme(str(session.theme), app)
     return app
@@ -57,8 +63,42 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
     app.price = profile.price
     app.status(f"connecting to {profile.ssh}")
     lasting = not isinstance(session.target, DemoWish)
+    if not profile.read_only:
+        app.provisioner = partial(_runner, profile, app, environment, cleanups, lasting)
+        if lasting and await asyncio.to_thread(_has_ledger, environment):
+            from walconsole.runtime.leftover_keys import offer_at_start
+
+            offer_at_start(profile, app, environment, cleanups)
     observe = await asyncio.to_thread(_import_wiring, environment if lasting else None)
     return Paced(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
+
+
+def _has_ledger(environment: Mapping[str, str]) -> bool:
+    """Whether any temporary key was ever left in it."""
+    return any((places(environment).state / TEMPORARY_KEYS).glob("*.json"))
+
+
+async def _runner(
+    profile: Profile,
+    app: WalconsoleApp,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+    lasting: bool,
+    gate: "Gate",
+    tell: "Tell",
+) -> "Runner":
+    """What sets archiving up, when somebody asks for it; first of all what an earlier console left behind."""
+    await asyncio.to_thread(import_module, "walconsole.provision.catalogue")
+    from walconsole.provision.catalogue import steps
+    from walconsole.provision.runner import LONGEST_CLEANING_S, Runner
+    from walconsole.runtime.leftover_keys import offer_leftovers
+    from walconsole.runtime.provisioning import provisioned
+
+    parts = provisioned(profile, app, SystemClock(), environment, cleanups, lasting=lasting)
+    if app.provision_run is not None:
+        cleanups.add("ending the step that runs", app.provision_run.end, LONGEST_CLEANING_S)
+    await offer_leftovers(parts, app)
+    return Runner(parts.site, steps(parts.site), gate, tell)
 
 
 def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":

@@ -109,7 +109,7 @@ class _Command:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered must go somewhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
             self._stop.request(signal.SIGHUP)
 
     async def run(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.config.places import places
+from walconsole.config.places import TEMPORARY_KEYS, places
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import (
@@ -165,7 +165,7 @@ def _plain() -> Plain:
 
 def ledger_folder(environment: Mapping[str, str]) -> Path:
     """Where temporary keys are noted."""
-    return places(environment).state / "temporary-keys"
+    return places(environment).state / TEMPORARY_KEYS
 
 
 def _kept(profile: Profile, environment: Mapping[str, str]) -> tuple[KeyLedger, Record]:
@@ -176,4 +176,4 @@ def _kept(profile: Profile, environment: Mapping[str, str]) -> tuple[KeyLedger, 
 def _passing(profile: Profile) -> tuple[KeyLedger, Record]:
     """Beside the embedded droplet's SSH key, which goes with it."""
     beside = Path(profile.ssh.identity_files[0]).parent
-    return LedgerFolder(beside / "temporary-keys"), SessionRecord()
+    return LedgerFolder(beside / TEMPORARY_KEYS), SessionRecord()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from walconsole.ui.commands import ConsoleCommands
     from walconsole.ui.export import Export
     from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.provision.run import MakeRunner, ProvisionRun
     from walconsole.ui.screens.panes_screen import PanesScreen
     from walconsole.ui.theming import ThemeShelf
 
@@ -55,6 +56,7 @@ def _commands() -> type[ConsoleCommands]:
 class WalconsoleApp(App[None]):
     """One session. `failure` is set when it ended because it could never have worked.
 
+    `provisioner` makes what sets archiving up, None where nothing may be changed; `provisioning` opens at it.
     `price` is what storage costs by the profile, None until one was chosen.
     `observer_factory` is awaited after the first frame. `shelf` holds the themes and remembers the
     chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding can show.
@@ -92,6 +94,9 @@ class WalconsoleApp(App[None]):
         self.session_title = title
         self.failure: WalconsoleError | None = None
         self.price: Price | None = None
+        self.provisioner: MakeRunner | None = None
+        self.provisioning = False
+        self.provision_run: ProvisionRun | None = None
         self.shelf = shelf or ThemeShelf()
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
@@ -143,6 +148,8 @@ class WalconsoleApp(App[None]):
 
         try:
             self._observer = await self._observer_factory()
+            if self.provisioning:
+                self.action_provision()
             await self._observer.run(self.port)
         except WalconsoleError as error:
             self.failure = error
@@ -266,6 +273,33 @@ class WalconsoleApp(App[None]):
         self._update_keys()
         self.notify(f"every interval x {_PACES[self._pace]:g}", markup=False, timeout=2)
 
+    def action_provision(self) -> None:
+        """The screen that sets archiving up, where it was when it was left."""
+        if self.provisioner is None:
+            why = "it is read-only, or not connected yet"
+            self.notify(why, title="nothing can be changed", severity="warning", markup=False)
+            return
+        from walconsole.ui.provision.run import ProvisionRun
+        from walconsole.ui.screens.provision import ProvisionScreen
+
+        if isinstance(self.screen, ProvisionScreen):
+            return
+        self.provision_run = self.provision_run or ProvisionRun(self.provisioner)
+        self.push_screen(ProvisionScreen(self.session_title, self.dashboard.glyphs, self.provision_run))
+
+    async def action_quit(self) -> None:
+        """Leave; while a step is being applied, only when that is meant."""
+        if self.provision_run is None or not self.provision_run.changing:
+            self.exit()
+            return
+        from walconsole.ui.screens.confirm import Confirm
+
+        texts = [
+            "A step is under way.",
+            "Leaving ends it where it is, deletes a temporary key, and keeps the rest.",
+        ]
+        self.push_screen(Confirm("Leave now?", texts, "Leave"), lambda leave: self.exit() if leave else None)
+
     def action_choose_theme(self) -> None:
         """A list of themes; each is shown while it is highlighted."""
         from walconsole.ui.screens.theme import ThemeScreen
@@ -312,6 +346,13 @@ class WalconsoleApp(App[None]):
         from walconsole.ui.screens.passphrase import PassphraseScreen
 
         return await self._ask(PassphraseScreen(prompt))
+
+    async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool:
+        """Ask for a yes; the focus is on no."""
+        from walconsole.ui.screens.confirm import Confirm
+
+        agreed: bool | None = await self._ask(Confirm(title, texts, answer))
+        return bool(agreed)
 
     async def _ask(self, screen: Screen[Answer]) -> Answer | None:
         """The screen's answer; whoever waits for it may be cancelled, then the question goes away."""

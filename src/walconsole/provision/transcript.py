@@ -1,0 +1,106 @@
+"""What a session of provisioning did, to keep: Markdown for people, JSON for programs. Redacted."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from walconsole.domain.redaction import safe
+from walconsole.provision.model import Changing, Command, Event, Printed, Proved, Ran, Step, Waiting, Where
+from walconsole.provision.progress import Progress, Stage
+
+_ENDS = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
+
+
+def as_markdown(profile: str, steps: Sequence[Step], history: Iterable[Progress]) -> str:
+    """A section for each time that a step was run, in the order in which it happened."""
+    titles = {step.id: step.title for step in steps}
+    lines = [f"# Provisioning {safe(profile)}", ""]
+    current = ""
+    for news in history:
+        if news.step != current:
+            current = news.step
+            lines += ["", f"## {titles.get(news.step, news.step)} ({_time(news.at)})", ""]
+        lines += _news(news)
+    return "\n".join([*lines, *_changes(history), ""])
+
+
+def as_json(profile: str, history: Iterable[Progress]) -> str:
+    """One object: `profile`, and `news`, each with `step`, `stage`, `at` and what it is about."""
+    document = {"profile": profile, "news": [_object(news) for news in history]}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _news(news: Progress) -> list[str]:
+    lines = []
+    if news.check is not None:
+        lines.append(f"- {safe(news.check.summary)}")
+    if news.plan is not None and news.stage is Stage.ASKING:
+        lines.append(f"- asked: {safe(news.plan.summary)}")
+    if news.event is not None:
+        lines += _event(news.event)
+    if news.error is not None:
+        lines.append(f"- **{news.stage}**: {safe(news.error.line())}")
+    elif news.stage in _ENDS and news.check is None and news.event is None:
+        lines.append(f"- **{news.stage}**")
+    return lines
+
+
+def _event(event: Event) -> list[str]:
+    match event:
+        case Ran(command):
+            return _command(command)
+        case Printed(text):
+            return [f"  {safe(text)}"]
+        case Proved(text):
+            return [f"- proved: {safe(text)}"]
+        case Changing(change):
+            kept = f"; the earlier one is kept as {change.kept}" if change.kept else ""
+            return [f"- changed: {safe(f'{change.kind} {change.what}{kept}')}"]
+        case Waiting():
+            return []
+
+
+def _command(command: Command) -> list[str]:
+    place = "here" if command.where is Where.HERE else command.user
+    return ["", *(f"      {place}$ {safe(line)}" for line in command.text.splitlines()), ""]
+
+
+def _changes(history: Iterable[Progress]) -> list[str]:
+    changes = [news.event.change for news in history if isinstance(news.event, Changing)]
+    if not changes:
+        return ["", "Nothing was changed."]
+    undo = "Undo: `walconsole undo`; it never deletes a bucket or an object of the archive."
+    return ["", "## Changed", "", *(f"- {safe(f'{one.kind} {one.what}')}" for one in changes), "", undo]
+
+
+def _object(news: Progress) -> dict[str, object]:
+    found: dict[str, object] = {"step": news.step, "stage": news.stage.value, "at": news.at}
+    for name in ("check", "plan"):
+        value = getattr(news, name)
+        if value is not None:
+            found[name] = _redacted(dataclasses.asdict(value))
+    if news.event is not None:
+        kind = type(news.event).__name__.lower()
+        found["event"] = {"kind": kind, **_fields(dataclasses.asdict(news.event))}
+    if news.error is not None:
+        found["error"] = safe(news.error.line())
+    return found
+
+
+def _fields(value: dict[str, object]) -> dict[str, object]:
+    return {key: _redacted(each) for key, each in value.items()}
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return "\n".join(safe(line) for line in value.split("\n"))
+    if isinstance(value, dict):
+        return _fields(value)
+    if isinstance(value, list | tuple):
+        return [_redacted(each) for each in value]
+    return value
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,213 @@
+"""A run of the steps as the screen sees it. It outlives the screen: opened again, that shows where it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from walconsole.errors import WalconsoleError
+from walconsole.provision.model import Changing, Printed, Proved, Ran
+from walconsole.provision.progress import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+    from walconsole.provision.model import Change, Check, Event, Gate, Plan, Question, Step
+    from walconsole.provision.progress import Progress, Tell
+
+SUMMARY = "summary"
+"""The row below the steps."""
+_GOOD = frozenset((Stage.DONE, Stage.CHANGED))
+EVENTS_KEPT = 5_000
+HISTORY_KEPT = 20_000
+
+
+class StepRunner(Protocol):
+    """What the screen needs of provision.runner.Runner."""
+
+    @property
+    def steps(self) -> Sequence[Step]: ...
+
+    @property
+    def stages(self) -> Mapping[str, Stage]: ...
+
+    @property
+    def done(self) -> bool: ...
+
+    async def run(self) -> None: ...
+
+    async def check_all(self) -> None: ...
+
+    async def undo(self) -> None: ...
+
+
+if TYPE_CHECKING:
+    MakeRunner = Callable[[Gate, Tell], Awaitable[StepRunner]]
+
+
+@dataclass(slots=True)
+class StepNews:
+    """The latest of one step. `events` are of its latest run, with the time of each."""
+
+    stage: Stage = Stage.WAITING
+    check: Check | None = None
+    plan: Plan | None = None
+    error: WalconsoleError | None = None
+    events: deque[tuple[float, Event]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+
+class ProvisionRun:
+    """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
+
+    `begin` starts looking, running or undoing; one at a time. `question` is what the gate asks just now.
+    """
+
+    def __init__(self, make: MakeRunner) -> None:
+        self._make = make
+        self.runner: StepRunner | None = None
+        self.news: dict[str, StepNews] = {}
+        self.history: deque[Progress] = deque(maxlen=HISTORY_KEPT)
+        self.question: Question | None = None
+        self.current = self.suggested = ""
+        self.failure: WalconsoleError | None = None
+        self.undone = False
+        self.changed: Callable[[], None] = lambda: None
+        self._answer: asyncio.Future[bool] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it looks, runs or undoes."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def changing(self) -> bool:
+        """Whether a step is being applied just now."""
+        return self.busy and any(
+            news.stage in (Stage.APPLYING, Stage.VERIFYING) for news in self.news.values()
+        )
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """All steps; none before the first look."""
+        return self.runner.steps if self.runner is not None else ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What this session changed, oldest first."""
+        return tuple(news.event.change for news in self.history if isinstance(news.event, Changing))
+
+    def last_proof(self) -> str:
+        """What the last step proved first of its own, empty where nothing was proved."""
+        last = self.steps[-1].id if self.steps else ""
+        told = (
+            [event.text for _, event in self.news[last].events if isinstance(event, Proved)] if last else []
+        )
+        return next((text for text in told if " archived in " in text), told[-1] if told else "")
+
+    def look(self) -> None:
+        """Check and plan every step; changes nothing."""
+        self._begin(self._look)
+
+    def start(self) -> None:
+        """Run all steps, asking before each."""
+        self._begin(self._run)
+
+    def undo(self) -> None:
+        """Take back what was changed, asking before each."""
+        self._begin(self._undo)
+
+    async def end(self) -> None:
+        """Cancel what runs, and wait until its own clean-up is through."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    # The gate.
+
+    async def ask(self, question: Question) -> bool:
+        """model.Gate: until somebody answers."""
+        self.question = question
+        self._answer = asyncio.get_running_loop().create_future()
+        self.changed()
+        try:
+            return await self._answer
+        finally:
+            self.question = self._answer = None
+            self.changed()
+
+    def answer(self, agreed: bool) -> None:
+        """What the operator says."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(agreed)
+
+    # What runs.
+
+    def _begin(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
+        if self.busy:
+            return
+        self.failure = None
+        self._task = asyncio.create_task(self._guarded(what), name="provisioning")
+
+    async def _guarded(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
+        try:
+            if self.runner is None:
+                self.runner = await self._make(self, self._told)
+                self.news = {step.id: StepNews() for step in self.runner.steps}
+                self.changed()
+            await what()
+        except WalconsoleError as error:
+            self.failure = error
+            self.suggested = next((one for one, news in self.news.items() if news.error is not None), "")
+        finally:
+            self.current = ""
+            self.changed()
+
+    async def _look(self) -> None:
+        if self.runner is not None:
+            await self.runner.check_all()
+            to_do = (step.id for step in self.runner.steps if self.news[step.id].stage not in _GOOD)
+            self.suggested = next(to_do, "")
+
+    async def _run(self) -> None:
+        if self.runner is not None:
+            self.undone, self.suggested = False, ""
+            await self.runner.run()
+            self.suggested = SUMMARY
+
+    async def _undo(self) -> None:
+        if self.runner is not None:
+            await self.runner.undo()
+            self.undone = True
+
+    def _told(self, progress: Progress) -> None:
+        """One piece of news."""
+        news = self.news.setdefault(progress.step, StepNews())
+        if progress.stage is Stage.CHECKING:
+            news.error = None
+            if news.stage is not Stage.CHECKING:
+                news.events.clear()
+        news.stage = progress.stage
+        self.current = progress.step
+        if progress.check is not None:
+            news.check = progress.check
+        if progress.plan is not None:
+            news.plan = progress.plan
+        if progress.error is not None:
+            news.error = progress.error
+        if progress.event is not None:
+            news.events.append((progress.at, progress.event))
+        self.history.append(progress)
+        self.changed()
+
+
+def last_words(news: StepNews) -> str:
+    """What a step said last."""
+    for _, event in reversed(news.events):
+        if isinstance(event, Printed | Proved):
+            return event.text
+        if isinstance(event, Ran):
+            return event.command.text.partition("\n")[0]
+    return ""
