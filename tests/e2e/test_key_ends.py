@@ -144,3 +144,70 @@ def test_a_killed_program_s_key_is_in_the_ledger_and_gone_after_the_next_start(
     assert following.wait(45) == 143
     assert account.temporary_keys() == []
     assert ledger(program) == []
+
+
+@pytest.fixture
+def wizard(account: Account, console: Open, program: Program) -> Begin:
+    """Open the screen in a terminal, and agree to the temporary key."""
+    config = program.home / "config.toml"
+    config.write_text(profile_as_toml(account.profile, "droplet"), "utf-8")
+
+    def run(**options: object) -> Terminal:
+        terminal = console(
+            "provision", "droplet", "--config", str(config), environment=account.environment, **options
+        )
+        terminal.wait_for("TO DO", 40)
+        terminal.type("g")
+        terminal.wait_for("Temporary key adds")
+        terminal.type("\x1b[C")
+        terminal.type("\r")
+        until_alive(terminal, account)
+        return terminal
+
+    return run
+
+
+def leave_by_q(terminal: Terminal) -> None:
+    terminal.type("q")
+    terminal.wait_for("Leave now?")
+    terminal.type("\x1b[C")
+    terminal.type("\r")
+
+
+SCREEN_WAYS: dict[str, tuple[Callable[[Terminal], None], int]] = {
+    "q": (leave_by_q, 0),
+    "TERM": (lambda terminal: terminal.signal(signal.SIGTERM), 143),
+    "closed terminal": (Terminal.hang_up, 129),
+}
+
+
+@pytest.mark.parametrize("way", SCREEN_WAYS)
+def test_leaving_the_screen_leaves_no_key(
+    way: str, wizard: Begin, account: Account, program: Program
+) -> None:
+    terminal = wizard()
+    act, status = SCREEN_WAYS[way]
+    act(terminal)
+    assert terminal.wait(45) == status
+    assert account.temporary_keys() == []
+    assert ledger(program) == []
+
+
+def test_the_next_start_offers_what_a_killed_console_left(
+    wizard: Begin, console: Open, account: Account, program: Program
+) -> None:
+    terminal = wizard()
+    terminal.signal(signal.SIGKILL)
+    terminal.wait()
+    (killed,) = account.temporary_keys()
+    following = console(
+        "droplet", "--config", str(program.home / "config.toml"), environment=account.environment
+    )
+    following.wait_for("was left behind")
+    following.wait_for(killed[:40])
+    following.type("\x1b[C")
+    following.type("\r")
+    following.wait_until(lambda: not account.temporary_keys(), "the key is deleted")
+    following.wait_until(lambda: not ledger(program), "the ledger is empty")
+    following.type("q")
+    assert following.wait() == 0

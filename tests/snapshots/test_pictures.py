@@ -4,18 +4,21 @@ After a change that is meant: look at the report, then run pytest with --snapsho
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from textual.pilot import Pilot
 
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
+from tests.data.provision_run import played_steps, with_steps
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import ASCII
 from walconsole.ui.screens.archive import ArchiveScreen
 from walconsole.ui.screens.configuration import ConfigurationScreen
+from walconsole.ui.screens.provision import ProvisionScreen
 
 SnapCompare = Callable[..., bool]
 
@@ -108,3 +111,47 @@ def test_the_archive_without_unicode(snap_compare: SnapCompare) -> None:
     observer = ScriptedObserver([ARCHIVES["holes"]()], log_lines(), readers())
     app = stage(observer=observer, glyphs=ASCII)
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=archive_opened)
+
+
+async def provision_opened(pilot: Pilot[None]) -> ProvisionScreen:
+    """The provisioning screen, once every step was looked at."""
+    await drawn(pilot)
+    await pilot.press("s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ProvisionScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, ProvisionScreen)
+    await until(pilot, lambda: bool(screen.run.news) and not screen.run.busy)
+    await pilot.pause(0.3)
+    return screen
+
+
+def asks(screen: ProvisionScreen, step: str) -> bool:
+    question = screen.run.question
+    return question is not None and question.step == step and screen.gate.asking
+
+
+async def gate_asks(pilot: Pilot[None], times: int) -> ProvisionScreen:
+    """The gate of the last of so many steps, the others agreed to."""
+    screen = await provision_opened(pilot)
+    await pilot.press("g")
+    for at in range(1, times + 1):
+        await until(pilot, partial(asks, screen, screen.run.steps[at].id))
+        await pilot.pause(0.3)
+        if at < times:
+            screen.run.answer(True)
+    return screen
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["asking", "ended"])
+def test_provisioning(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
+    async def reached(pilot: Pilot[None]) -> None:
+        screen = await gate_asks(pilot, 2 if state == "asking" else 4)
+        if state == "ended":
+            screen.run.answer(True)
+            await until(pilot, lambda: not screen.run.busy)
+            await pilot.pause(0.3)
+
+    app = with_steps(stage(STATES["incident"](), lines=log_lines(), theme=theme), played_steps())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=reached)

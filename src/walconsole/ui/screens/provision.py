@@ -98,7 +98,10 @@ class ProvisionScreen(PanesScreen):
         if self._following and wanted:
             self._choose(wanted)
         self.fill("plan", "events")
+        was_asking = self.gate.asking
         self.gate.show(self.run.question)
+        if was_asking and not self.gate.asking:
+            self.panes[self.board.focused_name].focus()
         self._show_verdict()
         self.update_keys()
 
@@ -249,7 +252,7 @@ class ProvisionScreen(PanesScreen):
         """Back, one step at a time: a maximised pane, a question (that is a no), the screen."""
         if self.board.maximised:
             self.action_maximise()
-        elif self.gate.asking:
+        elif self.run.question is not None:
             self.run.answer(False)
         else:
             self.dismiss(None)

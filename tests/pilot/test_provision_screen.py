@@ -1,0 +1,247 @@
+"""The provisioning screen under an operator's fingers."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from tests.data.provision_run import Played, played_steps, with_steps
+from tests.data.snapshots import STATES
+from tests.data.stage import screen_text, settle, stage, until
+from walconsole.provision.progress import Stage
+from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.provision.run import ProvisionRun
+from walconsole.ui.screens.confirm import Confirm
+from walconsole.ui.screens.dashboard import Dashboard
+from walconsole.ui.screens.provision import ProvisionScreen
+from walconsole.ui.screens.step_help import StepHelp
+
+SIZES = ((80, 24), (120, 36), (200, 60), (60, 12), (20, 5))
+
+
+def app_with(steps: list[Played]) -> WalconsoleApp:
+    return with_steps(stage(STATES["incident"]()), steps)
+
+
+async def opened(pilot: Pilot[None]) -> tuple[ProvisionScreen, ProvisionRun]:
+    """The screen, once every step was looked at."""
+    await settle(pilot)
+    await pilot.press("s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ProvisionScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, ProvisionScreen)
+    await until(pilot, lambda: bool(screen.run.news) and not screen.run.busy)
+    await pilot.pause(0.2)
+    return screen, screen.run
+
+
+async def asked(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:
+    await until(pilot, lambda: screen.run.question is not None and screen.run.question.step == step)
+    await until(pilot, lambda: screen.gate.asking)
+    await pilot.pause(0.15)
+
+
+async def agree(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:
+    await asked(pilot, screen, step)
+    await pilot.press("right", "enter")
+
+
+def rows(screen: ProvisionScreen, pane: str) -> str:
+    found = screen.panes[pane]
+    return "\n".join(found.line(index).text for index in range(found.rows))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_looks_first_and_changes_nothing(size: tuple[int, int]) -> None:
+    steps = played_steps()
+    async with app_with(steps).run_test(size=size) as pilot:
+        screen, run = await opened(pilot)
+        assert [run.news[step.id].stage for step in steps] == [Stage.DONE] + [Stage.WAITING] * 4
+        assert not any(step.applied for step in steps)
+        assert "4 of 5 steps to do, the first is Buckets" in screen.verdict.text
+        assert screen.panes["steps"].cursor == 1
+        assert "there is no bucket shithub-wal" in " ".join(rows(screen, "plan").split())
+
+
+async def test_every_step_asks_with_the_focus_on_cancel_and_the_end_sums_up() -> None:
+    steps = played_steps()
+    app = app_with(steps)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await asked(pilot, screen, "buckets")
+        assert isinstance(app.focused, Button)
+        assert app.focused.id == "gate_no"
+        assert "Buckets adds what was not there. Agree?" in screen_text(app)
+        assert not steps[1].applied
+        await pilot.press("right", "enter")
+        await asked(pilot, screen, "drop-in")
+        await pilot.press("right", "enter")  # the answer is not to be had before the name is typed
+        assert run.question is not None
+        app.screen.query_one("#gate_name", Input).focus()
+        await pilot.press(*"pgBackRes")
+        assert app.screen.query_one("#gate_yes", Button).disabled
+        await pilot.press("t", "enter", "enter")
+        await asked(pilot, screen, "restart")
+        assert "interrupts the database, a few seconds: connections are cut" in screen_text(app)
+        await pilot.press("right", "enter")
+        await agree(pilot, screen, "proof")
+        await until(pilot, lambda: not run.busy)
+        await pilot.pause(0.2)
+        assert "segment 000000010000000000000042 archived in 3.8 s" in screen.verdict.text
+        summary = rows(screen, "plan")
+        assert "bucket shithub-wal@nyc3: made (before: not there)" in summary
+        assert "put /var/lib/walconsole/x back" in summary
+        assert "never deleted" in summary
+
+
+async def test_cancel_and_escape_are_a_no() -> None:
+    for key in ("enter", "escape", "n"):
+        steps = played_steps()
+        async with app_with(steps).run_test(size=(100, 30)) as pilot:
+            screen, run = await opened(pilot)
+            await pilot.press("g")
+            await asked(pilot, screen, "buckets")
+            await pilot.press(key)
+            await until(pilot, lambda run=run: not run.busy)  # type: ignore[misc]
+            await pilot.pause(0.15)
+            assert run.news["buckets"].stage is Stage.REFUSED
+            assert run.news["proof"].stage is Stage.SKIPPED
+            assert not steps[1].applied
+            assert "not agreed to" in screen.verdict.text
+
+
+async def test_a_failed_step_says_what_to_do_and_can_be_run_again() -> None:
+    steps = played_steps()
+    steps[1].fails = "the name is taken"
+    async with app_with(steps).run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await until(pilot, lambda: not run.busy)
+        await pilot.pause(0.2)
+        assert "the name is taken; mend it, and run it again" in screen.verdict.text
+        assert "the name is taken" in rows(screen, "plan")
+        steps[1].fails = ""
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await asked(pilot, screen, "drop-in")
+        assert run.news["buckets"].stage is Stage.CHANGED
+
+
+async def test_leaving_the_screen_ends_nothing_and_it_is_found_where_it_was() -> None:
+    steps = played_steps()
+    steps[1].held = asyncio.Event()
+    app = app_with(steps)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await until(pilot, lambda: run.changing)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        steps[1].held.set()
+        await until(pilot, lambda: run.question is not None)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ProvisionScreen))
+        again = app.screen
+        assert isinstance(again, ProvisionScreen)
+        assert again.run is run
+        await asked(pilot, again, "drop-in")
+        assert "shithub-wal is made in nyc3" in "".join(
+            str(news.event) for news in run.history if news.event is not None
+        )
+
+
+async def test_quitting_while_a_step_is_applied_asks_first() -> None:
+    steps = played_steps()
+    steps[1].held = asyncio.Event()
+    app = app_with(steps)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await until(pilot, lambda: run.changing)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ProvisionScreen))
+        assert run.changing
+        await run.end()
+        assert run.news["buckets"].stage is Stage.FAILED
+
+
+async def test_what_was_done_is_plain_and_waiting_is_one_line() -> None:
+    async with app_with(played_steps()).run_test(size=(120, 36)) as pilot:
+        screen, _ = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await asked(pilot, screen, "drop-in")
+        await pilot.press("1", "k")
+        await pilot.pause(0.2)
+        told = rows(screen, "events")
+        assert told.count("the bucket appears") == 1
+        assert "2 s of at most 30 s" in told
+        assert "\x1b" not in told
+        assert "shithub-wal is made in nyc3" in told
+
+
+def exported(folder: Path) -> tuple[str, str]:
+    """The one transcript, as Markdown and as JSON."""
+    (markdown,), (document,) = folder.glob("*.md"), folder.glob("*.json")
+    return markdown.read_text(), document.read_text()
+
+
+async def test_help_copy_and_transcript(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = app_with(played_steps())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("c")
+        assert app.clipboard.startswith("aws s3api create-bucket --bucket shithub-wal")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, StepHelp))
+        assert "What it is for" in screen_text(app)
+        await pilot.press("escape", "g")
+        await agree(pilot, screen, "buckets")
+        await asked(pilot, screen, "drop-in")
+        await pilot.press("escape")
+        await until(pilot, lambda: not run.busy)
+        await pilot.press("e")
+        await pilot.pause(0.1)
+    text, document = exported(tmp_path)
+    assert "changed: bucket shithub-wal@nyc3" in text
+    assert "here$ aws s3api create-bucket" in text
+    assert "\x1b" not in text
+    news = json.loads(document)["news"]
+    assert {"step", "stage", "at"} <= set(news[0])
+
+
+async def test_undo_asks_for_each() -> None:
+    steps = played_steps()
+    async with app_with(steps).run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await asked(pilot, screen, "drop-in")
+        await pilot.press("escape")
+        await until(pilot, lambda: not run.busy)
+        await pilot.press("u")
+        await asked(pilot, screen, "buckets")
+        assert "take it back?" in screen_text(pilot.app)  # type: ignore[arg-type]
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: not run.busy)
+        assert run.undone
+
+
+async def test_where_nothing_may_be_changed_it_says_so() -> None:
+    app = stage(STATES["incident"]())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Dashboard)
+        assert any("read-only" in note.message for note in app._notifications)
