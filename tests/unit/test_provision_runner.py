@@ -41,6 +41,7 @@ class Step:
     always: bool = False
     fails: bool = False
     hangs: asyncio.Event | None = None
+    undo_fails: bool = False
     says: str = "done"
     title: str = "a step"
     risk: Risk = Risk.ADDS
@@ -63,7 +64,7 @@ class Step:
             self.hangs.set()
             await asyncio.sleep(60)
         if self.fails:
-            raise ProvisionError("applying", "it failed")
+            raise ProvisionError("applying", f"it failed, {self.says}", self.says)
         self.log.append(f"apply {self.id}")
         yield Printed(self.says)
 
@@ -75,6 +76,8 @@ class Step:
         return Plan(f"undo {[change.what for change in changes]}")
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        if self.undo_fails:
+            raise ProvisionError("undoing", "it failed")
         self.log.append(f"undo {self.id}")
         yield Printed("undone")
 
@@ -162,6 +165,17 @@ async def test_what_is_told_holds_no_secret() -> None:
     ]
 
 
+async def test_an_error_is_told_and_raised_without_the_secret() -> None:
+    secret = "of no shape"  # known by its value alone
+    run = Run([Step("a", [], fails=True, says=secret)])
+    run.temporary.pair = SecretPair("DO00", secret)
+    with pytest.raises(ProvisionError) as raised:
+        await run.runner().run()
+    assert raised.value.line() == "applying: it failed, [redacted]; [redacted]"
+    assert secret not in str(raised.value) + repr(raised.value)
+    assert run.told[-1].error is raised.value
+
+
 async def test_plans_of_all_steps_change_nothing_and_ask_nobody() -> None:
     log: list[str] = []
     run = Run([Step("a", log), Step("b", log, CheckState.DONE), Step("c", log, CheckState.BLOCKED)])
@@ -181,3 +195,15 @@ async def test_undo_goes_backwards_asks_and_forgets() -> None:
     assert log[-1] == "undo b"
     assert [question.undoing for question in run.gate.asked] == [False, False, True, True]
     assert [change.step for change in run.record.made] == ["a"]
+
+
+async def test_what_could_not_be_undone_is_told_and_stays_in_the_record() -> None:
+    log: list[str] = []
+    run = Run([Step("a", log), Step("b", log, undo_fails=True)])
+    runner = run.runner()
+    await runner.run()
+    with pytest.raises(ProvisionError):
+        await runner.undo()
+    assert (run.told[-1].step, run.told[-1].stage) == ("b", Stage.FAILED)
+    assert run.told[-1].error is not None
+    assert [change.step for change in run.record.made] == ["a", "b"]

@@ -86,6 +86,7 @@ class Runner:
                 if check.state is CheckState.NEEDED:
                     self._tell(step, Stage.WAITING, plan=await step.plan())
             except WalconsoleError as error:
+                self._cleanse(error)
                 self._tell(step, Stage.BLOCKED, error=error)
 
     async def undo_plans(self) -> tuple[tuple[Step, tuple[Change, ...], Plan | None], ...]:
@@ -108,10 +109,18 @@ class Runner:
             if not await self._gate.ask(Question(step.id, step.title, step.risk, plan, undoing=True)):
                 self._tell(step, Stage.REFUSED)
                 raise RefusedError(f"undoing {step.title}", "it was not agreed to", "nothing more was undone")
-            await self._guarded(step, Stage.APPLYING, step.undo(changes))
+            await self._undone(step, changes)
             for change in changes:
                 await asyncio.to_thread(self._site.record.undone, change)
             self._tell(step, Stage.CHANGED)
+
+    async def _undone(self, step: Step, changes: tuple[Change, ...]) -> None:
+        try:
+            await self._guarded(step, Stage.APPLYING, step.undo(changes))
+        except WalconsoleError as error:
+            self._cleanse(error)
+            self._tell(step, Stage.FAILED, error=error)
+            raise
 
     def _step(self, step_id: str) -> Step:
         return next(step for step in self.steps if step.id == step_id)
@@ -122,6 +131,7 @@ class Runner:
         except RefusedError:
             raise
         except WalconsoleError as error:
+            self._cleanse(error)
             blocked = isinstance(error, BlockedError)
             self._tell(step, Stage.BLOCKED if blocked else Stage.FAILED, error=error)
             raise
@@ -178,6 +188,13 @@ class Runner:
                 return replace(event, what=safe(what, secrets))
             case _:
                 return event
+
+    def _cleanse(self, error: WalconsoleError) -> None:
+        """Take out of its texts, also those that are raised on, what must not be shown."""
+        secrets = self._site.secrets()
+        error.tried, error.why = safe(error.tried, secrets), safe(error.why, secrets)
+        error.remedy = safe(error.remedy, secrets)
+        error.args = (error.line(),)
 
     def _tell(
         self,
