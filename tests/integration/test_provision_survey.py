@@ -17,7 +17,7 @@ from tests.servers.fixtures import MakeSshd, or_skip
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.provision.site import Site
 from walconsole.provision.surveying import take_survey
 
@@ -161,11 +161,11 @@ async def test_a_server_that_refuses_and_what_its_files_say(
 
 async def test_a_cluster_that_is_not_there(sshd: SshServer, debian_cluster: DebianCluster) -> None:
     profile = profile_of(sshd, debian_cluster)
-    profile = replace(profile, postgres=replace(profile.postgres, port=1))
-    async with surveyed(profile) as site:
+    gone = PostgresTarget(cluster=ClusterName("99", "gone"), os_user=profile.postgres.os_user)
+    async with surveyed(replace(profile, postgres=gone)) as site:
         survey = await site.survey()
     assert (survey.cluster, survey.server, survey.conf_d, survey.unit) == (None, None, None, "")
-    assert "none with port 1" in survey.server_problem
+    assert "99/gone" in survey.server_problem
     assert survey.hostname != "n/a"
     assert survey.tools["psql"]
 

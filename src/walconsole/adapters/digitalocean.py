@@ -1,6 +1,7 @@
 """ports.KeyService on DigitalOcean's keys API, through pydo. The token is in no message."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,10 @@ from walconsole.ports import KeyGrant, MadeKey, SpacesKey
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
+TRIES = 3
+BACKOFF_S = 0.5
+LONGEST_PAUSE_S = 2.0
+"""What asks for more is told, not waited for: pydo itself would sleep for as long as `retry-after` says."""
 PER_PAGE = 200
 PAGES_AT_MOST = 50
 """An account has at most 200 keys; an API that never ends its pages is broken."""
@@ -23,6 +28,7 @@ READ, CREATE, UPDATE, DELETE = (
 )
 """The scopes that a token needs (DigitalOcean's API reference)."""
 _GONE = 404
+_PASSING = frozenset((429, 500, 502, 503, 504))
 
 
 class DigitalOceanKeys:
@@ -37,7 +43,7 @@ class DigitalOceanKeys:
             "endpoint": target.endpoint,
             "connection_timeout": CONNECT_TIMEOUT_S,
             "read_timeout": READ_TIMEOUT_S,
-            "retry_total": 2,
+            "retry_total": 0,  # see _patiently
             "logging_enable": False,  # it would log the token, and the secret of a new key
         }
         if target.ca_file:
@@ -99,8 +105,8 @@ class DigitalOceanKeys:
 
     def _create(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
         tried = f"creating the Spaces key {name} at {self._endpoint}"
-        call = partial(self._client.spaces_key.create, body=_body(name, grants), retry_total=0)
-        return made_key_of(tried, self._ask(tried, CREATE, call))
+        call = partial(self._client.spaces_key.create, body=_body(name, grants), **self._options)
+        return made_key_of(tried, self._calls.ask(tried, CREATE, call))
 
     def _put(self, key: SpacesKey, grants: Sequence[KeyGrant]) -> SpacesKey:
         tried = f"changing the grants of the Spaces key {key.access_key} ({key.name}) at {self._endpoint}"
@@ -119,6 +125,17 @@ class DigitalOceanKeys:
             raise KeyServiceError(tried, "the answer does not say that it is deleted")
 
     def _ask(self, tried: str, scope: str, call: Callable[..., object]) -> Mapping[str, Any] | None:
+        """A call that does no harm when it is repeated: up to TRIES times where that may help."""
+        for attempt in range(1, TRIES):
+            try:
+                return self._calls.ask(tried, scope, partial(call, **self._options))
+            except KeyServiceError as error:
+                pause = (
+                    error.retry_after_s if error.retry_after_s is not None else BACKOFF_S * 2 ** (attempt - 1)
+                )
+                if error.status not in _PASSING or pause > LONGEST_PAUSE_S:
+                    raise
+            time.sleep(pause)
         return self._calls.ask(tried, scope, partial(call, **self._options))
 
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import TypeVar
 
 from walconsole.domain.temporary_keys import temporary_name
-from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
+from walconsole.errors import KeyServiceError, RegisterError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, LedgerEntry, MadeKey, SecretPair
 from walconsole.provision.site import Sleep
 
@@ -136,8 +136,11 @@ class TemporaryKey:
         if asked.creating is not None:
             await self._wait_for_create(asked.creating, asked)
             await self._delete_persistently(asked, until)
-        if asked.noting.exception() is None:
+        try:
             await asyncio.to_thread(self._ledger.settle, asked.entry.name)
+        except RegisterError:
+            if asked.noting.exception() is None:
+                raise
         if self._asked is asked:
             self._asked = None
 
