@@ -179,9 +179,9 @@ def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
     gateway.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rclone_s3(workspace: Workspace) -> Iterator[RcloneS3]:
-    """`rclone serve s3`, as the embedded droplet uses it."""
+    """`rclone serve s3`, as the embedded droplet uses it. Not for the session: without a cache it never rests."""
     server = or_skip(lambda: RcloneS3(workspace))
     server.start()
     yield server
