@@ -18,6 +18,8 @@ ALL = {
     "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "archive-command", "drop-in",
     "verifier", "restart", "proof",
 }  # fmt: skip
+BY_ITSELF = {"proof"}
+"""Once its key may write again PostgreSQL archives by itself, and may have done so before it is looked at."""
 MENDED: dict[str, set[str]] = {
     "incident": ALL,
     "failing": {"temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "proof"},
@@ -56,7 +58,8 @@ async def test_provisioned_to_green(scenario: str, tmp_path: Path) -> None:
     async with sandbox("--scenario", scenario) as child:
         stages = await provision(child, tmp_path)
         assert set(stages.values()) <= {"done", "done already"}
-        assert {step for step, stage in stages.items() if stage == "done"} == MENDED[scenario]
+        changed = {step for step, stage in stages.items() if stage == "done"}
+        assert MENDED[scenario] - BY_ITSELF <= changed <= MENDED[scenario]
         if MENDED[scenario]:
             assert set((await provision(child, tmp_path)).values()) == {"done already"}
     assert list((tmp_path / "walconsole" / "temporary-keys").glob("*")) == []

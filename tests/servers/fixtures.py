@@ -181,7 +181,7 @@ def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
 
 @pytest.fixture(scope="module")
 def rclone_s3(workspace: Workspace) -> Iterator[RcloneS3]:
-    """`rclone serve s3`, as the embedded droplet uses it. Not for the session: without a cache it never rests."""
+    """`rclone serve s3`, as the embedded droplet uses it. For one module: without a cache it never rests."""
     server = or_skip(lambda: RcloneS3(workspace))
     server.start()
     yield server

@@ -1,12 +1,16 @@
 """ports.BucketAdmin on boto3: rare calls by one key that was given, never read from the environment."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 
 from walconsole.adapters.spaces_keys import KeyPair
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
@@ -146,12 +150,29 @@ def _refused(tried: str, error: ClientError) -> ObjectStoreError:
     )
 
 
+_NOBODYS: dict[str, Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Where botocore looks: in no file of the operator's, and for no profile."""
+
+
+@cache
+def _loader() -> Loader:
+    """S3's description, read once: it is most of what a client costs. It holds nothing of a key."""
+    return create_loader()
+
+
 def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
     """A session of its own: the environment's keys, profiles and endpoints are not looked at."""
+    core = botocore.session.Session(_NOBODYS)
+    core.register_component("data_loader", _loader())
     session = boto3.session.Session(
         aws_access_key_id=pair.access_key,
         aws_secret_access_key=pair.secret,
         region_name=SPACES_SIGNING_REGION,
+        botocore_session=core,
     )
     config = Config(
         signature_version="s3v4",
