@@ -218,8 +218,11 @@ class Pane(Widget, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Other rows fit now."""
+        """Other rows fit now; what was painted for the new size began where the view did before."""
+        top = self.top
         self.clamp()
+        if self.top != top:
+            self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll what is under the mouse."""
