@@ -6,14 +6,28 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.model import Changing, Command, Event, Printed, Proved, Ran, Step, Waiting, Where
+from walconsole.provision.model import (
+    Change,
+    ChangeKind,
+    Changing,
+    Command,
+    Event,
+    Printed,
+    Proved,
+    Ran,
+    Step,
+    Waiting,
+    Where,
+)
 from walconsole.provision.progress import Progress, Stage
 
 _ENDS = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
 
 
-def as_markdown(profile: str, steps: Sequence[Step], history: Iterable[Progress]) -> str:
-    """A section for each time that a step was run, in the order in which it happened."""
+def as_markdown(
+    profile: str, steps: Sequence[Step], history: Iterable[Progress], changes: Sequence[Change]
+) -> str:
+    """A section for each time that a step was run, in the order it happened; then what stays changed."""
     titles = {step.id: step.title for step in steps}
     lines = [f"# Provisioning {safe(profile)}", ""]
     current = ""
@@ -22,12 +36,15 @@ def as_markdown(profile: str, steps: Sequence[Step], history: Iterable[Progress]
             current = news.step
             lines += ["", f"## {titles.get(news.step, news.step)} ({_time(news.at)})", ""]
         lines += _news(news)
-    return "\n".join([*lines, *_changes(history), ""])
+    return "\n".join([*lines, *_changes(changes), ""])
 
 
-def as_json(profile: str, history: Iterable[Progress]) -> str:
-    """One object: `profile`, and `news`, each with `step`, `stage`, `at` and what it is about."""
-    document = {"profile": profile, "news": [_object(news) for news in history]}
+def as_json(profile: str, history: Iterable[Progress], changes: Sequence[Change]) -> str:
+    """One object: `profile`; `changes`, each with its `undo`; `news`, each with `step`, `stage`, `at`."""
+    changed = [
+        {**_fields(dataclasses.asdict(change)), "undo": safe(undo_words(change))} for change in changes
+    ]
+    document = {"profile": safe(profile), "changes": changed, "news": [_object(news) for news in history]}
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -66,12 +83,28 @@ def _command(command: Command) -> list[str]:
     return ["", *(f"      {place}$ {safe(line)}" for line in command.text.splitlines()), ""]
 
 
-def _changes(history: Iterable[Progress]) -> list[str]:
-    changes = [news.event.change for news in history if isinstance(news.event, Changing)]
+def undo_words(change: Change) -> str:
+    """How this one is taken back; not redacted."""
+    if change.kept:
+        return f"put {change.kept} back"
+    return {
+        ChangeKind.FILE: f"remove {change.what}",
+        ChangeKind.GRANT: f"give back {change.before or 'no grant'}",
+        ChangeKind.KEY: "delete the key",
+        ChangeKind.SCHEDULE: "switch it off",
+        ChangeKind.SETTING: f"ALTER SYSTEM SET it to {change.before!r}",
+    }.get(change.kind, "not undone")
+
+
+def _changes(changes: Sequence[Change]) -> list[str]:
     if not changes:
-        return ["", "Nothing was changed."]
+        return ["", "Nothing stays changed by this session."]
     undo = "Undo: `walconsole undo`; it never deletes a bucket or an object of the archive."
-    return ["", "## Changed", "", *(f"- {safe(f'{one.kind} {one.what}')}" for one in changes), "", undo]
+    return ["", "## Changed", "", *(_changed(change) for change in changes), "", undo]
+
+
+def _changed(change: Change) -> str:
+    return f"- {safe(f'{change.kind} {change.what}')}; undo: {safe(undo_words(change))}"
 
 
 def _object(news: Progress) -> dict[str, object]:

@@ -17,6 +17,7 @@ from walconsole.provision.model import (
     Where,
 )
 from walconsole.provision.progress import Stage
+from walconsole.provision.transcript import undo_words
 from walconsole.ui.panes.model import Line, Span, Tone
 from walconsole.ui.provision.run import SUMMARY
 
@@ -170,19 +171,8 @@ def _command_rows(command: Command) -> Iterator[Line]:
         yield Line((Span(" " * (len(place) + 2), Tone.LABEL), Span(more, Tone.MUTED)), value=command.text)
 
 
-def event_rows(events: Iterable[tuple[float, Event]], glyphs: Glyphs) -> tuple[Line, ...]:
-    """What was run and what it said, the newest last; of waiting only how long it takes by now."""
-    rows: list[Line] = []
-    waiting = False
-    for _, event in events:
-        if isinstance(event, Waiting) and waiting:
-            rows.pop()
-        waiting = isinstance(event, Waiting)
-        rows += _event(event, glyphs)
-    return tuple(rows)
-
-
-def _event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
+def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
+    """What was run, what it said, what it was waited for, what was proved or is changed."""
     match event:
         case Ran(command):
             return _command_rows(command)
@@ -206,7 +196,7 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
     rows = [Line((Span("changed in this session, oldest first", Tone.STRONG),))]
     for change in changes:
         rows += _paragraph(f"{glyphs.dot} {_change(change)}", width, Tone.TEXT)
-        rows += _labelled("  undo", _undo(change), width)
+        rows += _labelled("  undo", undo_words(change), width)
     rows.append(_empty())
     rows += _paragraph(
         "u undoes it, the last first, and asks before each; so does walconsole undo", width, Tone.LABEL
@@ -219,18 +209,6 @@ def _change(change: Change) -> str:
     before = f" (before: {change.before})" if change.before else ""
     after = f": {change.after}" if change.after else ""
     return safe(f"{change.kind} {change.what}{after}{before}")
-
-
-def _undo(change: Change) -> str:
-    if change.kept:
-        return f"put {change.kept} back"
-    return {
-        "file": f"remove {change.what}",
-        "grant": f"give back {change.before or 'no grant'}",
-        "key": "delete the key",
-        "schedule": "switch it off",
-        "setting": f"ALTER SYSTEM SET it to {change.before!r}",
-    }.get(change.kind.value, "not undone")
 
 
 def _labelled(label: str, text: str, width: int) -> Iterator[Line]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from walconsole.errors import WalconsoleError
-from walconsole.provision.model import Changing, Printed, Proved, Ran
+from walconsole.errors import ProvisionError, WalconsoleError
+from walconsole.provision.model import Changing, Proved
 from walconsole.provision.progress import Stage
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from walconsole.provision.model import Change, Check, Event, Gate, Plan, Question, Step
     from walconsole.provision.progress import Progress, Tell
 
+_log = logging.getLogger(__name__)
+
 SUMMARY = "summary"
 """The row below the steps."""
 _GOOD = frozenset((Stage.DONE, Stage.CHANGED))
+_RUNNING = frozenset((Stage.CHECKING, Stage.ASKING, Stage.APPLYING, Stage.VERIFYING))
 EVENTS_KEPT = 5_000
 HISTORY_KEPT = 20_000
 
@@ -49,19 +53,32 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StepNews:
-    """The latest of one step. `events` are of its latest run, with the time of each."""
+    """The latest of one step. `events` are the last of its latest run, with times; `heard` counts all."""
 
     stage: Stage = Stage.WAITING
     check: Check | None = None
     plan: Plan | None = None
     error: WalconsoleError | None = None
+    heard: int = 0
     events: deque[tuple[float, Event]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+    def hear(self, at: float, event: Event) -> None:
+        """One more."""
+        self.events.append((at, event))
+        self.heard += 1
+
+    def forget(self) -> None:
+        """It is run anew."""
+        self.events.clear()
+        self.heard = 0
+        self.error = None
 
 
 class ProvisionRun:
     """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
 
-    `begin` starts looking, running or undoing; one at a time. `question` is what the gate asks just now.
+    It looks, runs or undoes; one at a time. `question` is what the gate asks just now. `changes` are
+    what this session changed and did not take back, oldest first; of the news the last HISTORY_KEPT are kept.
     """
 
     def __init__(self, make: MakeRunner) -> None:
@@ -73,6 +90,8 @@ class ProvisionRun:
         self.current = self.suggested = ""
         self.failure: WalconsoleError | None = None
         self.undone = False
+        self.changes: list[Change] = []
+        self._undoing = False
         self.changed: Callable[[], None] = lambda: None
         self._answer: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -93,11 +112,6 @@ class ProvisionRun:
     def steps(self) -> Sequence[Step]:
         """All steps; none before the first look."""
         return self.runner.steps if self.runner is not None else ()
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """What this session changed, oldest first."""
-        return tuple(news.event.change for news in self.history if isinstance(news.event, Changing))
 
     def last_proof(self) -> str:
         """What the last step proved first of its own, empty where nothing was proved."""
@@ -150,6 +164,22 @@ class ProvisionRun:
             return
         self.failure = None
         self._task = asyncio.create_task(self._guarded(what), name="provisioning")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What nobody foresaw is said like any other failure; its traceback goes to the log."""
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        _log.error("provisioning ended by %s", type(error).__name__, exc_info=error)
+        remedy = "the log has the details; what was changed is in the record, and a run goes on from there"
+        self.failure = ProvisionError(
+            "setting archiving up", f"internal error: {type(error).__name__}", remedy
+        )
+        for step_id, news in self.news.items():
+            if news.stage in _RUNNING:
+                news.stage, news.error, self.suggested = Stage.FAILED, self.failure, step_id
+        self.changed()
 
     async def _guarded(self, what: Callable[[], Coroutine[None, None, None]]) -> None:
         try:
@@ -162,11 +192,12 @@ class ProvisionRun:
             self.failure = error
             self.suggested = next((one for one, news in self.news.items() if news.error is not None), "")
         finally:
-            self.current = ""
+            self.current, self._undoing = "", False
             self.changed()
 
     async def _look(self) -> None:
         if self.runner is not None:
+            self.undone = False
             await self.runner.check_all()
             to_do = (step.id for step in self.runner.steps if self.news[step.id].stage not in _GOOD)
             self.suggested = next(to_do, "")
@@ -179,6 +210,7 @@ class ProvisionRun:
 
     async def _undo(self) -> None:
         if self.runner is not None:
+            self._undoing = True
             await self.runner.undo()
             self.undone = True
 
@@ -186,9 +218,7 @@ class ProvisionRun:
         """One piece of news."""
         news = self.news.setdefault(progress.step, StepNews())
         if progress.stage is Stage.CHECKING:
-            news.error = None
-            if news.stage is not Stage.CHECKING:
-                news.events.clear()
+            news.forget()
         news.stage = progress.stage
         self.current = progress.step
         if progress.check is not None:
@@ -198,16 +228,13 @@ class ProvisionRun:
         if progress.error is not None:
             news.error = progress.error
         if progress.event is not None:
-            news.events.append((progress.at, progress.event))
+            news.hear(progress.at, progress.event)
+        self._keep_changes(progress)
         self.history.append(progress)
         self.changed()
 
-
-def last_words(news: StepNews) -> str:
-    """What a step said last."""
-    for _, event in reversed(news.events):
-        if isinstance(event, Printed | Proved):
-            return event.text
-        if isinstance(event, Ran):
-            return event.command.text.partition("\n")[0]
-    return ""
+    def _keep_changes(self, progress: Progress) -> None:
+        if isinstance(progress.event, Changing) and not self._undoing:
+            self.changes.append(progress.event.change)
+        elif self._undoing and progress.stage is Stage.CHANGED:
+            self.changes = [change for change in self.changes if change.step != progress.step]

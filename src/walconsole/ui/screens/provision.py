@@ -11,6 +11,7 @@ from walconsole.provision.progress import Stage
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import Tone
 from walconsole.ui.provision import rows
+from walconsole.ui.provision.event_lines import EventLines
 from walconsole.ui.provision.gate_bar import GateBar
 from walconsole.ui.provision.keys import PROVISION_ACTIONS, SCREEN_ACTIONS, hints
 from walconsole.ui.provision.layout import arrange
@@ -58,6 +59,7 @@ class ProvisionScreen(PanesScreen):
         self.panes = self.board.panes
         self.gate = GateBar(run.answer)
         self.key_bar = KeyBar(hints(), title)
+        self._events = EventLines(glyphs)
         self._following = True
         self._due: Timer | None = None
 
@@ -166,9 +168,9 @@ class ProvisionScreen(PanesScreen):
             step, news = chosen
             pane.show(rows.plan_rows(step, news, width, self.glyphs), step.title)
         else:
-            found = rows.event_rows(tuple(chosen[1].events), self.glyphs)
             at_end = pane.cursor >= pane.rows - 1
-            pane.show(found, "Done", cursor=len(found) - 1 if at_end and found else -1)
+            told = self._events.of(chosen[1])
+            pane.show(told, "Done", cursor=len(told) - 1 if at_end and told else -1)
 
     def _show_verdict(self) -> None:
         sign, word, text, tone = self._verdict()
@@ -275,8 +277,9 @@ class ProvisionScreen(PanesScreen):
         from walconsole.ui.export import Export
 
         history = tuple(self.run.history)
-        markdown = as_markdown(self.title_text, self.run.steps, history)
-        texts = (("md", markdown), ("json", as_json(self.title_text, history)))
+        changes = tuple(self.run.changes)
+        markdown = as_markdown(self.title_text, self.run.steps, history, changes)
+        texts = (("md", markdown), ("json", as_json(self.title_text, history, changes)))
         self.console.write_export(Export("walconsole-provisioning", texts))
 
     def action_explain(self) -> None:
