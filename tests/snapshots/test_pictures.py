@@ -3,6 +3,7 @@
 After a change that is meant: look at the report, then run pytest with --snapshot-update.
 """
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -144,14 +145,18 @@ async def gate_asks(pilot: Pilot[None], times: int) -> ProvisionScreen:
 
 @pytest.mark.parametrize("theme", ["night", "paper"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("state", ["asking", "ended"])
+@pytest.mark.parametrize("state", ["asking", "running", "ended"])
 def test_provisioning(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
+    steps = played_steps()
+
     async def reached(pilot: Pilot[None]) -> None:
-        screen = await gate_asks(pilot, 2 if state == "asking" else 4)
-        if state == "ended":
+        screen = await gate_asks(pilot, {"asking": 2, "running": 1, "ended": 4}[state])
+        if state != "asking":
             screen.run.answer(True)
-            await until(pilot, lambda: not screen.run.busy)
+            await until(pilot, lambda: screen.run.changing if state == "running" else not screen.run.busy)
             await pilot.pause(0.3)
 
-    app = with_steps(stage(STATES["incident"](), lines=log_lines(), theme=theme), played_steps())
+    if state == "running":
+        steps[1].held = asyncio.Event()
+    app = with_steps(stage(STATES["incident"](), lines=log_lines(), theme=theme), steps)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=reached)
