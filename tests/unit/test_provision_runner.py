@@ -207,3 +207,16 @@ async def test_what_could_not_be_undone_is_told_and_stays_in_the_record() -> Non
     assert (run.told[-1].step, run.told[-1].stage) == ("b", Stage.FAILED)
     assert run.told[-1].error is not None
     assert [change.step for change in run.record.made] == ["a", "b"]
+
+
+async def test_what_nobody_foresaw_still_takes_away_its_own() -> None:
+    log: list[str] = []
+
+    class Broken(Step):
+        async def check(self) -> Check:
+            raise ZeroDivisionError
+
+    run = Run([Broken("a", log), Step("c", log, gated=False, always=True)])
+    with pytest.raises(ZeroDivisionError):
+        await run.runner().run()
+    assert log == ["apply c", "verify c"]

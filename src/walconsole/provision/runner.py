@@ -66,7 +66,7 @@ class Runner:
                     await self._one(step)
                 else:
                     await _though_cancelled(self._one(step))
-            except (WalconsoleError, asyncio.CancelledError) as error:
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # raised when all is taken away
                 ended = ended or error
         if ended is not None:
             raise ended

@@ -17,6 +17,10 @@ from walconsole.ui.export import moment_text
 
 _log = logging.getLogger(__name__)
 _TITLE = "A temporary full-access key was left behind"
+_OURS = "Its console has ended, and nobody needs it. Delete it now?"
+_ELSEWHERE = (
+    "It is not of this machine: delete it only if no console elsewhere is setting archiving up. Delete it?"
+)
 
 
 def offer_at_start(
@@ -60,12 +64,13 @@ async def offer_leftovers(parts: Provisioned, app: WalconsoleApp) -> None:
 
 
 async def _agreed(app: WalconsoleApp, found: Sequence[Leftover]) -> Sequence[Leftover]:
-    """All of them where the operator says so, else none."""
-    if not found:
-        return ()
-    texts = [_words(leftover) for leftover in found]
-    texts.append("Nobody needs such a key once its console has ended. Delete it now?")
-    return found if await app.agree(_TITLE, texts, "Delete") else ()
+    """Those that the operator says yes to: asked about by themselves, what was made on another machine."""
+    agreed: list[Leftover] = []
+    for noted, advice in ((True, _OURS), (False, _ELSEWHERE)):
+        some = [leftover for leftover in found if leftover.noted == noted]
+        if some and await app.agree(_TITLE, [*map(_words, some), advice], "Delete"):
+            agreed += some
+    return agreed
 
 
 def _words(leftover: Leftover) -> str:
