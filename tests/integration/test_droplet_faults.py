@@ -154,7 +154,7 @@ def test_killed_while_it_talks_to_the_store_nothing_is_lost(archiving: Archiving
     name = fill_segment(server)
     wait_until(lambda: proxy.traffic.connections > 0, "the command talks to the store")
     (shell, *_) = commands_below(server, archiving.at.archive)
-    for pid in (*descendants(shell), shell):
+    for pid in (shell, *descendants(shell)):  # the shell first: it would end by itself, and say why
         with suppress(ProcessLookupError):  # it went with the one before
             os.kill(pid, signal.SIGKILL)
     proxy.cut()

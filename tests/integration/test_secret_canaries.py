@@ -123,9 +123,10 @@ async def test_a_whole_run_leaks_no_secret(
                 for news in stage.told:
                     printer.told(news)
                 printer.end(runner.stages)
+        changes = stage.site.record.changes()
         written += [
-            as_markdown("canary", runner.steps, stage.told),
-            as_json("canary", stage.told),
+            as_markdown("canary", runner.steps, stage.told, changes),
+            as_json("canary", stage.told, changes),
             repr(stage.told),
         ]
         written += [failure, repr(stage.site.record.changes()), repr(stage.site.temporary), caplog.text]

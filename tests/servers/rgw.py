@@ -100,7 +100,7 @@ class RadosGateway:
         self.admin = new_keys("admin")
         self._grants: dict[str, dict[str, tuple[S3Keys, Permission]]] = {}
         self._numbers = itertools.count(1)
-        self._clients: dict[tuple[str, float], S3Client] = {}
+        self._clients: dict[tuple[str, str, float], S3Client] = {}
         self.conf = self.folder / "ceph.conf"
         self._write_conf(dns_name)
         self._daemons = {
@@ -212,7 +212,7 @@ class RadosGateway:
     def client(self, keys: S3Keys | None = None, *, timeout_s: float = 10.0) -> "S3Client":
         """A boto3 client with `keys`, or admin's; each is made once, for that takes its time."""
         used = keys or self.admin
-        wanted = (used.access_key, timeout_s)
+        wanted = (used.access_key, used.secret_key, timeout_s)
         if wanted not in self._clients:
             self._clients[wanted] = s3_client(self.endpoint, used, timeout_s=timeout_s)
         return self._clients[wanted]
