@@ -116,8 +116,8 @@ def _contents(server: PostgresServer) -> dict[str, bytes]:
     with server.connect() as connection:
         for batch in range(_TYPICAL_ROWS // 1000):
             connection.execute(
-                "INSERT INTO visit (page, at, note) SELECT i % 100, now(), md5(i::text)"
-                " FROM generate_series(%s, %s) i",
+                "INSERT INTO visit (page, at, note) SELECT i %% 100, now(), md5(i::text)"
+                " FROM generate_series(%s::int, %s::int) i",
                 (batch * 1000, batch * 1000 + 999),
             )
             connection.commit()
