@@ -7,6 +7,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from walconsole.domain.evidence import (
+    CommandFacts,
+    ComparedFacts,
+    LogFacts,
+    PolicyFacts,
+    ProductionFacts,
+    RetentionFacts,
+)
 from walconsole.domain.facts import (
     ArchiverFacts,
     BucketFacts,
@@ -36,6 +44,27 @@ class Slot(StrEnum):
     CATALOGUE = "catalogue"
     PRIMARY = "primary"
     DR = "dr"
+    LOG = "log"
+    COMMAND = "command"
+    RETENTION = "retention"
+    PRODUCTION = "production"
+    POLICY = "policy"
+    COMPARED = "compared"
+
+
+PICTURE = (
+    Slot.LINK,
+    Slot.HOST,
+    Slot.WAL_DISK,
+    Slot.FILES,
+    Slot.SERVER,
+    Slot.ARCHIVER,
+    Slot.SETTINGS,
+    Slot.CATALOGUE,
+    Slot.PRIMARY,
+    Slot.DR,
+)
+"""What the dashboard shows; the other slots are evidence, looked at where something is wrong."""
 
 
 class Freshness(StrEnum):
@@ -136,12 +165,18 @@ class Snapshot:
     catalogue: Reading[CatalogueFacts] = field(default_factory=lambda: _unread(Slot.CATALOGUE))
     primary: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.PRIMARY))
     dr: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.DR))
+    log: Reading[LogFacts] = field(default_factory=lambda: _unread(Slot.LOG))
+    command: Reading[CommandFacts] = field(default_factory=lambda: _unread(Slot.COMMAND))
+    retention: Reading[RetentionFacts] = field(default_factory=lambda: _unread(Slot.RETENTION))
+    production: Reading[ProductionFacts] = field(default_factory=lambda: _unread(Slot.PRODUCTION))
+    policy: Reading[PolicyFacts] = field(default_factory=lambda: _unread(Slot.POLICY))
+    compared: Reading[ComparedFacts] = field(default_factory=lambda: _unread(Slot.COMPARED))
     history: History = field(default_factory=History)
 
     @property
     def whole(self) -> bool:
-        """Every source was asked at least once, whatever it answered."""
-        return all(getattr(self, slot.value).freshness is not Freshness.UNREAD for slot in Slot)
+        """Every source that the dashboard shows was asked at least once, whatever it answered."""
+        return all(getattr(self, slot.value).freshness is not Freshness.UNREAD for slot in PICTURE)
 
 
 AnyReading = (
@@ -154,6 +189,12 @@ AnyReading = (
     | Reading[SettingsFacts]
     | Reading[CatalogueFacts]
     | Reading[BucketFacts]
+    | Reading[LogFacts]
+    | Reading[CommandFacts]
+    | Reading[RetentionFacts]
+    | Reading[ProductionFacts]
+    | Reading[PolicyFacts]
+    | Reading[ComparedFacts]
 )
 
 

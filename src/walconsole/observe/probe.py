@@ -4,6 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from walconsole.domain.evidence import (
+    CommandFacts,
+    ComparedFacts,
+    LogFacts,
+    PolicyFacts,
+    ProductionFacts,
+    RetentionFacts,
+)
 from walconsole.domain.facts import (
     ArchiverFacts,
     BucketFacts,
@@ -39,6 +47,12 @@ FactValue = (
     | SettingsFacts
     | CatalogueFacts
     | BucketFacts
+    | LogFacts
+    | CommandFacts
+    | RetentionFacts
+    | ProductionFacts
+    | PolicyFacts
+    | ComparedFacts
 )
 
 SSH_LOST = "SshLost"

@@ -15,13 +15,47 @@ class Severity(IntEnum):
     NOTE = 1
 
 
+class Certainty(IntEnum):
+    """PROVED: the evidence leaves no other cause. LIKELY: it is the usual one. POSSIBLE: one of several."""
+
+    PROVED = 3
+    LIKELY = 2
+    POSSIBLE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Raw evidence: a row, a log line, an answer or a file's line as it is. `at` is when it was so."""
+
+    text: str
+    source: str
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A way to mend it. `commands` are for the operator's own hands, on the droplet as root unless they say.
+
+    `step` is the id of the step that does it behind a gate, empty where no program should; `risk` is what
+    can go wrong, empty for nothing to speak of. `subject` is what the step is told: a file, a segment.
+    """
+
+    title: str
+    commands: tuple[str, ...] = ()
+    step: str = ""
+    risk: str = ""
+    subject: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong.
 
-    `rule` is the failure mode's id; `evidence` are the facts it follows from, each with its source;
-    `remedy` what to do next. `slot` is the pane it belongs to, `setting` the configuration
-    parameter it is about, where there is one.
+    `rule` is the failure mode's id; `evidence` are the facts it follows from, each with its source, in the
+    console's words, `proof` the raw ones; `remedy` what to do next, `fixes` the ways to do it. `slot` is the
+    pane it belongs to, `setting` the configuration parameter it is about, where there is one. `since` is
+    when it began as far as is known, seconds since the epoch. `surer` says what would make it surer where it
+    is not proved, and what could not be looked at.
     """
 
     rule: str
@@ -31,6 +65,29 @@ class Finding:
     remedy: str
     slot: Slot
     setting: str | None = None
+    since: float | None = None
+    proof: tuple[Proof, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    certainty: Certainty = Certainty.PROVED
+    surer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A cause with what follows from it, in the order in which one leads to the next.
+
+    `at_risk` are lines about what is lost or in danger: the recovery point now, the time until the disk is
+    full, the stretch that cannot be recovered.
+    """
+
+    root: Finding
+    consequences: tuple[Finding, ...] = ()
+    at_risk: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of it."""
+        return max(finding.severity for finding in (self.root, *self.consequences))
 
 
 class Level(StrEnum):
@@ -52,10 +109,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The verdict and the findings, worst first."""
+    """The verdict, the findings, worst first, and the same as stories, the worst first."""
 
     verdict: Verdict
     findings: tuple[Finding, ...]
+    stories: tuple[Story, ...] = ()
 
 
 Rule = Callable[[Snapshot, float], Iterable[Finding]]

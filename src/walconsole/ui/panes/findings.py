@@ -17,6 +17,13 @@ _PANE = {
     Slot.ARCHIVER: "archiver",
     Slot.PRIMARY: "bucket",
     Slot.DR: "bucket",
+    Slot.CATALOGUE: "configuration",
+    Slot.LOG: "archiver",
+    Slot.COMMAND: "configuration",
+    Slot.RETENTION: "wal_disk",
+    Slot.PRODUCTION: "bucket",
+    Slot.POLICY: "bucket",
+    Slot.COMPARED: "bucket",
 }
 
 

@@ -1,0 +1,248 @@
+"""What is looked at when archiving does not work: the server's log, the command, what keeps WAL, the store.
+
+As in `facts`: times are seconds since the epoch, `None` means "could not be read", and `missing` says why.
+Texts are remote and were not made safe for a screen, unless it says so.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LogKind(StrEnum):
+    """What a line of the server's log tells about archiving."""
+
+    FAILED = "failed"
+    """`archive command failed with exit code N`: 1 to 125 are counted and tried again."""
+    KILLED = "killed"
+    """`archive command was terminated by signal N`: FATAL, the archiver starts anew, nothing is counted."""
+    COMMAND = "command"
+    """`The failed archive command was: …`."""
+    ARCHIVER_FATAL = "archiver fatal"
+    """The archiver itself refuses or dies: no such library, or both a library and a command are set."""
+    NOT_CONFIGURED = "not configured"
+    """`archive_mode enabled, yet archiving is not configured`."""
+    ORPHAN = "orphan"
+    """`could not archive … : No such file`, or a status file whose segment is gone."""
+    PROGRAM = "program"
+    """Not the server's: what the archive command printed."""
+    STARTED = "started"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+    RELOADED = "reloaded"
+    DISK_FULL = "disk full"
+    OTHER = "other"
+    """About archiving, and none of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line, safe to show. `at` is None where its prefix has no time that can be read.
+
+    `exit_code` is that of FAILED (a shell says 128 + N for a signal), `signal` that of KILLED, `segment` the
+    WAL file that it names.
+    """
+
+    text: str
+    kind: LogKind
+    at: float | None = None
+    stamp: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    segment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """The end of the server's log, and of the archive command's own log file where it has one.
+
+    `entries` are oldest first, a few hundred at most. `covers_from` is the time of the oldest line that was
+    looked at, `read_bytes` how much was read in all.
+    """
+
+    source: str
+    entries: tuple[LogEntry, ...]
+    read_bytes: int
+    covers_from: float | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildProcess:
+    """A process below the archiver. `state` and `wait_channel` are the kernel's words (/proc), `command` is
+    safe to show, `sockets` are remote addresses that it has open.
+    """
+
+    pid: int
+    started_at: float
+    command: str
+    state: str = ""
+    wait_channel: str = ""
+    sockets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """A program that the archive command names.
+
+    `path` is where the server's own user finds it, None where it does not. `executable` is whether that user
+    may run it, `why_not` what prevents it: a mode, a folder that may not be entered, `noexec`, an
+    interpreter that is not there.
+    """
+
+    name: str
+    path: str | None
+    executable: bool | None = None
+    why_not: str = ""
+    mode: int | None = None
+    owner: str = ""
+    modified_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigAccess:
+    """A configuration of rclone that the archive command uses. `readable` is by the server's own user.
+
+    `sections` are its remotes' names; `remotes` those that the command uses.
+    """
+
+    path: str
+    exists: bool
+    readable: bool
+    why_not: str = ""
+    sections: tuple[str, ...] = ()
+    remotes: tuple[str, ...] = ()
+    modified_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFacts:
+    """The archive command as the operating system sees it, and what the archiver waits for.
+
+    `command` is archive_command in force. `script` is the text of the program, where it is one and not
+    longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `children` are below
+    the archiver, oldest first. `orphans` are .ready files without their WAL file, twenty at most of
+    `orphan_count`. `histories` are the .history files in pg_wal. `library` is archive_library in force.
+    """
+
+    command: str
+    programs: tuple[ProgramFacts, ...] = ()
+    configs: tuple[ConfigAccess, ...] = ()
+    script: str = ""
+    archiver_pid: int | None = None
+    children: tuple[ChildProcess, ...] = ()
+    orphans: tuple[str, ...] = ()
+    orphan_count: int = 0
+    histories: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerbResult:
+    """One call to the store: `verb` as S3 calls it (LIST, HEAD, PUT, GET, DELETE), `ok`, else S3's own
+    `code` where it gave one, and `said`: the words of the answer, safe to show.
+    """
+
+    verb: str
+    ok: bool
+    code: str = ""
+    said: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionCheck:
+    """The store as the archive command's configuration reaches it: from the droplet, as the server's user.
+
+    `where` is `REMOTE:BUCKET/PREFIX` with the remote's name, `config` the rclone configuration's path.
+    `unreadable` says why the check could not even be made there (the configuration, rclone itself).
+    """
+
+    where: str
+    config: str
+    results: tuple[VerbResult, ...] = ()
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionFacts:
+    """What the archiver's side of the store answers; only read, and only while something is wrong.
+
+    `checks` are one for each remote that the command writes to.
+    """
+
+    checks: tuple[ProductionCheck, ...]
+    rclone_version: str = ""
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationSlot:
+    """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position."""
+
+    name: str
+    kind: str
+    active: bool
+    wal_status: str
+    retained_bytes: int | None
+    safe_wal_bytes: int | None = None
+    inactive_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionFacts:
+    """What keeps WAL in pg_wal besides the archiver.
+
+    `summarizer_behind_bytes` is what WAL summaries (17 and later) lack, None where there are none;
+    `checkpoint_distance_bytes` what lies between the last checkpoint's redo point and the write position.
+    `senders` are the walsenders' application names.
+    """
+
+    slots: tuple[ReplicationSlot, ...]
+    max_wal_bytes: int | None = None
+    keep_bytes: int | None = None
+    summarizer_behind_bytes: int | None = None
+    checkpoint_distance_bytes: int | None = None
+    senders: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRule:
+    """A rule of a bucket's lifecycle that deletes: objects below `prefix` when they are `days` old.
+
+    `days` None: on a date. `noncurrent` rules take old versions alone.
+    """
+
+    rule: str
+    prefix: str
+    days: int | None
+    enabled: bool = True
+    noncurrent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFacts:
+    """What the primary bucket does by itself. `missing` says what its key may not ask."""
+
+    bucket: str
+    expiry: tuple[ExpiryRule, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedFacts:
+    """The segment that PostgreSQL cannot archive beside the object of its name.
+
+    `identical` None: one of them could not be read, `why` says which. `head` is the object's first bytes as
+    text where they are no WAL (chunk signatures that a client wrote into the object).
+    """
+
+    segment: str
+    key: str
+    identical: bool | None
+    local_sha256: str = ""
+    object_sha256: str = ""
+    local_bytes: int | None = None
+    object_bytes: int | None = None
+    why: str = ""
+    head: str = ""
