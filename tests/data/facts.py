@@ -215,6 +215,7 @@ def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts
         newest_key=held.newest_key,
         holding=held,
         continuity=continuity(held.timelines, {}, SEGMENT),
+        backup_labels=1,
     )
     return replace(facts, **changes)
 

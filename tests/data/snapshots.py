@@ -24,6 +24,12 @@ _SOURCES = {
     Slot.CATALOGUE: "pg_settings, whole",
     Slot.PRIMARY: "S3 LIST shithub-wal",
     Slot.DR: "S3 LIST shithub-wal-dr",
+    Slot.LOG: "/var/log/postgresql/postgresql-15-main.log",
+    Slot.COMMAND: "/proc, the archive command's files",
+    Slot.RETENTION: "pg_replication_slots",
+    Slot.PRODUCTION: "rclone on the droplet",
+    Slot.POLICY: "S3 lifecycle of shithub-wal",
+    Slot.COMPARED: "sha256sum, S3 GET",
 }
 _AGES = {Slot.FILES: 12.0, Slot.SETTINGS: 3.0, Slot.PRIMARY: 2.0, Slot.DR: 2.0, Slot.LINK: 1.0}
 

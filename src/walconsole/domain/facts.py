@@ -309,9 +309,10 @@ class BucketFacts:
     `other_archives` names the others.
     `gaps` are the lowest and the highest, a thousand at most; `gap_count` and `missing_segments`
     count all of them.
-    `repeated_segments` are stored under more than one key. `impossible_names` look like segments
-    but cannot exist with `segment_bytes`. `key_endpoint` is what the key's source says of the
-    endpoint, empty when nothing.
+    `backup_labels` are the .backup files, which the server archives at a base backup's end, `base_backups`
+    the objects in base backups of the known writers. `repeated_segments` are stored under more than one
+    key. `impossible_names` look like segments but cannot exist with `segment_bytes`. `key_endpoint` is
+    what the key's source says of the endpoint, empty when nothing.
 
     `holding` is the archive's index, from which all else can be computed, `other_holdings` those of the
     others in the bucket. `continuity` follows the timelines by what `histories_read` say; `gaps`,
@@ -347,6 +348,7 @@ class BucketFacts:
     repeated_segments: int = 0
     partials: int = 0
     backup_labels: int = 0
+    base_backups: int = 0
     impossible_names: int = 0
     segment_bytes: int | None = None
     key_endpoint: str = ""

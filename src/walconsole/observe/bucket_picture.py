@@ -244,6 +244,7 @@ class BucketPicture:
             repeated_segments=main.repeated if main else 0,
             partials=main.partials if main else 0,
             backup_labels=main.backups if main else 0,
+            base_backups=self.index.base_backups,
             impossible_names=self.index.impossible,
             segment_bytes=size,
             key_endpoint=key_endpoint,

@@ -22,7 +22,8 @@ PLACES_KEPT = 32
 class ArchiveIndex:
     """Everything that the keys under `prefix` say, for one wal_segment_size.
 
-    `foreign` counts keys that are no WAL archive's, `impossible` those that look like segments but
+    `foreign` counts keys that are no WAL archive's, `base_backups` those of them that lie in a known writer's
+    base backup, `impossible` those that look like segments but
     cannot exist with this segment size; `impossible_name` is the first of them, `highest_low_field`
     the highest last field (eight digits) among them.
     """
@@ -32,6 +33,7 @@ class ArchiveIndex:
         self.segment_bytes = check_segment_bytes(segment_bytes)
         self.archives: dict[Place, Archive] = {}
         self.foreign = 0
+        self.base_backups = 0
         self.impossible = 0
         self.impossible_name: str | None = None
         self.highest_low_field = 0
@@ -95,6 +97,7 @@ class ArchiveIndex:
             else:
                 archive.add_other(other)
         self.foreign += reading.foreign
+        self.base_backups += reading.base_backups
         for name in reading.impossible:
             self._note_impossible(name)
         if measures is not None:

@@ -102,6 +102,12 @@ def place_of(directory: str) -> Place | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def holds_base_backup(directory: str) -> bool:
+    """Whether `directory` (relative) lies in a base backup of one of the known writers."""
+    return _BASE_BACKUPS.search(directory) is not None
+
+
 def split_key(key: str) -> tuple[str, str]:
     """Directory (with its slash) and basename."""
     cut = key.rfind("/") + 1

@@ -15,6 +15,7 @@ from walconsole.domain.archive.layouts import (
     ArchivedName,
     Place,
     archived_name,
+    holds_base_backup,
     names_pattern,
     place_of,
     segment_suffix,
@@ -57,7 +58,8 @@ class PageReading:
     """Reads distinct keys under `prefix`, for one wal_segment_size; nothing in them makes it raise.
 
     Each key is in one of `groups`, one of `others`, one of the `impossible` names (which look like
-    segments and cannot exist), or counted as `foreign`. Groups are in the page's order.
+    segments and cannot exist), or counted as `foreign`. Groups are in the page's order. `base_backups`
+    counts those of the foreign ones that lie in a known writer's base backup.
     """
 
     __slots__ = (
@@ -65,6 +67,7 @@ class PageReading:
         "_per_log",
         "_prefix",
         "_segment_bytes",
+        "base_backups",
         "foreign",
         "groups",
         "impossible",
@@ -79,6 +82,7 @@ class PageReading:
         self.others: list[OtherName] = []
         self.impossible: list[str] = []
         self.foreign = 0
+        self.base_backups = 0
 
     def read_long_runs(self, keys: Sequence[str]) -> bool:
         """Read a page of one directory, suffix and timeline with few gaps; False when it is not.
@@ -94,7 +98,7 @@ class PageReading:
             return False
         place = place_of(head[len(self._prefix) : cut])
         if place is None:
-            self.foreign = len(keys)
+            self._foreign(head[len(self._prefix) : cut], len(keys))
         else:
             self.groups.append(SegmentGroup(place, int(head[cut:], 16), *runs, suffix, 0, len(keys)))
         return True
@@ -104,6 +108,11 @@ class PageReading:
         self._keys = keys
         if keys:
             self._read(0, len(keys))
+
+    def _foreign(self, directory: str, count: int) -> None:
+        self.foreign += count
+        if directory and holds_base_backup(directory):
+            self.base_backups += count
 
     def _is_under(self, directory: str) -> bool:
         return directory.startswith(self._prefix)
@@ -139,7 +148,7 @@ class PageReading:
             return False
         place = place_of(first[len(self._prefix) : cut])
         if place is None:
-            self.foreign += len(names)
+            self._foreign(first[len(self._prefix) : cut], len(names))
         else:
             numbers = segment_numbers(names, lines, suffix, self._per_log)
             self._group(place, names, numbers, suffix, start)
@@ -177,7 +186,7 @@ class PageReading:
             self.impossible.append(basename)
             return
         if name is None or place is None:
-            self.foreign += 1
+            self._foreign(directory if place is None else "", 1)
         elif name.kind is WalNameKind.SEGMENT and name.segment is not None:
             number = (name.segment.number,)
             suffix = without_checksum(name.suffix)

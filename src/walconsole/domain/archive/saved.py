@@ -35,7 +35,7 @@ from walconsole.domain.archive.saved_fields import (
 )
 
 FORMAT = "walconsole archive index"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ def _index_content(index: ArchiveIndex) -> dict[str, object]:
         "prefix": index.prefix,
         "segment_bytes": index.segment_bytes,
         "foreign": index.foreign,
+        "base_backups": index.base_backups,
         "impossible": index.impossible,
         "impossible_name": index.impossible_name,
         "highest_low_field": index.highest_low_field,
@@ -106,6 +107,7 @@ def _index_content(index: ArchiveIndex) -> dict[str, object]:
 def _index(content: Content) -> ArchiveIndex:
     index = ArchiveIndex(field(content, "prefix", str), field(content, "segment_bytes", int))
     index.foreign, index.impossible = count(content, "foreign"), count(content, "impossible")
+    index.base_backups = count(content, "base_backups")
     index.highest_low_field = count(content, "highest_low_field")
     if content.get("impossible_name") is not None:
         index.impossible_name = field(content, "impossible_name", str)

@@ -13,7 +13,8 @@ from walconsole.domain.diagnosis.copies import (
     settled,
     timeline_beyond,
 )
-from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.diagnosis.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.diagnosis.proofs import archiver_row
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.units import age_text, plural
 
@@ -62,6 +63,18 @@ def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             ),
             "push the .history file again: it is still in pg_wal of the server that was promoted",
             reading.slot,
+            proof=tuple(
+                Proof(f"no {timeline:08X}.history", reading.source, reading.read_at)
+                for timeline in found.missing_histories[:3]
+            ),
+            fixes=(
+                Fix(
+                    "push the .history file again",
+                    (f"the archive command with {found.missing_histories[0]:08X}.history",),
+                    "push-wal",
+                    subject=f"{found.missing_histories[0]:08X}.history",
+                ),
+            ),
         )
 
 
@@ -84,6 +97,18 @@ def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
                 ),
                 "give each cluster a bucket or a prefix of its own, then take a new base backup",
                 reading.slot,
+                proof=(
+                    Proof(
+                        f"{found.key}: system identifier {found.header.system_identifier}",
+                        "S3 GET, the page header",
+                        found.read_at,
+                    ),
+                    Proof(
+                        f"system identifier {server.system_identifier}",
+                        "pg_control_system",
+                        snapshot.server.read_at,
+                    ),
+                ),
             )
             return
     beyond = beyond_server(snapshot)
@@ -113,6 +138,11 @@ def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             ),
             "find the clone or the restored server that kept this archive_command, and stop it",
             Slot.PRIMARY,
+            proof=(
+                Proof(f"newest {newest}", snapshot.primary.source, snapshot.primary.read_at),
+                Proof(f"writes {current}", "pg_current_wal_lsn", snapshot.archiver.read_at),
+                *archiver_row(snapshot),
+            ),
         )
 
 

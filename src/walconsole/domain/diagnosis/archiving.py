@@ -13,7 +13,9 @@ from walconsole.domain.archiver import (
     ready_count,
     state,
 )
-from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.diagnosis.model import Certainty, Finding, Proof, Rule, Severity
+from walconsole.domain.diagnosis.proofs import archiver_row, log_lines, setting_row
+from walconsole.domain.diagnosis.trouble import failing_since, since_success
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.trends import disk_outlook
 from walconsole.domain.units import age_text, duration_text, plural
@@ -45,6 +47,14 @@ def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "read the command's own words in the log pane; never delete .ready files or segments by hand",
         Slot.ARCHIVER,
         "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(
+            *archiver_row(snapshot),
+            *setting_row(snapshot, "archive_command"),
+            *log_lines(snapshot, since_success(snapshot)),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="this is a consequence: run the archive command by hand, as the server's user, on that file",
     )
 
 
@@ -69,7 +79,23 @@ def stalled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "exits above 125 and signals are not counted",
         Slot.ARCHIVER,
         "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(
+            *archiver_row(snapshot),
+            *ready_files(snapshot),
+            *log_lines(snapshot, since_success(snapshot)),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="this is a consequence: look at what runs below the archiver, and at the server's log",
     )
+
+
+def ready_files(snapshot: Snapshot) -> Iterator[Proof]:
+    """What waits, as archive_status shows it."""
+    disk, reading = snapshot.wal_disk.value, snapshot.wal_disk
+    if disk is not None and disk.ready_count is not None:
+        text = f"{disk.ready_count} .ready files, the first {disk.oldest_ready or 'none'}"
+        yield Proof(text, f"{disk.directory}/archive_status", reading.read_at)
 
 
 def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
@@ -97,6 +123,7 @@ def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "compress before the transfer, push several segments at once, or write less WAL",
         Slot.ARCHIVER,
         "archive_command",
+        proof=(*ready_files(snapshot), *archiver_row(snapshot)),
     )
 
 

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.archiver import has_archive_target, is_enabled
-from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.archiver import ArchiverState, has_archive_target, is_enabled, state
+from walconsole.domain.diagnosis.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.diagnosis.proofs import setting_row
+from walconsole.domain.diagnosis.trouble import troubled
 from walconsole.domain.facts import Setting
+from walconsole.domain.pgconf.resolution import Origin, Place, State
+from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot, Snapshot
 
 
@@ -34,6 +38,18 @@ def archive_off(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         "set archive_mode = on in a file that is read, then restart PostgreSQL",
         Slot.SETTINGS,
         "archive_mode",
+        proof=tuple(setting_row(snapshot, "archive_mode", "wal_level", "archive_command")),
+        fixes=(
+            Fix("set archiving up from nothing", ("walconsole provision",), "drop-in"),
+            Fix(
+                "by hand",
+                (
+                    "archive_mode = on  # in a file of conf.d that is read",
+                    "systemctl restart postgresql@VERSION-NAME",
+                ),
+                risk="a restart ends every connection",
+            ),
+        ),
     )
 
 
@@ -54,6 +70,17 @@ def dead_config(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             f"move what is meant to a file that is read ({_live_place(snapshot)}), and delete this one",
             Slot.FILES,
             next((name for name, _, _ in file.settings if name.startswith("archive_")), file.settings[0][0]),
+            proof=tuple(Proof(line, file.path, snapshot.files.read_at) for line in lines),
+            fixes=(
+                Fix(
+                    "set what is meant in the configuration that is read",
+                    ("walconsole provision",),
+                    "drop-in",
+                ),
+                Fix("then take the dead file away", (f"mv {file.path} {file.path}.unused",)),
+            )
+            if archives
+            else (),
         )
 
 
@@ -77,6 +104,15 @@ def pending_restart(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
                 "restart PostgreSQL when it suits; a reload is not enough for this setting",
                 Slot.SETTINGS,
                 setting.name,
+                proof=tuple(setting_row(snapshot, setting.name)),
+                fixes=(
+                    Fix(
+                        "restart PostgreSQL",
+                        ("pg_ctlcluster VERSION NAME restart",),
+                        "restart",
+                        "ends every connection",
+                    ),
+                ),
             )
 
 
@@ -94,6 +130,13 @@ def command_empty(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             "set archive_command and reload; until then every segment stays in pg_wal",
             Slot.SETTINGS,
             "archive_command",
+            proof=tuple(setting_row(snapshot, "archive_mode", "archive_command", "archive_library")),
+            fixes=(
+                Fix("install the archive command, and set it", ("walconsole provision",), "drop-in"),
+                Fix(
+                    "by hand", ("archive_command = '…'  # in a file that is read", "SELECT pg_reload_conf();")
+                ),
+            ),
         )
 
 
@@ -115,7 +158,80 @@ def library_and_command(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         "unset the one that is not meant, and reload",
         Slot.SETTINGS,
         "archive_library",
+        proof=tuple(setting_row(snapshot, "archive_library", "archive_command")),
+        fixes=(
+            Fix(
+                "unset the library, where the command is meant",
+                ("archive_library = ''  # in the file that wins", "SELECT pg_reload_conf();"),
+                "reset-setting" if _by_alter_system(settings.get("archive_library")) else "",
+                subject="archive_library",
+            ),
+        ),
     )
 
 
-RULES: tuple[Rule, ...] = (archive_off, command_empty, library_and_command, dead_config, pending_restart)
+def _by_alter_system(setting: Setting | None) -> bool:
+    return setting is not None and (setting.sourcefile or "").endswith("postgresql.auto.conf")
+
+
+_ARCHIVING = ("archive_mode", "archive_command", "archive_library", "archive_timeout", "wal_level")
+
+
+def auto_conf_override(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """A value that a file sets loses against ALTER SYSTEM's: postgresql.auto.conf is read last."""
+    files = snapshot.files.value
+    resolution = files.resolution if files is not None else None
+    if resolution is None:
+        return
+    for name in _ARCHIVING:
+        chain = resolution.chains.get(name)
+        winner = chain.winner if chain is not None else None
+        if chain is None or winner is None or winner.origin is not Origin.AUTO_CONF:
+            continue
+        losers = [
+            place
+            for place in chain.places
+            if place.origin is Origin.FILE and place.state is State.OVERRIDDEN and place.value != winner.value
+        ]
+        if losers:
+            yield _overridden(snapshot, now, name, winner, losers[-1])
+
+
+def _overridden(snapshot: Snapshot, now: float, name: str, winner: Place, loser: Place) -> Finding:
+    broken = state(snapshot, now) not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+    at = snapshot.files.read_at
+    return Finding(
+        "auto-conf-override",
+        (Severity.CRITICAL if broken or troubled(snapshot, now) else Severity.NOTE),
+        f"{name} of {loser.where} is ignored: ALTER SYSTEM set another value",
+        (
+            f"{winner.where}: {name} = {winner.value or chr(39) * 2} wins, for it is read last",
+            f"{loser.where}: {name} = {loser.value} loses",
+        ),
+        f"ALTER SYSTEM RESET {name}; then reload (archive_mode and wal_level: restart)",
+        Slot.FILES,
+        name,
+        proof=(
+            Proof(safe(f"{winner.where}: {name} = {winner.value}"), "postgresql.auto.conf", at),
+            Proof(safe(f"{loser.where}: {name} = {loser.value}"), loser.file or "the configuration", at),
+            *setting_row(snapshot, name),
+        ),
+        fixes=(
+            Fix(
+                f"take the override of {name} back",
+                (f"ALTER SYSTEM RESET {name};", "SELECT pg_reload_conf();"),
+                "reset-setting",
+                subject=name,
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    archive_off,
+    command_empty,
+    library_and_command,
+    auto_conf_override,
+    dead_config,
+    pending_restart,
+)

@@ -1,5 +1,7 @@
 """The first line of the screen: does archiving work, and what would be lost now."""
 
+from collections.abc import Sequence
+
 from walconsole.domain.archiver import (
     ArchiverState,
     Lag,
@@ -10,7 +12,7 @@ from walconsole.domain.archiver import (
     state,
 )
 from walconsole.domain.diagnosis.copies import stored_age, unusable
-from walconsole.domain.diagnosis.model import Level, Verdict
+from walconsole.domain.diagnosis.model import Level, Severity, Story, Verdict
 from walconsole.domain.diagnosis.sources import LINK_CODES, link_problem, unanswered
 from walconsole.domain.exposure import agreement, exposure
 from walconsole.domain.snapshot import Snapshot
@@ -29,6 +31,24 @@ def verdict(snapshot: Snapshot, now: float) -> Verdict:
         or _late(snapshot, now)
         or _working(snapshot, now)
     )
+
+
+_LEVELS = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING}
+_ORDER = (Level.OK, Level.UNKNOWN, Level.WARNING, Level.CRITICAL)
+
+
+def at_least(said: Verdict, told: Sequence[Story]) -> Verdict:
+    """The verdict, never better than the worst story: the first line and the findings agree.
+
+    Where nothing can be seen it stays unknown: what is still known of the rest proves no more than that.
+    """
+    worst = max(told, key=lambda story: story.severity, default=None)
+    level = _LEVELS.get(worst.severity) if worst is not None else None
+    if worst is None or level is None or said.level is Level.UNKNOWN:
+        return said
+    if _ORDER.index(said.level) >= _ORDER.index(level):
+        return said
+    return Verdict(level, f"{worst.root.title}; {said.text}")
 
 
 def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
