@@ -41,8 +41,23 @@ FAILED = {"last_failed_wal": "000000010000000000000042", "failed_count": 3}
         ({"archiver": archiver(**FAILED, last_failed_at=NOW - 900)}, ArchiverState.WORKING),
         # Its file is gone: nothing waits, so nothing fails any more.
         ({"archiver": archiver(**FAILED, last_failed_at=NOW - 5, ready_count=0)}, ArchiverState.WORKING),
+        # The bucket holds what came before the current segment: the counters were only reset.
         (
             {"archiver": archiver(last_archived_wal=None, last_archived_at=None, archived_count=0)},
+            ArchiverState.WORKING,
+        ),
+        (
+            {
+                "archiver": archiver(last_archived_wal=None, last_archived_at=None, archived_count=0),
+                "primary": bucket(newest_segment="000000010000000000000012"),
+            },
+            ArchiverState.NEVER,
+        ),
+        (
+            {
+                "archiver": archiver(last_archived_wal=None, last_archived_at=None, archived_count=0),
+                "primary": broken(Slot.PRIMARY, "no"),
+            },
             ArchiverState.NEVER,
         ),
         ({"archiver": archiver(ready_count=5)}, ArchiverState.BEHIND),

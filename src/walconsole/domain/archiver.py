@@ -24,6 +24,10 @@ STALLED_AFTER_S = 90.0
 """pgarch.c retries a failure after 60 s: with a backlog, longer silence than that is a stall."""
 
 
+FIRST_DUE_S = 60.0
+"""A server that was started this long ago (and an archive_timeout longer) need not have archived anything."""
+
+
 class ArchiverState(StrEnum):
     """What the archiver does, in one word for the pane."""
 
@@ -178,10 +182,22 @@ def state(snapshot: Snapshot, now: float) -> ArchiverState:
         return ArchiverState.STALLED
     if _is_behind(snapshot, backlog, now):
         return ArchiverState.BEHIND
-    if archiver.last_archived_at is None:
-        return ArchiverState.NEVER
     behind = lag(snapshot, now)
+    if archiver.last_archived_at is None and (behind is None or behind.segments):
+        return ArchiverState.NEVER  # unless the bucket has it all: then the counters were only reset
     return ArchiverState.IDLE if behind is not None and behind.idle else ArchiverState.WORKING
+
+
+def nothing_due_yet(snapshot: Snapshot, now: float) -> bool:
+    """Whether the server has run for too short a time to have archived anything, and nothing waits.
+
+    Switching archiving on takes a restart, so that it began then at the earliest.
+    """
+    server = snapshot.server.value
+    if server is None or ready_count(snapshot):
+        return False
+    timeout = archive_timeout_s(snapshot.settings.value) or 0.0
+    return server_age(snapshot, server.started_at, now) < FIRST_DUE_S + timeout
 
 
 def _configured_state(server: ServerFacts, settings: SettingsFacts) -> ArchiverState | None:

@@ -9,6 +9,7 @@ from walconsole.domain.archiver import (
     lag,
     last_failure_age,
     last_success_age,
+    nothing_due_yet,
     oldest_wait_s,
     ready_count,
     state,
@@ -129,7 +130,7 @@ def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
 
 def never_archived(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """archive_mode is on, and nothing was ever archived."""
-    if state(snapshot, now) is ArchiverState.NEVER:
+    if state(snapshot, now) is ArchiverState.NEVER and not nothing_due_yet(snapshot, now):
         yield Finding(
             "never-archived",
             Severity.WARNING,
@@ -137,6 +138,7 @@ def never_archived(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             ("archived_count = 0 and no failure (pg_stat_archiver)",),
             "force a switch with pg_switch_wal() after a write, and see whether it arrives",
             Slot.ARCHIVER,
+            proof=(*archiver_row(snapshot), *ready_files(snapshot)),
         )
 
 

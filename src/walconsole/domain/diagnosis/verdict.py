@@ -8,6 +8,7 @@ from walconsole.domain.archiver import (
     lag,
     last_failure_age,
     last_success_age,
+    nothing_due_yet,
     ready_count,
     state,
 )
@@ -179,6 +180,8 @@ def _working(snapshot: Snapshot, now: float) -> Verdict:
     match state(snapshot, now):
         case ArchiverState.STANDBY:
             return Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
+        case ArchiverState.NEVER if nothing_due_yet(snapshot, now):
+            return Verdict(Level.OK, "archiving is on, and nothing was due yet")
         case ArchiverState.NEVER:
             return Verdict(Level.WARNING, "archiving is on, and nothing was archived yet")
         case ArchiverState.UNKNOWN:
