@@ -158,7 +158,7 @@ class ConfigFiles:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """PostgreSQL as it describes itself."""
+    """PostgreSQL as it describes itself. `loaded_at` is when it last loaded its files (pg_conf_load_time)."""
 
     version_num: int
     version: str
@@ -175,6 +175,7 @@ class ServerFacts:
     role: str
     superuser: bool
     missing: tuple[str, ...] = ()
+    loaded_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

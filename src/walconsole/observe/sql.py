@@ -51,6 +51,7 @@ class PostgresProbe:
         self._since_settings = SETTINGS_EVERY
         self._since_listing = MANY_EVERY
         self._directory = _WalDirectory()
+        self._loaded_at: tuple[float, float | None] | None = None
 
     def refresh(self) -> None:
         """Read everything at the next tick."""
@@ -107,6 +108,9 @@ class PostgresProbe:
             Fact(Slot.SERVER, server, at, "pg_control_system, pg_settings"),
             Fact(Slot.ARCHIVER, _archiver(row, server, self._directory), at, "pg_stat_archiver"),
         ]
+        if (server.started_at, server.loaded_at) != self._loaded_at and not settings:
+            self._since_settings = SETTINGS_EVERY  # they may be others now: a reload, or a restart
+        self._loaded_at = (server.started_at, server.loaded_at)
         if settings:
             cadence_s = self.cadence_s * SETTINGS_EVERY
             facts.append(Fact(Slot.SETTINGS, read_settings(row), at, "pg_settings", cadence_s))
@@ -139,6 +143,7 @@ def _server(row: Row, at: float) -> ServerFacts:
         role=text(row, "role") or "n/a",
         superuser=truth(row, "superuser"),
         missing=_missing(row),
+        loaded_at=number(row, "loaded_at"),
     )
 
 
