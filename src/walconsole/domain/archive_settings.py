@@ -39,5 +39,6 @@ ARCHIVE_SETTINGS: tuple[str, ...] = (
     "log_destination",
     "log_directory",
     "log_filename",
+    "log_timezone",
 )
 """By meaning. A server has none of those that its version does not know."""

@@ -84,7 +84,7 @@ def read_line(origin: str, text: str, *, always: bool = False) -> LogLine:
         stamp=stamp[0] if stamp else "",
         level=_level(text),
         text=text,
-        about_archiving=always or _is_about_archiving(text.lower()) or _is_a_programs(text),
+        about_archiving=always or _is_about_archiving(text.lower()) or is_a_programs(text),
     )
 
 
@@ -104,7 +104,7 @@ def _is_about_archiving(lowered: str) -> bool:
     return ("wal" in lowered or "0000" in lowered) and _ARCHIVING.search(lowered) is not None
 
 
-def _is_a_programs(text: str) -> bool:
+def is_a_programs(text: str) -> bool:
     """Whether the server did not write this line of its log: then a program that it ran did.
 
     That is the archive command before all, and its own words are why archiving fails.

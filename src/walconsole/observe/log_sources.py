@@ -54,9 +54,11 @@ def log_sources(paths: DropletPaths, host: HostProbe) -> tuple[LogSource, ...]:
 def server_log_command(data_directory: bytes, log: str) -> str:
     """The script that streams the log of the cluster there; `log` is empty where no list names one."""
     assigned = (("data", data_directory), ("log", log.encode()), ("backlog", b"%d" % BACKLOG_LINES))
-    return "".join(assignment(name, raw) for name, raw in assigned) + _server_log()
+    return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log.sh")
 
 
 @cache
-def _server_log() -> str:
-    return compact(files("walconsole.observe.scripts").joinpath("server_log.sh").read_text("ascii"))
+def log_script(name: str) -> str:
+    """The script of that name, after the one that finds where the server logs."""
+    folder = files("walconsole.observe.scripts")
+    return "".join(compact(folder.joinpath(part).read_text("ascii")) for part in ("log_target.sh", name))

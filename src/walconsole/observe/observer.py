@@ -84,6 +84,11 @@ class ServerObserver:
         server = self._poller.snapshot.server.value
         return server.system_identifier if server is not None else None
 
+    def setting(self, name: str) -> str | None:
+        """A setting's value in force, None before it was read."""
+        settings = self._poller.snapshot.settings.value
+        return settings.value(name) if settings is not None else None
+
     def wake(self, name: str) -> None:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)

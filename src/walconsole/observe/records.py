@@ -56,6 +56,16 @@ def read_answer(stdout: bytes, token: str) -> HostAnswer:
     raise ShellError("look at the host", _why_cut(stdout), "is /bin/sh on the host a POSIX shell?")
 
 
+def read_records(stdout: bytes, token: str) -> dict[str, bytes]:
+    """The records of a script that tells each key once. Raises errors.ShellError when its end is missing."""
+    found: dict[str, bytes] = {}
+    for key, value in _records(stdout):
+        if key == "end" and value == token.encode():
+            return found
+        found[key] = value
+    raise ShellError("look at the host", _why_cut(stdout), "is /bin/sh on the host a POSIX shell?")
+
+
 def _records(stdout: bytes) -> Iterator[tuple[str, bytes]]:
     for match in _RECORD.finditer(stdout):
         value = match[2]

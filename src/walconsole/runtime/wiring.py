@@ -14,6 +14,7 @@ from walconsole.observe.host import HostProbe
 from walconsole.observe.log import LogFollower
 from walconsole.observe.log_sources import log_sources
 from walconsole.observe.observer import ServerObserver
+from walconsole.observe.server_log import ServerLogProbe
 from walconsole.ports import Clock, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
@@ -71,6 +72,9 @@ def observe(
     def wake(name: str) -> None:
         observer.wake(name)
 
+    def log_timezone() -> str | None:
+        return observer.setting("log_timezone")
+
     buckets = [bucket(profile.primary), bucket(profile.dr)]
     observer = ServerObserver(
         profile.name,
@@ -78,7 +82,11 @@ def observe(
         database=database,
         clock=clock,
         host=host,
-        probes=[*buckets, ConfigurationProbe(shell, host)],
+        probes=[
+            *buckets,
+            ConfigurationProbe(shell, host),
+            ServerLogProbe(shell, host, clock, log_timezone),
+        ],
         readers={probe.target.role: ProbeReader(probe) for probe in buckets},
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
     )

@@ -10,8 +10,8 @@ from walconsole.domain.diagnosis.proofs import archiver_row, log_lines, refusal,
 from walconsole.domain.diagnosis.refusals import (
     CODES,
     fixes_for,
-    reading_of,
     refused_checks,
+    told_of_the_archiver,
     words_of_refusal,
 )
 from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
@@ -34,7 +34,7 @@ _NEITHER = "neither bucket was asked: there is no key to ask with"
 
 def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """The exact reason why a bucket cannot be read; a key that both lack is told once."""
-    archivers = _told_of_the_archiver(snapshot)
+    archivers = told_of_the_archiver(snapshot)
     lacking = snapshot.primary.problem
     both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
     for copy, reading in copies(snapshot)[: 1 if both else 2]:
@@ -56,16 +56,6 @@ def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             proof=tuple(refusal(reading)),
             fixes=fixes_for(problem.code, rule, "") if not both else (),
         )
-
-
-def _told_of_the_archiver(snapshot: Snapshot) -> set[tuple[str, Slot]]:
-    """The failure modes that the archiver's own view of a copy shows."""
-    found = set()
-    for check, result in refused_checks(snapshot):
-        copy = reading_of(snapshot, check.where)
-        if copy is not None and result.code in CODES:
-            found.add((CODES[result.code].rule, copy.slot))
-    return found
 
 
 def _severity(copy: str, unreachable: bool, snapshot: Snapshot, now: float) -> Severity:

@@ -1,7 +1,7 @@
 """What the store answers to the archive command: from the droplet, and in the command's own words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,10 +151,39 @@ def production_refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     words = words_of_refusal(snapshot)
     if not words:
         return
-    best = min(words, key=lambda each: (each[0] == "Forbidden", -words.index(each)))
-    if best[0] == "AccessDenied" and is_preflight(snapshot):
+    code = _best(words)
+    if code == "AccessDenied" and is_preflight(snapshot):
         return
-    yield _by_words(snapshot, now, best[0], tuple(entry for _, entry in words))
+    yield _by_words(snapshot, now, code, tuple(entry for _, entry in words))
+
+
+def _best(words: Sequence[tuple[str, LogEntry]]) -> str:
+    """The newest code that says more than a bare 403; that one where there is no other."""
+    told = [code for code, _ in words if code != "Forbidden"]
+    return told[-1] if told else "Forbidden"
+
+
+def told_of_the_archiver(snapshot: Snapshot) -> set[tuple[str, Slot]]:
+    """Failure modes, by copy, that the archiver itself shows: there the console's view is proof of them."""
+    found: set[tuple[str, Slot]] = set()
+    for check, result in refused_checks(snapshot):
+        copy = reading_of(snapshot, check.where)
+        if copy is not None:
+            found.add((CODES.get(result.code, _ENDPOINT).rule, copy.slot))
+    words = words_of_refusal(snapshot)
+    if not found and words and last_failure(snapshot) is not None:
+        rule = CODES[_best(words)].rule
+        found |= {(rule, copy.slot) for copy in _refused_here(snapshot, rule)}
+    return found
+
+
+def _refused_here(snapshot: Snapshot, rule: str) -> list[Reading[Any]]:
+    """The copies that refuse the console for the same reason."""
+    return [
+        copy
+        for copy in (snapshot.primary, snapshot.dr)
+        if copy.problem is not None and copy.problem.code in CODES and CODES[copy.problem.code].rule == rule
+    ]
 
 
 def _by_check(
@@ -207,19 +236,26 @@ def reading_of(snapshot: Snapshot, where: str) -> Reading[Any] | None:
 
 
 def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, ...]) -> Finding:
-    known = CODES[code]
     alike = tuple(entry for entry in words if code_in(entry.text) == code)
-    unproved = code in ("Forbidden", "AccessDenied")
+    here = _refused_here(snapshot, CODES[code].rule)
+    if code == "Forbidden" and here and here[0].problem is not None:
+        code = here[0].problem.code  # a bare 403 hides what a signed LIST from here is told
+    known = CODES[code]
+    unproved = code == "Forbidden" or (code == "AccessDenied" and not here)
     return Finding(
         known.rule,
         Severity.CRITICAL,
         f"the store {known.phrase}",
-        (f"{alike[-1].text} (the archive command's own words)",),
+        (
+            f"{alike[-1].text} (the archive command's own words)",
+            *(f"from here: {proof.text}" for copy in here[:1] for proof in refusal(copy)),
+        ),
         known.remedy,
-        Slot.LOG,
+        here[0].slot if here else Slot.LOG,
         since=failing_since(snapshot, now),
         proof=(
             *log_lines(snapshot, alike),
+            *(proof for copy in here for proof in refusal(copy)),
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),

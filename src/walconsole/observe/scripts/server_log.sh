@@ -1,28 +1,7 @@
 # Streams PostgreSQL's log, wherever it goes now, until the reader goes away.
 #
-# Prepended by log_sources.py: data (the data directory), log (what pg_lsclusters calls its log file),
-# backlog (how many lines that are there already). The logging collector names its files in
+# Prepended by log_sources.py: log_target.sh, and backlog (how many lines that are there already). The logging collector names its files in
 # current_logfiles and begins new ones by time or size; `tail -F` sees through any other rotation.
-
-# pick: sets `target` to the file to follow, to `journal`, or to nothing.
-pick() {
-    target=
-    if [ -r "$data/current_logfiles" ]; then
-        while read -r kind file; do
-            case $file in /*) ;; *) file=$data/$file ;; esac
-            # The first of stderr, csvlog and jsonlog, which is their order in the file.
-            [ -n "$target" ] || target=$file
-        done <"$data/current_logfiles"
-        [ -r "$target" ] && return
-        target=
-    fi
-    case $log in /*) [ -r "$log" ] && target=$log && return ;; esac
-    if IFS= read -r pid 2>/dev/null <"$data/postmaster.pid" && [ -f "/proc/$pid/fd/2" ]; then
-        target=$(readlink "/proc/$pid/fd/2") && [ -r "$target" ] && return
-        target=
-    fi
-    command -v journalctl >/dev/null 2>&1 && [ ! -e "$log" ] && target=journal
-}
 
 start() {
     if [ "$target" = journal ]; then

@@ -1,0 +1,122 @@
+# The archive command's programs and configurations, as the server's own user finds them. It changes nothing.
+#
+# Prepended by command.py: token (ends the answer), data (the data directory), path (the server's PATH), programs and
+# configs (one a line; `~` stands for the user's home). The answer is records: \001 key space value \000.
+
+LC_ALL=C
+PATH=$path
+export LC_ALL PATH
+
+say() { printf '\001%s %s\000' "$1" "$2"; }
+
+# barred FILE: the first folder on the way to it that this user may not enter, in `barred`; fails where there is none.
+barred() {
+    barred=
+    rest=${1#/}
+    place=
+    while :; do
+        case $rest in */*) ;; *) return 1 ;; esac
+        place=$place/${rest%%/*}
+        rest=${rest#*/}
+        if [ -d "$place" ] && [ ! -x "$place" ]; then
+            barred=$place
+            return 0
+        fi
+        [ -d "$place" ] || return 1
+    done
+}
+
+# in_path NAME: a file of that name in PATH that may not be run, in `found`.
+in_path() {
+    found=
+    folders=$PATH:
+    while [ -n "$folders" ]; do
+        folder=${folders%%:*}
+        folders=${folders#*:}
+        if [ -f "$folder/$1" ]; then
+            found=$folder/$1
+            return 0
+        fi
+    done
+    return 1
+}
+
+# interpreter FILE: why the interpreter that its first line names cannot be run, in `why`.
+interpreter() {
+    IFS= read -r first <"$1" 2>/dev/null || return 0
+    case $first in '#!'*) ;; *) return 0 ;; esac
+    case $first in *"$carriage"*) why='its first line ends in a carriage return (CRLF line ends)' && return 0 ;; esac
+    first=${first#'#!'}
+    first=${first# }
+    first=${first%% *}
+    if [ ! -x "$first" ]; then why="its interpreter $first is not there, or may not be run"; fi
+}
+
+look_program() {
+    say program "$1"
+    why=
+    case $1 in
+        */*) place=$1 ;;
+        *) place=$(command -v -- "$1" 2>/dev/null) || { in_path "$1" && place=$found; } || return 0 ;;
+    esac
+    case $place in /*) ;; *) place=$data/$place ;; esac
+    if [ ! -e "$place" ]; then
+        if barred "$place"; then
+            say program.path "$place"
+            say program.why "the folder $barred may not be entered"
+        fi
+        return 0
+    fi
+    say program.path "$place"
+    say program.stat "$(stat -L -c '%a %U %Y' -- "$place" 2>/dev/null)"
+    if [ -d "$place" ]; then
+        why='it is a folder'
+    elif [ -x "$place" ]; then
+        interpreter "$place"
+    else
+        case $(stat -L -c %A -- "$place" 2>/dev/null) in
+            *x*) why='its mode or a noexec mount does not let this user run it' ;;
+            *) why='it has no execute permission' ;;
+        esac
+    fi
+    if [ -n "$why" ]; then say program.why "$why"; else say program.ok 1; fi
+    [ -n "$script" ] || [ ! -r "$place" ] || [ "$(head -c 2 -- "$place" 2>/dev/null | tr -d '\000')" != '#!' ] || {
+        script=$place
+        printf '\001program.script '
+        head -c 65536 -- "$place" | tr -d '\000\001'
+        printf '\000'
+    }
+}
+
+look_config() {
+    place=$1
+    case $place in '~'*) place=$home${place#'~'} ;; esac
+    say config "$place"
+    if [ -e "$place" ]; then
+        say config.exists 1
+        say config.at "$(stat -L -c %Y -- "$place" 2>/dev/null)"
+        if [ -r "$place" ]; then
+            say config.readable 1
+            say config.sections "$(sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' "$place" 2>/dev/null | head -n 100)"
+        else
+            say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$place" 2>/dev/null)"
+        fi
+    elif barred "$place"; then
+        say config.exists 1
+        say config.why "the folder $barred may not be entered"
+    fi
+}
+
+each() { while IFS= read -r line; do [ -z "$line" ] || "$1" "$line"; done; }
+
+carriage=$(printf '\r')
+script=
+home=$(getent passwd "$(id -u)" 2>/dev/null | cut -d : -f 6)
+say user "$(id -un)"
+each look_program <<LIST
+$programs
+LIST
+each look_config <<LIST
+$configs
+LIST
+say end "$token"

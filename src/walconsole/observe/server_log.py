@@ -1,0 +1,130 @@
+"""The end of the server's log as evidence: what it says about archiving, and goes on to say."""
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from walconsole.domain.evidence import LogEntry, LogFacts
+from walconsole.domain.redaction import decode, safe
+from walconsole.domain.server_log import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
+from walconsole.domain.snapshot import Slot
+from walconsole.observe.host import HostProbe
+from walconsole.observe.host_script import assignment
+from walconsole.observe.log_sources import log_script
+from walconsole.observe.probe import Fact
+from walconsole.observe.records import read_records
+from walconsole.ports import Clock, Shell
+
+FIRST_BYTES = 2 << 20
+"""How far back the first look goes."""
+MOST_BYTES = 256 << 10
+"""How much a later look reads at most, from the end: of a flood the newest."""
+LINES_KEPT = 400
+JOURNAL_BACK_S = 7200.0
+SCRIPT_S = 8.0
+
+
+class ServerLogProbe:
+    """Fills LOG. `log_timezone` is the setting of that name, None while it is not known."""
+
+    name = "the server's log"
+    slots = (Slot.LOG,)
+    cadence_s = 2.0
+    timeout_s = 18.0
+
+    def __init__(
+        self, shell: Shell, host: HostProbe, clock: Clock, log_timezone: Callable[[], str | None]
+    ) -> None:
+        self._shell, self._host, self._clock = shell, host, clock
+        self._log_timezone = log_timezone
+        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self._known = b""
+        self._offset = -1
+        self._read_bytes = 0
+        self._source = ""
+        self._foreign = False
+        self._since = clock.now() - JOURNAL_BACK_S
+
+    def refresh(self) -> None:
+        """Read the end of it anew."""
+        self._known, self._offset = b"", -1
+
+    async def take(self) -> Sequence[Fact]:
+        """What was written since the last look. Raises errors.SshError, errors.ShellError."""
+        await self._host.locate()
+        token = secrets.token_hex(8)
+        answer = await self._shell.run(self._script(token), timeout_s=SCRIPT_S)
+        at = (answer.sent_at + answer.answered_at) / 2
+        missing = self._learn(read_records(answer.stdout, token))
+        return [Fact(Slot.LOG, self._facts(missing), at, self._source or self.name)]
+
+    def _script(self, token: str) -> str:
+        cluster = self._host.observed
+        path, log = (cluster.path, cluster.log) if cluster else (b"", None)
+        assigned = (
+            ("data", path),
+            ("log", (log or "").encode("utf-8", "surrogateescape")),
+            ("token", token.encode()),
+            ("known", self._known),
+            ("offset", b"%d" % self._offset),
+            ("most", b"%d" % (MOST_BYTES if self._known else FIRST_BYTES)),
+            ("since", b"%d" % self._since),
+            ("words", LOG_LINE.pattern.encode()),
+        )
+        return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log_end.sh")
+
+    def _learn(self, answer: dict[str, bytes]) -> tuple[str, ...]:
+        """Keep what is new; what could not be read."""
+        if "log.missing" in answer:
+            self._source = ""
+            return (f"the server's log cannot be read: {safe(decode(answer['log.missing']))}",)
+        source = safe(decode(answer.get("log.source", b"")))
+        known = answer.get("log.known", b"")
+        if known != self._known:
+            if source != self._source or source == "journal":
+                self._lines.clear()
+            self._known = known
+        self._source = source
+        if source == "journal":
+            self._lines.clear()  # it is asked for the same stretch again
+        offset = answer.get("log.offset", b"")
+        self._offset = int(offset) if offset.isdigit() else -1
+        read = answer.get("log.read", b"")
+        self._read_bytes += int(read) if read.isdigit() else len(answer.get("log.lines", b""))
+        lines = decode(answer.get("log.lines", b"")).split("\n")
+        if answer.get("log.whole") == b"0":
+            lines = lines[1:]  # the first one may be cut
+        self._lines.extend(line for line in lines if line)
+        self._foreign = self._foreign or any(is_foreign(line) for line in lines)
+        return ()
+
+    def _facts(self, missing: tuple[str, ...]) -> LogFacts:
+        zone = zone_of(self._log_timezone())
+        entries = with_times(filter(None, (read_entry(line, zone) for line in self._lines)))
+        if self._foreign:
+            missing = (
+                *missing,
+                "the server logs in another language than English: its own lines are not understood",
+            )
+        return LogFacts(self._source, entries, self._read_bytes, _first_time(entries), missing)
+
+
+def _first_time(entries: Sequence[LogEntry]) -> float | None:
+    return next((entry.at for entry in entries if entry.at is not None), None)
+
+
+@lru_cache(maxsize=4)
+def zone_of(name: str | None) -> Zone:
+    """The zone of that name, by this machine's list of them; UTC where none is known."""
+    try:
+        zone = ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return utc
+
+    def offset(local: datetime) -> timedelta | None:
+        return zone.utcoffset(local)
+
+    return offset
