@@ -11,21 +11,28 @@ from dataclasses import dataclass
 DEFAULT_CONFIG = "~/.config/rclone/rclone.conf"
 """Where rclone looks when nothing names a configuration (its documentation, --config)."""
 
-_BUILTINS = frozenset(
-    "test [ cd echo printf true false : export set unset umask ulimit kill wait read return exit trap eval . source"
-    " if then elif else fi while until do done for in case esac { } ! local shift break continue".split()
-)
-_WRAPPERS = frozenset(
-    "env exec nice ionice timeout nohup setsid time chrt stdbuf command sudo flock xargs".split()
-)
+_BUILTINS = frozenset({
+    "test", "[", "cd", "echo", "printf", "true", "false", ":", "export", "set", "unset", "umask", "ulimit",
+    "kill", "wait", "read", "return", "exit", "trap", "eval", ".", "source", "if", "then", "elif", "else",
+    "while", "until", "do", "done", "for", "in", "case", "esac", "{", "}", "!", "local", "shift", "break",
+    "continue", "fi",
+})  # fmt: skip
+_WRAPPERS = frozenset({
+    "env", "exec", "nice", "ionice", "timeout", "nohup", "setsid", "time", "chrt", "stdbuf", "command",
+    "sudo", "flock", "xargs",
+})  # fmt: skip
 """They run what comes behind their own options."""
-_SHELLS = frozenset("sh bash dash ash ksh zsh".split())
+_GO_ON = frozenset({"if", "then", "elif", "else", "while", "until", "do", "{", "!"})
+"""A command follows."""
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
+_TAKE_A_VALUE = frozenset({"-u", "-g", "-n", "-k", "-s", "-c", "-p", "-o", "-e", "-i", "-w"})
+"""Options of wrappers whose value is a word of its own."""
 _SEPARATORS = re.compile(r"[;&|()\n]+")
-_REDIRECTION = re.compile(r"\d*(?:<|>|>>|<>|>\||<<)&?\d*-?$")
+_REDIRECTION = re.compile(r"[<>]+[&|]?")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _CONFIG = re.compile(
-    r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;]+))", re.M
+    r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;]+))", re.MULTILINE
 )
 _TARGET = re.compile(
     r"(?<![\w/.%@:-])([A-Za-z0-9_][\w.+@-]{0,63}):([A-Za-z0-9][A-Za-z0-9.-]{2,62})((?:/[^\s'\"$;%&|)]*)?)"
@@ -54,28 +61,60 @@ def programs_of(command: str) -> tuple[str, ...]:
 
 
 def _programs(command: str, depth: int) -> Iterator[str]:
-    expecting, wrapped, shell = True, False, False
+    reader = _Reader()
     for word in _words(command):
-        if _SEPARATORS.fullmatch(word):
-            expecting, wrapped, shell = True, False, False
-        elif shell and not word.startswith("-"):
-            shell = False
-            if depth < _DEPTH:
+        if reader.shell and word.startswith("-"):
+            reader.scripted = reader.scripted or "c" in word
+        elif reader.shell and not _SEPARATORS.fullmatch(word):
+            reader.shell = False
+            if reader.scripted and depth < _DEPTH:
                 yield from _programs(word, depth + 1)
-        elif not expecting or _REDIRECTION.match(word) or _ASSIGNMENT.fullmatch(word):
-            continue
-        elif wrapped and (word.startswith("-") or _DURATION.fullmatch(word)):
-            continue
-        elif word in _BUILTINS:
-            expecting = word in ("if", "then", "elif", "else", "while", "until", "do", "{", "!")
-        elif word.rpartition("/")[2] in _WRAPPERS:
-            wrapped = True
-            if word not in ("exec", "command"):
-                yield word
-        else:
+        elif reader.is_program(word):
             yield word
-            shell = word.rpartition("/")[2] in _SHELLS and " -c" in f" {command}"
-            expecting = False
+
+
+class _Reader:
+    """Goes through a command's words; `shell`: a script's file comes, or, `scripted`, what -c shall run."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.shell = self.scripted = self._skip = False
+        self._expecting, self._wrapper = True, ""
+
+    def is_program(self, word: str) -> bool:
+        """Whether this word is a program that is started."""
+        if _SEPARATORS.fullmatch(word):
+            self._begin()
+        elif self._skip:
+            self._skip = False
+        elif _REDIRECTION.fullmatch(word):
+            self._skip = True
+        elif self._expecting and not _ASSIGNMENT.fullmatch(word):
+            return self._first(word)
+        return False
+
+    def _first(self, word: str) -> bool:
+        """A word where a program may stand."""
+        name = word.rpartition("/")[2]
+        if self._wrapper and word.startswith("-"):
+            self._skip = word in _TAKE_A_VALUE and self._wrapper != "flock"
+            return False
+        if self._wrapper == "flock":
+            self._wrapper = "env"  # that was the lock's file
+            return False
+        if self._wrapper and _DURATION.fullmatch(word):
+            return False
+        if word in _BUILTINS:
+            self._expecting = word in _GO_ON
+            return False
+        if name in _WRAPPERS:
+            self._wrapper = name
+            return word not in ("exec", "command")
+        self.shell = name in _SHELLS
+        self._expecting = False
+        return True
 
 
 def _words(command: str) -> list[str]:
@@ -89,7 +128,7 @@ def _words(command: str) -> list[str]:
 
 
 def configs_of(text: str) -> tuple[str, ...]:
-    """The rclone configurations that a command or a script names; the default where it runs rclone with none."""
+    """The rclone configurations that a command or a script names; the default where it names none."""
     named = dict.fromkeys(next(filter(None, match.groups())) for match in _CONFIG.finditer(text))
     if not named and re.search(r"\brclone\b", text):
         return (DEFAULT_CONFIG,)

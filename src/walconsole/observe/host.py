@@ -65,11 +65,17 @@ class HostProbe:
         self._full_at: float | None = None
         self._looks_since_count = 0
         self._many = False
+        self._clock_offset_s = 0.0
 
     @property
     def observed(self) -> Cluster | None:
         """The observed cluster as of the latest look, None before the first and while the choice is open."""
         return self._observed
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How far the host's clock is ahead of the console's, as of the latest look; 0 before the first."""
+        return self._clock_offset_s
 
     def refresh(self) -> None:
         """Look at everything, and ask which cluster again when nobody answered."""
@@ -182,6 +188,7 @@ class HostProbe:
     def _facts(self, read: HostAnswer, answer: ShellAnswer, *, counted: bool) -> Sequence[Fact]:
         at = (answer.sent_at + answer.answered_at) / 2
         host = self._host_facts(read, answer, at)
+        self._clock_offset_s = host.clock_offset_s
         facts = [Fact(Slot.HOST, host, at, "/proc, pg_lsclusters")]
         if counted:
             facts.append(self._wal_disk(read, at))

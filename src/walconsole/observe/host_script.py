@@ -30,9 +30,14 @@ class Look:
         return "".join(assignment(name, raw) for name, raw in assigned) + _body()
 
 
-@cache
 def _body() -> str:
-    return compact(files("walconsole.observe.scripts").joinpath("host.sh").read_text("ascii"))
+    return script_named("host.sh")
+
+
+@cache
+def script_named(name: str) -> str:
+    """The script of that name in `scripts/`, compact."""
+    return compact(files("walconsole.observe.scripts").joinpath(name).read_text("ascii"))
 
 
 def compact(script: str) -> str:

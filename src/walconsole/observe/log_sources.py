@@ -3,13 +3,11 @@
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from walconsole.domain.profile import DropletPaths
 from walconsole.observe.host import HostProbe
-from walconsole.observe.host_script import assignment, compact
+from walconsole.observe.host_script import assignment, script_named
 
 BACKLOG_LINES = 200
 """How many lines from before the console began are shown."""
@@ -57,8 +55,6 @@ def server_log_command(data_directory: bytes, log: str) -> str:
     return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log.sh")
 
 
-@cache
 def log_script(name: str) -> str:
     """The script of that name, after the one that finds where the server logs."""
-    folder = files("walconsole.observe.scripts")
-    return "".join(compact(folder.joinpath(part).read_text("ascii")) for part in ("log_target.sh", name))
+    return script_named("log_target.sh") + script_named(name)

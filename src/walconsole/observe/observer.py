@@ -84,6 +84,11 @@ class ServerObserver:
         server = self._poller.snapshot.server.value
         return server.system_identifier if server is not None else None
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """As of now."""
+        return self._poller.snapshot
+
     def setting(self, name: str) -> str | None:
         """A setting's value in force, None before it was read."""
         settings = self._poller.snapshot.settings.value

@@ -58,11 +58,16 @@ def read_answer(stdout: bytes, token: str) -> HostAnswer:
 
 def read_records(stdout: bytes, token: str) -> dict[str, bytes]:
     """The records of a script that tells each key once. Raises errors.ShellError when its end is missing."""
-    found: dict[str, bytes] = {}
+    return dict(all_records(stdout, token))
+
+
+def all_records(stdout: bytes, token: str) -> list[tuple[str, bytes]]:
+    """All records of a script's answer in their order. Raises errors.ShellError when its end is missing."""
+    found: list[tuple[str, bytes]] = []
     for key, value in _records(stdout):
         if key == "end" and value == token.encode():
             return found
-        found[key] = value
+        found.append((key, value))
     raise ShellError("look at the host", _why_cut(stdout), "is /bin/sh on the host a POSIX shell?")
 
 

@@ -12,8 +12,9 @@ from importlib.resources import files
 from shlex import quote
 
 from walconsole.errors import ProvisionError, ShellError, SshError
+from walconsole.observe.as_user import as_user
 from walconsole.observe.host_script import compact
-from walconsole.provision.droplet import as_user, ask, os_user, psql_script, status_of
+from walconsole.provision.droplet import ask, os_user, psql_script, status_of
 from walconsole.provision.files import kept_folder
 from walconsole.provision.model import Command, Event, Printed, Ran, Waiting
 from walconsole.provision.site import Site

@@ -12,12 +12,13 @@ from importlib.resources import files
 from walconsole.domain.facts import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
 from walconsole.domain.snapshot import Problem
 from walconsole.errors import ClusterChoiceError, ShellError
+from walconsole.observe.as_user import as_user
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.host_script import assignment, compact
 from walconsole.observe.records import Group, read_answer
 from walconsole.observe.statements import query
-from walconsole.provision.droplet import as_user, os_user, psql_for
+from walconsole.provision.droplet import os_user, psql_for
 from walconsole.provision.live_files import LiveFiles, live_files
 from walconsole.provision.site import Site
 from walconsole.provision.survey import Survey

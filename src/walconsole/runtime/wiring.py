@@ -6,9 +6,11 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 from walconsole.adapters.ssh import SshShell
+from walconsole.domain.archiver import ready_count
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader
+from walconsole.observe.command import CommandProbe
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.log import LogFollower
@@ -72,6 +74,12 @@ def observe(
     def wake(name: str) -> None:
         observer.wake(name)
 
+    def archive_command() -> str | None:
+        return observer.setting("archive_command")
+
+    def waiting() -> int | None:
+        return ready_count(observer.snapshot)
+
     def log_timezone() -> str | None:
         return observer.setting("log_timezone")
 
@@ -86,6 +94,7 @@ def observe(
             *buckets,
             ConfigurationProbe(shell, host),
             ServerLogProbe(shell, host, clock, log_timezone),
+            CommandProbe(shell, host, clock, profile.postgres.os_user, archive_command, waiting),
         ],
         readers={probe.target.role: ProbeReader(probe) for probe in buckets},
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),

@@ -30,7 +30,7 @@ archiver() {
     done
 }
 
-# hex4 ADDRESS:PORT as /proc/net/tcp has it, for people.
+# sockets PID: the remote addresses of its open TCP sockets, one a line.
 sockets() {
     nodes=$(ls -l "/proc/$1/fd" 2>/dev/null | sed -n 's/.*socket:\[\([0-9]*\)\]$/\1/p' | tr '\n' ' ')
     [ -n "$nodes" ] || return 0
@@ -59,7 +59,8 @@ look_child() {
     printf '\001child.argv '
     od -An -v -tx1 -N 2048 "/proc/$1/cmdline" 2>/dev/null
     printf '\000'
-    say child.wchan "$(cat "/proc/$1/wchan" 2>/dev/null)"
+    waits=$(cat "/proc/$1/wchan" 2>/dev/null)
+    [ "$waits" = 0 ] || say child.wchan "$waits"
     say child.sockets "$(sockets "$1")"
 }
 
@@ -80,7 +81,11 @@ if [ -n "$postmaster" ]; then
     fi
 fi
 if cd -P -- "$data/pg_wal" 2>/dev/null; then
-    say histories "$(ls -1 2>/dev/null | grep -E '^[0-9A-F]{8}\.history$' | tail -n 20)"
+    printf '\001histories '
+    for name in *.history; do
+        case $name in [0-9A-F][0-9A-F]*) printf '%s\n' "$name" ;; esac
+    done | tail -n 20
+    printf '\000'
     if [ "$orphans" = 1 ]; then
         printf '\001orphans '
         ls -1 archive_status 2>/dev/null | sed -n 's/\.ready$//p' | head -n 500 |

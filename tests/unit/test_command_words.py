@@ -1,0 +1,71 @@
+"""What an archive command runs, reads and writes to, as a shell would see it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walconsole.domain.command_words import DEFAULT_CONFIG, configs_of, programs_of, targets_of
+
+
+@pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        ("", ()),
+        ("/usr/local/bin/shithub-pg-archive %p %f", ("/usr/local/bin/shithub-pg-archive",)),
+        ('"/opt/my tools/archive" "%p"', ("/opt/my tools/archive",)),
+        ("test ! -f /mnt/server/%f && cp %p /mnt/server/%f", ("cp",)),
+        ("cp %p /a/%f; rclone copy %p x:y", ("cp", "rclone")),
+        ("gzip < %p | rclone rcat r:bucket/%f.gz", ("gzip", "rclone")),
+        ("RCLONE_CONFIG=/etc/r.conf rclone copyto %p r:b/%f", ("rclone",)),
+        ("timeout -k 5 60s rclone copyto %p r:b/%f", ("timeout", "rclone")),
+        ("exec nice -n 10 wal-push %p", ("nice", "wal-push")),
+        ("sh -c 'if true; then wal-g wal-push %p; fi'", ("sh", "wal-g")),
+        ("sudo -u backup rsync %p host:/x", ("sudo", "rsync")),
+        ("(lzop -c %p || exit 1) >/a/%f", ("lzop",)),
+        ("pgbackrest --stanza=main archive-push %p", ("pgbackrest",)),
+        ("sh /usr/local/bin/not-executable.sh %p", ("sh",)),
+        ("flock -n /run/lock wal-push %p", ("flock", "wal-push")),
+        ("exit 200", ()),
+        ("cp %p 'unclosed", ("cp",)),
+    ],
+)  # fmt: skip
+def test_programs(command: str, programs: tuple[str, ...]) -> None:
+    assert set(programs) <= set(programs_of(command))
+    assert [name for name in programs_of(command) if name in programs] == list(programs)
+    if "-u" not in command and "-n" not in command:
+        assert programs_of(command) == programs
+
+
+@pytest.mark.parametrize(
+    ("text", "configs"),
+    [
+        ("rclone --config /etc/a.conf copyto", ("/etc/a.conf",)),
+        ("rclone --config='/etc/with space.conf' x", ("/etc/with space.conf",)),
+        ("RCLONE_CONFIG=/root/.config/rclone/rclone.conf rclone x", ("/root/.config/rclone/rclone.conf",)),
+        ("#!/bin/sh\nconfig=/etc/rclone-x.conf\nrclone --config \"$config\"", ("/etc/rclone-x.conf",)),
+        ("rclone copyto %p r:b/%f", (DEFAULT_CONFIG,)),
+        ("cp %p /x", ()),
+    ],
+)  # fmt: skip
+def test_configs(text: str, configs: tuple[str, ...]) -> None:
+    assert configs_of(text) == configs
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("rclone copyto %p spaces-prod:shithub-wal/%f", ["spaces-prod:shithub-wal"]),
+        ("primary='spaces-prod:wal/a/b'\ndr='spaces-dr:wal-dr'", ["spaces-prod:wal/a/b", "spaces-dr:wal-dr"]),
+        ("curl https://example.org/x", []),
+        ("rclone cat r:b", []),
+    ],
+)  # fmt: skip
+def test_targets(text: str, targets: list[str]) -> None:
+    assert [str(target) for target in targets_of(text)] == targets
+
+
+@given(st.text(max_size=200))
+def test_nothing_makes_it_raise(text: str) -> None:
+    assert all(isinstance(name, str) for name in programs_of(text))
+    assert all(configs_of(text))
+    assert all(str(target) for target in targets_of(text))
