@@ -9,6 +9,7 @@ from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.listing import ObjectListing, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.archive.page_header import PageHeader
+from walconsole.domain.evidence import ExpiryRule
 from walconsole.domain.facts import ClusterFacts, LinkFacts
 from walconsole.domain.logline import LogLine
 from walconsole.domain.profile import BucketRole, BucketTarget
@@ -148,6 +149,14 @@ class ObjectStore(Protocol):
 
     async def read(self, key: str, count: int) -> ObjectContent:
         """The first `count` bytes of an object (all of it where it has fewer), one request."""
+        ...
+
+
+class LifecycleStore(Protocol):
+    """What a bucket deletes by itself. Raises errors.ObjectStoreError with S3's own code."""
+
+    async def lifecycle(self) -> tuple[ExpiryRule, ...]:
+        """The rules that delete objects, empty where there are none."""
         ...
 
 

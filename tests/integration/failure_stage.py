@@ -115,6 +115,11 @@ class Watched:
         """The archive command that provisioning installed."""
         return f'{self.stage.root}/usr/local/bin/{self.stage.profile.name}-pg-archive "%p" "%f"'
 
+    @property
+    def program(self) -> Path:
+        """Its file."""
+        return Path(self.command.partition(" ")[0])
+
     def push(self, segment: str) -> None:
         """Archive what is still in pg_wal by hand, as the operator would."""
         command = self.command.replace("%p", f"pg_wal/{segment}").replace("%f", segment)
@@ -178,6 +183,34 @@ class Watched:
             yield
         finally:
             self.config_back()
+
+
+@contextmanager
+def mode(path: str | Path, bits: int, *, roots: bool = False) -> Iterator[None]:
+    """The path has this mode, and `roots` owner where a test may do that; then its own again."""
+    path = Path(path)
+    before = path.stat()
+    path.chmod(bits)
+    if roots and os.geteuid() == 0:
+        os.chown(path, 0, 0)
+    try:
+        yield
+    finally:
+        os.chown(path, before.st_uid, before.st_gid)
+        path.chmod(before.st_mode & 0o7777)
+
+
+@contextmanager
+def edited(path: str | Path, old: str, new: str) -> Iterator[None]:
+    """The file with another text in it; then its own again."""
+    path = Path(path)
+    before = path.read_text()
+    assert old in before
+    path.write_text(before.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(before)
 
 
 def _shows(story: Story, evidence: str) -> bool:

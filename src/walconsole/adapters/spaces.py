@@ -24,11 +24,13 @@ from walconsole.adapters.spaces_errors import (
 )
 from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
+from walconsole.adapters.spaces_lifecycle import read_lifecycle
 from walconsole.adapters.spaces_listing import http_date, read_listing
 from walconsole.adapters.spaces_signing import Signer, list_query
 from walconsole.adapters.spaces_throttle import Throttle
 from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
+from walconsole.domain.evidence import ExpiryRule
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectContent, Page
@@ -91,6 +93,10 @@ class SpacesStore:
         """The first `count` bytes of an object, one GET, asked for again where that is worth it."""
         return await self._persistently(lambda: self._read_once(key, count))
 
+    async def lifecycle(self) -> tuple[ExpiryRule, ...]:
+        """The bucket's rules that delete; empty where it has none. One GET ?lifecycle."""
+        return await self._persistently(self._lifecycle_once)
+
     async def close(self) -> None:
         """Close the kept connections and forget the key."""
         self._pair = self._signer = None
@@ -122,6 +128,14 @@ class SpacesStore:
         page = _read_page(attempt, answer, seconds, start_after)
         self._answered = True
         return page
+
+    async def _lifecycle_once(self) -> tuple[ExpiryRule, ...]:
+        answer, attempt, _ = await self._answer("", "lifecycle=", {})
+        if answer.status == 404 and b"NoSuchLifecycleConfiguration" in answer.body:
+            return ()
+        if answer.status != 200:
+            raise refused(attempt, answer)
+        return read_lifecycle(answer.body)
 
     async def _read_once(self, key: str, count: int) -> ObjectContent:
         wanted = {"Range": f"bytes=0-{max(0, count - 1)}"}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from walconsole.domain.diagnosis.trouble import troubled
 from walconsole.domain.facts import SettingsFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot
@@ -41,6 +42,7 @@ class ServerObserver:
         self._running_seen: bool | None = None
         self._reached = self._server_seen = False
         self._settings_seen: SettingsFacts | None = None
+        self._clock, self._trouble_seen = clock, False
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
         every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
@@ -89,11 +91,6 @@ class ServerObserver:
         """As of now."""
         return self._poller.snapshot
 
-    def setting(self, name: str) -> str | None:
-        """A setting's value in force, None before it was read."""
-        settings = self._poller.snapshot.settings.value
-        return settings.value(name) if settings is not None else None
-
     def wake(self, name: str) -> None:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)
@@ -106,6 +103,14 @@ class ServerObserver:
         """The server's wal_segment_size, None before it was read."""
         server = self._poller.snapshot.server.value
         return server.segment_bytes if server is not None else None
+
+    def _look_for_causes(self, snapshot: Snapshot) -> None:
+        """Let the evidence come at once when trouble begins."""
+        trouble = troubled(snapshot, self._clock.now())
+        if trouble and not self._trouble_seen:
+            for slot in (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION):
+                self._poller.hurry(slot)
+        self._trouble_seen = trouble
 
     def _publish(self, snapshot: Snapshot) -> None:
         """Pass it on, and let those hurry whose source is seen to have come back elsewhere."""
@@ -123,7 +128,10 @@ class ServerObserver:
         if self._settings_seen is not None and settings != self._settings_seen:
             self._poller.hurry(Slot.CATALOGUE)
             self._poller.hurry(Slot.FILES)
+        if settings != self._settings_seen:
+            self._poller.hurry(Slot.COMMAND)
         self._settings_seen = settings
+        self._look_for_causes(snapshot)
         reached = snapshot.host.problem is None and host is not None
         if reached and not self._reached and self._log is not None:
             self._log.refresh()

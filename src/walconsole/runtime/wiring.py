@@ -6,18 +6,23 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 from walconsole.adapters.ssh import SshShell
-from walconsole.domain.archiver import ready_count
-from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader
 from walconsole.observe.command import CommandProbe
+from walconsole.observe.comparing import ComparingProbe
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.host import HostProbe
+from walconsole.observe.known import Known
 from walconsole.observe.log import LogFollower
 from walconsole.observe.log_sources import log_sources
 from walconsole.observe.observer import ServerObserver
+from walconsole.observe.policy import PolicyProbe
+from walconsole.observe.probe import Probe
+from walconsole.observe.production import ProductionProbe
+from walconsole.observe.retention import RetentionProbe
 from walconsole.observe.server_log import ServerLogProbe
-from walconsole.ports import Clock, Observer, Operator
+from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
 from walconsole.runtime.garbage import collect_what_is_new
@@ -43,10 +48,13 @@ def observe(
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
+    stores: list[SpacesStore] = []
+
     def bucket(target: BucketTarget) -> BucketProbe:
         keys = key_source(target.keys, environment, rclone)
         store = SpacesStore(target, keys, environ=environment, connections=target.connections)
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
+        stores.append(store)
         probe = BucketProbe(
             target,
             store,
@@ -74,16 +82,9 @@ def observe(
     def wake(name: str) -> None:
         observer.wake(name)
 
-    def archive_command() -> str | None:
-        return observer.setting("archive_command")
-
-    def waiting() -> int | None:
-        return ready_count(observer.snapshot)
-
-    def log_timezone() -> str | None:
-        return observer.setting("log_timezone")
-
     buckets = [bucket(profile.primary), bucket(profile.dr)]
+    readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
+    known = Known(clock)
     observer = ServerObserver(
         profile.name,
         shell=shell,
@@ -93,13 +94,34 @@ def observe(
         probes=[
             *buckets,
             ConfigurationProbe(shell, host),
-            ServerLogProbe(shell, host, clock, log_timezone),
-            CommandProbe(shell, host, clock, profile.postgres.os_user, archive_command, waiting),
+            *_evidence(profile, shell, host, database, clock, known, stores[0], readers[BucketRole.PRIMARY]),
         ],
-        readers={probe.target.role: ProbeReader(probe) for probe in buckets},
+        readers=readers,
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
     )
+    known.follow(lambda: observer.snapshot)
     return observer
+
+
+def _evidence(
+    profile: Profile,
+    shell: SshShell,
+    host: HostProbe,
+    database: Database,
+    clock: Clock,
+    known: Known,
+    store: SpacesStore,
+    reader: ProbeReader,
+) -> tuple[Probe, ...]:
+    """What is looked at to find the cause of what goes wrong."""
+    return (
+        ServerLogProbe(shell, host, clock, known.log_timezone),
+        CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
+        RetentionProbe(database),
+        ProductionProbe(shell, clock, profile, known.in_trouble, known.command),
+        ComparingProbe(shell, host, clock, store, reader, PLAIN, known.snapshot),
+        PolicyProbe(profile.primary.bucket, store, clock),
+    )
 
 
 def _postgres(shell: SshShell, profile: Profile, host: HostProbe, clock: Clock) -> ClosableDatabase:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.archiver import ready_count
+from walconsole.domain.archiver import archive_timeout_s, last_success_age, ready_count
 from walconsole.domain.diagnosis.model import Certainty, Finding, Fix, Proof, Rule, Severity
 from walconsole.domain.diagnosis.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.diagnosis.sources import LINK_CODES, NO_CLUSTER, SHELL_CODES
@@ -28,7 +28,7 @@ _CERTAIN_HANG_S = 90.0
 
 _CONFIG_WORDS = re.compile(
     r"didn't find section in config file|config file .* not found|failed to load config file"
-    r"|failed to open config|couldn't decrypt configuration",
+    r"|failed to open config|couldn't decrypt configuration|cannot be read as user",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
@@ -61,6 +61,8 @@ def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     missing = [program for program in facts.programs if program.path is None] if facts else []
     if not missing and not lines:
         return
+    if not lines and _works_all_the_same(snapshot, now):
+        return  # what looks like a program in the command is none
     name = missing[0].name if missing else _named(lines) or "a program"
     proof = (
         *(_programs_proof(snapshot, program) for program in missing),
@@ -95,6 +97,13 @@ def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         certainty=Certainty.PROVED if missing or lines else Certainty.LIKELY,
         surer=unseen,
     )
+
+
+def _works_all_the_same(snapshot: Snapshot, now: float) -> bool:
+    """Whether something was archived since the command's programs were looked for, or shortly before."""
+    age = last_success_age(snapshot, now)
+    timeout = archive_timeout_s(snapshot.settings.value) or 0.0
+    return not troubled(snapshot, now) and age is not None and age < 2 * timeout + 60
 
 
 def _named(lines: tuple[LogEntry, ...]) -> str:

@@ -7,8 +7,6 @@ from walconsole.domain.diagnosis.model import Severity
 from walconsole.domain.evidence import LogEntry, LogKind
 from walconsole.domain.snapshot import Snapshot
 
-_STAMP_GRACE_S = 1.0
-"""A log line's time may be cut to whole seconds (%t)."""
 _FAILURES = frozenset({LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL})
 
 COUNTED_UP_TO = 125
@@ -38,9 +36,7 @@ def since_success(snapshot: Snapshot) -> tuple[LogEntry, ...]:
     timed = any(entry.at is not None for entry in log.entries)
     if not timed:
         return _after_last_start(log.entries)
-    return tuple(
-        entry for entry in log.entries if entry.at is not None and entry.at >= success - _STAMP_GRACE_S
-    )
+    return tuple(entry for entry in log.entries if entry.at is not None and entry.at > success)
 
 
 def _after_last_start(entries: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:

@@ -1,0 +1,118 @@
+"""The segment that cannot be archived beside the object that has its name already."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from shlex import quote
+
+from walconsole.domain.archiver import is_failing
+from walconsole.domain.evidence import ComparedFacts
+from walconsole.domain.redaction import decode, safe
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.wal import Segment
+from walconsole.errors import ObjectStoreError
+from walconsole.observe.host import HostProbe
+from walconsole.observe.probe import Fact
+from walconsole.ports import BucketReader, Clock, ObjectStore, Plain, Shell
+
+SOURCE = "sha256sum on the droplet, S3 GET"
+LARGEST_OBJECT = 80 << 20
+AGAIN_AFTER_S = 20.0
+HEAD_SHOWN = 80
+
+
+class ComparingProbe:
+    """Fills COMPARED, for each segment that fails, and again every AGAIN_AFTER_S while it does."""
+
+    name = SOURCE
+    slots = (Slot.COMPARED,)
+    cadence_s = 1.0
+    timeout_s = 60.0
+
+    def __init__(
+        self,
+        shell: Shell,
+        host: HostProbe,
+        clock: Clock,
+        store: ObjectStore,
+        reader: BucketReader,
+        plain: Plain,
+        snapshot: Callable[[], Snapshot],
+    ) -> None:
+        self._shell, self._host, self._clock = shell, host, clock
+        self._store, self._reader, self._plain, self._snapshot = store, reader, plain, snapshot
+        self._compared: tuple[str, float] | None = None
+
+    async def take(self) -> Sequence[Fact]:
+        """Nothing while all is well, or where there is no such object. Raises errors.SshError, ShellError."""
+        name = self._failing_segment()
+        if name is None:
+            self._compared = None
+            return ()
+        now = self._clock.monotonic()
+        if (
+            self._compared is not None
+            and self._compared[0] == name
+            and now - self._compared[1] < AGAIN_AFTER_S
+        ):
+            return ()
+        key = await self._key_of(name)
+        self._compared = (name, now)
+        if key is None:
+            return ()
+        facts = await self._compare(name, key)
+        return [Fact(Slot.COMPARED, facts, self._clock.now(), SOURCE)]
+
+    def _failing_segment(self) -> str | None:
+        snapshot = self._snapshot()
+        archiver = snapshot.archiver.value
+        if archiver is None or snapshot.server.value is None or not is_failing(archiver):
+            return None
+        name = archiver.last_failed_wal or ""
+        return name if len(name) == 24 else None
+
+    async def _key_of(self, name: str) -> str | None:
+        server = self._snapshot().server.value
+        if server is None:
+            return None
+        try:
+            stored = await self._reader.locate(Segment.parse(name, server.segment_bytes))
+        except (ObjectStoreError, ValueError):
+            return None
+        return stored.key if stored is not None else None
+
+    async def _compare(self, name: str, key: str) -> ComparedFacts:
+        local, local_bytes, why_not = await self._local(name)
+        try:
+            content = await self._store.read(key, LARGEST_OBJECT)
+        except ObjectStoreError as error:
+            return ComparedFacts(name, key, None, local, "", local_bytes, None, safe(error.line()))
+        try:
+            plain = await asyncio.to_thread(self._plain.whole, key, content.body, LARGEST_OBJECT)
+        except ValueError as error:
+            head = _head(content.body)
+            return ComparedFacts(
+                name, key, None, local, "", local_bytes, content.size, safe(str(error)), head
+            )
+        digest = hashlib.sha256(plain).hexdigest()
+        same = None if why_not else digest == local
+        head = "" if same else _head(plain)
+        return ComparedFacts(name, key, same, local, digest, local_bytes, len(plain), why_not, head)
+
+    async def _local(self, name: str) -> tuple[str, int | None, str]:
+        """SHA-256 and size of the file in pg_wal, or why they cannot be had."""
+        await self._host.locate()
+        data = decode(self._host.observed.path) if self._host.observed is not None else ""
+        path = quote(f"{data}/pg_wal/{name}")
+        answer = await self._shell.run(f"sha256sum -- {path} && stat -c %s -- {path}", timeout_s=20.0)
+        words = decode(answer.stdout).split()
+        if answer.status != 0 or len(words) < 3 or not words[-1].isdigit():
+            return "", None, safe(f"pg_wal/{name}: {decode(answer.stdout).strip()[-200:]}")
+        return words[0].lstrip("\\"), int(words[-1]), ""
+
+
+def _head(body: bytes) -> str:
+    """The first characters of what is text, empty for what is not."""
+    head = body[:HEAD_SHOWN]
+    text = decode(head.split(b"\r\n")[0])
+    return safe(text) if text.isprintable() else ""

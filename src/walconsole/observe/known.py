@@ -1,0 +1,50 @@
+"""What other probes have found out, for a probe that needs it: always as of now."""
+
+from collections.abc import Callable
+
+from walconsole.domain.archiver import ready_count
+from walconsole.domain.diagnosis.trouble import troubled
+from walconsole.domain.evidence import CommandFacts
+from walconsole.domain.snapshot import Snapshot
+from walconsole.ports import Clock
+
+
+class Known:
+    """Reads the latest snapshot. `follow` says where it comes from, before any probe is taken."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._snapshot: Callable[[], Snapshot] | None = None
+
+    def follow(self, snapshot: Callable[[], Snapshot]) -> None:
+        """From now on, `snapshot()` is what is known."""
+        self._snapshot = snapshot
+
+    def snapshot(self) -> Snapshot:
+        """All of it; that of a console which has just begun before there is any."""
+        now = self._clock.now()
+        return self._snapshot() if self._snapshot is not None else Snapshot("", began_at=now, taken_at=now)
+
+    def _setting(self, name: str) -> str | None:
+        settings = self.snapshot().settings.value
+        return settings.value(name) if settings is not None else None
+
+    def archive_command(self) -> str | None:
+        """In force, None before it was read."""
+        return self._setting("archive_command")
+
+    def log_timezone(self) -> str | None:
+        """The server's, None before it was read."""
+        return self._setting("log_timezone")
+
+    def waiting(self) -> int | None:
+        """How many .ready files there are, None where nobody may count them."""
+        return ready_count(self.snapshot())
+
+    def in_trouble(self) -> bool:
+        """Whether something waits that should be archived, and is not."""
+        return troubled(self.snapshot(), self._clock.now())
+
+    def command(self) -> CommandFacts | None:
+        """What is known of the archive command."""
+        return self.snapshot().command.value

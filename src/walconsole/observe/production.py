@@ -1,0 +1,129 @@
+"""What the store answers to the archive command's own configuration: from the droplet, as the server's user.
+
+One signed LIST of a folder that does not exist, for each copy: it changes nothing, and its answer has S3's
+code, which the answer to an upload's first HEAD has not.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from shlex import quote
+
+from walconsole.domain.command_words import Target, configs_of, targets_of
+from walconsole.domain.diagnosis.refusals import code_in
+from walconsole.domain.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
+from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.redaction import decode, safe
+from walconsole.domain.snapshot import Slot
+from walconsole.observe.as_user import as_user
+from walconsole.observe.probe import Fact
+from walconsole.ports import Clock, Shell
+
+SOURCE = "rclone on the droplet"
+AGAIN_AFTER_S = 15.0
+"""While something is wrong."""
+TRY_S = 12
+MOST_CHECKS = 4
+_NO_CONFIG = re.compile(
+    r"didn't find section|config file .*not found|failed to load config|permission denied",
+    re.IGNORECASE,
+)
+_NOT_THERE = re.compile(r"directory not found", re.IGNORECASE)
+
+
+class ProductionProbe:
+    """Fills PRODUCTION, only while `troubled()`. `command` is what is known of the archive command."""
+
+    name = SOURCE
+    slots = (Slot.PRODUCTION,)
+    cadence_s = 1.0
+    timeout_s = 60.0
+
+    def __init__(
+        self,
+        shell: Shell,
+        clock: Clock,
+        profile: Profile,
+        troubled: Callable[[], bool],
+        command: Callable[[], CommandFacts | None],
+    ) -> None:
+        self._shell, self._clock, self._profile = shell, clock, profile
+        self._troubled, self._command = troubled, command
+        self._asked_at: float | None = None
+
+    def refresh(self) -> None:
+        """Ask again at the next look, where something is wrong."""
+        self._asked_at = None
+
+    async def take(self) -> Sequence[Fact]:
+        """Nothing while all is well. Raises errors.SshError, errors.ShellError."""
+        now = self._clock.monotonic()
+        facts = self._command()
+        if not self._troubled() or facts is None:
+            self._asked_at = None
+            return ()
+        if self._asked_at is not None and now - self._asked_at < AGAIN_AFTER_S:
+            return ()
+        self._asked_at = now
+        targets = _targets(facts, self._profile)
+        if not targets:
+            return ()
+        config = _config(facts, self._profile)
+        checks = [await self._check(target, config) for target in targets[:MOST_CHECKS]]
+        return [Fact(Slot.PRODUCTION, ProductionFacts(tuple(checks)), self._clock.now(), SOURCE)]
+
+    async def _check(self, target: Target, config: str) -> ProductionCheck:
+        missing = f"{target.prefix}walconsole-looks-{secrets.token_hex(4)}/"
+        where = quote(f"{target.remote}:{target.bucket}/{missing}")
+        script = _script(where, config, self._profile.paths.root)
+        answer = await self._shell.run(as_user(self._profile.postgres.os_user, script), timeout_s=TRY_S + 8.0)
+        said, status = _said(decode(answer.stdout)), answer.status
+        seconds = answer.answered_at - answer.sent_at
+        if status == 0 or _NOT_THERE.search(said):
+            return ProductionCheck(str(target), config, (VerbResult("LIST", True, seconds=seconds),))
+        if _NO_CONFIG.search(said) or status in (125, 126, 127):
+            return ProductionCheck(str(target), config, (), said or f"exit status {status}")
+        code = "Timeout" if status == 124 else code_in(said)
+        return ProductionCheck(str(target), config, (VerbResult("LIST", False, code, said, seconds),))
+
+
+def _script(where: str, config: str, root: str) -> str:
+    """rclone's listing with nothing of the environment, one try."""
+    path = f"{root}/usr/local/bin:{root}/usr/bin:" if root else ""
+    options = (
+        "--retries 1 --low-level-retries 1 --contimeout 5s --timeout 10s --log-level ERROR --max-depth 1"
+    )
+    home = '"$(getent passwd "$(id -u)" | cut -d : -f 6)"'
+    named = f"--config {quote(config)}" if config else ""
+    return (
+        f"exec env -i HOME={home} LC_ALL=C PATH={quote(path)}/usr/local/bin:/usr/bin:/bin "
+        f"timeout -k 2 {TRY_S} rclone lsf {where} {named} {options} 2>&1"
+    )
+
+
+def _said(output: str) -> str:
+    """rclone's words on one line, without its stamps and without the query of a signed address."""
+    lines = (re.sub(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", "", line).strip() for line in output.splitlines())
+    text = " ".join(line for line in lines if line)
+    return safe(re.sub(r"\?[^\" ]*", "", text))[:400]
+
+
+def _targets(facts: CommandFacts, profile: Profile) -> tuple[Target, ...]:
+    """Where the command writes to: as it or its script says, else as the profile does."""
+    text = f"{facts.command}\n{facts.script}"
+    sections = {name for config in facts.configs for name in config.sections}
+    named = tuple(target for target in targets_of(text) if not sections or target.remote in sections)
+    if named or "rclone" not in text:
+        return named
+    return tuple(_of_profile(target) for target in (profile.primary, profile.dr) if target.keys.rclone_remote)
+
+
+def _of_profile(target: BucketTarget) -> Target:
+    return Target(target.keys.rclone_remote, target.bucket, target.prefix)
+
+
+def _config(facts: CommandFacts, profile: Profile) -> str:
+    if facts.configs:
+        return facts.configs[0].path
+    named = configs_of(f"{facts.command}\n{facts.script}")
+    return named[0] if named and not named[0].startswith("~") else profile.paths.rclone_config

@@ -1,0 +1,25 @@
+-- What keeps WAL besides the archiver, one row, from PostgreSQL 17 on; no privilege is needed for most of it.
+SELECT
+    coalesce((
+        SELECT json_agg(json_build_object(
+            'name', slot_name::text,
+            'kind', slot_type,
+            'active', active,
+            'wal_status', coalesce(wal_status, ''),
+            'retained_bytes', pg_wal_lsn_diff(position.lsn, restart_lsn)::bigint,
+            'safe_wal_bytes', safe_wal_size,
+            'inactive_since', extract(epoch FROM inactive_since)::float8
+        ) ORDER BY slot_name)
+        FROM pg_replication_slots
+    ), '[]')::text AS slots,
+    pg_size_bytes(current_setting('max_wal_size')) AS max_wal_bytes,
+    pg_size_bytes(current_setting('wal_keep_size')) AS keep_bytes,
+    CASE WHEN current_setting('summarize_wal') = 'on' THEN
+        pg_wal_lsn_diff(position.lsn, (SELECT summarized_lsn FROM pg_get_wal_summarizer_state()))
+    END::bigint AS summarizer_behind_bytes,
+    pg_wal_lsn_diff(position.lsn, (SELECT redo_lsn FROM pg_control_checkpoint()))::bigint
+        AS checkpoint_distance_bytes,
+    coalesce((SELECT json_agg(application_name) FROM pg_stat_replication), '[]')::text AS senders
+FROM (
+    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
+) AS position
