@@ -44,6 +44,12 @@ def test_programs(command: str, programs: tuple[str, ...]) -> None:
         ("RCLONE_CONFIG=/root/.config/rclone/rclone.conf rclone x", ("/root/.config/rclone/rclone.conf",)),
         ("#!/bin/sh\nconfig=/etc/rclone-x.conf\nrclone --config \"$config\"", ("/etc/rclone-x.conf",)),
         ("rclone copyto %p r:b/%f", (DEFAULT_CONFIG,)),
+        ("/usr/bin/rclone copyto %p r:b/%f", (DEFAULT_CONFIG,)),
+        ("gzip <%p | 'rclone' rcat r:b/%f", (DEFAULT_CONFIG,)),
+        ("/usr/local/bin/wal-rclone %p %f", ()),
+        ("/opt/rclone/archive.sh %p %f", ()),
+        ("/usr/local/bin/archive-by-rclone.sh %p", ()),
+        ("#!/bin/sh\n# once this was rclone\ncp \"$1\" /archive\n", ()),
         ("cp %p /x", ()),
     ],
 )  # fmt: skip

@@ -37,6 +37,8 @@ _CONFIG = re.compile(
 _TARGET = re.compile(
     r"(?<![\w/.%@:-])([A-Za-z0-9_][\w.+@-]{0,63}):([A-Za-z0-9][A-Za-z0-9.-]{2,62})((?:/[^\s'\"$;%&|)]*)?)"
 )
+_RUNS_RCLONE = re.compile(r"^(?!\s*#).*?(?<![\w.%@-])rclone(?=[\s'\"]|$)", re.MULTILINE)
+"""A word of that name, outside comments: /usr/local/bin/wal-rclone and /opt/rclone/archive.sh are others."""
 _DEPTH = 3
 
 
@@ -130,7 +132,7 @@ def _words(command: str) -> list[str]:
 def configs_of(text: str) -> tuple[str, ...]:
     """The rclone configurations that a command or a script names; the default where it names none."""
     named = dict.fromkeys(next(filter(None, match.groups())) for match in _CONFIG.finditer(text))
-    if not named and re.search(r"\brclone\b", text):
+    if not named and _RUNS_RCLONE.search(text):
         return (DEFAULT_CONFIG,)
     return tuple(path for path in named if path != "/dev/null")
 
