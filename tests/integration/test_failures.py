@@ -1,5 +1,6 @@
 """Each failure mode, really brought about: found as the root with its evidence, mended, and green again."""
 
+import asyncio
 import os
 import secrets
 import signal
@@ -38,6 +39,10 @@ async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway)
         async with watching(stage) as watched:
             await watched.green("provisioning")
             yield watched
+
+
+def zstd(content: bytes) -> bytes:
+    return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout
 
 
 async def test_command_empty(console: Watched) -> None:
@@ -187,7 +192,7 @@ async def test_preflight(console: Watched) -> None:
         bare = f"rclone --config {config} --retries 1 copyto %p spaces-prod:{console.bucket}/%f"
         console.config(archive_command=bare)
         console.switch()
-        await console.root("preflight-403", evidence="CreateBucket|403")
+        await console.root("preflight-403", evidence="AccessDenied|403")
     await console.green("the setting taken back")
 
 
@@ -220,11 +225,9 @@ async def test_stuck_on_existing(console: Watched) -> None:
 
 async def test_same_name_different_content(console: Watched) -> None:
     with console.broken("another server's object under the next segment's name"):
-        current = str(console.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0])
-        key = f"{current}.zst"
-        other = subprocess.run(
-            ["zstd", "-q", "-c"], input=b"\1" * (1 << 20), capture_output=True, check=True
-        ).stdout
+        console.sql("SELECT pg_create_restore_point('begun')")
+        key = f"{console.sql('SELECT pg_walfile_name(pg_current_wal_lsn())')[0][0]}.zst"
+        other = await asyncio.to_thread(zstd, b"\1" * (1 << 20))
         console.rgw.client().put_object(Bucket=console.bucket, Key=key, Body=other)
         console.switch()
         await console.root("same-name-different-content", evidence="SHA-256", within_s=8)

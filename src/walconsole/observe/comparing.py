@@ -11,6 +11,7 @@ from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
+from walconsole.observe.apart import run_apart
 from walconsole.observe.host import HostProbe
 from walconsole.observe.probe import Fact
 from walconsole.ports import BucketReader, Clock, ObjectStore, Plain, Shell
@@ -104,10 +105,12 @@ class ComparingProbe:
         await self._host.locate()
         data = decode(self._host.observed.path) if self._host.observed is not None else ""
         path = quote(f"{data}/pg_wal/{name}")
-        answer = await self._shell.run(f"sha256sum -- {path} && stat -c %s -- {path}", timeout_s=20.0)
-        words = decode(answer.stdout).split()
-        if answer.status != 0 or len(words) < 3 or not words[-1].isdigit():
-            return "", None, safe(f"pg_wal/{name}: {decode(answer.stdout).strip()[-200:]}")
+        script = f"sha256sum -- {path} && stat -c %s -- {path}"
+        tried = f"reading pg_wal/{name} on the droplet"
+        ended = await run_apart(self._shell, self._clock, script, timeout_s=30.0, tried=tried)
+        words = decode(ended.output).split()
+        if ended.status != 0 or len(words) < 3 or not words[-1].isdigit():
+            return "", None, safe(f"pg_wal/{name}: {decode(ended.output).strip()[-200:]}")
         return words[0].lstrip("\\"), int(words[-1]), ""
 
 

@@ -4,6 +4,7 @@ One signed LIST of a folder that does not exist, for each copy: it changes nothi
 code, which the answer to an upload's first HEAD has not.
 """
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from walconsole.domain.evidence import CommandFacts, ProductionCheck, Production
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot
+from walconsole.observe.apart import run_apart
 from walconsole.observe.as_user import as_user
 from walconsole.observe.probe import Fact
 from walconsole.ports import Clock, Shell
@@ -69,16 +71,21 @@ class ProductionProbe:
         if not targets:
             return ()
         config = _config(facts, self._profile)
-        checks = [await self._check(target, config) for target in targets[:MOST_CHECKS]]
+        checks = await asyncio.gather(*(self._check(target, config) for target in targets[:MOST_CHECKS]))
         return [Fact(Slot.PRODUCTION, ProductionFacts(tuple(checks)), self._clock.now(), SOURCE)]
 
     async def _check(self, target: Target, config: str) -> ProductionCheck:
         missing = f"{target.prefix}walconsole-looks-{secrets.token_hex(4)}/"
         where = quote(f"{target.remote}:{target.bucket}/{missing}")
         script = _script(where, config, self._profile.paths.root)
-        answer = await self._shell.run(as_user(self._profile.postgres.os_user, script), timeout_s=TRY_S + 8.0)
-        said, status = _said(decode(answer.stdout)), answer.status
-        seconds = answer.answered_at - answer.sent_at
+        ended = await run_apart(
+            self._shell,
+            self._clock,
+            as_user(self._profile.postgres.os_user, script),
+            timeout_s=TRY_S + 8.0,
+            tried=f"listing {target} as the server's user",
+        )
+        said, status, seconds = _said(decode(ended.output)), ended.status, ended.seconds
         if status == 0 or _NOT_THERE.search(said):
             return ProductionCheck(str(target), config, (VerbResult("LIST", True, seconds=seconds),))
         if _NO_CONFIG.search(said) or status in (125, 126, 127):

@@ -10,7 +10,6 @@ from walconsole.domain.diagnosis.proofs import answers, archiver_row, log_lines,
 from walconsole.domain.diagnosis.trouble import (
     failing_since,
     last_failure,
-    programs_words,
     since_success,
     troubled,
     urgency,
@@ -312,15 +311,32 @@ def is_preflight(snapshot: Snapshot) -> bool:
 
 
 def _preflight_words(snapshot: Snapshot) -> tuple[LogEntry, ...]:
+    """What the command says of a check of the bucket, or of a refusal that only such a check explains."""
     facts = snapshot.command.value
     script = f"{facts.command}\n{facts.script}" if facts is not None else ""
-    if _NO_PREFLIGHT.search(script):
+    if "rclone" not in script or _NO_PREFLIGHT.search(script):
         return ()
-    return tuple(
-        entry
-        for entry in programs_words(snapshot, _PREFLIGHT)
-        if code_in(entry.text) in ("AccessDenied", "Forbidden")
+    refused = tuple(
+        entry for code, entry in words_of_refusal(snapshot) if code in ("AccessDenied", "Forbidden")
     )
+    named = tuple(entry for entry in refused if _PREFLIGHT.search(entry.text))
+    if named:
+        return named
+    return refused if _listed(snapshot) and _never_worked(snapshot) else ()
+
+
+def _listed(snapshot: Snapshot) -> bool:
+    """Whether the archiver's own key may list the bucket."""
+    facts = snapshot.production.value
+    return facts is not None and any(result.ok for check in facts.checks for result in check.results)
+
+
+def _never_worked(snapshot: Snapshot) -> bool:
+    """Whether nothing was archived since the configuration was loaded: perhaps never with this command."""
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None or archiver is None or server.loaded_at is None:
+        return False
+    return archiver.last_archived_at is None or archiver.last_archived_at < server.loaded_at
 
 
 def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
@@ -328,11 +344,7 @@ def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     words = _preflight_words(snapshot)
     if not words or not troubled(snapshot, now):
         return
-    listed = any(
-        result.ok
-        for check in (snapshot.production.value.checks if snapshot.production.value else ())
-        for result in check.results
-    )
+    listed, named = _listed(snapshot), any(_PREFLIGHT.search(entry.text) for entry in words)
     yield Finding(
         "preflight-403",
         Severity.CRITICAL,
@@ -358,8 +370,10 @@ def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             ),
             Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",)),
         ),
-        certainty=Certainty.PROVED if listed else Certainty.LIKELY,
-        surer="" if listed else "can the same key upload with --s3-no-check-bucket?",
+        certainty=Certainty.PROVED if listed and named else Certainty.LIKELY,
+        surer=""
+        if listed and named
+        else "can the same key upload with --s3-no-check-bucket? else it lacks the grant",
     )
 
 
