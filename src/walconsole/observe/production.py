@@ -30,7 +30,9 @@ _NO_CONFIG = re.compile(
     r"didn't find section|config file .*not found|failed to load config|permission denied",
     re.IGNORECASE,
 )
-_NOT_THERE = re.compile(r"directory not found", re.IGNORECASE)
+_NO_BUCKET = re.compile(r"directory not found", re.IGNORECASE)
+"""All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
+does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
 
 
 class ProductionProbe:
@@ -86,12 +88,19 @@ class ProductionProbe:
             tried=f"listing {target} as the server's user",
         )
         said, status, seconds = _said(decode(ended.output)), ended.status, ended.seconds
-        if status == 0 or _NOT_THERE.search(said):
+        if status == 0:
             return ProductionCheck(str(target), config, (VerbResult("LIST", True, seconds=seconds),))
         if _NO_CONFIG.search(said) or status in (125, 126, 127):
             return ProductionCheck(str(target), config, (), said or f"exit status {status}")
-        code = "Timeout" if status == 124 else code_in(said)
+        code = _code(status, said)
         return ProductionCheck(str(target), config, (VerbResult("LIST", False, code, said, seconds),))
+
+
+def _code(status: int, said: str) -> str:
+    """S3's code, or our word, for how rclone ended."""
+    if status == 124:
+        return "Timeout"
+    return "NoSuchBucket" if _NO_BUCKET.search(said) else code_in(said)
 
 
 def _script(where: str, config: str, root: str) -> str:
