@@ -15,7 +15,10 @@ SELECT
     pg_size_bytes(current_setting('max_wal_size')) AS max_wal_bytes,
     pg_size_bytes(current_setting('wal_keep_size')) AS keep_bytes,
     CASE WHEN current_setting('summarize_wal') = 'on' THEN
-        pg_wal_lsn_diff(position.lsn, (SELECT summarized_lsn FROM pg_get_wal_summarizer_state()))
+        pg_wal_lsn_diff(
+            position.lsn,
+            (SELECT nullif(summarized_lsn, '0/0') FROM pg_get_wal_summarizer_state()) -- 0/0: just switched on
+        )
     END::bigint AS summarizer_behind_bytes,
     pg_wal_lsn_diff(position.lsn, (SELECT redo_lsn FROM pg_control_checkpoint()))::bigint
         AS checkpoint_distance_bytes,
