@@ -97,13 +97,8 @@ def test_slots() -> None:
     assert (slot.name, slot.kind, slot.active, slot.wal_status) == ("s", "physical", False, "extended")
     assert (slot.retained_bytes, slot.safe_wal_bytes, slot.inactive_since) == (5, None, 1.5)
     assert facts.senders == ("standby",)
-    assert "pg_monitor" in facts.missing[0]
     assert (facts.max_wal_bytes, facts.keep_bytes, facts.checkpoint_distance_bytes) == (1, 0, 2)
     assert facts.summarizer_behind_bytes is None
-
-
-def test_nothing_is_missing_where_all_is_told() -> None:
-    assert read_retention({**ROW, "senders": "[]"}).missing == ()
 
 
 @pytest.mark.parametrize("slots", ['[{"no": 1}]', "[1]", "{", '{"a": 1}'])
