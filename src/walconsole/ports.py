@@ -152,6 +152,14 @@ class ObjectStore(Protocol):
         ...
 
 
+class WholeStore(Protocol):
+    """Objects as a whole. Raises errors.ObjectStoreError with S3's own code."""
+
+    async def whole(self, key: str, limit: int) -> ObjectContent:
+        """All of an object, in as many requests as it takes; one of more than `limit` bytes is an error."""
+        ...
+
+
 class LifecycleStore(Protocol):
     """What a bucket deletes by itself. Raises errors.ObjectStoreError with S3's own code."""
 

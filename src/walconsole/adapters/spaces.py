@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from walconsole.adapters.spaces_errors import (
     Attempt,
     bad_endpoint,
     malformed,
+    not_whole,
     refused,
     unreachable,
 )
@@ -38,6 +40,8 @@ from walconsole.ports import ObjectContent, Page
 T = TypeVar("T")
 
 ATTEMPTS = 4
+PART_BYTES = 8 * 1024 * 1024
+"""Of an object that is read whole, for each request: an answer has a limit (spaces_wire)."""
 _BACKOFF_S = 0.25
 _BACKOFF_LIMIT_S = 4.0
 _ASKS_FOR_LESS = (429, 503)
@@ -93,6 +97,18 @@ class SpacesStore:
         """The first `count` bytes of an object, one GET, asked for again where that is worth it."""
         return await self._persistently(lambda: self._read_once(key, count))
 
+    async def whole(self, key: str, limit: int) -> ObjectContent:
+        """See ports.WholeStore. Every part is of the same object, by its ETag."""
+        first = await self.read(key, PART_BYTES)
+        size = len(first.body) if first.size is None else first.size
+        if size > limit:
+            raise not_whole(Attempt(self._target, self.key_hint, key), f"it has more than {limit:,} bytes")
+        body = bytearray(first.body)
+        same = {"If-Match": first.headers["etag"]} if "etag" in first.headers else {}
+        while len(body) < size:
+            body += await self._persistently(partial(self._part_once, key, len(body), same))
+        return replace(first, body=bytes(body))
+
     async def lifecycle(self) -> tuple[ExpiryRule, ...]:
         """The bucket's rules that delete; empty where it has none. One GET ?lifecycle."""
         return await self._persistently(self._lifecycle_once)
@@ -141,6 +157,16 @@ class SpacesStore:
         wanted = {"Range": f"bytes=0-{max(0, count - 1)}"}
         answer, attempt, _ = await self._answer(key, "", wanted)
         return _read_content(attempt, answer, key, count)
+
+    async def _part_once(self, key: str, start: int, same: Mapping[str, str]) -> bytes:
+        wanted = {"Range": f"bytes={start}-{start + PART_BYTES - 1}", **same}
+        answer, attempt, _ = await self._answer(key, "", wanted)
+        if answer.status not in (200, 206):
+            raise refused(attempt, answer)
+        part = answer.body if answer.status == 206 else answer.body[start:]  # the store reads no Range
+        if not part:
+            raise not_whole(attempt, f"it ends after {start:,} bytes, before its size")
+        return part
 
     async def _answer(
         self, key: str, query: str, more: Mapping[str, str]

@@ -138,6 +138,11 @@ def malformed(attempt: Attempt, why: str) -> ObjectStoreError:
     )
 
 
+def not_whole(attempt: Attempt, why: str) -> ObjectStoreError:
+    """An object that was to be read from its beginning to its end, and was not."""
+    return ObjectStoreError(attempt.tried, why, "look at the object itself", code="NotWhole")
+
+
 def bad_endpoint(target: BucketTarget, why: str, remedy: str) -> ObjectStoreError:
     """The profile's endpoint can never work."""
     return ObjectStoreError(

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from shlex import quote
+from typing import Protocol
 
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archiver import is_failing
 from walconsole.domain.evidence import ComparedFacts
 from walconsole.domain.redaction import decode, safe
@@ -14,16 +16,28 @@ from walconsole.errors import ObjectStoreError
 from walconsole.observe.apart import run_apart
 from walconsole.observe.host import HostProbe
 from walconsole.observe.probe import Fact
-from walconsole.ports import BucketReader, Clock, ObjectStore, Plain, Shell
+from walconsole.ports import Clock, Plain, Shell, WholeStore
 
 SOURCE = "sha256sum on the droplet, S3 GET"
 LARGEST_OBJECT = 80 << 20
+"""A segment of 64 MiB, and what a client may have written around it."""
 AGAIN_AFTER_S = 20.0
 HEAD_SHOWN = 80
 
 
+class Finder(Protocol):
+    """Knows under which key a segment is stored."""
+
+    async def locate(self, segment: Segment) -> StoredObject | None:
+        """The object that holds it, None where there is none. Raises errors.ObjectStoreError."""
+        ...
+
+
 class ComparingProbe:
-    """Fills COMPARED, for each segment that fails, and again every AGAIN_AFTER_S while it does."""
+    """Fills COMPARED for the segment that fails, once for each state of its object.
+
+    Which object that is is asked every AGAIN_AFTER_S; what could not be compared is tried again then.
+    """
 
     name = SOURCE
     slots = (Slot.COMPARED,)
@@ -35,33 +49,35 @@ class ComparingProbe:
         shell: Shell,
         host: HostProbe,
         clock: Clock,
-        store: ObjectStore,
-        reader: BucketReader,
+        store: WholeStore,
+        reader: Finder,
         plain: Plain,
         snapshot: Callable[[], Snapshot],
     ) -> None:
         self._shell, self._host, self._clock = shell, host, clock
         self._store, self._reader, self._plain, self._snapshot = store, reader, plain, snapshot
-        self._compared: tuple[str, float] | None = None
+        self._asked: tuple[str, float] | None = None
+        self._compared: StoredObject | None = None
+
+    def refresh(self) -> None:
+        """Compare anew at the next look."""
+        self._asked = self._compared = None
 
     async def take(self) -> Sequence[Fact]:
         """Nothing while all is well, or where there is no such object. Raises errors.SshError, ShellError."""
         name = self._failing_segment()
         if name is None:
-            self._compared = None
+            self.refresh()
             return ()
         now = self._clock.monotonic()
-        if (
-            self._compared is not None
-            and self._compared[0] == name
-            and now - self._compared[1] < AGAIN_AFTER_S
-        ):
+        if self._asked is not None and self._asked[0] == name and now - self._asked[1] < AGAIN_AFTER_S:
             return ()
-        key = await self._key_of(name)
-        self._compared = (name, now)
-        if key is None:
+        stored = await self._find(name)
+        self._asked = (name, now)
+        if stored is None or stored == self._compared:
             return ()
-        facts = await self._compare(name, key)
+        facts = await self._compare(name, stored.key)
+        self._compared = stored if facts.identical is not None else None
         return [Fact(Slot.COMPARED, facts, self._clock.now(), SOURCE)]
 
     def _failing_segment(self) -> str | None:
@@ -72,20 +88,19 @@ class ComparingProbe:
         name = archiver.last_failed_wal or ""
         return name if len(name) == 24 else None
 
-    async def _key_of(self, name: str) -> str | None:
+    async def _find(self, name: str) -> StoredObject | None:
         server = self._snapshot().server.value
         if server is None:
             return None
         try:
-            stored = await self._reader.locate(Segment.parse(name, server.segment_bytes))
+            return await self._reader.locate(Segment.parse(name, server.segment_bytes))
         except (ObjectStoreError, ValueError):
             return None
-        return stored.key if stored is not None else None
 
     async def _compare(self, name: str, key: str) -> ComparedFacts:
         local, local_bytes, why_not = await self._local(name)
         try:
-            content = await self._store.read(key, LARGEST_OBJECT)
+            content = await self._store.whole(key, LARGEST_OBJECT)
         except ObjectStoreError as error:
             return ComparedFacts(name, key, None, local, "", local_bytes, None, safe(error.line()))
         try:
@@ -95,7 +110,7 @@ class ComparingProbe:
             return ComparedFacts(
                 name, key, None, local, "", local_bytes, content.size, safe(str(error)), head
             )
-        digest = hashlib.sha256(plain).hexdigest()
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(plain).hexdigest())
         same = None if why_not else digest == local
         head = "" if same else _head(plain)
         return ComparedFacts(name, key, same, local, digest, local_bytes, len(plain), why_not, head)

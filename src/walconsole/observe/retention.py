@@ -51,7 +51,7 @@ def read_retention(row: Row) -> RetentionFacts:
             for slot in json.loads(text(row, "slots") or "[]")
         )
         told = json.loads(text(row, "senders") or "[]")
-        senders = tuple(safe(str(name)) for name in told if name is not None)  # they have ended meanwhile
+        senders = tuple(safe(str(name)) for name in told if name is not None)
     except (ValueError, TypeError, KeyError) as error:
         why = f"its rows are not what pg_replication_slots has ({type(error).__name__})"
         raise DatabaseError("read pg_replication_slots", why, "is this a PostgreSQL server?") from error
