@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures clean
+.PHONY: help venv demo test lint format bench wheel pictures docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench     measure against the budgets and against other consoles"
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
+	@echo "make docs      write docs/failures and the index of findings from the rules' pages"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
 # The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
@@ -54,6 +55,9 @@ wheel: $(VENV)/.dev-installed
 
 pictures: $(VENV)/.dev-installed
 	@$(BIN)/python -m benchmarks.pictures docs/pictures
+
+docs: $(VENV)/.dev-installed
+	@$(BIN)/python scripts/write_failure_pages.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,33 +1,61 @@
-"""Every rule is in docs/findings.md, and every row there is a rule."""
+"""Every rule has a page, every page that alarms is a rule, and the documents are what the pages say."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from scripts.write_failure_pages import stale
 from walconsole.domain import diagnosis
+from walconsole.domain.diagnosis.pages import FAMILIES, PAGES
+from walconsole.domain.diagnosis.pages.writing import NARROWEST, page_text
+from walconsole.domain.diagnosis.refusals import CODES
+from walconsole.domain.diagnosis.stories import EXPLAINS
 
 DIAGNOSIS = Path(diagnosis.__file__).parent
-PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 
 
 def _rule_ids() -> set[str]:
-    """The ids in the source: a Finding's first argument, and the table of the bucket's refusals."""
-    ids: set[str] = set()
+    """The ids in the source: a Finding's first argument, and those in the tables of refusals."""
+    ids = {known.rule for known in CODES.values()}
     for module in DIAGNOSIS.glob("*.py"):
         text = module.read_text(encoding="utf-8")
-        ids |= set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', text))
+        for first in re.findall(r"\bFinding\(\s*([^,]*),", text):
+            ids |= set(re.findall(r'"([a-z0-9-]+)"', first))
         ids |= set(re.findall(r'\("([a-z]+-[a-z0-9-]+)", "', text))
         ids |= set(re.findall(r'_REFUSALS\.get\([^(]*\("([a-z0-9-]+)"', text))
     return ids
 
 
-@pytest.mark.parametrize("rule", sorted(_rule_ids()))
-def test_every_rule_has_a_row(rule: str) -> None:
-    assert f"| `{rule}` |" in PAGE.read_text(encoding="utf-8")
+def test_every_rule_has_a_page_and_every_page_that_alarms_is_a_rule() -> None:
+    assert {page.rule for page in PAGES.values() if page.alarms} == _rule_ids()
+    assert len(_rule_ids()) > 36
 
 
-def test_every_row_is_a_rule() -> None:
-    rows = set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    assert rows == _rule_ids()
-    assert len(rows) > 15
+def test_what_is_no_alarm_is_no_rule() -> None:
+    assert not {page.rule for page in PAGES.values() if not page.alarms} & _rule_ids()
+
+
+def test_causes_and_consequences_are_rules() -> None:
+    told = {*EXPLAINS, *(effect for effects in EXPLAINS.values() for effect in effects)}
+    assert told <= _rule_ids()
+
+
+def test_every_page_is_in_one_family() -> None:
+    rules = [page.rule for _, pages in FAMILIES for page in pages]
+    assert sorted(rules) == sorted(PAGES)
+
+
+def test_the_documents_are_what_the_pages_say() -> None:
+    assert stale() == []
+
+
+@pytest.mark.parametrize("rule", sorted(PAGES))
+def test_a_page_is_whole_and_fits_a_narrow_terminal(rule: str) -> None:
+    page = PAGES[rule]
+    assert page.title
+    assert page.symptom
+    assert page.cause
+    assert page.signal
+    assert page.fix
+    assert all(len(line) <= NARROWEST or line.startswith("      ") for line in page_text(page, NARROWEST))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from walconsole.cli import provisioning
+from walconsole.cli import checking, provisioning
 from walconsole.cli.arguments import parse
 from walconsole.config.choose import choose
 from walconsole.config.example import write_example
@@ -45,19 +45,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: Namespace, stop: Stop) -> int:
+    if options.command == "explain":
+        from walconsole.cli.explaining import explain  # the pages: not before the first frame
+
+        return explain(options.rule)
+    if options.command in ("check", "report"):
+        return checking.as_plugin(lambda: _check(options, stop))
     if options.command == "config":
         return _CONFIG_ACTIONS[options.action](options)
     file = _file(options)
     if options.command == "demo":
         session = _session(options, file, DemoWish(options.scenario, options.load))
         return _serve(session, stop) if options.serve else _open(session, stop)
-    named = {"name": Setting(options.name, "command line")} if options.name else {}
-    resolved = choose(options.target, file, os.environ, named)
-    session = _session(options, file, resolved.profile)
-    session = replace(session, notes=(*session.notes, *resolved.notes))
+    session = _of_a_server(options, file)
     if options.command in ("provision", "undo") and (options.plan or options.apply):
         return provisioning.run(options, session, stop)
     return _open(replace(session, provisioning=options.command == "provision"), stop)
+
+
+def _check(options: Namespace, stop: Stop) -> int:
+    return checking.run(options, _of_a_server(options, _file(options)), stop)
+
+
+def _of_a_server(options: Namespace, file: ConfigFile) -> Session:
+    """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
+    named = {"name": Setting(options.name, "command line")} if options.name else {}
+    resolved = choose(options.target, file, os.environ, named)
+    session = _session(options, file, resolved.profile)
+    return replace(session, notes=(*session.notes, *resolved.notes))
 
 
 def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from walconsole import __version__
-from walconsole.cli import provisioning
+from walconsole.cli import checking, provisioning
 from walconsole.config import checks
 from walconsole.errors import EXIT_CODES
 
-COMMANDS = ("demo", "config", "provision", "undo")
+COMMANDS = ("demo", "config", "provision", "undo", "check", "report", "explain")
 
 _ABOUT = """\
 The operator's console for PostgreSQL continuous archiving: whether a point-in-time recovery
@@ -21,6 +21,9 @@ commands:
   walconsole config      the configuration file: init, path, check, show
   walconsole provision   set continuous archiving up, by a screen or without one
   walconsole undo        take back what `provision` changed
+  walconsole check       look once, say it in a line, JSON or metrics; exit 0 to 3 as plugins do
+  walconsole report      the incident report, for a post-mortem
+  walconsole explain     a failure mode: what it means, how to see it, what to do
                          (each has its own --help)
 
 environment:
@@ -47,7 +50,7 @@ def _command_in(arguments: Sequence[str]) -> str | None:
     """The command, when the first argument that is neither an option nor an option's value is one."""
     options = {
         "--config", "--theme", "--interval", "--log-file", "--name", "--scenario", "--load", "--confirm",
-        "--confirm-replace", "--compression", "--archive-timeout",
+        "--confirm-replace", "--compression", "--archive-timeout", "--output", "--timeout", "--format",
     }  # fmt: skip
     is_value = False
     for argument in arguments:
@@ -58,8 +61,10 @@ def _command_in(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _parser(program: str, about: str, more: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(
+    program: str, about: str, more: str, kind: type[argparse.ArgumentParser] = argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    parser = kind(
         program,
         description=about,
         epilog=f"{more}\n{_exit_codes()}",
@@ -115,6 +120,26 @@ def _undo_parser() -> argparse.ArgumentParser:
     _add_target(parser)
     provisioning.add_options(parser, undo=True)
     _add_console_options(parser)
+    return parser
+
+
+def _check_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole check", checking.CHECK, checking.CODES, kind=checking.PluginParser)
+    _add_target(parser)
+    checking.add_check_options(parser)
+    return parser
+
+
+def _report_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole report", checking.REPORT, checking.CODES, kind=checking.PluginParser)
+    _add_target(parser)
+    checking.add_report_options(parser)
+    return parser
+
+
+def _explain_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole explain", "Prints the page of a failure mode, or lists them all.", "")
+    parser.add_argument("rule", nargs="?", metavar="ID", help="as findings name it, `key-403`")
     return parser
 
 
@@ -176,6 +201,9 @@ _PARSERS: dict[str | None, Callable[[], argparse.ArgumentParser]] = {
     "config": _config_parser,
     "provision": _provision_parser,
     "undo": _undo_parser,
+    "check": _check_parser,
+    "report": _report_parser,
+    "explain": _explain_parser,
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walconsole.domain.archive.gap import Gap
 from walconsole.domain.diagnosis.copies import (
     another_cluster,
     beyond_server,
@@ -11,6 +12,7 @@ from walconsole.domain.diagnosis.copies import (
     lacking_since,
     lacks_too_much,
     settled,
+    stored_age,
     timeline_beyond,
 )
 from walconsole.domain.diagnosis.model import Finding, Fix, Proof, Rule, Severity
@@ -33,16 +35,41 @@ def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         where = ", where the timeline was switched" if last.at_switch else ""
         age = gap_age(bucket, last, now)
         yield Finding(
-            "gap",
+            "failover-hole" if last.at_switch else "gap",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
-            f"{plural(lost.segments, 'segment is', 'segments are')} missing in the {copy} bucket",
+            f"{plural(lost.segments, 'segment is', 'segments are')} missing in the {copy} bucket{where}",
             (
                 f"{plural(lost.gaps, 'gap')}; the newest is {gap_text(last)} "
-                f"({plural(last.segments, 'segment')}{age}{where})",
+                f"({plural(last.segments, 'segment')}{age})",
             ),
-            "push them again while they are still in pg_wal, else take a new base backup now",
+            "take them from the old primary's pg_wal, else take a new base backup"
+            if last.at_switch
+            else "push them again while they are still in pg_wal, else take a new base backup now",
             reading.slot,
+            since=None if last.until_at is None else now - stored_age(bucket, last.until_at, now),
+            proof=tuple(
+                Proof(f"missing: {gap_text(gap)}", reading.source, reading.read_at)
+                for gap in bucket.gaps[-3:]
+            ),
+            fixes=_fill(last),
         )
+
+
+def _fill(gap: Gap) -> tuple[Fix, ...]:
+    """How a gap is filled, or lived with."""
+    return (
+        Fix(
+            f"push {gap.first} again, if it is still in pg_wal (then the others)",
+            (f"ls pg_wal/{gap.first}", f"the archive command with pg_wal/{gap.first}"),
+            "push-wal",
+            subject=gap.first,
+        ),
+        Fix(
+            "take a new base backup now",
+            ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
+            risk="reads the whole cluster; older base backups stay cut off",
+        ),
+    )
 
 
 def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:

@@ -1,0 +1,114 @@
+"""`walconsole check` and `walconsole report`: their arguments, and what is made of them."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from walconsole.errors import WalconsoleError
+from walconsole.runtime.say import say
+from walconsole.runtime.session import Session
+from walconsole.runtime.stop import Stop
+
+CHECK = """\
+Looks once at everything the console looks at, and says what it says: archiving works, or not, and why.
+It changes nothing, asks nothing, and needs one SSH connection. For cron, monitoring plugins and Prometheus.
+"""
+REPORT = """\
+Looks once and writes the incident report: the causes with their evidence, what is at risk, what to do, and
+a time line. Redacted: it can be pasted into a post-mortem.
+"""
+CODES = """\
+exit codes of this command, as monitoring plugins have them:
+  0       ok
+  1       warning
+  2       critical
+  3       unknown: something could not be looked at, or the command line or the configuration is wrong
+"""
+UNKNOWN = 3
+LONGEST_LIMIT_S = 600.0
+
+
+class PluginParser(argparse.ArgumentParser):
+    """Ends with 3 for what it does not understand: 2 would page somebody."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and end."""
+        self.print_usage(sys.stderr)
+        self.exit(UNKNOWN, f"{self.prog}: {message}\n")
+
+
+def add_check_options(parser: argparse.ArgumentParser) -> None:
+    """What `check` takes."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="format", action="store_const", const="json", help="a JSON document")
+    form.add_argument(
+        "--prometheus",
+        dest="format",
+        action="store_const",
+        const="prometheus",
+        help="metrics for node_exporter's textfile collector",
+    )
+    form.add_argument(
+        "--nagios", dest="format", action="store_const", const="nagios", help="one line with performance data"
+    )
+    form.add_argument(
+        "--verbose",
+        dest="format",
+        action="store_const",
+        const="verbose",
+        help="the findings below the verdict",
+    )
+    parser.set_defaults(format="people")
+    _add_common(parser)
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """What `report` takes."""
+    parser.add_argument(
+        "--format", choices=("md", "json"), default="md", help="Markdown (default), or a JSON document"
+    )
+    _add_common(parser)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", type=Path, help="write it there, all at once")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=10.0,
+        help="after this long it says what it has not seen (default 10)",
+    )
+    parser.add_argument("--log-file", metavar="FILE", type=Path, help="where messages and tracebacks go")
+    parser.set_defaults(theme=None, interval=None, read_only=True)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= LONGEST_LIMIT_S:
+        raise argparse.ArgumentTypeError(f"must be 0.1 to {LONGEST_LIMIT_S:g} seconds, not {text!r}")
+    return value
+
+
+def as_plugin(run: Callable[[], int]) -> int:
+    """Its exit code; 3 for an error, after its line."""
+    try:
+        return run()
+    except WalconsoleError as error:
+        say(error.line())
+        return UNKNOWN
+
+
+def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
+    """The exit code. Raises WalconsoleError."""
+    from walconsole.runtime.check_command import CheckWish, Format, check
+
+    form = Format(options.format)
+    if options.command == "report":
+        form = Format.REPORT_JSON if form is Format.JSON else Format.REPORT
+    return check(session, CheckWish(form, options.output, options.timeout), stop)

@@ -1,0 +1,41 @@
+"""`walconsole explain`: the page of a failure mode, or the list of them."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from textwrap import wrap
+
+from walconsole.domain.diagnosis.pages import FAMILIES, PAGES
+from walconsole.domain.diagnosis.pages.writing import page_text
+from walconsole.errors import UsageError
+
+WIDEST = 100
+
+
+def explain(rule: str | None) -> int:
+    """Print it; 0. Raises UsageError for an id that there is none of."""
+    width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    lines = _list(width) if rule is None else _page(rule, width)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _page(rule: str, width: int) -> Iterator[str]:
+    page = PAGES.get(rule)
+    if page is None:
+        near = get_close_matches(rule, PAGES, n=3)
+        remedy = f"did you mean {' or '.join(near)}?" if near else "`walconsole explain` lists them"
+        raise UsageError(f"explaining {rule!r}", "there is no failure mode of that id", remedy)
+    return page_text(page, width)
+
+
+def _list(width: int) -> Iterator[str]:
+    longest = max(map(len, PAGES))
+    for family, pages in FAMILIES:
+        yield family
+        for page in pages:
+            first, *rest = wrap(page.title, width - longest - 4) or [""]
+            yield f"  {page.rule:<{longest}}  {first}"
+            yield from (f"{'':<{longest + 4}}{line}" for line in rest)
+        yield ""

@@ -1,0 +1,92 @@
+"""A diagnosis as a JSON document; docs/monitoring.md has its schema."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from walconsole.domain.diagnosis.model import Diagnosis, Finding, Story
+from walconsole.domain.output.lines import exit_code
+from walconsole.domain.output.metrics import Metric
+from walconsole.domain.redaction import safe
+from walconsole.domain.snapshot import Slot, Snapshot
+
+SCHEMA_VERSION = 1
+
+Document = dict[str, object]
+
+
+def iso(at: float | None) -> str | None:
+    """ISO 8601 in UTC to the millisecond, None for none."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def check_document(
+    profile: str, snapshot: Snapshot, diagnosis: Diagnosis, numbers: tuple[Metric, ...], now: float
+) -> Document:
+    """What `walconsole check --json` prints. Every text in it is safe to show."""
+    return {
+        "document": "walconsole check",
+        "schema_version": SCHEMA_VERSION,
+        "profile": safe(profile),
+        "checked_at": iso(now),
+        "level": diagnosis.verdict.level.value,
+        "exit_code": exit_code(diagnosis),
+        "verdict": safe(diagnosis.verdict.text),
+        "stories": [story_document(story) for story in diagnosis.stories],
+        "metrics": [
+            {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers
+        ],
+        "sources": list(source_documents(snapshot, now)),
+    }
+
+
+def story_document(story: Story) -> Document:
+    """A cause with what follows from it."""
+    return {
+        "severity": story.severity.name.lower(),
+        "root": finding_document(story.root),
+        "consequences": [finding_document(each) for each in story.consequences],
+        "at_risk": [safe(line) for line in story.at_risk],
+    }
+
+
+def finding_document(finding: Finding) -> Document:
+    """One finding with its evidence and ways to mend it."""
+    return {
+        "id": finding.rule,
+        "severity": finding.severity.name.lower(),
+        "title": safe(finding.title),
+        "since": iso(finding.since),
+        "certainty": finding.certainty.name.lower(),
+        "surer": safe(finding.surer),
+        "setting": finding.setting,
+        "evidence": [safe(line) for line in finding.evidence],
+        "proof": [
+            {"text": safe(proof.text), "source": safe(proof.source), "at": iso(proof.at)}
+            for proof in finding.proof
+        ],
+        "remedy": safe(finding.remedy),
+        "fixes": [
+            {
+                "title": safe(fix.title),
+                "commands": [safe(command) for command in fix.commands],
+                "step": fix.step,
+                "risk": safe(fix.risk),
+            }
+            for fix in finding.fixes
+        ],
+    }
+
+
+def source_documents(snapshot: Snapshot, now: float) -> Iterator[Document]:
+    """Every source with how old its answer is, or why there is none."""
+    for slot in Slot:
+        reading = getattr(snapshot, slot.value)
+        problem = reading.problem
+        yield {
+            "source": slot.value,
+            "from": safe(reading.source),
+            "freshness": reading.freshness.value,
+            "age_seconds": None if reading.read_at is None else round(max(0.0, now - reading.read_at), 3),
+            "problem": None if problem is None else safe(problem.why),
+            "remedy": None if problem is None else safe(problem.remedy),
+        }

@@ -1,0 +1,97 @@
+"""A check as lines: for people, for monitoring plugins' readers, for Prometheus' textfile collector."""
+
+from collections.abc import Iterator, Sequence
+
+from walconsole.domain.diagnosis.model import Diagnosis, Level, Severity, Story
+from walconsole.domain.output.metrics import LEVELS, Metric
+from walconsole.domain.redaction import safe
+
+PREFIX = "walconsole_"
+_WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}
+_UNITS = (("_seconds", "s"), ("_bytes", "B"), ("_total", "c"))
+"""Units of performance data by the metric's name (Monitoring Plugins Development Guidelines, 2.6)."""
+
+
+def exit_code(diagnosis: Diagnosis) -> int:
+    """0 ok, 1 warning, 2 critical, 3 unknown."""
+    return LEVELS[diagnosis.verdict.level]
+
+
+def for_people(profile: str, diagnosis: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
+    """The verdict on one line; `verbose` tells each story below it."""
+    yield safe(f"{profile}: {_WORDS[diagnosis.verdict.level]}: {diagnosis.verdict.text}")
+    if not verbose:
+        return
+    for story in diagnosis.stories:
+        yield from _told(story)
+
+
+def _told(story: Story) -> Iterator[str]:
+    root = story.root
+    yield safe(f"  {story.severity.name.lower()} [{root.rule}] {root.title}")
+    for evidence in root.evidence:
+        yield safe(f"      {evidence}")
+    for line in story.at_risk:
+        yield safe(f"      at risk: {line}")
+    for each in story.consequences:
+        yield safe(f"      so: [{each.rule}] {each.title}")
+    yield safe(f"      do: {root.remedy}")
+
+
+def for_nagios(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric]) -> str:
+    """One line with performance data. A bar would end the text, a quote the label."""
+    worst = diagnosis.stories[0].root if diagnosis.stories else None
+    named = f" [{worst.rule}]" if worst is not None and diagnosis.verdict.level is not Level.OK else ""
+    text = safe(f"WALCONSOLE {_WORDS[diagnosis.verdict.level]} - {profile}: {diagnosis.verdict.text}{named}")
+    data = " ".join(_performance(each) for each in numbers if each.name != "status")
+    return f"{text.replace('|', '/')} | {data}"
+
+
+def _performance(metric: Metric) -> str:
+    label = "_".join([metric.name, *(value for _, value in metric.labels)])
+    unit = next((unit for ending, unit in _UNITS if metric.name.endswith(ending)), "")
+    low = "" if metric.name == "clock_offset_seconds" else ";;;0"
+    return f"'{label}'={_number(metric.value)}{unit}{low}"
+
+
+def _number(value: float) -> str:
+    """Without an exponent, which not every reader of performance data knows."""
+    return str(int(value)) if float(value).is_integer() else f"{value:.3f}"
+
+
+def for_prometheus(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric], at: float) -> Iterator[str]:
+    """The text exposition format 0.0.4, every family once, with HELP and TYPE."""
+    shown: set[str] = set()
+    for metric in sorted(numbers, key=lambda each: [other.name for other in numbers].index(each.name)):
+        name = PREFIX + metric.name
+        if metric.name not in shown:
+            shown.add(metric.name)
+            yield f"# HELP {name} {metric.meaning}"
+            yield f"# TYPE {name} {metric.kind.value}"
+        yield f"{name}{{{_labels((('profile', profile), *metric.labels))}}} {_number(metric.value)}"
+    yield f"# HELP {PREFIX}finding 1 for each finding that the check reports, by id and severity."
+    yield f"# TYPE {PREFIX}finding gauge"
+    for rule, severity, root in _rules(diagnosis):
+        labels = (("profile", profile), ("id", rule), ("severity", severity), ("root", root))
+        yield f"{PREFIX}finding{{{_labels(labels)}}} 1"
+    yield f"# HELP {PREFIX}check_timestamp_seconds When the check was made."
+    yield f"# TYPE {PREFIX}check_timestamp_seconds gauge"
+    yield f"{PREFIX}check_timestamp_seconds{{{_labels((('profile', profile),))}}} {at:.3f}"
+
+
+def _rules(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
+    """Each rule once, with its worst severity: a family may hold no two samples with the same labels."""
+    worst: dict[str, tuple[Severity, bool]] = {}
+    for story in diagnosis.stories:
+        for each in (story.root, *story.consequences):
+            severity, root = worst.get(each.rule, (Severity.NOTE, False))
+            worst[each.rule] = max(severity, each.severity), root or each is story.root
+    return [(rule, severity.name.lower(), str(root).lower()) for rule, (severity, root) in worst.items()]
+
+
+def _labels(pairs: Sequence[tuple[str, str]]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -1,0 +1,160 @@
+"""The incident report: what a post-mortem begins with, as Markdown and as JSON, safe to paste."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.diagnosis.model import Certainty, Diagnosis, Finding, Story
+from walconsole.domain.event_times import events
+from walconsole.domain.output.documents import Document, iso, source_documents, story_document
+from walconsole.domain.redaction import safe
+from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.units import age_text
+
+REPORT_VERSION = 1
+SPAN_S = 24 * 3600.0
+"""How far back the time line goes."""
+_CERTAINTY = {
+    Certainty.PROVED: "proved by what is shown below",
+    Certainty.LIKELY: "likely",
+    Certainty.POSSIBLE: "possible",
+}
+
+
+def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> Document:
+    """The report as a JSON document."""
+    return {
+        "document": "walconsole incident report",
+        "schema_version": REPORT_VERSION,
+        "profile": safe(profile),
+        "reported_at": iso(now),
+        "level": diagnosis.verdict.level.value,
+        "verdict": safe(diagnosis.verdict.text),
+        "server": dict(_server(snapshot)),
+        "stories": [story_document(story) for story in diagnosis.stories],
+        "time_line": [
+            {
+                "at": iso(event.at),
+                "kind": event.kind.value,
+                "text": safe(event.text),
+                "source": safe(event.source),
+            }
+            for event in events(snapshot, now - SPAN_S)
+        ],
+        "not_seen": [safe(line) for line in not_seen(snapshot)],
+        "sources": list(source_documents(snapshot, now)),
+    }
+
+
+def report_markdown(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> Iterator[str]:
+    """The report's lines."""
+    yield f"# WAL archiving of {_plain(profile)}: {diagnosis.verdict.level.value.upper()}"
+    yield ""
+    yield f"**{_plain(diagnosis.verdict.text)}**"
+    yield ""
+    yield f"By walconsole at {iso(now)}."
+    yield ""
+    for name, value in _server(snapshot):
+        yield f"- {name}: {_plain(value)}"
+    for number, story in enumerate(diagnosis.stories, 1):
+        yield from _story(number, story, now)
+    if not diagnosis.stories:
+        yield from ("", "## Findings", "", "Nothing is wrong that walconsole knows of.")
+    yield from _time_line(snapshot, now)
+    yield from _not_seen(snapshot)
+
+
+def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    server, host = snapshot.server.value, snapshot.host.value
+    if host is not None:
+        yield "host", f"{host.hostname}, {host.system}"
+    if server is not None:
+        role = "standby" if server.in_recovery else "primary"
+        yield "server", f"PostgreSQL {server.version}, {role}, timeline {server.timeline}"
+        yield "system identifier", server.system_identifier or "n/a"
+    for copy, reading in (("primary bucket", snapshot.primary), ("DR bucket", snapshot.dr)):
+        if reading.value is not None:
+            yield (
+                copy,
+                f"{reading.value.bucket} at {reading.value.endpoint}, {reading.value.segments:,} segments",
+            )
+        elif reading.problem is not None:
+            yield copy, reading.problem.why
+
+
+def _story(number: int, story: Story, now: float) -> Iterator[str]:
+    root = story.root
+    yield from ("", f"## {number}. {_plain(root.title)}", "")
+    since = (
+        "" if root.since is None else f", since {iso(root.since)} ({age_text(max(0.0, now - root.since))})"
+    )
+    yield f"`{root.rule}`, {story.severity.name.lower()}{since}; the cause is {_CERTAINTY[root.certainty]}."
+    if root.surer:
+        yield f"Surer: {_plain(root.surer)}."
+    for line in story.at_risk:
+        yield f"- at risk: {_plain(line)}"
+    for line in root.evidence:
+        yield f"- {_plain(line)}"
+    if story.consequences:
+        yield from ("", "It leads to:", "")
+        yield from (f"- `{each.rule}` {_plain(each.title)}" for each in story.consequences)
+    yield from _proof(root)
+    yield from _remedy(root)
+
+
+def _proof(root: Finding) -> Iterator[str]:
+    if not root.proof:
+        return
+    yield from ("", "Evidence:", "", "```")
+    for proof in root.proof:
+        at = "" if proof.at is None else f"{iso(proof.at)} "
+        yield safe(f"{at}[{proof.source}] {proof.text}").replace("```", "'''")
+    yield "```"
+
+
+def _remedy(root: Finding) -> Iterator[str]:
+    yield from ("", f"What to do: {_plain(root.remedy)}.")
+    for fix in root.fixes:
+        risk = f" (risk: {_plain(fix.risk)})" if fix.risk else ""
+        step = f"; `walconsole` does it behind a gate (step `{fix.step}`)" if fix.step else ""
+        yield from ("", f"- {_plain(fix.title)}{risk}{step}", "")
+        if fix.commands:
+            yield "  ```"
+            yield from (f"  {safe(command)}".replace("```", "'''") for command in fix.commands)
+            yield "  ```"
+
+
+def _time_line(snapshot: Snapshot, now: float) -> Iterator[str]:
+    yield from ("", "## Time line", "", "| when (UTC) | what | seen in |", "|---|---|---|")
+    for event in events(snapshot, now - SPAN_S):
+        yield f"| {iso(event.at)} | {event.kind.value}: {_cell(event.text)} | {_cell(event.source)} |"
+
+
+def _not_seen(snapshot: Snapshot) -> Iterator[str]:
+    lines = list(not_seen(snapshot))
+    if lines:
+        yield from ("", "## What could not be looked at", "")
+        yield from (f"- {_plain(line)}" for line in lines)
+
+
+def not_seen(snapshot: Snapshot) -> Iterator[str]:
+    """What was not read, and what of what was read is missing, each with why."""
+    for slot in Slot:
+        reading = getattr(snapshot, slot.value)
+        name = slot.value.replace("_", " ")
+        if reading.problem is not None:
+            yield f"{name}: {reading.problem.why}"
+        elif reading.freshness is Freshness.UNREAD and slot not in (Slot.PRODUCTION, Slot.COMPARED):
+            yield f"{name}: not read yet"
+        for line in getattr(reading.value, "missing", ()) or ():
+            yield f"{name}: {line}"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    escaped = safe(text)
+    for character in "\\`*_[]<>":
+        escaped = escaped.replace(character, f"\\{character}")
+    return escaped
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", "\\|")

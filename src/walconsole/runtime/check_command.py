@@ -1,0 +1,118 @@
+"""`walconsole check` and `walconsole report`: one look, and what it says."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from walconsole.domain.diagnosis import Diagnosis, diagnose
+from walconsole.domain.output.documents import check_document
+from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.domain.output.metrics import metrics
+from walconsole.domain.output.report import report_document, report_markdown
+from walconsole.domain.profile import Profile
+from walconsole.domain.snapshot import Snapshot
+from walconsole.errors import UsageError
+from walconsole.runtime import loop as event_loop
+from walconsole.runtime.clock import SystemClock
+from walconsole.runtime.keeping import on_disk
+from walconsole.runtime.logs import start_logging
+from walconsole.runtime.looking_once import look_once
+from walconsole.runtime.say import say
+from walconsole.runtime.session import Session
+from walconsole.runtime.stop import Stop
+
+
+class Format(StrEnum):
+    """What is printed."""
+
+    PEOPLE = "people"
+    VERBOSE = "verbose"
+    JSON = "json"
+    PROMETHEUS = "prometheus"
+    NAGIOS = "nagios"
+    REPORT = "md"
+    REPORT_JSON = "report-json"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckWish:
+    """What the command line asks for. `output` None: standard output."""
+
+    format: Format = Format.PEOPLE
+    output: Path | None = None
+    limit_s: float = 10.0
+
+
+def check(session: Session, wish: CheckWish, stop: Stop) -> int:
+    """Look once and print it; the exit code, 0 to 3. Raises WalconsoleError for what cannot be written."""
+    profile = session.target
+    if not isinstance(profile, Profile):
+        raise UsageError("checking", "the embedded droplet has no command line", "name a profile or a host")
+    os.umask(0o077)
+    start_logging(session.log_file, chosen=session.log_chosen)
+    for note in session.notes:
+        say(note)
+    return event_loop.run(lambda: _run(profile, wish, stop))
+
+
+async def _run(profile: Profile, wish: CheckWish, stop: Stop) -> int:
+    stop.attach(asyncio.get_running_loop(), lambda: None)
+    clock = SystemClock()
+    looking = asyncio.create_task(look_once(profile, clock, os.environ, on_disk(os.environ), wish.limit_s))
+    asked = asyncio.create_task(stop.requested.wait(), name="asked to end")
+    await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not looking.done():
+        looking.cancel()
+        await asyncio.wait([looking])
+        return stop.exit_code
+    snapshot, refused = looking.result()
+    for line in refused:
+        say(line)
+    now = clock.now()
+    diagnosis = diagnose(snapshot, now)
+    _deliver(
+        "".join(f"{line}\n" for line in _lines(profile, snapshot, diagnosis, wish.format, now)), wish.output
+    )
+    return exit_code(diagnosis)
+
+
+def _lines(
+    profile: Profile, snapshot: Snapshot, diagnosis: Diagnosis, form: Format, now: float
+) -> Iterator[str]:
+    numbers = metrics(snapshot, diagnosis, now)
+    match form:
+        case Format.JSON:
+            yield json.dumps(check_document(profile.name, snapshot, diagnosis, numbers, now), indent=2)
+        case Format.PROMETHEUS:
+            yield from for_prometheus(profile.name, diagnosis, numbers, now)
+        case Format.NAGIOS:
+            yield for_nagios(profile.name, diagnosis, numbers)
+        case Format.REPORT:
+            yield from report_markdown(profile.name, snapshot, diagnosis, now)
+        case Format.REPORT_JSON:
+            yield json.dumps(report_document(profile.name, snapshot, diagnosis, now), indent=2)
+        case _:
+            yield from for_people(profile.name, diagnosis, verbose=form is Format.VERBOSE)
+
+
+def _deliver(text: str, output: Path | None) -> None:
+    """Print it, or put it in the place of the file as a whole: a collector never reads half of it."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    beside = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.chmod(0o644)  # a collector runs as another user; nothing in it is secret
+        beside.replace(output)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(
+            f"writing {output}", error.strerror or str(error), "name a file that can be written"
+        ) from None

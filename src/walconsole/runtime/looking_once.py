@@ -1,0 +1,102 @@
+"""One look at everything without a screen: the same probes, snapshot and rules as the console's."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from walconsole.domain.diagnosis.trouble import troubled
+from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.logline import LogLine
+from walconsole.domain.profile import Profile
+from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.ports import Clock, HostKeyQuestion
+from walconsole.runtime.cleanup import Cleanups
+from walconsole.runtime.keeping import Keeping
+
+EVIDENCE = (Slot.LOG, Slot.COMMAND, Slot.RETENTION)
+"""Asked in any case; what the archiver's side of the store answers only where something is wrong."""
+IN_TROUBLE = (*EVIDENCE, Slot.PRODUCTION)
+
+
+class NobodyThere:
+    """ports.Screen that keeps the newest snapshot. Every question is a no; `refused` has them."""
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self.refused: list[str] = []
+        self.changed = asyncio.Event()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """See ports.Screen."""
+        self.snapshot = snapshot
+        self.changed.set()
+
+    def log(self, lines: Sequence[LogLine]) -> None:
+        """Nobody reads it."""
+
+    def status(self, text: str) -> None:
+        """Nobody reads it."""
+
+    async def trust_host_key(self, question: HostKeyQuestion) -> bool:
+        """No: connect once with the console, or with ssh, and compare the fingerprint."""
+        self.refused.append(f"the host key of {question.host} is not known: {question.fingerprint}")
+        return False
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
+        """No: the profile must name it."""
+        self.refused.append('there are several clusters: name one in the profile (cluster = "VERSION/NAME")')
+        return None
+
+    async def passphrase(self, prompt: str) -> str | None:
+        """No: use an agent."""
+        self.refused.append(f"{prompt}: nobody is there to type it; use an agent")
+        return None
+
+
+async def look_once(
+    profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: Keeping, limit_s: float
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer."""
+    from walconsole.runtime.wiring import observe
+
+    screen = NobodyThere()
+    async with Cleanups() as cleanups:
+        observer = observe(profile, screen, clock, environment, cleanups, keeping)
+        running = asyncio.create_task(observer.run(screen), name="observation")
+        try:
+            async with asyncio.timeout(limit_s):
+                await _until_whole(screen, clock)
+        except TimeoutError:
+            pass
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+    now = clock.now()
+    return screen.snapshot or Snapshot(profile.name, now, now), tuple(dict.fromkeys(screen.refused))
+
+
+async def _until_whole(screen: NobodyThere, clock: Clock) -> None:
+    while True:
+        snapshot = screen.snapshot
+        if snapshot is not None and _is_whole(snapshot, clock.now()):
+            return
+        screen.changed.clear()
+        await screen.changed.wait()
+
+
+def _is_whole(snapshot: Snapshot, now: float) -> bool:
+    """Every source was asked, and a bucket that answers was listed to its end."""
+    if not snapshot.whole or any(
+        copy.problem is None and copy.value is not None and not copy.value.complete
+        for copy in (snapshot.primary, snapshot.dr)
+    ):
+        return False
+    if snapshot.settings.value is None:
+        return True  # then there is no command to look at
+    wanted = IN_TROUBLE if troubled(snapshot, now) and _asks(snapshot) else EVIDENCE
+    return all(getattr(snapshot, slot.value).freshness is not Freshness.UNREAD for slot in wanted)
+
+
+def _asks(snapshot: Snapshot) -> bool:
+    """Whether the archiver's side of the store will be asked: where rclone is used."""
+    command = snapshot.command.value
+    return command is None or "rclone" in f"{command.command} {command.script}"
