@@ -63,8 +63,8 @@ def main() -> int:
             sys.stderr.write(f"{path} is not what the rules say: run `make docs`\n")
         return 1 if stale() else 0
     (DOCS / "failures").mkdir(exist_ok=True)
-    for path, text in files():
-        path.write_text(text, "utf-8")
+    for file, text in files():
+        file.write_text(text, "utf-8")
     return 0
 
 

@@ -85,6 +85,7 @@ class Watched:
             chain = " > ".join(each.rule for each in (story.root, *story.consequences))
             lines.append(f"{story.severity.name} {chain}: {story.root.title}")
             lines += [f"    {proof.source}: {proof.text}" for proof in story.root.proof]
+        lines.append(f"production: {self.screen.last.production.value}")
         problems = [f"{slot}: {reading.problem}" for slot, reading in self._readings() if reading.problem]
         return "\n".join([*lines, *problems])
 

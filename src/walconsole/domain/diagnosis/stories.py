@@ -84,7 +84,13 @@ def stories(findings: Sequence[Finding], snapshot: Snapshot, now: float) -> tupl
         Story(root, _in_order(root, told[index], findings), at_risk((root, *told[index]), snapshot, now))
         for index, root in enumerate(roots)
     ]
-    return tuple(sorted(made, key=lambda story: -story.severity))
+    return tuple(sorted(made, key=lambda story: (-story.severity, _first_of_its_worst(story, findings))))
+
+
+def _first_of_its_worst(story: Story, findings: Sequence[Finding]) -> int:
+    """Where the worst finding of a story stands among all: the rules' order is that of what matters first."""
+    worst = [each for each in (story.root, *story.consequences) if each.severity == story.severity]
+    return min(findings.index(each) for each in worst)
 
 
 def _causes(finding: Finding, findings: Iterable[Finding]) -> bool:
