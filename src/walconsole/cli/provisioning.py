@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 
+from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
@@ -12,6 +13,10 @@ from walconsole.runtime.stop import Stop
 PROVISION = """\
 Sets continuous archiving up: buckets, grants, the archive command, the drop-in, the verifier, a restart,
 and the proof that a segment arrived. Without --plan or --apply it opens the console at that screen.
+"""
+FIX = """\
+Makes one fix that a finding offers (`walconsole check --json` has its step and subject): looked at first,
+its plan shown, verified at the end. Needs --plan, or --apply with --confirm.
 """
 UNDO = """\
 Takes back what `walconsole provision` changed, the last first. It never deletes a bucket or an object.
@@ -50,10 +55,24 @@ def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
     )
 
 
+def add_fix_options(parser: argparse.ArgumentParser) -> None:
+    """What `fix` takes."""
+    parser.add_argument("--step", metavar="ID", required=True, help="the fix, as a finding names it")
+    parser.add_argument("--subject", metavar="WHAT", default="", help="the file, setting, segment or process")
+    add_options(parser, undo=True)
+    parser.add_argument(
+        "--confirm-replace",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="yes to replacing something that is another tool's; the plan names it; may be repeated",
+    )
+
+
 def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
     """How the droplet shall archive. Raises UsageError."""
     defaults = DropletChoices.for_profile(profile)
-    if options.command == "undo":
+    if options.command != "provision":
         return defaults
     try:
         return replace(
@@ -81,5 +100,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         confirm=options.confirm,
         replace=tuple(getattr(options, "confirm_replace", ())),
         json=options.json,
+        offer=Fix("", step=options.step, subject=options.subject) if options.command == "fix" else None,
     )
     return provision(session, wish, stop)

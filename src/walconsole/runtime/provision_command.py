@@ -7,15 +7,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
 from walconsole.provision.catalogue import steps
-from walconsole.provision.model import Question
+from walconsole.provision.fixes.catalogue import fix_steps, undoable
+from walconsole.provision.model import Question, Step
 from walconsole.provision.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.runner import Runner
+from walconsole.provision.site import Site
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
@@ -33,7 +36,7 @@ class ProvisionWish:
     """What the command line asks for. `apply` False: show the plan and change nothing.
 
     `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
-    for the name of what is replaced.
+    for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning.
     """
 
     choices: DropletChoices
@@ -42,6 +45,7 @@ class ProvisionWish:
     confirm: str = ""
     replace: tuple[str, ...] = ()
     json: bool = False
+    offer: Fix | None = None
 
 
 class WordGate:
@@ -152,7 +156,7 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        runner = Runner(site, steps(site), WordGate(wish.replace), self._printer.told)
+        runner = Runner(site, self._chosen(site), WordGate(wish.replace), self._printer.told)
         self._printer.begin(site, runner.steps)
         if wish.apply:
             await self._take_leftovers(parts)
@@ -161,6 +165,12 @@ class _Command:
         else:
             await (runner.run() if wish.apply else runner.check_all())
         self._printer.end(runner.stages)
+
+    def _chosen(self, site: Site) -> tuple[Step, ...]:
+        """The steps that are asked for. Raises UsageError for a fix that there is none of."""
+        if self._wish.undo:
+            return undoable(site)
+        return steps(site) if self._wish.offer is None else fix_steps(site, self._wish.offer)
 
     async def _undo_plans(self, runner: Runner) -> None:
         for step, _, plan in await runner.undo_plans():

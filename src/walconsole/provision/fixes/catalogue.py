@@ -1,0 +1,54 @@
+"""From a finding's fix to the steps that do it."""
+
+from collections.abc import Mapping
+
+from walconsole.domain.diagnosis.model import Fix as Offer
+from walconsole.errors import UsageError
+from walconsole.provision import catalogue
+from walconsole.provision.fixes.base import Fix
+from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
+from walconsole.provision.fixes.processes import KillHungCommand
+from walconsole.provision.fixes.settings import Reload, ResetSetting, ResetStatistics
+from walconsole.provision.fixes.wal import OrphanReady, PushWal
+from walconsole.provision.model import Step
+from walconsole.provision.site import Site
+
+KINDS: tuple[type[Fix], ...] = (
+    ResetSetting,
+    Reload,
+    ResetStatistics,
+    ReadableConfig,
+    ExecutableCommand,
+    OrphanReady,
+    PushWal,
+    KillHungCommand,
+)
+_OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
+    "restore-grant": ("grants", "write-probe"),
+    "limited-key": ("grants", "limited-key", "write-probe"),
+    "buckets": ("temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe"),
+    "archive-command": ("archive-command", "write-probe"),
+    "drop-in": ("archive-command", "drop-in", "restart", "proof"),
+    "restart": ("restart",),
+}
+"""Fixes that are provisioning's own steps, with those that they need around them."""
+
+
+def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
+    """The steps that do what `offer` says. Raises UsageError where there are none of that id."""
+    named = _OF_PROVISIONING.get(offer.step)
+    if named is not None:
+        return tuple(step for step in catalogue.steps(site) if step.id in named)
+    for kind in KINDS:
+        if kind.id == offer.step:
+            return (kind(site, offer.subject),)  # type: ignore[return-value]  # its parts are the subclasses'
+    why = "no step of that name mends anything"
+    raise UsageError(
+        f"mending by {offer.step or 'a program'!r}", why, "do it by hand: the finding has the commands"
+    )
+
+
+def undoable(site: Site) -> tuple[Step, ...]:
+    """Provisioning's steps and the fixes, for taking back what either changed."""
+    fixes = tuple(kind(site) for kind in KINDS)
+    return (*catalogue.steps(site), *fixes)  # type: ignore[arg-type]  # as above
