@@ -20,6 +20,7 @@ from walconsole.ui.glyphs import ASCII
 from walconsole.ui.screens.archive import ArchiveScreen
 from walconsole.ui.screens.configuration import ConfigurationScreen
 from walconsole.ui.screens.provision import ProvisionScreen
+from walconsole.ui.screens.triage import TriageScreen
 
 SnapCompare = Callable[..., bool]
 
@@ -63,6 +64,20 @@ def test_a_terminal_far_too_small(snap_compare: SnapCompare) -> None:
 def test_without_unicode(snap_compare: SnapCompare) -> None:
     app = stage(STATES["failing"](), lines=log_lines(), glyphs=ASCII)
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=drawn)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["failing", "healthy"])
+def test_triage(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
+    async def opened(pilot: Pilot[None]) -> None:
+        await drawn(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TriageScreen))
+        await pilot.pause(0.1)
+
+    app = stage(STATES[state](), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
 
 
 @pytest.mark.parametrize("theme", ["night", "paper"])

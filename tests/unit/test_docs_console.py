@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from walconsole.provision.fixes.base import Fix
+from walconsole.provision.fixes.catalogue import KINDS as FIXES
 from walconsole.ui.archive.keys import ARCHIVE_ACTIONS
 from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS
 from walconsole.ui.keys import ACTIONS, Action
 from walconsole.ui.provision.keys import PROVISION_ACTIONS
 from walconsole.ui.theming import shipped_folder
+from walconsole.ui.triage.keys import TRIAGE_ACTIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
 
@@ -45,6 +48,20 @@ PROVISIONING = (Path(__file__).parents[2] / "docs" / "provisioning.md").read_tex
 def test_every_key_of_the_provisioning_screen_is_documented(action: Action) -> None:
     row = next((line for line in PROVISIONING.splitlines() if line.endswith(f"| {action.title} |")), "")
     assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
+
+
+TRIAGE = (Path(__file__).parents[2] / "docs" / "triage.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("action", TRIAGE_ACTIONS, ids=lambda action: action.title)
+def test_every_key_of_the_triage_screen_is_documented(action: Action) -> None:
+    row = next((line for line in TRIAGE.splitlines() if line.endswith(f"| {action.title} |")), "")
+    assert {"S-Tab": "Shift-Tab"}.get(action.sign, action.sign) in row
+
+
+@pytest.mark.parametrize("kind", FIXES, ids=lambda kind: kind.id)
+def test_every_fix_is_documented(kind: type[Fix]) -> None:
+    assert f"| `{kind.id}` |" in TRIAGE
 
 
 def test_every_theme_is_documented() -> None:

@@ -123,7 +123,8 @@ def _log(snapshot: Snapshot) -> Iterator[Event]:
     for entry in log.entries if log is not None else ():
         kind = _LOGGED.get(entry.kind)
         if kind is not None and entry.at is not None and log is not None:
-            yield Event(_here(snapshot, entry.at), kind, entry.text, log.source)
+            text = entry.text.split(":  ", 1)[-1]  # without the stamp, which the event has
+            yield Event(_here(snapshot, entry.at), kind, text, log.source)
 
 
 def _bucket(reading: Reading[BucketFacts], copy: str) -> Iterator[Event]:

@@ -20,6 +20,7 @@ from walconsole.ui.app import WalconsoleApp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from walconsole.domain.diagnosis.model import Fix
     from walconsole.ports import Observer
     from walconsole.provision.model import Gate
     from walconsole.provision.progress import Tell
@@ -64,7 +65,9 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
     app.status(f"connecting to {profile.ssh}")
     lasting = not isinstance(session.target, DemoWish)
     if not profile.read_only:
-        app.provisioner = partial(_runner, profile, app, environment, cleanups, lasting)
+        runner = partial(_runner, profile, app, environment, cleanups, lasting)
+        app.provisioner = partial(runner, None)
+        app.fixer = partial(partial, runner)
         if lasting and await asyncio.to_thread(_has_ledger, environment):
             from walconsole.runtime.leftover_keys import offer_at_start
 
@@ -84,21 +87,24 @@ async def _runner(
     environment: Mapping[str, str],
     cleanups: Cleanups,
     lasting: bool,
+    offer: "Fix | None",
     gate: "Gate",
     tell: "Tell",
 ) -> "Runner":
-    """What sets archiving up, when somebody asks for it; first of all what an earlier console left behind."""
+    """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind."""
     await asyncio.to_thread(import_module, "walconsole.provision.catalogue")
     from walconsole.provision.catalogue import steps
+    from walconsole.provision.fixes.catalogue import fix_steps
     from walconsole.provision.runner import LONGEST_CLEANING_S, Runner
     from walconsole.runtime.leftover_keys import offer_leftovers
     from walconsole.runtime.provisioning import provisioned
 
     parts = provisioned(profile, app, SystemClock(), environment, cleanups, lasting=lasting)
-    if app.provision_run is not None:
-        cleanups.add("ending the step that runs", app.provision_run.end, LONGEST_CLEANING_S)
+    for run in app.runs:
+        cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
     await offer_leftovers(parts, app)
-    return Runner(parts.site, steps(parts.site), gate, tell)
+    chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
+    return Runner(parts.site, chosen, gate, tell)
 
 
 def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":

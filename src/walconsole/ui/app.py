@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.archive.cost import Price
+    from walconsole.domain.diagnosis.model import Fix
     from walconsole.domain.facts import ClusterFacts
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.snapshot import Slot, Snapshot
@@ -56,7 +57,8 @@ def _commands() -> type[ConsoleCommands]:
 class WalconsoleApp(App[None]):
     """One session. `failure` is set when it ended because it could never have worked.
 
-    `provisioner` makes what sets archiving up, None where nothing may be changed; `provisioning` opens at it.
+    `provisioner` makes what sets archiving up, `fixer` what mends one finding; None where nothing may be
+    changed. `provisioning` opens at the first.
     `price` is what storage costs by the profile, None until one was chosen.
     `observer_factory` is awaited after the first frame. `shelf` holds the themes and remembers the
     chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding can show.
@@ -97,6 +99,8 @@ class WalconsoleApp(App[None]):
         self.provisioner: MakeRunner | None = None
         self.provisioning = False
         self.provision_run: ProvisionRun | None = None
+        self.fixer: Callable[[Fix], MakeRunner] | None = None
+        self.fix_run: ProvisionRun | None = None
         self.shelf = shelf or ThemeShelf()
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
@@ -287,9 +291,34 @@ class WalconsoleApp(App[None]):
         self.provision_run = self.provision_run or ProvisionRun(self.provisioner)
         self.push_screen(ProvisionScreen(self.session_title, self.dashboard.glyphs, self.provision_run))
 
+    def open_fix(self, fix: Fix) -> None:
+        """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
+        if self.fixer is None:
+            self.notify("it is read-only", title="nothing can be changed", severity="warning", markup=False)
+            return
+        from walconsole.ui.provision.run import ProvisionRun
+        from walconsole.ui.screens.provision import ProvisionScreen
+
+        if self.fix_run is None or not self.fix_run.busy:
+            self.fix_run = ProvisionRun(self.fixer(fix))
+        self.push_screen(ProvisionScreen(self.session_title, self.dashboard.glyphs, self.fix_run))
+
+    def open_configuration(self, name: str) -> None:
+        """The configuration screen on a setting."""
+        self.dashboard.open_configuration(name)
+
+    def open_archive(self, role: str) -> None:
+        """The archive screen on a copy."""
+        self.dashboard.open_archive(role)
+
+    @property
+    def runs(self) -> tuple[ProvisionRun, ...]:
+        """Steps that were begun in this session."""
+        return tuple(run for run in (self.provision_run, self.fix_run) if run is not None)
+
     async def action_quit(self) -> None:
         """Leave; while a step is being applied, only when that is meant."""
-        if self.provision_run is None or not self.provision_run.changing:
+        if not any(run.changing for run in self.runs):
             self.exit()
             return
         from walconsole.ui.screens.confirm import Confirm

@@ -28,6 +28,7 @@ ACTIONS = (
     Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane"),
     Action("pause", "p", "p", "Pause or resume reading", "pause"),
     Action("refresh_now", "r", "r", "Read everything now", "refresh"),
+    Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
     Action("screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"),
     Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
     Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),

@@ -147,22 +147,30 @@ class Dashboard(Screen[None]):
     def on_setting_chosen(self, message: SettingChosen) -> None:
         """Open the configuration on that setting."""
         message.stop()
-        self._open_configuration(message.name)
+        self.open_configuration(message.name)
+
+    def action_triage(self) -> None:
+        """The cause, its proof, how to mend it."""
+        from walconsole.ui.screens.triage import TriageScreen
+
+        self.app.push_screen(TriageScreen(self.console.session_title, self.glyphs, self.taken))
 
     def action_configuration(self) -> None:
         """Which file wins, and which is never read."""
-        self._open_configuration("")
+        self.open_configuration("")
 
-    def _open_configuration(self, name: str) -> None:
+    def open_configuration(self, name: str) -> None:
+        """On that setting, or the first one."""
         from walconsole.ui.screens.configuration import ConfigurationScreen
 
         self.app.push_screen(ConfigurationScreen(self.console.session_title, self.glyphs, self.taken, name))
 
     def action_archive(self) -> None:
         """What the buckets really hold."""
-        self._open_archive("")
+        self.open_archive("")
 
-    def _open_archive(self, role: str) -> None:
+    def open_archive(self, role: str) -> None:
+        """On that copy, or the primary."""
         from walconsole.domain.profile import BucketRole
         from walconsole.ui.screens.archive import ArchiveScreen
 
@@ -237,9 +245,9 @@ class Dashboard(Screen[None]):
         if line is not None and line.link is not None and line.link.setting:
             self.post_message(SettingChosen(line.link.setting))
         elif self.pane.spec.name == "bucket":
-            self._open_archive("")
+            self.open_archive("")
         elif line is not None and line.link is not None and line.link.pane == "bucket":
-            self._open_archive(line.link.role)
+            self.open_archive(line.link.role)
         elif line is None or line.link is None or line.link.pane == self.pane.spec.name:
             self.action_maximise()
         else:

@@ -1,0 +1,162 @@
+"""The triage screen under an operator's fingers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.data.facts import NOW, archiver, healthy, read
+from tests.data.snapshots import STATES, failing, incident
+from tests.data.stage import screen_text, settle, stage, until
+from walconsole.domain.diagnosis.model import Fix
+from walconsole.domain.evidence import ChildProcess, CommandFacts
+from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.ui.screens.configuration import ConfigurationScreen
+from walconsole.ui.screens.dashboard import Dashboard
+from walconsole.ui.screens.page_help import PageHelp
+from walconsole.ui.screens.triage import TriageScreen
+from walconsole.ui.triage.keys import SCREEN_ACTIONS, TRIAGE_ACTIONS
+
+SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
+
+
+def hanging() -> Snapshot:
+    child = ChildProcess(4711, NOW - 400, "sh -c 'rclone \x1b[31mcopyto'", "sleeping", "hrtimer_nanosleep")
+    return fold(
+        healthy(archiver=archiver(ready_count=3)),
+        read(Slot.COMMAND, CommandFacts("rclone copyto %p x:y", children=(child,))),
+        NOW,
+    )
+
+
+async def opened(pilot: Pilot[None]) -> TriageScreen:
+    await settle(pilot)
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(pilot.app.screen, TriageScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, TriageScreen)
+    await pilot.pause()
+    return screen
+
+
+def shown(screen: TriageScreen, pane: str) -> str:
+    rows = screen.panes[pane]
+    return "\n".join(rows.line(index).text for index in range(rows.rows))
+
+
+def written(folder: Path) -> list[Path]:
+    return list(folder.glob("walconsole-incident-*"))
+
+
+async def test_a_revoked_grant_is_one_story_from_the_key_to_the_disk() -> None:
+    app = stage(failing())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        story = shown(screen, "story")
+        assert story.index("refuses the key") < story.index("archiving fails at")
+        assert "lost with the disk now" in story
+        assert "AccessDenied" in shown(screen, "evidence")
+        assert "rclone" in shown(screen, "remedy")
+        assert "38 segments wait" in shown(screen, "remedy")
+
+
+async def test_the_cursor_chooses_whose_evidence_is_shown() -> None:
+    app = stage(failing())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        rows = screen.panes["story"]
+        at = next(index for index in range(rows.rows) if "archiving fails at" in rows.line(index).text)
+        for _ in range(at):
+            await pilot.press("j")
+        await pilot.pause()
+        assert "failed_count=63" in shown(screen, "evidence")
+        assert screen.finding is not None
+        assert screen.finding.rule == "failing"
+
+
+async def test_nothing_wrong_is_said_with_what_was_considered() -> None:
+    app = stage(STATES["idle"]())
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        story = shown(screen, "story")
+        assert "nothing is wrong" in story
+        assert "the server is idle" in story
+        assert "nothing to mend" not in screen_text(app)
+        await pilot.press("f", "y", "o", "question_mark")
+        assert isinstance(app.screen, PageHelp | TriageScreen)
+
+
+async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_changed() -> None:
+    app = stage(hanging())
+    asked: list[Fix] = []
+
+    def fixer(fix: Fix) -> Any:
+        asked.append(fix)
+        raise RuntimeError("enough")
+
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        assert "(read-only: by hand)" in shown(screen, "remedy")
+        await pilot.press("f")
+        assert not asked
+        app.fixer = fixer
+        with pytest.raises(RuntimeError, match="enough"):
+            screen.action_fix()
+        assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]
+
+
+async def test_the_report_holds_what_the_screen_says_and_no_escape_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = stage(hanging())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: len(written(tmp_path)) == 3)
+    texts = {path.suffix: path.read_text("utf-8") for path in written(tmp_path)}
+    assert "command-hangs" in texts[".md"]
+    assert json.loads(texts[".json"])["stories"][0]["root"]["id"] == "command-hangs"
+    assert texts[".svg"].startswith("<svg")
+    assert not any("\x1b" in text for text in texts.values())
+
+
+async def test_o_leads_to_the_setting() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, ConfigurationScreen))
+
+
+async def test_the_time_line_grows_and_shrinks() -> None:
+    app = stage(failing())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        before = shown(screen, "times")
+        await pilot.press("h")
+        assert shown(screen, "times") != before
+        await pilot.press("l")
+        assert shown(screen, "times") == before
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["failing", "healthy", "nothing_readable", "hostile"])
+async def test_no_size_and_no_key_ends_the_session(state: str, size: tuple[int, int]) -> None:
+    app = stage(STATES[state]())
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot)
+        for action in TRIAGE_ACTIONS:
+            if action.action in ("screen.leave", "screen.export", "screen.explain", "screen.go_there"):
+                continue
+            await pilot.press(action.keys.split(",")[0])
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        assert app.is_running
+
+
+def test_no_key_does_two_things() -> None:
+    keys = [key for action in SCREEN_ACTIONS for key in action.keys.split(",")]
+    assert len(keys) == len(set(keys))
