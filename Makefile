@@ -11,7 +11,7 @@ ARGS =
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo      open the console on an embedded droplet (SCENARIO=incident|healthy|holes|failing|slow|idle)"
+	@echo "make demo      open the console on an embedded droplet (SCENARIO=incident, healthy, key-403 …: see walconsole demo --help)"
 	@echo "make test      install what the tests need where possible, and run everything (ARGS='-k proxy' for pytest)"
 	@echo "make lint      ruff, mypy and the import contracts alone"
 	@echo "make format    let ruff format the sources"

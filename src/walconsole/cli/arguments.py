@@ -170,13 +170,17 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo_parser() -> argparse.ArgumentParser:
-    from walconsole.sandbox.scenario import SCENARIOS
+    from walconsole.sandbox.scenario import EVERY_SCENARIO, PRACTICE, SCENARIOS
 
-    scenarios = "\n".join(["scenarios:", *(f"  {one.name:<9} {one.summary}" for one in SCENARIOS.values())])
+    states = [f"  {one.name:<9} {one.summary}" for one in SCENARIOS.values()]
+    failures = [f"  {one.name:<25} {one.summary}" for one in PRACTICE.values()]
+    scenarios = "\n".join(
+        ["scenarios:", *states, "one failure mode each, to practise triage (key i):", *failures]
+    )
     about = "The console on an embedded droplet: a real PostgreSQL, SSH server and S3, loopback only."
     parser = _parser("walconsole demo", about, f"{scenarios}\n")
     parser.add_argument(
-        "--scenario", choices=SCENARIOS, default="incident", metavar="NAME", help="default: incident"
+        "--scenario", choices=EVERY_SCENARIO, default="incident", metavar="NAME", help="default: incident"
     )
     parser.add_argument(
         "--load",

@@ -352,5 +352,5 @@ TABLES: dict[str, str] = {
 }
 """The tables below a profile, in the order of the example."""
 
-RESERVED_PROFILE_NAMES = ("config", "demo")
+RESERVED_PROFILE_NAMES = ("check", "config", "demo", "explain", "fix", "provision", "report", "undo")
 """Subcommands: a profile of that name could never be opened."""

@@ -41,6 +41,11 @@ class Known:
         """How many .ready files there are, None where nobody may count them."""
         return ready_count(self.snapshot())
 
+    def last_archived(self) -> str | None:
+        """The file that was archived last, None before that was read."""
+        archiver = self.snapshot().archiver.value
+        return archiver.last_archived_wal if archiver is not None else None
+
     def in_trouble(self) -> bool:
         """Whether something waits that should be archived, and is not."""
         return troubled(self.snapshot(), self._clock.now())

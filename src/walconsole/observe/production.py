@@ -50,10 +50,12 @@ class ProductionProbe:
         profile: Profile,
         troubled: Callable[[], bool],
         command: Callable[[], CommandFacts | None],
+        last_archived: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._shell, self._clock, self._profile = shell, clock, profile
-        self._troubled, self._command = troubled, command
+        self._troubled, self._command, self._last_archived = troubled, command, last_archived
         self._asked_at: float | None = None
+        self._asked_after: str | None = None
 
     def refresh(self) -> None:
         """Ask again at the next look, where something is wrong."""
@@ -66,9 +68,10 @@ class ProductionProbe:
         if not self._troubled() or facts is None:
             self._asked_at = None
             return ()
-        if self._asked_at is not None and now - self._asked_at < AGAIN_AFTER_S:
+        same = self._last_archived() == self._asked_after  # else it worked meanwhile: this is another trouble
+        if same and self._asked_at is not None and now - self._asked_at < AGAIN_AFTER_S:
             return ()
-        self._asked_at = now
+        self._asked_at, self._asked_after = now, self._last_archived()
         targets = _targets(facts, self._profile)
         if not targets:
             return ()

@@ -118,7 +118,7 @@ def _evidence(
         ServerLogProbe(shell, host, clock, known.log_timezone),
         CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
         RetentionProbe(database),
-        ProductionProbe(shell, clock, profile, known.in_trouble, known.command),
+        ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),
         ComparingProbe(shell, host, clock, store, reader, PLAIN, known.snapshot),
         PolicyProbe(profile.primary.bucket, store, clock),
     )

@@ -21,7 +21,7 @@ from pathlib import Path
 from walconsole.domain.profile_json import profile_to_json
 from walconsole.errors import SandboxError
 from walconsole.sandbox.droplet import Options, Ready, droplet
-from walconsole.sandbox.scenario import SCENARIOS
+from walconsole.sandbox.scenario import EVERY_SCENARIO
 from walconsole.sandbox.workspace import explain
 
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _options(argv: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m walconsole.sandbox", description=__doc__)
-    parser.add_argument("--scenario", choices=SCENARIOS, default="incident")
+    parser.add_argument("--scenario", choices=EVERY_SCENARIO, default="incident")
     parser.add_argument(
         "--load", type=_rate, metavar="SEGMENTS_PER_MINUTE", help="0 to 600; 0 writes nothing"
     )
@@ -46,7 +46,7 @@ def _options(argv: Sequence[str] | None) -> Options:
         "--activation", type=float, default=0.0, metavar="SECONDS", help="until new keys and grants work"
     )
     chosen = parser.parse_args(argv)
-    return Options(SCENARIOS[chosen.scenario], chosen.load, chosen.postgres_bin, chosen.activation)
+    return Options(EVERY_SCENARIO[chosen.scenario], chosen.load, chosen.postgres_bin, chosen.activation)
 
 
 def _rate(text: str) -> float:

@@ -21,6 +21,11 @@ def installed_dropin(workspace: Workspace, account: Account) -> DropletFile:
     return dropin_file(profile, DropletChoices.for_profile(profile), str(workspace.config_dir / "conf.d"))
 
 
+def archive_command(workspace: Workspace, account: Account) -> str:
+    """The path of the archive command."""
+    return names_of(installing_profile(workspace, account)).archive
+
+
 def verifier(workspace: Workspace, account: Account) -> str:
     """The path of the verifier, whether it is there or not."""
     return names_of(installing_profile(workspace, account)).verifier

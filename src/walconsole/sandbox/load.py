@@ -52,6 +52,12 @@ class Load:
                 await connection.execute("update visit set count = count + 1 where page = 1")
                 await connection.execute("select pg_switch_wal()")
 
+    async def execute(self, *statements: str) -> None:
+        """Run statements, each by itself."""
+        async with self.connection() as connection:
+            for statement in statements:
+                await connection.execute(statement.encode())
+
     async def is_true(self, sql: str) -> bool:
         """What a query that answers one boolean says."""
         async with self.connection() as connection:

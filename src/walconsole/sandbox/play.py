@@ -6,10 +6,11 @@ import re
 import time
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from walconsole.errors import SandboxError
 from walconsole.sandbox.account import Account
-from walconsole.sandbox.installed import timer, verifier
+from walconsole.sandbox.installed import archive_command, timer, verifier
 from walconsole.sandbox.keys import Key, KeyStore
 from walconsole.sandbox.load import Load
 from walconsole.sandbox.process import run
@@ -22,16 +23,21 @@ from walconsole.sandbox.scenario import (
     REGION,
     Act,
     BaseBackup,
+    BreakEndpoint,
     LoseSegments,
+    Mode,
     RevokeGrants,
     Scenario,
+    SetInFile,
+    Sql,
+    Target,
     Throttle,
     Verify,
     WaitUntil,
     WriteSegments,
 )
 from walconsole.sandbox.tools import Tools
-from walconsole.sandbox.workspace import Workspace
+from walconsole.sandbox.workspace import Workspace, write
 
 _VERIFY_EVERY_S = 30.0
 _PATIENCE_S = 60.0
@@ -78,6 +84,32 @@ class Player:
             case LoseSegments(primary, dr):
                 await self._lose("spaces-prod", REGION, BUCKET, primary)
                 await self._lose("spaces-dr", DR_REGION, DR_BUCKET, dr)
+            case SetInFile() | Sql() | Mode() | BreakEndpoint():
+                await self._break(act)
+
+    async def _break(self, act: SetInFile | Sql | Mode | BreakEndpoint) -> None:
+        """Bring a failure mode about."""
+        match act:
+            case SetInFile(settings):
+                await self._set_in_file(settings)
+            case Sql(statements):
+                await self.load.execute(*statements)
+            case Mode(target, bits):
+                await asyncio.to_thread(self._file(target).chmod, bits)
+            case BreakEndpoint():
+                await asyncio.to_thread(self.tools.break_endpoint)
+
+    async def _set_in_file(self, settings: Collection[tuple[str, str]]) -> None:
+        """In conf.d, after the drop-in."""
+        path = self.workspace.config_dir / "conf.d" / "zz_practice.conf"
+        lines = (f"{name} = '{value}'\n" for name, value in settings)
+        await asyncio.to_thread(write, path, "".join(lines), self.account)
+        await self.load.execute("select pg_reload_conf()")
+
+    def _file(self, target: Target) -> Path:
+        if target is Target.RCLONE:
+            return self.workspace.etc / f"rclone-{NAME}.conf"
+        return Path(archive_command(self.workspace, self.account))
 
     async def _back_up(self) -> None:
         """Into the droplet's home, with what replays it left to the archive."""

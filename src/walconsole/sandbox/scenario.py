@@ -1,6 +1,7 @@
 """Scenarios as data: in which state the droplet is shown, and how it gets there."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from walconsole.sandbox.keys import Grant
 
@@ -59,7 +60,53 @@ class LoseSegments:
     dr: tuple[int, ...] = ()
 
 
-Act = WriteSegments | WaitUntil | RevokeGrants | Throttle | Verify | BaseBackup | LoseSegments
+@dataclass(frozen=True, slots=True)
+class SetInFile:
+    """Let a file that is read after the drop-in set these, and reload."""
+
+    settings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """Run statements as the superuser."""
+
+    statements: tuple[str, ...]
+
+
+class Target(StrEnum):
+    """Files of the droplet that archiving needs."""
+
+    COMMAND = "archive command"
+    RCLONE = "rclone's configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Give one of them another mode."""
+
+    target: Target
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEndpoint:
+    """Have rclone's configuration name an address at which nothing listens."""
+
+
+Act = (
+    WriteSegments
+    | WaitUntil
+    | RevokeGrants
+    | Throttle
+    | Verify
+    | BaseBackup
+    | LoseSegments
+    | SetInFile
+    | Sql
+    | Mode
+    | BreakEndpoint
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +180,47 @@ _ALL = (
         acts=(WriteSegments(2), WaitUntil("everything is archived", _ALL_ARCHIVED), Verify()),
     ),
 )
+
+
+def _practice(name: str, summary: str, *acts: Act) -> Scenario:
+    """Archiving worked, then this was broken, and one more segment is due."""
+    worked = (WriteSegments(2), _archived(2), Verify())
+    return Scenario(name, summary, acts=(*worked, *acts, WriteSegments(1)))
+
+
+def _command(text: str) -> SetInFile:
+    return SetInFile((("archive_command", text),))
+
+
+_PRACTICE = (
+    _practice("key-403", "the archive command's key lost its grants", RevokeGrants()),
+    _practice(
+        "auto-conf-override",
+        "somebody's ALTER SYSTEM overrides the archive command",
+        Sql(("alter system set archive_command = '/bin/false'", "select pg_reload_conf()")),
+    ),
+    _practice("command-empty", "the archive command is empty", _command("")),
+    _practice("command-not-found", "a typo in the archive command", _command("/usr/local/bin/pg-arhive %p")),
+    _practice("command-not-executable", "the archive command lost its x bit", Mode(Target.COMMAND, 0o644)),
+    _practice(
+        "rclone-config-unreadable", "the server may not read rclone's configuration", Mode(Target.RCLONE, 0)
+    ),
+    _practice("archiver-crash-loop", "the archive command kills itself", _command("kill -9 $$")),
+    _practice("command-hangs", "the archive command never ends", _command("sleep 86400")),
+    _practice("permission", "the archive command may not write", _command("cp %p /root/%f")),
+    _practice("disk-full", "no space is left where the command writes", _command("cat %p > /dev/full")),
+    _practice("silent-loss", "the archive command says yes and stores nothing", _command("/bin/true")),
+    _practice("endpoint-wrong", "nothing listens at rclone's endpoint", BreakEndpoint()),
+    _practice(
+        "slot-retention",
+        "a replication slot that nobody reads keeps WAL",
+        SetInFile((("max_wal_size", "5MB"),)),
+        Sql(("select pg_create_physical_replication_slot('old_standby', true)",)),
+        WriteSegments(8),
+    ),
+)
+"""One failure mode each, by the id that its finding has: to practise triage on."""
+PRACTICE = {scenario.name: scenario for scenario in _PRACTICE}
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+"""States that the console is shown in; each can be provisioned to green."""
+EVERY_SCENARIO = SCENARIOS | PRACTICE

@@ -1,5 +1,6 @@
 """What is installed on the droplet: the stand-ins, PostgreSQL's programs, the archive's scripts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -59,6 +60,12 @@ class Tools:
         remotes = (("spaces-prod", primary, REGION), ("spaces-dr", dr, DR_REGION))
         text = "\n".join(_remote(name, key, endpoints[region]) for name, key, region in remotes)
         self._write(self.workspace.etc / f"rclone-{NAME}.conf", text, 0o640)
+
+    def break_endpoint(self) -> None:
+        """Another address in rclone's configuration, at which nothing listens; the port of discard."""
+        path = self.workspace.etc / f"rclone-{NAME}.conf"
+        text = re.sub(r"(?m)^endpoint = .*$", "endpoint = http://127.0.0.1:9", path.read_text("utf-8"))
+        self._write(path, text, 0o640)
 
     def _render(self, name: str, target: Path, mode: int) -> None:
         text = files("walconsole.sandbox").joinpath("standins", name).read_text(encoding="utf-8")

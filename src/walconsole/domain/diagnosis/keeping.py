@@ -1,5 +1,6 @@
 """Whether what is archived can be used, and stays: base backups, expiry, names, content."""
 
+import re
 from collections.abc import Iterator
 
 from walconsole.domain.archive.layouts import Layout
@@ -208,6 +209,34 @@ def _expiring(
     )
 
 
+_DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
+
+
+def damaged(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """The head of the newest or oldest segment is no WAL, and nothing that a known writer makes of it."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        heads = bucket.identities if bucket is not None else ()
+        bad = [each for each in heads if _DAMAGED.search(each.problem)]
+        if bucket is None or not bad:
+            continue
+        config = "/etc/rclone-NAME.conf"
+        look = f"rclone --config {config} cat REMOTE:{bucket.bucket}/{bad[0].key} | head -c 64 | xxd"
+        yield Finding(
+            "damaged-object",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"what is stored as {bad[0].name} in the {copy} bucket is no WAL",
+            tuple(f"{each.key}: {each.problem}" for each in bad),
+            "find out what wrote it; archive the segment again while it is in pg_wal, else take a new "
+            "base backup",
+            reading.slot,
+            proof=tuple(
+                Proof(f"{each.key}: {each.problem}", "S3 GET, its first bytes", each.read_at) for each in bad
+            ),
+            fixes=(Fix("look at the object, and at others beside it", (look,)),),
+        )
+
+
 def odd_names(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
     """Names that cannot exist with this server's wal_segment_size: WAL of a cluster with another one."""
     server = snapshot.server.value
@@ -229,4 +258,11 @@ def odd_names(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         return
 
 
-RULES: tuple[Rule, ...] = (stuck_on_existing, different_from_local, no_base_backup, lifecycle, odd_names)
+RULES: tuple[Rule, ...] = (
+    stuck_on_existing,
+    different_from_local,
+    no_base_backup,
+    lifecycle,
+    odd_names,
+    damaged,
+)

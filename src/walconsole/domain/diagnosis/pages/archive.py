@@ -66,6 +66,21 @@ PAGES = (
         source="pgbackrest#1753, #2629",
     ),
     Page(
+        "damaged-object",
+        "an object that is named like a segment is no WAL",
+        symptom="A restore stops at it, or the server refuses it (`invalid magic number`).",
+        cause=(
+            "An upload that was cut short and filled up, an error page that was stored as if it were the "
+            "segment, a file system that came back with zeroes, another program's file."
+        ),
+        signal="The first bytes of the newest and the oldest segment: no WAL page, and no known compression.",
+        fix=(
+            "Find out what wrote it. Archive the segment again while it is in pg_wal; else take it from the "
+            "other copy, or take a new base backup."
+        ),
+        never="Do not delete it before another copy was found to be whole.",
+    ),
+    Page(
         "dr-behind",
         "the DR copy lacks more than it should",
         symptom="More than five segments, the oldest for more than a quarter of an hour.",
