@@ -43,7 +43,8 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line for each reason how many tests it kept from running."""
+    """The table of failure modes, and in one line for each reason how many tests it kept from running."""
+    _tell_failures(terminalreporter)
     reasons: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = _reason(report).removeprefix("Skipped: ")
@@ -52,3 +53,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tested on this machine")
         for reason, count in sorted(reasons.items()):
             terminalreporter.line(f"{count:4} tests: {reason}")
+
+
+def _tell_failures(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was broken, what was found, in how many seconds, and what mended it."""
+    rows = [
+        str(value).split("|")
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in getattr(report, "user_properties", ())
+        if name == "failure"
+    ]
+    if rows:
+        terminalreporter.section("failure modes, really brought about")
+        for failure, found, seconds, green in rows:
+            terminalreporter.line(f"{failure:54} {found:28} {seconds:>5} s   {green}")

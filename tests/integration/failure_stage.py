@@ -3,26 +3,34 @@
 import asyncio
 import os
 import re
+import secrets
+import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.integration.observed import RecordingScreen
 from tests.integration.provision_stage import Stage, staged
 from tests.servers.fixtures import or_skip
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.rgw import RadosGateway
+from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.diagnosis import Diagnosis, Severity, Story, diagnose
+from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.domain.snapshot import Reading, Slot
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.keeping import for_this_session
 from walconsole.runtime.wiring import observe
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 LATE = "zz_broken.conf"
 """Read after the drop-in of provisioning: what stands in it wins."""
@@ -66,6 +74,12 @@ class Watched:
         return next(iter(self.stage.gateways.values()))
 
     @property
+    def owner(self) -> "S3Client":
+        """S3 by the archiver's own key, whose objects the archive's are."""
+        key = self.stage.app_key
+        return self.rgw.client(S3Keys(f"spaces-{key.access_key}", key.access_key, key.secret))
+
+    @property
     def pg_wal(self) -> Path:
         return self.cluster.data_dir / "pg_wal"
 
@@ -86,12 +100,30 @@ class Watched:
             lines.append(f"{story.severity.name} {chain}: {story.root.title}")
             lines += [f"    {proof.source}: {proof.text}" for proof in story.root.proof]
         lines.append(f"production: {self.screen.last.production.value}")
+        primary = self.screen.last.primary.value
+        lines.append(f"objects: {sorted(self.stage.objects(BucketRole.PRIMARY))[-8:]}")
+        lines.append(f"identities: {primary.identities if primary else None}")
+        lines.append(f"archiver: {self.screen.last.archiver.value}")
         problems = [f"{slot}: {reading.problem}" for slot, reading in self._readings() if reading.problem]
         return "\n".join([*lines, *problems])
 
     def _readings(self) -> Iterator[tuple[Slot, Reading[object]]]:
         for slot in Slot:
             yield slot, getattr(self.screen.last, slot.value)
+
+    def rules(self) -> set[str]:
+        """Everything that is found now, notes too."""
+        return {finding.rule for finding in self.diagnosis().findings}
+
+    def chain(self) -> list[str]:
+        """What follows from the worst cause."""
+        stories = self.stories()
+        return [each.rule for each in stories[0].consequences] if stories else []
+
+    def waits(self) -> int:
+        """The .ready files, 1 where nobody knows."""
+        archiver = self.screen.last.archiver.value
+        return 1 if archiver is None or archiver.ready_count is None else archiver.ready_count
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         return self.cluster.sql(statement)
@@ -177,13 +209,50 @@ class Watched:
             await asyncio.sleep(0.2)
 
     @contextmanager
-    def broken(self, what: str) -> Iterator[None]:
-        """Name what is broken in the table; whatever happens, the configuration is put back."""
+    def broken(self, what: str, *, restarted: bool = False) -> Iterator[None]:
+        """Name what is broken in the table; whatever happens, the configuration is put back in force."""
         self.marks.append(what)
         try:
             yield
         finally:
             self.config_back()
+            if restarted:
+                self.cluster.restart()
+
+
+@contextmanager
+def placed(path: Path, text: str, *, keep: bool = False) -> Iterator[None]:
+    """The file is there; gone again afterwards unless the server takes it away itself."""
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        if not keep:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def grantless(console: Watched) -> Iterator[None]:
+    """The archiver's key without its grants; then with them again."""
+    key = console.stage.app_key
+    grants = key.grants
+    console.stage.keys.replace(key, key.name, ())
+    try:
+        yield
+    finally:
+        console.stage.keys.replace(key, key.name, grants)
+
+
+@contextmanager
+def stopped_archiver(console: Watched) -> Iterator[None]:
+    """The archiver's process stands still: what it would put right at once stays as it is."""
+    rows = console.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'archiver'")
+    pid = int(str(rows[0][0]))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -219,12 +288,38 @@ def _shows(story: Story, evidence: str) -> bool:
     return not evidence or any(re.search(evidence, text) for text in texts)
 
 
+def tell_table(record_property: Callable[[str, object], None]) -> None:
+    """Hand the rows of the test that has ended to the summary of the run."""
+    for row in TABLE:
+        green = "" if row.green_s is None else f"{row.green_s:.1f} s after {row.mended}"
+        record_property("failure", f"{row.failure}|{row.found}|{row.seconds:.1f}|{green}")
+    TABLE.clear()
+
+
 @asynccontextmanager
-async def watching(stage: Stage) -> AsyncIterator[Watched]:
-    """The console's own observation of a stage, without a screen."""
+async def broken_deployment(
+    workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway
+) -> AsyncIterator[Watched]:
+    """Set up by the console itself, green, and watched."""
+    async with deployment(workspace, rgw, rgw_dr, f"broken-{secrets.token_hex(3)}") as stage:
+        await provisioned(stage)
+        async with watching(stage) as watched:
+            await watched.green("provisioning")
+            yield watched
+
+
+@asynccontextmanager
+async def watching(stage: Stage, keys: Mapping[str, str] | None = None) -> AsyncIterator[Watched]:
+    """The console's own observation of a stage, without a screen; `keys` are its own, as variables."""
+    profile = stage.profile
+    if keys is not None:
+        own = KeyReference(KeySource.ENVIRONMENT)
+        profile = replace(profile, primary=replace(profile.primary, keys=own))
     screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
     async with cleanups:
-        observer = observe(stage.profile, screen, clock, os.environ, cleanups, for_this_session())
+        observer = observe(
+            profile, screen, clock, {**os.environ, **(keys or {})}, cleanups, for_this_session()
+        )
         running = asyncio.create_task(observer.run(screen), name="observer")
         try:
             await screen.until(lambda: screen.snapshots and screen.last.whole, "a first picture")

@@ -70,6 +70,7 @@ def finding_document(finding: Finding) -> Document:
                 "title": safe(fix.title),
                 "commands": [safe(command) for command in fix.commands],
                 "step": fix.step,
+                "subject": safe(fix.subject),
                 "risk": safe(fix.risk),
             }
             for fix in finding.fixes

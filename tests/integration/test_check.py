@@ -1,0 +1,164 @@
+"""`walconsole check`, `report` and `fix` as programs, against a real deployment: ok, critical, unknown."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import deployment, provisioned
+from tests.integration.provision_stage import Stage
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+from walconsole.config.writer import profile_as_toml
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Stage]:
+    async with deployment(workspace, rgw, rgw_dr, f"checked-{secrets.token_hex(3)}") as made:
+        await provisioned(made)
+        for _ in range(100):
+            if made.cluster.sql(
+                "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+            ) == [(0,)]:
+                break
+            await asyncio.sleep(0.2)
+        yield made
+
+
+@pytest.fixture
+def config(stage: Stage, tmp_path: Path) -> Path:
+    """A configuration file with the deployment's profile."""
+    path = tmp_path / "config.toml"
+    path.write_text(profile_as_toml(stage.profile, stage.profile.name))
+    return path
+
+
+async def walconsole(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "walconsole", *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+def replace(config: Path, old: str, new: str) -> None:
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def logins(stage: Stage) -> int:
+    return stage_log(stage).count("Accepted publickey")
+
+
+def stage_log(stage: Stage) -> str:
+    return Path(str(stage.profile.ssh.known_hosts_file)).parent.joinpath("sshd.log").read_text()
+
+
+async def test_ok_in_one_line_over_one_connection(stage: Stage, config: Path, tmp_path: Path) -> None:
+    before, began = logins(stage), time.monotonic()
+    code, out, err = await walconsole(tmp_path, "check", "--config", str(config))
+    seconds = time.monotonic() - began
+    assert (code, err) == (0, ""), out
+    assert re.fullmatch(rf"{stage.profile.name}: OK: archiving works: [^\n]+\n", out)
+    assert logins(stage) - before == 1
+    assert seconds < 20  # the budget of 2 s is measured in benchmarks/
+
+
+async def test_every_form(stage: Stage, config: Path, tmp_path: Path) -> None:
+    code, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--json")
+    document = json.loads(out)
+    assert (code, document["exit_code"], document["level"]) == (0, 0, "ok")
+    assert {source["source"] for source in document["sources"]} >= {"archiver", "log", "command", "retention"}
+    assert all(source["problem"] is None for source in document["sources"])
+
+    code, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--nagios")
+    assert code == 0
+    assert re.fullmatch(r"WALCONSOLE OK - [^|\n]+ \| ('[^']+'=-?[\d.]+[sBc]?(;;;0)? ?)+\n", out)
+
+    target = tmp_path / "walconsole.prom"
+    code, out, _ = await walconsole(
+        tmp_path, "check", "--config", str(config), "--prometheus", "--output", str(target)
+    )
+    assert (code, out) == (0, "")
+    for line in lines_of(target):
+        assert re.fullmatch(
+            r'# (HELP|TYPE) walconsole_\w+ .+|walconsole_\w+\{[a-z_]+="[^"]*"[^}]*\} -?[\d.]+', line
+        )
+    assert "walconsole.prom" not in str(sorted(os.listdir(tmp_path))).replace("'walconsole.prom'", "")  # noqa: PTH208
+
+
+async def test_critical_with_its_cause_a_report_and_the_fix(
+    stage: Stage, config: Path, tmp_path: Path
+) -> None:
+    program = stage.root / f"usr/local/bin/{stage.profile.name}-pg-archive"
+    os.chmod(program, 0o644)  # noqa: PTH101  # a moment
+    stage.cluster.sql("SELECT pg_create_restore_point('due')")
+    stage.cluster.sql("SELECT pg_switch_wal()")
+    await asyncio.sleep(1.5)
+    code, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--json")
+    document = json.loads(out)
+    assert (code, document["level"]) == (2, "critical")
+    root = document["stories"][0]["root"]
+    assert root["id"] == "command-not-executable"
+    fix = root["fixes"][0]
+    assert (fix["step"], fix["subject"]) == ("executable-command", str(program))
+
+    code, out, _ = await walconsole(tmp_path, "report", "--config", str(config))
+    assert code == 2
+    assert out.startswith("# WAL archiving of ")
+    assert f"chmod 0755 {program}" in out
+    assert "## Time line" in out
+
+    mend = ("fix", "--config", str(config), "--step", fix["step"], "--subject", fix["subject"])
+    code, out, _ = await walconsole(tmp_path, *mend, "--plan")
+    assert code == 0
+    assert "chmod 0755" in out
+    assert not os.access(program, os.X_OK)
+    code, _, err = await walconsole(tmp_path, *mend, "--apply")
+    assert code == 2
+    assert f"--confirm {stage.profile.name}" in err
+    code, out, err = await walconsole(tmp_path, *mend, "--apply", "--confirm", stage.profile.name)
+    assert (code, err) == (0, "")
+    assert os.access(program, os.X_OK)
+
+
+async def test_unknown_where_nothing_can_be_looked_at(stage: Stage, config: Path, tmp_path: Path) -> None:
+    replace(config, f"port = {stage.profile.ssh.port}", "port = 9")
+    code, out, _ = await walconsole(tmp_path, "check", "--config", str(config))
+    assert code == 3
+    assert "UNKNOWN: cannot tell: the droplet cannot be reached" in out
+
+
+async def test_what_it_does_not_understand_is_unknown_and_pages_nobody(tmp_path: Path) -> None:
+    for arguments in (("check", "--nonsense"), ("check", "--timeout", "never", "host"), ("check",)):
+        code, out, err = await walconsole(tmp_path, *arguments)
+        assert (code, out) == (3, "")
+        assert err
+
+
+async def test_a_host_key_that_nobody_can_vouch_for(stage: Stage, config: Path, tmp_path: Path) -> None:
+    replace(config, str(stage.profile.ssh.known_hosts_file), str(tmp_path / "known_hosts"))
+    code, out, err = await walconsole(tmp_path, "check", "--config", str(config))
+    assert code == 3
+    assert "host key" in err
+    assert "SHA256:" in err
+    assert "UNKNOWN" in out

@@ -1,0 +1,144 @@
+"""What looks wrong and is not; timelines; what cannot be seen.
+
+Each is really brought about on a deployment that archives: found as the root, mended, green again.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import Watched, broken_deployment, placed, tell_table
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+from walconsole.domain.profile import BucketRole
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(autouse=True)
+def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    yield
+    tell_table(record_property)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
+    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
+        yield watched
+
+
+async def test_a_healthy_server_stays_green(console: Watched) -> None:
+    console.switch()
+    await console.until(lambda: not console.waits(), "archived", 10)
+    await console.stays_green(4)
+
+
+async def test_counters_reset(console: Watched) -> None:
+    console.sql("SELECT pg_stat_reset_shared('archiver')")
+    await console.stays_green(4)
+    assert console.screen.last.archiver.value is not None
+    assert console.screen.last.archiver.value.archived_count == 0
+
+
+async def test_failures_long_since_recovered(console: Watched) -> None:
+    console.config(archive_command="false")
+    console.switch()
+    await console.until(lambda: "failing" in console.rules(), "the failure", 8)
+    console.config_back()
+    await console.green("the command is back")
+    assert console.screen.last.archiver.value is not None
+    assert console.screen.last.archiver.value.failed_count > 0
+    await console.stays_green(4)
+
+
+async def test_a_small_backlog_on_the_move(console: Watched) -> None:
+    console.switch(3)
+    await console.stays_green(3)
+
+
+async def test_another_clusters_archive_under_a_prefix_of_its_own(console: Watched) -> None:
+    newest = str(console.screen.last.primary.value and console.screen.last.primary.value.newest_key)
+    body = console.owner.get_object(Bucket=console.bucket, Key=newest)["Body"].read()
+    theirs = await asyncio.to_thread(of_another_cluster, body)
+    for name in ("000000010000000000000001", "000000010000000000000002"):
+        console.rgw.client().put_object(Bucket=console.bucket, Key=f"other/{name}.zst", Body=theirs)
+    console.observer.refresh()
+    await console.stays_green(4)
+
+
+def of_another_cluster(segment: bytes) -> bytes:
+    """The same WAL with another system identifier in its first page header, at byte 24."""
+    plain = bytearray(subprocess.run(["zstd", "-qdc"], input=segment, capture_output=True, check=True).stdout)
+    plain[24:32] = b"\1\2\3\4\5\6\7\10"
+    return subprocess.run(["zstd", "-qc"], input=bytes(plain), capture_output=True, check=True).stdout
+
+
+async def test_a_dr_copy_of_more_than_the_primary_and_strange_objects(console: Watched) -> None:
+    for key in ("README.txt", "walconsole-probe-20260101-abc", "logs/2026/app.log.gz"):
+        console.rgw.client().put_object(Bucket=console.bucket, Key=key, Body=b"x")
+    console.observer.refresh()
+    await console.stays_green(4)
+
+
+async def test_archive_always_on_a_standby_then_a_clean_promotion(console: Watched) -> None:
+    """The cluster itself becomes a standby that archives, and is promoted: timeline 2, unbroken."""
+    console.switch()
+    await console.until(lambda: not console.waits(), "archived", 10)
+    signal_file = console.cluster.data_dir / "standby.signal"
+    with console.broken("archive_mode = always on a standby"), placed(signal_file, "", keep=True):
+        console.cluster.give(signal_file)
+        console.config(archive_mode="always")
+        console.cluster.restart()
+        await console.root("archive-always", evidence="archive_mode = always", within_s=10)
+    console.sql("SELECT pg_promote(true)")
+    console.cluster.restart()
+    console.switch()
+    await console.until(lambda: has(console, "00000002.history"), "the history", 20)
+    await console.green("promoted")
+    await console.stays_green(4)
+
+
+async def test_history_missing(console: Watched) -> None:
+    with console.broken("the history of the timeline deleted"):
+        for role in BucketRole:
+            for key in [one for one in console.stage.objects(role) if ".history" in one]:
+                bucket = console.stage.target(role).bucket
+                console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
+        console.observer.refresh()
+        story = await console.root("history-missing", evidence=r"00000002\.history", within_s=8)
+        assert (story.root.fixes[0].step, story.root.fixes[0].subject) == ("push-wal", "00000002.history")
+    console.push("00000002.history")
+    console.observer.refresh()
+    await console.green("the history pushed again")
+
+
+async def test_failover_hole(console: Watched) -> None:
+    with console.broken("the old timeline's last segment never reached the archive"):
+        last = max(
+            key
+            for key in console.stage.objects(BucketRole.PRIMARY)
+            if key.startswith("00000001") and len(key) == 28
+        )
+        client = console.owner
+        body = client.get_object(Bucket=console.bucket, Key=last)["Body"].read()
+        client.delete_object(Bucket=console.bucket, Key=last)
+        console.observer.refresh()
+        await console.root("failover-hole", evidence=last[:24], within_s=8)
+        client.put_object(Bucket=console.bucket, Key=last, Body=body)
+        console.observer.refresh()
+    await console.green("taken from the other copy")
+
+
+def has(console: Watched, name: str) -> bool:
+    return any(key.startswith(name) for key in console.stage.objects(BucketRole.PRIMARY))
+
+
+async def test_postgres_down_and_the_droplet_gone(console: Watched) -> None:
+    with console.broken("PostgreSQL stopped"):
+        console.cluster.stop()
+        await console.root("postgres-unreachable", within_s=10)
+        console.cluster.start()
+        await console.green("started", within_s=40)

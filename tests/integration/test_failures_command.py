@@ -1,0 +1,150 @@
+"""Failure modes of the archive command, and of what keeps WAL.
+
+Each is really brought about on a deployment that archives: found as the root, mended, green again.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import (
+    Watched,
+    broken_deployment,
+    edited,
+    mode,
+    placed,
+    stopped_archiver,
+    tell_table,
+)
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(autouse=True)
+def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    yield
+    tell_table(record_property)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
+    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
+        yield watched
+
+
+async def test_command_not_found(console: Watched) -> None:
+    with console.broken("a typo in the program's name"):
+        console.config(archive_command="/usr/local/bin/pg-arhive %p")
+        console.switch()
+        await console.root("command-not-found", evidence="exit code 127")
+    await console.green("the setting taken back")
+
+
+async def test_killed_by_a_signal(console: Watched) -> None:
+    with console.broken("the command kills itself"):
+        console.config(archive_command="kill -9 $$")
+        console.switch()
+        await console.root("archiver-crash-loop", evidence="signal 9|exit code 137")
+    await console.green("the setting taken back")
+
+
+async def test_exit_above_125(console: Watched) -> None:
+    with console.broken("the command exits with 200"):
+        console.config(archive_command="exit 200")
+        console.switch()
+        await console.root("archiver-crash-loop", evidence="exit code 200")
+    await console.green("the setting taken back")
+
+
+async def test_command_not_executable(console: Watched) -> None:
+    with console.broken("chmod 0644 on the archive command"), mode(console.program, 0o644):
+        console.switch()
+        story = await console.root("command-not-executable", evidence="no execute permission")
+        assert [fix.step for fix in story.root.fixes] == ["executable-command"]
+    await console.green("chmod 0755")
+
+
+async def test_a_program_in_a_folder_that_may_not_be_entered(console: Watched) -> None:
+    with console.broken("a folder above the archive command is closed"), mode(console.program.parent, 0o600):
+        console.switch()
+        await console.root("command-not-executable", evidence="may not be entered|exit code 126")
+    await console.green("chmod 0755")
+
+
+async def test_rclone_configuration_unreadable(console: Watched) -> None:
+    bits = 0o600 if os.geteuid() == 0 else 0o000
+    config = console.stage.profile.paths.rclone_config
+    with console.broken("rclone's configuration is root's alone"), mode(config, bits, roots=True):
+        console.switch()
+        story = await console.root("rclone-config-unreadable", evidence="mode [06]00|mode 0,")
+        assert story.root.fixes[0].step == "readable-config"
+    await console.green("root:postgres 0640")
+
+
+async def test_a_section_of_rclones_configuration_is_gone(console: Watched) -> None:
+    config = console.stage.profile.paths.rclone_config
+    with console.broken("the remote's section renamed"), edited(config, "[spaces-dr]", "[spaces-other]"):
+        console.switch()
+        await console.root("rclone-config-unreadable", evidence="spaces-dr")
+    await console.green("the section put back")
+
+
+async def test_permission(console: Watched, tmp_path: Path) -> None:
+    with console.broken("the target folder is somebody else's"), mode(tmp_path, 0o555, roots=True):
+        console.config(archive_command=f"cp %p {tmp_path}/%f")
+        console.switch()
+        await console.root("permission", evidence="[Pp]ermission denied")
+    await console.green("the setting taken back")
+
+
+async def test_disk_full(console: Watched) -> None:
+    with console.broken("no space left where the command writes"):
+        console.config(archive_command="cat %p >/dev/full")
+        console.switch()
+        await console.root("disk-full", evidence="No space left on device")
+    await console.green("the setting taken back")
+
+
+async def test_too_slow(console: Watched) -> None:
+    with console.broken("every push takes 3 s"):
+        console.config(archive_command=f"sleep 3 && {console.command}")
+        console.switch(12)
+        await console.root("too-slow", evidence="wait", within_s=10)
+    await console.green("the delay taken away")
+
+
+async def test_slot_retention(console: Watched) -> None:
+    with console.broken("a replication slot that nobody reads"):
+        console.config(max_wal_size="2MB", min_wal_size="2MB")
+        console.sql("SELECT pg_create_physical_replication_slot('gone', true)")
+        console.switch(6)
+        await console.root("slot-retention", evidence="gone", within_s=10)
+        console.sql("SELECT pg_drop_replication_slot('gone')")
+        console.sql("CHECKPOINT")
+    await console.green("the slot dropped")
+
+
+async def test_orphan_ready(console: Watched) -> None:
+    name = "000000010000000000000001"
+    ready = console.pg_wal / "archive_status" / f"{name}.ready"
+    with console.broken("a .ready file without its segment"), stopped_archiver(console), placed(ready, ""):
+        console.cluster.give(ready)
+        story = await console.root("orphan-ready", evidence=name, within_s=8)
+        assert story.root.fixes[0].subject == name
+    await console.green("the .ready file moved away")
+
+
+async def test_command_hangs(console: Watched) -> None:
+    with console.broken("the command never ends"):
+        console.config(archive_command="sleep 1000")
+        console.switch()
+        story = await console.root("command-hangs", within_s=40, evidence="sleep 1000")
+        assert story.root.since is not None
+    os.kill(int(story.root.fixes[0].commands[0].split()[1]), signal.SIGTERM)
+    await console.green("the process ended")

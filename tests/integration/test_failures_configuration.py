@@ -1,0 +1,108 @@
+"""Failure modes of the configuration.
+
+Each is really brought about on a deployment that archives: found as the root, mended, green again.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import Watched, broken_deployment, grantless, placed, tell_table
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(autouse=True)
+def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    yield
+    tell_table(record_property)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
+    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
+        yield watched
+
+
+async def test_command_empty(console: Watched) -> None:
+    with console.broken("archive_command = ''"):
+        console.config(archive_command="")
+        console.switch()
+        await console.root("command-empty", evidence="archive_command")
+    await console.green("the setting taken back")
+
+
+async def test_auto_conf_override(console: Watched) -> None:
+    with console.broken("ALTER SYSTEM SET archive_command = 'false'"):
+        console.sql("ALTER SYSTEM SET archive_command = 'false'")
+        console.cluster.reload()
+        console.switch()
+        await console.root("auto-conf-override", evidence="postgresql.auto.conf")
+        console.sql("ALTER SYSTEM RESET archive_command")
+        console.cluster.reload()
+    await console.green("ALTER SYSTEM RESET")
+
+
+async def test_pending_restart(console: Watched) -> None:
+    with console.broken("archive_mode = off in a file, reloaded"):
+        console.config(archive_mode="off")
+        await console.root("pending-restart", evidence="archive_mode")
+    await console.green("the setting taken back")
+
+
+async def test_archive_off(console: Watched) -> None:
+    with console.broken("archive_mode = off, restarted", restarted=True):
+        console.config(archive_mode="off")
+        console.cluster.restart()
+        await console.root("archive-off", evidence="archive_mode = off", within_s=10)
+    await console.green("archive_mode = on, restarted")
+
+
+async def test_dead_config(console: Watched) -> None:
+    dead = console.cluster.data_dir / "postgresql.conf"
+    what = "archiving is set up in a file that is never read"
+    with console.broken(what, restarted=True), placed(dead, "archive_mode = on\n"):
+        console.cluster.give(dead)
+        console.config(archive_mode="off")
+        console.cluster.restart()
+        console.observer.refresh()
+        await console.root("dead-config", evidence="archive_mode", within_s=10)
+        await console.until(lambda: console.chain() == ["archive-off"], "archive-off as its consequence", 10)
+    await console.green("the dead file taken away, archive_mode = on")
+
+
+async def test_library_and_command(console: Watched) -> None:
+    with console.broken("archive_library and archive_command both set"):
+        console.config(archive_library="basic_archive")
+        console.switch()
+        await console.root("library-and-command", evidence="basic_archive")
+    await console.green("archive_library unset")
+
+
+async def test_a_setting_that_bounds_nothing_is_a_note_and_no_alarm(console: Watched) -> None:
+    with console.broken("archive_timeout = 0"):
+        console.config(archive_timeout="0")
+        await console.until(lambda: "no-archive-timeout" in console.rules(), "the note", 6)
+        assert not console.stories()
+    await console.green("the setting taken back")
+
+
+async def test_an_override_and_a_lost_grant_are_two_stories(console: Watched) -> None:
+    with console.broken("ALTER SYSTEM override and a lost grant"), grantless(console):
+        console.sql(f"ALTER SYSTEM SET archive_command = 'sleep 0; {console.command}'")
+        console.cluster.reload()
+        console.switch()
+        both = {"key-403", "auto-conf-override"}
+        await console.until(lambda: {s.root.rule for s in console.stories()} >= both, "both causes", 8)
+        await console.until(lambda: "failing" in console.rules(), "the failure", 8)
+        told = [each.rule for story in console.stories() for each in story.consequences]
+        assert told.count("failing") == 1
+        console.sql("ALTER SYSTEM RESET archive_command")
+        console.cluster.reload()
+        await console.until(
+            lambda: {s.root.rule for s in console.stories()} & both == {"key-403"}, "one cause less", 8
+        )
+    await console.green("both taken back")

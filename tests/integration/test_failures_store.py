@@ -1,0 +1,246 @@
+"""Failure modes of the store, and of what is stored.
+
+Each is really brought about on a deployment that archives: found as the root, mended, green again.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import Watched, broken_deployment, edited, tell_table, watching
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+from walconsole.domain.diagnosis import Severity, diagnose
+from walconsole.domain.profile import BucketRole
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.fixture(autouse=True)
+def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    yield
+    tell_table(record_property)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
+    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
+        yield watched
+
+
+async def test_key_revoked(console: Watched) -> None:
+    with console.broken("the archiver's key deleted at the API"):
+        key = console.stage.app_key
+        grants = key.grants
+        console.stage.keys.replace(key, key.name, ())
+        console.switch()
+        await console.root("key-403", evidence="AccessDenied")
+        console.stage.keys.replace(key, key.name, grants)
+    await console.green("the grant given back")
+
+
+async def test_wrong_secret(console: Watched) -> None:
+    config, secret = console.stage.profile.paths.rclone_config, console.stage.app_key.secret
+    with (
+        console.broken("another secret in rclone's configuration"),
+        edited(config, secret, "x" * len(secret)),
+    ):
+        console.switch()
+        await console.root("key-403", evidence="SignatureDoesNotMatch")
+    await console.green("the secret put back")
+
+
+async def test_unknown_key(console: Watched) -> None:
+    config, key = console.stage.profile.paths.rclone_config, console.stage.app_key.access_key
+    with console.broken("a key that the store does not know"), edited(config, key, "DO00UNKNOWNKEYUNKNOWN"):
+        console.switch()
+        await console.root("key-403", evidence="InvalidAccessKeyId")
+    await console.green("the key put back")
+
+
+async def test_endpoint_wrong(console: Watched) -> None:
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    with console.broken("nothing listens at the endpoint"), edited(config, endpoint, "http://127.0.0.1:9"):
+        console.switch()
+        await console.root("endpoint-wrong", evidence="refused")
+    await console.green("the endpoint put back")
+
+
+async def test_preflight(console: Watched) -> None:
+    config = console.stage.profile.paths.rclone_config
+    with console.broken("rclone without --s3-no-check-bucket, a limited key"):
+        bare = f"rclone --config {config} --retries 1 copyto %p spaces-prod:{console.bucket}/%f"
+        console.config(archive_command=bare)
+        console.switch()
+        await console.root("preflight-403", evidence="AccessDenied|403")
+    await console.green("the setting taken back")
+
+
+async def test_silent_loss(console: Watched) -> None:
+    with console.broken("archive_command = '/bin/true'"):
+        console.config(archive_command="/bin/true")
+        lost = console.switch()
+        await console.root("silent-loss", evidence="last_archived_wal", within_s=8)
+    console.push(lost)
+    await console.green("the segment pushed by hand")
+
+
+async def test_archive_frozen(console: Watched) -> None:
+    with console.broken("a command that says yes and goes on in the background"):
+        console.config(archive_command="(sleep 1; false) </dev/null >/dev/null 2>&1 &")
+        lost = [console.switch(), console.switch(), console.switch()]
+        await console.root("archive-frozen", evidence="last_archived_wal", within_s=8)
+    for name in lost:
+        console.push(name)
+    await console.green("the segments pushed by hand")
+
+
+async def test_stuck_on_existing(console: Watched) -> None:
+    config = console.stage.profile.paths.rclone_config
+    with console.broken("a command that refuses an identical object"):
+        found = f"rclone --config {config} lsf spaces-prod:{console.bucket}/%f.zst"
+        refusing = f'test -z "$({found})" || exit 1'
+        console.config(archive_command=f"{console.command} && exit 1")
+        name = console.switch()
+        await console.until(
+            lambda: f"{name}.zst" in console.stage.objects(BucketRole.PRIMARY), "the object", 10
+        )
+        console.config(archive_command=refusing)
+        console.switch()
+        await console.root("stuck-on-existing", evidence="the same bytes", within_s=8)
+    await console.green("the setting taken back")
+
+
+def zstd(content: bytes) -> bytes:
+    return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout
+
+
+async def test_same_name_different_content(console: Watched) -> None:
+    with console.broken("another server's object under the next segment's name"):
+        console.sql("SELECT pg_create_restore_point('begun')")
+        key = f"{console.sql('SELECT pg_walfile_name(pg_current_wal_insert_lsn())')[0][0]}.zst"
+        other = await asyncio.to_thread(zstd, b"\1" * (1 << 20))
+        console.rgw.client().put_object(Bucket=console.bucket, Key=key, Body=other)
+        console.switch()
+        await console.root("same-name-different-content", evidence="SHA-256", within_s=8)
+        console.rgw.client().delete_object(Bucket=console.bucket, Key=key)
+    await console.green("the other object moved away")
+
+
+async def test_foreign_writer(console: Watched) -> None:
+    key = "0000000100000000000000FF.zst"
+    with console.broken("another server writes into the prefix"):
+        console.owner.put_object(Bucket=console.bucket, Key=key, Body=zstd(b"\2" * (1 << 20)))
+        await console.root("foreign-writer", evidence="0000000100000000000000FF", within_s=8)
+        console.owner.delete_object(Bucket=console.bucket, Key=key)
+        console.observer.refresh()
+    await console.green("its object moved away")
+
+
+async def test_damaged_object(console: Watched) -> None:
+    with console.broken("an error page stored as the newest segment"):
+        name = console.switch()
+        await console.until(
+            lambda: f"{name}.zst" in console.stage.objects(BucketRole.PRIMARY), "the object", 10
+        )
+        await console.until(lambda: not console.waits(), "all archived", 10)
+        page = zstd(b"<html><h1>502 Bad Gateway</h1></html>" + b" " * (1 << 20))
+        console.owner.put_object(Bucket=console.bucket, Key=f"{name}.zst", Body=page)
+        console.observer.refresh()
+        await console.root("damaged-object", evidence="HTML", within_s=8)
+        console.owner.delete_object(Bucket=console.bucket, Key=f"{name}.zst")
+    console.push(name)
+    console.observer.refresh()
+    await console.green("the segment stored again")
+
+
+async def test_gap(console: Watched) -> None:
+    with console.broken("a segment deleted in mid-chain"):
+        lost = console.switch()
+        console.switch(2)
+        key = f"{lost}.zst"
+        await console.until(lambda: key in console.stage.objects(BucketRole.PRIMARY), "the object", 10)
+        await console.until(lambda: not console.waits(), "all archived", 10)
+        console.rgw.client().delete_object(Bucket=console.bucket, Key=key)
+        console.observer.refresh()
+        story = await console.root("gap", evidence=lost, within_s=8)
+        assert story.at_risk
+        assert (story.root.fixes[0].step, story.root.fixes[0].subject) == ("push-wal", lost)
+    console.push(lost)
+    console.observer.refresh()
+    await console.green("the segment pushed again")
+
+
+async def test_odd_segment_size(console: Watched) -> None:
+    key = "000000010000000000001FFF"
+    with console.broken("a name that cannot exist with this wal_segment_size"):
+        console.rgw.client().put_object(Bucket=console.bucket, Key=key, Body=b"x")
+        console.observer.refresh()
+        await console.root("odd-segment-size", evidence="beyond the last", within_s=8)
+        console.rgw.client().delete_object(Bucket=console.bucket, Key=key)
+        console.observer.refresh()
+    await console.green("the object moved away")
+
+
+async def test_lifecycle_eats_wal(console: Watched) -> None:
+    """A limited key may not ask for the rules: this console has a key that may."""
+    admin = console.rgw.admin
+    keys = {"AWS_ACCESS_KEY_ID": admin.access_key, "AWS_SECRET_ACCESS_KEY": admin.secret_key}
+    client = console.rgw.client()
+    client.put_bucket_lifecycle_configuration(
+        Bucket=console.bucket,
+        LifecycleConfiguration={
+            "Rules": [
+                {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+            ]
+        },
+    )
+    async with watching(console.stage, keys) as other:
+        with other.broken("the bucket deletes after a day"):
+            await other.root("lifecycle-eats-wal", evidence="tidy")
+            client.delete_bucket_lifecycle(Bucket=console.bucket)
+            other.observer.refresh()
+        await other.green("the rule taken back")
+
+
+async def test_checksum_embedded(console: Watched) -> None:
+    with console.broken("a client whose chunk signatures are stored with the content"):
+        signed = "printf '100000;chunk-signature=%064d\\r\\n' 0"  # %% is PostgreSQL's own per cent sign
+        config = console.stage.profile.paths.rclone_config
+        rcat = f"rclone --config {config} --s3-no-check-bucket rcat spaces-prod:{console.bucket}/%f"
+        console.config(archive_command=f"({signed.replace('%', '%%')}; cat %p) | {rcat}")
+        spoiled = console.switch()
+        await console.until(lambda: spoiled in console.stage.objects(BucketRole.PRIMARY), "the object", 10)
+        console.observer.refresh()
+        await console.root("checksum-embedded", evidence="aws-chunked|chunk", within_s=8)
+    console.owner.delete_object(Bucket=console.bucket, Key=spoiled)
+    console.push(spoiled)
+    console.observer.refresh()
+    await console.green("the segment stored again")
+
+
+async def test_no_base_backup_is_said(console: Watched) -> None:
+    with console.broken("no base backup is known"):
+        for role in BucketRole:
+            bucket = console.stage.target(role).bucket
+            for key in [one for one in console.stage.objects(role) if ".backup" in one]:
+                console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
+        console.observer.refresh()
+        await console.until(lambda: "no-base-backup" in console.rules(), "the note", 8)
+        assert not console.stories()  # an archive of a few minutes has missed no nightly one yet
+        later = diagnose(console.screen.last, console.clock.now() + 2 * 86400)
+        assert any(f.rule == "no-base-backup" and f.severity is Severity.WARNING for f in later.findings)
+
+
+async def test_bucket_gone(console: Watched) -> None:
+    with console.broken("the primary bucket deleted"):
+        client = console.rgw.client()
+        for key in console.stage.objects(BucketRole.PRIMARY):
+            client.delete_object(Bucket=console.bucket, Key=key)
+        client.delete_bucket(Bucket=console.bucket)
+        console.switch()
+        story = await console.root("bucket-404", evidence="NoSuchBucket", within_s=8)
+        assert any(fix.step == "buckets" for fix in story.root.fixes)

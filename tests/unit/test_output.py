@@ -1,0 +1,115 @@
+"""A check's forms: the line, plugins' performance data, Prometheus' text, JSON; the report."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.facts import NOW
+from tests.data.snapshots import STATES
+from walconsole.domain.diagnosis import diagnose
+from walconsole.domain.diagnosis.model import Level
+from walconsole.domain.event_times import events
+from walconsole.domain.output.documents import check_document
+from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.domain.output.metrics import Metric, metrics
+from walconsole.domain.output.report import report_document, report_markdown
+
+SAMPLE = re.compile(r'walconsole_[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\.)*",?)+\} -?\d+(\.\d+)?')
+
+
+def made(state: str) -> dict[str, Any]:
+    snapshot = STATES[state]()
+    diagnosis = diagnose(snapshot, NOW)
+    return {"snapshot": snapshot, "diagnosis": diagnosis, "numbers": metrics(snapshot, diagnosis, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("healthy", 0), ("idle", 0), ("slow", 1), ("failing", 2), ("incident", 2), ("nothing_readable", 3)],
+)
+def test_exit_codes_are_those_of_the_verdict(state: str, code: int) -> None:
+    assert exit_code(made(state)["diagnosis"]) == code
+
+
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_every_state_in_every_form(state: str) -> None:
+    parts = made(state)
+    (line,) = for_people("x", parts["diagnosis"])
+    assert line.isprintable()
+    nagios = for_nagios("x", parts["diagnosis"], parts["numbers"])
+    text, _, data = nagios.partition(" | ")
+    assert "|" not in text
+    assert "\n" not in nagios
+    for each in data.split():
+        assert re.fullmatch(r"'[a-z_]+'=-?\d+(\.\d+)?(s|B|c)?(;;;0)?", each)
+    samples: set[str] = set()
+    families: list[str] = []
+    for line in for_prometheus('pro"file\\', parts["diagnosis"], parts["numbers"], NOW):
+        if line.startswith("#"):
+            families.append(line.split()[2])
+            continue
+        assert SAMPLE.fullmatch(line), line
+        head = line.rpartition(" ")[0]
+        assert head not in samples
+        samples.add(head)
+        assert line.startswith(families[-1])
+    assert len(set(families)) * 2 == len(families)
+
+
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_documents_and_reports_hold_every_story_and_nothing_hostile(state: str) -> None:
+    parts = made(state)
+    document = check_document("x", parts["snapshot"], parts["diagnosis"], parts["numbers"], NOW)
+    told = [story["root"]["id"] for story in json.loads(json.dumps(document))["stories"]]
+    assert told == [story.root.rule for story in parts["diagnosis"].stories]
+    report = "\n".join(report_markdown("x", parts["snapshot"], parts["diagnosis"], NOW))
+    assert all(f"`{rule}`" in report for rule in told)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", report)
+    assert json.dumps(report_document("x", parts["snapshot"], parts["diagnosis"], NOW))
+    assert "\x1b" not in json.dumps(document)
+
+
+def test_a_healthy_deployment_has_the_numbers_that_matter() -> None:
+    names = {metric.name for metric in made("healthy")["numbers"]}
+    assert names >= {
+        "status", "archived_total", "failed_total", "ready_files", "last_archived_age_seconds",
+        "unarchived_bytes", "wal_disk_free_bytes", "bucket_gaps", "bucket_newest_age_seconds",
+    }  # fmt: skip
+
+
+def test_what_is_not_known_is_no_metric() -> None:
+    names = {metric.name for metric in made("nothing_readable")["numbers"]}
+    assert names == {"status", "findings", "bucket_readable"}
+
+
+@given(
+    st.text(max_size=60), st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15)
+)
+def test_no_profile_name_breaks_a_line(name: str, value: float) -> None:
+    diagnosis = made("healthy")["diagnosis"]
+    numbers = (Metric("unarchived_bytes", value, "x"),)
+    lines = list(for_prometheus(name, diagnosis, numbers, NOW))
+    assert all("\n" not in line for line in lines)
+    assert "\n" not in for_nagios(name, diagnosis, numbers)
+    assert "e+" not in for_nagios("x", diagnosis, numbers).partition(" | ")[2]
+
+
+def test_events_are_in_order_and_none_is_of_another_day_when_one_is_wanted() -> None:
+    found = events(STATES["failing"]())
+    assert [event.at for event in found] == sorted(event.at for event in found)
+    assert {event.kind.value for event in found} >= {"archived", "failed", "stored", "console"}
+    assert all(event.at >= NOW - 60 for event in events(STATES["failing"](), NOW - 60))
+
+
+def test_the_verdict_is_never_better_than_its_findings() -> None:
+    for state in STATES:
+        diagnosis = made(state)["diagnosis"]
+        worst = max((story.severity for story in diagnosis.stories), default=0)
+        if diagnosis.verdict.level is Level.OK:
+            assert worst < 2
+        if diagnosis.verdict.level is Level.WARNING:
+            assert worst < 3
