@@ -2,8 +2,10 @@
 
 import json
 import re
+from importlib.resources import files
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,17 @@ def test_documents_and_reports_hold_every_story_and_nothing_hostile(state: str) 
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", report)
     assert json.dumps(report_document("x", parts["snapshot"], parts["diagnosis"], NOW))
     assert "\x1b" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_the_document_is_what_its_schema_says(state: str) -> None:
+    text = files("walconsole.domain.output").joinpath("check-schema.json").read_text("utf-8")
+    parts = made(state)
+    document = check_document("x", parts["snapshot"], parts["diagnosis"], parts["numbers"], NOW)
+    validator = jsonschema.Draft202012Validator(json.loads(text))
+    assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []
+    del document["verdict"]
+    assert list(validator.iter_errors(document))
 
 
 def test_a_healthy_deployment_has_the_numbers_that_matter() -> None:

@@ -269,11 +269,12 @@ def fixes_for(code: str, rule: str, where: str) -> tuple[Fix, ...]:
     target = where or "REMOTE:BUCKET"
     look = f"runuser -u postgres -- rclone --config /etc/rclone-NAME.conf lsf --max-depth 1 {target}"
     if code == "AccessDenied":
-        return (Fix("give the archiver's keys their grants again", (look,), "restore-grant"),)
+        return (Fix("give the archiver's keys their grants again", (look,), "restore-grant"), _probe(target))
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"):
         return (
-            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
             Fix("make a new limited key, and write it into rclone's configuration", (look,), "limited-key"),
+            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
+            _probe(target),
         )
     if rule == "bucket-404":
         return (
@@ -296,6 +297,17 @@ def fixes_for(code: str, rule: str, where: str) -> tuple[Fix, ...]:
             ),
         )
     return ()
+
+
+def _probe(target: str) -> Fix:
+    """Each call by itself: which of them is refused tells a grant from a key."""
+    name = f"{target}/walconsole-probe"
+    return Fix(
+        "write, read and delete a small object as the archiver: which call is refused?",
+        (f"echo x | rclone rcat {name}", f"rclone cat {name}", f"rclone deletefile {name}"),
+        "write-probe",
+        "an object of a few bytes is stored, and taken away again",
+    )
 
 
 _PREFLIGHT = re.compile(

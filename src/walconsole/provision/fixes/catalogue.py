@@ -30,6 +30,7 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "archive-command": ("archive-command", "write-probe"),
     "drop-in": ("archive-command", "drop-in", "restart", "proof"),
     "restart": ("restart",),
+    "write-probe": ("write-probe",),
 }
 """Fixes that are provisioning's own steps, with those that they need around them."""
 
