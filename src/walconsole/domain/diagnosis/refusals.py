@@ -211,7 +211,7 @@ def _by_check(
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(result.code, known.rule, check.where),
+        fixes=fixes_for(result.code, known.rule, check.where, check.config),
         certainty=Certainty.LIKELY if known is _BARE_403 else Certainty.PROVED,
         surer="a signed LIST with the same configuration has the code" if known is _BARE_403 else "",
     )
@@ -264,17 +264,20 @@ def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, 
     )
 
 
-def fixes_for(code: str, rule: str, where: str) -> tuple[Fix, ...]:
-    """What mends a refusal."""
-    target = where or "REMOTE:BUCKET"
-    look = f"runuser -u postgres -- rclone --config /etc/rclone-NAME.conf lsf --max-depth 1 {target}"
+def fixes_for(code: str, rule: str, where: str, config: str = "") -> tuple[Fix, ...]:
+    """What mends a refusal of `where` (REMOTE:BUCKET/PREFIX), by the rclone configuration `config`."""
+    target, config = where or "REMOTE:BUCKET", config or "/etc/rclone-NAME.conf"
+    look = f"runuser -u postgres -- rclone --config {config} lsf --max-depth 1 {target}"
     if code == "AccessDenied":
-        return (Fix("give the archiver's keys their grants again", (look,), "restore-grant"), _probe(target))
+        return (
+            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
+            _probe(target, config),
+        )
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"):
         return (
             Fix("make a new limited key, and write it into rclone's configuration", (look,), "limited-key"),
             Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
-            _probe(target),
+            _probe(target, config),
         )
     if rule == "bucket-404":
         return (
@@ -299,9 +302,9 @@ def fixes_for(code: str, rule: str, where: str) -> tuple[Fix, ...]:
     return ()
 
 
-def _probe(target: str) -> Fix:
+def _probe(target: str, config: str) -> Fix:
     """Each call by itself: which of them is refused tells a grant from a key."""
-    name = f"{target}/walconsole-probe"
+    name = f"{target}/walconsole-probe --config {config}"
     return Fix(
         "write, read and delete a small object as the archiver: which call is refused?",
         (f"echo x | rclone rcat {name}", f"rclone cat {name}", f"rclone deletefile {name}"),

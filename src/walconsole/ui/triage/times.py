@@ -25,7 +25,7 @@ def first_span(events: Sequence[Event], now: float) -> int:
 def rows(events: Sequence[Event], now: float, span_s: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """The axis and its rows where there is room for them, then every event of the span."""
     inside = [event for event in events if 0 <= now - event.at <= span_s]
-    cells = width - GUTTER - _LABEL - 1
+    cells = width - GUTTER - _LABEL - 2
     lines: list[Line] = []
     if cells >= _LEAST_CELLS:
         lines.append(_axis(now, span_s, cells))
