@@ -125,6 +125,13 @@ class Watched:
         archiver = self.screen.last.archiver.value
         return 1 if archiver is None or archiver.ready_count is None else archiver.ready_count
 
+    def is_empty(self) -> bool:
+        """Whether the primary bucket is seen to hold no segment, and the statistics to be reset."""
+        primary, archiver = self.screen.last.primary.value, self.screen.last.archiver.value
+        if primary is None or archiver is None:
+            return False
+        return not primary.segments and archiver.last_archived_at is None
+
     def sql(self, statement: str) -> list[tuple[object, ...]]:
         return self.cluster.sql(statement)
 

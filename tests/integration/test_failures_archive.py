@@ -4,8 +4,10 @@ Each is really brought about on a deployment that archives: found as the root, m
 """
 
 import asyncio
+import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +15,7 @@ import pytest_asyncio
 from tests.integration.failure_stage import Watched, broken_deployment, placed, tell_table
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
+from walconsole.domain.diagnosis import diagnose
 from walconsole.domain.profile import BucketRole
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -142,3 +145,42 @@ async def test_postgres_down_and_the_droplet_gone(console: Watched) -> None:
         await console.root("postgres-unreachable", within_s=10)
         console.cluster.start()
         await console.green("started", within_s=40)
+
+
+async def test_never_archived(console: Watched) -> None:
+    """Nothing in the archive, in the statistics, or waiting: no alarm at first, and then one."""
+    with console.broken("archiving is on, and nothing was ever archived"):
+        await console.until(lambda: not console.waits(), "all archived", 10)
+        for role in BucketRole:
+            bucket = console.stage.target(role).bucket
+            for key in console.stage.objects(role):
+                console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
+        console.sql("SELECT pg_stat_reset_shared('archiver')")
+        console.observer.refresh()
+        await console.until(lambda: console.is_empty(), "an empty archive", 10)
+        later = diagnose(console.screen.last, console.clock.now() + 300)
+        assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()
+    console.switch()
+    console.observer.refresh()
+    await console.green("a segment archived")
+
+
+async def test_disk_filling(console: Watched) -> None:
+    filler = console.cluster.folder / "filler"
+    with console.broken("something else fills pg_wal's file system"), placed(filler, ""):
+        filling = asyncio.create_task(fill(filler))
+        await console.root("disk-filling", evidence="bytes free|GiB free|free of", within_s=20)
+        await filling
+    await console.green("the file taken away", within_s=60)
+
+
+async def fill(path: Path) -> None:
+    """60 MB every half second, for ten seconds."""
+    for _ in range(20):
+        await asyncio.to_thread(append, path, 60_000_000)
+        await asyncio.sleep(0.4)
+
+
+def append(path: Path, count: int) -> None:
+    with path.open("ab") as file:
+        os.posix_fallocate(file.fileno(), path.stat().st_size, count)
