@@ -64,11 +64,19 @@ def test_history_is_bounded_and_keeps_the_newest() -> None:
 
 
 def test_a_disk_that_fills_says_when_it_is_full() -> None:
-    outlook = disk_outlook(_watch(120, free_per_second=1 << 20), NOW + 120)
+    outlook = disk_outlook(_watch(240, free_per_second=1 << 20), NOW + 240)
     assert outlook is not None
     assert outlook.free_change_bytes_per_s == pytest.approx(-(1 << 20), rel=0.01)
-    assert outlook.full_in_s == pytest.approx(20 * 1024 - 120, rel=0.01)
+    assert outlook.full_in_s == pytest.approx(20 * 1024 - 240, rel=0.01)
     assert outlook.backlog_per_min == pytest.approx(6, rel=0.1)
+
+
+def test_a_few_seconds_of_writes_say_nothing_of_tonight_and_all_of_the_next_minutes() -> None:
+    tonight = disk_outlook(_watch(20, free_per_second=1 << 20), NOW + 20)  # in 5.7 h
+    soon = disk_outlook(_watch(20, free_per_second=1 << 25), NOW + 20)  # in 10 min
+    assert tonight is not None
+    assert soon is not None
+    assert (tonight.full_in_s, soon.full_in_s is not None) == (None, True)
 
 
 def test_a_disk_that_does_not_fill_has_no_end() -> None:

@@ -3,7 +3,6 @@
 import argparse
 from dataclasses import replace
 
-from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
@@ -89,6 +88,7 @@ def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
 
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
     """Without a screen; the exit code. Raises WalconsoleError."""
+    from walconsole.domain.diagnosis.model import Fix  # with the facts: not before the first frame
     from walconsole.runtime.provision_command import ProvisionWish, provision
 
     if not isinstance(session.target, Profile):

@@ -8,6 +8,8 @@ from walconsole.domain.snapshot import Snapshot
 
 TREND_WINDOW_S = 300.0
 _TREND_MIN_SPAN_S = 4.0
+_LONG_ENOUGH_S, _TIMES_AS_FAR = 240.0, 60.0
+"""A trend holds for sixty times as long as it was watched, and for as long as you like after four minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
     # Half a segment a minute is noise: files are recycled, logs rotate.
     floor = -snapshot.history.segment_bytes / 120
     full_in = disk.free_bytes / -change if change is not None and change < floor else None
+    if full_in is not None and watched < min(_LONG_ENOUGH_S, full_in / _TIMES_AS_FAR):
+        full_in = None  # a few seconds' writes say nothing of tonight
     return DiskOutlook(change, None if backlog is None else backlog * 60, full_in, watched)
 
 

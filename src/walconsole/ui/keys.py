@@ -68,4 +68,4 @@ ACTIONS = (
 def hints(pane: str) -> tuple[tuple[str, str], ...]:
     """The footer's keys while `pane` is in focus."""
     wanted = [action for action in ACTIONS if action.hint and (action.scope != "log" or pane == "log")]
-    return (*((action.sign, action.hint) for action in wanted), ("1-7", "panes"))
+    return tuple((action.sign, action.hint) for action in wanted)
