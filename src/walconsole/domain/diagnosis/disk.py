@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.diagnosis.model import Finding, Rule, Severity
+from walconsole.domain.diagnosis.model import Finding, Fix, Proof, Rule, Severity
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text
@@ -32,6 +32,20 @@ def filling(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         ),
         "mend the archive or grow the disk; never delete from pg_wal by hand",
         Slot.WAL_DISK,
+        proof=(
+            Proof(
+                f"{disk.directory}: {disk.free_bytes:,} of {disk.total_bytes:,} bytes free",
+                f"df of {disk.device}",
+                snapshot.wal_disk.read_at,
+            ),
+        ),
+        fixes=(
+            Fix(
+                "find what fills it",
+                ("df -h", "du -xh --max-depth=2 / | sort -h | tail", "SELECT * FROM pg_replication_slots;"),
+                risk="never delete anything in pg_wal: the server cannot start without it",
+            ),
+        ),
     )
 
 
