@@ -1,7 +1,7 @@
 """Fixtures of real servers, and the rule that in CI a skipped test is a failure."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -40,6 +40,17 @@ def _did_not_run(name: str, report: pytest.TestReport | pytest.CollectReport) ->
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_into_the_developers_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Transcripts are written without being asked: not beside those of whoever runs the tests."""
+    before = os.environ.get("XDG_DATA_HOME")
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    yield
+    os.environ.pop("XDG_DATA_HOME")
+    if before is not None:
+        os.environ["XDG_DATA_HOME"] = before
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

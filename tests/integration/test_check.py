@@ -137,7 +137,8 @@ async def test_critical_with_its_cause_a_report_and_the_fix(
     assert code == 2
     assert f"--confirm {stage.profile.name}" in err
     code, out, err = await walconsole(tmp_path, *mend, "--apply", "--confirm", stage.profile.name)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert re.fullmatch(r"walconsole: transcript: \S+\.md, \S+\.json\n", err)
     assert os.access(program, os.X_OK)
 
 

@@ -245,3 +245,22 @@ async def test_where_nothing_may_be_changed_it_says_so() -> None:
         await pilot.pause(0.1)
         assert isinstance(app.screen, Dashboard)
         assert any("read-only" in note.message for note in app._notifications)
+
+
+async def test_a_transcript_is_written_by_itself_and_the_summary_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    async with app_with(played_steps()).run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await asked(pilot, screen, "drop-in")
+        assert run.transcript == ""  # it goes on
+        await pilot.press("escape")
+        await until(pilot, lambda: bool(run.transcript))
+        await pilot.press("1", "G")
+        await until(pilot, lambda: "transcript" in rows(screen, "plan"))
+    text, document = exported(tmp_path / "walconsole" / "transcripts")
+    assert "changed: bucket shithub-wal@nyc3" in text
+    assert json.loads(document)["changes"][0]["what"] == "shithub-wal@nyc3"

@@ -75,3 +75,15 @@ def test_every_kind_of_change_says_how_it_is_undone() -> None:
     for kind in ChangeKind:
         words = undo_words(Change("a-step", kind, "what", before="read"))
         assert (words == "not undone") == (kind in (ChangeKind.BUCKET, ChangeKind.RESTART))
+
+
+def test_markdown_shows_the_difference_of_each_file_but_of_one_that_holds_keys() -> None:
+    shown = FileChange("/etc/a.conf", "old = 1\n", f"new = 2\npassword={CANARY}\n")
+    hidden = FileChange("/etc/rclone.conf", None, None, secret=True)
+    asking = Progress("buckets", Stage.ASKING, NOW, plan=Plan("write", files=(shown, hidden)))
+    text = as_markdown("shithub", played_steps(), [asking], ())
+    assert "```diff\n--- /etc/a.conf\n+++ /etc/a.conf\n" in text
+    assert "-old = 1" in text
+    assert "+new = 2" in text
+    assert CANARY not in text
+    assert "/etc/rclone.conf changes; it holds keys, and is not shown" in text

@@ -12,6 +12,7 @@ from walconsole.provision.model import (
     Changing,
     Command,
     Event,
+    FileChange,
     Printed,
     Proved,
     Ran,
@@ -54,6 +55,8 @@ def _news(news: Progress) -> list[str]:
         lines.append(f"- {safe(news.check.summary)}")
     if news.plan is not None and news.stage is Stage.ASKING:
         lines.append(f"- asked: {safe(news.plan.summary)}")
+        for file in news.plan.files:
+            lines += _diff(file)
     if news.event is not None:
         lines += _event(news.event)
     if news.error is not None:
@@ -61,6 +64,14 @@ def _news(news: Progress) -> list[str]:
     elif news.stage in _ENDS and news.check is None and news.event is None:
         lines.append(f"- **{news.stage}**")
     return lines
+
+
+def _diff(file: FileChange) -> list[str]:
+    """A file's change as `diff -u` shows it; nothing of one that holds keys."""
+    if file.secret:
+        return [f"- {safe(file.path)} changes; it holds keys, and is not shown"]
+    lines = [safe(line).replace("```", "'''") for line in file.diff()]
+    return ["", "```diff", *lines, "```", ""] if lines else []
 
 
 def _event(event: Event) -> list[str]:

@@ -15,8 +15,9 @@ from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
 from walconsole.provision.catalogue import steps
 from walconsole.provision.fixes.catalogue import fix_steps, undoable
-from walconsole.provision.model import Question, Step
+from walconsole.provision.model import Changing, Question, Step
 from walconsole.provision.printing import JsonLines, PlainLines, Printer
+from walconsole.provision.progress import Progress, Stage
 from walconsole.provision.runner import Runner
 from walconsole.provision.site import Site
 from walconsole.runtime import loop as event_loop
@@ -27,6 +28,7 @@ from walconsole.runtime.provisioning import Provisioned, provisioned
 from walconsole.runtime.say import say
 from walconsole.runtime.session import Session
 from walconsole.runtime.stop import Stop
+from walconsole.ui.provision.saving import save_transcript
 
 _CLEANING_S = 60.0
 
@@ -105,6 +107,7 @@ class _Command:
 
     def __init__(self, profile: Profile, wish: ProvisionWish, stop: Stop) -> None:
         self._profile, self._wish, self._stop = profile, wish, stop
+        self._history: list[Progress] = []
         self._printer: Printer = JsonLines(self._write) if wish.json else PlainLines(self._write)
 
     def _write(self, line: str) -> None:
@@ -156,15 +159,35 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        runner = Runner(site, self._chosen(site), WordGate(wish.replace), self._printer.told)
+        runner = Runner(site, self._chosen(site), WordGate(wish.replace), self._heard)
         self._printer.begin(site, runner.steps)
         if wish.apply:
             await self._take_leftovers(parts)
+        try:
+            await self._run(runner)
+        finally:
+            self._keep(runner)
+        self._printer.end(runner.stages)
+
+    async def _run(self, runner: Runner) -> None:
+        wish = self._wish
         if wish.undo:
             await (runner.undo() if wish.apply else self._undo_plans(runner))
         else:
             await (runner.run() if wish.apply else runner.check_all())
-        self._printer.end(runner.stages)
+
+    def _heard(self, progress: Progress) -> None:
+        self._history.append(progress)
+        self._printer.told(progress)
+
+    def _keep(self, runner: Runner) -> None:
+        """Write the transcript of a run that did something, and say where."""
+        if not any(progress.stage is Stage.APPLYING for progress in self._history):
+            return
+        changes = [news.event.change for news in self._history if isinstance(news.event, Changing)]
+        title = self._profile.name
+        problem, where = save_transcript(title, runner.steps, self._history, changes)
+        say(f"no transcript was written: {problem}" if problem else f"transcript: {where}")
 
     def _chosen(self, site: Site) -> tuple[Step, ...]:
         """The steps that are asked for. Raises UsageError for a fix that there is none of."""

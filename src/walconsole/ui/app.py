@@ -288,8 +288,21 @@ class WalconsoleApp(App[None]):
 
         if isinstance(self.screen, ProvisionScreen):
             return
-        self.provision_run = self.provision_run or ProvisionRun(self.provisioner)
+        if self.provision_run is None:
+            self.provision_run = ProvisionRun(self.provisioner)
+            self.provision_run.finished = self._save_transcript
         self.push_screen(ProvisionScreen(self.session_title, self.dashboard.glyphs, self.provision_run))
+
+    def _save_transcript(self, run: ProvisionRun) -> None:
+        """Keep what a run did, without being asked."""
+        from walconsole.ui.provision.saving import save_transcript
+
+        problem, where = save_transcript(
+            self.session_title, run.steps, tuple(run.history), tuple(run.changes)
+        )
+        run.transcript = where
+        if problem:
+            self.notify(problem, title="no transcript was written", severity="warning", markup=False)
 
     def open_fix(self, fix: Fix) -> None:
         """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
@@ -301,6 +314,7 @@ class WalconsoleApp(App[None]):
 
         if self.fix_run is None or not self.fix_run.busy:
             self.fix_run = ProvisionRun(self.fixer(fix))
+            self.fix_run.finished = self._save_transcript
         self.push_screen(ProvisionScreen(self.session_title, self.dashboard.glyphs, self.fix_run))
 
     def open_configuration(self, name: str) -> None:

@@ -62,6 +62,11 @@ def _data_folder() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "walconsole"
 
 
+def transcripts_folder() -> Path:
+    """Where the transcripts of what was changed are kept."""
+    return _data_folder() / "transcripts"
+
+
 def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
     """A file that did not exist, readable by its owner alone."""
     for count in range(1, _TRIES):

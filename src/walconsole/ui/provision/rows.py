@@ -202,6 +202,8 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
         "u undoes it, the last first, and asks before each; so does walconsole undo", width, Tone.LABEL
     )
     rows += _paragraph("a bucket or an object of the archive is never deleted", width, Tone.LABEL)
+    if run.transcript:
+        rows += _labelled("transcript", run.transcript, width)
     return tuple(rows)
 
 

@@ -77,6 +77,7 @@ class StepNews:
 class ProvisionRun:
     """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
 
+    `finished` is called when a run that did something has ended; `transcript` says where it was written.
     It looks, runs or undoes; one at a time. `question` is what the gate asks just now. `changes` are
     what this session changed and did not take back, oldest first; of the news the last HISTORY_KEPT are kept.
     """
@@ -93,6 +94,9 @@ class ProvisionRun:
         self.changes: list[Change] = []
         self._undoing = False
         self.changed: Callable[[], None] = lambda: None
+        self.finished: Callable[[ProvisionRun], None] = lambda _: None
+        self.transcript = ""
+        self._applied = False
         self._answer: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -193,6 +197,9 @@ class ProvisionRun:
             self.suggested = next((one for one, news in self.news.items() if news.error is not None), "")
         finally:
             self.current, self._undoing = "", False
+            if self._applied:
+                self._applied = False
+                self.finished(self)
             self.changed()
 
     async def _look(self) -> None:
@@ -220,6 +227,7 @@ class ProvisionRun:
         if progress.stage is Stage.CHECKING:
             news.forget()
         news.stage = progress.stage
+        self._applied = self._applied or progress.stage is Stage.APPLYING
         self.current = progress.step
         if progress.check is not None:
             news.check = progress.check

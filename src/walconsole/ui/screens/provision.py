@@ -273,14 +273,10 @@ class ProvisionScreen(PanesScreen):
 
     def action_export(self) -> None:
         """A transcript, to files that did not exist before."""
-        from walconsole.provision.transcript import as_json, as_markdown
-        from walconsole.ui.export import Export
+        from walconsole.ui.provision.saving import transcript_of
 
-        history = tuple(self.run.history)
-        changes = tuple(self.run.changes)
-        markdown = as_markdown(self.title_text, self.run.steps, history, changes)
-        texts = (("md", markdown), ("json", as_json(self.title_text, history, changes)))
-        self.console.write_export(Export("walconsole-provisioning", texts))
+        history, changes = tuple(self.run.history), tuple(self.run.changes)
+        self.console.write_export(transcript_of(self.title_text, self.run.steps, history, changes))
 
     def action_explain(self) -> None:
         """What the step is for, what it does, and the keys."""
