@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import archive, archiving, first_paint, full_picture, key_to_paint, listing, steady
+from benchmarks import archive, archiving, checking, first_paint, full_picture, key_to_paint, listing, steady
 from benchmarks.report import Result, table
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.programs import ServerMissing
@@ -58,6 +58,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
     "listing": ("Listing an archive", _listing),
     "archiving": ("Archiving a segment", lambda options: archiving.measure(max(1, options.runs // 3))),
     "archive": ("A million segments", lambda options: archive.measure(max(1, options.runs // 3))),
+    "check": ("A check without a screen", lambda options: checking.measure(max(3, options.runs))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
 }
 

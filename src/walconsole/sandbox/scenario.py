@@ -142,7 +142,11 @@ _ALL = (
         archiving=False,
         acts=(WriteSegments(2),),
     ),
-    Scenario("healthy", "segments arrive in both regions", acts=(WriteSegments(2), _archived(2), Verify())),
+    Scenario(
+        "healthy",
+        "segments arrive in both regions",
+        acts=(WriteSegments(2), _archived(2), BaseBackup(), Verify()),
+    ),
     Scenario(
         "failing",
         "the archive command's key lost its grants: 403 AccessDenied",
@@ -177,7 +181,12 @@ _ALL = (
         "idle",
         "everything is archived and nobody writes",
         segments_per_min=0.0,
-        acts=(WriteSegments(2), WaitUntil("everything is archived", _ALL_ARCHIVED), Verify()),
+        acts=(
+            WriteSegments(2),
+            BaseBackup(),
+            WaitUntil("everything is archived", _ALL_ARCHIVED),
+            Verify(),
+        ),
     ),
 )
 
