@@ -6,11 +6,14 @@ Each is really brought about on a deployment that archives: found as the root, m
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import pytest_asyncio
 
 from tests.integration.failure_stage import Watched, broken_deployment, edited, tell_table, watching
+from tests.servers.faults import Fault, FaultyFront
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.diagnosis import Severity, diagnose
@@ -77,6 +80,42 @@ async def test_preflight(console: Watched) -> None:
         console.switch()
         await console.root("preflight-403", evidence="AccessDenied|403")
     await console.green("the setting taken back")
+
+
+async def test_throttled(console: Watched) -> None:
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    slow = FaultyFront(console.rgw.port, 1.0, kinds=(Fault.SLOW_DOWN,))
+    async with slow:
+        with console.broken("the store answers 503 SlowDown"), edited(config, endpoint, slow.endpoint):
+            console.switch()
+            await console.root("throttled", evidence="SlowDown", within_s=8)
+    await console.green("it answers again")
+
+
+async def test_clock_skew(console: Watched) -> None:
+    """Nobody may set the clock of a machine that runs tests: it is the store that is 20 minutes ahead."""
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    front = await asyncio.start_server(refuse_the_clock, "127.0.0.1", 0)
+    ahead = f"http://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+    async with front:
+        with console.broken("the store's clock is 20 minutes ahead"), edited(config, endpoint, ahead):
+            console.switch()
+            await console.root("clock-skew", evidence="RequestTimeTooSkewed", within_s=8)
+    await console.green("the clocks agree")
+
+
+async def refuse_the_clock(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As S3 answers a request whose time is off."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    date = format_datetime(datetime.now(UTC) + timedelta(minutes=20), usegmt=True)
+    body = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>"
+    body = "" if head.startswith(b"HEAD") else body
+    writer.write(
+        f"HTTP/1.1 403 Forbidden\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n"
+        f"Connection: close\r\n\r\n{body}".encode()
+    )
+    await writer.drain()
+    writer.close()
 
 
 async def test_silent_loss(console: Watched) -> None:

@@ -131,6 +131,14 @@ async def test_o_leads_to_the_setting() -> None:
         await until(pilot, lambda: isinstance(app.screen, ConfigurationScreen))
 
 
+async def test_a_click_on_the_verdict_opens_it() -> None:
+    app = stage(failing())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.click(offset=(20, 0))
+        await until(pilot, lambda: isinstance(app.screen, TriageScreen))
+
+
 async def test_the_time_line_grows_and_shrinks() -> None:
     app = stage(failing())
     async with app.run_test(size=(120, 36)) as pilot:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
+    from textual.events import Click
     from textual.widget import Widget
 
     from walconsole.domain.logline import LogLine
@@ -143,6 +144,12 @@ class Dashboard(Screen[None]):
             self.board.focused_name = name
             self.board.rearrange()
             self.update_keys()
+
+    def on_click(self, event: Click) -> None:
+        """The verdict leads to triage."""
+        if event.widget is self.verdict:
+            event.stop()
+            self.action_triage()
 
     def on_setting_chosen(self, message: SettingChosen) -> None:
         """Open the configuration on that setting."""
