@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
-    from textual.events import Click
     from textual.widget import Widget
 
     from walconsole.domain.logline import LogLine
@@ -145,11 +144,9 @@ class Dashboard(Screen[None]):
             self.board.rearrange()
             self.update_keys()
 
-    def on_click(self, event: Click) -> None:
+    def on_verdict_line_chosen(self) -> None:
         """The verdict leads to triage."""
-        if event.widget is self.verdict:
-            event.stop()
-            self.action_triage()
+        self.action_triage()
 
     def on_setting_chosen(self, message: SettingChosen) -> None:
         """Open the configuration on that setting."""

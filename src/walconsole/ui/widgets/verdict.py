@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -24,6 +25,9 @@ class VerdictLine(Widget):
     `most_when_low` is how many lines it may take on a terminal with few rows.
     """
 
+    class Chosen(Message):
+        """It was clicked on."""
+
     ALLOW_SELECT = False
     DEFAULT_CSS = "VerdictLine { height: auto; width: 100%; }"
 
@@ -33,6 +37,10 @@ class VerdictLine(Widget):
         self.sign, self.word, self.text, self.tone, self.note = "", "", text, "muted", ""
         self._lines: list[Strip] = []
         self._set_for = -1
+
+    def on_click(self) -> None:
+        """Whoever shows it may lead on from here."""
+        self.post_message(self.Chosen())
 
     def show(self, sign: str, word: str, text: str, tone: str, note: str = "") -> None:
         """Show another verdict; `note` (paused) stands before it."""
