@@ -169,10 +169,11 @@ async def test_a_configuration_that_can_be_read(droplet: Connected, server: Post
 
 
 async def test_a_configuration_that_only_root_may_read(droplet: Connected, server: PostgresServer) -> None:
-    path = write_private(server, "rclone-roots.conf", CONFIG, 0)
+    path = write_private(server, "rclone-roots.conf", CONFIG)
     if os.geteuid() == 0:
         os.chown(path, 0, 0)
-        path.chmod(0o600)
+    else:
+        path.chmod(0)
     found = await config(droplet, f"rclone --config={path} copyto %p spaces-prod:shithub-wal/%f")
     assert (found.exists, found.readable) == (True, False)
     assert "mode" in found.why_not

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.observed import Connected, connected, profile_of
-from tests.servers.fixtures import MakeProxy
+from tests.servers.fixtures import MakeProxy, or_skip
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import PostgresServer
 from tests.servers.rclone import serving_rclone
@@ -22,6 +22,7 @@ from tests.servers.s3 import S3Keys, new_keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.evidence import CommandFacts, ConfigAccess, ProductionCheck, ProductionFacts
+from walconsole.observe import production
 from walconsole.observe.production import ProductionProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -84,7 +85,7 @@ async def archiver(
     if request.param == "wheel":
         programs = folder / "usr" / "local" / "bin"
         programs.mkdir(parents=True)
-        shutil.copy(serving_rclone(), programs / "rclone")
+        shutil.copy(or_skip(serving_rclone), programs / "rclone")
         (programs / "rclone").chmod(0o755)
         profile = replace(profile, paths=replace(profile.paths, root=str(folder)))
     bucket = rgw.bucket()
@@ -193,6 +194,19 @@ async def test_it_is_asked_once_until_refreshed(archiver: Archiver) -> None:
 
 async def test_a_command_without_rclone_is_not_asked_for(archiver: Archiver) -> None:
     assert await archiver.probe(CommandFacts("cp %p /archive/%f")).take() == ()
+
+
+async def test_an_endpoint_that_never_answers(
+    archiver: Archiver, make_proxy: MakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(production, "TRY_S", 1)
+    proxy = make_proxy(archiver.rgw.port)
+    proxy.stall()
+    facts = archiver.facts(archiver.config(endpoint=f"http://{LOOPBACK}:{proxy.port}"))
+    check = await archiver.check(facts)
+    (result,) = check.results
+    assert (result.ok, result.code) == (False, "Timeout")
+    assert result.said.startswith("no answer within 1 s")
 
 
 async def test_a_hanging_endpoint_holds_up_no_other_probe(archiver: Archiver, make_proxy: MakeProxy) -> None:

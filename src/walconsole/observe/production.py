@@ -26,6 +26,8 @@ AGAIN_AFTER_S = 15.0
 """While something is wrong."""
 TRY_S = 12
 MOST_CHECKS = 4
+_TIMED_OUT = 124
+"""timeout(1)'s own status."""
 _NO_CONFIG = re.compile(
     r"didn't find section|config file .*not found|failed to load config|permission denied",
     re.IGNORECASE,
@@ -91,6 +93,8 @@ class ProductionProbe:
             tried=f"listing {target} as the server's user",
         )
         said, status, seconds = _said(decode(ended.output)), ended.status, ended.seconds
+        if status == _TIMED_OUT:
+            said = f"no answer within {TRY_S} s; rclone was ended. {said}".strip()
         if status == 0:
             return ProductionCheck(str(target), config, (VerbResult("LIST", True, seconds=seconds),))
         if _NO_CONFIG.search(said) or status in (125, 126, 127):
@@ -101,7 +105,7 @@ class ProductionProbe:
 
 def _code(status: int, said: str) -> str:
     """S3's code, or our word, for how rclone ended."""
-    if status == 124:
+    if status == _TIMED_OUT:
         return "Timeout"
     return "NoSuchBucket" if _NO_BUCKET.search(said) else code_in(said)
 
