@@ -121,9 +121,9 @@ class Watched:
         return [each.rule for each in stories[0].consequences] if stories else []
 
     def waits(self) -> int:
-        """The .ready files, 1 where nobody knows."""
-        archiver = self.screen.last.archiver.value
-        return 1 if archiver is None or archiver.ready_count is None else archiver.ready_count
+        """The .ready files, as the server lists them now."""
+        rows = self.sql("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
+        return int(str(rows[0][0]))
 
     def is_empty(self) -> bool:
         """Whether the primary bucket is seen to hold no segment, and the statistics to be reset."""
@@ -172,7 +172,7 @@ class Watched:
         self.cluster.reload()
 
     async def until(self, holds: Callable[[], object], what: str, timeout_s: float) -> float:
-        """Seconds until it holds. What was there before, when nothing new is published, ages meanwhile."""
+        """Seconds until it holds, looked at again and again: what is old ages meanwhile."""
         began = time.monotonic()
         while time.monotonic() - began < timeout_s:
             if holds():

@@ -1,0 +1,237 @@
+"""The rules on evidence: whatever it says, no rule raises; and what each kind of it leads to."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.facts import NOW, archiver, bucket, healthy, read, server, setting, settings, wal_disk
+from tests.data.snapshots import STATES
+from walconsole.domain.diagnosis import Diagnosis, diagnose
+from walconsole.domain.evidence import (
+    ChildProcess,
+    CommandFacts,
+    ComparedFacts,
+    ConfigAccess,
+    ExpiryRule,
+    LogEntry,
+    LogFacts,
+    LogKind,
+    PolicyFacts,
+    ProductionCheck,
+    ProductionFacts,
+    ProgramFacts,
+    ReplicationSlot,
+    RetentionFacts,
+    VerbResult,
+)
+from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.snapshot import Slot, Snapshot, fold
+
+TEXT = st.text(max_size=40) | st.sampled_from(
+    ["AccessDenied", "403 Forbidden", "SlowDown", "permission denied", "chunk-signature=0", "spaces-prod:wal"]
+)
+TIME = st.none() | st.floats(NOW - 1e6, NOW + 1e6)
+NUMBER = st.none() | st.integers(0, 1 << 50)
+ENTRY = st.builds(
+    LogEntry, TEXT, st.sampled_from(LogKind), at=TIME, exit_code=st.none() | st.integers(0, 300),
+    signal=st.none() | st.integers(1, 64), segment=st.none() | TEXT,
+)  # fmt: skip
+LOG = st.builds(
+    LogFacts,
+    TEXT,
+    st.lists(ENTRY, max_size=8).map(tuple),
+    st.just(1),
+    missing=st.lists(TEXT, max_size=1).map(tuple),
+)
+PROGRAM = st.builds(ProgramFacts, TEXT, st.none() | TEXT, executable=st.none() | st.booleans(), why_not=TEXT)
+CONFIG = st.builds(
+    ConfigAccess, TEXT, st.booleans(), st.booleans(), why_not=TEXT,
+    sections=st.lists(TEXT, max_size=3).map(tuple), remotes=st.lists(TEXT, max_size=3).map(tuple),
+)  # fmt: skip
+CHILD = st.builds(ChildProcess, st.integers(1, 1 << 22), st.floats(NOW - 1e5, NOW), TEXT)
+COMMAND = st.builds(
+    CommandFacts, TEXT, script=TEXT,
+    programs=st.lists(PROGRAM, max_size=2).map(tuple), configs=st.lists(CONFIG, max_size=2).map(tuple),
+    children=st.lists(CHILD, max_size=3).map(tuple), orphans=st.lists(TEXT, max_size=2).map(tuple),
+)  # fmt: skip
+RESULT = st.builds(VerbResult, st.just("LIST"), st.booleans(), TEXT, TEXT)
+CHECK = st.builds(ProductionCheck, TEXT, TEXT, st.lists(RESULT, max_size=2).map(tuple), TEXT)
+PRODUCTION = st.builds(ProductionFacts, st.lists(CHECK, max_size=2).map(tuple))
+SLOT = st.builds(
+    ReplicationSlot, TEXT, TEXT, st.booleans(), st.sampled_from(["", "reserved", "extended", "lost"]), NUMBER,
+    inactive_since=TIME,
+)  # fmt: skip
+RETENTION = st.builds(
+    RetentionFacts, st.lists(SLOT, max_size=3).map(tuple), NUMBER, summarizer_behind_bytes=NUMBER
+)
+RULE = st.builds(ExpiryRule, TEXT, TEXT, st.none() | st.integers(0, 4000))
+POLICY = st.builds(PolicyFacts, TEXT, st.lists(RULE, max_size=3).map(tuple))
+SEGMENT = st.sampled_from(["000000010000000000000042", "x"])
+COMPARED = st.builds(ComparedFacts, SEGMENT, TEXT, st.none() | st.booleans(), head=TEXT)
+EVIDENCE: dict[Slot, st.SearchStrategy[Any]] = {
+    Slot.LOG: LOG,
+    Slot.COMMAND: COMMAND,
+    Slot.PRODUCTION: PRODUCTION,
+    Slot.RETENTION: RETENTION,
+    Slot.POLICY: POLICY,
+    Slot.COMPARED: COMPARED,
+}
+
+
+@given(st.sampled_from(sorted(STATES)), st.data())
+def test_no_evidence_makes_a_rule_raise_or_say_nothing(state: str, data: st.DataObject) -> None:
+    snapshot = STATES[state]()
+    for slot, strategy in EVIDENCE.items():
+        if data.draw(st.booleans()):
+            snapshot = fold(snapshot, read(slot, data.draw(strategy)), NOW)
+    diagnosis = diagnose(snapshot, NOW)
+    for finding in diagnosis.findings:
+        assert finding.title
+        assert finding.remedy
+    told = [each for story in diagnosis.stories for each in (story.root, *story.consequences)]
+    assert len(told) == len(diagnosis.findings)
+
+
+FAILED = {
+    "failed_count": 3,
+    "last_failed_wal": "000000010000000000000042",
+    "last_failed_at": NOW - 3,
+    "last_archived_at": NOW - 60,
+    "ready_count": 2,
+}
+
+
+def found(*evidence: tuple[Slot, Any], **facts: Any) -> Diagnosis:
+    snapshot: Snapshot = healthy(**({"archiver": archiver(**FAILED)} | facts))
+    for slot, value in evidence:
+        snapshot = fold(snapshot, read(slot, value), NOW)
+    return diagnose(snapshot, NOW)
+
+
+def log(*entries: LogEntry) -> tuple[Slot, LogFacts]:
+    return Slot.LOG, LogFacts("the log", entries, 1)
+
+
+def said(text: str) -> LogEntry:
+    return LogEntry(text, LogKind.PROGRAM, at=NOW - 3)
+
+
+def ended(code: int) -> LogEntry:
+    return LogEntry(
+        f"archive command failed with exit code {code}", LogKind.FAILED, at=NOW - 3, exit_code=code
+    )
+
+
+def roots(diagnosis: Diagnosis) -> list[str]:
+    return [story.root.rule for story in diagnosis.stories if story.severity > 1]
+
+
+CASES: list[tuple[str, list[Any], str]] = [
+    ("127", [log(ended(127))], "command-not-found"),
+    ("126", [log(ended(126))], "command-not-executable"),
+    ("137", [log(ended(137))], "archiver-crash-loop"),
+    ("signal", [log(LogEntry("terminated", LogKind.KILLED, at=NOW - 3, signal=9))], "archiver-crash-loop"),
+    ("denied", [log(said("cp: Permission denied"), ended(1))], "permission"),
+    ("config", [log(said("didn't find section in config file"), ended(1))], "rclone-config-unreadable"),
+    (
+        "full",
+        [log(LogEntry("No space left on device", LogKind.DISK_FULL, at=NOW - 3), ended(1))],
+        "disk-full",
+    ),
+    ("grant", [log(said("AccessDenied"), ended(1))], "key-403"),
+    ("bare", [log(said("403 Forbidden"), ended(1))], "key-403"),
+    ("bucket", [log(said("NoSuchBucket"), ended(1))], "bucket-404"),
+    ("clock", [log(said("RequestTimeTooSkewed"), ended(1))], "clock-skew"),
+    ("slow", [log(said("SlowDown"), ended(1))], "throttled"),
+    ("dns", [log(said("dial tcp: lookup x: no such host"), ended(1))], "endpoint-wrong"),
+    ("tls", [log(said("x509: certificate has expired"), ended(1))], "endpoint-wrong"),
+    (
+        "preflight",
+        [
+            (Slot.COMMAND, CommandFacts("rclone copyto %p r:b/%f")),
+            log(said("operation error S3: CreateBucket, AccessDenied"), ended(1)),
+        ],
+        "preflight-403",
+    ),
+    (
+        "stuck",
+        [(Slot.COMPARED, ComparedFacts("000000010000000000000042", "k", True))],
+        "stuck-on-existing",
+    ),
+    (
+        "differs",
+        [(Slot.COMPARED, ComparedFacts("000000010000000000000042", "k", False))],
+        "same-name-different-content",
+    ),
+    (
+        "hangs",
+        [(Slot.COMMAND, CommandFacts("x", children=(ChildProcess(7, NOW - 400, "sleep"),)))],
+        "command-hangs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("evidence", "rule"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_cause_is_the_root_and_the_failure_its_consequence(evidence: list[Any], rule: str) -> None:
+    diagnosis = found(*evidence)
+    assert roots(diagnosis) == [rule]
+    story = diagnosis.stories[0]
+    assert "failing" in [each.rule for each in story.consequences]
+    assert story.root.proof
+    assert any("lost with the disk now" in line for line in story.at_risk)
+
+
+@pytest.mark.parametrize("evidence", [case[1] for case in CASES[:14]], ids=[case[0] for case in CASES[:14]])
+def test_what_the_log_said_before_the_last_success_is_history(evidence: list[Any]) -> None:
+    diagnosis = found(
+        *evidence, archiver=archiver(failed_count=3, last_failed_at=NOW - 3, last_archived_at=NOW - 1)
+    )
+    assert roots(diagnosis) == []
+
+
+def test_the_stores_own_code_is_surer_than_a_bare_403_in_the_log() -> None:
+    check = ProductionCheck(
+        "r:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "SignatureDoesNotMatch"),)
+    )
+    diagnosis = found(log(said("403 Forbidden"), ended(1)), (Slot.PRODUCTION, ProductionFacts((check,))))
+    root = diagnosis.stories[0].root
+    assert "the secret" in root.title
+    assert root.certainty.name == "PROVED"
+    assert any("console's own key reads the bucket" in proof.text for proof in root.proof)
+
+
+def test_a_check_from_before_the_last_success_says_nothing() -> None:
+    check = ProductionCheck("r:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "AccessDenied"),))
+    snapshot = healthy()
+    reading = replace(read(Slot.PRODUCTION, ProductionFacts((check,))), read_at=NOW - 500)
+    assert roots(diagnose(fold(snapshot, reading, NOW), NOW)) == []
+
+
+def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
+    gone = ReplicationSlot("gone", "physical", False, "extended", 5 << 30)
+    for active, expected in ((False, ["slot-retention"]), (True, [])):
+        facts = RetentionFacts((replace(gone, active=active),), max_wal_bytes=1 << 30)
+        assert roots(found((Slot.RETENTION, facts), archiver=archiver())) == expected
+
+
+def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:
+    held = bucket(histories=())
+    for days, expected in ((1, ["lifecycle-eats-wal"]), (365, [])):
+        policy = PolicyFacts("shithub-wal", (ExpiryRule("r", "", days),))
+        assert roots(found((Slot.POLICY, policy), archiver=archiver(), primary=held)) == expected
+
+
+def test_a_standby_that_archives_too() -> None:
+    always = SettingsFacts((*settings(archive_mode="always").settings, setting("x", "y")))
+    diagnosis = found(archiver=archiver(), server=server(in_recovery=True), settings=always)
+    assert "archive-always" in roots(diagnosis)
+
+
+def test_an_orphan_that_is_tried_first_blocks_all() -> None:
+    facts = CommandFacts("x", orphans=("000000010000000000000042",), orphan_count=1)
+    disk = wal_disk(ready_count=2, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 60)
+    diagnosis = found((Slot.COMMAND, facts), wal_disk=disk)
+    assert roots(diagnosis) == ["orphan-ready"]
