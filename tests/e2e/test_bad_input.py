@@ -291,7 +291,7 @@ def test_hostile_bytes_are_shown_as_text(sshd: SshServer, make_postgres: MakePos
         b"archive [bold]one[/bold] [/nope] \x1b[2J\x1b]52;c;cHduZWQ=\x07caf\xe9 \xe2\x80\xaetxt.exe\x07\n"
     )
     terminal = watch(replace(profile, postgres=replace(profile.postgres, database="bytes")))
-    wait_for_verdict(terminal, "archiving is on, and nothing was archived yet")
+    wait_for_verdict(terminal, "archiving is on, and nothing was due yet")
     terminal.wait_for("archive [bold]one[/bold] [/nope] caf\ufffd txt.exe", LIMIT_S)
     terminal.type("3z")
     wait_for_pane(terminal, "3 Configuration", "caf\ufffd [red]%p[/x] password=[redacted]")

@@ -78,8 +78,10 @@ class PostgresServer:
     def kill(self) -> None:
         """kill -9 of the postmaster and all its children, as the OOM killer or a power cut would."""
         pid = self.pid
-        kill([*descendants(pid), pid])
-        wait_until(lambda: not alive(pid), "PostgreSQL is dead")
+        kill([pid], signal.SIGSTOP)  # or it starts another child while these die
+        family = [*descendants(pid), pid]
+        kill(family)
+        wait_until(lambda: not any(alive(each) for each in family), "PostgreSQL is dead")
         if pid_exists(pid):  # a zombie that init has not waited for would keep PostgreSQL from starting
             for lock in (self.data_dir / "postmaster.pid", self.socket_dir / f".s.PGSQL.{self.port}.lock"):
                 lock.unlink(missing_ok=True)
