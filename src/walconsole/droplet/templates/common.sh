@@ -22,7 +22,8 @@ bounded() {
         --s3-upload-cutoff 4G --retries 1 --low-level-retries 1 --contimeout @IDLE_TIMEOUT_S@s --timeout @IDLE_TIMEOUT_S@s
 }
 
-# reason STATUS OUTPUT: why rclone failed, on one line, without the query of a signed address.
+# reason STATUS OUTPUT: why rclone failed, on one line, without the query of a signed address. What is too long loses
+# its middle: rclone's newer releases begin with what was asked, and end with the cause.
 reason() {
     case $1 in
         124 | 137) echo "rclone was ended, by the time limit or by a signal" ;;
@@ -31,7 +32,10 @@ reason() {
             printf '%s\n' "$2" |
                 awk '/^[0-9]+\/[0-9]+\/[0-9]+ / { sub(/^[^ ]+ [^ ]+ /, ""); text = "" }
                     { text = text " " $0 } END { print "rclone says:" text }' |
-                sed 's/?[^" ]*//g' | tr -s '\t ' ' ' | tr -cd '\40-\176' | cut -c -300
+                sed -e 's/?[^" ]*//g' -e 's/Attempt 1\/1 failed with 1 errors and: //' \
+                    -e 's/exceeded maximum number of attempts, 1, //' |
+                tr -s '\t ' ' ' | tr -cd '\40-\176\n' |
+                awk '{ n = length($0); print (n > 400 ? substr($0, 1, 180) " ... " substr($0, n - 214) : $0) }'
             ;;
     esac
 }

@@ -17,9 +17,22 @@ trap 'exit 9' HUP INT QUIT TERM
 try() {
     doing=$1 status=$2
     shift 2
-    answer=$(bounded 60 "$@" 2>&1) || fail "$status" "$doing: $(reason $? "$answer")"
+    answer=$(bounded 60 "$@" 2>&1)
+    ended=$?
+    [ "$ended" = 0 ] || fail "$status" "$doing: $(reason "$ended" "$answer")$(refusal "$answer")"
 }
 
+# refusal OUTPUT: more of why the store refused. Its answer to a HEAD, which is what rclone asks first, has no body, so
+# that a key nobody knows and a missing grant are alike; to a listing, here of a folder that is not there, it has one.
+refusal() {
+    case $1 in *'tatus code: 4'* | *'StatusCode: 4'*) ;; *) return 0 ;; esac
+    listed=$(bounded 30 lsf "$target$object/" --max-depth 1 2>&1)
+    ended=$?
+    case $ended:$listed in 0:* | 3:* | *'directory not found'*) return 0 ;; esac
+    echo "; asked for a listing, $(reason "$ended" "$listed")"
+}
+
+[ -e "$config" ] || [ -L "$config" ] || fail 11 "user $(id -un) finds no $config"
 [ -r "$config" ] || fail 11 "$config cannot be read as user $(id -un); it should belong to root:$(id -gn), mode 0640"
 folder=$(mktemp -d @TEMP_ROOT@/walconsole-probe.XXXXXXXX) || fail 10 "no room for a small file in "@TEMP_ROOT@
 printf 'walconsole probes whether %s may write here: %s\n' "$(id -un)" "$object" >"$folder/sent"

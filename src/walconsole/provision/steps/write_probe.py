@@ -23,14 +23,16 @@ from walconsole.provision.model import (
     Risk,
     Waiting,
 )
-from walconsole.provision.requirements import blocked_without
+from walconsole.provision.requirements import blocked_without, how_to_install
 from walconsole.provision.site import Site
 
 LONGEST_PROPAGATION_S = 90.0
 """How long keys and grants may take to work (an operator's note says 30 s; nothing official)."""
 _PAUSE_S = 2.0
 
+_ENDPOINT = "the droplet cannot reach the endpoint: check it, DNS and the firewall"
 _CAUSES: Mapping[str, tuple[str, str]] = {
+    r"RequestTimeTooSkewed": ("clock", "the droplet's clock is wrong: timedatectl set-ntp true"),
     r"InvalidAccessKeyId": (
         "key",
         "the store knows no such key: put a living one into the rclone configuration",
@@ -39,27 +41,56 @@ _CAUSES: Mapping[str, tuple[str, str]] = {
         "key",
         "the secret does not belong to the key: correct the rclone configuration",
     ),
-    r"RequestTimeTooSkewed": ("clock", "the droplet's clock is wrong: timedatectl set-ntp true"),
-    r"NoSuchBucket|directory not found": ("bucket", "the bucket is not there: run the step Buckets"),
-    r"AccessDenied|\b403\b|Forbidden": (
+    r"AuthorizationHeaderMalformed|PermanentRedirect": (
+        "endpoint",
+        "the bucket is in another region: correct endpoint and region in the rclone configuration",
+    ),
+    r"NoSuchBucket|status ?code: 404": (  # to a PUT; newer releases at times lose the code of its refusal
+        "bucket",
+        "there is no such bucket where the droplet asks: run the step Buckets, or correct the endpoint in"
+        " the rclone configuration",
+    ),
+    r"AccessDenied|Forbidden|status ?code: 403": (
         "grant",
         "the key lacks readwrite on the bucket: run the step Grants",
+    ),
+    r"SlowDown|ServiceUnavailable|InternalError|InternalServerError|status ?code: (?:429|50[0-4])": (
+        "store",
+        "the store has a bad moment: run this step again, or look at status.digitalocean.com",
+    ),
+    r"user \S+ finds no ": (
+        "file",
+        "put the production rclone configuration there, or correct rclone_config in the profile",
     ),
     r"cannot be read as user": (
         "file",
         "let PostgreSQL's user read the configuration: root:postgres, mode 0640",
     ),
-    r"no such host|connection refused|no route|timed? ?out|certificate|was ended": (
-        "endpoint",
-        "the droplet cannot reach the endpoint: check it, DNS and the firewall",
+    r"didn't find section|not found in config|didn't find backend": (
+        "remote",
+        "complete the droplet's rclone configuration",
     ),
-    r"didn't find section|not found in config": ("remote", "complete the droplet's rclone configuration"),
+    r"rclone \(or timeout\) cannot be run": ("program", how_to_install("rclone")),
     r"no room for a small file": ("disk", "make room on the droplet"),
+    r"HTTP response to HTTPS client|malformed HTTP response": (
+        "endpoint",
+        "http and https are mixed up: correct the endpoint in the rclone configuration",
+    ),
+    r"x509|certificate": (
+        "endpoint",
+        "the droplet does not trust who answers there: check the endpoint, the droplet's clock, and that"
+        " ca-certificates is installed",
+    ),
+    r"no such host|server misbehaving|connection (?:refused|reset)|no route|unreachable|EOF\b": (
+        "endpoint",
+        _ENDPOINT,
+    ),
+    r"timed? ?out|deadline exceeded|was ended, by the time limit": ("endpoint", _ENDPOINT),
 }
 """What of rclone's words points at what, the surest first; and what to do."""
 _OTHER_CLUSTER = "give this cluster a bucket or a prefix of its own in the profile"
-_PASSING = frozenset(("key", "grant", "bucket"))
-"""Causes that a new key, grant or bucket cures by itself after a while."""
+_PASSING = frozenset(("key", "grant", "bucket", "store"))
+"""Causes that may pass by themselves: a new key, grant or bucket takes a while, a busy store too."""
 
 
 def cause_of(text: str) -> tuple[str, str]:
