@@ -166,12 +166,13 @@ async def test_never_archived(console: Watched) -> None:
 
 
 async def test_disk_filling(console: Watched) -> None:
-    filler = console.cluster.folder / "filler"
+    filler, console.own_disk = console.cluster.folder / "filler", True
     with console.broken("something else fills pg_wal's file system"), placed(filler, ""):
         filling = asyncio.create_task(fill(filler))
         await console.root("disk-filling", evidence="bytes free", within_s=45)
         await filling
     await console.green("the file taken away", within_s=60)
+    console.own_disk = False
 
 
 async def fill(path: Path) -> None:

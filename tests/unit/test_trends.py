@@ -79,6 +79,19 @@ def test_a_few_seconds_of_writes_say_nothing_of_tonight_and_all_of_the_next_minu
     assert (tonight.full_in_s, soon.full_in_s is not None) == (None, True)
 
 
+def test_a_burst_of_writes_that_is_over_is_no_trend() -> None:
+    """4 GiB in a minute, as an upgrade or an index build takes them, and then nothing."""
+    written = later = _watch(60, free_per_second=70 << 20)
+    for second in range(60, 130):
+        disk = wal_disk(free_bytes=(20 << 30) - 60 * (70 << 20))
+        later = fold(later, read(Slot.WAL_DISK, disk, NOW + second), NOW + second)
+    during, after = disk_outlook(written, NOW + 60), disk_outlook(later, NOW + 130)
+    assert during is not None
+    assert during.full_in_s is not None
+    assert after is not None
+    assert after.full_in_s is None
+
+
 def test_a_disk_that_does_not_fill_has_no_end() -> None:
     outlook = disk_outlook(_watch(120), NOW + 120)
     assert outlook is not None

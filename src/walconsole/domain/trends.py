@@ -72,7 +72,7 @@ def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
     watched = samples[-1].at - samples[0].at if samples else 0.0
     if watched < _TREND_MIN_SPAN_S:
         return DiskOutlook(None, None, None, watched)
-    change = _slope([(sample.at, float(sample.free_bytes)) for sample in samples])
+    change = _free_slope(samples)
     backlog = _backlog_slope(samples)
     # Half a segment a minute is noise: files are recycled, logs rotate.
     floor = -snapshot.history.segment_bytes / 120
@@ -80,6 +80,21 @@ def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
     if full_in is not None and watched < min(_LONG_ENOUGH_S, full_in / _TIMES_AS_FAR):
         full_in = None  # a few seconds' writes say nothing of tonight
     return DiskOutlook(change, None if backlog is None else backlog * 60, full_in, watched)
+
+
+def _free_slope(samples: list[DiskSample]) -> float | None:
+    """How free space changes, bytes a second: over all, or over the last third where that goes down less.
+
+    What one burst of writes took, and does no more, is no trend.
+    """
+    points = [(sample.at, float(sample.free_bytes)) for sample in samples]
+    recent = _slope([point for point in points if point[0] >= points[-1][0] - _span(points) / 3])
+    slopes = [slope for slope in (_slope(points), recent) if slope is not None]
+    return max(slopes) if slopes else None
+
+
+def _span(points: list[tuple[float, float]]) -> float:
+    return points[-1][0] - points[0][0]
 
 
 def _backlog_slope(samples: list[DiskSample]) -> float | None:
