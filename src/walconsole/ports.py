@@ -360,6 +360,10 @@ class BucketAdmin(Protocol):
         """Write one small object."""
         ...
 
+    async def stat(self, bucket: str, key: str) -> None:
+        """Ask whether an object is there, and whether this key may look at it."""
+        ...
+
     async def get(self, bucket: str, key: str) -> bytes:
         """Read one small object."""
         ...

@@ -23,6 +23,7 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
 from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.reach import reach
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_admin import SpacesAdmin
 from walconsole.adapters.spaces_keys import RcloneConfig, key_source
@@ -36,7 +37,7 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.droplet.choices import DropletChoices
-from walconsole.ports import KeyService
+from walconsole.ports import BucketAdmin, KeyService, SecretPair
 from walconsole.provision.catalogue import steps
 from walconsole.provision.progress import Progress
 from walconsole.provision.runner import Runner
@@ -136,6 +137,11 @@ async def _parts(
         target.role: SpacesStore(target, key_source(target.keys, {}, rclone), environ={}, connections=4)
         for target in (profile.primary, profile.dr)
     }
+
+    async def own(target: BucketTarget) -> BucketAdmin:
+        pair = await key_source(target.keys, {}, rclone).key_pair()
+        return SpacesAdmin(target, SecretPair(pair.access_key, pair.secret))
+
     site = Site(
         profile=profile,
         choices=DropletChoices.for_profile(profile),
@@ -149,6 +155,8 @@ async def _parts(
         look=take_survey,
         sleep=_soon,
         plain=PLAIN,
+        own=own,
+        reach=reach,
     )
     regions = dict(zip(BucketRole, gateways, strict=True))
     try:

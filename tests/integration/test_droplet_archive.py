@@ -3,7 +3,10 @@
 import gzip
 import os
 import signal
-from dataclasses import replace
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +28,7 @@ from tests.servers.fixtures import MakeProxy, or_skip
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
+from tests.servers.reaper import alive, descendants, kill
 from tests.servers.rgw import RadosGateway
 from walconsole.droplet.choices import DEFAULT_PATH, Compression, DropletChoices
 
@@ -179,6 +183,17 @@ def test_a_copy_that_fails_holds_back_success_until_it_has_the_file_too(
     assert set(objects(rgw, at.dr)) == {SEGMENT}
 
 
+def test_two_failures_are_one_line_and_the_worse_status(postgres: PostgresServer, rgw: RadosGateway) -> None:
+    at = droplet(postgres, rgw, replace(QUICK, to_dr=True))
+    rgw.revoke(at.primary.bucket, at.primary.keys)
+    put(rgw, at.dr, SEGMENT, b"another server's")
+    ended = at.push(at.segment(SEGMENT))
+    assert ended.status == 3
+    assert f"not archived to spaces-prod:{at.primary.bucket}" in ended.stderr
+    assert f"spaces-dr:{at.dr.bucket}/{PREFIX}{SEGMENT} holds other content" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def test_a_missing_bucket_and_an_unknown_key_fail(plain: Droplet, rgw: RadosGateway) -> None:
     file = plain.segment(SEGMENT)
     rgw.client().delete_bucket(Bucket=plain.primary.bucket)
@@ -263,34 +278,117 @@ def test_a_full_disk_sends_the_file_uncompressed(postgres: PostgresServer, rgw: 
     assert at.push(at.segment(f"{SEGMENT}.partial")).status == 0
 
 
+@dataclass(frozen=True)
+class Held:
+    """A deployment whose copies each lie behind a proxy, which holds what passes when it is told to."""
+
+    at: Droplet
+    proxies: tuple[Proxy, ...]
+
+    def uploading(self, file: Path, more_than: int = MIB) -> subprocess.Popen[str]:
+        """The archive command, with so much sent to each copy and no more."""
+        process = self.at.start(self.at.archive, file, file.name)
+        for proxy in self.proxies:
+            wait_until(lambda at=proxy: at.traffic.bytes_up > more_than, "it uploads", every_s=0.001)  # type: ignore[misc]
+            proxy.stall()
+        return process
+
+    def release(self) -> None:
+        """End what is held, and let everything pass from now on."""
+        for proxy in self.proxies:
+            proxy.cut()
+            proxy.resume()
+
+
 @pytest.fixture
-def stalled(postgres: PostgresServer, rgw: RadosGateway, make_proxy: MakeProxy) -> tuple[Droplet, Proxy]:
-    proxy = make_proxy(rgw.port)
-    choices = DropletChoices(idle_timeout_s=1, to_dr=False)
-    return droplet(postgres, rgw, choices, endpoint=f"http://{proxy.host}:{proxy.port}"), proxy
+def make_held(
+    postgres: PostgresServer, rgw: RadosGateway, make_proxy: MakeProxy
+) -> Callable[[DropletChoices], Held]:
+    def make(choices: DropletChoices) -> Held:
+        proxies = tuple(make_proxy(rgw.port) for _ in range(1 + choices.to_dr))
+        urls = [f"http://{proxy.host}:{proxy.port}" for proxy in proxies]
+        at = droplet(postgres, rgw, replace(choices, idle_timeout_s=1))
+        copies = zip(("primary", "dr"), at.copies, urls, strict=False)
+        at.configure_rclone(**{role: replace(to, endpoint=url) for role, to, url in copies})
+        return Held(at, proxies)
+
+    return make
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+BIG = random_bytes(SEGMENT, 32 * MIB)
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["group", "script"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_killed_in_mid_upload_it_stores_nothing_and_the_next_run_everything(
-    stalled: tuple[Droplet, Proxy], rgw: RadosGateway, number: signal.Signals
+    make_held: Callable[[DropletChoices], Held],
+    rgw: RadosGateway,
+    number: signal.Signals,
+    whole_group: bool,
 ) -> None:
-    at, proxy = stalled
-    file = at.segment(SEGMENT, random_bytes(SEGMENT, 32 * MIB))
-    process = at.start(at.archive, file, file.name)
-    wait_until(lambda: proxy.traffic.bytes_up > MIB, "the upload is under way", every_s=0.001)
-    proxy.stall()
+    """A signal ends both uploads. Of SIGKILL the script alone learns nothing: then its jobs end by themselves."""
+    held = make_held(DropletChoices())
+    at = held.at
+    file = at.segment(SEGMENT, BIG)
+    process = held.uploading(file)
+    below = descendants(process.pid)
     assert at.leftovers != []
-    os.killpg(process.pid, number)
+    (os.killpg if whole_group else os.kill)(process.pid, number)
     _, stderr = process.communicate(timeout=10)
-    proxy.cut()
-    assert objects(rgw, at.primary) == {}
     if number is signal.SIGKILL:
         assert process.returncode == -number
+        held.release()
+        wait_until(lambda: not any(map(alive, below)), "what it started ends", timeout_s=10)
     else:
-        assert process.returncode in {1, 9}
-        assert "not archived" in stderr
+        assert (process.returncode, stderr.count("\n")) == (9, 1)
+        assert f"{SEGMENT} not archived: interrupted by a signal" in stderr
         assert at.leftovers == []
-    proxy.resume()
+        wait_until(lambda: not any(map(alive, below)), "what it started ends", timeout_s=1)
+        held.release()
+    assert [objects(rgw, to) for to in at.copies] == [{}, {}]
     assert at.push(file).silently_well
     assert at.leftovers == []
-    assert unpacked(content(rgw, at.primary, f"{SEGMENT}.zst"), ".zst") == file.read_bytes()
+    for to in at.copies:
+        assert unpacked(content(rgw, to, f"{SEGMENT}.zst"), ".zst") == file.read_bytes()
+
+
+def test_the_copies_go_side_by_side(make_held: Callable[[DropletChoices], Held], rgw: RadosGateway) -> None:
+    held = make_held(replace(QUICK, to_dr=True))
+    at, (primary, _) = held.at, held.proxies
+    primary.stall()
+    process = at.start(at.archive, file := at.segment(SEGMENT), SEGMENT)
+    wait_until(lambda: set(objects(rgw, at.dr)) == {SEGMENT}, "DR has it, and the primary answers nothing")
+    assert objects(rgw, at.primary) == {}
+    primary.resume()
+    assert (process.communicate(timeout=10), process.returncode) == (("", ""), 0)
+    assert content(rgw, at.primary, SEGMENT) == file.read_bytes()
+
+
+def test_a_job_that_is_killed_is_no_success(make_held: Callable[[DropletChoices], Held]) -> None:
+    held = make_held(QUICK)
+    process = held.uploading(held.at.segment(SEGMENT, BIG))
+    first, *others = descendants(process.pid)
+    judge = min(others)  # the two sides of a pipeline, in their order
+    assert set(descendants(first)) == {*others} - {judge}
+    kill([first, *descendants(first)])
+    _, stderr = process.communicate(timeout=10)
+    assert (process.returncode, stderr.count("\n")) == (1, 1)
+    assert "what copies it was killed" in stderr
+
+
+def test_what_another_stored_in_the_same_moment_fails_and_is_left_alone(
+    make_held: Callable[[DropletChoices], Held], rgw: RadosGateway
+) -> None:
+    """After the upload and before it is read back, another server's file takes the name."""
+    held = make_held(QUICK)
+    at = held.at
+    file = at.segment(SEGMENT, BIG)
+    process = held.uploading(file, more_than=len(BIG))
+    wait_until(lambda: set(objects(rgw, at.primary)) == {SEGMENT}, "it is stored, and the answer held")
+    other = random_bytes("another server's", len(BIG))
+    put(rgw, at.primary, SEGMENT, other)
+    held.proxies[0].resume()
+    _, stderr = process.communicate(timeout=10)
+    assert (process.returncode, stderr.count("\n")) == (4, 1)
+    assert "not stored as sent" in stderr
+    assert content(rgw, at.primary, SEGMENT) == other

@@ -46,6 +46,8 @@ class Proxy:
         self.traffic = Traffic()
         self.delay_up_s = 0.0
         self.delay_down_s = 0.0
+        self.swallow_from: int | None = None
+        """From this byte on nothing that a connection sends arrives, as behind a path with a smaller MTU."""
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -188,10 +190,13 @@ class _Connection:
         due: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=4096)
         async with asyncio.TaskGroup() as ends:
             ends.create_task(self._deliver(due, sink, upwards=upwards))
-            chunk = b"-"
+            chunk, passed = b"-", 0
             while chunk:
                 await self._proxy.flowing()
                 chunk = await source.read(CHUNK)
+                passed += len(chunk)
+                if upwards and self._proxy.swallow_from is not None and passed > self._proxy.swallow_from:
+                    await asyncio.Event().wait()
                 delay_s = self._proxy.delay_up_s if upwards else self._proxy.delay_down_s
                 await due.put((asyncio.get_running_loop().time() + delay_s, chunk))
 

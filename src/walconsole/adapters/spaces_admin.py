@@ -39,6 +39,11 @@ _REMEDIES = {
         "no bucket may have this name",
         "choose one of 3 to 63 lower-case letters, digits and dashes",
     ),
+    "OperationAborted": (
+        "another change to this name is under way: somebody makes it, or a bucket of it is being destroyed"
+        " (Spaces keeps such a name for about a week)",
+        "run this step again in a while, or choose another name in the profile",
+    ),
     "TooManyBuckets": (
         "the account has as many buckets as it may (100 on Spaces)",
         "delete one that is not needed, or ask DigitalOcean for more",
@@ -51,6 +56,7 @@ _REMEDIES = {
     "NoSuchBucket": ("there is no such bucket", "create it"),
     "403": ("it is there, and this key may not look at it", "give the key a grant on the bucket"),
 }
+_ELSE = "run this step again; if it stays so, look at the store's status page"
 
 T = TypeVar("T")
 
@@ -93,6 +99,11 @@ class SpacesAdmin:
         tried = self._about(f"writing {safe(key)} to", bucket)
         await self._call(tried, lambda: self._client.put_object(Bucket=bucket, Key=key, Body=body))
 
+    async def stat(self, bucket: str, key: str) -> None:
+        """See ports.BucketAdmin."""
+        tried = self._about(f"looking at {safe(key)} in", bucket)
+        await self._call(tried, lambda: self._client.head_object(Bucket=bucket, Key=key))
+
     async def get(self, bucket: str, key: str) -> bytes:
         """See ports.BucketAdmin."""
 
@@ -117,8 +128,13 @@ class SpacesAdmin:
             try:
                 return await self.head(bucket)
             except ObjectStoreError as error:
-                if error.code not in _NO_BUCKET or loop.time() > until:
+                if error.code not in _NO_BUCKET:
                     raise
+                if loop.time() > until:
+                    why = f"it was made, and is not found yet after {LONGEST_APPEARANCE_S:g} s"
+                    raise ObjectStoreError(
+                        self._about("looking at", bucket), why, _ELSE, code=error.code, status=error.status
+                    ) from None
             await asyncio.sleep(_PAUSE_S)
 
     def _about(self, doing: str, bucket: str) -> str:
@@ -144,7 +160,7 @@ def _refused(tried: str, error: ClientError) -> ObjectStoreError:
     code = safe(str(answer.get("Error", {}).get("Code", "")))
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     message = safe(str(answer.get("Error", {}).get("Message", "")))
-    why, remedy = _REMEDIES.get(code, (f"HTTP {status} {message}".strip(), ""))
+    why, remedy = _REMEDIES.get(code, (f"HTTP {status} {message}".strip(), _ELSE))
     return ObjectStoreError(
         tried, f"{why} ({code})" if code and not code.isdigit() else why, remedy, code=code, status=status
     )

@@ -58,7 +58,7 @@ def _dispatch(options: Namespace, stop: Stop) -> int:
         session = _session(options, file, DemoWish(options.scenario, options.load))
         return _serve(session, stop) if options.serve else _open(session, stop)
     session = _of_a_server(options, file)
-    if options.command in ("provision", "undo", "fix") and (options.plan or options.apply):
+    if options.command in ("provision", "undo", "fix", "probe") and (options.plan or options.apply):
         return provisioning.run(options, session, stop)
     return _open(replace(session, provisioning=options.command == "provision"), stop)
 

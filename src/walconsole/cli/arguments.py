@@ -9,7 +9,7 @@ from walconsole.cli import checking, provisioning
 from walconsole.config import checks
 from walconsole.errors import EXIT_CODES
 
-COMMANDS = ("demo", "config", "provision", "undo", "fix", "check", "report", "explain")
+COMMANDS = ("demo", "config", "provision", "undo", "fix", "probe", "check", "report", "explain")
 
 _ABOUT = """\
 The operator's console for PostgreSQL continuous archiving: whether a point-in-time recovery
@@ -22,6 +22,7 @@ commands:
   walconsole provision   set continuous archiving up, by a screen or without one
   walconsole undo        take back what `provision` and `fix` changed
   walconsole fix         make one fix that a finding offers
+  walconsole probe       dig deeper: the way to the store, call by call, the archive command by hand
   walconsole check       look once, say it in a line, JSON or metrics; exit 0 to 3 as plugins do
   walconsole report      the incident report, for a post-mortem
   walconsole explain     a failure mode: what it means, how to see it, what to do
@@ -52,7 +53,7 @@ def _command_in(arguments: Sequence[str]) -> str | None:
     options = {
         "--config", "--theme", "--interval", "--log-file", "--name", "--scenario", "--load", "--confirm",
         "--confirm-replace", "--compression", "--archive-timeout", "--output", "--timeout", "--format",
-        "--step", "--subject",
+        "--step", "--subject", "--only",
     }  # fmt: skip
     is_value = False
     for argument in arguments:
@@ -129,6 +130,14 @@ def _fix_parser() -> argparse.ArgumentParser:
     parser = _parser("walconsole fix", provisioning.FIX, "")
     _add_target(parser)
     provisioning.add_fix_options(parser)
+    _add_console_options(parser)
+    return parser
+
+
+def _probe_parser() -> argparse.ArgumentParser:
+    parser = _parser("walconsole probe", provisioning.PROBE, "")
+    _add_target(parser)
+    provisioning.add_probe_options(parser)
     _add_console_options(parser)
     return parser
 
@@ -216,6 +225,7 @@ _PARSERS: dict[str | None, Callable[[], argparse.ArgumentParser]] = {
     "provision": _provision_parser,
     "undo": _undo_parser,
     "fix": _fix_parser,
+    "probe": _probe_parser,
     "check": _check_parser,
     "report": _report_parser,
     "explain": _explain_parser,

@@ -2,12 +2,16 @@
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
 from walconsole.runtime.session import Session
 from walconsole.runtime.stop import Stop
+
+if TYPE_CHECKING:
+    from walconsole.domain.diagnosis.model import Fix
 
 PROVISION = """\
 Sets continuous archiving up: buckets, grants, the archive command, the drop-in, the verifier, a restart,
@@ -16,6 +20,12 @@ and the proof that a segment arrived. Without --plan or --apply it opens the con
 FIX = """\
 Makes one fix that a finding offers (`walconsole check --json` has its step and subject): looked at first,
 its plan shown, verified at the end. Needs --plan, or --apply with --confirm.
+"""
+PROBE = """\
+Digs deeper than `walconsole check`: the way to the store (name, TCP, TLS, clock, large packets), each call
+to the store by itself from the droplet and from here, and the archive command run by hand on the file that
+waits. The last two write: an object that is taken away again, and the object that PostgreSQL wants in the
+archive. Needs --plan, or --apply with --confirm. Exit code 0: nothing was found.
 """
 UNDO = """\
 Takes back what `walconsole provision` changed, the last first. It never deletes a bucket or an object.
@@ -68,6 +78,22 @@ def add_fix_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_probe_options(parser: argparse.ArgumentParser) -> None:
+    """What `probe` takes."""
+    only = "one of the three (default: all)"
+    parser.add_argument("--only", choices=tuple(_PROBES), default="all", help=only)
+    parser.add_argument("--subject", metavar="WHAT", default="", help="the WAL file for --only command")
+    add_options(parser, undo=True)
+
+
+_PROBES = {
+    "all": "probes",
+    "network": "probe-network",
+    "calls": "probe-calls",
+    "command": "probe-command",
+}
+
+
 def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
     """How the droplet shall archive. Raises UsageError."""
     defaults = DropletChoices.for_profile(profile)
@@ -86,9 +112,19 @@ def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
         ) from None
 
 
+def _offer(options: argparse.Namespace) -> "Fix | None":
+    """The fix or the probes that are asked for."""
+    from walconsole.domain.diagnosis.model import Fix  # with the facts: not before the first frame
+
+    if options.command == "fix":
+        return Fix("", step=options.step, subject=options.subject)
+    if options.command == "probe":
+        return Fix("", step=_PROBES[options.only], subject=options.subject)
+    return None
+
+
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
     """Without a screen; the exit code. Raises WalconsoleError."""
-    from walconsole.domain.diagnosis.model import Fix  # with the facts: not before the first frame
     from walconsole.runtime.provision_command import ProvisionWish, provision
 
     if not isinstance(session.target, Profile):
@@ -100,6 +136,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         confirm=options.confirm,
         replace=tuple(getattr(options, "confirm_replace", ())),
         json=options.json,
-        offer=Fix("", step=options.step, subject=options.subject) if options.command == "fix" else None,
+        offer=_offer(options),
     )
     return provision(session, wish, stop)

@@ -1,6 +1,7 @@
 """The text of each file, filled in from a profile. Pure: the same profile and choices, the same texts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
@@ -51,6 +52,16 @@ def probe_script(profile: Profile, choices: DropletChoices, target: BucketTarget
         "TEMP_ROOT": quote(choices.temp_root),
     }
     return _script("probe.sh", profile, choices, "walconsole-probe", values)
+
+
+def verbs_script(profile: Profile, choices: DropletChoices, where: str, config: str, name: str) -> str:
+    """Tries each call by itself at `where` (REMOTE:BUCKET/PREFIX) by the rclone configuration `config`.
+
+    It writes an object of its own, `name`. It is not installed.
+    """
+    values = {"TARGET": quote(where), "OBJECT": quote(name), "TEMP_ROOT": quote(choices.temp_root)}
+    asked = replace(profile, paths=replace(profile.paths, rclone_config=config))
+    return _script("verbs.sh", asked, choices, "walconsole-verbs", values)
 
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:

@@ -38,9 +38,13 @@ class Runner:
     """Runs `steps` on `site`, asks `gate`, and tells every piece of news. One run at a time.
 
     `stages` has where each step is; it outlives a run, so that a screen that is opened again can show it.
+    `independent`: no step needs another, and one that fails or is refused does not end the run.
     """
 
-    def __init__(self, site: Site, steps: Sequence[Step], gate: Gate, tell: Tell) -> None:
+    def __init__(
+        self, site: Site, steps: Sequence[Step], gate: Gate, tell: Tell, *, independent: bool = False
+    ) -> None:
+        self._independent = independent
         self.steps = tuple(steps)
         self.stages = {step.id: Stage.WAITING for step in self.steps}
         self._site, self._gate, self._tell_others = site, gate, tell
@@ -58,11 +62,11 @@ class Runner:
         self.stages.update({step.id: Stage.WAITING for step in self.steps})
         ended: BaseException | None = None
         for step in self.steps:
-            if ended is not None and not step.always:
+            if ended is not None and not step.always and not self._goes_on(ended):
                 self._tell(step, Stage.SKIPPED)
                 continue
             try:
-                if ended is None:
+                if ended is None or self._goes_on(ended):
                     await self._one(step)
                 else:
                     await _though_cancelled(self._one(step))
@@ -70,6 +74,9 @@ class Runner:
                 ended = ended or error
         if ended is not None:
             raise ended
+
+    def _goes_on(self, ended: BaseException) -> bool:
+        return self._independent and isinstance(ended, WalconsoleError)
 
     async def run_one(self, step_id: str) -> None:
         """One step alone. Raises WalconsoleError, and KeyError where there is no such step."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.reaching import Reach
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, SecretPair, Shell
 from walconsole.provision.model import Record
@@ -58,6 +59,10 @@ class Site:
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep
     plain: Plain | None = None
+    own: Callable[[BucketTarget], Awaitable[BucketAdmin]] | None = None
+    """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""
+    reach: Callable[[str], Awaitable[Reach]] | None = None
+    """The way from here to an endpoint's URL."""
     unchangeable_keys: set[str] = field(default_factory=set)
     """Access key ids whose grants the API left as they were though it was asked to change them."""
     probed: set[str] = field(default_factory=set)

@@ -94,7 +94,7 @@ async def _runner(
     """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind."""
     await asyncio.to_thread(import_module, "walconsole.provision.catalogue")
     from walconsole.provision.catalogue import steps
-    from walconsole.provision.fixes.catalogue import fix_steps
+    from walconsole.provision.fixes.catalogue import fix_steps, independent
     from walconsole.provision.runner import LONGEST_CLEANING_S, Runner
     from walconsole.runtime.leftover_keys import offer_leftovers
     from walconsole.runtime.provisioning import provisioned
@@ -104,7 +104,8 @@ async def _runner(
         cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
     await offer_leftovers(parts, app)
     chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
-    return Runner(parts.site, chosen, gate, tell)
+    apart = offer is not None and independent(offer)
+    return Runner(parts.site, chosen, gate, tell, independent=apart)
 
 
 def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":

@@ -14,7 +14,7 @@ from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
 from walconsole.provision.catalogue import steps
-from walconsole.provision.fixes.catalogue import fix_steps, undoable
+from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
 from walconsole.provision.model import Changing, Question, Step
 from walconsole.provision.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.progress import Progress, Stage
@@ -159,7 +159,9 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        runner = Runner(site, self._chosen(site), WordGate(wish.replace), self._heard)
+        apart = wish.offer is not None and independent(wish.offer)
+        gate = WordGate(wish.replace)
+        runner = Runner(site, self._chosen(site), gate, self._heard, independent=apart)
         self._printer.begin(site, runner.steps)
         if wish.apply:
             await self._take_leftovers(parts)

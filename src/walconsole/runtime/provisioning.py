@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.config.places import TEMPORARY_KEYS, places
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.reaching import Reach
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import (
     BucketAdmin,
@@ -30,6 +31,7 @@ from walconsole.runtime.cleanup import Cleanups
 
 if TYPE_CHECKING:
     from walconsole.adapters.digitalocean import DigitalOceanKeys
+    from walconsole.adapters.spaces_keys import KeyPairSource
 
 _AFTER_DISPOSAL_S = 5.0
 
@@ -120,6 +122,8 @@ def provisioned(
         look=take_survey,
         sleep=asyncio.sleep,
         plain=_plain(),
+        own=stores.own,
+        reach=_reach,
     )
     return Provisioned(site, temporary, ledger, keys)
 
@@ -140,12 +144,21 @@ class _Stores:
             self._made[target] = self._make(target)
         return self._made[target]
 
-    def _make(self, target: BucketTarget) -> ObjectStore:
-        from walconsole.adapters.spaces import SpacesStore
+    async def own(self, target: BucketTarget) -> BucketAdmin:
+        """S3 as the profile's own key may use it. Raises ObjectStoreError where there is no key."""
+        pair = await self._keys(target).key_pair()
+        return _admin(target, SecretPair(pair.access_key, pair.secret))
+
+    def _keys(self, target: BucketTarget) -> "KeyPairSource":
         from walconsole.adapters.spaces_keys import RcloneConfig, key_source
 
         rclone = RcloneConfig(self._shell, self._profile.paths.rclone_config)
-        keys = key_source(target.keys, self._environment, rclone)
+        return key_source(target.keys, self._environment, rclone)
+
+    def _make(self, target: BucketTarget) -> ObjectStore:
+        from walconsole.adapters.spaces import SpacesStore
+
+        keys = self._keys(target)
         store = SpacesStore(target, keys, environ=self._environment, connections=target.connections)
         self._cleanups.add(f"closing the connections to {target.endpoint}", store.close)
         return store
@@ -155,6 +168,12 @@ def _admin(target: BucketTarget, pair: SecretPair) -> BucketAdmin:
     from walconsole.adapters.spaces_admin import SpacesAdmin  # boto3: a quarter of a second
 
     return SpacesAdmin(target, pair)
+
+
+async def _reach(endpoint: str) -> Reach:
+    from walconsole.adapters.reach import reach  # ssl and asyncio's streams: not before they are needed
+
+    return await reach(endpoint)
 
 
 def _plain() -> Plain:

@@ -59,6 +59,11 @@ def commands(texts: Sequence[str], user: str = "root") -> tuple[Command, ...]:
     return tuple(Command(text, user=user) for text in texts)
 
 
+def filled_in(command: str, name: str) -> str:
+    """archive_command with the file in it, for the data directory (PostgreSQL's shell_archive.c)."""
+    return command.replace("%%", "\0").replace("%p", f"pg_wal/{name}").replace("%f", name).replace("\0", "%")
+
+
 def literal(value: str) -> str:
     """An SQL string constant."""
     doubled = value.replace("'", "''")

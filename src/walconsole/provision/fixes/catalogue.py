@@ -11,6 +11,9 @@ from walconsole.provision.fixes.processes import KillHungCommand
 from walconsole.provision.fixes.settings import Reload, ResetSetting, ResetStatistics
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.model import Step
+from walconsole.provision.probes.by_hand import CommandByHand
+from walconsole.provision.probes.network import NetworkProbe
+from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.site import Site
 
 KINDS: tuple[type[Fix], ...] = (
@@ -35,12 +38,24 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
 """Fixes that are provisioning's own steps, with those that they need around them."""
 
 
+PROBES: tuple[type[Fix], ...] = (NetworkProbe, VerbProbe, CommandByHand)
+"""They find out; none needs another."""
+ALL_PROBES = "probes"
+
+
+def independent(offer: Offer) -> bool:
+    """Whether the steps of `offer` go on where one of them fails."""
+    return offer.step == ALL_PROBES
+
+
 def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     """The steps that do what `offer` says. Raises UsageError where there are none of that id."""
     named = _OF_PROVISIONING.get(offer.step)
     if named is not None:
         return tuple(step for step in catalogue.steps(site) if step.id in named)
-    for kind in KINDS:
+    if offer.step == ALL_PROBES:
+        return tuple(kind(site) for kind in PROBES)  # type: ignore[misc]  # as below
+    for kind in (*KINDS, *PROBES):
         if kind.id == offer.step:
             return (kind(site, offer.subject),)  # type: ignore[return-value]  # its parts are the subclasses'
     why = "no step of that name mends anything"

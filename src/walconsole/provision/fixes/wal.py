@@ -10,7 +10,7 @@ from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import ask, os_user, psql, run, status_of
 from walconsole.provision.files import kept_folder
-from walconsole.provision.fixes.base import WAL_NAME, Fix, commands
+from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
 from walconsole.provision.model import (
     Change,
     ChangeKind,
@@ -99,10 +99,7 @@ class PushWal(Fix):
         text = await psql(self._site, "SHOW archive_command")
         if text in ("", "(disabled)"):
             raise ProvisionError(f"pushing {name}", "there is no archive_command in force", "set one first")
-        filled = (
-            text.replace("%%", "\0").replace("%p", f"pg_wal/{name}").replace("%f", name).replace("\0", "%")
-        )
-        return f"cd {quote(await self._data())} && {filled}"
+        return f"cd {quote(await self._data())} && {filled_in(text, name)}"
 
     async def _key(self, target: BucketTarget, name: str) -> str | None:
         """The key of the file's object, whatever its suffix."""

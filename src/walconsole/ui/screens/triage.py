@@ -202,6 +202,12 @@ class TriageScreen(PanesScreen):
         else:
             self.console.open_fix(fix)
 
+    def action_dig(self) -> None:
+        """The probes that are not made all the time; those that write ask first."""
+        from walconsole.domain.diagnosis.model import Fix
+
+        self.console.open_fix(Fix("dig deeper", step="probes"))
+
     def action_copy_commands(self) -> None:
         """A fix's commands, else the line under the cursor, to the clipboard."""
         fix = self._offered() if self.board.focused_name in ("remedy", "story") else None

@@ -8,6 +8,7 @@ TRIAGE_ACTIONS = (
         "screen.explain", "question_mark,f1", "?", "Explain the failure mode under the cursor", "help", "pane"
     ),
     Action("screen.fix", "f", "f", "Mend it: look, show the plan, ask, do, verify", "fix"),
+    Action("screen.dig", "d", "d", "Dig deeper: the way to the store, call by call, by hand", "dig"),
     Action("screen.copy_commands", "y", "y", "Copy the commands, or the line", "copy"),
     Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
     Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),

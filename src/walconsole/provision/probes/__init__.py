@@ -1,0 +1,1 @@
+"""Probes that dig deeper than what is read all the time: steps that change nothing that stays."""

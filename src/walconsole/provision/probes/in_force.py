@@ -1,0 +1,49 @@
+"""What the server's archive command in force uses: where it writes, by which rclone configuration."""
+
+from dataclasses import dataclass
+from shlex import quote
+
+from walconsole.domain.command_words import Target, configs_of, programs_of, targets_of
+from walconsole.provision.droplet import os_user, psql, status_of
+from walconsole.provision.site import Site
+
+_SCRIPT_LIMIT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """`command` is the setting (empty: none), `text` that and the scripts that it names."""
+
+    command: str
+    text: str
+    targets: tuple[Target, ...]
+    config: str
+
+
+async def in_force(site: Site) -> InForce:
+    """The command's own words count, and the profile where they say nothing. Raises ProvisionError."""
+    command = await psql(site, "SHOW archive_command")
+    if command in ("", "(disabled)"):
+        command = ""
+    text = "\n".join((command, *[await _script(site, program) for program in programs_of(command)]))
+    profile = site.profile
+    configs = [config for config in configs_of(text) if config.startswith("/")]
+    targets = targets_of(text) if "rclone" in text else ()
+    return InForce(
+        command,
+        text,
+        targets or tuple(Target(one.keys.rclone_remote, one.bucket, one.prefix) for one in site.targets()),
+        configs[0] if configs else profile.paths.rclone_config,
+    )
+
+
+async def _script(site: Site, program: str) -> str:
+    """Its text where it is a script that the server's user may read, else nothing."""
+    if not program.startswith("/"):
+        return ""
+    path = quote(program)
+    first = f"[ \"$(head -c 2 -- {path} 2>/dev/null | tr -d '\\000')\" = '#!' ] || exit 0"
+    _, said = await status_of(
+        site, f"{first}\nhead -c {_SCRIPT_LIMIT} -- {path} 2>/dev/null", user=os_user(site)
+    )
+    return said
