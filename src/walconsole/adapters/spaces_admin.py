@@ -167,11 +167,14 @@ def _refused(tried: str, error: ClientError) -> ObjectStoreError:
 
 
 _NOBODYS: dict[str, Any] = {
+    name: (in_file, None, default, made)
+    for name, (in_file, _, default, made) in botocore.session.Session.SESSION_VARIABLES.items()
+} | {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Where botocore looks: in no file of the operator's, and for no profile."""
+"""What botocore lets the environment say, without the environment; in no file of the operator's either."""
 
 
 @cache
@@ -181,7 +184,7 @@ def _loader() -> Loader:
 
 
 def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
-    """A session of its own: the environment's keys, profiles and endpoints are not looked at."""
+    """A session of its own: what the environment says of AWS is not looked at, be it nonsense or not."""
     core = botocore.session.Session(_NOBODYS)
     core.register_component("data_loader", _loader())
     session = boto3.session.Session(
@@ -192,7 +195,10 @@ def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
     )
     config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path" if target.path_style else "virtual"},
+        s3={
+            "addressing_style": "path" if target.path_style else "virtual",
+            "us_east_1_regional_endpoint": "regional",  # else a variable says
+        },
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"total_max_attempts": 2, "mode": "standard"},
