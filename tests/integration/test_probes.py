@@ -22,6 +22,7 @@ from walconsole.provision.fixes.catalogue import fix_steps, independent
 from walconsole.provision.model import Printed, Proved
 from walconsole.provision.progress import Stage as At
 from walconsole.provision.runner import Runner
+from walconsole.sandbox.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -90,14 +91,14 @@ def rclone_says(stage: Stage, old: str, new: str) -> Iterator[None]:
 @contextmanager
 def grant(stage: Stage, permission: str) -> Iterator[None]:
     """The archiver's key with another grant on the primary."""
-    key = stage.app_key
-    others = tuple(one for one in key.grants if one.bucket != stage.profile.primary.bucket)
-    own = [type(key.grants[0])(stage.profile.primary.bucket, permission)] if permission else []
+    key, before = stage.app_key, stage.app_key.grants
+    others = tuple(one for one in before if one.bucket != stage.profile.primary.bucket)
+    own = [Grant(stage.profile.primary.bucket, permission)] if permission else []
     stage.keys.replace(key, key.name, (*others, *own))
     try:
         yield
     finally:
-        stage.keys.replace(stage.app_key, key.name, key.grants)
+        stage.keys.replace(key, key.name, before)
 
 
 def left_behind(stage: Stage) -> list[str]:
