@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,7 @@ from walconsole.errors import RegisterError
 from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"
+_UNFINISHED = ".new"
 _LIMIT_BYTES = 64 * 1024
 
 
@@ -33,6 +35,8 @@ class LedgerFolder:
             raise ValueError(f"not a temporary key's name: {entry.name!r}")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
+                self.folder.chmod(0o700)
             self._write(entry)
             self._sync_folder()
         except OSError as error:
@@ -42,6 +46,7 @@ class LedgerFolder:
         """See ports.KeyLedger."""
         try:
             self._path(name).unlink(missing_ok=True)
+            self._path(name).with_suffix(_UNFINISHED).unlink(missing_ok=True)  # of a console that was killed
             self._sync_folder()
         except FileNotFoundError:
             pass  # no folder either
@@ -52,7 +57,7 @@ class LedgerFolder:
             os.close(descriptor)
 
     def orphans(self) -> tuple[LedgerEntry, ...]:
-        """See ports.KeyLedger. A file that cannot be read still tells the key's name."""
+        """See ports.KeyLedger. What cannot be read, be it root's, still tells the key's name by its own."""
         try:
             paths = sorted(self.folder.glob(f"*{_SUFFIX}"))
         except OSError as error:
@@ -61,7 +66,7 @@ class LedgerFolder:
 
     def _write(self, entry: LedgerEntry) -> None:
         path = self._path(entry.name)
-        unfinished = path.with_suffix(".new")
+        unfinished = path.with_suffix(_UNFINISHED)
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(unfinished, flags, 0o600)
         try:
@@ -83,12 +88,13 @@ class LedgerFolder:
         named = parse(name)
         if named is None or name in self._held:
             return None
+        by_name = LedgerEntry(name, "", named.profile, named.made_at)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return None  # it was settled in this moment
-        except OSError as error:
-            self._deny("reading", path, error)
+        except OSError:
+            return by_name
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_at(descriptor, path):
@@ -96,9 +102,11 @@ class LedgerFolder:
             raw = os.read(descriptor, _LIMIT_BYTES)
         except BlockingIOError:
             return None  # a living console's
+        except OSError:
+            return by_name
         finally:
             os.close(descriptor)
-        return _entry(raw, name) or LedgerEntry(name, "", named.profile, named.made_at)
+        return _entry(raw, name) or by_name
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
