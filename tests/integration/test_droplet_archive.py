@@ -286,11 +286,18 @@ class Held:
     proxies: tuple[Proxy, ...]
 
     def uploading(self, file: Path, more_than: int = MIB) -> subprocess.Popen[str]:
-        """The archive command, with so much sent to each copy and no more."""
+        """The archive command, when so much was sent to each copy and no more goes there."""
         process = self.at.start(self.at.archive, file, file.name)
-        for proxy in self.proxies:
-            wait_until(lambda at=proxy: at.traffic.bytes_up > more_than, "it uploads", every_s=0.001)  # type: ignore[misc]
-            proxy.stall()
+        going = set(self.proxies)
+
+        def held() -> bool:
+            for proxy in tuple(going):
+                if proxy.traffic.bytes_up > more_than:
+                    proxy.stall()
+                    going.discard(proxy)
+            return not going
+
+        wait_until(held, "it uploads to each copy", every_s=0.001)
         return process
 
     def release(self) -> None:
@@ -307,7 +314,7 @@ def make_held(
     def make(choices: DropletChoices) -> Held:
         proxies = tuple(make_proxy(rgw.port) for _ in range(1 + choices.to_dr))
         urls = [f"http://{proxy.host}:{proxy.port}" for proxy in proxies]
-        at = droplet(postgres, rgw, replace(choices, idle_timeout_s=1))
+        at = droplet(postgres, rgw, choices)
         copies = zip(("primary", "dr"), at.copies, urls, strict=False)
         at.configure_rclone(**{role: replace(to, endpoint=url) for role, to, url in copies})
         return Held(at, proxies)
@@ -326,8 +333,8 @@ def test_killed_in_mid_upload_it_stores_nothing_and_the_next_run_everything(
     number: signal.Signals,
     whole_group: bool,
 ) -> None:
-    """A signal ends both uploads. Of SIGKILL the script alone learns nothing: then its jobs end by themselves."""
-    held = make_held(DropletChoices())
+    """A signal ends both uploads. Where SIGKILL meets the script alone its jobs end by themselves."""
+    held = make_held(DropletChoices(idle_timeout_s=2))
     at = held.at
     file = at.segment(SEGMENT, BIG)
     process = held.uploading(file)
@@ -353,11 +360,11 @@ def test_killed_in_mid_upload_it_stores_nothing_and_the_next_run_everything(
 
 
 def test_the_copies_go_side_by_side(make_held: Callable[[DropletChoices], Held], rgw: RadosGateway) -> None:
-    held = make_held(replace(QUICK, to_dr=True))
+    held = make_held(DropletChoices(compression=Compression.NONE))
     at, (primary, _) = held.at, held.proxies
-    primary.stall()
-    process = at.start(at.archive, file := at.segment(SEGMENT), SEGMENT)
-    wait_until(lambda: set(objects(rgw, at.dr)) == {SEGMENT}, "DR has it, and the primary answers nothing")
+    file = at.segment(SEGMENT, BIG)
+    process = Held(at, (primary,)).uploading(file)
+    wait_until(lambda: set(objects(rgw, at.dr)) == {SEGMENT}, "DR has it while the primary's upload is held")
     assert objects(rgw, at.primary) == {}
     primary.resume()
     assert (process.communicate(timeout=10), process.returncode) == (("", ""), 0)
@@ -376,19 +383,46 @@ def test_a_job_that_is_killed_is_no_success(make_held: Callable[[DropletChoices]
     assert "what copies it was killed" in stderr
 
 
+@pytest.mark.parametrize("newer", [False, True], ids=["old rclone", "new rclone"])
 def test_what_another_stored_in_the_same_moment_fails_and_is_left_alone(
-    make_held: Callable[[DropletChoices], Held], rgw: RadosGateway
+    make_held: Callable[[DropletChoices], Held], rgw: RadosGateway, newer_path: str, newer: bool
 ) -> None:
     """After the upload and before it is read back, another server's file takes the name."""
-    held = make_held(QUICK)
+    held = make_held(replace(QUICK, path=newer_path if newer else DEFAULT_PATH))
     at = held.at
     file = at.segment(SEGMENT, BIG)
     process = held.uploading(file, more_than=len(BIG))
     wait_until(lambda: set(objects(rgw, at.primary)) == {SEGMENT}, "it is stored, and the answer held")
-    other = random_bytes("another server's", len(BIG))
+    other = random_bytes("another server's")
     put(rgw, at.primary, SEGMENT, other)
     held.proxies[0].resume()
     _, stderr = process.communicate(timeout=10)
     assert (process.returncode, stderr.count("\n")) == (4, 1)
     assert "not stored as sent" in stderr
+    assert content(rgw, at.primary, SEGMENT) == other
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["old rclone", "new rclone"])
+@pytest.mark.parametrize("size", [FILE_BYTES, 1000])
+def test_what_another_stored_after_the_look_is_not_overwritten(
+    postgres: PostgresServer, rgw: RadosGateway, newer_path: str, newer: bool, size: int
+) -> None:
+    """An rclone that lets the other be first whenever it is to copy."""
+    path = newer_path if newer else DEFAULT_PATH
+    folder = postgres.workspace.folder("slow-rclone")
+    at = droplet(postgres, rgw, replace(QUICK, path=f"{folder}:{path}"))
+    other = random_bytes("another server's", size)
+    (folder / "other").write_bytes(other)
+    first = f'rclone copyto {folder}/other "$3{SEGMENT}" --config {at.profile.paths.rclone_config}'
+    script = folder / "rclone"
+    script.write_text(
+        f'#!/bin/sh\nPATH={path}\n[ "$1" != copy ] || {first} --s3-no-check-bucket\nexec rclone "$@"\n'
+    )
+    script.chmod(0o755)
+    file = at.segment(SEGMENT)
+    ended = at.push(file)
+    assert (ended.status, ended.stderr.count("\n")) == (1, 1)
+    assert f"{SEGMENT} is there since a moment ago" in ended.stderr
+    assert content(rgw, at.primary, SEGMENT) == other
+    assert at.push(file).status == 3
     assert content(rgw, at.primary, SEGMENT) == other

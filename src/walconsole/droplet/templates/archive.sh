@@ -5,6 +5,13 @@
 #   1  not archived now: PostgreSQL tries again        3  the name holds other content; not overwritten
 #   2  called or installed wrongly                     4  stored, but not as it was sent
 #   9  interrupted by a signal
+#
+# Why the order is safe, for each copy by itself: it is looked at before, and only where nothing has the name in any
+# form the file is sent; rclone looks once more and refuses to replace (--immutable); the store takes an object whole
+# or not at all, and only with the MD5 that was announced; what it has afterwards is asked for anew. Two that write the
+# same file under one name both end well. Of two that write different files within the same moment (S3 knows no
+# "only if it is not there" that every store heeds) the one that reads back the other's fails, and touches nothing: that
+# is why rclone may not compare after sending (--ignore-checksum, --ignore-size): it would delete what it finds.
 set -u
 @COMMON@
 
@@ -16,11 +23,39 @@ temp_root=@TEMP_ROOT@
 compression=@COMPRESSION@
 primary=@PRIMARY@
 dr=@DR@    # empty: no second copy is written
-temp='' folder='' object='' plain_sum=''
+temp='' note=''
 
 clean_up() { [ -z "$temp" ] || rm -rf -- "$temp"; }
+
+# below PID: every process that it started, and that those did.
+below() {
+    grep -s '^PPid:' /proc/[0-9]*/status | awk -F '[/:\t ]+' -v top="$1" '
+        { parent[$3] = $NF }
+        END {
+            for (pid in parent) {
+                up = parent[pid]
+                for (n = 0; up != top && (up in parent) && n < 99; n++) up = parent[up]
+                if (up == top) print pid
+            }
+        }'
+}
+
+# A shell's trap waits for what runs in its foreground, and what runs in its background takes no notice of INT and
+# QUIT: so the processes are told one by one, whichever of them the signal reached.
+end_jobs() {
+    for process in $(below $$); do
+        kill "$process" 2>/dev/null
+    done
+}
+
+interrupted() {
+    trap '' HUP INT QUIT TERM
+    end_jobs
+    wait 2>/dev/null
+    fail 9 "$name not archived: interrupted by a signal"
+}
 trap clean_up EXIT
-trap 'fail 9 "$name not archived: interrupted by a signal"' HUP INT QUIT TERM
+trap interrupted HUP INT QUIT TERM
 
 @SWEEP@
 
@@ -36,23 +71,12 @@ packing() {
 # Choose what to send: `object` in `folder`. A compressed file where there is room for one, else the file itself:
 # a full disk is freed by archiving, so archiving must not need room on it.
 stage() {
-    [ -z "$object" ] || return 0
-    packer=$(packing)
-    case $packer in
-        */zstd) suffix=zst ;;
-        */gzip) suffix=gz ;;
-        *) suffix='' ;;
-    esac
-    if [ -n "$suffix" ]; then
-        if temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) &&
-            pack "$suffix" <"$path" >"$temp/$name.$suffix" 2>/dev/null; then
-            folder=$temp object=$name.$suffix
-            return 0
-        fi
-        say "$name is sent uncompressed: no compressed file could be written in $temp_root (is it full?)"
-        clean_up
-        temp=''
+    if [ -n "$temp" ] && pack "$suffix" <"$path" 2>/dev/null >"$temp/$name.$suffix"; then
+        folder=$temp object=$name.$suffix
+        return
     fi
+    [ -z "$suffix" ] ||
+        note="$name is sent uncompressed: no compressed file could be written in $temp_root (is it full?)"
     folder=$(dirname -- "$path") object=$name
     case $folder in /*) ;; *) folder=./$folder ;; esac    # a colon in it shall not name a remote
 }
@@ -73,53 +97,109 @@ content_sum() {
     } 3>&1
 }
 
-# The object is there already, whoever put it there: is it the same file? Leaves the script when it is not.
+md5() { md5sum <"$1" | cut -d ' ' -f 1; }
+
+# conclude STATUS [WHY]: the verdict about the copy `role`, for judge(); ends the job that comes to it.
+conclude() {
+    printf '%s %s %s\n' "$role" "$1" "${2:-}" >&3
+    exit 1
+}
+
+# The object is there already, whoever put it there: is it the same file? Comes to a verdict when it is not.
 must_be_same() {
-    if [ "$1;$2;$3" = "$name;$bytes;$md5" ]; then return 0; fi
+    if [ "$1;$2" = "$name;$bytes" ] && [ "$3" = "$(md5 "$path")" ]; then return 0; fi
     case $1 in
         *.zst) command -v zstd >/dev/null ||
-            fail 1 "$name not archived to $target: $1 is there, and to compare it zstd must be installed" ;;
+            conclude 1 "$name not archived to $target: $1 is there, and to compare it zstd must be installed" ;;
     esac
-    [ -n "$plain_sum" ] || plain_sum=$(sha256sum <"$path" | cut -d ' ' -f 1)
     case $(content_sum "$1") in
-        "$plain_sum") ;;
-        cut*) fail 1 "$name not archived to $target: $1 is there and could not be read to compare it" ;;
-        *) fail 3 "$name not archived: $target$1 holds other content, and is not overwritten. Does another \
+        "$(sha256sum <"$path" | cut -d ' ' -f 1)") ;;
+        cut*) conclude 1 "$name not archived to $target: $1 is there and could not be read to compare it" ;;
+        *) conclude 3 "$name not archived: $target$1 holds other content, and is not overwritten. Does another \
 server archive there? Compare both; then give this server a prefix of its own or move that object away." ;;
     esac
 }
 
+# ask ROLE TARGET: 0 where the copy has nothing of that name, so that it must be sent. Else it comes to a verdict.
+ask() {
+    role=$1 target=$2
+    look "$target" "$name" "$name.zst" "$name.gz" ||
+        conclude 1 "$name not archived to $target: $(reason $? "$answer")"
+    [ -n "$answer" ] || return 0
+    for line in $answer; do
+        IFS=';' read -r held held_bytes held_md5 <<EOF
+$line
+EOF
+        must_be_same "$held" "$held_bytes" "$held_md5"
+    done
+    conclude 0
+}
+
+# Prints the object's name when it is sent.
+upload() {
+    answer=$(printf '%s\n' "$object" | bounded "$limit" copy "$folder" "$target" --files-from - --no-traverse \
+        --immutable --checksum --ignore-checksum --ignore-size --copy-links 2>&1) || {
+        why=$(reason $? "$answer")
+        case $answer in *'immutable file modified'*) why="$object is there since a moment ago, with other content" ;; esac
+        conclude 1 "$name not archived to $target: $why"
+    }
+    printf '%s\n' "$object"
+}
+
 # rclone alone may not be trusted with its 0: ask the store what it has now.
 must_have_arrived() {
-    sent=$(wc -c <"$folder/$object") sent_md5=$(md5sum <"$folder/$object" | cut -d ' ' -f 1)
-    look "$target" "$object" ||
-        fail 1 "$name sent to $target, but it cannot be read back: $(reason $? "$answer")"
+    sent=$(wc -c <"$folder/$object") sent_md5=$(md5 "$folder/$object")
+    look_up $((limit + 60)) "$target" ||
+        conclude 1 "$name sent to $target, but it cannot be read back: $(reason $? "$answer")"
     case $answer in
         "$object;$((sent));$sent_md5") ;;
         "$object;$((sent));") must_be_same "$object" "$sent" '' ;;    # a store whose ETags are no MD5
-        *) fail 4 "$name sent to $target, but not stored as sent: wanted $object;$((sent));$sent_md5, found \
+        *) conclude 4 "$name sent to $target, but not stored as sent: wanted $object;$((sent));$sent_md5, found \
 $(printf '%s' "${answer:-nothing}" | tr -cd '\40-\176' | cut -c -200)" ;;
     esac
+    conclude 0
 }
 
-# Leaves the script unless `target` holds the file.
-store() {
-    look "$target" "$name" "$name.zst" "$name.gz" ||
-        fail 1 "$name not archived to $target: $(reason $? "$answer")"
-    if [ -n "$answer" ]; then
-        for line in $answer; do
-            IFS=';' read -r held held_bytes held_md5 <<EOF
-$line
-EOF
-            must_be_same "$held" "$held_bytes" "$held_md5"
-        done
-        return
-    fi
+# send ROLE TARGET: the rclone that reads back starts while the other sends, and waits for the name.
+send() {
+    role=$1 target=$2
+    [ -z "$note" ] || say "$note" 2>&4
+    upload | must_have_arrived
+}
+
+# The copies side by side, and the compressed file while they are asked. Verdicts go to descriptor 3, what is to be
+# said at once to 4; on standard error shells tell of killed processes, each with a line.
+work() {
+    ask primary "$primary" &
+    primary_asked=$!
+    [ -z "$dr" ] || ask dr "$dr" &
+    dr_asked=$!
     stage
-    answer=$(printf '%s\n' "$object" | bounded "$limit" copy "$folder" "$target" --files-from - --no-traverse \
-        --immutable --checksum --copy-links 2>&1) ||
-        fail 1 "$name not archived to $target: $(reason $? "$answer")"
-    must_have_arrived
+    if wait $primary_asked; then
+        send primary "$primary" &
+        note=''
+    fi
+    if [ -n "$dr" ] && wait $dr_asked; then
+        send dr "$dr" &
+    fi
+    wait
+}
+
+# The verdicts to one line and one status, the worse of them. Only the first about a copy counts: what comes after a
+# failure follows from it. Silence is no success: a job may have been killed.
+judge() {
+    open=" primary ${dr:+dr }" worst=0 whys=''
+    while [ "$open" != ' ' ] && read -r role status why; do
+        case $open in *" $role "*) ;; *) continue ;; esac
+        open="${open%%"$role "*}${open#*"$role "}"
+        [ "$status" -le "$worst" ] || worst=$status
+        [ "$status" = 0 ] || whys="$whys${whys:+; }$why"
+    done
+    if [ "$open" != ' ' ]; then
+        [ "$worst" != 0 ] || worst=1
+        whys="$whys${whys:+; }$name not archived: what copies it was killed (is memory short?)"
+    fi
+    [ "$worst" = 0 ] || fail "$worst" "$whys"
 }
 
 name=${2:-}
@@ -132,10 +212,21 @@ printf '%s\n' "$name" | grep -Eqx '[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)
 if [ ! -f "$path" ] || [ ! -r "$path" ]; then fail 1 "$name not archived: $path cannot be read"; fi
 [ -r "$config" ] || fail 2 "$name not archived: $config cannot be read as user $(id -un); \
 it should belong to root:$(id -gn) with mode 0640"
-bytes=$(wc -c <"$path") md5=$(md5sum <"$path" | cut -d ' ' -f 1)
 sweep
+bytes=$(wc -c <"$path")
 bytes=$((bytes)) limit=$((60 + bytes / 1048576))    # seconds: at least 1 MiB/s
+case $(packing) in
+    */zstd) suffix=zst ;;
+    */gzip) suffix=gz ;;
+    *) suffix='' ;;
+esac
+[ -z "$suffix" ] || temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || temp=''
 
-for target in "$primary" ${dr:+"$dr"}; do
-    store
-done
+work 3>&1 4>&2 2>/dev/null | judge &
+wait $! 2>/dev/null
+status=$?
+if [ $status != 0 ]; then
+    end_jobs    # the one that reads back, when there is nothing to read
+    [ $status -le 125 ] || fail 9 "$name not archived: interrupted by a signal"
+    exit $status
+fi
