@@ -12,6 +12,7 @@ from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.droplet.choices import DropletChoices
 from walconsole.droplet.files import Schedule, command_files, verifier_files
+from walconsole.droplet.rendering import probe_script, verbs_script
 
 pytestmark = pytest.mark.server
 
@@ -38,6 +39,13 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
     for file in files:
         scripts.append(tmp_path / Path(file.path).name)
         scripts[-1].write_text(file.text)
+    asked = (
+        probe_script(profile, choices, profile.primary, "object"),
+        verbs_script(profile, choices, "remote:bucket/it's/", "/etc/it's.conf", "object"),
+    )
+    for number, text in enumerate(asked):
+        scripts.append(tmp_path / f"asked-{number}")
+        scripts[-1].write_text(text)
     command = [
         str(program),
         "--shell=sh",

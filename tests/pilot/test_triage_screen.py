@@ -107,6 +107,24 @@ async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_chan
         assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]
 
 
+async def test_d_opens_the_probes() -> None:
+    app = stage(hanging())
+    asked: list[Fix] = []
+
+    def fixer(fix: Fix) -> Any:
+        asked.append(fix)
+        raise RuntimeError("enough")
+
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("d")  # read-only: said, and nothing more
+        assert not asked
+        app.fixer = fixer
+        with pytest.raises(RuntimeError, match="enough"):
+            screen.action_dig()
+        assert [fix.step for fix in asked] == ["probes"]
+
+
 async def test_the_report_holds_what_the_screen_says_and_no_escape_sequence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

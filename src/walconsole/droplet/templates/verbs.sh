@@ -34,8 +34,8 @@ call() {
 
 [ -r "$config" ] || fail 11 "$config cannot be read as user $(id -un); it should belong to root:$(id -gn), mode 0640"
 folder=$(mktemp -d @TEMP_ROOT@/walconsole-verbs.XXXXXXXX) || fail 10 "no room for a small file in "@TEMP_ROOT@
-printf 'walconsole asks what %s may do here\n' "$(id -un)" >"$folder/sent" &&
-    head -c 262144 /dev/urandom >"$folder/large" || fail 10 "no room for a small file in "@TEMP_ROOT@
+printf 'walconsole asks what %s may do here\n' "$(id -un)" >"$folder/sent"
+head -c 262144 /dev/urandom >"$folder/large" || fail 10 "no room for a small file in "@TEMP_ROOT@
 
 # put VERB FILE OBJECT
 put() {
@@ -58,5 +58,4 @@ if [ "$status" = 0 ] && ! cmp -s "$folder/sent" "$folder/back"; then
     status=14 answer='what came back is not what was sent'
 fi
 told GET "$status" "$began" "$answer"
-call DELETE deletefile "$target$object" && stored=${stored#" $object"}
-exit 0
+if call DELETE deletefile "$target$object"; then stored=${stored#" $object"}; fi

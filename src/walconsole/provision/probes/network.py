@@ -19,6 +19,7 @@ from walconsole.provision.probes.in_force import in_force
 
 _RECORD = re.compile(r"\x01(\w+) (.*)")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+_DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _LONGEST_S = 60.0
 
 
@@ -105,12 +106,13 @@ class NetworkProbe(Fix):
 def read(host: str, records: Sequence[tuple[str, str]], scheme: str) -> Reach:
     """The droplet's records."""
     last = dict(records)
+    mtu = _number(last.get("mtu"))
     found = Reach(
         host,
         addresses([value for key, value in records if key == "address"]),
         name_s=_seconds(last.get("name_ms")),
         connect_s=_seconds(last.get("tcp_ms")),
-        mtu=int(last["mtu"]) if last.get("mtu", "").isdigit() else None,
+        mtu=None if mtu is None else int(mtu),
         large={"1": True, "0": False}.get(last.get("large", "")),
         problem=last.get("problem", ""),
         missing=tuple(value for key, value in records if key == "missing"),
@@ -123,27 +125,34 @@ def _timed(found: Reach, last: dict[str, str], scheme: str) -> Reach:
     words = last.get("curl", "").split()
     if len(words) < 4:
         return found
-    name, tcp, tls = (float(word) for word in words[:3])
+    name, tcp, tls, status = (_number(word) or 0.0 for word in words[:4])
     connected = max(0.0, tcp - name) if tcp > 0 else None
     return replace(
         found,
         connect_s=connected,
         tls_s=max(0.0, tls - tcp) if scheme == "https" and tls > 0 else None,
-        status=int(words[3]) or None,
+        status=int(status) or None,
         skew_s=_skew(last),
     )
 
 
 def _skew(last: dict[str, str]) -> float | None:
+    asked, answered = _number(last.get("asked_at")), _number(last.get("answered_at"))
     try:
         date = parsedate_to_datetime(last["date"]).timestamp()
-        return skew(date, float(last["asked_at"]), float(last["answered_at"]))
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return None if asked is None or answered is None else skew(date, asked, answered)
 
 
 def _seconds(milliseconds: str | None) -> float | None:
-    return int(milliseconds) / 1000 if milliseconds and milliseconds.isdigit() else None
+    found = _number(milliseconds)
+    return None if found is None else found / 1000
+
+
+def _number(text: str | None) -> float | None:
+    """What date, curl and the kernel print; None for anything else."""
+    return float(text) if text is not None and _DECIMAL.fullmatch(text) else None
 
 
 def _url(endpoint: str) -> str:

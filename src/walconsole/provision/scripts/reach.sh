@@ -55,7 +55,7 @@ else
     case $address in *:*) heads=48 ;; *) heads=28 ;; esac
     room=$((mtu - heads))
     [ "$room" -le 65507 ] || room=65507
-    if ping -n -c 2 -W 2 -M do -s "$room" "$address" >/dev/null 2>&1; then
+    if ping -n -c 2 -W 2 -M 'do' -s "$room" "$address" >/dev/null 2>&1; then
         say large 1
     elif ping -n -c 2 -W 2 -s 56 "$address" >/dev/null 2>&1; then
         say large 0
