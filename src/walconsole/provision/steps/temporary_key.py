@@ -48,7 +48,10 @@ class TemporaryKeyStep:
         self._site = site
 
     async def check(self) -> Check:
-        """Needed where a bucket is to be made, or where it is to be found out whose one is."""
+        """Needed where a bucket is to be made, or where it is to be found out whose one is.
+
+        Blocked where one cannot be looked at, as the buckets themselves are.
+        """
         if self._site.temporary.pair is not None:
             return Check(CheckState.DONE, f"{self._site.temporary.name} is there")
         states = await bucket_states(self._site)
@@ -56,6 +59,9 @@ class TemporaryKeyStep:
         wanting = [state for state in states if state.standing in (Standing.MISSING, Standing.REFUSED)]
         if not wanting:
             return Check(CheckState.DONE, "not needed: no bucket is to be made", facts)
+        away = next((state for state in states if state.standing is Standing.UNREACHABLE), None)
+        if away is not None:  # then the buckets are not made either: no such key for nothing
+            return Check(CheckState.BLOCKED, away.why, facts, away.remedy)
         try:
             await self._site.key_service()
         except KeyServiceError as error:
