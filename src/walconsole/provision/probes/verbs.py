@@ -55,9 +55,9 @@ class VerbProbe(Fix):
         now = await in_force(self._site)
         user, options = os_user(self._site), f"--config {quote(now.config)} --s3-no-check-bucket --retries 1"
         commands = [
-            Command(f"{text} {options}", user=user)
+            Command(text, user=user)
             for target in now.targets
-            for text in _by_hand(f"{_place(target)}walconsole-probe-by-hand")
+            for text in _by_hand(f"{_place(target)}walconsole-probe-by-hand", options)
         ]
         commands += [
             Command(
@@ -196,12 +196,12 @@ def _place(target: Target) -> str:
     return f"{target.remote}:{target.bucket}/{target.prefix}"
 
 
-def _by_hand(place: str) -> tuple[str, ...]:
+def _by_hand(place: str, options: str) -> tuple[str, ...]:
     folder = place.rpartition("/")[0]
     return (
-        f"rclone lsf --max-depth 1 {quote(folder)}",
-        f"head -c 262144 /dev/urandom | rclone rcat --streaming-upload-cutoff 1M {quote(place)}",
-        f"rclone lsjson --stat {quote(place)}",
-        f"rclone cat {quote(place)} | wc -c",
-        f"rclone deletefile {quote(place)}",
+        f"rclone lsf --max-depth 1 {quote(folder)} {options}",
+        f"head -c 262144 /dev/urandom | rclone rcat --streaming-upload-cutoff 1M {quote(place)} {options}",
+        f"rclone lsjson --stat {quote(place)} {options}",
+        f"rclone cat {quote(place)} {options} | wc -c",
+        f"rclone deletefile {quote(place)} {options}",
     )
