@@ -32,7 +32,7 @@ class CommandByHand(Fix):
     """The archive command in force, on the file that waits."""
 
     id = "probe-command"
-    title = "Run the archive command by hand"
+    title = "Command by hand"
     risk = Risk.ADDS
     explanation = (
         "What the archiver does, done once by hand with the same command on the file that waits longest: as "

@@ -32,7 +32,7 @@ class VerbProbe(Fix):
     """LIST, PUT, HEAD, GET, DELETE of an object of its own: who may do what, and from where."""
 
     id = "probe-calls"
-    title = "Ask the store, call by call"
+    title = "Store, call by call"
     risk = Risk.ADDS
     explanation = (
         "Each call by itself: list, write a little, write 256 KiB, look, read back, delete. From the droplet "
