@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs clean
+.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
 	@echo "make docs      write docs/failures and the index of findings from the rules' pages"
+	@echo "make tested-failures  bring every failure about, and write docs/tested-failures.md"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
 # The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
@@ -58,6 +59,9 @@ pictures: $(VENV)/.dev-installed
 
 docs: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/write_failure_pages.py
+
+tested-failures: $(VENV)/.dev-installed
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration/test_failures_*.py --failure-table docs/tested-failures.md
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -17,7 +17,8 @@ made from the rules' own texts by `make docs`.
 
 A finding says what is wrong, its evidence and sources, how sure it is, and what to do. CRITICAL means that
 data written now would not survive a lost disk, WARNING that it soon might not, NOTE that it is worth
-knowing. Findings are told as stories: the cause first, what follows from it below.
+knowing. Findings are told as stories: the cause first, what follows from it below. Which of them were really
+brought about, found and mended in tests stands in [tested-failures.md](tested-failures.md).
 """
 
 

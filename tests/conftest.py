@@ -2,12 +2,20 @@
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests import failure_table
 
 pytest_plugins = ["tests.servers.fixtures"]
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where `make tested-failures` wants its page."""
+    parser.addoption("--failure-table", metavar="FILE", help="write the failures that were brought about")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,7 +63,12 @@ def _nothing_into_the_developers_home(tmp_path_factory: pytest.TempPathFactory) 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table of failure modes, and in one line for each reason how many tests it kept from running."""
-    _tell_failures(terminalreporter)
+    table = failure_table.rows(terminalreporter)
+    if table:
+        failure_table.tell(terminalreporter, table)
+        written = terminalreporter.config.getoption("--failure-table")
+        if written:
+            failure_table.write(Path(written), table)
     reasons: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = _reason(report).removeprefix("Skipped: ")
@@ -64,17 +77,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tested on this machine")
         for reason, count in sorted(reasons.items()):
             terminalreporter.line(f"{count:4} tests: {reason}")
-
-
-def _tell_failures(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was broken, what was found, in how many seconds, and what mended it."""
-    rows = [
-        str(value).split("|")
-        for report in terminalreporter.stats.get("passed", [])
-        for name, value in getattr(report, "user_properties", ())
-        if name == "failure"
-    ]
-    if rows:
-        terminalreporter.section("failure modes, really brought about")
-        for failure, found, seconds, green in rows:
-            terminalreporter.line(f"{failure:54} {found:28} {seconds:>5} s   {green}")
