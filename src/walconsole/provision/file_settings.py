@@ -1,5 +1,6 @@
 """What the server itself says of its configuration files, before anything is restarted or reloaded."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote
@@ -10,6 +11,9 @@ from walconsole.provision.droplet import os_user, psql, status_of
 from walconsole.provision.site import Site
 
 NEEDS_RESTART = "setting could not be applied"
+_GONE_AT_START = re.compile(r'parameter "[^"]*" cannot be changed without restarting the server')
+"""What it says, in no other language, of a line that it started with and that is gone since: of no file."""
+CORRECT = "correct those lines, and run it again"
 _FIELDS = 6
 
 
@@ -32,6 +36,8 @@ class FileSetting:
     @property
     def takes_restart(self) -> bool:
         """Whether it is no fault but a change that a restart brings."""
+        if not self.name:
+            return _GONE_AT_START.fullmatch(self.error) is not None
         return self.error == NEEDS_RESTART and self.context == "postmaster"
 
 
@@ -48,9 +54,15 @@ def _row(fields: list[str]) -> FileSetting:
 
 def faults(rows: Iterable[FileSetting]) -> tuple[str, ...]:
     """What is wrong in the files, a line each."""
-    return tuple(
-        f"{row.place}: {row.name} {row.error}" for row in rows if row.error and not row.takes_restart
-    )
+    wrong = (row for row in rows if row.error and not row.takes_restart)
+    return tuple(dict.fromkeys(f"{row.place}: {f'{row.name} {row.error}'.strip()}" for row in wrong))
+
+
+async def must_be_readable(site: Site) -> None:
+    """Raises ProvisionError with the places where the running server finds fault with its files."""
+    wrong = faults(await file_settings(site))
+    if wrong:
+        raise ProvisionError("letting the server read its files", "; ".join(wrong[:3]), CORRECT)
 
 
 def pending(rows: Iterable[FileSetting]) -> tuple[FileSetting, ...]:

@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from walconsole.domain.archive_commands import recognise
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.files import dropin_file
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
-from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import os_user, psql, psql_script
-from walconsole.provision.file_settings import faults, file_settings, value_at_start
+from walconsole.errors import ProvisionError, WalconsoleError
+from walconsole.provision.droplet import ask, os_user, psql, psql_script
+from walconsole.provision.file_settings import (
+    CORRECT,
+    faults,
+    file_settings,
+    must_be_readable,
+    value_at_start,
+)
 from walconsole.provision.files import (
     differences,
     foreign,
@@ -43,6 +50,8 @@ from walconsole.provision.site import Site
 from walconsole.provision.survey import ServerSurvey, Survey
 
 AUTO_CONF = "postgresql.auto.conf"
+MINIMAL = "minimal"
+"""The wal_level with which a server that shall archive does not start."""
 _OURS = ("archive_mode", "archive_command", "archive_timeout")
 _INCLUDE = "include_dir = 'conf.d'\t\t# added by walconsole: its drop-in lies there\n"
 
@@ -95,6 +104,9 @@ class DropIn:
                 facts,
                 "take that setting away there: it comes after the drop-in",
             )
+        wrong = faults(await file_settings(self._site))
+        if wrong:
+            return Check(CheckState.BLOCKED, "; ".join(wrong[:3]), facts, CORRECT)
         return Check(CheckState.DONE, f"{wanted.path} is as it shall be, and nothing overrides it", facts)
 
     async def plan(self) -> Plan:
@@ -109,6 +121,7 @@ class DropIn:
             notes.insert(0, f"it replaces the archive_command of {tool.name}: {before}")
         others = foreign(change for change in wanted.changes if change.path == wanted.path)
         notes += [f"{path} is there, and was not written by this console" for path in others]
+        notes += await self._read_from_then_on(survey, wanted)
         resets = [
             Command(await psql_script(self._site, f"ALTER SYSTEM RESET {name}"), user=os_user(self._site))
             for name, _ in wanted.resets
@@ -123,7 +136,7 @@ class DropIn:
         )
 
     async def apply(self) -> AsyncIterator[Event]:
-        """Raises ProvisionError; what was written is put back then."""
+        """Raises ProvisionError and what the shell raises; what was changed is put back then."""
         wanted = await self._wanted(await self._site.survey())
         made: list[Change] = []
         try:
@@ -134,14 +147,33 @@ class DropIn:
                     yield event
             for name, value in wanted.resets:
                 async for event in self._reset(name, value):
+                    if isinstance(event, Changing):
+                        made.append(event.change)
                     yield event
             await self._judge()
-        except ProvisionError:
-            for done in reversed(made):
-                async for event in put_back(self._site, done):
+        except WalconsoleError as error:
+            async for event in self._put_all_back(made, error):
+                yield event
+            raise
+
+    async def _put_all_back(self, made: list[Change], error: WalconsoleError) -> AsyncIterator[Event]:
+        """The newest first. What cannot be put back stays in the record, and `error` says so."""
+        for done in reversed(made):
+            try:
+                async for event in self._back(done):
                     yield event
                 await asyncio.to_thread(self._site.record.undone, done)
-            raise
+            except WalconsoleError as another:
+                error.remedy = f"{another.line()}; `walconsole undo` puts back what was changed"
+
+    async def _back(self, change: Change) -> AsyncIterator[Event]:
+        if change.kind is ChangeKind.FILE:
+            async for event in put_back(self._site, change):
+                yield event
+            return
+        sql = _set_again(change)
+        yield Ran(Command(await psql_script(self._site, sql), user=os_user(self._site)))
+        await psql(self._site, sql)
 
     async def verify(self) -> AsyncIterator[Event]:
         """What a start would take. Raises ProvisionError."""
@@ -170,13 +202,8 @@ class DropIn:
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
         """The newest first; then a reload, so that the old archive_command is used at once."""
         for change in changes:
-            if change.kind is ChangeKind.FILE:
-                async for event in put_back(self._site, change):
-                    yield event
-            else:
-                sql = _set_again(change)
-                yield Ran(Command(await psql_script(self._site, sql), user=os_user(self._site)))
-                await psql(self._site, sql)
+            async for event in self._back(change):
+                yield event
         await psql(self._site, "SELECT pg_reload_conf()")
         yield Printed("the server has read its files again; archive_mode changes with its next restart")
 
@@ -186,10 +213,22 @@ class DropIn:
         changes = await differences(self._site, (wanted,))
         resets = tuple(
             (name, setting.value)
-            for name in _OURS
-            if (setting := survey.configured.get(name)) is not None and AUTO_CONF in setting.where
+            for name in (*_OURS, "wal_level")
+            if (setting := survey.configured.get(name)) is not None
+            and AUTO_CONF in setting.where
+            and (name in _OURS or setting.value.lower() == MINIMAL)
         )
-        return Wanted((*including, *changes), resets, wanted.path)
+        # the folder is included when it is there: with a line that names none the server would not start
+        return Wanted((*changes, *including), resets, wanted.path)
+
+    async def _read_from_then_on(self, survey: Survey, wanted: Wanted) -> tuple[str, ...]:
+        """What else lies in a folder that the server reads only with the line that includes it."""
+        if survey.conf_d is not None:
+            return ()
+        folder, _, own = wanted.path.rpartition("/")
+        script = f'cd -- {quote(folder)} 2>/dev/null || exit 0; for f in *.conf; do echo "$f"; done'
+        found = [name for name in (await ask(self._site, script)).splitlines() if name not in ("*.conf", own)]
+        return (f"{folder} is read from then on, with what else is in it: {', '.join(found)}",) * bool(found)
 
     async def _folder(self, survey: Survey) -> tuple[str, tuple[FileChange, ...]]:
         """Where the drop-in goes; where no folder is included yet, the line that includes one."""
@@ -215,13 +254,7 @@ class DropIn:
 
     async def _judge(self) -> None:
         """Raises ProvisionError where the server finds fault with a line, or would take another value."""
-        wrong = faults(await file_settings(self._site))
-        if wrong:
-            raise ProvisionError(
-                "letting the server read its files",
-                "; ".join(wrong[:3]),
-                "correct those lines, and run it again",
-            )
+        await must_be_readable(self._site)
         survey = await self._site.survey(again=True)
         mode = await value_at_start(self._site, "archive_mode")
         command = await value_at_start(self._site, "archive_command")
@@ -237,6 +270,9 @@ class DropIn:
             configured = survey.configured.get(setting)
             if configured is not None and f"/{name}:" not in configured.where:
                 return f"{setting} is set to {configured.value!r} by {configured.where}, after the drop-in"
+        level = survey.configured.get("wal_level")
+        if level is not None and level.value.lower() == MINIMAL:
+            return f"wal_level is set to {MINIMAL} by {level.where}: with it the server refuses to archive"
         return ""
 
     def _facts(self, survey: Survey) -> tuple[Fact, ...]:

@@ -10,7 +10,12 @@ from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.statements import query
 from walconsole.provision.droplet import os_user, psql, psql_script
-from walconsole.provision.file_settings import file_settings, pending
+from walconsole.provision.file_settings import (
+    file_settings,
+    must_be_readable,
+    pending,
+    value_at_start,
+)
 from walconsole.provision.model import (
     Change,
     ChangeKind,
@@ -29,6 +34,7 @@ from walconsole.provision.model import (
 from walconsole.provision.restarting import Control, Restarting, control_of
 from walconsole.provision.server_log import server_log
 from walconsole.provision.site import Site
+from walconsole.provision.steps.dropin import MINIMAL
 from walconsole.provision.survey import Survey
 
 _RELOAD = "SELECT pg_reload_conf()"
@@ -105,8 +111,25 @@ class Restart:
                 "how this server is restarted is not known",
                 "restart it by hand, then run this again",
             )
+        await self._must_come_up()
         async for event in self._restart(survey, control):
             yield event
+
+    async def _must_come_up(self) -> None:
+        """Raises BlockedError where the server's own program says that a start would fail, or be for nothing.
+
+        Its files may have been changed since the drop-in was judged; and what another file than the drop-in
+        does to it, putting the drop-in back does not mend.
+        """
+        try:
+            await must_be_readable(self._site)
+            mode = await value_at_start(self._site, "archive_mode")
+            level = await value_at_start(self._site, "wal_level")
+        except ProvisionError as error:
+            raise BlockedError("restarting", f"it would not start: {error.why}", error.remedy) from None
+        if mode not in ("on", "always") or level == MINIMAL:
+            why = f"it would start with archive_mode {mode} and wal_level {level}"
+            raise BlockedError("restarting", why, "take away what comes after the drop-in")
 
     async def verify(self) -> AsyncIterator[Event]:
         """Raises ProvisionError where the values are not in force after 10 s."""
