@@ -4,6 +4,7 @@ A script travels on the shell's standard input. Where it is run as another user 
 list for as long as it runs: no script holds a secret, what is secret goes in through a pipe.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -17,6 +18,11 @@ from walconsole.provision.model import Command, Event, Printed, Ran
 from walconsole.provision.site import Site
 
 ROOT = "root"
+LONGEST_COMMAND_S = 180.0
+"""For what ends in a moment unless something hangs: the disk, a lock, systemd."""
+LONGEST_TRANSFER_S = 1800.0
+"""For what moves a whole segment: the installed scripts bound each transfer by themselves, to 20 minutes."""
+_ANSWERS_WITHIN_S = 5.0
 _LAST_WORDS = 5
 _LONGEST_LINE = 8192
 
@@ -42,21 +48,38 @@ async def status_of(site: Site, script: str, *, user: str = ROOT, timeout_s: flo
 
 
 async def run(
-    site: Site, command: Command, *, script: str = "", accepted: tuple[int, ...] = (0,)
+    site: Site,
+    command: Command,
+    *,
+    script: str = "",
+    accepted: tuple[int, ...] = (0,),
+    timeout_s: float | None = None,
 ) -> AsyncIterator[Event]:
     """Run a command and tell every line as it comes. `script` is what really runs, where that is more.
 
-    Raises ProvisionError where it ends with another status than those `accepted`. What it started ends with
-    the iterator.
+    Raises ProvisionError where it ends with another status than those `accepted`, and where it has not ended
+    after `timeout_s` (None: LONGEST_COMMAND_S); SshError where the connection does not answer any more. What
+    it started ends with the iterator.
     """
     yield Ran(command)
     mark = f"walconsole-{secrets.token_hex(8)}"
     body = script_for(site, script or command.text, command.user)
     stream = site.shell.stream(f"{body}\nprintf '\\n%s %s\\n' {mark} \"$?\"")
+    tried = f"running as {command.user} on the droplet: {_first_line(command.text)}"
     last: list[str] = []
     status: int | None = None
+    limit_s = LONGEST_COMMAND_S if timeout_s is None else timeout_s
+    until = asyncio.get_running_loop().time() + limit_s
     async with aclosing(_lines(stream)) as lines:
-        async for line in lines:
+        while True:
+            try:
+                async with asyncio.timeout_at(until):
+                    line = await anext(lines)
+            except StopAsyncIteration:
+                break
+            except TimeoutError:
+                await site.shell.run(":", timeout_s=_ANSWERS_WITHIN_S)
+                raise _hangs(tried, limit_s, last) from None
             if line.startswith(mark):
                 status = int(line.removeprefix(mark).strip() or 255)
                 continue
@@ -64,7 +87,17 @@ async def run(
                 last = [*last, line][-_LAST_WORDS:]
                 yield Printed(line)
     if status not in accepted:
-        raise failed(f"running on the droplet: {_first_line(command.text)}", status, "\n".join(last))
+        raise failed(tried, status, "\n".join(last))
+
+
+def _hangs(tried: str, limit_s: float, last: list[str]) -> ProvisionError:
+    said = f"; its last words: {'; '.join(last)}" if last else "; it printed nothing"
+    return ProvisionError(
+        tried,
+        f"it had not ended after {limit_s:.0f} s, and was ended{said}",
+        "see what it waits for by running it by hand (uptime, ps and dmesg tell of a busy host or a disk that"
+        " hangs); then run this step again",
+    )
 
 
 async def psql(site: Site, sql: str, *, timeout_s: float = 20.0) -> str:

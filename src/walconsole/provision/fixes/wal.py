@@ -8,7 +8,7 @@ from shlex import quote
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ask, os_user, psql, run, status_of
+from walconsole.provision.droplet import LONGEST_TRANSFER_S, ask, os_user, psql, run, status_of
 from walconsole.provision.files import kept_folder
 from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
 from walconsole.provision.model import (
@@ -66,7 +66,7 @@ class PushWal(Fix):
         command = Command(
             await self._command(self._fits(WAL_NAME, "WAL file's name")), user=os_user(self._site)
         )
-        async for event in run(self._site, command):
+        async for event in run(self._site, command, timeout_s=LONGEST_TRANSFER_S):
             yield event
 
     async def verify(self) -> AsyncIterator[Event]:

@@ -10,7 +10,7 @@ from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import ProvisionError
 from walconsole.observe.statements import query
-from walconsole.provision.droplet import os_user, psql, psql_script, run, status_of
+from walconsole.provision.droplet import LONGEST_TRANSFER_S, os_user, psql, psql_script, run, status_of
 from walconsole.provision.model import (
     Change,
     Check,
@@ -171,7 +171,8 @@ cmp "$folder/{segment}" {quote(wal)}"""
         fetched = f"FOLDER/{segment}"
         text = f"{restore} {segment} {fetched} {target.role.value} && cmp {fetched} {quote(wal)}"
         shown = Command(text, user=os_user(self._site))
-        async for event in run(self._site, shown, script=script, accepted=(0, _RECYCLED)):
+        running = run(self._site, shown, script=script, accepted=(0, _RECYCLED), timeout_s=LONGEST_TRANSFER_S)
+        async for event in running:
             yield event
         status, _ = await status_of(self._site, f"[ -f {quote(wal)} ]", user=os_user(self._site))
         recycled = status != 0

@@ -29,6 +29,8 @@ from walconsole.provision.site import Site
 LONGEST_PROPAGATION_S = 90.0
 """How long keys and grants may take to work (an operator's note says 30 s; nothing official)."""
 _PAUSE_S = 2.0
+_LONGEST_PROBE_S = 300.0
+"""Its five calls of rclone have bounds of their own, which tell more: this is for what hangs beside them."""
 
 _ENDPOINT = "the droplet cannot reach the endpoint: check it, DNS and the firewall"
 _CAUSES: Mapping[str, tuple[str, str]] = {
@@ -206,12 +208,14 @@ class WriteProbe:
         name = f"walconsole-probe-{secrets.token_hex(8)}"
         script = probe_script(self._site.profile, self._site.choices, target, name)
         shown = Command(f"sh walconsole-probe {rclone_path(target)}{name}", user=os_user(self._site))
-        async for event in run(self._site, shown, script=script):
+        async for event in run(self._site, shown, script=script, timeout_s=_LONGEST_PROBE_S):
             yield event
 
     def _named(self, target: BucketTarget, error: ProvisionError, part: str, remedy: str) -> ProvisionError:
         what = f"at fault is the {part}: " if part else ""
-        return ProvisionError(f"probing {rclone_path(target)} as the archiver", f"{what}{error.why}", remedy)
+        return ProvisionError(
+            f"probing {rclone_path(target)} as the archiver", f"{what}{error.why}", remedy or error.remedy
+        )
 
     def _by_hand(self, target: BucketTarget) -> tuple[str, ...]:
         config = quote(self._site.profile.paths.rclone_config)
