@@ -68,9 +68,18 @@ async def test_it_is_given_up_and_what_it_started_ends(site: Site, text: str) ->
 
 
 async def test_a_silent_one_is_given_up_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(droplet, "LONGEST_COMMAND_S", 0.5)
-    with pytest.raises(ProvisionError, match="it printed nothing"):
+    monkeypatch.setattr(droplet, "LONGEST_COMMAND_S", 0.4)
+    with pytest.raises(ProvisionError, match="had not ended after 0.4 s, and was ended"):
         await events(site, droplet.run(site, Command("sleep 600")))
+
+
+async def test_a_script_that_hangs_is_named(site: Site) -> None:
+    with pytest.raises(ProvisionError) as caught:
+        await droplet.ask(site, "sync /a/disk/that/hangs; sleep 600", timeout_s=0.5, tried="writing /etc/x")
+    assert caught.value.tried == "writing /etc/x"
+    assert "was ended" in caught.value.why
+    assert "run this step again" in caught.value.remedy
+    assert await droplet.ask(site, "echo as ever") == "as ever\n"
 
 
 async def test_one_that_tells_all_the_time_is_given_up_too(site: Site) -> None:

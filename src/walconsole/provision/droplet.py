@@ -12,12 +12,14 @@ from shlex import quote
 
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.redaction import decode
-from walconsole.errors import ProvisionError
+from walconsole.errors import ProvisionError, ShellError
 from walconsole.observe.as_user import as_user
 from walconsole.provision.model import Command, Event, Printed, Ran
 from walconsole.provision.site import Site
 
 ROOT = "root"
+TIMEOUT = "Timeout"
+"""The code of a ShellError for a script that was ended since it took too long."""
 LONGEST_COMMAND_S = 180.0
 """For what ends in a moment unless something hangs: the disk, a lock, systemd."""
 LONGEST_TRANSFER_S = 1800.0
@@ -33,11 +35,20 @@ def script_for(site: Site, script: str, user: str) -> str:
 
 
 async def ask(site: Site, script: str, *, user: str = ROOT, timeout_s: float = 20.0, tried: str = "") -> str:
-    """What `script` printed, errors among it. Raises ProvisionError where it ends with anything but 0."""
-    answer = await site.shell.run(script_for(site, script, user), timeout_s=timeout_s)
+    """What `script` printed, errors among it.
+
+    Raises ProvisionError where it ends with anything but 0, or not within `timeout_s`.
+    """
+    tried = tried or f"running as {user} on the droplet: {_first_line(script)}"
+    try:
+        answer = await site.shell.run(script_for(site, script, user), timeout_s=timeout_s)
+    except ShellError as error:
+        if error.code != TIMEOUT:
+            raise
+        raise _hangs(tried, timeout_s, []) from None
     said = decode(answer.stdout)
     if answer.status != 0:
-        raise failed(tried or f"running as {user} on the droplet: {_first_line(script)}", answer.status, said)
+        raise failed(tried, answer.status, said)
     return said
 
 
@@ -91,10 +102,10 @@ async def run(
 
 
 def _hangs(tried: str, limit_s: float, last: list[str]) -> ProvisionError:
-    said = f"; its last words: {'; '.join(last)}" if last else "; it printed nothing"
+    said = f"; its last words: {'; '.join(last)}" if last else ""
     return ProvisionError(
         tried,
-        f"it had not ended after {limit_s:.0f} s, and was ended{said}",
+        f"it had not ended after {limit_s:g} s, and was ended{said}",
         "see what it waits for by running it by hand (uptime, ps and dmesg tell of a busy host or a disk that"
         " hangs); then run this step again",
     )
