@@ -235,3 +235,16 @@ def test_an_orphan_that_is_tried_first_blocks_all() -> None:
     disk = wal_disk(ready_count=2, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 60)
     diagnosis = found((Slot.COMMAND, facts), wal_disk=disk)
     assert roots(diagnosis) == ["orphan-ready"]
+
+
+@pytest.mark.parametrize("code", ["429", "403", "503"])
+def test_milliseconds_of_a_time_are_no_answer_of_the_store(code: str) -> None:
+    line = f'2026-11-25 22:10:30.{code} UTC [41] LOG:  parameter "archive_mode" needs a restart'
+    assert roots(found(log(LogEntry(line, LogKind.OTHER, at=NOW - 3)), archiver=archiver())) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["failed: status code: 429", "HTTP 429", "error 429: slow", "429 Too Many Requests"]
+)
+def test_a_store_that_asks_to_slow_down_in_numbers(line: str) -> None:
+    assert "throttled" in roots(found(log(LogEntry(line, LogKind.PROGRAM, at=NOW - 3))))

@@ -92,7 +92,8 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("NoSuchBucket", r"NoSuchBucket|bucket does not exist|specified bucket does not exist"),
         (
             "SlowDown",
-            r"SlowDown|TooManyRequests|Too Many Requests|RequestLimitExceeded|\b429\b|reduce your request",
+            r"SlowDown|TooManyRequests|Too Many Requests|RequestLimitExceeded|reduce your request"
+            r"|(?:status ?code:?|HTTP|error) ?429\b",  # not the milliseconds of a line's time
         ),
         ("AccessDenied", r"AccessDenied|Access Denied"),
         (
