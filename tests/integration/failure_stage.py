@@ -241,6 +241,18 @@ def placed(path: Path, text: str, *, keep: bool = False) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+async def fill(path: Path, times: int = 40) -> None:
+    """60 MB every half second."""
+    for _ in range(times):
+        await asyncio.to_thread(_append, path, 60_000_000)
+        await asyncio.sleep(0.4)
+
+
+def _append(path: Path, count: int) -> None:
+    with path.open("ab") as file:
+        os.posix_fallocate(file.fileno(), path.stat().st_size, count)
+
+
 @contextmanager
 def grantless(console: Watched) -> Iterator[None]:
     """The archiver's key without its grants; then with them again."""

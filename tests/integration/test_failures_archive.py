@@ -4,7 +4,6 @@ Each is really brought about on a deployment that archives: found as the root, m
 """
 
 import asyncio
-import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.failure_stage import Watched, broken_deployment, placed, tell_table
+from tests.integration.failure_stage import Watched, broken_deployment, fill, placed, tell_table
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.diagnosis import diagnose
@@ -173,15 +172,3 @@ async def test_disk_filling(console: Watched) -> None:
         await filling
     await console.green("the file taken away", within_s=60)
     console.own_disk = False
-
-
-async def fill(path: Path) -> None:
-    """60 MB every half second, for twenty seconds."""
-    for _ in range(40):
-        await asyncio.to_thread(append, path, 60_000_000)
-        await asyncio.sleep(0.4)
-
-
-def append(path: Path, count: int) -> None:
-    with path.open("ab") as file:
-        os.posix_fallocate(file.fileno(), path.stat().st_size, count)

@@ -3,6 +3,7 @@
 Each is really brought about on a deployment that archives: found as the root, mended, green again.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +16,7 @@ from tests.integration.failure_stage import (
     Watched,
     broken_deployment,
     edited,
+    fill,
     mode,
     placed,
     stopped_archiver,
@@ -140,11 +142,16 @@ async def test_orphan_ready(console: Watched) -> None:
     await console.green("the .ready file moved away")
 
 
-async def test_command_hangs(console: Watched) -> None:
-    with console.broken("the command never ends"):
+async def test_command_hangs_while_the_disk_fills(console: Watched) -> None:
+    filler, console.own_disk = console.cluster.folder / "filler", True
+    with console.broken("the command never ends, and the disk fills"), placed(filler, ""):
         console.config(archive_command="sleep 1000")
         console.switch()
-        story = await console.root("command-hangs", within_s=40, evidence="sleep 1000")
+        filling = asyncio.create_task(fill(filler, 80))
+        story = await console.root("command-hangs", within_s=45, evidence="sleep 1000")
         assert story.root.since is not None
+        await console.until(lambda: "disk-filling" in console.chain(), "the disk as what follows", 10)
+        await filling
+    console.own_disk = False
     os.kill(int(story.root.fixes[0].commands[0].split()[1]), signal.SIGTERM)
     await console.green("the process ended")
