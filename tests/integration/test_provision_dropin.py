@@ -280,28 +280,23 @@ async def test_a_setting_that_waits_for_a_restart_is_no_fault(stage: Stage) -> N
     assert (await DropIn(stage.site).check()).state is CheckState.DONE
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
+async def test_what_came_after_the_drop_in_is_found_before_the_restart(stage: Stage) -> None:
+    """Without this the server would be down, and putting the drop-in back would not bring it up."""
+    await written(stage)
+    for text, told in (
         ("work_mem = = 4MB\n", "syntax error"),
         ("archive_mode = off\n", "archive_mode off"),
         ("shared_buffers = '4096TB'\n", "shared_buffers"),
-    ],
-)
-async def test_what_came_after_the_drop_in_is_found_before_the_restart(
-    stage: Stage, text: str, told: str
-) -> None:
-    """Without this the server would be down, and putting the drop-in back would not bring it up."""
-    await written(stage)
-    put(stage, text)
-    restart = Runner(stage.site, (Restart(stage.site),), stage.gate, lambda _: None)
-    with pytest.raises(BlockedError) as caught:
-        await restart.run()
-    assert told in caught.value.why, caught.value.line()
-    assert caught.value.remedy
+    ):
+        put(stage, text)
+        restart = Runner(stage.site, (Restart(stage.site),), stage.gate, lambda _: None)
+        with pytest.raises(BlockedError) as caught:
+            await restart.run()
+        assert told in caught.value.why, caught.value.line()
+        assert caught.value.remedy
+        if told != "shared_buffers":  # that the running server takes for a change which a restart brings
+            assert (await DropIn(stage.site).check()).state is CheckState.BLOCKED
     assert dropin(stage).exists()
-    if told != "shared_buffers":  # that the running server takes for a change which a restart brings
-        assert (await DropIn(stage.site).check()).state is CheckState.BLOCKED
 
 
 async def test_the_drop_in_is_done_once(stage: Stage) -> None:
@@ -319,3 +314,18 @@ async def test_the_drop_in_is_done_once(stage: Stage) -> None:
     assert kinds == [ChangeKind.FILE, ChangeKind.FILE]
     newest: Change = stage.site.record.changes()[-1]
     assert newest.kept
+
+
+async def test_an_argument_of_the_server_is_named(deployed: Stage) -> None:
+    """It wins over every file, and `postgres -C` knows nothing of it. The last test: it restarts."""
+    cluster = deployed.cluster
+    cluster.stop()
+    which = (cluster.debian_version, cluster.name, "start")
+    cluster.debian("pg_ctlcluster", "--skip-systemctl-redirect", "-o", "-c archive_mode=off", *which)
+    deployed.site.record = MemoryRecord()
+    await deployed.site.survey(again=True)
+    pid = cluster.pid
+    error = await refused(deployed)
+    told = "archive_mode is set to 'off' by the server's argument -c archive_mode=off"
+    assert told in error.why, error.line()
+    assert cluster.pid == pid

@@ -269,7 +269,9 @@ class DropIn:
         for setting in _OURS:
             configured = survey.configured.get(setting)
             if configured is not None and f"/{name}:" not in configured.where:
-                return f"{setting} is set to {configured.value!r} by {configured.where}, after the drop-in"
+                by = configured.where
+                by = f"the server's argument {by}" if by.startswith("-") else by
+                return f"{setting} is set to {configured.value!r} by {by}, after the drop-in"
         level = survey.configured.get("wal_level")
         if level is not None and level.value.lower() == MINIMAL:
             return f"wal_level is set to {MINIMAL} by {level.where}: with it the server refuses to archive"
