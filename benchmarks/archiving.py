@@ -1,11 +1,13 @@
 """One segment into the archive: our archive command beside rclone, pgBackRest and barman-cloud, on Ceph RGW.
 
 Each is called as PostgreSQL calls it, as the server's owner, for a segment of 16 MiB that nobody archived
-before; they take turns, so that a busy moment touches all alike. A segment begins with a real one's first
-page and goes on with random bytes, zeroes (what a forced switch leaves), or real WAL of small transactions.
+before. They take turns, a segment each, in another order every round: a busy moment touches all alike, and
+none always follows the same one. A segment begins with a real one's first page and goes on with random bytes,
+zeroes (what a forced switch leaves), or real WAL of small transactions.
 """
 
 import os
+import random
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -41,9 +43,10 @@ force_path_style = true
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to archive a file of pg_wal. `count` says how many bytes its bucket holds."""
+    """One way to archive a file of pg_wal, to so many copies. `count` says how many bytes the first holds."""
 
     name: str
+    copies: int
     push: Callable[[Path], None]
     count: Callable[[], int]
 
@@ -61,25 +64,29 @@ def measure(runs: int) -> list[Result]:
     """Rows: seconds a segment of each way and content, the ratio to ours, and what is stored."""
     with _stage() as (server, ways):
         contents = _contents(server)
-        results: list[Result] = []
-        for kind, content in contents.items():
-            results += _measured(server, ways, kind, content, runs)
-    return results
+        samples = {(kind, way.name): list[Sample]() for kind in contents for way in ways}
+        for number in range(runs):
+            for kind, content in contents.items():
+                for way in _shuffled(ways, number):
+                    samples[kind, way.name].append(_push(server, way, content))
+    return [result for kind in contents for result in _rows(kind, ways, samples)]
 
 
-def _measured(server: PostgresServer, ways: list[Way], kind: str, content: bytes, runs: int) -> list[Result]:
-    samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
-    for _ in range(runs):
-        for way in ways:
-            samples[way.name].append(_push(server, way, content))
-    ours = middle([sample.seconds for sample in samples[ways[0].name]])
+def _shuffled(ways: list[Way], number: int) -> list[Way]:
+    return random.Random(number).sample(ways, len(ways))  # noqa: S311  # no secret: the same each time
+
+
+def _rows(kind: str, ways: list[Way], samples: dict[tuple[str, str], list[Sample]]) -> list[Result]:
+    ours = middle([sample.seconds for sample in samples[kind, ways[0].name]])
     rows = []
-    for name, taken in samples.items():
+    for way in ways:
+        taken = samples[kind, way.name]
         seconds = middle([sample.seconds for sample in taken])
         cpu = middle([sample.cpu_s for sample in taken])
         stored = middle([float(sample.stored) for sample in taken]) / MIB
-        note = f"{seconds / ours:.2f} x, processor {cpu:.2f} s, stored {stored:.2f} MiB"
-        rows.append(Result(f"{kind}: {name}", seconds, "s", None, note))
+        copies = "1 copy" if way.copies == 1 else f"{way.copies} copies"
+        note = f"{copies}, {seconds / ours:.2f} x, processor {cpu:.2f} s, stored {stored:.2f} MiB each"
+        rows.append(Result(f"{kind}: {way.name}", seconds, "s", None, note))
     return rows
 
 
@@ -159,12 +166,12 @@ def _ways(server: PostgresServer, gateway: RadosGateway, second: RadosGateway) -
             if ended.status:
                 raise RuntimeError(f"{name}: {ended.stderr}")
 
-        return Way(name, push, lambda: _stored(gateway, to))
+        return Way(name, len(made.copies), push, lambda: _stored(gateway, to))
 
     def written(name: str, make: Callable[[Destination], Callable[[str], None]]) -> Way:
         to = destination(gateway)
         push = make(to)
-        return Way(name, lambda path: push(path.name), lambda: _stored(gateway, to))
+        return Way(name, 1, lambda path: push(path.name), lambda: _stored(gateway, to))
 
     def plain(to: Destination) -> Callable[[str], None]:
         conf = write_private(server, "plain.conf", _SECTION.format(to=to))

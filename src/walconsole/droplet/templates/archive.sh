@@ -23,7 +23,7 @@ temp_root=@TEMP_ROOT@
 compression=@COMPRESSION@
 primary=@PRIMARY@
 dr=@DR@    # empty: no second copy is written
-temp='' note=''
+temp='' note='' judging=''
 
 clean_up() { [ -z "$temp" ] || rm -rf -- "$temp"; }
 
@@ -48,11 +48,23 @@ end_jobs() {
     done
 }
 
+# One line is said, by judge() or, where that was ended before it came to one, here.
 interrupted() {
     trap '' HUP INT QUIT TERM
-    end_jobs
-    wait 2>/dev/null
-    fail 9 "$name not archived: interrupted by a signal"
+    if [ -n "$judging" ]; then
+        kill "$judging" 2>/dev/null
+        end_jobs
+        wait "$judging" 2>/dev/null
+        finish $? 9
+    fi
+    finish 143
+}
+
+# finish STATUS [OTHERWISE]: end as judge() did; when that failed, with the status OTHERWISE.
+finish() {
+    [ "$1" -le 125 ] || fail 9 "$name not archived: interrupted by a signal"
+    [ "$1" = 0 ] || exit "${2:-$1}"
+    exit 0
 }
 trap clean_up EXIT
 trap interrupted HUP INT QUIT TERM
@@ -223,10 +235,10 @@ esac
 [ -z "$suffix" ] || temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || temp=''
 
 work 3>&1 4>&2 2>/dev/null | judge &
-wait $! 2>/dev/null
+judging=$!
+wait "$judging" 2>/dev/null
 status=$?
 if [ $status != 0 ]; then
-    end_jobs    # the one that reads back, when there is nothing to read
-    [ $status -le 125 ] || fail 9 "$name not archived: interrupted by a signal"
-    exit $status
+    end_jobs    # what reads back, of a copy that failed
+    finish $status
 fi
