@@ -6,7 +6,6 @@ Each is really brought about on a deployment that archives: found as the root, m
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio

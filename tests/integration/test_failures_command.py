@@ -147,11 +147,12 @@ async def test_command_hangs_while_the_disk_fills(console: Watched) -> None:
     with console.broken("the command never ends, and the disk fills"), placed(filler, ""):
         console.config(archive_command="sleep 1000")
         console.switch()
-        filling = asyncio.create_task(fill(filler, 80))
+        filling = asyncio.create_task(fill(filler, 200))
         story = await console.root("command-hangs", within_s=45, evidence="sleep 1000")
         assert story.root.since is not None
         await console.until(lambda: "disk-filling" in console.chain(), "the disk as what follows", 10)
-        await filling
+        filling.cancel()
+        await asyncio.wait([filling])
     console.own_disk = False
     os.kill(int(story.root.fixes[0].commands[0].split()[1]), signal.SIGTERM)
     await console.green("the process ended")
