@@ -35,7 +35,12 @@ from walconsole.provision.site import Site
 from walconsole.provision.steps.grants import Grants, Use
 
 LONGEST_ACTIVATION_S = 90.0
+LOOK_AGAIN_S = 1.0
+LOOKS_AFTER_DOUBT = 3
+"""A create whose outcome is not known may have made a key that is listed late."""
 _PAUSE_S = 2.0
+_REFUSALS = frozenset((400, 401, 403, 404, 422, 429))
+"""HTTP statuses with which the API says that it made none."""
 
 _EXCHANGE = r"""
 NR == 1 { id = $0; next }
@@ -169,8 +174,9 @@ class LimitedKey:
         noted = Change(self.id, ChangeKind.KEY, name, after=_grants_in_words(one.grants), at=site.clock.now())
         yield Changing(noted)
         placed = False
+        creating = asyncio.ensure_future(service.create(name, one.grants))
         try:
-            made = await service.create(name, one.grants)
+            made = await asyncio.shield(creating)
             yield Printed(f"made the key {name} ({made.key.access_key})")
             async for event in self._until_it_works(one, made):
                 yield event
@@ -196,8 +202,29 @@ class LimitedKey:
             yield Printed(f"{config}: {', '.join(one.use.remotes)} use {name}")
         finally:
             if not placed:
-                await _delete_named(service, name)
+                await self._take_away(service, name, creating)
                 await asyncio.to_thread(site.record.undone, noted)
+
+    async def _take_away(self, service: KeyService, name: str, creating: "asyncio.Future[MadeKey]") -> None:
+        """Delete the key, if one was made. Raises KeyServiceError: then the record still has it.
+
+        The create is waited for: its thread goes on when its caller is cancelled.
+        """
+        await asyncio.wait([creating])
+        error = creating.exception()
+        certain = error is None or (isinstance(error, KeyServiceError) and error.status in _REFUSALS)
+        for look in range(1 if certain else LOOKS_AFTER_DOUBT):
+            if look:
+                await asyncio.sleep(LOOK_AGAIN_S)
+            try:
+                await _delete_named(service, name)
+            except KeyServiceError as failure:
+                raise KeyServiceError(
+                    f"deleting the key {name}, which was not put in place",
+                    failure.why,
+                    "`walconsole undo` deletes it, or you do: cloud.digitalocean.com/spaces/access_keys",
+                    status=failure.status,
+                ) from None
 
     def _name(self) -> str:
         stamp = datetime.fromtimestamp(self._site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
