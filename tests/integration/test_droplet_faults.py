@@ -1,13 +1,15 @@
 """A real PostgreSQL archives by the rendered command while things break, and recovers by itself.
 
 After each fault every segment that was written is in both buckets as it was in pg_wal, and nothing that was
-stored before has changed. Then a base backup is restored from what is there.
+stored before has changed, except what went with a deleted bucket. Then a base backup is restored from what is
+there.
 """
 
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -24,8 +26,10 @@ from tests.servers.archived import (
     wal_bytes,
 )
 from tests.servers.fixtures import or_skip
+from tests.servers.full_disk import FILLER, full_disk
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.programs import ServerMissing
 from tests.servers.proxy import Proxy
 from tests.servers.reaper import descendants
 from tests.servers.rgw import RadosGateway
@@ -44,6 +48,8 @@ class Archiving:
         self.server, self.rgw, self.proxy = server, rgw, proxy
         choices = DropletChoices(idle_timeout_s=1, restore_pauses_s=())
         self.at: Droplet = droplet(server, rgw, choices, endpoint=f"http://{proxy.host}:{proxy.port}")
+        self.lost: set[str] = set()
+        """What was archived in a primary bucket that is no more."""
 
     @property
     def command(self) -> str:
@@ -59,10 +65,15 @@ class Archiving:
     def stored(self) -> list[Mapping[str, str]]:
         return [objects(self.rgw, to) for to in self.at.copies]
 
+    def assert_kept(self, before: list[Mapping[str, str]]) -> None:
+        """Nothing of `before`, stored() of then, was changed or taken away."""
+        for was, now in zip(before, self.stored(), strict=True):
+            assert {key: now[key] for key in was} == was
+
     def assert_complete(self) -> None:
         """Every copy has each archived file as it is in pg_wal, and nothing else is left behind."""
         for name in archived_names(self.server, 1):
-            for to in self.at.copies:
+            for to in self.at.copies if name not in self.lost else [self.at.dr]:
                 assert self.plain(to, name) == wal_bytes(self.server, name)
         assert self.at.leftovers == []
 
@@ -91,7 +102,7 @@ Fault = Callable[[Archiving], AbstractContextManager[None]]
 
 
 @contextmanager
-def key_revoked(archiving: Archiving) -> Iterator[None]:
+def grant_revoked(archiving: Archiving) -> Iterator[None]:
     at = archiving.at
     archiving.rgw.revoke(at.dr.bucket, at.dr.keys)
     yield
@@ -99,13 +110,14 @@ def key_revoked(archiving: Archiving) -> Iterator[None]:
 
 
 @contextmanager
-def bucket_gone(archiving: Archiving) -> Iterator[None]:
-    """The commands look for a bucket that was never made; then it is theirs again."""
-    at = archiving.at
-    right = at.archive.read_text()
-    at.archive.write_text(right.replace(f":{at.primary.bucket}/", f":{at.primary.bucket}-gone/"))
+def key_deleted(archiving: Archiving) -> Iterator[None]:
+    """The primary's key is no more; then a new one stands in rclone's configuration."""
+    at, rgw = archiving.at, archiving.rgw
+    rgw.revoke(at.primary.bucket, at.primary.keys)
+    rgw.remove_user(at.primary.keys)
     yield
-    at.archive.write_text(right)
+    at.primary = replace(at.primary, keys=rgw.limited_user({at.primary.bucket: "readwrite"}))
+    at.configure_rclone()
 
 
 @contextmanager
@@ -117,8 +129,8 @@ def connection_stalled(archiving: Archiving) -> Iterator[None]:
 
 
 FAULTS: Mapping[str, Fault] = {
-    "key revoked": key_revoked,
-    "bucket gone": bucket_gone,
+    "grant revoked": grant_revoked,
+    "key deleted": key_deleted,
     "connection stalled": connection_stalled,
 }
 
@@ -130,9 +142,34 @@ def test_postgresql_recovers_from(archiving: Archiving, fault: str) -> None:
         first = fill_segment(archiving.server)
         archiving.wait_failed(before)
     wait_archived(archiving.server, [first, fill_segment(archiving.server)])
-    for was, now in zip(stored, archiving.stored(), strict=True):
-        assert {key: now[key] for key in was} == was
+    archiving.assert_kept(stored)
     archiving.assert_complete()
+
+
+def test_a_bucket_that_was_deleted_and_made_again_gets_what_comes(archiving: Archiving) -> None:
+    """Not what it had: the server knows that as archived. And the command makes no bucket by itself."""
+    server, at, rgw = archiving.server, archiving.at, archiving.rgw
+    before, (_, stored) = archiving.failures(), archiving.stored()
+    archiving.lost = archived_names(server, 1)
+    _delete_bucket(rgw, at.primary.bucket)
+    first = fill_segment(server)
+    archiving.wait_failed(before)
+    assert "NoSuchBucket" in server.log_file.read_text()
+    assert at.primary.bucket not in rgw.bucket_names()
+    rgw.bucket(at.primary.bucket)
+    rgw.grant(at.primary.bucket, at.primary.keys, "readwrite")
+    second = fill_segment(server)
+    wait_archived(server, [first, second])
+    assert set(archiving.stored()[0]) == {f"{first}.zst", f"{second}.zst"}
+    archiving.assert_kept([{}, stored])
+    archiving.assert_complete()
+
+
+def _delete_bucket(rgw: RadosGateway, bucket: str) -> None:
+    client = rgw.client()
+    for one in client.list_objects_v2(Bucket=bucket)["Contents"]:
+        client.delete_object(Bucket=bucket, Key=one["Key"])
+    client.delete_bucket(Bucket=bucket)
 
 
 def commands_below(server: PostgresServer, script: Path) -> list[int]:
@@ -147,37 +184,84 @@ def _cmdline(pid: int) -> bytes:
         return b""
 
 
+def fill_with_noise(server: PostgresServer) -> str:
+    """fill_segment() with a whole segment of what cannot be compressed."""
+    with closing(server.connect()) as connection:
+        noise = os.urandom(MIB * 7 // 8)
+        connection.execute("SELECT pg_logical_emit_message(true, 'noise', %s::bytea)", (noise,))
+    return fill_segment(server)
+
+
+def kill_command(archiving: Archiving) -> None:
+    """SIGKILL every process of the archive command, and return when the archiver noticed."""
+    log = archiving.server.log_file
+    told = "archive command was terminated by signal 9"
+    before = log.read_text().count(told)
+    (shell, *_) = commands_below(archiving.server, archiving.at.archive)
+    for pid in (shell, *descendants(shell)):  # the shell first: it would end by itself, and say why
+        with suppress(ProcessLookupError):  # it went with the one before
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: log.read_text().count(told) > before, "the archiver noticed")
+
+
+def test_killed_in_mid_upload_the_segment_arrives_later(archiving: Archiving) -> None:
+    """The upload to the primary is held half way: a part of it arrived there."""
+    server, at, proxy = archiving.server, archiving.at, archiving.proxy
+    stored = archiving.stored()
+    proxy.reset_traffic()
+    proxy.swallow_from = MIB * 5 // 8
+    name = fill_with_noise(server)
+    wait_until(lambda: proxy.traffic.bytes_up > MIB // 4, "a part of it is sent", every_s=0.002)
+    kill_command(archiving)
+    proxy.swallow_from = None
+    proxy.cut()
+    assert not {name, f"{name}.zst"} & objects(archiving.rgw, at.primary).keys()
+    wait_archived(server, [name, fill_segment(server)])
+    archiving.assert_kept(stored)
+    archiving.assert_complete()
+
+
 def test_killed_while_it_talks_to_the_store_nothing_is_lost(archiving: Archiving) -> None:
     server, proxy = archiving.server, archiving.proxy
     proxy.reset_traffic()
     proxy.stall()
     name = fill_segment(server)
     wait_until(lambda: proxy.traffic.connections > 0, "the command talks to the store")
-    (shell, *_) = commands_below(server, archiving.at.archive)
-    for pid in (shell, *descendants(shell)):  # the shell first: it would end by itself, and say why
-        with suppress(ProcessLookupError):  # it went with the one before
-            os.kill(pid, signal.SIGKILL)
+    kill_command(archiving)
     proxy.cut()
     proxy.resume()
-    restarted = "archive command was terminated by signal 9"
-    wait_until(lambda: restarted in server.log_file.read_text(), "the archiver noticed")
     server.kill()
     server.start()
     wait_archived(server, [name, fill_segment(server)])
     archiving.assert_complete()
 
 
-def test_without_room_for_a_temporary_file_it_goes_on(archiving: Archiving) -> None:
+def test_on_a_full_disk_it_goes_on_without_a_temporary_file(archiving: Archiving) -> None:
+    """Where no disk can be filled, since we may not mount one, no file may be written."""
+    server, at = archiving.server, archiving.at
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(full_disk(server, at.temp_root))
+        except ServerMissing:
+            stack.enter_context(no_file_written(archiving))
+        else:
+            assert [file.name for file in at.leftovers] == [FILLER]
+        name = fill_segment(server)
+        wait_archived(server, [name])
+        assert {file.name for file in at.leftovers} <= {FILLER}
+    assert all(name in keys for keys in archiving.stored())
+    archiving.assert_complete()
+
+
+@contextmanager
+def no_file_written(archiving: Archiving) -> Iterator[None]:
     server = archiving.server
     narrow = f"ulimit -f 0; exec {archiving.command} 2>/dev/null"  # PostgreSQL's log is longer
     start_archiving(server, narrow)
     shown = "SELECT current_setting('archive_command')"
     wait_until(lambda: server.sql(shown) == [(narrow,)], "the command is in force")
-    name = fill_segment(server)
-    wait_archived(server, [name])
+    yield
     start_archiving(server, archiving.command)
-    assert all(name in keys for keys in archiving.stored())
-    archiving.assert_complete()
 
 
 def test_the_same_segment_twice_is_archived_and_another_is_not(archiving: Archiving) -> None:
@@ -188,8 +272,7 @@ def test_the_same_segment_twice_is_archived_and_another_is_not(archiving: Archiv
     stored, before = archiving.stored(), archiving.failures()
     (status / f"{again}.done").rename(status / f"{again}.ready")
     wait_archived(server, [again, fill_segment(server)])
-    for was, now in zip(stored, archiving.stored(), strict=True):
-        assert {key: now[key] for key in was} == was
+    archiving.assert_kept(stored)
     assert archiving.failures() == before
     foreign = Segment.parse(again, MIB).next().next().name(MIB)
     put(archiving.rgw, at.primary, foreign, b"another cluster's")
