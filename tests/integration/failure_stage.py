@@ -118,6 +118,10 @@ class Watched:
         """Everything that is found now, notes too."""
         return {finding.rule for finding in self.diagnosis().findings}
 
+    def roots(self) -> set[str]:
+        """The causes that alarm."""
+        return {story.root.rule for story in self.stories()}
+
     def chain(self) -> list[str]:
         """What follows from the worst cause."""
         stories = self.stories()
