@@ -163,7 +163,7 @@ _ALL = (
         "slow",
         "the archive command is slower than the WAL",
         segments_per_min=20.0,
-        acts=(WriteSegments(2), _archived(2), Verify(), Throttle(1.0), WriteSegments(12)),
+        acts=(WriteSegments(2), _archived(2), Verify(), Throttle(3.0), WriteSegments(12)),
     ),
     Scenario(
         "holes",
