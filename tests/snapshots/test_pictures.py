@@ -6,6 +6,7 @@ After a change that is meant: look at the report, then run pytest with --snapsho
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -165,7 +166,7 @@ def test_provisioning(
     snap_compare: SnapCompare, state: str, size: str, theme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where it really is written differs from one test run to the next.
-    saved = "/home/operator/.local/share/walconsole/transcripts/walconsole-provisioning-20261125T030000Z"
+    saved = f"{Path.home()}/.local/share/walconsole/transcripts/walconsole-provisioning-20261125T030000Z"
     written = ("", f"{saved}.md, {saved}.json")
     monkeypatch.setattr("walconsole.ui.provision.saving.save_transcript", lambda *_: written)
     steps = played_steps()

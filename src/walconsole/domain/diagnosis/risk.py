@@ -9,6 +9,7 @@ from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
 
+_CALM = "the disk is not filling at the moment"
 _BREAKS_REPLAY = frozenset(
     {"gap", "failover-hole", "history-missing", "lifecycle-eats-wal", "foreign-writer"}
 )
@@ -34,6 +35,11 @@ def at_risk(findings: Sequence[Finding], snapshot: Snapshot, now: float) -> tupl
     return tuple(lines)
 
 
+def is_calm(line: str) -> bool:
+    """Whether a line tells of something that is not at risk."""
+    return line.startswith(_CALM)
+
+
 def _recovery_point(snapshot: Snapshot, now: float, *, stopped: bool) -> Iterator[str]:
     lost = exposure(snapshot, now)
     if lost is None:
@@ -55,7 +61,7 @@ def _disk(snapshot: Snapshot, now: float) -> Iterator[str]:
             f"({bytes_text(disk.free_bytes)} free); then PostgreSQL stops"
         )
     else:
-        yield f"the disk is not filling at the moment ({bytes_text(disk.free_bytes)} free)"
+        yield f"{_CALM} ({bytes_text(disk.free_bytes)} free)"
 
 
 def _unrecoverable(snapshot: Snapshot, now: float) -> Iterator[str]:

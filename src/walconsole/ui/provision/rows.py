@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePath
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -203,8 +204,16 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
     )
     rows += _paragraph("a bucket or an object of the archive is never deleted", width, Tone.LABEL)
     if run.transcript:
-        rows += _labelled("transcript", run.transcript, width)
+        rows += _labelled("transcript", _together(run.transcript), width)
     return tuple(rows)
+
+
+def _together(written: str) -> str:
+    """`A.md, A.json` as `~/A.md, .json`."""
+    first, *others = written.split(", ")
+    home = str(Path.home())
+    shortened = f"~{first.removeprefix(home)}" if first.startswith(f"{home}/") else first
+    return ", ".join([shortened, *(PurePath(other).suffix for other in others)])
 
 
 def _change(change: Change) -> str:

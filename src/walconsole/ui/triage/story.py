@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.diagnosis.calm import calm
 from walconsole.domain.diagnosis.model import Certainty, Diagnosis, Finding, Severity, Story
+from walconsole.domain.diagnosis.risk import is_calm
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
@@ -44,7 +45,8 @@ def _story(story: Story, now: float, width: int, glyphs: Glyphs) -> Iterator[Lin
     facts = f"{story.severity.name.lower()}, {since}{_SURE[root.certainty]} ({root.rule})"
     yield from _paragraph(facts, root, width, "  ", Tone.MUTED, Tone.MUTED)
     for line in story.at_risk:
-        yield from _paragraph(shown(line), root, width, f"  {glyphs.warning} ", tone, Tone.TEXT)
+        lead, lead_tone = (glyphs.dot, Tone.MUTED) if is_calm(line) else (glyphs.warning, tone)
+        yield from _paragraph(shown(line), root, width, f"  {lead} ", lead_tone, Tone.TEXT)
     for index, each in enumerate(story.consequences):
         lead = f"  {glyphs.end if index == len(story.consequences) - 1 else glyphs.branch} "
         yield from _paragraph(shown(each.title), each, width, lead, Tone.LABEL, Tone.LABEL)
