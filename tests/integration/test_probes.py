@@ -1,7 +1,9 @@
 """The probes that dig deeper, on a real deployment, broken in the ways that they tell apart."""
 
+import asyncio
 import os
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest_asyncio
 
 from tests.integration.failure_stage import LATE, deployment, provisioned
 from tests.integration.provision_stage import Stage
+from tests.servers.certificates import make_certificate
+from tests.servers.ports import LOOPBACK
 from tests.servers.proxy import Proxy
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
@@ -114,7 +118,10 @@ async def test_all_is_well_and_nothing_is_left(stage: Stage) -> None:
     for verb in VERBS:
         assert told.row(verb).count("ok") == 2
     assert any("the droplet reaches 127.0.0.1" in text for text in told.proved)
-    assert any("HTTP " in line and "its clock +0 s" in line for line in told.printed)
+    for side in ("droplet", "here"):
+        found = [line for line in told.printed if line.startswith(side) and "TCP in" in line]
+        assert len(found) == 2
+        assert all("HTTP " in line and "its clock +0 s" in line for line in found), found
     assert left_behind(stage) == []
     assert [question.step for question in stage.gate.asked] == ["probe-calls"]  # the network one only reads
 
@@ -172,6 +179,24 @@ async def test_a_name_that_is_none(stage: Stage) -> None:
         error = await Told(stage, "probe-network").fails()
     await stage.site.survey(again=True)
     assert "nowhere.invalid is not resolved" in error.why
+
+
+async def test_a_certificate_that_nobody_trusts(stage: Stage, tmp_path: Path) -> None:
+    made = make_certificate(tmp_path, "openssl")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.file, made.key)
+    gateway = next(iter(stage.gateways.values()))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), LOOPBACK, 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with rclone_says(stage, gateway.endpoint, f"https://{LOOPBACK}:{port}"):
+            await stage.site.survey(again=True)
+            told = Told(stage, "probe-network")
+            error = await told.fails()
+    await stage.site.survey(again=True)
+    assert "certificate" in error.why
+    assert "CA certificates" in error.remedy
+    assert any(line.startswith("here: TLS fails") for line in told.printed)
 
 
 @contextmanager

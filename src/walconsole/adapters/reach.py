@@ -26,7 +26,8 @@ async def reach(endpoint: str) -> Reach:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError) as error:
         return Reach(host, problem=f"the name {host} is not resolved: {_why(error)}")
-    named = Reach(host, addresses([str(entry[4][0]) for entry in found]), name_s=time.monotonic() - began)
+    shown = host if port in _PORTS.values() else f"{host}:{port}"
+    named = Reach(shown, addresses([str(entry[4][0]) for entry in found]), name_s=time.monotonic() - began)
     return await _connected(named, host, port, secure=parts.scheme != "http")
 
 

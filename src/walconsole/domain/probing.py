@@ -59,7 +59,9 @@ def judge(where: str, droplet: Sequence[VerbResult], here: Sequence[VerbResult])
     if same.ok:
         text = f"{where}: only the droplet fails, at {verb} ({code}); the same call works from here"
         return Judgement(False, text, remedy)
-    both = f"{where}: {verb} fails from both sides ({code}; from here {same.code or 'an error'})"
+    theirs = same.code or "an error"
+    codes = code if theirs == code else f"{code}; from here {theirs}"
+    both = f"{where}: {verb} fails from both sides ({codes})"
     return Judgement(False, both, remedy)
 
 

@@ -1,8 +1,10 @@
 """The way to an endpoint as it was found from one side: name, connection, TLS, clock, large packets. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_OF_TLS = re.compile(r"\bSSL|\bTLS|certificate", re.IGNORECASE)
 SLOW_S = 2.0
 SKEW_S = 60.0
 """S3 refuses at 15 minutes; a clock that is a minute off is on its way there."""
@@ -41,7 +43,8 @@ def lines(side: str, reach: Reach) -> tuple[str, ...]:
     if stages:
         told.append(f"{side}: " + ", ".join(stages))
     if reach.mtu is not None:
-        told.append(f"{side}: MTU {reach.mtu}, {_LARGE[reach.large]}")
+        large = "" if reach.large is None and reach.missing else f", {_LARGE[reach.large]}"
+        told.append(f"{side}: MTU {reach.mtu}{large}")
     told += [f"{side}: not looked at: {text}" for text in reach.missing]
     if reach.problem:
         told.append(f"{side}: {reach.problem}")
@@ -91,7 +94,8 @@ def judge(droplet: Reach, here: Reach | None) -> tuple[str, str]:
 def _remedy(reach: Reach) -> str:
     if not reach.addresses:
         return "check the endpoint's name in rclone's configuration, and /etc/resolv.conf on the droplet"
-    if reach.connect_s is None:
+    shaking = _OF_TLS.search(reach.problem) is not None  # curl tells no time of the connection then
+    if reach.connect_s is None and not shaking:
         return "check the port and a firewall on the way (ufw, nftables, a cloud firewall's outbound rules)"
     if reach.tls_s is None:
         return "check the droplet's CA certificates (update-ca-certificates), its clock, a proxy on the way"

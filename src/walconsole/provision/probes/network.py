@@ -100,7 +100,7 @@ class NetworkProbe(Fix):
         script = files("walconsole.provision.scripts").joinpath("reach.sh").read_text()
         values = f"scheme={quote(scheme)} host={quote(host)} port={port}\n"
         _, said = await status_of(self._site, values + script, timeout_s=_LONGEST_S)
-        return read(host, [(key, safe(value)) for key, value in _RECORD.findall(said)], scheme)
+        return read(_named(host, port), [(key, safe(value)) for key, value in _RECORD.findall(said)], scheme)
 
 
 def read(host: str, records: Sequence[tuple[str, str]], scheme: str) -> Reach:
@@ -153,6 +153,10 @@ def _seconds(milliseconds: str | None) -> float | None:
 def _number(text: str | None) -> float | None:
     """What date, curl and the kernel print; None for anything else."""
     return float(text) if text is not None and _DECIMAL.fullmatch(text) else None
+
+
+def _named(host: str, port: int) -> str:
+    return host if port in (80, 443) else f"{host}:{port}"
 
 
 def _url(endpoint: str) -> str:

@@ -18,9 +18,10 @@ fi
 for each in $found; do say address "$each"; done
 
 if command -v curl >/dev/null; then
+    mark=$(printf '\001')
     form='%{time_namelookup} %{time_connect} %{time_appconnect} %{http_code} %{remote_ip}'
     say asked_at "$(date +%s.%3N)"
-    answer=$(curl -q -sS --noproxy '*' -o /dev/null -D - --connect-timeout 8 --max-time 15 -w "\\n\\001curl $form\\n" \
+    answer=$(curl -q -sS --noproxy '*' -o /dev/null -D - --connect-timeout 8 --max-time 15 -w "\\n${mark}curl $form\\n" \
         "$scheme://$host:$port/" 2>&1)
     status=$?
     say answered_at "$(date +%s.%3N)"
