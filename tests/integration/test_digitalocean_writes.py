@@ -180,6 +180,25 @@ async def test_a_missing_scope_is_named(scope: str) -> None:
     assert [(one.name, one.grants) for one in store] == [("app", STORED)]
 
 
+@pytest.mark.parametrize(
+    "text", ["machine 127.0.0.1 login me password mine\n", "default login me password mine\n"]
+)
+async def test_what_the_operator_s_netrc_says_is_not_sent(
+    api: KeysApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """It would take the token's place, and the token would be called wrong."""
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(text)
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    service = DigitalOceanKeys(ApiTarget(endpoint=api.url), ApiToken(TOKEN, "a test"))
+    made = await service.create("app", GRANTS)
+    await service.delete(made.key.access_key)
+    assert await service.keys() == ()
+    await service.close()
+
+
 # --- keys of one name
 
 
