@@ -40,5 +40,6 @@ ARCHIVE_SETTINGS: tuple[str, ...] = (
     "log_directory",
     "log_filename",
     "log_timezone",
+    "syslog_ident",
 )
 """By meaning. A server has none of those that its version does not know."""

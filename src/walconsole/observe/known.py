@@ -25,17 +25,14 @@ class Known:
         now = self._clock.now()
         return self._snapshot() if self._snapshot is not None else Snapshot("", began_at=now, taken_at=now)
 
-    def _setting(self, name: str) -> str | None:
+    def setting(self, name: str) -> str | None:
+        """In force, None before it was read."""
         settings = self.snapshot().settings.value
         return settings.value(name) if settings is not None else None
 
     def archive_command(self) -> str | None:
         """In force, None before it was read."""
-        return self._setting("archive_command")
-
-    def log_timezone(self) -> str | None:
-        """The server's, None before it was read."""
-        return self._setting("log_timezone")
+        return self.setting("archive_command")
 
     def waiting(self) -> int | None:
         """How many .ready files there are, None where nobody may count them."""

@@ -2,12 +2,13 @@
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from walconsole.domain.evidence import LogEntry, LogFacts
+from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.server_log import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
 from walconsole.domain.snapshot import Slot
@@ -25,10 +26,54 @@ MOST_BYTES = 256 << 10
 LINES_KEPT = 400
 JOURNAL_BACK_S = 7200.0
 SCRIPT_S = 8.0
+JOURNAL = "journal"
+
+
+class _File:
+    """One file as it was last read: which one, how far, and its last lines."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self.known = b""
+        self.offset = -1
+        self.source = ""
+        self.written_at: float | None = None
+
+    def forget(self) -> None:
+        """Read its end anew."""
+        self.known, self.offset = b"", -1
+
+    def learn(self, answer: dict[str, bytes]) -> tuple[int, list[str]]:
+        """Keep what is new: how many bytes were read, and the new lines."""
+        source, known = safe(decode(self._of(answer, "source"))), self._of(answer, "known")
+        if known != self.known:
+            if source != self.source:
+                self.lines.clear()
+            self.known = known
+        self.source = source
+        if source == JOURNAL:
+            self.lines.clear()  # it is asked for the same stretch again
+        offset, read = self._of(answer, "offset"), self._of(answer, "read")
+        written = self._of(answer, "written")
+        self.offset = int(offset) if offset.isdigit() else -1
+        self.written_at = float(written) if written.isdigit() else None
+        lines = decode(self._of(answer, "lines")).split("\n")
+        if self._of(answer, "whole") == b"0":
+            lines = lines[1:]  # the first one may be cut
+        new = [line for line in lines if line]
+        self.lines.extend(new)
+        return int(read) if read.isdigit() else len(self._of(answer, "lines")), new
+
+    def _of(self, answer: dict[str, bytes], what: str) -> bytes:
+        return answer.get(f"{self._key}.{what}", b"")
 
 
 class ServerLogProbe:
-    """Fills LOG. `log_timezone` is the setting of that name, None while it is not known."""
+    """Fills LOG. `setting` gives the server's settings about its log, None while they are not known.
+
+    `root` is what stands before /var/log on the droplet.
+    """
 
     name = "the server's log"
     slots = (Slot.LOG,)
@@ -36,21 +81,24 @@ class ServerLogProbe:
     timeout_s = 18.0
 
     def __init__(
-        self, shell: Shell, host: HostProbe, clock: Clock, log_timezone: Callable[[], str | None]
+        self,
+        shell: Shell,
+        host: HostProbe,
+        clock: Clock,
+        setting: Callable[[str], str | None],
+        root: str = "",
     ) -> None:
         self._shell, self._host, self._clock = shell, host, clock
-        self._log_timezone = log_timezone
-        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
-        self._known = b""
-        self._offset = -1
+        self._setting, self._root = setting, root
+        self._log, self._beside = _File("log"), _File("beside")
         self._read_bytes = 0
-        self._source = ""
         self._foreign = False
         self._since = clock.now() - JOURNAL_BACK_S
 
     def refresh(self) -> None:
         """Read the end of it anew."""
-        self._known, self._offset = b"", -1
+        self._log.forget()
+        self._beside.forget()
 
     async def take(self) -> Sequence[Fact]:
         """What was written since the last look. Raises errors.SshError, errors.ShellError."""
@@ -59,7 +107,7 @@ class ServerLogProbe:
         answer = await self._shell.run(self._script(token), timeout_s=SCRIPT_S)
         at = (answer.sent_at + answer.answered_at) / 2
         missing = self._learn(read_records(answer.stdout, token))
-        return [Fact(Slot.LOG, self._facts(missing), at, self._source or self.name)]
+        return [Fact(Slot.LOG, self._facts(missing), at, self._log.source or self.name)]
 
     def _script(self, token: str) -> str:
         cluster = self._host.observed
@@ -67,49 +115,58 @@ class ServerLogProbe:
         assigned = (
             ("data", path),
             ("log", (log or "").encode("utf-8", "surrogateescape")),
+            ("ident", self._ident().encode()),
+            ("root", self._root.encode()),
             ("token", token.encode()),
-            ("known", self._known),
-            ("offset", b"%d" % self._offset),
-            ("most", b"%d" % (MOST_BYTES if self._known else FIRST_BYTES)),
+            ("known", self._log.known),
+            ("offset", b"%d" % self._log.offset),
+            ("beside_known", self._beside.known),
+            ("beside_offset", b"%d" % self._beside.offset),
+            ("most", b"%d" % (MOST_BYTES if self._log.known else FIRST_BYTES)),
             ("since", b"%d" % self._since),
             ("words", LOG_LINE.pattern.encode()),
         )
         return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log_end.sh")
 
+    def _ident(self) -> str:
+        """The name of the server in syslog, where it logs there and nowhere else; else empty."""
+        destinations = {word.strip() for word in (self._setting("log_destination") or "").split(",")}
+        return (self._setting("syslog_ident") or "postgres") if destinations == {"syslog"} else ""
+
     def _learn(self, answer: dict[str, bytes]) -> tuple[str, ...]:
         """Keep what is new; what could not be read."""
         if "log.missing" in answer:
-            self._source = ""
+            self._log.source = ""
             return (f"the server's log cannot be read: {safe(decode(answer['log.missing']))}",)
-        source = safe(decode(answer.get("log.source", b"")))
-        known = answer.get("log.known", b"")
-        if known != self._known:
-            if source != self._source or source == "journal":
-                self._lines.clear()
-            self._known = known
-        self._source = source
-        if source == "journal":
-            self._lines.clear()  # it is asked for the same stretch again
-        offset = answer.get("log.offset", b"")
-        self._offset = int(offset) if offset.isdigit() else -1
-        read = answer.get("log.read", b"")
-        self._read_bytes += int(read) if read.isdigit() else len(answer.get("log.lines", b""))
-        lines = decode(answer.get("log.lines", b"")).split("\n")
-        if answer.get("log.whole") == b"0":
-            lines = lines[1:]  # the first one may be cut
-        self._lines.extend(line for line in lines if line)
-        self._foreign = self._foreign or any(is_foreign(line) for line in lines)
+        for file in (self._log, self._beside):
+            read, lines = file.learn(answer)
+            self._read_bytes += read
+            self._foreign = self._foreign or any(is_foreign(line) for line in lines)
         return ()
 
     def _facts(self, missing: tuple[str, ...]) -> LogFacts:
-        zone = zone_of(self._log_timezone())
-        entries = with_times(filter(None, (read_entry(line, zone) for line in self._lines)))
+        zone = zone_of(self._setting("log_timezone"))
+        entries = with_times(filter(None, (read_entry(line, zone) for line in self._log.lines)))
+        if self._beside.source:
+            entries = _in_time((*entries, *self._printed(zone)))
         if self._foreign:
             missing = (
                 *missing,
                 "the server logs in another language than English: its own lines are not understood",
             )
-        return LogFacts(self._source, entries, self._read_bytes, _first_time(entries), missing)
+        return LogFacts(self._log.source, entries, self._read_bytes, _first_time(entries), missing)
+
+    def _printed(self, zone: Zone) -> Iterator[LogEntry]:
+        """What programs printed into a file of their own: no later than that was last written to."""
+        for line in self._beside.lines:
+            entry = read_entry(line, zone)
+            if entry is not None and entry.kind in (LogKind.PROGRAM, LogKind.DISK_FULL):
+                yield replace(entry, at=entry.at or self._beside.written_at)
+
+
+def _in_time(entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
+    """The oldest first; what has no time stays first."""
+    return tuple(sorted(entries, key=lambda entry: entry.at or 0.0))
 
 
 def _first_time(entries: Sequence[LogEntry]) -> float | None:

@@ -1,8 +1,9 @@
 # The end of PostgreSQL's log, or what was written since the last look; only lines that may matter.
 #
-# Prepended by server_log.py: log_target.sh with what it needs, token (ends the answer), known (the file's inode and
-# path as of the last look, empty at first), offset (how far it was read), most (bytes at most, from the end), since
-# (for the journal: seconds since the epoch), words (an extended regular expression for the server's own lines).
+# Prepended by server_log.py: log_target.sh with what it needs, token (ends the answer), known and beside_known (the
+# file's inode and path as of the last look, empty at first), offset and beside_offset (how far it was read), most
+# (bytes at most, from the end), since (for the journal: seconds since the epoch), words (an extended regular
+# expression for the server's own lines).
 #
 # The answer is records: \001 key space value \000.
 
@@ -23,6 +24,49 @@ of_interest() {
         NF { print }' | tail -n 400
 }
 
+# of_syslog: this server's messages without what syslog puts before them: its stamp stays where there is no other.
+# Long messages come in parts, [N-1], [N-2]; a tab is written #011.
+of_syslog() {
+    awk -v mark=" $ident[" '
+        {
+            at = index($0, mark)
+            if (!at) next
+            text = substr($0, at + length(mark))
+            if (!sub(/^[0-9]+\]: /, "", text)) next
+            sub(/^\[[0-9]+-[0-9]+\] /, "", text)
+            if (text ~ /^(#011|\t)/) next
+            if (text !~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-/ && $1 ~ /^[0-9][0-9][0-9][0-9]-/) text = $1 " " text
+            print text
+        }'
+}
+
+# look KEY FILE KNOWN OFFSET: what is new in a file.
+look() {
+    key=$1 file=$2 before=$3 from=$4
+    set -- $(stat -L -c '%i %s %Y' -- "$file" 2>/dev/null)
+    inode=${1:-0}
+    size=${2:-0}
+    [ "$before" = "$inode $file" ] && [ "$size" -ge "$from" ] || from=-1
+    start=$((size > most ? size - most : 0))
+    whole=$((start == 0))
+    if [ "$from" -ge "$start" ]; then start=$from whole=1; fi
+    say "$key.source" "$file"
+    say "$key.known" "$inode $file"
+    say "$key.offset" "$size"
+    say "$key.written" "${3:-}"
+    say "$key.read" "$((size - start))"
+    say "$key.whole" "$whole"
+    printf '\001%s.lines ' "$key"
+    [ "$size" -le "$start" ] ||
+        tail -c "+$((start + 1))" -- "$file" 2>/dev/null | head -c "$((size - start))" | this_server | of_interest
+    printf '\000'
+}
+
+# this_server: all of a file that is the server's own.
+this_server() {
+    case $file in "$root/var/log/syslog" | "$root/var/log/messages") of_syslog ;; *) cat ;; esac
+}
+
 pick
 case $target in
     '') say log.missing "${log:-no log file is known}" ;;
@@ -33,22 +77,7 @@ case $target in
             tail -c "$most" | of_interest
         printf '\000'
         ;;
-    *)
-        set -- $(stat -L -c '%i %s' -- "$target" 2>/dev/null)
-        inode=${1:-0}
-        size=${2:-0}
-        [ "$known" = "$inode $target" ] && [ "$size" -ge "$offset" ] || offset=-1
-        start=$((size > most ? size - most : 0))
-        whole=$((start == 0))
-        if [ "$offset" -ge "$start" ]; then start=$offset whole=1; fi
-        say log.source "$target"
-        say log.known "$inode $target"
-        say log.offset "$size"
-        say log.read "$((size - start))"
-        say log.whole "$whole"
-        printf '\001log.lines '
-        [ "$size" -le "$start" ] || tail -c "+$((start + 1))" -- "$target" 2>/dev/null | head -c "$((size - start))" | of_interest
-        printf '\000'
-        ;;
+    *) look log "$target" "$known" "$offset" ;;
 esac
+[ -z "$beside" ] || [ "$beside" = "$target" ] || look beside "$beside" "$beside_known" "$beside_offset"
 say end "$token"

@@ -1,0 +1,175 @@
+"""The server's log as evidence, from whatever a real server logs with."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.observed import Connected, connected, profile_of
+from tests.servers.fixtures import or_skip
+from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.sshd import SshServer
+from tests.servers.workspace import Workspace
+from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
+from walconsole.observe.server_log import ServerLogProbe
+
+pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
+
+COMMAND = "echo 'rclone: AccessDenied for %f' >&2; exit 3"
+COLLECTED = {"logging_collector": "on", "log_filename": "postgresql.log"}
+SEGMENT = "000000010000000000000042"
+"""Of the messages of syslog that are written by hand."""
+
+
+@pytest.fixture(scope="module")
+def server(workspace: Workspace) -> Iterator[PostgresServer]:
+    """Its archive command says why it fails; where it logs is each test's own."""
+    made = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    yield made
+    made.stop("immediate")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def droplet(server: PostgresServer, sshd: SshServer) -> AsyncIterator[Connected]:
+    server.start()
+    async with connected(profile_of(sshd, server)) as to:
+        await to.host.locate()
+        yield to
+
+
+@contextmanager
+def logging(server: PostgresServer, **settings: str) -> Iterator[float]:
+    """Restarted to log like this, with an archive command that fails; since when."""
+    server.configure(archive_mode="on", archive_command=COMMAND, **settings)
+    server.stop("immediate")
+    began = time.time()
+    server.start()
+    server.sql("SELECT pg_create_restore_point('x')")
+    server.sql("SELECT pg_switch_wal()")
+    yield began
+
+
+def probe(to: Connected, root: str = "", **settings: str) -> ServerLogProbe:
+    return ServerLogProbe(to.shell, to.host, to.clock, settings.get, root)
+
+
+async def read(looks: ServerLogProbe) -> LogFacts:
+    (fact,) = await looks.take()
+    assert isinstance(fact.value, LogFacts)
+    return fact.value
+
+
+async def told(looks: ServerLogProbe, *kinds: LogKind) -> list[LogEntry]:
+    """The entries, as soon as one of each of these is there."""
+    until = time.monotonic() + 10
+    while True:
+        facts = await read(looks)
+        if {entry.kind for entry in facts.entries}.issuperset(kinds):
+            return list(facts.entries)
+        assert time.monotonic() < until, facts
+        await asyncio.sleep(0.1)
+
+
+WAYS = {
+    "standard error": {},
+    "an odd prefix": {"log_line_prefix": "%q%u@%d/%a <%n> "},
+    "no prefix": {"log_line_prefix": ""},
+    "the collector": {**COLLECTED, "log_destination": "stderr"},
+    "csvlog": {**COLLECTED, "log_destination": "csvlog"},
+    "jsonlog": {**COLLECTED, "log_destination": "jsonlog"},
+    "jsonlog and stderr": {**COLLECTED, "log_destination": "jsonlog,stderr"},
+    "local time": {"log_timezone": "America/St_Johns"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_exit_code_and_the_commands_own_words(
+    droplet: Connected, server: PostgresServer, way: str
+) -> None:
+    with logging(server, **WAYS[way]) as began:
+        looks = probe(droplet, **WAYS[way])
+        entries = await told(looks, LogKind.FAILED, LogKind.PROGRAM)
+    failed = [entry for entry in entries if entry.kind is LogKind.FAILED][-1]
+    words = [entry for entry in entries if entry.kind is LogKind.PROGRAM][-1]
+    assert failed.exit_code == 3
+    assert "AccessDenied" in words.text
+    if way != "no prefix":
+        assert failed.at is not None
+        assert began - 1 <= failed.at <= time.time() + 1
+    assert words.at is None or began - 2 <= words.at <= time.time() + 1
+
+
+async def test_what_is_old_is_not_read_again_and_a_new_file_is_followed(
+    droplet: Connected, server: PostgresServer
+) -> None:
+    with logging(server, **COLLECTED | {"log_filename": "postgresql-%H%M%S.log"}):
+        looks = probe(droplet)
+        await told(looks, LogKind.FAILED)
+        before = await read(looks)
+        after = await read(looks)
+        assert after.read_bytes - before.read_bytes < 4096
+        server.sql("SELECT pg_sleep(1.1)")
+        server.sql("SELECT pg_rotate_logfile()")
+        server.sql("ALTER SYSTEM SET archive_command = 'exit 77'")
+        server.reload()
+        until = time.monotonic() + 70
+        codes: list[int | None] = []
+        while 77 not in codes and time.monotonic() < until:
+            codes = [entry.exit_code for entry in (await read(looks)).entries if entry.kind is LogKind.FAILED]
+        server.sql("ALTER SYSTEM RESET ALL")
+        assert codes[-1] == 77
+
+
+async def test_of_a_huge_log_only_the_end_is_read(droplet: Connected, server: PostgresServer) -> None:
+    line = "2026-11-25 12:00:00.000 UTC [1] LOG:  duration: 0.1 ms  statement: SELECT 'archive'\n"
+    with logging(server):
+        with server.log_file.open("a") as file:
+            file.write(line * 200_000)  # 17 MB
+            file.write("2026-11-25 12:00:01.000 UTC [1] LOG:  archive command failed with exit code 78\n")
+        facts = await read(probe(droplet))
+    assert facts.read_bytes <= (2 << 20) + 4096
+    assert [entry.exit_code for entry in facts.entries if entry.kind is LogKind.FAILED][-1] == 78
+
+
+FORMATS = {
+    "today's": "2026-11-25T12:00:01.250000+00:00 db postgres[41]: [3-1] {text}",
+    "the traditional": "Nov 25 12:00:01 db postgres[41]: [3-1] {text}",
+    "without sequence numbers": "2026-11-25T12:00:01.250000+00:00 db postgres[41]: {text}",
+}
+
+
+@pytest.mark.parametrize("shape", FORMATS)
+async def test_syslog(droplet: Connected, server: PostgresServer, tmp_path: Path, shape: str) -> None:
+    """Its files as rsyslog writes them; what the command prints goes to standard error all the same."""
+    failed = f'The failed archive command was: cp "pg_wal/{SEGMENT}"'
+    messages = [
+        "2026-11-25 12:00:01.250 UTC [41] LOG:  archive command failed with exit code 9",
+        f"2026-11-25 12:00:01.250 UTC [41] DETAIL:  {failed}",
+        "#011a line that goes on",
+    ]
+    lines = [FORMATS[shape].format(text=text) for text in messages]
+    lines += ["2026-11-25T12:00:02.250000+00:00 db sshd[7]: archive command failed with exit code 99"]
+    lines += [
+        "2026-11-25T12:00:02.250000+00:00 db postgres-other[7]: archive command failed with exit code 98"
+    ]
+    folder = tmp_path / "var/log"
+    folder.mkdir(parents=True)
+    (folder / "syslog").write_text("\n".join(lines) + "\n")
+    for each in (tmp_path, *tmp_path.parents):
+        if str(each).startswith("/tmp/"):
+            each.chmod(each.stat().st_mode | 0o055)
+    with logging(server):
+        entries = await told(
+            probe(droplet, str(tmp_path), log_destination="syslog", syslog_ident="postgres"),
+            LogKind.FAILED,
+            LogKind.COMMAND,
+            LogKind.PROGRAM,
+        )
+    codes = [entry.exit_code for entry in entries if entry.kind is LogKind.FAILED]
+    assert codes == [9]
+    assert [entry.segment for entry in entries if entry.kind is LogKind.COMMAND] == [SEGMENT]
+    assert any("AccessDenied" in entry.text for entry in entries if entry.kind is LogKind.PROGRAM)
