@@ -6,7 +6,7 @@
 # programs print to standard error, where that is another one: for csvlog, jsonlog and syslog hold the server's own
 # words alone.
 pick() {
-    target= beside=
+    target='' beside=''
     if [ -r "$data/current_logfiles" ]; then
         while read -r kind file; do
             case $file in /*) ;; *) file=$data/$file ;; esac
@@ -33,7 +33,7 @@ pick() {
         done
         [ -n "$target" ] || ! command -v journalctl >/dev/null 2>&1 || target=journal
         [ -z "$target" ] || return
-        target=$beside beside=
+        target=$beside beside=''
         [ -n "$target" ]
         return
     fi

@@ -27,7 +27,7 @@ of_interest() {
 # of_syslog: this server's messages without what syslog puts before them: its stamp stays where there is no other.
 # Long messages come in parts, [N-1], [N-2]; a tab is written #011.
 of_syslog() {
-    awk -v mark=" $ident[" '
+    awk -v mark=" ${ident}[" '
         {
             at = index($0, mark)
             if (!at) next
