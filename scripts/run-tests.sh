@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lint, then the tests: most of them three at a time, then those that watch the clock of a real terminal, alone.
+# Lint, then the tests: most of them five at a time (they wait for servers more than they compute), then those in real
+# terminals, two at a time.
 # $1: the folder of the tools. ARGS: more arguments for pytest (then nothing else is run).
 set -u
 bin=$1
@@ -10,9 +11,9 @@ if [ -n "${ARGS:-}" ]; then
 fi
 status=0
 sh "$(dirname "$0")/lint.sh" "$bin" || status=1
-echo "== pytest, three at a time"
-"$bin/pytest" -q -n 3 --dist loadfile --ignore tests/e2e || status=1
+echo "== pytest, five at a time"
+"$bin/pytest" -q -n 5 --dist loadfile --ignore tests/e2e || status=1
 echo "== pytest, in real terminals"
-"$bin/pytest" -q tests/e2e || status=1
+"$bin/pytest" -q -n 2 --dist loadfile tests/e2e || status=1
 [ "$status" = 0 ] && echo "walconsole: everything passed" || echo "walconsole: something FAILED, see above" >&2
 exit $status
