@@ -128,6 +128,7 @@ class Buckets:
                 await asyncio.to_thread(self._site.record.undone, asked)
                 raise
             yield Changing(self._change(target, before="not there", after=MADE))
+            await asyncio.to_thread(self._site.record.undone, asked)  # it is one change, told once
             yield Printed(f"{target.bucket} is made in {target.region}")
         finally:
             await admin.close()
