@@ -23,7 +23,7 @@ temp_root=@TEMP_ROOT@
 compression=@COMPRESSION@
 primary=@PRIMARY@
 dr=@DR@    # empty: no second copy is written
-temp='' note='' judging=''
+temp='' note=''
 
 clean_up() { [ -z "$temp" ] || rm -rf -- "$temp"; }
 
@@ -51,13 +51,12 @@ end_jobs() {
 # One line is said, by judge() or, where that was ended before it came to one, here.
 interrupted() {
     trap '' HUP INT QUIT TERM
-    if [ -n "$judging" ]; then
-        kill "$judging" 2>/dev/null
-        end_jobs
-        wait "$judging" 2>/dev/null
-        finish $? 9
-    fi
-    finish 143
+    judging=${!:-}
+    [ -n "$judging" ] || finish 143
+    kill "$judging" 2>/dev/null
+    end_jobs
+    wait "$judging" 2>/dev/null
+    finish $? 9
 }
 
 # finish STATUS [OTHERWISE]: end as judge() did; when that failed, with the status OTHERWISE.
@@ -119,14 +118,16 @@ conclude() {
 
 # The object is there already, whoever put it there: is it the same file? Comes to a verdict when it is not.
 must_be_same() {
-    if [ "$1;$2" = "$name;$bytes" ] && [ "$3" = "$(md5 "$path")" ]; then return 0; fi
+    if [ "$1;$2" = "$name;$bytes" ] && [ -n "$3" ] && [ "$3" = "$(md5 "$path")" ]; then return 0; fi
     case $1 in
         *.zst) command -v zstd >/dev/null ||
             conclude 1 "$name not archived to $target: $1 is there, and to compare it zstd must be installed" ;;
     esac
+    plain_sum=$(sha256sum <"$path" | cut -d ' ' -f 1)
+    [ -n "$plain_sum" ] || conclude 1 "$name not archived to $target: $1 is there, and $path cannot be read to compare it"
     case $(content_sum "$1") in
-        "$(sha256sum <"$path" | cut -d ' ' -f 1)") ;;
-        cut*) conclude 1 "$name not archived to $target: $1 is there and could not be read to compare it" ;;
+        "$plain_sum") ;;
+        '' | cut*) conclude 1 "$name not archived to $target: $1 is there and could not be read to compare it" ;;
         *) conclude 3 "$name not archived: $target$1 holds other content, and is not overwritten. Does another \
 server archive there? Compare both; then give this server a prefix of its own or move that object away." ;;
     esac
@@ -161,6 +162,7 @@ upload() {
 # rclone alone may not be trusted with its 0: ask the store what it has now.
 must_have_arrived() {
     sent=$(wc -c <"$folder/$object") sent_md5=$(md5 "$folder/$object")
+    [ -n "$sent_md5" ] || conclude 1 "$name sent to $target, but no checksum could be made to compare it"
     look_up $((limit + 60)) "$target" ||
         conclude 1 "$name sent to $target, but it cannot be read back: $(reason $? "$answer")"
     case $answer in
@@ -235,8 +237,7 @@ esac
 [ -z "$suffix" ] || temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || temp=''
 
 work 3>&1 4>&2 2>/dev/null | judge &
-judging=$!
-wait "$judging" 2>/dev/null
+wait $! 2>/dev/null
 status=$?
 if [ $status != 0 ]; then
     end_jobs    # what reads back, of a copy that failed
