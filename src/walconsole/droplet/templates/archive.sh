@@ -48,7 +48,13 @@ end_jobs() {
     done
 }
 
-# One line is said, by judge() or, where that was ended before it came to one, here.
+# finish STATUS [OTHERWISE]: where judge() failed end as it did, or with the status OTHERWISE. One line is said: by
+# judge() or, where that was ended before it came to one, here.
+finish() {
+    [ "$1" -le 125 ] || fail 9 "$name not archived: interrupted by a signal"
+    [ "$1" = 0 ] || exit "${2:-$1}"
+}
+
 interrupted() {
     trap '' HUP INT QUIT TERM
     judging=${!:-}
@@ -57,13 +63,7 @@ interrupted() {
     end_jobs
     wait "$judging" 2>/dev/null
     finish $? 9
-}
-
-# finish STATUS [OTHERWISE]: end as judge() did; when that failed, with the status OTHERWISE.
-finish() {
-    [ "$1" -le 125 ] || fail 9 "$name not archived: interrupted by a signal"
-    [ "$1" = 0 ] || exit "${2:-$1}"
-    exit 0
+    exit 0    # it came to its end just before
 }
 trap clean_up EXIT
 trap interrupted HUP INT QUIT TERM
@@ -213,7 +213,12 @@ judge() {
         [ "$worst" != 0 ] || worst=1
         whys="$whys${whys:+; }$name not archived: what copies it was killed (is memory short?)"
     fi
-    [ "$worst" = 0 ] || fail "$worst" "$whys"
+    if [ "$worst" != 0 ]; then
+        say "$whys"
+        trap '' TERM    # this one is among those that are told
+        end_jobs    # what still reads back, of a copy that failed: nobody waits for it
+        exit "$worst"
+    fi
 }
 
 name=${2:-}
@@ -238,8 +243,4 @@ esac
 
 work 3>&1 4>&2 2>/dev/null | judge &
 wait $! 2>/dev/null
-status=$?
-if [ $status != 0 ]; then
-    end_jobs    # what reads back, of a copy that failed
-    finish $status
-fi
+finish $?
