@@ -1,6 +1,7 @@
 """Fixtures of real servers, and the rule that in CI a skipped test is a failure."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 from tests import failure_table
 
 pytest_plugins = ["tests.servers.fixtures"]
+
+# Started in the background by a shell without job control, all would inherit that INT and QUIT are ignored.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -31,7 +31,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can log in 
 
 
 def value(facts: Sequence[Fact], kind: type[T]) -> T:
-    return next(fact.value for fact in facts if isinstance(fact.value, kind))
+    found = next((fact.value for fact in facts if isinstance(fact.value, kind)), None)
+    assert found is not None, [fact.value for fact in facts]
+    return found
 
 
 @pytest.fixture
