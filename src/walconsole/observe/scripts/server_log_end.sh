@@ -12,9 +12,10 @@ export LC_ALL
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
 # of_interest: the server's own lines with one of the words; of other lines, which a program printed, all.
-# PostgreSQL puts two spaces behind the level's colon, and a tab before a line that goes on.
+# PostgreSQL puts two spaces behind the level's colon, and a tab before a line that goes on. A program may print any
+# byte: one that delimits records would hide all that follows.
 of_interest() {
-    awk -v words="$words" '
+    tr '\000\001' '  ' | awk -v words="$words" '
         /^\t/ { next }
         /^\{/ || /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9:.]+ [^ ,]+,/ || /:  / {
             if ($0 ~ words) print
@@ -41,6 +42,19 @@ case $target in
         start=$((size > most ? size - most : 0))
         whole=$((start == 0))
         if [ "$offset" -ge "$start" ]; then start=$offset whole=1; fi
+        case $target in
+            # What programs print goes to the collector's file of plain text, whose name ends otherwise (syslogger.c).
+            *.csv | *.json)
+                for words_file in "${target%.*}.log" "${target%.*}"; do
+                    [ -r "$words_file" ] || continue
+                    printf '\001log.words '
+                    tail -c 16384 -- "$words_file" | of_interest | tail -n 20
+                    printf '\000'
+                    say log.words_at "$(stat -L -c %Y -- "$words_file" 2>/dev/null)"
+                    break
+                done
+                ;;
+        esac
         say log.source "$target"
         say log.known "$inode $target"
         say log.offset "$size"
