@@ -260,7 +260,9 @@ def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, 
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(code, known.rule, "") if _runs_rclone(snapshot) else _by_hand(known.rule),
+        fixes=_LOOK_BY_HAND
+        if known is _ENDPOINT and not _runs_rclone(snapshot)
+        else fixes_for(code, known.rule, ""),
         certainty=Certainty.LIKELY if unproved else Certainty.PROVED,
         surer="ask the store from the droplet, with the archiver's own configuration" if unproved else "",
     )
@@ -272,12 +274,13 @@ def _runs_rclone(snapshot: Snapshot) -> bool:
     return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
 
 
-def _by_hand(rule: str) -> tuple[Fix, ...]:
-    """Where another client archives: its keys and its endpoint are in a place of its own."""
-    if rule != "endpoint-wrong":
-        return ()
-    commands = ("getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null")
-    return (Fix("see what the endpoint answers", commands),)
+_LOOK_BY_HAND = (
+    Fix(
+        "see what the endpoint answers",
+        ("getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null"),
+    ),
+)
+"""Where another client archives: its endpoint is in a place of its own."""
 
 
 def fixes_for(code: str, rule: str, where: str, config: str = "") -> tuple[Fix, ...]:
