@@ -79,6 +79,7 @@ def test_targets(text: str, targets: list[str]) -> None:
     [
         ("$HOME/bin/push %p", ()),
         ("TOOL=/opt/x; ${TOOL:-wal-g} wal-push %p", ()),
+        ("'/opt/a $b/push' %p", ("/opt/a $b/push",)),
         ("push() { cp %p /x; }; push", ("cp",)),
         ("case %f in *.history) cp %p /x ;; *) rsync %p h:/x ;; esac", ("cp", "rsync")),
         ("sudo -n rsync %p h:/x", ("sudo", "rsync")),

@@ -364,3 +364,11 @@ def test_who_archives_with_another_client_is_not_told_to_call_rclone() -> None:
     root = found((Slot.COMMAND, facts), log(words, ended(1))).stories[0].root
     assert root.rule == "endpoint-wrong"
     assert "rclone" not in f"{root.remedy}{root.fixes}"
+
+
+def test_right_after_a_reset_a_segment_on_its_way_is_no_archive_that_never_began() -> None:
+    reset = archiver(
+        archived_count=0, last_archived_wal=None, last_archived_at=None, stats_reset_at=NOW - 2, ready_count=1
+    )
+    disk = wal_disk(ready_count=1, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 1)
+    assert roots(found(archiver=reset, wal_disk=disk)) == []

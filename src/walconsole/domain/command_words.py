@@ -78,7 +78,10 @@ def programs_of(command: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     functions = frozenset(_FUNCTION.findall(command))
     for name in _programs(command, 0):
-        if name not in functions and not _COMPUTED.search(name):
+        literal = (
+            not _COMPUTED.search(name) or shlex.quote(name) in command
+        )  # quoted, it is a name like others
+        if name not in functions and literal:
             found.setdefault(name)
     return tuple(found)
 
