@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.command_words import DEFAULT_CONFIG, configs_of, programs_of, targets_of
+from walconsole.domain.command_words import DEFAULT_CONFIG, configs_of, programs_of, remotes_of, targets_of
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,10 @@ def test_programs(command: str, programs: tuple[str, ...]) -> None:
         ("/usr/local/bin/archive-by-rclone.sh %p", ()),
         ("#!/bin/sh\n# once this was rclone\ncp \"$1\" /archive\n", ()),
         ("cp %p /x", ()),
+        ("RCLONE_CONFIG_S_TYPE=s3 rclone copyto %p s:bucket/%f", ()),
+        ("#!/bin/sh\nexport RCLONE_CONFIG_S_TYPE=s3\nrclone copyto \"$1\" s:bucket/$2", ()),
+        ("rclone copyto %p :s3,provider=Ceph,env_auth:bucket/%f", ()),
+        ("RCLONE_CONFIG_S_TYPE=s3 rclone --config /etc/a.conf copyto %p s:bucket/%f", ("/etc/a.conf",)),
     ],
 )  # fmt: skip
 def test_configs(text: str, configs: tuple[str, ...]) -> None:
@@ -68,6 +72,39 @@ def test_configs(text: str, configs: tuple[str, ...]) -> None:
 )  # fmt: skip
 def test_targets(text: str, targets: list[str]) -> None:
     assert [str(target) for target in targets_of(text)] == targets
+
+
+@pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        ("$HOME/bin/push %p", ()),
+        ("TOOL=/opt/x; ${TOOL:-wal-g} wal-push %p", ()),
+        ("'/opt/a $b/push' %p", ("/opt/a $b/push",)),
+        ("push() { cp %p /x; }; push", ("cp",)),
+        ("case %f in *.history) cp %p /x ;; *) rsync %p h:/x ;; esac", ("cp", "rsync")),
+        ("sudo -n rsync %p h:/x", ("sudo", "rsync")),
+        ("sudo -n -u barman rsync %p h:/x", ("sudo", "rsync")),
+        ("time -p rsync %p x", ("time", "rsync")),
+        ("echo %p | xargs -I {} cp {} /x", ("xargs", "cp")),
+        ("timeout --signal KILL 60 rclone copyto %p r:b/%f", ("timeout", "rclone")),
+    ],
+)  # fmt: skip
+def test_what_is_no_program_is_not_looked_for(command: str, programs: tuple[str, ...]) -> None:
+    """It would be said to be missing, on a server that archives well."""
+    assert programs_of(command) == programs
+
+
+@pytest.mark.parametrize(
+    ("text", "remotes"),
+    [
+        ("rclone copyto %p spaces-prod:wal/%f", ("spaces-prod",)),
+        ("rsync -a %p backup1:wal/ && rclone --config /etc/x copyto %p s:bbb/%f", ("s",)),
+        ("gzip -c %p | ssh backup1:2222; timeout 9 rclone copyto %p s:bbb/%f || exit 1", ("s",)),
+        ("scp %p backup1:wal/%f", ()),
+    ],
+)  # fmt: skip
+def test_a_host_is_no_remote(text: str, remotes: tuple[str, ...]) -> None:
+    assert remotes_of(text) == remotes
 
 
 @given(st.text(max_size=200))

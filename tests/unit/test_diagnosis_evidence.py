@@ -248,3 +248,127 @@ def test_milliseconds_of_a_time_are_no_answer_of_the_store(code: str) -> None:
 )
 def test_a_store_that_asks_to_slow_down_in_numbers(line: str) -> None:
     assert "throttled" in roots(found(log(LogEntry(line, LogKind.PROGRAM, at=NOW - 3))))
+
+
+BACKEND = "2026-11-25 22:10:30 UTC [41] app@archive "
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "LOG:  could not receive data from client: Connection reset by peer",
+        "ERROR:  permission denied for table orders",
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "archive": certificate required',
+        "ERROR:  AccessDenied (raised by a trigger)",
+    ],
+)
+def test_what_a_backend_says_in_a_database_named_archive_is_not_the_commands_word(line: str) -> None:
+    entry = LogEntry(BACKEND + line, LogKind.OTHER, at=NOW - 3)
+    assert roots(found(log(entry, ended(1)))) == ["failing"]
+
+
+def test_a_failure_in_a_log_without_times_is_history_while_segments_move() -> None:
+    old = replace(ended(200), at=None)
+    moving = archiver(last_archived_at=NOW - 1, ready_count=1)
+    fresh = wal_disk(ready_count=1, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 1)
+    assert roots(found(log(old), archiver=moving, wal_disk=fresh)) == []
+    stuck = replace(fresh, oldest_ready_at=NOW - 20)
+    assert roots(found(log(old), archiver=moving, wal_disk=stuck)) == ["archiver-crash-loop"]
+
+
+def test_the_commands_own_words_and_its_exit_code_stand_in_the_evidence() -> None:
+    root = found(log(said("cp: cannot stat 'x': No such file or directory"), ended(1))).stories[0].root
+    assert root.rule == "failing"
+    assert any(text.startswith("cp: cannot stat") for text in root.evidence)
+    assert any("exit code 1 (" in text for text in root.evidence)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "evidence"),
+    [
+        ((), 1, "exit code 1, and nothing that it printed is there"),
+        ((), 124, "of timeout: the time was up"),
+        (("sh: 1: Syntax error: Unterminated quoted string",), 2, "does not understand the command"),
+        (("sh: 1: set: Illegal option -o pipefail",), 2, "does not understand the command"),
+    ],
+)
+def test_how_it_ended_is_said(words: tuple[str, ...], code: int, evidence: str) -> None:
+    root = found(log(*map(said, words), ended(code))).stories[0].root
+    assert any(evidence in text for text in root.evidence)
+
+
+def test_a_login_that_ssh_is_refused_is_no_file_and_255_no_signal() -> None:
+    diagnosis = found(log(said("wal@backup1: Permission denied (publickey,password)."), ended(255)))
+    assert roots(diagnosis) == ["archiver-crash-loop"]
+    root = diagnosis.stories[0].root
+    assert "signal" not in root.title
+    assert any("publickey" in text for text in root.evidence)
+
+
+def test_a_host_that_is_not_found_explains_the_crash_loop() -> None:
+    diagnosis = found(
+        log(said("ssh: Could not resolve hostname x: Name or service not known"), ended(255)),
+    )
+    assert roots(diagnosis) == ["endpoint-wrong"]
+
+
+def test_a_file_system_that_is_read_only() -> None:
+    root = found(log(said("cp: cannot create regular file '/x': Read-only file system"), ended(1))).stories[0]
+    assert root.root.rule == "permission"
+    assert "read-only" in root.root.title
+
+
+def test_a_configuration_that_nothing_names_need_not_be_there() -> None:
+    usual = ConfigAccess("/var/lib/postgresql/.config/rclone/rclone.conf", exists=False, readable=False)
+    facts = CommandFacts(". /etc/wal.env; rclone copyto %p s:bucket/%f", configs=(usual,))
+    assert roots(found((Slot.COMMAND, facts), archiver=archiver())) == []
+    notice = said('NOTICE: Config file "/x/rclone.conf" not found - using defaults')
+    refused = found((Slot.COMMAND, facts), log(notice, said("AccessDenied"), ended(1)))
+    assert roots(refused) == ["key-403"]
+    section = found((Slot.COMMAND, facts), log(said("didn't find section in config file"), ended(1)))
+    assert roots(section) == ["rclone-config-unreadable"]
+
+
+def test_after_a_reset_of_the_statistics_old_failures_stay_history() -> None:
+    """The last success is not known then: what the log said before it must not come alive again."""
+    reset = archiver(archived_count=0, last_archived_wal=None, last_archived_at=None, stats_reset_at=NOW - 1)
+    moving = replace(reset, ready_count=1)
+    full = LogEntry("cp: No space left on device", LogKind.DISK_FULL, at=NOW - 60)
+    old = replace(ended(1), at=NOW - 60)
+    assert roots(found(log(full, replace(said("AccessDenied"), at=NOW - 60), old), archiver=moving)) == []
+    assert "disk-full" in roots(found(log(replace(full, at=NOW), replace(old, at=NOW)), archiver=moving))
+
+
+def test_the_line_that_says_what_is_wrong_is_quoted_not_the_hint_below_it() -> None:
+    hint = said("HINT: has a stanza been made?")
+    root = found(log(said("ERROR: [055]: unable to load info file"), hint, ended(55))).stories[0].root
+    assert any(text.startswith("ERROR: [055]") for text in root.evidence)
+
+
+def test_an_endpoint_that_is_gone_hides_no_key_that_another_copy_refuses() -> None:
+    gone = ProductionCheck("dr:shithub-wal-dr", "/etc/r.conf", (VerbResult("LIST", False, "Unreachable"),))
+    refused = ProductionCheck("prod:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "AccessDenied"),))
+    diagnosis = found((Slot.PRODUCTION, ProductionFacts((refused, gone))))
+    assert set(roots(diagnosis)) == {"key-403", "endpoint-wrong"}
+
+
+def test_a_command_that_stands_still_is_let_go_on() -> None:
+    child = ChildProcess(7, NOW - 400, "sleep", state="stopped by a signal")
+    root = found((Slot.COMMAND, CommandFacts("x", children=(child,)))).stories[0].root
+    assert root.fixes[0].commands == ("kill 7", "kill -CONT 7")
+
+
+def test_who_archives_with_another_client_is_not_told_to_call_rclone() -> None:
+    facts = CommandFacts("aws s3 cp %p s3://wal/%f")
+    words = said('upload failed: Could not connect to the endpoint URL: "https://x"')
+    root = found((Slot.COMMAND, facts), log(words, ended(1))).stories[0].root
+    assert root.rule == "endpoint-wrong"
+    assert "rclone" not in f"{root.remedy}{root.fixes}"
+
+
+def test_right_after_a_reset_a_segment_on_its_way_is_no_archive_that_never_began() -> None:
+    reset = archiver(
+        archived_count=0, last_archived_wal=None, last_archived_at=None, stats_reset_at=NOW - 2, ready_count=1
+    )
+    disk = wal_disk(ready_count=1, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 1)
+    assert roots(found(archiver=reset, wal_disk=disk)) == []

@@ -146,3 +146,23 @@ def test_every_line_gets_a_time_where_any_has_one(times: list[float | None]) -> 
     assert all(
         after.at == before.at for before, after in zip(entries, filled, strict=True) if before.at is not None
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "full"),
+    [
+        ('ERROR:  could not write to file "base/pgsql_tmp/pgsql_tmp7.0": No space left on device', False),
+        ('ERROR:  could not extend file "pg_tblspc/16400/PG_15/5/1": No space left on device', False),
+        ('PANIC:  could not write to file "pg_wal/xlogtemp.7": No space left on device', True),
+        ("cp: error writing '/x': No space left on device", True),
+    ],
+)
+def test_a_querys_full_disk_is_not_the_archivers(line: str, full: bool) -> None:
+    entry = read_entry(line, utc)
+    assert (entry is not None and entry.kind is LogKind.DISK_FULL) is full
+
+
+def test_a_line_without_an_end_is_cut() -> None:
+    entry = read_entry("x" * 300_000 + " failed", utc)
+    assert entry is not None
+    assert len(entry.text) < 3000

@@ -193,8 +193,14 @@ def nothing_due_yet(snapshot: Snapshot, now: float) -> bool:
 
     Switching archiving on takes a restart, so that it began then at the earliest.
     """
-    server = snapshot.server.value
-    if server is None or ready_count(snapshot):
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None:
+        return False
+    if archiver is not None and archiver.stats_reset_at is not None:
+        waited = oldest_wait_s(snapshot, now) or 0.0
+        if server_age(snapshot, archiver.stats_reset_at, now) < FIRST_DUE_S and waited < BEHIND_WAIT_S:
+            return True  # the counters were reset a moment ago: what is on its way is no backlog
+    if ready_count(snapshot):
         return False
     timeout = archive_timeout_s(snapshot.settings.value) or 0.0
     return server_age(snapshot, server.started_at, now) < FIRST_DUE_S + timeout

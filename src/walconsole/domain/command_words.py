@@ -25,11 +25,23 @@ _WRAPPERS = frozenset({
 _GO_ON = frozenset({"if", "then", "elif", "else", "while", "until", "do", "{", "!"})
 """A command follows."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
-_TAKE_A_VALUE = frozenset({"-u", "-g", "-n", "-k", "-s", "-c", "-p", "-o", "-e", "-i", "-w"})
+_TAKE_A_VALUE = frozenset({"-u", "-g", "-n", "-k", "-s", "-c", "-p", "-o", "-e", "-i", "-w", "--signal"})
 """Options of wrappers whose value is a word of its own."""
+_OPTIONS_WITH_VALUE = {
+    "sudo": frozenset({"-u", "-g", "-p", "-C", "-D", "-R", "-T", "-h", "-r", "-t", "--user", "--group"}),
+    "time": frozenset({"-f", "-o"}),
+    "xargs": frozenset({"-I", "-L", "-n", "-P", "-s", "-d", "-E", "-a"}),
+    "env": frozenset({"-u", "-C", "-S", "--unset", "--chdir"}),
+    "flock": frozenset[str](),
+}
+"""Of those wrappers where a letter means something else than with most."""
 _SEPARATORS = re.compile(r"[;&|()\n]+")
+_SEPARATED = re.compile(r"&&|\|\||[;&|\n]")
+"""Between commands; where one stands in quotes a word is missed, and none is made up."""
 _REDIRECTION = re.compile(r"[<>]+[&|]?")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
+_COMPUTED = re.compile(r"[$`*?]|^%|^[{}\[\]-]")
+_FUNCTION = re.compile(r"([A-Za-z_]\w*)\s*\(\)")
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _CONFIG = re.compile(
     r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;]+))", re.MULTILINE
@@ -39,6 +51,10 @@ _TARGET = re.compile(
 )
 _RUNS_RCLONE = re.compile(r"^(?!\s*#).*?(?<![\w.%@-])rclone(?=[\s'\"]|$)", re.MULTILINE)
 """A word of that name, outside comments: /usr/local/bin/wal-rclone and /opt/rclone/archive.sh are others."""
+_ENVIRONMENT = re.compile(r"\bRCLONE_CONFIG_[A-Z0-9_]+_TYPE=")
+"""rclone's documentation, "Environment variables": a remote of its own, that is in no file."""
+_ON_THE_FLY = re.compile(r"(?<![\w/.%@:-]):(?:s3|sftp|b2|azureblob|gcs|webdav|local)\b[^\s'\"]*:")
+"""rclone's documentation, "Connection strings": a remote without a section."""
 _DEPTH = 3
 
 
@@ -55,10 +71,18 @@ class Target:
 
 
 def programs_of(command: str) -> tuple[str, ...]:
-    """The programs that a shell would start for it, in order, each once. Never raises."""
+    """The programs that a shell would start for it, in order, each once. Never raises.
+
+    A name that is computed at run time, a pattern of `case` and a function of the command's own are none.
+    """
     found: dict[str, None] = {}
+    functions = frozenset(_FUNCTION.findall(command))
     for name in _programs(command, 0):
-        found.setdefault(name)
+        literal = (
+            not _COMPUTED.search(name) or shlex.quote(name) in command
+        )  # quoted, it is a name like others
+        if name not in functions and literal:
+            found.setdefault(name)
     return tuple(found)
 
 
@@ -101,7 +125,7 @@ class _Reader:
         """A word where a program may stand."""
         name = word.rpartition("/")[2]
         if self._wrapper and word.startswith("-"):
-            self._skip = word in _TAKE_A_VALUE and self._wrapper != "flock"
+            self._skip = word in _OPTIONS_WITH_VALUE.get(self._wrapper, _TAKE_A_VALUE)
             return False
         if self._wrapper == "flock":
             self._wrapper = "env"  # that was the lock's file
@@ -132,9 +156,22 @@ def _words(command: str) -> list[str]:
 def configs_of(text: str) -> tuple[str, ...]:
     """The rclone configurations that a command or a script names; the default where it names none."""
     named = dict.fromkeys(next(filter(None, match.groups())) for match in _CONFIG.finditer(text))
+    if not named and _needs_no_file(text):
+        return ()
     if not named and _RUNS_RCLONE.search(text):
         return (DEFAULT_CONFIG,)
     return tuple(path for path in named if path != "/dev/null")
+
+
+def _needs_no_file(text: str) -> bool:
+    """Whether its remotes stand in the environment or in the command itself."""
+    return _ENVIRONMENT.search(text) is not None or _ON_THE_FLY.search(text) is not None
+
+
+def remotes_of(text: str) -> tuple[str, ...]:
+    """The rclone remotes that a command names: not the hosts that rsync, scp and ssh send to."""
+    lines = (line for part in _SEPARATED.split(text) for line in (part.strip(),) if _RUNS_RCLONE.search(line))
+    return tuple(dict.fromkeys(target.remote for line in lines for target in targets_of(line)))
 
 
 def targets_of(text: str) -> tuple[Target, ...]:

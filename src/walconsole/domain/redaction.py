@@ -24,7 +24,7 @@ _CONTROLS = re.compile(
 # A word in a name that gives a secret away, and endings that make the name only speak about one.
 _MARK = re.compile(
     r"secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|account[_-]?key|credential"
-    r"|pgpass(?![a-z])|ldapbindpasswd"
+    r"|pgpass(?![a-z])|ldapbindpasswd|(?:^-+|[_.-])pass$"
 )
 _ABOUT = re.compile(
     r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
@@ -52,6 +52,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SHAPES = (
     re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
+    re.compile(r"(?i)(?<=authorization: basic )[A-Za-z0-9+/=]{8,}"),
+    re.compile(r"(?<=sshpass -p)\s*[^\s'\"]+"),
+    re.compile(r"(?<=\blftp -u )[^\s,'\"]+,[^\s'\"]+"),
     re.compile(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
     re.compile(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
     re.compile(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
@@ -69,7 +72,8 @@ _USERLIST = re.compile(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
 _HINTS = (
     "secret", "passw", "passphrase", "token", "apikey", "api_key", "api-key", "privatekey", "private_key",
     "private-key", "private key", "accountkey", "account_key", "account-key", "credential", "pgpass",
-    "_v1_", "bearer ", "://", "x-amz-", "signature=", "md5", "scram-", " -u ", '" "',
+    "_v1_", "bearer ", "basic ", "pass", "lftp -u", "://",
+    "x-amz-", "signature=", "md5", "scram-", " -u ", '" "',
 )  # fmt: skip
 
 
@@ -116,6 +120,8 @@ def _values_masked(text: str) -> str:
 def _gives_away(named: str) -> bool:
     name = _NAME.match(named)
     folded = name[0].lower() if name is not None else ""
+    if folded == "pass":
+        return "=" in named  # "second pass: 3 files" is none
     return _MARK.search(folded) is not None and _ABOUT.fullmatch(folded) is None
 
 

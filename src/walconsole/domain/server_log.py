@@ -22,7 +22,10 @@ LOG_LINE = re.compile(
 _KINDS: tuple[tuple[LogKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        (LogKind.DISK_FULL, r"no space left on device|disk quota exceeded"),
+        (
+            LogKind.DISK_FULL,
+            r"^(?!.*[A-Z]:  .*(?:pg_tblspc/|pgsql_tmp)).*(?:no space left on device|disk quota exceeded)",
+        ),
         (LogKind.FAILED, r"archive command failed with exit code \d+"),
         (LogKind.KILLED, r"archive command was terminated by (?:signal|exception)"),
         (LogKind.COMMAND, r"the failed archive command was:"),
@@ -48,6 +51,8 @@ _ISO = re.compile(
 )
 _EPOCH = re.compile(r"\b(\d{10})\.(\d{3})\b")
 _STAMP_WITHIN = 64
+_LONGEST = 2000
+"""Characters that are kept of a line: a program may print megabytes without a line break."""
 _FOREIGN = re.compile(
     r"\b(?:FEHLER|PROTOKOLL|PANIK|ERREUR|ERRORE|REGISTRO|ОШИБКА|СООБЩЕНИЕ|FEL|BŁĄD|DZIENNIK):  "
 )
@@ -71,8 +76,9 @@ def read_entry(line: str, zone: Zone) -> LogEntry | None:
     value = int(number[1]) if number is not None and number[1].isdigit() and len(number[1]) < 6 else None
     named = _SEGMENT.search(text)
     stamp = _ISO.search(text, 0, _STAMP_WITHIN) or _EPOCH.search(text, 0, _STAMP_WITHIN)
+    shown = safe(text)
     return LogEntry(
-        safe(text),
+        shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…",
         kind,
         at=None if kind is LogKind.PROGRAM else stamp_at(text, zone),
         stamp=stamp[0] if stamp else "",

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.command_words import configs_of, programs_of, targets_of
+from walconsole.domain.command_words import configs_of, programs_of, remotes_of, targets_of
 from walconsole.domain.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot
@@ -109,7 +109,7 @@ class CommandProbe:
         except ShellError:
             why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
             return _Files(command, missing=(f"what user {self._os_user} may run and read: {why}",))
-        return _read_files(command, records, tuple(target.remote for target in targets_of(command)))
+        return _read_files(command, records, remotes_of(command))
 
     async def _server_path(self) -> bytes:
         """PATH of the running postmaster: what the archive command inherits."""

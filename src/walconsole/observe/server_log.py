@@ -9,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
+from walconsole.domain.logline import plain_text
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.server_log import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
 from walconsole.domain.snapshot import Slot
@@ -27,6 +28,8 @@ LINES_KEPT = 400
 JOURNAL_BACK_S = 7200.0
 SCRIPT_S = 8.0
 JOURNAL = "journal"
+WORDS_KEPT = 20
+"""Lines of programs, where those have a file of their own."""
 
 
 class _File:
@@ -34,7 +37,8 @@ class _File:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self.lines: deque[tuple[str, float | None]] = deque(maxlen=LINES_KEPT)
+        """With the time of the look before the one that found it: it is no older; None at the first."""
         self.known = b""
         self.offset = -1
         self.source = ""
@@ -44,9 +48,10 @@ class _File:
         """Read its end anew."""
         self.known, self.offset = b"", -1
 
-    def learn(self, answer: dict[str, bytes]) -> tuple[int, list[str]]:
-        """Keep what is new: how many bytes were read, and the new lines."""
+    def learn(self, answer: dict[str, bytes], looked_at: float | None) -> tuple[int, list[str]]:
+        """Keep what is new since `looked_at`: how many bytes were read, and the new lines."""
         source, known = safe(decode(self._of(answer, "source"))), self._of(answer, "known")
+        since = looked_at if known == self.known and source != JOURNAL else None
         if known != self.known:
             if source != self.source:
                 self.lines.clear()
@@ -57,12 +62,14 @@ class _File:
         offset, read = self._of(answer, "offset"), self._of(answer, "read")
         written = self._of(answer, "written")
         self.offset = int(offset) if offset.isdigit() else -1
-        self.written_at = float(written) if written.isdigit() else None
+        self.written_at = float(written) + 1.0 if written.isdigit() else None  # it was cut to a second
         lines = decode(self._of(answer, "lines")).split("\n")
         if self._of(answer, "whole") == b"0":
             lines = lines[1:]  # the first one may be cut
+        if source.endswith((".csv", ".json")):  # no program writes there: a line that is no record goes on
+            lines = [line for line in lines if plain_text(line) != line]
         new = [line for line in lines if line]
-        self.lines.extend(new)
+        self.lines.extend((line, since) for line in new)
         return int(read) if read.isdigit() else len(self._of(answer, "lines")), new
 
     def _of(self, answer: dict[str, bytes], what: str) -> bytes:
@@ -72,7 +79,8 @@ class _File:
 class ServerLogProbe:
     """Fills LOG. `setting` gives the server's settings about its log, None while they are not known.
 
-    `root` is what stands before /var/log on the droplet.
+    `root` is what stands before /var/log on the droplet. Where log_line_prefix has no time, a line is as old
+    as the look before the one that found it, at most.
     """
 
     name = "the server's log"
@@ -93,12 +101,14 @@ class ServerLogProbe:
         self._log, self._beside = _File("log"), _File("beside")
         self._read_bytes = 0
         self._foreign = False
+        self._looked_at: float | None = None
         self._since = clock.now() - JOURNAL_BACK_S
 
     def refresh(self) -> None:
         """Read the end of it anew."""
         self._log.forget()
         self._beside.forget()
+        self._looked_at = None
 
     async def take(self) -> Sequence[Fact]:
         """What was written since the last look. Raises errors.SshError, errors.ShellError."""
@@ -107,6 +117,7 @@ class ServerLogProbe:
         answer = await self._shell.run(self._script(token), timeout_s=SCRIPT_S)
         at = (answer.sent_at + answer.answered_at) / 2
         missing = self._learn(read_records(answer.stdout, token))
+        self._looked_at = at + self._host.clock_offset_s
         return [Fact(Slot.LOG, self._facts(missing), at, self._log.source or self.name)]
 
     def _script(self, token: str) -> str:
@@ -139,16 +150,20 @@ class ServerLogProbe:
             self._log.source = ""
             return (f"the server's log cannot be read: {safe(decode(answer['log.missing']))}",)
         for file in (self._log, self._beside):
-            read, lines = file.learn(answer)
+            read, lines = file.learn(answer, self._looked_at)
             self._read_bytes += read
             self._foreign = self._foreign or any(is_foreign(line) for line in lines)
         return ()
 
     def _facts(self, missing: tuple[str, ...]) -> LogFacts:
         zone = zone_of(self._setting("log_timezone"))
-        entries = with_times(filter(None, (read_entry(line, zone) for line in self._log.lines)))
+        read = ((read_entry(line, zone), since) for line, since in self._log.lines)
+        told = [(_bounded(entry, since), since) for entry, since in read if entry is not None]
+        entries = with_times(entry for entry, _ in told)
+        if not any(entry.at is not None for entry in entries):
+            entries = tuple(replace(entry, at=since) for entry, since in told)
         if self._beside.source:
-            entries = _in_time((*entries, *self._printed(zone)))
+            entries = _before_the_last_end(entries, tuple(self._printed(zone)))
         if self._foreign:
             missing = (
                 *missing,
@@ -158,15 +173,22 @@ class ServerLogProbe:
 
     def _printed(self, zone: Zone) -> Iterator[LogEntry]:
         """What programs printed into a file of their own: no later than that was last written to."""
-        for line in self._beside.lines:
+        for line, _ in list(self._beside.lines)[-WORDS_KEPT:]:
             entry = read_entry(line, zone)
             if entry is not None and entry.kind in (LogKind.PROGRAM, LogKind.DISK_FULL):
-                yield replace(entry, at=entry.at or self._beside.written_at)
+                yield replace(entry, at=self._beside.written_at)
 
 
-def _in_time(entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
-    """The oldest first; what has no time stays first."""
-    return tuple(sorted(entries, key=lambda entry: entry.at or 0.0))
+def _bounded(entry: LogEntry, since: float | None) -> LogEntry:
+    """A line of the server's own without a time is no older than the look before the one that found it."""
+    return entry if entry.at is not None or entry.kind is LogKind.PROGRAM else replace(entry, at=since)
+
+
+def _before_the_last_end(entries: Sequence[LogEntry], words: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
+    """What a command printed comes before the server's word on how it ended."""
+    ends = [place for place, entry in enumerate(entries) if entry.kind in (LogKind.FAILED, LogKind.KILLED)]
+    last = ends[-1] if ends else len(entries)
+    return (*entries[:last], *words, *entries[last:])
 
 
 def _first_time(entries: Sequence[LogEntry]) -> float | None:

@@ -1,5 +1,6 @@
 """What the archiver does wrong, or too slowly."""
 
+import re
 from collections.abc import Iterator
 
 from walconsole.domain.archiver import (
@@ -16,7 +17,7 @@ from walconsole.domain.archiver import (
 )
 from walconsole.domain.diagnosis.model import Certainty, Finding, Proof, Rule, Severity
 from walconsole.domain.diagnosis.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.diagnosis.trouble import failing_since, since_success
+from walconsole.domain.diagnosis.trouble import failing_since, last_failure, last_words, since_success
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.trends import disk_outlook
 from walconsole.domain.units import age_text, duration_text, plural
@@ -34,6 +35,7 @@ def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         f"{plural(snapshot.history.failed, 'failure')} since the console began, "
         f"{archiver.failed_count:,} since the statistics were reset",
     ]
+    evidence += _how_it_ended(snapshot)
     command = snapshot.settings.value.value("archive_command") if snapshot.settings.value else None
     if command:
         evidence.append(f"archive_command = {command}")
@@ -57,6 +59,34 @@ def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         certainty=Certainty.LIKELY,
         surer="this is a consequence: run the archive command by hand, as the server's user, on that file",
     )
+
+
+_ENDS = {
+    2: "of a shell: it does not understand the command",
+    124: "of timeout: the time was up",
+}
+"""What an exit code stands for by convention (dash, bash, timeout(1)), where words do not tell."""
+_SYNTAX = re.compile(
+    r"^(?:/bin/)?(?:sh|dash|bash|-c):.*(?:syntax error|illegal option|bad substitution)", re.IGNORECASE
+)
+
+
+def _how_it_ended(snapshot: Snapshot) -> Iterator[str]:
+    """The command's last words before its last failure, and its exit code."""
+    failure = last_failure(snapshot)
+    if failure is None:
+        return
+    words = last_words(snapshot, failure)
+    code = failure.exit_code
+    if words:
+        yield f"{words} (the archive command's own words)"
+    if code is None:
+        return
+    meaning = _ENDS.get(code, "")
+    if code == 2 and not (words and _SYNTAX.search(words)):
+        meaning = ""
+    silent = "" if words else ", and nothing that it printed is there"
+    yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
 
 
 def stalled(snapshot: Snapshot, now: float) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.archiver import archive_timeout_s, last_success_age, ready_count
+from walconsole.domain.command_words import DEFAULT_CONFIG
 from walconsole.domain.diagnosis.model import Certainty, Finding, Fix, Proof, Rule, Severity
 from walconsole.domain.diagnosis.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.diagnosis.sources import LINK_CODES, NO_CLUSTER, SHELL_CODES
@@ -11,12 +12,21 @@ from walconsole.domain.diagnosis.trouble import (
     COUNTED_UP_TO,
     failing_since,
     last_failure,
+    last_words,
     programs_words,
     since_success,
     troubled,
     urgency,
+    words_before,
 )
-from walconsole.domain.evidence import CommandFacts, ConfigAccess, LogEntry, LogKind, ProgramFacts
+from walconsole.domain.evidence import (
+    ChildProcess,
+    CommandFacts,
+    ConfigAccess,
+    LogEntry,
+    LogKind,
+    ProgramFacts,
+)
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.units import duration_text, plural
 
@@ -25,13 +35,18 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 HANGS_AFTER_S = 30.0
 """A segment takes a second or two; one that takes longer than this is worth a look."""
 _CERTAIN_HANG_S = 90.0
+_LAST_SIGNAL = 64
+"""signal(7): SIGRTMAX. ssh and rsync end with 255, and no signal is meant."""
 
 _CONFIG_WORDS = re.compile(
-    r"didn't find section in config file|config file .* not found|failed to load config file"
-    r"|failed to open config|couldn't decrypt configuration|cannot be read as user",
+    r"didn't find section in config file|config file .* not found(?! - using defaults)"
+    r"|failed to load config file|failed to open config|couldn't decrypt configuration"
+    r"|cannot be read as user",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
+_DENIED = re.compile(r"permission denied(?! \([\w,-]+\))|operation not permitted", re.IGNORECASE)
+"""Of files: `Permission denied (publickey)` is what ssh says of a login."""
+_READ_ONLY = re.compile(r"read-only file system", re.IGNORECASE)
 _SHELL_NOT_FOUND = re.compile(r"not found$|no such file or directory$", re.IGNORECASE)
 
 
@@ -153,19 +168,24 @@ def crash_loop(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     if failure is None or not _is_uncounted(failure):
         return
     alike = tuple(entry for entry in since_success(snapshot) if _is_uncounted(entry))
+    words = last_words(snapshot, failure)
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
         f"the archiver dies and starts again, for the archive command {_how(failure)}",
         (
             f"{plural(len(alike), 'time')} since the last success (the server's log)",
+            *([f"{words} (the archive command's own words)"] if words else []),
             "failed_count does not move: exits above 125 and signals are not counted",
         ),
         "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
         Slot.LOG,
         "archive_command",
         since=failing_since(snapshot, now),
-        proof=(*log_lines(snapshot, alike), *_common(snapshot)),
+        proof=(
+            *log_lines(snapshot, [*words_before(snapshot, failure)[-2:], *alike[-4:]]),
+            *_common(snapshot),
+        ),
         fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),
     )
 
@@ -180,14 +200,17 @@ def _how(entry: LogEntry) -> str:
     if entry.signal is not None:
         return f"is killed by signal {entry.signal}"
     if entry.exit_code is not None:
-        signal = f" (signal {entry.exit_code - 128} in its shell)" if entry.exit_code > 128 else ""
+        by = entry.exit_code - 128
+        signal = f" (signal {by} in its shell)" if 0 < by <= _LAST_SIGNAL else ""
         return f"exits with {entry.exit_code}{signal}"
     return "cannot be run"
 
 
 def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """A file that the command needs may not be read or written by the server's user."""
-    lines = [entry for entry in programs_words(snapshot, _DENIED) if not _CONFIG_WORDS.search(entry.text)]
+    sealed = programs_words(snapshot, _READ_ONLY)
+    denied = programs_words(snapshot, _DENIED)
+    lines = [entry for entry in sealed or denied if not _CONFIG_WORDS.search(entry.text)]
     if not lines or (last_failure(snapshot) is None and not troubled(snapshot, now)):
         return
     facts = snapshot.command.value
@@ -198,14 +221,27 @@ def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     yield Finding(
         "permission",
         Severity.CRITICAL,
-        "the archive command is denied a file that it needs",
+        "the archive command writes to a file system that is read-only"
+        if sealed
+        else "the archive command is denied a file that it needs",
         (lines[-1].text,),
-        "look at the file's owner, mode and SELinux label (ls -lZ), as the server's user sees them",
+        "find out why it is read-only (dmesg: an error of the disk? findmnt: a mount option?), then mount it "
+        "for writing"
+        if sealed
+        else "look at the file's owner, mode and SELinux label (ls -lZ), as the server's user sees them",
         Slot.LOG,
         "archive_command",
         since=failing_since(snapshot, now),
         proof=(*log_lines(snapshot, lines), *_common(snapshot)),
         fixes=(
+            Fix(
+                "see what it is, and what the kernel says of it",
+                ("findmnt --target FOLDER", "dmesg | tail", "mount -o remount,rw MOUNTPOINT"),
+                risk="a file system that went read-only by itself has an error: check it first",
+            ),
+        )
+        if sealed
+        else (
             Fix(
                 "see it as the server's user",
                 ("runuser -u postgres -- ls -lZ FILE", "chown postgres: FILE", "restorecon -v FILE"),
@@ -222,6 +258,12 @@ def _unusable(facts: CommandFacts) -> list[ConfigAccess]:
     return [
         config for config in facts.configs if not config.exists or not config.readable or _lacking(config)
     ]
+
+
+def _is_assumed(config: ConfigAccess, facts: CommandFacts | None) -> bool:
+    """Whether nothing names this configuration: it is where rclone looks by itself."""
+    usual = DEFAULT_CONFIG.removeprefix("~")
+    return facts is not None and config.path.endswith(usual) and usual not in f"{facts.command}{facts.script}"
 
 
 def _lacking(config: ConfigAccess) -> list[str]:
@@ -243,8 +285,10 @@ def _config_fault(config: ConfigAccess) -> str:
 def config_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """rclone's configuration is not there for the server's user, or lacks the remote."""
     facts = snapshot.command.value
-    bad = _unusable(facts) if facts is not None else []
     words = programs_words(snapshot, _CONFIG_WORDS) if troubled(snapshot, now) else ()
+    bad = _unusable(facts) if facts is not None else []
+    if not words:  # where no file is named, the environment may hold the remote
+        bad = [config for config in bad if config.exists or not _is_assumed(config, facts)]
     if not bad and not words:
         return
     title = _config_fault(bad[0]) if bad else "rclone does not find its configuration"
@@ -319,7 +363,7 @@ def hangs(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         fixes=(
             Fix(
                 "end the hanging command; PostgreSQL tries the segment again",
-                (f"kill {deepest.pid}",),
+                (f"kill {deepest.pid}", *([f"kill -CONT {deepest.pid}"] if _is_stopped(deepest) else [])),
                 "kill-hung-command",
                 risk="what it has sent so far is sent again",
                 subject=str(oldest.pid),
@@ -331,6 +375,11 @@ def hangs(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         certainty=Certainty.PROVED if age >= _CERTAIN_HANG_S or not deepest.sockets else Certainty.LIKELY,
         surer="" if not deepest.sockets else "does its connection move bytes? ss -tip on the droplet tells",
     )
+
+
+def _is_stopped(child: ChildProcess) -> bool:
+    """Whether it stands still by a signal: another one reaches it only when it goes on."""
+    return child.state.startswith("stopped")
 
 
 def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:

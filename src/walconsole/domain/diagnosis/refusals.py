@@ -9,12 +9,13 @@ from walconsole.domain.diagnosis.model import Certainty, Finding, Fix, Proof, Ru
 from walconsole.domain.diagnosis.proofs import answers, archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.diagnosis.trouble import (
     failing_since,
+    is_commands,
     last_failure,
     since_success,
     troubled,
     urgency,
 )
-from walconsole.domain.evidence import LogEntry, LogKind, ProductionCheck, VerbResult
+from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.snapshot import Reading, Slot, Snapshot
 
 
@@ -57,7 +58,7 @@ _THROTTLED = Refusal(
 _ENDPOINT = Refusal(
     "endpoint-wrong",
     "cannot be reached as the archiver is configured",
-    "check endpoint, region and address style in rclone's configuration, then DNS, TLS and the network",
+    "check endpoint, region and address style in the client's configuration, then DNS, TLS and the network",
 )
 CODES: dict[str, Refusal] = {
     "AccessDenied": _GRANT,
@@ -102,7 +103,11 @@ _WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         ("NoSuchHost", r"no such host|could not resolve|name or service not known|temporary failure in name"),
         ("Tls", r"x509:|certificate|tls: |TLS handshake"),
-        ("Unreachable", r"connection refused|no route to host|network is unreachable|connection reset"),
+        (
+            "Unreachable",
+            r"connection refused|could not connect to the endpoint|no route to host|network is unreachable"
+            r"|connection reset",
+        ),
         ("Timeout", r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
         ("ServiceUnavailable", r"ServiceUnavailable|status ?code:? 503|503 Service"),
         ("NotS3", r"XML syntax error|deserialization failed|invalid character '<'"),
@@ -119,11 +124,7 @@ def code_in(text: str) -> str:
 
 def words_of_refusal(snapshot: Snapshot) -> tuple[tuple[str, LogEntry], ...]:
     """What the archive command has printed about the store since the last success, with its code."""
-    told = (
-        (code_in(entry.text), entry)
-        for entry in since_success(snapshot)
-        if entry.kind in (LogKind.PROGRAM, LogKind.OTHER)
-    )
+    told = ((code_in(entry.text), entry) for entry in since_success(snapshot) if is_commands(entry))
     return tuple((code, entry) for code, entry in told if code)
 
 
@@ -259,10 +260,27 @@ def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, 
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(code, known.rule, ""),
+        fixes=_LOOK_BY_HAND
+        if known is _ENDPOINT and not _runs_rclone(snapshot)
+        else fixes_for(code, known.rule, ""),
         certainty=Certainty.LIKELY if unproved else Certainty.PROVED,
         surer="ask the store from the droplet, with the archiver's own configuration" if unproved else "",
     )
+
+
+def _runs_rclone(snapshot: Snapshot) -> bool:
+    """Whether the archive command uses rclone, as far as it is known."""
+    facts = snapshot.command.value
+    return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
+
+
+_LOOK_BY_HAND = (
+    Fix(
+        "see what the endpoint answers",
+        ("getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null"),
+    ),
+)
+"""Where another client archives: its endpoint is in a place of its own."""
 
 
 def fixes_for(code: str, rule: str, where: str, config: str = "") -> tuple[Fix, ...]:

@@ -2,11 +2,22 @@
 
 import re
 
-from walconsole.domain.archiver import ArchiverState, last_success_age, ready_count, state
+from walconsole.domain.archiver import (
+    ArchiverState,
+    host_age,
+    is_failing,
+    last_success_age,
+    ready_count,
+    state,
+)
 from walconsole.domain.diagnosis.model import Severity
 from walconsole.domain.evidence import LogEntry, LogKind
 from walconsole.domain.snapshot import Snapshot
 
+_SERVERS_OWN = re.compile(r"\b[A-Z]{3,9}:  \S")
+"""PostgreSQL puts two spaces behind its level's colon (elog.c)."""
+UNTIMED_WAIT_S = 10.0
+"""A failure in a log without times may be an old one; it counts where something has waited this long."""
 _FAILURES = frozenset({LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL})
 
 COUNTED_UP_TO = 125
@@ -26,11 +37,14 @@ def urgency(snapshot: Snapshot, now: float) -> Severity:
 
 
 def since_success(snapshot: Snapshot) -> tuple[LogEntry, ...]:
-    """What the log has said since the last success, oldest first; without times, since the last start."""
+    """What the log has said since the last success, oldest first; without times, since the last start.
+
+    Where the statistics were reset, what was before is as little known as the success that ended it.
+    """
     log, archiver = snapshot.log.value, snapshot.archiver.value
     if log is None:
         return ()
-    success = archiver.last_archived_at if archiver is not None else None
+    success = (archiver.last_archived_at or archiver.stats_reset_at) if archiver is not None else None
     if success is None:
         return log.entries
     timed = any(entry.at is not None for entry in log.entries)
@@ -52,17 +66,50 @@ def last_failure(snapshot: Snapshot) -> LogEntry | None:
     success = archiver.last_archived_at if archiver is not None else None
     for entry in reversed(since_success(snapshot)):
         if entry.kind in _FAILURES:
-            fresh = success is None or entry.at is None or entry.at > success
-            return entry if fresh else None
+            return entry if entry.at is not None or success is None or _waits(snapshot) else None
     return None
+
+
+def _waits(snapshot: Snapshot) -> bool:
+    """Whether more than the log says that something is wrong."""
+    archiver, disk, reading = snapshot.archiver.value, snapshot.wal_disk.value, snapshot.wal_disk
+    if archiver is not None and is_failing(archiver):
+        return True
+    if disk is None or disk.oldest_ready_at is None or reading.read_at is None:
+        return False
+    return host_age(snapshot, disk.oldest_ready_at, reading.read_at) >= UNTIMED_WAIT_S
+
+
+def is_commands(entry: LogEntry) -> bool:
+    """Whether the archive command printed this line; what a backend says of a table `archive` is none."""
+    if entry.kind is LogKind.PROGRAM:
+        return True
+    return entry.kind is LogKind.OTHER and _SERVERS_OWN.search(entry.text) is None
+
+
+def words_before(snapshot: Snapshot, failure: LogEntry | None) -> tuple[LogEntry, ...]:
+    """What the archive command printed before it ended like this; all of it since the last success."""
+    entries = since_success(snapshot)
+    if failure is None:
+        return ()
+    place = max(index for index, entry in enumerate(entries) if entry is failure)
+    return tuple(entry for entry in entries[:place] if is_commands(entry))
+
+
+_TELLING = re.compile(r"error|fail|cannot|could not|unable|denied|refused|no such|not found", re.IGNORECASE)
+
+
+def last_words(snapshot: Snapshot, failure: LogEntry | None) -> str:
+    """The last line that it printed which says what is wrong, else the last one."""
+    words = words_before(snapshot, failure)
+    told = [entry.text for entry in words[-20:] if _TELLING.search(entry.text)]
+    return (told or [entry.text for entry in words[-1:]] or [""])[-1].strip()
 
 
 def programs_words(snapshot: Snapshot, pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
     """What the archive command has printed since the last success, where it matches."""
     return tuple(
-        entry
-        for entry in since_success(snapshot)
-        if entry.kind in (LogKind.PROGRAM, LogKind.OTHER) and pattern.search(entry.text)
+        entry for entry in since_success(snapshot) if is_commands(entry) and pattern.search(entry.text)
     )
 
 

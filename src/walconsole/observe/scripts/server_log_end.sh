@@ -13,9 +13,10 @@ export LC_ALL
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
 # of_interest: the server's own lines with one of the words; of other lines, which a program printed, all.
-# PostgreSQL puts two spaces behind the level's colon, and a tab before a line that goes on.
+# PostgreSQL puts two spaces behind the level's colon, and a tab before a line that goes on. A program may print any
+# byte: one that delimits records would hide all that follows.
 of_interest() {
-    awk -v words="$words" '
+    tr '\000\001' '  ' | awk -v words="$words" '
         /^\t/ { next }
         /^\{/ || /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9:.]+ [^ ,]+,/ || /:  / {
             if ($0 ~ words) print
