@@ -316,3 +316,13 @@ async def test_fifty_thousand_files_are_counted_rarely(quiet: PostgresServer, ss
         assert value(await to.host.take(), WalDiskFacts).ready_count == count
         counted = [len(await to.host.take()) for _ in range(2 * MANY_EVERY + 2)]
         assert counted.count(2) == 2
+
+
+async def test_with_more_clusters_than_one_look_goes_into_the_chosen_one_is_seen_at_once(
+    make_postgres: MakePostgres, sshd: SshServer
+) -> None:
+    servers = [make_postgres() for _ in range(9)]
+    for server in servers:
+        async with connected(profile_of(sshd, server)) as to:
+            disk = value(await to.host.take(), WalDiskFacts)
+            assert disk.directory.startswith(str(server.data_dir))

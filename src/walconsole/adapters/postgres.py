@@ -24,6 +24,8 @@ CONNECT_S = 10.0
 STATEMENT_TIMEOUT_S = 5.0
 GRACE_S = 1.0
 """How much longer than the server's statement_timeout an answer is waited for."""
+CUT_S = 2.0
+"""How long what waited on a connection may take to notice that it is gone."""
 
 _ENDED_BY_SERVER = ("57P01", "57P02", "57P05")
 
@@ -206,7 +208,12 @@ class PostgresDatabase:
 
     async def _cut(self, task: asyncio.Task[T]) -> None:
         self._drop()
-        await asyncio.gather(task, return_exceptions=True)
+        _, left = await asyncio.wait([task], timeout=CUT_S)
+        if left:  # libpq waits on a socket that was never ours to close
+            task.cancel()
+            await asyncio.wait([task], timeout=CUT_S)
+        if task.done() and not task.cancelled():
+            task.exception()
 
     def _drop(self) -> None:
         """Give the connection up without a word."""

@@ -133,6 +133,9 @@ class HostProbe:
             self._host = _host(read.host)
         self._learn(read, full=full)
         self._looks_since_count = 0 if counting else self._looks_since_count + 1
+        if self._observed is not None and not observed and not _covers(read, self._observed):
+            await self._look()  # there are more clusters than are looked into before one of them is chosen
+            return
         self._untaken = self._facts(read, answer, counted=counting)
 
     def _learn(self, read: HostAnswer, *, full: bool) -> None:
@@ -255,6 +258,11 @@ def _host(group: Group) -> _Host:
         kernel=group.text("kernel") or "n/a",
         privileged=group.text("uid") == "0",
     )
+
+
+def _covers(read: HostAnswer, cluster: Cluster) -> bool:
+    """Whether this look went into the cluster's pg_wal."""
+    return any("wal.df" in group.raw for group in read.clusters if group.raw["cluster"] == cluster.path)
 
 
 def _lines(group: Group, key: str) -> list[str]:
