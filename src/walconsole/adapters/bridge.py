@@ -36,7 +36,8 @@ class Bridge:
     def __init__(self) -> None:
         self._chan: SSHChannel[bytes] | None = None
         self._near: asyncio.Transport | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._joining: set[asyncio.Task[None]] = set()
         self._folder: Path | None = None
         self._waiting = bytearray()
         self._flowing = False
@@ -65,10 +66,40 @@ class Bridge:
         """Listen; the folder of the socket, for libpq's `host` beside the port LOCAL_PORT. Raises OSError."""
         folder = _private_folder()
         self._folder = Path(folder)
-        path = str(self._folder / f".s.PGSQL.{LOCAL_PORT}")
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: _NearEnd(self), path, backlog=1)
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.setblocking(False)
+            listener.bind(str(self._folder / f".s.PGSQL.{LOCAL_PORT}"))
+            listener.listen(1)
+        except OSError:
+            listener.close()
+            raise
+        self._listener = listener
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        if self.closed:  # the other end was refused already: libpq shall not wait for it
+            self._stop_listening()
         return folder
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Take a connection, libpq's.
+
+        Not by asyncio's server: closed between accepting and making the transport, that forgets the
+        connection without closing it (CPython's _accept_connection2), and libpq would wait for ever.
+        """
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return
+        joining = asyncio.create_task(self._join(near), name="bridge")
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
+
+    async def _join(self, near: socket.socket) -> None:
+        near.setblocking(False)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: _NearEnd(self), near)
+        except OSError:
+            near.close()
 
     @property
     def said(self) -> str:
@@ -154,9 +185,10 @@ class Bridge:
             (self._chan.pause_reading if hold else self._chan.resume_reading)()
 
     def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         if self._folder is not None:
             with suppress(OSError):
                 (self._folder / f".s.PGSQL.{LOCAL_PORT}").unlink()
