@@ -133,7 +133,7 @@ class HostProbe:
             self._host = _host(read.host)
         self._learn(read, full=full)
         self._looks_since_count = 0 if counting else self._looks_since_count + 1
-        if self._observed is not None and not observed and not _covers(read, self._observed):
+        if not observed and self._observed is not None and not _covers(read, self._observed):
             await self._look()  # there are more clusters than are looked into before one of them is chosen
             return
         self._untaken = self._facts(read, answer, counted=counting)
@@ -261,8 +261,9 @@ def _host(group: Group) -> _Host:
 
 
 def _covers(read: HostAnswer, cluster: Cluster) -> bool:
-    """Whether this look went into the cluster's pg_wal."""
-    return any("wal.df" in group.raw for group in read.clusters if group.raw["cluster"] == cluster.path)
+    """Whether this look went into the cluster's pg_wal, or could not have: nobody told it the folder."""
+    mine = [group for group in read.clusters if group.raw["cluster"] == cluster.path]
+    return all("wal.df" in group.raw for group in mine)
 
 
 def _lines(group: Group, key: str) -> list[str]:
