@@ -103,7 +103,7 @@ async def test_of_the_rclone_configuration_no_secret_travels(
         parts.shell.run = watched  # type: ignore[method-assign, assignment]  # listens in on the wire
         survey = await take_survey(a_site(profile, parts.shell, take_survey))
     rclone = survey.rclone
-    assert len(seen) == 3
+    assert len(seen) in (3, 4)  # the host twice, where more than eight clusters run on it
     assert not any(SECRET.encode() in answer for answer in seen)
     assert SECRET not in repr(survey)
     primary, dr = rclone.remote("spaces-prod"), rclone.remote("spaces-dr")
