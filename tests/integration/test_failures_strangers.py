@@ -45,7 +45,7 @@ FAILING = [
     ("a target folder that is not mounted", "cp %p /mnt/no-such-nfs/%f", "/mnt/no-such-nfs/.*No such file"),
     (
         "a limit on the size of files",
-        "ulimit -f 1; cp %p /tmp/walconsole-too-large",
+        "ulimit -f 1; cp %p too-large",
         "nothing that it printed",
     ),
     (
