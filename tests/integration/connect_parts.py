@@ -1,5 +1,7 @@
 """What the connection tests share: a clock, an operator who answers from a script, targets, shells."""
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -91,6 +93,18 @@ async def open_shell(
         yield shell
     finally:
         await shell.aclose()
+        await children_reaped()
+
+
+async def children_reaped() -> None:
+    """Until asyncio has heard of the end of each process that it started: a ProxyCommand ends last.
+
+    Its watcher waits in a thread for each; what is told after the loop's end nobody hears.
+    """
+    for thread in threading.enumerate():
+        if "waitpid-" in thread.name:
+            await asyncio.to_thread(thread.join, 5.0)
+    await asyncio.sleep(0)
 
 
 def postgres_target(server: PostgresServer) -> PostgresTarget:
