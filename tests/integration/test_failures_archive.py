@@ -5,30 +5,19 @@ Each is really brought about on a deployment that archives: found as the root, m
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-import pytest_asyncio
 
-from tests.integration.failure_stage import Watched, broken_deployment, fill, placed, tell_table
-from tests.servers.rgw import RadosGateway
-from tests.servers.workspace import Workspace
+from tests.integration.failure_stage import Watched, fill, placed
 from walconsole.domain.diagnosis import diagnose
 from walconsole.domain.profile import BucketRole
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest.fixture(autouse=True)
-def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    yield
-    tell_table(record_property)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
-    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
-        yield watched
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+]
 
 
 async def test_a_healthy_server_stays_green(console: Watched) -> None:

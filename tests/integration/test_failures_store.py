@@ -5,33 +5,22 @@ Each is really brought about on a deployment that archives: found as the root, m
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-import pytest_asyncio
 
-from tests.integration.failure_stage import Watched, broken_deployment, edited, tell_table, watching
+from tests.integration.failure_stage import Watched, edited, watching
 from tests.servers.faults import Fault, FaultyFront
-from tests.servers.rgw import RadosGateway
-from tests.servers.workspace import Workspace
 from walconsole.domain.diagnosis import Severity, diagnose
 from walconsole.domain.profile import BucketRole
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest.fixture(autouse=True)
-def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    yield
-    tell_table(record_property)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
-    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
-        yield watched
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+]
 
 
 async def test_key_revoked(console: Watched) -> None:

@@ -7,35 +7,25 @@ mended, green again.
 import asyncio
 import os
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from tests.integration.failure_stage import Watched, broken_deployment, edited, tell_table
+from tests.integration.failure_stage import Watched, edited
 from tests.servers.fixtures import or_skip
 from tests.servers.pgbackrest import CONF
 from tests.servers.programs import find_program
-from tests.servers.rgw import RadosGateway
-from tests.servers.workspace import Workspace
 from tests.servers.writer import Destination, write_private, write_script
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest.fixture(autouse=True)
-def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    yield
-    tell_table(record_property)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
-    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
-        yield watched
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+]
 
 
 FAILING = [

@@ -1,0 +1,24 @@
+"""The deployment that the tests of failure modes break, and their rows in the table."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.failure_stage import Watched, broken_deployment, tell_table
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+
+
+@pytest.fixture
+def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What the test brought about goes into the summary of the run."""
+    yield
+    tell_table(record_property)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Watched]:
+    """Set up by the console itself, green, and watched; one for each module."""
+    async with broken_deployment(workspace, rgw, rgw_dr) as watched:
+        yield watched
