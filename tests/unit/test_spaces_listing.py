@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.spaces_listing import http_date, read_listing, timestamp
+from walconsole.adapters.spaces_listing import read_listing, timestamp
 from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.http_date import http_date
 from walconsole.errors import ObjectStoreError
 
 HEAD = (

@@ -6,9 +6,9 @@ import socket
 import ssl
 import time
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from walconsole.domain.http_date import http_date
 from walconsole.domain.reaching import Reach, addresses, skew
 from walconsole.domain.redaction import safe
 
@@ -79,8 +79,7 @@ def _head(text: str) -> tuple[int | None, float | None]:
     for line in rest:
         name, _, value = line.partition(":")
         if name.strip().lower() == "date":
-            with contextlib.suppress(ValueError, TypeError):
-                return int(words[1]), parsedate_to_datetime(value.strip()).timestamp()
+            return int(words[1]), http_date(value.strip())
     return int(words[1]), None
 
 

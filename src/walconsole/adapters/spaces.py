@@ -27,12 +27,13 @@ from walconsole.adapters.spaces_errors import (
 from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
 from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
 from walconsole.adapters.spaces_lifecycle import read_lifecycle
-from walconsole.adapters.spaces_listing import http_date, read_listing
+from walconsole.adapters.spaces_listing import read_listing
 from walconsole.adapters.spaces_signing import Signer, list_query
 from walconsole.adapters.spaces_throttle import Throttle
 from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.evidence import ExpiryRule
+from walconsole.domain.http_date import http_date
 from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectContent, Page

@@ -4,8 +4,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from walconsole.adapters.spaces_listing import http_date
 from walconsole.adapters.spaces_wire import HttpAnswer
+from walconsole.domain.http_date import http_date
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text

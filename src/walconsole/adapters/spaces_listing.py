@@ -8,7 +8,6 @@ rather than guessed at.
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
@@ -164,15 +163,4 @@ def timestamp(text: str) -> float | None:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
-        return None
-
-
-@lru_cache(maxsize=16)
-def http_date(text: str | None) -> float | None:
-    """Seconds since the epoch of a Date header, None when there is none that can be read."""
-    if text is None:
-        return None
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
         return None

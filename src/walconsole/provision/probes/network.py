@@ -4,11 +4,11 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from importlib.resources import files
 from shlex import quote
 from urllib.parse import urlsplit
 
+from walconsole.domain.http_date import http_date
 from walconsole.domain.reaching import Reach, addresses, judge, lines, skew
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
@@ -138,10 +138,7 @@ def _timed(found: Reach, last: dict[str, str], scheme: str) -> Reach:
 
 def _skew(last: dict[str, str]) -> float | None:
     asked, answered = _number(last.get("asked_at")), _number(last.get("answered_at"))
-    try:
-        date = parsedate_to_datetime(last["date"]).timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
+    date = http_date(last.get("date"))
     return None if asked is None or answered is None else skew(date, asked, answered)
 
 
