@@ -121,6 +121,17 @@ async def psql(site: Site, sql: str, *, timeout_s: float = 20.0) -> str:
     )
 
 
+async def data_directory(site: Site) -> str:
+    """The server's. Raises ProvisionError."""
+    return await psql(site, "SHOW data_directory")
+
+
+async def archive_command_in_force(site: Site) -> str:
+    """The setting, empty where there is none or archiving is off. Raises ProvisionError."""
+    command = await psql(site, "SHOW archive_command")
+    return "" if command == "(disabled)" else command
+
+
 async def psql_script(site: Site, sql: str) -> str:
     """The command line of `psql`, for the server's own OS user."""
     return f"{await psql_command(site)} -c {quote(sql)}"

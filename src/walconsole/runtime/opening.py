@@ -104,8 +104,7 @@ async def _runner(
         cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
     await offer_leftovers(parts, app)
     chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
-    apart = offer is not None and independent(offer)
-    return Runner(parts.site, chosen, gate, tell, independent=apart)
+    return Runner(parts.site, chosen, gate, tell, independent=independent(offer))
 
 
 def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":

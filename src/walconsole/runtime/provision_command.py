@@ -159,8 +159,7 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        apart = wish.offer is not None and independent(wish.offer)
-        gate = WordGate(wish.replace)
+        gate, apart = WordGate(wish.replace), independent(wish.offer)
         runner = Runner(site, self._chosen(site), gate, self._heard, independent=apart)
         self._printer.begin(site, runner.steps)
         if wish.apply:

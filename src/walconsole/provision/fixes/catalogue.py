@@ -43,9 +43,9 @@ PROBES: tuple[type[Fix], ...] = (NetworkProbe, VerbProbe, CommandByHand)
 ALL_PROBES = "probes"
 
 
-def independent(offer: Offer) -> bool:
-    """Whether the steps of `offer` go on where one of them fails."""
-    return offer.step == ALL_PROBES
+def independent(offer: Offer | None) -> bool:
+    """Whether the steps of `offer` go on where one of them fails; provisioning's, None, do not."""
+    return offer is not None and offer.step == ALL_PROBES
 
 
 def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:

@@ -8,7 +8,15 @@ from shlex import quote
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import LONGEST_TRANSFER_S, ask, os_user, psql, run, status_of
+from walconsole.provision.droplet import (
+    LONGEST_TRANSFER_S,
+    archive_command_in_force,
+    ask,
+    data_directory,
+    os_user,
+    run,
+    status_of,
+)
 from walconsole.provision.files import kept_folder
 from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
 from walconsole.provision.model import (
@@ -45,7 +53,7 @@ class PushWal(Fix):
         lacking = [target.bucket for target in self._site.targets() if await self._key(target, name) is None]
         if not lacking:
             return Check(CheckState.DONE, f"every copy holds {name}")
-        path = f"{await self._data()}/pg_wal/{name}"
+        path = f"{await data_directory(self._site)}/pg_wal/{name}"
         status, _ = await status_of(self._site, f"[ -f {quote(path)} ]", user=os_user(self._site))
         if status != 0:
             remedy = "a standby or the old primary may still have it; else take a new base backup"
@@ -72,7 +80,7 @@ class PushWal(Fix):
     async def verify(self) -> AsyncIterator[Event]:
         """Every copy holds it, with the file's own bytes."""
         name = self._fits(WAL_NAME, "WAL file's name")
-        path = f"{await self._data()}/pg_wal/{name}"
+        path = f"{await data_directory(self._site)}/pg_wal/{name}"
         said = await ask(
             self._site, f"sha256sum -- {quote(path)}", user=os_user(self._site), tried=f"reading {name}"
         )
@@ -91,15 +99,12 @@ class PushWal(Fix):
                 )
             yield Proved(f"{key} in {target.bucket} equals pg_wal/{name}, byte by byte")
 
-    async def _data(self) -> str:
-        return await psql(self._site, "SHOW data_directory")
-
     async def _command(self, name: str) -> str:
         """archive_command in force with the file in it, as the archiver would run it."""
-        text = await psql(self._site, "SHOW archive_command")
-        if text in ("", "(disabled)"):
+        text = await archive_command_in_force(self._site)
+        if not text:
             raise ProvisionError(f"pushing {name}", "there is no archive_command in force", "set one first")
-        return f"cd {quote(await self._data())} && {filled_in(text, name)}"
+        return f"cd {quote(await data_directory(self._site))} && {filled_in(text, name)}"
 
     async def _key(self, target: BucketTarget, name: str) -> str | None:
         """The key of the file's object, whatever its suffix."""
@@ -132,7 +137,7 @@ class OrphanReady(Fix):
     async def check(self) -> Check:
         """BLOCKED where the segment is there after all."""
         name = self._fits(WAL_NAME, "WAL file's name")
-        wal = f"{await psql(self._site, 'SHOW data_directory')}/pg_wal"
+        wal = f"{await data_directory(self._site)}/pg_wal"
         script = (
             f"cd {quote(wal)} || exit 9\n[ -e archive_status/{name}.ready ] || exit 3\n"
             f"[ ! -e {name} ] || exit 4"
@@ -185,7 +190,7 @@ class OrphanReady(Fix):
                 yield event
 
     async def _move(self, name: str) -> str:
-        wal, folder = f"{await psql(self._site, 'SHOW data_directory')}/pg_wal", kept_folder(self._site)
+        wal, folder = f"{await data_directory(self._site)}/pg_wal", kept_folder(self._site)
         ready = quote(f"{wal}/archive_status/{name}.ready")
         return (
             f"[ ! -e {quote(f'{wal}/{name}')} ] && mkdir -p -m 0700 -- {quote(folder)} && "
@@ -195,5 +200,5 @@ class OrphanReady(Fix):
     async def _back(self, change: Change) -> str:
         if WAL_NAME.fullmatch(change.what) is None:
             raise ProvisionError("putting a .ready file back", f"{change.what!r} is no WAL file's name")
-        status = f"{await psql(self._site, 'SHOW data_directory')}/pg_wal/archive_status"
+        status = f"{await data_directory(self._site)}/pg_wal/archive_status"
         return f"mv -n -- {quote(change.kept)} {quote(status)}/"

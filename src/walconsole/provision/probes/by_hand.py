@@ -8,7 +8,7 @@ from shlex import quote
 from walconsole.domain.diagnosis.refusals import CODES, code_in
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import os_user, psql, run, status_of
+from walconsole.provision.droplet import archive_command_in_force, data_directory, os_user, run, status_of
 from walconsole.provision.fixes.base import WAL_NAME, Fix, filled_in
 from walconsole.provision.model import (
     Check,
@@ -48,7 +48,7 @@ class CommandByHand(Fix):
 
     async def check(self) -> Check:
         """DONE where nothing waits: there is nothing to try it on."""
-        if not await self._command():
+        if not await archive_command_in_force(self._site):
             return Check(CheckState.BLOCKED, "there is no archive_command in force", remedy="set one first")
         name = await self._waiting()
         if not name:
@@ -57,12 +57,12 @@ class CommandByHand(Fix):
 
     async def plan(self) -> Plan:
         """The command as it will run."""
-        name = await self._waiting()
+        name, data = await self._waiting(), await data_directory(self._site)
         return Plan(
             summary=f"archive {name} by hand",
             commands=(
                 Command(
-                    f"cd {quote(await self._data())} && time {safe(await self._filled(name))}; echo $?",
+                    f"cd {quote(data)} && time {safe(await self._filled(name))}; echo $?",
                     user=os_user(self._site),
                 ),
             ),
@@ -79,7 +79,7 @@ class CommandByHand(Fix):
         if not name:
             self._outcome = "nothing waits any more"
             return
-        filled, data = await self._filled(name), await self._data()
+        filled, data = await self._filled(name), await data_directory(self._site)
         command = Command(filled, user=os_user(self._site))
         said: list[str] = []
         ended: tuple[int, float] | None = None
@@ -118,22 +118,15 @@ class CommandByHand(Fix):
         if self._subject:
             return self._fits(WAL_NAME, "WAL file's name")
         script = (
-            f"cd {quote(await self._data())}/pg_wal/archive_status 2>/dev/null || exit 0\n"
+            f"cd {quote(await data_directory(self._site))}/pg_wal/archive_status 2>/dev/null || exit 0\n"
             "{ ls -1 | grep '\\.history\\.ready$'; ls -1 | grep '\\.ready$'; } | head -n 1"
         )
         _, said = await status_of(self._site, script, user=os_user(self._site))
         name = said.strip().removesuffix(".ready")
         return name if WAL_NAME.fullmatch(name) else ""
 
-    async def _command(self) -> str:
-        text = await psql(self._site, "SHOW archive_command")
-        return "" if text == "(disabled)" else text
-
     async def _filled(self, name: str) -> str:
-        return filled_in(await self._command(), name)
-
-    async def _data(self) -> str:
-        return await psql(self._site, "SHOW data_directory")
+        return filled_in(await archive_command_in_force(self._site), name)
 
 
 def _script(data: str, filled: str) -> str:

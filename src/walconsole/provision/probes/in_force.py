@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.command_words import Target, configs_of, programs_of, targets_of
-from walconsole.provision.droplet import os_user, psql, status_of
+from walconsole.provision.droplet import archive_command_in_force, os_user, status_of
 from walconsole.provision.site import Site
 
 _SCRIPT_LIMIT = 65_536
@@ -22,9 +22,7 @@ class InForce:
 
 async def in_force(site: Site) -> InForce:
     """The command's own words count, and the profile where they say nothing. Raises ProvisionError."""
-    command = await psql(site, "SHOW archive_command")
-    if command in ("", "(disabled)"):
-        command = ""
+    command = await archive_command_in_force(site)
     text = "\n".join((command, *[await _script(site, program) for program in programs_of(command)]))
     profile = site.profile
     configs = [config for config in configs_of(text) if config.startswith("/")]
