@@ -4,15 +4,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from walconsole.domain.diagnosis.pages import FAMILIES, PAGES
-from walconsole.domain.diagnosis.pages.writing import page_markdown
+from walconsole.domain.failures.pages import FAMILIES, PAGES
+from walconsole.domain.failures.writing import page_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """\
 # Findings
 
 What walconsole can find wrong, by the id that the findings, `walconsole check` and the exports use. Each is
-a rule in `src/walconsole/domain/diagnosis/` and a page that `walconsole explain ID` prints; they are all
+a rule in `src/walconsole/domain/failures/` and a page that `walconsole explain ID` prints; they are all
 made from the rules' own texts by `make docs`.
 
 A finding says what is wrong, its evidence and sources, how sure it is, and what to do. CRITICAL means that

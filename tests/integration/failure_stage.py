@@ -20,7 +20,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from walconsole.domain.diagnosis import Diagnosis, Severity, Story, diagnose
+from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.domain.snapshot import Reading, Slot
 from walconsole.ports import Observer

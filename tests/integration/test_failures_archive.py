@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.integration.failure_stage import Watched, fill, placed
-from walconsole.domain.diagnosis import diagnose
+from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 
 pytestmark = [

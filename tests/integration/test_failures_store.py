@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.failure_stage import Watched, edited, watching
 from tests.servers.faults import Fault, FaultyFront
-from walconsole.domain.diagnosis import Severity, diagnose
+from walconsole.domain.failures import Severity, diagnose
 from walconsole.domain.profile import BucketRole
 
 pytestmark = [

@@ -14,8 +14,8 @@ from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.model import Fix
 from walconsole.errors import BlockedError, ProvisionError, UsageError
 from walconsole.provision.fixes.catalogue import fix_steps
 from walconsole.provision.model import Proved

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.integration.sandbox_child import Child, sandbox
-from walconsole.domain.diagnosis import Diagnosis, Severity, diagnose
+from walconsole.domain.failures import Diagnosis, Severity, diagnose
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.keeping import for_this_session
 from walconsole.runtime.looking_once import look_once

@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
 from tests.data.stage import screen_text, settle, stage, until
-from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.evidence import ChildProcess, CommandFacts
 from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.domain.standing.model import Fix
 from walconsole.ui.screens.configuration import ConfigurationScreen
 from walconsole.ui.screens.dashboard import Dashboard
 from walconsole.ui.screens.page_help import PageHelp

@@ -17,9 +17,9 @@ from tests.data.facts import (
     settings,
     wal_disk,
 )
-from walconsole.domain.archiver import ArchiverState, Lag, is_stalled, lag, state
-from walconsole.domain.exposure import agreement, exposure
 from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.domain.standing.archiver import ArchiverState, Lag, is_stalled, lag, state
+from walconsole.domain.standing.exposure import agreement, exposure
 
 FAILED = {"last_failed_wal": "000000010000000000000042", "failed_count": 3}
 

@@ -7,12 +7,12 @@ import pytest
 
 from tests.data.facts import NOW, SEGMENT, archiver, bucket, healthy, holding
 from walconsole.domain.archive.gap import Gap
-from walconsole.domain.diagnosis import diagnose
-from walconsole.domain.diagnosis.copies import archive_verdict, dr_verdict
-from walconsole.domain.diagnosis.model import Level
+from walconsole.domain.failures import diagnose
 from walconsole.domain.history import History
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Reading, Slot, failed, succeeded
+from walconsole.domain.standing.copies import archive_verdict, dr_verdict
+from walconsole.domain.standing.model import Level
 
 
 def lost(slot: Slot, value: Any, code: str) -> Reading[Any]:

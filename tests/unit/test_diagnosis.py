@@ -24,8 +24,8 @@ from tests.data.facts import (
 from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
-from walconsole.domain.diagnosis import RULES, Level, Severity, diagnose
 from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, RepeatedSegment, SettingsFacts
+from walconsole.domain.failures import RULES, Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW, archiver, bucket, healthy, read, server, setting, settings, wal_disk
 from tests.data.snapshots import STATES
-from walconsole.domain.diagnosis import Diagnosis, diagnose
 from walconsole.domain.evidence import (
     ChildProcess,
     CommandFacts,
@@ -28,6 +27,7 @@ from walconsole.domain.evidence import (
     VerbResult,
 )
 from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.failures import Diagnosis, diagnose
 from walconsole.domain.snapshot import Slot, Snapshot, fold
 
 TEXT = st.text(max_size=40) | st.sampled_from(

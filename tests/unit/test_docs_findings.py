@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from scripts.write_failure_pages import stale
-from walconsole.domain import diagnosis
-from walconsole.domain.diagnosis.pages import FAMILIES, PAGES
-from walconsole.domain.diagnosis.pages.writing import NARROWEST, page_text
-from walconsole.domain.diagnosis.refusals import CODES
-from walconsole.domain.diagnosis.stories import EXPLAINS
+from walconsole.domain import failures, standing
+from walconsole.domain.failures.pages import FAMILIES, PAGES
+from walconsole.domain.failures.refusals import CODES
+from walconsole.domain.failures.writing import NARROWEST, page_text
+from walconsole.domain.standing.stories import EXPLAINS
 
-DIAGNOSIS = Path(diagnosis.__file__).parent
+FOLDERS = (Path(failures.__file__).parent, Path(standing.__file__).parent)
 
 
 def _rule_ids() -> set[str]:
     """The ids in the source: a Finding's first argument, and those in the tables of refusals."""
     ids = {known.rule for known in CODES.values()}
-    for module in DIAGNOSIS.glob("*.py"):
+    for module in (path for folder in FOLDERS for path in folder.glob("*.py")):
         text = module.read_text(encoding="utf-8")
         for first in re.findall(r"\bFinding\(\s*([^,]*),", text):
             ids |= set(re.findall(r'"([a-z0-9-]+)"', first))

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW
 from tests.data.snapshots import STATES
-from walconsole.domain.diagnosis import diagnose
-from walconsole.domain.diagnosis.model import Level
 from walconsole.domain.event_times import events
+from walconsole.domain.failures import diagnose
 from walconsole.domain.output.documents import check_document
 from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.domain.output.metrics import Metric, metrics
 from walconsole.domain.output.report import report_document, report_markdown
+from walconsole.domain.standing.model import Level
 
 SAMPLE = re.compile(r'walconsole_[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\.)*",?)+\} -?\d+(\.\d+)?')
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, healthy
-from walconsole.domain.diagnosis.model import Certainty, Finding, Severity
-from walconsole.domain.diagnosis.stories import EXPLAINS, stories
 from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.model import Certainty, Finding, Severity
+from walconsole.domain.standing.stories import EXPLAINS, stories
 
 RULES = sorted({*EXPLAINS, *(effect for effects in EXPLAINS.values() for effect in effects)})
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.data.facts import NOW, SEGMENT, archiver, read, wal_disk
 from walconsole.domain.history import SAMPLE_SPACING_S, SAMPLES_KEPT
 from walconsole.domain.snapshot import Slot, Snapshot, fold
-from walconsole.domain.trends import archived_per_minute, disk_outlook, segments_per_minute
+from walconsole.domain.standing.trends import archived_per_minute, disk_outlook, segments_per_minute
 
 
 def _watch(seconds: int, step: int = 1, per_second: float = 0.5, free_per_second: float = 0.0) -> Snapshot:

@@ -27,8 +27,8 @@ from tests.data.facts import NOW, SEGMENT, archiver, server
 from tests.data.snapshots import STATES, nothing_readable
 from tests.unit.test_ui_archive_coverage import desk_of
 from walconsole.domain.archive.cost import Price
-from walconsole.domain.diagnosis import diagnose
 from walconsole.domain.facts import BucketFacts
+from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot, fold, succeeded
 from walconsole.domain.wal import Segment

@@ -24,9 +24,9 @@ from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.diagnosis.model import Diagnosis, Level, Verdict
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive.export import csv_cell, export_gaps, export_index
 from walconsole.ui.archive.listing_export import (

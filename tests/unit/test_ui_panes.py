@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
-from walconsole.domain.diagnosis import diagnose
+from walconsole.domain.failures import diagnose
 from walconsole.domain.snapshot import Freshness, Snapshot
 from walconsole.ui.explanations import explanations
 from walconsole.ui.panes.catalogue import PANES

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from textwrap import wrap
 
-from walconsole.domain.diagnosis.pages import FAMILIES, PAGES
-from walconsole.domain.diagnosis.pages.writing import page_text
+from walconsole.domain.failures.pages import FAMILIES, PAGES
+from walconsole.domain.failures.writing import page_text
 from walconsole.errors import UsageError
 
 WIDEST = 100

@@ -11,7 +11,7 @@ from walconsole.runtime.session import Session
 from walconsole.runtime.stop import Stop
 
 if TYPE_CHECKING:
-    from walconsole.domain.diagnosis.model import Fix
+    from walconsole.domain.standing.model import Fix
 
 PROVISION = """\
 Sets continuous archiving up: buckets, grants, the archive command, the drop-in, the verifier, a restart,
@@ -114,7 +114,7 @@ def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
 
 def _offer(options: argparse.Namespace) -> "Fix | None":
     """The fix or the probes that are asked for."""
-    from walconsole.domain.diagnosis.model import Fix  # with the facts: not before the first frame
+    from walconsole.domain.standing.model import Fix  # with the facts: not before the first frame
 
     if options.command == "fix":
         return Fix("", step=options.step, subject=options.subject)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.diagnosis.refusals import CODES
 from walconsole.domain.evidence import VerbResult
+from walconsole.domain.failures.refusals import CODES
 
 LARGE = "PUT 256K"
 VERBS = ("LIST", "PUT", LARGE, "HEAD", "GET", "DELETE")

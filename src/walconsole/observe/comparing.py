@@ -7,10 +7,10 @@ from shlex import quote
 from typing import Protocol
 
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.archiver import is_failing
 from walconsole.domain.evidence import ComparedFacts
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.apart import run_apart

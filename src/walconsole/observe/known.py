@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from walconsole.domain.archiver import ready_count
-from walconsole.domain.diagnosis.trouble import troubled
 from walconsole.domain.evidence import CommandFacts
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.failure_log import troubled
 from walconsole.ports import Clock
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from walconsole.domain.diagnosis.trouble import troubled
 from walconsole.domain.facts import SettingsFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.failure_log import troubled
 from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.link import LinkProbe

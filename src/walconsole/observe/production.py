@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from shlex import quote
 
 from walconsole.domain.command_words import Target, configs_of, targets_of
-from walconsole.domain.diagnosis.refusals import code_in
 from walconsole.domain.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
+from walconsole.domain.failures.refusals import code_in
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from walconsole.domain.diagnosis import Diagnosis, diagnose
+from walconsole.domain.failures import Diagnosis, diagnose
 from walconsole.domain.output.documents import check_document
 from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.domain.output.metrics import metrics

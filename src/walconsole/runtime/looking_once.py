@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from walconsole.domain.diagnosis.trouble import troubled
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.logline import LogLine
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.standing.failure_log import troubled
 from walconsole.ports import Clock, HostKeyQuestion
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.keeping import Keeping

@@ -20,7 +20,7 @@ from walconsole.ui.app import WalconsoleApp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from walconsole.domain.diagnosis.model import Fix
+    from walconsole.domain.standing.model import Fix
     from walconsole.ports import Observer
     from walconsole.provision.model import Gate
     from walconsole.provision.progress import Tell

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.diagnosis.model import Fix
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.profile import Profile
+from walconsole.domain.standing.model import Fix
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.archive.cost import Price
-    from walconsole.domain.diagnosis.model import Fix
     from walconsole.domain.facts import ClusterFacts
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.snapshot import Slot, Snapshot
+    from walconsole.domain.standing.model import Fix
     from walconsole.errors import WalconsoleError
     from walconsole.ports import BucketReader, Clock, HostKeyQuestion, Observer
     from walconsole.ui.commands import ConsoleCommands
@@ -197,7 +197,7 @@ class WalconsoleApp(App[None]):
         self._timer = self.set_timer(max(delay, 0.001), self._paint)
 
     def _paint(self) -> None:
-        from walconsole.domain.diagnosis import diagnose
+        from walconsole.domain.failures import diagnose
 
         if self._timer is not None:
             self._timer.stop()

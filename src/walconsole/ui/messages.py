@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from walconsole.domain.diagnosis.model import Diagnosis
     from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.standing.model import Diagnosis
 
 
 class SnapshotTaken(Message):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from walconsole.domain.diagnosis.model import Diagnosis, Finding, Story
 from walconsole.domain.output.lines import exit_code
 from walconsole.domain.output.metrics import Metric
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.model import Diagnosis, Finding, Story
 
 SCHEMA_VERSION = 1
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.archiver import last_failure_age, last_success_age, oldest_wait_s, ready_count
-from walconsole.domain.diagnosis.copies import stored_age
-from walconsole.domain.diagnosis.model import Diagnosis, Level
-from walconsole.domain.exposure import exposure
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Reading, Snapshot
+from walconsole.domain.standing.archiver import last_failure_age, last_success_age, oldest_wait_s, ready_count
+from walconsole.domain.standing.copies import stored_age
+from walconsole.domain.standing.exposure import exposure
+from walconsole.domain.standing.model import Diagnosis, Level
 
 
 class Kind(StrEnum):

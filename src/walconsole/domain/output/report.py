@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.diagnosis.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.event_times import events
 from walconsole.domain.output.documents import Document, iso, source_documents, story_document
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.units import age_text
 
 REPORT_VERSION = 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from walconsole.domain.diagnosis.model import Fix as Offer
+from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
 from walconsole.provision import catalogue
 from walconsole.provision.fixes.base import Fix

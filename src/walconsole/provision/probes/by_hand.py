@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from shlex import quote
 
-from walconsole.domain.diagnosis.refusals import CODES, code_in
+from walconsole.domain.failures.refusals import CODES, code_in
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import archive_command_in_force, data_directory, os_user, run, status_of

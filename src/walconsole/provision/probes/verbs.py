@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from shlex import quote
 
 from walconsole.domain.command_words import Target
-from walconsole.domain.diagnosis.refusals import code_in
 from walconsole.domain.evidence import VerbResult
+from walconsole.domain.failures.refusals import code_in
 from walconsole.domain.probing import LARGE, VERBS, judge, table
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe

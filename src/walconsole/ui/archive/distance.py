@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.diagnosis.copies import DR_PATIENCE_S, DR_PATIENCE_SEGMENTS, lacking_since
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.copies import DR_PATIENCE_S, DR_PATIENCE_SEGMENTS, lacking_since
 from walconsole.domain.units import age_text, bytes_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.panes.model import Tone

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from walconsole.domain.diagnosis.copies import gap_age
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.copies import gap_age
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.table import NAMES, Table, span_text

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.diagnosis.copies import archive_verdict, dr_verdict
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.ui.panes.model import TONE_OF_LEVEL
 from walconsole.ui.widgets.verdict import VerdictLine
 
 if TYPE_CHECKING:
-    from walconsole.domain.diagnosis.model import Verdict
+    from walconsole.domain.standing.model import Verdict
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken
 

@@ -1,6 +1,8 @@
 """Archiver: what pg_stat_archiver says, how far behind the archive is, and what would be lost."""
 
-from walconsole.domain.archiver import (
+from walconsole.domain.facts import ArchiverFacts
+from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.archiver import (
     ArchiverState,
     Lag,
     lag,
@@ -9,10 +11,8 @@ from walconsole.domain.archiver import (
     ready_count,
     state,
 )
-from walconsole.domain.exposure import exposure
-from walconsole.domain.facts import ArchiverFacts
-from walconsole.domain.snapshot import Snapshot
-from walconsole.domain.trends import archived_per_minute
+from walconsole.domain.standing.exposure import exposure
+from walconsole.domain.standing.trends import archived_per_minute
 from walconsole.domain.units import age_text, bytes_text, count_text, duration_text
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from walconsole.domain.diagnosis.copies import dr_lacking, lacks_too_much, stored_age
-from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
-from walconsole.domain.exposure import agreement
 from walconsole.domain.facts import BucketFacts
+from walconsole.domain.failures.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.snapshot import Freshness, Reading
+from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
+from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View
 from walconsole.ui.panes.typeset import (

@@ -1,7 +1,7 @@
 """Findings: what is wrong, worst first, each with its evidence and what to do."""
 
-from walconsole.domain.diagnosis.model import Finding, Severity
 from walconsole.domain.snapshot import Freshness, Slot
+from walconsole.domain.standing.model import Finding, Severity
 from walconsole.domain.units import plural
 from walconsole.ui.panes.model import Content, Line, Link, Span, Stamp, Tone, View
 from walconsole.ui.panes.typeset import indented, shown, wrapped

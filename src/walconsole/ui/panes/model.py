@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from walconsole.domain.diagnosis.model import Diagnosis, Level
 from walconsole.domain.snapshot import Freshness, Snapshot
+from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
 
 

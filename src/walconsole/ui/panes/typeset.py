@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from walconsole.domain.diagnosis.sources import LINK_CODES, SHELL_CODES
+from walconsole.domain.failures.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Freshness, Reading, Slot
 from walconsole.domain.units import duration_text

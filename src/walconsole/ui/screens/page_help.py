@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from walconsole.domain.diagnosis.pages.writing import page_text, sections
+from walconsole.domain.failures.writing import page_text, sections
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.screens.help import HelpScreen
 from walconsole.ui.tones import palette
 
 if TYPE_CHECKING:
-    from walconsole.domain.diagnosis.page import Page
+    from walconsole.domain.standing.page import Page
     from walconsole.ui.keys import Action
 
 _WIDEST = 92

@@ -23,7 +23,7 @@ from walconsole.ui.widgets.verdict import VerdictLine
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from walconsole.domain.diagnosis.model import Finding, Fix
+    from walconsole.domain.standing.model import Finding, Fix
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken
 
@@ -204,7 +204,7 @@ class TriageScreen(PanesScreen):
 
     def action_dig(self) -> None:
         """The probes that are not made all the time; those that write ask first."""
-        from walconsole.domain.diagnosis.model import Fix
+        from walconsole.domain.standing.model import Fix
 
         self.console.open_fix(Fix("dig deeper", step="probes"))
 
@@ -254,7 +254,7 @@ class TriageScreen(PanesScreen):
 
     def action_explain(self) -> None:
         """The page of the failure mode under the cursor, and the keys."""
-        from walconsole.domain.diagnosis.pages import PAGES
+        from walconsole.domain.failures.pages import PAGES
         from walconsole.ui.screens.page_help import PageHelp
 
         finding, row = self.finding, self.panes["story"].current

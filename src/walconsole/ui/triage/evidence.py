@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.diagnosis.model import Finding
+from walconsole.domain.standing.model import Finding
 from walconsole.domain.units import age_text
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import GUTTER, clock_text, shown

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.archiver import ready_count
-from walconsole.domain.diagnosis.model import Finding, Fix
 from walconsole.domain.snapshot import Snapshot
-from walconsole.domain.trends import disk_outlook
+from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.model import Finding, Fix
+from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import duration_text, plural
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import GUTTER, shown

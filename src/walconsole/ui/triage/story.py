@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.diagnosis.calm import calm
-from walconsole.domain.diagnosis.model import Certainty, Diagnosis, Finding, Severity, Story
-from walconsole.domain.diagnosis.risk import is_calm
+from walconsole.domain.failures.no_alarm import calm
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Severity, Story
+from walconsole.domain.standing.risk import is_calm
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import GUTTER, clock_text, shown

@@ -1,0 +1,218 @@
+"""What the archive lacks, or holds and should not: gaps, missing histories, other clusters' WAL."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.copies import (
+    another_cluster,
+    beyond_server,
+    copies,
+    gap_age,
+    gap_text,
+    lacking_since,
+    lacks_too_much,
+    settled,
+    stored_age,
+    timeline_beyond,
+)
+from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.proofs import archiver_row
+from walconsole.domain.units import age_text, plural
+
+
+def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """Segments missing in mid-chain: recovery stops before the first of them.
+
+    Silent are accepted ones, and those that parallel writers may only not have finished.
+    """
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        lost = settled(snapshot, bucket, now) if bucket is not None and bucket.complete else None
+        if bucket is None or lost is None:
+            continue
+        last = lost.newest
+        where = ", where the timeline was switched" if last.at_switch else ""
+        age = gap_age(bucket, last, now)
+        yield Finding(
+            "failover-hole" if last.at_switch else "gap",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"{plural(lost.segments, 'segment is', 'segments are')} missing in the {copy} bucket{where}",
+            (
+                f"{plural(lost.gaps, 'gap')}; the newest is {gap_text(last)} "
+                f"({plural(last.segments, 'segment')}{age})",
+            ),
+            "take them from the old primary's pg_wal, else take a new base backup"
+            if last.at_switch
+            else "push them again while they are still in pg_wal, else take a new base backup now",
+            reading.slot,
+            since=None if last.until_at is None else now - stored_age(bucket, last.until_at, now),
+            proof=tuple(
+                Proof(f"missing: {gap_text(gap)}", reading.source, reading.read_at)
+                for gap in bucket.gaps[-3:]
+            ),
+            fixes=_fill(last),
+        )
+
+
+def _fill(gap: Gap) -> tuple[Fix, ...]:
+    """How a gap is filled, or lived with."""
+    return (
+        Fix(
+            f"push {gap.first} again, if it is still in pg_wal (then the others)",
+            (f"ls pg_wal/{gap.first}", f"the archive command with pg_wal/{gap.first}"),
+            "push-wal",
+            subject=gap.first,
+        ),
+        Fix(
+            "take a new base backup now",
+            ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
+            risk="reads the whole cluster; older base backups stay cut off",
+        ),
+    )
+
+
+def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """A restore to the latest timeline counts up and stops at the first without a .history file."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        found = bucket.continuity if bucket is not None and bucket.complete else None
+        if bucket is None or found is None or not (found.missing_histories and found.unreachable):
+            continue
+        names = ", ".join(f"{timeline:08X}.history" for timeline in found.missing_histories)
+        yield Finding(
+            "history-missing",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"the {copy} bucket lacks {names}: a restore ends on timeline {found.target}",
+            (
+                f"WAL of timeline {', '.join(map(str, found.unreachable))} is stored in {bucket.bucket} "
+                "and no history leads there (S3 LIST)",
+            ),
+            "push the .history file again: it is still in pg_wal of the server that was promoted",
+            reading.slot,
+            proof=tuple(
+                Proof(f"no {timeline:08X}.history", reading.source, reading.read_at)
+                for timeline in found.missing_histories[:3]
+            ),
+            fixes=(
+                Fix(
+                    "push the .history file again",
+                    (f"the archive command with {found.missing_histories[0]:08X}.history",),
+                    "push-wal",
+                    subject=f"{found.missing_histories[0]:08X}.history",
+                ),
+            ),
+        )
+
+
+def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None:
+        return
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        found = another_cluster(bucket, server.system_identifier) if bucket is not None else None
+        if bucket is not None and found is not None and found.header is not None:
+            yield Finding(
+                "foreign-writer",
+                Severity.CRITICAL,
+                f"the {copy} bucket holds another cluster's WAL",
+                (
+                    f"{found.name} was written by system {found.header.system_identifier} (its page header), "
+                    f"this server is {server.system_identifier} (pg_control_system)",
+                ),
+                "give each cluster a bucket or a prefix of its own, then take a new base backup",
+                reading.slot,
+                proof=(
+                    Proof(
+                        f"{found.key}: system identifier {found.header.system_identifier}",
+                        "S3 GET, the page header",
+                        found.read_at,
+                    ),
+                    Proof(
+                        f"system identifier {server.system_identifier}",
+                        "pg_control_system",
+                        snapshot.server.read_at,
+                    ),
+                ),
+            )
+            return
+    beyond = beyond_server(snapshot)
+    timeline = timeline_beyond(snapshot)
+    if beyond is None and timeline is not None:
+        yield Finding(
+            "foreign-writer",
+            Severity.CRITICAL,
+            f"a restore to the latest would follow timeline {timeline}, where this server never was",
+            (
+                f"{timeline:08X}.history lies in the archive (S3 LIST)",
+                f"the server writes {archiver.current_wal if archiver else 'n/a'} (pg_walfile_name)",
+            ),
+            "find the restored server that archived it; until it is gone, restore with "
+            f"recovery_target_timeline = {server.timeline}",
+            Slot.PRIMARY,
+        )
+    if beyond is not None:
+        newest, current = (segment.name(server.segment_bytes) for segment in beyond)
+        yield Finding(
+            "foreign-writer",
+            Severity.CRITICAL,
+            "someone else writes to the archive: it is ahead of this server",
+            (
+                f"newest in the bucket = {newest} (S3 LIST)",
+                f"the server writes {current} (pg_current_wal_lsn)",
+            ),
+            "find the clone or the restored server that kept this archive_command, and stop it",
+            Slot.PRIMARY,
+            proof=(
+                Proof(f"newest {newest}", snapshot.primary.source, snapshot.primary.read_at),
+                Proof(f"writes {current}", "pg_current_wal_lsn", snapshot.archiver.read_at),
+                *archiver_row(snapshot),
+            ),
+        )
+
+
+def different_content(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """One segment is stored twice, and not with the same bytes."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        differing = [each for each in bucket.repeats if each.identical is False] if bucket is not None else []
+        if differing:
+            one = differing[-1]
+            yield Finding(
+                "same-name-different-content",
+                Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+                f"{plural(len(differing), 'segment is', 'segments are')} stored twice with different content "
+                f"in the {copy} bucket",
+                (f"{one.name}: {one.keys[0]} and {one.keys[1]} (size and ETag, S3 LIST)",),
+                "two servers archived after a split brain or a rollback: find out which one is right",
+                reading.slot,
+            )
+
+
+def dr_behind(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The DR copy lacks more of the primary than one that follows now and then would."""
+    primary, dr = snapshot.primary.value, snapshot.dr.value
+    if primary is None or dr is None or snapshot.primary.problem or snapshot.dr.problem:
+        return
+    found = lacks_too_much(snapshot, now)
+    if found is None or found.oldest is None or primary.segment_bytes is None:
+        return
+    oldest = found.oldest.name(primary.segment_bytes)
+    since = lacking_since(snapshot, found, now)
+    stored = "" if since is None else f", stored {age_text(since)}"
+    yield Finding(
+        "dr-behind",
+        Severity.WARNING,
+        f"the DR bucket lacks {plural(found.segments, 'segment')} of the primary's",
+        (
+            f"the oldest of them is {oldest}{stored}",
+            f"{primary.segments:,} in {primary.bucket}, {dr.segments:,} in {dr.bucket} (S3 LIST)",
+        ),
+        "copy what is missing, and check that whatever copies to DR runs",
+        Slot.DR,
+    )
+
+
+RULES: tuple[Rule, ...] = (foreign_writer, history_missing, gaps, different_content, dr_behind)

@@ -1,0 +1,192 @@
+"""What the archiver does wrong, or too slowly."""
+
+import re
+from collections.abc import Iterator
+
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import (
+    ArchiverState,
+    archive_timeout_s,
+    is_failing,
+    lag,
+    last_failure_age,
+    last_success_age,
+    nothing_due_yet,
+    oldest_wait_s,
+    ready_count,
+    state,
+)
+from walconsole.domain.standing.failure_log import failing_since, last_failure, last_words, since_success
+from walconsole.domain.standing.model import Certainty, Finding, Proof, Rule, Severity
+from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
+from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.units import age_text, duration_text, plural
+
+
+def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The last failure is newer than the last success."""
+    archiver = snapshot.archiver.value
+    if archiver is None or state(snapshot, now) is not ArchiverState.FAILING or not is_failing(archiver):
+        return
+    success = last_success_age(snapshot, now)
+    evidence = [
+        f"last failure {archiver.last_failed_wal} {age_text(last_failure_age(snapshot, now))}, "
+        f"last success {archiver.last_archived_wal or 'none'} {age_text(success)} (pg_stat_archiver)",
+        f"{plural(snapshot.history.failed, 'failure')} since the console began, "
+        f"{archiver.failed_count:,} since the statistics were reset",
+    ]
+    evidence += _how_it_ended(snapshot)
+    command = snapshot.settings.value.value("archive_command") if snapshot.settings.value else None
+    if command:
+        evidence.append(f"archive_command = {command}")
+    store = snapshot.primary.problem
+    if store is not None:
+        evidence.append(f"the bucket refuses the same: {store.why}")
+    yield Finding(
+        "failing",
+        Severity.CRITICAL,
+        f"archiving fails at {archiver.last_failed_wal}",
+        tuple(evidence),
+        "read the command's own words in the log pane; never delete .ready files or segments by hand",
+        Slot.ARCHIVER,
+        "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(
+            *archiver_row(snapshot),
+            *setting_row(snapshot, "archive_command"),
+            *log_lines(snapshot, since_success(snapshot)),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="this is a consequence: run the archive command by hand, as the server's user, on that file",
+    )
+
+
+_ENDS = {
+    2: "of a shell: it does not understand the command",
+    124: "of timeout: the time was up",
+}
+"""What an exit code stands for by convention (dash, bash, timeout(1)), where words do not tell."""
+_SYNTAX = re.compile(
+    r"^(?:/bin/)?(?:sh|dash|bash|-c):.*(?:syntax error|illegal option|bad substitution)", re.IGNORECASE
+)
+
+
+def _how_it_ended(snapshot: Snapshot) -> Iterator[str]:
+    """The command's last words before its last failure, and its exit code."""
+    failure = last_failure(snapshot)
+    if failure is None:
+        return
+    words = last_words(snapshot, failure)
+    code = failure.exit_code
+    if words:
+        yield f"{words} (the archive command's own words)"
+    if code is None:
+        return
+    meaning = _ENDS.get(code, "")
+    if code == 2 and not (words and _SYNTAX.search(words)):
+        meaning = ""
+    silent = "" if words else ", and nothing that it printed is there"
+    yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
+
+
+def stalled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """Segments wait, and the archiver neither succeeds nor fails."""
+    if state(snapshot, now) is not ArchiverState.STALLED:
+        return
+    archiver = snapshot.archiver.value
+    running = archiver is not None and archiver.archiver_pid is not None
+    yield Finding(
+        "stalled",
+        Severity.CRITICAL,
+        "the archiver stands still: segments wait, and it neither succeeds nor fails",
+        (
+            f"{plural(ready_count(snapshot) or 0, 'segment waits', 'segments wait')}, "
+            f"the oldest for {duration_text(oldest_wait_s(snapshot, now))} (.ready files)",
+            f"last success {age_text(last_success_age(snapshot, now))}, "
+            f"last failure {age_text(last_failure_age(snapshot, now))} (pg_stat_archiver)",
+            "the archiver process runs" if running else "no archiver process runs (pg_stat_activity)",
+        ),
+        "look for a hanging command below the archiver process, and for FATAL in the log: "
+        "exits above 125 and signals are not counted",
+        Slot.ARCHIVER,
+        "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(
+            *archiver_row(snapshot),
+            *ready_files(snapshot),
+            *log_lines(snapshot, since_success(snapshot)),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="this is a consequence: look at what runs below the archiver, and at the server's log",
+    )
+
+
+def ready_files(snapshot: Snapshot) -> Iterator[Proof]:
+    """What waits, as archive_status shows it."""
+    disk, reading = snapshot.wal_disk.value, snapshot.wal_disk
+    if disk is not None and disk.ready_count is not None:
+        text = f"{disk.ready_count} .ready files, the first {disk.oldest_ready or 'none'}"
+        yield Proof(text, f"{disk.directory}/archive_status", reading.read_at)
+
+
+def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The backlog stands or grows though nothing fails."""
+    if state(snapshot, now) is not ArchiverState.BEHIND:
+        return
+    outlook, behind = disk_outlook(snapshot, now), lag(snapshot, now)
+    trend = outlook.backlog_per_min if outlook else None
+    waiting = ready_count(snapshot)
+    if waiting is None and behind is not None:
+        waiting = behind.segments
+    wait = oldest_wait_s(snapshot, now)
+    evidence = [
+        plural(waiting or 0, "segment waits", "segments wait")
+        + (f", the oldest for {duration_text(wait)}" if wait is not None else "")
+    ]
+    if trend is not None:
+        evidence.append(f"the backlog changes by {trend:+.1f} segments a minute")
+    catching_up = trend is not None and trend < 0
+    yield Finding(
+        "too-slow",
+        Severity.NOTE if catching_up else Severity.WARNING,
+        "archiving is behind and catches up" if catching_up else "archiving is slower than the WAL",
+        tuple(evidence),
+        "compress before the transfer, push several segments at once, or write less WAL",
+        Slot.ARCHIVER,
+        "archive_command",
+        proof=(*ready_files(snapshot), *archiver_row(snapshot)),
+    )
+
+
+def never_archived(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """archive_mode is on, and nothing was ever archived."""
+    if state(snapshot, now) is ArchiverState.NEVER and not nothing_due_yet(snapshot, now):
+        yield Finding(
+            "never-archived",
+            Severity.WARNING,
+            "archiving is on, and nothing was archived yet",
+            ("archived_count = 0 and no failure (pg_stat_archiver)",),
+            "force a switch with pg_switch_wal() after a write, and see whether it arrives",
+            Slot.ARCHIVER,
+            proof=(*archiver_row(snapshot), *ready_files(snapshot)),
+        )
+
+
+def no_timeout(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """archive_timeout = 0: a quiet server may keep hours of writes in an unfinished segment."""
+    if archive_timeout_s(snapshot.settings.value) != 0:
+        return
+    if state(snapshot, now) not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.NEVER):
+        return
+    yield Finding(
+        "no-archive-timeout",
+        Severity.NOTE,
+        "archive_timeout is 0: a segment is archived only when it is full",
+        ("what is written to an unfinished segment has no time limit (pg_settings)",),
+        "set archive_timeout (60 s at least) if the recovery point must be bounded in time",
+        Slot.SETTINGS,
+        "archive_timeout",
+    )
+
+
+RULES: tuple[Rule, ...] = (failing, stalled, too_slow, never_archived, no_timeout)

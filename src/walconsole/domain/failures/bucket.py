@@ -1,0 +1,173 @@
+"""What the buckets refuse, and whether they hold what PostgreSQL says it archived."""
+
+import re
+from collections.abc import Iterator
+
+from walconsole.domain.failures.refusals import (
+    CODES,
+    fixes_for,
+    refused_checks,
+    told_of_the_archiver,
+    words_of_refusal,
+)
+from walconsole.domain.failures.sources import LINK_CODES, SHELL_CODES
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import ArchiverState, state
+from walconsole.domain.standing.copies import copies, stored_age
+from walconsole.domain.standing.exposure import agreement
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
+
+SKEW_LIMIT_S = 60.0
+"""S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
+
+_REFUSALS = {
+    "NoSuchBucket": ("bucket-404", "does not exist"),
+    "AccessDenied": ("key-403", "refuses the key: it lacks the grant"),
+    "InvalidAccessKeyId": ("key-403", "does not know the key: revoked, or not active yet"),
+    "SignatureDoesNotMatch": ("key-403", "refuses the signature: the secret is wrong"),
+    "RequestTimeTooSkewed": ("clock-skew", "refuses the time: a clock is wrong"),
+    "NoKey": ("no-key", "was not asked: there is no key to ask with"),
+}
+_NEITHER = "neither bucket was asked: there is no key to ask with"
+
+
+def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The exact reason why a bucket cannot be read; a key that both lack is told once."""
+    archivers = told_of_the_archiver(snapshot)
+    lacking = snapshot.primary.problem
+    both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
+    for copy, reading in copies(snapshot)[: 1 if both else 2]:
+        problem = reading.problem
+        if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
+            continue
+        rule, phrase = _REFUSALS.get(problem.code, ("endpoint-wrong", "could not be read"))
+        if (rule, reading.slot) in archivers:
+            continue  # the archiver is refused the same: that is the one that matters, and it is told there
+        unreachable = problem.code not in _REFUSALS
+        yield Finding(
+            rule,
+            _severity(copy, unreachable, snapshot, now),
+            _NEITHER if both else f"the {copy} bucket {phrase}",
+            (problem.why,),
+            problem.remedy or "check the endpoint, the region and the network",
+            reading.slot,
+            since=reading.failing_since,
+            proof=tuple(refusal(reading)),
+            fixes=fixes_for(problem.code, rule, "") if not both else (),
+        )
+
+
+def _severity(copy: str, unreachable: bool, snapshot: Snapshot, now: float) -> Severity:
+    """A primary bucket that refuses while the archiver succeeds elsewhere is not yet a loss."""
+    if unreachable or copy == "DR" or state(snapshot, now) in (ArchiverState.WORKING, ArchiverState.IDLE):
+        return Severity.WARNING
+    return Severity.CRITICAL
+
+
+_ASYNCHRONOUS = re.compile(r"async|spool|queue|daemon|(?<![&>0-9])&(?![&>0-9])|wal-g|pgbackrest|nohup|batch")
+"""Commands that say yes before the store has."""
+FROZEN_SEGMENTS = 2
+
+
+def silent_loss(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """PostgreSQL says archived, and the bucket does not hold it: swallowed, or acknowledged too early."""
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    if archiver is None or server is None or bucket is None or not bucket.complete:
+        return
+    answer = agreement(archiver, server, snapshot)
+    if answer.ok is not False:
+        return
+    command = _command_text(snapshot)
+    frozen = (answer.behind or 0) >= FROZEN_SEGMENTS and _ASYNCHRONOUS.search(command) is not None
+    newest_at = bucket.newest_at
+    yield Finding(
+        "archive-frozen" if frozen else "silent-loss",
+        Severity.CRITICAL,
+        f"{answer.text}: the archive command "
+        + (
+            "says yes before the store has, and nothing arrives"
+            if frozen
+            else "says yes and stores nothing there"
+        ),
+        (
+            f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
+            f"newest in {bucket.bucket} = {bucket.newest_segment or 'none'} (S3 LIST)",
+        ),
+        "look at the queue or spool of the command and at the process that empties it"
+        if frozen
+        else "check which bucket and prefix the archive command writes to, and whether it hides errors",
+        Slot.PRIMARY,
+        "archive_command",
+        since=None if newest_at is None else now - stored_age(bucket, newest_at, now),
+        proof=(
+            *archiver_row(snapshot),
+            Proof(
+                f"{bucket.segments:,} segments, newest {bucket.newest_key or 'none'}",
+                snapshot.primary.source,
+                snapshot.primary.read_at,
+            ),
+            *setting_row(snapshot, "archive_command"),
+            *log_lines(snapshot, (entry for _, entry in words_of_refusal(snapshot))),
+        ),
+        fixes=(
+            Fix(
+                "install an archive command that never says 0 in vain",
+                ("walconsole provision",),
+                "archive-command",
+            ),
+            Fix(
+                "push what is still in pg_wal by hand, oldest first",
+                ("ls pg_wal", "the archive command with each segment that the bucket lacks"),
+                "push-wal",
+                subject=archiver.last_archived_wal or "",
+            ),
+        ),
+        certainty=Certainty.PROVED,
+    )
+
+
+def _command_text(snapshot: Snapshot) -> str:
+    facts, settings = snapshot.command.value, snapshot.settings.value
+    if facts is not None:
+        return f"{facts.command} {facts.script}"
+    return (settings.value("archive_command") or "") if settings is not None else ""
+
+
+def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
+    host = snapshot.host.value
+    if any(
+        CODES.get(result.code, None) is CODES["RequestTimeTooSkewed"]
+        for _, result in refused_checks(snapshot)
+    ):
+        return  # the archiver's own view says it
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        if host is None or bucket is None or bucket.store_clock_offset_s is None:
+            continue
+        skew = host.clock_offset_s - bucket.store_clock_offset_s
+        if abs(skew) > SKEW_LIMIT_S:
+            direction = "ahead of" if skew > 0 else "behind"
+            yield Finding(
+                "clock-skew",
+                Severity.WARNING,
+                f"the droplet's clock is {abs(skew):.0f} s {direction} the store's",
+                (f"host {host.clock_offset_s:+.0f} s, {copy} store {bucket.store_clock_offset_s:+.0f} s",),
+                "let the droplet keep its time with NTP: S3 refuses requests 15 minutes off",
+                Slot.HOST,
+                proof=(
+                    Proof(
+                        f"clock {host.clock:.3f} s, the console's {host.clock_read_at:.3f} s",
+                        "date on the droplet",
+                    ),
+                    Proof(
+                        f"Date {bucket.store_clock_offset_s:+.0f} s from the console's clock", reading.source
+                    ),
+                ),
+                fixes=fixes_for("RequestTimeTooSkewed", "clock-skew", ""),
+            )
+            return
+
+
+RULES: tuple[Rule, ...] = (refused, silent_loss, clock_skew)

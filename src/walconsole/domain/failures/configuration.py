@@ -1,0 +1,237 @@
+"""What the settings in force, and the files that are never read, get wrong."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.facts import Setting
+from walconsole.domain.pgconf.resolution import Origin, Place, State
+from walconsole.domain.redaction import safe
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled, state
+from walconsole.domain.standing.failure_log import troubled
+from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.proofs import setting_row
+
+
+def where(setting: Setting) -> str:
+    """Where a setting in force comes from: `FILE:LINE`, or PostgreSQL's word for the source."""
+    if setting.sourcefile:
+        return f"{setting.sourcefile}:{setting.sourceline}"
+    return setting.source
+
+
+def archive_off(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """archive_mode = off: nothing is archived, and nothing fails either."""
+    mode = snapshot.settings.value.get("archive_mode") if snapshot.settings.value else None
+    if mode is None or is_enabled(mode.value):
+        return
+    dead = [
+        f"{file.path}:{line} says {name} = {value}, and is never read: {file.why}"
+        for file in (snapshot.files.value.never_read if snapshot.files.value else ())
+        for name, value, line in file.settings
+        if name == "archive_mode"
+    ]
+    yield Finding(
+        "archive-off",
+        Severity.CRITICAL,
+        "archive_mode is off: no WAL is archived",
+        (f"archive_mode = {mode.value} in force, from {where(mode)} (pg_settings)", *dead),
+        "set archive_mode = on in a file that is read, then restart PostgreSQL",
+        Slot.SETTINGS,
+        "archive_mode",
+        proof=tuple(setting_row(snapshot, "archive_mode", "wal_level", "archive_command")),
+        fixes=(
+            Fix("set archiving up from nothing", ("walconsole provision",), "drop-in"),
+            Fix(
+                "by hand",
+                (
+                    "archive_mode = on  # in a file of conf.d that is read",
+                    "systemctl restart postgresql@VERSION-NAME",
+                ),
+                risk="a restart ends every connection",
+            ),
+        ),
+    )
+
+
+def dead_config(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """A file that sets up archiving, and that the server never reads."""
+    if snapshot.files.value is None:
+        return
+    for file in snapshot.files.value.never_read:
+        if not file.settings:
+            continue
+        lines = tuple(f"{file.path}:{line}: {name} = {value}" for name, value, line in file.settings)
+        archives = any(name.startswith("archive_") for name, _, _ in file.settings)
+        yield Finding(
+            "dead-config",
+            Severity.WARNING if archives else Severity.NOTE,
+            f"never read: {file.path}",
+            (file.why, *lines),
+            f"move what is meant to a file that is read ({_live_place(snapshot)}), and delete this one",
+            Slot.FILES,
+            next((name for name, _, _ in file.settings if name.startswith("archive_")), file.settings[0][0]),
+            proof=tuple(Proof(line, file.path, snapshot.files.read_at) for line in lines),
+            fixes=(
+                Fix(
+                    "set what is meant in the configuration that is read",
+                    ("walconsole provision",),
+                    "drop-in",
+                ),
+                Fix("then take the dead file away", (f"mv {file.path} {file.path}.unused",)),
+            )
+            if archives
+            else (),
+        )
+
+
+def _live_place(snapshot: Snapshot) -> str:
+    server, host = snapshot.server.value, snapshot.host.value
+    live = server.config_file if server else None
+    if live is None and host is not None and host.cluster is not None:
+        live = host.cluster.config_file
+    return f"beside {live}" if live else "beside the live postgresql.conf"
+
+
+def pending_restart(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """A value that waits for a restart."""
+    for setting in snapshot.settings.value.settings if snapshot.settings.value else ():
+        if setting.pending_restart:
+            yield Finding(
+                "pending-restart",
+                Severity.WARNING,
+                f"{setting.name} was changed and waits for a restart",
+                (f"{setting.name} = {setting.value} is still in force (pg_settings.pending_restart)",),
+                "restart PostgreSQL when it suits; a reload is not enough for this setting",
+                Slot.SETTINGS,
+                setting.name,
+                proof=tuple(setting_row(snapshot, setting.name)),
+                fixes=(
+                    Fix(
+                        "restart PostgreSQL",
+                        ("pg_ctlcluster VERSION NAME restart",),
+                        "restart",
+                        "ends every connection",
+                    ),
+                ),
+            )
+
+
+def command_empty(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """archive_mode on without a command or a library: WAL piles up for ever."""
+    settings = snapshot.settings.value
+    if settings is None or not is_enabled(settings.value("archive_mode")):
+        return
+    if has_archive_target(settings) is False:
+        yield Finding(
+            "command-empty",
+            Severity.CRITICAL,
+            "archive_mode is on, and there is no archive_command",
+            ("archive_command and archive_library are both empty (pg_settings)",),
+            "set archive_command and reload; until then every segment stays in pg_wal",
+            Slot.SETTINGS,
+            "archive_command",
+            proof=tuple(setting_row(snapshot, "archive_mode", "archive_command", "archive_library")),
+            fixes=(
+                Fix("install the archive command, and set it", ("walconsole provision",), "drop-in"),
+                Fix(
+                    "by hand", ("archive_command = '…'  # in a file that is read", "SELECT pg_reload_conf();")
+                ),
+            ),
+        )
+
+
+def library_and_command(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """Both set: from 16 on the archiver refuses to work (PostgreSQL commit d627ce3)."""
+    settings, server = snapshot.settings.value, snapshot.server.value
+    if settings is None or server is None or not is_enabled(settings.value("archive_mode")):
+        return
+    library, command = settings.value("archive_library"), settings.value("archive_command")
+    if not library or not command or command == "(disabled)":
+        return
+    fatal = server.version_num >= 160000
+    effect = "refuses to run" if fatal else "ignores archive_command"
+    yield Finding(
+        "library-and-command",
+        Severity.CRITICAL if fatal else Severity.WARNING,
+        f"archive_library and archive_command are both set: the archiver {effect}",
+        (f"archive_library = {library}", f"archive_command = {command}"),
+        "unset the one that is not meant, and reload",
+        Slot.SETTINGS,
+        "archive_library",
+        proof=tuple(setting_row(snapshot, "archive_library", "archive_command")),
+        fixes=(
+            Fix(
+                "unset the library, where the command is meant",
+                ("archive_library = ''  # in the file that wins", "SELECT pg_reload_conf();"),
+                "reset-setting" if _by_alter_system(settings.get("archive_library")) else "",
+                subject="archive_library",
+            ),
+        ),
+    )
+
+
+def _by_alter_system(setting: Setting | None) -> bool:
+    return setting is not None and (setting.sourcefile or "").endswith("postgresql.auto.conf")
+
+
+_ARCHIVING = ("archive_mode", "archive_command", "archive_library", "archive_timeout", "wal_level")
+
+
+def auto_conf_override(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """A value that a file sets loses against ALTER SYSTEM's: postgresql.auto.conf is read last."""
+    files = snapshot.files.value
+    resolution = files.resolution if files is not None else None
+    if resolution is None:
+        return
+    for name in _ARCHIVING:
+        chain = resolution.chains.get(name)
+        winner = chain.winner if chain is not None else None
+        if chain is None or winner is None or winner.origin is not Origin.AUTO_CONF:
+            continue
+        losers = [
+            place
+            for place in chain.places
+            if place.origin is Origin.FILE and place.state is State.OVERRIDDEN and place.value != winner.value
+        ]
+        if losers:
+            yield _overridden(snapshot, now, name, winner, losers[-1])
+
+
+def _overridden(snapshot: Snapshot, now: float, name: str, winner: Place, loser: Place) -> Finding:
+    broken = state(snapshot, now) not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+    at = snapshot.files.read_at
+    return Finding(
+        "auto-conf-override",
+        (Severity.CRITICAL if broken or troubled(snapshot, now) else Severity.NOTE),
+        f"{name} of {loser.where} is ignored: ALTER SYSTEM set another value",
+        (
+            f"{winner.where}: {name} = {winner.value or chr(39) * 2} wins, for it is read last",
+            f"{loser.where}: {name} = {loser.value} loses",
+        ),
+        f"ALTER SYSTEM RESET {name}; then reload (archive_mode and wal_level: restart)",
+        Slot.FILES,
+        name,
+        proof=(
+            Proof(safe(f"{winner.where}: {name} = {winner.value}"), "postgresql.auto.conf", at),
+            Proof(safe(f"{loser.where}: {name} = {loser.value}"), loser.file or "the configuration", at),
+            *setting_row(snapshot, name),
+        ),
+        fixes=(
+            Fix(
+                f"take the override of {name} back",
+                (f"ALTER SYSTEM RESET {name};", "SELECT pg_reload_conf();"),
+                "reset-setting",
+                subject=name,
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    archive_off,
+    command_empty,
+    library_and_command,
+    auto_conf_override,
+    dead_config,
+    pending_restart,
+)

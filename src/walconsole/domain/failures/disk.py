@@ -1,0 +1,52 @@
+"""pg_wal and the file system that it must not fill: PostgreSQL panics when it does."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.units import bytes_text, duration_text
+
+_HOUR_S, _DAY_S = 3600.0, 86400.0
+_TIGHT_SHARE = 0.05
+
+
+def filling(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """Free space against how fast it goes."""
+    disk, outlook = snapshot.wal_disk.value, disk_outlook(snapshot, now)
+    if disk is None:
+        return
+    full_in = outlook.full_in_s if outlook else None
+    tight = disk.total_bytes > 0 and disk.free_bytes < disk.total_bytes * _TIGHT_SHARE
+    if not tight and (full_in is None or full_in > _DAY_S):
+        return
+    urgent = full_in is not None and full_in < _HOUR_S
+    in_time = f", full in {duration_text(full_in)}" if full_in is not None else ""
+    yield Finding(
+        "disk-filling",
+        Severity.CRITICAL if urgent else Severity.WARNING,
+        f"the file system of pg_wal has {bytes_text(disk.free_bytes)} left{in_time}",
+        (
+            f"{bytes_text(disk.free_bytes)} free of {bytes_text(disk.total_bytes)} on {disk.device} "
+            f"({disk.directory})",
+        ),
+        "mend the archive or grow the disk; never delete from pg_wal by hand",
+        Slot.WAL_DISK,
+        proof=(
+            Proof(
+                f"{disk.directory}: {disk.free_bytes:,} of {disk.total_bytes:,} bytes free",
+                f"df of {disk.device}",
+                snapshot.wal_disk.read_at,
+            ),
+        ),
+        fixes=(
+            Fix(
+                "find what fills it",
+                ("df -h", "du -xh --max-depth=2 / | sort -h | tail", "SELECT * FROM pg_replication_slots;"),
+                risk="never delete anything in pg_wal: the server cannot start without it",
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (filling,)

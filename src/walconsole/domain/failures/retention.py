@@ -1,0 +1,110 @@
+"""What keeps WAL in pg_wal though it is archived: replication slots, WAL summaries."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.evidence import ReplicationSlot, RetentionFacts
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.units import bytes_text, duration_text
+
+_HOUR_S = 3600.0
+_LOW_BACKLOG = 3
+"""With more than these waiting, it is the archiver that keeps WAL."""
+_RETAINED_SEGMENTS = 32
+"""Without max_wal_size known: half a GiB of a default cluster."""
+
+
+def slot_retention(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """An inactive replication slot, or a WAL summarizer that stands still, keeps WAL without end."""
+    facts, server = snapshot.retention.value, snapshot.server.value
+    if facts is None or server is None:
+        return
+    limit = facts.max_wal_bytes or _RETAINED_SEGMENTS * server.segment_bytes
+    held = [slot for slot in facts.slots if not slot.active and _keeps(slot, limit)]
+    if not held and (facts.summarizer_behind_bytes or 0) <= limit:
+        return
+    if (ready_count(snapshot) or 0) > _LOW_BACKLOG and not held:
+        return
+    yield _by_slot(snapshot, now, facts, held) if held else _by_summaries(snapshot, now, facts)
+
+
+def _keeps(slot: ReplicationSlot, limit: int) -> bool:
+    if slot.wal_status in ("extended", "unreserved"):
+        return True
+    return (slot.retained_bytes or 0) > limit
+
+
+def _urgency(snapshot: Snapshot, now: float) -> Severity:
+    outlook = disk_outlook(snapshot, now)
+    urgent = outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _HOUR_S
+    return Severity.CRITICAL if urgent else Severity.WARNING
+
+
+def _by_slot(snapshot: Snapshot, now: float, facts: RetentionFacts, held: list[ReplicationSlot]) -> Finding:
+    worst = max(held, key=lambda slot: slot.retained_bytes or 0)
+    since = worst.inactive_since
+    lasted = "" if since is None else f", inactive for {duration_text(max(0.0, now - since))}"
+    return Finding(
+        "slot-retention",
+        _urgency(snapshot, now),
+        f"replication slot {worst.name} keeps {bytes_text(worst.retained_bytes)} of WAL that nobody reads",
+        (
+            f"{worst.kind} slot, not active, wal_status {worst.wal_status or 'n/a'}{lasted} "
+            "(pg_replication_slots)",
+            f"{ready_count(snapshot) or 0} segments wait for the archiver: it is not what keeps them",
+        ),
+        "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
+        Slot.RETENTION,
+        since=since,
+        proof=tuple(_row(snapshot, slot) for slot in facts.slots),
+        fixes=(
+            Fix(
+                f"drop the slot, where its reader will not come back: {worst.name}",
+                (f"SELECT pg_drop_replication_slot('{worst.name}');",),
+                risk="a standby or subscriber that still needs it must be made anew",
+                subject=worst.name,
+            ),
+            Fix(
+                "bound what slots may keep",
+                ("ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';", "SELECT pg_reload_conf();"),
+                risk="a slot that falls further behind is lost",
+            ),
+        ),
+    )
+
+
+def _row(snapshot: Snapshot, slot: ReplicationSlot) -> Proof:
+    kept = "NULL" if slot.retained_bytes is None else f"{slot.retained_bytes:,}"
+    text = f"{slot.name} {slot.kind} active={slot.active} wal_status={slot.wal_status} retained={kept} bytes"
+    return Proof(text, "pg_replication_slots", snapshot.retention.read_at)
+
+
+def _by_summaries(snapshot: Snapshot, now: float, facts: RetentionFacts) -> Finding:
+    behind = facts.summarizer_behind_bytes
+    return Finding(
+        "slot-retention",
+        _urgency(snapshot, now),
+        f"WAL summaries are {bytes_text(behind)} behind, and pg_wal keeps what they lack",
+        (f"summarize_wal is on, and its summarizer lacks {behind:,} bytes (pg_get_wal_summarizer_state)",),
+        "look for the summarizer's error in the log; summarize_wal = off gives the WAL free at once",
+        Slot.RETENTION,
+        proof=(
+            Proof(
+                f"summarizer behind {behind:,} bytes",
+                "pg_get_wal_summarizer_state",
+                snapshot.retention.read_at,
+            ),
+        ),
+        fixes=(
+            Fix(
+                "turn the summaries off",
+                ("ALTER SYSTEM SET summarize_wal = off;", "SELECT pg_reload_conf();"),
+                risk="the next backup must be a full one",
+            ),
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (slot_retention,)

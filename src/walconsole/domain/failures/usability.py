@@ -1,0 +1,268 @@
+"""Whether what is archived can be used, and stays: base backups, expiry, names, content."""
+
+import re
+from collections.abc import Iterator
+
+from walconsole.domain.archive.layouts import Layout
+from walconsole.domain.evidence import ComparedFacts, ExpiryRule
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import is_failing
+from walconsole.domain.standing.copies import copies, stored_age
+from walconsole.domain.standing.failure_log import failing_since
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.proofs import archiver_row
+from walconsole.domain.units import age_text, duration_text, plural
+from walconsole.domain.wal import Segment
+
+DAY_S = 86_400.0
+BACKUP_DUE_S = DAY_S
+"""An archive younger than this has not missed a nightly base backup yet."""
+
+
+def _compared(snapshot: Snapshot) -> ComparedFacts | None:
+    """The comparison of the very file that fails now."""
+    archiver, compared = snapshot.archiver.value, snapshot.compared.value
+    if archiver is None or compared is None or not is_failing(archiver):
+        return None
+    return compared if compared.segment == archiver.last_failed_wal else None
+
+
+def stuck_on_existing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The command refuses a segment that is in the bucket already, with the same bytes."""
+    compared = _compared(snapshot)
+    if compared is None or compared.identical is False:
+        return
+    proved = compared.identical is True
+    yield Finding(
+        "stuck-on-existing",
+        Severity.CRITICAL,
+        f"archiving is stuck on {compared.segment}, which is in the bucket already",
+        (
+            f"{compared.key} holds the same bytes as pg_wal's (SHA-256)"
+            if proved
+            else f"{compared.key} is there, and could not be compared: {compared.why}",
+        ),
+        "let the command succeed where the object is identical; never delete the .ready file by hand",
+        Slot.COMPARED,
+        "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
+        fixes=(
+            Fix(
+                "install a command that takes an identical object for a success",
+                ("walconsole provision",),
+                "archive-command",
+            ),
+        ),
+        certainty=Certainty.PROVED if proved else Certainty.LIKELY,
+        surer="" if proved else "compare the object with the segment in pg_wal, byte by byte",
+    )
+
+
+def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
+    at = snapshot.compared.read_at
+    yield Proof(f"{compared.local_sha256 or 'n/a'}  {compared.segment}", "sha256sum on the droplet", at)
+    yield Proof(f"{compared.object_sha256 or 'n/a'}  {compared.key}", "S3 GET, made plain", at)
+
+
+def different_from_local(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The object under the name of the segment that waits has other bytes: two servers wrote it."""
+    compared = _compared(snapshot)
+    if compared is None or compared.identical is not False or "chunk-signature" in compared.head:
+        return
+    yield Finding(
+        "same-name-different-content",
+        Severity.CRITICAL,
+        f"the bucket holds another {compared.segment} than this server's",
+        (
+            f"{compared.key}: {_size(compared.object_bytes)}, pg_wal: {_size(compared.local_bytes)}, "
+            "and their SHA-256 differ",
+        ),
+        "stop and investigate: a split brain, a rolled-back snapshot or a clone wrote it; overwrite nothing",
+        Slot.COMPARED,
+        since=failing_since(snapshot, now),
+        proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
+        fixes=(
+            Fix(
+                "archive under a new prefix, once it is known which server is right",
+                ("a new prefix in the archive command", "take a new base backup"),
+                risk="overwriting the object destroys the other server's history",
+            ),
+        ),
+    )
+
+
+def _size(count: int | None) -> str:
+    return "n/a" if count is None else f"{count:,} bytes"
+
+
+def no_base_backup(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """WAL is archived, and nothing says that a base backup was ever taken: WAL alone restores nothing."""
+    bucket = snapshot.primary.value
+    if bucket is None or not bucket.complete or not bucket.segments or snapshot.primary.problem is not None:
+        return
+    if bucket.backup_labels or bucket.base_backups or _has_own_backups(bucket):
+        return
+    age = _age_of_oldest(bucket, now)
+    due = age is not None and age > BACKUP_DUE_S
+    since = "" if age is None else f", the oldest {age_text(age)}"
+    yield Finding(
+        "no-base-backup",
+        Severity.WARNING if due else Severity.NOTE,
+        "no base backup is known: a point-in-time recovery has nothing to begin from",
+        (f"{plural(bucket.segments, 'segment')} in {bucket.bucket}{since}, and no .backup label (S3 LIST)",),
+        "take a base backup (pg_basebackup, or your tool's); a logical dump is not one",
+        Slot.PRIMARY,
+        proof=(
+            Proof(
+                f"{bucket.objects:,} objects, 0 .backup labels, 0 base backups of a known tool",
+                snapshot.primary.source,
+                snapshot.primary.read_at,
+            ),
+        ),
+        fixes=(
+            Fix(
+                "take a base backup",
+                ("pg_basebackup -h /var/run/postgresql -D /var/backups/base -X none -c fast -P",),
+                risk="reads the whole cluster; needs as much room as the cluster is large",
+            ),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="one that was taken from a standby, or by a disk snapshot, leaves no label here",
+    )
+
+
+def _has_own_backups(bucket: BucketFacts) -> bool:
+    """Layouts of tools that keep their base backups elsewhere, and say nothing of them in the WAL archive."""
+    return bucket.layout == Layout.PGBACKREST.value
+
+
+def _age_of_oldest(bucket: BucketFacts, now: float) -> float | None:
+    holding = bucket.holding
+    if holding is None or not holding.timelines:
+        return None
+    timeline = min(holding.timelines)
+    return _stored_age(bucket, Segment(timeline, holding.timelines[timeline].first), now)
+
+
+def _stored_age(bucket: BucketFacts, segment: Segment, now: float) -> float | None:
+    stored_at = bucket.holding.times.about(segment.timeline, segment.number) if bucket.holding else None
+    return None if stored_at is None else stored_age(bucket, stored_at, now)
+
+
+def lifecycle(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """A rule of the bucket deletes WAL that a restore from the base backup still needs."""
+    policy, bucket = snapshot.policy.value, snapshot.primary.value
+    if policy is None or bucket is None:
+        return
+    for rule in policy.expiry:
+        if rule.enabled and not rule.noncurrent and rule.days is not None and _covers(rule, bucket):
+            finding = _expiring(snapshot, now, rule, rule.days, bucket)
+            if finding is not None:
+                yield finding
+                return
+
+
+def _covers(rule: ExpiryRule, bucket: BucketFacts) -> bool:
+    """Whether it deletes objects of the archive, or of a part of it."""
+    folder = bucket.folder
+    return folder.startswith(rule.prefix) or rule.prefix.startswith(folder)
+
+
+def _expiring(
+    snapshot: Snapshot, now: float, rule: ExpiryRule, days: int, bucket: BucketFacts
+) -> Finding | None:
+    labels = bucket.holding.labels if bucket.holding is not None else ()
+    age = _stored_age(bucket, labels[-1], now) if labels else _age_of_oldest(bucket, now)
+    left = None if age is None else days * DAY_S - age
+    if left is not None and left > DAY_S and not bucket.histories:
+        return None
+    broken = left is not None and left <= 0
+    what = "the newest base backup's WAL" if labels else "the oldest WAL"
+    when = "already" if broken else f"in {duration_text(left)}" if left is not None else "soon"
+    histories = " and the .history files, which a restore needs for ever" if bucket.histories else ""
+    return Finding(
+        "lifecycle-eats-wal",
+        Severity.CRITICAL if broken else Severity.WARNING,
+        f"the bucket deletes WAL after {plural(days, 'day')}: {what} {when}{histories}",
+        (f"rule {rule.rule or '(no id)'}: {rule.prefix or 'all'} goes after {days} d (S3 lifecycle)",),
+        "let the rule keep WAL for longer than the oldest base backup, and leave .history files alone",
+        Slot.POLICY,
+        proof=(
+            Proof(
+                f"rule {rule.rule or '(no id)'} prefix '{rule.prefix}' expiration {days} days enabled",
+                snapshot.policy.source,
+                snapshot.policy.read_at,
+            ),
+        ),
+        fixes=(
+            Fix(
+                "see and change the rule",
+                (
+                    f"aws s3api get-bucket-lifecycle-configuration --bucket {bucket.bucket} --endpoint-url …",
+                    f"aws s3api put-bucket-lifecycle-configuration --bucket {bucket.bucket} …",
+                ),
+                risk="the whole configuration is replaced by what you put",
+            ),
+        ),
+    )
+
+
+_DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
+
+
+def damaged(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """The head of the newest or oldest segment is no WAL, and nothing that a known writer makes of it."""
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        heads = bucket.identities if bucket is not None else ()
+        bad = [each for each in heads if _DAMAGED.search(each.problem)]
+        if bucket is None or not bad:
+            continue
+        config = "/etc/rclone-NAME.conf"
+        look = f"rclone --config {config} cat REMOTE:{bucket.bucket}/{bad[0].key} | head -c 64 | xxd"
+        yield Finding(
+            "damaged-object",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"what is stored as {bad[0].name} in the {copy} bucket is no WAL",
+            tuple(f"{each.key}: {each.problem}" for each in bad),
+            "find out what wrote it; archive the segment again while it is in pg_wal, else take a new "
+            "base backup",
+            reading.slot,
+            proof=tuple(
+                Proof(f"{each.key}: {each.problem}", "S3 GET, its first bytes", each.read_at) for each in bad
+            ),
+            fixes=(Fix("look at the object, and at others beside it", (look,)),),
+        )
+
+
+def odd_names(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+    """Names that cannot exist with this server's wal_segment_size: WAL of a cluster with another one."""
+    server = snapshot.server.value
+    for copy, reading in copies(snapshot):
+        bucket = reading.value
+        if server is None or bucket is None or not bucket.impossible_names:
+            continue
+        size = server.segment_bytes // (1024 * 1024)
+        yield Finding(
+            "odd-segment-size",
+            Severity.WARNING,
+            f"the {copy} bucket holds names that cannot exist with wal_segment_size = {size} MiB",
+            (f"{plural(bucket.impossible_names, 'name')} beyond the last of a log (S3 LIST)",),
+            "another cluster, or this one before initdb with another --wal-segsize, wrote them: "
+            "give each a prefix of its own",
+            reading.slot,
+            proof=(Proof(f"wal_segment_size = {size} MiB", "pg_settings", snapshot.server.read_at),),
+        )
+        return
+
+
+RULES: tuple[Rule, ...] = (
+    stuck_on_existing,
+    different_from_local,
+    no_base_backup,
+    lifecycle,
+    odd_names,
+    damaged,
+)

@@ -1,0 +1,109 @@
+"""Whether the bucket holds what PostgreSQL says it archived, and what would be lost now."""
+
+from dataclasses import dataclass
+
+from walconsole.domain.archive.times import age_s
+from walconsole.domain.facts import ArchiverFacts, ServerFacts
+from walconsole.domain.history import History
+from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.archiver import Lag, lag, server_age
+from walconsole.domain.wal import Segment, WalNameKind, wal_name
+
+LISTING_GRACE_S = 2.0
+"""A store may list an object this much after its PUT was answered, and clocks differ by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Whether the bucket holds what PostgreSQL says it archived. `behind` is in segments."""
+
+    ok: bool | None
+    text: str
+    behind: int | None = None
+
+
+def exposure(snapshot: Snapshot, now: float) -> Lag | None:
+    """What would be lost now with the droplet's disk: the RPO as it stands.
+
+    Where the bucket proves to hold less than PostgreSQL says it archived, the bucket decides.
+    None when nothing is known to be in the archive: then everything would be lost.
+    """
+    behind = lag(snapshot, now)
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    if behind is None or archiver is None or server is None or bucket is None:
+        return behind
+    if agreement(archiver, server, snapshot).ok is not False:
+        return behind
+    newest = wal_name(bucket.newest_segment, server.segment_bytes)
+    if newest is None or newest.segment is None:
+        return None
+    lost = max(0, archiver.lsn - newest.segment.next().start_lsn(server.segment_bytes))
+    age = None if bucket.newest_at is None else age_s(bucket.newest_at, now, bucket.store_clock_offset_s)
+    return Lag(lost // server.segment_bytes, lost, age, idle=False)
+
+
+def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) -> Agreement:
+    """Whether the primary bucket's newest segment is the last one that PostgreSQL archived.
+
+    A listing is older than the statistics by up to a few seconds: one that ended before the
+    segment was archived proves nothing. The bucket may be one ahead: a clean shutdown archives
+    without counting (observed). A .partial, which a promoted server archives last until it fills a
+    segment, is none: the whole segment of that number is on the new timeline.
+    """
+    bucket = snapshot.primary.value
+    if bucket is None or snapshot.primary.problem is not None:
+        return Agreement(None, "the bucket was not read")
+    claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
+    if claimed is None or claimed.segment is None or claimed.kind is WalNameKind.PARTIAL:
+        return Agreement(None, "PostgreSQL names no archived segment")
+    newest = wal_name(bucket.newest_segment, server.segment_bytes)
+    if newest is None or newest.segment is None:
+        return _unless_in_flight(snapshot, archiver, Agreement(False, "the bucket holds no segment", None))
+    behind = claimed.segment.number - newest.segment.number
+    if behind == 0:
+        return Agreement(True, "the bucket's newest is the last archived", 0)
+    if behind < 0:
+        return Agreement(True, "the bucket is ahead of PostgreSQL's count", behind)
+    word = "segment" if behind == 1 else "segments"
+    return _unless_in_flight(
+        snapshot, archiver, Agreement(False, f"the bucket lacks the last {behind} {word}", behind)
+    )
+
+
+def archived_when_listed(snapshot: Snapshot) -> Segment | None:
+    """What PostgreSQL had archived for certain when the primary bucket was listed; None: not known.
+
+    What it archived since is taken off its count, labels and histories too: it may have been a few more.
+    """
+    archiver, server = snapshot.archiver.value, snapshot.server.value
+    listed_at = snapshot.primary.read_at
+    if archiver is None or server is None or listed_at is None or archiver.last_archived_at is None:
+        return None
+    claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
+    if claimed is None or claimed.segment is None or claimed.kind is not WalNameKind.SEGMENT:
+        return None
+    if server_age(snapshot, archiver.last_archived_at, listed_at) > LISTING_GRACE_S:
+        return claimed.segment
+    since = _archived_since(snapshot.history, listed_at - LISTING_GRACE_S)
+    return None if since is None else Segment(claimed.timeline, max(0, claimed.segment.number - since))
+
+
+def _unless_in_flight(snapshot: Snapshot, archiver: ArchiverFacts, answer: Agreement) -> Agreement:
+    """`answer`, unless what is lacking was archived after the bucket was listed."""
+    listed_at, archived_at = snapshot.primary.read_at, archiver.last_archived_at
+    if listed_at is None or archived_at is None:
+        return Agreement(None, answer.text, answer.behind)
+    if server_age(snapshot, archived_at, listed_at) > LISTING_GRACE_S:
+        return answer
+    since = _archived_since(snapshot.history, listed_at - LISTING_GRACE_S)
+    if since is None:
+        return Agreement(None, "the bucket was listed before the last one was archived", answer.behind)
+    if answer.behind is None or answer.behind > since:
+        return answer
+    return Agreement(True, "the bucket held all that was archived when it was listed", answer.behind)
+
+
+def _archived_since(history: History, at: float) -> int | None:
+    """How many were archived since the last look before `at`; None when the console came later."""
+    before = [sample.archived for sample in history.archiver if sample.at <= at]
+    return history.archived - before[-1] if before else None

@@ -1,0 +1,74 @@
+"""What is lost or in danger: the recovery point, the disk, the stretch that cannot be recovered."""
+
+from collections.abc import Iterator, Sequence
+
+from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.copies import gap_text, settled
+from walconsole.domain.standing.exposure import exposure
+from walconsole.domain.standing.model import Finding
+from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
+
+_CALM = "the disk is not filling at the moment"
+_BREAKS_REPLAY = frozenset(
+    {"gap", "failover-hole", "history-missing", "lifecycle-eats-wal", "foreign-writer"}
+)
+_STOPS = frozenset(
+    {"failing", "stalled", "archive-off", "command-empty", "silent-loss", "archive-frozen", "never-archived"}
+)
+
+
+def at_risk(findings: Sequence[Finding], snapshot: Snapshot, now: float) -> tuple[str, ...]:
+    """A line for each danger that these findings mean, the nearest first."""
+    rules = {finding.rule for finding in findings}
+    lines: list[str] = []
+    if rules & (_STOPS | {"too-slow"}):
+        lines += _recovery_point(snapshot, now, stopped=bool(rules & _STOPS))
+    if rules & {"disk-filling", "too-slow", "slot-retention"} or (
+        rules & _STOPS and "archive-off" not in rules
+    ):
+        lines += _disk(snapshot, now)
+    if rules & _BREAKS_REPLAY:
+        lines += _unrecoverable(snapshot, now)
+    if "no-base-backup" in rules:
+        lines.append("nothing can be restored: WAL replay needs a base backup to begin from")
+    return tuple(lines)
+
+
+def is_calm(line: str) -> bool:
+    """Whether a line tells of something that is not at risk."""
+    return line.startswith(_CALM)
+
+
+def _recovery_point(snapshot: Snapshot, now: float, *, stopped: bool) -> Iterator[str]:
+    lost = exposure(snapshot, now)
+    if lost is None:
+        yield "lost with the disk now: everything, for nothing is known to be in the archive"
+        return
+    span = "" if lost.seconds is None else f", {whole_duration_text(lost.seconds)} of writes"
+    growing = ", and it grows" if stopped else ""
+    segments = plural(lost.segments, "segment")
+    yield f"lost with the disk now: {bytes_text(lost.bytes)}{span} ({segments}){growing}"
+
+
+def _disk(snapshot: Snapshot, now: float) -> Iterator[str]:
+    outlook, disk = disk_outlook(snapshot, now), snapshot.wal_disk.value
+    if disk is None:
+        yield "time until the disk is full: not known, for pg_wal's file system cannot be read"
+    elif outlook is not None and outlook.full_in_s is not None:
+        yield (
+            f"the disk is full in {duration_text(outlook.full_in_s)} at this rate "
+            f"({bytes_text(disk.free_bytes)} free); then PostgreSQL stops"
+        )
+    else:
+        yield f"{_CALM} ({bytes_text(disk.free_bytes)} free)"
+
+
+def _unrecoverable(snapshot: Snapshot, now: float) -> Iterator[str]:
+    bucket = snapshot.primary.value
+    lost = settled(snapshot, bucket, now) if bucket is not None and bucket.complete else None
+    if lost is not None:
+        yield (
+            f"recovery stops before {gap_text(lost.newest)}: "
+            "from a base backup older than that, nothing later can be reached"
+        )

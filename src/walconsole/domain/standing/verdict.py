@@ -1,0 +1,208 @@
+"""The first line of the screen: does archiving work, and what would be lost now."""
+
+from collections.abc import Sequence
+
+from walconsole.domain.failures.sources import LINK_CODES, link_problem, unanswered
+from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.archiver import (
+    ArchiverState,
+    Lag,
+    lag,
+    last_failure_age,
+    last_success_age,
+    nothing_due_yet,
+    ready_count,
+    state,
+)
+from walconsole.domain.standing.copies import stored_age, unusable
+from walconsole.domain.standing.exposure import agreement, exposure
+from walconsole.domain.standing.model import Level, Severity, Story, Verdict
+from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.units import age_text, bytes_text, duration_text, plural, whole_duration_text
+
+_URGENT_DISK_S = 3600.0
+
+
+def verdict(snapshot: Snapshot, now: float) -> Verdict:
+    """One line, worst first: what cannot be seen, what is broken, what is late, what works."""
+    return (
+        _unseen(snapshot, now)
+        or _broken(snapshot, now)
+        or _contradicted(snapshot, now)
+        or _late(snapshot, now)
+        or _working(snapshot, now)
+    )
+
+
+_LEVELS = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING}
+_ORDER = (Level.OK, Level.UNKNOWN, Level.WARNING, Level.CRITICAL)
+
+
+def at_least(said: Verdict, told: Sequence[Story]) -> Verdict:
+    """The verdict, never better than the worst story: the first line and the findings agree.
+
+    Where nothing can be seen it stays unknown: what is still known of the rest proves no more than that.
+    """
+    worst = max(told, key=lambda story: story.severity, default=None)
+    level = _LEVELS.get(worst.severity) if worst is not None else None
+    if worst is None or level is None or said.level is Level.UNKNOWN:
+        return said
+    if _ORDER.index(said.level) >= _ORDER.index(level):
+        return said
+    return Verdict(level, f"{worst.root.title}; {said.text}")
+
+
+def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
+    """The verdict where the server itself cannot be seen."""
+    link = link_problem(snapshot)
+    if link is not None:
+        since = snapshot.link.failing_since or snapshot.host.failing_since
+        text = f"cannot tell: the droplet cannot be reached{_for(since, now)}: {link.reason}"
+        return Verdict(Level.UNKNOWN, text + _last_known(snapshot, now))
+    problem = snapshot.archiver.problem
+    if problem is not None and problem.code not in LINK_CODES:
+        since = snapshot.archiver.failing_since
+        host = snapshot.host.value
+        down = host is not None and host.cluster is not None and not host.cluster.running
+        if down and snapshot.host.problem is None:
+            text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
+            return Verdict(Level.CRITICAL, text)
+        return Verdict(
+            Level.UNKNOWN, f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
+        )
+    if snapshot.archiver.value is None or snapshot.settings.value is None:
+        failure = snapshot.host.problem
+        if failure is not None:
+            return Verdict(Level.UNKNOWN, f"cannot tell: {failure.reason}")
+        unreached = snapshot.link.value is None and snapshot.host.value is None
+        what = "the droplet did not answer yet" if unreached else "PostgreSQL was not read yet"
+        return Verdict(Level.UNKNOWN, f"looking: {what}")
+    return None
+
+
+def _for(since: float | None, now: float) -> str:
+    return "" if since is None else f" for {whole_duration_text(max(0.0, now - since))}"
+
+
+def _last_known(snapshot: Snapshot, now: float) -> str:
+    age = snapshot.archiver.age_s(now)
+    return "" if age is None else f"; last seen {age_text(age)}: {state(snapshot, now - age).value}"
+
+
+def _broken(snapshot: Snapshot, now: float) -> Verdict | None:
+    """The verdict where nothing reaches the archive."""
+    match state(snapshot, now):
+        case ArchiverState.OFF:
+            return Verdict(Level.CRITICAL, f"archiving is OFF: {_off_since(snapshot, now)}")
+        case ArchiverState.NO_COMMAND:
+            return Verdict(
+                Level.CRITICAL,
+                "archiving has no command: nothing is archived, and pg_wal grows until the disk is full",
+            )
+        case ArchiverState.FAILING:
+            return Verdict(
+                Level.CRITICAL, f"archiving FAILS{_failing_since(snapshot, now)}: {_lost(snapshot, now)}"
+            )
+        case ArchiverState.STALLED:
+            return Verdict(
+                Level.CRITICAL,
+                f"archiving stands STILL, last success {age_text(last_success_age(snapshot, now))}: "
+                f"{_lost(snapshot, now)}",
+            )
+    return None
+
+
+def _off_since(snapshot: Snapshot, now: float) -> str:
+    bucket = snapshot.primary.value
+    if bucket is not None and bucket.newest_segment and bucket.newest_at is not None:
+        age = age_text(stored_age(bucket, bucket.newest_at, now))
+        return f"nothing written after {bucket.newest_segment} ({age}) would survive a lost disk"
+    return "nothing written since the server began would survive a lost disk"
+
+
+def _failing_since(snapshot: Snapshot, now: float) -> str:
+    success = last_success_age(snapshot, now)
+    if success is not None:
+        return f", last success {age_text(success)}"
+    failure = last_failure_age(snapshot, now)
+    return "" if failure is None else f", and never succeeded (last try {age_text(failure)})"
+
+
+def _lost(snapshot: Snapshot, now: float) -> str:
+    """What a lost disk would cost, in segments, bytes and time."""
+    lost = exposure(snapshot, now)
+    if lost is None:
+        waiting = ready_count(snapshot)
+        wait = "" if not waiting else f"{plural(waiting, 'segment waits', 'segments wait')}; "
+        return f"{wait}nothing written so far would survive a lost disk"
+    waiting = ready_count(snapshot)
+    count = lost.segments if waiting is None else waiting
+    return (
+        f"{plural(count, 'segment waits', 'segments wait')}, "
+        f"{bytes_text(lost.bytes)}{_span(lost)} would be lost with the disk"
+    )
+
+
+def _span(lost: Lag) -> str:
+    return "" if lost.seconds is None else f" or {whole_duration_text(lost.seconds)} of writes"
+
+
+def _contradicted(snapshot: Snapshot, now: float) -> Verdict | None:
+    """PostgreSQL says it works, and the bucket says it does not."""
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    if archiver is None or server is None or bucket is None or snapshot.primary.problem is not None:
+        return None
+    if not bucket.complete:
+        return None
+    answer = agreement(archiver, server, snapshot)
+    if answer.ok is False:
+        return Verdict(Level.CRITICAL, f"PostgreSQL says archived, and {answer.text}: those would be lost")
+    return unusable(snapshot, bucket, now)
+
+
+def _late(snapshot: Snapshot, now: float) -> Verdict | None:
+    """The verdict where it works and may not much longer."""
+    outlook = disk_outlook(snapshot, now)
+    if outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _URGENT_DISK_S:
+        text = f"the disk of pg_wal is FULL in {duration_text(outlook.full_in_s)} at this rate"
+        return Verdict(Level.CRITICAL, text)
+    if state(snapshot, now) is not ArchiverState.BEHIND:
+        return None
+    trend = outlook.backlog_per_min if outlook is not None else None
+    direction = ""
+    if trend is not None:
+        direction = " and falls further behind" if trend > 0 else " and catches up" if trend < 0 else ""
+    return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(snapshot, now)}")
+
+
+def _working(snapshot: Snapshot, now: float) -> Verdict:
+    """The verdict where PostgreSQL's own account is good: how far the bucket supports it."""
+    match state(snapshot, now):
+        case ArchiverState.STANDBY:
+            return Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
+        case ArchiverState.NEVER if nothing_due_yet(snapshot, now):
+            return Verdict(Level.OK, "archiving is on, and nothing was due yet")
+        case ArchiverState.NEVER:
+            return Verdict(Level.WARNING, "archiving is on, and nothing was archived yet")
+        case ArchiverState.UNKNOWN:
+            return Verdict(Level.UNKNOWN, "cannot tell: archive_mode could not be read")
+    text = f"archiving works: {_behind(snapshot, now)}"
+    problem, bucket = snapshot.primary.problem, snapshot.primary.value
+    if problem is not None:
+        return Verdict(
+            Level.WARNING, f"{text} by PostgreSQL's own count; the bucket could not be read: {problem.reason}"
+        )
+    if bucket is None or not bucket.complete:
+        return Verdict(Level.OK, f"{text} by PostgreSQL's own count; the bucket is being read")
+    if bucket.gaps:
+        return Verdict(Level.OK, f"{text}; some of the newest segments are still to come")
+    return Verdict(Level.OK, f"{text}, nothing missing")
+
+
+def _behind(snapshot: Snapshot, now: float) -> str:
+    behind = lag(snapshot, now)
+    if behind is None or behind.seconds is None:
+        return "the position is not known"
+    if behind.idle:
+        return "the server is idle and all it wrote is archived"
+    return f"{whole_duration_text(behind.seconds)} behind"
