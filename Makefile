@@ -18,7 +18,7 @@ help:
 	@echo "make bench     measure against the budgets and against other consoles"
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
-	@echo "make docs      write docs/failures and the index of findings from the rules' pages"
+	@echo "make docs      write docs/failures and the index of findings from the failure modes"
 	@echo "make tested-failures  bring every failure about, and write docs/tested-failures.md"
 	@echo "make clean     remove what the other commands made (.venv too)"
 

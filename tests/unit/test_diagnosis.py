@@ -25,7 +25,7 @@ from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, RepeatedSegment, SettingsFacts
-from walconsole.domain.failures import RULES, Level, Severity, diagnose
+from walconsole.domain.failures import Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
 
@@ -331,8 +331,3 @@ def test_a_slot_alone_never_raises() -> None:
         assert diagnose(alone, NOW).verdict.text
         without = fold(whole, read(slot, getattr(whole, slot.value).value), NOW)
         assert diagnose(fold(without, broken(slot, "gone", "Timeout"), NOW), NOW).verdict.text
-
-
-def test_every_rule_is_listed_once() -> None:
-    names = [rule.__name__ for rule in RULES]
-    assert len(names) == len(set(names))

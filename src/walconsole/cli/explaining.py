@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from textwrap import wrap
 
-from walconsole.domain.failures.pages import FAMILIES, PAGES
-from walconsole.domain.failures.writing import page_text
+from walconsole.domain.failures import FAMILIES, MODES
+from walconsole.domain.failures.pages import page_text
 from walconsole.errors import UsageError
 
 WIDEST = 100
@@ -22,20 +22,20 @@ def explain(rule: str | None) -> int:
 
 
 def _page(rule: str, width: int) -> Iterator[str]:
-    page = PAGES.get(rule)
-    if page is None:
-        near = get_close_matches(rule, PAGES, n=3)
+    mode = MODES.get(rule)
+    if mode is None:
+        near = get_close_matches(rule, MODES, n=3)
         remedy = f"did you mean {' or '.join(near)}?" if near else "`walconsole explain` lists them"
         raise UsageError(f"explaining {rule!r}", "there is no failure mode of that id", remedy)
-    return page_text(page, width)
+    return page_text(mode, width)
 
 
 def _list(width: int) -> Iterator[str]:
-    longest = max(map(len, PAGES))
-    for family, pages in FAMILIES:
+    longest = max(map(len, MODES))
+    for family, modes in FAMILIES:
         yield family
-        for page in pages:
-            first, *rest = wrap(page.title, width - longest - 4) or [""]
-            yield f"  {page.rule:<{longest}}  {first}"
+        for mode in modes:
+            first, *rest = wrap(mode.page.title, width - longest - 4) or [""]
+            yield f"  {mode.id:<{longest}}  {first}"
             yield from (f"{'':<{longest + 4}}{line}" for line in rest)
         yield ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.evidence import VerbResult
-from walconsole.domain.failures.refusals import CODES
+from walconsole.domain.standing.refusals import CODES
 
 LARGE = "PUT 256K"
 VERBS = ("LIST", "PUT", LARGE, "HEAD", "GET", "DELETE")

@@ -12,10 +12,10 @@ from shlex import quote
 
 from walconsole.domain.command_words import Target, configs_of, targets_of
 from walconsole.domain.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
-from walconsole.domain.failures.refusals import code_in
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.refusals import code_in
 from walconsole.observe.apart import run_apart
 from walconsole.observe.as_user import as_user
 from walconsole.observe.probe import Fact

@@ -1,7 +1,6 @@
-"""Rules that turn a snapshot into findings and a verdict, one module a family of failures.
+"""The failure modes: one record each, one module a family. docs/development.md says how one is added."""
 
-A new failure mode is one rule: a function in its family's module, listed in that module's RULES.
-"""
+from collections.abc import Mapping
 
 from walconsole.domain.failures import (
     archive,
@@ -10,36 +9,52 @@ from walconsole.domain.failures import (
     command,
     configuration,
     disk,
+    no_alarm,
     refusals,
     retention,
+    running,
     sources,
     usability,
 )
 from walconsole.domain.snapshot import Snapshot
-from walconsole.domain.standing.model import Diagnosis, Finding, Level, Rule, Severity, Story, Verdict
+from walconsole.domain.standing.mode import FailureMode, Look
+from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
 from walconsole.domain.standing.verdict import at_least, verdict
 
-RULES: tuple[Rule, ...] = (
-    *sources.RULES,
-    *configuration.RULES,
-    *command.RULES,
-    *refusals.RULES,
-    *archiving.RULES,
-    *bucket.RULES,
-    *archive.RULES,
-    *usability.RULES,
-    *retention.RULES,
-    *disk.RULES,
+FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
+    ("What cannot be seen", sources.MODES),
+    ("Configuration", configuration.MODES),
+    ("The archive command", (*command.MODES, *running.MODES)),
+    ("The store's refusals", refusals.MODES),
+    ("The archiver", archiving.MODES),
+    ("The bucket", bucket.MODES),
+    ("The archive", (*archive.MODES, *usability.MODES)),
+    ("The disk", (*retention.MODES, *disk.MODES)),
+    ("What looks wrong and is not", no_alarm.MODES),
 )
+"""In the order in which findings of one severity are told."""
+MODES: Mapping[str, FailureMode] = {mode.id: mode for _, modes in FAMILIES for mode in modes}
+LOOKS: tuple[Look, ...] = tuple(dict.fromkeys(mode.look for mode in MODES.values() if mode.look is not None))
 
 
 def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
-    """The verdict and the findings at `now` (seconds since the epoch), worst first, then in rule order."""
-    findings = [finding for rule in RULES for finding in rule(snapshot, now)]
+    """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
+    findings = [finding for look in LOOKS for finding in look(snapshot, now)]
     findings.sort(key=lambda finding: -finding.severity)
-    told = stories(findings, snapshot, now)
+    told = stories(findings, MODES, snapshot, now)
     return Diagnosis(at_least(verdict(snapshot, now), told), tuple(findings), told)
 
 
-__all__ = ["RULES", "Diagnosis", "Finding", "Level", "Severity", "Story", "Verdict", "diagnose"]
+__all__ = [
+    "FAMILIES",
+    "LOOKS",
+    "MODES",
+    "Diagnosis",
+    "Finding",
+    "Level",
+    "Severity",
+    "Story",
+    "Verdict",
+    "diagnose",
+]

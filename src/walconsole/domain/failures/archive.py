@@ -16,7 +16,8 @@ from walconsole.domain.standing.copies import (
     stored_age,
     timeline_beyond,
 )
-from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
+from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.units import age_text, plural
 
@@ -215,4 +216,109 @@ def dr_behind(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (foreign_writer, history_missing, gaps, different_content, dr_behind)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "foreign-writer",
+        Page(
+            title="somebody else writes to the archive",
+            symptom="The bucket is ahead of the server, or holds segments of another system identifier.",
+            cause="A clone, a restored server or a test kept the archive_command.",
+            signal=(
+                "The page header of the newest and oldest segments (system identifier), and names beyond "
+                "the write position."
+            ),
+            fix="Stop the other writer; give each cluster a prefix of its own; take a base backup.",
+            never="Delete nothing before it is known whose it is.",
+            source="wal-e#350; pgbackrest#1908",
+        ),
+        look=foreign_writer,
+        explains=("same-name-different-content", "stuck-on-existing", "gap", "failing", "stalled"),
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "history-missing",
+        Page(
+            title="a timeline without its .history file",
+            symptom="A restore to `latest` ends on an older timeline, and then writes one that collides.",
+            cause="The .history file failed to be archived at the promotion, or was deleted since.",
+            signal="The listing: `latest` counts timelines up and stops at the first without its history.",
+            fix=(
+                "Push it again; it is in pg_wal of the server that was promoted.\n\n"
+                "```\n"
+                "ls pg_wal/*.history\n"
+                "```"
+            ),
+            source="cloudnative-pg#11219; patroni#890",
+        ),
+        look=history_missing,
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "gap",
+        Page(
+            title="segments are missing in mid-chain",
+            symptom="A restore stops before the first of them.",
+            cause="A crash, a killed upload, a deletion, a command that swallowed an error.",
+            signal=(
+                "Every name in the bucket, along the timelines that a restore follows. A gap that was "
+                "accepted on the archive screen is not reported; nor is one that parallel writers may only "
+                "not have filled yet."
+            ),
+            fix="Push them again while they are in pg_wal (or on a standby); else take a base backup now.",
+            source="wal-g#1590",
+        ),
+        look=gaps,
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "failover-hole",
+        Page(
+            title="a gap where the timeline was switched",
+            symptom="The archive is unbroken before and after a failover, and not across it.",
+            cause=(
+                "The old primary had not archived its last segments; on the standby, WAL that was streamed "
+                "is marked as done and never archived."
+            ),
+            signal="Continuity across the switch point that the .history file names.",
+            fix="Take them from the old primary's pg_wal; else a base backup of the new timeline.",
+            source="ubicloud#6279",
+        ),
+        look=gaps,
+        explains=("gap",),
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "same-name-different-content",
+        Page(
+            title="one name, two contents",
+            symptom="The command refuses a segment, for the object of its name has other bytes.",
+            cause="Split brain, a snapshot that was rolled back, a second server.",
+            signal="The object against the file in pg_wal (SHA-256), or two keys of one segment.",
+            fix=(
+                "Stop and investigate: which server is right? Then archive under a new prefix, with a new "
+                "base backup."
+            ),
+            never="Overwrite nothing: it may be the only copy of what users saw committed.",
+            source="pgbackrest#1753, #2629",
+        ),
+        look=different_content,
+        explains=("stuck-on-existing", "failing", "stalled"),
+    ),
+    FailureMode(
+        "dr-behind",
+        Page(
+            title="the DR copy lacks more than it should",
+            symptom="More than five segments, the oldest for more than a quarter of an hour.",
+            cause="Whatever copies to the other region has stopped, or is too slow.",
+            signal="Both listings, segment by segment.",
+            fix=(
+                "Copy what is missing, and see to what copies.\n\n"
+                "```\n"
+                "rclone copy --ignore-existing PRIMARY:BUCKET DR:BUCKET\n"
+                "```"
+            ),
+        ),
+        look=dr_behind,
+        late=Late.COPY,
+    ),
+)

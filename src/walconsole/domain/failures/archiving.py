@@ -17,7 +17,8 @@ from walconsole.domain.standing.archiver import (
     state,
 )
 from walconsole.domain.standing.failure_log import failing_since, last_failure, last_words, since_success
-from walconsole.domain.standing.model import Certainty, Finding, Proof, Rule, Severity
+from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import age_text, duration_text, plural
@@ -189,4 +190,102 @@ def no_timeout(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (failing, stalled, too_slow, never_archived, no_timeout)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "failing",
+        Page(
+            title="archiving fails",
+            symptom="last_failed_time is newer than last_archived_time, and the file still waits.",
+            cause="A consequence: the cause is told above it where it is found.",
+            signal="pg_stat_archiver, .ready files, the log.",
+            fix=(
+                "Run the command by hand, as the server's user, on the file that waits; its words tell the "
+                "cause.\n\n"
+                "```\n"
+                "cd DATA_DIRECTORY\n"
+                "runuser -u postgres -- env -i PATH=/usr/bin:/bin sh -c 'COMMAND with pg_wal/SEGMENT'; "
+                "echo $?\n"
+                "```"
+            ),
+            never="Never delete .ready files or segments by hand.",
+            source="PostgreSQL: pgarch.c",
+        ),
+        look=failing,
+        explains=("stalled", "too-slow", "disk-filling", "dr-behind"),
+        risk=Risk.STOPPED,
+        late=Late.FAILING,
+    ),
+    FailureMode(
+        "stalled",
+        Page(
+            title="the archiver stands still",
+            symptom="Segments wait, and neither successes nor failures come.",
+            cause=(
+                "A command that hangs, an exit above 125 or a signal (not counted), a WAL file that is gone."
+            ),
+            signal=(
+                ".ready files that wait longer than a minute and a half while both times of "
+                "pg_stat_archiver stand."
+            ),
+            fix="Look at what runs below the archiver, and for FATAL in the log.",
+            source="PostgreSQL: pgarch.c",
+        ),
+        look=stalled,
+        explains=("too-slow", "disk-filling", "dr-behind"),
+        risk=Risk.STOPPED,
+        late=Late.STALLED,
+    ),
+    FailureMode(
+        "too-slow",
+        Page(
+            title="archiving is slower than the WAL",
+            symptom=".ready files grow steadily, with no errors.",
+            cause="One segment after another, each takes longer than the server takes to fill the next.",
+            signal="The backlog, its trend, and how long the first of them waits.",
+            fix=(
+                "Compress before the transfer; write less WAL (wal_compression, checkpoint distance); an "
+                "engine that pushes several at once."
+            ),
+            never="Do not switch archiving off to let it catch up: that makes a gap.",
+            source="railway#89; a plugin of CloudNativePG, 656 (1.9 s a segment)",
+        ),
+        look=too_slow,
+        explains=("disk-filling", "dr-behind"),
+        risk=Risk.SLOW,
+        late=Late.SLOW,
+    ),
+    FailureMode(
+        "never-archived",
+        Page(
+            title="archiving is on, and nothing was ever archived",
+            symptom="archived_count = 0, last_archived_wal is NULL; a check that compares times passes.",
+            cause="Nothing was written since the start, or nothing ever got through.",
+            signal="pg_stat_archiver, and the bucket, which holds nothing current either.",
+            fix=(
+                "Force a switch after a write, and see whether it arrives.\n\n"
+                "```\n"
+                "SELECT pg_create_restore_point('check'); SELECT pg_switch_wal();\n"
+                "```"
+            ),
+            source="check_pgactivity#290",
+        ),
+        look=never_archived,
+        risk=Risk.STOPPED,
+        late=Late.NEVER,
+    ),
+    FailureMode(
+        "no-archive-timeout",
+        Page(
+            title="nothing bounds how old unarchived writes may get",
+            symptom="On a quiet server the last success is hours old although something was written.",
+            cause="archive_timeout = 0: a segment is archived when it is full, and not before.",
+            signal="The setting.",
+            fix=(
+                "Set archive_timeout (60 s at least; each forced switch stores a segment, most of it "
+                "zeroes, which compression makes small)."
+            ),
+            source="PostgreSQL's documentation of archive_timeout",
+        ),
+        look=no_timeout,
+    ),
+)

@@ -3,20 +3,21 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.failures.refusals import (
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import ArchiverState, state
+from walconsole.domain.standing.copies import copies, stored_age
+from walconsole.domain.standing.exposure import agreement
+from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
+from walconsole.domain.standing.refusals import (
     CODES,
     fixes_for,
     refused_checks,
     told_of_the_archiver,
     words_of_refusal,
 )
-from walconsole.domain.failures.sources import LINK_CODES, SHELL_CODES
-from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.archiver import ArchiverState, state
-from walconsole.domain.standing.copies import copies, stored_age
-from walconsole.domain.standing.exposure import agreement
-from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
-from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
+from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 
 SKEW_LIMIT_S = 60.0
 """S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
@@ -170,4 +171,76 @@ def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             return
 
 
-RULES: tuple[Rule, ...] = (refused, silent_loss, clock_skew)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "no-key",
+        Page(
+            title="there is no key to ask with",
+            symptom="The bucket panes say n/a.",
+            cause=(
+                "The environment variable, the keyring's entry or the section of the droplet's rclone "
+                "configuration that the profile names is not there."
+            ),
+            signal="The profile's key source.",
+            fix="As the finding says: it names what is missing.",
+        ),
+        look=refused,
+    ),
+    FailureMode(
+        "silent-loss",
+        Page(
+            title="the command says yes and stores nothing",
+            symptom=(
+                "archived_count rises and failed_count does not; the bucket lacks the last archived segment."
+            ),
+            cause=(
+                "A script that swallows errors (`|| true`, a pipe without pipefail, `exit 0`), or the "
+                "wrong bucket or prefix."
+            ),
+            signal="The exact last_archived_wal is looked for in the bucket.",
+            fix=(
+                "Mend the command first. Then push what is still in pg_wal, oldest first; what is recycled "
+                "already is a gap: take a base backup."
+            ),
+            source="pgbackrest#1290",
+        ),
+        look=silent_loss,
+        explains=("gap", "dr-behind", "history-missing"),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "archive-frozen",
+        Page(
+            title="archived_count rises, and the bucket stands still",
+            symptom=(
+                "The bucket was filled up to some time, and no longer, while PostgreSQL counts successes."
+            ),
+            cause=(
+                "The command says yes before the store has it: a spool, a queue that drops, a background "
+                "process that died."
+            ),
+            signal="The newest object against last_archived_wal, and a command that does not wait.",
+            fix="Look at the queue and the process that empties it; then push what is still there.",
+            source="railway postgres-ssl#85; pgbackrest#632",
+        ),
+        look=silent_loss,
+        explains=("silent-loss", "gap", "dr-behind"),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "clock-skew",
+        Page(
+            title="a clock is wrong",
+            symptom="`RequestTimeTooSkewed`; every request is refused, of every key.",
+            cause=(
+                "S3 refuses requests whose time is 15 minutes off. NTP is not running, or a suspended "
+                "machine came back."
+            ),
+            signal="The droplet's clock against the Date header of S3's answers; S3's code.",
+            fix="```\ntimedatectl\ntimedatectl set-ntp true\nchronyc makestep\n```",
+            source="pgbackrest#788, #2556",
+        ),
+        look=clock_skew,
+        explains=(*REFUSED, "key-403"),
+    ),
+)

@@ -5,38 +5,27 @@ from collections.abc import Iterator
 
 from walconsole.domain.command_words import DEFAULT_CONFIG
 from walconsole.domain.evidence import (
-    ChildProcess,
     CommandFacts,
     ConfigAccess,
     LogEntry,
-    LogKind,
     ProgramFacts,
 )
-from walconsole.domain.failures.sources import LINK_CODES, NO_CLUSTER, SHELL_CODES
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age, ready_count
+from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.failure_log import (
-    COUNTED_UP_TO,
     failing_since,
     last_failure,
-    last_words,
     programs_words,
     since_success,
     troubled,
     urgency,
-    words_before,
 )
-from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
-from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.units import duration_text, plural
+from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.proofs import command_and_archiver, log_lines
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a POSIX shell exits with (POSIX.1-2024, Shell Command Language, 2.8.2)."""
-HANGS_AFTER_S = 30.0
-"""A segment takes a second or two; one that takes longer than this is worth a look."""
-_CERTAIN_HANG_S = 90.0
-_LAST_SIGNAL = 64
-"""signal(7): SIGRTMAX. ssh and rsync end with 255, and no signal is meant."""
 
 _CONFIG_WORDS = re.compile(
     r"didn't find section in config file|config file .* not found(?! - using defaults)"
@@ -66,10 +55,6 @@ def _exit_lines(snapshot: Snapshot, code: int) -> tuple[LogEntry, ...]:
     return tuple(entry for entry in since_success(snapshot) if entry.exit_code == code)
 
 
-def _common(snapshot: Snapshot) -> tuple[Proof, ...]:
-    return (*setting_row(snapshot, "archive_command"), *archiver_row(snapshot))
-
-
 def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """Exit 127, or a program that the server's user does not find: nothing counts it as a failure."""
     facts, lines = snapshot.command.value, _exit_lines(snapshot, NOT_FOUND)
@@ -82,7 +67,7 @@ def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     proof = (
         *(_programs_proof(snapshot, program) for program in missing),
         *log_lines(snapshot, (*programs_words(snapshot, _SHELL_NOT_FOUND), *lines)),
-        *_common(snapshot),
+        *command_and_archiver(snapshot),
     )
     unseen = "" if missing else "look as the server's user: command -v PROGRAM"
     yield Finding(
@@ -152,7 +137,7 @@ def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         proof=(
             *(_programs_proof(snapshot, program) for program in barred),
             *log_lines(snapshot, lines),
-            *_common(snapshot),
+            *command_and_archiver(snapshot),
         ),
         fixes=(
             Fix(f"make it executable: {path}", (f"chmod 0755 {path}",), "executable-command", subject=path),
@@ -160,50 +145,6 @@ def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         if barred
         else (),
     )
-
-
-def crash_loop(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """The command dies by a signal or exits above 125: the archiver restarts, and nothing counts it."""
-    failure = last_failure(snapshot)
-    if failure is None or not _is_uncounted(failure):
-        return
-    alike = tuple(entry for entry in since_success(snapshot) if _is_uncounted(entry))
-    words = last_words(snapshot, failure)
-    yield Finding(
-        "archiver-crash-loop",
-        Severity.CRITICAL,
-        f"the archiver dies and starts again, for the archive command {_how(failure)}",
-        (
-            f"{plural(len(alike), 'time')} since the last success (the server's log)",
-            *([f"{words} (the archive command's own words)"] if words else []),
-            "failed_count does not move: exits above 125 and signals are not counted",
-        ),
-        "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
-        Slot.LOG,
-        "archive_command",
-        since=failing_since(snapshot, now),
-        proof=(
-            *log_lines(snapshot, [*words_before(snapshot, failure)[-2:], *alike[-4:]]),
-            *_common(snapshot),
-        ),
-        fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),
-    )
-
-
-def _is_uncounted(entry: LogEntry) -> bool:
-    if entry.kind in (LogKind.KILLED, LogKind.ARCHIVER_FATAL):
-        return True
-    return entry.kind is LogKind.FAILED and entry.exit_code is not None and entry.exit_code > COUNTED_UP_TO
-
-
-def _how(entry: LogEntry) -> str:
-    if entry.signal is not None:
-        return f"is killed by signal {entry.signal}"
-    if entry.exit_code is not None:
-        by = entry.exit_code - 128
-        signal = f" (signal {by} in its shell)" if 0 < by <= _LAST_SIGNAL else ""
-        return f"exits with {entry.exit_code}{signal}"
-    return "cannot be run"
 
 
 def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
@@ -232,7 +173,7 @@ def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         Slot.LOG,
         "archive_command",
         since=failing_since(snapshot, now),
-        proof=(*log_lines(snapshot, lines), *_common(snapshot)),
+        proof=(*log_lines(snapshot, lines), *command_and_archiver(snapshot)),
         fixes=(
             Fix(
                 "see what it is, and what the kernel says of it",
@@ -309,7 +250,7 @@ def config_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
                 for config in bad
             ),
             *log_lines(snapshot, words),
-            *_common(snapshot),
+            *command_and_archiver(snapshot),
         ),
         fixes=(
             Fix(
@@ -324,202 +265,102 @@ def config_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def hangs(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """The archive command has been running for longer than a segment can take."""
-    facts, host = snapshot.command.value, snapshot.host.value
-    if facts is None or not facts.children or ready_count(snapshot) == 0:
-        return
-    offset = host.clock_offset_s if host is not None else 0.0
-    oldest = facts.children[0]
-    age = now + offset - oldest.started_at
-    if age < HANGS_AFTER_S:
-        return
-    deepest = facts.children[-1]
-    waits = ", ".join(filter(None, (deepest.state, deepest.wait_channel)))
-    sockets = f", connected to {', '.join(deepest.sockets)}" if deepest.sockets else ", no connection open"
-    yield Finding(
-        "command-hangs",
-        Severity.CRITICAL if age >= _CERTAIN_HANG_S else Severity.WARNING,
-        f"the archive command has been running for {duration_text(age)} and does not end",
-        (
-            f"process {oldest.pid} below the archiver: {oldest.command}",
-            f"it waits in process {deepest.pid}: {deepest.command} ({waits or 'state not known'}{sockets})",
-        ),
-        "end that process, and put the command under `timeout`: PostgreSQL never ends it by itself",
-        Slot.COMMAND,
-        "archive_command",
-        since=oldest.started_at - offset,
-        proof=(
-            *(
-                Proof(
-                    f"pid {child.pid} {child.state} {child.wait_channel} {child.command}".strip(),
-                    "/proc, below the archiver",
-                    snapshot.command.read_at,
-                )
-                for child in facts.children
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "command-not-found",
+        Page(
+            title="the archive command's program is not found",
+            symptom=(
+                "The log has `archive command failed with exit code 127` as FATAL, and `not found` above "
+                "it. failed_count stays where it is."
             ),
-            *_common(snapshot),
-        ),
-        fixes=(
-            Fix(
-                "end the hanging command; PostgreSQL tries the segment again",
-                (f"kill {deepest.pid}", *([f"kill -CONT {deepest.pid}"] if _is_stopped(deepest) else [])),
-                "kill-hung-command",
-                risk="what it has sent so far is sent again",
-                subject=str(oldest.pid),
+            cause=(
+                "A typo, a program that was never installed, or a PATH that the server does not have: "
+                "PostgreSQL runs the command by /bin/sh with the postmaster's own environment."
             ),
-            Fix(
-                "install a command that runs under a time limit", ("walconsole provision",), "archive-command"
+            signal=(
+                "Each program that the command names is looked for as the server's user, with the "
+                "postmaster's PATH; the log's exit code."
             ),
-        ),
-        certainty=Certainty.PROVED if age >= _CERTAIN_HANG_S or not deepest.sockets else Certainty.LIKELY,
-        surer="" if not deepest.sockets else "does its connection move bytes? ss -tip on the droplet tells",
-    )
-
-
-def _is_stopped(child: ChildProcess) -> bool:
-    """Whether it stands still by a signal: another one reaches it only when it goes on."""
-    return child.state.startswith("stopped")
-
-
-def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """A .ready whose WAL file is gone: older servers try it for ever (15 and later remove it themselves)."""
-    facts, disk = snapshot.command.value, snapshot.wal_disk.value
-    if facts is None or not facts.orphans:
-        return
-    first = facts.orphans[0]
-    blocking = disk is not None and disk.oldest_ready in facts.orphans
-    yield Finding(
-        "orphan-ready",
-        Severity.CRITICAL if blocking and troubled(snapshot, now) else Severity.WARNING,
-        f"the archiver is asked for {first}, which is not in pg_wal",
-        (
-            f"{plural(facts.orphan_count, '.ready file')} without a WAL file in archive_status",
-            f"{first} is the one that is tried first" if blocking else "others are tried before it",
-        ),
-        "move that one .ready file away, after making sure that the segment is in the archive or lost",
-        Slot.COMMAND,
-        since=failing_since(snapshot, now),
-        proof=(
-            *(
-                Proof(
-                    f"archive_status/{name}.ready, and no {name}",
-                    "pg_wal on the droplet",
-                    snapshot.command.read_at,
-                )
-                for name in facts.orphans[:3]
+            fix=(
+                "Name it by its absolute path, or install it; reload.\n\n"
+                "```\n"
+                "runuser -u postgres -- sh -c 'command -v PROGRAM'\n"
+                "tr '\\0' '\\n' </proc/POSTMASTER/environ | grep ^PATH\n"
+                "```"
             ),
-            *log_lines(
-                snapshot, [entry for entry in since_success(snapshot) if entry.kind is LogKind.ORPHAN]
-            ),
-            *archiver_row(snapshot),
+            source="pgbackrest#346",
         ),
-        fixes=(
-            Fix(
-                f"move {first}.ready out of archive_status",
-                (f"mv pg_wal/archive_status/{first}.ready /var/tmp/",),
-                "orphan-ready",
-                "the segment stays a gap in the archive if it never got there",
-                first,
+        look=command_not_found,
+        explains=(*REFUSED, "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "command-not-executable",
+        Page(
+            title="the server's user may not run the archive command",
+            symptom="The log has `exit code 126` as FATAL. failed_count stays where it is.",
+            cause=(
+                "The mode lacks x, a folder above it may not be entered, the file system is mounted "
+                "noexec, or the interpreter of its first line is not there (or the line ends in a carriage "
+                "return)."
             ),
-        ),
-    )
-
-
-def disk_full(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """The log says that a file system is full, and nothing has been archived since."""
-    lines = [entry for entry in since_success(snapshot) if entry.kind is LogKind.DISK_FULL]
-    if not lines or not troubled(snapshot, now):
-        return
-    disk = snapshot.wal_disk.value
-    yield Finding(
-        "disk-full",
-        Severity.CRITICAL,
-        "no space left on a file system that archiving needs",
-        (lines[-1].text,),
-        "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
-        "never delete from pg_wal",
-        Slot.WAL_DISK,
-        since=lines[0].at,
-        proof=(
-            *log_lines(snapshot, lines),
-            *(
-                [Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at)]
-                if disk is not None
-                else []
+            signal="The file is looked at as the server's user; the log's exit code.",
+            fix=(
+                "```\nchmod 0755 /usr/local/bin/NAME-pg-archive\nnamei -l /usr/local/bin/NAME-pg-archive\n```"
             ),
+            source="POSIX, Shell Command Language, 2.8.2",
         ),
-        fixes=(
-            Fix(
-                "find what is full, and what fills it",
-                ("df -h", "df -i", "du -xh --max-depth=2 / | sort -h | tail"),
-                risk="never delete anything in pg_wal: the server cannot start without it",
+        look=command_not_executable,
+        explains=(*REFUSED, "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "rclone-config-unreadable",
+        Page(
+            title="rclone does not find its configuration",
+            symptom="`didn't find section in config file`, `Config file not found` or `permission denied`.",
+            cause=(
+                "--config points to where the server's user may not read (/root is 0700), nothing names it "
+                "and HOME is another one, or the section is called otherwise."
             ),
-        ),
-    )
-
-
-def archive_always(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """archive_mode = always on a standby: it archives what its primary archives, too."""
-    server, settings = snapshot.server.value, snapshot.settings.value
-    if server is None or settings is None or not server.in_recovery:
-        return
-    if settings.value("archive_mode") != "always":
-        return
-    failing = troubled(snapshot, now)
-    yield Finding(
-        "archive-always",
-        Severity.WARNING,
-        "this standby archives too (archive_mode = always): every segment is pushed twice",
-        ("pg_is_in_recovery() and archive_mode = always (pg_settings)",),
-        "archive_mode = on, where primary and standby share an archive; else a command that takes an "
-        "identical file for a success",
-        Slot.SETTINGS,
-        "archive_mode",
-        proof=tuple(setting_row(snapshot, "archive_mode", "archive_command")),
-        fixes=(
-            Fix(
-                "let only the primary archive",
-                ("ALTER SYSTEM SET archive_mode = 'on';", "restart the standby"),
-                risk="a standby's restart ends its queries",
+            signal=(
+                "The configuration that the command or its script names is opened as the server's user; "
+                "its sections are compared with the remotes that the command uses."
             ),
+            fix=(
+                "Keep it outside /root, root:postgres with mode 0640, and name it.\n\n"
+                "```\n"
+                "chown root:postgres /etc/rclone-NAME.conf\n"
+                "chmod 0640 /etc/rclone-NAME.conf\n"
+                "runuser -u postgres -- env -i rclone --config /etc/rclone-NAME.conf listremotes\n"
+                "```"
+            ),
+            never="Do not make it readable for everybody: it holds the key's secret.",
+            source="rclone#747, #5226",
         ),
-        certainty=Certainty.PROVED if failing else Certainty.LIKELY,
-        surer="does the primary write to the same bucket and prefix?",
-    )
-
-
-def log_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
-    """The log that would say why cannot be read, while archiving is in trouble."""
-    problem, facts = snapshot.log.problem, snapshot.log.value
-    if not troubled(snapshot, now):
-        return
-    if problem is not None and problem.code in LINK_CODES | SHELL_CODES | {NO_CLUSTER}:
-        return
-    missing = facts.missing if facts is not None else ()
-    if problem is None and not (missing and not since_success(snapshot)):
-        return
-    why = problem.why if problem is not None else "; ".join(missing)
-    yield Finding(
-        "log-unreadable",
-        Severity.NOTE,
-        "the server's log, which would say why, cannot be read",
-        (why,),
-        (problem.remedy if problem is not None else "")
-        or "sudo = true in the profile, or a user who may read it",
-        Slot.LOG,
-    )
-
-
-RULES: tuple[Rule, ...] = (
-    command_not_found,
-    command_not_executable,
-    config_unreadable,
-    permission,
-    disk_full,
-    crash_loop,
-    hangs,
-    orphan_ready,
-    archive_always,
-    log_unreadable,
+        look=config_unreadable,
+        explains=(*REFUSED, "archiver-crash-loop", "no-key"),
+    ),
+    FailureMode(
+        "permission",
+        Page(
+            title="the archive command is denied a file",
+            symptom="`permission denied` in the command's own words.",
+            cause=(
+                "The target, a temporary folder or a log file belongs to somebody else (often root, after "
+                "a test by hand), or SELinux does not allow it."
+            ),
+            signal="The words in the log, while the program can be run and its configuration be read.",
+            fix=(
+                "See the file as the server's user sees it, and give it back.\n\n"
+                "```\n"
+                "runuser -u postgres -- ls -lZ FILE\n"
+                "chown postgres: FILE\n"
+                "restorecon -v FILE\n"
+                "```"
+            ),
+            source="edb-ansible#151",
+        ),
+        look=permission,
+        explains=(*REFUSED, "archiver-crash-loop"),
+    ),
 )

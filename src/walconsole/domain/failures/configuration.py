@@ -8,7 +8,8 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled, state
 from walconsole.domain.standing.failure_log import troubled
-from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
 
 
@@ -227,11 +228,191 @@ def _overridden(snapshot: Snapshot, now: float, name: str, winner: Place, loser:
     )
 
 
-RULES: tuple[Rule, ...] = (
-    archive_off,
-    command_empty,
-    library_and_command,
-    auto_conf_override,
-    dead_config,
-    pending_restart,
+def archive_always(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """archive_mode = always on a standby: it archives what its primary archives, too."""
+    server, settings = snapshot.server.value, snapshot.settings.value
+    if server is None or settings is None or not server.in_recovery:
+        return
+    if settings.value("archive_mode") != "always":
+        return
+    failing = troubled(snapshot, now)
+    yield Finding(
+        "archive-always",
+        Severity.WARNING,
+        "this standby archives too (archive_mode = always): every segment is pushed twice",
+        ("pg_is_in_recovery() and archive_mode = always (pg_settings)",),
+        "archive_mode = on, where primary and standby share an archive; else a command that takes an "
+        "identical file for a success",
+        Slot.SETTINGS,
+        "archive_mode",
+        proof=tuple(setting_row(snapshot, "archive_mode", "archive_command")),
+        fixes=(
+            Fix(
+                "let only the primary archive",
+                ("ALTER SYSTEM SET archive_mode = 'on';", "restart the standby"),
+                risk="a standby's restart ends its queries",
+            ),
+        ),
+        certainty=Certainty.PROVED if failing else Certainty.LIKELY,
+        surer="does the primary write to the same bucket and prefix?",
+    )
+
+
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "archive-off",
+        Page(
+            title="archiving is switched off",
+            symptom="pg_stat_archiver is empty, there are no .ready files, and nothing fails.",
+            cause="`archive_mode = off`, which is the default. Nothing is archived, and nothing complains.",
+            signal=(
+                "The setting in force (pg_settings), with the file and line it comes from; files that say "
+                "otherwise and are never read."
+            ),
+            fix=(
+                "Set it in a file that the server reads, and restart: archive_mode takes a restart, and "
+                "wal_level must be replica or logical.\n\n"
+                "```\n"
+                "archive_mode = on\n"
+                'archive_command = \'/usr/local/bin/NAME-pg-archive "%p" "%f"\'\n'
+                "archive_timeout = 60\n"
+                "```\n\n"
+                "Then take a base backup: WAL from before it cannot be replayed onto anything. `walconsole "
+                "provision` does all but the base backup."
+            ),
+            source="the incident that walconsole began with; patroni#3225",
+        ),
+        look=archive_off,
+        explains=("never-archived", "dr-behind"),
+        risk=Risk.OFF,
+    ),
+    FailureMode(
+        "command-empty",
+        Page(
+            title="archiving is on, and there is no command",
+            symptom=(
+                "The log says `archive_mode enabled, yet archiving is not configured`; .ready files pile "
+                "up, and pg_wal grows."
+            ),
+            cause=(
+                "archive_mode is on, archive_command is '' and archive_library is not set: the server "
+                "keeps every segment."
+            ),
+            signal="Both settings, and the growing backlog.",
+            fix="Set archive_command in the file that wins, and reload. The backlog is archived by itself.",
+            never=(
+                "Never set it to /bin/true to make the backlog go away: the WAL is lost, and the archive "
+                "has a gap."
+            ),
+            source="wal-g#50",
+        ),
+        look=command_empty,
+        explains=(*REFUSED, *PILING),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "library-and-command",
+        Page(
+            title="archive_library and archive_command are both set",
+            symptom=(
+                "From PostgreSQL 16 on the archiver ends with an error again and again; PostgreSQL 15 "
+                "ignores archive_command."
+            ),
+            cause="Only one may be set. The server starts all the same: it is the archiver that refuses.",
+            signal="Both settings are not empty; on 16 and later the archiver's error in the log.",
+            fix=("Unset the one that is not meant, and reload.\n\n```\narchive_library = ''\n```"),
+            source="PostgreSQL commit d627ce3",
+        ),
+        look=library_and_command,
+        explains=(*REFUSED, *PILING, "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "auto-conf-override",
+        Page(
+            title="ALTER SYSTEM overrides the file",
+            symptom="A value in conf.d is ignored.",
+            cause="postgresql.auto.conf is read last: what ALTER SYSTEM wrote there wins over every file.",
+            signal=(
+                "The setting's source file ends in postgresql.auto.conf, and another file sets another value."
+            ),
+            fix=(
+                "Take the override back, and reload (archive_mode and wal_level take a restart).\n\n"
+                "```\n"
+                "ALTER SYSTEM RESET archive_command;\n"
+                "SELECT pg_reload_conf();\n"
+                "```"
+            ),
+            never="Do not edit postgresql.auto.conf by hand while the server runs.",
+            source="kubeblocks#10106",
+        ),
+        look=auto_conf_override,
+        explains=(
+            *REFUSED,
+            "archive-off",
+            "command-empty",
+            "command-not-found",
+            "library-and-command",
+            "no-archive-timeout",
+            "archive-frozen",
+        ),
+    ),
+    FailureMode(
+        "dead-config",
+        Page(
+            title="a configuration file that the server never reads",
+            symptom="An edit and a reload change nothing.",
+            cause=(
+                "The edited file is not the one that is read. Debian's pg_ctlcluster starts the server "
+                "with /etc/postgresql/VERSION/NAME/postgresql.conf, whatever PGDATA= or a role's template "
+                "says."
+            ),
+            signal=(
+                "`config_file`, the postmaster's arguments, `pg_settings.sourcefile`, and the files that "
+                "lie around and look like this cluster's configuration."
+            ),
+            fix=(
+                "Put what is meant into conf.d beside the live file, reload (or restart), and take the "
+                "dead file away, so that nobody edits it again.\n\n"
+                "```\n"
+                "SHOW config_file;\n"
+                "SELECT name, setting, sourcefile, sourceline FROM pg_settings WHERE name LIKE "
+                "'archive%';\n"
+                "```"
+            ),
+            source="the incident that walconsole began with; pg_conftool(1)",
+        ),
+        look=dead_config,
+        explains=("archive-off", "command-empty", "no-archive-timeout"),
+    ),
+    FailureMode(
+        "pending-restart",
+        Page(
+            title="a changed setting waits for a restart",
+            symptom="The file has the new value, and SHOW the old one.",
+            cause="Some settings (archive_mode, wal_level, max_wal_senders) are taken only at start.",
+            signal="`pg_settings.pending_restart`.",
+            fix=("Restart when it suits.\n\n```\npg_ctlcluster VERSION NAME restart\n```"),
+            source="patroni#773",
+        ),
+        look=pending_restart,
+        explains=("archive-off",),
+    ),
+    FailureMode(
+        "archive-always",
+        Page(
+            title="a standby archives what its primary archives",
+            symptom=(
+                "Each segment is pushed twice; where the command refuses what exists, one of the two fails "
+                "for ever."
+            ),
+            cause="archive_mode = always on a standby whose primary writes to the same place.",
+            signal="The setting, and pg_is_in_recovery().",
+            fix=(
+                "archive_mode = on on the standby; or a command that takes an identical object for a success."
+            ),
+            source="pgbackrest#125, #1204",
+        ),
+        look=archive_always,
+        explains=("stuck-on-existing", "same-name-different-content", "failing", "stalled"),
+    ),
 )

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
+from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text
 
@@ -49,4 +50,26 @@ def filling(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (filling,)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "disk-filling",
+        Page(
+            title="the file system of pg_wal is filling up",
+            symptom="pg_wal grows; at the end PostgreSQL stops with PANIC.",
+            cause=(
+                "Archiving fails or is too slow, a replication slot keeps WAL, or something else fills the "
+                "disk."
+            ),
+            signal="Free bytes and their trend: the time that is left.",
+            fix="Mend the archive: PostgreSQL frees the segments by itself. If time is short, grow the disk.",
+            never=(
+                "Never delete from pg_wal, and never delete .ready files: both lose WAL, the first the "
+                "cluster."
+            ),
+            source="openlibrary#13549 (39 hours, 55,435 segments)",
+        ),
+        look=filling,
+        risk=Risk.DISK,
+        late=Late.DISK,
+    ),
+)

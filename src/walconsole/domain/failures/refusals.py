@@ -1,149 +1,41 @@
 """What the store answers to the archive command: from the droplet, and in the command's own words."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.standing.failure_log import (
     failing_since,
-    is_commands,
     last_failure,
-    since_success,
     troubled,
     urgency,
 )
-from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What one of S3's codes, or a program's words, means: the rule, a phrase, the remedy."""
-
-    rule: str
-    phrase: str
-    remedy: str
-
-
-_GRANT = Refusal(
-    "key-403", "refuses the archiver's key: it lacks the grant", "give the key readwrite on the bucket again"
+from walconsole.domain.standing.refusals import (
+    BARE_403,
+    CODES,
+    ENDPOINT,
+    THROTTLED,
+    Refusal,
+    code_in,
+    fixes_for,
+    most_telling,
+    reading_of,
+    refused_checks,
+    refused_here,
+    words_of_refusal,
 )
-_UNKNOWN_KEY = Refusal(
-    "key-403",
-    "does not know the archiver's key: it was revoked, or never was one",
-    "make a limited key, and write it into rclone's configuration",
-)
-_SECRET = Refusal(
-    "key-403",
-    "refuses the archiver's signature: the secret in rclone's configuration is wrong",
-    "write the right secret into rclone's configuration, or make a new limited key",
-)
-_BARE_403 = Refusal(
-    "key-403",
-    "refuses the archiver (403)",
-    "look which of key, secret and grant it is: a signed LIST with the same configuration tells",
-)
-_NO_BUCKET = Refusal(
-    "bucket-404", "does not exist (as the archiver asks for it)", "make the bucket again, or correct its name"
-)
-_CLOCK = Refusal("clock-skew", "refuses the archiver's clock", "let the droplet keep its time with NTP")
-_THROTTLED = Refusal(
-    "throttled",
-    "asks the archiver to slow down",
-    "send less at a time; ask for a higher limit if it stays so",
-)
-_ENDPOINT = Refusal(
-    "endpoint-wrong",
-    "cannot be reached as the archiver is configured",
-    "check endpoint, region and address style in the client's configuration, then DNS, TLS and the network",
-)
-CODES: dict[str, Refusal] = {
-    "AccessDenied": _GRANT,
-    "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "SignatureDoesNotMatch": _SECRET,
-    "Forbidden": _BARE_403,
-    "NoSuchBucket": _NO_BUCKET,
-    "RequestTimeTooSkewed": _CLOCK,
-    "SlowDown": _THROTTLED,
-    "TooManyRequests": _THROTTLED,
-    "ServiceUnavailable": _THROTTLED,
-    "RequestLimitExceeded": _THROTTLED,
-    "PermanentRedirect": _ENDPOINT,
-    "TemporaryRedirect": _ENDPOINT,
-    "AuthorizationHeaderMalformed": _ENDPOINT,
-    "InvalidBucketName": _ENDPOINT,
-    "MethodNotAllowed": _ENDPOINT,
-    "Unreachable": _ENDPOINT,
-    "Timeout": _ENDPOINT,
-    "Tls": _ENDPOINT,
-    "NoSuchHost": _ENDPOINT,
-    "NotS3": _ENDPOINT,
-}
-"""By S3's code, and by our word where the store gave none."""
-
-_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (code, re.compile(pattern, re.IGNORECASE))
-    for code, pattern in (
-        ("InvalidAccessKeyId", r"InvalidAccessKeyId"),
-        ("SignatureDoesNotMatch", r"SignatureDoesNotMatch"),
-        ("RequestTimeTooSkewed", r"RequestTimeTooSkewed|difference between the request time"),
-        ("NoSuchBucket", r"NoSuchBucket|bucket does not exist|specified bucket does not exist"),
-        (
-            "SlowDown",
-            r"SlowDown|TooManyRequests|Too Many Requests|RequestLimitExceeded|reduce your request"
-            r"|(?:status ?code:?|HTTP|error) ?429\b",  # not the milliseconds of a line's time
-        ),
-        ("AccessDenied", r"AccessDenied|Access Denied"),
-        (
-            "PermanentRedirect",
-            r"PermanentRedirect|TemporaryRedirect|MovedPermanently|AuthorizationHeaderMalformed",
-        ),
-        ("NoSuchHost", r"no such host|could not resolve|name or service not known|temporary failure in name"),
-        ("Tls", r"x509:|certificate|tls: |TLS handshake"),
-        (
-            "Unreachable",
-            r"connection refused|could not connect to the endpoint|no route to host|network is unreachable"
-            r"|connection reset",
-        ),
-        ("Timeout", r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
-        ("ServiceUnavailable", r"ServiceUnavailable|status ?code:? 503|503 Service"),
-        ("NotS3", r"XML syntax error|deserialization failed|invalid character '<'"),
-        ("Forbidden", r"403 Forbidden|Forbidden|status ?code:? 403"),
-    )
-)
-"""What programs print, the more telling first."""
-
-
-def code_in(text: str) -> str:
-    """The code that a program's line stands for, empty for none."""
-    return next((code for code, pattern in _WORDS if pattern.search(text)), "")
-
-
-def words_of_refusal(snapshot: Snapshot) -> tuple[tuple[str, LogEntry], ...]:
-    """What the archive command has printed about the store since the last success, with its code."""
-    told = ((code_in(entry.text), entry) for entry in since_success(snapshot) if is_commands(entry))
-    return tuple((code, entry) for code, entry in told if code)
-
-
-def refused_checks(snapshot: Snapshot) -> tuple[tuple[ProductionCheck, VerbResult], ...]:
-    """What the store refused to the archiver's configuration, unless archiving has succeeded since."""
-    facts, archiver = snapshot.production.value, snapshot.archiver.value
-    read_at = snapshot.production.read_at
-    if facts is None or read_at is None or snapshot.production.problem is not None:
-        return ()
-    if archiver is not None and archiver.last_archived_at is not None and archiver.last_archived_at > read_at:
-        return ()
-    return tuple((check, result) for check in facts.checks for result in check.results if not result.ok)
 
 
 def production_refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """The archiver's own configuration is refused: by a check from the droplet, else by its own words."""
     told: set[str] = set()
     for check, result in refused_checks(snapshot):
-        known = CODES.get(result.code, _ENDPOINT)
+        known = CODES.get(result.code, ENDPOINT)
         if known.rule not in told:
             told.add(known.rule)
             yield _by_check(snapshot, now, check, result, known)
@@ -152,39 +44,10 @@ def production_refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     words = words_of_refusal(snapshot)
     if not words:
         return
-    code = _best(words)
+    code = most_telling(words)
     if code == "AccessDenied" and is_preflight(snapshot):
         return
     yield _by_words(snapshot, now, code, tuple(entry for _, entry in words))
-
-
-def _best(words: Sequence[tuple[str, LogEntry]]) -> str:
-    """The newest code that says more than a bare 403; that one where there is no other."""
-    told = [code for code, _ in words if code != "Forbidden"]
-    return told[-1] if told else "Forbidden"
-
-
-def told_of_the_archiver(snapshot: Snapshot) -> set[tuple[str, Slot]]:
-    """Failure modes, by copy, that the archiver itself shows: there the console's view is proof of them."""
-    found: set[tuple[str, Slot]] = set()
-    for check, result in refused_checks(snapshot):
-        copy = reading_of(snapshot, check.where)
-        if copy is not None:
-            found.add((CODES.get(result.code, _ENDPOINT).rule, copy.slot))
-    words = words_of_refusal(snapshot)
-    if not found and words and last_failure(snapshot) is not None:
-        rule = CODES[_best(words)].rule
-        found |= {(rule, copy.slot) for copy in _refused_here(snapshot, rule)}
-    return found
-
-
-def _refused_here(snapshot: Snapshot, rule: str) -> list[Reading[Any]]:
-    """The copies that refuse the console for the same reason."""
-    return [
-        copy
-        for copy in (snapshot.primary, snapshot.dr)
-        if copy.problem is not None and copy.problem.code in CODES and CODES[copy.problem.code].rule == rule
-    ]
 
 
 def _by_check(
@@ -214,8 +77,8 @@ def _by_check(
             *archiver_row(snapshot),
         ),
         fixes=fixes_for(result.code, known.rule, check.where, check.config),
-        certainty=Certainty.LIKELY if known is _BARE_403 else Certainty.PROVED,
-        surer="a signed LIST with the same configuration has the code" if known is _BARE_403 else "",
+        certainty=Certainty.LIKELY if known is BARE_403 else Certainty.PROVED,
+        surer="a signed LIST with the same configuration has the code" if known is BARE_403 else "",
     )
 
 
@@ -225,20 +88,9 @@ def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     return (Proof("the console's own key reads the bucket", copy.source, copy.read_at),)
 
 
-def reading_of(snapshot: Snapshot, where: str) -> Reading[Any] | None:
-    """The console's own reading of the bucket that `REMOTE:BUCKET/…` names, None for another one."""
-    bucket = where.partition(":")[2].partition("/")[0]
-    readings: tuple[Reading[Any], ...] = (snapshot.primary, snapshot.dr)
-    for reading in readings:
-        name = getattr(reading.value, "bucket", None) or ""
-        if bucket and (name == bucket or reading.source.endswith(f" {bucket}")):
-            return reading
-    return None
-
-
 def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, ...]) -> Finding:
     alike = tuple(entry for entry in words if code_in(entry.text) == code)
-    here = _refused_here(snapshot, CODES[code].rule)
+    here = refused_here(snapshot, CODES[code].rule)
     if code == "Forbidden" and here and here[0].problem is not None:
         code = here[0].problem.code  # a bare 403 hides what a signed LIST from here is told
     known = CODES[code]
@@ -261,7 +113,7 @@ def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, 
             *archiver_row(snapshot),
         ),
         fixes=_LOOK_BY_HAND
-        if known is _ENDPOINT and not _runs_rclone(snapshot)
+        if known is ENDPOINT and not _runs_rclone(snapshot)
         else fixes_for(code, known.rule, ""),
         certainty=Certainty.LIKELY if unproved else Certainty.PROVED,
         surer="ask the store from the droplet, with the archiver's own configuration" if unproved else "",
@@ -281,55 +133,6 @@ _LOOK_BY_HAND = (
     ),
 )
 """Where another client archives: its endpoint is in a place of its own."""
-
-
-def fixes_for(code: str, rule: str, where: str, config: str = "") -> tuple[Fix, ...]:
-    """What mends a refusal of `where` (REMOTE:BUCKET/PREFIX), by the rclone configuration `config`."""
-    target, config = where or "REMOTE:BUCKET", config or "/etc/rclone-NAME.conf"
-    look = f"runuser -u postgres -- rclone --config {config} lsf --max-depth 1 {target}"
-    if code == "AccessDenied":
-        return (
-            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
-            _probe(target, config),
-        )
-    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"):
-        return (
-            Fix("make a new limited key, and write it into rclone's configuration", (look,), "limited-key"),
-            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
-            _probe(target, config),
-        )
-    if rule == "bucket-404":
-        return (
-            Fix(
-                "make the bucket again (with a temporary key that is deleted at once)",
-                (look,),
-                "buckets",
-                "what was in a deleted bucket is lost: take a new base backup",
-            ),
-        )
-    if rule == "clock-skew":
-        return (
-            Fix("let the droplet keep its time", ("timedatectl set-ntp true", "chronyc makestep || true")),
-        )
-    if rule == "endpoint-wrong":
-        return (
-            Fix(
-                "see what the endpoint answers",
-                (look, "getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null"),
-            ),
-        )
-    return ()
-
-
-def _probe(target: str, config: str) -> Fix:
-    """Each call by itself: which of them is refused tells a grant from a key."""
-    name = f"{target}/walconsole-probe --config {config}"
-    return Fix(
-        "write, read and delete a small object as the archiver: which call is refused?",
-        (f"echo x | rclone rcat {name}", f"rclone cat {name}", f"rclone deletefile {name}"),
-        "write-probe",
-        "an object of a few bytes is stored, and taken away again",
-    )
 
 
 _PREFLIGHT = re.compile(
@@ -415,11 +218,11 @@ def throttled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     """The store asked to slow down, to the archiver or to the console."""
     if last_failure(snapshot) is not None:
         return  # told as a refusal
-    words = tuple(entry for code, entry in words_of_refusal(snapshot) if CODES[code] is _THROTTLED)
+    words = tuple(entry for code, entry in words_of_refusal(snapshot) if CODES[code] is THROTTLED)
     problems = [
         reading
         for reading in (snapshot.primary, snapshot.dr)
-        if reading.problem is not None and CODES.get(reading.problem.code) is _THROTTLED
+        if reading.problem is not None and CODES.get(reading.problem.code) is THROTTLED
     ]
     if not words and not problems:
         return
@@ -431,7 +234,7 @@ def throttled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             [entry.text for entry in words[-1:]]
             + [reading.problem.why for reading in problems if reading.problem]
         ),
-        _THROTTLED.remedy,
+        THROTTLED.remedy,
         Slot.LOG if words else problems[0].slot,
         since=failing_since(snapshot, now),
         proof=(*log_lines(snapshot, words), *(proof for reading in problems for proof in refusal(reading))),
@@ -475,4 +278,145 @@ def checksum_embedded(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-RULES: tuple[Rule, ...] = (production_refused, preflight, throttled, checksum_embedded)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "key-403",
+        Page(
+            title="the store refuses the key",
+            symptom="403 in the command's words; segments fail and wait.",
+            cause=(
+                "Three causes that look alike. `AccessDenied`: the key is known and its grant is missing. "
+                "`InvalidAccessKeyId`: it was deleted, or is another account's. `SignatureDoesNotMatch`: "
+                "the secret is wrong."
+            ),
+            signal=(
+                "A signed LIST from the droplet with the command's own configuration, beside one from "
+                "here: rclone's first request is a HEAD, whose answer has no code, so that its own words "
+                "are a bare 403."
+            ),
+            fix=(
+                "AccessDenied: give the key readwrite on the bucket again. The others: make a limited key "
+                "and write it into rclone's configuration.\n\n"
+                "```\n"
+                "runuser -u postgres -- rclone --config /etc/rclone-NAME.conf lsf --max-depth 1 "
+                "REMOTE:BUCKET\n"
+                "```"
+            ),
+            never="Do not put a full-access key on the droplet.",
+            source="owncloud/files_primary_s3#690",
+        ),
+        look=production_refused,
+        explains=(*REFUSED, "preflight-403", "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "bucket-404",
+        Page(
+            title="the bucket does not exist",
+            symptom="`NoSuchBucket`.",
+            cause=(
+                "It was never created, was deleted, or is another region's (the endpoint names the region)."
+            ),
+            signal="A LIST from here and from the droplet.",
+            fix=(
+                "Create it (`walconsole provision` does it with a key that it deletes at once), then take "
+                "a base backup: what was in a deleted bucket is gone."
+            ),
+            source="barman#477; the incident that walconsole began with",
+        ),
+        look=production_refused,
+        explains=(*REFUSED, "archiver-crash-loop", "archive-frozen"),
+    ),
+    FailureMode(
+        "endpoint-wrong",
+        Page(
+            title="the endpoint does not answer as S3 does",
+            symptom="Connection refused, no such host, TLS errors, 301 or 400, or XML that is none.",
+            cause=(
+                "Region, endpoint or address style is wrong, or the network between is cut. An endpoint "
+                "that contains the bucket's name stores WAL in BUCKET/BUCKET with exit 0."
+            ),
+            signal=(
+                "The answer to a signed request from here and from the droplet, side by side: which side "
+                "fails tells whether it is the network."
+            ),
+            fix=(
+                "```\n"
+                "getent hosts nyc3.digitaloceanspaces.com\n"
+                "openssl s_client -connect nyc3.digitaloceanspaces.com:443 </dev/null\n"
+                "```\n\n"
+                "The endpoint is https://REGION.digitaloceanspaces.com, without the bucket."
+            ),
+            source="pgbackrest#1380",
+        ),
+        look=production_refused,
+        explains=(*REFUSED, "archiver-crash-loop", "command-hangs"),
+    ),
+    FailureMode(
+        "preflight-403",
+        Page(
+            title="the client checks the bucket first, which a limited key may not",
+            symptom=(
+                "403 or AccessDenied although the key may write; often `CreateBucket` or "
+                "`GetBucketLocation` in the words."
+            ),
+            cause=(
+                "rclone (and other clients) look whether the bucket exists, or try to make it, before the "
+                "upload."
+            ),
+            signal=(
+                "The refused call in the command's words; or a refused upload by a command without "
+                "--s3-no-check-bucket whose key may list the bucket, and which never worked."
+            ),
+            fix=(
+                "```\n"
+                "rclone --s3-no-check-bucket copyto …\n"
+                "```\n\n"
+                "or `no_check_bucket = true` in the remote's section."
+            ),
+            source="rclone#4703, #5119; barman#1094",
+        ),
+        look=preflight,
+        explains=REFUSED,
+    ),
+    FailureMode(
+        "throttled",
+        Page(
+            title="the store asks to slow down",
+            symptom="503 SlowDown or 429.",
+            cause=(
+                "Too many requests at once: parallel pushes, a listing by another tool, a limit of the "
+                "account."
+            ),
+            signal="The words of the command, or the answers to the console's own requests.",
+            fix="Send less at a time; compress; ask for a higher limit if it stays so.",
+            source="pgbackrest#2207",
+        ),
+        look=throttled,
+        explains=("failing", "stalled", "too-slow", "disk-filling", "dr-behind"),
+    ),
+    FailureMode(
+        "checksum-embedded",
+        Page(
+            title="objects hold the client's chunk signatures",
+            symptom=(
+                "Uploads fail, or (worse) succeed, and a restore finds text at the beginning of each segment."
+            ),
+            cause=(
+                "Newer SDKs send checksum trailers in aws-chunked encoding by default; some stores keep "
+                "the chunks' headers as content."
+            ),
+            signal="The head of the newest object is no WAL page and begins with a chunk's header.",
+            fix=(
+                "Let the client send no trailers, archive again what is still in pg_wal, and take a base "
+                "backup.\n\n"
+                "```\n"
+                "AWS_REQUEST_CHECKSUM_CALCULATION=when_required\n"
+                "AWS_RESPONSE_CHECKSUM_VALIDATION=when_required\n"
+                "```"
+            ),
+            source="barman#1086; boto3#4435",
+        ),
+        look=checksum_embedded,
+        explains=(*REFUSED, "stuck-on-existing", "same-name-different-content"),
+    ),
+)

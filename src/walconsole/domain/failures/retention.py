@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from walconsole.domain.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ready_count
-from walconsole.domain.standing.model import Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import FailureMode, Page, Risk
+from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text
 
@@ -107,4 +108,32 @@ def _by_summaries(snapshot: Snapshot, now: float, facts: RetentionFacts) -> Find
     )
 
 
-RULES: tuple[Rule, ...] = (slot_retention,)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "slot-retention",
+        Page(
+            title="a replication slot keeps WAL that nobody reads",
+            symptom="pg_wal grows although .ready stays low.",
+            cause=(
+                "An inactive slot (a standby or subscriber that is gone), or a WAL summarizer (17 and "
+                "later) that stands still."
+            ),
+            signal=(
+                "pg_replication_slots: active, wal_status, the distance from restart_lsn; "
+                "pg_get_wal_summarizer_state()."
+            ),
+            fix=(
+                "Bring the reader back, else drop the slot. Bound what slots may keep.\n\n"
+                "```\n"
+                "SELECT pg_drop_replication_slot('NAME');\n"
+                "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';\n"
+                "```"
+            ),
+            never="A dropped slot's standby or subscriber must be made anew: ask first whose it is.",
+            source="zalando postgres-operator#2012",
+        ),
+        look=slot_retention,
+        explains=("disk-filling",),
+        risk=Risk.DISK,
+    ),
+)

@@ -2,37 +2,17 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Problem, Slot, Snapshot
-from walconsole.domain.standing.model import Finding, Rule, Severity
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.mode import FailureMode, Page
+from walconsole.domain.standing.model import Finding, Severity
+from walconsole.domain.standing.unreachable import (
+    LINK_CODES,
+    NO_CLUSTER,
+    SHELL_CODES,
+    link_problem,
+    unanswered,
+)
 from walconsole.domain.units import duration_text
-
-LINK_CODES = frozenset({"SshLost", "HostKey", "Authentication"})
-"""Problems of the SSH connection, which every probe behind it repeats."""
-SHELL_CODES = frozenset({"Sudo", "Shell"})
-"""The connection stands and serves no shell to read anything with: PostgreSQL was never asked."""
-NO_CLUSTER = "NoCluster"
-"""There is none, or the operator must choose; what lies in its directories waits for that."""
-
-_UNANSWERED = {
-    NO_CLUSTER: "no PostgreSQL cluster is observed",
-    **dict.fromkeys(SHELL_CODES, "the droplet lets nothing be read"),
-    **dict.fromkeys(("28", "3D", "42", "53"), "PostgreSQL refuses the console"),
-}
-"""By a problem's code, or by the class that a SQLSTATE's first two characters name."""
-
-
-def unanswered(problem: Problem) -> str:
-    """What it means that PostgreSQL's own account could not be had, in a few words."""
-    code = problem.code
-    return _UNANSWERED.get(code) or _UNANSWERED.get(code[:2], "PostgreSQL does not answer")
-
-
-def link_problem(snapshot: Snapshot) -> Problem | None:
-    """Why the host cannot be reached, from whichever probe knows."""
-    for reading in (snapshot.link, snapshot.host, snapshot.server):
-        if reading.problem is not None and reading.problem.code in LINK_CODES:
-            return reading.problem
-    return None
 
 
 def link_lost(snapshot: Snapshot, now: float) -> Iterator[Finding]:
@@ -102,4 +82,56 @@ def privileges(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Rule, ...] = (link_lost, server_down, host_unreadable, privileges)
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "ssh-lost",
+        Page(
+            title="the droplet cannot be reached over SSH",
+            symptom="Everything but the buckets is stale.",
+            cause="The network, the droplet, sshd, or the key.",
+            signal="The SSH connection.",
+            fix="The console goes on trying by itself; `r` tries at once.",
+        ),
+        look=link_lost,
+        explains=("host-unreadable", "postgres-unreachable"),
+    ),
+    FailureMode(
+        "postgres-unreachable",
+        Page(
+            title="PostgreSQL does not answer",
+            symptom="The host answers; the server does not, or refuses the console.",
+            cause="It is down, starting, out of connections, or the role may not log in.",
+            signal="The connection through SSH, as the server's OS user.",
+            fix=(
+                "Look at its log and its unit.\n\n"
+                "```\n"
+                "pg_lsclusters\n"
+                "journalctl -u postgresql@VERSION-NAME -n 50\n"
+                "```"
+            ),
+        ),
+        look=server_down,
+    ),
+    FailureMode(
+        "host-unreadable",
+        Page(
+            title="the host's facts cannot be read",
+            symptom="Panes of the droplet say n/a.",
+            cause="sudo wants a password, a tool is missing, or a permission.",
+            signal="The answer of the shell.",
+            fix="As the finding says; sudo = true in the profile needs NOPASSWD.",
+        ),
+        look=host_unreadable,
+    ),
+    FailureMode(
+        "privileges",
+        Page(
+            title="the database role may not see everything",
+            symptom="Some values say n/a.",
+            cause="pg_monitor (or a part of it) is not granted.",
+            signal="What the server refuses.",
+            fix="```\nGRANT pg_monitor TO role;\n```",
+        ),
+        look=privileges,
+    ),
+)

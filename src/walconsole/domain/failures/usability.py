@@ -10,7 +10,8 @@ from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.failure_log import failing_since
-from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Rule, Severity
+from walconsole.domain.standing.mode import FailureMode, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.units import age_text, duration_text, plural
 from walconsole.domain.wal import Segment
@@ -91,6 +92,12 @@ def different_from_local(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def already_there(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """What fails is in the bucket: with the same bytes, or with others."""
+    yield from stuck_on_existing(snapshot, now)
+    yield from different_from_local(snapshot, now)
 
 
 def _size(count: int | None) -> str:
@@ -258,11 +265,105 @@ def odd_names(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         return
 
 
-RULES: tuple[Rule, ...] = (
-    stuck_on_existing,
-    different_from_local,
-    no_base_backup,
-    lifecycle,
-    odd_names,
-    damaged,
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "stuck-on-existing",
+        Page(
+            title="one segment fails for ever, and it is in the bucket already",
+            symptom="last_failed_wal does not change; everything behind it waits.",
+            cause=(
+                "The segment was archived, and the server did not hear of it (a crash, a cut connection). "
+                "The command refuses what exists, even where it is identical."
+            ),
+            signal="The object of that name is compared with the file in pg_wal, byte by byte (SHA-256).",
+            fix="Let the command succeed where the object is identical, and fail where it differs.",
+            never="Never delete the .ready file by hand: 55,435 segments waited behind one for 39 hours.",
+            source="openlibrary#13549",
+        ),
+        look=already_there,
+        explains=("failing", "stalled"),
+    ),
+    FailureMode(
+        "no-base-backup",
+        Page(
+            title="WAL is archived, and there is nothing to replay it onto",
+            symptom="Months of WAL, and no point-in-time recovery.",
+            cause="No physical base backup was taken. A logical dump (pg_dump) is none.",
+            signal=(
+                "No .backup label and no base backup of a known tool is in the bucket. One that was taken "
+                "from a standby, or a disk snapshot, leaves no label."
+            ),
+            fix=(
+                "```\n"
+                "pg_basebackup -D /var/backups/base -X none -c fast -P\n"
+                "```\n\n"
+                "and regularly from then on."
+            ),
+            source="a restore runbook that needed one which nothing ever took",
+        ),
+        look=no_base_backup,
+        risk=Risk.BASE,
+    ),
+    FailureMode(
+        "lifecycle-eats-wal",
+        Page(
+            title="the bucket deletes WAL that a restore needs",
+            symptom="Old segments or .history files vanish.",
+            cause=(
+                "An expiry rule is shorter than the age of the base backup that needs the WAL. A .history "
+                "file is needed for ever."
+            ),
+            signal="The bucket's lifecycle rules against the newest base backup's age.",
+            fix=(
+                "Keep WAL for longer than the oldest base backup that shall be usable, and leave .history "
+                "alone."
+            ),
+            source="plugin-barman-cloud#779; pgbackrest#2258",
+        ),
+        look=lifecycle,
+        explains=("gap", "history-missing", "no-base-backup"),
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "odd-segment-size",
+        Page(
+            title="names that cannot exist with this wal_segment_size",
+            symptom=(
+                "A tool that takes 16 MiB for granted reports gaps where there are none; or the bucket "
+                "holds names that this cluster can never have written."
+            ),
+            cause=(
+                "wal_segment_size is set by initdb. With 64 MiB the last field of a name ends at 3F, with "
+                "1 GiB at 03; a name beyond that is another cluster's, or this one's from before it was "
+                "made anew."
+            ),
+            signal=(
+                "The server's setting, and names beyond the last of a log (S3 LIST). A size that is merely "
+                "not 16 MiB is no fault, and is not reported."
+            ),
+            fix="Give each cluster a prefix of its own.",
+            source="barman#287; check_pgbackrest#49",
+        ),
+        look=odd_names,
+    ),
+    FailureMode(
+        "damaged-object",
+        Page(
+            title="an object that is named like a segment is no WAL",
+            symptom="A restore stops at it, or the server refuses it (`invalid magic number`).",
+            cause=(
+                "An upload that was cut short and filled up, an error page that was stored as if it were "
+                "the segment, a file system that came back with zeroes, another program's file."
+            ),
+            signal=(
+                "The first bytes of the newest and the oldest segment: no WAL page, and no known compression."
+            ),
+            fix=(
+                "Find out what wrote it. Archive the segment again while it is in pg_wal; else take it "
+                "from the other copy, or take a new base backup."
+            ),
+            never="Do not delete it before another copy was found to be whole.",
+        ),
+        look=damaged,
+    ),
 )

@@ -1,10 +1,9 @@
 """What a rule may say, and what the first line of the screen says."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.snapshot import Slot
 
 
 class Severity(IntEnum):
@@ -114,7 +113,3 @@ class Diagnosis:
     verdict: Verdict
     findings: tuple[Finding, ...]
     stories: tuple[Story, ...] = ()
-
-
-Rule = Callable[[Snapshot, float], Iterable[Finding]]
-"""A rule looks at a snapshot at a time (seconds since the epoch) and yields what it finds."""

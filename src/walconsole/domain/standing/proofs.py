@@ -61,3 +61,8 @@ def answers(snapshot: Snapshot, check: ProductionCheck) -> Iterator[Proof]:
             "ok" if result.ok else f"{result.code} {result.said}".strip()
         )
         yield Proof(text, f"rclone on the droplet, {check.config}", at)
+
+
+def command_and_archiver(snapshot: Snapshot) -> tuple[Proof, ...]:
+    """The archive command in force, and what the archiver says."""
+    return (*setting_row(snapshot, "archive_command"), *archiver_row(snapshot))

@@ -1,36 +1,27 @@
 """What is lost or in danger: the recovery point, the disk, the stretch that cannot be recovered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Set
 
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.copies import gap_text, settled
 from walconsole.domain.standing.exposure import exposure
-from walconsole.domain.standing.model import Finding
+from walconsole.domain.standing.mode import Risk
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
 
 _CALM = "the disk is not filling at the moment"
-_BREAKS_REPLAY = frozenset(
-    {"gap", "failover-hole", "history-missing", "lifecycle-eats-wal", "foreign-writer"}
-)
-_STOPS = frozenset(
-    {"failing", "stalled", "archive-off", "command-empty", "silent-loss", "archive-frozen", "never-archived"}
-)
 
 
-def at_risk(findings: Sequence[Finding], snapshot: Snapshot, now: float) -> tuple[str, ...]:
-    """A line for each danger that these findings mean, the nearest first."""
-    rules = {finding.rule for finding in findings}
+def at_risk(risks: Set[Risk], snapshot: Snapshot, now: float) -> tuple[str, ...]:
+    """A line for each danger that these mean, the nearest first."""
     lines: list[str] = []
-    if rules & (_STOPS | {"too-slow"}):
-        lines += _recovery_point(snapshot, now, stopped=bool(rules & _STOPS))
-    if rules & {"disk-filling", "too-slow", "slot-retention"} or (
-        rules & _STOPS and "archive-off" not in rules
-    ):
+    if risks & {Risk.STOPPED, Risk.OFF, Risk.SLOW}:
+        lines += _recovery_point(snapshot, now, stopped=bool(risks & {Risk.STOPPED, Risk.OFF}))
+    if risks & {Risk.DISK, Risk.SLOW} or (Risk.STOPPED in risks and Risk.OFF not in risks):
         lines += _disk(snapshot, now)
-    if rules & _BREAKS_REPLAY:
+    if Risk.REPLAY in risks:
         lines += _unrecoverable(snapshot, now)
-    if "no-base-backup" in rules:
+    if Risk.BASE in risks:
         lines.append("nothing can be restored: WAL replay needs a base backup to begin from")
     return tuple(lines)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from walconsole.domain.failures.sources import LINK_CODES, link_problem, unanswered
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
@@ -18,6 +17,7 @@ from walconsole.domain.standing.copies import stored_age, unusable
 from walconsole.domain.standing.exposure import agreement, exposure
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.units import age_text, bytes_text, duration_text, plural, whole_duration_text
 
 _URGENT_DISK_S = 3600.0

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from shlex import quote
 
-from walconsole.domain.failures.refusals import CODES, code_in
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.refusals import CODES, code_in
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import archive_command_in_force, data_directory, os_user, run, status_of
 from walconsole.provision.fixes.base import WAL_NAME, Fix, filled_in

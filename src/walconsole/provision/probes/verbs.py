@@ -7,10 +7,10 @@ from shlex import quote
 
 from walconsole.domain.command_words import Target
 from walconsole.domain.evidence import VerbResult
-from walconsole.domain.failures.refusals import code_in
 from walconsole.domain.probing import LARGE, VERBS, judge, table
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.refusals import code_in
 from walconsole.droplet.rendering import verbs_script
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import BucketAdmin

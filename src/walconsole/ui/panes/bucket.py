@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from walconsole.domain.facts import BucketFacts
-from walconsole.domain.failures.sources import LINK_CODES, SHELL_CODES
 from walconsole.domain.snapshot import Freshness, Reading
 from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
 from walconsole.domain.standing.exposure import agreement
+from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View
 from walconsole.ui.panes.typeset import (

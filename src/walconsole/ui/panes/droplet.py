@@ -1,8 +1,8 @@
 """Droplet: the host, its PostgreSQL, and the connection to them."""
 
 from walconsole.domain.facts import HostFacts, LinkFacts, ServerFacts
-from walconsole.domain.failures.sources import SHELL_CODES
 from walconsole.domain.snapshot import Freshness
+from walconsole.domain.standing.unreachable import SHELL_CODES
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View
 from walconsole.ui.panes.typeset import (

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from walconsole.domain.failures.writing import page_text, sections
+from walconsole.domain.failures.pages import page_text, sections
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.screens.help import HelpScreen
 from walconsole.ui.tones import palette
 
 if TYPE_CHECKING:
-    from walconsole.domain.standing.page import Page
+    from walconsole.domain.standing.mode import FailureMode
     from walconsole.ui.keys import Action
 
 _WIDEST = 92
@@ -23,16 +23,16 @@ class PageHelp(HelpScreen):
 
     DEFAULT_CSS = "PageHelp > .box { width: 100; height: auto; max-height: 90%; }"
 
-    def __init__(self, page: Page | None, actions: tuple[Action, ...]) -> None:
-        super().__init__(PaneSpec(0, "", page.rule if page is not None else "Triage"), actions)
-        self._page = page
+    def __init__(self, mode: FailureMode | None, actions: tuple[Action, ...]) -> None:
+        super().__init__(PaneSpec(0, "", mode.id if mode is not None else "Triage"), actions)
+        self._mode = mode
 
     def _text(self) -> Text:
         ink = palette(self.app.current_theme).ink
         text = Text()
-        if self._page is not None:
-            headings = {heading for heading, _ in sections(self._page)}
-            for line in page_text(self._page, max(40, min(_WIDEST, self.app.size.width - 10))):
+        if self._mode is not None:
+            headings = {heading for heading, _ in sections(self._mode)}
+            for line in page_text(self._mode, max(40, min(_WIDEST, self.app.size.width - 10))):
                 text.append(f"{line}\n", ink["strong"] if line in headings else ink["text"])
         text.append("\nKeys\n", ink["strong"])
         for action in self.actions:

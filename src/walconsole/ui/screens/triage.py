@@ -254,9 +254,9 @@ class TriageScreen(PanesScreen):
 
     def action_explain(self) -> None:
         """The page of the failure mode under the cursor, and the keys."""
-        from walconsole.domain.failures.pages import PAGES
+        from walconsole.domain.failures import MODES
         from walconsole.ui.screens.page_help import PageHelp
 
         finding, row = self.finding, self.panes["story"].current
         rule = finding.rule if finding is not None else (row.label if row is not None else "")
-        self.app.push_screen(PageHelp(PAGES.get(rule), SCREEN_ACTIONS))
+        self.app.push_screen(PageHelp(MODES.get(rule), SCREEN_ACTIONS))

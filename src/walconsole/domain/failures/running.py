@@ -1,0 +1,350 @@
+"""How the archive command runs: it dies, hangs, finds no room, or is asked for what is gone."""
+
+from collections.abc import Iterator
+
+from walconsole.domain.evidence import (
+    ChildProcess,
+    LogEntry,
+    LogKind,
+)
+from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.failure_log import (
+    COUNTED_UP_TO,
+    failing_since,
+    last_failure,
+    last_words,
+    since_success,
+    troubled,
+    words_before,
+)
+from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
+from walconsole.domain.standing.unreachable import LINK_CODES, NO_CLUSTER, SHELL_CODES
+from walconsole.domain.units import duration_text, plural
+
+HANGS_AFTER_S = 30.0
+"""A segment takes a second or two; one that takes longer than this is worth a look."""
+
+_CERTAIN_HANG_S = 90.0
+
+_LAST_SIGNAL = 64
+"""signal(7): SIGRTMAX. ssh and rsync end with 255, and no signal is meant."""
+
+
+def disk_full(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The log says that a file system is full, and nothing has been archived since."""
+    lines = [entry for entry in since_success(snapshot) if entry.kind is LogKind.DISK_FULL]
+    if not lines or not troubled(snapshot, now):
+        return
+    disk = snapshot.wal_disk.value
+    yield Finding(
+        "disk-full",
+        Severity.CRITICAL,
+        "no space left on a file system that archiving needs",
+        (lines[-1].text,),
+        "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
+        "never delete from pg_wal",
+        Slot.WAL_DISK,
+        since=lines[0].at,
+        proof=(
+            *log_lines(snapshot, lines),
+            *(
+                [Proof(f"{disk.directory}: {disk.free_bytes:,} bytes free", "df", snapshot.wal_disk.read_at)]
+                if disk is not None
+                else []
+            ),
+        ),
+        fixes=(
+            Fix(
+                "find what is full, and what fills it",
+                ("df -h", "df -i", "du -xh --max-depth=2 / | sort -h | tail"),
+                risk="never delete anything in pg_wal: the server cannot start without it",
+            ),
+        ),
+    )
+
+
+def crash_loop(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The command dies by a signal or exits above 125: the archiver restarts, and nothing counts it."""
+    failure = last_failure(snapshot)
+    if failure is None or not _is_uncounted(failure):
+        return
+    alike = tuple(entry for entry in since_success(snapshot) if _is_uncounted(entry))
+    words = last_words(snapshot, failure)
+    yield Finding(
+        "archiver-crash-loop",
+        Severity.CRITICAL,
+        f"the archiver dies and starts again, for the archive command {_how(failure)}",
+        (
+            f"{plural(len(alike), 'time')} since the last success (the server's log)",
+            *([f"{words} (the archive command's own words)"] if words else []),
+            "failed_count does not move: exits above 125 and signals are not counted",
+        ),
+        "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
+        Slot.LOG,
+        "archive_command",
+        since=failing_since(snapshot, now),
+        proof=(
+            *log_lines(snapshot, [*words_before(snapshot, failure)[-2:], *alike[-4:]]),
+            *command_and_archiver(snapshot),
+        ),
+        fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),
+    )
+
+
+def _is_uncounted(entry: LogEntry) -> bool:
+    if entry.kind in (LogKind.KILLED, LogKind.ARCHIVER_FATAL):
+        return True
+    return entry.kind is LogKind.FAILED and entry.exit_code is not None and entry.exit_code > COUNTED_UP_TO
+
+
+def _how(entry: LogEntry) -> str:
+    if entry.signal is not None:
+        return f"is killed by signal {entry.signal}"
+    if entry.exit_code is not None:
+        by = entry.exit_code - 128
+        signal = f" (signal {by} in its shell)" if 0 < by <= _LAST_SIGNAL else ""
+        return f"exits with {entry.exit_code}{signal}"
+    return "cannot be run"
+
+
+def hangs(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The archive command has been running for longer than a segment can take."""
+    facts, host = snapshot.command.value, snapshot.host.value
+    if facts is None or not facts.children or ready_count(snapshot) == 0:
+        return
+    offset = host.clock_offset_s if host is not None else 0.0
+    oldest = facts.children[0]
+    age = now + offset - oldest.started_at
+    if age < HANGS_AFTER_S:
+        return
+    deepest = facts.children[-1]
+    waits = ", ".join(filter(None, (deepest.state, deepest.wait_channel)))
+    sockets = f", connected to {', '.join(deepest.sockets)}" if deepest.sockets else ", no connection open"
+    yield Finding(
+        "command-hangs",
+        Severity.CRITICAL if age >= _CERTAIN_HANG_S else Severity.WARNING,
+        f"the archive command has been running for {duration_text(age)} and does not end",
+        (
+            f"process {oldest.pid} below the archiver: {oldest.command}",
+            f"it waits in process {deepest.pid}: {deepest.command} ({waits or 'state not known'}{sockets})",
+        ),
+        "end that process, and put the command under `timeout`: PostgreSQL never ends it by itself",
+        Slot.COMMAND,
+        "archive_command",
+        since=oldest.started_at - offset,
+        proof=(
+            *(
+                Proof(
+                    f"pid {child.pid} {child.state} {child.wait_channel} {child.command}".strip(),
+                    "/proc, below the archiver",
+                    snapshot.command.read_at,
+                )
+                for child in facts.children
+            ),
+            *command_and_archiver(snapshot),
+        ),
+        fixes=(
+            Fix(
+                "end the hanging command; PostgreSQL tries the segment again",
+                (f"kill {deepest.pid}", *([f"kill -CONT {deepest.pid}"] if _is_stopped(deepest) else [])),
+                "kill-hung-command",
+                risk="what it has sent so far is sent again",
+                subject=str(oldest.pid),
+            ),
+            Fix(
+                "install a command that runs under a time limit", ("walconsole provision",), "archive-command"
+            ),
+        ),
+        certainty=Certainty.PROVED if age >= _CERTAIN_HANG_S or not deepest.sockets else Certainty.LIKELY,
+        surer="" if not deepest.sockets else "does its connection move bytes? ss -tip on the droplet tells",
+    )
+
+
+def _is_stopped(child: ChildProcess) -> bool:
+    """Whether it stands still by a signal: another one reaches it only when it goes on."""
+    return child.state.startswith("stopped")
+
+
+def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """A .ready whose WAL file is gone: older servers try it for ever (15 and later remove it themselves)."""
+    facts, disk = snapshot.command.value, snapshot.wal_disk.value
+    if facts is None or not facts.orphans:
+        return
+    first = facts.orphans[0]
+    blocking = disk is not None and disk.oldest_ready in facts.orphans
+    yield Finding(
+        "orphan-ready",
+        Severity.CRITICAL if blocking and troubled(snapshot, now) else Severity.WARNING,
+        f"the archiver is asked for {first}, which is not in pg_wal",
+        (
+            f"{plural(facts.orphan_count, '.ready file')} without a WAL file in archive_status",
+            f"{first} is the one that is tried first" if blocking else "others are tried before it",
+        ),
+        "move that one .ready file away, after making sure that the segment is in the archive or lost",
+        Slot.COMMAND,
+        since=failing_since(snapshot, now),
+        proof=(
+            *(
+                Proof(
+                    f"archive_status/{name}.ready, and no {name}",
+                    "pg_wal on the droplet",
+                    snapshot.command.read_at,
+                )
+                for name in facts.orphans[:3]
+            ),
+            *log_lines(
+                snapshot, [entry for entry in since_success(snapshot) if entry.kind is LogKind.ORPHAN]
+            ),
+            *archiver_row(snapshot),
+        ),
+        fixes=(
+            Fix(
+                f"move {first}.ready out of archive_status",
+                (f"mv pg_wal/archive_status/{first}.ready /var/tmp/",),
+                "orphan-ready",
+                "the segment stays a gap in the archive if it never got there",
+                first,
+            ),
+        ),
+    )
+
+
+def log_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+    """The log that would say why cannot be read, while archiving is in trouble."""
+    problem, facts = snapshot.log.problem, snapshot.log.value
+    if not troubled(snapshot, now):
+        return
+    if problem is not None and problem.code in LINK_CODES | SHELL_CODES | {NO_CLUSTER}:
+        return
+    missing = facts.missing if facts is not None else ()
+    if problem is None and not (missing and not since_success(snapshot)):
+        return
+    why = problem.why if problem is not None else "; ".join(missing)
+    yield Finding(
+        "log-unreadable",
+        Severity.NOTE,
+        "the server's log, which would say why, cannot be read",
+        (why,),
+        (problem.remedy if problem is not None else "")
+        or "sudo = true in the profile, or a user who may read it",
+        Slot.LOG,
+    )
+
+
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "disk-full",
+        Page(
+            title="no space left for what archiving needs",
+            symptom="`No space left on device` in the log.",
+            cause=(
+                "The file system of the command's temporary files, of its log, or of pg_wal itself is full "
+                "(or has no inodes)."
+            ),
+            signal="The line in the log since the last success; df of pg_wal.",
+            fix=(
+                "Find which one, and make room.\n\n"
+                "```\n"
+                "df -h; df -i\n"
+                "du -xh --max-depth=2 / | sort -h | tail\n"
+                "```"
+            ),
+            never="Never delete anything in pg_wal: the server cannot start without it.",
+            source="openlibrary#13549",
+        ),
+        look=disk_full,
+        explains=("failing", "stalled", "permission", "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "archiver-crash-loop",
+        Page(
+            title="the archiver dies and starts again",
+            symptom=(
+                "FATAL in the log again and again; failed_count and last_failed_time do not move, .ready "
+                "files pile up."
+            ),
+            cause=(
+                "The command exits above 125 or dies by a signal (an exit of 128 + N is its shell's word "
+                "for signal N: 137 is SIGKILL, often the kernel's out-of-memory killer). PostgreSQL then "
+                "ends the archiver and starts it anew."
+            ),
+            signal="The log lines since the last success.",
+            fix=(
+                "Let the command end with 1 to 125 on every failure. For 137 look at `dmesg` and at the "
+                "unit's memory limit."
+            ),
+            never="Do not watch failed_count alone: it does not count this.",
+            source="pgbackrest#608; shell_archive.c",
+        ),
+        look=crash_loop,
+        explains=REFUSED,
+    ),
+    FailureMode(
+        "command-hangs",
+        Page(
+            title="the archive command never ends",
+            symptom="Neither successes nor failures; .ready files pile up.",
+            cause=(
+                "PostgreSQL waits for ever. Usual causes: a connection that nobody answers without a "
+                "time-out, a prompt, a stuck network file system."
+            ),
+            signal=(
+                "The age of the processes below the archiver, what they wait for (/proc/PID/wchan), their "
+                "open connections."
+            ),
+            fix=(
+                "End it (PostgreSQL tries the segment again), and put the command under a limit.\n\n"
+                "```\n"
+                "kill PID\n"
+                'archive_command = \'timeout -k 5 120 /usr/local/bin/NAME-pg-archive "%p" "%f"\'\n'
+                "```"
+            ),
+            never="Do not kill the postmaster for it.",
+            source="wal-g#358; spilo#563",
+        ),
+        look=hangs,
+        explains=("stalled", "failing", "never-archived"),
+    ),
+    FailureMode(
+        "orphan-ready",
+        Page(
+            title="a .ready file without its WAL file",
+            symptom=(
+                "The archiver fails on a file that does not exist. PostgreSQL 15 and later remove such a "
+                "file themselves and warn."
+            ),
+            cause=(
+                "A crash between removing the segment and its status file, or somebody deleted from pg_wal."
+            ),
+            signal=".ready files whose segment is not in pg_wal.",
+            fix=(
+                "Make sure that the segment is in the archive or lost, then move that one .ready file "
+                "away.\n\n"
+                "```\n"
+                "mv pg_wal/archive_status/SEGMENT.ready /var/tmp/\n"
+                "```"
+            ),
+            never="Touch no other file there.",
+            source="CrunchyData postgres-operator#2115",
+        ),
+        look=orphan_ready,
+        explains=("failing", "stalled", "archiver-crash-loop"),
+    ),
+    FailureMode(
+        "log-unreadable",
+        Page(
+            title="the log that would say why cannot be read",
+            symptom="Archiving is in trouble, and the console cannot quote the command's own words.",
+            cause="The SSH user may not read the log, or it is where nobody looked.",
+            signal=(
+                "The log's place (current_logfiles, pg_lsclusters, the postmaster's standard error, the "
+                "journal) and why it cannot be read."
+            ),
+            fix="sudo = true in the profile, or a user in group adm.",
+        ),
+        look=log_unreadable,
+    ),
+)

@@ -1,0 +1,81 @@
+"""One failure mode, whole: how it is found, what it means, what it leads to, what is at risk."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.model import Finding
+
+Look = Callable[[Snapshot, float], Iterable[Finding]]
+"""Looks at a snapshot at a time (seconds since the epoch) and yields what it finds."""
+
+
+class Risk(Enum):
+    """What a failure mode puts at risk; `standing.risk` makes the lines of it."""
+
+    STOPPED = "no WAL gets through: what would be lost grows, and pg_wal with it"
+    OFF = "no WAL is archived, and none is kept for it: what would be lost grows, pg_wal does not"
+    SLOW = "WAL gets through too late: what would be lost, and pg_wal"
+    DISK = "pg_wal's disk"
+    REPLAY = "a stretch of the archive cannot be reached"
+    BASE = "nothing can be restored at all"
+
+
+class Late(IntEnum):
+    """What is told after every other consequence, and in this order, whatever else is there."""
+
+    FAILING = 1
+    STALLED = 2
+    NEVER = 3
+    SLOW = 4
+    COPY = 5
+    DISK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What `walconsole explain` prints and docs/failures/ID.md holds; Markdown of one or a few paragraphs.
+
+    `symptom` is what an operator sees, `cause` what is behind it, `signal` how the console knows, `fix` what
+    to do (commands in fenced blocks), `never` what not to do, `source` where this was seen: a tracker's
+    issue, a file of PostgreSQL's sources, its documentation.
+    """
+
+    title: str
+    symptom: str
+    cause: str
+    signal: str
+    fix: str
+    never: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureMode:
+    """A failure mode, or what only looks like one: then `look` is None, nothing ever reports it.
+
+    `look` finds it. One look may tell several modes apart (all name it, it runs once, in the first one's
+    place), and another mode's look may find this one, too. `explains` are the ids of what it leads to; what
+    those lead to follows by itself. `untried` says why no test brings it about on real servers, where none
+    does.
+    """
+
+    id: str
+    page: Page
+    look: Look | None = None
+    explains: tuple[str, ...] = ()
+    risk: Risk | None = None
+    late: Late | None = None
+    untried: str = ""
+
+    @property
+    def alarms(self) -> bool:
+        """Whether it is a fault at all."""
+        return self.look is not None
+
+
+REFUSED = ("failing", "stalled", "never-archived", "silent-loss", "dr-behind")
+"""What follows where no WAL gets through."""
+PILING = ("too-slow", "disk-filling")
+"""What follows where WAL waits."""

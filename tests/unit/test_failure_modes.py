@@ -1,0 +1,53 @@
+"""Every failure mode is one record with all its parts, and the documents are what the records say."""
+
+import pytest
+
+from scripts.write_failure_pages import stale
+from walconsole.cli.explaining import explain
+from walconsole.domain.failures import FAMILIES, LOOKS, MODES
+from walconsole.domain.failures.pages import NARROWEST, page_text
+from walconsole.domain.standing.mode import FailureMode
+from walconsole.domain.standing.refusals import CODES
+
+LISTED = [mode for _, modes in FAMILIES for mode in modes]
+
+
+def test_each_id_is_declared_once() -> None:
+    assert sorted(mode.id for mode in LISTED) == sorted(MODES)
+
+
+def test_what_the_store_refuses_is_a_failure_mode() -> None:
+    assert {known.rule for known in CODES.values()} <= MODES.keys()
+
+
+@pytest.mark.parametrize("mode", LISTED, ids=lambda mode: mode.id)
+def test_a_mode_has_all_its_parts(mode: FailureMode) -> None:
+    page = mode.page
+    assert all((page.title, page.symptom, page.cause, page.signal, page.fix))
+    assert all(len(line) <= NARROWEST or line.startswith("      ") for line in page_text(mode, NARROWEST))
+    assert set(mode.explains) <= {each.id for each in LISTED if each.alarms} - {mode.id}
+    assert len(set(mode.explains)) == len(mode.explains)
+    assert mode.look is None or mode.look in LOOKS
+
+
+@pytest.mark.parametrize("mode", [mode for mode in LISTED if not mode.alarms], ids=lambda mode: mode.id)
+def test_what_is_no_alarm_leads_to_nothing(mode: FailureMode) -> None:
+    assert (mode.explains, mode.risk, mode.late, mode.untried) == ((), None, None, "")
+
+
+def test_no_two_modes_are_told_at_the_same_late_place() -> None:
+    late = [mode.late for mode in LISTED if mode.late is not None]
+    assert len(set(late)) == len(late)
+
+
+def test_explain_lists_every_mode_and_prints_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    explain(None)
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ") and line[2] != " "] == list(MODES)
+    for mode in LISTED:
+        explain(mode.id)
+        assert capsys.readouterr().out.startswith(f"{mode.id}: ")
+
+
+def test_the_documents_are_what_the_records_say() -> None:
+    assert stale() == []
