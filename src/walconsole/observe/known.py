@@ -5,7 +5,7 @@ from collections.abc import Callable
 from walconsole.domain.evidence import CommandFacts
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
-from walconsole.domain.standing.failure_log import troubled
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.ports import Clock
 
 
@@ -45,7 +45,7 @@ class Known:
 
     def in_trouble(self) -> bool:
         """Whether something waits that should be archived, and is not."""
-        return troubled(self.snapshot(), self._clock.now())
+        return Assessment(self.snapshot(), self._clock.now()).troubled
 
     def command(self) -> CommandFacts | None:
         """What is known of the archive command."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from walconsole.domain.facts import SettingsFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.failure_log import troubled
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.host import HostProbe
 from walconsole.observe.link import LinkProbe
@@ -106,7 +106,7 @@ class ServerObserver:
 
     def _look_for_causes(self, snapshot: Snapshot) -> None:
         """Let the evidence come at once when trouble begins."""
-        trouble = troubled(snapshot, self._clock.now())
+        trouble = Assessment(snapshot, self._clock.now()).troubled
         if trouble and not self._trouble_seen:
             for slot in (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION):
                 self._poller.hurry(slot)

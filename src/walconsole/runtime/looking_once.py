@@ -7,7 +7,7 @@ from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.logline import LogLine
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Freshness, Slot, Snapshot
-from walconsole.domain.standing.failure_log import troubled
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.ports import Clock, HostKeyQuestion
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.keeping import Keeping
@@ -92,7 +92,7 @@ def _is_whole(snapshot: Snapshot, now: float) -> bool:
         return False
     if snapshot.settings.value is None:
         return True  # then there is no command to look at
-    wanted = IN_TROUBLE if troubled(snapshot, now) and _asks(snapshot) else EVIDENCE
+    wanted = IN_TROUBLE if Assessment(snapshot, now).troubled and _asks(snapshot) else EVIDENCE
     return all(getattr(snapshot, slot.value).freshness is not Freshness.UNREAD for slot in wanted)
 
 

@@ -17,6 +17,7 @@ from walconsole.domain.failures import (
     usability,
 )
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
@@ -40,10 +41,11 @@ LOOKS: tuple[Look, ...] = tuple(dict.fromkeys(mode.look for mode in MODES.values
 
 def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
-    findings = [finding for look in LOOKS for finding in look(snapshot, now)]
+    assessment = Assessment(snapshot, now)
+    findings = [finding for look in LOOKS for finding in look(assessment)]
     findings.sort(key=lambda finding: -finding.severity)
-    told = stories(findings, MODES, snapshot, now)
-    return Diagnosis(at_least(verdict(snapshot, now), told), tuple(findings), told)
+    told = stories(findings, MODES, assessment)
+    return Diagnosis(at_least(verdict(assessment), told), tuple(findings), told)
 
 
 __all__ = [

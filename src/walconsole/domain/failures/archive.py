@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from walconsole.domain.archive.gap import Gap
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
     another_cluster,
     beyond_server,
@@ -22,11 +23,12 @@ from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.units import age_text, plural
 
 
-def gaps(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def gaps(assessment: Assessment) -> Iterator[Finding]:
     """Segments missing in mid-chain: recovery stops before the first of them.
 
     Silent are accepted ones, and those that parallel writers may only not have finished.
     """
+    snapshot, now = assessment.snapshot, assessment.now
     for copy, reading in copies(snapshot):
         bucket = reading.value
         lost = settled(snapshot, bucket, now) if bucket is not None and bucket.complete else None
@@ -73,8 +75,9 @@ def _fill(gap: Gap) -> tuple[Fix, ...]:
     )
 
 
-def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def history_missing(assessment: Assessment) -> Iterator[Finding]:
     """A restore to the latest timeline counts up and stops at the first without a .history file."""
+    snapshot = assessment.snapshot
     for copy, reading in copies(snapshot):
         bucket = reading.value
         found = bucket.continuity if bucket is not None and bucket.complete else None
@@ -106,8 +109,9 @@ def history_missing(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def foreign_writer(assessment: Assessment) -> Iterator[Finding]:
     """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
+    snapshot = assessment.snapshot
     server, archiver = snapshot.server.value, snapshot.archiver.value
     if server is None:
         return
@@ -174,8 +178,9 @@ def foreign_writer(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-def different_content(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def different_content(assessment: Assessment) -> Iterator[Finding]:
     """One segment is stored twice, and not with the same bytes."""
+    snapshot = assessment.snapshot
     for copy, reading in copies(snapshot):
         bucket = reading.value
         differing = [each for each in bucket.repeats if each.identical is False] if bucket is not None else []
@@ -192,8 +197,9 @@ def different_content(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             )
 
 
-def dr_behind(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def dr_behind(assessment: Assessment) -> Iterator[Finding]:
     """The DR copy lacks more of the primary than one that follows now and then would."""
+    snapshot, now = assessment.snapshot, assessment.now
     primary, dr = snapshot.primary.value, snapshot.dr.value
     if primary is None or dr is None or snapshot.primary.problem or snapshot.dr.problem:
         return

@@ -8,26 +8,24 @@ from walconsole.domain.standing.archiver import (
     ArchiverState,
     archive_timeout_s,
     is_failing,
-    lag,
     last_failure_age,
     last_success_age,
     nothing_due_yet,
     oldest_wait_s,
     ready_count,
-    state,
 )
-from walconsole.domain.standing.failure_log import failing_since, last_failure, last_words, since_success
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import age_text, duration_text, plural
 
 
-def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def failing(assessment: Assessment) -> Iterator[Finding]:
     """The last failure is newer than the last success."""
+    snapshot, now = assessment.snapshot, assessment.now
     archiver = snapshot.archiver.value
-    if archiver is None or state(snapshot, now) is not ArchiverState.FAILING or not is_failing(archiver):
+    if archiver is None or assessment.state is not ArchiverState.FAILING or not is_failing(archiver):
         return
     success = last_success_age(snapshot, now)
     evidence = [
@@ -36,7 +34,7 @@ def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         f"{plural(snapshot.history.failed, 'failure')} since the console began, "
         f"{archiver.failed_count:,} since the statistics were reset",
     ]
-    evidence += _how_it_ended(snapshot)
+    evidence += _how_it_ended(assessment)
     command = snapshot.settings.value.value("archive_command") if snapshot.settings.value else None
     if command:
         evidence.append(f"archive_command = {command}")
@@ -51,11 +49,11 @@ def failing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "read the command's own words in the log pane; never delete .ready files or segments by hand",
         Slot.ARCHIVER,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *archiver_row(snapshot),
             *setting_row(snapshot, "archive_command"),
-            *log_lines(snapshot, since_success(snapshot)),
+            *log_lines(snapshot, assessment.since_success),
         ),
         certainty=Certainty.LIKELY,
         surer="this is a consequence: run the archive command by hand, as the server's user, on that file",
@@ -72,12 +70,12 @@ _SYNTAX = re.compile(
 )
 
 
-def _how_it_ended(snapshot: Snapshot) -> Iterator[str]:
+def _how_it_ended(assessment: Assessment) -> Iterator[str]:
     """The command's last words before its last failure, and its exit code."""
-    failure = last_failure(snapshot)
+    failure = assessment.last_failure
     if failure is None:
         return
-    words = last_words(snapshot, failure)
+    words = assessment.last_words
     code = failure.exit_code
     if words:
         yield f"{words} (the archive command's own words)"
@@ -90,9 +88,10 @@ def _how_it_ended(snapshot: Snapshot) -> Iterator[str]:
     yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
 
 
-def stalled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def stalled(assessment: Assessment) -> Iterator[Finding]:
     """Segments wait, and the archiver neither succeeds nor fails."""
-    if state(snapshot, now) is not ArchiverState.STALLED:
+    snapshot, now = assessment.snapshot, assessment.now
+    if assessment.state is not ArchiverState.STALLED:
         return
     archiver = snapshot.archiver.value
     running = archiver is not None and archiver.archiver_pid is not None
@@ -111,11 +110,11 @@ def stalled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "exits above 125 and signals are not counted",
         Slot.ARCHIVER,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *archiver_row(snapshot),
             *ready_files(snapshot),
-            *log_lines(snapshot, since_success(snapshot)),
+            *log_lines(snapshot, assessment.since_success),
         ),
         certainty=Certainty.LIKELY,
         surer="this is a consequence: look at what runs below the archiver, and at the server's log",
@@ -130,11 +129,12 @@ def ready_files(snapshot: Snapshot) -> Iterator[Proof]:
         yield Proof(text, f"{disk.directory}/archive_status", reading.read_at)
 
 
-def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def too_slow(assessment: Assessment) -> Iterator[Finding]:
     """The backlog stands or grows though nothing fails."""
-    if state(snapshot, now) is not ArchiverState.BEHIND:
+    snapshot, now = assessment.snapshot, assessment.now
+    if assessment.state is not ArchiverState.BEHIND:
         return
-    outlook, behind = disk_outlook(snapshot, now), lag(snapshot, now)
+    outlook, behind = assessment.outlook, assessment.lag
     trend = outlook.backlog_per_min if outlook else None
     waiting = ready_count(snapshot)
     if waiting is None and behind is not None:
@@ -159,9 +159,10 @@ def too_slow(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def never_archived(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def never_archived(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode is on, and nothing was ever archived."""
-    if state(snapshot, now) is ArchiverState.NEVER and not nothing_due_yet(snapshot, now):
+    snapshot, now = assessment.snapshot, assessment.now
+    if assessment.state is ArchiverState.NEVER and not nothing_due_yet(snapshot, now):
         yield Finding(
             "never-archived",
             Severity.WARNING,
@@ -173,11 +174,12 @@ def never_archived(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         )
 
 
-def no_timeout(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def no_timeout(assessment: Assessment) -> Iterator[Finding]:
     """archive_timeout = 0: a quiet server may keep hours of writes in an unfinished segment."""
+    snapshot = assessment.snapshot
     if archive_timeout_s(snapshot.settings.value) != 0:
         return
-    if state(snapshot, now) not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.NEVER):
+    if assessment.state not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.NEVER):
         return
     yield Finding(
         "no-archive-timeout",

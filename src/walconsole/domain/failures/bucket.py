@@ -4,18 +4,15 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.archiver import ArchiverState, state
+from walconsole.domain.standing.archiver import ArchiverState
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
-from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.standing.refusals import (
     CODES,
     fixes_for,
-    refused_checks,
-    told_of_the_archiver,
-    words_of_refusal,
 )
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 
@@ -33,9 +30,10 @@ _REFUSALS = {
 _NEITHER = "neither bucket was asked: there is no key to ask with"
 
 
-def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def refused(assessment: Assessment) -> Iterator[Finding]:
     """The exact reason why a bucket cannot be read; a key that both lack is told once."""
-    archivers = told_of_the_archiver(snapshot)
+    snapshot = assessment.snapshot
+    archivers = assessment.told_of_the_archiver
     lacking = snapshot.primary.problem
     both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
     for copy, reading in copies(snapshot)[: 1 if both else 2]:
@@ -48,7 +46,7 @@ def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         unreachable = problem.code not in _REFUSALS
         yield Finding(
             rule,
-            _severity(copy, unreachable, snapshot, now),
+            _severity(copy, unreachable, assessment),
             _NEITHER if both else f"the {copy} bucket {phrase}",
             (problem.why,),
             problem.remedy or "check the endpoint, the region and the network",
@@ -59,9 +57,9 @@ def refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         )
 
 
-def _severity(copy: str, unreachable: bool, snapshot: Snapshot, now: float) -> Severity:
+def _severity(copy: str, unreachable: bool, assessment: Assessment) -> Severity:
     """A primary bucket that refuses while the archiver succeeds elsewhere is not yet a loss."""
-    if unreachable or copy == "DR" or state(snapshot, now) in (ArchiverState.WORKING, ArchiverState.IDLE):
+    if unreachable or copy == "DR" or assessment.state in (ArchiverState.WORKING, ArchiverState.IDLE):
         return Severity.WARNING
     return Severity.CRITICAL
 
@@ -71,12 +69,13 @@ _ASYNCHRONOUS = re.compile(r"async|spool|queue|daemon|(?<![&>0-9])&(?![&>0-9])|w
 FROZEN_SEGMENTS = 2
 
 
-def silent_loss(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     """PostgreSQL says archived, and the bucket does not hold it: swallowed, or acknowledged too early."""
+    snapshot, now = assessment.snapshot, assessment.now
     archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
     if archiver is None or server is None or bucket is None or not bucket.complete:
         return
-    answer = agreement(archiver, server, snapshot)
+    answer = assessment.agreement
     if answer.ok is not False:
         return
     command = _command_text(snapshot)
@@ -109,7 +108,7 @@ def silent_loss(snapshot: Snapshot, now: float) -> Iterator[Finding]:
                 snapshot.primary.read_at,
             ),
             *setting_row(snapshot, "archive_command"),
-            *log_lines(snapshot, (entry for _, entry in words_of_refusal(snapshot))),
+            *log_lines(snapshot, (entry for _, entry in assessment.words_of_refusal)),
         ),
         fixes=(
             Fix(
@@ -135,12 +134,13 @@ def _command_text(snapshot: Snapshot) -> str:
     return (settings.value("archive_command") or "") if settings is not None else ""
 
 
-def clock_skew(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def clock_skew(assessment: Assessment) -> Iterator[Finding]:
     """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
+    snapshot = assessment.snapshot
     host = snapshot.host.value
     if any(
         CODES.get(result.code, None) is CODES["RequestTimeTooSkewed"]
-        for _, result in refused_checks(snapshot)
+        for _, result in assessment.refused_checks
     ):
         return  # the archiver's own view says it
     for copy, reading in copies(snapshot):

@@ -12,14 +12,7 @@ from walconsole.domain.evidence import (
 )
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
-from walconsole.domain.standing.failure_log import (
-    failing_since,
-    last_failure,
-    programs_words,
-    since_success,
-    troubled,
-    urgency,
-)
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
@@ -48,31 +41,32 @@ def _programs_proof(snapshot: Snapshot, program: ProgramFacts) -> Proof:
     )
 
 
-def _exit_lines(snapshot: Snapshot, code: int) -> tuple[LogEntry, ...]:
+def _exit_lines(assessment: Assessment, code: int) -> tuple[LogEntry, ...]:
     """Failures with this exit code since the last success, while something waits."""
-    if last_failure(snapshot) is None:
+    if assessment.last_failure is None:
         return ()
-    return tuple(entry for entry in since_success(snapshot) if entry.exit_code == code)
+    return tuple(entry for entry in assessment.since_success if entry.exit_code == code)
 
 
-def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def command_not_found(assessment: Assessment) -> Iterator[Finding]:
     """Exit 127, or a program that the server's user does not find: nothing counts it as a failure."""
-    facts, lines = snapshot.command.value, _exit_lines(snapshot, NOT_FOUND)
+    snapshot = assessment.snapshot
+    facts, lines = snapshot.command.value, _exit_lines(assessment, NOT_FOUND)
     missing = [program for program in facts.programs if program.path is None] if facts else []
     if not missing and not lines:
         return
-    if not lines and _works_all_the_same(snapshot, now):
+    if not lines and _works_all_the_same(assessment):
         return  # what looks like a program in the command is none
     name = missing[0].name if missing else _named(lines) or "a program"
     proof = (
         *(_programs_proof(snapshot, program) for program in missing),
-        *log_lines(snapshot, (*programs_words(snapshot, _SHELL_NOT_FOUND), *lines)),
+        *log_lines(snapshot, (*assessment.programs_words(_SHELL_NOT_FOUND), *lines)),
         *command_and_archiver(snapshot),
     )
     unseen = "" if missing else "look as the server's user: command -v PROGRAM"
     yield Finding(
         "command-not-found",
-        urgency(snapshot, now),
+        assessment.urgency,
         f"the archive command's program is not found: {name}",
         tuple(
             [f"{program.name} is not found by the server's user" for program in missing]
@@ -81,7 +75,7 @@ def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "install it, or name it by its absolute path in archive_command, then reload",
         Slot.COMMAND,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=proof,
         fixes=(
             Fix("install the archive command", ("walconsole provision",), step="archive-command"),
@@ -99,11 +93,12 @@ def command_not_found(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def _works_all_the_same(snapshot: Snapshot, now: float) -> bool:
+def _works_all_the_same(assessment: Assessment) -> bool:
     """Whether something was archived since the command's programs were looked for, or shortly before."""
+    snapshot, now = assessment.snapshot, assessment.now
     age = last_success_age(snapshot, now)
     timeout = archive_timeout_s(snapshot.settings.value) or 0.0
-    return not troubled(snapshot, now) and age is not None and age < 2 * timeout + 60
+    return not assessment.troubled and age is not None and age < 2 * timeout + 60
 
 
 def _named(lines: tuple[LogEntry, ...]) -> str:
@@ -114,9 +109,10 @@ def _named(lines: tuple[LogEntry, ...]) -> str:
     return ""
 
 
-def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
     """Exit 126, or a program that the server's user may not run."""
-    facts, lines = snapshot.command.value, _exit_lines(snapshot, NOT_EXECUTABLE)
+    snapshot = assessment.snapshot
+    facts, lines = snapshot.command.value, _exit_lines(assessment, NOT_EXECUTABLE)
     barred = [program for program in facts.programs if program.executable is False] if facts else []
     if not barred and not lines:
         return
@@ -124,7 +120,7 @@ def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     why = f": {barred[0].why_not}" if barred and barred[0].why_not else ""
     yield Finding(
         "command-not-executable",
-        urgency(snapshot, now),
+        assessment.urgency,
         f"the server's user may not run {path}{why}",
         tuple(
             [f"{program.path}: {program.why_not or 'not executable'}" for program in barred]
@@ -133,7 +129,7 @@ def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "make it executable for the server's user, and every folder above it passable",
         Slot.COMMAND,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *(_programs_proof(snapshot, program) for program in barred),
             *log_lines(snapshot, lines),
@@ -147,12 +143,13 @@ def command_not_executable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def permission(assessment: Assessment) -> Iterator[Finding]:
     """A file that the command needs may not be read or written by the server's user."""
-    sealed = programs_words(snapshot, _READ_ONLY)
-    denied = programs_words(snapshot, _DENIED)
+    snapshot = assessment.snapshot
+    sealed = assessment.programs_words(_READ_ONLY)
+    denied = assessment.programs_words(_DENIED)
     lines = [entry for entry in sealed or denied if not _CONFIG_WORDS.search(entry.text)]
-    if not lines or (last_failure(snapshot) is None and not troubled(snapshot, now)):
+    if not lines or (assessment.last_failure is None and not assessment.troubled):
         return
     facts = snapshot.command.value
     if facts is not None and (
@@ -172,7 +169,7 @@ def permission(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         else "look at the file's owner, mode and SELinux label (ls -lZ), as the server's user sees them",
         Slot.LOG,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(*log_lines(snapshot, lines), *command_and_archiver(snapshot)),
         fixes=(
             Fix(
@@ -223,10 +220,11 @@ def _config_fault(config: ConfigAccess) -> str:
     return f"{config.path} has no section [{_lacking(config)[0]}]"
 
 
-def config_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
     """rclone's configuration is not there for the server's user, or lacks the remote."""
+    snapshot = assessment.snapshot
     facts = snapshot.command.value
-    words = programs_words(snapshot, _CONFIG_WORDS) if troubled(snapshot, now) else ()
+    words = assessment.programs_words(_CONFIG_WORDS) if assessment.troubled else ()
     bad = _unusable(facts) if facts is not None else []
     if not words:  # where no file is named, the environment may hold the remote
         bad = [config for config in bad if config.exists or not _is_assumed(config, facts)]
@@ -237,13 +235,13 @@ def config_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     fixable = bool(bad) and bad[0].exists and not bad[0].readable
     yield Finding(
         "rclone-config-unreadable",
-        urgency(snapshot, now),
+        assessment.urgency,
         f"rclone's configuration: {title}" if bad else title,
         tuple([_config_fault(config) for config in bad] + [entry.text for entry in words[-1:]]),
         "put it where the server's user may read it, root:postgres with mode 0640, and name it with --config",
         Slot.COMMAND,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *(
                 Proof(_config_fault(config), "the droplet, as the server's user", snapshot.command.read_at)

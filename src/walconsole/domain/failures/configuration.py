@@ -6,8 +6,8 @@ from walconsole.domain.facts import Setting
 from walconsole.domain.pgconf.resolution import Origin, Place, State
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot, Snapshot
-from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled, state
-from walconsole.domain.standing.failure_log import troubled
+from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
@@ -20,8 +20,9 @@ def where(setting: Setting) -> str:
     return setting.source
 
 
-def archive_off(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def archive_off(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode = off: nothing is archived, and nothing fails either."""
+    snapshot = assessment.snapshot
     mode = snapshot.settings.value.get("archive_mode") if snapshot.settings.value else None
     if mode is None or is_enabled(mode.value):
         return
@@ -54,8 +55,9 @@ def archive_off(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
     )
 
 
-def dead_config(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def dead_config(assessment: Assessment) -> Iterator[Finding]:
     """A file that sets up archiving, and that the server never reads."""
+    snapshot = assessment.snapshot
     if snapshot.files.value is None:
         return
     for file in snapshot.files.value.never_read:
@@ -93,8 +95,9 @@ def _live_place(snapshot: Snapshot) -> str:
     return f"beside {live}" if live else "beside the live postgresql.conf"
 
 
-def pending_restart(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def pending_restart(assessment: Assessment) -> Iterator[Finding]:
     """A value that waits for a restart."""
+    snapshot = assessment.snapshot
     for setting in snapshot.settings.value.settings if snapshot.settings.value else ():
         if setting.pending_restart:
             yield Finding(
@@ -117,8 +120,9 @@ def pending_restart(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
             )
 
 
-def command_empty(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def command_empty(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode on without a command or a library: WAL piles up for ever."""
+    snapshot = assessment.snapshot
     settings = snapshot.settings.value
     if settings is None or not is_enabled(settings.value("archive_mode")):
         return
@@ -141,8 +145,9 @@ def command_empty(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-def library_and_command(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def library_and_command(assessment: Assessment) -> Iterator[Finding]:
     """Both set: from 16 on the archiver refuses to work (PostgreSQL commit d627ce3)."""
+    snapshot = assessment.snapshot
     settings, server = snapshot.settings.value, snapshot.server.value
     if settings is None or server is None or not is_enabled(settings.value("archive_mode")):
         return
@@ -178,8 +183,9 @@ def _by_alter_system(setting: Setting | None) -> bool:
 _ARCHIVING = ("archive_mode", "archive_command", "archive_library", "archive_timeout", "wal_level")
 
 
-def auto_conf_override(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def auto_conf_override(assessment: Assessment) -> Iterator[Finding]:
     """A value that a file sets loses against ALTER SYSTEM's: postgresql.auto.conf is read last."""
+    snapshot = assessment.snapshot
     files = snapshot.files.value
     resolution = files.resolution if files is not None else None
     if resolution is None:
@@ -195,15 +201,16 @@ def auto_conf_override(snapshot: Snapshot, now: float) -> Iterator[Finding]:
             if place.origin is Origin.FILE and place.state is State.OVERRIDDEN and place.value != winner.value
         ]
         if losers:
-            yield _overridden(snapshot, now, name, winner, losers[-1])
+            yield _overridden(assessment, name, winner, losers[-1])
 
 
-def _overridden(snapshot: Snapshot, now: float, name: str, winner: Place, loser: Place) -> Finding:
-    broken = state(snapshot, now) not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+def _overridden(assessment: Assessment, name: str, winner: Place, loser: Place) -> Finding:
+    snapshot = assessment.snapshot
+    broken = assessment.state not in (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
     at = snapshot.files.read_at
     return Finding(
         "auto-conf-override",
-        (Severity.CRITICAL if broken or troubled(snapshot, now) else Severity.NOTE),
+        (Severity.CRITICAL if broken or assessment.troubled else Severity.NOTE),
         f"{name} of {loser.where} is ignored: ALTER SYSTEM set another value",
         (
             f"{winner.where}: {name} = {winner.value or chr(39) * 2} wins, for it is read last",
@@ -228,14 +235,15 @@ def _overridden(snapshot: Snapshot, now: float, name: str, winner: Place, loser:
     )
 
 
-def archive_always(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def archive_always(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode = always on a standby: it archives what its primary archives, too."""
+    snapshot = assessment.snapshot
     server, settings = snapshot.server.value, snapshot.settings.value
     if server is None or settings is None or not server.in_recovery:
         return
     if settings.value("archive_mode") != "always":
         return
-    failing = troubled(snapshot, now)
+    failing = assessment.troubled
     yield Finding(
         "archive-always",
         Severity.WARNING,

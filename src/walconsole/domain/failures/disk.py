@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text
 
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 _TIGHT_SHARE = 0.05
 
 
-def filling(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def filling(assessment: Assessment) -> Iterator[Finding]:
     """Free space against how fast it goes."""
-    disk, outlook = snapshot.wal_disk.value, disk_outlook(snapshot, now)
+    snapshot = assessment.snapshot
+    disk, outlook = snapshot.wal_disk.value, assessment.outlook
     if disk is None:
         return
     full_in = outlook.full_in_s if outlook else None

@@ -9,20 +9,21 @@ from walconsole.domain.standing.archiver import (
     last_success_age,
     nothing_due_yet,
     ready_count,
-    state,
 )
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.units import duration_text, plural
 
 _OLD_S = 300.0
 
 
-def considered(snapshot: Snapshot, now: float) -> Iterator[tuple[str, str]]:
+def considered(assessment: Assessment) -> Iterator[tuple[str, str]]:
     """The page's id and one sentence, for each that applies now."""
+    snapshot, now = assessment.snapshot, assessment.now
     archiver, bucket = snapshot.archiver.value, snapshot.primary.value
     if archiver is not None:
         age = last_success_age(snapshot, now)
-        if state(snapshot, now) is ArchiverState.IDLE and age is not None and age > _OLD_S:
+        if assessment.state is ArchiverState.IDLE and age is not None and age > _OLD_S:
             old = f"the last success is {duration_text(age)} old"
             yield "idle-looks-stale", f"{old}: the server is idle, and all it wrote is archived"
         if archiver.failed_count and not is_failing(archiver):

@@ -6,12 +6,7 @@ from typing import Any
 
 from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.snapshot import Reading, Slot, Snapshot
-from walconsole.domain.standing.failure_log import (
-    failing_since,
-    last_failure,
-    troubled,
-    urgency,
-)
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
@@ -25,41 +20,38 @@ from walconsole.domain.standing.refusals import (
     fixes_for,
     most_telling,
     reading_of,
-    refused_checks,
     refused_here,
-    words_of_refusal,
 )
 
 
-def production_refused(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def production_refused(assessment: Assessment) -> Iterator[Finding]:
     """The archiver's own configuration is refused: by a check from the droplet, else by its own words."""
     told: set[str] = set()
-    for check, result in refused_checks(snapshot):
+    for check, result in assessment.refused_checks:
         known = CODES.get(result.code, ENDPOINT)
         if known.rule not in told:
             told.add(known.rule)
-            yield _by_check(snapshot, now, check, result, known)
-    if told or last_failure(snapshot) is None:
+            yield _by_check(assessment, check, result, known)
+    if told or assessment.last_failure is None:
         return
-    words = words_of_refusal(snapshot)
+    words = assessment.words_of_refusal
     if not words:
         return
     code = most_telling(words)
-    if code == "AccessDenied" and is_preflight(snapshot):
+    if code == "AccessDenied" and is_preflight(assessment):
         return
-    yield _by_words(snapshot, now, code, tuple(entry for _, entry in words))
+    yield _by_words(assessment, code, tuple(entry for _, entry in words))
 
 
-def _by_check(
-    snapshot: Snapshot, now: float, check: ProductionCheck, result: VerbResult, known: Refusal
-) -> Finding:
-    words = tuple(entry for _, entry in words_of_refusal(snapshot))
+def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult, known: Refusal) -> Finding:
+    snapshot = assessment.snapshot
+    words = tuple(entry for _, entry in assessment.words_of_refusal)
     copy = reading_of(snapshot, check.where)
     here = tuple(refusal(copy)) if copy is not None else ()
     here = here or _answered_here(copy)
     return Finding(
         known.rule,
-        urgency(snapshot, now),
+        assessment.urgency,
         f"the store {known.phrase}",
         (
             f"{result.verb} of {check.where} as the archiver does it: {result.code or 'refused'} "
@@ -68,7 +60,7 @@ def _by_check(
         ),
         known.remedy,
         Slot.PRODUCTION,
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *answers(snapshot, check),
             *here,
@@ -88,7 +80,8 @@ def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     return (Proof("the console's own key reads the bucket", copy.source, copy.read_at),)
 
 
-def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, ...]) -> Finding:
+def _by_words(assessment: Assessment, code: str, words: tuple[LogEntry, ...]) -> Finding:
+    snapshot = assessment.snapshot
     alike = tuple(entry for entry in words if code_in(entry.text) == code)
     here = refused_here(snapshot, CODES[code].rule)
     if code == "Forbidden" and here and here[0].problem is not None:
@@ -105,7 +98,7 @@ def _by_words(snapshot: Snapshot, now: float, code: str, words: tuple[LogEntry, 
         ),
         known.remedy,
         here[0].slot if here else Slot.LOG,
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *log_lines(snapshot, alike),
             *(proof for copy in here for proof in refusal(copy)),
@@ -142,19 +135,20 @@ _PREFLIGHT = re.compile(
 _NO_PREFLIGHT = re.compile(r"--s3-no-check-bucket|no_check_bucket")
 
 
-def is_preflight(snapshot: Snapshot) -> bool:
+def is_preflight(assessment: Assessment) -> bool:
     """Whether a refused check of the bucket, before the upload, is what fails."""
-    return bool(_preflight_words(snapshot))
+    return bool(_preflight_words(assessment))
 
 
-def _preflight_words(snapshot: Snapshot) -> tuple[LogEntry, ...]:
+def _preflight_words(assessment: Assessment) -> tuple[LogEntry, ...]:
     """What the command says of a check of the bucket, or of a refusal that only such a check explains."""
+    snapshot = assessment.snapshot
     facts = snapshot.command.value
     script = f"{facts.command}\n{facts.script}" if facts is not None else ""
     if "rclone" not in script or _NO_PREFLIGHT.search(script):
         return ()
     refused = tuple(
-        entry for code, entry in words_of_refusal(snapshot) if code in ("AccessDenied", "Forbidden")
+        entry for code, entry in assessment.words_of_refusal if code in ("AccessDenied", "Forbidden")
     )
     named = tuple(entry for entry in refused if _PREFLIGHT.search(entry.text))
     if named:
@@ -176,10 +170,11 @@ def _never_worked(snapshot: Snapshot) -> bool:
     return archiver.last_archived_at is None or archiver.last_archived_at < server.loaded_at
 
 
-def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def preflight(assessment: Assessment) -> Iterator[Finding]:
     """The upload would work; the client asks about the bucket first, and a limited key may not."""
-    words = _preflight_words(snapshot)
-    if not words or not troubled(snapshot, now):
+    snapshot = assessment.snapshot
+    words = _preflight_words(assessment)
+    if not words or not assessment.troubled:
         return
     listed, named = _listed(snapshot), any(_PREFLIGHT.search(entry.text) for entry in words)
     yield Finding(
@@ -193,7 +188,7 @@ def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "add --s3-no-check-bucket to rclone (or no_check_bucket = true to its section)",
         Slot.LOG,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *log_lines(snapshot, words),
             *setting_row(snapshot, "archive_command"),
@@ -214,11 +209,12 @@ def preflight(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def throttled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def throttled(assessment: Assessment) -> Iterator[Finding]:
     """The store asked to slow down, to the archiver or to the console."""
-    if last_failure(snapshot) is not None:
+    snapshot = assessment.snapshot
+    if assessment.last_failure is not None:
         return  # told as a refusal
-    words = tuple(entry for code, entry in words_of_refusal(snapshot) if CODES[code] is THROTTLED)
+    words = tuple(entry for code, entry in assessment.words_of_refusal if CODES[code] is THROTTLED)
     problems = [
         reading
         for reading in (snapshot.primary, snapshot.dr)
@@ -228,7 +224,7 @@ def throttled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         return
     yield Finding(
         "throttled",
-        Severity.CRITICAL if troubled(snapshot, now) and words else Severity.WARNING,
+        Severity.CRITICAL if assessment.troubled and words else Severity.WARNING,
         "the store asks to slow down",
         tuple(
             [entry.text for entry in words[-1:]]
@@ -236,13 +232,14 @@ def throttled(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         ),
         THROTTLED.remedy,
         Slot.LOG if words else problems[0].slot,
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(*log_lines(snapshot, words), *(proof for reading in problems for proof in refusal(reading))),
     )
 
 
-def checksum_embedded(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def checksum_embedded(assessment: Assessment) -> Iterator[Finding]:
     """Objects hold the client's chunk signatures besides the WAL: no restore can read them."""
+    snapshot = assessment.snapshot
     bucket, compared = snapshot.primary.value, snapshot.compared.value
     heads = [
         each for each in (bucket.identities if bucket is not None else ()) if "aws-chunked" in each.problem
@@ -260,7 +257,7 @@ def checksum_embedded(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "archive again what is still in pg_wal, and take a new base backup",
         Slot.PRIMARY,
         "archive_command",
-        since=failing_since(snapshot, now) if troubled(snapshot, now) else None,
+        since=assessment.failing_since if assessment.troubled else None,
         proof=tuple(
             Proof(f"{each.key}: {each.problem}", snapshot.primary.source, each.read_at) for each in heads
         )

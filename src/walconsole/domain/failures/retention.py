@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from walconsole.domain.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text
 
 _HOUR_S = 3600.0
@@ -17,8 +17,9 @@ _RETAINED_SEGMENTS = 32
 """Without max_wal_size known: half a GiB of a default cluster."""
 
 
-def slot_retention(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def slot_retention(assessment: Assessment) -> Iterator[Finding]:
     """An inactive replication slot, or a WAL summarizer that stands still, keeps WAL without end."""
+    snapshot = assessment.snapshot
     facts, server = snapshot.retention.value, snapshot.server.value
     if facts is None or server is None:
         return
@@ -28,7 +29,7 @@ def slot_retention(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         return
     if (ready_count(snapshot) or 0) > _LOW_BACKLOG and not held:
         return
-    yield _by_slot(snapshot, now, facts, held) if held else _by_summaries(snapshot, now, facts)
+    yield _by_slot(assessment, facts, held) if held else _by_summaries(assessment, facts)
 
 
 def _keeps(slot: ReplicationSlot, limit: int) -> bool:
@@ -37,19 +38,20 @@ def _keeps(slot: ReplicationSlot, limit: int) -> bool:
     return (slot.retained_bytes or 0) > limit
 
 
-def _urgency(snapshot: Snapshot, now: float) -> Severity:
-    outlook = disk_outlook(snapshot, now)
+def _urgency(assessment: Assessment) -> Severity:
+    outlook = assessment.outlook
     urgent = outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _HOUR_S
     return Severity.CRITICAL if urgent else Severity.WARNING
 
 
-def _by_slot(snapshot: Snapshot, now: float, facts: RetentionFacts, held: list[ReplicationSlot]) -> Finding:
+def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[ReplicationSlot]) -> Finding:
+    snapshot, now = assessment.snapshot, assessment.now
     worst = max(held, key=lambda slot: slot.retained_bytes or 0)
     since = worst.inactive_since
     lasted = "" if since is None else f", inactive for {duration_text(max(0.0, now - since))}"
     return Finding(
         "slot-retention",
-        _urgency(snapshot, now),
+        _urgency(assessment),
         f"replication slot {worst.name} keeps {bytes_text(worst.retained_bytes)} of WAL that nobody reads",
         (
             f"{worst.kind} slot, not active, wal_status {worst.wal_status or 'n/a'}{lasted} "
@@ -82,11 +84,12 @@ def _row(snapshot: Snapshot, slot: ReplicationSlot) -> Proof:
     return Proof(text, "pg_replication_slots", snapshot.retention.read_at)
 
 
-def _by_summaries(snapshot: Snapshot, now: float, facts: RetentionFacts) -> Finding:
+def _by_summaries(assessment: Assessment, facts: RetentionFacts) -> Finding:
+    snapshot = assessment.snapshot
     behind = facts.summarizer_behind_bytes
     return Finding(
         "slot-retention",
-        _urgency(snapshot, now),
+        _urgency(assessment),
         f"WAL summaries are {bytes_text(behind)} behind, and pg_wal keeps what they lack",
         (f"summarize_wal is on, and its summarizer lacks {behind:,} bytes (pg_get_wal_summarizer_state)",),
         "look for the summarizer's error in the log; summarize_wal = off gives the WAL free at once",

@@ -7,16 +7,11 @@ from walconsole.domain.evidence import (
     LogEntry,
     LogKind,
 )
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.archiver import ready_count
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (
     COUNTED_UP_TO,
-    failing_since,
-    last_failure,
-    last_words,
-    since_success,
-    troubled,
-    words_before,
 )
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
@@ -33,10 +28,11 @@ _LAST_SIGNAL = 64
 """signal(7): SIGRTMAX. ssh and rsync end with 255, and no signal is meant."""
 
 
-def disk_full(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def disk_full(assessment: Assessment) -> Iterator[Finding]:
     """The log says that a file system is full, and nothing has been archived since."""
-    lines = [entry for entry in since_success(snapshot) if entry.kind is LogKind.DISK_FULL]
-    if not lines or not troubled(snapshot, now):
+    snapshot = assessment.snapshot
+    lines = [entry for entry in assessment.since_success if entry.kind is LogKind.DISK_FULL]
+    if not lines or not assessment.troubled:
         return
     disk = snapshot.wal_disk.value
     yield Finding(
@@ -66,13 +62,14 @@ def disk_full(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def crash_loop(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     """The command dies by a signal or exits above 125: the archiver restarts, and nothing counts it."""
-    failure = last_failure(snapshot)
+    snapshot = assessment.snapshot
+    failure = assessment.last_failure
     if failure is None or not _is_uncounted(failure):
         return
-    alike = tuple(entry for entry in since_success(snapshot) if _is_uncounted(entry))
-    words = last_words(snapshot, failure)
+    alike = tuple(entry for entry in assessment.since_success if _is_uncounted(entry))
+    words = assessment.last_words
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
@@ -85,9 +82,9 @@ def crash_loop(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
         Slot.LOG,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
-            *log_lines(snapshot, [*words_before(snapshot, failure)[-2:], *alike[-4:]]),
+            *log_lines(snapshot, [*assessment.words_before[-2:], *alike[-4:]]),
             *command_and_archiver(snapshot),
         ),
         fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),
@@ -110,8 +107,9 @@ def _how(entry: LogEntry) -> str:
     return "cannot be run"
 
 
-def hangs(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def hangs(assessment: Assessment) -> Iterator[Finding]:
     """The archive command has been running for longer than a segment can take."""
+    snapshot, now = assessment.snapshot, assessment.now
     facts, host = snapshot.command.value, snapshot.host.value
     if facts is None or not facts.children or ready_count(snapshot) == 0:
         return
@@ -168,8 +166,9 @@ def _is_stopped(child: ChildProcess) -> bool:
     return child.state.startswith("stopped")
 
 
-def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def orphan_ready(assessment: Assessment) -> Iterator[Finding]:
     """A .ready whose WAL file is gone: older servers try it for ever (15 and later remove it themselves)."""
+    snapshot = assessment.snapshot
     facts, disk = snapshot.command.value, snapshot.wal_disk.value
     if facts is None or not facts.orphans:
         return
@@ -177,7 +176,7 @@ def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     blocking = disk is not None and disk.oldest_ready in facts.orphans
     yield Finding(
         "orphan-ready",
-        Severity.CRITICAL if blocking and troubled(snapshot, now) else Severity.WARNING,
+        Severity.CRITICAL if blocking and assessment.troubled else Severity.WARNING,
         f"the archiver is asked for {first}, which is not in pg_wal",
         (
             f"{plural(facts.orphan_count, '.ready file')} without a WAL file in archive_status",
@@ -185,7 +184,7 @@ def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         ),
         "move that one .ready file away, after making sure that the segment is in the archive or lost",
         Slot.COMMAND,
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(
             *(
                 Proof(
@@ -196,7 +195,7 @@ def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
                 for name in facts.orphans[:3]
             ),
             *log_lines(
-                snapshot, [entry for entry in since_success(snapshot) if entry.kind is LogKind.ORPHAN]
+                snapshot, [entry for entry in assessment.since_success if entry.kind is LogKind.ORPHAN]
             ),
             *archiver_row(snapshot),
         ),
@@ -212,15 +211,16 @@ def orphan_ready(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def log_unreadable(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def log_unreadable(assessment: Assessment) -> Iterator[Finding]:
     """The log that would say why cannot be read, while archiving is in trouble."""
+    snapshot = assessment.snapshot
     problem, facts = snapshot.log.problem, snapshot.log.value
-    if not troubled(snapshot, now):
+    if not assessment.troubled:
         return
     if problem is not None and problem.code in LINK_CODES | SHELL_CODES | {NO_CLUSTER}:
         return
     missing = facts.missing if facts is not None else ()
-    if problem is None and not (missing and not since_success(snapshot)):
+    if problem is None and not (missing and not assessment.since_success):
         return
     why = problem.why if problem is not None else "; ".join(missing)
     yield Finding(

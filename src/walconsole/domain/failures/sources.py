@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Severity
 from walconsole.domain.standing.unreachable import (
@@ -15,8 +16,9 @@ from walconsole.domain.standing.unreachable import (
 from walconsole.domain.units import duration_text
 
 
-def link_lost(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def link_lost(assessment: Assessment) -> Iterator[Finding]:
     """No SSH: neither the host nor PostgreSQL can be seen."""
+    snapshot, now = assessment.snapshot, assessment.now
     problem = link_problem(snapshot)
     if problem is None:
         return
@@ -32,8 +34,9 @@ def link_lost(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def server_down(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def server_down(assessment: Assessment) -> Iterator[Finding]:
     """PostgreSQL does not answer while the host does."""
+    snapshot, now = assessment.snapshot, assessment.now
     problem = snapshot.archiver.problem
     if problem is None or problem.code in LINK_CODES | SHELL_CODES or link_problem(snapshot) is not None:
         return
@@ -49,8 +52,9 @@ def server_down(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def host_unreadable(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def host_unreadable(assessment: Assessment) -> Iterator[Finding]:
     """The shell works and its answer does not: sudo, a missing tool, a permission."""
+    snapshot = assessment.snapshot
     for reading in (snapshot.host, snapshot.wal_disk, snapshot.files):
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES or problem.code == NO_CLUSTER:
@@ -68,8 +72,9 @@ def host_unreadable(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         return
 
 
-def privileges(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def privileges(assessment: Assessment) -> Iterator[Finding]:
     """What the database role may not see."""
+    snapshot = assessment.snapshot
     server = snapshot.server.value
     if server is not None and server.missing:
         yield Finding(

@@ -8,8 +8,8 @@ from walconsole.domain.evidence import ComparedFacts, ExpiryRule
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import is_failing
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
-from walconsole.domain.standing.failure_log import failing_since
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
@@ -29,8 +29,9 @@ def _compared(snapshot: Snapshot) -> ComparedFacts | None:
     return compared if compared.segment == archiver.last_failed_wal else None
 
 
-def stuck_on_existing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def stuck_on_existing(assessment: Assessment) -> Iterator[Finding]:
     """The command refuses a segment that is in the bucket already, with the same bytes."""
+    snapshot = assessment.snapshot
     compared = _compared(snapshot)
     if compared is None or compared.identical is False:
         return
@@ -47,7 +48,7 @@ def stuck_on_existing(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         "let the command succeed where the object is identical; never delete the .ready file by hand",
         Slot.COMPARED,
         "archive_command",
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
         fixes=(
             Fix(
@@ -67,8 +68,9 @@ def _both(snapshot: Snapshot, compared: ComparedFacts) -> Iterator[Proof]:
     yield Proof(f"{compared.object_sha256 or 'n/a'}  {compared.key}", "S3 GET, made plain", at)
 
 
-def different_from_local(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def different_from_local(assessment: Assessment) -> Iterator[Finding]:
     """The object under the name of the segment that waits has other bytes: two servers wrote it."""
+    snapshot = assessment.snapshot
     compared = _compared(snapshot)
     if compared is None or compared.identical is not False or "chunk-signature" in compared.head:
         return
@@ -82,7 +84,7 @@ def different_from_local(snapshot: Snapshot, now: float) -> Iterator[Finding]:
         ),
         "stop and investigate: a split brain, a rolled-back snapshot or a clone wrote it; overwrite nothing",
         Slot.COMPARED,
-        since=failing_since(snapshot, now),
+        since=assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
         fixes=(
             Fix(
@@ -94,18 +96,19 @@ def different_from_local(snapshot: Snapshot, now: float) -> Iterator[Finding]:
     )
 
 
-def already_there(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def already_there(assessment: Assessment) -> Iterator[Finding]:
     """What fails is in the bucket: with the same bytes, or with others."""
-    yield from stuck_on_existing(snapshot, now)
-    yield from different_from_local(snapshot, now)
+    yield from stuck_on_existing(assessment)
+    yield from different_from_local(assessment)
 
 
 def _size(count: int | None) -> str:
     return "n/a" if count is None else f"{count:,} bytes"
 
 
-def no_base_backup(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
     """WAL is archived, and nothing says that a base backup was ever taken: WAL alone restores nothing."""
+    snapshot, now = assessment.snapshot, assessment.now
     bucket = snapshot.primary.value
     if bucket is None or not bucket.complete or not bucket.segments or snapshot.primary.problem is not None:
         return
@@ -158,8 +161,9 @@ def _stored_age(bucket: BucketFacts, segment: Segment, now: float) -> float | No
     return None if stored_at is None else stored_age(bucket, stored_at, now)
 
 
-def lifecycle(snapshot: Snapshot, now: float) -> Iterator[Finding]:
+def lifecycle(assessment: Assessment) -> Iterator[Finding]:
     """A rule of the bucket deletes WAL that a restore from the base backup still needs."""
+    snapshot, now = assessment.snapshot, assessment.now
     policy, bucket = snapshot.policy.value, snapshot.primary.value
     if policy is None or bucket is None:
         return
@@ -219,8 +223,9 @@ def _expiring(
 _DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
 
 
-def damaged(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def damaged(assessment: Assessment) -> Iterator[Finding]:
     """The head of the newest or oldest segment is no WAL, and nothing that a known writer makes of it."""
+    snapshot = assessment.snapshot
     for copy, reading in copies(snapshot):
         bucket = reading.value
         heads = bucket.identities if bucket is not None else ()
@@ -244,8 +249,9 @@ def damaged(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
         )
 
 
-def odd_names(snapshot: Snapshot, _now: float) -> Iterator[Finding]:
+def odd_names(assessment: Assessment) -> Iterator[Finding]:
     """Names that cannot exist with this server's wal_segment_size: WAL of a cluster with another one."""
+    snapshot = assessment.snapshot
     server = snapshot.server.value
     for copy, reading in copies(snapshot):
         bucket = reading.value

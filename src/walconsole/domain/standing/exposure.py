@@ -29,10 +29,18 @@ def exposure(snapshot: Snapshot, now: float) -> Lag | None:
     None when nothing is known to be in the archive: then everything would be lost.
     """
     behind = lag(snapshot, now)
+    archiver, server = snapshot.archiver.value, snapshot.server.value
+    if behind is None or archiver is None or server is None:
+        return behind
+    return exposed(snapshot, now, behind, agreement(archiver, server, snapshot))
+
+
+def exposed(snapshot: Snapshot, now: float, behind: Lag | None, answer: Agreement) -> Lag | None:
+    """The same, where the lag and what the bucket says of it are known already."""
     archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
     if behind is None or archiver is None or server is None or bucket is None:
         return behind
-    if agreement(archiver, server, snapshot).ok is not False:
+    if answer.ok is not False:
         return behind
     newest = wal_name(bucket.newest_segment, server.segment_bytes)
     if newest is None or newest.segment is None:

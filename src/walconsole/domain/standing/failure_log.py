@@ -1,18 +1,15 @@
 """Whether archiving is in trouble now, and what the log has said since the last success."""
 
 import re
+from collections.abc import Sequence
 
 from walconsole.domain.evidence import LogEntry, LogKind
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
-    ArchiverState,
     host_age,
     is_failing,
-    last_success_age,
     ready_count,
-    state,
 )
-from walconsole.domain.standing.model import Severity
 
 _SERVERS_OWN = re.compile(r"\b[A-Z]{3,9}:  \S")
 """PostgreSQL puts two spaces behind its level's colon (elog.c)."""
@@ -22,18 +19,6 @@ _FAILURES = frozenset({LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL})
 
 COUNTED_UP_TO = 125
 """pgarch.c, shell_archive.c: an exit above it ends the archiver, and is not counted."""
-
-
-def troubled(snapshot: Snapshot, now: float) -> bool:
-    """Whether something waits that should be archived, and is not."""
-    if state(snapshot, now) in (ArchiverState.FAILING, ArchiverState.STALLED, ArchiverState.BEHIND):
-        return True
-    return last_failure(snapshot) is not None
-
-
-def urgency(snapshot: Snapshot, now: float) -> Severity:
-    """CRITICAL where archiving is in trouble now, else WARNING: it will be with the next segment."""
-    return Severity.CRITICAL if troubled(snapshot, now) else Severity.WARNING
 
 
 def since_success(snapshot: Snapshot) -> tuple[LogEntry, ...]:
@@ -58,13 +43,13 @@ def _after_last_start(entries: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
     return entries[starts[-1] :] if starts else entries
 
 
-def last_failure(snapshot: Snapshot) -> LogEntry | None:
-    """The newest failure in the log, while something waits and nothing has succeeded since."""
+def last_failure(snapshot: Snapshot, entries: Sequence[LogEntry]) -> LogEntry | None:
+    """The newest failure in `since_success`, while something waits."""
     if ready_count(snapshot) == 0:
         return None
     archiver = snapshot.archiver.value
     success = archiver.last_archived_at if archiver is not None else None
-    for entry in reversed(since_success(snapshot)):
+    for entry in reversed(entries):
         if entry.kind in _FAILURES:
             return entry if entry.at is not None or success is None or _waits(snapshot) else None
     return None
@@ -87,9 +72,8 @@ def is_commands(entry: LogEntry) -> bool:
     return entry.kind is LogKind.OTHER and _SERVERS_OWN.search(entry.text) is None
 
 
-def words_before(snapshot: Snapshot, failure: LogEntry | None) -> tuple[LogEntry, ...]:
+def words_before(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:
     """What the archive command printed before it ended like this; all of it since the last success."""
-    entries = since_success(snapshot)
     if failure is None:
         return ()
     place = max(index for index, entry in enumerate(entries) if entry is failure)
@@ -99,21 +83,12 @@ def words_before(snapshot: Snapshot, failure: LogEntry | None) -> tuple[LogEntry
 _TELLING = re.compile(r"error|fail|cannot|could not|unable|denied|refused|no such|not found", re.IGNORECASE)
 
 
-def last_words(snapshot: Snapshot, failure: LogEntry | None) -> str:
+def last_words(words: Sequence[LogEntry]) -> str:
     """The last line that it printed which says what is wrong, else the last one."""
-    words = words_before(snapshot, failure)
     told = [entry.text for entry in words[-20:] if _TELLING.search(entry.text)]
     return (told or [entry.text for entry in words[-1:]] or [""])[-1].strip()
 
 
-def programs_words(snapshot: Snapshot, pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
+def programs_words(entries: Sequence[LogEntry], pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
     """What the archive command has printed since the last success, where it matches."""
-    return tuple(
-        entry for entry in since_success(snapshot) if is_commands(entry) and pattern.search(entry.text)
-    )
-
-
-def failing_since(snapshot: Snapshot, now: float) -> float | None:
-    """When it was last known to work, on the console's clock; None when it never was."""
-    age = last_success_age(snapshot, now)
-    return None if age is None else now - age
+    return tuple(entry for entry in entries if is_commands(entry) and pattern.search(entry.text))

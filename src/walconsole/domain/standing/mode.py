@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Finding
 
-Look = Callable[[Snapshot, float], Iterable[Finding]]
-"""Looks at a snapshot at a time (seconds since the epoch) and yields what it finds."""
+Look = Callable[[Assessment], Iterable[Finding]]
+"""Looks at a snapshot, assessed, and yields what it finds."""
 
 
 class Risk(Enum):

@@ -1,7 +1,7 @@
 """What the store refuses to the archiver, from the droplet and in the command's own words: what it means."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,6 @@ from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.standing.failure_log import (
     is_commands,
-    last_failure,
-    since_success,
 )
 from walconsole.domain.standing.model import Fix
 
@@ -126,9 +124,9 @@ def code_in(text: str) -> str:
     return next((code for code, pattern in _WORDS if pattern.search(text)), "")
 
 
-def words_of_refusal(snapshot: Snapshot) -> tuple[tuple[str, LogEntry], ...]:
+def words_of_refusal(entries: Sequence[LogEntry]) -> tuple[tuple[str, LogEntry], ...]:
     """What the archive command has printed about the store since the last success, with its code."""
-    told = ((code_in(entry.text), entry) for entry in since_success(snapshot) if is_commands(entry))
+    told = ((code_in(entry.text), entry) for entry in entries if is_commands(entry))
     return tuple((code, entry) for code, entry in told if code)
 
 
@@ -149,18 +147,21 @@ def most_telling(words: Sequence[tuple[str, LogEntry]]) -> str:
     return told[-1] if told else "Forbidden"
 
 
-def told_of_the_archiver(snapshot: Snapshot) -> set[tuple[str, Slot]]:
+def told_of_the_archiver(
+    snapshot: Snapshot,
+    checks: Iterable[tuple[ProductionCheck, VerbResult]],
+    words: Sequence[tuple[str, LogEntry]],
+) -> frozenset[tuple[str, Slot]]:
     """Failure modes, by copy, that the archiver itself shows: there the console's view is proof of them."""
     found: set[tuple[str, Slot]] = set()
-    for check, result in refused_checks(snapshot):
+    for check, result in checks:
         copy = reading_of(snapshot, check.where)
         if copy is not None:
             found.add((CODES.get(result.code, ENDPOINT).rule, copy.slot))
-    words = words_of_refusal(snapshot)
-    if not found and words and last_failure(snapshot) is not None:
+    if not found and words:
         rule = CODES[most_telling(words)].rule
         found |= {(rule, copy.slot) for copy in refused_here(snapshot, rule)}
-    return found
+    return frozenset(found)
 
 
 def refused_here(snapshot: Snapshot, rule: str) -> list[Reading[Any]]:

@@ -2,25 +2,23 @@
 
 from collections.abc import Iterator, Set
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import gap_text, settled
-from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.mode import Risk
-from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
 
 _CALM = "the disk is not filling at the moment"
 
 
-def at_risk(risks: Set[Risk], snapshot: Snapshot, now: float) -> tuple[str, ...]:
+def at_risk(risks: Set[Risk], assessment: Assessment) -> tuple[str, ...]:
     """A line for each danger that these mean, the nearest first."""
     lines: list[str] = []
     if risks & {Risk.STOPPED, Risk.OFF, Risk.SLOW}:
-        lines += _recovery_point(snapshot, now, stopped=bool(risks & {Risk.STOPPED, Risk.OFF}))
+        lines += _recovery_point(assessment, stopped=bool(risks & {Risk.STOPPED, Risk.OFF}))
     if risks & {Risk.DISK, Risk.SLOW} or (Risk.STOPPED in risks and Risk.OFF not in risks):
-        lines += _disk(snapshot, now)
+        lines += _disk(assessment)
     if Risk.REPLAY in risks:
-        lines += _unrecoverable(snapshot, now)
+        lines += _unrecoverable(assessment)
     if Risk.BASE in risks:
         lines.append("nothing can be restored: WAL replay needs a base backup to begin from")
     return tuple(lines)
@@ -31,8 +29,8 @@ def is_calm(line: str) -> bool:
     return line.startswith(_CALM)
 
 
-def _recovery_point(snapshot: Snapshot, now: float, *, stopped: bool) -> Iterator[str]:
-    lost = exposure(snapshot, now)
+def _recovery_point(assessment: Assessment, *, stopped: bool) -> Iterator[str]:
+    lost = assessment.exposure
     if lost is None:
         yield "lost with the disk now: everything, for nothing is known to be in the archive"
         return
@@ -42,8 +40,8 @@ def _recovery_point(snapshot: Snapshot, now: float, *, stopped: bool) -> Iterato
     yield f"lost with the disk now: {bytes_text(lost.bytes)}{span} ({segments}){growing}"
 
 
-def _disk(snapshot: Snapshot, now: float) -> Iterator[str]:
-    outlook, disk = disk_outlook(snapshot, now), snapshot.wal_disk.value
+def _disk(assessment: Assessment) -> Iterator[str]:
+    outlook, disk = assessment.outlook, assessment.snapshot.wal_disk.value
     if disk is None:
         yield "time until the disk is full: not known, for pg_wal's file system cannot be read"
     elif outlook is not None and outlook.full_in_s is not None:
@@ -55,9 +53,9 @@ def _disk(snapshot: Snapshot, now: float) -> Iterator[str]:
         yield f"{_CALM} ({bytes_text(disk.free_bytes)} free)"
 
 
-def _unrecoverable(snapshot: Snapshot, now: float) -> Iterator[str]:
-    bucket = snapshot.primary.value
-    lost = settled(snapshot, bucket, now) if bucket is not None and bucket.complete else None
+def _unrecoverable(assessment: Assessment) -> Iterator[str]:
+    snapshot, bucket = assessment.snapshot, assessment.snapshot.primary.value
+    lost = settled(snapshot, bucket, assessment.now) if bucket is not None and bucket.complete else None
     if lost is not None:
         yield (
             f"recovery stops before {gap_text(lost.newest)}: "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Risk
 from walconsole.domain.standing.model import Finding, Story
 from walconsole.domain.standing.risk import at_risk
@@ -11,7 +11,7 @@ Modes = Mapping[str, FailureMode]
 """By id."""
 
 
-def stories(findings: Sequence[Finding], modes: Modes, snapshot: Snapshot, now: float) -> tuple[Story, ...]:
+def stories(findings: Sequence[Finding], modes: Modes, assessment: Assessment) -> tuple[Story, ...]:
     """Every finding in exactly one story, the worst story first, then in the order of their roots.
 
     A finding whose cause is there too is told under it: under the surest one, where several are.
@@ -32,7 +32,7 @@ def stories(findings: Sequence[Finding], modes: Modes, snapshot: Snapshot, now: 
         Story(
             root,
             _in_order(root, told[index], findings, modes),
-            at_risk(_risks(modes, root, *told[index]), snapshot, now),
+            at_risk(_risks(modes, root, *told[index]), assessment),
         )
         for index, root in enumerate(roots)
     ]

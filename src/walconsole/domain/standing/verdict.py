@@ -6,31 +6,29 @@ from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
     Lag,
-    lag,
     last_failure_age,
     last_success_age,
     nothing_due_yet,
     ready_count,
     state,
 )
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import stored_age, unusable
-from walconsole.domain.standing.exposure import agreement, exposure
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
-from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.units import age_text, bytes_text, duration_text, plural, whole_duration_text
 
 _URGENT_DISK_S = 3600.0
 
 
-def verdict(snapshot: Snapshot, now: float) -> Verdict:
+def verdict(assessment: Assessment) -> Verdict:
     """One line, worst first: what cannot be seen, what is broken, what is late, what works."""
     return (
-        _unseen(snapshot, now)
-        or _broken(snapshot, now)
-        or _contradicted(snapshot, now)
-        or _late(snapshot, now)
-        or _working(snapshot, now)
+        _unseen(assessment)
+        or _broken(assessment)
+        or _contradicted(assessment)
+        or _late(assessment)
+        or _working(assessment)
     )
 
 
@@ -52,8 +50,9 @@ def at_least(said: Verdict, told: Sequence[Story]) -> Verdict:
     return Verdict(level, f"{worst.root.title}; {said.text}")
 
 
-def _unseen(snapshot: Snapshot, now: float) -> Verdict | None:
+def _unseen(assessment: Assessment) -> Verdict | None:
     """The verdict where the server itself cannot be seen."""
+    snapshot, now = assessment.snapshot, assessment.now
     link = link_problem(snapshot)
     if link is not None:
         since = snapshot.link.failing_since or snapshot.host.failing_since
@@ -89,9 +88,10 @@ def _last_known(snapshot: Snapshot, now: float) -> str:
     return "" if age is None else f"; last seen {age_text(age)}: {state(snapshot, now - age).value}"
 
 
-def _broken(snapshot: Snapshot, now: float) -> Verdict | None:
+def _broken(assessment: Assessment) -> Verdict | None:
     """The verdict where nothing reaches the archive."""
-    match state(snapshot, now):
+    snapshot, now = assessment.snapshot, assessment.now
+    match assessment.state:
         case ArchiverState.OFF:
             return Verdict(Level.CRITICAL, f"archiving is OFF: {_off_since(snapshot, now)}")
         case ArchiverState.NO_COMMAND:
@@ -101,13 +101,13 @@ def _broken(snapshot: Snapshot, now: float) -> Verdict | None:
             )
         case ArchiverState.FAILING:
             return Verdict(
-                Level.CRITICAL, f"archiving FAILS{_failing_since(snapshot, now)}: {_lost(snapshot, now)}"
+                Level.CRITICAL, f"archiving FAILS{_failing_since(snapshot, now)}: {_lost(assessment)}"
             )
         case ArchiverState.STALLED:
             return Verdict(
                 Level.CRITICAL,
                 f"archiving stands STILL, last success {age_text(last_success_age(snapshot, now))}: "
-                f"{_lost(snapshot, now)}",
+                f"{_lost(assessment)}",
             )
     return None
 
@@ -128,9 +128,10 @@ def _failing_since(snapshot: Snapshot, now: float) -> str:
     return "" if failure is None else f", and never succeeded (last try {age_text(failure)})"
 
 
-def _lost(snapshot: Snapshot, now: float) -> str:
+def _lost(assessment: Assessment) -> str:
     """What a lost disk would cost, in segments, bytes and time."""
-    lost = exposure(snapshot, now)
+    snapshot = assessment.snapshot
+    lost = assessment.exposure
     if lost is None:
         waiting = ready_count(snapshot)
         wait = "" if not waiting else f"{plural(waiting, 'segment waits', 'segments wait')}; "
@@ -147,37 +148,39 @@ def _span(lost: Lag) -> str:
     return "" if lost.seconds is None else f" or {whole_duration_text(lost.seconds)} of writes"
 
 
-def _contradicted(snapshot: Snapshot, now: float) -> Verdict | None:
+def _contradicted(assessment: Assessment) -> Verdict | None:
     """PostgreSQL says it works, and the bucket says it does not."""
+    snapshot, now = assessment.snapshot, assessment.now
     archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
     if archiver is None or server is None or bucket is None or snapshot.primary.problem is not None:
         return None
     if not bucket.complete:
         return None
-    answer = agreement(archiver, server, snapshot)
+    answer = assessment.agreement
     if answer.ok is False:
         return Verdict(Level.CRITICAL, f"PostgreSQL says archived, and {answer.text}: those would be lost")
     return unusable(snapshot, bucket, now)
 
 
-def _late(snapshot: Snapshot, now: float) -> Verdict | None:
+def _late(assessment: Assessment) -> Verdict | None:
     """The verdict where it works and may not much longer."""
-    outlook = disk_outlook(snapshot, now)
+    outlook = assessment.outlook
     if outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _URGENT_DISK_S:
         text = f"the disk of pg_wal is FULL in {duration_text(outlook.full_in_s)} at this rate"
         return Verdict(Level.CRITICAL, text)
-    if state(snapshot, now) is not ArchiverState.BEHIND:
+    if assessment.state is not ArchiverState.BEHIND:
         return None
     trend = outlook.backlog_per_min if outlook is not None else None
     direction = ""
     if trend is not None:
         direction = " and falls further behind" if trend > 0 else " and catches up" if trend < 0 else ""
-    return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(snapshot, now)}")
+    return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(assessment)}")
 
 
-def _working(snapshot: Snapshot, now: float) -> Verdict:
+def _working(assessment: Assessment) -> Verdict:
     """The verdict where PostgreSQL's own account is good: how far the bucket supports it."""
-    match state(snapshot, now):
+    snapshot, now = assessment.snapshot, assessment.now
+    match assessment.state:
         case ArchiverState.STANDBY:
             return Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
         case ArchiverState.NEVER if nothing_due_yet(snapshot, now):
@@ -186,7 +189,7 @@ def _working(snapshot: Snapshot, now: float) -> Verdict:
             return Verdict(Level.WARNING, "archiving is on, and nothing was archived yet")
         case ArchiverState.UNKNOWN:
             return Verdict(Level.UNKNOWN, "cannot tell: archive_mode could not be read")
-    text = f"archiving works: {_behind(snapshot, now)}"
+    text = f"archiving works: {_behind(assessment)}"
     problem, bucket = snapshot.primary.problem, snapshot.primary.value
     if problem is not None:
         return Verdict(
@@ -199,8 +202,8 @@ def _working(snapshot: Snapshot, now: float) -> Verdict:
     return Verdict(Level.OK, f"{text}, nothing missing")
 
 
-def _behind(snapshot: Snapshot, now: float) -> str:
-    behind = lag(snapshot, now)
+def _behind(assessment: Assessment) -> str:
+    behind = assessment.lag
     if behind is None or behind.seconds is None:
         return "the position is not known"
     if behind.idle:

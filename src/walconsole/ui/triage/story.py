@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.failures.no_alarm import considered
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Severity, Story
 from walconsole.domain.standing.risk import is_calm
 from walconsole.domain.units import duration_text
@@ -64,7 +65,7 @@ def _paragraph(
 def _calm(snapshot: Snapshot, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
     text = "nothing is wrong that the console knows of"
     yield Line((Span(" " * GUTTER + f"{glyphs.ok} {text}", Tone.OK),), CALM, "", text)
-    for rule, why in considered(snapshot, now):
+    for rule, why in considered(Assessment(snapshot, now)):
         for index, part in enumerate(wrapped(shown(why), max(8, width - GUTTER - 5))):
             head = "  " + (f"{glyphs.dot} " if not index else "  ")
             yield Line((Span(" " * GUTTER + head, Tone.MUTED), Span(part, Tone.TEXT)), CALM, rule, why)
