@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 import pytest_asyncio
 
-from tests.integration.failure_stage import Watched, broken_deployment, tell_table
+from tests.integration.failure_stage import FOUND, Watched, broken_deployment, tell_table
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 
 
 @pytest.fixture
-def _table(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """What the test brought about goes into the summary of the run."""
+def _table(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What the test brought about goes into the summary of the run, and is what it says of itself."""
+    FOUND.clear()
     yield
     tell_table(record_property)
+    node: pytest.Item = request.node
+    marked = {rule for mark in node.iter_markers("failure_mode") for rule in mark.args}
+    assert marked <= FOUND, f"it says that it brings {marked - FOUND} about"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

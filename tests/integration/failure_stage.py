@@ -49,6 +49,8 @@ class Row:
 
 TABLE: list[Row] = []
 """Of this process, in the order of the tests."""
+FOUND: set[str] = set()
+"""The failure modes that the running test has found."""
 
 
 @dataclass
@@ -196,7 +198,13 @@ class Watched:
 
         seconds = await self.until(found, f"{rule} as the root ({evidence})", within_s)
         TABLE.append(Row(self.marks[-1] if self.marks else rule, rule, seconds))
+        FOUND.add(rule)
         return self.stories()[0]
+
+    async def noted(self, rule: str, *, within_s: float = 5.0) -> None:
+        """Wait until `rule` is found, as a note or as what follows from something else."""
+        await self.until(lambda: rule in self.rules(), rule, within_s)
+        FOUND.add(rule)
 
     async def green(self, mended: str, *, within_s: float = 30.0) -> None:
         """Wait until nothing alarms any more and everything that waited is archived."""

@@ -68,6 +68,7 @@ class Stage:
 
     profile: Profile
     cluster: DebianCluster
+    sshd: SshServer
     gateways: dict[BucketRole, RadosGateway]
     keys: SpacesAccount
     api: KeysApi
@@ -160,7 +161,7 @@ async def _parts(
     )
     regions = dict(zip(BucketRole, gateways, strict=True))
     try:
-        yield Stage(profile, cluster, regions, keys, api, app, dr, ledger, site, root)
+        yield Stage(profile, cluster, sshd, regions, keys, api, app, dr, ledger, site, root)
     finally:
         await temporary.dispose()
         for store in stores.values():

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.integration.failure_stage import Watched, fill, placed
+from tests.integration.failure_stage import FOUND, Watched, fill, placed
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 
@@ -73,6 +73,7 @@ async def test_a_dr_copy_of_more_than_the_primary_and_strange_objects(console: W
     await console.stays_green(4)
 
 
+@pytest.mark.failure_mode("archive-always")
 async def test_archive_always_on_a_standby_then_a_clean_promotion(console: Watched) -> None:
     """The cluster itself becomes a standby that archives, and is promoted: timeline 2, unbroken."""
     console.switch()
@@ -91,6 +92,7 @@ async def test_archive_always_on_a_standby_then_a_clean_promotion(console: Watch
     await console.stays_green(4)
 
 
+@pytest.mark.failure_mode("history-missing")
 async def test_history_missing(console: Watched) -> None:
     with console.broken("the history of the timeline deleted"):
         for role in BucketRole:
@@ -105,6 +107,7 @@ async def test_history_missing(console: Watched) -> None:
     await console.green("the history pushed again")
 
 
+@pytest.mark.failure_mode("failover-hole")
 async def test_failover_hole(console: Watched) -> None:
     with console.broken("the old timeline's last segment never reached the archive"):
         last = max(
@@ -126,7 +129,8 @@ def has(console: Watched, name: str) -> bool:
     return any(key.startswith(name) for key in console.stage.objects(BucketRole.PRIMARY))
 
 
-async def test_postgres_down_and_the_droplet_gone(console: Watched) -> None:
+@pytest.mark.failure_mode("postgres-unreachable")
+async def test_postgres_down(console: Watched) -> None:
     with console.broken("PostgreSQL stopped"):
         console.cluster.stop()
         await console.root("postgres-unreachable", within_s=10)
@@ -134,6 +138,16 @@ async def test_postgres_down_and_the_droplet_gone(console: Watched) -> None:
         await console.green("started", within_s=40)
 
 
+@pytest.mark.failure_mode("ssh-lost")
+async def test_the_droplet_gone(console: Watched) -> None:
+    with console.broken("sshd stopped"):
+        console.stage.sshd.stop()
+        await console.root("ssh-lost", within_s=15)
+        console.stage.sshd.start()
+    await console.green("started", within_s=40)
+
+
+@pytest.mark.failure_mode("never-archived")
 async def test_never_archived(console: Watched) -> None:
     """Nothing in the archive, in the statistics, or waiting: no alarm at first, and then one."""
     with console.broken("archiving is on, and nothing was ever archived"):
@@ -147,11 +161,13 @@ async def test_never_archived(console: Watched) -> None:
         await console.until(lambda: console.is_empty(), "an empty archive", 10)
         later = diagnose(console.screen.last, console.clock.now() + 300)
         assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()
+        FOUND.add("never-archived")
     console.switch()
     console.observer.refresh()
     await console.green("a segment archived")
 
 
+@pytest.mark.failure_mode("disk-filling")
 async def test_disk_filling(console: Watched) -> None:
     filler, console.own_disk = console.cluster.folder / "filler", True
     with console.broken("something else fills pg_wal's file system"), placed(filler, ""):

@@ -27,6 +27,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.failure_mode("command-not-found")
 async def test_command_not_found(console: Watched) -> None:
     with console.broken("a typo in the program's name"):
         console.config(archive_command="/usr/local/bin/pg-arhive %p")
@@ -35,6 +36,7 @@ async def test_command_not_found(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("archiver-crash-loop")
 async def test_killed_by_a_signal(console: Watched) -> None:
     with console.broken("the command kills itself"):
         console.config(archive_command="kill -9 $$")
@@ -43,6 +45,7 @@ async def test_killed_by_a_signal(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("archiver-crash-loop")
 async def test_exit_above_125(console: Watched) -> None:
     with console.broken("the command exits with 200"):
         console.config(archive_command="exit 200")
@@ -51,6 +54,7 @@ async def test_exit_above_125(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("command-not-executable")
 async def test_command_not_executable(console: Watched) -> None:
     with console.broken("chmod 0644 on the archive command"), mode(console.program, 0o644):
         console.switch()
@@ -59,6 +63,7 @@ async def test_command_not_executable(console: Watched) -> None:
     await console.green("chmod 0755")
 
 
+@pytest.mark.failure_mode("command-not-executable")
 async def test_a_program_in_a_folder_that_may_not_be_entered(console: Watched) -> None:
     with console.broken("a folder above the archive command is closed"), mode(console.program.parent, 0o600):
         console.switch()
@@ -66,6 +71,7 @@ async def test_a_program_in_a_folder_that_may_not_be_entered(console: Watched) -
     await console.green("chmod 0755")
 
 
+@pytest.mark.failure_mode("rclone-config-unreadable")
 async def test_rclone_configuration_unreadable(console: Watched) -> None:
     bits = 0o600 if os.geteuid() == 0 else 0o000
     config = console.stage.profile.paths.rclone_config
@@ -76,6 +82,7 @@ async def test_rclone_configuration_unreadable(console: Watched) -> None:
     await console.green("root:postgres 0640")
 
 
+@pytest.mark.failure_mode("rclone-config-unreadable")
 async def test_a_section_of_rclones_configuration_is_gone(console: Watched) -> None:
     config = console.stage.profile.paths.rclone_config
     with console.broken("the remote's section renamed"), edited(config, "[spaces-dr]", "[spaces-other]"):
@@ -84,6 +91,7 @@ async def test_a_section_of_rclones_configuration_is_gone(console: Watched) -> N
     await console.green("the section put back")
 
 
+@pytest.mark.failure_mode("permission")
 async def test_permission(console: Watched, tmp_path: Path) -> None:
     with console.broken("the target folder is somebody else's"), mode(tmp_path, 0o555, roots=True):
         console.config(archive_command=f"cp %p {tmp_path}/%f")
@@ -92,6 +100,7 @@ async def test_permission(console: Watched, tmp_path: Path) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("disk-full")
 async def test_disk_full(console: Watched) -> None:
     with console.broken("no space left where the command writes"):
         console.config(archive_command="cat %p >/dev/full")
@@ -100,6 +109,7 @@ async def test_disk_full(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("too-slow")
 async def test_too_slow(console: Watched) -> None:
     with console.broken("every push takes 3 s"):
         console.config(archive_command=f"sleep 3 && {console.command}")
@@ -108,6 +118,7 @@ async def test_too_slow(console: Watched) -> None:
     await console.green("the delay taken away")
 
 
+@pytest.mark.failure_mode("slot-retention")
 async def test_slot_retention(console: Watched) -> None:
     with console.broken("a replication slot that nobody reads"):
         console.config(max_wal_size="2MB", min_wal_size="2MB")
@@ -119,6 +130,7 @@ async def test_slot_retention(console: Watched) -> None:
     await console.green("the slot dropped")
 
 
+@pytest.mark.failure_mode("orphan-ready")
 async def test_orphan_ready(console: Watched) -> None:
     name = "000000010000000000000001"
     ready = console.pg_wal / "archive_status" / f"{name}.ready"
@@ -129,6 +141,7 @@ async def test_orphan_ready(console: Watched) -> None:
     await console.green("the .ready file moved away")
 
 
+@pytest.mark.failure_mode("command-hangs")
 async def test_command_hangs_while_something_else_fills_the_disk(console: Watched) -> None:
     """Two causes, for pg_wal is not what grows: neither hides the other."""
     filler = console.cluster.folder / "filler"

@@ -15,6 +15,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.failure_mode("command-empty")
 async def test_command_empty(console: Watched) -> None:
     with console.broken("archive_command = ''"):
         console.config(archive_command="")
@@ -23,6 +24,7 @@ async def test_command_empty(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("auto-conf-override")
 async def test_auto_conf_override(console: Watched) -> None:
     with console.broken("ALTER SYSTEM SET archive_command = 'false'"):
         console.sql("ALTER SYSTEM SET archive_command = 'false'")
@@ -34,6 +36,7 @@ async def test_auto_conf_override(console: Watched) -> None:
     await console.green("ALTER SYSTEM RESET")
 
 
+@pytest.mark.failure_mode("pending-restart")
 async def test_pending_restart(console: Watched) -> None:
     with console.broken("archive_mode = off in a file, reloaded"):
         console.config(archive_mode="off")
@@ -41,6 +44,7 @@ async def test_pending_restart(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("archive-off")
 async def test_archive_off(console: Watched) -> None:
     with console.broken("archive_mode = off, restarted", restarted=True):
         console.config(archive_mode="off")
@@ -49,6 +53,7 @@ async def test_archive_off(console: Watched) -> None:
     await console.green("archive_mode = on, restarted")
 
 
+@pytest.mark.failure_mode("dead-config")
 async def test_dead_config(console: Watched) -> None:
     dead = console.cluster.data_dir / "postgresql.conf"
     what = "archiving is set up in a file that is never read"
@@ -62,6 +67,7 @@ async def test_dead_config(console: Watched) -> None:
     await console.green("the dead file taken away, archive_mode = on")
 
 
+@pytest.mark.failure_mode("library-and-command")
 async def test_library_and_command(console: Watched) -> None:
     with console.broken("archive_library and archive_command both set"):
         console.config(archive_library="basic_archive")
@@ -70,10 +76,11 @@ async def test_library_and_command(console: Watched) -> None:
     await console.green("archive_library unset")
 
 
+@pytest.mark.failure_mode("no-archive-timeout")
 async def test_a_setting_that_bounds_nothing_is_a_note_and_no_alarm(console: Watched) -> None:
     with console.broken("archive_timeout = 0"):
         console.config(archive_timeout="0")
-        await console.until(lambda: "no-archive-timeout" in console.rules(), "the note", 6)
+        await console.noted("no-archive-timeout", within_s=6)
         assert not console.stories()
     await console.green("the setting taken back")
 

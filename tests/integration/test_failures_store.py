@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.failure_mode("key-403")
 async def test_key_revoked(console: Watched) -> None:
     with console.broken("the archiver's key deleted at the API"):
         key = console.stage.app_key
@@ -34,6 +35,7 @@ async def test_key_revoked(console: Watched) -> None:
     await console.green("the grant given back")
 
 
+@pytest.mark.failure_mode("key-403")
 async def test_wrong_secret(console: Watched) -> None:
     config, secret = console.stage.profile.paths.rclone_config, console.stage.app_key.secret
     with (
@@ -45,6 +47,7 @@ async def test_wrong_secret(console: Watched) -> None:
     await console.green("the secret put back")
 
 
+@pytest.mark.failure_mode("key-403")
 async def test_unknown_key(console: Watched) -> None:
     config, key = console.stage.profile.paths.rclone_config, console.stage.app_key.access_key
     with console.broken("a key that the store does not know"), edited(config, key, "DO00UNKNOWNKEYUNKNOWN"):
@@ -53,6 +56,7 @@ async def test_unknown_key(console: Watched) -> None:
     await console.green("the key put back")
 
 
+@pytest.mark.failure_mode("endpoint-wrong")
 async def test_endpoint_wrong(console: Watched) -> None:
     config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
     with console.broken("nothing listens at the endpoint"), edited(config, endpoint, "http://127.0.0.1:9"):
@@ -61,6 +65,7 @@ async def test_endpoint_wrong(console: Watched) -> None:
     await console.green("the endpoint put back")
 
 
+@pytest.mark.failure_mode("preflight-403")
 async def test_preflight(console: Watched) -> None:
     config = console.stage.profile.paths.rclone_config
     with console.broken("rclone without --s3-no-check-bucket, a limited key"):
@@ -71,6 +76,7 @@ async def test_preflight(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("throttled")
 async def test_throttled(console: Watched) -> None:
     config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
     slow = FaultyFront(console.rgw.port, 1.0, kinds=(Fault.SLOW_DOWN,))
@@ -81,6 +87,7 @@ async def test_throttled(console: Watched) -> None:
     await console.green("it answers again")
 
 
+@pytest.mark.failure_mode("clock-skew")
 async def test_clock_skew(console: Watched) -> None:
     """Nobody may set the clock of a machine that runs tests: it is the store that is 20 minutes ahead."""
     config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
@@ -107,6 +114,7 @@ async def refuse_the_clock(reader: asyncio.StreamReader, writer: asyncio.StreamW
     writer.close()
 
 
+@pytest.mark.failure_mode("silent-loss")
 async def test_silent_loss(console: Watched) -> None:
     with console.broken("archive_command = '/bin/true'"):
         console.config(archive_command="/bin/true")
@@ -116,6 +124,7 @@ async def test_silent_loss(console: Watched) -> None:
     await console.green("the segment pushed by hand")
 
 
+@pytest.mark.failure_mode("archive-frozen")
 async def test_archive_frozen(console: Watched) -> None:
     with console.broken("a command that says yes and goes on in the background"):
         console.config(archive_command="(sleep 1; false) </dev/null >/dev/null 2>&1 &")
@@ -126,6 +135,7 @@ async def test_archive_frozen(console: Watched) -> None:
     await console.green("the segments pushed by hand")
 
 
+@pytest.mark.failure_mode("stuck-on-existing")
 async def test_stuck_on_existing(console: Watched) -> None:
     config = console.stage.profile.paths.rclone_config
     with console.broken("a command that refuses an identical object"):
@@ -146,6 +156,7 @@ def zstd(content: bytes) -> bytes:
     return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout
 
 
+@pytest.mark.failure_mode("same-name-different-content")
 async def test_same_name_different_content(console: Watched) -> None:
     with console.broken("another server's object under the next segment's name"):
         console.sql("SELECT pg_create_restore_point('begun')")
@@ -158,6 +169,7 @@ async def test_same_name_different_content(console: Watched) -> None:
     await console.green("the other object moved away")
 
 
+@pytest.mark.failure_mode("foreign-writer")
 async def test_foreign_writer(console: Watched) -> None:
     key = "0000000100000000000000FF.zst"
     with console.broken("another server writes into the prefix"):
@@ -168,6 +180,7 @@ async def test_foreign_writer(console: Watched) -> None:
     await console.green("its object moved away")
 
 
+@pytest.mark.failure_mode("damaged-object")
 async def test_damaged_object(console: Watched) -> None:
     with console.broken("an error page stored as the newest segment"):
         name = console.switch()
@@ -185,6 +198,7 @@ async def test_damaged_object(console: Watched) -> None:
     await console.green("the segment stored again")
 
 
+@pytest.mark.failure_mode("gap")
 async def test_gap(console: Watched) -> None:
     with console.broken("a segment deleted in mid-chain"):
         lost = console.switch()
@@ -202,6 +216,7 @@ async def test_gap(console: Watched) -> None:
     await console.green("the segment pushed again")
 
 
+@pytest.mark.failure_mode("odd-segment-size")
 async def test_odd_segment_size(console: Watched) -> None:
     key = "000000010000000000001FFF"
     with console.broken("a name that cannot exist with this wal_segment_size"):
@@ -213,6 +228,7 @@ async def test_odd_segment_size(console: Watched) -> None:
     await console.green("the object moved away")
 
 
+@pytest.mark.failure_mode("lifecycle-eats-wal")
 async def test_lifecycle_eats_wal(console: Watched) -> None:
     """A limited key may not ask for the rules: this console has a key that may."""
     admin = console.rgw.admin
@@ -234,6 +250,7 @@ async def test_lifecycle_eats_wal(console: Watched) -> None:
         await other.green("the rule taken back")
 
 
+@pytest.mark.failure_mode("checksum-embedded")
 async def test_checksum_embedded(console: Watched) -> None:
     with console.broken("a client whose chunk signatures are stored with the content"):
         signed = "printf '100000;chunk-signature=%064d\\r\\n' 0"  # %% is PostgreSQL's own per cent sign
@@ -250,6 +267,15 @@ async def test_checksum_embedded(console: Watched) -> None:
     await console.green("the segment stored again")
 
 
+@pytest.mark.failure_mode("no-key")
+async def test_no_key_of_its_own(console: Watched) -> None:
+    with console.broken("the console's own key is in no environment variable"):
+        async with watching(console.stage, {}) as other:
+            await other.root("no-key")
+    await console.green("another console, which has the archiver's")
+
+
+@pytest.mark.failure_mode("no-base-backup")
 async def test_no_base_backup_is_said(console: Watched) -> None:
     with console.broken("no base backup is known"):
         for role in BucketRole:
@@ -257,12 +283,13 @@ async def test_no_base_backup_is_said(console: Watched) -> None:
             for key in [one for one in console.stage.objects(role) if ".backup" in one]:
                 console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
         console.observer.refresh()
-        await console.until(lambda: "no-base-backup" in console.rules(), "the note", 8)
+        await console.noted("no-base-backup", within_s=8)
         assert not console.stories()  # an archive of a few minutes has missed no nightly one yet
         later = diagnose(console.screen.last, console.clock.now() + 2 * 86400)
         assert any(f.rule == "no-base-backup" and f.severity is Severity.WARNING for f in later.findings)
 
 
+@pytest.mark.failure_mode("bucket-404")
 async def test_bucket_gone(console: Watched) -> None:
     with console.broken("the primary bucket deleted"):
         client = console.rgw.client()

@@ -46,6 +46,7 @@ FAILING = [
 ]
 
 
+@pytest.mark.failure_mode("failing")
 @pytest.mark.parametrize(("what", "command", "words"), FAILING, ids=[one[0] for one in FAILING])
 async def test_its_own_words_are_the_evidence(console: Watched, what: str, command: str, words: str) -> None:
     with console.broken(what):
@@ -56,6 +57,7 @@ async def test_its_own_words_are_the_evidence(console: Watched, what: str, comma
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_a_flood_of_bytes_that_are_no_text(console: Watched) -> None:
     noise = "head -c 300000 /dev/urandom >&2; printf '\\n\\033[2J\\001log.lines x\\000\\n' >&2"
     script = write_script(console.cluster, "noisy", f"{noise}\necho 'no more tapes' >&2\nexit 1\n")
@@ -68,6 +70,7 @@ async def test_a_flood_of_bytes_that_are_no_text(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_a_command_that_prints_its_password(console: Watched) -> None:
     said = "lftp -u wal,hunter2 failed; SFTP_PASS=hunter2; Authorization: Basic aHVudGVyMg=="
     with console.broken("a command that prints its password"):
@@ -79,6 +82,7 @@ async def test_a_command_that_prints_its_password(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("endpoint-wrong")
 async def test_rsync_to_a_host_that_no_name_server_knows(console: Watched) -> None:
     with console.broken("rsync to a host that cannot be resolved", restarted=True):
         console.config(archive_command="rsync %p wal.no-such-host.invalid:/x/%f")
@@ -90,6 +94,7 @@ async def test_rsync_to_a_host_that_no_name_server_knows(console: Watched) -> No
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("key-403")
 async def test_the_right_to_write_is_lost_and_the_one_to_list_is_not(console: Watched) -> None:
     key = console.stage.app_key
     grants = key.grants
@@ -103,6 +108,7 @@ async def test_the_right_to_write_is_lost_and_the_one_to_list_is_not(console: Wa
     await console.green("the grant given back")
 
 
+@pytest.mark.failure_mode("endpoint-wrong")
 async def test_a_certificate_that_nobody_trusts(console: Watched) -> None:
     config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
     with (
@@ -114,6 +120,7 @@ async def test_a_certificate_that_nobody_trusts(console: Watched) -> None:
     await console.green("the endpoint put back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_pgbackrest_without_its_stanza(console: Watched) -> None:
     program = or_skip(lambda: find_program("pgbackrest", server="pgBackRest", package="pgbackrest"))
     rgw = console.rgw
@@ -143,6 +150,7 @@ def small_disk(console: Watched, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.failure_mode("permission")
 async def test_a_file_system_that_is_read_only(console: Watched) -> None:
     with console.broken("the target is mounted read-only"), small_disk(console, "ro,mode=0777") as folder:
         console.config(archive_command=f"cp %p {folder}/%f")
@@ -152,6 +160,7 @@ async def test_a_file_system_that_is_read_only(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("disk-full")
 async def test_no_inode_is_left(console: Watched) -> None:
     with console.broken("no inode is left"), small_disk(console, "nr_inodes=1,mode=0777") as folder:
         console.config(archive_command=f"cp %p {folder}/%f")
@@ -160,6 +169,7 @@ async def test_no_inode_is_left(console: Watched) -> None:
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_what_another_program_says_is_not_the_commands_word(console: Watched) -> None:
     """A table named archive, and a backend whose client went away."""
     with console.broken("a silent command beside a backend's complaints"):
@@ -172,6 +182,7 @@ async def test_what_another_program_says_is_not_the_commands_word(console: Watch
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_a_fault_that_heals_by_itself(console: Watched) -> None:
     marker = console.cluster.folder / "fault"
     with console.broken("a fault that comes and goes"):
@@ -197,6 +208,7 @@ async def test_odd_commands_that_archive_well(console: Watched) -> None:
     console.config_back()
 
 
+@pytest.mark.failure_mode("disk-full")
 async def test_old_failures_in_a_log_without_times(console: Watched) -> None:
     with console.broken("a full disk, and a log without times"):
         console.config(log_line_prefix="%p ", archive_command="cat %p >/dev/full")
@@ -210,6 +222,7 @@ async def test_old_failures_in_a_log_without_times(console: Watched) -> None:
             await console.stays_green(0.5)
 
 
+@pytest.mark.failure_mode("failing")
 async def test_much_wal_a_base_backup_and_a_rotated_log_are_no_alarm(console: Watched) -> None:
     log = console.cluster.log_file
     backup = asyncio.create_task(
@@ -232,6 +245,7 @@ async def test_much_wal_a_base_backup_and_a_rotated_log_are_no_alarm(console: Wa
     await console.green("the setting taken back")
 
 
+@pytest.mark.failure_mode("failing")
 async def test_a_log_in_csv_only(console: Watched) -> None:
     """The command's words stand in another file; the lines of a query are not its words."""
     own = console.cluster.config_dir / "conf.d" / "zz_csv.conf"

@@ -1,5 +1,8 @@
 """Every failure mode is one record with all its parts, and the documents are what the records say."""
 
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
 from scripts.write_failure_pages import stale
@@ -9,6 +12,7 @@ from walconsole.domain.failures.pages import NARROWEST, page_text
 from walconsole.domain.standing.mode import FailureMode
 from walconsole.domain.standing.refusals import CODES
 
+INTEGRATION = Path(__file__).parents[1] / "integration"
 LISTED = [mode for _, modes in FAMILIES for mode in modes]
 
 
@@ -51,3 +55,18 @@ def test_explain_lists_every_mode_and_prints_its_page(capsys: pytest.CaptureFixt
 
 def test_the_documents_are_what_the_records_say() -> None:
     assert stale() == []
+
+
+def _brought_about() -> set[str]:
+    """By the markers of the tests on real servers, which fail where it is not found in them."""
+    names = sorted(path.stem for path in INTEGRATION.glob("test_failures_*.py"))
+    modules = [import_module(f"tests.integration.{name}") for name in names]
+    tests = [value for module in modules for name, value in vars(module).items() if name.startswith("test_")]
+    marks = [mark for test in tests for mark in getattr(test, "pytestmark", ())]
+    return {rule for mark in marks if mark.name == "failure_mode" for rule in mark.args}
+
+
+def test_a_mode_is_brought_about_on_real_servers_or_says_why_not() -> None:
+    found = _brought_about()
+    assert found == {mode.id for mode in LISTED if mode.alarms and not mode.untried}
+    assert len(found) > 40

@@ -326,5 +326,6 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=dr_behind,
         late=Late.COPY,
+        untried="the oldest that lacks must be a quarter of an hour old, and no store lets its times be set",
     ),
 )

@@ -236,6 +236,7 @@ MODES: tuple[FailureMode, ...] = (
         explains=("too-slow", "disk-filling", "dr-behind"),
         risk=Risk.STOPPED,
         late=Late.STALLED,
+        untried="it takes 90 s of silence to tell; what leads to it is brought about",
     ),
     FailureMode(
         "too-slow",
