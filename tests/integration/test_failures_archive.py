@@ -4,7 +4,10 @@ Each is really brought about on a deployment that archives: found as the root, m
 """
 
 import asyncio
+import os
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +27,21 @@ async def test_a_healthy_server_stays_green(console: Watched) -> None:
     console.switch()
     await console.until(lambda: not console.waits(), "archived", 10)
     await console.stays_green(4)
+
+
+@pytest.mark.failure_mode("verifier-silent")
+async def test_the_verifier_is_dead(console: Watched) -> None:
+    """It has not run yet: the tests before this one were green without a heartbeat."""
+    heartbeat = Path(console.stage.profile.paths.heartbeat)
+    verifier = str(console.program).replace("-pg-archive", "-verify-wal-archive")
+    host = console.screen.last.host
+    assert host.value is not None
+    assert host.value.heartbeat_at is None
+    with console.broken("the verifier has not run for three hours"), placed(heartbeat, ""):
+        os.utime(heartbeat, (time.time() - 3 * 3600,) * 2)
+        await console.root("verifier-silent", evidence=r"heartbeat 108\d\d s old")
+        await console.stage.site.shell.run(verifier, timeout_s=30)
+        await console.green("the verifier run again")
 
 
 async def test_counters_reset(console: Watched) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
-from walconsole.domain.standing.model import Finding, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.unreachable import (
     LINK_CODES,
     NO_CLUSTER,
@@ -14,6 +15,10 @@ from walconsole.domain.standing.unreachable import (
     unanswered,
 )
 from walconsole.domain.units import duration_text
+
+VERIFIER_PERIOD_S = 3600.0
+"""droplet/templates/verify.timer, verify.cron."""
+_CLEAN = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
 
 
 def link_lost(assessment: Assessment) -> Iterator[Finding]:
@@ -87,6 +92,41 @@ def privileges(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
+def verifier_silent(assessment: Assessment) -> Iterator[Finding]:
+    """The hourly verifier has called nothing clean for two of its periods, and the console sees no reason."""
+    reading, host = assessment.snapshot.host, assessment.snapshot.host.value
+    if host is None or host.heartbeat_at is None or reading.read_at is None or reading.problem is not None:
+        return
+    verifier = f"{assessment.snapshot.profile_name}-verify-wal-archive"
+    age = host_age(assessment.snapshot, host.heartbeat_at, reading.read_at)
+    if age <= 2 * VERIFIER_PERIOD_S or assessment.state not in _CLEAN or assessment.agreement.ok is False:
+        return  # where archiving is in trouble it rightly calls nothing clean
+    yield Finding(
+        "verifier-silent",
+        Severity.WARNING,
+        f"the verifier has not called the archive clean for {duration_text(age)}",
+        ("its heartbeat is that old, and a clean run renews it every hour (stat on the droplet)",),
+        "see whether its timer or cron entry still runs it, and what it says when it is run by hand",
+        Slot.HOST,
+        since=reading.read_at - age,
+        proof=(Proof(f"heartbeat {age:.0f} s old", "stat on the droplet", reading.read_at),),
+        fixes=(
+            Fix(
+                "see what runs it, and what it said",
+                (
+                    f"systemctl list-timers {verifier}.timer",
+                    f"journalctl -u {verifier} -n 20",
+                    f"ls -l /etc/cron.d/{verifier}",
+                    f"/usr/local/bin/{verifier} --json",
+                ),
+            ),
+            Fix("install it and its schedule again", ("walconsole provision",)),
+        ),
+        certainty=Certainty.LIKELY,
+        surer="run it by hand: it may live, and find a fault that the console does not see",
+    )
+
+
 MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "ssh-lost",
@@ -140,5 +180,31 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=privileges,
         untried="the tests' roles may read all; what a lesser one is refused is tested where it is read",
+    ),
+    FailureMode(
+        "verifier-silent",
+        Page(
+            title="the verifier is dead, or calls nothing clean",
+            symptom="Nothing: whatever happens to the archive, the droplet itself gives no alarm any more.",
+            cause=(
+                "The timer was switched off or the cron entry taken away, the verifier fails before it can "
+                "judge, or it finds a fault that nobody read."
+            ),
+            signal=(
+                "The heartbeat, a file that every clean run touches, is older than two of its periods (2 h), "
+                "while the console sees archiving work. Where there is no heartbeat nothing is said: no "
+                "verifier is installed, or it has not run since the droplet was started."
+            ),
+            fix=(
+                "See what runs it, and run it by hand; install it again with `walconsole provision`.\n\n"
+                "```\n"
+                "systemctl list-timers NAME-verify-wal-archive.timer\n"
+                "journalctl -u NAME-verify-wal-archive -n 20\n"
+                "NAME-verify-wal-archive --json\n"
+                "```"
+            ),
+            never="Do not touch the heartbeat by hand: it says that somebody looked.",
+        ),
+        look=verifier_silent,
     ),
 )
