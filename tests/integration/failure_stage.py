@@ -253,6 +253,16 @@ def placed(path: Path, text: str, *, keep: bool = False) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+@contextmanager
+def away(path: Path) -> Iterator[None]:
+    """The file is not there; then it is again."""
+    kept = path.rename(path.with_name(f".{path.name}.kept"))
+    try:
+        yield
+    finally:
+        kept.rename(path)
+
+
 async def fill(path: Path, times: int = 40) -> None:
     """60 MB every half second."""
     for _ in range(times):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.failure_stage import FOUND, Watched, fill, placed
+from tests.integration.failure_stage import FOUND, Watched, away, fill, placed
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.droplet.names import names_of
 
 pytestmark = [
     pytest.mark.server,
@@ -39,9 +40,19 @@ async def test_the_verifier_is_dead(console: Watched) -> None:
     assert host.value.heartbeat_at is None
     with console.broken("the verifier has not run for three hours"), placed(heartbeat, ""):
         os.utime(heartbeat, (time.time() - 3 * 3600,) * 2)
-        await console.root("verifier-silent", evidence=r"heartbeat 108\d\d s old")
+        await console.root("verifier-silent", evidence=r"heartbeat is 3 h .*old")
         await console.stage.site.shell.run(verifier, timeout_s=30)
         await console.green("the verifier run again")
+
+
+@pytest.mark.failure_mode("verifier-silent")
+async def test_nothing_runs_the_verifier(console: Watched) -> None:
+    entry = Path(names_of(console.stage.profile).cron)
+    with console.broken("the verifier's cron entry is gone"), away(entry):
+        console.observer.refresh()
+        await console.root("verifier-silent", evidence="neither timer nor cron entry", within_s=8)
+    console.observer.refresh()
+    await console.green("the cron entry put back")
 
 
 async def test_counters_reset(console: Watched) -> None:

@@ -15,10 +15,11 @@ from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts import ClusterFacts, HostFacts, WalDiskFacts
+from walconsole.domain.facts import ClusterFacts, HostFacts, VerifierSchedule, WalDiskFacts
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.snapshot import Problem, Slot
 from walconsole.domain.wal import Segment
+from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host import MANY_EVERY, HostProbe
 from walconsole.observe.probe import Fact
@@ -44,6 +45,12 @@ def quiet(make_postgres: MakePostgres) -> PostgresServer:
 
 def beat(to: Connected) -> None:
     Path(to.profile.paths.heartbeat).touch()
+
+
+def install(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 def as_owner(server: PostgresServer, command: str) -> None:
@@ -83,6 +90,37 @@ async def test_a_running_server(postgres: PostgresServer, sshd: SshServer) -> No
         assert quick.cluster == host.cluster
         assert quick.postmaster_argv == host.postmaster_argv
         assert quick.heartbeat_at == host.heartbeat_at
+
+
+SCHEDULES = [
+    ((), "active", VerifierSchedule.NOT_INSTALLED),
+    (("cron",), "active", VerifierSchedule.NOT_INSTALLED),
+    (("verifier",), "active", VerifierSchedule.MISSING),
+    (("verifier", "cron"), "inactive", VerifierSchedule.RUNS),
+    (("verifier", "timer"), "active", VerifierSchedule.RUNS),
+    (("verifier", "timer"), "inactive", VerifierSchedule.STOPPED),
+    (("verifier", "timer"), "failed", VerifierSchedule.STOPPED),
+    (("verifier", "timer"), "", VerifierSchedule.RUNS),
+]
+"""What is installed, what systemctl says of the timer, and what follows."""
+
+
+async def test_what_runs_the_verifier(postgres: PostgresServer, make_sshd: MakeSshd, tmp_path: Path) -> None:
+    """systemctl is a script that answers as systemd's own does: no systemd runs where the tests do."""
+    sshd = make_sshd({"SetEnv": f"PATH={tmp_path}:{os.environ['PATH']}"})
+    for number, (installed, said, schedule) in enumerate(SCHEDULES):
+        root = tmp_path / str(number)
+        profile = profile_of(sshd, postgres)
+        profile = replace(profile, paths=replace(profile.paths, root=str(root)))
+        names = names_of(profile)
+        unit = names.timer.rpartition("/")[2]
+        script = f'#!/bin/sh\n[ "$*" = "is-active {unit}" ] && echo {said}\n'
+        install(tmp_path / "systemctl", script)
+        for part in installed:
+            install(Path(getattr(names, part)), "")
+        async with connected(profile) as to:
+            host = value(await to.host.take(), HostFacts)
+            assert host.verifier is schedule, (installed, said)
 
 
 async def test_the_backlog_as_the_archiver_takes_it(quiet: PostgresServer, sshd: SshServer) -> None:

@@ -24,7 +24,14 @@ from tests.data.facts import (
 from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
-from walconsole.domain.facts import ConfigFile, ConfigFiles, FileRole, RepeatedSegment, SettingsFacts
+from walconsole.domain.facts import (
+    ConfigFile,
+    ConfigFiles,
+    FileRole,
+    RepeatedSegment,
+    SettingsFacts,
+    VerifierSchedule,
+)
 from walconsole.domain.failures import Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
@@ -48,6 +55,7 @@ FAILING = archiver(
     ready_count=4,
     lsn=0x46 * SEGMENT,
 )
+RUNS = VerifierSchedule.RUNS
 GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
 DOWN = host(cluster=CLUSTER.__class__(None, 5432, "/run", "/data", None, running=False, owner="postgres"))
 
@@ -173,6 +181,21 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("ssh", {"link": broken(Slot.LINK, "connection lost", "SshLost")}, {"ssh-lost"}),
     ("down", {"archiver": broken(Slot.ARCHIVER, "no socket", "NoSocket")}, {"postgres-unreachable"}),
     ("sudo", {"host": broken(Slot.HOST, "sudo wants a password", "Sudo")}, {"host-unreadable"}),
+    (
+        "the verifier's heart stopped",
+        {"host": host(verifier=RUNS, heartbeat_at=NOW - 7201)},
+        {"verifier-silent"},
+    ),
+    ("it beats", {"host": host(verifier=RUNS, heartbeat_at=NOW - 7199)}, set()),
+    ("no heartbeat since the boot", {"host": host(verifier=RUNS, heartbeat_at=None)}, set()),
+    ("an old heartbeat of no verifier", {"host": host(heartbeat_at=NOW - 90000)}, set()),
+    ("nothing runs it", {"host": host(verifier=VerifierSchedule.MISSING)}, {"verifier-silent"}),
+    ("its timer is off", {"host": host(verifier=VerifierSchedule.STOPPED)}, {"verifier-silent"}),
+    (
+        "it rightly calls nothing clean",
+        {"archiver": FAILING, "host": host(verifier=RUNS, heartbeat_at=NOW - 90000)},
+        {"failing"},
+    ),
     ("privileges", {"server": server(missing=("pg_ls_waldir: permission denied",))}, {"privileges"}),
     ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
     ("unreachable", {"dr": _refused("Unreachable", Slot.DR)}, {"endpoint-wrong"}),

@@ -52,13 +52,23 @@ class ClusterFacts:
     owner: str
 
 
+class VerifierSchedule(StrEnum):
+    """What runs the verifier on the droplet. STOPPED: its timer is there, and inactive or failed."""
+
+    NOT_INSTALLED = "not installed"
+    RUNS = "runs"
+    STOPPED = "its timer is stopped"
+    MISSING = "it has neither timer nor cron entry"
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """The droplet itself.
 
     `clock` is the host's time when the console's was `clock_read_at`, the middle of the round trip
     that read it: their difference is the offset, good to half of `round_trip_s`.
-    `postmaster_argv` is empty when no postmaster of the cluster runs.
+    `postmaster_argv` is empty when no postmaster of the cluster runs. `heartbeat_at` is when the verifier
+    last called the archive clean, on the host's clock; None where it never did, or not since a boot.
     """
 
     hostname: str
@@ -76,6 +86,7 @@ class HostFacts:
     privileged: bool
     heartbeat_at: float | None
     missing: tuple[str, ...] = ()
+    verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
 
     @property
     def clock_offset_s(self) -> float:

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.facts import ClusterFacts, HostFacts
+from walconsole.domain.facts import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Problem, Slot
+from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.cluster_choice import ClusterChoice
 from walconsole.observe.clusters import Cluster, candidates, describe, read_cluster
@@ -40,6 +41,7 @@ class _Host:
     system: str
     kernel: str
     privileged: bool
+    verifier: VerifierSchedule
 
 
 class HostProbe:
@@ -55,6 +57,7 @@ class HostProbe:
 
     def __init__(self, shell: Shell, profile: Profile, clock: Clock) -> None:
         self._shell, self._profile, self._clock = shell, profile, clock
+        self._installed = names_of(profile)
         self._one_at_a_time = asyncio.Lock()
         self._untaken: Sequence[Fact] | None = None
         self._host: _Host | None = None
@@ -123,6 +126,9 @@ class HostProbe:
             full=full,
             count_wal=counting,
             heartbeat=self._profile.paths.heartbeat,
+            verifier=self._installed.verifier,
+            timer=self._installed.timer,
+            cron=self._installed.cron,
             pick=observed.path if observed else b"",
             pick_pid=observed.pid if observed else None,
         )
@@ -221,6 +227,7 @@ class HostProbe:
             postmaster_argv=observed.argv if observed else (),
             privileged=known.privileged,
             heartbeat_at=self._heartbeat_at(read),
+            verifier=known.verifier,
             missing=tuple(missing),
         )
 
@@ -257,7 +264,20 @@ def _host(group: Group) -> _Host:
         system=(group.text("system") or "n/a").strip("\"'"),
         kernel=group.text("kernel") or "n/a",
         privileged=group.text("uid") == "0",
+        verifier=_schedule(group.text("verifier")),
     )
+
+
+def _schedule(said: str | None) -> VerifierSchedule:
+    """What host.sh says of the verifier; where systemctl gave no word, nothing is claimed of its timer."""
+    match (said or "").split():
+        case []:
+            return VerifierSchedule.NOT_INSTALLED
+        case ["none"]:
+            return VerifierSchedule.MISSING
+        case ["timer", "inactive" | "failed"]:
+            return VerifierSchedule.STOPPED
+    return VerifierSchedule.RUNS
 
 
 def _covers(read: HostAnswer, cluster: Cluster) -> bool:

@@ -14,6 +14,9 @@ class Look:
     full: bool
     count_wal: bool
     heartbeat: str
+    verifier: str = ""
+    timer: str = ""
+    cron: str = ""
     pick: bytes = b""
     pick_pid: int | None = None
 
@@ -25,6 +28,9 @@ class Look:
             ("list", b"%d" % self.count_wal),
             ("pick_pid", b"%d" % self.pick_pid if self.pick_pid else b""),
             ("heartbeat", self.heartbeat.encode("utf-8", "surrogateescape")),
+            ("verifier", self.verifier.encode()),
+            ("timer", self.timer.encode()),
+            ("cron", self.cron.encode()),
             ("pick", self.pick),
         )
         return "".join(assignment(name, raw) for name, raw in assigned) + _body()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walconsole.domain.facts import HostFacts, VerifierSchedule
 from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
@@ -93,26 +94,33 @@ def privileges(assessment: Assessment) -> Iterator[Finding]:
 
 
 def verifier_silent(assessment: Assessment) -> Iterator[Finding]:
-    """The hourly verifier has called nothing clean for two of its periods, and the console sees no reason."""
+    """The installed verifier is not run any more, or has called nothing clean for two of its periods."""
     reading, host = assessment.snapshot.host, assessment.snapshot.host.value
-    if host is None or host.heartbeat_at is None or reading.read_at is None or reading.problem is not None:
+    if host is None or reading.read_at is None or reading.problem is not None:
         return
+    stopped = host.verifier in (VerifierSchedule.STOPPED, VerifierSchedule.MISSING)
+    age = _silent_for(assessment, host, reading.read_at)
+    if host.verifier is VerifierSchedule.NOT_INSTALLED or not (stopped or age is not None):
+        return
+    lasted = "" if age is None else f" for {duration_text(age)}"
+    evidence = [f"{host.verifier.value} (the droplet's files, systemctl)"] if stopped else []
+    if age is not None:
+        evidence.append(f"its heartbeat is {duration_text(age)} old: a clean run renews it every hour")
     verifier = f"{assessment.snapshot.profile_name}-verify-wal-archive"
-    age = host_age(assessment.snapshot, host.heartbeat_at, reading.read_at)
-    if age <= 2 * VERIFIER_PERIOD_S or assessment.state not in _CLEAN or assessment.agreement.ok is False:
-        return  # where archiving is in trouble it rightly calls nothing clean
     yield Finding(
         "verifier-silent",
         Severity.WARNING,
-        f"the verifier has not called the archive clean for {duration_text(age)}",
-        ("its heartbeat is that old, and a clean run renews it every hour (stat on the droplet)",),
-        "see whether its timer or cron entry still runs it, and what it says when it is run by hand",
+        "nothing runs the verifier any more" if stopped else f"the verifier has called nothing clean{lasted}",
+        tuple(evidence),
+        "switch its schedule on again: walconsole provision does"
+        if stopped
+        else "run it by hand, and see what it says",
         Slot.HOST,
-        since=reading.read_at - age,
-        proof=(Proof(f"heartbeat {age:.0f} s old", "stat on the droplet", reading.read_at),),
+        since=None if age is None else reading.read_at - age,
+        proof=tuple(Proof(text, "the droplet", reading.read_at) for text in evidence),
         fixes=(
             Fix(
-                "see what runs it, and what it said",
+                "see what runs it, and what it says",
                 (
                     f"systemctl list-timers {verifier}.timer",
                     f"journalctl -u {verifier} -n 20",
@@ -122,9 +130,21 @@ def verifier_silent(assessment: Assessment) -> Iterator[Finding]:
             ),
             Fix("install it and its schedule again", ("walconsole provision",)),
         ),
-        certainty=Certainty.LIKELY,
-        surer="run it by hand: it may live, and find a fault that the console does not see",
+        certainty=Certainty.PROVED if stopped else Certainty.LIKELY,
+        surer="" if stopped else "run it by hand: it may live, and find what the console does not see",
     )
+
+
+def _silent_for(assessment: Assessment, host: HostFacts, read_at: float) -> float | None:
+    """The heartbeat's age, where it is too old and the console sees no reason for that.
+
+    Where archiving is in trouble the verifier rightly calls nothing clean. Without a heartbeat it has not
+    run since the droplet was started, which may be a moment ago.
+    """
+    if host.heartbeat_at is None or assessment.state not in _CLEAN or assessment.agreement.ok is False:
+        return None
+    age = host_age(assessment.snapshot, host.heartbeat_at, read_at)
+    return age if age > 2 * VERIFIER_PERIOD_S else None
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -191,9 +211,10 @@ MODES: tuple[FailureMode, ...] = (
                 "judge, or it finds a fault that nobody read."
             ),
             signal=(
-                "The heartbeat, a file that every clean run touches, is older than two of its periods (2 h), "
-                "while the console sees archiving work. Where there is no heartbeat nothing is said: no "
-                "verifier is installed, or it has not run since the droplet was started."
+                "The verifier is installed, and its timer is inactive or failed, or there is neither timer "
+                "nor cron entry; or the heartbeat, a file that every clean run touches, is older than two of "
+                "its periods (2 h) while the console sees archiving work. Where no verifier is installed "
+                "nothing is said."
             ),
             fix=(
                 "See what runs it, and run it by hand; install it again with `walconsole provision`.\n\n"

@@ -2,7 +2,8 @@
 #
 # Prepended by host_script.py: token (ends the answer), full (1: everything, 0: what changes),
 # pick (the observed cluster's data directory, empty: not known yet), pick_pid (its postmaster as of
-# the last look), heartbeat (a file), list (1: count the files in pg_wal).
+# the last look), heartbeat (a file), verifier, timer and cron (what provisioning installs to renew it),
+# list (1: count the files in pg_wal).
 #
 # The answer is records: \001 key space value \000. A value holds any byte but NUL; anything between
 # records is noise. What could not be read is left out, or said in a `missing` record.
@@ -237,6 +238,15 @@ say_other_postmasters() {
     done
 }
 
+# say_verifier: what runs it, where it is installed.
+say_verifier() {
+    [ -n "$verifier" ] && [ -e "$verifier" ] || return
+    runs=none
+    [ ! -e "$cron" ] || runs=cron
+    [ ! -e "$timer" ] || runs="timer $(systemctl is-active "${timer##*/}" 2>/dev/null)"
+    say verifier "$runs"
+}
+
 seen=
 looked=0
 postmaster=
@@ -245,6 +255,7 @@ say_first_line uptime /proc/uptime
 say_first_line load /proc/loadavg
 if [ "$full" = 1 ]; then
     say_host
+    say_verifier
     say_debian_clusters
     say_other_postmasters
 elif [ -n "$pick" ]; then
