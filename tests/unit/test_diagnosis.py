@@ -215,6 +215,16 @@ def test_rules(facts: dict[str, Any], rules: set[str]) -> None:
         assert all(finding.evidence)
 
 
+@pytest.mark.parametrize(
+    ("beat", "severity"),
+    [(NOW - 60, Severity.NOTE), (NOW - 7201, Severity.WARNING), (None, Severity.WARNING)],
+)
+def test_a_verifier_that_beats_without_a_schedule_is_a_note(beat: float | None, severity: Severity) -> None:
+    stopped = host(verifier=VerifierSchedule.STOPPED, heartbeat_at=beat)
+    (finding,) = diagnose(healthy(host=stopped), NOW).findings
+    assert (finding.rule, finding.severity) == ("verifier-silent", severity)
+
+
 VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
     ({}, Level.OK, "archiving works: 41 s behind, nothing missing"),
     (

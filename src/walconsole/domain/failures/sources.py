@@ -1,5 +1,6 @@
 """What cannot be seen, and why: a dead source is a finding once, not once a pane."""
 
+import math
 from collections.abc import Iterator
 
 from walconsole.domain.facts import HostFacts, VerifierSchedule
@@ -19,7 +20,6 @@ from walconsole.domain.units import duration_text
 
 VERIFIER_PERIOD_S = 3600.0
 """droplet/templates/verify.timer, verify.cron."""
-_CLEAN = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
 
 
 def link_lost(assessment: Assessment) -> Iterator[Finding]:
@@ -98,53 +98,69 @@ def verifier_silent(assessment: Assessment) -> Iterator[Finding]:
     reading, host = assessment.snapshot.host, assessment.snapshot.host.value
     if host is None or reading.read_at is None or reading.problem is not None:
         return
-    stopped = host.verifier in (VerifierSchedule.STOPPED, VerifierSchedule.MISSING)
-    age = _silent_for(assessment, host, reading.read_at)
-    if host.verifier is VerifierSchedule.NOT_INSTALLED or not (stopped or age is not None):
-        return
-    lasted = "" if age is None else f" for {duration_text(age)}"
-    evidence = [f"{host.verifier.value} (the droplet's files, systemctl)"] if stopped else []
-    if age is not None:
-        evidence.append(f"its heartbeat is {duration_text(age)} old: a clean run renews it every hour")
-    verifier = f"{assessment.snapshot.profile_name}-verify-wal-archive"
-    yield Finding(
+    beat = host.heartbeat_at
+    age = math.inf if beat is None else host_age(assessment.snapshot, beat, reading.read_at)
+    beats = age <= 2 * VERIFIER_PERIOD_S
+    if host.verifier in (VerifierSchedule.STOPPED, VerifierSchedule.MISSING):
+        yield _unscheduled(assessment, host, beats=beats)
+    elif host.verifier is VerifierSchedule.RUNS and beat is not None and not beats and _is_clean(assessment):
+        yield _overdue(assessment, age, reading.read_at)
+
+
+def _is_clean(assessment: Assessment) -> bool:
+    """Whether a verifier should call the archive clean: where archiving is in trouble it rightly does not."""
+    working = (ArchiverState.WORKING, ArchiverState.IDLE, ArchiverState.STANDBY)
+    return assessment.state in working and assessment.agreement.ok is not False
+
+
+def _unscheduled(assessment: Assessment, host: HostFacts, *, beats: bool) -> Finding:
+    """Its timer is off, or the cron entry gone; where it `beats` all the same, something else may run it."""
+    fact = f"the verifier is installed, and {host.verifier.value}"
+    return Finding(
         "verifier-silent",
-        Severity.WARNING,
-        "nothing runs the verifier any more" if stopped else f"the verifier has called nothing clean{lasted}",
-        tuple(evidence),
-        "switch its schedule on again: walconsole provision does"
-        if stopped
-        else "run it by hand, and see what it says",
+        Severity.NOTE if beats else Severity.WARNING,
+        f"nothing{' that the console knows of' if beats else ''} runs the verifier any more",
+        (f"{fact} (the droplet's files, systemctl)",),
+        "switch its schedule on again: walconsole provision does",
         Slot.HOST,
-        since=None if age is None else reading.read_at - age,
-        proof=tuple(Proof(text, "the droplet", reading.read_at) for text in evidence),
-        fixes=(
-            Fix(
-                "see what runs it, and what it says",
-                (
-                    f"systemctl list-timers {verifier}.timer",
-                    f"journalctl -u {verifier} -n 20",
-                    f"ls -l /etc/cron.d/{verifier}",
-                    f"/usr/local/bin/{verifier} --json",
-                ),
-            ),
-            Fix("install it and its schedule again", ("walconsole provision",)),
-        ),
-        certainty=Certainty.PROVED if stopped else Certainty.LIKELY,
-        surer="" if stopped else "run it by hand: it may live, and find what the console does not see",
+        proof=(Proof(fact, "the droplet's files, systemctl", assessment.snapshot.host.read_at),),
+        fixes=_by_hand(assessment),
+        certainty=Certainty.LIKELY if beats else Certainty.PROVED,
+        surer="it still beats: two hours without that would tell that nothing else runs it" if beats else "",
     )
 
 
-def _silent_for(assessment: Assessment, host: HostFacts, read_at: float) -> float | None:
-    """The heartbeat's age, where it is too old and the console sees no reason for that.
+def _overdue(assessment: Assessment, age: float, read_at: float) -> Finding:
+    """It is scheduled, and its heartbeat too old."""
+    return Finding(
+        "verifier-silent",
+        Severity.WARNING,
+        f"the verifier has called nothing clean for {duration_text(age)}",
+        (f"its heartbeat is {duration_text(age)} old, and a clean run renews it every hour (stat)",),
+        "run it by hand, and see what it says",
+        Slot.HOST,
+        since=read_at - age,
+        proof=(Proof(f"heartbeat {age:.0f} s old", "stat on the droplet", read_at),),
+        fixes=_by_hand(assessment),
+        certainty=Certainty.LIKELY,
+        surer="run it by hand: it may live, and find what the console does not see",
+    )
 
-    Where archiving is in trouble the verifier rightly calls nothing clean. Without a heartbeat it has not
-    run since the droplet was started, which may be a moment ago.
-    """
-    if host.heartbeat_at is None or assessment.state not in _CLEAN or assessment.agreement.ok is False:
-        return None
-    age = host_age(assessment.snapshot, host.heartbeat_at, read_at)
-    return age if age > 2 * VERIFIER_PERIOD_S else None
+
+def _by_hand(assessment: Assessment) -> tuple[Fix, ...]:
+    verifier = f"{assessment.snapshot.profile_name}-verify-wal-archive"
+    return (
+        Fix(
+            "see what runs it, and what it says",
+            (
+                f"systemctl list-timers {verifier}.timer",
+                f"journalctl -u {verifier} -n 20",
+                f"ls -l /etc/cron.d/{verifier}",
+                f"/usr/local/bin/{verifier} --json",
+            ),
+        ),
+        Fix("install it and its schedule again", ("walconsole provision",)),
+    )
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -212,9 +228,9 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "The verifier is installed, and its timer is inactive or failed, or there is neither timer "
-                "nor cron entry; or the heartbeat, a file that every clean run touches, is older than two of "
-                "its periods (2 h) while the console sees archiving work. Where no verifier is installed "
-                "nothing is said."
+                "nor cron entry (a note as long as its heartbeat is fresh); or the heartbeat, a file that "
+                "every clean run touches, is older than two of its periods (2 h) while the console sees "
+                "archiving work. Where no verifier is installed nothing is said."
             ),
             fix=(
                 "See what runs it, and run it by hand; install it again with `walconsole provision`.\n\n"
