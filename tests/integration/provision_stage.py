@@ -175,8 +175,8 @@ async def _soon(seconds: float) -> None:
 
 
 def _root(cluster: DebianCluster) -> Path:
-    """A folder that the server's user can enter, with what a droplet has."""
-    root = cluster.workspace.folder("provisioned", cluster.os_user)
+    """A folder that the server's user can enter, root's as on a droplet, with what a droplet has."""
+    root = cluster.workspace.folder("provisioned")
     for folder in ("usr/local/bin", "etc/cron.d", "var/tmp", "var/lib", "var/log", "run"):
         (root / folder).mkdir(parents=True)
     root.chmod(0o755)

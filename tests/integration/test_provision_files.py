@@ -221,7 +221,7 @@ async def test_by_hand_the_same_comes_out(site: Site, tmp_path: Path) -> None:
     assert path.read_text() == TEXTS[3]
     assert mode_of(path) == 0o751
     undone = Change("a-step", ChangeKind.FILE, str(path))
-    await droplet.ask(site, put_back_command(undone).text)
+    await droplet.ask(site, (await put_back_command(site, undone)).text)
     assert not path.exists()
 
 

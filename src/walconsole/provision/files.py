@@ -6,17 +6,16 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from shlex import quote
+from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ROOT, ask, status_of
+from walconsole.provision.droplet import ROOT, ask, failed, status_of
 from walconsole.provision.model import Change, ChangeKind, Changing, Command, Event, FileChange, Printed, Ran
 from walconsole.provision.site import Site
+from walconsole.provision.standing import NOT_THERE, call, functions
 
-_NONE = 3
-_LARGEST = 1024 * 1024
 _HEAD_LINES = 5
 
 
@@ -30,51 +29,79 @@ class FileNow:
     group: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path: the file that is `now` there, None for none, and the `user` who writes there.
+
+    That is root (which stands for the shell's own user) where nobody else can change what is in its folder,
+    else the folder's owner.
+    """
+
+    user: str
+    now: FileNow | None
+
+
+async def look_at(site: Site, path: str) -> Place:
+    """What is at a path, and who writes there. Raises ProvisionError as read_file does."""
+    user = await whose(site, path)
+    return Place(user, await read_file(site, path))
+
+
+async def whose(site: Site, path: str, *, at: bool = False) -> str:
+    """Who writes at `path`; with `at` who changes the file that is there, through links of root's.
+
+    Raises ProvisionError where nobody can do so safely.
+    """
+    script = call("whose_at" if at else "whose", path)
+    return (await ask(site, script, tried=f"looking whose the folder of {path} is")).strip() or ROOT
+
+
 async def read_file(site: Site, path: str) -> FileNow | None:
     """The file, None where there is none. Raises ProvisionError for what is no readable file, or over 1 MiB.
 
-    A text that is no UTF-8 keeps its bytes as surrogates.
+    A text that is no UTF-8 keeps its bytes as surrogates. In a folder that is not root's alone its owner
+    reads it, and a link there is not followed.
     """
-    script = f"""p={quote(path)}
-[ -e "$p" ] || [ -L "$p" ] || exit {_NONE}
-[ -f "$p" ] || {{ echo "it is no regular file"; exit 1; }}
-[ "$(wc -c <"$p")" -le {_LARGEST} ] || {{ echo "it is larger than {_LARGEST} bytes"; exit 1; }}
-stat -L -c '%a %U %G' -- "$p" && base64 <"$p" """
-    status, said = await status_of(site, script)
-    if status == _NONE:
+    status, said = await status_of(site, call("read_out", path))
+    if status == NOT_THERE:
         return None
+    tried = f"reading {path} on the droplet"
     head, _, body = said.partition("\n")
     fields = head.split(" ")
-    if status != 0 or len(fields) != 3:
-        raise ProvisionError(
-            f"reading {path} on the droplet", safe(said.strip()[:300]) or f"exit status {status}"
-        )
-    text = base64.b64decode(body).decode("utf-8", "surrogateescape")
-    return FileNow(text, int(fields[0], 8), fields[1], fields[2])
+    if status != 0 or len(fields) != 6:
+        raise ProvisionError(tried, safe(said.strip()[:300]) or f"exit status {status}")
+    try:
+        raw, mode, size = base64.b64decode(body), int(fields[0], 8), int(fields[5])
+    except ValueError:
+        raise ProvisionError(tried, f"it could not be read: {safe(head[:100])}") from None
+    if len(raw) != size:
+        raise ProvisionError(tried, "it was changed while it was read", "run this step again")
+    return FileNow(raw.decode("utf-8", "surrogateescape"), mode, fields[1], fields[2])
 
 
 def change_of(
-    now: FileNow | None, path: str, text: str, mode: int, *, as_root: bool = False
+    now: FileNow | None, path: str, text: str, mode: int, *, as_root: bool = False, user: str = ROOT
 ) -> FileChange | None:
     """What must be done so that `text` is at `path`; None where it is so already.
 
-    With `as_root` it must be root's as well. Whoever is not root can give nothing to root: then whose it is
-    is left out of the question.
+    With `as_root` it must be root's as well. Whoever is not root can give nothing to root, and in a folder
+    of `user`'s it is that user's: then whose it is is left out of the question.
     """
+    as_root = as_root and user == ROOT
     same = now is not None and now.text == text and now.mode == mode
     if same and (not as_root or now is None or (now.owner, now.group) == (ROOT, ROOT)):
         return None
     owner = ROOT if as_root else ""
-    return FileChange(path, now.text if now is not None else None, text, mode, owner, owner)
+    return FileChange(path, now.text if now is not None else None, text, mode, owner, owner, user=user)
 
 
 async def differences(site: Site, wanted: Iterable[DropletFile]) -> tuple[FileChange, ...]:
     """What must be done so that these files are as they shall be. Raises ProvisionError."""
     files, survey = tuple(wanted), await site.survey()
-    found = await asyncio.gather(*(read_file(site, file.path) for file in files))
+    found = await asyncio.gather(*(look_at(site, file.path) for file in files))
     changes = (
-        change_of(now, file.path, file.text, file.mode, as_root=survey.root)
-        for file, now in zip(files, found, strict=True)
+        change_of(place.now, file.path, file.text, file.mode, as_root=survey.root, user=place.user)
+        for file, place in zip(files, found, strict=True)
     )
     return tuple(change for change in changes if change is not None)
 
@@ -92,18 +119,18 @@ def is_ours(text: str) -> bool:
 
 
 def install_command(change: FileChange) -> Command:
-    """The change as an operator could make it, the text in full."""
+    """The change as an operator could make it in that user's shell, the text in full."""
     end = "WALCONSOLE_END"
     place = quote(change.path)
     if change.after is None:
-        return Command(f"rm -f -- {place}")
+        return Command(f"rm -f -- {place}", user=change.user)
     text = change.after if change.after.endswith("\n") else f"{change.after}\n"
-    return Command(f"{_install(change)} /dev/stdin {place} <<'{end}'\n{text}{end}")
+    return Command(f"{_install(change)} /dev/stdin {place} <<'{end}'\n{text}{end}", user=change.user)
 
 
 def _install(change: FileChange) -> str:
     ownership = f" -o {quote(change.owner)} -g {quote(change.group)}" if change.owner else ""
-    return f"install -m {change.mode:04o}{ownership}"
+    return f"install -T -m {change.mode:04o}{ownership if change.user == ROOT else ''}"
 
 
 async def install(site: Site, step: str, change: FileChange) -> AsyncIterator[Event]:
@@ -126,29 +153,40 @@ async def install(site: Site, step: str, change: FileChange) -> AsyncIterator[Ev
         )
     )
     if change.after is None:
-        yield Ran(Command(f"rm -f -- {quote(change.path)}"))
-        await ask(site, f"rm -f -- {quote(change.path)}", tried=f"removing {change.path} on the droplet")
+        yield Ran(install_command(change))
+        await ask(site, call("take_out", change.path), tried=f"removing {change.path} on the droplet")
         return
-    yield Ran(Command(f"{_install(change)} … {quote(change.path)}"))
+    yield Ran(Command(f"{_install(change)} … {quote(change.path)}", user=change.user))
     await ask(site, _write_script(change), tried=f"writing {change.path} on the droplet")
     yield Printed(f"{change.path}: {len(change.after.splitlines())} lines, mode {change.mode:04o}")
 
 
 async def put_back(site: Site, change: Change) -> AsyncIterator[Event]:
     """Put the kept file back, or take away the one that was not there before. Raises ProvisionError."""
-    place = quote(change.what)
-    script = (
-        f"cp -p -- {quote(change.kept)} {place}.walconsole-old && mv -f -- {place}.walconsole-old {place}"
-    )
-    command = Command(script if change.kept else f"rm -f -- {place}")
-    yield Ran(command)
-    await ask(site, command.text, tried=f"putting {change.what} back on the droplet")
+    yield Ran(await put_back_command(site, change))
+    what = change.what
+    script = call("put_back", what, change.kept) if change.kept else call("take_out", what)
+    tried = f"putting {what} back on the droplet"
+    status, said = await status_of(site, script)
+    if status != 0 and (change.kept or status != NOT_THERE):
+        raise failed(tried, status, said)
 
 
-def put_back_command(change: Change) -> Command:
-    """The same, for the plan."""
-    place = quote(change.what)
-    return Command(f"cp -p -- {quote(change.kept)} {place}" if change.kept else f"rm -f -- {place}")
+async def put_back_command(site: Site, change: Change) -> Command:
+    """The same by hand. Raises ProvisionError where that cannot be done safely.
+
+    Where the folder is somebody else's, root opens the kept file, and that user writes.
+    """
+    user = await whose(site, change.what)
+    place, kept = quote(change.what), quote(change.kept)
+    if not change.kept:
+        return Command(f"rm -f -- {place}", user=user)
+    if user == ROOT:
+        return Command(f"cp -pT --remove-destination -- {kept} {place}")
+    was, new = await read_file(site, change.kept), quote(f"{change.what}.walconsole-old")
+    mode = f"chmod {was.mode:04o} {new} && " if was is not None else ""
+    script = f"umask 077; cat >{new} && {mode}mv -fT -- {new} {place}"
+    return Command(f"runuser -u {quote(user)} -- sh -c {quote(script)} <{kept}")
 
 
 async def undoing(site: Site, changes: Iterable[Change]) -> tuple[FileChange, ...]:
@@ -159,7 +197,8 @@ async def undoing(site: Site, changes: Iterable[Change]) -> tuple[FileChange, ..
     oldest = {change.what: change for change in changes if change.kind is ChangeKind.FILE}
     found = []
     for change in oldest.values():
-        now = await read_file(site, change.what)
+        place = await look_at(site, change.what)
+        now = place.now
         kept = (await read_file(site, change.kept) or now) if change.kept else None
         found.append(
             FileChange(
@@ -169,6 +208,7 @@ async def undoing(site: Site, changes: Iterable[Change]) -> tuple[FileChange, ..
                 kept.mode if kept is not None else 0,
                 kept.owner if kept is not None else "",
                 kept.group if kept is not None else "",
+                user=place.user,
             )
         )
     return tuple(found)
@@ -184,38 +224,12 @@ async def keep(site: Site, path: str) -> str:
     stamp = datetime.fromtimestamp(site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = kept_folder(site)
     kept = f"{folder}/{stamp}-{secrets.token_hex(2)}-{path.rpartition('/')[2]}"
-    script = f"""set -eu
-umask 077
-mkdir -p -- {quote(folder)}
-cp -p -- {quote(path)} {quote(kept)}
-sync {quote(kept)} 2>/dev/null || sync"""
-    await ask(site, script, tried=f"keeping a copy of {path} on the droplet")
+    await ask(site, call("keep", path, kept), tried=f"keeping a copy of {path} on the droplet")
     return kept
 
 
 def _write_script(change: FileChange) -> str:
-    """The text goes through the shell's own printf: into no argument list, and no file but its own.
-
-    A temporary file that an earlier try left, since it was killed, is taken away.
-    """
+    """The text goes through the shell's own printf: into no argument list, and no file but its own."""
     text = (change.after or "").encode("utf-8", "surrogateescape")
-    folder, _, name = change.path.rpartition("/")
-    owner = quote(f"{change.owner}:{change.group}")
-    give = f'[ "$(id -u)" != 0 ] || chown {owner} "$t"' if change.owner else ":"
-    return f"""set -eu
-umask 077
-p={quote(change.path)}
-d={quote(folder or "/")}
-[ -d "$d" ] || (umask 022; mkdir -p -- "$d")
-rm -f -- "$d"/{quote(f".walconsole-{name}.")}??????
-t=$(mktemp "$d"/{quote(f".walconsole-{name}.")}XXXXXX)
-trap 'rm -f -- "$t"' EXIT
-trap 'exit 1' HUP INT TERM
-printf '%s' {base64.b64encode(text).decode()} | base64 -d >"$t"
-chmod {change.mode:04o} "$t"
-{give}
-sync "$t" 2>/dev/null || sync
-mv -fT -- "$t" "$p"
-trap - EXIT
-sync "$d" 2>/dev/null || :
-"""
+    put_in = join(("put_in", change.path, f"{change.mode:04o}", change.owner, change.group, str(len(text))))
+    return f"{functions()}printf '%s' {base64.b64encode(text).decode()} | base64 -d | {put_in}\n"

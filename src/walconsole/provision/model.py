@@ -43,7 +43,8 @@ class Command:
 class FileChange:
     """A file on the droplet. `before` None: there is none yet; `after` None: it is taken away.
 
-    `secret`: the texts are left out (None both), for the file holds keys.
+    `secret`: the texts are left out (None both), for the file holds keys. `user` is who writes it there:
+    where somebody else than root may write to its folder, that user, whose the file is then.
     """
 
     path: str
@@ -53,6 +54,7 @@ class FileChange:
     owner: str = "root"
     group: str = "root"
     secret: bool = False
+    user: str = "root"
 
     def diff(self) -> tuple[str, ...]:
         """The change as `diff -u` shows it, a line each; empty where nothing changes."""

@@ -14,6 +14,7 @@ from shlex import quote
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.observe.as_user import as_user
 from walconsole.observe.host_script import compact
+from walconsole.provision import standing
 from walconsole.provision.droplet import ask, os_user, psql_script, status_of
 from walconsole.provision.files import kept_folder
 from walconsole.provision.model import Command, Event, Printed, Ran, Waiting
@@ -25,6 +26,8 @@ PATIENCE_S = 60
 _LIMIT_S = 4.0 * PATIENCE_S
 _PAUSE_S = 0.4
 _WAITING_EVERY_S = 5.0
+_SIZE = "wc -c <"
+_FROM = 'tail -c +"$((size + 1))" -- '
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,13 @@ class Restarting:
         """Writes the script into root's own folder and lets it go; nothing of an earlier restart is left."""
         folder = quote(self._folder)
         script = base64.b64encode((await self._script()).encode()).decode()
-        return f"""set -eu
+        return f"""{standing.functions()}
+set -eu
 umask 077
-mkdir -p {folder}
-rm -f {folder}/log {folder}/result {folder}/result.new
-printf '%s' {script} | base64 -d >{folder}/restart.sh
-: >{folder}/log
+roots {folder}/restart.sh make
+rm -f ./log ./result ./result.new
+printf '%s' {script} | base64 -d >./restart.sh
+: >./log
 cd /
 if command -v setsid >/dev/null; then detached=setsid; else detached=nohup; fi
 $detached /bin/sh {folder}/restart.sh </dev/null >/dev/null 2>&1 &
@@ -127,7 +131,6 @@ $detached /bin/sh {folder}/restart.sh </dev/null >/dev/null 2>&1 &
             "shown": self._control.restart,
             "dropin": self._dropin,
             "kept": self._kept,
-            "log": self._log,
             "patience": str(PATIENCE_S),
         }
         assigned = "".join(f"{name}={quote(value)}\n" for name, value in values.items())
@@ -135,8 +138,14 @@ $detached /bin/sh {folder}/restart.sh </dev/null >/dev/null 2>&1 &
             f"restart_server() {{ {self._control.restart}; }}\n"
             f"start_server() {{ {self._control.start}; }}\n"
             f"alive() {{\n{alive}\n}}\n"
+            f"log_size() {{\n{self._of_the_log(_SIZE)}\n}}\n"
+            f"log_from() {{\n{self._of_the_log(_FROM)}\n}}\n"
         )
-        return f"{path}{assigned}{functions}{_body()}"
+        return f"{path}{assigned}{standing.functions()}{functions}{_body()}"
+
+    def _of_the_log(self, command: str) -> str:
+        """Reads the server's log as the server: in its folder a link may lead anywhere."""
+        return as_user(os_user(self._site), f"{command}{quote(self._log)}") if self._log else ":"
 
 
 @cache

@@ -4,7 +4,7 @@ import json
 from shlex import quote
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.droplet import programs, status_of
+from walconsole.provision.droplet import os_user, programs, status_of
 from walconsole.provision.site import Site
 
 _LONGEST_LINE = 500
@@ -28,5 +28,6 @@ async def last_lines(site: Site, about: str, count: int = 2) -> tuple[str, ...]:
     if not path:
         return ()
     script = f"tail -c 65536 -- {quote(path)} | grep -F -e {quote(about)} | tail -n {count}"
-    _, said = await status_of(site, script)
+    # as the server: in its folder of logs a link may lead anywhere
+    _, said = await status_of(site, script, user=os_user(site))
     return tuple(safe(line[:_LONGEST_LINE]) for line in said.splitlines())

@@ -1,9 +1,10 @@
 # Restarts the server and, where it does not come up, puts the old drop-in back and starts it again, in POSIX sh.
 #
-# Prepended by restarting.py: the functions restart_server, start_server, and alive (ends with 0 when the server takes
-# statements); folder (root's alone, for what is told), shown (the command), dropin, kept (empty: there was none
-# before), log (the server's, may be empty), patience (seconds). It runs by itself, whether or not anybody listens,
-# and ends with one line in the file `result`.
+# Prepended by restarting.py: stand.sh, by which alone the drop-in is touched; the functions restart_server,
+# start_server, alive (ends with 0 when the server takes statements), and log_size and log_from, which read the server's
+# log as its own user (may print nothing); folder (root's alone, for what is told), shown (the command), dropin, kept
+# (empty: there was none before), patience (seconds). It runs by itself, whether or not anybody listens, and ends with
+# one line in the file `result`.
 
 say() { printf '%s\n' "$1" >>"$folder/log"; }
 now() { date +%s.%N; }
@@ -24,13 +25,13 @@ up() {
 }
 
 last_words() {
-    [ -n "$log" ] && [ -r "$log" ] || return 0
-    tail -c +"$((log_size + 1))" -- "$log" | grep -E 'FATAL|PANIC|ERROR|HINT|DETAIL|LOG' | tail -n 12 |
+    log_from 2>/dev/null | grep -E 'FATAL|PANIC|ERROR|HINT|DETAIL|LOG' | tail -n 12 |
         while IFS= read -r line; do say "log: $line"; done
 }
 
-log_size=0
-[ -z "$log" ] || log_size=$(wc -c <"$log" 2>/dev/null || echo 0)
+size=$(log_size 2>/dev/null)
+case $size in '' | *[!0-9]*) size=0 ;; esac
+export size
 began=$(now)
 say "$shown"
 if restart_server >>"$folder/log" 2>&1 && up; then
@@ -41,11 +42,12 @@ say "the server did not come up"
 last_words
 if [ -n "$kept" ]; then
     say "putting the old $dropin back"
-    cp -p -- "$kept" "$dropin.walconsole-old" && mv -f -- "$dropin.walconsole-old" "$dropin"
+    put_back "$dropin" "$kept"
 else
     say "taking $dropin away"
-    mv -f -- "$dropin" "$folder/refused-drop-in"
-fi || say "$dropin could not be put back"
+    rm -f -- "$folder/refused-drop-in"
+    keep "$dropin" "$folder/refused-drop-in" && take_out "$dropin"
+fi >>"$folder/log" 2>&1 || say "$dropin could not be put back"
 say "starting it again"
 start_server >>"$folder/log" 2>&1
 if up; then

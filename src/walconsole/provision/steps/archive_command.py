@@ -117,7 +117,7 @@ class ArchiveCommand:
         files = await undoing(self._site, changes)
         return Plan(
             summary="put back what was there before the two scripts, or take them away",
-            commands=tuple(put_back_command(change) for change in changes),
+            commands=tuple([await put_back_command(self._site, change) for change in changes]),
             files=files,
             notes=("an archive_command that still calls them will fail: segments wait in pg_wal until then",),
         )

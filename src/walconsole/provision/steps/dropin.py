@@ -24,9 +24,9 @@ from walconsole.provision.files import (
     foreign,
     install,
     install_command,
+    look_at,
     put_back,
     put_back_command,
-    read_file,
     undoing,
 )
 from walconsole.provision.model import (
@@ -194,7 +194,7 @@ class DropIn:
         ]
         return Plan(
             "put back what was there before the drop-in",
-            commands=(*map(put_back_command, files), *again),
+            commands=(*[await put_back_command(self._site, change) for change in files], *again),
             files=await undoing(self._site, files),
             notes=("archiving stays on until the server is restarted: no more segments are archived then",),
         )
@@ -227,7 +227,8 @@ class DropIn:
             return ()
         folder, _, own = wanted.path.rpartition("/")
         script = f'cd -- {quote(folder)} 2>/dev/null || exit 0; for f in *.conf; do echo "$f"; done'
-        found = [name for name in (await ask(self._site, script)).splitlines() if name not in ("*.conf", own)]
+        said = await ask(self._site, script, user=os_user(self._site))
+        found = [name for name in said.splitlines() if name not in ("*.conf", own)]
         return (f"{folder} is read from then on, with what else is in it: {', '.join(found)}",) * bool(found)
 
     async def _folder(self, survey: Survey) -> tuple[str, tuple[FileChange, ...]]:
@@ -237,11 +238,14 @@ class DropIn:
         if survey.server is None:
             raise ProvisionError("finding the live configuration", survey.server_problem)
         config = survey.server.config_file
-        now = await read_file(self._site, config)
+        place = await look_at(self._site, config)
+        now = place.now
         if now is None:
             raise ProvisionError(f"reading {config}", "it is not there")
         text = now.text if now.text.endswith("\n") or not now.text else f"{now.text}\n"
-        change = FileChange(config, now.text, text + _INCLUDE, now.mode, now.owner, now.group)
+        change = FileChange(
+            config, now.text, text + _INCLUDE, now.mode, now.owner, now.group, user=place.user
+        )
         return f"{config.rpartition('/')[0]}/conf.d", (change,)
 
     async def _reset(self, name: str, value: str) -> AsyncIterator[Event]:

@@ -32,6 +32,7 @@ from walconsole.provision.model import (
     Where,
 )
 from walconsole.provision.site import Site
+from walconsole.provision.standing import NOT_MADE, functions
 from walconsole.provision.steps.grants import Grants, Use
 
 LONGEST_ACTIVATION_S = 90.0
@@ -133,7 +134,7 @@ class LimitedKey:
             return None
         return Plan(
             "put the earlier rclone configuration back and delete the new key",
-            commands=tuple(put_back_command(change) for change in files),
+            commands=tuple([await put_back_command(self._site, change) for change in files]),
             files=tuple(FileChange(change.what, None, None, secret=True) for change in files[-1:]),
             notes=tuple(f"deletes the key {change.what}" for change in keys),
         )
@@ -260,26 +261,20 @@ class LimitedKey:
 
 
 def exchange_script(config: str, remotes: tuple[str, ...], pair: SecretPair) -> str:
-    """Replace the pair in those sections in one step; a link is followed, owner and mode stay.
+    """Replace the pair in those sections in one step; a link of root's is followed, owner and mode stay.
 
     The secret is in the shell's own printf: in no argument list and no environment. Where a section lacks
     one of the two lines the file stays as it is.
     """
     names = "\t".join(remotes)
-    return f"""set -eu
-umask 077
-p=$(readlink -f -- {quote(config)})
-rm -f -- "$p".walconsole-??????
-t=$(mktemp "$p".walconsole-XXXXXX)
-trap 'rm -f -- "$t"' EXIT
-trap 'exit 1' HUP INT TERM
-cp -p -- "$p" "$t"
-{{ printf '%s\\n' {quote(pair.access_key)} {quote(pair.secret)} {quote(names)}; cat -- "$p"; }} |
-    awk {quote(_EXCHANGE)} >"$t" ||
-    {{ echo "a section lacks access_key_id or secret_access_key: nothing was changed"; exit 1; }}
-sync "$t" 2>/dev/null || sync
-mv -fT -- "$t" "$p"
-trap - EXIT
+    return f"""{functions()}
+printf '%s\\n' {quote(pair.access_key)} {quote(pair.secret)} {quote(names)} |
+    rework {quote(config)} {quote(_EXCHANGE)} || {{
+        status=$?
+        [ "$status" != {NOT_MADE} ] ||
+            echo "a section lacks access_key_id or secret_access_key: nothing was changed"
+        exit 1
+    }}
 """
 
 

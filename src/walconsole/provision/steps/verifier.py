@@ -38,6 +38,7 @@ from walconsole.provision.model import (
 from walconsole.provision.requirements import blocked_without
 from walconsole.provision.schedules import SWITCHED_ON, Timer, schedule_of, wanted_files
 from walconsole.provision.site import Site
+from walconsole.provision.standing import call
 from walconsole.provision.survey import Survey
 
 _FAULTS = 1
@@ -123,7 +124,8 @@ class Verifier:
     async def apply(self) -> AsyncIterator[Event]:
         """Files first, then the timer."""
         _, schedule, changes = await self._needed()
-        async for event in run(self._site, self._make_log_folder()):
+        made = call("stand", self._site.profile.paths.log, "make")
+        async for event in run(self._site, self._make_log_folder(), script=f"umask 022\n{made}"):
             yield event
         switching = await self._to_switch_on(schedule, changes)
         before = await self._state(schedule)
@@ -168,7 +170,7 @@ class Verifier:
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Switch the timer off, put back what was there, and have systemd read its files again."""
         commands = [self._timer.switch_off()] if _scheduled(changes) else []
-        commands += [put_back_command(change) for change in _files(changes)]
+        commands += [await put_back_command(self._site, change) for change in _files(changes)]
         if (await self._site.survey()).systemd:
             commands.append(self._timer.read_again())
         files = await undoing(self._site, changes)
