@@ -1,12 +1,13 @@
 """Modes and owners of the two files that archiving needs: rclone's configuration, the command's program."""
 
 import re
-from collections.abc import AsyncIterator
-from shlex import quote
+from collections.abc import AsyncIterator, Sequence
+from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ask, os_user, run, status_of
+from walconsole.provision.droplet import ROOT, ask, os_user, run, status_of
+from walconsole.provision.files import whose
 from walconsole.provision.fixes.base import Fix, commands
 from walconsole.provision.model import (
     Change,
@@ -20,8 +21,11 @@ from walconsole.provision.model import (
     Plan,
     Proved,
 )
+from walconsole.provision.standing import call
 
 _PATH = re.compile(r"/[^\0\n]{1,1000}")
+Program = tuple[str, ...]
+"""A program with its arguments, without the file's path."""
 _BEFORE = re.compile(r"([0-7]{3,4}) (\d+):(\d+)")
 
 
@@ -53,9 +57,10 @@ class _Access(Fix):
     async def plan(self) -> Plan:
         """Owner and mode."""
         path = self._fits(_PATH, "absolute path")
+        user = await whose(self._site, path, at=True)
         return Plan(
             summary=f"let {os_user(self._site)} {self.verb} {path}",
-            commands=commands(await self._wanted(path)),
+            commands=commands([_text(each, path) for each in await self._wanted(user)], user),
             notes=(f"now: {safe(await self._now(path))}",),
             undo="puts back owner and mode",
         )
@@ -67,8 +72,14 @@ class _Access(Fix):
             self.id, ChangeKind.FILE, path, before=await self._now(path), at=self._site.clock.now()
         )
         yield Changing(change)
-        for text in await self._wanted(path):
-            async for event in run(self._site, Command(text)):
+        user = await whose(self._site, path, at=True)
+        async for event in self._change(path, await self._wanted(user), user):
+            yield event
+
+    async def _change(self, path: str, programs: Sequence[Program], user: str) -> AsyncIterator[Event]:
+        for program in programs:
+            command = Command(_text(program, path), user=user)
+            async for event in run(self._site, command, script=call("change", path, *program)):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:
@@ -83,18 +94,21 @@ class _Access(Fix):
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Owner and mode as they were."""
-        return Plan(
-            "put back owner and mode", commands(tuple(text for each in changes for text in _put_back(each)))
-        )
+        shown: list[Command] = []
+        for change in changes:
+            user = await whose(self._site, change.what, at=True)
+            shown += commands([_text(each, change.what) for each in _put_back(change, user)], user)
+        return Plan("put back owner and mode", tuple(shown))
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
         """The newest first."""
         for change in changes:
-            for text in _put_back(change):
-                async for event in run(self._site, Command(text)):
-                    yield event
+            user = await whose(self._site, change.what, at=True)
+            async for event in self._change(change.what, _put_back(change, user), user):
+                yield event
 
-    async def _wanted(self, path: str) -> tuple[str, ...]:
+    async def _wanted(self, user: str) -> tuple[Program, ...]:
+        """What `user`, whose the file's folder is, runs on it."""
         raise NotImplementedError
 
     async def _now(self, path: str) -> str:
@@ -109,11 +123,17 @@ class _Access(Fix):
         return safe((await ask(self._site, script, user=user)).strip()) if folders else ""
 
 
-def _put_back(change: Change) -> tuple[str, ...]:
+def _put_back(change: Change, user: str) -> tuple[Program, ...]:
+    """Where the folder is not root's alone, the file was its own, and still is."""
     was = _BEFORE.fullmatch(change.before)
     if was is None:
         raise ProvisionError(f"putting {change.what} back", "what it was is not known", "look at it by hand")
-    return f"chown {was[2]}:{was[3]} -- {quote(change.what)}", f"chmod {was[1]} -- {quote(change.what)}"
+    owner: tuple[Program, ...] = (("chown", f"{was[2]}:{was[3]}"),) if user == ROOT else ()
+    return (*owner, ("chmod", was[1]))
+
+
+def _text(program: Program, path: str) -> str:
+    return f"{join(program)} -- {quote(path)}"
 
 
 class ReadableConfig(_Access):
@@ -124,17 +144,18 @@ class ReadableConfig(_Access):
     explanation = (
         "The archive command runs as the server's user and must read rclone's configuration. It "
         "becomes root's, mode 0640 and that user's group: nobody else may read the key's secret. "
-        "Where a folder above it (/root) is closed, this does not open it; move the file instead."
+        "Where a folder above it (/root) is closed, this does not open it; move the file instead. In a "
+        "folder that somebody else may write to it is changed as that user, if it is that user's."
     )
 
-    async def _wanted(self, path: str) -> tuple[str, ...]:
-        user = os_user(self._site)
+    async def _wanted(self, user: str) -> tuple[Program, ...]:
+        server = os_user(self._site)
         group = (
-            await ask(self._site, f"id -gn -- {quote(user)}", tried=f"looking for the group of {user}")
+            await ask(self._site, f"id -gn -- {quote(server)}", tried=f"looking for the group of {server}")
         ).strip()
         survey = await self._site.survey()
-        owner = (f"chown root:{quote(group)} -- {quote(path)}",) if survey.root else ()
-        return (*owner, f"chmod 0640 -- {quote(path)}")
+        owner: tuple[Program, ...] = (("chown", f"root:{group}"),) if survey.root and user == ROOT else ()
+        return (*owner, ("chmod", "0640"))
 
 
 class ExecutableCommand(_Access):
@@ -149,5 +170,5 @@ class ExecutableCommand(_Access):
     test = "-x"
     verb = "run"
 
-    async def _wanted(self, path: str) -> tuple[str, ...]:
-        return (f"chmod 0755 -- {quote(path)}",)
+    async def _wanted(self, user: str) -> tuple[Program, ...]:
+        return (("chmod", "0755"),)

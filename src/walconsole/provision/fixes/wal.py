@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
@@ -10,6 +11,7 @@ from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import (
     LONGEST_TRANSFER_S,
+    ROOT,
     archive_command_in_force,
     ask,
     data_directory,
@@ -17,7 +19,7 @@ from walconsole.provision.droplet import (
     run,
     status_of,
 )
-from walconsole.provision.files import kept_folder
+from walconsole.provision.files import kept_folder, put_back_command, whose
 from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
 from walconsole.provision.model import (
     Change,
@@ -31,6 +33,7 @@ from walconsole.provision.model import (
     Proved,
     Risk,
 )
+from walconsole.provision.standing import call
 
 LARGEST = 80 << 20
 
@@ -155,11 +158,12 @@ class OrphanReady(Fix):
         raise ProvisionError("looking at archive_status", safe(said.strip()) or f"exit status {status}")
 
     async def plan(self) -> Plan:
-        """One move."""
+        """A copy for root, and its end in archive_status, which is the server's own."""
         name = self._fits(WAL_NAME, "WAL file's name")
+        path, kept = await self._ready(name), f"{kept_folder(self._site)}/{name}.ready"
         return Plan(
             summary=f"move archive_status/{name}.ready to {kept_folder(self._site)}",
-            commands=commands((await self._move(name),)),
+            commands=tuple([command for command, _ in await self._away(name, path, kept)]),
             notes=("if the segment is not in the archive, it stays a gap: take a new base backup",),
             undo="puts it back",
         )
@@ -167,10 +171,11 @@ class OrphanReady(Fix):
     async def apply(self) -> AsyncIterator[Event]:
         """Look once more, and move it."""
         name = self._fits(WAL_NAME, "WAL file's name")
-        kept = f"{kept_folder(self._site)}/{name}.ready"
+        path, kept = await self._ready(name), f"{kept_folder(self._site)}/{name}.ready"
         yield Changing(Change(self.id, ChangeKind.FILE, name, kept=kept, at=self._site.clock.now()))
-        async for event in run(self._site, Command(await self._move(name))):
-            yield event
+        for command, script in await self._away(name, path, kept):
+            async for event in run(self._site, command, script=script):
+                yield event
 
     async def verify(self) -> AsyncIterator[Event]:
         """It is gone from there."""
@@ -181,24 +186,43 @@ class OrphanReady(Fix):
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Back into archive_status."""
-        return Plan("put the .ready file back", commands([await self._back(change) for change in changes]))
+        return Plan("put the .ready file back", tuple([await self._back(change) for change in changes]))
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
         """The newest first."""
         for change in changes:
-            async for event in run(self._site, Command(await self._back(change))):
+            command = await self._back(change)
+            async for event in run(self._site, command, script=await self._back_script(change)):
                 yield event
 
-    async def _move(self, name: str) -> str:
-        wal, folder = f"{await data_directory(self._site)}/pg_wal", kept_folder(self._site)
-        ready = quote(f"{wal}/archive_status/{name}.ready")
+    async def _away(self, name: str, path: str, kept: str) -> tuple[tuple[Command, str], ...]:
+        """By hand, and what really runs. Who may write to the folder decides what any name in it is."""
+        user = await whose(self._site, path)
+        wal = quote(path.removesuffix(f"/archive_status/{name}.ready"))
+        none = f"[ ! -e {wal}/{name} ]"
+        as_user = "" if user == ROOT else f"runuser -u {quote(user)} -- "
+        folder = quote(kept.rpartition("/")[0])
+        copied = f"mkdir -p -m 0700 -- {folder} && {as_user}cat -- {quote(path)} >{quote(kept)}"
         return (
-            f"[ ! -e {quote(f'{wal}/{name}')} ] && mkdir -p -m 0700 -- {quote(folder)} && "
-            f"mv -n -- {ready} {quote(folder)}/"
+            (Command(copied), call("keep", path, kept)),
+            (
+                Command(f"{none} && rm -f -- {quote(path)}", user=user),
+                f"{none} || exit 1\n{call('take_out', path)}",
+            ),
         )
 
-    async def _back(self, change: Change) -> str:
+    async def _ready(self, name: str) -> str:
+        return f"{await data_directory(self._site)}/pg_wal/archive_status/{name}.ready"
+
+    async def _back(self, change: Change) -> Command:
+        return await put_back_command(self._site, await self._in_full(change))
+
+    async def _back_script(self, change: Change) -> str:
+        whole = await self._in_full(change)
+        return call("put_back", whole.what, whole.kept)
+
+    async def _in_full(self, change: Change) -> Change:
+        """With the path; the record has the WAL file's name."""
         if WAL_NAME.fullmatch(change.what) is None:
             raise ProvisionError("putting a .ready file back", f"{change.what!r} is no WAL file's name")
-        status = f"{await data_directory(self._site)}/pg_wal/archive_status"
-        return f"mv -n -- {quote(change.kept)} {quote(status)}/"
+        return replace(change, what=await self._ready(change.what))
