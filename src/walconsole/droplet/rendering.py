@@ -10,7 +10,7 @@ from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.templating import fill_in, template
 
-_PARTS = ("common", "look", "unpack", "sweep")
+_PARTS = ("common", "look", "unpack", "sweep", "stand")
 """Templates that several scripts have in common, by the name of their place."""
 
 

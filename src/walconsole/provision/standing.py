@@ -1,4 +1,4 @@
-"""The one way in which files on the droplet are read, written and taken away: scripts/stand.sh.
+"""The one way in which files on the droplet are read, written and taken away: scripts/files.sh.
 
 A folder that somebody else may write to is that somebody's: what is in it is touched as that user, never
 as root.
@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from shlex import join, quote
 
+from walconsole.droplet.templating import template
 from walconsole.observe.host_script import compact
 
 LARGEST = 1024 * 1024
@@ -21,9 +22,9 @@ _KEEPERS = ("read", "write", "take", "change")
 
 @cache
 def functions() -> str:
-    """The functions of scripts/stand.sh with what they need, to be put before what calls them."""
-    parts = "".join(f"{name.upper()}={quote(_script(f'stand_{name}.sh'))}\n" for name in _KEEPERS)
-    return f"{parts}most={LARGEST}\n{_script('stand.sh')}"
+    """The functions of scripts/files.sh with what they need, to be put before what calls them."""
+    parts = "".join(f"{name.upper()}={quote(_script(f'keeper_{name}.sh'))}\n" for name in _KEEPERS)
+    return f"{parts}most={LARGEST}\n{compact(template('stand.sh'))}{_script('files.sh')}"
 
 
 def call(function: str, *arguments: str) -> str:

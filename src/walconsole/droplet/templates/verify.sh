@@ -8,6 +8,8 @@ set -u
 
 @LOOK@
 
+@STAND@
+
 @PGCLUSTER@
 os_user=@OS_USER@
 heartbeat=@HEARTBEAT@
@@ -111,13 +113,24 @@ as_json() {
     printf ']}\n'
 }
 
+# append LINE: to the log, as whoever alone may write to its folder.
+append() (
+    umask 022
+    stand "$log" make
+    by /bin/sh -c 'printf "%s\n" "$2" >>"./$1"' sh "$name" "$1"
+)
+
+# touch_heartbeat: the same with the heartbeat.
+touch_heartbeat() (
+    stand "$heartbeat"
+    by /bin/sh -c ': >"./$1"' sh "$name"
+)
+
 report() {
     printf '%s' "$faults" | while read -r id words; do
         say "$words"
         logger -t "$tag" -p daemon.warning -- "$id: $words" || say "the journal takes no messages (logger failed)"
-        { mkdir -p -- "$(dirname -- "$log")" &&
-            printf '%s ALARM: %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$id" "$words" >>"$log"; } 2>/dev/null ||
-            say "$log cannot be written"
+        append "$(date -u +%Y-%m-%dT%H:%M:%SZ) ALARM: $id: $words" 2>/dev/null || say "$log cannot be written"
     done
 }
 
@@ -145,7 +158,7 @@ if [ "${1:-}" = --json ]; then
     as_json
 elif [ -n "$faults" ]; then
     report
-elif ! { true >"$heartbeat"; } 2>/dev/null; then    # not `:`, which would end the script
+elif ! touch_heartbeat 2>/dev/null; then
     fault heartbeat "the archive works, but $heartbeat cannot be written"
     report
 fi
