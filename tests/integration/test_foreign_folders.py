@@ -64,18 +64,29 @@ def ground(tmp_path: Path) -> Ground:
     return made
 
 
-def give(path: Path) -> None:
+def give(path: Path) -> Path:
     os.chown(path, STRANGER.pw_uid, STRANGER.pw_gid, follow_symlinks=False)
+    return path
 
 
-def put(path: Path, text: str = "theirs\n") -> None:
+def put(path: Path, text: str = "theirs\n") -> Path:
     path.write_text(text)
-    give(path)
+    return give(path)
 
 
-def link(path: Path, to: Path) -> None:
+def link(path: Path, to: Path) -> Path:
     path.symlink_to(to)
-    give(path)
+    return give(path)
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path, 0o666)
+    return give(path)
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return give(path)
 
 
 def piped(text: str, function: str, *arguments: str) -> str:
@@ -107,11 +118,6 @@ def _parent(at: Ground) -> None:
 def _ancestor(at: Ground) -> None:
     (at.roots / "conf.d").mkdir()
     (at.theirs / "conf.d").rmdir()
-    (at.theirs / "other").rmdir()
-    at.theirs.rmdir()
-    # its own folder is the stranger's too, so that this one could be swapped
-    at.theirs.mkdir()
-    give(at.theirs)
     link(at.theirs / "conf.d", at.roots / "conf.d")
 
 
@@ -119,8 +125,8 @@ PLANTS: dict[str, Callable[[Ground], object]] = {
     "a link": lambda at: link(at.path, at.victim),
     "a link to nothing in root's folder": lambda at: link(at.path, at.roots / "new"),
     "a hard link": lambda at: at.path.hardlink_to(at.victim),
-    "a pipe": lambda at: (os.mkfifo(at.path, 0o666), give(at.path)),
-    "a folder": lambda at: (at.path.mkdir(), give(at.path)),
+    "a pipe": lambda at: pipe(at.path),
+    "a folder": lambda at: folder(at.path),
     "a folder that is a link": _parent,
     "a folder that is a link to a deeper one": _ancestor,
     "the name of the copy": lambda at: (
@@ -260,6 +266,10 @@ def test_what_the_folder_s_owner_may_do_is_done_as_that_owner(ground: Ground, sh
     assert run(call("put_back", str(path), str(kept)), shell).returncode == 0
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new!", 0o640)
     assert [each.name for each in path.parent.iterdir()] == [NAME]
+    put(path, "")
+    assert run(call("keep", str(path), str(ground.kept / "empty")), shell).returncode == 0
+    assert run(call("put_back", str(path), str(ground.kept / "empty")), shell).returncode == 0
+    assert path.read_text() == ""
     assert run(OPERATIONS["take_out"](ground), shell).returncode == 0
     assert list(path.parent.iterdir()) == []
 

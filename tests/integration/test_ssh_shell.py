@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,11 @@ import pytest
 from tests.integration.connect_parts import open_shell, target, text, through
 from tests.servers.fixtures import MakeProxy, MakeSshd
 from tests.servers.sshd import SshServer
+from tests.servers.workspace import Workspace
 from walconsole.adapters import ssh_frames
 from walconsole.adapters.ssh import SshShell
 from walconsole.errors import ShellError
+from walconsole.observe.as_user import as_user
 
 pytestmark = pytest.mark.server
 
@@ -211,6 +216,92 @@ async def test_sudo_that_wants_a_password_is_told(make_sshd: MakeSshd) -> None:
         assert raised.value.code == "Sudo"
     async with open_shell(target(server, user="postgres")) as shell:
         assert await text(shell, "id -un") == "postgres"
+
+
+@contextmanager
+def host_with_sudo(workspace: Workspace, rules: str) -> Iterator[SshServer]:
+    """A host whose name is not resolved, with the real sudo and these rules, which it alone sees."""
+    folder = workspace.folder("sudoers.d")
+    (folder / "rules").write_text(rules)
+    (folder / "rules").chmod(0o440)
+    own = f'mount --bind {folder} /etc/sudoers.d && hostname no.such.host.invalid && exec "$@"'
+    behind = ("unshare", "--mount", "--uts", "sh", "-c", own, "sh")
+    if subprocess.run([*behind, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no namespace can be made here")
+    server = SshServer(workspace, {"UsePAM": "yes"}, behind=behind)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+_NOISE = "Defaults lecture=always\n"
+
+
+@needs_root
+@pytest.mark.parametrize("broken", ["", "this is no rule\n"])
+async def test_sudo_that_prints_what_it_likes_does_no_harm(workspace: Workspace, broken: str) -> None:
+    """It complains of the host's name, and of a rule, at every call."""
+    with host_with_sudo(workspace, f"{_NOISE}postgres ALL=(ALL) NOPASSWD: ALL\n{broken}") as server:
+        where = target(server, user="postgres")
+        async with open_shell(where, sudo=True) as shell:
+            assert await text(shell, "id -u") == "0"
+            assert [chunk async for chunk in shell.stream("id -u")] == [b"0\n"]
+            assert await text(shell, as_user("nobody", "id -un; echo words >&2")) == "nobody\nwords"
+        async with open_shell(where) as shell:
+            noise = await text(shell, "sudo -n true 2>&1")
+            assert "unable to resolve host" in noise
+            assert await text(shell, as_user("nobody", "id -un; echo words >&2")) == "nobody\nwords"
+            assert (await shell.run(as_user("nobody", "exit 42"))).status == 42
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ("postgres ALL=(ALL) ALL\n", "sudo wants a password"),
+        ("Defaults requiretty\npostgres ALL=(ALL) NOPASSWD: ALL\n", "sudo wants a terminal"),
+        ("postgres ALL=(nobody) NOPASSWD: ALL\n", "sudo wants a password"),
+    ],
+)
+async def test_sudo_that_refuses_is_told_among_its_noise(workspace: Workspace, rules: str, why: str) -> None:
+    with host_with_sudo(workspace, _NOISE + rules) as server:
+        where = target(server, user="postgres")
+        async with open_shell(where, sudo=True) as shell:
+            with pytest.raises(ShellError, match=why) as raised:
+                await shell.run("id -u")
+            assert raised.value.code == "Sudo"
+            assert raised.value.remedy
+            with pytest.raises(ShellError, match=why):
+                await anext(aiter(shell.stream("id -u")))
+        async with open_shell(where) as shell:
+            answer = await shell.run(as_user("root", "id -u"))
+            assert answer.status == 125, answer
+            assert b"sudo: " in answer.stdout
+
+
+@needs_root
+async def test_a_sudo_that_asks_and_waits_is_told(make_sshd: MakeSshd, tmp_path: Path) -> None:
+    """One that does not heed -n, or whose PAM asks (a second factor): it would wait for ever."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "sudo").write_text("#!/bin/sh\nprintf '[sudo] password for postgres: ' >&2\nsleep 30\n")
+    (tmp_path / "sudo").chmod(0o755)
+    server = make_sshd({"UsePAM": "yes", "SetEnv": f"PATH={tmp_path}:/usr/bin:/bin"})
+    async with open_shell(target(server, user="postgres"), sudo=True) as shell:
+        with pytest.raises(ShellError, match="sudo wants a password") as raised:
+            await shell.run("id -u", timeout_s=1)
+        assert raised.value.code == "Sudo"
+        assert "NOPASSWD" in raised.value.remedy
+
+
+async def test_a_shell_that_never_begins_is_told(make_sshd: MakeSshd) -> None:
+    server = make_sshd({"ForceCommand": "echo please wait; sleep 30"})
+    async with open_shell(target(server)) as shell:
+        with pytest.raises(ShellError, match="had not begun after 1 s; it said: please wait") as raised:
+            await shell.run("id -u", timeout_s=1)
+        assert raised.value.code == "Timeout"
 
 
 async def _gone(shell: SshShell, command: str) -> None:

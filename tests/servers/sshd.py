@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.servers.ports import LOOPBACK, answers, free_port
@@ -24,7 +24,13 @@ class SshServer:
 
     host = LOOPBACK
 
-    def __init__(self, workspace: Workspace, overrides: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        overrides: Mapping[str, str] | None = None,
+        *,
+        behind: Sequence[str] = (),
+    ) -> None:
         self._program = find_program("sshd", server="OpenSSH", package=PACKAGE)
         self._keygen = find_program("ssh-keygen", server="OpenSSH", package="openssh-client")
         self.port = free_port()
@@ -41,7 +47,10 @@ class SshServer:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd insists on it for privilege separation
         self._daemon = Daemon(
-            workspace, "sshd", [self._program, "-D", "-e", "-f", self._config], self.folder / "sshd.log"
+            workspace,
+            "sshd",
+            [*behind, self._program, "-D", "-e", "-f", self._config],
+            self.folder / "sshd.log",
         )
 
     def start(self) -> None:

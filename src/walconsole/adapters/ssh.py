@@ -60,8 +60,8 @@ class SshShell:
                 stdout, status = await frame.answer
             except SupersededError:
                 continue
-            except OverdueError:
-                raise await self._silence(timeout_s) from None
+            except OverdueError as overdue:
+                raise await self._silence(timeout_s, overdue) from None
             except OutputTooLongError:
                 raise self._error(f"a script printed more than {OUTPUT_LIMIT >> 20} MiB") from None
             except ShellEndedError as ended:
@@ -180,12 +180,14 @@ class SshShell:
         if self._session is not None:
             self._session.give_up()
 
-    async def _silence(self, timeout_s: float) -> WalconsoleError:
+    async def _silence(self, timeout_s: float, overdue: OverdueError) -> WalconsoleError:
         """Why a script has not answered: it is slow, or nobody is there."""
         try:
             await self.confirm_link()
         except SshError as error:
             return error
+        if not overdue.began:
+            return ssh_scripts.begins_not(self._tried(), overdue.said, timeout_s)
         why = f"a script ran longer than {timeout_s:g} s and was ended"
         return self._error(why, "look at the host's load, and at what its login shell does", code="Timeout")
 

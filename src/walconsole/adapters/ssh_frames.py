@@ -27,7 +27,14 @@ class OutputTooLongError(Exception):
 
 
 class OverdueError(Exception):
-    """A script did not end in its time, and its shell was given up."""
+    """A script did not end in its time, and its shell was given up.
+
+    `began`: the shell ran it. Else `said` is what came in its stead, made safe to show.
+    """
+
+    def __init__(self, said: str = "", *, began: bool = True) -> None:
+        self.said, self.began = said, began
+        super().__init__(said)
 
 
 class SupersededError(Exception):
@@ -181,8 +188,7 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         began = self._served > 0 or any(frame.begun for frame in self._frames)
-        said = self._stderr if began else self._greeting + self._stderr  # nologin says why on its output
-        text = safe(decode(bytes(said)).strip().replace("\n", "; "))
+        text = safe(decode(bytes(self._stderr)).strip().replace("\n", "; ")) if began else self._said()
         ended = ShellEndedError(text, self._status, began=began)
         self._end(ended, SupersededError() if self._served else ended)
 
@@ -195,7 +201,15 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
             self._timer = None
         if self._frames:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._frames[0].timeout_s, self._abandon, OverdueError())
+            self._timer = loop.call_later(self._frames[0].timeout_s, self._overdue)
+
+    def _overdue(self) -> None:
+        began = self._served > 0 or self._frames[0].begun
+        self._abandon(OverdueError("" if began else self._said(), began=began))
+
+    def _said(self) -> str:
+        """What came before anything was served; nologin, for one, says why on its output."""
+        return safe(decode(bytes(self._greeting + self._stderr)).strip().replace("\n", "; "))
 
     def _abandon(self, error: Exception) -> None:
         """Give the shell up because of its first frame."""

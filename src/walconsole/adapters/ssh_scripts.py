@@ -34,17 +34,33 @@ kill -s KILL "$watcher" 2>/dev/null
 exit "$status"
 """
 
+_PASSWORD = (
+    "sudo wants a password",
+    "allow this user `NOPASSWD: ALL` in /etc/sudoers.d, connect as root, or set sudo = false",
+)
+_NOT_ALLOWED = ("this user may not use sudo", "add the user to sudoers, connect as root, or set sudo = false")
+_EXPIRED = (
+    "sudo says that the account or its password is expired or locked",
+    "renew it on the host (chage -l, passwd), or connect as root",
+)
+_BROKEN = (
+    "sudo cannot become root on the host: its program is not setuid root, or something forbids it",
+    "look at `ls -l $(command -v sudo)`, nosuid mounts and NoNewPrivileges, or connect as root",
+)
 _SUDO_REMEDIES = (
-    (
-        "password is required",
-        "sudo wants a password",
-        "allow this user `NOPASSWD: ALL` in /etc/sudoers.d, connect as root, or set sudo = false",
-    ),
-    (
-        "not in the sudoers",
-        "this user may not use sudo",
-        "add the user to sudoers, connect as root, or set sudo = false",
-    ),
+    ("password is required", *_PASSWORD),
+    ("authentication is required", *_PASSWORD),
+    ("terminal is required to", *_PASSWORD),
+    ("[sudo", *_PASSWORD),
+    ("assword for ", *_PASSWORD),
+    ("not in the sudoers", *_NOT_ALLOWED),
+    ("afraid I can't do that", *_NOT_ALLOWED),
+    ("password is expired", *_EXPIRED),
+    ("account validation failure", *_EXPIRED),
+    ("account management error", *_EXPIRED),
+    ("no new privileges", *_BROKEN),
+    ("must be owned by uid 0", *_BROKEN),
+    ("effective uid is not 0", *_BROKEN),
     (
         "not allowed to",
         "this user may not become that user with sudo",
@@ -73,12 +89,13 @@ def new_name() -> str:
 def launch(name: str, *, sudo: bool) -> str:
     """The command of an exec channel: a POSIX shell that reads its standard input, root's with `sudo`.
 
-    The login shell that sshd hands it to may be sh, bash, zsh, fish or csh: each understands it.
+    The login shell that sshd hands it to may be sh, bash, zsh, fish or csh: each understands it. sudo's words
+    shall be in English, by which they are known.
     """
     if not sudo:
         return f"exec /bin/sh -s {name}"
     shell = f"/bin/sh -s {name}"
-    return f"exec /bin/sh -c 'test $(id -u) = 0 && exec {shell}; exec sudo -n {shell}'"
+    return f"exec /bin/sh -c 'test $(id -u) = 0 && exec {shell}; export LC_ALL=C; exec sudo -n {shell}'"
 
 
 def prologue(given_up: Iterable[str]) -> str:
@@ -93,6 +110,17 @@ def prologue(given_up: Iterable[str]) -> str:
 def stream(name: str, command: str) -> str:
     """The script of a stream: prints `name` on a line of its own, then what `command` prints."""
     return _PROLOGUE + _STREAM.format(name=name, command=command, family=_FAMILY.format(name=name))
+
+
+def begins_not(tried: str, said: str, waited_s: float) -> ShellError:
+    """A shell that had not begun after `waited_s`, and what came in its stead, safe to show."""
+    for sign, why, remedy in _SUDO_REMEDIES:
+        if sign in said:
+            return ShellError(tried, f"{why}: {said}", remedy, code="Sudo")
+    why = f"the shell had not begun after {waited_s:g} s{f'; it said: {said}' if said else ''}"
+    return ShellError(
+        tried, why, "look at the host's load, and at what its login shell and sudo do", code="Timeout"
+    )
 
 
 def shell_error(tried: str, said: str, status: int | None, *, began: bool) -> ShellError:

@@ -6,9 +6,11 @@ from shlex import quote
 def as_user(user: str, script: str) -> str:
     """POSIX sh that runs `script` as `user`; directly where that is who runs it.
 
-    The exit status is the script's; 125 where nobody of that name exists or nothing lets one become it.
+    The exit status is the script's; 125 where nobody of that name exists or nothing lets one become it. What
+    sudo itself says (a host's name that is not resolved, a lecture) is no part of the script's output.
     """
     name, inner = quote(user), quote(script)
+    quiet = quote(f"exec 2>&1\n{script}")
     return f"""(
 u=$(id -u -- {name} 2>/dev/null) || {{ echo "there is no user "{name} >&2; exit 125; }}
 cd / || exit 125
@@ -21,5 +23,6 @@ if [ "$(id -u)" = 0 ]; then
     if command -v runuser >/dev/null; then exec runuser -u {name} -- /bin/sh -c {inner}; fi
     exec su -s /bin/sh {name} -c {inner}
 fi
-exec sudo -n -u {name} /bin/sh -c {inner}
+said=$(sudo -n -u {name} true 2>&1) || {{ printf '%s\n' "$said" >&2; exit 125; }}
+exec sudo -n -u {name} /bin/sh -c {quiet} 2>/dev/null
 )"""

@@ -75,8 +75,14 @@ ${said%%"
 "*}
 HEAD
     case $mode$uid$gid$bytes in *[!0-9]* | '') refuse "it could not be read: $mode" ;; esac
-    said=${said#*"
+    case $said in
+        *"
+"*)
+            said=${said#*"
 "}
+            ;;
+        *) said='' ;; # it is empty
+    esac
     mode=$(printf %o $((0$mode & 0777)))
 }
 
