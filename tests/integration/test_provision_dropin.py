@@ -1,6 +1,9 @@
 """The drop-in on a real cluster whose configuration is not as one hopes: what is said, and no restart."""
 
+import os
+import pwd
 import secrets
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,16 +11,19 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.data.provisioning import MemoryRecord
+from tests.data.provisioning import MemoryRecord, events
 from tests.integration.failure_stage import deployment, mode
 from tests.integration.provision_stage import Stage
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
+from walconsole.provision.droplet import ask
 from walconsole.provision.file_settings import value_at_start
+from walconsole.provision.files import kept_folder
 from walconsole.provision.model import Change, ChangeKind, Changing, Check, CheckState, Plan
 from walconsole.provision.progress import Stage as At
+from walconsole.provision.restarting import Control, Restarting
 from walconsole.provision.runner import Runner
 from walconsole.provision.steps.dropin import DropIn
 from walconsole.provision.steps.restart import Restart
@@ -314,6 +320,106 @@ async def test_the_drop_in_is_done_once(stage: Stage) -> None:
     assert kinds == [ChangeKind.FILE, ChangeKind.FILE]
     newest: Change = stage.site.record.changes()[-1]
     assert newest.kept
+
+
+SECRET = "LOG:  never to be seen"
+led_astray = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Path]:
+    """A file of root's, which stays as it is."""
+    path = tmp_path / "victim"
+    path.write_text(f"{SECRET}\n")
+    path.chmod(0o600)
+    before = path.stat()
+    yield path
+    after = path.stat()
+    assert path.read_text() == f"{SECRET}\n"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
+def plant(stage: Stage, path: Path, to: Path) -> None:
+    """As the server's user would."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(to)
+    user = pwd.getpwnam(stage.cluster.os_user)
+    os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def old_names(stage: Stage) -> tuple[Path, ...]:
+    """What of a copy's name could be foreseen."""
+    path = dropin(stage)
+    return (path.with_name(f"{path.name}.walconsole-old"), path.with_name(f".walconsole-{path.name}.aaaaaa"))
+
+
+def kept_texts(stage: Stage) -> list[str]:
+    """What is in root's own folder."""
+    return [path.read_text() for path in Path(kept_folder(stage.site)).rglob("*") if path.is_file()]
+
+
+@led_astray
+async def test_undo_writes_through_no_link_of_the_server_s_user(stage: Stage, victim: Path) -> None:
+    put(stage, "# mine\n", dropin(stage).name)
+    await written(stage)
+    for path in old_names(stage):
+        plant(stage, path, victim)
+    await Runner(stage.site, (DropIn(stage.site),), stage.gate, lambda _: None).undo()
+    assert dropin(stage).read_text() == "# mine\n"
+    assert dropin(stage).owner() == stage.cluster.os_user
+    plant(stage, dropin(stage), victim)
+
+
+@led_astray
+async def test_what_is_put_back_by_hand_is_put_back_as_the_server_s_user(stage: Stage, victim: Path) -> None:
+    put(stage, "# mine\n", dropin(stage).name).chmod(0o640)
+    await written(stage)
+    for path in old_names(stage):
+        plant(stage, path, victim)
+    plan = await DropIn(stage.site).undo_plan(tuple(reversed(stage.site.record.changes())))
+    assert plan is not None
+    for command in plan.commands:
+        await ask(stage.site, command.text, user=command.user)
+    assert dropin(stage).read_text() == "# mine\n"
+    assert stat.S_IMODE(dropin(stage).stat().st_mode) == 0o640
+    assert dropin(stage).owner() == stage.cluster.os_user
+
+
+@led_astray
+async def test_a_link_where_the_drop_in_goes_is_neither_shown_nor_kept(stage: Stage, victim: Path) -> None:
+    plant(stage, dropin(stage), victim)
+    step = DropIn(stage.site)
+    with pytest.raises(ProvisionError, match="it is a link in a folder of postgres's") as caught:
+        await step.plan()
+    assert SECRET not in caught.value.line()
+    with pytest.raises(ProvisionError):
+        await events(stage.site, step.apply())
+    assert all(SECRET not in text for text in kept_texts(stage))
+    dropin(stage).unlink()
+
+
+@led_astray
+@pytest.mark.parametrize("before", ["# mine\n", None])
+async def test_a_restart_s_way_back_writes_through_no_link(
+    stage: Stage, victim: Path, tmp_path: Path, before: str | None
+) -> None:
+    """The restart fails (nothing is really restarted); the log is where the server's user may put a link."""
+    if before is not None:
+        put(stage, before, dropin(stage).name)
+    await written(stage)
+    change = stage.site.record.changes()[-1]
+    for path in old_names(stage):
+        plant(stage, path, victim)
+    log = dropin(stage).with_name("server.log")
+    plant(stage, log, victim)
+    restarting = Restarting(stage.site, Control("false", "true"), str(dropin(stage)), change.kept, str(log))
+    told = await events(stage.site, restarting.run())
+    assert restarting.outcome is not None
+    assert restarting.outcome.word == "rolled-back", told
+    assert SECRET not in str(told)
+    assert (dropin(stage).read_text() if dropin(stage).exists() else None) == before
+    if before is None:
+        assert any("archive_mode = on" in text for text in kept_texts(stage))
 
 
 async def test_an_argument_of_the_server_is_named(deployed: Stage) -> None:

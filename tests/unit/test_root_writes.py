@@ -93,7 +93,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
     ("provision/files.py", "install -T -m {}{}"): _SHOWN,
     ("provision/files.py", "rm -f -- {}"): _SHOWN,
-    ("provision/files.py", "umask 077; cat >{} && {}mv -fT -- {} {}"): _SHOWN,
+    ("provision/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
     ("provision/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",

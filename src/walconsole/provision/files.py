@@ -185,7 +185,7 @@ async def put_back_command(site: Site, change: Change) -> Command:
         return Command(f"cp -pT --remove-destination -- {kept} {place}")
     was, new = await read_file(site, change.kept), quote(f"{change.what}.walconsole-old")
     mode = f"chmod {was.mode:04o} {new} && " if was is not None else ""
-    script = f"umask 077; cat >{new} && {mode}mv -fT -- {new} {place}"
+    script = f"umask 077; rm -f -- {new} && cat >{new} && {mode}mv -fT -- {new} {place}"
     return Command(f"runuser -u {quote(user)} -- sh -c {quote(script)} <{kept}")
 
 
