@@ -1,6 +1,7 @@
 """The server's log as evidence, from whatever a real server logs with."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
+from walconsole.observe.log_sources import server_log_command
 from walconsole.observe.server_log import ServerLogProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -173,3 +175,31 @@ async def test_syslog(droplet: Connected, server: PostgresServer, tmp_path: Path
     assert codes == [9]
     assert [entry.segment for entry in entries if entry.kind is LogKind.COMMAND] == [SEGMENT]
     assert any("AccessDenied" in entry.text for entry in entries if entry.kind is LogKind.PROGRAM)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+@pytest.mark.parametrize("way", ["the list of log files", "a link"])
+async def test_nothing_of_root_s_is_read_for_the_server_s_log(
+    droplet: Connected, server: PostgresServer, tmp_path: Path, way: str
+) -> None:
+    """The server's user says where the log is; what that user may not read is no log."""
+    victim, listed = tmp_path / "victim", server.data_dir / "current_logfiles"
+    victim.write_text("root:$y$never-to-be-seen:19000\n" * 3)
+    victim.chmod(0o600)
+    link = server.data_dir / "server.log"
+    link.symlink_to(victim)
+    with logging(server):
+        listed.write_text(f"stderr {victim if way == 'the list of log files' else link}\n")
+        try:
+            entries = await told(probe(droplet), LogKind.FAILED)
+            stream = droplet.shell.stream(
+                server_log_command(str(server.data_dir).encode(), "", server.os_user or "")
+            )
+            seen = await anext(aiter(stream))
+            await stream.aclose()  # type: ignore[attr-defined]  # an async generator
+        finally:
+            listed.unlink()
+            link.unlink()
+    assert "never-to-be-seen" not in str(entries)
+    assert b"never-to-be-seen" not in seen
+    assert seen, "the log that is really the server's is found all the same"

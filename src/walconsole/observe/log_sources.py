@@ -31,8 +31,9 @@ def log_sources(paths: DropletPaths, host: HostProbe) -> tuple[LogSource, ...]:
     async def server_log() -> str:
         await host.locate()
         cluster = host.observed
-        path, log = (cluster.path, cluster.log) if cluster else (b"", None)
-        return server_log_command(path, log or "")
+        if cluster is None:
+            return server_log_command(b"", "")
+        return server_log_command(cluster.path, cluster.log or "", cluster.facts.owner)
 
     async def journal() -> str:
         tag = shlex.quote(paths.journal_tag)
@@ -49,9 +50,18 @@ def log_sources(paths: DropletPaths, host: HostProbe) -> tuple[LogSource, ...]:
     )
 
 
-def server_log_command(data_directory: bytes, log: str) -> str:
-    """The script that streams the log of the cluster there; `log` is empty where no list names one."""
-    assigned = (("data", data_directory), ("log", log.encode()), ("backlog", b"%d" % BACKLOG_LINES))
+def server_log_command(data_directory: bytes, log: str, owner: str = "") -> str:
+    """The script that streams the log of the cluster there, read as its `owner`.
+
+    `log` is empty where no list names one.
+    """
+    assigned = (
+        ("data", data_directory),
+        ("log", log.encode()),
+        ("root", b""),
+        ("owner", owner.encode()),
+        ("backlog", b"%d" % BACKLOG_LINES),
+    )
     return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log.sh")
 
 

@@ -123,11 +123,13 @@ class ServerLogProbe:
     def _script(self, token: str) -> str:
         cluster = self._host.observed
         path, log = (cluster.path, cluster.log) if cluster else (b"", None)
+        owner = cluster.facts.owner if cluster else ""
         assigned = (
             ("data", path),
             ("log", (log or "").encode("utf-8", "surrogateescape")),
             ("ident", self._ident().encode()),
             ("root", self._root.encode()),
+            ("owner", owner.encode()),
             ("token", token.encode()),
             ("known", self._log.known),
             ("offset", b"%d" % self._log.offset),

@@ -7,7 +7,7 @@ start() {
     if [ "$target" = journal ]; then
         journalctl -q -f -n "$backlog" -o short-iso _COMM=postgres 2>/dev/null &
     else
-        tail -n "$1" -F -- "$target" 2>/dev/null &
+        (as_server tail -n "$1" -F -- "$target") 2>/dev/null &
     fi
     child=$!
 }

@@ -44,7 +44,7 @@ of_syslog() {
 # look KEY FILE KNOWN OFFSET: what is new in a file.
 look() {
     key=$1 file=$2 before=$3 from=$4
-    set -- $(stat -L -c '%i %s %Y' -- "$file" 2>/dev/null)
+    set -- $(reads "$file" stat -L -c '%i %s %Y' -- "$file" 2>/dev/null)
     inode=${1:-0}
     size=${2:-0}
     [ "$before" = "$inode $file" ] && [ "$size" -ge "$from" ] || from=-1
@@ -59,7 +59,7 @@ look() {
     say "$key.whole" "$whole"
     printf '\001%s.lines ' "$key"
     [ "$size" -le "$start" ] ||
-        tail -c "+$((start + 1))" -- "$file" 2>/dev/null | head -c "$((size - start))" | this_server | of_interest
+        reads "$file" tail -c "+$((start + 1))" -- "$file" 2>/dev/null | head -c "$((size - start))" | this_server | of_interest
     printf '\000'
 }
 
