@@ -1,6 +1,7 @@
 """Each fix on a real deployment: the fault is there, applying mends it, again it is done, undo."""
 
 import os
+import pwd
 import secrets
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.data.provisioning import MemoryRecord
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.model import Fix
-from walconsole.errors import BlockedError, ProvisionError, UsageError
+from walconsole.errors import BlockedError, ProvisionError, UsageError, WalconsoleError
 from walconsole.provision.fixes.catalogue import fix_steps
 from walconsole.provision.model import Proved
 from walconsole.provision.progress import Stage as At
@@ -122,6 +124,32 @@ async def test_readable_config(stage: Stage) -> None:
     assert bits(config) == 0o640
     with pytest.raises(BlockedError, match="not there"):
         await runner(stage, "readable-config", f"{config}.none").run()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+async def test_in_a_folder_of_the_server_s_a_mode_is_changed_as_the_server(stage: Stage) -> None:
+    """There any name may be a link, and root's files may be moved about: root changes none of them."""
+    user = pwd.getpwnam(stage.cluster.os_user)
+    folder = stage.cluster.workspace.folder("home", stage.cluster.os_user)
+    config, roots = folder / "rclone.conf", folder.with_name(f"{folder.name}.roots")
+    for path in (config, roots):
+        path.write_text("secret\n")
+    os.chown(config, user.pw_uid, user.pw_gid)
+    config.chmod(0o000)
+    roots.chmod(0o600)
+    await mend(stage, "readable-config", str(config))
+    assert (bits(config), config.stat().st_uid) == (0o640, user.pw_uid)
+    await undo(stage, "readable-config")
+    assert bits(config) == 0
+    config.unlink()
+    for plant in (config.symlink_to, config.hardlink_to):
+        plant(roots)
+        for step in ("readable-config", "executable-command"):
+            with pytest.raises(WalconsoleError):
+                await runner(stage, step, str(config)).run()
+        assert (bits(roots), roots.stat().st_uid, roots.stat().st_gid) == (0o600, 0, 0)
+        config.unlink()
+    stage.site.record = MemoryRecord()
 
 
 async def test_push_wal(stage: Stage) -> None:
