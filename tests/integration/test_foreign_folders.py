@@ -332,3 +332,28 @@ def test_without_a_way_to_become_the_owner_it_says_so(ground: Ground, tmp_path: 
     done = run(f"PATH={few}\n{OPERATIONS['put_in'](ground)}")
     assert done.returncode == 4
     assert "install util-linux" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_shell_that_is_not_root_s_does_everything_as_itself(ground: Ground, shell: str) -> None:
+    path, own = ground.theirs / "new" / NAME, ground.theirs / "kept" / "old"
+
+    def done(script: str) -> str:
+        argv = ["setpriv", f"--reuid={STRANGER.pw_uid}", f"--regid={STRANGER.pw_gid}", "--clear-groups"]
+        ran = subprocess.run(
+            [*argv, shell, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        )
+        return ran.stdout
+
+    done(piped("new!", "put_in", str(path), "0640", "", "", "4"))
+    done(call("keep", str(path), str(own)))
+    link(ground.theirs / "link", path)
+    done(piped("key\n", "rework", str(ground.theirs / "link"), "{ print }"))
+    assert (ground.theirs / "link").is_symlink()
+    assert path.read_text() == "key\nnew!\n"
+    assert done(call("whose", str(path))) == done(call("whose", f"{ground.theirs}/none/{NAME}")) == "\n"
+    done(call("put_back", str(path), str(own)))
+    assert path.read_text() == "new!"
+    assert run(call("read_out", f"{ground.theirs}/none/{NAME}")).returncode == 3
+    done(call("take_out", str(path)))
+    assert not path.exists()

@@ -26,7 +26,7 @@ from walconsole.provision.standing import call
 _PATH = re.compile(r"/[^\0\n]{1,1000}")
 Program = tuple[str, ...]
 """A program with its arguments, without the file's path."""
-_BEFORE = re.compile(r"([0-7]{3,4}) (\d+):(\d+)")
+_BEFORE = re.compile(r"([0-7]{1,4}) (\d+):(\d+)")
 
 
 class _Access(Fix):
