@@ -34,7 +34,7 @@ from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.evidence import ExpiryRule
 from walconsole.domain.http_date import http_date
-from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
+from walconsole.domain.profile import BucketTarget
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectContent, Page
 
@@ -48,7 +48,6 @@ _BACKOFF_LIMIT_S = 4.0
 _ASKS_FOR_LESS = (429, 503)
 """Spaces answers 503 beyond its rate, with code SlowDown or with none."""
 _RANGE_NOT_SATISFIABLE = 416
-_SPACES_DOMAIN = ".digitaloceanspaces.com"
 
 
 class SpacesStore:
@@ -258,7 +257,6 @@ def _encoded(key: str) -> str:
 def _route(target: BucketTarget, environ: Mapping[str, str], connections: int) -> _Route:
     """Raises ObjectStoreError for an endpoint, or a proxy, that can never work."""
     origin = _origin(target)
-    region = SPACES_SIGNING_REGION if origin.host.endswith(_SPACES_DOMAIN) else target.region
     path = "/"
     if target.path_style or _is_address(origin.host):
         path += quote(target.bucket, safe="-_.~")
@@ -268,7 +266,7 @@ def _route(target: BucketTarget, environ: Mapping[str, str], connections: int) -
         http = HttpClient(origin, environ, ca_file=target.ca_file, limit=connections)
     except ValueError as error:
         raise bad_endpoint(target, str(error), "correct HTTPS_PROXY") from None
-    return _Route(http, path, region or SPACES_SIGNING_REGION)
+    return _Route(http, path, target.signing_region)
 
 
 def _origin(target: BucketTarget) -> Origin:

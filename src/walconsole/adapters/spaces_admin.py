@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from walconsole.adapters.spaces_keys import KeyPair
-from walconsole.domain.profile import SPACES_SIGNING_REGION, BucketTarget
+from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import SecretPair
@@ -190,7 +190,7 @@ def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
     session = boto3.session.Session(
         aws_access_key_id=pair.access_key,
         aws_secret_access_key=pair.secret,
-        region_name=SPACES_SIGNING_REGION,
+        region_name=target.signing_region,
         botocore_session=core,
     )
     config = Config(

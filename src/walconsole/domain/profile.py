@@ -5,12 +5,14 @@ A profile holds no secret: it names the environment variables, keyring entries o
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
 
 MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
-SPACES_SIGNING_REGION = "us-east-1"
+_SPACES_DOMAIN = ".digitaloceanspaces.com"
+_SPACES_SIGNING_REGION = "us-east-1"
 """Spaces signs with this region whatever the bucket's own is (DigitalOcean's S3 documentation)."""
 
 
@@ -109,6 +111,16 @@ class BucketTarget:
     path_style: bool = False
     ca_file: str | None = None
     connections: int = MOST_CONNECTIONS
+
+    @property
+    def signing_region(self) -> str:
+        """The region that every request to this bucket is signed for; S3's first one where none is named."""
+        try:
+            host = urlsplit(self.endpoint).hostname or ""
+        except ValueError:  # no URL: it is refused where a request is to be made
+            host = ""
+        of_spaces = host.endswith(_SPACES_DOMAIN)
+        return _SPACES_SIGNING_REGION if of_spaces or not self.region else self.region
 
 
 @dataclass(frozen=True, slots=True)
