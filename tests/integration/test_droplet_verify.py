@@ -111,7 +111,10 @@ def test_a_failure_is_a_fault_until_it_is_over(verified: Verified) -> None:
     failing = "SELECT last_failed_wal FROM pg_stat_archiver"
     wait_until(lambda: server.sql(failing) == [(name,)], "archiving fails")
     ready = server.data_dir / f"pg_wal/archive_status/{name}.ready"
+    junk = str(ready.with_name("another-program.ready"))
+    server.run(["touch", "-d", "@1700000000", junk])  # it waits for nobody
     found = verified.findings()
+    server.run(["rm", junk])
     assert [fault["id"] for fault in found["faults"]] == ["failing"]
     assert (found["failing_wal"], found["oldest_waiting"], found["waiting"]) == (name, name, 1)
     hour_ago = time.time() - 3600

@@ -253,7 +253,9 @@ def _sleeps(server: PostgresServer) -> bool:
 
 async def test_orphans_and_histories(droplet: Connected, server: PostgresServer) -> None:
     wal = server.data_dir / "pg_wal"
-    made = [wal / "archive_status" / f"{GONE}.ready", wal / "00000009.history", wal / "junk.history"]
+    status = wal / "archive_status"
+    made = [status / f"{GONE}.ready", wal / "00000009.history", wal / "junk.history"]
+    made += [status / f"{GONE}.of-another-program.ready", status / f"x\n{GONE}.ready", status / "core.ready"]
     server.run(["touch", *map(str, made)])
     try:
         facts = await looked(droplet, "", waiting=1)

@@ -23,6 +23,7 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host import MANY_EVERY, HostProbe
 from walconsole.observe.probe import Fact
+from walconsole.observe.statements import query
 
 pytestmark = pytest.mark.server
 T = TypeVar("T")
@@ -137,6 +138,28 @@ async def test_the_backlog_as_the_archiver_takes_it(quiet: PostgresServer, sshd:
         disk = value(await to.host.take(), WalDiskFacts)
         assert disk.ready_count == 4
         assert disk.oldest_ready == "00000002.history"
+
+
+JUNK = (
+    "0123456789ABCDEF.ready", "cab.history.part.ready", f"{SEGMENT}.bak.ready", f"{SEGMENT}.00.backup.ready",
+    f"{SEGMENT[:-1]}.ready", f"{SEGMENT.lower()}.ready", f"{SEGMENT}.partial.gz.ready",
+    "0000000G.history.ready", f"x\n{SEGMENT}.ready", "a\x1b[2J*'\"$(id).done", f"{SEGMENT}.tmp",
+)  # fmt: skip
+
+
+async def test_another_programs_files_in_archive_status_wait_for_nobody(
+    quiet: PostgresServer, sshd: SshServer
+) -> None:
+    status = quiet.data_dir / "pg_wal" / "archive_status"
+    real = (f"{SEGMENT}.ready", f"{SEGMENT}.done", f"{SEGMENT}.partial.ready", "0000000A.history.ready")
+    for name in (*JUNK, *real):
+        quiet.run(["touch", "--", str(status / name)])
+    async with connected(profile_of(sshd, quiet)) as to:
+        disk = value(await to.host.take(), WalDiskFacts)
+    assert (disk.ready_count, disk.oldest_ready) == (3, "0000000A.history")
+    assert (disk.strange_count, len(disk.strangers)) == (len(JUNK), 3)
+    assert all(name.isascii() and name.isprintable() for name in disk.strangers)
+    assert quiet.sql(query("wal_directory"))[0][0] == 3
 
 
 async def test_hostile_names_do_not_break_out(quiet: PostgresServer, sshd: SshServer) -> None:

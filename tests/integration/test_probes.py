@@ -228,7 +228,10 @@ async def test_the_command_by_hand(stage: Stage) -> None:
     with waiting(stage, "kill -9 $$"):
         assert "signal 9" in (await Told(stage, "probe-command").fails()).why
     with waiting(stage, "no-such-program %p"):
+        junk = stage.cluster.data_dir / "pg_wal/archive_status/0.ready"
+        stage.cluster.run(["touch", str(junk)])  # another program's: passed over
         assert "not found" in (await Told(stage, "probe-command").fails()).why
+        stage.cluster.run(["rm", str(junk)])
     good = f'{stage.root}/usr/local/bin/{stage.profile.name}-pg-archive "%p" "%f"'
     with waiting(stage, "false") as name:
         stage.cluster.write_config(LATE, {"archive_command": f"test ! -e {stage.root}/stop && {good}"})

@@ -205,6 +205,15 @@ class RetentionFacts:
     senders: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
+    @property
+    def wal_limit(self) -> int | None:
+        """What pg_wal grows to by itself, bytes; None where it is not known, or something keeps WAL."""
+        if self.max_wal_bytes is None or any(not slot.active for slot in self.slots):
+            return None
+        if (self.summarizer_behind_bytes or 0) > self.max_wal_bytes:
+            return None
+        return max(self.max_wal_bytes, self.keep_bytes or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:

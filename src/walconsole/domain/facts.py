@@ -98,8 +98,10 @@ class HostFacts:
 class WalDiskFacts:
     """pg_wal as the host's file system shows it.
 
-    `free_bytes` is what PostgreSQL's user may still write; `ready_count` the .ready files,
-    `oldest_ready_at` the oldest one's mtime.
+    `free_bytes` is what PostgreSQL's user may still write; `ready_count` the .ready files of WAL,
+    `oldest_ready_at` the oldest one's mtime. `strange_count` is how many files in archive_status are named
+    like none that PostgreSQL makes there; they count as nothing. `strangers` names three of them, at most
+    sixty characters of each, with ? for what is no letter, digit or one of `._+-`.
     """
 
     directory: str
@@ -113,6 +115,8 @@ class WalDiskFacts:
     oldest_ready: str | None
     oldest_ready_at: float | None
     missing: tuple[str, ...] = ()
+    strange_count: int = 0
+    strangers: tuple[str, ...] = ()
 
 
 class FileRole(StrEnum):

@@ -7,6 +7,7 @@ here, so that a reset neither loses nor invents an archived segment.
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from walconsole.domain.disk_forecast import DiskSample, Limits, is_urgent
 from walconsole.domain.facts import ArchiverFacts, WalDiskFacts
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 
@@ -26,22 +27,16 @@ class ArchiverSample:
     ready_count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class DiskSample:
-    """At `at`: bytes in pg_wal, bytes free on its file system, and the .ready files."""
-
-    at: float
-    wal_bytes: int | None
-    free_bytes: int
-    ready_count: int | None
-
-
 S = TypeVar("S", ArchiverSample, DiskSample)
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Bounded: an hour at five seconds. `segment_bytes` is the server's, once it is known."""
+    """Bounded: an hour at five seconds. `segment_bytes` is the server's, once it is known.
+
+    `disk_urgent`: pg_wal's file system will be full within the hour (domain.disk_forecast). It is kept here
+    because it ends later than it begins: an alarm does not come and go with each look.
+    """
 
     archiver: tuple[ArchiverSample, ...] = ()
     disk: tuple[DiskSample, ...] = ()
@@ -49,6 +44,7 @@ class History:
     archived: int = 0
     failed: int = 0
     segment_bytes: int = DEFAULT_SEGMENT_BYTES
+    disk_urgent: bool = False
 
     def with_archiver(self, facts: ArchiverFacts, at: float, segment_bytes: int | None) -> "History":
         """The history after one more look at pg_stat_archiver."""
@@ -66,10 +62,16 @@ class History:
             segment_bytes=segment_bytes or self.segment_bytes,
         )
 
-    def with_disk(self, facts: WalDiskFacts, at: float) -> "History":
-        """The history after one more look at pg_wal."""
+    def with_disk(self, facts: WalDiskFacts, at: float, wal_limit: int | None = None) -> "History":
+        """The history after one more look at pg_wal, which grows to `wal_limit` bytes where nothing keeps it.
+
+        After the clock went back the watch begins anew: no trend leads over that.
+        """
         sample = DiskSample(at, facts.wal_bytes, facts.free_bytes, facts.ready_count)
-        return replace(self, disk=_append(self.disk, sample))
+        back = bool(self.disk) and at < self.disk[-1].at
+        disk = (sample,) if back else _append(self.disk, sample)
+        urgent = is_urgent(disk, Limits(self.segment_bytes, wal_limit), before=self.disk_urgent)
+        return replace(self, disk=disk, disk_urgent=urgent)
 
 
 def _delta(before: int, after: int) -> int:
@@ -78,7 +80,12 @@ def _delta(before: int, after: int) -> int:
 
 
 def _append(samples: tuple[S, ...], sample: S) -> tuple[S, ...]:
-    """The samples with `sample`, at most one in SAMPLE_SPACING_S besides the newest."""
+    """The samples with `sample`, at most one in SAMPLE_SPACING_S besides the newest.
+
+    Those from after it are dropped: the clock went back.
+    """
+    while samples and samples[-1].at > sample.at:
+        samples = samples[:-1]
     crowded = len(samples) >= 2 and samples[-1].at - samples[-2].at < SAMPLE_SPACING_S
     kept = samples[:-1] if crowded else samples[-(SAMPLES_KEPT - 1) :]
     return kept + (sample,)  # noqa: RUF005  # mypy loses the type variable in an unpacked tuple

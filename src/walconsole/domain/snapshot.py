@@ -206,6 +206,7 @@ def fold(snapshot: Snapshot, reading: AnyReading, now: float) -> Snapshot:
             segment_bytes = snapshot.server.value.segment_bytes if snapshot.server.value else None
             history = history.with_archiver(reading.value, reading.read_at, segment_bytes)
         elif isinstance(reading.value, WalDiskFacts):
-            history = history.with_disk(reading.value, reading.read_at)
+            limit = snapshot.retention.value.wal_limit if snapshot.retention.value else None
+            history = history.with_disk(reading.value, reading.read_at, limit)
     changes: dict[str, AnyReading] = {reading.slot.value: reading}
     return replace(snapshot, taken_at=now, history=history, **changes)  # type: ignore[arg-type]

@@ -19,6 +19,8 @@ _NAME = re.compile(
     r"(?P<segment>[0-9A-F]{24})(?:\.(?P<offset>[0-9A-F]{8})\.backup|(?P<partial>\.partial))?"
     r"|(?P<history>[0-9A-F]{8})\.history"
 )
+_TRIED = re.compile(r"[0-9A-F.abchikloprstuy]{16,40}")
+"""MIN_XFN_CHARS to MAX_XFN_CHARS of VALID_XFN_CHARS (postmaster/pgarch.h)."""
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 
 
@@ -124,6 +126,15 @@ def wal_name(text: str | None, segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> Wa
         return WalName.parse(text, segment_bytes)
     except ValueError:
         return None
+
+
+def archiver_tries(status_file: str) -> bool:
+    """Whether PostgreSQL's archiver takes this file in archive_status for one that waits (pgarch.c).
+
+    It looks at no more than length and letters, so that it tries some that are no WAL.
+    """
+    name = status_file.removesuffix(".ready")
+    return name != status_file and _TRIED.fullmatch(name) is not None
 
 
 def parse_lsn(text: str) -> int:

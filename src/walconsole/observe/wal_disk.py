@@ -45,6 +45,8 @@ def read_wal_disk(group: Group, data_directory: str, remedy: str) -> WalDiskFact
         oldest_ready=oldest,
         oldest_ready_at=float(oldest_stat[0]) if oldest_stat else None,
         missing=tuple(missing),
+        strange_count=group.integer("wal.strange") or 0,
+        strangers=tuple(name for name in (group.text("wal.strangers") or "").split("/") if name),
     )
 
 

@@ -6,9 +6,11 @@ from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.units import bytes_text, duration_text
+from walconsole.domain.standing.trends import DiskOutlook
+from walconsole.domain.units import bytes_text, plural
+from walconsole.domain.wal import archiver_tries
 
-_HOUR_S, _DAY_S = 3600.0, 86400.0
+_DAY_S = 86400.0
 _TIGHT_SHARE = 0.05
 
 
@@ -20,10 +22,10 @@ def filling(assessment: Assessment) -> Iterator[Finding]:
         return
     full_in = outlook.full_in_s if outlook else None
     tight = disk.total_bytes > 0 and disk.free_bytes < disk.total_bytes * _TIGHT_SHARE
-    if not tight and (full_in is None or full_in > _DAY_S):
+    urgent = outlook is not None and outlook.urgent
+    if not tight and not urgent and (full_in is None or full_in > _DAY_S):
         return
-    urgent = full_in is not None and full_in < _HOUR_S
-    in_time = f", full in {duration_text(full_in)}" if full_in is not None else ""
+    in_time = f", full in {outlook.full_in_text}" if outlook is not None and full_in is not None else ""
     yield Finding(
         "disk-filling",
         Severity.CRITICAL if urgent else Severity.WARNING,
@@ -40,6 +42,7 @@ def filling(assessment: Assessment) -> Iterator[Finding]:
                 f"df of {disk.device}",
                 snapshot.wal_disk.read_at,
             ),
+            *_shares(outlook, snapshot.wal_disk.read_at),
         ),
         fixes=(
             Fix(
@@ -48,6 +51,41 @@ def filling(assessment: Assessment) -> Iterator[Finding]:
                 risk="never delete anything in pg_wal: the server cannot start without it",
             ),
         ),
+    )
+
+
+def _shares(outlook: DiskOutlook | None, at: float | None) -> Iterator[Proof]:
+    """Whose growth it is: pg_wal's own, or everything else's."""
+    if outlook is None or outlook.free_change_bytes_per_s is None or outlook.wal_change_bytes_per_s is None:
+        return
+    wal = outlook.wal_change_bytes_per_s
+    others = -outlook.free_change_bytes_per_s - wal
+    yield Proof(
+        f"pg_wal grows by {bytes_text(round(60 * wal))} a minute, "
+        f"all else on its file system by {bytes_text(round(60 * others))}",
+        "df and the listing of pg_wal, over the last minutes",
+        at,
+    )
+
+
+def strange_files(assessment: Assessment) -> Iterator[Finding]:
+    """Another program's files in archive_status: they are no WAL and wait for nobody."""
+    disk = assessment.snapshot.wal_disk.value
+    if disk is None or not disk.strange_count:
+        return
+    tried = [name for name in disk.strangers if archiver_tries(name)]
+    yield Finding(
+        "strange-status-files",
+        Severity.NOTE,
+        f"{plural(disk.strange_count, 'file')} in archive_status "
+        f"{'is' if disk.strange_count == 1 else 'are'} none of PostgreSQL's",
+        (
+            f"{', '.join(disk.strangers)}{' …' if disk.strange_count > len(disk.strangers) else ''} "
+            f"({disk.directory}/archive_status); not counted as waiting",
+            *(f"the archiver tries {name} all the same: its name has a WAL file's letters" for name in tried),
+        ),
+        "find out which program writes there, and have it stop; take away only what is certainly its own",
+        Slot.WAL_DISK,
     )
 
 
@@ -61,7 +99,12 @@ MODES: tuple[FailureMode, ...] = (
                 "Archiving fails or is too slow, a replication slot keeps WAL, or something else fills the "
                 "disk."
             ),
-            signal="Free bytes and their trend: the time that is left.",
+            signal=(
+                "Free bytes and their trend: the time that is left, as a range where it is not certain. It is "
+                "critical where that is within the hour and has gone on for two minutes, or for a quarter of "
+                "what is left; or where not even two segments have room. pg_wal's own growth is told apart: "
+                "without a backlog or a slot it ends at max_wal_size."
+            ),
             fix="Mend the archive: PostgreSQL frees the segments by itself. If time is short, grow the disk.",
             never=(
                 "Never delete from pg_wal, and never delete .ready files: both lose WAL, the first the "
@@ -72,5 +115,21 @@ MODES: tuple[FailureMode, ...] = (
         look=filling,
         risk=Risk.DISK,
         late=Late.DISK,
+    ),
+    FailureMode(
+        "strange-status-files",
+        Page(
+            title="files in archive_status that are none of PostgreSQL's",
+            symptom="pg_wal/archive_status holds files that are named like no WAL file's .ready or .done.",
+            cause="Another program writes there: a backup tool, a script, an editor, a hand.",
+            signal=(
+                "A name that is no segment, .partial, .backup or .history with .ready or .done. It counts as "
+                "nothing; three of the names are told."
+            ),
+            fix="Find out which program writes there, and have it stop. Then take its own files away.",
+            never="Never take a file away of which it is not certain that PostgreSQL did not make it.",
+            source="postmaster/pgarch.c: what the archiver takes for a name",
+        ),
+        look=strange_files,
     ),
 )

@@ -10,7 +10,6 @@ from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.units import bytes_text, duration_text
 
-_HOUR_S = 3600.0
 _LOW_BACKLOG = 3
 """With more than these waiting, it is the archiver that keeps WAL."""
 _RETAINED_SEGMENTS = 32
@@ -40,8 +39,7 @@ def _keeps(slot: ReplicationSlot, limit: int) -> bool:
 
 def _urgency(assessment: Assessment) -> Severity:
     outlook = assessment.outlook
-    urgent = outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _HOUR_S
-    return Severity.CRITICAL if urgent else Severity.WARNING
+    return Severity.CRITICAL if outlook is not None and outlook.urgent else Severity.WARNING
 
 
 def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[ReplicationSlot]) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Set
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import gap_text, settled
 from walconsole.domain.standing.mode import Risk
-from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
+from walconsole.domain.units import bytes_text, plural, whole_duration_text
 
 _CALM = "the disk is not filling at the moment"
 
@@ -46,7 +46,7 @@ def _disk(assessment: Assessment) -> Iterator[str]:
         yield "time until the disk is full: not known, for pg_wal's file system cannot be read"
     elif outlook is not None and outlook.full_in_s is not None:
         yield (
-            f"the disk is full in {duration_text(outlook.full_in_s)} at this rate "
+            f"the disk is full in {outlook.full_in_text} at this rate "
             f"({bytes_text(disk.free_bytes)} free); then PostgreSQL stops"
         )
     else:

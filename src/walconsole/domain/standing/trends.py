@@ -3,26 +3,39 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from walconsole.domain.history import DiskSample, History
+from walconsole.domain.disk_forecast import WINDOW_S, Limits, forecast, outlook_in_s, slope, urgent_in_s
+from walconsole.domain.history import History
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.units import duration_text
 
-TREND_WINDOW_S = 300.0
-_TREND_MIN_SPAN_S = 4.0
-_LONG_ENOUGH_S, _TIMES_AS_FAR = 240.0, 60.0
-"""A trend holds for sixty times as long as it was watched, and for as long as you like after four minutes."""
+_MIN_SPAN_S = 4.0
+_ONE_TIME = 1.2
+"""The soonest and the latest time are told as one where they differ by less."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiskOutlook:
     """Where pg_wal's file system is going; None where the console has not watched long enough.
 
-    `full_in_s` is None when it is not filling.
+    `full_in_s` is None when it is not filling, `soonest_s` how early it may be full. `urgent`: within the
+    hour, watched for long enough, and going on; or next to nothing is left (`full_in_s` may be None then).
+    `wal_change_bytes_per_s` is how fast pg_wal itself grows, None where that cannot be read.
     """
 
     free_change_bytes_per_s: float | None
     backlog_per_min: float | None
     full_in_s: float | None
     watched_s: float
+    wal_change_bytes_per_s: float | None = None
+    soonest_s: float | None = None
+    urgent: bool = False
+
+    @property
+    def full_in_text(self) -> str:
+        """`9 min 10 s`, or `7 min 02 s to 9 min 10 s`; `n/a` where it is not filling."""
+        if self.full_in_s is None or self.soonest_s is None or self.full_in_s < _ONE_TIME * self.soonest_s:
+            return duration_text(self.full_in_s)
+        return f"{duration_text(self.soonest_s)} to {duration_text(self.full_in_s)}"
 
 
 def archived_per_minute(
@@ -65,49 +78,26 @@ def _rates(
 
 def disk_outlook(snapshot: Snapshot, now: float) -> DiskOutlook | None:
     """Trends of free space and backlog over the last minutes that the console watched."""
-    disk = snapshot.wal_disk.value
+    disk, history = snapshot.wal_disk.value, snapshot.history
     if disk is None:
         return None
-    samples = [sample for sample in snapshot.history.disk if now - sample.at <= TREND_WINDOW_S]
+    samples = [sample for sample in history.disk if now - sample.at <= WINDOW_S]
     watched = samples[-1].at - samples[0].at if samples else 0.0
-    if watched < _TREND_MIN_SPAN_S:
-        return DiskOutlook(None, None, None, watched)
-    change = _free_slope(samples)
-    backlog = _backlog_slope(samples)
-    # Half a segment a minute is noise: files are recycled, logs rotate.
-    floor = -snapshot.history.segment_bytes / 120
-    full_in = disk.free_bytes / -change if change is not None and change < floor else None
-    if full_in is not None and watched < min(_LONG_ENOUGH_S, full_in / _TIMES_AS_FAR):
-        full_in = None  # a few seconds' writes say nothing of tonight
-    return DiskOutlook(change, None if backlog is None else backlog * 60, full_in, watched)
-
-
-def _free_slope(samples: list[DiskSample]) -> float | None:
-    """How free space changes, bytes a second: over all, or over the last third where that goes down less.
-
-    What one burst of writes took, and does no more, is no trend.
-    """
-    points = [(sample.at, float(sample.free_bytes)) for sample in samples]
-    recent = _slope([point for point in points if point[0] >= points[-1][0] - _span(points) / 3])
-    slopes = [slope for slope in (_slope(points), recent) if slope is not None]
-    return max(slopes) if slopes else None
-
-
-def _span(points: list[tuple[float, float]]) -> float:
-    return points[-1][0] - points[0][0]
-
-
-def _backlog_slope(samples: list[DiskSample]) -> float | None:
-    points = [(sample.at, float(sample.ready_count)) for sample in samples if sample.ready_count is not None]
-    return _slope(points)
-
-
-def _slope(points: list[tuple[float, float]]) -> float | None:
-    """The least-squares slope a second; None for fewer than two moments."""
-    if len(points) < 2 or points[-1][0] == points[0][0]:
-        return None
-    count = len(points)
-    mean_at = sum(at for at, _ in points) / count
-    mean = sum(value for _, value in points) / count
-    spread = sum((at - mean_at) ** 2 for at, _ in points)
-    return sum((at - mean_at) * (value - mean) for at, value in points) / spread
+    urgent = bool(samples) and history.disk_urgent
+    limits = Limits(
+        history.segment_bytes, snapshot.retention.value.wal_limit if snapshot.retention.value else None
+    )
+    seen = forecast(samples, watched, limits) if watched >= _MIN_SPAN_S else None
+    if seen is None:
+        return DiskOutlook(None, None, None, watched, urgent=urgent)
+    backlog = slope(samples, lambda sample: sample.ready_count)
+    full = (urgent_in_s(samples, limits) if urgent else None) or outlook_in_s(samples, limits)
+    return DiskOutlook(
+        free_change_bytes_per_s=-seen.taken,
+        backlog_per_min=None if backlog is None else backlog * 60,
+        full_in_s=full[1] if full else None,
+        watched_s=watched,
+        wal_change_bytes_per_s=seen.wal,
+        soonest_s=full[0] if full else None,
+        urgent=urgent,
+    )

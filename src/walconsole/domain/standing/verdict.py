@@ -16,9 +16,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
-from walconsole.domain.units import age_text, bytes_text, duration_text, plural, whole_duration_text
-
-_URGENT_DISK_S = 3600.0
+from walconsole.domain.units import age_text, bytes_text, plural, whole_duration_text
 
 
 def verdict(assessment: Assessment) -> Verdict:
@@ -165,9 +163,9 @@ def _contradicted(assessment: Assessment) -> Verdict | None:
 def _late(assessment: Assessment) -> Verdict | None:
     """The verdict where it works and may not much longer."""
     outlook = assessment.outlook
-    if outlook is not None and outlook.full_in_s is not None and outlook.full_in_s < _URGENT_DISK_S:
-        text = f"the disk of pg_wal is FULL in {duration_text(outlook.full_in_s)} at this rate"
-        return Verdict(Level.CRITICAL, text)
+    if outlook is not None and outlook.urgent:
+        when = "very soon" if outlook.full_in_s is None else f"in {outlook.full_in_text} at this rate"
+        return Verdict(Level.CRITICAL, f"the disk of pg_wal is FULL {when}")
     if assessment.state is not ArchiverState.BEHIND:
         return None
     trend = outlook.backlog_per_min if outlook is not None else None

@@ -24,8 +24,11 @@ fault() { faults="$faults$1 $(printf '%s' "$2" | tr -s '\t\n ' ' ' | tr -cd '\40
 as_server() { if [ "$(id -un)" = "$os_user" ]; then "$@"; else runuser -u "$os_user" -- "$@"; fi; }
 
 # One row of facts. The counters are lost in a crash, so the newest .done file stands in for the last archived name.
+# Another program's files in archive_status wait for nobody.
 facts_sql="
-WITH status AS (SELECT name, modification FROM pg_ls_archive_statusdir()),
+WITH status AS (
+    SELECT name, modification FROM pg_ls_archive_statusdir()
+    WHERE name ~ '^([0-9A-F]{24}([.]partial|[.][0-9A-F]{8}[.]backup)?|[0-9A-F]{8}[.]history)[.](ready|done)\$'),
 waiting AS (
     SELECT count(*) AS files, min(modification) AS since, (array_agg(name ORDER BY modification))[1] AS oldest
     FROM status WHERE name LIKE '%.ready'),

@@ -88,7 +88,8 @@ if cd -P -- "$data/pg_wal" 2>/dev/null; then
     printf '\000'
     if [ "$orphans" = 1 ]; then
         printf '\001orphans '
-        ls -1 archive_status 2>/dev/null | sed -n 's/\.ready$//p' | head -n 500 |
+        wal='([0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)'
+        ls -1q archive_status 2>/dev/null | grep -E "^$wal\.ready\$" | head -n 500 | sed 's/\.ready$//' |
             while IFS= read -r name; do [ -e "$name" ] || printf '%s\n' "$name"; done
         printf '\000'
     fi

@@ -91,30 +91,54 @@ say_postmaster() {
 }
 
 # count_wal: of the current directory, pg_wal. PostgreSQL archives .history files first, then the
-# smallest name (pgarch.c); names that it would not archive do not count.
+# smallest name (pgarch.c). What is named like no file of its WAL waits for nobody: it is told apart
+# (-q: a line break in a name makes no second name).
 count_wal() {
     if [ ! -r archive_status ] || [ ! -x archive_status ]; then
         say wal.missing archive_status
     fi
-    set -- $(ls -1 -- "$PWD/." "$PWD/archive_status" 2>/dev/null | awk '
+    set -f
+    set -- $(ls -1q -- "$PWD/." "$PWD/archive_status" 2>/dev/null | awk '
+        function hex(text) { return text !~ /[^0-9A-F]/ }
+        function is_wal(name, rest) {
+            if (length(name) == 16) return hex(substr(name, 1, 8)) && substr(name, 9) == ".history"
+            if (length(name) < 24 || !hex(substr(name, 1, 24))) return 0
+            rest = substr(name, 25)
+            if (rest == "" || rest == ".partial") return 1
+            return length(rest) == 16 && rest ~ /^\.[0-9A-F]*\.backup$/
+        }
         /^\/.*\/archive_status:$/ { status = 1; next }
         /^\/.*\/\.:$/ { status = 0; next }
-        status && /\.ready$/ {
-            name = substr($0, 1, length($0) - 6)
-            if (length(name) < 16 || length(name) > 40 || name ~ /[^0-9A-Fabchikloprstuy.]/) next
+        status && $0 != "" {
+            name = $0
+            is_ready = sub(/\.ready$/, "", name)
+            if (!is_ready) is_done = sub(/\.done$/, "", name)
+            if (!(is_ready || is_done) || !is_wal(name)) {
+                name = substr($0, 1, 60)
+                gsub(/[^0-9A-Za-z._+-]/, "?", name)
+                if (strange++ < 3) strangers = strangers "/" name
+                next
+            }
+            if (!is_ready) next
             ready++
             order = (name ~ /\.history$/ ? 0 : 1) name
             if (first == "" || order < first) first = order
             next
         }
-        !status && length($0) >= 24 && substr($0, 1, 24) !~ /[^0-9A-F]/ {
+        !status && length($0) >= 24 && hex(substr($0, 1, 24)) {
             rest = substr($0, 25)
             if (rest == "" || rest == ".partial") { files++; sample = $0 }
         }
-        END { print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2)) }')
-    [ $# = 4 ] || return
+        END {
+            print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2))
+            print strange + 0, strangers "/"
+        }')
+    set +f
+    [ $# = 6 ] || return
     say wal.files "$1"
     [ -r archive_status ] && say wal.ready "$2"
+    say wal.strange "$5"
+    say wal.strangers "$6"
     sample=$3
     oldest=$4
     [ "$oldest" = - ] || say wal.oldest "$oldest"

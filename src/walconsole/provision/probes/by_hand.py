@@ -26,6 +26,10 @@ LIMIT_S = 120
 _ENDED = re.compile(r"\x01ended (\d+) (\d+)")
 _SIGNALLED = 128
 _TIMED_OUT = (124, 137)
+_WAITING = r"""{
+    ls -1q | grep -E '^[0-9A-F]{8}[.]history[.]ready$'
+    ls -1q | grep -E '^[0-9A-F]{24}([.]partial|[.][0-9A-F]{8}[.]backup)?[.]ready$'
+} | head -n 1"""
 
 
 class CommandByHand(Fix):
@@ -114,12 +118,15 @@ class CommandByHand(Fix):
         raise ProvisionError(tried, f"{_how(status)} after {seconds:.1f} s{_words(said)}", remedy)
 
     async def _waiting(self) -> str:
-        """The subject, else the .ready file that is next: the archiver takes history files first."""
+        """The subject, else the .ready file that is next: the archiver takes history files first.
+
+        Another program's files in there are passed over.
+        """
         if self._subject:
             return self._fits(WAL_NAME, "WAL file's name")
         script = (
             f"cd {quote(await data_directory(self._site))}/pg_wal/archive_status 2>/dev/null || exit 0\n"
-            "{ ls -1 | grep '\\.history\\.ready$'; ls -1 | grep '\\.ready$'; } | head -n 1"
+            f"{_WAITING}"
         )
         _, said = await status_of(self._site, script, user=os_user(self._site))
         name = said.strip().removesuffix(".ready")

@@ -21,15 +21,17 @@ from walconsole.ui.panes.typeset import (
 
 _SHORT_S = 86_400.0
 _URGENT_S = 4 * 3600.0
+_WATCHED_S = 120.0
 _SCARCE = 0.1
 _NUMBER = 10
 _WATCHING = "n/a  not watched for long enough"
 
 
-def _urgency(full_in_s: float | None) -> Tone:
-    if full_in_s is None or full_in_s > _SHORT_S:
-        return Tone.TEXT
-    return Tone.CRITICAL if full_in_s < _URGENT_S else Tone.WARNING
+def _urgency(outlook: DiskOutlook) -> Tone:
+    soon = outlook.full_in_s is not None and outlook.full_in_s < _URGENT_S
+    if outlook.urgent or (soon and outlook.watched_s >= _WATCHED_S):
+        return Tone.CRITICAL
+    return Tone.TEXT if outlook.full_in_s is None or outlook.full_in_s > _SHORT_S else Tone.WARNING
 
 
 def _signed(tone: Tone, view: View) -> str:
@@ -72,8 +74,8 @@ def _full_in(view: View, outlook: DiskOutlook | None) -> Line:
             Span(" filling", Tone.MUTED),
             value="not filling",
         )
-    tone = _urgency(outlook.full_in_s)
-    text = duration_text(outlook.full_in_s)
+    tone = _urgency(outlook)
+    text = outlook.full_in_text
     return row("full_in", "full in", Span(f"{_signed(tone, view)}{text}", tone), value=text)
 
 
@@ -126,8 +128,8 @@ def render(view: View) -> Content:
         lines = _rows(view, disk, outlook)
         summary.append(Span(f"{bytes_text(disk.wal_bytes)} · {bytes_text(disk.free_bytes)} free"))
         if outlook is not None and outlook.full_in_s is not None:
-            tone = _urgency(outlook.full_in_s)
-            summary.append(Span(f" · {_signed(tone, view)}full in {duration_text(outlook.full_in_s)}", tone))
+            tone = _urgency(outlook)
+            summary.append(Span(f" · {_signed(tone, view)}full in {outlook.full_in_text}", tone))
     return Content(
         (stamp(reading, view.now, "host"),),
         (*notice(reading, view, "pg_wal on the host"), *aged(lines, reading, view.glyphs)),
