@@ -130,7 +130,10 @@ async def _no_look(_: Site) -> Survey:
 
 class _KeptAdmin(SpacesAdmin):
     async def close(self) -> None:
-        """It is used again."""
+        """It is used again, until the session's end."""
+
+    async def end(self) -> None:
+        await super().close()
 
 
 @dataclass
@@ -143,7 +146,7 @@ class Account:
     profile: Profile
     reader: Key
     folder: Path
-    admins: dict[tuple[str, str], SpacesAdmin] = field(default_factory=dict)
+    admins: dict[tuple[str, str], _KeptAdmin] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -151,7 +154,6 @@ class Account:
         return [key.name for key in self.api.keys if key.name.startswith(PREFIX)]
 
     def reset(self) -> None:
-        self.admins.clear()
         self.api.faults.clear()
         for key in list(self.api.keys):
             if key.name.startswith(PREFIX):
@@ -185,9 +187,20 @@ class Session:
     clock: VirtualClock = field(default_factory=VirtualClock)
     ended: list[BaseException] = field(default_factory=list)
     cleaned: BaseException | None = None
+    stores: dict[BucketTarget, SpacesStore] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Steps 2 to 4, then the session's clean-up, whatever happened."""
+        """Steps 2 to 4, then the session's clean-up, whatever happened; its connections are closed."""
+        try:
+            await self._run()
+        finally:
+            for store in self.stores.values():
+                await store.close()
+            for admin in self.account.admins.values():
+                await admin.end()
+            self.account.admins.clear()
+
+    async def _run(self) -> None:
         site, temporary = self._site()
         steps = (TemporaryKeyStep(site), Buckets(site), DeleteTemporaryKey(site))
         runner = Runner(site, steps, ScriptedGate(), lambda _: None)
@@ -222,8 +235,10 @@ class Session:
         reference = KeyReference(KeySource.ENVIRONMENT, "A", "S")
 
         def store(target: BucketTarget) -> Any:
-            made = SpacesStore(target, EnvironmentKeys(reference, keys), environ={}, connections=2)
-            return trap.watched(made)
+            if target not in self.stores:
+                pairs = EnvironmentKeys(reference, keys)
+                self.stores[target] = SpacesStore(target, pairs, environ={}, connections=2)
+            return trap.watched(self.stores[target])
 
         site = a_site(
             profile,
@@ -350,6 +365,29 @@ async def _next_start(account: Account, session: Session) -> None:
     for leftover in await leftovers(ledger, account.service, account.api.url, session.clock.now()):
         assert leftover.noted
         await delete_leftover(leftover, ledger, account.service)
+
+
+async def test_a_case_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The region's and the API's ends are counted too: both are in this process."""
+    monkeypatch.setattr(digitalocean, "BACKOFF_S", 0.001)
+
+    def sockets() -> int:
+        links = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return sum(str(path.readlink()).startswith("socket:") for path in links)
+
+    async with an_account(tmp_path) as account:
+        counted = []
+        for kind, at in (("", -1), ("", -1), ("error", 9), ("cancel", 15), ("cancel", 25), ("", -1)):
+            session = Session(account, Trap(at, kind, "after"), LedgerFolder(tmp_path / "ledger"))
+            await session.run()
+            session.die()
+            account.reset()
+            for _ in range(100):
+                if counted and sockets() <= counted[0]:
+                    break
+                await asyncio.sleep(0.02)
+            counted.append(sockets())
+    assert max(counted[1:]) <= counted[0]
 
 
 async def test_no_temporary_key_is_left_alive(
