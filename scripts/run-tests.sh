@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lint, then the tests: most of them four at a time (they wait for servers more than they compute), then those in real
-# terminals, two at a time.
+# Lint beside the tests: most of them six at a time (they wait for servers more than they compute), the longest files
+# first (tests/durations.py), then those in real terminals, two at a time.
 # $1: the folder of the tools. ARGS: more arguments for pytest (then nothing else is run).
 set -u
 bin=$1
@@ -10,9 +10,15 @@ if [ -n "${ARGS:-}" ]; then
     exec "$bin/pytest" $ARGS
 fi
 status=0
-sh "$(dirname "$0")/lint.sh" "$bin" || status=1
-echo "== pytest, four at a time"
-"$bin/pytest" -q -n 4 --dist loadfile --ignore tests/e2e || status=1
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+sh "$(dirname "$0")/lint.sh" "$bin" >"$said" 2>&1 &
+lint=$!
+trap 'kill "$lint" 2>/dev/null; exit 130' INT TERM HUP
+echo "== pytest, six at a time"
+"$bin/pytest" -q -n 6 --dist loadfile --no-loadscope-reorder --ignore tests/e2e || status=1
+wait "$lint" || status=1
+cat "$said"
 echo "== pytest, in real terminals"
 "$bin/pytest" -q -n 2 --dist loadfile tests/e2e || status=1
 [ "$status" = 0 ] && echo "walconsole: everything passed" || echo "walconsole: something FAILED, see above" >&2

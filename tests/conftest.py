@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import failure_table
+from tests.durations import LONGEST_FIRST
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -46,6 +47,14 @@ def pytest_make_collect_report(
         report.longrepr = _did_not_run(collector.nodeid, report)
         report.outcome = "failed"
     return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first: `-n 6 --dist loadfile --no-loadscope-reorder` gives them out in this order."""
+    if getattr(config.option, "dist", "no") == "no" and not hasattr(config, "workerinput"):
+        return
+    rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def _did_not_run(name: str, report: pytest.TestReport | pytest.CollectReport) -> str:
