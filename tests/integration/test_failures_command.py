@@ -141,6 +141,17 @@ async def test_orphan_ready(console: Watched) -> None:
     await console.green("the .ready file moved away")
 
 
+@pytest.mark.failure_mode("strange-status-files")
+async def test_strange_status_files(console: Watched) -> None:
+    """What another program left there waits for nobody, and is told."""
+    with placed(console.pg_wal / "archive_status" / "notes.txt.ready", ""):
+        await console.noted("strange-status-files", within_s=8)
+        (found,) = (one for one in console.diagnosis().findings if one.rule == "strange-status-files")
+        assert found.evidence[0].startswith("notes.txt.ready ")
+        assert console.stories() == []
+    await console.until(lambda: "strange-status-files" not in console.rules(), "nothing strange", 8)
+
+
 @pytest.mark.failure_mode("command-hangs")
 async def test_command_hangs_while_something_else_fills_the_disk(console: Watched) -> None:
     """Two causes, for pg_wal is not what grows: neither hides the other."""

@@ -376,7 +376,7 @@ async def test_a_case_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pyt
         return sum(str(path.readlink()).startswith("socket:") for path in links)
 
     async with an_account(tmp_path) as account:
-        counted = []
+        counted: list[int] = []
         for kind, at in (("", -1), ("", -1), ("error", 9), ("cancel", 15), ("cancel", 25), ("", -1)):
             session = Session(account, Trap(at, kind, "after"), LedgerFolder(tmp_path / "ledger"))
             await session.run()

@@ -100,10 +100,10 @@ MODES: tuple[FailureMode, ...] = (
                 "disk."
             ),
             signal=(
-                "Free bytes and their trend: the time that is left, as a range where it is not certain. It is "
-                "critical where that is within the hour and has gone on for two minutes, or for a quarter of "
-                "what is left; or where not even two segments have room. pg_wal's own growth is told apart: "
-                "without a backlog or a slot it ends at max_wal_size."
+                "Free bytes and their trend: the time that is left, as a range where it is not certain. "
+                "It is critical where that is within the hour and has gone on for two minutes, or for a "
+                "quarter of what is left; or where not even two segments have room. pg_wal's own growth is "
+                "told apart: without a backlog or a slot it ends at max_wal_size."
             ),
             fix="Mend the archive: PostgreSQL frees the segments by itself. If time is short, grow the disk.",
             never=(
