@@ -18,6 +18,7 @@ from tests.servers.postgres_debian import DebianCluster
 from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
+from walconsole.droplet.templating import template
 from walconsole.provision.site import Site
 from walconsole.provision.surveying import take_survey
 
@@ -190,9 +191,17 @@ async def test_an_odd_configuration_is_read_as_rclone_would(
     ]
 
 
+_STAND = f"READ='' WRITE='' TAKE='' CHANGE='' most=''\n{template('stand.sh')}"
 GIVEN = {
     "survey.sh": "part='' path='' config='' root='' pid='' folders='' ask_region='' psql=''\n",
     "reach.sh": "scheme='' host='' port=''\n",
+    "files.sh": _STAND,
+    "restart.sh": "".join(
+        f"{name}() {{ :; }}\n"
+        for name in ("restart_server", "start_server", "alive", "log_size", "log_from", "keep", "take_out")
+    )
+    + "put_back() { :; }\nfolder='' shown='' dropin='' kept='' patience=''\n",
+    **{f"keeper_{name}.sh": "" for name in ("read", "write", "take", "change")},
 }
 
 

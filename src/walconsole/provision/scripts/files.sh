@@ -92,8 +92,8 @@ keep() (
     take_in
     umask 077
     roots "$2" make
-    printf '%s\n' "$said" | base64 -d >"./$name" && [ "$(wc -c <"./$name")" -eq "$bytes" ] ||
-        refuse "not all of it could be kept"
+    printf '%s\n' "$said" | base64 -d >"./$name" || refuse "it could not be kept"
+    [ "$(wc -c <"./$name")" -eq "$bytes" ] || refuse "not all of it could be kept"
     [ "$(id -u)" != 0 ] || chown "$uid:$gid" "./$name"
     chmod "$mode" "./$name"
     sync "./$name" 2>/dev/null || sync
