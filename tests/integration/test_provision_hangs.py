@@ -52,14 +52,15 @@ async def gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("text", ["sleep 600", "trap '' TERM HUP; while :; do sleep 0.2; done"])
 async def test_it_is_given_up_and_what_it_started_ends(site: Site, text: str) -> None:
-    command = Command(f"echo $$; echo waiting for a lock; {text}")
+    # $$ would be the stream's shell, which hears signals: it is the subshell in it that has to go.
+    command = Command(f"echo $(exec sh -c 'echo $PPID'); echo waiting for a lock; {text}")
     seen: list[Event] = []
     with pytest.raises(ProvisionError) as caught:
         await collect(droplet.run(site, command, timeout_s=1.0), seen)
     pid, said = printed(seen)
     assert said == "waiting for a lock"
     error = caught.value
-    assert error.tried.startswith("running as root on the droplet: echo $$")
+    assert error.tried.startswith("running as root on the droplet: echo $(exec sh")
     assert "had not ended after 1 s, and was ended; its last words: " in error.why
     assert "waiting for a lock" in error.why
     assert "running it by hand" in error.remedy

@@ -50,8 +50,11 @@ class SshShell:
         """See ports.Shell. A script that runs longer than `timeout_s` is killed, and its shell with it.
 
         Concurrent calls share their round trips; the scripts run one after the other. A call that is
-        cancelled leaves its script to end by itself, in its time.
+        cancelled leaves its script to end by itself, in its time. Raises ValueError for a time that the
+        host would not give it (ssh_scripts.LONGEST_SCRIPT_S).
         """
+        if timeout_s > ssh_scripts.LONGEST_SCRIPT_S:
+            raise ValueError(f"a script of the shell may take {ssh_scripts.LONGEST_SCRIPT_S:g} s at most")
         while True:
             conn = await self.connection.get()
             frame = Frame(script, timeout_s, self._clock.now)
@@ -75,14 +78,16 @@ class SshShell:
         if self._session is not None and not self._session.ended:
             return self._session
         self._note_left_running()
-        session = FramedSession(ssh_scripts.new_name(), ssh_scripts.prologue(self._left_running))
+        name = ssh_scripts.new_name()
+        first = ssh_scripts.serving(name, sudo=self._sudo) + ssh_scripts.prologue(self._left_running)
+        session = FramedSession(name, first)
         self._session = session
         self._opening = asyncio.create_task(self._open(conn, session))
         return session
 
     async def _open(self, conn: asyncssh.SSHClientConnection, session: FramedSession) -> None:
-        command = ssh_scripts.launch(session.name, sudo=self._sudo)
         try:
+            command = ssh_scripts.launch_served(session.name)
             await conn.create_session(lambda: session, command, encoding=None)
         except (asyncssh.Error, OSError) as error:
             session.refuse(error)

@@ -187,6 +187,7 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
         self._status = status
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.left_running = self.left_running or bool(self._frames)
         began = self._served > 0 or any(frame.begun for frame in self._frames)
         text = safe(decode(bytes(self._stderr)).strip().replace("\n", "; ")) if began else self._said()
         ended = ShellEndedError(text, self._status, began=began)

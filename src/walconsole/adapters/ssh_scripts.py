@@ -7,6 +7,14 @@ from walconsole.errors import ShellError
 
 _PROLOGUE = "LC_ALL=C; export LC_ALL; unset LANGUAGE CDPATH ENV; cd /\n"
 
+LONGEST_SCRIPT_S = 360.0
+"""More than any script of the shell is given by whoever sends it. The host ends one that has run so long by
+itself, at twice this at the latest, though nobody should ask for it any more."""
+LEFT_ALONE_S = 5
+"""How long what runs in the shell when its connection ends may take to end by itself."""
+_RELENTLESS_S = 2
+"""How long after TERM what is still there is killed."""
+
 # Prints the processes of the shell called $NAME (it is in its arguments) and all that they started.
 _FAMILY = """\
 ps -A -o pid= -o ppid= -o args= | NAME={name} awk '
@@ -19,14 +27,17 @@ END {{
 }}'"""
 
 # A command whose reader goes away would run on until it next prints. The watcher sees the end of
-# standard input, which is the end of the channel, and ends the command with all that it started.
+# standard input, which is the end of the channel, and ends the command with all that it started: the
+# list is taken first, since what loses its parent is nobody's child, and has the watcher in it.
 _STREAM = """\
 printf '%s\\n' {name}
 exec 3<&0
 {{ {command}
 }} </dev/null 2>&1 3<&- &
 child=$!
-( trap '' TERM; cat; kill $({family}); kill "$child" ) <&3 >/dev/null 2>&1 3<&- &
+( trap '' TERM; cat; me=$(exec /bin/sh -c 'echo $PPID'); family=$({family}); kill $family; kill "$child"
+  sleep {relentless}; for pid in $family; do [ "$pid" = "$me" ] || kill -s KILL "$pid"; done
+) <&3 >/dev/null 2>&1 3<&- &
 watcher=$!
 wait "$child"
 status=$?
@@ -47,6 +58,53 @@ _BROKEN = (
     "sudo cannot become root on the host: its program is not setuid root, or something forbids it",
     "look at `ls -l $(command -v sudo)`, nosuid mounts and NoNewPrivileges, or connect as root",
 )
+_BECOME_ROOT = 'test "$(id -u)" = 0 || {{ LC_ALL=C; export LC_ALL; exec sudo -n {shell}; }}; read -r script; eval "$script"'
+
+# The shell reads its scripts from a pipe that a feeder fills, since nobody else could see the end of its
+# standard input while a script runs. When that ends, so does all that runs in the shell: by itself, or it
+# is ended. Beside it a watch ends a script that runs for ever on a connection nobody cut. `listed` prints
+# the processes of the shell (not those around it: they are called with -c) and all that they started; with
+# `old` the scripts that run now, a colon, and of these only such as stand in the second argument already.
+# What the shells around it would say of its end goes nowhere: writing to a closed channel ends who writes.
+# One line, as `read` wants it.
+_SERVE = " ".join(
+    line.strip()
+    for line in r"""
+name={name};
+listed() {{ ps -A -o pid= -o ppid= -o args= | NAME="/bin/sh -s $name" OLD=$1 SEEN=$2 awk '
+    {{ parent[$1] = $2; if (index($0, ENVIRON["NAME"])) shell[$1] = 1 }}
+    END {{
+        for (pid in shell) if (!(parent[pid] in shell)) root = pid;
+        if (root == "") exit;
+        if (ENVIRON["OLD"] == "") found[root] = 1;
+        else {{
+            for (pid in parent) if (parent[pid] == root) {{
+                printf "%s ", pid; if (index(ENVIRON["SEEN"], " " pid " ")) found[pid] = 1 }}
+            printf ": " }}
+        do {{ more = 0;
+            for (pid in parent) if (!(pid in found) && (parent[pid] in found)) {{ found[pid] = 1; more = 1 }}
+        }} while (more);
+        for (pid in found) printf "%s ", pid
+    }}'; }};
+finish() {{ [ -z "$1" ] || {{ kill $1; sleep {relentless}; kill -s KILL $1; }}; }};
+feed() {{
+    /bin/sh -c 'echo $$; exec cat' || return; exec >/dev/null; waited=0;
+    while running=$(listed); [ -n "$running" ] && [ "$waited" -lt {alone} ]; do
+        sleep 1; waited=$((waited + 1));
+    done;
+    finish "$running"; }};
+watch() {{
+    trap 'kill "$pause"; exit' TERM; seen=;
+    while sleep {longest} & pause=$!; wait "$pause"; do
+        look=$(listed old " $seen"); [ -n "$look" ] || exit; seen=${{look%%:*}}; finish "${{look#*:}}";
+    done; }};
+feed 2>/dev/null | {{
+    exec 3>&2 2>/dev/null; read -r feeder; watch </dev/null >/dev/null 3>&- & watch=$!;
+    (exec /bin/sh -s $name 2>&3 3>&-); status=$?;
+    kill "$watch"; kill -s KILL "$feeder"; exit "$status"; }}
+""".strip().splitlines()
+)
+
 _SUDO_REMEDIES = (
     ("password is required", *_PASSWORD),
     ("authentication is required", *_PASSWORD),
@@ -98,6 +156,24 @@ def launch(name: str, *, sudo: bool) -> str:
     return f"exec /bin/sh -c 'test $(id -u) = 0 && exec {shell}; export LC_ALL=C; exec sudo -n {shell}'"
 
 
+def launch_served(name: str) -> str:
+    """The command of the exec channel of a shell that bounds what runs in it: it reads serving() first."""
+    return f"exec {_read_script(name)}"
+
+
+def serving(name: str, *, sudo: bool) -> str:
+    """What makes the served shell, root's with `sudo`; what follows it on standard input are its scripts."""
+    serve = _SERVE.format(
+        name=name, relentless=_RELENTLESS_S, alone=LEFT_ALONE_S, longest=f"{LONGEST_SCRIPT_S:g}"
+    )
+    become = _BECOME_ROOT.format(shell=_read_script(name)) + "\n" if sudo else ""
+    return f"{become}{serve}\n"
+
+
+def _read_script(name: str) -> str:
+    return f"/bin/sh -c 'read -r script; eval \"$script\"' {name}"
+
+
 def prologue(given_up: Iterable[str]) -> str:
     """What a new shell reads first: a neutral locale, and the end of those that were `given_up`."""
     reaping = "".join(
@@ -109,7 +185,8 @@ def prologue(given_up: Iterable[str]) -> str:
 
 def stream(name: str, command: str) -> str:
     """The script of a stream: prints `name` on a line of its own, then what `command` prints."""
-    return _PROLOGUE + _STREAM.format(name=name, command=command, family=_FAMILY.format(name=name))
+    family = _FAMILY.format(name=name)
+    return _PROLOGUE + _STREAM.format(name=name, command=command, family=family, relentless=_RELENTLESS_S)
 
 
 def begins_not(tried: str, said: str, waited_s: float) -> ShellError:
