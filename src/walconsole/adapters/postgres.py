@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import asyncssh
@@ -34,10 +34,16 @@ class PostgresDatabase:
     """See ports.Database. The server is the one that `locator` finds, unless the profile names its socket."""
 
     def __init__(
-        self, shell: SshShell, target: PostgresTarget, locator: ClusterLocator, *, clock: Clock
+        self,
+        shell: SshShell,
+        target: PostgresTarget,
+        locator: ClusterLocator,
+        *,
+        clock: Clock,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._shell, self._target, self._locator, self._clock = shell, target, locator, clock
-        self._password = os.environ.get(target.password_env) if target.password_env else None
+        self._password = environ.get(target.password_env) if target.password_env else None
         self._turn = asyncio.Lock()
         self._connection: session.Connection | None = None
         self._bridge: Bridge | None = None

@@ -16,6 +16,7 @@ from walconsole.config.reader import ConfigFile, Setting, load
 from walconsole.config.show import described
 from walconsole.domain.redaction import safe
 from walconsole.errors import WalconsoleError
+from walconsole.runtime.environment import keep_secrets
 from walconsole.runtime.garbage import collect_nothing
 from walconsole.runtime.loop import leave
 from walconsole.runtime.say import say
@@ -78,6 +79,7 @@ def _of_a_server(options: Namespace, file: ConfigFile) -> Session:
 def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:
     """What to open. An option wins over the file's [console]."""
     theme, interval = file.console.get("theme"), file.console.get("interval")
+    environment = keep_secrets(os.environ, _secret_variables(file, target))
     return Session(
         target=target,
         log_file=options.log_file or places(os.environ).log_file,
@@ -86,7 +88,24 @@ def _session(options: Namespace, file: ConfigFile, target: Target) -> Session:
         interval_s=options.interval or (float(str(interval.value)) if interval else 1.0),
         read_only=options.read_only,
         notes=file.warnings,
+        environment=environment,
     )
+
+
+def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
+    """The variables that hold secrets, by the profiles of the file and by the one that is opened."""
+    named: set[str] = set()
+    for settings in file.profiles.values():
+        for key, setting in settings.items():
+            if key.endswith("_env"):
+                named.add(str(setting.value))
+            elif key.endswith("_envs") and isinstance(setting.value, (tuple, list)):
+                named.update(map(str, setting.value))
+    if not isinstance(target, DemoWish):
+        named.update(target.api.token_envs, filter(None, [target.postgres.password_env]))
+        for bucket in (target.primary, target.dr):
+            named.update((bucket.keys.access_key_env, bucket.keys.secret_key_env))
+    return named
 
 
 def _open(session: Session, stop: Stop) -> int:

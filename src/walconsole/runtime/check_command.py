@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -57,13 +57,13 @@ def check(session: Session, wish: CheckWish, stop: Stop) -> int:
     start_logging(session.log_file, chosen=session.log_chosen)
     for note in session.notes:
         say(note)
-    return event_loop.run(lambda: _run(profile, wish, stop))
+    return event_loop.run(lambda: _run(profile, wish, stop, session.environment))
 
 
-async def _run(profile: Profile, wish: CheckWish, stop: Stop) -> int:
+async def _run(profile: Profile, wish: CheckWish, stop: Stop, environment: Mapping[str, str]) -> int:
     stop.attach(asyncio.get_running_loop(), lambda: None)
     clock = SystemClock()
-    looking = asyncio.create_task(look_once(profile, clock, os.environ, on_disk(os.environ), wish.limit_s))
+    looking = asyncio.create_task(look_once(profile, clock, environment, on_disk(environment), wish.limit_s))
     asked = asyncio.create_task(stop.requested.wait(), name="asked to end")
     await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()

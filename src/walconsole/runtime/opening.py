@@ -1,7 +1,6 @@
 """The app of a session, and what it awaits after its first frame: the observation of one server."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -54,7 +53,7 @@ def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
 
 async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> "Observer":
     """Raises SandboxError."""
-    environment: Mapping[str, str] = os.environ
+    environment = session.environment
     if isinstance(session.target, DemoWish):
         droplet, profile = await _start_droplet(session.target, app, cleanups)
         environment = {**environment, **droplet.environment}

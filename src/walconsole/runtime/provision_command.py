@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.facts import ClusterFacts
@@ -99,14 +99,17 @@ def provision(session: Session, wish: ProvisionWish, stop: Stop) -> int:
     warning = start_logging(session.log_file, chosen=session.log_chosen)
     for note in (*session.notes, *([warning] if warning else [])):
         say(note)
-    return event_loop.run(lambda: _Command(profile, wish, stop).run())
+    return event_loop.run(lambda: _Command(profile, wish, stop, session.environment).run())
 
 
 class _Command:
     """One run inside the session's clean-ups."""
 
-    def __init__(self, profile: Profile, wish: ProvisionWish, stop: Stop) -> None:
+    def __init__(
+        self, profile: Profile, wish: ProvisionWish, stop: Stop, environment: Mapping[str, str]
+    ) -> None:
         self._profile, self._wish, self._stop = profile, wish, stop
+        self._environment = environment
         self._history: list[Progress] = []
         self._printer: Printer = JsonLines(self._write) if wish.json else PlainLines(self._write)
 
@@ -126,7 +129,12 @@ class _Command:
         failure: WalconsoleError | None = None
         async with cleanups:
             parts = provisioned(
-                self._profile, Nobody(), SystemClock(), os.environ, cleanups, choices=self._wish.choices
+                self._profile,
+                Nobody(),
+                SystemClock(),
+                self._environment,
+                cleanups,
+                choices=self._wish.choices,
             )
             try:
                 await self._until_ended(parts)

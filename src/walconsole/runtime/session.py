@@ -1,6 +1,8 @@
 """What the command line asked for, checked and complete: enough to open the console."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from walconsole.domain.profile import Profile
@@ -21,7 +23,8 @@ Target = Profile | DemoWish
 class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
 
-    `provisioning`: open at the screen that sets archiving up.
+    `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
+    are looked for; what the console starts gets os.environ, which has no secrets (runtime.environment).
     """
 
     target: Target
@@ -32,6 +35,7 @@ class Session:
     read_only: bool = False
     notes: tuple[str, ...] = ()
     provisioning: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
     @property
     def title(self) -> str:

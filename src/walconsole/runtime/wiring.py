@@ -44,7 +44,7 @@ def observe(
     shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     host = HostProbe(shell, profile, clock)
-    database = DatabaseLater(lambda: _postgres(shell, profile, host, clock))
+    database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
@@ -124,8 +124,10 @@ def _evidence(
     )
 
 
-def _postgres(shell: SshShell, profile: Profile, host: HostProbe, clock: Clock) -> ClosableDatabase:
+def _postgres(
+    shell: SshShell, profile: Profile, host: HostProbe, clock: Clock, environment: Mapping[str, str]
+) -> ClosableDatabase:
     from walconsole.adapters.postgres import PostgresDatabase
 
     collect_what_is_new()  # nothing large is imported after it
-    return PostgresDatabase(shell, profile.postgres, host, clock=clock)
+    return PostgresDatabase(shell, profile.postgres, host, clock=clock, environ=environment)

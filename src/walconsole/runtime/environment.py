@@ -1,0 +1,32 @@
+"""The console's environment, and what of it the programs that it starts may see."""
+
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_(?:KEY|KEY_ID|PASS|PWD|PAT)$",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(r"_(?:FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
+_DIGITALOCEAN_TOKEN = re.compile(r"do[opr]_v1_")
+
+
+def keep_secrets(environ: MutableMapping[str, str], named: Iterable[str] = ()) -> Mapping[str, str]:
+    """All of `environ`, as it was; the secrets are taken out of `environ` itself.
+
+    What starts a program hands os.environ on, and not all of that is the console's own: a library asks a
+    compiler where another library is, an SSH configuration has a ProxyCommand. Taken out are the variables
+    `named` (by any profile), those whose names say that they hold a secret, and DigitalOcean's tokens.
+    """
+    whole = dict(environ)
+    known = frozenset(named)
+    for name, text in whole.items():
+        if name in known or _is_secret(name, text):
+            del environ[name]
+    return whole
+
+
+def _is_secret(name: str, text: str) -> bool:
+    if _DIGITALOCEAN_TOKEN.match(text):
+        return True
+    return bool(_SECRET_NAME.search(name)) and not _PLACE.search(name)
