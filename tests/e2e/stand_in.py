@@ -32,8 +32,10 @@ class StandIn(App[None]):
         ("h", "hang"),
         ("b", "block"),
         ("ctrl+z", "suspend_process"),
+        ("k", "keep"),
     ]
     failure: SshError | None = None
+    cannot_suspend = ""
 
     def compose(self) -> ComposeResult:
         yield Static("ready", markup=False)
@@ -46,6 +48,10 @@ class StandIn(App[None]):
             raise KeyError("in a worker")
 
         self.run_worker(crash())
+
+    def action_keep(self) -> None:
+        """Something is under way that a suspended process could not end."""
+        self.cannot_suspend = "a key is alive"
 
     def action_fail(self) -> None:
         self.failure = SshError("ssh to nowhere", "no route", "plug it in")

@@ -143,8 +143,10 @@ class Terminal:
             left.append("the cursor is hidden")
         if not modes.get(7, True):
             left.append("lines do not wrap")
-        pushed = [match[0] != b"\x1b[<u" for match in _KITTY.finditer(self.output)]
-        if pushed and pushed[-1]:
+        levels = 0  # what is pushed has to be popped; popping nothing does nothing
+        for match in _KITTY.finditer(self.output):
+            levels = max(0, levels + (-1 if match[0] == b"\x1b[<u" else 1))
+        if levels:
             left.append("the keyboard protocol is on")
         if termios.tcgetattr(self._slave) != self._before:
             left.append("the terminal's attributes differ")

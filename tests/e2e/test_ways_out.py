@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Open, Program
+from tests.e2e.conftest import STAND_IN, Open, Program
 from tests.e2e.terminal import Terminal
+from tests.servers.reaper import descendants
 
 
 def _cleaned(program: Program) -> bool:
@@ -199,6 +200,99 @@ def test_ctrl_z_suspends_and_fg_resumes(stand_in: Open) -> None:
     terminal.type("q")
     assert terminal.wait() == 0
     assert terminal.left_behind() == []
+
+
+def _stop_and_go_on(terminal: Terminal) -> None:
+    """As `kill -STOP` and `kill -CONT` do, or a shell's `fg` after the first; until it has drawn again."""
+    drawn = terminal.output.count(b"\x1b[?1049h")
+    terminal.signal(signal.SIGSTOP)
+    _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    terminal.signal(signal.SIGCONT)
+    terminal.wait_until(lambda: terminal.output.count(b"\x1b[?1049h") > drawn, "it takes the terminal again")
+    terminal.wait_for("ready")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_terminal_is_as_it_was_after_stop_and_cont_too(
+    way: str, stand_in: Open, program: Program
+) -> None:
+    act, status = WAYS[way]
+    terminal = stand_in()
+    terminal.wait_for("ready")
+    _stop_and_go_on(terminal)
+    _stop_and_go_on(terminal)
+    act(terminal)
+    assert terminal.wait() == status
+    assert terminal.left_behind() == []
+    assert terminal.after_console().strip() == ""
+    assert _cleaned(program)
+
+
+def test_a_signal_that_came_while_it_was_stopped(stand_in: Open) -> None:
+    terminal = stand_in()
+    terminal.wait_for("ready")
+    terminal.signal(signal.SIGSTOP)
+    terminal.signal(signal.SIGTERM)
+    terminal.signal(signal.SIGCONT)
+    assert terminal.wait() == 143
+    assert terminal.left_behind() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGTSTP])
+def test_neither_cont_nor_tstp_takes_the_terminal_during_clean_up(
+    number: signal.Signals, stand_in: Open, program: Program
+) -> None:
+    terminal = stand_in()
+    terminal.wait_for("ready")
+    terminal.type("q")
+    terminal.wait_until((program.home / "cleaning").exists, "clean-up begins")
+    terminal.signal(number)
+    if number == signal.SIGTSTP:
+        time.sleep(0.05)
+        terminal.signal(signal.SIGCONT)
+    assert terminal.wait() == 0
+    assert terminal.output.count(b"\x1b[?1049h") == 1
+    assert terminal.left_behind() == []
+    assert _cleaned(program)
+
+
+def test_suspending_is_refused_while_the_app_cannot(stand_in: Open) -> None:
+    terminal = stand_in()
+    terminal.wait_for("ready")
+    terminal.type("k")
+    terminal.type("\x1a")
+    terminal.wait_for("a key is alive")
+    terminal.type("q")
+    assert terminal.wait() == 0
+    assert terminal.left_behind() == []
+
+
+@pytest.mark.parametrize("stop", ["\x1a", "SIGSTOP"])
+def test_a_real_shell_s_job_control(stop: str, console: Open, program: Program) -> None:
+    """Stopped, the shell has its terminal as ever; `fg` brings the screen back; the end leaves nothing."""
+    terminal = console("--norc", "-i", program="/bin/bash", environment={"PS1": "shell> ", "HISTFILE": ""})
+    terminal.wait_for("shell>")
+    terminal.type(f"{program.python} {STAND_IN} {program.home}\r")
+    terminal.wait_for("ready")
+    if stop == "SIGSTOP":
+        for child in descendants(terminal.process.pid):
+            os.kill(child, signal.SIGSTOP)
+    else:
+        terminal.type(stop)
+    terminal.wait_until(lambda: b"Stopped" in terminal.output, "the shell says that it is stopped")
+    begin = len(terminal.output)
+    terminal.type("fg\r")
+    terminal.wait_until(lambda: b"\x1b[?1049h" in terminal.output[begin:], "it takes the terminal again")
+    terminal.wait_for("ready")
+    terminal.type("q")
+    terminal.wait_until((program.home / "cleaned").exists, "it ended")
+    terminal.wait_until(lambda: b"shell> " in terminal.output[begin:], "the prompt is back")
+    terminal.type("stty -a; exit\r")
+    assert terminal.wait() == 0
+    said = terminal.after_console().split()
+    assert {"icanon", "isig", "echo", "icrnl", "ixon", "iexten"} <= set(said)
+    assert [left for left in terminal.left_behind() if "mode 2004" not in left] == []  # that is the shell's
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.title)
 def test_every_key_is_documented(action: Action) -> None:
     row = next((line for line in PAGE.splitlines() if line.endswith(f"| {action.title} |")), "")
-    keys = {"^p": "Ctrl-P", "S-Tab": "Shift-Tab"}
+    keys = {"^p": "Ctrl-P", "^z": "Ctrl-Z", "S-Tab": "Shift-Tab"}
     assert keys.get(action.sign, action.sign) in row
 
 

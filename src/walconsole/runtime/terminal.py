@@ -1,8 +1,9 @@
 """The terminal: whether it can carry a console, and how it is left as it was found.
 
 Textual's Linux driver loses its writer thread when the terminal goes away (an OSError), and its
-queue then blocks the event loop for ever; it also dies of input that is not UTF-8. This driver
-mends both.
+queue then blocks the event loop for ever; it also dies of input that is not UTF-8. And it takes every
+SIGCONT for the end of a suspension of its own: after a SIGSTOP it would save the raw modes as those that it
+found. This driver mends all three.
 """
 
 import asyncio
@@ -14,9 +15,12 @@ import signal
 import sys
 import termios
 import time
+import tty
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+from textual import constants
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from walconsole.errors import UsageError
@@ -28,6 +32,14 @@ _LEAVE = (
     "\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2048l\x1b[<u"
     "\x1b[?1049l\x1b[?25h\x1b[?1004l"
 )
+_AGAIN = "\x1b[?1049h\x1b[2J\x1b[?25l\x1b[?1004h\x1b[?2004h\x1b[?7l"
+_KEYBOARD = (
+    linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES
+    | linux_driver.KITTY_REPORT_ALL_KEYS
+    | linux_driver.KITTY_REPORT_ASSOCIATED_TEXT
+)
+_KEYBOARD_AGAIN = f"\x1b[<u\x1b[>{_KEYBOARD}u"
+"""As LinuxDriver.start_application_mode puts them; the keyboard protocol's level is taken off first."""
 _STALLED_GRACE_S = 1.0
 
 
@@ -106,32 +118,103 @@ class TerminalOutput:
         return self._modes.lost
 
 
-def driver_for(stop: Stop, modes: "TerminalModes") -> type[LinuxDriver]:
+class TerminalDriver(LinuxDriver):
+    """Textual's Linux driver on TerminalOutput. See driver_for."""
+
+    ending: ClassVar[Stop]
+    modes: ClassVar["TerminalModes"]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._file: Any = TerminalOutput(2, self.ending, self.modes)
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._is_on = self._is_suspended = False
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; in the background Textual has the process stopped again instead."""
+        before, self._own_loop = self._writer_thread, asyncio.get_running_loop()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual has no annotation there
+        self._is_on = self._writer_thread is not before
+
+    def stop_application_mode(self) -> None:
+        """Give it back."""
+        self._is_on = False
+        super().stop_application_mode()
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._soon(self._suspend)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._soon(self._go_on)
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        """A signal comes at any moment, also while the writer's lock is held: the loop acts."""
+        if self._own_loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed: the terminal is left already
+                self._own_loop.call_soon_threadsafe(act)
+
+    def _suspend(self) -> None:
+        refusal = getattr(self._app, "cannot_suspend", "")
+        if refusal and not self.ending.noted:
+            told: dict[str, Any] = {"title": "not suspended", "severity": "warning", "markup": False}
+            self._app.call_later(self._app.notify, refusal, **told)
+            return
+        if self._is_on:
+            self._is_suspended = self._must_signal_resume = True
+            self.suspend_application_mode()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        """After a suspension, start again; after a SIGSTOP, which none foresees, say the modes again."""
+        if self._is_suspended:
+            self.resume_application_mode()
+            self._is_suspended = not self._is_on
+        elif self._is_on and self.attrs_before is not None:
+            self._say_modes_again(self.attrs_before)
+        else:
+            return
+        self._app.call_later(self._app.refresh, layout=True)
+
+    def _say_modes_again(self, found: list[Any]) -> None:
+        """The shell has had the terminal meanwhile, or nobody has: both must come out right."""
+        raw = [*found[:6], list(found[6])]
+        raw[tty.LFLAG] = self._patch_lflag(raw[tty.LFLAG])
+        raw[tty.IFLAG] = self._patch_iflag(raw[tty.IFLAG])
+        raw[tty.CC][termios.VMIN] = 1
+        try:
+            if os.tcgetpgrp(self.fileno) != os.getpgrp():
+                return  # in the background: reading or writing stops it until it is in front
+            termios.tcsetattr(self.fileno, termios.TCSANOW, raw)
+        except (termios.error, OSError):
+            return
+        self.write(_AGAIN)
+        if not constants.DISABLE_KITTY_KEY:
+            self.write(_KEYBOARD_AGAIN)
+        self._enable_mouse_support()
+
+    def _run_input_thread(self) -> None:
+        while True:
+            try:
+                self.run_input_thread()
+                return
+            except UnicodeDecodeError:  # typed or pasted in another encoding: dropped
+                _log.info("input that is not UTF-8 was dropped")
+            except OSError as error:
+                _log.info("the terminal's input ended: %s", error)
+                self.ending.request(signal.SIGHUP)
+                return
+            except Exception as error:  # noqa: BLE001  # the thread's boundary: the app reports it
+                self._app.call_later(self._app._handle_exception, error)
+                return
+
+
+def driver_for(stop: Stop, terminal_modes: "TerminalModes") -> type[LinuxDriver]:
     """A driver class that tells `stop` when the terminal goes away."""
 
-    class TerminalDriver(LinuxDriver):
-        """Textual's Linux driver on TerminalOutput."""
+    class Bound(TerminalDriver):
+        ending, modes = stop, terminal_modes
 
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self._file: Any = TerminalOutput(2, stop, modes)
-
-        def _run_input_thread(self) -> None:
-            while True:
-                try:
-                    self.run_input_thread()
-                    return
-                except UnicodeDecodeError:  # typed or pasted in another encoding: dropped
-                    _log.info("input that is not UTF-8 was dropped")
-                except OSError as error:
-                    _log.info("the terminal's input ended: %s", error)
-                    stop.request(signal.SIGHUP)
-                    return
-                except Exception as error:  # noqa: BLE001  # the thread's boundary: the app reports it
-                    self._app.call_later(self._app._handle_exception, error)
-                    return
-
-    return TerminalDriver
+    return Bound
 
 
 def watch_hang_up(loop: asyncio.AbstractEventLoop, stop: Stop) -> Callable[[], None]:

@@ -330,6 +330,16 @@ class WalconsoleApp(App[None]):
         """Steps that were begun in this session."""
         return tuple(run for run in (self.provision_run, self.fix_run) if run is not None)
 
+    @property
+    def cannot_suspend(self) -> str:
+        """Why the process may not be suspended just now; empty where it may.
+
+        A process that is suspended deletes no temporary key, and nobody is told how long it has lived.
+        """
+        if any(run.busy for run in self.runs):
+            return "steps are under way: suspended, the console could not delete a temporary key"
+        return ""
+
     async def action_quit(self) -> None:
         """Leave; while a step is being applied, only when that is meant."""
         if not any(run.changing for run in self.runs):

@@ -42,6 +42,7 @@ ACTIONS = (
     Action("choose_theme", "t", "t", "Choose a theme"),
     Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
     Action("pace(1)", "minus", "-", "Read less often", ""),
+    Action("suspend_process", "ctrl+z", "^z", "Suspend; the shell's fg comes back"),
     Action("command_palette", "ctrl+p", "^p", "Command palette", "palette"),
     Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
     Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
