@@ -17,6 +17,7 @@ from pathlib import Path
 
 from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.errors import RegisterError
+from walconsole.folders import check_private, make_private
 
 FILE = "accepted-gaps.toml"
 LOCK_PATIENCE_S = 1.0
@@ -83,6 +84,7 @@ class GapFile:
 
     def _text(self) -> str:
         try:
+            check_private(self.path.parent)
             with self.path.open("rb") as file:
                 raw = file.read(LIMIT_BYTES + 1)
         except FileNotFoundError:
@@ -171,7 +173,7 @@ class GapFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise self._denied("writing", error) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.folders import check_private, make_private
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class IndexFile:
             return None
 
     def _read(self) -> bytes | None:
+        check_private(self.path.parent)
         handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(file.fileno())
@@ -48,7 +50,7 @@ class IndexFile:
     def save(self, document: bytes) -> None:
         """Replace it in one step; where that fails the next session lists anew."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             with NamedTemporaryFile(dir=self.path.parent, prefix=f"{self.path.name}.", delete=False) as file:
                 try:
                     file.write(document)

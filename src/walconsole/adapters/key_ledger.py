@@ -8,13 +8,13 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 from walconsole.domain.temporary_keys import parse
 from walconsole.errors import RegisterError
+from walconsole.folders import check_private, make_private
 from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"
@@ -34,9 +34,7 @@ class LedgerFolder:
         if parse(entry.name) is None:
             raise ValueError(f"not a temporary key's name: {entry.name!r}")
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
-                self.folder.chmod(0o700)
+            make_private(self.folder)
             self._write(entry)
             self._sync_folder()
         except OSError as error:
@@ -59,6 +57,7 @@ class LedgerFolder:
     def orphans(self) -> tuple[LedgerEntry, ...]:
         """See ports.KeyLedger. What cannot be read, be it root's, still tells the key's name by its own."""
         try:
+            check_private(self.folder)
             paths = sorted(self.folder.glob(f"*{_SUFFIX}"))
         except OSError as error:
             self._deny("listing", self.folder, error)

@@ -73,6 +73,9 @@ def _contents(path: Path) -> tuple[bytes, tuple[str, ...]]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise FaultyConfigError([Fault(str(path), 0, "is not a regular file")])
+        if status.st_uid not in (0, os.geteuid()):
+            why = f"belongs to another user (uid {status.st_uid}), who could choose where you connect"
+            raise FaultyConfigError([Fault(str(path), 0, why, "copy it, and name the copy with --config")])
         if status.st_size > LARGEST_FILE_BYTES:
             raise FaultyConfigError([Fault(str(path), 0, f"is larger than {LARGEST_FILE_BYTES} bytes")])
         raw = file.read(LARGEST_FILE_BYTES + 1)

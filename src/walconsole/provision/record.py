@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from walconsole.errors import RegisterError
+from walconsole.folders import check_private, make_private
 from walconsole.provision.model import Change, ChangeKind
 
 _LIMIT_BYTES = 16 * 1024 * 1024
@@ -50,7 +51,9 @@ class RecordFile:
 
     def _text(self) -> str:
         try:
-            with self.path.open("rb") as file:
+            check_private(self.path.parent)
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
                 raw = file.read(_LIMIT_BYTES + 1)
         except FileNotFoundError:
             return ""
@@ -83,7 +86,7 @@ class RecordFile:
     def _append(self, entry: object) -> None:
         line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             handle = os.open(self.path, flags, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as file:

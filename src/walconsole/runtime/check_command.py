@@ -17,6 +17,7 @@ from walconsole.domain.output.report import report_document, report_markdown
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Snapshot
 from walconsole.errors import UsageError
+from walconsole.folders import replace_text
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.keeping import on_disk
@@ -106,13 +107,9 @@ def _deliver(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.chmod(0o644)  # a collector runs as another user; nothing in it is secret
-        beside.replace(output)
+        replace_text(output, text, 0o644)  # a collector runs as another user; nothing in it is secret
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UsageError(
             f"writing {output}", error.strerror or str(error), "name a file that can be written"
         ) from None

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from walconsole.domain.redaction import printable, redact
 from walconsole.errors import UsageError
+from walconsole.folders import make_private
 
 LARGEST_LOG_BYTES = 1 << 20
 KEPT_LOGS = 3
@@ -45,7 +46,10 @@ def start_logging(path: Path, *, chosen: bool) -> str | None:
     threading.excepthook = _log_thread_exception
     sys.unraisablehook = _log_unraisable
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if chosen:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        else:
+            make_private(path.parent)
         handler: logging.Handler = _PrivateFileHandler(
             path, maxBytes=LARGEST_LOG_BYTES, backupCount=KEPT_LOGS
         )

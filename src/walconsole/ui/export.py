@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
+from walconsole.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +49,21 @@ class Export:
         return problem, ""
 
     def _write_all(self, folder: Path) -> list[Path]:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_export_folder(folder)
         return [_write_new(folder, self.stem, suffix, text) for suffix, text in self.texts]
 
 
 def export_folders(folder: Path | None = None) -> list[Path]:
     """Where to try to write: `folder`, else the current directory, then the data folder."""
     return [folder] if folder else [Path.cwd(), _data_folder()]
+
+
+def make_export_folder(folder: Path) -> None:
+    """Make it where it is missing; the data folder for the operator alone. Raises OSError."""
+    if folder == _data_folder():
+        make_private(folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _data_folder() -> Path:

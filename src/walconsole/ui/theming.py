@@ -14,6 +14,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES
 
+from walconsole.folders import make_private, replace_text
 from walconsole.ui.tones import ConsoleTheme, Tones
 
 SCREEN_COLOURS = (
@@ -223,11 +224,9 @@ class ThemeShelf:
     def remember(self, name: str) -> str | None:
         """Write the choice down, whole or not at all; returns why it could not be."""
         path = self._state_file()
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft.write_text(f'theme = "{name}"\n', "utf-8")
-            draft.replace(path)
+            make_private(path.parent)
+            replace_text(path, f'theme = "{name}"\n')
         except OSError as error:
             return f"{path}: {error.strerror or error}"
         return None

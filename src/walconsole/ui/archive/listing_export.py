@@ -17,7 +17,7 @@ from textual.message import Message
 
 from walconsole.errors import ObjectStoreError, WalconsoleError
 from walconsole.ui.archive.export import csv_cell, exact_json
-from walconsole.ui.export import export_folders, moment_text
+from walconsole.ui.export import export_folders, make_export_folder, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def _open(stem: str, form: ListingFormat, folders: list[Path]) -> _Sheet:
     problem: OSError = FileNotFoundError("there is no folder to write to")
     for folder in folders:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_export_folder(folder)
             return _Sheet(folder, stem, form)
         except OSError as error:
             problem = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from walconsole.folders import make_private
 from walconsole.provision.transcript import as_json, as_markdown
 from walconsole.ui.export import Export, transcripts_folder
 
@@ -31,4 +32,9 @@ def save_transcript(
     title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
 ) -> tuple[str, str]:
     """Write it into the operator's data folder: why it failed (empty: it did not), and the files."""
-    return transcript_of(title, steps, history, changes).write(transcripts_folder())
+    folder = transcripts_folder()
+    try:
+        make_private(folder)
+    except OSError as error:
+        return f"{folder}: {error.strerror or error}", ""
+    return transcript_of(title, steps, history, changes).write(folder)
