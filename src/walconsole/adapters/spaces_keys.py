@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.profile import KeyReference, KeySource
+from walconsole.domain.redaction import safe
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import Shell
 
 REREAD_SPACING_S = 60.0
 _HINT_LENGTH = 6
 _CONFIG_LIMIT = 256 * 1024
+_LONGEST_SHOWN = 40
+_LONGEST_ENDPOINT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +213,8 @@ class DropletKeys:
         options = await self._config.section(self._remote)
         where = f"[{self._remote}] in {self._config.path} on the droplet"
         if options.get("type", "s3") != "s3":
-            raise no_key(
-                where, f"the remote is of type {options['type']}, not s3", "name an s3 remote in the profile"
-            )
+            kind = safe(options["type"][:_LONGEST_SHOWN])
+            raise no_key(where, f"the remote is of type {kind}, not s3", "name an s3 remote in the profile")
         if options.get("env_auth", "").lower() == "true" and not options.get("access_key_id"):
             raise no_key(
                 where, "env_auth = true: its keys are elsewhere", "set keys = environment in the profile"
@@ -221,7 +223,7 @@ class DropletKeys:
             options.get("access_key_id", ""),
             options.get("secret_access_key", ""),
             where,
-            options.get("endpoint", ""),
+            safe(options.get("endpoint", "")[:_LONGEST_ENDPOINT]),
         )
 
     def forget(self) -> bool:
