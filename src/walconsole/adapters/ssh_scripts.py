@@ -58,7 +58,10 @@ _BROKEN = (
     "sudo cannot become root on the host: its program is not setuid root, or something forbids it",
     "look at `ls -l $(command -v sudo)`, nosuid mounts and NoNewPrivileges, or connect as root",
 )
-_BECOME_ROOT = 'test "$(id -u)" = 0 || {{ LC_ALL=C; export LC_ALL; exec sudo -n {shell}; }}; read -r script; eval "$script"'
+_BECOME_ROOT = (
+    'test "$(id -u)" = 0 || {{ LC_ALL=C; export LC_ALL; exec sudo -n {shell}; }}; '
+    'read -r script; eval "$script"'
+)
 
 # The shell reads its scripts from a pipe that a feeder fills, since nobody else could see the end of its
 # standard input while a script runs. When that ends, so does all that runs in the shell: by itself, or it
