@@ -15,9 +15,11 @@ import pytest_asyncio
 
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
+from tests.servers.fixtures import MakeProxy
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.config.writer import profile_as_toml
+from walconsole.domain.profile import BucketRole
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -147,6 +149,27 @@ async def test_unknown_where_nothing_can_be_looked_at(stage: Stage, config: Path
     code, out, _ = await walconsole(tmp_path, "check", "--config", str(config))
     assert code == 3
     assert "UNKNOWN: cannot tell: the droplet cannot be reached" in out
+
+
+async def test_a_store_that_swallows_every_request_is_unknown(
+    stage: Stage, config: Path, tmp_path: Path, make_proxy: MakeProxy
+) -> None:
+    """The connections stand, and no answer ever comes: the look ends before the store's own limit."""
+    proxies = []
+    for role in BucketRole:
+        endpoint = stage.target(role).endpoint
+        proxies.append(make_proxy(int(endpoint.rpartition(":")[2])))
+        proxies[-1].stall()
+        replace(config, endpoint, f"http://127.0.0.1:{proxies[-1].port}")
+    look = ("--config", str(config), "--timeout", "8")
+    forms = (("check",), ("check", "--json"), ("report",))
+    answers = await asyncio.gather(*(walconsole(tmp_path, *form, *look) for form in forms))
+    people, document, report = (out for _, out, _ in answers)
+    assert [code for code, _, _ in answers] == [3, 3, 3], people
+    unread = r"the primary bucket and the DR bucket (were|and [^;]+ were) not read within 8 s"
+    assert re.match(rf"\S+: UNKNOWN: cannot tell: {unread}", people), people
+    assert set(json.loads(document)["not_seen"]) >= {"primary", "dr"}
+    assert report.startswith(f"# WAL archiving of {stage.profile.name}: UNKNOWN")
 
 
 async def test_what_it_does_not_understand_is_unknown_and_pages_nobody(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_healthy_deployment_has_the_numbers_that_matter() -> None:
 
 def test_what_is_not_known_is_no_metric() -> None:
     names = {metric.name for metric in made("nothing_readable")["numbers"]}
-    assert names == {"status", "findings", "bucket_readable"}
+    assert names == {"status", "findings", "source_seen", "bucket_readable"}
 
 
 @given(

@@ -337,6 +337,8 @@ class BucketFacts:
     while a sweep runs. `checked_at` is when known gaps and the oldest key were last looked at.
     `remembered`: the index was saved by an earlier session, and found to be still this bucket's.
     `unread` says what of all this could not be read, and why.
+    `doubted`: a poll saw that something of it is gone, and it was not listed anew yet. `lost` is what was
+    there once and is gone without a reason, where it is no gap; what somebody accepted too.
     """
 
     role: BucketRole
@@ -380,3 +382,5 @@ class BucketFacts:
     checked_at: float | None = None
     remembered: bool = False
     unread: tuple[str, ...] = ()
+    doubted: bool = False
+    lost: tuple[Gap, ...] = ()

@@ -16,6 +16,7 @@ from walconsole.domain.output.metrics import metrics
 from walconsole.domain.output.report import report_document, report_markdown
 from walconsole.domain.profile import Profile
 from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.standing.unseen import of_one_look
 from walconsole.errors import UsageError
 from walconsole.folders import replace_text
 from walconsole.runtime import loop as event_loop
@@ -76,7 +77,7 @@ async def _run(profile: Profile, wish: CheckWish, stop: Stop, environment: Mappi
     for line in refused:
         say(line)
     now = clock.now()
-    diagnosis = diagnose(snapshot, now)
+    diagnosis = of_one_look(diagnose(snapshot, now), snapshot, wish.limit_s)
     _deliver(
         "".join(f"{line}\n" for line in _lines(profile, snapshot, diagnosis, wish.format, now)), wish.output
     )

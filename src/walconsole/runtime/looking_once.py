@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.logline import LogLine
 from walconsole.domain.profile import Profile
-from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.unseen import unanswered
 from walconsole.ports import Clock, HostKeyQuestion
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.keeping import Keeping
-
-EVIDENCE = (Slot.LOG, Slot.COMMAND, Slot.RETENTION)
-"""Asked in any case; what the archiver's side of the store answers only where something is wrong."""
-IN_TROUBLE = (*EVIDENCE, Slot.PRODUCTION)
 
 
 class NobodyThere:
@@ -84,16 +81,14 @@ async def _until_whole(screen: NobodyThere, clock: Clock) -> None:
 
 
 def _is_whole(snapshot: Snapshot, now: float) -> bool:
-    """Every source was asked, and a bucket that answers was listed to its end."""
-    if not snapshot.whole or any(
-        copy.problem is None and copy.value is not None and not copy.value.complete
-        for copy in (snapshot.primary, snapshot.dr)
-    ):
+    """Every source was asked, and a bucket that answers was listed to its end.
+
+    What the archiver's side of the store answers is waited for only where something is wrong.
+    """
+    if not snapshot.whole or any(each.problem is None for each in unanswered(snapshot)):
         return False
-    if snapshot.settings.value is None:
-        return True  # then there is no command to look at
-    wanted = IN_TROUBLE if Assessment(snapshot, now).troubled and _asks(snapshot) else EVIDENCE
-    return all(getattr(snapshot, slot.value).freshness is not Freshness.UNREAD for slot in wanted)
+    troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
+    return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD
 
 
 def _asks(snapshot: Snapshot) -> bool:

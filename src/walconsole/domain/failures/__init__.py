@@ -21,6 +21,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
+from walconsole.domain.standing.unseen import never_blind
 from walconsole.domain.standing.verdict import at_least, verdict
 
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
@@ -45,7 +46,8 @@ def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     findings = [finding for look in LOOKS for finding in look(assessment)]
     findings.sort(key=lambda finding: -finding.severity)
     told = stories(findings, MODES, assessment)
-    return Diagnosis(at_least(verdict(assessment), told), tuple(findings), told)
+    said = at_least(verdict(assessment), told, snapshot)
+    return Diagnosis(never_blind(said, snapshot), tuple(findings), told)
 
 
 __all__ = [

@@ -8,6 +8,7 @@ from walconsole.domain.output.metrics import Metric
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
+from walconsole.domain.standing.unseen import unanswered
 
 SCHEMA_VERSION = 1
 
@@ -31,6 +32,7 @@ def check_document(
         "level": diagnosis.verdict.level.value,
         "exit_code": exit_code(diagnosis),
         "verdict": safe(diagnosis.verdict.text),
+        "not_seen": [each.slot.value for each in unanswered(snapshot)],
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers

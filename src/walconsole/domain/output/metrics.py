@@ -10,6 +10,7 @@ from walconsole.domain.standing.archiver import last_failure_age, last_success_a
 from walconsole.domain.standing.copies import stored_age
 from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.model import Diagnosis, Level
+from walconsole.domain.standing.unseen import ASKED, NEEDED, unanswered
 
 
 class Kind(StrEnum):
@@ -38,6 +39,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
     """All that are known at `now`, in a fixed order."""
     return (
         *_verdict(diagnosis),
+        *_seen(snapshot),
         *_archiver(snapshot, now),
         *_exposure(snapshot, now),
         *_disk(snapshot, now),
@@ -51,6 +53,13 @@ def _verdict(diagnosis: Diagnosis) -> Iterator[Metric]:
     level = LEVELS[diagnosis.verdict.level]
     yield Metric("status", level, "The verdict: 0 ok, 1 warning, 2 critical, 3 unknown.")
     yield Metric("findings", len(diagnosis.findings), "How many findings there are.")
+
+
+def _seen(snapshot: Snapshot) -> Iterator[Metric]:
+    missing = {each.slot for each in unanswered(snapshot)}
+    for slot in (*NEEDED, *ASKED):
+        labels = (("source", slot.value),)
+        yield Metric("source_seen", int(slot not in missing), "1: the verdict rests on it.", labels=labels)
 
 
 def _archiver(snapshot: Snapshot, now: float) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
+from walconsole.domain.standing.unseen import proved
 from walconsole.domain.units import age_text, bytes_text, plural, whole_duration_text
 
 
@@ -34,14 +35,17 @@ _LEVELS = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING}
 _ORDER = (Level.OK, Level.UNKNOWN, Level.WARNING, Level.CRITICAL)
 
 
-def at_least(said: Verdict, told: Sequence[Story]) -> Verdict:
+def at_least(said: Verdict, told: Sequence[Story], snapshot: Snapshot) -> Verdict:
     """The verdict, never better than the worst story: the first line and the findings agree.
 
-    Where nothing can be seen it stays unknown: what is still known of the rest proves no more than that.
+    Where the server cannot be seen it stays unknown, for what is still known of the rest proves no more
+    than that; but for what a bucket itself shows now.
     """
+    if said.level is Level.UNKNOWN:
+        told = [story for story in told if proved(story, snapshot)]
     worst = max(told, key=lambda story: story.severity, default=None)
     level = _LEVELS.get(worst.severity) if worst is not None else None
-    if worst is None or level is None or said.level is Level.UNKNOWN:
+    if worst is None or level is None:
         return said
     if _ORDER.index(said.level) >= _ORDER.index(level):
         return said
@@ -194,7 +198,7 @@ def _working(assessment: Assessment) -> Verdict:
             Level.WARNING, f"{text} by PostgreSQL's own count; the bucket could not be read: {problem.reason}"
         )
     if bucket is None or not bucket.complete:
-        return Verdict(Level.OK, f"{text} by PostgreSQL's own count; the bucket is being read")
+        return Verdict(Level.UNKNOWN, f"{text} by PostgreSQL's own count; the bucket is being read")
     if bucket.gaps:
         return Verdict(Level.OK, f"{text}; some of the newest segments are still to come")
     return Verdict(Level.OK, f"{text}, nothing missing")

@@ -1,0 +1,126 @@
+"""What a verdict rests on: no verdict is better than what was read.
+
+`NEEDED` are the sources without which nobody can say that archiving works: each says of itself alone what
+none of the others does (a swallowed segment shows in the bucket alone, a full disk on the host alone).
+`ASKED` are those that say why something is wrong, and a few things that are wrong before anything fails: a
+look that ends must have their answer, whatever it is, for what they refuse to tell shows elsewhere too.
+The rest (LINK, PRODUCTION, COMPARED) is looked at where and when there is something to look at.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from walconsole.domain.facts import BucketFacts
+from walconsole.domain.snapshot import Freshness, Problem, Slot, Snapshot
+from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story, Verdict
+
+NEEDED = (
+    Slot.HOST,
+    Slot.WAL_DISK,
+    Slot.FILES,
+    Slot.SERVER,
+    Slot.ARCHIVER,
+    Slot.SETTINGS,
+    Slot.PRIMARY,
+    Slot.DR,
+)
+ASKED = (Slot.CATALOGUE, Slot.LOG, Slot.COMMAND, Slot.RETENTION, Slot.POLICY)
+
+_NAMES = {
+    Slot.HOST: "the host",
+    Slot.WAL_DISK: "pg_wal and its disk",
+    Slot.FILES: "the configuration files",
+    Slot.SERVER: "the server",
+    Slot.ARCHIVER: "pg_stat_archiver",
+    Slot.SETTINGS: "the settings",
+    Slot.CATALOGUE: "all of pg_settings",
+    Slot.PRIMARY: "the primary bucket",
+    Slot.DR: "the DR bucket",
+    Slot.LOG: "the server's log",
+    Slot.COMMAND: "the archive command's files",
+    Slot.RETENTION: "the replication slots",
+    Slot.POLICY: "the bucket's lifecycle",
+}
+_NO_MORE = "; cannot tell more: "
+_WHY, _NOTHING = "cannot tell: ", "looking: "
+"""How a verdict begins that says why nothing can be seen, and one that says that nothing was seen yet."""
+_BUCKETS = frozenset({Slot.PRIMARY, Slot.DR})
+_ALSO_THE_SERVERS = frozenset({"silent-loss", "archive-frozen", "foreign-writer", "odd-segment-size"})
+"""Found in a bucket, and only by comparing it with what the server says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A source that was not read: `problem` says why, None where it gave no answer yet."""
+
+    slot: Slot
+    name: str
+    problem: Problem | None = None
+
+
+def unseen(snapshot: Snapshot) -> tuple[Unseen, ...]:
+    """The needed sources that were never read, or failed last, and a bucket that is not listed to its end."""
+    return tuple(_not_read(snapshot, NEEDED, failed=True))
+
+
+def unanswered(snapshot: Snapshot) -> tuple[Unseen, ...]:
+    """The same, and what else a look that ends must have had an answer from."""
+    asked = () if snapshot.settings.value is None else _not_read(snapshot, ASKED, failed=False)
+    return (*unseen(snapshot), *asked)  # without settings there is no command to look at
+
+
+def _not_read(snapshot: Snapshot, slots: tuple[Slot, ...], *, failed: bool) -> Iterator[Unseen]:
+    for slot in slots:
+        reading = getattr(snapshot, slot.value)
+        if reading.freshness is Freshness.UNREAD or (failed and reading.problem is not None):
+            yield Unseen(slot, _NAMES[slot], reading.problem)
+        elif isinstance(reading.value, BucketFacts) and not _is_whole(reading.value):
+            yield Unseen(slot, _NAMES[slot])
+
+
+def _is_whole(bucket: BucketFacts) -> bool:
+    return bucket.complete and not bucket.doubted
+
+
+def never_blind(said: Verdict, snapshot: Snapshot) -> Verdict:
+    """The verdict, which is not OK while something that it needs was not read."""
+    missing = unseen(snapshot)
+    if said.level is not Level.OK or not missing:
+        return said
+    return Verdict(Level.UNKNOWN, f"{said.text}{_NO_MORE}{_told(missing)}")
+
+
+def of_one_look(diagnosis: Diagnosis, snapshot: Snapshot, limit_s: float) -> Diagnosis:
+    """The diagnosis of a look that has ended after at most `limit_s`: what it did not see is unknown.
+
+    What is CRITICAL stays so: it follows from what was read.
+    """
+    missing = unanswered(snapshot)
+    said = diagnosis.verdict
+    if not missing or said.level is Level.CRITICAL:
+        return diagnosis
+    known = said.text.partition(_NO_MORE)[0]
+    text = f"cannot tell: {_told(missing, f' within {limit_s:g} s')}"
+    if known.startswith(_WHY):  # nothing else was seen, and that is the reason
+        text = f"{known}; {_told(missing, f' within {limit_s:g} s')}"
+    elif not known.startswith(_NOTHING):
+        text += f"; so far {known}"
+    return replace(diagnosis, verdict=Verdict(Level.UNKNOWN, text))
+
+
+def _told(missing: tuple[Unseen, ...], within: str = " yet") -> str:
+    silent = [each.name for each in missing if each.problem is None]
+    refused = [f"{each.name} could not be read ({each.problem.reason})" for each in missing if each.problem]
+    waits = [f"{' and '.join(silent)} {'was' if len(silent) == 1 else 'were'} not read{within}"]
+    return "; ".join([*(waits if silent else []), *refused])
+
+
+def proved(story: Story, snapshot: Snapshot) -> bool:
+    """Whether something CRITICAL in it follows from a bucket that was read now, whatever else is unseen."""
+    return any(
+        finding.severity is Severity.CRITICAL
+        and finding.slot in _BUCKETS
+        and finding.rule not in _ALSO_THE_SERVERS
+        and getattr(snapshot, finding.slot.value).freshness is Freshness.OK
+        for finding in (story.root, *story.consequences)
+    )

@@ -1,0 +1,140 @@
+"""No verdict is better than what was read: any part of it unread, failed or stale, and it is not OK."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.facts import NOW, broken, bucket, healthy, settings
+from walconsole.domain.archive.gap import Gap
+from walconsole.domain.evidence import CommandFacts, LogFacts, PolicyFacts, RetentionFacts
+from walconsole.domain.facts import CatalogueFacts
+from walconsole.domain.failures import Diagnosis, Level, diagnose
+from walconsole.domain.output.documents import check_document
+from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.domain.output.metrics import metrics
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.standing.unseen import ASKED, NEEDED, of_one_look, unanswered
+
+GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
+LIMIT_S = 10.0
+
+
+def complete(**facts: Any) -> Snapshot:
+    """Everything read that a look asks for, and nothing wrong."""
+    asked = {
+        "catalogue": CatalogueFacts({}, {}, (), NOW, 150018, places_visible=True),
+        "log": LogFacts("/var/log/postgresql.log", (), 0),
+        "command": CommandFacts("/usr/local/bin/archive_command.sh %p %f"),
+        "retention": RetentionFacts(()),
+        "policy": PolicyFacts("shithub-wal"),
+    }
+    return healthy(**(asked | facts))
+
+
+def spoiled(snapshot: Snapshot, slot: Slot, how: str) -> Snapshot:
+    """One source unread, failed, stale (an old value, and the last attempt failed) or half listed."""
+    before: Reading[Any] = getattr(snapshot, slot.value)
+    after: Reading[Any] = Reading(slot)
+    if how == "failed":
+        after = broken(slot, "no answer", "Timeout")
+    elif how == "stale":
+        after = broken(slot, "no answer", "Timeout", before)
+    elif how == "half" and slot in (Slot.PRIMARY, Slot.DR) and before.value is not None:
+        after = replace(before, value=replace(before.value, complete=False))
+    changes: dict[str, Any] = {slot.value: after}
+    return replace(snapshot, **changes)
+
+
+def looked(snapshot: Snapshot) -> Diagnosis:
+    return of_one_look(diagnose(snapshot, NOW), snapshot, LIMIT_S)
+
+
+def test_a_complete_look_is_ok() -> None:
+    said = looked(complete())
+    assert (said.verdict.level, said.findings) == (Level.OK, ())
+    assert unanswered(complete()) == ()
+
+
+@pytest.mark.parametrize("slot", NEEDED)
+@pytest.mark.parametrize("how", ["unread", "failed", "stale", "half"])
+def test_each_needed_source(slot: Slot, how: str) -> None:
+    blind = spoiled(complete(), slot, how)
+    assert diagnose(blind, NOW).verdict.level is not Level.OK
+    assert looked(blind).verdict.level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize("slot", ASKED)
+def test_a_look_that_ends_before_an_answer_is_unknown(slot: Slot) -> None:
+    said = looked(spoiled(complete(), slot, "unread")).verdict
+    assert said.level is Level.UNKNOWN
+    assert "not read within 10 s" in said.text
+    assert looked(spoiled(complete(), slot, "failed")).verdict.level is not Level.CRITICAL
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from((*NEEDED, *ASKED)), st.sampled_from(["unread", "failed", "stale", "half"])
+    )
+)
+def test_no_subset_of_unread_sources_is_green(parts: dict[Slot, str]) -> None:
+    snapshot = complete()
+    for slot, how in parts.items():
+        snapshot = spoiled(snapshot, slot, how)
+    on_screen, once = diagnose(snapshot, NOW).verdict, looked(snapshot).verdict
+    if parts.keys() & set(NEEDED):
+        assert on_screen.level is not Level.OK, on_screen.text
+        assert once.level is Level.UNKNOWN, once.text
+    if any(how == "unread" for how in parts.values()):
+        assert once.level is Level.UNKNOWN, once.text
+
+
+@given(st.sets(st.sampled_from([slot for slot in (*NEEDED, *ASKED) if slot is not Slot.PRIMARY])))
+def test_what_the_bucket_itself_proves_stays_critical(slots: set[Slot]) -> None:
+    snapshot = complete(primary=bucket(gaps=(GAP,)))
+    for slot in slots:
+        snapshot = spoiled(snapshot, slot, "unread")
+    assert looked(snapshot).verdict.level is Level.CRITICAL
+
+
+def test_what_the_server_proves_stays_critical_without_the_buckets() -> None:
+    off = complete(settings=settings(archive_mode="off"))
+    for slot in (Slot.PRIMARY, Slot.DR):
+        off = spoiled(off, slot, "unread")
+    assert looked(off).verdict.level is Level.CRITICAL
+
+
+def test_a_gap_that_was_seen_long_ago_proves_nothing_while_the_droplet_is_gone() -> None:
+    stale = spoiled(complete(primary=bucket(gaps=(GAP,))), Slot.PRIMARY, "stale")
+    gone = replace(stale, link=broken(Slot.LINK, "connection lost", "SshLost"))
+    assert diagnose(gone, NOW).verdict.level is Level.UNKNOWN
+
+
+def test_a_bucket_that_is_doubted_is_not_green() -> None:
+    for role in BucketRole:
+        doubted = complete(**{role.value: bucket(role, doubted=True)})
+        assert diagnose(doubted, NOW).verdict.level is Level.UNKNOWN
+
+
+def test_every_format_says_so() -> None:
+    blind = spoiled(spoiled(complete(), Slot.PRIMARY, "unread"), Slot.DR, "unread")
+    said = looked(blind)
+    numbers = metrics(blind, said, NOW)
+    assert exit_code(said) == 3
+    (line,) = for_people("x", said)
+    assert line.startswith(
+        "x: UNKNOWN: cannot tell: the primary bucket and the DR bucket were not read within 10 s; so far "
+        "archiving works: 41 s behind"
+    )
+    assert for_nagios("x", said, numbers).startswith("WALCONSOLE UNKNOWN - x: cannot tell")
+    lines = list(for_prometheus("x", said, numbers, NOW))
+    assert 'walconsole_status{profile="x"} 3' in lines
+    assert 'walconsole_source_seen{profile="x",source="primary"} 0' in lines
+    assert 'walconsole_source_seen{profile="x",source="archiver"} 1' in lines
+    document = json.loads(json.dumps(check_document("x", blind, said, numbers, NOW)))
+    assert (document["level"], document["exit_code"]) == ("unknown", 3)
+    assert document["not_seen"] == ["primary", "dr"]
