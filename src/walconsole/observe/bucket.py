@@ -13,13 +13,14 @@ from dataclasses import replace
 
 from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.layouts import Place
+from walconsole.domain.archive.losses import Losses, losses
 from walconsole.domain.facts import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
-from walconsole.observe.bucket_checks import check_gaps, find_label, oldest_is_gone
+from walconsole.observe.bucket_checks import check_gaps, find_label, lost_is_back, oldest_is_gone
 from walconsole.observe.bucket_heads import read_heads
 from walconsole.observe.bucket_memory import document_of, picture_from, still_true
 from walconsole.observe.bucket_own import own_place
@@ -30,7 +31,11 @@ from walconsole.ports import Clock, GapRegister, IndexShelf, ObjectStore, Plain
 
 SWEEP_EVERY_S = 86_400.0
 SWEEP_AGAIN_S = 600.0
-"""Where something contradicts the index, or no archive was found, a sweep is due as often as this."""
+SWEEP_AGAIN_PAGE_S = 5.0
+"""Where something contradicts the index, or no archive was found, a sweep is due as often as this.
+
+Where a poll saw that something is gone, after the second for each page that the last sweep took.
+"""
 CHECK_EVERY_S = 60.0
 SAVE_EVERY_S = 600.0
 SLICE_S = 1.0
@@ -79,12 +84,14 @@ class BucketProbe:
         self._picture: BucketPicture | None = None
         self._coming: BucketPicture | None = None
         self._sweep: Sweep | None = None
+        self._before: BucketPicture | None = None
         self._recalled = False
         self._sweep_due = self._check_due = self._save_due = 0.0
         self._swept_at = self._contradicted_at = -SWEEP_AGAIN_S
+        self._swept_pages = 0
         self._said: str | None = None
         self._listed_at = 0.0
-        self._saved_objects = -1
+        self._saved: tuple[int, Losses] = (-1, {})
         self._accepted: tuple[AcceptedGap, ...] = ()
         self._register_problem = ""
         self._label_sought = ""
@@ -114,6 +121,7 @@ class BucketProbe:
             picture = await self._look()
         except ObjectStoreError as error:
             if error.code == "NoSuchBucket":
+                self._before = self._picture or self._before
                 self._picture = self._coming = self._sweep = self._told_bytes = None
             raise
         whole = picture is self._picture
@@ -123,9 +131,14 @@ class BucketProbe:
     async def save(self) -> None:
         """Keep the index for the next session. Never raises: a shelf does not."""
         picture = self._picture
-        if picture is None or picture.main is None or picture.objects == self._saved_objects:
+        if picture is None or self._before is not None:
             return
-        self._saved_objects = picture.objects
+        if picture.main is None and not picture.losses:
+            return
+        state = picture.objects, picture.losses
+        if state == self._saved:
+            return
+        self._saved = state
         document = document_of(picture, self.target)
         await asyncio.to_thread(self._shelf.save, document)
 
@@ -141,6 +154,7 @@ class BucketProbe:
         if self._picture is None:
             raise AssertionError("a finished sweep leaves a picture")
         await self._poll(self._picture)
+        await self._compare(self._picture)
         await self._look_for_label(self._picture)
         if taken_up:
             self._wake(self.name)  # what objects say comes after what their keys say
@@ -154,12 +168,16 @@ class BucketProbe:
         picture = picture_from(document, self.target) if document is not None else None
         found = picture is not None and await still_true(picture, self.store, self.clock.now())
         self._recalled = True
-        if picture is None or not found:
+        if picture is None:
             return False
-        self._picture, self._assumed_bytes = picture, picture.index.segment_bytes
+        self._assumed_bytes = picture.index.segment_bytes
+        if not found:
+            self._before = picture
+            return False
+        self._picture = picture
         age_s = max(0.0, self.clock.now() - picture.swept_at)  # a clock may have been wrong when it was saved
         self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - age_s
-        self._saved_objects = picture.objects
+        self._saved = picture.objects, picture.losses
         self._read_register()
         return True
 
@@ -194,6 +212,7 @@ class BucketProbe:
             self._finish(coming)
             if coming.main is not None:
                 await self._poll(coming)  # its newest keys may have been listed long ago
+            await self._compare(coming)
             return coming
         self._wake(self.name)
         shown = self._picture or coming
@@ -205,6 +224,8 @@ class BucketProbe:
         picture.progress = None
         if self._picture is not None:
             picture.take_over(self._picture)
+            self._before = self._before or self._picture
+        self._swept_pages = self._sweep.pages if self._sweep is not None else 0
         self._picture, self._coming, self._sweep = picture, None, None
         self._listed_at = self.clock.now()
         self._check_due = self._save_due = 0.0
@@ -216,10 +237,22 @@ class BucketProbe:
         if picture.main is not None:
             self._wake(self.name)  # what objects say comes after what their keys say
 
-    def _sweep_soon(self) -> None:
-        """Something contradicts the index: list anew, the first time at once, but not all the time."""
+    async def _compare(self, picture: BucketPicture) -> None:
+        """What the listing before this one held and this one does not: what is lost is remembered."""
+        before = self._before
+        if before is None or before.index.segment_bytes != picture.index.segment_bytes:
+            return  # read with another segment size, they cannot be compared before the right one is known
+        main = before.main.place if before.main is not None else None
+        now = self.clock.now()
+        picture.losses = losses(before.index, main, before.losses, picture.index, now)
+        self._before = None
+        if picture.losses != before.losses:
+            await self.save()
+
+    def _sweep_soon(self, again_s: float = SWEEP_AGAIN_S) -> None:
+        """Something contradicts the index: list anew, the first time at once, then every `again_s`."""
         now = self.clock.monotonic()
-        due = max(now, self._contradicted_at + SWEEP_AGAIN_S)
+        due = max(now, self._contradicted_at + again_s)
         if due < self._sweep_due:
             self._sweep_due = due
             self._contradicted_at = due
@@ -236,7 +269,8 @@ class BucketProbe:
         while True:
             page = await self.store.page(start_after=after, max_keys=max_keys)
             if first and picture.vanished(page, after):
-                self._sweep_soon()
+                picture.doubted = True
+                self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
             picture.add_new(page)
             keys = page.objects.keys
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
@@ -276,7 +310,10 @@ class BucketProbe:
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())
-        if await oldest_is_gone(picture, self.store, self.clock.now()) or self._contradicted(picture):
+        now_s = self.clock.now()
+        if await oldest_is_gone(picture, self.store, now_s) or self._contradicted(picture):
+            self._sweep_soon()
+        if await lost_is_back(picture, self.store, now_s):
             self._sweep_soon()
         picture.checked_at = self.clock.now()
         if now >= self._save_due:
@@ -310,18 +347,14 @@ class BucketProbe:
     # What is shown.
 
     def _read_register(self) -> None:
-        picture = self._picture
-        root = picture.holding.root if picture is not None and picture.holding is not None else None
-        if root is None:
-            return
-        place = (self.target.endpoint, self.target.bucket, root)
         try:
             every = self.register.accepted()
         except RegisterError as error:
             self._register_problem = safe(error.line())
             return
         self._register_problem = ""
-        self._accepted = tuple(gap for gap in every if (gap.endpoint, gap.bucket, gap.root) == place)
+        place = self.target.endpoint, self.target.bucket
+        self._accepted = tuple(gap for gap in every if (gap.endpoint, gap.bucket) == place)
 
     def _facts(self, picture: BucketPicture) -> BucketFacts:
         facts = picture.facts(self.target, self.store.key_hint, self.store.key_endpoint, self._accepted)

@@ -69,3 +69,18 @@ async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float)
     if holding is None or not holding.segments:
         return False
     return not await locate(store, holding, oldest_of(holding), now)
+
+
+async def lost_is_back(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
+    """Whether the first segment of a lost stretch of this archive is there again.
+
+    Raises ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    lost = picture.losses.get(holding.place) if holding is not None else None
+    if holding is None or lost is None:
+        return False
+    for timeline, runs in lost.timelines.items():
+        if await locate(store, holding, Segment(timeline, runs.first), now):
+            return True
+    return False

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Mapping
 
+from walconsole.domain.archive.losses import losses_content, losses_from
 from walconsole.domain.archive.marks import TILE_KEYS
 from walconsole.domain.archive.saved import dump, load
 from walconsole.domain.profile import BucketTarget
@@ -29,6 +30,7 @@ def document_of(picture: BucketPicture, target: BucketTarget) -> bytes:
         "stored_bytes": picture.stored_bytes,
         "swept_at": picture.swept_at,
         "last_key": picture.last_key,
+        "losses": losses_content(picture.losses),
     }
     return dump(picture.index, picture.marks, more)
 
@@ -46,7 +48,8 @@ def picture_from(document: bytes, target: BucketTarget) -> BucketPicture | None:
             _whole(saved.more, "stored_bytes"),
         )
         swept_at, last_key = saved.more.get("swept_at"), saved.more.get("last_key")
-        if not picture.objects or picture.objects != picture.marks.total:
+        picture.losses = losses_from(saved.more.get("losses"), saved.index.segment_bytes)
+        if picture.objects != picture.marks.total:
             raise ValueError("its marks are not of its objects")
         if not isinstance(swept_at, float) or not isinstance(last_key, str):
             raise ValueError("it does not say when it was made, and up to where")

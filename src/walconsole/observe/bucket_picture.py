@@ -18,6 +18,7 @@ from walconsole.domain.archive.layouts import (
     split_key,
 )
 from walconsole.domain.archive.listing import Picked
+from walconsole.domain.archive.losses import Losses, told
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
@@ -34,6 +35,7 @@ OTHERS_SHOWN = 8
 class BucketPicture:
     """What is known of a bucket. `objects` and `stored_bytes` count every key under the prefix.
 
+    `losses` are what earlier listings held and this one does not. `doubted`: something of it is gone since.
     `gaps_seen` are the times at which the first segment after a gap was stored, by its timeline and
     number, from looking at that key itself.
     """
@@ -51,6 +53,8 @@ class BucketPicture:
         self.checked_at: float | None = None
         self.gaps_seen: dict[Segment, float] = {}
         self.progress: SweepProgress | None = None
+        self.doubted = False
+        self.losses: Losses = {}
         self.last_key = ""
         self._clock_offset_s: float | None = None
         self._basis: tuple[object, ...] = ()
@@ -214,7 +218,7 @@ class BucketPicture:
     def facts(
         self, target: BucketTarget, key_hint: str, key_endpoint: str, accepted: Sequence[AcceptedGap] = ()
     ) -> BucketFacts:
-        """What the screen and the rules see. `accepted` are those of this bucket and archive."""
+        """What the screen and the rules see. `accepted` are those of this bucket."""
         main, size = self.main, self.index.segment_bytes
         holding, found = self.holding, self.continuity(accepted)
         newest = main.newest if main else None
@@ -260,11 +264,14 @@ class BucketPicture:
             checked_at=self.checked_at,
             remembered=self.remembered,
             unread=self.heads.unread,
+            doubted=self.doubted,
+            lost=told(self.losses, self.index.prefix, size, accepted),
         )
 
     def continuity(self, accepted: Sequence[AcceptedGap] = ()) -> Continuity | None:
         """Along the main archive's timelines; made anew only when something of it changed."""
         holding = self.holding
+        accepted = [each for each in accepted if holding is not None and each.root == holding.root]
         basis = (holding, self.heads.version, tuple(accepted), len(self.gaps_seen))
         if holding is None:
             return None

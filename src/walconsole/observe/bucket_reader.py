@@ -88,9 +88,10 @@ class ProbeReader:
     def accept(self, gap: Gap, reason: str) -> None:
         """See ports.BucketReader."""
         holding, target = self._holding(), self.target
-        if holding is None:
+        root = gap.lost_from if holding is None or gap.lost_from is not None else holding.root
+        if root is None:
             raise ValueError("the archive was not listed yet")
-        place = target.endpoint, target.bucket, holding.root
+        place = target.endpoint, target.bucket, root
         at, by = self._probe.clock.now(), self._login()
         self._probe.register.accept(AcceptedGap(*place, gap.first, gap.last, reason, at, by))
         self._probe.look_again()

@@ -13,6 +13,9 @@ class Gap:
     `at_switch`: it lies where a timeline was left or begun. `until_at` is when the first segment
     after it was stored (seconds since the epoch, None: not known): the gap is at least that old.
     `accepted` is set where an operator knows that it is lost.
+
+    `lost_from` is set for what was there once and is gone at the archive's ends, or with all of it: the root
+    of the place that held it. `with_backups`: base backups began in it, and none is left.
     """
 
     timeline: int
@@ -22,6 +25,8 @@ class Gap:
     at_switch: bool = False
     until_at: float | None = None
     accepted: AcceptedGap | None = None
+    lost_from: str | None = None
+    with_backups: bool = False
 
 
 def split_accepted(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
@@ -13,6 +14,7 @@ from walconsole.domain.standing.copies import (
     gap_text,
     lacking_since,
     lacks_too_much,
+    lost_text,
     settled,
     stored_age,
     timeline_beyond,
@@ -55,6 +57,43 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
                 for gap in bucket.gaps[-3:]
             ),
             fixes=_fill(last),
+        )
+
+
+def shrunk(assessment: Assessment) -> Iterator[Finding]:
+    """What the archive held once and holds no more, where no retention explains it and nobody accepted it."""
+    for copy, reading in copies(assessment.snapshot):
+        bucket = reading.value
+        gone = open_ones(bucket.lost) if bucket is not None and bucket.complete else ()
+        if bucket is None or not gone:
+            continue
+        yield Finding(
+            "archive-shrunk",
+            Severity.WARNING if copy == "DR" else Severity.CRITICAL,
+            f"{lost_text(gone)} that the {copy} bucket held: GONE",
+            (
+                f"{bucket.segments:,} segments are left in {bucket.bucket} (S3 LIST)",
+                *(f"gone: {gap_text(gap)} ({plural(gap.segments, 'segment')})" for gap in gone[-3:]),
+            ),
+            "find out who deleted it, and whether the other copy or an older version of the objects still "
+            "has it; take a new base backup now; then accept the loss on the archive screen (a), and say why",
+            reading.slot,
+            proof=tuple(
+                Proof(f"gone: {gap_text(gap)}", "the index of an earlier S3 LIST", bucket.swept_at)
+                for gap in gone[-3:]
+            ),
+            fixes=(
+                Fix(
+                    "copy it back from the other bucket, where that still holds it",
+                    ("rclone copy --ignore-existing OTHER:BUCKET THIS:BUCKET",),
+                    risk="stop whatever copies the deletions there first",
+                ),
+                Fix(
+                    "take a new base backup now",
+                    ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
+                    risk="reads the whole cluster; what is gone stays gone",
+                ),
+            ),
         )
 
 
@@ -239,6 +278,45 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=foreign_writer,
         explains=("same-name-different-content", "stuck-on-existing", "gap", "failing", "stalled"),
+        risk=Risk.REPLAY,
+    ),
+    FailureMode(
+        "archive-shrunk",
+        Page(
+            title="what the archive held is gone",
+            symptom=(
+                "The bucket is suddenly small, or empty; archiving goes on as if nothing had happened, and "
+                "what is there is unbroken."
+            ),
+            cause=(
+                "Somebody or something deleted it: a clean-up with the wrong prefix, a sync that deletes, a "
+                "stolen key, a bucket that was made anew. Retention is none of this: it takes what is older "
+                "than the oldest base backup that stays (or, where no base backup is known, what is older "
+                "than a day)."
+            ),
+            signal=(
+                "The index that the console keeps over sessions against the bucket's listing: segments at "
+                "its ends, or all of them, or all base backups' labels, that were there. It is told until "
+                "they are back, or until somebody accepts the loss with a reason; a new base backup alone "
+                "ends it not, for what is gone is gone. A deletion in the middle is a `gap`."
+            ),
+            fix=(
+                "Take the key from whoever deleted it. Look for another copy: the other bucket, older "
+                "versions of the objects, pg_wal. Take a base backup now, so that a recovery from here on is "
+                "possible. Then accept the loss on the archive screen (`g`, `a`)."
+            ),
+            never="Do not let a sync carry the deletion to the other copy.",
+            source="what walconsole's own tests did: both buckets emptied under a running console, all green",
+        ),
+        look=shrunk,
+        explains=(
+            "silent-loss",
+            "archive-frozen",
+            "gap",
+            "history-missing",
+            "no-base-backup",
+            "dr-behind",
+        ),
         risk=Risk.REPLAY,
     ),
     FailureMode(

@@ -321,7 +321,7 @@ MODES: tuple[FailureMode, ...] = (
             source="barman#477; the incident that walconsole began with",
         ),
         look=production_refused,
-        explains=(*REFUSED, "archiver-crash-loop", "archive-frozen"),
+        explains=(*REFUSED, "archiver-crash-loop", "archive-frozen", "archive-shrunk"),
     ),
     FailureMode(
         "endpoint-wrong",

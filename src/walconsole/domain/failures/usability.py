@@ -327,7 +327,7 @@ MODES: tuple[FailureMode, ...] = (
             source="plugin-barman-cloud#779; pgbackrest#2258",
         ),
         look=lifecycle,
-        explains=("gap", "history-missing", "no-base-backup"),
+        explains=("archive-shrunk", "gap", "history-missing", "no-base-backup"),
         risk=Risk.REPLAY,
     ),
     FailureMode(

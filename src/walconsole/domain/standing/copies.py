@@ -1,11 +1,13 @@
 """What the two copies of the archive are worth: a line of verdict for each, and the facts behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts import ArchiverFacts, BucketFacts, ServerFacts
@@ -143,7 +145,7 @@ def archive_verdict(snapshot: Snapshot, now: float) -> Verdict:
 
 def unusable(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | None:
     """The verdict where what lies in the primary bucket is not this server's, or would not replay."""
-    return _wrong_content(snapshot, bucket) or _incomplete(snapshot, bucket, now)
+    return _wrong_content(snapshot, bucket) or _shrunk(bucket) or _incomplete(snapshot, bucket, now)
 
 
 def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
@@ -174,6 +176,8 @@ def _compared(snapshot: Snapshot, now: float) -> Verdict:
     if found is None:
         return _dr_alone(snapshot)
     dr = snapshot.dr.value
+    if dr is not None and (gone := open_ones(dr.lost)):
+        return Verdict(Level.WARNING, f"the DR copy LOST {lost_text(gone)} that it held")
     lost = settled(snapshot, dr, now) if dr is not None else None
     if lost is not None:
         size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
@@ -245,6 +249,15 @@ def _wrong_content(snapshot: Snapshot, bucket: BucketFacts) -> Verdict | None:
     return None
 
 
+def _shrunk(bucket: BucketFacts) -> Verdict | None:
+    """The verdict where what was there is gone."""
+    gone = open_ones(bucket.lost)
+    if not gone:
+        return None
+    text = f"the archive LOST {lost_text(gone)} that it held, the newest {gap_text(gone[-1])}"
+    return Verdict(Level.CRITICAL, f"{text}; {plural(bucket.segments, 'segment is', 'segments are')} left")
+
+
 def _incomplete(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | None:
     """The verdict where a recovery would stop."""
     found = bucket.continuity
@@ -290,6 +303,14 @@ def _is_fresh(bucket: BucketFacts, gap: Gap, claimed: Segment | None, now: float
         return False
     last = wal_name(gap.last, _segment_bytes(bucket))
     return claimed is None or last is None or last.segment is None or last.segment > claimed
+
+
+def lost_text(gone: Sequence[Gap]) -> str:
+    """`N segments` or `all base backups`, or both: what an archive has lost."""
+    if not any(gap.with_backups for gap in gone):
+        return plural(sum(gap.segments for gap in gone), "segment")
+    count = sum(gap.segments for gap in gone if not (gap.with_backups and gap.segments == 1))
+    return f"{plural(count, 'segment')} and all base backups" if count else "all base backups"
 
 
 def gap_text(gap: Gap) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Set
 
+from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import gap_text, settled
+from walconsole.domain.standing.copies import gap_text, lost_text, settled
 from walconsole.domain.standing.mode import Risk
 from walconsole.domain.units import bytes_text, plural, whole_duration_text
 
@@ -55,6 +56,9 @@ def _disk(assessment: Assessment) -> Iterator[str]:
 
 def _unrecoverable(assessment: Assessment) -> Iterator[str]:
     snapshot, bucket = assessment.snapshot, assessment.snapshot.primary.value
+    gone = open_ones(bucket.lost) if bucket is not None and bucket.complete else ()
+    if gone:
+        yield f"no recovery to any time within what is gone: {lost_text(gone)}"
     lost = settled(snapshot, bucket, assessment.now) if bucket is not None and bucket.complete else None
     if lost is not None:
         yield (

@@ -30,7 +30,7 @@ class Cells:
         primary, dr = (picture.runs(role, timeline) for role in BucketRole)
         known, labels = picture.accepted.get(timeline), picture.labels.get(timeline, ())
         made = strip(primary, dr, self.span, self.width, accepted=known, labels=labels)
-        edges = [gap for gap in picture.gaps if gap.timeline == timeline and gap.gap.at_switch]
+        edges = [gap for gap in picture.gaps if gap.timeline == timeline and gap.is_beyond]
         held = extent(primary, dr)
         return tuple(_with_edges(cell, edges, held) for cell in made) if edges else made
 
@@ -45,7 +45,7 @@ class Cells:
 
 
 def _with_edges(cell: Cell, edges: list[FoundGap], held: Span | None) -> Cell:
-    """What is missing where a timeline was left or begun lies beyond what is `held` of it."""
+    """What is missing where a timeline was left or begun, or is gone, lies beyond what is `held` of it."""
     for gap in edges:
         lost = _common(cell, gap.first, gap.last)
         if held is not None:

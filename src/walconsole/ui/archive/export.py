@@ -111,8 +111,8 @@ def _root(holding: Holding | None) -> str:
 def _all_gaps(facts: BucketFacts) -> Sequence[Gap]:
     """Accepted ones too, in the order of what they lack."""
     found = facts.continuity
-    every = facts.gaps if found is None else (*found.gaps, *found.accepted_gaps)
-    return sorted(every, key=lambda gap: gap.first)
+    between = facts.gaps if found is None else (*found.gaps, *found.accepted_gaps)
+    return sorted((*between, *facts.lost), key=lambda gap: gap.first)
 
 
 def _archive(facts: BucketFacts, holding: Holding | None) -> dict[str, object]:

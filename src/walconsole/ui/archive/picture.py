@@ -13,7 +13,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from walconsole.domain.archive.gap import Gap
     from walconsole.domain.archive.holding import Holding
@@ -49,6 +49,11 @@ class FoundGap:
     def gap(self) -> Gap:
         """As that copy's index has it."""
         return self.by_role[self.role]
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it may lie beyond what the timeline holds now."""
+        return self.gap.at_switch or self.gap.lost_from is not None
 
     @property
     def is_accepted(self) -> bool:
@@ -119,7 +124,8 @@ def picture_of(snapshot: Snapshot, now: float) -> Picture:
     holdings = [facts.holding for facts in (primary, dr) if facts is not None and facts.holding is not None]
     main = holdings[0] if holdings else None
     runs = [runs for held in holdings for runs in held.timelines.values() if runs.count]
-    size = main.segment_bytes if main is not None else DEFAULT_SEGMENT_BYTES
+    told = next((facts.segment_bytes for facts in (primary, dr) if facts and facts.segment_bytes), None)
+    size = main.segment_bytes if main is not None else told or DEFAULT_SEGMENT_BYTES
     gaps = found_gaps(primary, dr, size)
     first = min([runs.first for runs in runs] + [gap.first for gap in gaps], default=0)
     last = max([runs.last for runs in runs] + [gap.last for gap in gaps], default=0)
@@ -127,9 +133,7 @@ def picture_of(snapshot: Snapshot, now: float) -> Picture:
         primary=primary,
         dr=dr,
         segment_bytes=size,
-        timelines=tuple(
-            sorted({timeline for held in holdings for timeline, runs in held.timelines.items() if runs.count})
-        ),
+        timelines=_timelines(holdings, gaps),
         span=(first, last),
         accepted=_accepted(primary, dr, size),
         labels=_labels(holdings),
@@ -138,6 +142,12 @@ def picture_of(snapshot: Snapshot, now: float) -> Picture:
         growth=growth(main, now) if main is not None else None,
         compression=compression(main) if main is not None else None,
     )
+
+
+def _timelines(holdings: Iterable[Holding], gaps: Iterable[FoundGap]) -> tuple[int, ...]:
+    """Those of which anything is there, or was."""
+    held = {timeline for each in holdings for timeline, runs in each.timelines.items() if runs.count}
+    return tuple(sorted(held | {gap.timeline for gap in gaps}))
 
 
 def _lacking(primary: BucketFacts | None, dr: BucketFacts | None) -> Lacking | None:
@@ -166,6 +176,8 @@ def found_gaps(
 
 
 def _all_gaps(facts: BucketFacts) -> Iterator[Gap]:
+    """What is missing between segments, and what is gone from where the archive ended."""
+    yield from facts.lost
     if facts.continuity is None:
         yield from facts.gaps
         return

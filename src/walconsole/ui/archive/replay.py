@@ -60,11 +60,14 @@ def _gaps(table: Table, main: BucketFacts) -> None:
         return
     gaps = table.known.picture.gaps
     alarming = [gap for gap in gaps if not gap.is_accepted]
+    lost = [gap for gap in alarming if gap.gap.lost_from is not None]
     if not alarming:
         table.row("gap", "gaps", "none that nobody accepted" if gaps else "none", Tone.OK)
     elif main.gap_count:
         text = f"{plural(main.gap_count, 'gap')}, {plural(main.missing_segments, 'segment')} missing"
         table.row("gap", "gaps", text, Tone.CRITICAL)
+    elif lost:
+        table.row("gap", "gaps", "none between what is there", Tone.TEXT)
     for gap in reversed(alarming[-GAPS_LISTED:]):
         _gap(table, gap)
     if len(alarming) > GAPS_LISTED:
@@ -79,10 +82,13 @@ def _gap(table: Table, gap: FoundGap) -> None:
     known, facts = table.known, table.known.picture.facts(gap.role)
     age = gap_age(facts, gap.gap, known.now) if facts is not None else ""
     switch = ", where a timeline was switched" if gap.gap.at_switch else ""
-    text = f"{_short(gap)}, {plural(gap.segments, 'segment')}{age}{switch}"
+    backups = ", and with it all base backups" if gap.gap.with_backups else ""
+    text = f"{_short(gap)}, {plural(gap.segments, 'segment')}{age}{switch}{backups}"
     tone = Tone.CRITICAL if gap.role is known.main_role else Tone.WARNING
     both = len(gap.by_role) > 1
-    label = "gap" if gap.role is known.main_role and not both else "gap in both" if both else "gap in DR"
+    what = "gap" if gap.gap.lost_from is None else "gone"
+    where = " in both" if both else "" if gap.role is known.main_role else " in DR"
+    label = f"{what}{where}"
     table.row("gap", label, text, tone, copied=gap_names(gap))
 
 
