@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import cache
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -11,7 +12,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
+from urllib3.exceptions import HTTPError
 
+from walconsole.adapters.spaces_bounded import NotS3Error, RedirectedError, bound_answers, in_a_thread
 from walconsole.adapters.spaces_keys import KeyPair
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
+LONGEST_CALL_S = 45.0
+"""For all of a call, its second attempt too; the others are for each part that arrives."""
+BODY_LIMIT = 16 * 1024 * 1024
+"""An account's buckets are a hundred, and an object that is read here is a probe or a settings file."""
+_SHOWN = 300
 ABORTED_TRIES = 5
 LONGEST_APPEARANCE_S = 30.0
 """How long a bucket that was made may take to be found."""
@@ -56,6 +64,7 @@ _REMEDIES = {
     "NoSuchBucket": ("there is no such bucket", "create it"),
     "403": ("it is there, and this key may not look at it", "give the key a grant on the bucket"),
 }
+_NETWORK = "check the network and the endpoint"
 _ELSE = "run this step again; if it stays so, look at the store's status page"
 
 T = TypeVar("T")
@@ -73,6 +82,8 @@ class SpacesAdmin:
         """See ports.BucketAdmin."""
         tried = f"listing the buckets at {self._target.endpoint}"
         answer = await self._call(tried, lambda: self._client.list_buckets())
+        if "Buckets" not in answer:
+            raise _not_s3(tried, "it answered with something else than a list of buckets")
         return tuple(str(bucket.get("Name", "")) for bucket in answer.get("Buckets", []))
 
     async def head(self, bucket: str) -> None:
@@ -141,7 +152,11 @@ class SpacesAdmin:
         return f"{doing} bucket {bucket} at {self._target.endpoint} with key {self._hint}"
 
     async def _call(self, tried: str, call: Callable[[], T]) -> T:
-        return await asyncio.to_thread(_translated, tried, call)
+        try:
+            return await in_a_thread(lambda: _translated(tried, call), LONGEST_CALL_S)
+        except TimeoutError:
+            why = f"no complete answer within {LONGEST_CALL_S:g} s"
+            raise ObjectStoreError(tried, why, _NETWORK, code="Unreachable") from None
 
 
 def _translated(tried: str, call: Callable[[], T]) -> T:
@@ -150,16 +165,23 @@ def _translated(tried: str, call: Callable[[], T]) -> T:
         return call()
     except ClientError as error:
         raise _refused(tried, error) from None
-    except BotoCoreError as error:
-        why = f"no answer: {safe(str(error))}"
-        raise ObjectStoreError(tried, why, "check the network and the endpoint", code="Unreachable") from None
+    except (NotS3Error, RedirectedError) as error:
+        raise _not_s3(tried, str(error)) from None
+    except (BotoCoreError, HTTPError, HTTPException, OSError) as error:
+        why = f"no answer: {safe(str(error))[:_SHOWN]}"
+        raise ObjectStoreError(tried, why, _NETWORK, code="Unreachable") from None
+
+
+def _not_s3(tried: str, why: str) -> ObjectStoreError:
+    remedy = "correct the endpoint and the region in the profile, or log in to the network that you are in"
+    return ObjectStoreError(tried, why, remedy, code="NotS3")
 
 
 def _refused(tried: str, error: ClientError) -> ObjectStoreError:
     answer: Any = error.response
-    code = safe(str(answer.get("Error", {}).get("Code", "")))
+    code = safe(str(answer.get("Error", {}).get("Code", "")))[:_SHOWN]
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    message = safe(str(answer.get("Error", {}).get("Message", "")))
+    message = safe(str(answer.get("Error", {}).get("Message", "")))[:_SHOWN]
     why, remedy = _REMEDIES.get(code, (f"HTTP {status} {message}".strip(), _ELSE))
     return ObjectStoreError(
         tried, f"{why} ({code})" if code and not code.isdigit() else why, remedy, code=code, status=status
@@ -205,4 +227,6 @@ def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return session.client("s3", endpoint_url=target.endpoint, config=config, verify=target.ca_file or None)
+    client = session.client("s3", endpoint_url=target.endpoint, config=config, verify=target.ca_file or None)
+    bound_answers(client, BODY_LIMIT)
+    return client
