@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from walconsole.ui.messages import SnapshotTaken
 
 VERSION = 1
-_FORMULA = ("=", "+", "-", "@", "'", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a spreadsheet's formula begins; some read the full-width signs so, too."""
 _GAP_HEADER = (
     "role", "bucket", "root", "timeline", "first", "last", "segments", "first_lsn", "end_lsn", "at_switch",
     "until_at", "accepted_reason", "accepted_at", "accepted_by",
