@@ -20,13 +20,14 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
+from walconsole.domain.archive.gap import Gap
 from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.domain.snapshot import Reading, Slot
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import for_this_session
+from walconsole.runtime.keeping import Keeping, for_this_session
 from walconsole.runtime.wiring import observe
 
 if TYPE_CHECKING:
@@ -179,6 +180,23 @@ class Watched:
         (self.cluster.config_dir / "conf.d" / LATE).unlink(missing_ok=True)
         self.sql("ALTER SYSTEM RESET ALL")
         self.cluster.reload()
+
+    def empty(self) -> None:
+        """Delete everything in both buckets."""
+        for role in BucketRole:
+            client, bucket = self.stage.gateways[role].client(), self.stage.target(role).bucket
+            for key in self.stage.objects(role):
+                client.delete_object(Bucket=bucket, Key=key)
+
+    def lost(self) -> list[tuple[BucketRole, Gap]]:
+        """What both buckets have lost and nobody accepted."""
+        facts = [reading.value for reading in (self.screen.last.primary, self.screen.last.dr)]
+        return [(each.role, gap) for each in facts if each for gap in each.lost if gap.accepted is None]
+
+    def accept(self, reason: str) -> None:
+        """As the archive screen does."""
+        for role, gap in self.lost():
+            self.observer.bucket(role).accept(gap, reason)
 
     async def until(self, holds: Callable[[], object], what: str, timeout_s: float) -> float:
         """Seconds until it holds, looked at again and again: what is old ages meanwhile."""
@@ -353,8 +371,13 @@ async def broken_deployment(
 
 
 @asynccontextmanager
-async def watching(stage: Stage, keys: Mapping[str, str] | None = None) -> AsyncIterator[Watched]:
-    """The console's own observation of a stage, without a screen; `keys` are its own, as variables."""
+async def watching(
+    stage: Stage, keys: Mapping[str, str] | None = None, keeping: Keeping | None = None
+) -> AsyncIterator[Watched]:
+    """The console's own observation of a stage, without a screen; `keys` are its own, as variables.
+
+    `keeping` is what outlives it, None: nothing does.
+    """
     profile = stage.profile
     if keys is not None:
         own = KeyReference(KeySource.ENVIRONMENT)
@@ -362,7 +385,7 @@ async def watching(stage: Stage, keys: Mapping[str, str] | None = None) -> Async
     screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
     async with cleanups:
         observer = observe(
-            profile, screen, clock, {**os.environ, **(keys or {})}, cleanups, for_this_session()
+            profile, screen, clock, {**os.environ, **(keys or {})}, cleanups, keeping or for_this_session()
         )
         running = asyncio.create_task(observer.run(screen), name="observer")
         try:

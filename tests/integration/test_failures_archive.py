@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.failure_stage import FOUND, Watched, away, fill, placed
-from walconsole.domain.failures import diagnose
+from tests.integration.failure_stage import FOUND, Watched, away, fill, placed, watching
+from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
+from walconsole.runtime.keeping import on_disk
+from walconsole.runtime.looking_once import look_once
 
 pytestmark = [
     pytest.mark.server,
@@ -176,18 +178,53 @@ async def test_the_droplet_gone(console: Watched) -> None:
     await console.green("started", within_s=40)
 
 
+@pytest.mark.failure_mode("archive-shrunk")
+async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
+    console: Watched, tmp_path: Path
+) -> None:
+    """Base backup's label and all: as soon as a segment arrives, what is there is unbroken; still no OK."""
+    folders = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    profile = console.stage.profile
+
+    async def checked() -> set[str]:
+        """What `check` finds, with the index that the sessions keep."""
+        snapshot, _ = await look_once(profile, console.clock, os.environ, on_disk(folders), 30.0)
+        return {finding.rule for finding in diagnose(snapshot, console.clock.now()).findings}
+
+    with console.broken("both buckets emptied, then a segment archived"):
+        async with watching(console.stage, keeping=on_disk(folders)) as session:
+            await session.green("a session that remembers")
+            console.empty()
+            console.switch()
+            for seen in (session, console):
+                story = await seen.root("archive-shrunk", evidence="gone: ", within_s=15)
+                assert "all base backups" in story.root.title
+                assert seen.diagnosis().verdict.level is Level.CRITICAL
+            console.switch()
+            await console.until(lambda: not console.waits(), "another one archived", 10)
+            assert session.roots() == {"archive-shrunk"}
+        assert "archive-shrunk" in await checked()
+        async with watching(console.stage, keeping=on_disk(folders)) as later:
+            await later.root("archive-shrunk", within_s=15)
+            later.accept("emptied on purpose by a test")
+            await later.green("accepted")
+        assert "archive-shrunk" not in await checked()
+        console.accept("emptied on purpose by a test")
+    await console.green("the loss accepted, with a reason")
+    await console.stays_green(3)
+
+
 @pytest.mark.failure_mode("never-archived")
 async def test_never_archived(console: Watched) -> None:
     """Nothing in the archive, in the statistics, or waiting: no alarm at first, and then one."""
     with console.broken("archiving is on, and nothing was ever archived"):
         await console.until(lambda: not console.waits(), "all archived", 10)
-        for role in BucketRole:
-            bucket = console.stage.target(role).bucket
-            for key in console.stage.objects(role):
-                console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
+        console.empty()
         console.sql("SELECT pg_stat_reset_shared('archiver')")
         console.observer.refresh()
-        await console.until(lambda: console.is_empty(), "an empty archive", 10)
+        await console.until(lambda: console.is_empty() and len(console.lost()) > 1, "an empty archive", 10)
+        console.accept("the archive begins anew")
+        await console.until(lambda: "archive-shrunk" not in console.rules(), "the loss accepted", 10)
         later = diagnose(console.screen.last, console.clock.now() + 300)
         assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()
         FOUND.add("never-archived")

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from walconsole.domain.diagnosis import Level, diagnose
-from walconsole.domain.diagnosis.copies import archive_verdict, dr_verdict
 
 from tests.data.facts import NOW, bucket, healthy
 from tests.unit.bucket_bench import Bench, name, names
@@ -17,7 +15,9 @@ from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.losses import Losses, Lost, losses, losses_content, losses_from, told
 from walconsole.domain.facts import BucketFacts
+from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket import CHECK_EVERY_S

@@ -217,7 +217,9 @@ def _gap(stretch: tuple[int, int, int, bool], root: str, segment_bytes: int, ran
     per_log = LOG_BYTES // segment_bytes
     names = [f"{timeline:08X}{number // per_log:08X}{number % per_log:08X}" for number in (first, last)]
     by = ranges.covering(int(names[0], 16), int(names[1], 16))
-    return Gap(timeline, *names, last - first + 1, accepted=by, lost_from=root, with_backups=backups)
+    return Gap(
+        timeline, names[0], names[1], last - first + 1, accepted=by, lost_from=root, with_backups=backups
+    )
 
 
 def open_ones(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
