@@ -31,6 +31,7 @@ from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
+from walconsole.domain.archive.gap import Gap
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.wal import Segment
@@ -370,6 +371,35 @@ async def test_an_accepted_gap_is_taken_back_only_when_confirmed() -> None:
         await until(pilot, lambda: bool(keys[0].marked))
         assert keys[0].marked == ["withdraw 000000010000000800000000 to 000000010000000800000010"]
         assert keys[1].marked == keys[0].marked
+
+
+GONE = Gap(2, Segment(2, 0x100).name(), Segment(2, 0x3A00).name(), 0x3901, lost_from="", with_backups=True)
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["one segment is left", "nothing is left"])
+async def test_what_is_gone_is_shown_and_accepted_like_a_gap(left: bool) -> None:
+    runs = {2: ((0x3A41, 0x3A41),)}
+    kept = {} if left else {
+        "holding": None, "continuity": None, "segments": 0, "newest_segment": None, "newest_key": None,
+        "newest_at": None, "oldest_segment": None,
+    }  # fmt: skip
+    both = {role.value: bucket_of(role, runs, lost=(GONE,), gaps=(), **kept) for role in BucketRole}
+    keys = (Register(runs), Register(runs, BucketRole.DR))
+    app = stage(observer=player(of(**both), keys=keys))
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        screen = await opened(pilot, "g")
+        assert "LOST" in screen_text(app)
+        assert "✗" in told(screen, "coverage")
+        if left:
+            said = " ".join(told(screen, "answers").split())
+            assert "gone in both" in said
+            assert "and with it all base backups" in said
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, Prompt))
+        assert "accept 14,593 segments as lost in primary and DR" in screen_text(app)
+        await pilot.press(*"on purpose", "enter")
+        await until(pilot, lambda: bool(keys[1].marked))
+        assert keys[0].marked == keys[1].marked == [f"accept {GONE.first} to {GONE.last}: on purpose"]
 
 
 async def test_a_register_that_cannot_be_written_is_told() -> None:

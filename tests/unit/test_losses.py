@@ -223,6 +223,23 @@ async def test_another_session_knows_it(between: str) -> None:
         await again.probe.save()
 
 
+async def test_a_segment_size_that_was_a_guess_at_first() -> None:
+    mib = 1024 * 1024
+    bench = Bench(MemoryBucket([*span(1, 9), label(2)]), segment_bytes=None)
+    await bench.settle()
+    bench.segment_bytes = mib
+    await bench.settle()
+    await bench.probe.save()
+    assert bench.shelf.document is not None
+    emptied(bench, name(10))
+    bench.clock.at += 5
+    assert stretches(await bench.settle()) == ALL
+    again = Bench(bench.bucket, segment_bytes=None, shelf=bench.shelf)
+    await again.settle()
+    again.segment_bytes = mib
+    assert stretches(await again.settle()) == ALL
+
+
 async def test_what_was_deleted_between_two_sessions() -> None:
     bench = await begun()
     await bench.probe.save()

@@ -224,7 +224,9 @@ class BucketProbe:
         picture.progress = None
         if self._picture is not None:
             picture.take_over(self._picture)
-            self._before = self._before or self._picture
+        size = picture.index.segment_bytes  # read with another one they cannot be compared: it was a guess
+        earlier = [each for each in (self._before, self._picture) if each is not None]
+        self._before = next((each for each in earlier if each.index.segment_bytes == size), None)
         self._swept_pages = self._sweep.pages if self._sweep is not None else 0
         self._picture, self._coming, self._sweep = picture, None, None
         self._listed_at = self.clock.now()
@@ -240,8 +242,8 @@ class BucketProbe:
     async def _compare(self, picture: BucketPicture) -> None:
         """What the listing before this one held and this one does not: what is lost is remembered."""
         before = self._before
-        if before is None or before.index.segment_bytes != picture.index.segment_bytes:
-            return  # read with another segment size, they cannot be compared before the right one is known
+        if before is None:
+            return
         main = before.main.place if before.main is not None else None
         now = self.clock.now()
         picture.losses = losses(before.index, main, before.losses, picture.index, now)

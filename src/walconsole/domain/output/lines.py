@@ -61,6 +61,7 @@ def _number(value: float) -> str:
 
 def for_prometheus(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric], at: float) -> Iterator[str]:
     """The text exposition format 0.0.4, every family once, with HELP and TYPE."""
+    profile = safe(profile)
     shown: set[str] = set()
     for metric in sorted(numbers, key=lambda each: [other.name for other in numbers].index(each.name)):
         name = PREFIX + metric.name
