@@ -193,11 +193,12 @@ async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
 
     with console.broken("both buckets emptied, then a segment archived"):
         async with watching(console.stage, keeping=on_disk(folders)) as session:
+            session.marks = console.marks
             await session.green("a session that remembers")
             console.empty()
             console.switch()
             for seen in (session, console):
-                story = await seen.root("archive-shrunk", evidence="gone: ", within_s=15)
+                story = await seen.root("archive-shrunk", evidence=f"left in {console.bucket} ", within_s=15)
                 assert "all base backups" in story.root.title
                 assert seen.diagnosis().verdict.level is Level.CRITICAL
             console.switch()
@@ -205,6 +206,7 @@ async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
             assert session.roots() == {"archive-shrunk"}
         assert "archive-shrunk" in await checked()
         async with watching(console.stage, keeping=on_disk(folders)) as later:
+            later.marks = console.marks
             await later.root("archive-shrunk", within_s=15)
             later.accept("emptied on purpose by a test")
             await later.green("accepted")

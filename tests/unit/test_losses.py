@@ -160,7 +160,13 @@ def test_losses_are_kept_and_whatever_else_stands_there_is_refused() -> None:
     found = losses(index([*span(1, 9), label(2)]), FLAT, {}, index([]), 0.0)
     assert losses_from(losses_content(found), MIB_16) == found
     assert losses_from(None, MIB_16) == {}
-    for odd in ({}, [1], [{}], [{"layout": "NONE", "root": "", "timelines": [], "backups": ["", ""]}]):
+    odds: tuple[object, ...] = (
+        {},
+        [1],
+        [{}],
+        [{"layout": "NONE", "root": "", "timelines": [], "backups": ["", ""]}],
+    )
+    for odd in odds:
         with pytest.raises(ValueError, match=r"\w"):
             losses_from(odd, MIB_16)
 
