@@ -332,6 +332,20 @@ async def test_what_comes_back_is_lost_no_more() -> None:
     assert (await bench.settle()).lost == ()
 
 
+async def test_what_was_never_this_servers_is_no_loss_of_its_archive() -> None:
+    bench = await begun(archived=name(9))
+    bench.bucket.add(name(0xFF))
+    bench.probe.refresh()
+    assert (await bench.settle()).newest_segment == name(0xFF)
+    bench.bucket.keys.remove(name(0xFF))
+    bench.probe.refresh()
+    assert (await bench.settle()).lost == ()
+    emptied(bench, name(10))
+    bench.probe.refresh()
+    bench.archived = name(10)
+    assert stretches(await bench.settle()) == ALL
+
+
 async def test_another_accepted_gap_covers_no_loss() -> None:
     bench = await begun()
     emptied(bench, name(10))

@@ -359,7 +359,10 @@ class BucketProbe:
         self._accepted = tuple(gap for gap in every if (gap.endpoint, gap.bucket) == place)
 
     def _facts(self, picture: BucketPicture) -> BucketFacts:
-        facts = picture.facts(self.target, self.store.key_hint, self.store.key_endpoint, self._accepted)
+        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        archived = said.segment if said is not None else None
+        hint, endpoint = self.store.key_hint, self.store.key_endpoint
+        facts = picture.facts(self.target, hint, endpoint, self._accepted, archived)
         undecided = picture.checked_at is None and picture.own is None and bool(facts.other_holdings)
         if undecided or picture.index.segment_bytes != self._wanted_bytes():
             facts = replace(facts, complete=False)  # its gaps may be none, or another cluster's

@@ -216,9 +216,14 @@ class BucketPicture:
         return segment_bytes_by_names(self.index, self.main) if self.main else self.index.segment_bytes
 
     def facts(
-        self, target: BucketTarget, key_hint: str, key_endpoint: str, accepted: Sequence[AcceptedGap] = ()
+        self,
+        target: BucketTarget,
+        key_hint: str,
+        key_endpoint: str,
+        accepted: Sequence[AcceptedGap] = (),
+        archived: Segment | None = None,
     ) -> BucketFacts:
-        """What the screen and the rules see. `accepted` are those of this bucket."""
+        """What screens and rules see. `accepted` are this bucket's, `archived` is the server's last."""
         main, size = self.main, self.index.segment_bytes
         holding, found = self.holding, self.continuity(accepted)
         newest = main.newest if main else None
@@ -265,7 +270,7 @@ class BucketPicture:
             remembered=self.remembered,
             unread=self.heads.unread,
             doubted=self.doubted,
-            lost=told(self.losses, self.index.prefix, size, accepted),
+            lost=told(self.losses, self.index.prefix, size, accepted, archived),
         )
 
     def continuity(self, accepted: Sequence[AcceptedGap] = ()) -> Continuity | None:

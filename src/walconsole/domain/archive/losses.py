@@ -184,17 +184,28 @@ def _any_stayed(was: Archive, held: Archive) -> bool:
 # As values for the rules and the screens.
 
 
-def told(found: Losses, prefix: str, segment_bytes: int, accepted: Iterable[AcceptedGap]) -> tuple[Gap, ...]:
+def told(
+    found: Losses,
+    prefix: str,
+    segment_bytes: int,
+    accepted: Iterable[AcceptedGap],
+    archived: Segment | None = None,
+) -> tuple[Gap, ...]:
     """Each stretch of segments, and each base backup whose own segment is in none, oldest first.
 
-    `accepted` are this bucket's: one that covers a stretch is in it.
+    `accepted` are this bucket's: one that covers a stretch is in it. What lies beyond the segment that the
+    server `archived` last was never this server's: another's, which was put there by mistake and taken away.
     """
     every = tuple(accepted)
     gaps: list[Gap] = []
     for place, lost in found.items():
         root = prefix + place.root
         ranges = AcceptedRanges(one for one in every if one.root == root)
-        gaps += (_gap(each, root, segment_bytes, ranges) for each in _stretches(lost))
+        gaps += (
+            _gap(each, root, segment_bytes, ranges)
+            for each in _stretches(lost)
+            if archived is None or Segment(each[0], each[1]) <= archived
+        )
     return tuple(sorted(gaps, key=lambda gap: gap.first)[-STRETCHES_TOLD:])
 
 
