@@ -12,8 +12,8 @@ from tests.data.facts import NOW, bucket, healthy
 from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.gap import Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
-from walconsole.domain.diagnosis import diagnose
-from walconsole.domain.diagnosis.unseen import of_one_look
+from walconsole.domain.failures import diagnose
+from walconsole.domain.standing.unseen import of_one_look
 from walconsole.domain.facts import RepeatedSegment
 from walconsole.domain.output.documents import check_document
 from walconsole.domain.output.lines import for_nagios, for_people, for_prometheus

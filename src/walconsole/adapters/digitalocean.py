@@ -4,21 +4,17 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from azure.core.pipeline.transport import RequestsTransport
 from pydo import Client
 
 from walconsole.adapters.digitalocean_answers import Calls, has_next_page, key_of, made_key_of
 from walconsole.adapters.digitalocean_token import ApiToken
+from walconsole.adapters.digitalocean_transport import no_redirects, transport
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, MadeKey, SpacesKey
 
-if TYPE_CHECKING:
-    from requests import PreparedRequest
-
-CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 TRIES = 3
 BACKOFF_S = 0.5
@@ -45,7 +41,8 @@ class DigitalOceanKeys:
         self._endpoint = target.endpoint
         options: dict[str, Any] = {
             "endpoint": target.endpoint,
-            "transport": _transport(target.ca_file),
+            "transport": transport(target.ca_file, READ_TIMEOUT_S),
+            "redirect_policy": no_redirects(),
             "retry_total": 0,  # see _ask
             "logging_enable": False,  # it would log the token, and the secret of a new key
         }
@@ -138,25 +135,6 @@ class DigitalOceanKeys:
                     raise
             time.sleep(pause)
         return self._calls.ask(tried, scope, partial(call, **self._options))
-
-
-def _transport(ca_file: str | None) -> RequestsTransport:
-    """Connections whose requests keep their own Authorization.
-
-    requests itself would put what ~/.netrc has for the host, or by default, in the token's place.
-    """
-    options: dict[str, Any] = {"connection_timeout": CONNECT_TIMEOUT_S, "read_timeout": READ_TIMEOUT_S}
-    if ca_file:
-        options["connection_verify"] = ca_file
-    transport = RequestsTransport(**options)
-    transport.open()
-    if transport.session is not None:
-        transport.session.auth = _as_it_is
-    return transport
-
-
-def _as_it_is(request: "PreparedRequest") -> "PreparedRequest":
-    return request
 
 
 def _body(name: str, grants: Sequence[KeyGrant]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
+from walconsole.adapters.digitalocean_transport import RefusedAnswerError
 from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, MadeKey, SecretPair, SpacesKey
@@ -40,6 +41,9 @@ class Calls:
             answer = call()
         except HttpResponseError as error:
             raise self._refused(tried, scope, error) from None
+        except RefusedAnswerError as error:
+            why = f"HTTP {error.status}, and the rest is not read: {error}"
+            raise KeyServiceError(tried, why, _REMEDIES.get(error.status, ""), status=error.status) from None
         except AzureError as error:
             why = safe(str(error.message) or type(error).__name__, self._secrets)
             raise KeyServiceError(tried, f"no answer: {why}", "check the network and try again") from None
@@ -57,6 +61,8 @@ class Calls:
         status = error.status_code or 0
         why = safe(f"HTTP {status} {error.reason or ''}".strip(), self._secrets)
         remedy = _REMEDIES.get(status, "")
+        if 300 <= status < 400:
+            remedy = "no redirect is followed with the token: correct the API's endpoint in the profile"
         if status == 403:
             remedy = f"the token lacks a scope: it needs {scope}"
         return KeyServiceError(

@@ -28,7 +28,7 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 LONGEST_CALL_S = 45.0
 """For all of a call, its second attempt too; the others are for each part that arrives."""
-BODY_LIMIT = 16 * 1024 * 1024
+BODY_LIMIT = 4 * 1024 * 1024
 """An account's buckets are a hundred, and an object that is read here is a probe or a settings file."""
 _SHOWN = 300
 ABORTED_TRIES = 5

@@ -1,0 +1,80 @@
+"""Connections to the keys API: no redirect is followed, and no body is read beyond what one may have."""
+
+from typing import Any
+
+from azure.core.pipeline.policies import RedirectPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from walconsole.adapters.bounded import UnboundedError, read_bounded
+
+CONNECT_TIMEOUT_S = 5.0
+BODY_LIMIT = 4 * 1024 * 1024
+"""A page of 200 keys with a grant on each of 100 buckets is about 2 MiB."""
+ERROR_LIMIT = 64 * 1024
+ANSWER_WITHIN_S = 15.0
+"""For the whole body, however steadily it drips."""
+_ERRORS_FROM = 300
+
+
+class RefusedAnswerError(Exception):
+    """An answer whose body is not read to its end. `status` is HTTP's."""
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status = status
+        super().__init__(why)
+
+
+def transport(ca_file: str | None, read_timeout_s: float) -> RequestsTransport:
+    """Connections whose requests keep their own Authorization.
+
+    requests itself would put what ~/.netrc has for the host, or by default, in the token's place. Raises,
+    beside what azure.core raises, RefusedAnswerError.
+    """
+    options: dict[str, Any] = {"connection_timeout": CONNECT_TIMEOUT_S, "read_timeout": read_timeout_s}
+    if ca_file:
+        options["connection_verify"] = ca_file
+    made = RequestsTransport(**options)
+    made.open()
+    if made.session is not None:
+        made.session.auth = _as_it_is
+        made.session.headers["Accept-Encoding"] = "identity"  # what is small on the way may be large here
+        for scheme in ("http://", "https://"):
+            made.session.mount(scheme, _Bounded(max_retries=0))
+    return made
+
+
+def no_redirects() -> RedirectPolicy[Any, Any]:
+    """Where the token goes is the operator's to say, not an answer's."""
+    return RedirectPolicy.no_redirects()
+
+
+class _Bounded(HTTPAdapter):
+    """Reads the body itself, before requests would read all of it."""
+
+    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+        """See HTTPAdapter.send."""
+        answer = super().send(request, *arguments, **options)
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            answer.close()
+            raise RefusedAnswerError(answer.status_code, "it is compressed, which was not asked for")
+        limit = BODY_LIMIT if answer.status_code < _ERRORS_FROM else ERROR_LIMIT
+        try:
+            body = read_bounded(answer.raw, limit, ANSWER_WITHIN_S)
+        except UnboundedError as error:
+            raise RefusedAnswerError(answer.status_code, str(error)) from None
+        except ReadTimeoutError as error:
+            raise RequestsConnectionError(error, request=request) from error
+        except (HTTPError, OSError) as error:
+            raise ChunkedEncodingError(error, request=request) from error
+        answer._content = body  # requests has no other way to be given a body
+        return answer
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    return request
