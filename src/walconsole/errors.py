@@ -137,7 +137,7 @@ class RefusedError(ProvisionError):
 
 
 class TemporaryKeyError(ProvisionError):
-    """A temporary full-access key may still be alive: its name is in the ledger."""
+    """A key that was asked for, and is nobody's, may be alive: its name is in the ledger."""
 
     exit_code = 12
 

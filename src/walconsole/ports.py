@@ -382,6 +382,8 @@ class LedgerEntry:
     """A temporary key that was, or was about to be, asked for. `access_key` is empty until it is known.
 
     `endpoint` is the keys API's, `profile` the deployment's name, `noted_at` seconds since the epoch.
+    `unknown_since`, likewise: since when it is known that nobody knows whether it was made; 0: it is not so.
+    `age_s`, of an orphan: how long ago it was first noted, where the machine has run since; else None.
     """
 
     name: str
@@ -389,10 +391,12 @@ class LedgerEntry:
     profile: str
     noted_at: float
     access_key: str = ""
+    unknown_since: float = 0.0
+    age_s: float | None = field(default=None, compare=False)
 
 
 class KeyLedger(Protocol):
-    """Remembers temporary keys past any death of the console. Every call blocks for a moment: use a thread.
+    """Remembers keys that were asked for past any death of the console. Every call blocks: use a thread.
 
     Raises errors.RegisterError where the file system refuses: then no key may be asked for.
     """
@@ -402,7 +406,7 @@ class KeyLedger(Protocol):
         ...
 
     def settle(self, name: str) -> None:
-        """The key is proved to be gone: forget it."""
+        """The key is proved to be gone, or to stay: forget it."""
         ...
 
     def orphans(self) -> tuple[LedgerEntry, ...]:

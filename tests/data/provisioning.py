@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from walconsole.domain.profile import (
 )
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import KeyServiceError, TemporaryKeyError
-from walconsole.ports import BucketAdmin, KeyService, ObjectStore, SecretPair, Shell
+from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, ObjectStore, SecretPair, Shell
 from walconsole.provision.model import Change, Changing, Event, Question, Record
 from walconsole.provision.site import Site, TemporaryKeys
 from walconsole.provision.survey import Survey
@@ -57,6 +57,8 @@ class GivenKey:
     pair: SecretPair | None = None
     name: str = ""
     disposed: int = 0
+    since: float | None = None
+    left: str = ""
 
     async def obtain(self) -> SecretPair:
         if self.pair is None:
@@ -65,7 +67,16 @@ class GivenKey:
 
     async def dispose(self) -> None:
         self.disposed += 1
-        self.pair = None
+        self.pair = self.since = None
+
+    async def make(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
+        raise TemporaryKeyError(f"asking for {name}", "this test has none")
+
+    async def keep(self, name: str) -> None:
+        pass
+
+    async def take_away(self, name: str) -> None:
+        pass
 
 
 @dataclass

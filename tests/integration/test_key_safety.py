@@ -31,7 +31,8 @@ from walconsole.adapters.spaces_keys import EnvironmentKeys
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource, Profile
 from walconsole.domain.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
-from walconsole.ports import BucketAdmin, SecretPair
+from walconsole.ports import BucketAdmin, KeyService, SecretPair
+from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import delete_leftover, leftovers
 from walconsole.provision.runner import Runner
 from walconsole.provision.site import Site
@@ -211,7 +212,7 @@ class Session:
         elif error := task.exception():
             self.ended.append(error)
         try:
-            await temporary.dispose()
+            await temporary.end()
         except WalconsoleError as error:
             self.cleaned = error
 
@@ -330,7 +331,7 @@ async def _each_fault(account: Account, tally: Tally) -> None:
     for method, times in (("POST", 1), ("POST", 2), ("DELETE", 1), ("DELETE", 3), ("GET", 1), ("GET", 3)):
         for name, fault in FAULTS.items():
             session = Session(account, Trap(), LedgerFolder(account.folder / "ledger"))
-            account.api.faults.extend([replace(fault, method=method)] * times)
+            account.api.faults.extend([replace(fault, method=method, known=method == "DELETE")] * times)
             await session.run()
             account.api.faults.clear()
             if session.cleaned is not None:  # it could not be proved in time: then it is in the ledger
@@ -346,7 +347,7 @@ async def _for_ever(account: Account, tally: Tally) -> int:
         for kind in ("", "cancel", "error"):
             trap = Trap(8 if kind else -1, kind, "after")
             session = Session(account, trap, LedgerFolder(account.folder / "ledger"))
-            account.api.faults.extend([replace(FAULTS[name], method="DELETE")] * FOR_EVER)
+            account.api.faults.extend([replace(FAULTS[name], method="DELETE", known=True)] * FOR_EVER)
             await session.run()
             cases += 1
             if account.alive:
@@ -361,10 +362,24 @@ async def _for_ever(account: Account, tally: Tally) -> int:
 
 async def _next_start(account: Account, session: Session) -> None:
     session.die()
-    ledger = LedgerFolder(session.ledger.folder)
-    for leftover in await leftovers(ledger, account.service, account.api.url, session.clock.now()):
-        assert leftover.noted
-        await delete_leftover(leftover, ledger, account.service)
+    await next_start(account, session.ledger.folder, session.clock)
+
+
+async def next_start(account: Account, folder: Path, clock: VirtualClock) -> None:
+    """What a console does about leftovers when it begins; and for an hour, where they are in doubt."""
+    ledger = LedgerFolder(folder)
+
+    async def service() -> KeyService:
+        return account.service
+
+    doubts = Doubts(service, ledger, clock, clock.sleep)
+    for leftover in await leftovers(ledger, account.service, account.api.url, clock.now()):
+        assert leftover.entry is not None
+        if leftover.in_doubt:
+            doubts.add(leftover.entry, age_of(leftover.entry, clock))
+        else:
+            await delete_leftover(leftover, ledger, account.service)
+    await doubts.watch_these()
 
 
 async def test_a_case_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_key_safety import Account, VirtualClock, an_account
-from walconsole.adapters.key_ledger import LedgerFolder
+from tests.integration.test_key_safety import Account, VirtualClock, an_account, next_start
 from walconsole.domain.profile_json import profile_to_json
-from walconsole.provision.leftovers import delete_leftover, leftovers
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -54,13 +52,6 @@ class Killer:
         return {path.stem for path in self.ledger.glob("*.json")}
 
 
-async def next_start(account: Account, folder: Path) -> None:
-    """What a console does about leftovers when it begins."""
-    ledger, clock = LedgerFolder(folder), VirtualClock()
-    for leftover in await leftovers(ledger, account.service, account.api.url, clock.now()):
-        await delete_leftover(leftover, ledger, account.service)
-
-
 async def test_a_killed_console_leaves_no_key_that_the_next_start_does_not_take_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +76,7 @@ async def test_a_killed_console_leaves_no_key_that_the_next_start_does_not_take_
                 alive = set(account.alive)
                 alive_then += len(alive)
                 assert alive <= killer.noted(), f"{when} call {at}: alive and not in the ledger"
-                await next_start(account, killer.ledger)
+                await next_start(account, killer.ledger, VirtualClock())
                 assert (account.alive, killer.noted()) == ([], set()), f"{when} call {at}"
                 account.reset()
                 shutil.rmtree(killer.ledger, ignore_errors=True)

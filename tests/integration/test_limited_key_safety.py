@@ -4,24 +4,27 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from tests.data.provisioning import MemoryRecord, ScriptedGate, a_site
 from tests.data.surveys import PROFILE, RCLONE, SURVEY, NoShell
 from tests.integration.test_digitalocean_writes import FAULTS, NOT_DONE, TOKEN
+from tests.integration.test_key_safety import VirtualClock
 from walconsole.adapters import digitalocean
 from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
+from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import ApiTarget, BucketTarget
-from walconsole.errors import KeyServiceError, ObjectStoreError, WalconsoleError
+from walconsole.errors import KeyServiceError, ObjectStoreError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, SecretPair
 from walconsole.provision.progress import Stage
 from walconsole.provision.runner import Runner
 from walconsole.provision.site import Site
-from walconsole.provision.steps import limited_key
 from walconsole.provision.steps.limited_key import LimitedKey
 from walconsole.provision.survey import Survey
+from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import Key, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
 
@@ -45,9 +48,14 @@ class Account:
     old: Key
     site: Site
     runner: Runner
+    temporary: TemporaryKey
+    ledger: LedgerFolder
 
     def is_as_before(self) -> bool:
-        return list(self.api.keys) == [self.old] and self.site.record.changes() == ()
+        return self.has_no_key() and self.site.record.changes() == ()
+
+    def has_no_key(self) -> bool:
+        return list(self.api.keys) == [self.old] and not list(self.ledger.folder.glob("*"))
 
 
 class NoBucket:
@@ -65,10 +73,9 @@ def _no_bucket(_: BucketTarget, __: SecretPair) -> BucketAdmin:
 
 
 @pytest.fixture
-async def account(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
+async def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Account]:
     monkeypatch.setattr(digitalocean, "READ_TIMEOUT_S", 0.3)
     monkeypatch.setattr(digitalocean, "BACKOFF_S", 0.001)
-    monkeypatch.setattr(limited_key, "LOOK_AGAIN_S", 0.05)
     async with KeysApi(KeyStore(), {TOKEN: ALL_SCOPES}) as api:
         old = api.keys.create("app", ())
         service = SlowKeys(ApiTarget(endpoint=api.url), ApiToken(TOKEN, "a test"))
@@ -81,12 +88,27 @@ async def account(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
         async def key_service() -> KeyService:
             return service
 
+        clock = VirtualClock()
+        ledger = LedgerFolder(tmp_path / "ledger")
+        temporary = TemporaryKey(PROFILE.name, api.url, key_service, ledger, clock, clock.sleep)
         site = a_site(
-            PROFILE, NoShell(), look, record=MemoryRecord(), key_service=key_service, admin=_no_bucket
+            PROFILE,
+            NoShell(),
+            look,
+            record=MemoryRecord(),
+            temporary=temporary,
+            key_service=key_service,
+            admin=_no_bucket,
         )
         site.unchangeable_keys.add(old.access_key)
         yield Account(
-            api, service, old, site, Runner(site, (LimitedKey(site),), ScriptedGate(), lambda _: None)
+            api,
+            service,
+            old,
+            site,
+            Runner(site, (LimitedKey(site),), ScriptedGate(), lambda _: None),
+            temporary,
+            ledger,
         )
         await service.close()
 
@@ -94,9 +116,17 @@ async def account(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_create_that_fails_leaves_no_key(account: Account, name: str) -> None:
     account.api.faults.append(replace(FAULTS[name], method="POST"))
-    with pytest.raises(KeyServiceError):
+    doubtful = name in ("500", "502")  # nothing was made, and nobody can know that
+    with pytest.raises(TemporaryKeyError if doubtful else KeyServiceError) as caught:
         await account.runner.run()
-    assert account.is_as_before()
+    if doubtful:
+        (noted,) = account.ledger.folder.glob("*.json")
+        assert noted.stem in caught.value.line()
+        assert [change.what for change in account.site.record.changes()] == [noted.stem]
+        await account.temporary.doubts.watch_these()
+        assert account.has_no_key()
+    else:
+        assert account.is_as_before()
     looked = len([method for method, target in account.api.requests if method == "GET"])
     assert looked >= (2 if name in NOT_DONE else 3)
 
@@ -131,4 +161,5 @@ async def test_what_cannot_be_deleted_is_named_and_stays_in_the_record(account: 
     assert [change.what for change in account.site.record.changes()] == [made.name]
     account.api.faults.clear()
     await account.runner.undo()
+    await account.temporary.end()
     assert account.is_as_before()

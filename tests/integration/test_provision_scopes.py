@@ -1,22 +1,27 @@
-"""Which scopes a token has, by pydo's real client: found out without a key being made, changed or deleted."""
+"""Which scopes a token has, by pydo's real client: looking sends nothing but reads; what deletes tries it."""
+
+from pathlib import Path
 
 import pytest
 
-from tests.data.provisioning import a_site
+from tests.data.provisioning import RealClock, a_site
 from tests.data.surveys import PROFILE, SURVEY, NoShell
 from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
+from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import ApiTarget
+from walconsole.errors import BlockedError
 from walconsole.ports import KeyService
 from walconsole.provision.looking import look_at_keys
 from walconsole.provision.preflight_archive import KeyFacts, Scope
 from walconsole.provision.site import Site
+from walconsole.provision.steps.temporary_key import TemporaryKeyStep
 from walconsole.provision.survey import Survey
+from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import Grant, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
-TRIED = (Scope.READ, Scope.UPDATE, Scope.DELETE)
 
 
 async def looked_at(api: KeysApi) -> KeyFacts:
@@ -34,8 +39,9 @@ async def looked_at(api: KeysApi) -> KeyFacts:
         await keys.close()
 
 
-@pytest.mark.parametrize("missing", [None, *TRIED])
-async def test_each_scope_that_can_be_tried(missing: Scope | None) -> None:
+@pytest.mark.parametrize("missing", [None, *Scope])
+async def test_looking_sends_nothing_but_reads(missing: Scope | None) -> None:
+    """Be it for --plan, in a read-only session, or before the steps: what only a write tells stays open."""
     store = KeyStore()
     store.create("prod", [Grant("shithub-wal", "readwrite")])
     before = [(key.access_key, key.name, tuple(key.grants)) for key in store]
@@ -43,9 +49,9 @@ async def test_each_scope_that_can_be_tried(missing: Scope | None) -> None:
     async with KeysApi(store, {TOKEN: frozenset(scopes)}) as api:
         found = await looked_at(api)
     assert found.problem == ""
-    assert found.scopes == {scope: scope is not missing for scope in TRIED}
+    assert found.scopes == {Scope.READ: missing is not Scope.READ}
     assert [(key.access_key, key.name, tuple(key.grants)) for key in store] == before
-    assert not [method for method, _ in api.requests if method == "POST"]
+    assert {method for method, _ in api.requests} == {"GET"}
     assert TOKEN not in repr(found)
 
 
@@ -54,3 +60,32 @@ async def test_a_token_that_is_wrong() -> None:
         found = await looked_at(api)
     assert "401" in found.problem
     assert TOKEN not in repr(found)
+
+
+@pytest.mark.parametrize("missing", [None, Scope.DELETE])
+async def test_no_key_is_asked_for_that_could_not_be_deleted(missing: Scope | None, tmp_path: Path) -> None:
+    """That is tried once it was agreed to, on a key that does not exist."""
+    store, scopes = KeyStore(), ALL_SCOPES - ({missing.value} if missing is not None else set())
+    async with KeysApi(store, {TOKEN: frozenset(scopes)}) as api:
+        keys = DigitalOceanKeys(ApiTarget(endpoint=api.url), ApiToken(TOKEN, "a test"))
+
+        async def service() -> KeyService:
+            return keys
+
+        async def look(site: Site) -> Survey:
+            return SURVEY
+
+        temporary = TemporaryKey("shop", api.url, service, LedgerFolder(tmp_path), RealClock())
+        site = a_site(PROFILE, NoShell(), look, key_service=service, temporary=temporary)
+        step = TemporaryKeyStep(site)
+        if missing is None:
+            await anext(told := step.apply())
+            assert {method for method, _ in api.requests} == {"DELETE"}
+            await told.aclose()
+        else:
+            with pytest.raises(BlockedError, match="would stay alive") as caught:
+                await anext(step.apply())
+            assert "spaces_key:delete" in caught.value.remedy
+        await keys.close()
+        assert "POST" not in {method for method, _ in api.requests}
+    assert len(store) == 0

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import pytest
-
 from tests.data.provisioning import a_site
 from tests.data.surveys import PROFILE, SURVEY, NoShell
 from tests.unit.memory_bucket import MemoryBucket, refusal
@@ -68,30 +66,18 @@ def site_with(account: Account | None = None, bucket: MemoryBucket | None = None
 PROD = SpacesKey("prod", "DO00PROD", (), "")
 
 
-async def test_every_scope_but_that_to_create() -> None:
+async def test_looking_asks_for_the_list_and_for_nothing_else() -> None:
     account = Account(held=(PROD,))
     facts = await look_at_keys(site_with(account))
     assert facts.keys == (PROD,)
-    assert facts.scopes == {Scope.READ: True, Scope.UPDATE: True, Scope.DELETE: True}
-    touched = {about for call, about in account.calls if call in ("update", "delete")}
-    assert len(touched) == 1
-    assert PROD.access_key not in touched
-
-
-@pytest.mark.parametrize(
-    ("call", "scope"), [("list", Scope.READ), ("update", Scope.UPDATE), ("delete", Scope.DELETE)]
-)
-async def test_one_scope_is_missing(call: str, scope: Scope) -> None:
-    facts = await look_at_keys(site_with(Account(held=(PROD,), refuses={call: 403})))
-    assert [one for one, has in facts.scopes.items() if not has] == [scope]
-    assert facts.problem == ""
-    assert facts.keys == (None if scope is Scope.READ else (PROD,))
-
-
-@pytest.mark.parametrize("status", [None, 429, 500])
-async def test_what_an_answer_does_not_tell_is_left_open(status: int | None) -> None:
-    facts = await look_at_keys(site_with(Account(refuses={"update": status, "delete": status})))
     assert facts.scopes == {Scope.READ: True}
+    assert account.calls == [("list", "")]
+
+
+async def test_the_scope_to_list_is_missing() -> None:
+    facts = await look_at_keys(site_with(Account(held=(PROD,), refuses={"list": 403})))
+    assert facts.scopes == {Scope.READ: False}
+    assert (facts.problem, facts.keys) == ("", None)
 
 
 async def test_no_token_and_no_answer() -> None:

@@ -1,4 +1,4 @@
-"""Reading an answer's body, which need not be what was asked for: bounded in length and time, not inflated."""
+"""Reading an answer's body, which need not be what was asked for: bounded in length and time, as it came."""
 
 import time
 from typing import Protocol

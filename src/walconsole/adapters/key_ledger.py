@@ -8,11 +8,12 @@ import contextlib
 import fcntl
 import json
 import os
-from dataclasses import asdict
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from walconsole.domain.temporary_keys import parse
+from walconsole.domain.temporary_keys import parse_noted
 from walconsole.errors import RegisterError
 from walconsole.folders import check_private, make_private
 from walconsole.ports import LedgerEntry
@@ -28,11 +29,13 @@ class LedgerFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._held: dict[str, int] = {}
+        self._noted: dict[str, float] = {}
+        """When each was first noted, by the machine's uptime: a clock that is set does not change that."""
 
     def note(self, entry: LedgerEntry) -> None:
         """See ports.KeyLedger."""
-        if parse(entry.name) is None:
-            raise ValueError(f"not a temporary key's name: {entry.name!r}")
+        if parse_noted(entry.name) is None:
+            raise ValueError(f"not a temporary key's name, nor a limited one's: {entry.name!r}")
         try:
             make_private(self.folder)
             self._write(entry)
@@ -50,6 +53,7 @@ class LedgerFolder:
             pass  # no folder either
         except OSError as error:
             self._deny("removing", self._path(name), error)
+        self._noted.pop(name, None)
         descriptor = self._held.pop(name, None)
         if descriptor is not None:
             os.close(descriptor)
@@ -70,7 +74,7 @@ class LedgerFolder:
         descriptor = os.open(unfinished, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, json.dumps(asdict(entry)).encode() + b"\n")
+            os.write(descriptor, self._as_text(entry).encode())
             os.fsync(descriptor)
             unfinished.replace(path)
         except BaseException:
@@ -82,9 +86,23 @@ class LedgerFolder:
         if before is not None:
             os.close(before)
 
+    def _as_text(self, entry: LedgerEntry) -> str:
+        uptime = self._noted.setdefault(entry.name, _uptime())
+        fields = {
+            "name": entry.name,
+            "endpoint": entry.endpoint,
+            "profile": entry.profile,
+            "noted_at": entry.noted_at,
+            "access_key": entry.access_key,
+            "unknown_since": entry.unknown_since,
+            "boot": _boot(),
+            "uptime": uptime,
+        }
+        return f"{json.dumps(fields)}\n"
+
     def _orphan(self, path: Path) -> LedgerEntry | None:
         name = path.name.removesuffix(_SUFFIX)
-        named = parse(name)
+        named = parse_noted(name)
         if named is None or name in self._held:
             return None
         by_name = LedgerEntry(name, "", named.profile, named.made_at)
@@ -137,5 +155,26 @@ def _entry(raw: bytes, name: str) -> LedgerEntry | None:
         texts = [fields[key] for key in ("endpoint", "profile", "access_key")]
         if fields["name"] == name and all(isinstance(text, str) for text in texts):
             endpoint, profile, access_key = texts
-            return LedgerEntry(name, endpoint, profile, float(fields["noted_at"]), access_key)
+            noted_at, unknown = float(fields["noted_at"]), float(fields.get("unknown_since", 0.0))
+            return LedgerEntry(name, endpoint, profile, noted_at, access_key, unknown, _age(fields))
     return None
+
+
+def _age(fields: Mapping[str, Any]) -> float | None:
+    """Seconds since it was noted, None where the machine was started anew since, or does not tell."""
+    if not fields.get("boot") or fields["boot"] != _boot():
+        return None
+    return max(0.0, _uptime() - float(fields["uptime"]))
+
+
+def _uptime() -> float:
+    """Seconds that nobody sets; on Linux those in which the machine slept count too."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _boot() -> str:
+    """What tells this start of the machine from others, empty where it has no such thing."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

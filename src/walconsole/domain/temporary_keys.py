@@ -1,4 +1,4 @@
-"""Names of temporary full-access keys: unique, and known by their beginning to whoever finds one."""
+"""Names of the keys that the console makes: unique, and known again by whoever finds one."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,12 @@ PREFIX = "walconsole-temp-"
 _NAME = re.compile(
     rf"{PREFIX}(?P<profile>[a-z0-9][a-z0-9-]*)-(?P<made>[0-9]{{8}}T[0-9]{{6}}Z)-(?P<random>[0-9a-f]{{16}})"
 )
+_LIMITED = re.compile(
+    r"(?P<profile>[a-z0-9][a-z0-9-]*)-wal-rw-(?P<made>[0-9]{8}T[0-9]{6}Z)-(?P<random>[0-9a-f]{8})"
+)
 _STAMP = "%Y%m%dT%H%M%SZ"
+LONGEST_LAG_S = 3600.0
+"""For so long after it was asked for a key may still appear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,27 @@ def temporary_name(profile: str, now: float, random: str) -> str:
 
 
 def parse(name: str) -> TemporaryName | None:
-    """What a name says, None where no console of ours made it."""
-    match = _NAME.fullmatch(name)
+    """What a temporary key's name says, None where no console of ours made it."""
+    return _parsed(_NAME, name)
+
+
+def parse_noted(name: str) -> TemporaryName | None:
+    """The same of any name that a ledger may hold, be it a limited key's."""
+    return _parsed(_NAME, name) or _parsed(_LIMITED, name)
+
+
+def limited_name(profile: str, now: float, random: str) -> str:
+    """`PROFILE-wal-rw-20261125T081500Z-RANDOM`; `random` is 8 hexadecimal digits."""
+    return f"{profile}-wal-rw-{datetime.fromtimestamp(now, UTC).strftime(_STAMP)}-{random}"
+
+
+def kind_of(name: str) -> str:
+    """What sort of key bears such a name, for a sentence's beginning."""
+    return "a full-access" if parse(name) is not None else "a limited"
+
+
+def _parsed(pattern: re.Pattern[str], name: str) -> TemporaryName | None:
+    match = pattern.fullmatch(name)
     if match is None:
         return None
     try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from walconsole.domain.temporary_keys import parse
 from walconsole.errors import TemporaryKeyError
@@ -19,14 +20,23 @@ class Leftover:
     """A temporary key that nobody uses. `access_keys` are those of that name at the API, none if it has none.
 
     `made_at` is seconds since the epoch. `noted`: this machine's ledger has it, and its console is dead;
-    otherwise it was found at the API by its name alone, and was made elsewhere.
+    otherwise it was found at the API by its name alone, and was made elsewhere. `entry` is the ledger's.
     """
 
     name: str
     profile: str
     made_at: float
     access_keys: tuple[str, ...]
-    noted: bool
+    entry: LedgerEntry | None = None
+
+    @property
+    def noted(self) -> bool:
+        return self.entry is not None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may still appear, or is known to be nobody's: no question is asked about it."""
+        return self.entry is not None and (not self.access_keys or self.entry.unknown_since > 0)
 
 
 async def leftovers(
@@ -38,9 +48,9 @@ async def leftovers(
     RegisterError.
     """
     orphans = [one for one in await asyncio.to_thread(ledger.orphans) if one.endpoint in ("", endpoint)]
-    listed = [key for key in await service.keys() if parse(key.name) is not None]
     noted = {entry.name for entry in orphans}
-    elsewhere = (key.name for key in listed if key.name not in noted and _is_old(key.name, now))
+    listed = [key for key in await service.keys() if key.name in noted or parse(key.name) is not None]
+    elsewhere = (key.name for key in listed if key.name not in noted and _is_old(key, now))
     return (
         *(_noted(entry, listed) for entry in orphans),
         *(_found(name, listed) for name in dict.fromkeys(elsewhere)),
@@ -50,7 +60,8 @@ async def leftovers(
 async def delete_leftover(leftover: Leftover, ledger: KeyLedger, service: KeyService) -> None:
     """Delete every key of that name, read back that there is none, and forget it.
 
-    Raises KeyServiceError, and TemporaryKeyError where it is still listed.
+    One that is noted and never showed is for `doubts` to look for. Raises KeyServiceError, and
+    TemporaryKeyError where it is still listed.
     """
     for attempt in range(_READS_BACK):
         alive = [key for key in await service.keys() if key.name == leftover.name]
@@ -69,19 +80,28 @@ async def delete_leftover(leftover: Leftover, ledger: KeyLedger, service: KeySer
 
 
 def _noted(entry: LedgerEntry, listed: Sequence[SpacesKey]) -> Leftover:
-    return Leftover(entry.name, entry.profile, entry.noted_at, _of_name(entry.name, listed), noted=True)
+    return Leftover(entry.name, entry.profile, entry.noted_at, _of_name(entry.name, listed), entry)
 
 
 def _found(name: str, listed: Sequence[SpacesKey]) -> Leftover:
     named = parse(name)
     profile, made_at = (named.profile, named.made_at) if named is not None else ("", 0.0)
-    return Leftover(name, profile, made_at, _of_name(name, listed), noted=False)
+    return Leftover(name, profile, made_at, _of_name(name, listed))
 
 
 def _of_name(name: str, listed: Sequence[SpacesKey]) -> tuple[str, ...]:
     return tuple(key.access_key for key in listed if key.name == name)
 
 
-def _is_old(name: str, now: float) -> bool:
-    named = parse(name)
-    return named is not None and now - named.made_at > YOUNG_S
+def _is_old(key: SpacesKey, now: float) -> bool:
+    """By the API's clock where it tells, for that of the machine that named it may be wrong."""
+    named = parse(key.name)
+    made_at = _moment(key.created_at) or (named.made_at if named is not None else now)
+    return now - made_at > YOUNG_S
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,59 +1,30 @@
 """Looking at the keys API and at the buckets before anything is changed."""
 
-import asyncio
-import secrets
-from collections.abc import Awaitable
-
 from walconsole.domain.archive.layouts import segment_suffix, split_key
 from walconsole.domain.archive.page_header import LONG_HEADER_BYTES, read_page_header
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError, ObjectStoreError
 from walconsole.observe.bucket_heads import read_header
-from walconsole.ports import KeyService, ObjectStore, Plain, SpacesKey
+from walconsole.ports import ObjectStore, Plain
 from walconsole.provision.preflight_archive import BucketLook, KeyFacts, Scope
 from walconsole.provision.site import Site
 
 _FORBIDDEN = 403
-_FOUND_NONE = 404
 
 
 async def look_at_keys(site: Site) -> KeyFacts:
-    """Every key, and which scopes the token has, as far as that can be known without changing anything.
-
-    Changing and deleting are tried on a key that does not exist: 403 says that the scope is missing.
-    """
+    """Every key, and whether the token may list them. Nothing else is asked: only a write could tell more."""
     try:
         service = await site.key_service()
     except KeyServiceError as error:
         return KeyFacts(problem=error.why, remedy=error.remedy)
-    nobody = SpacesKey("walconsole-no-such-key", f"DO00{secrets.token_hex(8).upper()}", (), "")
-    listing, update, delete = await asyncio.gather(
-        _listed(service),
-        _allowed(service.replace_grants(nobody, ())),
-        _allowed(service.delete(nobody.access_key)),
-    )
-    if isinstance(listing, KeyServiceError) and listing.status != _FORBIDDEN:
-        return KeyFacts(problem=listing.line(), remedy=listing.remedy)
-    tried = {Scope.READ: isinstance(listing, tuple), Scope.UPDATE: update, Scope.DELETE: delete}
-    scopes = {scope: allowed for scope, allowed in tried.items() if allowed is not None}
-    return KeyFacts(listing if isinstance(listing, tuple) else None, scopes)
-
-
-async def _listed(service: KeyService) -> tuple[SpacesKey, ...] | KeyServiceError:
     try:
-        return await service.keys()
+        return KeyFacts(await service.keys(), {Scope.READ: True})
     except KeyServiceError as error:
-        return error
-
-
-async def _allowed(call: Awaitable[object]) -> bool | None:
-    """Whether the token may make such a call; None where the answer does not tell."""
-    try:
-        await call
-    except KeyServiceError as error:
-        return {_FORBIDDEN: False, _FOUND_NONE: True}.get(error.status or 0)
-    return True
+        if error.status != _FORBIDDEN:
+            return KeyFacts(problem=error.line(), remedy=error.remedy)
+        return KeyFacts(None, {Scope.READ: False})
 
 
 async def look_at_bucket(site: Site, target: BucketTarget) -> BucketLook:

@@ -242,13 +242,19 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a gate asks: shall `step` do what `plan` says? `undoing` asks about taking it back."""
+    """What a gate asks: shall `step` do what `plan` says? `undoing` asks about taking it back.
+
+    `key_since`: a temporary key is alive since then, by the monotonic clock; without an answer it is deleted
+    `answer_within_s` after it was asked.
+    """
 
     step: str
     title: str
     risk: Risk
     plan: Plan
     undoing: bool = False
+    key_since: float | None = None
+    answer_within_s: float = 0.0
 
 
 class Gate(Protocol):

@@ -35,7 +35,11 @@ _NEEDED_FOR: Mapping[Scope, str] = {
     Scope.UPDATE: "no grant can be given without it",
     Scope.DELETE: "a temporary key would stay alive without it",
 }
-_UNTRIED: Mapping[Scope, str] = {Scope.CREATE: "not tried: it would make a key"}
+_UNTRIED: Mapping[Scope, str] = {
+    Scope.CREATE: "not tried: it would make a key",
+    Scope.UPDATE: "not tried: only a write could tell",
+    Scope.DELETE: "not tried: only a write could tell; it is, before a key is asked for",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 
 from walconsole.domain.redaction import safe
+from walconsole.domain.units import duration_text
 from walconsole.errors import BlockedError, RefusedError, WalconsoleError
 from walconsole.provision.model import (
     Change,
@@ -28,6 +29,8 @@ from walconsole.provision.model import (
 from walconsole.provision.progress import Progress, Stage, Tell
 from walconsole.provision.site import Site
 
+LONGEST_ASKING_S = 600.0
+"""For so long a temporary key lives while nobody answers a gate."""
 ENDED = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
 GOOD = frozenset((Stage.DONE, Stage.CHANGED))
 LONGEST_CLEANING_S = 30.0
@@ -175,8 +178,21 @@ class Runner:
         return check
 
     async def _agreed(self, step: Step, plan: Plan) -> bool:
+        """Whether the operator does. Raises RefusedError where a temporary key would wait for it too long."""
         self._tell(step, Stage.ASKING, plan=plan)
-        return await self._gate.ask(Question(step.id, step.title, step.risk, plan))
+        since, within_s = self._site.temporary.since, LONGEST_ASKING_S
+        if since is None:
+            return await self._gate.ask(Question(step.id, step.title, step.risk, plan))
+        question = Question(step.id, step.title, step.risk, plan, key_since=since, answer_within_s=within_s)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._gate.ask(question)
+        except TimeoutError:
+            await self._site.temporary.dispose()
+            why = f"nobody answered for {duration_text(within_s)}: the temporary key is deleted"
+            error = RefusedError(step.title, why, "run the steps again: a new one is made then")
+            self._tell(step, Stage.REFUSED, error=error)
+            raise error from None
 
     async def _guarded(self, step: Step, stage: Stage, events: AsyncIterator[Event]) -> None:
         """Tell the events; a change is on the record's disk before the step goes on to make it."""

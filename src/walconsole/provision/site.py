@@ -1,13 +1,23 @@
 """One deployment while it is provisioned: everything that a step may use."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.reaching import Reach
 from walconsole.droplet.choices import DropletChoices
-from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, SecretPair, Shell
+from walconsole.ports import (
+    BucketAdmin,
+    Clock,
+    KeyGrant,
+    KeyService,
+    MadeKey,
+    ObjectStore,
+    Plain,
+    SecretPair,
+    Shell,
+)
 from walconsole.provision.model import Record
 from walconsole.provision.survey import Survey
 
@@ -25,12 +35,37 @@ class TemporaryKeys(Protocol):
         """Its name at the API; empty where none was asked for."""
         ...
 
+    @property
+    def since(self) -> float | None:
+        """When it was asked for, by the monotonic clock; None where there is none."""
+        ...
+
+    @property
+    def left(self) -> str:
+        """What may be alive of this session's keys, in words; empty where nothing is."""
+        ...
+
     async def obtain(self) -> SecretPair:
         """Note it, ask for it; returns the pair, which need not work at S3 yet."""
         ...
 
     async def dispose(self) -> None:
         """Delete it and read back that it is gone; nothing to do where there is none. Safe to call again."""
+        ...
+
+    async def make(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
+        """Another key, a limited one (`temporary_keys.limited_name`), noted as well before it is asked for.
+
+        Either `keep` or `take_away` follows. Raises as `obtain` does.
+        """
+        ...
+
+    async def keep(self, name: str) -> None:
+        """It is about to be used: nobody shall take it away any more. Raises RegisterError."""
+        ...
+
+    async def take_away(self, name: str) -> None:
+        """Delete it where it was made and not kept. Raises TemporaryKeyError where it may be alive."""
         ...
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 
 from walconsole.domain.redaction import safe
+from walconsole.errors import TemporaryKeyError
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ class Cleanups:
 
     def __init__(self) -> None:
         self.left: list[str] = []
+        self.exit_code = 0
+        """What a failed clean-up makes of the session's end, 0 where it makes nothing of it."""
         self._stack = AsyncExitStack()
 
     def add(self, what: str, clean_up: Callable[[], Awaitable[object]], timeout_s: float = 5.0) -> None:
@@ -54,6 +57,8 @@ class Cleanups:
         elif not task.cancelled() and (error := task.exception()) is not None:
             _log.error("%s", what, exc_info=error)
             self._report(f"{what} failed: {error}")
+            if isinstance(error, TemporaryKeyError):
+                self.exit_code = error.exit_code
 
     def _report(self, text: str) -> None:
         _log.error("%s", text)

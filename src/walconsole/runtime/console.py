@@ -59,6 +59,8 @@ class _Console:
         if self._crash.error is not None:
             say(self._crash.line())
             code = self._crash.exit_code
+        if cleanups.exit_code:  # a key may be alive: whatever else there is to tell, that first
+            return cleanups.exit_code
         return self._stop.exit_code if self._stop.noted else code
 
     async def _run_app(self, cleanups: Cleanups) -> int:

@@ -1,4 +1,8 @@
-"""Temporary keys that an earlier console left behind: offered at the start, and before the steps."""
+"""Temporary keys that an earlier console left behind: offered at the start, and before the steps.
+
+Those of which nobody knows whether they were made are looked for beside everything else; the first line of
+every screen says so for as long as that lasts.
+"""
 
 import asyncio
 import logging
@@ -6,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import Profile
+from walconsole.domain.temporary_keys import kind_of
 from walconsole.errors import WalconsoleError
-from walconsole.ports import KeyLedger
+from walconsole.ports import KeyLedger, LedgerEntry
+from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
@@ -28,35 +34,78 @@ def offer_at_start(
 ) -> None:
     """Look into the ledger beside everything else; nothing is asked of anybody where it is empty."""
     ledger = LedgerFolder(ledger_folder(environment))
-    task = asyncio.create_task(_offer(profile, app, environment, ledger), name="leftover keys")
-    cleanups.add_task(task)
+    if profile.read_only:
+        offer = _say_only(profile, app, ledger)
+    else:
+        offer = _offer(profile, app, environment, ledger)
+    cleanups.add_task(asyncio.create_task(offer, name="leftover keys"))
+
+
+def show_doubts(doubts: Doubts, app: WalconsoleApp) -> None:
+    """In the first line, for as long as there are any; and what becomes of them."""
+    doubts.changed = lambda: app.show_key_notes(doubts, doubts.lines)
+    doubts.told = lambda text: app.notify(text, title="key in doubt", markup=False, timeout=30)
+
+
+async def _say_only(profile: Profile, app: WalconsoleApp, ledger: KeyLedger) -> None:
+    """A read-only session deletes nothing, and so looks for nothing."""
+    notes = [
+        f"{kind_of(entry.name)} key may be alive, {entry.name}: this session is read-only and lets it be"
+        for entry in await _orphans(profile, ledger)
+    ]
+    app.show_key_notes(ledger, notes)
 
 
 async def _offer(
     profile: Profile, app: WalconsoleApp, environment: Mapping[str, str], ledger: KeyLedger
 ) -> None:
-    keys = KeysLater(profile, environment)
+    keys, clock = KeysLater(profile, environment), SystemClock()
+    doubts = Doubts(keys, ledger, clock)
+    show_doubts(doubts, app)
     try:
-        orphans = await asyncio.to_thread(ledger.orphans)
-        if not any(one.endpoint in ("", profile.api.endpoint) for one in orphans):
-            return
-        service = await keys()
-        found = await leftovers(ledger, service, profile.api.endpoint, SystemClock().now())
-        for leftover in await _agreed(app, found):
-            await delete_leftover(leftover, ledger, service)
-            app.notify(f"{leftover.name} is deleted", title="temporary key", markup=False)
+        orphans = await _orphans(profile, ledger)
+        for entry in orphans:
+            if entry.unknown_since:
+                doubts.add(entry, age_of(entry, clock))
+        if any(not entry.unknown_since for entry in orphans):
+            await _offer_these(profile, app, ledger, doubts, keys)
+        await doubts.watch_these()
     except WalconsoleError as error:
         _log.warning("%s", error.line())
         app.notify(error.line(), title=_TITLE, severity="error", markup=False, timeout=30)
+        await doubts.watch_these()
     finally:
         await keys.close()
 
 
+async def _offer_these(
+    profile: Profile, app: WalconsoleApp, ledger: KeyLedger, doubts: Doubts, keys: KeysLater
+) -> None:
+    """Those whose console died: what is listed is asked about, what is not may yet appear."""
+    service, clock = await keys(), SystemClock()
+    found = await leftovers(ledger, service, profile.api.endpoint, clock.now())
+    for leftover in found:
+        if leftover.entry is not None and leftover.in_doubt:
+            doubts.add(leftover.entry, age_of(leftover.entry, clock))
+    for leftover in await _agreed(app, [one for one in found if not one.in_doubt]):
+        await delete_leftover(leftover, ledger, service)
+        app.notify(f"{leftover.name} is deleted", title="temporary key", markup=False)
+
+
+async def _orphans(profile: Profile, ledger: KeyLedger) -> list[LedgerEntry]:
+    orphans = await asyncio.to_thread(ledger.orphans)
+    return [one for one in orphans if one.endpoint in ("", profile.api.endpoint)]
+
+
 async def offer_leftovers(parts: Provisioned, app: WalconsoleApp) -> None:
-    """The same before the steps, where those count that the API alone knows. Without a token: nothing."""
+    """The same before the steps, where those count that the API alone knows. Without a token: nothing.
+
+    Those in doubt are looked for since the start.
+    """
+    show_doubts(parts.doubts, app)
     try:
         found = await parts.leftovers()
-        for leftover in await _agreed(app, found):
+        for leftover in await _agreed(app, [one for one in found if not one.in_doubt]):
             await parts.delete(leftover)
             app.notify(f"{leftover.name} is deleted", title="temporary key", markup=False)
     except WalconsoleError as error:
@@ -74,8 +123,6 @@ async def _agreed(app: WalconsoleApp, found: Sequence[Leftover]) -> Sequence[Lef
 
 
 def _words(leftover: Leftover) -> str:
-    alive = (
-        f"alive as {', '.join(leftover.access_keys)}" if leftover.access_keys else "not at the API any more"
-    )
+    alive = f"alive as {', '.join(leftover.access_keys)}"
     where = "noted on this machine" if leftover.noted else "made on another machine"
     return f"{leftover.name}, of {moment_text(leftover.made_at)}, {where}, {alive}"

@@ -67,10 +67,10 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
         runner = partial(_runner, profile, app, environment, cleanups, lasting)
         app.provisioner = partial(runner, None)
         app.fixer = partial(partial, runner)
-        if lasting and await asyncio.to_thread(_has_ledger, environment):
-            from walconsole.runtime.leftover_keys import offer_at_start
+    if lasting and await asyncio.to_thread(_has_ledger, environment):
+        from walconsole.runtime.leftover_keys import offer_at_start
 
-            offer_at_start(profile, app, environment, cleanups)
+        offer_at_start(profile, app, environment, cleanups)
     observe = await asyncio.to_thread(_import_wiring, environment if lasting else None)
     return Paced(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
 

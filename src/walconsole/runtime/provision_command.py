@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from walconsole.domain.facts import ClusterFacts
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Fix
+from walconsole.domain.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
@@ -144,9 +145,8 @@ class _Command:
         for line in cleanups.left:
             say(line)
         if parts.temporary.left:
-            raise TemporaryKeyError(
-                f"deleting the temporary key {parts.temporary.name}", parts.temporary.left
-            )
+            names = ", ".join(parts.temporary.names)
+            raise TemporaryKeyError(f"deleting the key {names}", parts.temporary.left)
         if self._stop.noted:
             return self._stop.exit_code
         if failure is not None:
@@ -169,9 +169,12 @@ class _Command:
         wish, site = self._wish, parts.site
         gate, apart = WordGate(wish.replace), independent(wish.offer)
         runner = Runner(site, self._chosen(site), gate, self._heard, independent=apart)
-        self._printer.begin(site, runner.steps)
+        parts.doubts.told = say
         if wish.apply:
             await self._take_leftovers(parts)
+        else:
+            await _name_leftovers(parts)
+        self._printer.begin(site, runner.steps)
         try:
             await self._run(runner)
         finally:
@@ -214,8 +217,21 @@ class _Command:
             if not leftover.noted:
                 say(f"a temporary key of another machine: {leftover.name}; delete it if nobody uses it")
                 continue
+            if not leftover.access_keys:
+                parts.look_for(leftover)
+                continue
             await parts.delete(leftover)
             say(f"the temporary key {leftover.name} of an earlier run is deleted")
+        for line in parts.doubts.lines:
+            say(line)
+
+
+async def _name_leftovers(parts: Provisioned) -> None:
+    """Where nothing may be changed: what the ledger has is said, and nothing is asked of the API."""
+    endpoint = parts.site.profile.api.endpoint
+    for entry in await asyncio.to_thread(parts.ledger.orphans):
+        if entry.endpoint in ("", endpoint):
+            say(f"{kind_of(entry.name)} key of an earlier run may be alive: {entry.name}; --apply deletes it")
 
 
 async def _has_token(parts: Provisioned) -> bool:

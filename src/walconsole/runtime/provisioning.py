@@ -22,11 +22,13 @@ from walconsole.ports import (
     SecretPair,
     Shell,
 )
+from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
+from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.provision.model import Record
 from walconsole.provision.record import SessionRecord, record_file
 from walconsole.provision.site import Site
-from walconsole.provision.temporary_key import LONGEST_DISPOSAL_S, TemporaryKey
+from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.runtime.cleanup import Cleanups
 
 if TYPE_CHECKING:
@@ -78,6 +80,16 @@ class Provisioned:
         service = await self.keys()
         return await leftovers(self.ledger, service, self.site.profile.api.endpoint, self.site.clock.now())
 
+    @property
+    def doubts(self) -> Doubts:
+        """Keys of this run, and of earlier ones, of which nobody knows whether they were made."""
+        return self.temporary.doubts
+
+    def look_for(self, leftover: Leftover) -> None:
+        """From now on, beside whatever else is done, for one that is in doubt."""
+        if leftover.entry is not None:
+            self.doubts.add(leftover.entry, age_of(leftover.entry, self.site.clock))
+
     async def delete(self, leftover: Leftover) -> None:
         """Raises KeyServiceError, TemporaryKeyError."""
         await delete_leftover(leftover, self.ledger, await self.keys())
@@ -104,11 +116,12 @@ def provisioned(
     cleanups.add("closing the connection to the keys API", keys.close)
     ledger, record = _kept(profile, environment) if lasting else _passing(profile)
     temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
+    cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
     shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     stores = _Stores(profile, environment, shell, cleanups)
     # Added last, so that it is done first: the connections that it needs are still open.
-    cleanups.add("deleting the temporary key", temporary.dispose, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
+    cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
     site = Site(
         profile=profile,
         choices=choices or DropletChoices.for_profile(profile),

@@ -44,7 +44,8 @@ class Fault:
 
     `effect`: what was asked for is done all the same, before it fails. Then `delay_s` passes, and either
     `drop` closes the connection without an answer, or `status` answers with that error (`retry_after` in
-    seconds), or the true answer goes out with another `body`. `cut` sends half of the body only.
+    seconds), or the true answer goes out with another `body`. `cut` sends half of the body only. `known`: it
+    befalls only what is asked of a key that exists.
     """
 
     method: str | None = None
@@ -55,6 +56,7 @@ class Fault:
     drop: bool = False
     cut: bool = False
     body: bytes | None = None
+    known: bool = False
 
 
 class ApiError(Exception):
@@ -103,10 +105,11 @@ class KeysApi:
     def url(self) -> str:
         return self._server.url
 
-    def take_fault(self, method: str) -> Fault | None:
+    def take_fault(self, method: str, target: str = "") -> Fault | None:
         """The first fault that fits, which is then spent."""
+        known = self.keys.get(unquote(target.removeprefix(f"{_PATH}/"))) is not None
         for fault in self.faults:
-            if fault.method in (None, method):
+            if fault.method in (None, method) and (known or not fault.known):
                 self.faults.remove(fault)
                 return fault
         return None
@@ -183,7 +186,7 @@ class _ApiSession:
     async def handle(self, request: Request) -> None:
         body = await request.read()
         self.api.requests.append((request.method, request.target))
-        fault = self.api.take_fault(request.method)
+        fault = self.api.take_fault(request.method, request.target)
         if fault is None:
             await self._send(request, self._answer(request, body))
             return

@@ -105,6 +105,8 @@ class WalconsoleApp(App[None]):
         self._observer_factory, self._clock = observer_factory, clock
         self._glyphs = glyphs
         self.port = AppScreen(self)
+        self._key_notes: dict[int, tuple[str, ...]] = {}
+        self._leaving: Screen[bool] | None = None
         self.viewers: list[PanesScreen] = []
         self._snapshot: Snapshot | None = None
         self._observer: Observer | None = None
@@ -226,12 +228,31 @@ class WalconsoleApp(App[None]):
             viewer.repaint()
 
     def pause_note(self, now: float) -> str:
-        """What stands in the verdict while reading is paused."""
+        """What stands before the verdict: that reading is paused, and keys that may be alive."""
         if self._paused_at is None:
-            return ""
+            return self.key_note
         from walconsole.domain.units import duration_text
 
-        return f"PAUSED {duration_text(max(0.0, now - self._paused_at))}; "
+        return f"PAUSED {duration_text(max(0.0, now - self._paused_at))}; {self.key_note}"
+
+    @property
+    def key_note(self) -> str:
+        """Keys that may be alive and are nobody's, for the first line of any screen; empty where none are."""
+        from walconsole.domain.redaction import safe
+
+        return safe("".join(f"{line}; " for lines in self._key_notes.values() for line in lines))
+
+    def show_key_notes(self, teller: object, lines: Sequence[str]) -> None:
+        """What `teller` has to say of keys, from now on."""
+        self._key_notes[id(teller)] = tuple(lines)
+        self.dashboard.show_note()
+        self._arm(0.0)
+        for viewer in self.viewers:
+            viewer.notes_changed()
+
+    def seconds_since(self, moment: float) -> float:
+        """By the monotonic clock."""
+        return self._clock.monotonic() - moment
 
     def footnote(self) -> str:
         """Whose server this is, and how often it is read."""
@@ -341,17 +362,19 @@ class WalconsoleApp(App[None]):
         return ""
 
     async def action_quit(self) -> None:
-        """Leave; while a step is being applied, only when that is meant."""
-        if not any(run.changing for run in self.runs):
+        """Leave; while a step is being applied, only when that is meant. Asking twice means it."""
+        asked_already = self._leaving is not None and self._leaving.is_attached
+        if asked_already or not any(run.changing for run in self.runs):
             self.exit()
             return
         from walconsole.ui.screens.confirm import Confirm
 
         texts = [
             "A step is under way.",
-            "Leaving ends it where it is, deletes a temporary key, and keeps the rest.",
+            "Leaving ends it where it is, deletes a temporary key, and keeps the rest. Ctrl-C again leaves.",
         ]
-        self.push_screen(Confirm("Leave now?", texts, "Leave"), lambda leave: self.exit() if leave else None)
+        self._leaving = Confirm("Leave now?", texts, "Leave")
+        self.push_screen(self._leaving, lambda leave: self.exit() if leave else None)
 
     def action_choose_theme(self) -> None:
         """A list of themes; each is shown while it is highlighted."""

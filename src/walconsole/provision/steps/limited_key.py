@@ -4,13 +4,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from shlex import quote
 
 from walconsole.domain.grants import may_write, with_readwrite
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
-from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
+from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError, TemporaryKeyError
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
 from walconsole.provision.droplet import ask
 from walconsole.provision.files import keep, put_back, put_back_command
@@ -36,12 +36,7 @@ from walconsole.provision.standing import NOT_MADE, functions
 from walconsole.provision.steps.grants import Grants, Use
 
 LONGEST_ACTIVATION_S = 90.0
-LOOK_AGAIN_S = 1.0
-LOOKS_AFTER_DOUBT = 3
-"""A create whose outcome is not known may have made a key that is listed late."""
 _PAUSE_S = 2.0
-_REFUSALS = frozenset((400, 401, 403, 404, 422, 429))
-"""HTTP statuses with which the API says that it made none."""
 
 _EXCHANGE = r"""
 NR == 1 { id = $0; next }
@@ -170,14 +165,12 @@ class LimitedKey:
 
     async def _exchange(self, one: Exchange) -> AsyncIterator[Event]:
         site, config = self._site, (await self._site.survey()).rclone.config
-        service = await site.key_service()
-        name = self._name()
+        name = limited_name(site.profile.name, site.clock.now(), secrets.token_hex(4))
         noted = Change(self.id, ChangeKind.KEY, name, after=_grants_in_words(one.grants), at=site.clock.now())
         yield Changing(noted)
         placed = False
-        creating = asyncio.ensure_future(service.create(name, one.grants))
         try:
-            made = await asyncio.shield(creating)
+            made = await site.temporary.make(name, one.grants)
             yield Printed(f"made the key {name} ({made.key.access_key})")
             async for event in self._until_it_works(one, made):
                 yield event
@@ -193,6 +186,7 @@ class LimitedKey:
                     at=site.clock.now(),
                 )
             )
+            await site.temporary.keep(name)
             placed = True  # from here on it may be in the file: only undo takes it away
             yield Ran(Command(f"write the new key into [{'], ['.join(one.use.remotes)}] of {config}"))
             await ask(
@@ -203,33 +197,16 @@ class LimitedKey:
             yield Printed(f"{config}: {', '.join(one.use.remotes)} use {name}")
         finally:
             if not placed:
-                await self._take_away(service, name, creating)
+                await self._take_away(name)
                 await asyncio.to_thread(site.record.undone, noted)
 
-    async def _take_away(self, service: KeyService, name: str, creating: "asyncio.Future[MadeKey]") -> None:
-        """Delete the key, if one was made. Raises KeyServiceError: then the record still has it.
-
-        The create is waited for: its thread goes on when its caller is cancelled.
-        """
-        await asyncio.wait([creating])
-        error = creating.exception()
-        certain = error is None or (isinstance(error, KeyServiceError) and error.status in _REFUSALS)
-        for look in range(1 if certain else LOOKS_AFTER_DOUBT):
-            if look:
-                await asyncio.sleep(LOOK_AGAIN_S)
-            try:
-                await _delete_named(service, name)
-            except KeyServiceError as failure:
-                raise KeyServiceError(
-                    f"deleting the key {name}, which was not put in place",
-                    failure.why,
-                    "`walconsole undo` deletes it, or you do: cloud.digitalocean.com/spaces/access_keys",
-                    status=failure.status,
-                ) from None
-
-    def _name(self) -> str:
-        stamp = datetime.fromtimestamp(self._site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        return f"{self._site.profile.name}-wal-rw-{stamp}-{secrets.token_hex(4)}"
+    async def _take_away(self, name: str) -> None:
+        """Delete the key, if one was made. Raises TemporaryKeyError: then the record still has it."""
+        try:
+            await self._site.temporary.take_away(name)
+        except TemporaryKeyError as error:
+            remedy = f"`walconsole undo` deletes it too; {error.remedy}"
+            raise TemporaryKeyError(error.tried, error.why, remedy) from None
 
     async def _until_it_works(self, one: Exchange, made: MadeKey) -> AsyncIterator[Event]:
         """Ask each bucket by the new key, so that the droplet is not given one that does not work yet."""

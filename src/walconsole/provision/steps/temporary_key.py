@@ -1,9 +1,11 @@
 """The temporary full-access key: got for what only such a key may do, and taken away at once."""
 
+import logging
+import secrets
 from collections.abc import AsyncIterator
 
 from walconsole.domain.temporary_keys import PREFIX
-from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
+from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.ports import SecretPair
 from walconsole.provision.bucket_state import BucketState, Standing, bucket_states
 from walconsole.provision.model import (
@@ -13,6 +15,7 @@ from walconsole.provision.model import (
     Command,
     Event,
     Fact,
+    FactState,
     Plan,
     Printed,
     Proved,
@@ -22,9 +25,12 @@ from walconsole.provision.model import (
 )
 from walconsole.provision.site import Site
 
+_log = logging.getLogger(__name__)
+
 LONGEST_ACTIVATION_S = 90.0
 _PAUSE_S = 1.0
 _NOT_ACTIVE = frozenset(("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"))
+_FORBIDDEN = 403
 _BY_HAND = "cloud.digitalocean.com/spaces/access_keys"
 
 
@@ -41,7 +47,8 @@ class TemporaryKeyStep:
         f"one under a name that begins with {PREFIX}, writes that name to a ledger on this machine before "
         "it asks, and waits until the key works. Its secret stays in this program's memory: in no "
         "argument, file or log. It is deleted as soon as the buckets stand, and by every way out of this "
-        "program; should that fail, the next start finds it in the ledger and offers to delete it."
+        "program; should that fail, the next start finds it in the ledger and offers to delete it. Where the "
+        "API does not tell whether it made one, it is looked for by that name for an hour."
     )
 
     def __init__(self, site: Site) -> None:
@@ -89,6 +96,7 @@ class TemporaryKeyStep:
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises KeyServiceError, RegisterError, TemporaryKeyError; ProvisionError where it does not work."""
+        await self._may_delete()
         yield Printed("asking for the key; its name is in the ledger first")
         pair = await self._site.temporary.obtain()
         yield Printed(f"{self._site.temporary.name} is made; it may take a while to work")
@@ -111,6 +119,21 @@ class TemporaryKeyStep:
         """Take it away, where there is one."""
         await self._site.temporary.dispose()
         yield Printed("there is no temporary key")
+
+    async def _may_delete(self) -> None:
+        """Try it on a key that does not exist. Raises BlockedError where the token lacks the scope.
+
+        Only a write can tell, and so no check may try it.
+        """
+        service = await self._site.key_service()
+        try:
+            await service.delete(f"DO00{secrets.token_hex(8).upper()}")
+        except KeyServiceError as error:
+            if error.status == _FORBIDDEN:
+                why = "the token may make one and not delete it: it would stay alive"
+                remedy = "make a token that has the scope spaces_key:delete"
+                raise BlockedError(self.title, why, remedy) from None
+            _log.info("whether the token may delete keys is not known: %s", error.line())
 
     async def _until_it_works(self, pair: SecretPair) -> AsyncIterator[Event]:
         clock = self._site.clock
@@ -164,6 +187,9 @@ class DeleteTemporaryKey:
         """Needed where this session has a key, or will have one."""
         if self._site.temporary.name:
             return Check(CheckState.NEEDED, f"{self._site.temporary.name} is alive")
+        if self._site.temporary.left:  # in doubt: it is looked for beside the steps, and said at the end
+            fact = Fact("in doubt", self._site.temporary.left, FactState.WARNING)
+            return Check(CheckState.DONE, "none is known to be alive, one may yet appear", (fact,))
         return Check(CheckState.DONE, "there is no temporary key")
 
     async def plan(self) -> Plan:

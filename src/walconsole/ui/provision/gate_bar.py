@@ -66,6 +66,11 @@ class GateBar(Vertical):
         self.query_one(".asked", Static).update(_words(question))
         self.query_one("#gate_no", Button).focus()
 
+    def say(self, note: str) -> None:
+        """What passes while it asks, behind the question."""
+        if self._question is not None:
+            self.query_one(".asked", Static).update(f"{_words(self._question)} {note}".rstrip())
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """The name was typed, letter by letter: only the whole of it is a yes."""
         wanted = self._question.plan.confirm if self._question is not None else ""

@@ -120,7 +120,12 @@ class Dashboard(Screen[None]):
     def show_status(self, text: str) -> None:
         """What is being done before there is a snapshot."""
         if self.taken is None:
-            self.verdict.show("", "", text, "label")
+            self.verdict.show("", "", text, "label", self.console.key_note)
+
+    def show_note(self) -> None:
+        """What stands before the verdict is another, also before there is a snapshot."""
+        if self.unfolded:
+            self.show_status(self.verdict.text)
 
     def extend_log(self, lines: Sequence[LogLine]) -> None:
         """More log lines."""

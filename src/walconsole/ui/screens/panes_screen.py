@@ -59,6 +59,9 @@ class PanesScreen(Screen[None]):
             pane.refresh()
         self.key_bar.refresh()
 
+    def notes_changed(self) -> None:
+        """What stands before the verdict is another: the next snapshot draws it."""
+
     def update_keys(self) -> None:
         """The footer."""
         self.key_bar.show(self.hints(), self.console.footnote())

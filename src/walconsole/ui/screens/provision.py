@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from walconsole.domain.redaction import safe
+from walconsole.domain.units import duration_text
 from walconsole.provision.progress import Stage
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import Tone
@@ -78,6 +79,7 @@ class ProvisionScreen(PanesScreen):
         if not self.run.news and not self.run.busy:
             self.run.look()
         self._soon()
+        self.set_interval(1.0, self._show_key_age)
 
     def on_unmount(self) -> None:
         """Nobody looks any more; the run goes on."""
@@ -104,8 +106,25 @@ class ProvisionScreen(PanesScreen):
         self.gate.show(self.run.question)
         if was_asking and not self.gate.asking:
             self.panes[self.board.focused_name].focus()
+        self._show_key_age()
         self._show_verdict()
         self.update_keys()
+
+    def notes_changed(self) -> None:
+        """Keys that may be alive stand in the first line here too."""
+        self._soon()
+
+    def _show_key_age(self) -> None:
+        """For how long a temporary key has been alive while the gate asks, and when it is taken away."""
+        question = self.run.question
+        if question is None or question.key_since is None:
+            return
+        age = self.console.seconds_since(question.key_since)
+        left = question.answer_within_s - self.console.seconds_since(self.run.asked_at)
+        self.gate.say(
+            f"The temporary key is alive for {duration_text(age)}; without an answer it is deleted"
+            f" in {duration_text(max(0.0, left))}."
+        )
 
     def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
         """Another step is looked at: that is followed no more, until it is the running one again."""
@@ -174,7 +193,7 @@ class ProvisionScreen(PanesScreen):
 
     def _show_verdict(self) -> None:
         sign, word, text, tone = self._verdict()
-        self.verdict.show(sign, word, text, tone.value)
+        self.verdict.show(sign, word, text, tone.value, self.console.key_note)
 
     def _verdict(self) -> tuple[str, str, str, Tone]:
         run, glyphs = self.run, self.glyphs
