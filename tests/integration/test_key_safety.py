@@ -322,6 +322,8 @@ async def _each_call(account: Account, tally: Tally) -> int:
                 trap = Trap(at, kind, when)
                 session = Session(account, trap, LedgerFolder(account.folder / "ledger"))
                 await session.run()
+                if session.cleaned is not None:  # nobody can know whether it was made: then it is noted
+                    await _noted_then_gone(account, session)
                 tally.judge(f"{kind} {when} call {at} ({trap.sprung})", account, session)
     return calls
 
@@ -335,8 +337,7 @@ async def _each_fault(account: Account, tally: Tally) -> None:
             await session.run()
             account.api.faults.clear()
             if session.cleaned is not None:  # it could not be proved in time: then it is in the ledger
-                assert isinstance(session.cleaned, TemporaryKeyError)
-                await _next_start(account, session)
+                await _noted_then_gone(account, session)
             tally.judge(f"{method} {name}, {times} times", account, session)
 
 
@@ -358,6 +359,14 @@ async def _for_ever(account: Account, tally: Tally) -> int:
             await _next_start(account, session)
             tally.judge(f"DELETE {name} for ever, {kind}", account, session)
     return cases
+
+
+async def _noted_then_gone(account: Account, session: Session) -> None:
+    assert isinstance(session.cleaned, TemporaryKeyError)
+    noted = {path.stem for path in session.ledger.folder.glob("*.json")}
+    assert noted >= set(account.alive)
+    assert all(name in session.cleaned.line() for name in noted)
+    await _next_start(account, session)
 
 
 async def _next_start(account: Account, session: Session) -> None:

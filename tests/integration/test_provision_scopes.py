@@ -79,9 +79,8 @@ async def test_no_key_is_asked_for_that_could_not_be_deleted(missing: Scope | No
         site = a_site(PROFILE, NoShell(), look, key_service=service, temporary=temporary)
         step = TemporaryKeyStep(site)
         if missing is None:
-            await anext(told := step.apply())
+            await anext(step.apply())
             assert {method for method, _ in api.requests} == {"DELETE"}
-            await told.aclose()
         else:
             with pytest.raises(BlockedError, match="would stay alive") as caught:
                 await anext(step.apply())

@@ -237,6 +237,6 @@ def how_to_delete(asked: AskedKey) -> str:
     """What the operator can do about a key that may be alive."""
     ids = ", ".join(sorted(asked.access_keys)) or f"the key named {asked.entry.name}"
     return (
-        f"{kind_of(asked.entry.name)} key may be alive: the next start of walconsole offers to delete it, or do"
-        f" so now: doctl spaces keys delete {ids} (or cloud.digitalocean.com/spaces/access_keys)"
+        f"{kind_of(asked.entry.name)} key may be alive: the next start of walconsole offers to delete"
+        f" it, or do so now: doctl spaces keys delete {ids} (or cloud.digitalocean.com/spaces/access_keys)"
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
 from walconsole.errors import BlockedError, RefusedError, WalconsoleError
+from walconsole.provision.claimed import Claimed
 from walconsole.provision.model import (
     Change,
     Changing,
@@ -23,6 +24,7 @@ from walconsole.provision.model import (
     Printed,
     Proved,
     Question,
+    Risk,
     Step,
     Waiting,
 )
@@ -51,6 +53,7 @@ class Runner:
         self.steps = tuple(steps)
         self.stages = {step.id: Stage.WAITING for step in self.steps}
         self._site, self._gate, self._tell_others = site, gate, tell
+        self._claim = Claimed(site.claim)
 
     @property
     def done(self) -> bool:
@@ -63,6 +66,10 @@ class Runner:
         What of a step that is always run fails then is told, and raised where nothing else was.
         """
         self.stages.update({step.id: Stage.WAITING for step in self.steps})
+        async with self._claim:
+            await self._run()
+
+    async def _run(self) -> None:
         ended: BaseException | None = None
         for step in self.steps:
             if ended is not None and not step.always and not self._goes_on(ended):
@@ -83,7 +90,8 @@ class Runner:
 
     async def run_one(self, step_id: str) -> None:
         """One step alone. Raises WalconsoleError, and KeyError where there is no such step."""
-        await self._one(self._step(step_id))
+        async with self._claim:
+            await self._one(self._step(step_id))
 
     async def check_all(self) -> None:
         """Check and plan every step; nothing is changed, nobody asked. What a step cannot tell is told.
@@ -111,10 +119,15 @@ class Runner:
 
     async def undo(self) -> None:
         """Take back what was changed, the last first, each asked about. Raises WalconsoleError."""
+        async with self._claim:
+            await self._undo()
+
+    async def _undo(self) -> None:
         for step, changes, plan in await self.undo_plans():
             if plan is None:
                 self._tell(step, Stage.DONE, check=Check(CheckState.DONE, "nothing of it is undone"))
                 continue
+            await self._claim.take()
             self._tell(step, Stage.ASKING, plan=plan)
             if not await self._gate.ask(Question(step.id, step.title, step.risk, plan, undoing=True)):
                 self._tell(step, Stage.REFUSED)
@@ -152,10 +165,14 @@ class Runner:
 
     async def _through(self, step: Step) -> None:
         check = await self._checked(step)
-        if check.state is CheckState.DONE:
+        if check.state is not CheckState.NEEDED:
+            self._unneeded(step, check)
             return
-        if check.state is CheckState.BLOCKED:
-            raise BlockedError(step.title, check.summary, check.remedy)
+        if step.risk is not Risk.READS and await self._claim.take():
+            check = await self._checked(step)  # another console may have been at it until now
+            if check.state is not CheckState.NEEDED:
+                self._unneeded(step, check)
+                return
         plan = await step.plan()
         if step.gated and not await self._agreed(step, plan):
             self._tell(step, Stage.REFUSED)
@@ -165,6 +182,11 @@ class Runner:
         self._tell(step, Stage.VERIFYING)
         await self._guarded(step, Stage.VERIFYING, step.verify())
         self._tell(step, Stage.CHANGED)
+
+    def _unneeded(self, step: Step, check: Check) -> None:
+        """Raises BlockedError where it is not done, and cannot be."""
+        if check.state is CheckState.BLOCKED:
+            raise BlockedError(step.title, check.summary, check.remedy)
 
     async def _checked(self, step: Step) -> Check:
         self._tell(step, Stage.CHECKING)

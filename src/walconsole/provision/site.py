@@ -69,6 +69,22 @@ class TemporaryKeys(Protocol):
         ...
 
 
+class Claim(Protocol):
+    """This console's right to change the droplet, which one console has at a time; see `claim`."""
+
+    async def take(self) -> None:
+        """Raises BlockedError where another console has it, ProvisionError, and what Shell raises."""
+        ...
+
+    async def keep(self) -> str:
+        """Renew it again and again; returns when another has it, with who that is."""
+        ...
+
+    async def release(self) -> None:
+        """Give it back, where it is ours. Raises nothing: it runs out by itself."""
+        ...
+
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -98,6 +114,8 @@ class Site:
     """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""
     reach: Callable[[str], Awaitable[Reach]] | None = None
     """The way from here to an endpoint's URL."""
+    claim: Claim | None = None
+    """Taken before the first change; None where nobody else can be at it."""
     unchangeable_keys: set[str] = field(default_factory=set)
     """Access key ids whose grants the API left as they were though it was asked to change them."""
     probed: set[str] = field(default_factory=set)

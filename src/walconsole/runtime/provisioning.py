@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from walconsole.adapters.key_ledger import LedgerFolder
@@ -23,6 +23,7 @@ from walconsole.ports import (
     Shell,
 )
 from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
+from walconsole.provision.claim import DropletClaim
 from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.provision.model import Record
@@ -137,6 +138,7 @@ def provisioned(
         plain=_plain(),
         own=stores.own,
         reach=_reach,
+        claim=DropletClaim(shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock),
     )
     return Provisioned(site, temporary, ledger, keys)
 

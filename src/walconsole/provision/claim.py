@@ -1,0 +1,153 @@
+"""One console at a time changes a droplet: a lease on it, which runs out by itself when its holder is gone.
+
+The lease is a file in a folder of root's that a restart empties. Its time is the droplet's uptime, which no
+clock that is set changes. Whoever cannot renew it in time has lost it: another may be at work by then.
+"""
+
+import asyncio
+import getpass
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from hashlib import sha256
+from shlex import quote
+
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
+from walconsole.ports import Clock, Shell
+from walconsole.provision.site import Sleep
+
+_log = logging.getLogger(__name__)
+
+LEASE_S = 90
+RENEWAL_S = 20.0
+_WITHIN_S = 20.0
+_RELEASED_WITHIN_S = 5.0
+_LONGEST_NAME = 100
+_LONGEST_ANSWER = 4096
+
+_ACQUIRE = """set -eu
+umask 077
+d=/run/walconsole
+mkdir -p -- "$d" 2>/dev/null || :
+if ! [ -d "$d" ] || ! [ -w "$d" ]; then
+    d=${{TMPDIR:-/tmp}}/walconsole-$(id -u)
+    mkdir -p -- "$d"
+fi
+if [ -L "$d" ] || ! [ -O "$d" ]; then echo "refused $d is another user's"; exit 0; fi
+if ! command -v flock >/dev/null || ! [ -r /proc/uptime ]; then echo none; exit 0; fi
+exec 9>>"$d/{key}.lock"
+flock -w 5 9 || {{ echo "refused $d/{key}.lock is held by a program that hangs"; exit 0; }}
+read -r up _ </proc/uptime
+up=${{up%%.*}}
+boot=$(cat /proc/sys/kernel/random/boot_id)
+token= before= until=0 who=
+if [ -s "$d/{key}" ]; then read -r token before until who <"$d/{key}" || :; fi
+case $until in *[!0-9]* | '') until=0 ;; esac
+if [ "$token" != {token} ] && [ "$before" = "$boot" ] && [ "$until" -gt "$up" ]; then
+    echo "held $((until - up)) $who"
+    exit 0
+fi
+printf '%s %s %s %s\\n' {token} "$boot" "$((up + {lease}))" {who} >"$d/{key}.new"
+mv -fT -- "$d/{key}.new" "$d/{key}"
+echo ours
+"""
+_RELEASE = """umask 077
+for d in /run/walconsole "${{TMPDIR:-/tmp}}/walconsole-$(id -u)"; do
+    if [ -L "$d" ] || ! [ -O "$d" ] || ! [ -s "$d/{key}" ]; then continue; fi
+    exec 9>>"$d/{key}.lock"
+    flock -w 5 9 || continue
+    read -r token _ <"$d/{key}" || :
+    if [ "$token" = {token} ]; then rm -f -- "$d/{key}" "$d/{key}.lock"; rmdir -- "$d" 2>/dev/null; fi
+done
+:
+"""
+
+
+class DropletClaim:
+    """site.Claim. `place` tells deployments on one machine apart: the folder of its rclone configuration."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        place: str,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        holder: Callable[[], str] | None = None,
+    ) -> None:
+        self._shell, self._clock, self._sleep = shell, clock, sleep
+        self._key = f"provisioning-{sha256(place.encode()).hexdigest()[:16]}"
+        self._token, self._holder = secrets.token_hex(8), holder or _this_console
+        self._since = ""
+
+    async def take(self) -> None:
+        """See site.Claim. Where the droplet has no flock or no /proc, nobody is kept out."""
+        self._since = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%H:%M UTC")
+        held = await self._acquire()
+        if held:
+            remedy = "wait until it has ended, or end it; what it leaves alone is free again after that time"
+            raise BlockedError("changing the droplet", held, remedy)
+
+    async def keep(self) -> str:
+        """See site.Claim. A renewal that cannot be sent is tried again."""
+        while True:
+            await self._sleep(RENEWAL_S)
+            try:
+                held = await self._acquire()
+            except WalconsoleError as error:
+                _log.warning("the claim on the droplet is not renewed: %s", error.line())
+                continue
+            if held:
+                return held
+
+    async def release(self) -> None:
+        """See site.Claim."""
+        script = _RELEASE.format(key=self._key, token=self._token)
+        try:
+            await self._said_by(script, _RELEASED_WITHIN_S)
+        except (WalconsoleError, TimeoutError) as error:  # it runs out by itself
+            _log.warning("the claim on the droplet is not given back: %s", error)
+
+    async def _acquire(self) -> str:
+        """Take or renew it; who has it instead, empty where it is ours. Raises what Shell raises."""
+        who = quote(safe(f"{self._holder()} since {self._since}")[:_LONGEST_NAME].replace("\n", " "))
+        script = _ACQUIRE.format(key=self._key, token=self._token, lease=LEASE_S, who=who)
+        tried = "claiming the droplet, so that no other console changes it meanwhile"
+        try:
+            word, _, rest = (await self._said_by(script, _WITHIN_S)).strip().partition(" ")
+        except TimeoutError:
+            why = f"it did not answer within {_WITHIN_S:g} s"
+            raise ProvisionError(tried, why, "see what hangs there (uptime, dmesg)") from None
+        if word in ("ours", "none"):
+            return ""
+        if word == "held":
+            left, _, whose = rest.partition(" ")
+            return safe(
+                f"another walconsole is at it: {whose} (its claim runs out in {left} s unless renewed)"
+            )
+        why = safe(rest or word) or "it said nothing"
+        raise ProvisionError(tried, why, "look at /run/walconsole on the droplet")
+
+    async def _said_by(self, script: str, within_s: float) -> str:
+        """What it printed, on a channel of its own: the shell may be busy with a step for half an hour."""
+        said = b""
+        async with asyncio.timeout(within_s), aclosing(self._pieces(script)) as pieces:
+            async for piece in pieces:
+                said = (said + piece)[-_LONGEST_ANSWER:]
+        return decode(said)
+
+    async def _pieces(self, script: str) -> AsyncGenerator[bytes, None]:
+        async for piece in self._shell.stream(f"(\n{script})"):
+            yield piece
+
+
+def _this_console() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()} (process {os.getpid()})"
