@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures clean
+.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures key-matrix clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make pictures  take the README's pictures of the running demo"
 	@echo "make docs      write docs/failures and the index of findings from the failure modes"
 	@echo "make tested-failures  bring every failure about, and write docs/tested-failures.md"
+	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
 # The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
@@ -62,6 +63,9 @@ docs: $(VENV)/.dev-installed
 
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration/test_failures_*.py --failure-table docs/tested-failures.md
+
+key-matrix: $(VENV)/.dev-installed
+	@$(BIN)/python scripts/key_matrix.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

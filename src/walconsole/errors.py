@@ -155,6 +155,6 @@ EXIT_CODES: dict[int, str] = {
     ProvisionError.exit_code: "a provisioning step failed; run it again when its cause is mended",
     BlockedError.exit_code: "a provisioning step cannot be done as things are (the message says why)",
     RefusedError.exit_code: "a gate was not answered with yes, nothing was changed after it",
-    TemporaryKeyError.exit_code: "a temporary full-access key may still be alive (the message names it)",
+    TemporaryKeyError.exit_code: "a key that was asked for may still be alive (the message names it)",
 }
 """What the program's exit status means; 128 + n beside these: ended by signal n (129, 130, 143)."""

@@ -33,8 +33,10 @@ class SlowKeys(DigitalOceanKeys):
     """Its create takes `slow_s` before it is even sent, in a thread that nothing stops."""
 
     slow_s = 0.0
+    begun = False
 
     def _create(self, name: str, grants: Sequence[KeyGrant]) -> MadeKey:
+        self.begun = True
         time.sleep(self.slow_s)
         return super()._create(name, grants)
 
@@ -141,7 +143,9 @@ async def test_a_run_that_is_cancelled_while_the_key_is_made(account: Account) -
     """The call goes on in its thread, and makes the key when nobody waits for it any more."""
     account.service.slow_s = 0.4
     running = asyncio.create_task(account.runner.run())
-    await asyncio.sleep(0.15)
+    async with asyncio.timeout(10):
+        while not account.service.begun:  # noqa: ASYNC110  # its thread tells nobody
+            await asyncio.sleep(0.01)
     assert account.runner.stages["limited-key"] is Stage.APPLYING
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -45,7 +45,7 @@ class Fault:
     `effect`: what was asked for is done all the same, before it fails. Then `delay_s` passes, and either
     `drop` closes the connection without an answer, or `status` answers with that error (`retry_after` in
     seconds), or the true answer goes out with another `body`. `cut` sends half of the body only. `known`: it
-    befalls only what is asked of a key that exists.
+    befalls only what is asked of a key that exists. `late`: what is asked for is done after `delay_s` alone.
     """
 
     method: str | None = None
@@ -57,6 +57,7 @@ class Fault:
     cut: bool = False
     body: bytes | None = None
     known: bool = False
+    late: bool = False
 
 
 class ApiError(Exception):
@@ -79,15 +80,17 @@ class KeysApi:
     """`async with KeysApi(store, {token: scopes}) as api:` then `api.url`.
 
     `put_keeps_grants`: PUT changes the name alone, as the document's text (but no client) has it.
-    `requests` records (method, target) for tests.
+    `lag` is how many listings do not show a key yet. `requests` records (method, target) for tests.
     """
 
     keys: KeyStore
     tokens: Mapping[str, frozenset[str]]
     put_keeps_grants: bool = False
+    lag: int = 0
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[tuple[str, str]] = field(default_factory=list)
     _server: HttpServer = field(init=False)
+    _looks: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._server = HttpServer(lambda: _ApiSession(self))
@@ -138,7 +141,7 @@ class KeysApi:
 
     def _list(self, query: dict[str, str]) -> _Answer:
         per_page, page = _number(query, "per_page", 20, 200), _number(query, "page", 1, None)
-        found = [key for key in self.keys if _fits(key, query)]
+        found = [key for key in self.keys if self._is_listed(key) and _fits(key, query)]
         by_name = query.get("sort") == "name"
         found.sort(key=lambda key: key.name if by_name else key.created_at)
         if query.get("sort_direction", "desc") == "desc":
@@ -147,6 +150,10 @@ class KeysApi:
         shown = found[(page - 1) * per_page : page * per_page]
         content = {"keys": [_shown(key) for key in shown], "links": self._links(query, page, last)}
         return _Answer(200, content | {"meta": {"total": len(found)}})
+
+    def _is_listed(self, key: Key) -> bool:
+        looks = self._looks[key.access_key] = self._looks.get(key.access_key, 0) + 1
+        return looks > self.lag
 
     def _links(self, query: dict[str, str], page: int, last: int) -> dict[str, Any]:
         def at(number: int) -> str:
@@ -190,8 +197,11 @@ class _ApiSession:
         if fault is None:
             await self._send(request, self._answer(request, body))
             return
-        answer = self._answer(request, body) if fault.effect or fault.status is None else None
+        does = fault.effect or fault.status is None
+        answer = self._answer(request, body) if does and not fault.late else None
         await asyncio.sleep(fault.delay_s)
+        if does and fault.late:
+            answer = self._answer(request, body)
         if fault.drop:
             raise MalformedError("dropped on purpose")
         if fault.status is not None:

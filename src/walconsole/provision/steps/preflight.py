@@ -35,8 +35,8 @@ class Preflight:
     explanation = (
         "Looks at the droplet, the server, the production rclone configuration (of its keys only the ids), "
         "the API token and the buckets, and changes nothing. What would make a later step fail or do harm "
-        "stops here: a standby, another cluster's WAL in the bucket, a token that could make a temporary key "
-        "but not delete it, a program that is missing. What is only worth knowing is said, and no obstacle."
+        "stops here: a standby, another cluster's WAL in the bucket, a program that is missing. What is only "
+        "worth knowing is said, and no obstacle; what only a write could tell is not tried."
     )
 
     def __init__(self, site: Site) -> None:
