@@ -30,7 +30,7 @@ from walconsole.provision.model import (
 )
 from walconsole.provision.progress import Tell
 from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
+from walconsole.provision.site import Site, TemporaryKeys
 from walconsole.provision.survey import Survey
 from walconsole.ui.app import WalconsoleApp
 
@@ -142,9 +142,12 @@ async def _no_look(_: Site) -> Survey:
     raise AssertionError("nothing is looked at")
 
 
-def with_steps(app: WalconsoleApp, steps: list[Played]) -> WalconsoleApp:
+def with_steps(
+    app: WalconsoleApp, steps: list[Played], temporary: TemporaryKeys | None = None
+) -> WalconsoleApp:
     """The app with these steps behind its provisioning screen; its runner is the real one."""
-    site = a_site(a_profile(), None, _no_look, record=MemoryRecord())  # type: ignore[arg-type]  # no shell is used
+    record = MemoryRecord()
+    site = a_site(a_profile(), None, _no_look, record=record, temporary=temporary)  # type: ignore[arg-type]  # no shell is used
     site.clock = FrozenClock()
 
     async def make(gate: Gate, tell: Tell) -> Runner:

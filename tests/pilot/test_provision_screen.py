@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from tests.data.provision_run import Played, played_steps, with_steps
+from tests.data.provisioning import GivenKey
 from tests.data.snapshots import STATES
-from tests.data.stage import screen_text, settle, stage, until
+from tests.data.stage import FrozenClock, screen_text, settle, stage, until
+from walconsole.ports import SecretPair
+from walconsole.provision import runner
 from walconsole.provision.progress import Stage
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.provision.run import ProvisionRun
@@ -172,6 +176,65 @@ async def test_quitting_while_a_step_is_applied_asks_first() -> None:
         assert run.changing
         await run.end()
         assert run.news["buckets"].stage is Stage.FAILED
+
+
+async def test_a_second_ctrl_c_leaves() -> None:
+    """Whoever presses it again means it: no question stays open while a key is alive."""
+    steps = played_steps()
+    steps[1].held = asyncio.Event()
+    app = app_with(steps)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await agree(pilot, screen, "buckets")
+        await until(pilot, lambda: run.changing)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Ctrl-C again leaves" in screen_text(app)
+        assert app.is_running
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: app._exit)
+        await run.end()
+    assert app.return_code == 0
+
+
+async def test_a_gate_says_for_how_long_a_key_has_been_alive_and_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_ASKING_S", 4.0)
+    steps, key = played_steps(), GivenKey(SecretPair("AK", "secret"), "walconsole-temp-x")
+    key.since = FrozenClock().monotonic() - 125
+    app = with_steps(stage(STATES["incident"]()), steps, key)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("g")
+        await asked(pilot, screen, "buckets")
+        said = " ".join(screen_text(app).split())
+        words = r"The temporary key is alive for 2 min \d\d s; without an answer it is deleted in \d\.\d s"
+        assert re.search(words, said)
+        assert key.disposed == 0
+        await until(pilot, lambda: not run.busy)
+        await pilot.pause(0.2)
+        assert not screen.gate.asking
+        assert "nobody answered for 4.0 s: the temporary key is deleted" in screen.verdict.text
+    assert key.disposed == 1
+    assert not steps[1].applied
+    assert run.news["buckets"].stage is Stage.REFUSED
+
+
+async def test_a_key_that_may_be_alive_stands_in_the_first_line_of_each_screen() -> None:
+    app = app_with(played_steps())
+    async with app.run_test(size=(120, 36)) as pilot:
+        teller, line = (
+            object(),
+            "a full-access key may be alive, walconsole-temp-x: looked for",
+        )
+        app.show_key_notes(teller, [line])
+        await until(pilot, lambda: app.dashboard.verdict.note == f"{line}; ")
+        screen, _ = await opened(pilot)
+        assert screen.verdict.note == f"{line}; "
+        app.show_key_notes(teller, [])
+        await until(pilot, lambda: screen.verdict.note == "")
 
 
 async def test_what_was_done_is_plain_and_waiting_is_one_line() -> None:

@@ -244,8 +244,8 @@ class Record(Protocol):
 class Question:
     """What a gate asks: shall `step` do what `plan` says? `undoing` asks about taking it back.
 
-    `key_since`: a temporary key is alive since then, by the monotonic clock; without an answer it is deleted
-    `answer_within_s` after it was asked.
+    `key_since`: a temporary key is alive since then, and without an answer it is deleted at `answer_by`; both
+    by the monotonic clock.
     """
 
     step: str
@@ -254,7 +254,7 @@ class Question:
     plan: Plan
     undoing: bool = False
     key_since: float | None = None
-    answer_within_s: float = 0.0
+    answer_by: float = 0.0
 
 
 class Gate(Protocol):

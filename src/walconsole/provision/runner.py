@@ -205,7 +205,8 @@ class Runner:
         since, within_s = self._site.temporary.since, LONGEST_ASKING_S
         if since is None:
             return await self._gate.ask(Question(step.id, step.title, step.risk, plan))
-        question = Question(step.id, step.title, step.risk, plan, key_since=since, answer_within_s=within_s)
+        by = self._site.clock.monotonic() + within_s
+        question = Question(step.id, step.title, step.risk, plan, key_since=since, answer_by=by)
         try:
             async with asyncio.timeout(within_s):
                 return await self._gate.ask(question)

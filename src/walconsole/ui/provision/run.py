@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -79,7 +78,7 @@ class ProvisionRun:
     """Hears a runner's news and is its gate. `changed` is called whenever something is to be shown.
 
     `finished` is called when a run that did something has ended; `transcript` says where it was written.
-    It looks, runs or undoes; one at a time. `question` is what the gate asks, since `asked_at` (monotonic).
+    It looks, runs or undoes; one at a time. `question` is what the gate asks just now.
     `changes` are what this session changed and did not take back, oldest first; of the news the last
     HISTORY_KEPT are kept.
     """
@@ -90,7 +89,6 @@ class ProvisionRun:
         self.news: dict[str, StepNews] = {}
         self.history: deque[Progress] = deque(maxlen=HISTORY_KEPT)
         self.question: Question | None = None
-        self.asked_at = 0.0
         self.current = self.suggested = ""
         self.failure: WalconsoleError | None = None
         self.undone = False
@@ -150,7 +148,7 @@ class ProvisionRun:
 
     async def ask(self, question: Question) -> bool:
         """model.Gate: until somebody answers."""
-        self.question, self.asked_at = question, time.monotonic()
+        self.question = question
         self._answer = asyncio.get_running_loop().create_future()
         self.changed()
         try:

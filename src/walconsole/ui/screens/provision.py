@@ -120,7 +120,7 @@ class ProvisionScreen(PanesScreen):
         if question is None or question.key_since is None:
             return
         age = self.console.seconds_since(question.key_since)
-        left = question.answer_within_s - self.console.seconds_since(self.run.asked_at)
+        left = -self.console.seconds_since(question.answer_by)
         self.gate.say(
             f"The temporary key is alive for {duration_text(age)}; without an answer it is deleted"
             f" in {duration_text(max(0.0, left))}."
