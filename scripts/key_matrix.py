@@ -65,7 +65,7 @@ class Case:
             began = time.monotonic()
             ledger = LedgerFolder(self.folder)
             console = TemporaryKey("shop", api.url, service, ledger, SystemClock())
-            await self._live(console)
+            await self._live(console, api)
             self._look(api)
             for descriptor in ledger._held.values():
                 os.close(descriptor)
@@ -83,10 +83,11 @@ class Case:
             self.held = self.held and not left and not self._noted()
             await keys.close()
 
-    async def _live(self, console: TemporaryKey) -> None:
+    async def _live(self, console: TemporaryKey, api: KeysApi) -> None:
         running = asyncio.ensure_future(self._asked(console))
         if self.way in ("cancelled", "killed"):
-            await asyncio.sleep(1.0)
+            while not any(method == "POST" for method, _ in api.requests):  # noqa: ASYNC110  # the API tells nobody
+                await asyncio.sleep(0.05)
             running.cancel()
         await asyncio.wait([running])
         if self.way == "killed":

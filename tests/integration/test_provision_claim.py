@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ import pytest
 
 from tests.data.provisioning import MemoryRecord, RealClock, ScriptedGate, a_profile, a_site
 from tests.integration.connect_parts import open_shell, target
+from tests.servers.fixtures import or_skip
+from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision import claim as claims
@@ -171,3 +174,13 @@ async def test_nothing_of_it_stays_on_the_droplet(droplet: Droplet) -> None:
             f'ls /run/walconsole "${{TMPDIR:-/tmp}}/walconsole-$(id -u)" 2>/dev/null | grep {key} || :'
         )
     assert found.stdout == b""
+
+
+@pytest.mark.parametrize("name", ["_ACQUIRE", "_RELEASE"])
+def test_shellcheck_has_nothing_to_say_of_the_scripts(name: str) -> None:
+    program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
+    script = getattr(claims, name).format(key="k", token="t", lease=90, who="'ann@laptop'")
+    answer = subprocess.run(
+        [str(program), "--shell=sh", "-"], input=script.encode(), capture_output=True, check=False
+    )
+    assert answer.stdout.decode() == ""

@@ -45,7 +45,7 @@ flock -w 5 9 || {{ echo "refused $d/{key}.lock is held by a program that hangs";
 read -r up _ </proc/uptime
 up=${{up%%.*}}
 boot=$(cat /proc/sys/kernel/random/boot_id)
-token= before= until=0 who=
+token='' before='' until=0 who=''
 if [ -s "$d/{key}" ]; then read -r token before until who <"$d/{key}" || :; fi
 case $until in *[!0-9]* | '') until=0 ;; esac
 if [ "$token" != {token} ] && [ "$before" = "$boot" ] && [ "$until" -gt "$up" ]; then
