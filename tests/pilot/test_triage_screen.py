@@ -168,8 +168,13 @@ async def test_the_time_line_grows_and_shrinks() -> None:
         assert shown(screen, "times") == before
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("state", ["failing", "healthy", "nothing_readable", "hostile"])
+@pytest.mark.parametrize(
+    ("state", "size"),
+    [
+        *((state, (120, 36)) for state in ("failing", "healthy", "nothing_readable")),
+        *(("hostile", size) for size in SIZES),
+    ],
+)
 async def test_no_size_and_no_key_ends_the_session(state: str, size: tuple[int, int]) -> None:
     app = stage(STATES[state]())
     async with app.run_test(size=size) as pilot:
