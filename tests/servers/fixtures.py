@@ -142,13 +142,17 @@ def make_postgres(workspace: Workspace) -> Iterator[MakePostgres]:
 
 @pytest.fixture
 def make_cluster(workspace: Workspace) -> Iterator[MakeCluster]:
-    """Make a Debian cluster for one test to configure, stop and break."""
+    """Make a Debian cluster for one test to configure, stop and break; each has its own system identifier."""
+    made: list[DebianCluster] = []
     with ExitStack() as stack:
 
         def make(*, name: str = "main", wal_segment_mib: int = 16, start: bool = True) -> DebianCluster:
             cluster = or_skip(
-                lambda: DebianCluster.create(workspace, name=name, wal_segment_mib=wal_segment_mib)
+                lambda: DebianCluster.create(
+                    workspace, name=name, wal_segment_mib=wal_segment_mib, anew=bool(made)
+                )
             )
+            made.append(cluster)
             stack.callback(cluster.stop, "immediate")
             if start:
                 cluster.start()

@@ -1,5 +1,6 @@
 """Clusters as Debian makes them: pg_createcluster and pg_ctlcluster, kept out of /etc/postgresql."""
 
+import functools
 import os
 import pwd
 import subprocess
@@ -34,15 +35,21 @@ class DebianCluster(PostgresServer):
 
     @classmethod
     def create(
-        cls, workspace: Workspace, *, name: str = "main", wal_segment_mib: int = 16
+        cls, workspace: Workspace, *, name: str = "main", wal_segment_mib: int = 16, anew: bool = False
     ) -> "DebianCluster":
-        """Make a cluster with pg_createcluster, not started yet. Raises ServerMissing."""
+        """A cluster as pg_createcluster makes it, not started yet: a copy, which takes no second.
+
+        `anew`: one with a system identifier of its own. Raises ServerMissing.
+        """
         find_program("pg_createcluster", server="PostgreSQL", package=PACKAGE)
         bin_dir = system_bin_dir()
         if not bin_dir.is_relative_to("/usr/lib/postgresql"):
             raise ServerMissing("PostgreSQL", f"{bin_dir} is not one of Debian's packages", PACKAGE)
         cluster = cls(workspace, bin_dir, workspace.folder("cluster", server_user()), name)
-        cluster._create(wal_segment_mib)
+        if anew:
+            cluster._create(wal_segment_mib)
+        else:
+            cluster._copy(_template(workspace, bin_dir, name, wal_segment_mib))
         cluster._finish()
         return cluster
 
@@ -104,5 +111,29 @@ class DebianCluster(PostgresServer):
         allow_owner(self.config_dir, self.os_user)
         self._set_main("external_pid_file", str(self.socket_dir / "server.pid"))
 
+    def _copy(self, template: "DebianCluster") -> None:
+        """The template's files, with this cluster's folder and port where its configuration names them."""
+        parts = [str(part) for part in template.folder.iterdir()]
+        subprocess.run(["cp", "-a", "--reflink=auto", "--", *parts, str(self.folder)], check=True)
+        old, new = (f"{each.folder}/" for each in (template, self))
+        for path in self.config_dir.iterdir():
+            if path.is_symlink():
+                target, owner = str(path.readlink()).replace(old, new), path.lstat()
+                path.unlink()
+                path.symlink_to(target)
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            elif path.is_file():
+                text, owner = path.read_text().replace(old, new), path.stat()
+                path.write_text(text.replace(f"port = {template.port}", f"port = {self.port}"))
+                os.chown(path, owner.st_uid, owner.st_gid)
+
     def _set_main(self, setting: str, value: str) -> None:
         self.debian("pg_conftool", self.debian_version, self.name, "set", setting, value)
+
+
+@functools.cache
+def _template(workspace: Workspace, bin_dir: Path, name: str, wal_segment_mib: int) -> DebianCluster:
+    """Never started: it is there to be copied."""
+    cluster = DebianCluster(workspace, bin_dir, workspace.folder("template", server_user()), name)
+    cluster._create(wal_segment_mib)
+    return cluster
