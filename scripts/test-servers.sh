@@ -20,6 +20,7 @@ pgbackrest:pgbackrest:pgBackRest
 barman-cloud-wal-archive:barman-cli-cloud:barman-cloud
 /usr/lib/python3/dist-packages/rados*.so:python3-rados:listings of a million objects
 shellcheck:shellcheck:the scripts for the droplet
+groff:groff-base:the man page
 zstd:zstd:the scripts for the droplet
 tmux:tmux:terminals
 sudo:sudo:sudo

@@ -157,4 +157,23 @@ EXIT_CODES: dict[int, str] = {
     RefusedError.exit_code: "a gate was not answered with yes, nothing was changed after it",
     TemporaryKeyError.exit_code: "a key that was asked for may still be alive (the message names it)",
 }
-"""What the program's exit status means; 128 + n beside these: ended by signal n (129, 130, 143)."""
+"""What the program's exit status means, where no signal ended it."""
+
+SIGNAL_EXIT_CODES: dict[int, str] = {
+    129: "the terminal was closed (or signal HUP)",
+    130: "signal INT (Ctrl-C; in the console that is a key)",
+    143: "signal TERM",
+}
+"""128 + the number of the signal that ended it, whatever the command."""
+
+PLUGIN_UNKNOWN = 3
+
+PLUGIN_EXIT_CODES: dict[int, str] = {
+    0: "ok",
+    1: "warning",
+    2: "critical",
+    PLUGIN_UNKNOWN: (
+        "unknown: something could not be looked at, or the command line or the configuration is wrong"
+    ),
+}
+"""What it means for `walconsole check` and `report`, in the place of EXIT_CODES: as monitoring plugins do."""

@@ -45,3 +45,12 @@ def test_the_installed_program_says_its_version(installed: Installed, tmp_path: 
     assert (
         said(tmp_path, installed.program, "--version") == f"walconsole {installed.wheel.name.split('-')[1]}"
     )
+
+
+def test_the_installation_has_the_man_page(installed: Installed) -> None:
+    page = installed.python.parents[1] / "share" / "man" / "man1" / "walconsole.1"
+    assert page.read_bytes() == (ROOT / "docs" / "man" / "walconsole.1").read_bytes()
+
+
+def test_the_installed_program_makes_completion(installed: Installed, tmp_path: Path) -> None:
+    assert "complete -o" in said(tmp_path, installed.program, "completion", "bash")

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.servers.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("src", "themes", "pyproject.toml", "README.md")
+SOURCES = ("src", "themes", "docs", "pyproject.toml", "README.md")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,15 @@ import pytest
 from walconsole import errors
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
-from walconsole.errors import EXIT_CODES, WalconsoleError
+from walconsole.cli.table import COMMANDS, OPEN, Command
+from walconsole.domain.output.metrics import LEVELS
+from walconsole.errors import (
+    EXIT_CODES,
+    PLUGIN_EXIT_CODES,
+    PLUGIN_UNKNOWN,
+    SIGNAL_EXIT_CODES,
+    WalconsoleError,
+)
 from walconsole.provision.catalogue import KINDS
 from walconsole.sandbox.scenario import SCENARIOS
 
@@ -29,6 +37,12 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
         (["--config", "config", "config", "path"], "config", {"action": "path", "config": Path("config")}),
         (["demo:22"], "open", {"target": "demo:22"}),
         (["--read-only", "a", "--name", "b"], "open", {"read_only": True, "name": "b"}),
+        (["--name", "check", "report"], "report", {"name": "check", "target": None}),
+        (["--theme", "x", "demo", "--theme", "y"], "demo", {"theme": "y"}),
+        (["--log-file", "l", "check", "a"], "check", {"log_file": Path("l"), "target": "a", "theme": None}),
+        (["check", "--", "a"], "check", {"target": "a"}),
+        (["--", "demo"], "open", {"target": "demo"}),
+        (["probe", "a", "--plan", "--only", "calls"], "probe", {"only": "calls", "read_only": False}),
     ],
 )
 def test_arguments(arguments: list[str], command: str, values: dict[str, object]) -> None:
@@ -41,6 +55,11 @@ def test_arguments(arguments: list[str], command: str, values: dict[str, object]
     ("arguments", "why"),
     [
         (["a", "b"], "unrecognized arguments: b"),
+        (["chekc", "a"], "unrecognized arguments: a; did you mean `walconsole check`?"),
+        (["provison", "a", "--plan"], "did you mean `walconsole provision`?"),
+        (["--theme", "x", "config", "path"], "unrecognized arguments: --theme"),
+        (["config", "path", "a"], "unrecognized arguments: a"),
+        (["--config"], "expected one argument"),
         (["--them", "x"], "unrecognized arguments"),
         (["--interval", "17"], "must be between 0.25 and 16 seconds, not 17"),
         (["--interval", "nan"], "must be between"),
@@ -57,6 +76,29 @@ def test_what_is_refused(arguments: list[str], why: str, capsys: pytest.CaptureF
     assert why in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--bogus"], ["--theme", "x"], ["--interval", "17"], ["--name", "A B"], ["--timeout", "0"]]
+)
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one.plugin], ids=lambda one: one.name)
+def test_a_plugin_that_is_called_wrongly_is_unknown_wherever_the_fault_stands(
+    command: Command, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([*arguments, command.name], [command.name, *arguments]):
+        if words[0] == "--timeout":
+            continue  # of the command alone: before it, it names a server "0"
+        with pytest.raises(SystemExit) as caught:
+            parse(words)
+        assert caught.value.code == PLUGIN_UNKNOWN
+        assert arguments[0] in capsys.readouterr().err
+
+
+def test_help_before_a_command_is_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(["--help", "undo"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: walconsole undo ")
+
+
 def _help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as caught:
         parse([*arguments, "--help"])
@@ -64,11 +106,12 @@ def _help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["config"], ["provision"], ["undo"]])
-def test_help_names_every_exit_code(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    text = _help(command, capsys)
-    for code, meaning in EXIT_CODES.items():
-        assert re.search(rf"^  {code} +{re.escape(meaning)}$", text, re.MULTILINE)
+@pytest.mark.parametrize("command", [OPEN, *COMMANDS], ids=lambda command: command.name)
+def test_help_has_one_table_of_exit_codes(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    text = _help([] if command is OPEN else [command.name], capsys)
+    rows = re.findall(r"^  (\d+) +(.+)$", text, re.MULTILINE)
+    wanted = (PLUGIN_EXIT_CODES if command.plugin else EXIT_CODES) | SIGNAL_EXIT_CODES
+    assert rows == [(str(code), meaning) for code, meaning in wanted.items()]
 
 
 def test_the_demos_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,10 +122,18 @@ def test_the_demos_help_names_every_scenario(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_documentation_names_every_exit_code() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.*?) \|", DOCUMENTATION.read_text("utf-8"), re.MULTILINE)
-    documented = {int(code): meaning for code, meaning in rows}
-    assert {code: documented.get(code) for code in EXIT_CODES} == EXIT_CODES
-    assert set(documented) == {*EXIT_CODES, 129, 130, 143}
+    general, plugins = DOCUMENTATION.read_text("utf-8").split("| `check`, `report` |")
+    assert _rows(general) == EXIT_CODES | SIGNAL_EXIT_CODES
+    assert _rows(plugins) == PLUGIN_EXIT_CODES
+
+
+def _rows(text: str) -> dict[int, str]:
+    return {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.*?) \|", text, re.MULTILINE)}
+
+
+def test_what_check_ends_with_is_what_its_help_says() -> None:
+    words = {code: meaning.partition(":")[0] for code, meaning in PLUGIN_EXIT_CODES.items()}
+    assert {code: level.value for level, code in LEVELS.items()} == words
 
 
 def test_every_error_has_a_documented_exit_code() -> None:
@@ -104,6 +155,34 @@ def test_an_error_is_one_line(
     assert printed.err.startswith("walconsole: opening ")
     assert printed.err.count("\n") == 1
     assert "\x1b" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("chekc", "check"), ("porvision", "provision"), ("sandbxo", "sandbox")]
+)
+def test_a_misspelt_command_is_recognised_before_a_host_is_looked_up(
+    typed: str,
+    meant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[profiles.sandbox]\nhost = 'db.example.com'\n", "utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("walconsole.runtime.stop.Stop.install", lambda stop: None)
+    assert main(["--config", str(file), typed]) == 2
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_a_server_is_no_misspelt_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only where no command stands: `walconsole check chekc` means a server."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("walconsole.runtime.stop.Stop.install", lambda stop: None)
+    assert main(["undo", "chekc", "--plan"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
 
 
 def test_the_page_on_provisioning_names_every_option_and_step(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,12 @@
 """`walconsole check` and `walconsole report`: their arguments, and what is made of them."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
-from walconsole.errors import WalconsoleError
+from walconsole.cli.opening import server_session
+from walconsole.cli.options import add_target
+from walconsole.errors import PLUGIN_UNKNOWN, WalconsoleError
 from walconsole.runtime.say import say
 from walconsole.runtime.session import Session
 from walconsole.runtime.stop import Stop
@@ -19,24 +19,19 @@ REPORT = """\
 Looks once and writes the incident report: the causes with their evidence, what is at risk, what to do, and
 a time line. Redacted: it can be pasted into a post-mortem.
 """
-CODES = """\
-exit codes of this command, as monitoring plugins have them:
-  0       ok
-  1       warning
-  2       critical
-  3       unknown: something could not be looked at, or the command line or the configuration is wrong
-"""
-UNKNOWN = 3
 LONGEST_LIMIT_S = 600.0
 
 
-class PluginParser(argparse.ArgumentParser):
-    """Ends with 3 for what it does not understand: 2 would page somebody."""
+def declare(command: str, parser: argparse.ArgumentParser) -> None:
+    """The arguments of the two commands."""
+    parser.description = CHECK if command == "check" else REPORT
+    add_target(parser)
+    (add_check_options if command == "check" else add_report_options)(parser)
 
-    def error(self, message: str) -> NoReturn:
-        """Say it and end."""
-        self.print_usage(sys.stderr)
-        self.exit(UNKNOWN, f"{self.prog}: {message}\n")
+
+def start(options: argparse.Namespace, stop: Stop) -> int:
+    """The exit code, as monitoring plugins have them."""
+    return as_plugin(lambda: run(options, server_session(options), stop))
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +76,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         help="after this long it says what it has not seen (default 10)",
     )
-    parser.add_argument("--log-file", metavar="FILE", type=Path, help="where messages and tracebacks go")
     parser.set_defaults(theme=None, interval=None, read_only=True)
 
 
@@ -101,7 +95,7 @@ def as_plugin(run: Callable[[], int]) -> int:
         return run()
     except WalconsoleError as error:
         say(error.line())
-        return UNKNOWN
+        return PLUGIN_UNKNOWN
 
 
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from walconsole.cli.opening import open_screen, server_session
+from walconsole.cli.options import add_target
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
@@ -30,6 +32,26 @@ archive. Needs --plan, or --apply with --confirm. Exit code 0: nothing was found
 UNDO = """\
 Takes back what `walconsole provision` changed, the last first. It never deletes a bucket or an object.
 """
+
+
+def declare(command: str, parser: argparse.ArgumentParser) -> None:
+    """The arguments of the four commands."""
+    parser.description = {"provision": PROVISION, "undo": UNDO, "fix": FIX, "probe": PROBE}[command]
+    add_target(parser)
+    if command == "fix":
+        add_fix_options(parser)
+    elif command == "probe":
+        add_probe_options(parser)
+    else:
+        add_options(parser, undo=command == "undo")
+
+
+def start(options: argparse.Namespace, stop: Stop) -> int:
+    """Without a screen, or `provision` with one; the exit code. Raises WalconsoleError."""
+    session = server_session(options)
+    if options.plan or options.apply:
+        return run(options, session, stop)
+    return open_screen(replace(session, provisioning=options.command == "provision"), stop)
 
 
 def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:

@@ -1,6 +1,6 @@
 """Which server is meant: the argument, DEPLOY_HOST or the file's own choice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from walconsole.config import checks
@@ -17,15 +17,18 @@ def choose(
     file: ConfigFile,
     environment: Mapping[str, str],
     options: Settings | None = None,
+    *,
+    commands: Sequence[str] = (),
 ) -> Resolved:
     """The profile for `target` (a profile's name or a host), else for DEPLOY_HOST, else the file's default.
 
-    `options` are settings from the command line. Raises UsageError when nothing says which server.
+    `options` are settings from the command line, `commands` what `target` may be a misspelling of besides.
+    Raises UsageError when nothing says which server.
     """
     deployment = from_environment(environment)
     layers: list[Settings] = [options or {}]
     if target is not None and target not in file.profiles:
-        layers.append(_destination(target, file, environment))
+        layers.append(_destination(target, file, environment, commands))
     name = target if target in file.profiles else _profile_name(target, layers, deployment, file)
     profile: Settings = file.profiles[name] if name is not None else {}
     host = _host(*layers, profile) or _host(deployment)
@@ -53,13 +56,15 @@ def _profile_name(
     return next(iter(file.profiles)) if len(file.profiles) == 1 else None
 
 
-def _destination(target: str, file: ConfigFile, environment: Mapping[str, str]) -> dict[str, Setting]:
+def _destination(
+    target: str, file: ConfigFile, environment: Mapping[str, str], commands: Sequence[str]
+) -> dict[str, Setting]:
     home = Path(environment.get("HOME") or "~").expanduser()
     if _is_bare_word(target) and not is_alias(target, home / ".ssh" / "config"):
         raise UsageError(
             f"opening '{target}'",
             f"it is neither a profile in {file.path} nor a Host in ~/.ssh/config",
-            f"{suggestion(target, file.profiles)} (for a host of that name write {target}:22)",
+            f"{suggestion(target, file.profiles, commands)} (for a host of that name write {target}:22)",
         )
     try:
         return destination_settings(target, "command line")

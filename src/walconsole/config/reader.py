@@ -213,10 +213,10 @@ class _Reader:
         self._faults.append(Fault(str(self._path), line_of(self._lines, path), why, remedy))
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'shithub'?`, else what there is to choose from."""
+def suggestion(name: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
+    """`did you mean 'shithub'?`, else what there is to choose from; `others` may be meant, too."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(name, [*names, *others], n=1)
     if near:
         return f"did you mean '{near[0]}'?"
     return f"the profiles are: {', '.join(names)}" if names else "the file has no profile"

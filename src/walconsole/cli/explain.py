@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from difflib import get_close_matches
 from textwrap import wrap
@@ -9,8 +10,20 @@ from textwrap import wrap
 from walconsole.domain.failures import FAMILIES, MODES
 from walconsole.domain.failures.pages import page_text
 from walconsole.errors import UsageError
+from walconsole.runtime.stop import Stop
 
 WIDEST = 100
+
+
+def declare(command: str, parser: ArgumentParser) -> None:
+    """Its arguments."""
+    parser.description = "Prints the page of a failure mode, or lists them all."
+    parser.add_argument("rule", nargs="?", metavar="ID", help="as findings name it, `key-403`")
+
+
+def start(options: Namespace, stop: Stop) -> int:
+    """Print it; 0. Raises UsageError for an id that there is none of."""
+    return explain(options.rule)
 
 
 def explain(rule: str | None) -> int:

@@ -1,0 +1,79 @@
+"""From the options to a session, and from a session to the console's screen."""
+
+import os
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from walconsole.cli.table import BY_NAME, OPEN
+from walconsole.config.choose import choose
+from walconsole.config.places import places
+from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.runtime.environment import keep_secrets
+from walconsole.runtime.garbage import collect_nothing
+from walconsole.runtime.session import DemoWish, Session, Target
+from walconsole.runtime.stop import Stop
+
+PAINTS_PER_S = "120"
+"""At most. A key that moves the focus is painted in two goes, one for each pane; at Textual's own 60 the
+second waits 17 ms for the first. Nothing is painted that has not changed, however often it may be."""
+
+
+def config_path(options: Namespace) -> Path:
+    """Where the configuration file is, or would be."""
+    return options.config.absolute() if options.config else places(os.environ).config_file
+
+
+def config_file(options: Namespace) -> ConfigFile:
+    """What stands in it; empty where there is none and none was named. Raises ConfigError."""
+    return load(config_path(options), required=options.config is not None)
+
+
+def server_session(options: Namespace) -> Session:
+    """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
+    file = config_file(options)
+    named = {"name": Setting(options.name, "command line")} if options.name else {}
+    commands = tuple(BY_NAME) if options.command == OPEN.name else ()
+    resolved = choose(options.target, file, os.environ, named, commands=commands)
+    made = session(options, file, resolved.profile)
+    return replace(made, notes=(*made.notes, *resolved.notes))
+
+
+def session(options: Namespace, file: ConfigFile, target: Target) -> Session:
+    """What to open. An option wins over the file's [console]."""
+    theme, interval = file.console.get("theme"), file.console.get("interval")
+    return Session(
+        target=target,
+        log_file=options.log_file or places(os.environ).log_file,
+        log_chosen=options.log_file is not None,
+        theme=options.theme or (str(theme.value) if theme else None),
+        interval_s=options.interval or (float(str(interval.value)) if interval else 1.0),
+        read_only=options.read_only,
+        notes=file.warnings,
+        environment=keep_secrets(os.environ, _secret_variables(file, target)),
+    )
+
+
+def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
+    """The variables that hold secrets, by the profiles of the file and by the one that is opened."""
+    named: set[str] = set()
+    for settings in file.profiles.values():
+        for key, setting in settings.items():
+            if key.endswith("_env"):
+                named.add(str(setting.value))
+            elif key.endswith("_envs") and isinstance(setting.value, (tuple, list)):
+                named.update(map(str, setting.value))
+    if not isinstance(target, DemoWish):
+        named.update(target.api.token_envs, filter(None, [target.postgres.password_env]))
+        for bucket in (target.primary, target.dr):
+            named.update((bucket.keys.access_key_env, bucket.keys.secret_key_env))
+    return named
+
+
+def open_screen(opened: Session, stop: Stop) -> int:
+    """Run the console; its exit code. Raises WalconsoleError."""
+    collect_nothing()
+    os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported
+    from walconsole.runtime.console import open_console  # Textual: not for `--help`
+
+    return open_console(opened, stop)

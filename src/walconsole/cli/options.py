@@ -1,0 +1,103 @@
+"""The options that several commands share."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from walconsole import __version__
+from walconsole.cli.table import Takes
+from walconsole.config import checks
+
+DEFAULTS = {
+    "config": None,
+    "name": None,
+    "target": None,
+    "theme": None,
+    "interval": None,
+    "read_only": False,
+    "log_file": None,
+}
+"""What holds where an option is not given, or a command does not take it."""
+
+
+def shared(takes: Takes) -> argparse.ArgumentParser:
+    """A parent for the parsers of a command and of what stands before it.
+
+    It sets nothing that was not given, so that neither of the two overrules the other with a default.
+    """
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--version", action="version", version=f"walconsole {__version__}")
+    add_shared(parser, takes)
+    return parser
+
+
+def add_shared(parser: argparse.ArgumentParser, takes: Takes) -> list[argparse.Action]:
+    """--config, and what belongs to `takes`; the options themselves."""
+    add = parser.add_argument
+    added = [
+        add("--config", metavar="FILE", type=Path, help="the configuration file (`walconsole config path`)")
+    ]
+    if Takes.SERVER in takes:
+        added.append(_add_name(parser))
+    if Takes.SCREEN in takes:
+        added += _add_screen(parser)
+    if Takes.LOG in takes:
+        added.append(
+            add("--log-file", metavar="FILE", type=Path, help="where messages and tracebacks go"),
+        )
+    return added
+
+
+def _add_name(parser: argparse.ArgumentParser) -> argparse.Action:
+    return parser.add_argument(
+        "--name",
+        type=checked(checks.short_name),
+        help="the short name that the defaults come from: buckets NAME-wal, NAME-wal-dr and so on"
+        " (default: the profile's name, else the host's first label)",
+    )
+
+
+def _add_screen(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument
+    return [
+        add("--theme", metavar="NAME", help="the theme to begin with"),
+        add(
+            "--interval",
+            metavar="SECONDS",
+            type=checked(lambda text: checks.between(0.25, 16, "seconds")(number(text))),
+            help="seconds between two readings of SQL, 0.25 to 16 (default 1); the rest follows",
+        ),
+        add("--read-only", action="store_true", help="take away everything that changes anything"),
+    ]
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Which server."""
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="PROFILE | [user@]host[:port]",
+        default=argparse.SUPPRESS,
+        help="a profile of the configuration file, else a host ([::1]:22 for IPv6 with a port);"
+        " without it DEPLOY_HOST or the default profile",
+    )
+
+
+def number(text: str) -> float:
+    """Raises UnfitError."""
+    try:
+        return float(text)
+    except ValueError:
+        raise checks.UnfitError(f"must be a number, not {checks.shown(text)}") from None
+
+
+def checked(check: Callable[[str], object]) -> Callable[[str], object]:
+    """A check as argparse wants it."""
+
+    def convert(text: str) -> object:
+        try:
+            return check(text)
+        except checks.UnfitError as unfit:
+            raise argparse.ArgumentTypeError(str(unfit)) from None
+
+    return convert
