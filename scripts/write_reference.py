@@ -1,9 +1,9 @@
-"""Write docs/commands.md and the man page docs/man/walconsole.1 from the table of commands and the keys."""
+"""Write docs/commands.md and the man page from the table of commands, and each page's list of keys from theirs."""
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from walconsole import __version__
@@ -12,6 +12,7 @@ from walconsole.cli.console import ABOUT, ENVIRONMENT
 from walconsole.cli.options import add_shared
 from walconsole.cli.table import COMMANDS, OPEN, Command, module_of
 from walconsole.errors import EXIT_CODES, PLUGIN_EXIT_CODES, SIGNAL_EXIT_CODES
+from walconsole.ui.keys import Action, own
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILES = (
@@ -20,6 +21,22 @@ FILES = (
     ("~/.ssh/config, ~/.ssh/known_hosts", "read as ssh(1) reads them"),
     ("~/.local/state/walconsole/walconsole.log", "messages and tracebacks"),
 )
+KEY_PAGES = {
+    "console.md": ("dashboard",),
+    "archive.md": ("archive",),
+    "configuration-screen.md": ("configuration",),
+    "provisioning.md": ("provision",),
+    "triage.md": ("triage",),
+}
+"""The pages with lists of keys, and the screens that each is about."""
+NAMES = {
+    "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "space": "Space",
+    "enter": "Enter", "escape": "Esc", "tab": "Tab", "home": "Home", "end": "End",
+    "pageup": "PgUp", "pagedown": "PgDn", "up": "Up", "down": "Down", "left": "Left", "right": "Right",
+    "f1": "F1",
+}  # fmt: skip
+"""How Textual's names of keys are written."""
+_LIST = re.compile(r"(\| key \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)+")
 INTRODUCTION = """\
 # Commands
 
@@ -34,6 +51,8 @@ def files() -> Iterator[tuple[Path, str]]:
     """Every file with what it shall hold."""
     yield DOCS / "commands.md", page()
     yield DOCS / "man" / "walconsole.1", man_page()
+    for name in KEY_PAGES:
+        yield DOCS / name, with_tables((DOCS / name).read_text("utf-8"), key_tables(name))
 
 
 def stale() -> list[str]:
@@ -53,6 +72,37 @@ def page() -> str:
 
 def _lower(text: str | None) -> str:
     return f"{(text or '')[:1].lower()}{(text or '')[1:]}"
+
+
+def key_tables(name: str) -> list[str]:
+    """The lists of keys on a page, in its order: on the console's one a scope, else one a screen."""
+    if name == "console.md":
+        scopes = ("console", "pane", "log")
+        return [_rows(action for action in own("dashboard") if action.scope == scope) for scope in scopes]
+    return [_rows(own(screen)) for screen in KEY_PAGES[name]]
+
+
+def _rows(actions: Iterable[Action]) -> str:
+    return "".join(
+        f"| {', '.join(f'`{_key(key)}`' for key in action.keys.split(','))} | {action.title} |\n"
+        for action in actions
+    )
+
+
+def _key(name: str) -> str:
+    *modifiers, key = name.split("+")
+    return "-".join(
+        [*(one.capitalize() for one in modifiers), NAMES.get(key, key.upper() if modifiers else key)]
+    )
+
+
+def with_tables(text: str, tables: list[str]) -> str:
+    """The page with its lists of keys in the place of those that it has. Raises ValueError for too few."""
+    rest = iter(tables)
+    made = _LIST.sub(lambda found: found[1] + next(rest), text)
+    if next(rest, None) is not None:
+        raise ValueError(f"the page has room for fewer than {len(tables)} lists of keys")
+    return made
 
 
 def declared(command: Command) -> argparse.ArgumentParser:

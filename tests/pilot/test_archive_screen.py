@@ -5,7 +5,6 @@ import json
 import stat
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +36,6 @@ from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 from walconsole.ports import Compressibility
-from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.archive.keys import ARCHIVE_ACTIONS, SCREEN_ACTIONS
 from walconsole.ui.glyphs import ASCII
 from walconsole.ui.screens.archive import ArchiveScreen
 from walconsole.ui.screens.confirm import Confirm
@@ -609,13 +606,3 @@ async def test_it_opens_at_once_however_often() -> None:
             best = min(best, time.perf_counter() - begin)
             await pilot.press("escape")
         assert best < 1.0  # a tenth of a second where nothing else runs; the pilot waits besides
-
-
-def test_every_action_exists_and_no_key_means_two_things() -> None:
-    keys = [key for action in SCREEN_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    for action in ARCHIVE_ACTIONS:
-        name = action.action.removeprefix("screen.").partition("(")[0]
-        owner = ArchiveScreen if action.action.startswith("screen.") else WalconsoleApp
-        assert hasattr(owner, f"action_{name}"), action
-    assert replace(holes(), taken_at=NOW).primary.value is not None

@@ -26,8 +26,6 @@ from tests.data.snapshots import HOSTILE, STATES, incident, problem
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
 from walconsole.domain.snapshot import Slot, Snapshot, fold
-from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS, SCREEN_ACTIONS
 from walconsole.ui.screens.configuration import ConfigurationScreen
 from walconsole.ui.screens.dashboard import Dashboard
 
@@ -279,14 +277,3 @@ async def test_the_palette_has_the_screens_own_actions() -> None:
         await until(pilot, lambda: "A dead file against what is in force" in screen_text(app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: "- archive_mode = on" in screen_text(app))
-
-
-def test_every_action_exists_and_no_key_means_two_things() -> None:
-    keys = [key for action in SCREEN_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    for action in CONFIGURATION_ACTIONS:
-        name = action.action.removeprefix("screen.").partition("(")[0]
-        assert hasattr(ConfigurationScreen, f"action_{name}"), action
-    for action in SCREEN_ACTIONS:
-        if not action.action.startswith("screen."):
-            assert hasattr(WalconsoleApp, f"action_{action.action.partition('(')[0]}"), action

@@ -13,8 +13,6 @@ from tests.data.facts import NOW
 from tests.data.snapshots import STATES, failing, healthy, hostile, incident, log_lines
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
-from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.keys import ACTIONS
 from walconsole.ui.panes.catalogue import PANES
 
 SIZES = ((80, 24), (120, 36), (200, 60), (20, 5), (40, 10), (1, 1), (300, 8))
@@ -223,17 +221,6 @@ async def test_the_palette_knows_every_action_and_runs_it() -> None:
         await until(pilot, lambda: "Go to Bucket" in screen_text(app))
         await pilot.press("enter", "enter")
         await until(pilot, lambda: app.dashboard.board.focused_name == "bucket")
-
-
-def test_every_action_exists_and_no_key_means_two_things() -> None:
-    from walconsole.ui.screens.dashboard import Dashboard
-
-    keys = [key for action in ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    for action in ACTIONS:
-        name = action.action.removeprefix("screen.").partition("(")[0]
-        owner = Dashboard if action.action.startswith("screen.") else WalconsoleApp
-        assert hasattr(owner, f"action_{name}"), action
 
 
 async def test_ages_tick_though_nothing_new_is_published() -> None:

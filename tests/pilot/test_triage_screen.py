@@ -13,11 +13,11 @@ from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.evidence import ChildProcess, CommandFacts
 from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.domain.standing.model import Fix
+from walconsole.ui.keys import own
 from walconsole.ui.screens.configuration import ConfigurationScreen
 from walconsole.ui.screens.dashboard import Dashboard
 from walconsole.ui.screens.page_help import PageHelp
 from walconsole.ui.screens.triage import TriageScreen
-from walconsole.ui.triage.keys import SCREEN_ACTIONS, TRIAGE_ACTIONS
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
 
@@ -179,15 +179,10 @@ async def test_no_size_and_no_key_ends_the_session(state: str, size: tuple[int, 
     app = stage(STATES[state]())
     async with app.run_test(size=size) as pilot:
         await opened(pilot)
-        for action in TRIAGE_ACTIONS:
+        for action in own("triage"):
             if action.action in ("screen.leave", "screen.export", "screen.explain", "screen.go_there"):
                 continue
             await pilot.press(action.keys.split(",")[0])
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         assert app.is_running
-
-
-def test_no_key_does_two_things() -> None:
-    keys = [key for action in SCREEN_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.write_failure_pages import stale
-from walconsole.cli.explaining import explain
+from walconsole.cli.explain import explain
 from walconsole.domain.failures import FAMILIES, LOOKS, MODES
 from walconsole.domain.failures.pages import NARROWEST, page_text
 from walconsole.domain.standing.mode import FailureMode

@@ -33,7 +33,8 @@ def server_session(options: Namespace) -> Session:
     """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
     file = config_file(options)
     named = {"name": Setting(options.name, "command line")} if options.name else {}
-    commands = tuple(BY_NAME) if options.command == OPEN.name else ()
+    named_else = options.command != OPEN.name
+    commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)
     resolved = choose(options.target, file, os.environ, named, commands=commands)
     made = session(options, file, resolved.profile)
     return replace(made, notes=(*made.notes, *resolved.notes))

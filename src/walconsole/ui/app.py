@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import App
-from textual.binding import Binding
 
-from walconsole.ui.keys import ACTIONS
+from walconsole.ui.keys import app_bindings
 from walconsole.ui.messages import SnapshotTaken
 from walconsole.ui.port import AppScreen
 from walconsole.ui.screens.dashboard import Dashboard
@@ -74,11 +73,7 @@ class WalconsoleApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     dashboard: Dashboard
     COMMANDS: ClassVar = {_commands}
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action, action.title, show=False)
-        for action in ACTIONS
-        if not action.action.startswith("screen.")
-    ]
+    BINDINGS: ClassVar = app_bindings()
 
     def __init__(
         self,

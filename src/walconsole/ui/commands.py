@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Provider
 
-from walconsole.ui.keys import ACTIONS
+from walconsole.ui.keys import actions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ class ConsoleCommands(Provider):
     @property
     def _actions(self) -> tuple[Action, ...]:
         """Those of the screen, where it has its own."""
-        return cast("tuple[Action, ...]", getattr(self.screen, "actions", ACTIONS))
+        return cast("tuple[Action, ...]", getattr(self.screen, "actions", actions("dashboard")))
 
     async def discover(self) -> Hits:
         """Everything, before anything was typed."""

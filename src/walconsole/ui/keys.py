@@ -1,15 +1,18 @@
-"""Every action, once: its keys, its words in the footer, the palette and the help.
+"""Every action of every screen, once: its keys, its words in the footer, the palette and the help.
 
-Bindings, footer, palette and help are all made from this table, so that none can forget one.
+Bindings, footer, palette, help and the documents' lists are all made from this table, so that none can forget
+one. A key does one thing on a screen; where it does another on another screen, its title says what.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from textual.binding import Binding, BindingType
+
 
 class Action(NamedTuple):
-    """`action` is Textual's name for it, on the app or on the dashboard (`screen.`).
+    """`action` is Textual's name for it, on the app or on the screen (`screen.`).
 
     `keys` are Textual's names, `sign` is how they are written, `hint` the word in the footer
     (empty: not in the footer), `scope` whether it concerns the console, the pane in focus, or the log.
@@ -23,9 +26,42 @@ class Action(NamedTuple):
     scope: str = "console"
 
 
-ACTIONS = (
+class Keys(NamedTuple):
+    """A screen's `own` actions; `inherits` are the console's that hold there too, by name (None: all that
+    the screen does not do differently), `panes` the hint that a digit goes to a pane (empty: none).
+    """
+
+    own: tuple[Action, ...]
+    inherits: tuple[str, ...] | None = None
+    panes: str = ""
+
+
+_EXPLAIN = Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane")
+_ZOOM = Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane")
+_TABS = (
+    Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
+    Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
+)
+_LINES = (
+    Action("screen.move(1)", "j,down", "j", "Line down", "", "pane"),
+    Action("screen.move(-1)", "k,up", "k", "Line up", "", "pane"),
+)
+_SIDEWAYS = (
+    Action("screen.sideways(-1)", "h,left", "h", "Left", "", "pane"),
+    Action("screen.sideways(1)", "l,right", "l", "Right", "", "pane"),
+)
+_PAGES = (
+    Action("screen.page(1)", "pagedown,ctrl+f", "PgDn", "Page down", "", "pane"),
+    Action("screen.page(-1)", "pageup,ctrl+b", "PgUp", "Page up", "", "pane"),
+)
+_ENDS = (
+    Action("screen.ends(0)", "g,home", "g", "First line", "", "pane"),
+    Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
+)
+
+_DASHBOARD = (
     Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
-    Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane"),
+    _EXPLAIN,
     Action("pause", "p", "p", "Pause or resume reading", "pause"),
     Action("refresh_now", "r", "r", "Read everything now", "refresh"),
     Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
@@ -46,16 +82,11 @@ ACTIONS = (
     Action("command_palette", "ctrl+p", "^p", "Command palette", "palette"),
     Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
     Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
-    Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
-    Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
-    Action("screen.move(1)", "j,down", "j", "Line down", "", "pane"),
-    Action("screen.move(-1)", "k,up", "k", "Line up", "", "pane"),
-    Action("screen.sideways(-1)", "h,left", "h", "Left", "", "pane"),
-    Action("screen.sideways(1)", "l,right", "l", "Right", "", "pane"),
-    Action("screen.page(1)", "pagedown,ctrl+f", "PgDn", "Page down", "", "pane"),
-    Action("screen.page(-1)", "pageup,ctrl+b", "PgUp", "Page up", "", "pane"),
-    Action("screen.ends(0)", "g,home", "g", "First line", "", "pane"),
-    Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
+    *_TABS,
+    *_LINES,
+    *_SIDEWAYS,
+    *_PAGES,
+    *_ENDS,
     Action("screen.jump('archiver')", "1", "1", "Go to Archiver"),
     Action("screen.jump('wal_disk')", "2", "2", "Go to WAL on disk"),
     Action("screen.jump('configuration')", "3", "3", "Go to Configuration"),
@@ -64,9 +95,183 @@ ACTIONS = (
     Action("screen.jump('findings')", "6", "6", "Go to Findings"),
     Action("screen.jump('log')", "7", "7", "Go to Log"),
 )
+_ARCHIVE = (
+    Action("screen.leave", "escape", "Esc", "Back one step", "back"),
+    _EXPLAIN,
+    Action("screen.next_gap", "g", "g", "Next gap", "gap"),
+    Action("screen.jump_to", "slash", "/", "Go to a segment, an LSN or a time", "go to"),
+    Action("screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"),
+    Action("screen.accept", "a", "a", "Accept the gap as lost, or take that back", "accept"),
+    Action("screen.switch_bucket", "b", "b", "Keys of the other bucket", "bucket"),
+    Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
+    Action("screen.export", "e", "e", "Export gaps, index or listing", "export"),
+    Action("screen.copy_value", "y", "y", "Copy the name or the key", "copy", "pane"),
+    _ZOOM,
+    Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
+    *_TABS,
+    Action("screen.move(1)", "j,down", "j", "Line or timeline down", "", "pane"),
+    Action("screen.move(-1)", "k,up", "k", "Line or timeline up", "", "pane"),
+    Action("screen.sideways(-1)", "h,left", "h", "Cell to the left", "", "pane"),
+    Action("screen.sideways(1)", "l,right", "l", "Cell to the right", "", "pane"),
+    *_PAGES,
+    Action("screen.ends(0)", "home", "Home", "First cell or line", "", "pane"),
+    Action("screen.ends(1)", "G,end", "G", "Last cell or line", "", "pane"),
+    Action("screen.jump('coverage')", "1", "1", "Go to Coverage"),
+    Action("screen.jump('answers')", "2", "2", "Go to Archive"),
+    Action("screen.jump('primary')", "3", "3", "Go to the primary bucket's keys"),
+    Action("screen.jump('dr')", "4", "4", "Go to the DR bucket's keys"),
+    Action("screen.jump('object')", "5", "5", "Go to the object"),
+)
+_CONFIGURATION = (
+    Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
+    _EXPLAIN,
+    Action("screen.search", "slash", "/", "Search settings by name or value", "search"),
+    Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
+    Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
+    Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
+    Action("screen.copy_place", "y", "y", "Copy path:line", "copy"),
+    Action("screen.export", "e", "e", "Export every chain to a file", "export"),
+    _ZOOM,
+    Action("screen.enter", "enter", "Enter", "Go on: from the list to the chain, to the file", "", "pane"),
+    *_TABS,
+    *_LINES,
+    *_SIDEWAYS,
+    *_PAGES,
+    *_ENDS,
+    Action("screen.jump('settings')", "1", "1", "Go to Settings"),
+    Action("screen.jump('files')", "2", "2", "Go to Files"),
+    Action("screen.jump('detail')", "3", "3", "Go to the chain"),
+    Action("screen.jump('file')", "4", "4", "Go to the file"),
+)
+_PROVISION = (
+    Action("screen.leave", "escape", "Esc", "Back to the dashboard; what runs goes on", "back"),
+    Action("screen.explain", "question_mark,f1", "?", "Explain the step", "help", "pane"),
+    Action("screen.go", "g", "g", "Go: run the steps, each one asks first", "go"),
+    Action("screen.look", "r", "r", "Look again at every step; changes nothing", "look again"),
+    Action("screen.copy_commands", "c", "c", "Copy the step's commands, to do it by hand", "copy"),
+    Action("screen.export", "e", "e", "Write a transcript (Markdown and JSON)", "transcript"),
+    Action("screen.undo", "u", "u", "Undo what was changed, each step asks first", "undo"),
+    _ZOOM,
+    Action(
+        "screen.enter", "enter", "Enter", "From the steps to the plan, and that over the screen", "", "pane"
+    ),
+    *_TABS,
+    *_LINES,
+    *_PAGES,
+    Action("screen.ends(0)", "home", "Home", "First line", "", "pane"),
+    Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
+    Action("screen.jump('steps')", "1", "1", "Go to the steps"),
+    Action("screen.jump('plan')", "2", "2", "Go to the plan"),
+    Action("screen.jump('events')", "3", "3", "Go to what was done"),
+)
+_TRIAGE = (
+    Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
+    Action(
+        "screen.explain", "question_mark,f1", "?", "Explain the failure mode under the cursor", "help", "pane"
+    ),
+    Action("screen.fix", "f", "f", "Mend it: look, show the plan, ask, do, verify", "fix"),
+    Action("screen.dig", "d", "d", "Dig deeper: the way to the store, call by call, by hand", "dig"),
+    Action("screen.copy_commands", "y", "y", "Copy the commands, or the line", "copy"),
+    Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
+    Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),
+    _ZOOM,
+    Action("screen.enter", "enter", "Enter", "Go on: story, evidence, fix", "", "pane"),
+    *_TABS,
+    *_LINES,
+    Action("screen.span(1)", "h,left", "h", "A longer time line", "", "pane"),
+    Action("screen.span(-1)", "l,right", "l", "A shorter time line", "", "pane"),
+    *_PAGES,
+    *_ENDS,
+    Action("screen.jump('story')", "1", "1", "Go to the story"),
+    Action("screen.jump('evidence')", "2", "2", "Go to the evidence"),
+    Action("screen.jump('remedy')", "3", "3", "Go to the fix"),
+    Action("screen.jump('times')", "4", "4", "Go to the time line"),
+)
+
+SCREENS = {
+    "dashboard": Keys(_DASHBOARD, inherits=()),
+    "archive": Keys(_ARCHIVE, panes="1-5"),
+    "configuration": Keys(_CONFIGURATION, panes="1-4"),
+    "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "command_palette")),
+    "triage": Keys(_TRIAGE, panes="1-4"),
+}
+"""The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
+
+_ANSWERS = (
+    Action("answer(False)", "n", "n", "Cancel"),
+    Action("app.focus_previous", "left,up", "Left", "Previous"),
+    Action("app.focus_next", "right,down", "Right", "Next"),
+)
+
+DIALOGS = {
+    "dialog": (
+        Action("dismiss_empty", "escape", "Esc", "Cancel"),
+        Action("app.quit", "ctrl+c", "^c", "Quit"),
+    ),
+    "help": (
+        Action("dismiss_empty", "q,question_mark", "q", "Close"),
+        Action("scroll(1)", "j", "j", "Down"),
+        Action("scroll(-1)", "k", "k", "Up"),
+    ),
+    "confirm": _ANSWERS,
+    "gate": _ANSWERS,
+    "host_key": (
+        Action("answer(True)", "y", "y", "Trust"),
+        Action("answer(False)", "n", "n", "Refuse"),
+        *_ANSWERS[1:],
+        Action("scroll(1)", "pagedown", "PgDn", "Page down"),
+        Action("scroll(-1)", "pageup", "PgUp", "Page up"),
+    ),
+}
+"""What stands over a screen and takes its keys away; each dialog has those of `dialog` besides."""
 
 
-def hints(pane: str) -> tuple[tuple[str, str], ...]:
-    """The footer's keys while `pane` is in focus."""
-    wanted = [action for action in ACTIONS if action.hint and (action.scope != "log" or pane == "log")]
-    return tuple((action.sign, action.hint) for action in wanted)
+def own(screen: str) -> tuple[Action, ...]:
+    """What the screen itself does."""
+    return SCREENS[screen].own
+
+
+def actions(screen: str) -> tuple[Action, ...]:
+    """Everything that a key does while the screen is up."""
+    keys = SCREENS[screen]
+    taken = {action.sign for action in keys.own}
+    inherited = (
+        action
+        for action in _DASHBOARD
+        if not _is_of_screen(action)
+        and (action.sign not in taken if keys.inherits is None else action.action in keys.inherits)
+    )
+    return (*keys.own, *inherited)
+
+
+def hints(screen: str, pane: str = "") -> tuple[tuple[str, str], ...]:
+    """The footer's keys while `pane` is in focus, the screen's own first."""
+    panes = SCREENS[screen].panes
+    wanted = [
+        action for action in actions(screen) if action.hint and (action.scope != "log" or pane == "log")
+    ]
+    return (*((action.sign, action.hint) for action in wanted), *([(panes, "panes")] if panes else ()))
+
+
+def bindings(screen: str) -> list[BindingType]:
+    """The screen's own, as Textual wants them on it."""
+    return [_binding(action) for action in own(screen) if _is_of_screen(action)]
+
+
+def app_bindings() -> list[BindingType]:
+    """What holds on every screen that does not bind the key itself."""
+    return [_binding(action) for action in _DASHBOARD if not _is_of_screen(action)]
+
+
+def dialog_bindings(name: str) -> list[BindingType]:
+    """A dialog's. Ctrl-C comes before a field in focus, which would copy with it."""
+    return [_binding(action, priority=action.keys == "ctrl+c") for action in DIALOGS[name]]
+
+
+def _is_of_screen(action: Action) -> bool:
+    return action.action.startswith("screen.")
+
+
+def _binding(action: Action, *, priority: bool = False) -> Binding:
+    name = action.action.removeprefix("screen.")
+    return Binding(action.keys, name, action.title, show=False, priority=priority)

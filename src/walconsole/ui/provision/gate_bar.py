@@ -9,6 +9,7 @@ from textual.widgets import Button, Input, Static
 
 from walconsole.domain.redaction import safe
 from walconsole.provision.model import Risk
+from walconsole.ui.keys import dialog_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 class GateBar(Vertical):
     """Hidden while nothing is asked. `answered` hears True or False, once for each question."""
 
-    BINDINGS: ClassVar = [
-        ("n", "answer(False)", "Cancel"),
-        ("left,up", "app.focus_previous", "Previous"),
-        ("right,down", "app.focus_next", "Next"),
-    ]
+    BINDINGS: ClassVar = dialog_bindings("gate")
 
     def __init__(self, answered: Callable[[bool], None]) -> None:
         super().__init__()

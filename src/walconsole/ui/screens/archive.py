@@ -6,12 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
-
 from walconsole.domain.archive.cost import Price
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
+from walconsole.ui import keys
 from walconsole.ui.archive import notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.desk import Desk
@@ -19,7 +18,6 @@ from walconsole.ui.archive.errands import Errands
 from walconsole.ui.archive.filling import fill_answers, fill_coverage, fill_object
 from walconsole.ui.archive.jobs import run_latest
 from walconsole.ui.archive.journeys import Journeys
-from walconsole.ui.archive.keys import ARCHIVE_ACTIONS, SCREEN_ACTIONS, hints
 from walconsole.ui.archive.layout import KEYS, arrange
 from walconsole.ui.archive.picture import picture_of, same_picture
 from walconsole.ui.archive.verdicts import Verdicts
@@ -52,12 +50,8 @@ class ArchiveScreen(PanesScreen):
     `role` is the bucket whose keys are shown where there is room for one, `price` what storage costs.
     """
 
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
-        for action in ARCHIVE_ACTIONS
-        if action.action.startswith("screen.")
-    ]
-    actions = SCREEN_ACTIONS
+    BINDINGS: ClassVar = keys.bindings("archive")
+    actions = keys.actions("archive")
 
     def __init__(
         self,
@@ -74,7 +68,7 @@ class ArchiveScreen(PanesScreen):
         self._pictured: Snapshot | None = None
         self._subject, self._came_from = "coverage", "coverage"
         self.verdicts = Verdicts(title, glyphs)
-        keys = {
+        key_panes = {
             BucketRole.PRIMARY: KeysPane(PaneSpec(3, "primary", "Primary keys"), glyphs),
             BucketRole.DR: KeysPane(PaneSpec(4, "dr", "DR keys"), glyphs),
         }
@@ -83,12 +77,12 @@ class ArchiveScreen(PanesScreen):
             self._arrange,
             self.coverage,
             RowsPane(PaneSpec(2, "answers", "Archive"), glyphs),
-            *keys.values(),
+            *key_panes.values(),
             RowsPane(PaneSpec(5, "object", "Object"), glyphs),
         )
         self.panes = self.board.panes
-        self.views = {one: BucketView(one, pane, glyphs) for one, pane in keys.items()}
-        self.key_bar = KeyBar(hints(), title)
+        self.views = {one: BucketView(one, pane, glyphs) for one, pane in key_panes.items()}
+        self.key_bar = KeyBar(self.hints(), title)
 
     def compose(self) -> ComposeResult:
         """Verdicts, what is being done, panes, keys."""
@@ -246,7 +240,7 @@ class ArchiveScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return hints()
+        return keys.hints("archive")
 
     # Where to look.
 
@@ -360,4 +354,4 @@ class ArchiveScreen(PanesScreen):
 
         spec = self.pane.spec
         name = _EXPLAINED.get(spec.name, spec.name)
-        self.app.push_screen(HelpScreen(spec._replace(name=name), SCREEN_ACTIONS))
+        self.app.push_screen(HelpScreen(spec._replace(name=name), self.actions))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
 from textual.message import Message
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
+from walconsole.ui import keys
 from walconsole.ui.configuration import notes
 from walconsole.ui.configuration.desk import Desk, Kind, Subject
-from walconsole.ui.configuration.keys import CONFIGURATION_ACTIONS, SCREEN_ACTIONS, hints
 from walconsole.ui.configuration.layout import arrange
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.panes.catalogue import PaneSpec
@@ -52,11 +51,8 @@ class PictureMade(Message):
 class ConfigurationScreen(PanesScreen):
     """Opens on the setting `name`, or on the first one. Follows every snapshot."""
 
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
-        for action in CONFIGURATION_ACTIONS
-    ]
-    actions = SCREEN_ACTIONS
+    BINDINGS: ClassVar = keys.bindings("configuration")
+    actions = keys.actions("configuration")
 
     def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None, name: str = "") -> None:
         super().__init__()
@@ -68,7 +64,7 @@ class ConfigurationScreen(PanesScreen):
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(hints(), title)
+        self.key_bar = KeyBar(self.hints(), title)
 
     def compose(self) -> ComposeResult:
         """Verdict, notice, panes, keys."""
@@ -213,7 +209,7 @@ class ConfigurationScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return hints()
+        return keys.hints("configuration")
 
     # Where to look.
 
@@ -338,4 +334,4 @@ class ConfigurationScreen(PanesScreen):
         from walconsole.ui.screens.help import HelpScreen
 
         spec = self.pane.spec
-        self.app.push_screen(HelpScreen(spec._replace(name=_EXPLAINED[spec.name]), SCREEN_ACTIONS))
+        self.app.push_screen(HelpScreen(spec._replace(name=_EXPLAINED[spec.name]), self.actions))

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from walconsole.domain.redaction import safe
+from walconsole.ui.keys import dialog_bindings
 from walconsole.ui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 class Confirm(Dialog[bool]):
     """True only when the operator chose `answer`, the word for yes."""
 
-    BINDINGS: ClassVar = [
-        ("n", "answer(False)", "Cancel"),
-        ("left,up", "app.focus_previous", "Previous"),
-        ("right,down", "app.focus_next", "Next"),
-    ]
+    BINDINGS: ClassVar = dialog_bindings("confirm")
 
     def __init__(self, title: str, texts: Sequence[str], answer: str) -> None:
         super().__init__()

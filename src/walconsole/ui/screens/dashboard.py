@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.binding import Binding
 from textual.reactive import Reactive
 from textual.screen import Screen
 
-from walconsole.ui.keys import ACTIONS, hints
+from walconsole.ui import keys
 from walconsole.ui.messages import (
     NeedChanged,
     PaneToggled,
@@ -40,11 +39,7 @@ class Dashboard(Screen[None]):
 
     AUTO_FOCUS = ""
     DEFAULT_CSS = "Dashboard { layout: vertical; overflow: hidden; }"
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
-        for action in ACTIONS
-        if action.action.startswith("screen.")
-    ]
+    BINDINGS: ClassVar = keys.bindings("dashboard")
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """Textual's own draws the whole screen anew at each change; the two panes concerned draw themselves."""
@@ -58,7 +53,7 @@ class Dashboard(Screen[None]):
         self.taken: SnapshotTaken | None = None
         self.unfolded = False
         self.verdict = VerdictLine(f"{title}: connecting")
-        self.key_bar = KeyBar(hints("findings"), title)
+        self.key_bar = KeyBar(keys.hints("dashboard", "findings"), title)
 
     def compose(self) -> ComposeResult:
         """The verdict and the keys: all of the first frame."""
@@ -189,7 +184,7 @@ class Dashboard(Screen[None]):
 
     def update_keys(self) -> None:
         """The footer for the pane in focus."""
-        self.key_bar.show(hints(self.board.focused_name), self.console.footnote())
+        self.key_bar.show(keys.hints("dashboard", self.board.focused_name), self.console.footnote())
 
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""

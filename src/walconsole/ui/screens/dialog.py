@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
-from textual.binding import Binding
 from textual.screen import ModalScreen
+
+from walconsole.ui.keys import dialog_bindings
 
 Answer = TypeVar("Answer")
 
@@ -14,10 +15,7 @@ class Dialog(ModalScreen[Answer]):
     """A question, or a list to choose from. Esc dismisses it without an answer."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS: ClassVar = [
-        Binding("escape", "dismiss_empty", "Cancel"),
-        Binding("ctrl+c", "app.quit", "Quit", priority=True),  # a field in focus would copy with it
-    ]
+    BINDINGS: ClassVar = dialog_bindings("dialog")
 
     def action_dismiss_empty(self) -> None:
         """Not answering is a no."""

@@ -10,7 +10,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from walconsole.ui.explanations import explanations
-from walconsole.ui.keys import ACTIONS
+from walconsole.ui.keys import actions as actions_of
+from walconsole.ui.keys import dialog_bindings
 from walconsole.ui.screens.dialog import Dialog
 from walconsole.ui.tones import palette
 
@@ -27,15 +28,11 @@ _SCOPES = {"pane": "Keys in a pane", "log": "Keys for the log, from anywhere", "
 class HelpScreen(Dialog[None]):
     """The explanations of one pane."""
 
-    BINDINGS: ClassVar = [
-        ("q,question_mark", "dismiss_empty", "Close"),
-        ("j", "scroll(1)", "Down"),
-        ("k", "scroll(-1)", "Up"),
-    ]
+    BINDINGS: ClassVar = dialog_bindings("help")
 
-    def __init__(self, spec: PaneSpec, actions: tuple[Action, ...] = ACTIONS) -> None:
+    def __init__(self, spec: PaneSpec, actions: tuple[Action, ...] | None = None) -> None:
         super().__init__()
-        self.spec, self.actions = spec, actions
+        self.spec, self.actions = spec, actions or actions_of("dashboard")
 
     def compose(self) -> ComposeResult:
         """The texts, in a box that scrolls."""

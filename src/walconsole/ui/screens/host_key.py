@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from walconsole.domain.redaction import safe
+from walconsole.ui.keys import dialog_bindings
 from walconsole.ui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
@@ -20,14 +21,7 @@ class HostKeyScreen(Dialog[bool]):
     """True only when the operator says that the fingerprint is the host's."""
 
     AUTO_FOCUS = ""  # on_mount gives it, without scrolling to it
-    BINDINGS: ClassVar = [
-        ("y", "answer(True)", "Trust"),
-        ("n", "answer(False)", "Refuse"),
-        ("left,up", "app.focus_previous", "Previous"),
-        ("right,down", "app.focus_next", "Next"),
-        ("pagedown", "scroll(1)", "Page down"),
-        ("pageup", "scroll(-1)", "Page up"),
-    ]
+    BINDINGS: ClassVar = dialog_bindings("host_key")
 
     def __init__(self, question: HostKeyQuestion) -> None:
         super().__init__()

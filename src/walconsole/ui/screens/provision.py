@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
-
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
 from walconsole.provision.progress import Stage
+from walconsole.ui import keys
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import Tone
 from walconsole.ui.provision import rows
 from walconsole.ui.provision.event_lines import EventLines
 from walconsole.ui.provision.gate_bar import GateBar
-from walconsole.ui.provision.keys import PROVISION_ACTIONS, SCREEN_ACTIONS, hints
 from walconsole.ui.provision.layout import arrange
 from walconsole.ui.provision.run import SUMMARY
 from walconsole.ui.screens.panes_screen import PanesScreen
@@ -44,12 +42,9 @@ SOONEST_S = 0.1
 class ProvisionScreen(PanesScreen):
     """Shows `run`, which goes on without it. Looks at every step when it is opened for the first time."""
 
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
-        for action in PROVISION_ACTIONS
-    ]
+    BINDINGS: ClassVar = keys.bindings("provision")
     CSS_PATH = "provision.tcss"
-    actions = SCREEN_ACTIONS
+    actions = keys.actions("provision")
 
     def __init__(self, title: str, glyphs: Glyphs, run: ProvisionRun) -> None:
         super().__init__()
@@ -59,7 +54,7 @@ class ProvisionScreen(PanesScreen):
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
         self.gate = GateBar(run.answer)
-        self.key_bar = KeyBar(hints(), title)
+        self.key_bar = KeyBar(self.hints(), title)
         self._events = EventLines(glyphs)
         self._following = True
         self._due: Timer | None = None
@@ -232,7 +227,7 @@ class ProvisionScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return hints()
+        return keys.hints("provision")
 
     # What the operator does.
 
@@ -304,7 +299,7 @@ class ProvisionScreen(PanesScreen):
         chosen = self._step()
         title = chosen[0].title if chosen is not None else "Setting archiving up"
         text = chosen[0].explanation if chosen is not None else _ABOUT
-        self.app.push_screen(StepHelp(title, text, SCREEN_ACTIONS))
+        self.app.push_screen(StepHelp(title, text, self.actions))
 
 
 _ABOUT = (

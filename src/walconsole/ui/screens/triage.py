@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding
-
 from walconsole.domain.event_times import events
 from walconsole.domain.redaction import safe
 from walconsole.domain.snapshot import Slot
+from walconsole.ui import keys
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import TONE_OF_LEVEL
 from walconsole.ui.screens.panes_screen import PanesScreen
 from walconsole.ui.triage import evidence, remedy, story, times
-from walconsole.ui.triage.keys import SCREEN_ACTIONS, TRIAGE_ACTIONS, hints
 from walconsole.ui.triage.layout import arrange
 from walconsole.ui.widgets.boxes import Boxes
 from walconsole.ui.widgets.key_bar import KeyBar
@@ -39,11 +37,8 @@ _HURRIED = (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION, Slot.RETENTION, Slot.ARCHIV
 class TriageScreen(PanesScreen):
     """Opens on the worst story. Follows every snapshot."""
 
-    BINDINGS: ClassVar = [
-        Binding(action.keys, action.action.removeprefix("screen."), action.title, show=False)
-        for action in TRIAGE_ACTIONS
-    ]
-    actions = SCREEN_ACTIONS
+    BINDINGS: ClassVar = keys.bindings("triage")
+    actions = keys.actions("triage")
 
     def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None) -> None:
         super().__init__()
@@ -52,7 +47,7 @@ class TriageScreen(PanesScreen):
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(hints(), title)
+        self.key_bar = KeyBar(self.hints(), title)
         self._chosen, self._span = "", -1
 
     def compose(self) -> ComposeResult:
@@ -156,7 +151,7 @@ class TriageScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return hints()
+        return keys.hints("triage")
 
     # What the operator does.
 
@@ -259,4 +254,4 @@ class TriageScreen(PanesScreen):
 
         finding, row = self.finding, self.panes["story"].current
         rule = finding.rule if finding is not None else (row.label if row is not None else "")
-        self.app.push_screen(PageHelp(MODES.get(rule), SCREEN_ACTIONS))
+        self.app.push_screen(PageHelp(MODES.get(rule), self.actions))
