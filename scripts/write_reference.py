@@ -1,4 +1,4 @@
-"""Write docs/commands.md and the man page from the table of commands, and each page's list of keys from theirs."""
+"""Write docs/commands.md, the man page and the pages' lists of keys from the tables of commands and keys."""
 
 import argparse
 import re
