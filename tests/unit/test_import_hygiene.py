@@ -85,3 +85,24 @@ def test_the_first_frame_waits_for_no_facts() -> None:
         [sys.executable, "-c", program + shown], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_first_frame_waits_for_no_regular_expression_of_ours() -> None:
+    """Compiling them took a tenth of what the console does until its first frame."""
+    program = """
+import re, sys
+compiled = []
+real = re.compile
+def noted(pattern, flags=0):
+    caller = sys._getframe(1).f_globals["__name__"]
+    if caller.startswith("walconsole.") and isinstance(pattern, str):
+        compiled.append((caller, pattern))
+    return real(pattern, flags)
+re.compile = noted
+import walconsole.cli.console, walconsole.runtime.opening, walconsole.ui.app
+print(compiled)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -27,7 +27,8 @@ class PluginParser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The arguments; `command` is `open` or a command's name. Ends the program for --help and for errors."""
-    first, before = _peek(arguments)
+    named = BY_NAME.keys() & set(arguments)
+    first, before = _peek(arguments) if named else ("", set[str]())
     command = BY_NAME.get(first)
     if command is None:
         return _parse_open(arguments)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from walconsole.domain.patterns import pattern
 from walconsole.domain.profile import ClusterName, KeySource, SshTarget
 from walconsole.domain.redaction import MASK, redact
 
@@ -20,15 +21,15 @@ _TYPES: dict[type, str] = {
     list: "a list",
     dict: "a table",
 }
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPACES_KEY = re.compile(r"(?:DO|AKIA|ASIA)[0-9A-Z]{16,}|[A-Za-z0-9+/]{40,}")
-_SHORT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
-_CLUSTER = re.compile(r"(?P<version>\d{1,2}(?:\.\d{1,2})?)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
-_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
-_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f]")
+_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_SPACES_KEY = pattern(r"(?:DO|AKIA|ASIA)[0-9A-Z]{16,}|[A-Za-z0-9+/]{40,}")
+_SHORT_NAME = pattern(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
+_BUCKET = pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = pattern(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_CLUSTER = pattern(r"(?P<version>\d{1,2}(?:\.\d{1,2})?)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
+_HOST_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_LOGIN = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_FORBIDDEN = pattern(r"[\x00-\x1f\x7f]")
 
 
 class UnfitError(ValueError):

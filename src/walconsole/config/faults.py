@@ -1,14 +1,13 @@
 """What is wrong in a configuration file, where, and what to do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong; `line` counts from 1, 0 stands for the whole file."""
 
     file: str

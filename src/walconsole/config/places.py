@@ -1,15 +1,14 @@
 """Where the console's own files lie: the XDG base directory specification."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 TEMPORARY_KEYS = "temporary-keys"
 """The folder of the ledger, below `state`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """`config` holds what the operator writes, `state` what the console writes (log, memory of choices)."""
 
     config: Path

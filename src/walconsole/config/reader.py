@@ -6,18 +6,20 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from walconsole.config.checks import UnfitError, shown, type_name
 from walconsole.config.faults import Fault, FaultyConfigError
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, RESERVED_PROFILE_NAMES, TABLES, Key
+from walconsole.domain.patterns import pattern
 from walconsole.domain.toml_lines import KeyPath, line_of, locate
 
 LARGEST_FILE_BYTES = 1 << 20
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_SECRETIVE = re.compile(r"(?i)secret|passw|passphrase|token|credential|access_?key|api_?key|private_?key")
-_SYNTAX = re.compile(
+_PROFILE_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_SECRETIVE = pattern(r"(?i)secret|passw|passphrase|token|credential|access_?key|api_?key|private_?key")
+_SYNTAX = pattern(
     r"(?P<why>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
 _SYNTAX_IN_WORDS = {
@@ -30,8 +32,7 @@ _SYNTAX_IN_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A checked value and where it came from: `FILE:LINE`, `environment WAL_BUCKET`, `default`."""
 
     value: object
@@ -39,16 +40,17 @@ class Setting:
 
 
 Settings = Mapping[str, Setting]
+_NONE: Settings = MappingProxyType({})
+_NO_PROFILES: Mapping[str, Settings] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """What a file says: settings by dotted key, for each profile and for the console itself."""
 
     path: Path
     exists: bool = False
-    console: Settings = field(default_factory=dict)
-    profiles: Mapping[str, Settings] = field(default_factory=dict)
+    console: Settings = _NONE
+    profiles: Mapping[str, Settings] = _NO_PROFILES
     warnings: tuple[str, ...] = ()
 
 

@@ -4,8 +4,8 @@ Order, the stronger first: the command line, the environment, the profile, the d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from walconsole.config import checks
 from walconsole.config.reader import Setting, Settings
@@ -35,8 +35,7 @@ DEFAULT_REGIONS = {BucketRole.PRIMARY: "nyc3", BucketRole.DR: "sfo3"}
 _BUCKET_DEFAULTS = {BucketRole.PRIMARY: ("wal", "spaces-prod"), BucketRole.DR: ("wal-dr", "spaces-dr")}
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """The profile, and every setting that it was made from with its origin, defaults included."""
 
     profile: Profile

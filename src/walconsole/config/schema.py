@@ -3,14 +3,13 @@
 The reader, `config init`, `config show` and a test of docs/configuration.md all work from this table.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from walconsole.config import checks
 from walconsole.config.checks import Check
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """`path` is dotted, below [profiles.NAME] or [console].
 
     `example` is a TOML literal, `default` says in words what holds when the key is left out,

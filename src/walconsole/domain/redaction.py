@@ -7,26 +7,26 @@ out wherever their shape or their name gives them away; known secrets also by th
 import re
 from collections.abc import Iterable
 
+from walconsole.domain.patterns import pattern
+
 MASK = "[redacted]"
 
 # ECMA-48: CSI, OSC/DCS/PM/APC/SOS strings (ended by ST or BEL), and two-character escapes.
-_ESCAPES = re.compile(
+_ESCAPES = pattern(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x9b[0-?]*[ -/]*[@-~]"
     r"|\x1b[ -/]*[0-~]?"
 )
 # C0 and C1 controls, and the bidirectional overrides that can make a line read as another.
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]"
-)
+_CONTROLS = pattern(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 
 # A word in a name that gives a secret away, and endings that make the name only speak about one.
-_MARK = re.compile(
+_MARK = pattern(
     r"secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|account[_-]?key|credential"
     r"|pgpass(?![a-z])|ldapbindpasswd|(?:^-+|[_.-])pass$"
 )
-_ABOUT = re.compile(
+_ABOUT = pattern(
     r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
     r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required)|.*files?|tokens|passwordcheck|nopasswd"
 )
@@ -34,7 +34,7 @@ _ABOUT = re.compile(
 # Values as they are written: in quotes (doubled, escaped, or doubled themselves because they stand in
 # a quoted setting), open to the end where the closing quote is missing, or up to a blank. No group is
 # repeated possessively: Python before 3.11.5 matches too little then (CPython issue 106052).
-_VALUE = re.compile(
+_VALUE = pattern(
     r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*(?:\"|\\?\Z)"
     r"|(?>''(?![\s'])(?:[^']++|'{4})+)(?:''|\Z)"
     r"|(?>\\'[^'\\]*+(?:\\[^'][^'\\]*+)*)(?:\\'|\Z)"
@@ -44,29 +44,27 @@ _VALUE = re.compile(
 )
 # A name and what joins it to a value: `name=`, `name:`, `--name value`, `NAME 'value'`. Names begin
 # only where no name goes on, so that each character is looked at once, however long the text is.
-_NAMED = re.compile(
+_NAMED = pattern(
     r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++[\"']?\s{0,99}+[=:]\s{0,99}+(?=\S)"
     r"|-[A-Za-z0-9_.-]++\s{1,99}+(?=[^\s-])|[A-Za-z0-9_.-]++\s{1,99}+(?=\\?['\"]))"
 )
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = pattern(r"[A-Za-z0-9_.-]+")
 _SHAPES = (
-    re.compile(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
-    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)(?<=authorization: basic )[A-Za-z0-9+/=]{8,}"),
-    re.compile(r"(?<=sshpass -p)\s*[^\s'\"]+"),
-    re.compile(r"(?<=\blftp -u )[^\s,'\"]+,[^\s'\"]+"),
-    re.compile(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
-    re.compile(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
-    re.compile(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
-    re.compile(
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
-    ),
-    re.compile(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
-    re.compile(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
-    re.compile(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password
+    pattern(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
+    pattern(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
+    pattern(r"(?i)(?<=authorization: basic )[A-Za-z0-9+/=]{8,}"),
+    pattern(r"(?<=sshpass -p)\s*[^\s'\"]+"),
+    pattern(r"(?<=\blftp -u )[^\s,'\"]+,[^\s'\"]+"),
+    pattern(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
+    pattern(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
+    pattern(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
+    pattern(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+    pattern(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
+    pattern(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
+    pattern(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password
 )
 # A whole line of pgbouncer's userlist.txt; the same two words at the end of a command are arguments.
-_USERLIST = re.compile(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
+_USERLIST = pattern(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
 
 # Every shape above contains one of these: looking for them first costs a hundredth.
 _HINTS = (

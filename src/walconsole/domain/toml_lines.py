@@ -9,21 +9,23 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 
+from walconsole.domain.patterns import pattern
+
 KeyPath = tuple[str, ...]
 
 # TOML 1.0: multi-line strings first, since `""` begins both; up to two quotes may precede the closing three.
-_STRING = re.compile(
+_STRING = pattern(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'
     r"|'''.*?'''(?:'{0,2})"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'[^'\n]*'",
     re.DOTALL,
 )
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SPACE = re.compile(r"[ \t]*")
-_COMMENT = re.compile(r"#[^\n]*")
-_PLAIN = re.compile(r"[^\"'#\[\]{}\n]+")
+_BARE_KEY = pattern(r"[A-Za-z0-9_-]+")
+_BLANK = pattern(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = pattern(r"[ \t]*")
+_COMMENT = pattern(r"#[^\n]*")
+_PLAIN = pattern(r"[^\"'#\[\]{}\n]+")
 
 
 def locate(text: str) -> dict[KeyPath, int]:
