@@ -150,8 +150,14 @@ def history_missing(assessment: Assessment) -> Iterator[Finding]:
 
 def foreign_writer(assessment: Assessment) -> Iterator[Finding]:
     """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
+    found = next(_others_wal(assessment), None)
+    yield from _ahead_of_server(assessment) if found is None else (found,)
+
+
+def _others_wal(assessment: Assessment) -> Iterator[Finding]:
+    """By the page headers: another system identifier than the server's."""
     snapshot = assessment.snapshot
-    server, archiver = snapshot.server.value, snapshot.archiver.value
+    server = snapshot.server.value
     if server is None:
         return
     for copy, reading in copies(snapshot):
@@ -182,6 +188,14 @@ def foreign_writer(assessment: Assessment) -> Iterator[Finding]:
                 ),
             )
             return
+
+
+def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
+    """By the names: what this server cannot have archived."""
+    snapshot = assessment.snapshot
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    if server is None:
+        return
     beyond = beyond_server(snapshot)
     timeline = timeline_beyond(snapshot)
     if beyond is None and timeline is not None:
