@@ -4,7 +4,7 @@ Order, the stronger first: the command line, the environment, the profile, the d
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import NamedTuple, TypeVar
 
 from walconsole.config import checks
@@ -31,6 +31,7 @@ from walconsole.errors import UsageError
 
 T = TypeVar("T")
 
+_PATH_NAMES = tuple(field.name for field in fields(DropletPaths))
 DEFAULT_REGIONS = {BucketRole.PRIMARY: "nyc3", BucketRole.DR: "sfo3"}
 _BUCKET_DEFAULTS = {BucketRole.PRIMARY: ("wal", "spaces-prod"), BucketRole.DR: ("wal-dr", "spaces-dr")}
 
@@ -119,7 +120,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "price.included_gib": SPACES_PRICE.included_gib,
         "price.base_month": SPACES_PRICE.base_month,
     }
-    values |= {f"paths.{key}": getattr(paths, key) or None for key in DropletPaths.__slots__}
+    values |= {f"paths.{key}": getattr(paths, key) or None for key in _PATH_NAMES}
     for role in BucketRole:
         values |= _bucket_defaults(role, name, chosen)
     return values
@@ -174,7 +175,7 @@ def _profile(settings: Settings) -> Profile:
         postgres=_postgres(_Values(settings, "postgres")),
         primary=_bucket(BucketRole.PRIMARY, settings),
         dr=_bucket(BucketRole.DR, settings),
-        paths=DropletPaths(**{key: paths.maybe(key, str) or "" for key in DropletPaths.__slots__}),
+        paths=DropletPaths(**{key: paths.maybe(key, str) or "" for key in _PATH_NAMES}),
         api=_api(_Values(settings, "api")),
         read_only=top.get("read_only", bool),
         price=_price(_Values(settings, "price")),

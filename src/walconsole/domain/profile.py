@@ -3,11 +3,11 @@
 A profile holds no secret: it names the environment variables, keyring entries or remote files that do.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
+from walconsole.domain.records import record
 
 MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
@@ -23,7 +23,7 @@ class BucketRole(StrEnum):
     DR = "dr"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterName:
     """A Debian cluster, `15/main`: the version as pg_lsclusters prints it, and the name."""
 
@@ -34,7 +34,7 @@ class ClusterName:
         return f"{self.version}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SshTarget:
     """Whom to connect to. None leaves the choice to ~/.ssh/config and to OpenSSH's defaults."""
 
@@ -53,7 +53,7 @@ class SshTarget:
         return f"{user}{host}{f':{self.port}' if self.port else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PostgresTarget:
     """Which server on that host, and as whom. None: found on the host.
 
@@ -79,7 +79,7 @@ class KeySource(StrEnum):
     DROPLET = "droplet"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyReference:
     """Names of an S3 key pair, never the pair itself.
 
@@ -95,7 +95,7 @@ class KeyReference:
     rclone_remote: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BucketTarget:
     """One bucket of the archive. `prefix` is empty or ends in a slash.
 
@@ -123,7 +123,7 @@ class BucketTarget:
         return _SPACES_SIGNING_REGION if of_spaces or not self.region else self.region
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DropletPaths:
     """Names on the droplet that the runbook fixed.
 
@@ -138,7 +138,7 @@ class DropletPaths:
     root: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApiTarget:
     """The keys API. `token_envs` are tried in order, then doctl's own configuration file."""
 
@@ -148,7 +148,7 @@ class ApiTarget:
     ca_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Profile:
     """Everything that the console needs to know before it connects.
 

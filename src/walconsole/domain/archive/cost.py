@@ -3,14 +3,14 @@
 DigitalOcean's price list of Spaces: 5 dollars a month with 250 GiB, 0.02 dollars for each GiB beyond.
 """
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 GIB = 1024**3
 MONTH_DAYS = 30
 YEAR_DAYS = 365
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Price:
     """What storing costs. Every byte is reckoned at `per_gib_month`, the price beyond the subscription.
 
@@ -27,7 +27,7 @@ class Price:
 SPACES_PRICE = Price()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cost:
     """Storage alone, in `currency` a month: at today's size, and in 30 days and in a year as it grows.
 
