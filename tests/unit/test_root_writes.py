@@ -81,6 +81,7 @@ _KEPT = "its folder is root's alone: `roots` refuses another"
 _SHOWN = "by hand, for the user whose the folder is; what runs is a function of files.sh"
 _BY = "standing in the folder, as its keeper"
 _NONE = "it writes nothing"
+_CLAIM = "in /run, root's alone, or in a folder of that user's own: a link, or another's, is refused"
 ALLOWED: dict[tuple[str, str], str] = {
     (
         "droplet/templates/verify.sh",
@@ -89,6 +90,18 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("droplet/templates/verify.sh", """by /bin/sh -c ': >"./$1"' sh "$name\""""): _BY,
     ("droplet/templates/verify.sh", """by /bin/sh -c 'printf "%s\\n" "$2" >>"./$1"' sh "$name" "$1\""""): _BY,
     ("observe/scripts/server_log_end.sh", "start=$((size > most ? size - most : 0))"): _NONE,
+    ("provision/claim.py", 'exec 9>>"$d/{key}.lock"'): _CLAIM,
+    (
+        "provision/claim.py",
+        'if [ "$token" = {token} ]; then rm -f -- "$d/{key}" "$d/{key}.lock"; rmdir -- "$d" 2>/dev/null; fi',
+    ): _CLAIM,
+    ("provision/claim.py", 'mkdir -p -- "$d"'): _CLAIM,
+    ("provision/claim.py", 'mkdir -p -- "$d" 2>/dev/null || :'): _CLAIM,
+    ("provision/claim.py", 'mv -fT -- "$d/{key}.new" "$d/{key}"'): _CLAIM,
+    (
+        "provision/claim.py",
+        """printf '%s %s %s %s\\n' {token} "$boot" "$((up + {lease}))" {who} >"$d/{key}.new\"""",
+    ): _CLAIM,
     ("provision/files.py", "chmod {} {} &&"): _SHOWN,
     ("provision/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
     ("provision/files.py", "install -T -m {}{}"): _SHOWN,

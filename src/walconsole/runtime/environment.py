@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 
-_SECRET_NAME = re.compile(
+from walconsole.domain.patterns import pattern
+
+_SECRET_NAME = pattern(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_(?:KEY|KEY_ID|PASS|PWD|PAT)$",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"_(?:FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
-_DIGITALOCEAN_TOKEN = re.compile(r"do[opr]_v1_")
+_PLACE = pattern(r"_(?:FILE|PATH|DIR|SOCK)$", re.IGNORECASE)
+_DIGITALOCEAN_TOKEN = pattern(r"do[opr]_v1_")
 
 
 def keep_secrets(environ: MutableMapping[str, str], named: Iterable[str] = ()) -> Mapping[str, str]:
