@@ -14,7 +14,7 @@ from benchmarks.listing_server import BUCKET, REQUESTS_PATH
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 from walconsole.observe.bucket import BucketProbe

@@ -17,7 +17,7 @@ from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import ApiTarget
-from walconsole.domain.temporary_keys import limited_name
+from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import WalconsoleError
 from walconsole.ports import KeyGrant, KeyService
 from walconsole.provision.doubts import Doubts, age_of

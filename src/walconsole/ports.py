@@ -4,16 +4,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from walconsole.domain.archive.accepted import AcceptedGap
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.listing import ObjectListing, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.archive.page_header import PageHeader
-from walconsole.domain.evidence import ExpiryRule
-from walconsole.domain.facts import ClusterFacts, LinkFacts
-from walconsole.domain.logline import LogLine
+from walconsole.domain.facts.evidence import ExpiryRule
+from walconsole.domain.facts.log_line import LogLine
+from walconsole.domain.facts.observed import ClusterFacts, LinkFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.wal import Segment
 
 

@@ -8,18 +8,17 @@ from tests.data import facts
 from tests.data.bucket_reader import KeysReader
 from tests.data.facts import NOW, SEGMENT
 from tests.data.snapshots import HOSTILE, problem, reading
-from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.continuity import Continuity, continuity
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.archive.times import StoredTimes
-from walconsole.domain.facts import BucketFacts, RepeatedSegment, SweepProgress
+from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment, SweepProgress
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.domain.wal import Segment
 from walconsole.errors import WalconsoleError
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import overload
 
 from tests.data.facts import NOW
-from walconsole.domain.archive.accepted import AcceptedGap
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.marks import TILE_KEYS, Marks
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource

@@ -6,12 +6,12 @@ from typing import Any
 
 from tests.data.facts import NOW
 from tests.data.snapshots import reading
-from walconsole.domain.facts import CatalogueFacts, ConfigFiles
+from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.pgconf.catalogue import shipped
 from walconsole.domain.pgconf.loading import InForce, Source
 from walconsole.domain.pgconf.resolution import Origin, RoleSetting, ServerStart, resolve
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing
-from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.observe.configuration import config_files
 from walconsole.observe.configuration_answer import Gathered
 

@@ -9,7 +9,7 @@ from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
-from walconsole.domain.facts import (
+from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
     ClusterFacts,
@@ -21,8 +21,8 @@ from walconsole.domain.facts import (
     SettingsFacts,
     WalDiskFacts,
 )
+from walconsole.domain.facts.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
 from walconsole.domain.profile import BucketRole, ClusterName
-from walconsole.domain.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
 from walconsole.domain.wal import Segment
 
 T = TypeVar("T")

@@ -6,12 +6,12 @@ from typing import Any
 
 from tests.data import facts
 from tests.data.facts import MIB, NOW, SEGMENT
-from walconsole.domain.archive.gap import Gap
-from walconsole.domain.facts import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, SettingsFacts
-from walconsole.domain.history import History
-from walconsole.domain.logline import LogLine, read_line
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.history import History
+from walconsole.domain.facts.log_line import LogLine, read_line
+from walconsole.domain.facts.observed import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, SettingsFacts
+from walconsole.domain.facts.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
 
 _SOURCES = {
     Slot.LINK: "ssh",

@@ -8,9 +8,9 @@ from textual.pilot import Pilot
 
 from tests.data.bucket_reader import KeysReader
 from tests.data.facts import NOW
-from walconsole.domain.logline import LogLine
+from walconsole.domain.facts.log_line import LogLine
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.glyphs import UNICODE, Glyphs

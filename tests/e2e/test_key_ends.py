@@ -18,7 +18,7 @@ from tests.e2e.terminal import Terminal
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import Profile
 from walconsole.domain.profile_json import profile_from_json
-from walconsole.domain.temporary_keys import PREFIX
+from walconsole.domain.store.temporary_keys import PREFIX
 
 ACTIVATION_S = 3.0
 """For so long a new key does not work, so that the steps wait with it."""

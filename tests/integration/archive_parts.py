@@ -10,7 +10,7 @@ from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys
 from walconsole.domain.archive.layouts import ArchivedName, archived_name, split_key
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
 from walconsole.observe.bucket import BucketProbe

@@ -12,7 +12,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres import PostgresDatabase
 from walconsole.adapters.ssh import SshShell
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import PostgresTarget, SshTarget
 from walconsole.ports import HostKeyQuestion
 

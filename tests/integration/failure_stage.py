@@ -20,10 +20,10 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.snapshot import Reading, Slot
 from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
-from walconsole.domain.snapshot import Reading, Slot
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock

@@ -9,8 +9,9 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres import PostgresDatabase
 from walconsole.adapters.ssh import SshShell
-from walconsole.domain.facts import ClusterFacts
-from walconsole.domain.logline import LogLine
+from walconsole.domain.facts.log_line import LogLine
+from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,
@@ -20,7 +21,6 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.observe.host import HostProbe
 from walconsole.ports import HostKeyQuestion
 from walconsole.runtime.clock import SystemClock

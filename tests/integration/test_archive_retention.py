@@ -11,7 +11,7 @@ from tests.servers.programs import find_program
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import s3_client
 from tests.servers.workspace import Workspace
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 
 pytestmark = pytest.mark.server
 

@@ -14,7 +14,7 @@ from walconsole.adapters.digitalocean import DigitalOceanKeys
 from walconsole.adapters.digitalocean_token import ApiToken
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import ApiTarget
-from walconsole.domain.temporary_keys import temporary_name
+from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, KeyService, LedgerEntry, SpacesKey
 from walconsole.provision.leftovers import delete_leftover, leftovers

@@ -29,7 +29,7 @@ from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_admin import SpacesAdmin
 from walconsole.adapters.spaces_keys import EnvironmentKeys
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource, Profile
-from walconsole.domain.temporary_keys import PREFIX
+from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import BucketAdmin, KeyService, SecretPair
 from walconsole.provision.doubts import Doubts, age_of

@@ -18,7 +18,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from tests.servers.writer import write_private
-from walconsole.domain.evidence import CommandFacts, ConfigAccess, ProgramFacts
+from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, ProgramFacts
 from walconsole.observe.command import CommandProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]

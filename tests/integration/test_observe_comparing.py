@@ -19,8 +19,8 @@ from tests.servers.workspace import Workspace
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.evidence import ComparedFacts, ExpiryRule, PolicyFacts
-from walconsole.domain.snapshot import Snapshot, fold, succeeded
+from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule, PolicyFacts
+from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.comparing import AGAIN_AFTER_S, ComparingProbe

@@ -15,9 +15,9 @@ from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts import ClusterFacts, HostFacts, VerifierSchedule, WalDiskFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule, WalDiskFacts
+from walconsole.domain.facts.snapshot import Problem, Slot
 from walconsole.domain.profile import ClusterName, PostgresTarget
-from walconsole.domain.snapshot import Problem, Slot
 from walconsole.domain.wal import Segment
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError

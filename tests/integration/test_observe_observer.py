@@ -11,8 +11,8 @@ from tests.integration.observed import RecordingScreen, connected, profile_of
 from tests.servers.fixtures import MakePostgres, MakeProxy, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
-from walconsole.domain.snapshot import Freshness, Snapshot
 from walconsole.observe.log import LogFollower
 from walconsole.observe.log_sources import log_sources
 from walconsole.observe.observer import ServerObserver

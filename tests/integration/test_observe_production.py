@@ -21,7 +21,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys, new_keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from walconsole.domain.evidence import CommandFacts, ConfigAccess, ProductionCheck, ProductionFacts
+from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, ProductionCheck, ProductionFacts
 from walconsole.observe import production
 from walconsole.observe.production import ProductionProbe
 

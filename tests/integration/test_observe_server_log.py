@@ -15,7 +15,7 @@ from tests.servers.fixtures import or_skip
 from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
+from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.observe.log_sources import server_log_command
 from walconsole.observe.server_log import ServerLogProbe
 

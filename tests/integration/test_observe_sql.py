@@ -11,7 +11,7 @@ from tests.servers.fixtures import MakePostgres
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts import ArchiverFacts, ServerFacts, SettingsFacts
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts
 from walconsole.domain.profile import Profile
 from walconsole.domain.wal import Segment
 from walconsole.errors import DatabaseError

@@ -10,11 +10,11 @@ from tests.data.stage import screen_text, settle, stage, until
 from tests.integration.observed import Connected, connected, profile_of
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
-from walconsole.domain.facts import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
+from walconsole.domain.facts.observed import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
+from walconsole.domain.facts.snapshot import AnyReading, Problem, Reading, Snapshot, fold, succeeded
 from walconsole.domain.pgconf.advice import where_to_set
 from walconsole.domain.pgconf.resolution import Origin, Resolution
 from walconsole.domain.pgconf.running import resolve_all
-from walconsole.domain.snapshot import AnyReading, Problem, Reading, Snapshot, fold, succeeded
 from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.configuration import ConfigurationProbe
 from walconsole.observe.configuration_answer import Errand, read_answer

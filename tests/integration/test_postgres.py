@@ -27,7 +27,7 @@ from walconsole.adapters import postgres as adapter
 from walconsole.adapters import postgres_session
 from walconsole.adapters import ssh as ssh_adapter
 from walconsole.adapters.postgres import PostgresDatabase
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import PostgresTarget
 from walconsole.errors import ClusterChoiceError, DatabaseError, SshError, WalconsoleError
 

@@ -18,8 +18,8 @@ from tests.servers.ports import LOOPBACK
 from tests.servers.proxy import Proxy
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.domain.probing import VERBS
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.call_comparison import VERBS
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import ProvisionError
 from walconsole.provision.fixes.catalogue import fix_steps, independent

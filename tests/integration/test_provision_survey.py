@@ -18,7 +18,7 @@ from tests.servers.postgres_debian import DebianCluster
 from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
-from walconsole.droplet.templating import template
+from walconsole.droplet.rendering import template
 from walconsole.provision.site import Site
 from walconsole.provision.surveying import take_survey
 

@@ -17,7 +17,7 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.spaces import SpacesStore
 from walconsole.adapters.spaces_keys import EnvironmentKeys
 from walconsole.domain.archive.comparison import lacking
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.observe.bucket import BucketProbe
 from walconsole.runtime.clock import SystemClock

@@ -30,9 +30,9 @@ from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 from walconsole.ports import Compressibility

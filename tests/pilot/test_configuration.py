@@ -24,8 +24,8 @@ from tests.data.configuration import (
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident, problem
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
-from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.ui.screens.configuration import ConfigurationScreen
 from walconsole.ui.screens.dashboard import Dashboard
 

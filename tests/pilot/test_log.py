@@ -2,7 +2,7 @@
 
 from tests.data.snapshots import healthy, log_lines
 from tests.data.stage import screen_text, settle, stage, until
-from walconsole.domain.logline import LogLevel, LogLine
+from walconsole.domain.facts.log_line import LogLevel, LogLine
 from walconsole.ui.widgets.log_pane import KEPT
 
 

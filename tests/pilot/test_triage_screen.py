@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
 from tests.data.stage import screen_text, settle, stage, until
-from walconsole.domain.evidence import ChildProcess, CommandFacts
-from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.standing.model import Fix
 from walconsole.ui.keys import own
 from walconsole.ui.screens.configuration import ConfigurationScreen

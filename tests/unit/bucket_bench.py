@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from tests.unit.memory_bucket import MemoryBucket
 from walconsole.adapters.decompress import PLAIN
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole, default_bucket
-from walconsole.domain.snapshot import Slot
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader

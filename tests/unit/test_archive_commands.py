@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from walconsole.domain.archive_commands import recognise
+from walconsole.domain.archivers.tools import recognise
 
 OURS = "/usr/local/bin/shithub-pg-archive"
 

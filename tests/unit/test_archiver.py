@@ -17,7 +17,7 @@ from tests.data.facts import (
     settings,
     wal_disk,
 )
-from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.standing.archiver import ArchiverState, Lag, is_stalled, lag, state
 from walconsole.domain.standing.exposure import agreement, exposure
 

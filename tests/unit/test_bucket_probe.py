@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.bucket_bench import MIB, Bench, head, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S

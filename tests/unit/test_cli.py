@@ -9,7 +9,6 @@ from walconsole import errors
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
 from walconsole.cli.table import COMMANDS, OPEN, Command
-from walconsole.domain.output.metrics import LEVELS
 from walconsole.errors import (
     EXIT_CODES,
     PLUGIN_EXIT_CODES,
@@ -18,6 +17,7 @@ from walconsole.errors import (
     WalconsoleError,
 )
 from walconsole.provision.catalogue import KINDS
+from walconsole.report.metrics import LEVELS
 from walconsole.sandbox.scenario import SCENARIOS
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"

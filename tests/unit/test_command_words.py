@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.command_words import DEFAULT_CONFIG, configs_of, programs_of, remotes_of, targets_of
+from walconsole.domain.archivers.command_words import (
+    DEFAULT_CONFIG,
+    configs_of,
+    programs_of,
+    remotes_of,
+    targets_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.config.checks import UnfitError, destination
-from walconsole.config.choose import choose
+from walconsole.config.choose import choose, is_alias
 from walconsole.config.places import places
 from walconsole.config.reader import ConfigFile, Setting, load
-from walconsole.config.resolve import Resolved, short_name
-from walconsole.config.show import described
-from walconsole.config.ssh_aliases import is_alias
+from walconsole.config.resolve import Resolved, described, short_name
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import (
     BucketRole,

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.archive.accepted import AcceptedGap, AcceptedRanges
 from walconsole.domain.archive.continuity import Continuity, Leg, continuity
-from walconsole.domain.archive.gap import Gap, split_accepted
+from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap, split_accepted
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.wal import Segment

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.data.facts import NOW, SEGMENT, archiver, bucket, healthy, holding
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.history import History
+from walconsole.domain.facts.snapshot import Problem, Reading, Slot, failed, succeeded
 from walconsole.domain.failures import diagnose
-from walconsole.domain.history import History
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Problem, Reading, Slot, failed, succeeded
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.domain.standing.model import Level
 

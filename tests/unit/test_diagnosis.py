@@ -22,9 +22,9 @@ from tests.data.facts import (
     wal_disk,
 )
 from walconsole.domain.archive.continuity import Continuity
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
-from walconsole.domain.facts import (
+from walconsole.domain.facts.observed import (
     ConfigFile,
     ConfigFiles,
     FileRole,
@@ -32,9 +32,9 @@ from walconsole.domain.facts import (
     SettingsFacts,
     VerifierSchedule,
 )
+from walconsole.domain.facts.snapshot import Problem, Slot, Snapshot, failed, fold
 from walconsole.domain.failures import Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed, fold
 
 DEAD = ConfigFiles(
     (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW, archiver, bucket, healthy, read, server, setting, settings, wal_disk
 from tests.data.snapshots import STATES
-from walconsole.domain.evidence import (
+from walconsole.domain.facts.evidence import (
     ChildProcess,
     CommandFacts,
     ComparedFacts,
@@ -26,9 +26,9 @@ from walconsole.domain.evidence import (
     RetentionFacts,
     VerbResult,
 )
-from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.facts.observed import SettingsFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.failures import Diagnosis, diagnose
-from walconsole.domain.snapshot import Slot, Snapshot, fold
 
 TEXT = st.text(max_size=40) | st.sampled_from(
     ["AccessDenied", "403 Forbidden", "SlowDown", "permission denied", "chunk-signature=0", "spaces-prod:wal"]

@@ -25,7 +25,7 @@ from walconsole.droplet import quoting, rendering
 from walconsole.droplet.choices import Compression, DropletChoices, WalLevel
 from walconsole.droplet.files import Schedule, command_files, dropin_file, verifier_files
 from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
-from walconsole.droplet.templating import fill_in
+from walconsole.droplet.rendering import fill_in
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
 CHOICES = DropletChoices()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.adapters.spaces_lifecycle import read_lifecycle
-from walconsole.domain.evidence import ExpiryRule
+from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.errors import DatabaseError
 from walconsole.observe.retention import read_retention
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.adapters.gap_register import FILE, GapFile
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 
@@ -243,7 +243,7 @@ def test_a_file_behind_a_link_stays_behind_it(file: GapFile, tmp_path: Path) -> 
 ACCEPT_TEN = """
 import os, sys
 from walconsole.adapters.gap_register import GapFile
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gaps import AcceptedGap
 for number in range(10):
     name = f"0000000100000000{int(sys.argv[1]) * 10 + number:08X}"
     GapFile(os.environ).accept(AcceptedGap("e", "b", "", name, name, "r", 1.0))

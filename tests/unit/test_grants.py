@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.grants import (
+from walconsole.domain.store.grants import (
     FULL_ACCESS,
     READ,
     READWRITE,

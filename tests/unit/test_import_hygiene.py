@@ -79,7 +79,7 @@ def test_the_wiring_is_what_loads_them() -> None:
 def test_the_first_frame_waits_for_no_facts() -> None:
     """Their many dataclasses take as long to make as a tenth of a bare Textual app's start."""
     program = "import walconsole.cli, walconsole.runtime.console, sys\n"
-    heavy = {"walconsole.ports", "walconsole.domain.facts", "walconsole.domain.snapshot"}
+    heavy = {"walconsole.ports", "walconsole.domain.facts.observed", "walconsole.domain.facts.snapshot"}
     shown = f"print(*({heavy!r} & set(sys.modules)))\n"
     done = subprocess.run(
         [sys.executable, "-c", program + shown], capture_output=True, text=True, timeout=60, check=False

@@ -14,7 +14,7 @@ import pytest
 
 from walconsole.adapters import key_ledger
 from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.domain.temporary_keys import limited_name
+from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
 from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
@@ -330,7 +330,7 @@ async def test_another_machine_s_wrong_clock_does_not_make_its_key_old(
     """Its name has its own machine's time, and what counts is when the API made it."""
     from datetime import UTC, datetime
 
-    from walconsole.domain.temporary_keys import temporary_name
+    from walconsole.domain.store.temporary_keys import temporary_name
 
     machine = a_machine(tmp_path, Outcome())
     name = temporary_name("shop", machine.time.now() - named_s, "0123456789abcdef")

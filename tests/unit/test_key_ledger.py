@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.domain.temporary_keys import temporary_name
+from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import RegisterError
 from walconsole.ports import LedgerEntry
 

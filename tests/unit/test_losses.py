@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from tests.data.facts import NOW, bucket, healthy
 from tests.unit.bucket_bench import Bench, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
-from walconsole.domain.archive.accepted import AcceptedGap
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.losses import Losses, Lost, losses, losses_content, losses_from, told
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict

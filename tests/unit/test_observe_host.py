@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.facts import ClusterFacts, WalDiskFacts
+from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
+from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
-from walconsole.domain.snapshot import Problem
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.clusters import Cluster, candidates, read_cluster
 from walconsole.observe.host_script import Look, assignment

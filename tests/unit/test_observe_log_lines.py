@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.logline import LogLevel, LogLine, plain_text, read_line
+from walconsole.domain.facts.log_line import LogLevel, LogLine, plain_text, read_line
 from walconsole.domain.redaction import MASK
 from walconsole.observe.log_lines import (
     LONGEST_LINE,

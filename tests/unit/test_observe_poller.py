@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.facts import ConfigFiles, LinkFacts
-from walconsole.domain.snapshot import Freshness, Problem, Slot, Snapshot
+from walconsole.domain.facts.observed import ConfigFiles, LinkFacts
+from walconsole.domain.facts.snapshot import Freshness, Problem, Slot, Snapshot
 from walconsole.errors import DatabaseError, HostKeyError, ObjectStoreError, SshError
 from walconsole.observe.poller import Poller
 from walconsole.observe.probe import Fact, code_of, problem_of

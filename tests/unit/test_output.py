@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW
 from tests.data.snapshots import STATES
-from walconsole.domain.event_times import events
 from walconsole.domain.failures import diagnose
-from walconsole.domain.output.documents import check_document
-from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
-from walconsole.domain.output.metrics import Metric, metrics
-from walconsole.domain.output.report import report_document, report_markdown
+from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Level
+from walconsole.report.documents import check_document
+from walconsole.report.incident import report_document, report_markdown
+from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.report.metrics import Metric, metrics
 
 SAMPLE = re.compile(r'walconsole_[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\.)*",?)+\} -?\d+(\.\d+)?')
 
@@ -77,7 +77,7 @@ def test_documents_and_reports_hold_every_story_and_nothing_hostile(state: str) 
 
 @pytest.mark.parametrize("state", sorted(STATES))
 def test_the_document_is_what_its_schema_says(state: str) -> None:
-    text = files("walconsole.domain.output").joinpath("check-schema.json").read_text("utf-8")
+    text = files("walconsole.report").joinpath("check-schema.json").read_text("utf-8")
     parts = made(state)
     document = check_document("x", parts["snapshot"], parts["diagnosis"], parts["numbers"], NOW)
     validator = jsonschema.Draft202012Validator(json.loads(text))

@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 
 from tests.data.facts import NOW, bucket, healthy
-from walconsole.domain.archive.accepted import AcceptedGap
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
-from walconsole.domain.facts import RepeatedSegment
+from walconsole.domain.facts.observed import RepeatedSegment
+from walconsole.domain.facts.snapshot import Problem, Slot, Snapshot, failed
 from walconsole.domain.failures import diagnose
-from walconsole.domain.output.documents import check_document
-from walconsole.domain.output.lines import for_nagios, for_people, for_prometheus
-from walconsole.domain.output.metrics import metrics
-from walconsole.domain.output.report import report_document, report_markdown
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Problem, Slot, Snapshot, failed
 from walconsole.domain.standing.unseen import of_one_look
+from walconsole.report.documents import check_document
+from walconsole.report.incident import report_document, report_markdown
+from walconsole.report.lines import for_nagios, for_people, for_prometheus
+from walconsole.report.metrics import metrics
 
 NAMES = {
     "escapes": "\x1b[2J\x1b[31mred\x9b2J",

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from walconsole.config import checks, reader
-from walconsole.domain import redaction, toml_lines
+from walconsole.config import checks, reader, toml_lines
+from walconsole.domain import redaction
 from walconsole.domain.patterns import pattern
 
 

@@ -2,12 +2,11 @@
 
 import pytest
 
-from walconsole.domain.facts import ConfigFile, FileRole
+from walconsole.domain.facts.observed import ConfigFile, FileRole
 from walconsole.domain.pgconf.advice import where_to_set
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.loading import InForce, at_reload
-from walconsole.domain.pgconf.paths import canonical, join, located, parent
 from walconsole.domain.pgconf.reader import Reading, read
 from walconsole.domain.pgconf.resolution import (
     Origin,
@@ -18,7 +17,17 @@ from walconsole.domain.pgconf.resolution import (
     resolve,
 )
 from walconsole.domain.pgconf.start import Launch, contradictions, read_unit_files
-from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing, Obstacle
+from walconsole.domain.pgconf.tree import (
+    ConfigTree,
+    EntryKind,
+    FileContent,
+    Listing,
+    Obstacle,
+    canonical,
+    join,
+    located,
+    parent,
+)
 
 MAIN, DATA = "/etc/postgresql/15/main/postgresql.conf", "/var/lib/postgresql/15/main"
 CONF_D = "/etc/postgresql/15/main/conf.d"

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain import reaching
-from walconsole.domain.evidence import VerbResult
-from walconsole.domain.probing import LARGE, VERBS, judge, table
-from walconsole.domain.reaching import Reach, skew
+from walconsole.domain.facts import endpoint_reach as reaching
+from walconsole.domain.facts.endpoint_reach import Reach, skew
+from walconsole.domain.facts.evidence import VerbResult
+from walconsole.domain.standing.call_comparison import LARGE, VERBS, judge, table
 from walconsole.provision.probes.network import read
 
 WHERE = "spaces:wal/pg/"

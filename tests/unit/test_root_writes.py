@@ -90,30 +90,33 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("droplet/templates/verify.sh", """by /bin/sh -c ': >"./$1"' sh "$name\""""): _BY,
     ("droplet/templates/verify.sh", """by /bin/sh -c 'printf "%s\\n" "$2" >>"./$1"' sh "$name" "$1\""""): _BY,
     ("observe/scripts/server_log_end.sh", "start=$((size > most ? size - most : 0))"): _NONE,
-    ("provision/claim.py", 'exec 9>>"$d/{key}.lock"'): _CLAIM,
+    ("provision/droplet/claim.py", 'exec 9>>"$d/{key}.lock"'): _CLAIM,
     (
-        "provision/claim.py",
+        "provision/droplet/claim.py",
         'if [ "$token" = {token} ]; then rm -f -- "$d/{key}" "$d/{key}.lock"; rmdir -- "$d" 2>/dev/null; fi',
     ): _CLAIM,
-    ("provision/claim.py", 'mkdir -p -- "$d"'): _CLAIM,
-    ("provision/claim.py", 'mkdir -p -- "$d" 2>/dev/null || :'): _CLAIM,
-    ("provision/claim.py", 'mv -fT -- "$d/{key}.new" "$d/{key}"'): _CLAIM,
+    ("provision/droplet/claim.py", 'mkdir -p -- "$d"'): _CLAIM,
+    ("provision/droplet/claim.py", 'mkdir -p -- "$d" 2>/dev/null || :'): _CLAIM,
+    ("provision/droplet/claim.py", 'mv -fT -- "$d/{key}.new" "$d/{key}"'): _CLAIM,
     (
-        "provision/claim.py",
+        "provision/droplet/claim.py",
         """printf '%s %s %s %s\\n' {token} "$boot" "$((up + {lease}))" {who} >"$d/{key}.new\"""",
     ): _CLAIM,
-    ("provision/files.py", "chmod {} {} &&"): _SHOWN,
-    ("provision/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
-    ("provision/files.py", "install -T -m {}{}"): _SHOWN,
-    ("provision/files.py", "rm -f -- {}"): _SHOWN,
-    ("provision/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
+    ("provision/droplet/files.py", "chmod {} {} &&"): _SHOWN,
+    ("provision/droplet/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
+    ("provision/droplet/files.py", "install -T -m {}{}"): _SHOWN,
+    ("provision/droplet/files.py", "rm -f -- {}"): _SHOWN,
+    ("provision/droplet/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
-    ("provision/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",
-    ("provision/preflight_archive.py", "chown root:{} {} && chmod 0640 {}"): "a remedy, for the operator",
-    ("provision/restarting.py", ": >./log"): _KEPT,
-    ("provision/restarting.py", "printf '%s' {} | base64 -d >./restart.sh"): _KEPT,
-    ("provision/restarting.py", "rm -f ./log ./result ./result.new"): _KEPT,
+    ("provision/steps/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",
+    (
+        "provision/steps/preflight_archive.py",
+        "chown root:{} {} && chmod 0640 {}",
+    ): "a remedy, for the operator",
+    ("provision/steps/restarting.py", ": >./log"): _KEPT,
+    ("provision/steps/restarting.py", "printf '%s' {} | base64 -d >./restart.sh"): _KEPT,
+    ("provision/steps/restarting.py", "rm -f ./log ./result ./result.new"): _KEPT,
     (
         "provision/scripts/restart.sh",
         'fi >>"$folder/log" 2>&1 || say "$dropin could not be put back"',
@@ -137,7 +140,9 @@ ALLOWED: dict[tuple[str, str], str] = {
 def test_nothing_else_writes_by_a_path() -> None:
     lines = found()
     new = lines - set(ALLOWED)
-    assert not new, "call a function of provision/standing.py instead:\n" + "\n".join(map(str, sorted(new)))
+    assert not new, "call a function of provision/droplet/keepers.py instead:\n" + "\n".join(
+        map(str, sorted(new))
+    )
     assert not set(ALLOWED) - lines, "what is not there any more needs no leave"
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.profile_json import profile_to_json
-from walconsole.domain.snapshot import Slot
 from walconsole.errors import SandboxError, UsageError
 from walconsole.ports import BucketReader, Screen
 from walconsole.runtime import loop as event_loop

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.evidence import LogEntry, LogKind
-from walconsole.domain.server_log import is_foreign, read_entry, stamp_at, utc, with_times
+from walconsole.domain.facts.evidence import LogEntry, LogKind
+from walconsole.domain.facts.log_entries import is_foreign, read_entry, stamp_at, utc, with_times
 
 AT = datetime(2026, 11, 25, 12, 0, 1, 250_000, UTC).timestamp()
 SEGMENT = "000000010000000000000042"

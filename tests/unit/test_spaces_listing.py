@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from walconsole.adapters.spaces_listing import read_listing, timestamp
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.http_date import http_date
+from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError
 
 HEAD = (

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, healthy
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.failures import MODES
-from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Finding, Severity
 from walconsole.domain.standing.stories import stories

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.toml_lines import line_of, locate
+from walconsole.config.toml_lines import line_of, locate
 
 _BARE = st.from_regex(r"[A-Za-z0-9_-]{1,6}", fullmatch=True)
 _TEXT = st.text(st.sampled_from("ab#=[]{}\"'\\ .\n,é"), max_size=12)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, SEGMENT, archiver, read, wal_disk
-from walconsole.domain.evidence import RetentionFacts
-from walconsole.domain.facts import WalDiskFacts
-from walconsole.domain.history import SAMPLE_SPACING_S, SAMPLES_KEPT
-from walconsole.domain.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.evidence import RetentionFacts
+from walconsole.domain.facts.history import SAMPLE_SPACING_S, SAMPLES_KEPT
+from walconsole.domain.facts.observed import WalDiskFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.standing.trends import archived_per_minute, disk_outlook, segments_per_minute
 
 

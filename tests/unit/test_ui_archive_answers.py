@@ -27,10 +27,10 @@ from tests.data.facts import NOW, SEGMENT, archiver, server
 from tests.data.snapshots import STATES, nothing_readable
 from tests.unit.test_ui_archive_coverage import desk_of
 from walconsole.domain.archive.cost import Price
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Slot, Snapshot, fold, succeeded
 from walconsole.domain.wal import Segment
 from walconsole.ports import Compressibility
 from walconsole.ui.archive import answers, notes, subject

@@ -24,8 +24,8 @@ from tests.data.archives import holes as holes_of
 from tests.data.facts import NOW, SEGMENT
 from tests.data.snapshots import STATES, nothing_readable
 from walconsole.domain.archive.coverage import Cover
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive import coverage
 from walconsole.ui.archive.cells import Cells, zoomed

@@ -10,13 +10,12 @@ from rich.cells import cell_len
 from tests.data.bucket_reader import plain_object
 from tests.data.facts import NOW, SEGMENT, bucket, server
 from tests.unit.test_ui_browser import holding
-from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.coverage import Cell, Cover
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.facts import RepeatedSegment, ServerFacts
+from walconsole.domain.facts.observed import RepeatedSegment, ServerFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.ports import ObjectDetails

@@ -20,12 +20,11 @@ from textual.message import Message
 from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW, bucket, healthy
 from tests.unit.test_ui_browser import holding
-from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.continuity import Continuity
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.runs import Runs
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.model import Diagnosis, Level, Verdict
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive.export import csv_cell, export_gaps, export_index

@@ -17,7 +17,7 @@ from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.marks import TILE_KEYS
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
-from walconsole.domain.facts import BucketFacts, RepeatedSegment
+from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError

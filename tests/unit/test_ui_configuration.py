@@ -23,11 +23,11 @@ from tests.data.configuration import (
 )
 from tests.data.facts import NOW
 from tests.data.snapshots import incident, problem
+from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import RoleSetting
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType, readable
-from walconsole.domain.snapshot import Slot, Snapshot, fold
 from walconsole.ui.configuration.desk import Desk, Kind, Subject
 from walconsole.ui.configuration.file_text import FileRows
 from walconsole.ui.configuration.layout import PANES, arrange

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.failures import diagnose
-from walconsole.domain.snapshot import Freshness, Snapshot
 from walconsole.ui.explanations import explanations
 from walconsole.ui.panes.catalogue import PANES
 from walconsole.ui.panes.model import ASCII, UNICODE, Content, Glyphs, View
@@ -24,7 +24,7 @@ WIDTHS = (18, 38, 58, 66, 78, 118, 198)
 def draw(name: str, snapshot: Snapshot, width: int = 58, glyphs: Glyphs = UNICODE) -> Content:
     """The pane's content."""
     view = View(snapshot, diagnose(snapshot, NOW), NOW, width, glyphs)
-    content: Content = import_module(f"walconsole.ui.panes.{name}").render(view)
+    content: Content = import_module(f"walconsole.ui.dashboard.{name}").render(view)
     return content
 
 

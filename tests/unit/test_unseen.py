@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, broken, bucket, healthy, settings
-from walconsole.domain.archive.gap import Gap
-from walconsole.domain.evidence import CommandFacts, LogFacts, PolicyFacts, RetentionFacts
-from walconsole.domain.facts import CatalogueFacts
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.evidence import CommandFacts, LogFacts, PolicyFacts, RetentionFacts
+from walconsole.domain.facts.observed import CatalogueFacts
+from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.failures import Diagnosis, Level, diagnose
-from walconsole.domain.output.documents import check_document
-from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
-from walconsole.domain.output.metrics import metrics
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.standing.unseen import ASKED, NEEDED, of_one_look, unanswered
+from walconsole.report.documents import check_document
+from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.report.metrics import metrics
 
 GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
 LIMIT_S = 10.0

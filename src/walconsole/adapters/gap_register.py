@@ -15,7 +15,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.errors import RegisterError
 from walconsole.folders import check_private, make_private
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from walconsole.domain.temporary_keys import parse_noted
+from walconsole.domain.store.temporary_keys import parse_noted
 from walconsole.errors import RegisterError
 from walconsole.folders import check_private, make_private
 from walconsole.ports import LedgerEntry

@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from walconsole.domain.http_date import http_date
-from walconsole.domain.reaching import Reach, addresses, skew
+from walconsole.domain.facts.endpoint_reach import Reach, addresses, skew
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.http_date import http_date
 
 TIMEOUT_S = 8.0
 _PORTS = {"https": 443, "http": 80}

@@ -32,9 +32,9 @@ from walconsole.adapters.spaces_signing import Signer, list_query
 from walconsole.adapters.spaces_throttle import Throttle
 from walconsole.adapters.spaces_turns import Turns
 from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
-from walconsole.domain.evidence import ExpiryRule
-from walconsole.domain.http_date import http_date
+from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectContent, Page
 

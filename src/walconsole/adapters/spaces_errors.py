@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 
 from walconsole.adapters.spaces_wire import HttpAnswer
-from walconsole.domain.http_date import http_date
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.http_date import http_date
 from walconsole.domain.units import duration_text
 from walconsole.errors import ObjectStoreError
 

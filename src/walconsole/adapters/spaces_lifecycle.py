@@ -2,7 +2,7 @@
 
 import re
 
-from walconsole.domain.evidence import ExpiryRule
+from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.redaction import safe
 
 _RULE = re.compile(r"<Rule>(.*?)</Rule>", re.DOTALL)

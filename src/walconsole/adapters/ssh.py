@@ -18,7 +18,7 @@ from walconsole.adapters.ssh_frames import (
     ShellEndedError,
     SupersededError,
 )
-from walconsole.domain.facts import LinkFacts
+from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError, SshError, WalconsoleError

@@ -10,7 +10,7 @@ from walconsole.cli.table import Takes
 from walconsole.config.choose import choose
 from walconsole.config.example import write_example
 from walconsole.config.reader import load
-from walconsole.config.show import described
+from walconsole.config.resolve import described
 from walconsole.domain.redaction import safe
 from walconsole.runtime.say import say
 from walconsole.runtime.stop import Stop

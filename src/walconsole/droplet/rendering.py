@@ -1,14 +1,35 @@
 """The text of each file, filled in from a profile. Pure: the same profile and choices, the same texts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
 from walconsole.droplet import quoting
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
-from walconsole.droplet.templating import fill_in, template
+
+# -- Templates: texts in which `@NAME@` stands for a value.
+
+_PLACE = re.compile(r"@([A-Z][A-Z_]*)@")
+
+
+@cache
+def template(name: str) -> str:
+    """The text of templates/NAME."""
+    return files("walconsole.droplet").joinpath("templates", name).read_text("utf-8")
+
+
+def fill_in(text: str, values: Mapping[str, str]) -> str:
+    """`text` with every `@NAME@` replaced by its value, which is not looked through again.
+
+    Raises KeyError for a place that has no value.
+    """
+    return _PLACE.sub(lambda place: values[place[1]], text)
+
 
 _PARTS = ("common", "look", "unpack", "sweep", "stand")
 """Templates that several scripts have in common, by the name of their place."""

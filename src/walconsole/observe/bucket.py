@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.archive.layouts import Place
 from walconsole.domain.archive.losses import Losses, losses
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
 from walconsole.observe.bucket_checks import check_gaps, find_label, lost_is_back, oldest_is_gone

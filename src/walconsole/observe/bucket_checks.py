@@ -1,9 +1,9 @@
 """Looking again at what the next sweep would find much later: known gaps, and the oldest segment."""
 
 from walconsole.domain.archive.continuity import Continuity
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.holding import Holding
-from walconsole.domain.archive.search import search_keys, segment_of
+from walconsole.domain.archive.key_space import search_keys, segment_of
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket_heads import oldest_of
 from walconsole.observe.bucket_locate import locate

@@ -18,7 +18,7 @@ from walconsole.domain.archive.page_header import (
 )
 from walconsole.domain.archive.repeats import identical
 from walconsole.domain.archive.timelines import TimelineHistory, parse_history
-from walconsole.domain.facts import RepeatedSegment, SharedSegments
+from walconsole.domain.facts.observed import RepeatedSegment, SharedSegments
 from walconsole.domain.redaction import safe
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError

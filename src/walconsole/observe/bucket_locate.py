@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.key_space import keys_of, search_keys
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.archive.search import keys_of, search_keys
 from walconsole.domain.wal import Segment
 from walconsole.ports import ObjectStore
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from walconsole.domain.archive.accepted import AcceptedGap
 from walconsole.domain.archive.continuity import Continuity, Leg, continuity
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import Archive, ArchiveIndex, segment_bytes_by_names
 from walconsole.domain.archive.key_space import SEGMENT_NAME
@@ -20,7 +19,7 @@ from walconsole.domain.archive.layouts import (
 from walconsole.domain.archive.listing import Picked
 from walconsole.domain.archive.losses import Losses, told
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.facts import BucketFacts, SweepProgress
+from walconsole.domain.facts.observed import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.observe.bucket_heads import Heads

@@ -4,13 +4,12 @@ import asyncio
 import getpass
 from collections.abc import Callable
 
-from walconsole.domain.archive.accepted import AcceptedGap
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.key_space import segment_of
 from walconsole.domain.archive.layouts import segment_suffix, split_key
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.archive.search import segment_of
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket import BucketProbe

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.key_space import KeySpace, key_space
-from walconsole.domain.facts import SweepProgress
+from walconsole.domain.facts.observed import SweepProgress
 from walconsole.errors import WalconsoleError
 from walconsole.ports import ObjectStore, Page
 

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from walconsole.domain.facts import CatalogueFacts
+from walconsole.domain.facts.observed import CatalogueFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import RoleSetting
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
-from walconsole.domain.snapshot import Slot
 from walconsole.errors import DatabaseError
 from walconsole.observe.columns import integer, number, text, truth
 from walconsole.observe.probe import Fact

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.observe.clusters import Cluster
 
 

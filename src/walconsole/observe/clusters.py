@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ClusterChoiceError

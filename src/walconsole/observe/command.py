@@ -5,10 +5,10 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.command_words import configs_of, programs_of, remotes_of, targets_of
-from walconsole.domain.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
+from walconsole.domain.archivers.command_words import configs_of, programs_of, remotes_of, targets_of
+from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.snapshot import Slot
 from walconsole.errors import ShellError
 from walconsole.observe.as_user import as_user
 from walconsole.observe.host import HostProbe

@@ -7,9 +7,9 @@ from shlex import quote
 from typing import Protocol
 
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.evidence import ComparedFacts
+from walconsole.domain.facts.evidence import ComparedFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError

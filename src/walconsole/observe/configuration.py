@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from walconsole.domain.facts import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.snapshot import Problem, Slot
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.lexer import statements
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, resolve
@@ -15,7 +16,6 @@ from walconsole.domain.pgconf.start import (
     read_unit_files,
     server_start,
 )
-from walconsole.domain.snapshot import Problem, Slot
 from walconsole.errors import ShellError
 from walconsole.observe.configuration_answer import Errand, Gathered, new_token, read_answer
 from walconsole.observe.probe import Fact

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.facts import ClusterFacts, HostFacts, VerifierSchedule
+from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
+from walconsole.domain.facts.snapshot import Problem, Slot
 from walconsole.domain.profile import Profile
-from walconsole.domain.snapshot import Problem, Slot
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.cluster_choice import ClusterChoice

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from walconsole.domain.evidence import CommandFacts
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.evidence import CommandFacts
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.ports import Clock

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.observe.probe import Fact
 from walconsole.ports import Clock, Shell
 

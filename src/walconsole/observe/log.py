@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from walconsole.domain.logline import LogLine
+from walconsole.domain.facts.log_line import LogLine
 from walconsole.errors import WalconsoleError
 from walconsole.observe.log_lines import LogStream
 from walconsole.observe.log_sources import LogSource

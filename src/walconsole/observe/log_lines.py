@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from walconsole.domain.logline import LogLevel, LogLine, continuation, continues, plain_text, read_line
+from walconsole.domain.facts.log_line import LogLevel, LogLine, continuation, continues, plain_text, read_line
 from walconsole.domain.redaction import MASK, decode, may_hold_secret, printable, redact, safe
 from walconsole.domain.units import count_text
 from walconsole.observe.log_sources import BACKLOG_LINES

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from walconsole.domain.facts import SettingsFacts
+from walconsole.domain.facts.observed import SettingsFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.observe.catalogue import CatalogueProbe
 from walconsole.observe.host import HostProbe

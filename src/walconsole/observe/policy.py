@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from walconsole.domain.evidence import PolicyFacts
+from walconsole.domain.facts.evidence import PolicyFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.probe import Fact
 from walconsole.ports import Clock, LifecycleStore

@@ -6,7 +6,16 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-from walconsole.domain.snapshot import AnyReading, Problem, Reading, Slot, Snapshot, failed, fold, succeeded
+from walconsole.domain.facts.snapshot import (
+    AnyReading,
+    Problem,
+    Reading,
+    Slot,
+    Snapshot,
+    failed,
+    fold,
+    succeeded,
+)
 from walconsole.errors import WalconsoleError
 from walconsole.observe.probe import (
     AUTHENTICATION,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from walconsole.domain.evidence import (
+from walconsole.domain.facts.evidence import (
     CommandFacts,
     ComparedFacts,
     LogFacts,
@@ -12,7 +12,7 @@ from walconsole.domain.evidence import (
     ProductionFacts,
     RetentionFacts,
 )
-from walconsole.domain.facts import (
+from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
     CatalogueFacts,
@@ -23,8 +23,8 @@ from walconsole.domain.facts import (
     SettingsFacts,
     WalDiskFacts,
 )
+from walconsole.domain.facts.snapshot import Problem, Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Problem, Slot
 from walconsole.errors import (
     AuthenticationError,
     ClusterChoiceError,

@@ -10,11 +10,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from shlex import quote
 
-from walconsole.domain.command_words import Target, configs_of, targets_of
-from walconsole.domain.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
+from walconsole.domain.archivers.command_words import Target, configs_of, targets_of
+from walconsole.domain.facts.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.snapshot import Slot
 from walconsole.domain.standing.refusals import code_in
 from walconsole.observe.apart import run_apart
 from walconsole.observe.as_user import as_user

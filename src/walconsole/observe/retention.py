@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from walconsole.domain.evidence import ReplicationSlot, RetentionFacts
+from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
 from walconsole.errors import DatabaseError
 from walconsole.observe.columns import integer, text
 from walconsole.observe.probe import Fact

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from walconsole.domain.evidence import LogEntry, LogFacts, LogKind
-from walconsole.domain.logline import plain_text
+from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
+from walconsole.domain.facts.log_entries import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
+from walconsole.domain.facts.log_line import plain_text
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.server_log import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
-from walconsole.domain.snapshot import Slot
 from walconsole.observe.host import HostProbe
 from walconsole.observe.host_script import assignment
 from walconsole.observe.log_sources import log_script

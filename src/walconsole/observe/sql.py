@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.facts import ArchiverFacts, ServerFacts, Setting, SettingsFacts
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
 from walconsole.observe.columns import integer, number, text, truth

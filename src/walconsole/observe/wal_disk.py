@@ -2,9 +2,9 @@
 
 import re
 
-from walconsole.domain.facts import WalDiskFacts
+from walconsole.domain.facts.observed import WalDiskFacts
+from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.redaction import decode
-from walconsole.domain.snapshot import Problem
 from walconsole.observe.records import Group
 
 _DF = re.compile(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
 
-from walconsole.domain.temporary_keys import kind_of
+from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import KeyServiceError, RegisterError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, LedgerEntry, MadeKey
 from walconsole.provision.doubts import Doubts

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from walconsole.domain.temporary_keys import LONGEST_LAG_S, kind_of
+from walconsole.domain.store.temporary_keys import LONGEST_LAG_S, kind_of
 from walconsole.domain.units import duration_text
 from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyLedger, KeyService, LedgerEntry

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from shlex import quote
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.redaction import decode
 from walconsole.errors import ProvisionError, ShellError
 from walconsole.observe.as_user import as_user

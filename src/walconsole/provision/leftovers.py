@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from walconsole.domain.temporary_keys import parse
+from walconsole.domain.store.temporary_keys import parse
 from walconsole.errors import TemporaryKeyError
 from walconsole.ports import KeyLedger, KeyService, LedgerEntry, SpacesKey
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from walconsole.domain.archive_settings import ARCHIVE_SETTINGS
-from walconsole.domain.facts import ConfigFiles
+from walconsole.domain.facts.observed import ConfigFiles
+from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.lexer import fold
-from walconsole.domain.pgconf.paths import located
 from walconsole.domain.pgconf.reader import AUTO_CONF
 from walconsole.domain.pgconf.resolution import Origin, Resolution
+from walconsole.domain.pgconf.tree import located
 from walconsole.provision.survey import ConfiguredSetting
 
 

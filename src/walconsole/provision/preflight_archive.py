@@ -6,7 +6,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile, spaces_endpoint
-from walconsole.domain.temporary_keys import PREFIX
+from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.domain.units import plural
 from walconsole.droplet.names import remote_of
 from walconsole.ports import SpacesKey

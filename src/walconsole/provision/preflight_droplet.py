@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.archive_commands import recognise
+from walconsole.domain.archivers.tools import recognise
 from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text

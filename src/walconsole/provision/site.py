@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
-from walconsole.domain.reaching import Reach
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import (
     BucketAdmin,

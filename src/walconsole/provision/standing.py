@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from shlex import join, quote
 
-from walconsole.droplet.templating import template
+from walconsole.droplet.rendering import template
 from walconsole.observe.host_script import compact
 
 LARGEST = 1024 * 1024

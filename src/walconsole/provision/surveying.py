@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from walconsole.domain.facts import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
-from walconsole.domain.snapshot import Problem
+from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
+from walconsole.domain.facts.snapshot import Problem
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.as_user import as_user
 from walconsole.observe.configuration import ConfigurationProbe

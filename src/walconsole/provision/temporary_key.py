@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
-from walconsole.domain.temporary_keys import temporary_name
+from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, MadeKey, SecretPair
 from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import Diagnosis, diagnose
-from walconsole.domain.output.documents import check_document
-from walconsole.domain.output.lines import exit_code, for_nagios, for_people, for_prometheus
-from walconsole.domain.output.metrics import metrics
-from walconsole.domain.output.report import report_document, report_markdown
 from walconsole.domain.profile import Profile
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.unseen import of_one_look
 from walconsole.errors import UsageError
 from walconsole.folders import replace_text
+from walconsole.report.documents import check_document
+from walconsole.report.incident import report_document, report_markdown
+from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
+from walconsole.report.metrics import metrics
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.keeping import on_disk

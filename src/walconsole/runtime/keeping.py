@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from walconsole.adapters.gap_register import GapFile
 from walconsole.adapters.index_shelf import IndexFile
-from walconsole.domain.archive.accepted import AcceptedGap
+from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.profile import BucketTarget
 from walconsole.ports import GapRegister, IndexShelf
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import Profile
-from walconsole.domain.temporary_keys import kind_of
+from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import WalconsoleError
 from walconsole.ports import KeyLedger, LedgerEntry
 from walconsole.provision.doubts import Doubts, age_of

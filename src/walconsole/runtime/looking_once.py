@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from walconsole.domain.facts import ClusterFacts
-from walconsole.domain.logline import LogLine
+from walconsole.domain.facts.log_line import LogLine
+from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
-from walconsole.domain.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.ports import Clock, HostKeyQuestion

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from walconsole.domain.facts.snapshot import Slot
     from walconsole.domain.profile import BucketRole
-    from walconsole.domain.snapshot import Slot
     from walconsole.ports import BucketReader, Observer, Screen
 
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Fix
-from walconsole.domain.temporary_keys import kind_of
+from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion

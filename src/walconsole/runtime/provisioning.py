@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.config.places import TEMPORARY_KEYS, places
+from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
-from walconsole.domain.reaching import Reach
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import (
     BucketAdmin,

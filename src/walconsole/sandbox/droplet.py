@@ -122,7 +122,7 @@ class _Parts:
             self._start_spaces(),
             self._start_ssh(),
             self._start_keys_api(token),
-            _imported("play"),
+            _imported("scenarios.play"),
         )
         endpoints = {gate.region: gate.url for gate in gates}
         app_key, dr_key = self._make_keys()
@@ -133,7 +133,7 @@ class _Parts:
         tools.configure_rclone(app_key, dr_key, endpoints)
         self.status(f"starting PostgreSQL {programs.version}")
         await postgres.start()
-        player_class: type[Player] = (await _imported("play")).Player
+        player_class: type[Player] = (await _imported("scenarios.play")).Player
         player = player_class(
             self.options.scenario, postgres.workspace, self.account, tools, self.keys, app_key
         )
@@ -168,7 +168,7 @@ class _Parts:
         )
 
     async def _start_ssh(self) -> int:
-        ssh_server = (await _imported("ssh_server")).ssh_server
+        ssh_server = (await _imported("host.ssh_server")).ssh_server
         port: int = await self.stack.enter_async_context(ssh_server(Workspace(self.root), self.account))
         return port
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.archive.cost import Price
-    from walconsole.domain.facts import ClusterFacts
+    from walconsole.domain.facts.observed import ClusterFacts
+    from walconsole.domain.facts.snapshot import Slot, Snapshot
     from walconsole.domain.profile import BucketRole
-    from walconsole.domain.snapshot import Slot, Snapshot
     from walconsole.domain.standing.model import Fix
     from walconsole.errors import WalconsoleError
     from walconsole.ports import BucketReader, Clock, HostKeyQuestion, Observer

@@ -18,7 +18,7 @@ from walconsole.folders import make_private
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from walconsole.domain.logline import LogLine
+    from walconsole.domain.facts.log_line import LogLine
     from walconsole.ui.messages import SnapshotTaken
     from walconsole.ui.panes.catalogue import PaneSpec
     from walconsole.ui.panes.model import Content

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.domain.standing.model import Diagnosis
 
 

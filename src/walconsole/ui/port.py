@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from walconsole.domain.facts import ClusterFacts
-    from walconsole.domain.logline import LogLine
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.log_line import LogLine
+    from walconsole.domain.facts.observed import ClusterFacts
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import HostKeyQuestion
     from walconsole.ui.app import WalconsoleApp
 

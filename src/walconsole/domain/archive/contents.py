@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, islice
 
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place, split_key
 from walconsole.domain.archive.page_reading import OtherName, SegmentGroup

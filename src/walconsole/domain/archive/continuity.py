@@ -5,12 +5,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from walconsole.domain.archive.accepted import AcceptedGap, AcceptedRanges
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap
 from walconsole.domain.archive.layouts import LOG_BYTES
-from walconsole.domain.archive.restore_path import Hole, Leg, Stretch, holes, restore_path, stored_stretch
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.archive.timelines import TimelineHistory, ancestry, latest_timeline
+from walconsole.domain.archive.timelines import (
+    Hole,
+    Leg,
+    Stretch,
+    TimelineHistory,
+    ancestry,
+    holes,
+    latest_timeline,
+    restore_path,
+    stored_stretch,
+)
 from walconsole.domain.wal import Segment, check_segment_bytes
 
 __all__ = ["Continuity", "Leg", "UnbrokenRun", "continuity"]

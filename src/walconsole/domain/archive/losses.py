@@ -9,22 +9,13 @@ is a gap, which is judged along the timelines and not here.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from walconsole.domain.archive.accepted import AcceptedGap, AcceptedRanges
 from walconsole.domain.archive.contents import Archive
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.archive.saved_fields import (
-    Content,
-    segments,
-    segments_content,
-    timelines,
-    timelines_content,
-)
-from walconsole.domain.archive.saved_fields import (
-    field as saved_field,
-)
+from walconsole.domain.archive.saved import Content, segments, segments_content, timelines, timelines_content
+from walconsole.domain.archive.saved import field as saved_field
 from walconsole.domain.wal import Segment
 
 SHORTEST_RETENTION_S = 86_400.0

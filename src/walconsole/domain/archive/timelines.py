@@ -5,8 +5,12 @@ oldest first: its timeline, the LSN at which it was left, the reason; `#` begins
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from walconsole.domain.archive.runs import Runs
+from walconsole.domain.wal import Segment
 
 _LINE = re.compile(r"\s*(?P<parent>[0-9]{1,10})\s+(?P<high>[0-9A-Fa-f]{1,8})/(?P<low>[0-9A-Fa-f]{1,8})(?!\S)")
 _LINE_ENDS = re.compile(r"\r?\n")
@@ -76,3 +80,118 @@ def ancestry(timeline: int, histories: Mapping[int, TimelineHistory]) -> tuple[i
     history = histories.get(timeline)
     parents = (switch.parent for switch in history.switches) if history is not None else ()
     return (*parents, timeline)
+
+
+# -- Which segments a restore reads: from which timeline each, and what of that is missing.
+
+FIRST_SEGMENT = 1
+"""Segment 0 of log 0 is never written (access/xlog_internal.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A restore reads `timeline` from segment number `first` to `last`; None: to the newest there is."""
+
+    timeline: int
+    first: int
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is stored on a path lies from segment number `first` to `last`, between two of its legs."""
+
+    legs: tuple[Leg, ...]
+    first: int
+    last: int
+
+    def segment(self, number: int) -> Segment:
+        """The segment of that number (from `first` to `last`) which a restore reads."""
+        leg = next(leg for leg in reversed(self.legs) if leg.first <= number)
+        return Segment(leg.timeline, number)
+
+
+class Hole(NamedTuple):
+    """Segments `first` to `last` (numbers) of `timeline` are needed and missing."""
+
+    timeline: int
+    first: int
+    last: int
+    at_switch: bool
+
+
+def restore_path(target: int, history: TimelineHistory | None, segment_bytes: int) -> tuple[Leg, ...]:
+    """What a restore to `target` reads, ancestors first, without gaps between the legs.
+
+    A segment is taken from the newest timeline that had begun in it or before (PostgreSQL's
+    XLogFileReadAnyTLI), so an ancestor is read up to the segment *before* the one in which it was left,
+    and not at all where its child was left in the segment in which it began. Without a history
+    the target stands alone.
+    """
+    switches = history.switches if history is not None else ()
+    begun = [FIRST_SEGMENT, *(switch.lsn // segment_bytes for switch in switches)]
+    timelines = [*(switch.parent for switch in switches), target]
+    path: list[Leg] = []
+    last: int | None = None
+    for timeline, first in zip(reversed(timelines), reversed(begun), strict=True):
+        if last is None or first <= last:
+            path.append(Leg(timeline, first, last))
+            last = first - 1
+    return tuple(reversed(path))
+
+
+def stored_stretch(path: tuple[Leg, ...], timelines: Mapping[int, Runs]) -> Stretch | None:
+    """From the lowest to the highest segment of the path that is stored; None where none is.
+
+    What an ancestor holds from beyond the point where it was left is not of the path.
+    """
+    ends = [
+        (at, first, last)
+        for at, leg in enumerate(path)
+        if leg.timeline in timelines
+        for first, last in _ends_within(timelines[leg.timeline], leg)
+    ]
+    if not ends:
+        return None
+    (begin, first, _), (end, _, last) = ends[0], ends[-1]
+    return Stretch(path[begin : end + 1], first, last)
+
+
+def _ends_within(runs: Runs, leg: Leg) -> Iterator[tuple[int, int]]:
+    """The lowest and the highest number in `runs` that the leg reads, nothing where it reads none."""
+    highest = runs.last if runs.count else 0
+    last = highest if leg.last is None else min(leg.last, highest)
+    begun: int | None = None
+    ended = 0
+    for lower, upper in runs:
+        if lower > last:
+            break
+        if upper >= leg.first:
+            begun = max(lower, leg.first) if begun is None else begun
+            ended = min(upper, last)
+    if begun is not None:
+        yield begun, ended
+
+
+def holes(stretch: Stretch, timelines: Mapping[int, Runs]) -> Iterator[Hole]:
+    """What is missing within the stretch, in the order in which a restore needs it, a leg at a time."""
+    for leg in stretch.legs:
+        first = max(leg.first, stretch.first)
+        last = stretch.last if leg.last is None else min(leg.last, stretch.last)
+        for low, high in _missing(timelines.get(leg.timeline), first, last):
+            yield Hole(leg.timeline, low, high, low == leg.first or high == leg.last)
+
+
+def _missing(runs: Runs | None, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """What `runs` lacks from `first` to `last`, as intervals."""
+    expected = first
+    for lower, upper in runs or ():
+        if upper < expected:
+            continue
+        if lower > last:
+            break
+        if lower > expected:
+            yield expected, lower - 1
+        expected = upper + 1
+    if expected <= last:
+        yield expected, last

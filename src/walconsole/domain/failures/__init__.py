@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import (
     archive,
     archiving,
@@ -16,7 +17,6 @@ from walconsole.domain.failures import (
     sources,
     usability,
 )
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
     another_cluster,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age

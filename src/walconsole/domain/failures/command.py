@@ -3,14 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.command_words import DEFAULT_CONFIG
-from walconsole.domain.evidence import (
-    CommandFacts,
-    ConfigAccess,
-    LogEntry,
-    ProgramFacts,
-)
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.archivers.command_words import DEFAULT_CONFIG
+from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntry, ProgramFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.facts import Setting
+from walconsole.domain.facts.observed import Setting
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.pgconf.resolution import Origin, Place, State
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
+from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity

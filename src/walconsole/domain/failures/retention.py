@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.evidence import ReplicationSlot, RetentionFacts
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk

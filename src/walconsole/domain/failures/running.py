@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.evidence import (
-    ChildProcess,
-    LogEntry,
-    LogKind,
-)
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from walconsole.domain.facts import HostFacts, VerifierSchedule
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.observed import HostFacts, VerifierSchedule
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.archive.layouts import Layout
-from walconsole.domain.evidence import ComparedFacts, ExpiryRule
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from walconsole.domain.pgconf.lexer import fold, statements
-from walconsole.domain.pgconf.paths import canonical, join, located, parent
 from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, is_included
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place, Resolution, State
-from walconsole.domain.pgconf.tree import ConfigTree, FileContent
+from walconsole.domain.pgconf.tree import ConfigTree, FileContent, canonical, join, located, parent
 from walconsole.domain.pgconf.values import BadValueError, Context, same, stored
 
 

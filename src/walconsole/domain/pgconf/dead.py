@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from walconsole.domain.facts import ConfigFile, FileRole
+from walconsole.domain.facts.observed import ConfigFile, FileRole
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, is_known
 from walconsole.domain.pgconf.lexer import Statement, fold, statements
-from walconsole.domain.pgconf.paths import canonical, join, located, parent
 from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, is_included
 from walconsole.domain.pgconf.resolution import Resolution
 from walconsole.domain.pgconf.start import Launch, debian_cluster, why_pgdata_is_void
-from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
+from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle, canonical, join, located, parent
 from walconsole.domain.pgconf.values import same
 
 _NOT_SETTINGS = frozenset({"pg_ctl.conf", "start.conf", "environment", "pg_hba.conf", "pg_ident.conf"})

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from walconsole.domain.pgconf.lexer import MAX_SYNTAX_ERRORS, Statement, fold, statements
-from walconsole.domain.pgconf.paths import join, located
-from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Obstacle
+from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Obstacle, join, located
 
 MAX_DEPTH = 10
 """CONF_FILE_MAX_DEPTH: the nesting of includes that the server allows."""

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, Catalogue
 from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.loading import InForce, Judged, Loaded, Source, at_start
-from walconsole.domain.pgconf.paths import canonical, join
 from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
-from walconsole.domain.pgconf.tree import ConfigTree
+from walconsole.domain.pgconf.tree import ConfigTree, canonical, join
 from walconsole.domain.pgconf.values import Context, SettingMeta, same
 
 

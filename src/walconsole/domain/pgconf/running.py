@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from walconsole.domain.facts import CatalogueFacts, ConfigFiles
+from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.lexer import fold, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, Resolution, resolve

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from walconsole.domain.pgconf.commandline import parse
-from walconsole.domain.pgconf.paths import canonical, parent
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, config_file_of
+from walconsole.domain.pgconf.tree import canonical, parent
 from walconsole.domain.redaction import decode
 
 _ENVIRONMENT = re.compile(r"\s*Environment\s*=\s*(?P<words>.*)")

@@ -1,1 +1,1 @@
-"""What one snapshot says, assessed: the archiver, the copies, what would be lost, stories, the verdict."""
+"""What is assessed of one snapshot: the archiver, what would be lost, stories, the verdict."""

@@ -8,8 +8,8 @@ success grows old with nothing wrong; failed_count misses exits above 125, signa
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.facts import ArchiverFacts, ServerFacts, SettingsFacts, WalDiskFacts
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts, WalDiskFacts
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.wal import Segment, wal_name
 
 IDLE_NOISE_BYTES = 64 * 1024

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.snapshot import Slot, Snapshot
+from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.standing import exposure, failure_log, refusals
 from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
 from walconsole.domain.standing.exposure import Agreement

@@ -6,13 +6,13 @@ from functools import lru_cache
 from itertools import takewhile
 
 from walconsole.domain.archive.comparison import Lacking, lacking
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.archive.times import age_s
-from walconsole.domain.facts import ArchiverFacts, BucketFacts, ServerFacts
+from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Reading, Snapshot
 from walconsole.domain.standing.exposure import archived_when_listed
 from walconsole.domain.standing.model import Level, Verdict
 from walconsole.domain.units import (

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from walconsole.domain.archive.times import age_s
-from walconsole.domain.facts import ArchiverFacts, ServerFacts
-from walconsole.domain.history import History
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.history import History
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import Lag, lag, server_age
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
 

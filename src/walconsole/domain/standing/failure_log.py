@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from walconsole.domain.evidence import LogEntry, LogKind
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.evidence import LogEntry, LogKind
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     host_age,
     is_failing,

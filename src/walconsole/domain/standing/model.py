@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.facts.snapshot import Slot
 
 
 class Severity(IntEnum):

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from walconsole.domain.evidence import LogEntry, ProductionCheck
-from walconsole.domain.facts import Setting
+from walconsole.domain.facts.evidence import LogEntry, ProductionCheck
+from walconsole.domain.facts.observed import Setting
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Reading, Snapshot
 from walconsole.domain.standing.model import Proof
 
 LINES_SHOWN = 6

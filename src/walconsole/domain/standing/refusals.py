@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from walconsole.domain.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
+from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
 from walconsole.domain.standing.failure_log import (
     is_commands,
 )

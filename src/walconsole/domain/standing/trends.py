@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from walconsole.domain.disk_forecast import WINDOW_S, Limits, forecast, outlook_in_s, slope, urgent_in_s
-from walconsole.domain.history import History
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.disk_forecast import WINDOW_S, Limits, forecast, outlook_in_s, slope, urgent_in_s
+from walconsole.domain.facts.history import History
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.units import duration_text
 
 _MIN_SPAN_S = 4.0

@@ -1,6 +1,6 @@
 """Why a source cannot be asked: the connection, the shell, or the server itself."""
 
-from walconsole.domain.snapshot import Problem, Snapshot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 
 LINK_CODES = frozenset({"SshLost", "HostKey", "Authentication"})
 """Problems of the SSH connection, which every probe behind it repeats."""

@@ -10,8 +10,8 @@ The rest (LINK, PRODUCTION, COMPARED) is looked at where and when there is somet
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Freshness, Problem, Slot, Snapshot
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Freshness, Problem, Slot, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story, Verdict
 
 NEEDED = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
     Lag,

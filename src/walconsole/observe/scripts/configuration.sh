@@ -1,6 +1,6 @@
 # Every configuration file of PostgreSQL on the host, in one round trip, in POSIX sh and awk.
 #
-# Prepended by configuration_script.py: token (begins each record), config (the live postgresql.conf,
+# Prepended by configuration_answer.py: token (begins each record), config (the live postgresql.conf,
 # may be empty), data (the data directory, may be empty), cluster (VERSION/NAME of Debian's, may be
 # empty), owner (the server's operating-system user, may be empty), more (paths asked for by name, one
 # a line), and the limits max_files, max_bytes (of one file) and max_total (of all).

@@ -1,4 +1,4 @@
-# Where PostgreSQL logs now. Prepended by log_sources.py and server_log.py: data (the data directory), log (what
+# Where PostgreSQL logs now. Prepended by logs/sources.py and logs/server_log.py: data (the data directory), log (what
 # pg_lsclusters calls its log file), ident (syslog_ident where it logs to syslog alone, else empty), root (what stands
 # before /var/log), owner (the server's user, may be empty).
 

@@ -1,6 +1,6 @@
 # Streams PostgreSQL's log, wherever it goes now, until the reader goes away.
 #
-# Prepended by log_sources.py: log_target.sh, and backlog (how many lines that are there already). The logging collector names its files in
+# Prepended by logs/sources.py: log_target.sh, and backlog (how many lines that are there already). The logging collector names its files in
 # current_logfiles and begins new ones by time or size; `tail -F` sees through any other rotation.
 
 start() {

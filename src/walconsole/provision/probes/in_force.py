@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from shlex import quote
 
-from walconsole.domain.command_words import Target, configs_of, programs_of, targets_of
+from walconsole.domain.archivers.command_words import Target, configs_of, programs_of, targets_of
 from walconsole.provision.droplet import archive_command_in_force, os_user, status_of
 from walconsole.provision.site import Site
 

@@ -8,9 +8,9 @@ from importlib.resources import files
 from shlex import quote
 from urllib.parse import urlsplit
 
-from walconsole.domain.http_date import http_date
-from walconsole.domain.reaching import Reach, addresses, judge, lines, skew
+from walconsole.domain.facts.endpoint_reach import Reach, addresses, judge, lines, skew
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet import status_of
 from walconsole.provision.fixes.base import Fix, commands

@@ -5,11 +5,11 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from shlex import quote
 
-from walconsole.domain.command_words import Target
-from walconsole.domain.evidence import VerbResult
-from walconsole.domain.probing import LARGE, VERBS, judge, table
+from walconsole.domain.archivers.command_words import Target
+from walconsole.domain.facts.evidence import VerbResult
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.call_comparison import LARGE, VERBS, judge, table
 from walconsole.domain.standing.refusals import code_in
 from walconsole.droplet.rendering import verbs_script
 from walconsole.errors import ObjectStoreError, ProvisionError

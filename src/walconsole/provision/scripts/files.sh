@@ -1,6 +1,6 @@
 # Files on the droplet, in POSIX sh: read, written, kept, put back and taken away, and nothing by a path as root.
 #
-# Prepended by standing.py: droplet/templates/stand.sh; READ, WRITE, TAKE and CHANGE (small scripts for the keeper of a
+# Prepended by keepers.py: droplet/templates/stand.sh; READ, WRITE, TAKE and CHANGE (small scripts for the keeper of a
 # folder: keeper_*.sh), most (bytes).
 
 # stand_at PATH: the same for a file that is to be read or changed, through links that root made.

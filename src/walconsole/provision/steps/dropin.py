@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from shlex import quote
 
-from walconsole.domain.archive_commands import recognise
+from walconsole.domain.archivers.tools import recognise
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.files import dropin_file
 from walconsole.droplet.names import names_of

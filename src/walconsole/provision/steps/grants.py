@@ -5,8 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from walconsole.domain.grants import differences, may_write, permission_on, with_permission, with_readwrite
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.grants import (
+    differences,
+    may_write,
+    permission_on,
+    with_permission,
+    with_readwrite,
+)
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ProvisionError
 from walconsole.ports import KeyGrant, KeyService, SpacesKey

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from shlex import quote
 
-from walconsole.domain.grants import may_write, with_readwrite
 from walconsole.domain.profile import BucketTarget
-from walconsole.domain.temporary_keys import limited_name
+from walconsole.domain.store.grants import may_write, with_readwrite
+from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError, TemporaryKeyError
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from walconsole.domain.archive_commands import OFF
+from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.droplet.rendering import archive_command

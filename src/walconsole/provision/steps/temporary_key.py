@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from walconsole.domain.temporary_keys import PREFIX
+from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.ports import SecretPair
 from walconsole.provision.bucket_state import BucketState, Standing, bucket_states

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.snapshot import Freshness
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.ui.archive import distance, listings, replay, storage
 from walconsole.ui.archive.table import Table
 from walconsole.ui.panes.model import View

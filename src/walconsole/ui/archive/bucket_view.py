@@ -14,7 +14,7 @@ from walconsole.ui.archive.presence import Copies
 if TYPE_CHECKING:
     from walconsole.domain.archive.holding import Holding
     from walconsole.domain.archive.listing import StoredObject
-    from walconsole.domain.facts import BucketFacts
+    from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.wal import Segment
     from walconsole.ports import BucketReader, ObjectDetails
     from walconsole.ui.archive.picture import Picture

@@ -18,7 +18,7 @@ from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
 if TYPE_CHECKING:
     from walconsole.domain.archive.listing import StoredObject
     from walconsole.domain.archive.page_header import PageHeader
-    from walconsole.domain.facts import ServerFacts
+    from walconsole.domain.facts.observed import ServerFacts
     from walconsole.ui.archive.presence import Copies, Meaning
     from walconsole.ui.glyphs import Glyphs
 

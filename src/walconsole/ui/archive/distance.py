@@ -13,7 +13,7 @@ from walconsole.ui.panes.typeset import shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.comparison import Lacking
-    from walconsole.domain.facts import BucketFacts
+    from walconsole.domain.facts.observed import BucketFacts
     from walconsole.ui.archive.table import Table
 
 

@@ -17,9 +17,9 @@ from walconsole.ui.export import Export, csv_text, moment_text, stem_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from walconsole.domain.archive.gap import Gap
+    from walconsole.domain.archive.gaps import Gap
     from walconsole.domain.archive.holding import Holding
-    from walconsole.domain.facts import BucketFacts
+    from walconsole.domain.facts.observed import BucketFacts
     from walconsole.ui.messages import SnapshotTaken
 
 VERSION = 1

@@ -10,7 +10,7 @@ from walconsole.ui.panes.model import Tone
 from walconsole.ui.panes.typeset import shown
 
 if TYPE_CHECKING:
-    from walconsole.domain.facts import BucketFacts, SweepProgress
+    from walconsole.domain.facts.observed import BucketFacts, SweepProgress
     from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.table import Table
 

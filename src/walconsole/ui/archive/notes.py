@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.snapshot import Freshness
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive.listings import progress_text
@@ -14,8 +14,8 @@ from walconsole.ui.panes.title import stamp_spans
 from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, shown, stamp, wrapped
 
 if TYPE_CHECKING:
-    from walconsole.domain.facts import BucketFacts
-    from walconsole.domain.snapshot import Reading
+    from walconsole.domain.facts.observed import BucketFacts
+    from walconsole.domain.facts.snapshot import Reading
     from walconsole.ui.archive.desk import Desk
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken

@@ -15,10 +15,10 @@ from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from walconsole.domain.archive.gap import Gap
+    from walconsole.domain.archive.gaps import Gap
     from walconsole.domain.archive.holding import Holding
-    from walconsole.domain.facts import BucketFacts
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.observed import BucketFacts
+    from walconsole.domain.facts.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import ArchivedName, Place, archived_name, place_of, split_key
 from walconsole.domain.archive.times import age_s
-from walconsole.domain.facts import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
 

@@ -16,7 +16,7 @@ from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
 if TYPE_CHECKING:
     from walconsole.domain.archive.continuity import Continuity
     from walconsole.domain.archive.page_header import SegmentIdentity
-    from walconsole.domain.facts import BucketFacts
+    from walconsole.domain.facts.observed import BucketFacts
     from walconsole.ui.archive.picture import FoundGap
 
 GAPS_LISTED = 40

@@ -12,7 +12,7 @@ from walconsole.ui.panes.typeset import shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Cost
-    from walconsole.domain.facts import BucketFacts, RepeatedSegment, SharedSegments
+    from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment, SharedSegments
     from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.table import Table
 

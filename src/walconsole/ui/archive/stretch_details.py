@@ -16,7 +16,7 @@ from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.coverage import Cell
-    from walconsole.domain.archive.gap import Gap
+    from walconsole.domain.archive.gaps import Gap
     from walconsole.domain.archive.holding import Holding
     from walconsole.ui.archive.presence import Copies
     from walconsole.ui.glyphs import Glyphs

@@ -13,8 +13,8 @@ from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, clock_text, pad, 
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Price
-    from walconsole.domain.facts import BucketFacts
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.observed import BucketFacts
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import Compressibility
     from walconsole.ui.archive.picture import Picture
     from walconsole.ui.glyphs import Glyphs

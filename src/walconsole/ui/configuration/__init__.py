@@ -1,1 +1,1 @@
-"""The configuration screen's rows, as pure functions: what the panes of screens/configuration.py show."""
+"""The configuration screen's rows, as pure functions: what the panes of screen.py show."""

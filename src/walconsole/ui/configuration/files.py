@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from walconsole.domain.facts import ConfigFile, FileRole
+from walconsole.domain.facts.observed import ConfigFile, FileRole
 from walconsole.domain.pgconf.loading import Judged
 from walconsole.domain.pgconf.tree import Obstacle
 from walconsole.domain.redaction import decode

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.facts import FileRole
-from walconsole.domain.snapshot import Freshness
+from walconsole.domain.facts.observed import FileRole
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.units import duration_text, plural
 from walconsole.ui.configuration.desk import Desk
 from walconsole.ui.configuration.files import line_text

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from walconsole.domain.archive_settings import ARCHIVE_SETTINGS
-from walconsole.domain.facts import ConfigFile, FileRole
+from walconsole.domain.facts.observed import ConfigFile, FileRole
+from walconsole.domain.facts.snapshot import Freshness
+from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
 from walconsole.domain.pgconf.lexer import fold, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, State
 from walconsole.domain.pgconf.running import resolve_all
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
-from walconsole.domain.snapshot import Freshness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from walconsole.domain.facts import CatalogueFacts, ConfigFiles
+    from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.domain.pgconf.resolution import Resolution
-    from walconsole.domain.snapshot import Snapshot
 
 _FIRST = {name: rank for rank, name in enumerate(ARCHIVE_SETTINGS)}
 

@@ -1,7 +1,7 @@
 """Archiver: what pg_stat_archiver says, how far behind the archive is, and what would be lost."""
 
-from walconsole.domain.facts import ArchiverFacts
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.observed import ArchiverFacts
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
     Lag,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Freshness, Reading
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Freshness, Reading
 from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
 from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from walconsole.domain.facts import ConfigFile, ConfigFiles, Setting
+from walconsole.domain.facts.observed import ConfigFile, ConfigFiles, Setting
 from walconsole.domain.units import plural
 from walconsole.ui.panes.model import Content, Line, Link, Span, Tone, View
 from walconsole.ui.panes.typeset import (

@@ -1,7 +1,7 @@
 """Droplet: the host, its PostgreSQL, and the connection to them."""
 
-from walconsole.domain.facts import HostFacts, LinkFacts, ServerFacts
-from walconsole.domain.snapshot import Freshness
+from walconsole.domain.facts.observed import HostFacts, LinkFacts, ServerFacts
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.standing.unreachable import SHELL_CODES
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Content, Line, Span, Tone, View

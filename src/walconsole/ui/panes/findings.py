@@ -1,6 +1,6 @@
 """Findings: what is wrong, worst first, each with its evidence and what to do."""
 
-from walconsole.domain.snapshot import Freshness, Slot
+from walconsole.domain.facts.snapshot import Freshness, Slot
 from walconsole.domain.standing.model import Finding, Severity
 from walconsole.domain.units import plural
 from walconsole.ui.panes.model import Content, Line, Link, Span, Stamp, Tone, View

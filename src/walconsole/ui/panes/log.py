@@ -4,7 +4,7 @@ import re
 
 from rich.cells import cell_len
 
-from walconsole.domain.logline import LogLevel, LogLine
+from walconsole.domain.facts.log_line import LogLevel, LogLine
 from walconsole.domain.units import count_text
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import shown

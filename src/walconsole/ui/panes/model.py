@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from walconsole.domain.snapshot import Freshness, Snapshot
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
 

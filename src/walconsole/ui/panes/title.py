@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from walconsole.domain.snapshot import Freshness
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Glyphs, Span, Stamp, Tone
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
+from walconsole.domain.facts.snapshot import Freshness, Reading, Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Freshness, Reading, Slot
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import duration_text
 from walconsole.ui.panes.model import Glyphs, Line, Link, Span, Stamp, Tone, View

@@ -1,6 +1,6 @@
 """WAL on disk: what waits in pg_wal, and how long its file system will hold."""
 
-from walconsole.domain.facts import WalDiskFacts
+from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.standing.archiver import oldest_wait_s, ready_count
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 from walconsole.domain.units import bytes_text, count_text, duration_text, plural

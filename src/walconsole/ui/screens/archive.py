@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.archive.cost import Price
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
 from walconsole.ui import keys
 from walconsole.ui.archive import notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import Compressibility
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.layout import Box

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
-from walconsole.domain.facts import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.redaction import safe
 from walconsole.ui.screens.dialog import Dialog
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
 from walconsole.ui import keys
 from walconsole.ui.configuration import notes
 from walconsole.ui.configuration.desk import Desk, Kind, Subject
@@ -25,7 +25,7 @@ from walconsole.ui.widgets.verdict import VerdictLine
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from walconsole.domain.snapshot import Snapshot
+    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.configuration.picture import Picture
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
 
-    from walconsole.domain.logline import LogLine
+    from walconsole.domain.facts.log_line import LogLine
     from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.widgets.board import Board

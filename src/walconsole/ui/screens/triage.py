@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from walconsole.domain.event_times import events
+from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot
+from walconsole.domain.standing.event_times import events
 from walconsole.ui import keys
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import TONE_OF_LEVEL
@@ -230,7 +230,7 @@ class TriageScreen(PanesScreen):
         """The incident report, and the screen as it is, to files that did not exist before."""
         import json
 
-        from walconsole.domain.output.report import report_document, report_markdown
+        from walconsole.report.incident import report_document, report_markdown
         from walconsole.ui.export import Export, stem_of
 
         taken = self.taken

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.model import Finding, Fix
 from walconsole.domain.standing.trends import disk_outlook

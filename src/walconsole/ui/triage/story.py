@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures.no_alarm import considered
-from walconsole.domain.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Severity, Story
 from walconsole.domain.standing.risk import is_calm

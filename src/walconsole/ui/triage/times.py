@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from walconsole.domain.event_times import Event, EventKind
+from walconsole.domain.standing.event_times import Event, EventKind
 from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
 from walconsole.ui.panes.typeset import GUTTER, clock_text, fit, pad, shown
 

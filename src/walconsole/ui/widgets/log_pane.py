@@ -11,7 +11,7 @@ from walconsole.ui.widgets.pane import Pane
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from walconsole.domain.logline import LogLine
+    from walconsole.domain.facts.log_line import LogLine
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.panes.catalogue import PaneSpec
     from walconsole.ui.panes.model import Line, Span

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from walconsole.domain.output.metrics import LEVELS, Metric
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story
+from walconsole.report.metrics import LEVELS, Metric
 
 PREFIX = "walconsole_"
 _WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}

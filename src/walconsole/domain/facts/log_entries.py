@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from walconsole.domain.evidence import LogEntry, LogKind
-from walconsole.domain.logline import is_a_programs, plain_text
+from walconsole.domain.facts.evidence import LogEntry, LogKind
+from walconsole.domain.facts.log_line import is_a_programs, plain_text
 from walconsole.domain.redaction import safe
 
 LOG_LINE = re.compile(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.event_times import events
-from walconsole.domain.output.documents import Document, iso, source_documents, story_document
+from walconsole.domain.facts.snapshot import Freshness, Slot, Snapshot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.units import age_text
+from walconsole.report.documents import Document, iso, source_documents, story_document
 
 REPORT_VERSION = 1
 SPAN_S = 24 * 3600.0

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.evidence import LogKind
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Reading, Snapshot
+from walconsole.domain.facts.evidence import LogKind
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.copies import gap_text
 from walconsole.domain.units import bytes_text, plural
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.evidence import VerbResult
+from walconsole.domain.facts.evidence import VerbResult
 from walconsole.domain.standing.refusals import CODES
 
 LARGE = "PUT 256K"

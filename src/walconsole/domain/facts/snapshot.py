@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from walconsole.domain.evidence import (
+from walconsole.domain.facts.evidence import (
     CommandFacts,
     ComparedFacts,
     LogFacts,
@@ -15,7 +15,8 @@ from walconsole.domain.evidence import (
     ProductionFacts,
     RetentionFacts,
 )
-from walconsole.domain.facts import (
+from walconsole.domain.facts.history import History
+from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
     CatalogueFacts,
@@ -26,7 +27,6 @@ from walconsole.domain.facts import (
     SettingsFacts,
     WalDiskFacts,
 )
-from walconsole.domain.history import History
 
 T = TypeVar("T")
 

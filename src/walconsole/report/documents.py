@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from walconsole.domain.output.lines import exit_code
-from walconsole.domain.output.metrics import Metric
+from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.redaction import safe
-from walconsole.domain.snapshot import Slot, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import unanswered
+from walconsole.report.lines import exit_code
+from walconsole.report.metrics import Metric
 
 SCHEMA_VERSION = 1
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.facts import BucketFacts
-from walconsole.domain.snapshot import Reading, Snapshot
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.archiver import last_failure_age, last_success_age, oldest_wait_s, ready_count
 from walconsole.domain.standing.copies import stored_age
 from walconsole.domain.standing.exposure import exposure

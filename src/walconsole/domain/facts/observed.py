@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from walconsole.domain.archive.gap import Gap
+from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.profile import BucketRole, ClusterName
 
 if TYPE_CHECKING:
-    from walconsole.domain.archive.accepted import AcceptedGap
     from walconsole.domain.archive.continuity import Continuity
+    from walconsole.domain.archive.gaps import AcceptedGap
     from walconsole.domain.archive.holding import Holding
     from walconsole.domain.archive.page_header import SegmentIdentity
     from walconsole.domain.archive.timelines import TimelineHistory

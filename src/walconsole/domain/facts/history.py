@@ -7,8 +7,8 @@ here, so that a reset neither loses nor invents an archived segment.
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from walconsole.domain.disk_forecast import DiskSample, Limits, is_urgent
-from walconsole.domain.facts import ArchiverFacts, WalDiskFacts
+from walconsole.domain.facts.disk_forecast import DiskSample, Limits, is_urgent
+from walconsole.domain.facts.observed import ArchiverFacts, WalDiskFacts
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 
 SAMPLE_SPACING_S = 5.0

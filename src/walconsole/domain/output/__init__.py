@@ -1,1 +1,0 @@
-"""What leaves the console without a screen: a check's lines, metrics and JSON, the incident report."""
