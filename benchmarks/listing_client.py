@@ -12,14 +12,14 @@ from pathlib import Path
 
 from benchmarks.listing_server import BUCKET, REQUESTS_PATH
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 from walconsole.observe.bucket import BucketProbe
+from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import NoShelf, SessionRegister
 
 POLLS = 20
 

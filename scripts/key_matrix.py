@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import WalconsoleError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService
 from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import leftovers

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from tests.servers.s3 import s3_client
 from tests.servers.writer import Destination
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.layouts import ArchivedName, archived_name, split_key
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.observed import BucketFacts
@@ -15,8 +15,8 @@ from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, Ke
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader
+from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import NoShelf, SessionRegister
 
 REFERENCE = KeyReference(KeySource.ENVIRONMENT, "K", "S")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
-from walconsole.adapters.postgres import PostgresDatabase
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.postgres.database import PostgresDatabase
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import PostgresTarget, SshTarget
 from walconsole.ports import HostKeyQuestion

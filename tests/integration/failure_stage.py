@@ -24,10 +24,10 @@ from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.snapshot import Reading, Slot
 from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
+from walconsole.operator_files.kept import Keeping, for_this_session
 from walconsole.ports import Observer
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import Keeping, for_this_session
 from walconsole.runtime.wiring import observe
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.integration.test_key_safety import TOKEN, Account, Session, Trap
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile_json import profile_from_json
+from walconsole.operator_files.key_ledger import LedgerFolder
 
 WITHIN_S = 0.02
 """So far into a call: the request is out, and the API has done its work; the answer may not be read yet."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
-from walconsole.adapters.postgres import PostgresDatabase
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.postgres.database import PostgresDatabase
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.facts.snapshot import Slot, Snapshot

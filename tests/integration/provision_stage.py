@@ -20,14 +20,13 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from tests.servers.sshd import SshServer
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.adapters.reach import reach
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_admin import SpacesAdmin
-from walconsole.adapters.spaces_keys import RcloneConfig, key_source
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.endpoint_reach import reach
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
+from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
+from walconsole.adapters.s3.store import SpacesStore
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,
@@ -37,6 +36,7 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.droplet.choices import DropletChoices
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService, SecretPair
 from walconsole.provision.catalogue import steps
 from walconsole.provision.progress import Progress

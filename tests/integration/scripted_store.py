@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
+from walconsole.adapters.s3.key_sources import KeyPair, KeyPairSource
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.data.provisioning import a_profile
-from walconsole.adapters import digitalocean_transport, spaces_admin
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.spaces_admin import SpacesAdmin
+from walconsole.adapters.keys_api import transport as digitalocean_transport
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
+from walconsole.adapters.s3 import admin as spaces_admin
+from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError, ObjectStoreError
 from walconsole.ports import KeyGrant, SecretPair

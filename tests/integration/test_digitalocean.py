@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken, api_token
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken, api_token
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant
@@ -31,7 +31,7 @@ async def failure_of(api: KeysApi, token: str = TOKEN) -> KeyServiceError:
 
 
 async def test_every_key_of_every_page_with_its_grants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("walconsole.adapters.digitalocean.PER_PAGE", 20)
+    monkeypatch.setattr("walconsole.adapters.keys_api.service.PER_PAGE", 20)
     store = KeyStore()
     store.create("root", [FULL_ACCESS_GRANT])
     for number in range(45):

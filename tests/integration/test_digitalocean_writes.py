@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_key_safety import VirtualClock
-from walconsole.adapters import digitalocean
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.keys_api import service as digitalocean
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget
 from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import KeyServiceError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService, LedgerEntry, SpacesKey
 from walconsole.provision.leftovers import delete_leftover, leftovers
 from walconsole.provision.temporary_key import TemporaryKey

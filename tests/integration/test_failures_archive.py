@@ -15,7 +15,7 @@ from tests.integration.failure_stage import FOUND, Watched, away, fill, placed, 
 from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
-from walconsole.runtime.keeping import on_disk
+from walconsole.operator_files.kept import on_disk
 from walconsole.runtime.looking_once import look_once
 
 pytestmark = [

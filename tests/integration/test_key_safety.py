@@ -21,16 +21,16 @@ import pytest
 
 from tests.data.provisioning import MemoryRecord, ScriptedGate, a_profile, a_site
 from tests.integration.sandbox_parts import Region, running_region
-from walconsole.adapters import digitalocean
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_admin import SpacesAdmin
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.keys_api import service as digitalocean
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
+from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource, Profile
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService, SecretPair
 from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import delete_leftover, leftovers

@@ -12,12 +12,12 @@ from tests.data.provisioning import MemoryRecord, ScriptedGate, a_site
 from tests.data.surveys import PROFILE, RCLONE, SURVEY, NoShell
 from tests.integration.test_digitalocean_writes import FAULTS, NOT_DONE, TOKEN
 from tests.integration.test_key_safety import VirtualClock
-from walconsole.adapters import digitalocean
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.keys_api import service as digitalocean
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget, BucketTarget
 from walconsole.errors import KeyServiceError, ObjectStoreError, TemporaryKeyError, WalconsoleError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, SecretPair
 from walconsole.provision.progress import Stage
 from walconsole.provision.runner import Runner

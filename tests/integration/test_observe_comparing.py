@@ -17,7 +17,7 @@ from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule, PolicyFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded

@@ -23,10 +23,10 @@ from tests.integration.connect_parts import (
 from tests.servers.fixtures import MakePostgres, MakeProxy, MakeSshd
 from tests.servers.postgres import PASSWORD, PostgresServer
 from tests.servers.sshd import SshServer
-from walconsole.adapters import postgres as adapter
-from walconsole.adapters import postgres_session
-from walconsole.adapters import ssh as ssh_adapter
-from walconsole.adapters.postgres import PostgresDatabase
+from walconsole.adapters.postgres import database as adapter
+from walconsole.adapters.postgres import session as postgres_session
+from walconsole.adapters.postgres.database import PostgresDatabase
+from walconsole.adapters.ssh import shell as ssh_adapter
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.profile import PostgresTarget
 from walconsole.errors import ClusterChoiceError, DatabaseError, SshError, WalconsoleError

@@ -18,13 +18,13 @@ import pytest_asyncio
 from tests.data.provisioning import MemoryRecord, ScriptedGate, a_site
 from tests.integration.test_key_safety import Account, VirtualClock, an_account
 from tests.servers.ports import LOOPBACK
-from walconsole.adapters import spaces_admin
-from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_admin import SpacesAdmin
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3 import admin as spaces_admin
+from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.errors import WalconsoleError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
 from walconsole.provision.bucket_state import MADE, bucket_name
 from walconsole.provision.model import CheckState

@@ -17,7 +17,7 @@ from tests.servers.fixtures import MakeProxy
 from tests.servers.proxy import Proxy
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.errors import WalconsoleError
 from walconsole.provision.model import Ran
 from walconsole.provision.progress import Progress

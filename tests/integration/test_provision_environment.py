@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ports import LOOPBACK
-from walconsole.adapters.spaces_admin import SpacesAdmin
+from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.ports import SecretPair
 

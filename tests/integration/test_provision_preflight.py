@@ -18,8 +18,8 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
 from tests.servers.writer import Destination
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import BlockedError
 from walconsole.provision.model import Check, CheckState, Fact, FactState

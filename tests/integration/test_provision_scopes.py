@@ -6,11 +6,11 @@ import pytest
 
 from tests.data.provisioning import RealClock, a_site
 from tests.data.surveys import PROFILE, SURVEY, NoShell
-from walconsole.adapters.digitalocean import DigitalOceanKeys
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.key_ledger import LedgerFolder
+from walconsole.adapters.keys_api.service import DigitalOceanKeys
+from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import BlockedError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
 from walconsole.provision.looking import look_at_keys
 from walconsole.provision.preflight_archive import KeyFacts, Scope

@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.sandbox_child import Child, sandbox
 from walconsole.domain.failures import Diagnosis, Severity, diagnose
+from walconsole.operator_files.kept import for_this_session
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import for_this_session
 from walconsole.runtime.looking_once import look_once
 from walconsole.sandbox.scenario import PRACTICE
 

@@ -14,14 +14,14 @@ import pytest
 from tests.integration.sandbox_child import Child, sandbox
 from tests.integration.sandbox_parts import client, outcome
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.comparison import lacking
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.observe.bucket import BucketProbe
+from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import NoShelf, SessionRegister
 from walconsole.sandbox.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server

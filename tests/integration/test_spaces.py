@@ -16,9 +16,11 @@ from tests.servers.fixtures import MakeProxy
 from tests.servers.rclone import RcloneS3
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys, new_keys
-from walconsole.adapters import spaces_errors, spaces_signing, spaces_wire
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys, KeyPair
+from walconsole.adapters.s3 import errors as spaces_errors
+from walconsole.adapters.s3 import signing as spaces_signing
+from walconsole.adapters.s3 import wire as spaces_wire
+from walconsole.adapters.s3.key_sources import EnvironmentKeys, KeyPair
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import Segment

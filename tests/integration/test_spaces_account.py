@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
-from walconsole.adapters.spaces_admin import SpacesAdmin
+from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import SecretPair

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.scripted_store import SECRET, FixedKeys, answer, error
-from walconsole.adapters import spaces_admin
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_admin import SpacesAdmin
+from walconsole.adapters.s3 import admin as spaces_admin
+from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import SecretPair

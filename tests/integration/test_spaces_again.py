@@ -7,7 +7,8 @@ from email.utils import formatdate
 import pytest
 
 from tests.integration.scripted_store import GOOD, LISTING, Cut, answer, error, failure, scripted
-from walconsole.adapters import spaces, spaces_throttle
+from walconsole.adapters.s3 import store as spaces
+from walconsole.adapters.s3 import throttle as spaces_throttle
 from walconsole.errors import ObjectStoreError
 
 SLOW_DOWN = error("503 Slow Down", "SlowDown")

@@ -19,9 +19,10 @@ from tests.integration.scripted_store import (
     failure,
     scripted,
 )
-from walconsole.adapters import spaces, spaces_wire
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import KeyPair
+from walconsole.adapters.s3 import store as spaces
+from walconsole.adapters.s3 import wire as spaces_wire
+from walconsole.adapters.s3.key_sources import KeyPair
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 

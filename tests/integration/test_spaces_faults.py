@@ -14,9 +14,10 @@ from tests.servers.fixtures import or_skip
 from tests.servers.rgw import RadosGateway
 from tests.servers.rgw_index import seed_index
 from tests.servers.s3 import S3Keys
-from walconsole.adapters import spaces, spaces_throttle
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import EnvironmentKeys
+from walconsole.adapters.s3 import store as spaces
+from walconsole.adapters.s3 import throttle as spaces_throttle
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import Segment

@@ -5,7 +5,7 @@ import pytest
 from tests.integration.scripted_store import Cut, answer, error, failure, scripted
 from tests.integration.test_spaces import store_of, target_of
 from tests.servers.rgw import RadosGateway
-from walconsole.adapters import spaces
+from walconsole.adapters.s3 import store as spaces
 from walconsole.errors import ObjectStoreError
 
 KEY = "wal/000000010000000000000001.zst"

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tests.integration.scripted_store import GOOD, SECRET, FixedKeys, Script, answer
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_admin import SpacesAdmin
+from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.ports import SecretPair
 

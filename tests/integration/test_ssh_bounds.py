@@ -16,7 +16,7 @@ import pytest
 from tests.integration.connect_parts import open_shell, target, text, through
 from tests.servers.fixtures import MakeProxy
 from tests.servers.sshd import SshServer
-from walconsole.adapters import ssh_scripts
+from walconsole.adapters.ssh import scripts as ssh_scripts
 from walconsole.errors import SshError, WalconsoleError
 
 pytestmark = pytest.mark.server
@@ -25,7 +25,7 @@ DEAF = "trap '' TERM HUP INT; sleep {0}; sleep {0}; sleep {0}"
 _NUMBERS = itertools.count(70_000 + os.getpid() % 10_000 * 10)
 _CONSOLE = """
 import asyncio, sys
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import SshTarget
 from tests.integration.connect_parts import ScriptedOperator, WallClock
 host, port, user, key, known, config, script = sys.argv[1:]

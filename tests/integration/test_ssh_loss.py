@@ -9,8 +9,9 @@ import pytest
 from tests.integration.connect_parts import open_shell, target, text, through
 from tests.servers.fixtures import MakeProxy, MakeSshd
 from tests.servers.sshd import SshServer
-from walconsole.adapters import ssh, ssh_connection
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.ssh import connection as ssh_connection
+from walconsole.adapters.ssh import shell as ssh
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.errors import SshError, WalconsoleError
 
 pytestmark = pytest.mark.server

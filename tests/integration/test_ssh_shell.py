@@ -14,8 +14,8 @@ from tests.integration.connect_parts import open_shell, target, text, through
 from tests.servers.fixtures import MakeProxy, MakeSshd
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from walconsole.adapters import ssh_frames
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.ssh import frames as ssh_frames
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.errors import ShellError
 from walconsole.observe.as_user import as_user
 

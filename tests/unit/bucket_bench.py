@@ -11,7 +11,7 @@ from walconsole.domain.profile import BucketRole, default_bucket
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader
-from walconsole.runtime.keeping import SessionRegister
+from walconsole.operator_files.kept import SessionRegister
 
 MIB = 1024 * 1024
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.adapters.bridge import LOCAL_PORT, Bridge
+from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
 
 
 def is_there(folder: Path) -> bool:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from walconsole.config.checks import UnfitError, destination
 from walconsole.config.choose import choose, is_alias
-from walconsole.config.places import places
 from walconsole.config.reader import ConfigFile, Setting, load
 from walconsole.config.resolve import Resolved, described, short_name
 from walconsole.config.writer import profile_as_toml
@@ -22,6 +21,7 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.errors import UsageError
+from walconsole.operator_files.places import places
 
 FILE = """\
 [profiles.shithub]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.spaces_lifecycle import read_lifecycle
+from walconsole.adapters.s3.answers import read_lifecycle
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.errors import DatabaseError
 from walconsole.observe.retention import read_retention

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.gap_register import FILE, GapFile
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
+from walconsole.operator_files.gap_register import FILE, GapFile
 
 
 def name(number: int, timeline: int = 1) -> str:
@@ -242,7 +242,7 @@ def test_a_file_behind_a_link_stays_behind_it(file: GapFile, tmp_path: Path) -> 
 
 ACCEPT_TEN = """
 import os, sys
-from walconsole.adapters.gap_register import GapFile
+from walconsole.operator_files.gap_register import GapFile
 from walconsole.domain.archive.gaps import AcceptedGap
 for number in range(10):
     name = f"0000000100000000{int(sys.argv[1]) * 10 + number:08X}"
@@ -262,7 +262,7 @@ def test_consoles_that_write_at_once_lose_nothing(file: GapFile, tmp_path: Path)
 def test_a_lock_that_a_stopped_console_holds_is_not_waited_for(
     file: GapFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("walconsole.adapters.gap_register.LOCK_PATIENCE_S", 0.05)
+    monkeypatch.setattr("walconsole.operator_files.gap_register.LOCK_PATIENCE_S", 0.05)
     file.accept(LOST)
     with file.path.with_suffix(".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

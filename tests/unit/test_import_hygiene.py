@@ -72,7 +72,7 @@ assert "textual" not in sys.modules
 
 def test_the_wiring_is_what_loads_them() -> None:
     """The test above would pass for ever if the names were wrong."""
-    loaded = _modules_after("import walconsole.runtime.wiring, walconsole.adapters.postgres")
+    loaded = _modules_after("import walconsole.runtime.wiring, walconsole.adapters.postgres.database")
     assert {"asyncssh", "psycopg"} <= set(loaded)
 
 

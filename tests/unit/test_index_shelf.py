@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.adapters import index_shelf
-from walconsole.adapters.index_shelf import IndexFile
 from walconsole.domain.profile import BucketRole, default_bucket
+from walconsole.operator_files import index_cache as index_shelf
+from walconsole.operator_files.index_cache import IndexFile
 
 TARGET = default_bucket(BucketRole.PRIMARY, "shithub", "nyc3")
 

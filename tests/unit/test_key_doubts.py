@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.adapters import key_ledger
-from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
+from walconsole.operator_files import key_ledger
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
 from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
 from walconsole.provision.doubts import Doubts, age_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.postgres_errors import ServerError, first_error
+from walconsole.adapters.postgres.errors import ServerError, first_error
 
 
 def message(kind: bytes, body: bytes) -> bytes:

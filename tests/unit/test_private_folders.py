@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_key_ledger import ENTRY
-from walconsole.adapters.gap_register import GapFile
-from walconsole.adapters.index_shelf import IndexFile
-from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.config.reader import load
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ConfigError, RegisterError, UsageError
-from walconsole.folders import check_private, make_private, replace_text
+from walconsole.operator_files.gap_register import GapFile
+from walconsole.operator_files.index_cache import IndexFile
+from walconsole.operator_files.key_ledger import LedgerFolder
+from walconsole.operator_files.private import check_private, make_private, replace_text
 from walconsole.provision.model import Change, ChangeKind
 from walconsole.provision.record import RecordFile
 from walconsole.runtime.check_command import _deliver

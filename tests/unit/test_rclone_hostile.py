@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.adapters.spaces_keys import DropletKeys, RcloneConfig, _read_script, parse_rclone
+from walconsole.adapters.s3.key_sources import DropletKeys, RcloneConfig, _read_script, parse_rclone
 from walconsole.domain.facts.observed import LinkFacts
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ShellAnswer

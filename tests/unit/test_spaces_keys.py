@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from walconsole.adapters.spaces_keys import (
+from walconsole.adapters.s3.key_sources import (
     DropletKeys,
     EnvironmentKeys,
     KeyPair,

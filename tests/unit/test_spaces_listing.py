@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.spaces_listing import read_listing, timestamp
+from walconsole.adapters.s3.answers import read_listing, timestamp
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError

@@ -11,8 +11,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from walconsole.adapters.spaces_keys import KeyPair
-from walconsole.adapters.spaces_signing import Signer, list_query
+from walconsole.adapters.s3.key_sources import KeyPair
+from walconsole.adapters.s3.signing import Signer, list_query
 
 AT = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 PAIR = KeyPair("DO00EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
@@ -46,7 +46,7 @@ def test_the_secret_is_in_no_repr() -> None:
 
 def test_boto3_is_not_loaded() -> None:
     script = (
-        "import sys, walconsole.adapters.spaces as _\n"
+        "import sys, walconsole.adapters.s3.store as _\n"
         "loaded = {'boto3', 'botocore', 'asyncssh'} & set(sys.modules)\n"
         "sys.exit(', '.join(loaded) or 0)"
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters import spaces_throttle
-from walconsole.adapters.spaces_throttle import Throttle
+from walconsole.adapters.s3 import throttle as spaces_throttle
+from walconsole.adapters.s3.throttle import Throttle
 
 
 class Work:

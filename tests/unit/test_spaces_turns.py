@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from walconsole.adapters.spaces_turns import TURN_S, Turns
+from walconsole.adapters.s3.throttle import TURN_S, Turns
 
 WORK_S = 0.001
 TASKS = 64

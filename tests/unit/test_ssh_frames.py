@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters import ssh_frames
-from walconsole.adapters.ssh_frames import Frame, OutputTooLongError
+from walconsole.adapters.ssh import frames as ssh_frames
+from walconsole.adapters.ssh.frames import Frame, OutputTooLongError
 
 
 def nonce(frame: Frame) -> bytes:

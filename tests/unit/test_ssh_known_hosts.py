@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from walconsole.adapters.ssh_known_hosts import append, host_name, look_up
+from walconsole.adapters.ssh.known_hosts import append, host_name, look_up
 
 KEY = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
 OTHER = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()

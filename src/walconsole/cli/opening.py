@@ -7,8 +7,8 @@ from pathlib import Path
 
 from walconsole.cli.table import BY_NAME, OPEN
 from walconsole.config.choose import choose
-from walconsole.config.places import places
 from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.operator_files.places import places
 from walconsole.runtime.environment import keep_secrets
 from walconsole.runtime.garbage import collect_nothing
 from walconsole.runtime.session import DemoWish, Session, Target

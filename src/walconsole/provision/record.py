@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from walconsole.errors import RegisterError
-from walconsole.folders import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private
 from walconsole.provision.model import Change, ChangeKind
 
 _LIMIT_BYTES = 16 * 1024 * 1024

@@ -14,14 +14,14 @@ from walconsole.domain.failures import Diagnosis, diagnose
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.unseen import of_one_look
 from walconsole.errors import UsageError
-from walconsole.folders import replace_text
+from walconsole.operator_files.kept import on_disk
+from walconsole.operator_files.private import replace_text
 from walconsole.report.documents import check_document
 from walconsole.report.incident import report_document, report_markdown
 from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.report.metrics import metrics
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.keeping import on_disk
 from walconsole.runtime.logs import start_logging
 from walconsole.runtime.looking_once import look_once
 from walconsole.runtime.say import say

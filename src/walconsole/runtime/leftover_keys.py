@@ -8,10 +8,10 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from walconsole.adapters.key_ledger import LedgerFolder
 from walconsole.domain.profile import Profile
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import WalconsoleError
+from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyLedger, LedgerEntry
 from walconsole.provision.doubts import Doubts, age_of
 from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers

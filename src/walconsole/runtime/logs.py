@@ -11,7 +11,7 @@ from types import TracebackType
 
 from walconsole.domain.redaction import printable, redact
 from walconsole.errors import UsageError
-from walconsole.folders import make_private
+from walconsole.operator_files.private import make_private
 
 LARGEST_LOG_BYTES = 1 << 20
 KEPT_LOGS = 3

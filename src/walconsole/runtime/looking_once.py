@@ -9,9 +9,9 @@ from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.unseen import unanswered
+from walconsole.operator_files.kept import Keeping
 from walconsole.ports import Clock, HostKeyQuestion
 from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.keeping import Keeping
 
 
 class NobodyThere:

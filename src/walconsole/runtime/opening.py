@@ -7,9 +7,9 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from walconsole.config.places import TEMPORARY_KEYS, places
 from walconsole.domain.profile import Profile
 from walconsole.errors import UsageError
+from walconsole.operator_files.places import TEMPORARY_KEYS, places
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.pace import Paced
@@ -111,7 +111,7 @@ def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":
 
     `keeps` is the environment that names the operator's folders, None where nothing outlives the session.
     """
-    from walconsole.runtime.keeping import for_this_session, on_disk
+    from walconsole.operator_files.kept import for_this_session, on_disk
     from walconsole.runtime.wiring import observe
 
     return partial(observe, keeping=for_this_session() if keeps is None else on_disk(keeps))

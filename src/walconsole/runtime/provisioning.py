@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from walconsole.adapters.key_ledger import LedgerFolder
-from walconsole.config.places import TEMPORARY_KEYS, places
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.droplet.choices import DropletChoices
+from walconsole.operator_files.key_ledger import LedgerFolder
+from walconsole.operator_files.places import TEMPORARY_KEYS, places
 from walconsole.ports import (
     BucketAdmin,
     Clock,
@@ -33,8 +33,8 @@ from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.runtime.cleanup import Cleanups
 
 if TYPE_CHECKING:
-    from walconsole.adapters.digitalocean import DigitalOceanKeys
-    from walconsole.adapters.spaces_keys import KeyPairSource
+    from walconsole.adapters.keys_api.service import DigitalOceanKeys
+    from walconsole.adapters.s3.key_sources import KeyPairSource
 
 _AFTER_DISPOSAL_S = 5.0
 
@@ -60,8 +60,8 @@ class KeysLater:
             await self._made.close()
 
     def _make(self) -> "DigitalOceanKeys":
-        from walconsole.adapters.digitalocean import DigitalOceanKeys
-        from walconsole.adapters.digitalocean_token import api_token
+        from walconsole.adapters.keys_api.service import DigitalOceanKeys
+        from walconsole.adapters.keys_api.token import api_token
 
         home = Path(self._environment.get("HOME") or "~").expanduser()
         return DigitalOceanKeys(self._profile.api, api_token(self._profile.api, self._environment, home))
@@ -110,7 +110,7 @@ def provisioned(
 
     `lasting` False: what is recorded goes with the session, as its embedded droplet does.
     """
-    from walconsole.adapters.ssh import SshShell
+    from walconsole.adapters.ssh.shell import SshShell
     from walconsole.provision.surveying import take_survey
 
     keys = KeysLater(profile, environment)
@@ -165,13 +165,13 @@ class _Stores:
         return _admin(target, SecretPair(pair.access_key, pair.secret))
 
     def _keys(self, target: BucketTarget) -> "KeyPairSource":
-        from walconsole.adapters.spaces_keys import RcloneConfig, key_source
+        from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 
         rclone = RcloneConfig(self._shell, self._profile.paths.rclone_config)
         return key_source(target.keys, self._environment, rclone)
 
     def _make(self, target: BucketTarget) -> ObjectStore:
-        from walconsole.adapters.spaces import SpacesStore
+        from walconsole.adapters.s3.store import SpacesStore
 
         keys = self._keys(target)
         store = SpacesStore(target, keys, environ=self._environment, connections=target.connections)
@@ -180,13 +180,15 @@ class _Stores:
 
 
 def _admin(target: BucketTarget, pair: SecretPair) -> BucketAdmin:
-    from walconsole.adapters.spaces_admin import SpacesAdmin  # boto3: a quarter of a second
+    from walconsole.adapters.s3.admin import SpacesAdmin  # boto3: a quarter of a second
 
     return SpacesAdmin(target, pair)
 
 
 async def _reach(endpoint: str) -> Reach:
-    from walconsole.adapters.reach import reach  # ssl and asyncio's streams: not before they are needed
+    from walconsole.adapters.endpoint_reach import (
+        reach,  # ssl and asyncio's streams: not before they are needed
+    )
 
     return await reach(endpoint)
 

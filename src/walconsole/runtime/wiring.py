@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.spaces import SpacesStore
-from walconsole.adapters.spaces_keys import RcloneConfig, key_source
-from walconsole.adapters.ssh import SshShell
+from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
+from walconsole.adapters.s3.store import SpacesStore
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 from walconsole.observe.bucket import BucketProbe
 from walconsole.observe.bucket_reader import ProbeReader
@@ -22,11 +22,11 @@ from walconsole.observe.probe import Probe
 from walconsole.observe.production import ProductionProbe
 from walconsole.observe.retention import RetentionProbe
 from walconsole.observe.server_log import ServerLogProbe
+from walconsole.operator_files.kept import Keeping
 from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
 from walconsole.runtime.garbage import collect_what_is_new
-from walconsole.runtime.keeping import Keeping
 
 
 def observe(
@@ -127,7 +127,7 @@ def _evidence(
 def _postgres(
     shell: SshShell, profile: Profile, host: HostProbe, clock: Clock, environment: Mapping[str, str]
 ) -> ClosableDatabase:
-    from walconsole.adapters.postgres import PostgresDatabase
+    from walconsole.adapters.postgres.database import PostgresDatabase
 
     collect_what_is_new()  # nothing large is imported after it
     return PostgresDatabase(shell, profile.postgres, host, clock=clock, environ=environment)

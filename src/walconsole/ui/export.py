@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
-from walconsole.folders import make_private
+from walconsole.operator_files.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

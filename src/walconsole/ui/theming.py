@@ -14,7 +14,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES
 
-from walconsole.folders import make_private, replace_text
+from walconsole.operator_files.private import make_private, replace_text
 from walconsole.ui.tones import ConsoleTheme, Tones
 
 SCREEN_COLOURS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from walconsole.folders import make_private
+from walconsole.operator_files.private import make_private
 from walconsole.provision.transcript import as_json, as_markdown
 from walconsole.ui.export import Export, transcripts_folder
 

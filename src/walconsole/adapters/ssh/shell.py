@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import asyncssh
 
-from walconsole.adapters import ssh_scripts
-from walconsole.adapters.ssh_connection import SshConnection, server_fingerprint
-from walconsole.adapters.ssh_errors import channel_error
-from walconsole.adapters.ssh_frames import (
+from walconsole.adapters.ssh import scripts as ssh_scripts
+from walconsole.adapters.ssh.connection import SshConnection, server_fingerprint
+from walconsole.adapters.ssh.errors import channel_error
+from walconsole.adapters.ssh.frames import (
     OUTPUT_LIMIT,
     Frame,
     FramedSession,

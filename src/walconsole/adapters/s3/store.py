@@ -14,7 +14,8 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
-from walconsole.adapters.spaces_errors import (
+from walconsole.adapters.s3.answers import read_lifecycle, read_listing
+from walconsole.adapters.s3.errors import (
     KEY_REFUSED,
     TRANSIENT,
     Attempt,
@@ -24,14 +25,11 @@ from walconsole.adapters.spaces_errors import (
     refused,
     unreachable,
 )
-from walconsole.adapters.spaces_http import HttpClient, Origin, origin_of
-from walconsole.adapters.spaces_keys import KeyPair, KeyPairSource
-from walconsole.adapters.spaces_lifecycle import read_lifecycle
-from walconsole.adapters.spaces_listing import read_listing
-from walconsole.adapters.spaces_signing import Signer, list_query
-from walconsole.adapters.spaces_throttle import Throttle
-from walconsole.adapters.spaces_turns import Turns
-from walconsole.adapters.spaces_wire import CutError, HttpAnswer, TransportError
+from walconsole.adapters.s3.http import HttpClient, Origin, origin_of
+from walconsole.adapters.s3.key_sources import KeyPair, KeyPairSource
+from walconsole.adapters.s3.signing import Signer, list_query
+from walconsole.adapters.s3.throttle import Throttle, Turns
+from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.store.http_date import http_date

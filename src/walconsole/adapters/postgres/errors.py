@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from walconsole.adapters.bridge import Bridge
-from walconsole.adapters.bridge_scripts import NO_RELAY, NO_SOCKET, NO_USER
-from walconsole.adapters.ssh_scripts import shell_error
+from walconsole.adapters.postgres.bridge import Bridge
+from walconsole.adapters.postgres.bridge_scripts import NO_RELAY, NO_SOCKET, NO_USER
+from walconsole.adapters.ssh.scripts import shell_error
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import DatabaseError

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydo import Client
 
-from walconsole.adapters.digitalocean_answers import Calls, has_next_page, key_of, made_key_of
-from walconsole.adapters.digitalocean_token import ApiToken
-from walconsole.adapters.digitalocean_transport import no_redirects, transport
+from walconsole.adapters.keys_api.answers import Calls, has_next_page, key_of, made_key_of
+from walconsole.adapters.keys_api.token import ApiToken
+from walconsole.adapters.keys_api.transport import no_redirects, transport
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, MadeKey, SpacesKey

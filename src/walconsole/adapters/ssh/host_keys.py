@@ -6,9 +6,9 @@ from dataclasses import replace
 import asyncssh
 from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
-from walconsole.adapters import ssh_known_hosts
-from walconsole.adapters.ssh_known_hosts import KnownHost, KnownKey, fingerprint
-from walconsole.adapters.ssh_settings import SshSettings
+from walconsole.adapters.ssh import known_hosts as ssh_known_hosts
+from walconsole.adapters.ssh.known_hosts import KnownHost, KnownKey, fingerprint
+from walconsole.adapters.ssh.settings import SshSettings
 from walconsole.errors import HostKeyError, SshError
 from walconsole.ports import HostKeyQuestion, Operator
 

@@ -16,7 +16,7 @@ from typing import cast
 import asyncssh
 from asyncssh.channel import SSHChannel
 
-from walconsole.adapters.bridge_scripts import LAUNCH, bridge_script
+from walconsole.adapters.postgres.bridge_scripts import LAUNCH, bridge_script
 from walconsole.domain.redaction import decode, safe
 
 _KEPT_STDERR = 4096

@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from walconsole.adapters.digitalocean_transport import RefusedAnswerError
+from walconsole.adapters.keys_api.transport import RefusedAnswerError
 from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, MadeKey, SecretPair, SpacesKey

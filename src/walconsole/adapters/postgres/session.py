@@ -11,7 +11,7 @@ from psycopg.pq import Conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 
-from walconsole.adapters.bridge import LOCAL_PORT
+from walconsole.adapters.postgres.bridge import LOCAL_PORT
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode
 

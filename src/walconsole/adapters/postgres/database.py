@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import asyncssh
 import psycopg
 
-from walconsole.adapters import postgres_session as session
-from walconsole.adapters.bridge import Bridge
-from walconsole.adapters.postgres_errors import connect_error, server_error
-from walconsole.adapters.ssh import SshShell
-from walconsole.adapters.ssh_errors import channel_error
+from walconsole.adapters.postgres import session
+from walconsole.adapters.postgres.bridge import Bridge
+from walconsole.adapters.postgres.errors import connect_error, server_error
+from walconsole.adapters.ssh.errors import channel_error
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import DatabaseError, SshError, WalconsoleError

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from walconsole.adapters.gap_register import GapFile
-from walconsole.adapters.index_shelf import IndexFile
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.profile import BucketTarget
+from walconsole.operator_files.gap_register import GapFile
+from walconsole.operator_files.index_cache import IndexFile
 from walconsole.ports import GapRegister, IndexShelf
 
 

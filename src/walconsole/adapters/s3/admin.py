@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 from urllib3.exceptions import HTTPError
 
-from walconsole.adapters.spaces_bounded import NotS3Error, RedirectedError, bound_answers, in_a_thread
-from walconsole.adapters.spaces_keys import KeyPair
+from walconsole.adapters.s3.bounded import NotS3Error, RedirectedError, bound_answers, in_a_thread
+from walconsole.adapters.s3.key_sources import KeyPair
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ObjectStoreError

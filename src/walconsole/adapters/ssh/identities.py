@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 from asyncssh.public_key import load_keypairs
 
-from walconsole.adapters.ssh_settings import SshSettings
+from walconsole.adapters.ssh.settings import SshSettings
 
 
 @dataclass(slots=True)

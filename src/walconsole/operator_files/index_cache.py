@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from walconsole.domain.profile import BucketTarget
-from walconsole.folders import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private
 
 _log = logging.getLogger(__name__)
 

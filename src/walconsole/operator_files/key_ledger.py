@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from walconsole.domain.store.temporary_keys import parse_noted
 from walconsole.errors import RegisterError
-from walconsole.folders import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private
 from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"

@@ -4,7 +4,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from walconsole.adapters.spaces_wire import HttpAnswer
+from walconsole.adapters.s3.wire import HttpAnswer
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.http_date import http_date

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from walconsole.adapters.spaces_wire import (
+from walconsole.adapters.s3.wire import (
     CutError,
     HttpAnswer,
     HungUpError,

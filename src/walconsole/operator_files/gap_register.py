@@ -17,7 +17,7 @@ from pathlib import Path
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.errors import RegisterError
-from walconsole.folders import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private
 
 FILE = "accepted-gaps.toml"
 LOCK_PATIENCE_S = 1.0

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import asyncssh
 
-from walconsole.adapters import ssh_hostkeys, ssh_wire
-from walconsole.adapters.ssh_errors import authentication_error, connection_error
-from walconsole.adapters.ssh_identities import Identities, collect
-from walconsole.adapters.ssh_known_hosts import KnownHost, fingerprint
-from walconsole.adapters.ssh_settings import SshSettings, resolve
+from walconsole.adapters.ssh import host_keys as ssh_hostkeys
+from walconsole.adapters.ssh import wire as ssh_wire
+from walconsole.adapters.ssh.errors import authentication_error, connection_error
+from walconsole.adapters.ssh.identities import Identities, collect
+from walconsole.adapters.ssh.known_hosts import KnownHost, fingerprint
+from walconsole.adapters.ssh.settings import SshSettings, resolve
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator

@@ -1,0 +1,1 @@
+"""DigitalOcean's keys API, through pydo."""

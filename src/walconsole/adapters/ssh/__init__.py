@@ -1,0 +1,1 @@
+"""OpenSSH: the connection, its shells, host keys and identities."""
