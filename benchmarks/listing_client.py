@@ -17,7 +17,7 @@ from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
-from walconsole.observe.bucket import BucketProbe
+from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
 

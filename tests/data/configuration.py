@@ -12,8 +12,8 @@ from walconsole.domain.pgconf.catalogue import shipped
 from walconsole.domain.pgconf.loading import InForce, Source
 from walconsole.domain.pgconf.resolution import Origin, RoleSetting, ServerStart, resolve
 from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing
-from walconsole.observe.configuration import config_files
-from walconsole.observe.configuration_answer import Gathered
+from walconsole.observe.server.configuration import config_files
+from walconsole.observe.server.configuration_answer import Gathered
 
 LIVE = "/etc/postgresql/15/main/postgresql.conf"
 CONF_D = "/etc/postgresql/15/main/conf.d"

@@ -13,8 +13,8 @@ from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
-from walconsole.observe.bucket import BucketProbe
-from walconsole.observe.bucket_reader import ProbeReader
+from walconsole.observe.bucket.probe import BucketProbe
+from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
 

@@ -21,7 +21,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.observe.host import HostProbe
+from walconsole.observe.host.host import HostProbe
 from walconsole.ports import HostKeyQuestion
 from walconsole.runtime.clock import SystemClock
 

@@ -19,7 +19,7 @@ from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from tests.servers.writer import write_private
 from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, ProgramFacts
-from walconsole.observe.command import CommandProbe
+from walconsole.observe.command.command import CommandProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

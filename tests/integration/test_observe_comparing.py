@@ -23,10 +23,10 @@ from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule, PolicyFa
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.comparing import AGAIN_AFTER_S, ComparingProbe
-from walconsole.observe.policy import PolicyProbe
-from walconsole.observe.probe import Fact
-from walconsole.observe.sql import PostgresProbe
+from walconsole.observe.bucket.lifecycle import PolicyProbe
+from walconsole.observe.command.comparing import AGAIN_AFTER_S, ComparingProbe
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.sql import PostgresProbe
 from walconsole.ports import ObjectContent
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]

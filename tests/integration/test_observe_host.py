@@ -21,9 +21,9 @@ from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.wal import Segment
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
-from walconsole.observe.host import MANY_EVERY, HostProbe
-from walconsole.observe.probe import Fact
-from walconsole.observe.statements import query
+from walconsole.observe.host.host import MANY_EVERY, HostProbe
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.statements import query
 
 pytestmark = pytest.mark.server
 T = TypeVar("T")

@@ -22,8 +22,8 @@ from tests.servers.s3 import S3Keys, new_keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, ProductionCheck, ProductionFacts
-from walconsole.observe import production
-from walconsole.observe.production import ProductionProbe
+from walconsole.observe.command import production
+from walconsole.observe.command.production import ProductionProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

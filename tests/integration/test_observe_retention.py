@@ -12,7 +12,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
-from walconsole.observe.retention import RetentionProbe
+from walconsole.observe.server.retention import RetentionProbe
 
 pytestmark = pytest.mark.server
 

@@ -16,8 +16,8 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
-from walconsole.observe.log_sources import server_log_command
-from walconsole.observe.server_log import ServerLogProbe
+from walconsole.observe.logs.server_log import ServerLogProbe
+from walconsole.observe.logs.sources import server_log_command
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

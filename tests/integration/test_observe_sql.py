@@ -15,8 +15,8 @@ from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting
 from walconsole.domain.profile import Profile
 from walconsole.domain.wal import Segment
 from walconsole.errors import DatabaseError
-from walconsole.observe.probe import Fact
-from walconsole.observe.sql import SETTINGS_EVERY, PostgresProbe
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.sql import SETTINGS_EVERY, PostgresProbe
 
 pytestmark = pytest.mark.server
 T = TypeVar("T")
@@ -184,7 +184,7 @@ async def test_settings_come_every_few_ticks_and_after_a_failure(
 async def test_a_backlog_of_thousands_is_listed_rarely(
     make_postgres: MakePostgres, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("walconsole.observe.sql.MANY_FILES", 1)
+    monkeypatch.setattr("walconsole.observe.server.sql.MANY_FILES", 1)
     server = make_postgres(start=False)
     server.configure(archive_mode="on", archive_command="/bin/false")
     server.start()

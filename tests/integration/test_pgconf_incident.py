@@ -15,9 +15,9 @@ from walconsole.domain.facts.snapshot import AnyReading, Problem, Reading, Snaps
 from walconsole.domain.pgconf.advice import where_to_set
 from walconsole.domain.pgconf.resolution import Origin, Resolution
 from walconsole.domain.pgconf.running import resolve_all
-from walconsole.observe.catalogue import CatalogueProbe
-from walconsole.observe.configuration import ConfigurationProbe
-from walconsole.observe.configuration_answer import Errand, read_answer
+from walconsole.observe.server.catalogue import CatalogueProbe
+from walconsole.observe.server.configuration import ConfigurationProbe
+from walconsole.observe.server.configuration_answer import Errand, read_answer
 
 pytestmark = pytest.mark.server
 

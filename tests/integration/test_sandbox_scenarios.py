@@ -19,7 +19,7 @@ from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.comparison import lacking
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
-from walconsole.observe.bucket import BucketProbe
+from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.runtime.clock import SystemClock
 from walconsole.sandbox.scenario import SCENARIOS

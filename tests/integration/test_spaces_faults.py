@@ -22,7 +22,7 @@ from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket_sweep import Sweep
+from walconsole.observe.bucket.sweep import Sweep
 from walconsole.ports import ObjectContent, Page
 
 pytestmark = pytest.mark.server

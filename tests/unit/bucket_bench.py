@@ -9,8 +9,8 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole, default_bucket
 from walconsole.domain.wal import Segment
-from walconsole.observe.bucket import BucketProbe
-from walconsole.observe.bucket_reader import ProbeReader
+from walconsole.observe.bucket.probe import BucketProbe
+from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.operator_files.kept import SessionRegister
 
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S
+from walconsole.observe.bucket.probe import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S
 
 
 async def test_the_facts_of_a_small_bucket() -> None:
@@ -98,7 +98,7 @@ async def test_the_dated_layout_is_polled_across_midnight() -> None:
 
 
 async def test_a_long_first_sweep_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.001)
+    monkeypatch.setattr("walconsole.observe.bucket.probe.SLICE_S", 0.001)
     bench = Bench(MemoryBucket(name(number) for number in range(1, 200_001)))
     facts = await bench.take()
     assert not facts.complete
@@ -112,7 +112,7 @@ async def test_a_long_first_sweep_is_shown_while_it_runs(monkeypatch: pytest.Mon
 async def test_a_long_sweep_lets_nothing_fall_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(MemoryBucket((name(number) for number in range(1, 20_001)), page_keys=100))
     await bench.settle()
-    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    monkeypatch.setattr("walconsole.observe.bucket.probe.SLICE_S", 0.0)
     bench.probe.refresh()
     shown = []
     for number in range(20_001, 20_007):
@@ -253,7 +253,7 @@ async def test_an_accepted_gap_is_no_open_gap() -> None:
 async def test_a_gap_is_accepted_while_a_sweep_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(MemoryBucket(name(n) for n in range(1, 5000) if n != 70))
     facts = await bench.settle()
-    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    monkeypatch.setattr("walconsole.observe.bucket.probe.SLICE_S", 0.0)
     bench.probe.refresh()
     assert (await bench.take()).progress is not None
     bench.reader.accept(facts.gaps[0], "lost with the old disk")
@@ -293,7 +293,7 @@ async def test_another_segment_size_is_another_look(monkeypatch: pytest.MonkeyPa
     bench = Bench(MemoryBucket(Segment(1, n).name(64 * MIB) for n in range(1, 200)))
     assert (await bench.take()).gap_count == 3
     bench.segment_bytes = 64 * MIB
-    monkeypatch.setattr("walconsole.observe.bucket.SLICE_S", 0.0)
+    monkeypatch.setattr("walconsole.observe.bucket.probe.SLICE_S", 0.0)
     assert not (await bench.take()).complete
     monkeypatch.undo()
     facts = await bench.take()

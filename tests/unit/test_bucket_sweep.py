@@ -12,7 +12,7 @@ from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket_sweep import Sweep
+from walconsole.observe.bucket.sweep import Sweep
 from walconsole.ports import Page
 
 MIB = 1024 * 1024

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from walconsole.domain.pgconf.tree import EntryKind, Obstacle
 from walconsole.errors import ShellError
-from walconsole.observe.configuration_answer import MAX_FILE_BYTES, MAX_FILES, Errand, Gathered, read_answer
+from walconsole.observe.server.configuration_answer import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    Errand,
+    Gathered,
+    read_answer,
+)
 
 TOKEN = "0123456789abcdef"
 

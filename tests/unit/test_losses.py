@@ -19,7 +19,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket import CHECK_EVERY_S
+from walconsole.observe.bucket.probe import CHECK_EVERY_S
 
 FLAT = Place(Layout.FLAT)
 DAY_S = 86_400.0

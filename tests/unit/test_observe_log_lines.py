@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from walconsole.domain.facts.log_line import LogLevel, LogLine, plain_text, read_line
 from walconsole.domain.redaction import MASK
-from walconsole.observe.log_lines import (
-    LONGEST_LINE,
-    SETTLE_S,
-    WAITING_BYTES,
-    LogStream,
-    RawLines,
-    overlap,
-)
-from walconsole.observe.log_sources import BACKLOG_LINES
+from walconsole.observe.logs.lines import LONGEST_LINE, SETTLE_S, WAITING_BYTES, LogStream, RawLines, overlap
+from walconsole.observe.logs.sources import BACKLOG_LINES
 
 MOST = 1000
 

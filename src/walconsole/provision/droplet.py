@@ -13,7 +13,7 @@ from shlex import quote
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.redaction import decode
 from walconsole.errors import ProvisionError, ShellError
-from walconsole.observe.as_user import as_user
+from walconsole.observe.host.as_user import as_user
 from walconsole.provision.model import Command, Event, Printed, Ran
 from walconsole.provision.site import Site
 

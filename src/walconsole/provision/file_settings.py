@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.errors import ProvisionError
-from walconsole.observe.statements import query
+from walconsole.observe.server.statements import query
 from walconsole.provision.droplet import os_user, psql, status_of
 from walconsole.provision.site import Site
 

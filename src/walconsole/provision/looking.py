@@ -5,7 +5,7 @@ from walconsole.domain.archive.page_header import LONG_HEADER_BYTES, read_page_h
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError, ObjectStoreError
-from walconsole.observe.bucket_heads import read_header
+from walconsole.observe.bucket.heads import read_header
 from walconsole.ports import ObjectStore, Plain
 from walconsole.provision.preflight_archive import BucketLook, KeyFacts, Scope
 from walconsole.provision.site import Site

@@ -9,7 +9,7 @@ from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.droplet.rendering import template
-from walconsole.observe.host_script import compact
+from walconsole.observe.host.host_script import compact
 
 LARGEST = 1024 * 1024
 """Of a file that is read or kept, in bytes."""

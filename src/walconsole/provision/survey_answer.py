@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from walconsole.domain.redaction import safe
-from walconsole.observe.records import Group
+from walconsole.observe.host.host_script import Group
 from walconsole.provision.survey import RcloneFacts, RemoteFacts, ServerSurvey
 
 _VERSION = re.compile(r"rclone v(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")

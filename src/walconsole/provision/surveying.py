@@ -12,12 +12,11 @@ from importlib.resources import files
 from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.errors import ClusterChoiceError, ShellError
-from walconsole.observe.as_user import as_user
-from walconsole.observe.configuration import ConfigurationProbe
-from walconsole.observe.host import HostProbe
-from walconsole.observe.host_script import assignment, compact
-from walconsole.observe.records import Group, read_answer
-from walconsole.observe.statements import query
+from walconsole.observe.host.as_user import as_user
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.host.host_script import Group, assignment, compact, read_answer
+from walconsole.observe.server.configuration import ConfigurationProbe
+from walconsole.observe.server.statements import query
 from walconsole.provision.droplet import os_user, psql_for
 from walconsole.provision.live_files import LiveFiles, live_files
 from walconsole.provision.site import Site

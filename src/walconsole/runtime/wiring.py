@@ -7,21 +7,21 @@ from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
-from walconsole.observe.bucket import BucketProbe
-from walconsole.observe.bucket_reader import ProbeReader
-from walconsole.observe.command import CommandProbe
-from walconsole.observe.comparing import ComparingProbe
-from walconsole.observe.configuration import ConfigurationProbe
-from walconsole.observe.host import HostProbe
-from walconsole.observe.known import Known
-from walconsole.observe.log import LogFollower
-from walconsole.observe.log_sources import log_sources
-from walconsole.observe.observer import ServerObserver
-from walconsole.observe.policy import PolicyProbe
-from walconsole.observe.probe import Probe
-from walconsole.observe.production import ProductionProbe
-from walconsole.observe.retention import RetentionProbe
-from walconsole.observe.server_log import ServerLogProbe
+from walconsole.observe.bucket.lifecycle import PolicyProbe
+from walconsole.observe.bucket.probe import BucketProbe
+from walconsole.observe.bucket.reader import ProbeReader
+from walconsole.observe.command.command import CommandProbe
+from walconsole.observe.command.comparing import ComparingProbe
+from walconsole.observe.command.production import ProductionProbe
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.logs.server_log import ServerLogProbe
+from walconsole.observe.logs.sources import log_sources
+from walconsole.observe.logs.stream import LogFollower
+from walconsole.observe.poller.latest_facts import Known
+from walconsole.observe.poller.observer import ServerObserver
+from walconsole.observe.poller.probe import Probe
+from walconsole.observe.server.configuration import ConfigurationProbe
+from walconsole.observe.server.retention import RetentionProbe
 from walconsole.operator_files.kept import Keeping
 from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.runtime.cleanup import Cleanups

@@ -9,7 +9,7 @@ from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import ProvisionError
-from walconsole.observe.statements import query
+from walconsole.observe.server.statements import query
 from walconsole.provision.droplet import LONGEST_TRANSFER_S, os_user, psql, psql_script, run, status_of
 from walconsole.provision.model import (
     Change,

@@ -8,7 +8,7 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.observe.statements import query
+from walconsole.observe.server.statements import query
 from walconsole.provision.droplet import os_user, psql, psql_script
 from walconsole.provision.file_settings import (
     file_settings,

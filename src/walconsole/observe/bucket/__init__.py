@@ -1,0 +1,1 @@
+"""What the buckets hold: listed, remembered, looked at again."""

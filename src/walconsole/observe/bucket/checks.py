@@ -1,0 +1,86 @@
+"""Looking again at what the next sweep would find much later: known gaps, and the oldest segment."""
+
+from walconsole.domain.archive.continuity import Continuity
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.key_space import search_keys, segment_of
+from walconsole.domain.wal import Segment
+from walconsole.observe.bucket.heads import oldest_of
+from walconsole.observe.bucket.locate import locate
+from walconsole.observe.bucket.picture import BucketPicture
+from walconsole.ports import ObjectStore
+
+GAPS_AT_ONCE = 8
+"""Of the newest and of the oldest gaps; the others wait for the next sweep."""
+_KEYS_EACH = 200
+_KEYS_AT_A_LABEL = 8
+
+
+async def check_gaps(picture: BucketPicture, found: Continuity, store: ObjectStore, now: float) -> None:
+    """List at each known gap: was it filled, and when was the first segment after it stored.
+
+    Raises ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None:
+        return
+    gaps = (*found.gaps, *found.accepted_gaps)
+    some = gaps if len(gaps) <= 2 * GAPS_AT_ONCE else (*gaps[:GAPS_AT_ONCE], *gaps[-GAPS_AT_ONCE:])
+    for gap in some:
+        await _check_gap(picture, holding, gap, store, now)
+
+
+async def _check_gap(
+    picture: BucketPicture, holding: Holding, gap: Gap, store: ObjectStore, now: float
+) -> None:
+    first, last = (Segment.parse(name, holding.segment_bytes) for name in (gap.first, gap.last))
+    for start_after in search_keys(holding, first, now):
+        page = await store.page(start_after=start_after, max_keys=min(_KEYS_EACH, gap.segments + 1))
+        filled = []
+        for at, key in enumerate(page.objects.keys):
+            segment = segment_of(key, holding.prefix, holding.segment_bytes)
+            if segment is None or not picture.in_main(key):
+                continue
+            if first <= segment <= last:
+                if not holding.holds(segment):
+                    filled.append(at)
+            elif segment == last.next():
+                picture.gaps_seen[segment] = page.objects.modified_at(at)
+        picture.add_found(page, filled)
+
+
+async def find_label(picture: BucketPicture, segment: Segment, store: ObjectStore, now: float) -> None:
+    """Look for the label of a base backup that began in `segment`.
+
+    It is archived when the backup ends, and may then lie far below the newest key. Raises
+    ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None or segment in holding.labels:
+        return
+    for start_after in search_keys(holding, segment, now):
+        if picture.add_new(await store.page(start_after=start_after, max_keys=_KEYS_AT_A_LABEL)):
+            return
+
+
+async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
+    """Whether the oldest known segment was deleted: then others may be. Raises ObjectStoreError, SshError."""
+    holding = picture.holding
+    if holding is None or not holding.segments:
+        return False
+    return not await locate(store, holding, oldest_of(holding), now)
+
+
+async def lost_is_back(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
+    """Whether the first segment of a lost stretch of this archive is there again.
+
+    Raises ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    lost = picture.losses.get(holding.place) if holding is not None else None
+    if holding is None or lost is None:
+        return False
+    for timeline, runs in lost.timelines.items():
+        if await locate(store, holding, Segment(timeline, runs.first), now):
+            return True
+    return False

@@ -1,0 +1,251 @@
+"""What the contents of a few objects say: .history files, the heads of segments, repeated segments.
+
+Each is read when it appears and after a sweep, not at every poll; what could not be read is said.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from walconsole.domain.archive.comparison import in_common
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.layouts import segment_suffix, split_key
+from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.page_header import (
+    LONG_HEADER_BYTES,
+    PageHeader,
+    SegmentIdentity,
+    read_page_header,
+)
+from walconsole.domain.archive.timelines import TimelineHistory, parse_history
+from walconsole.domain.facts.observed import RepeatedSegment, SharedSegments
+from walconsole.domain.redaction import safe
+from walconsole.domain.wal import Segment
+from walconsole.errors import ObjectStoreError
+from walconsole.observe.bucket.locate import locate
+from walconsole.ports import MoreNeededError, ObjectContent, ObjectStore, Plain
+
+# -- The same segment under two keys: is it the same content.
+
+
+def identical(one: StoredObject, other: StoredObject) -> bool | None:
+    """Whether two stored segments have the same bytes, None where a listing cannot tell.
+
+    An ETag is the content's MD5 only where it has no dash: a multipart upload's is a checksum of
+    checksums (S3's documentation of ETag). Compressed objects of equal content may differ.
+    """
+    if one.etag and one.etag == other.etag and one.size == other.size:
+        return True
+    first, second = (segment_suffix(split_key(stored.key)[1]) for stored in (one, other))
+    plain = not first and not second
+    if plain and one.size != other.size:
+        return False
+    if plain and one.etag and other.etag and "-" not in one.etag + other.etag:
+        return False
+    return None
+
+
+HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
+"""How much of a segment is fetched, until 40 plain bytes are in it: a compressor's block must be whole.
+
+A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzip2's 900, lz4's up to 4 MiB.
+"""
+HISTORY_LIMIT = 256 * 1024
+HISTORIES_AT_ONCE = 16
+REPEATS_AT_ONCE = 4
+REPEATS_KEPT = 1000
+PLACES_COMPARED = 4
+PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
+"""Codes that say nothing of the object: they are the bucket's own trouble, and raised."""
+
+
+@dataclass(slots=True)
+class Heads:
+    """What was read. `version` changes with it. `problems` are by key: why that one could not be read.
+
+    `doubted` is what a sweep leaves: under the same keys there may be other objects now. They are shown
+    as they were until they are read again.
+    """
+
+    histories: dict[int, TimelineHistory] = field(default_factory=dict)
+    newest: SegmentIdentity | None = None
+    oldest: SegmentIdentity | None = None
+    repeats: tuple[RepeatedSegment, ...] = ()
+    shared: tuple[SharedSegments, ...] = ()
+    problems: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+    compared: set[Segment] = field(default_factory=set)
+    doubted: bool = False
+    doubted_histories: set[int] = field(default_factory=set)
+
+    def doubt(self, holding: Holding) -> None:
+        """All was listed anew, and `holding` is what there is: read again what was read before."""
+        kept = {segment.name(holding.segment_bytes): segment for segment in holding.repeated}
+        self.repeats = tuple(each for each in self.repeats if each.name in kept)
+        self.compared &= set(kept.values())
+        self.compared -= {kept[each.name] for each in self.repeats if each.identical is False}
+        self.doubted, self.doubted_histories = True, set(self.histories)
+
+    @property
+    def identities(self) -> tuple[SegmentIdentity, ...]:
+        """The newest segment's, then the oldest's."""
+        return tuple(each for each in (self.newest, self.oldest) if each is not None)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """One line for each object that could not be read."""
+        return tuple(self.problems.values())
+
+
+async def read_heads(
+    heads: Heads,
+    holding: Holding,
+    others: Sequence[Holding],
+    store: ObjectStore,
+    plain: Plain,
+    now: float,
+) -> None:
+    """Read what is there and was not read yet; `others` are the bucket's other archives.
+
+    Raises what the store does where it fails itself.
+    """
+    await _read_histories(heads, holding, store, plain)
+    await _identify(heads, holding, store, plain, now)
+    await _compare_repeats(heads, holding, store, now)
+    await _compare_places(heads, holding, others, store, now)
+    wanted = {*holding.history_keys.values(), *(identity.key for identity in heads.identities)}
+    heads.problems = {key: problem for key, problem in heads.problems.items() if key in wanted}
+    heads.doubted = False
+
+
+async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain) -> None:
+    gone = [timeline for timeline in heads.histories if timeline not in holding.history_keys]
+    for timeline in gone:
+        del heads.histories[timeline]
+        heads.version += 1
+    wanted = [
+        timeline
+        for timeline in sorted(holding.history_keys)
+        if timeline not in heads.histories or timeline in heads.doubted_histories
+    ]
+    # Those that could not be read come last: many of them must not keep the others from their turn.
+    wanted.sort(key=lambda timeline: holding.history_keys[timeline] in heads.problems)
+    for timeline in wanted[:HISTORIES_AT_ONCE]:
+        key = holding.history_keys[timeline]
+        try:
+            content = await store.read(key, HISTORY_LIMIT)
+            text = plain.whole(key, content.body, HISTORY_LIMIT).decode("utf-8", "replace")
+            heads.histories[timeline] = parse_history(timeline, text)
+        except ObjectStoreError as error:
+            _object_problem(heads, key, error)
+        except ValueError as error:
+            heads.problems[key] = f"{_name(key)}: {error}"
+        else:
+            heads.problems.pop(key, None)
+        heads.doubted_histories.discard(timeline)
+        heads.version += 1
+
+
+async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain, now: float) -> None:
+    """The newest and the oldest segment, where they are others than those that were read."""
+    newest = holding.newest
+    if newest is None:
+        return
+    name = newest.name(holding.segment_bytes)
+    if heads.newest is None or heads.newest.name != name or heads.doubted:
+        heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now)
+    oldest = oldest_of(holding)
+    name = oldest.name(holding.segment_bytes)
+    if heads.oldest is None or heads.oldest.name != name or heads.doubted:
+        found = await locate(store, holding, oldest, now)
+        if found:
+            heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
+
+
+def oldest_of(holding: Holding) -> Segment:
+    """The lowest segment of the oldest timeline."""
+    timeline = min(timeline for timeline, runs in holding.timelines.items() if runs.count)
+    return Segment(timeline, holding.timelines[timeline].first)
+
+
+async def _identity(
+    heads: Heads, name: str, key: str, store: ObjectStore, plain: Plain, now: float
+) -> SegmentIdentity:
+    try:
+        header, _ = await read_header(store, plain, key)
+    except ObjectStoreError as error:
+        return SegmentIdentity(name, key, now, problem=_object_problem(heads, key, error))
+    except ValueError as error:
+        heads.problems[key] = f"{name}: {error}"
+        return SegmentIdentity(name, key, now, problem=str(error))
+    heads.problems.pop(key, None)
+    return SegmentIdentity(name, key, now, header)
+
+
+async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageHeader, ObjectContent]:
+    """A segment's first page header, and the answer that it was in.
+
+    Raises ValueError that says why it has none, and what the store does.
+    """
+    *shorter, longest = HEAD_BYTES
+    for count in shorter:
+        content = await store.read(key, count)
+        try:
+            return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content
+        except MoreNeededError:
+            if content.size is not None and content.size <= count:
+                raise
+    content = await store.read(key, longest)
+    return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content
+
+
+def _object_problem(heads: Heads, key: str, error: ObjectStoreError) -> str:
+    """Remember why one object could not be read; what is the whole bucket's trouble is raised."""
+    if error.code in PASSING:
+        raise error
+    heads.problems[key] = f"{_name(key)}: {error.why}"
+    return error.why
+
+
+def _name(key: str) -> str:
+    return safe(split_key(key)[1])
+
+
+async def _compare_repeats(heads: Heads, holding: Holding, store: ObjectStore, now: float) -> None:
+    """The newest segments that are stored under several keys, a few at a time."""
+    wanted = [segment for segment in holding.repeated if segment not in heads.compared][-REPEATS_AT_ONCE:]
+    found: list[RepeatedSegment] = []
+    for segment in wanted:
+        copies = await locate(store, holding, segment, now, every=True)
+        found += _pairs(segment.name(holding.segment_bytes), copies)
+        heads.compared.add(segment)
+    if wanted:
+        names = {segment.name(holding.segment_bytes) for segment in wanted}
+        before = (each for each in heads.repeats if each.name not in names)
+        heads.repeats = (*before, *found)[-REPEATS_KEPT:]
+
+
+async def _compare_places(
+    heads: Heads, holding: Holding, others: Sequence[Holding], store: ObjectStore, now: float
+) -> None:
+    """What the bucket's other archives have in common with the main one, by name and by content."""
+    before = {shared.place: shared for shared in heads.shared}
+    found: list[SharedSegments] = []
+    for other in others[:PLACES_COMPARED]:
+        segments, newest = in_common(holding, other)
+        if newest is None:
+            continue
+        place, name = f"{other.place.root}: {other.place.layout}", newest.name(holding.segment_bytes)
+        known = before.get(place)
+        if known is None or known.newest != name or heads.doubted:
+            mine, theirs = [await locate(store, held, newest, now) for held in (holding, other)]
+            same = identical(mine[0], theirs[0]) if mine and theirs else None
+        else:
+            same = known.identical
+        found.append(SharedSegments(place, segments, name, same))
+    heads.shared = tuple(found)
+
+
+def _pairs(name: str, copies: Iterable[StoredObject]) -> Iterator[RepeatedSegment]:
+    distinct = list({stored.key: stored for stored in copies}.values())
+    for other in distinct[1:]:
+        yield RepeatedSegment(name, (distinct[0].key, other.key), identical(distinct[0], other))

@@ -1,0 +1,34 @@
+"""What the primary bucket does by itself: the rules of its lifecycle that delete."""
+
+from collections.abc import Sequence
+
+from walconsole.domain.facts.evidence import PolicyFacts
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.redaction import safe
+from walconsole.errors import ObjectStoreError
+from walconsole.observe.poller.probe import Fact
+from walconsole.ports import Clock, LifecycleStore
+
+_NOT_ALLOWED = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+
+
+class PolicyProbe:
+    """Fills POLICY, rarely: it changes when somebody changes it."""
+
+    slots = (Slot.POLICY,)
+    cadence_s = 300.0
+    timeout_s = 20.0
+
+    def __init__(self, bucket: str, store: LifecycleStore, clock: Clock) -> None:
+        self._bucket, self._store, self._clock = bucket, store, clock
+        self.name = f"S3 lifecycle of {bucket}"
+
+    async def take(self) -> Sequence[Fact]:
+        """One request. A key that may not ask is said in `missing`. Raises errors.ObjectStoreError."""
+        try:
+            facts = PolicyFacts(self._bucket, await self._store.lifecycle())
+        except ObjectStoreError as error:
+            if error.code not in _NOT_ALLOWED:
+                raise
+            facts = PolicyFacts(self._bucket, missing=(safe(f"the bucket's lifecycle rules: {error.why}"),))
+        return [Fact(Slot.POLICY, facts, self._clock.now(), self.name)]

@@ -1,0 +1,371 @@
+"""What a bucket holds: a full sweep first, then only what is new, and a sweep a day.
+
+The first sweep is shown while it runs; where an earlier session saved an index that is still true, it
+is taken instead. A poll lists from a little below the newest key, so that segments which a parallel
+writer stored out of order are seen; it is one request when nothing is new. Known gaps and the oldest
+segment are looked at once a minute. What else changes far below the newest key, a sweep finds: the
+daily one, the operator's, or one that a contradiction asks for.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from walconsole.domain.archive.gaps import AcceptedGap
+from walconsole.domain.archive.layouts import Place
+from walconsole.domain.archive.losses import Losses, losses
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.redaction import safe
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
+from walconsole.errors import ObjectStoreError, RegisterError
+from walconsole.observe.bucket.checks import check_gaps, find_label, lost_is_back, oldest_is_gone
+from walconsole.observe.bucket.heads import read_heads
+from walconsole.observe.bucket.memory import document_of, picture_from, still_true
+from walconsole.observe.bucket.own_archive import own_place
+from walconsole.observe.bucket.picture import BucketPicture
+from walconsole.observe.bucket.sweep import Sweep
+from walconsole.observe.poller.probe import Fact
+from walconsole.ports import Clock, GapRegister, IndexShelf, ObjectStore, Plain
+
+SWEEP_EVERY_S = 86_400.0
+SWEEP_AGAIN_S = 600.0
+SWEEP_AGAIN_PAGE_S = 5.0
+"""Where something contradicts the index, or no archive was found, a sweep is due as often as this.
+
+Where a poll saw that something is gone, after the second for each page that the last sweep took.
+"""
+CHECK_EVERY_S = 60.0
+SAVE_EVERY_S = 600.0
+SLICE_S = 1.0
+"""A sweep yields to the screen this often."""
+_FIRST_POLL_KEYS = 200
+_FEW_OBJECTS = 1000
+
+
+class BucketProbe:
+    """Fills PRIMARY or DR.
+
+    `segment_bytes` gives the server's wal_segment_size once it is known; until then the names tell.
+    `last_archived` gives the file that PostgreSQL says it archived last, `system_identifier` the cluster's
+    (of several archives in one bucket its own is the one that counts). `wake(name)` asks the poller
+    for another attempt at once, for a sweep takes several.
+    """
+
+    cadence_s = 5.0
+    timeout_s = 40.0
+
+    def __init__(
+        self,
+        target: BucketTarget,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        segment_bytes: Callable[[], int | None],
+        wake: Callable[[str], None],
+        plain: Plain,
+        shelf: IndexShelf,
+        register: GapRegister,
+        last_archived: Callable[[], str | None] = lambda: None,
+        system_identifier: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.name = f"S3 LIST {target.bucket}"
+        self.slots = (Slot.PRIMARY if target.role is BucketRole.PRIMARY else Slot.DR,)
+        self.target, self.store, self.plain, self.register = target, store, plain, register
+        self.clock = clock
+        self._shelf = shelf
+        self._segment_bytes, self._wake, self._last_archived = segment_bytes, wake, last_archived
+        self._system_identifier = system_identifier
+        self._checked_for: str | None = None
+        self._own: Place | None = None
+        self._assumed_bytes = DEFAULT_SEGMENT_BYTES
+        self._told_bytes: int | None = None
+        self._picture: BucketPicture | None = None
+        self._coming: BucketPicture | None = None
+        self._sweep: Sweep | None = None
+        self._before: BucketPicture | None = None
+        self._recalled = False
+        self._sweep_due = self._check_due = self._save_due = 0.0
+        self._swept_at = self._contradicted_at = -SWEEP_AGAIN_S
+        self._swept_pages = 0
+        self._said: str | None = None
+        self._listed_at = 0.0
+        self._saved: tuple[int, Losses] = (-1, {})
+        self._accepted: tuple[AcceptedGap, ...] = ()
+        self._register_problem = ""
+        self._label_sought = ""
+
+    @property
+    def picture(self) -> BucketPicture | None:
+        """The last complete one."""
+        return self._picture
+
+    def refresh(self) -> None:
+        """List everything anew."""
+        self._sweep_due = self._check_due = 0.0
+
+    def look_again(self) -> None:
+        """Read the accepted gaps anew, during a sweep too, and show what follows."""
+        self._read_register()
+        self._check_due = 0.0
+        self._wake(self.name)
+
+    async def take(self) -> Sequence[Fact]:
+        """Sweep on, or poll. Raises ObjectStoreError (SshError where the key is on the droplet).
+
+        The fact was true when the newest keys were listed: looks at objects and a sweep may take long
+        after that, and what PostgreSQL archives meanwhile is not missing.
+        """
+        try:
+            picture = await self._look()
+        except ObjectStoreError as error:
+            if error.code == "NoSuchBucket":
+                self._before = self._picture or self._before
+                self._picture = self._coming = self._sweep = self._told_bytes = None
+            raise
+        whole = picture is self._picture
+        listed_at = self._listed_at if whole else self.clock.now()
+        return [Fact(self.slots[0], self._facts(picture), listed_at, self.name)]
+
+    async def save(self) -> None:
+        """Keep the index for the next session. Never raises: a shelf does not."""
+        picture = self._picture
+        if picture is None or self._before is not None:
+            return
+        if picture.main is None and not picture.losses:
+            return
+        state = picture.objects, picture.losses
+        if state == self._saved:
+            return
+        self._saved = state
+        document = document_of(picture, self.target)
+        await asyncio.to_thread(self._shelf.save, document)
+
+    # What to look at now.
+
+    async def _look(self) -> BucketPicture:
+        """The picture to show: the old one while another is being made, if there is one."""
+        taken_up = not self._recalled and await self._recall()
+        if self._sweep is None and self._is_due():
+            self._begin()
+        if self._sweep is not None and self._coming is not None:
+            return await self._sweep_on(self._sweep, self._coming)
+        if self._picture is None:
+            raise AssertionError("a finished sweep leaves a picture")
+        await self._poll(self._picture)
+        await self._compare(self._picture)
+        await self._look_for_label(self._picture)
+        if taken_up:
+            self._wake(self.name)  # what objects say comes after what their keys say
+        else:
+            await self._check(self._picture)
+        return self._picture
+
+    async def _recall(self) -> bool:
+        """Take up what an earlier session saved, where the bucket still is what it says."""
+        document = await asyncio.to_thread(self._shelf.load)
+        picture = picture_from(document, self.target) if document is not None else None
+        found = picture is not None and await still_true(picture, self.store, self.clock.now())
+        self._recalled = True
+        if picture is None:
+            return False
+        self._assumed_bytes = picture.index.segment_bytes
+        if not found:
+            self._before = picture
+            return False
+        self._picture = picture
+        age_s = max(0.0, self.clock.now() - picture.swept_at)  # a clock may have been wrong when it was saved
+        self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - age_s
+        self._saved = picture.objects, picture.losses
+        self._read_register()
+        return True
+
+    def _is_due(self) -> bool:
+        picture = self._picture
+        if picture is None or picture.index.segment_bytes != self._wanted_bytes():
+            return True
+        now = self.clock.monotonic()
+        if picture.main is None:  # another layout may appear anywhere; few objects are one request
+            return picture.objects < _FEW_OBJECTS or now >= self._swept_at + SWEEP_AGAIN_S
+        return now >= self._sweep_due
+
+    def _wanted_bytes(self) -> int:
+        """The server's, else what the newest segment's own header says, else what the names suggest."""
+        return self._segment_bytes() or self._told_bytes or self._assumed_bytes
+
+    # The sweep.
+
+    def _begin(self) -> None:
+        self._coming = picture = BucketPicture(self.target.prefix, self._wanted_bytes())
+        picture.own = self._own
+        self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections)
+        self._swept_at = self.clock.monotonic()
+        self._sweep_due = self._swept_at + SWEEP_EVERY_S
+
+    async def _sweep_on(self, sweep: Sweep, coming: BucketPicture) -> BucketPicture:
+        before = self._picture
+        stale = self.clock.now() >= self._listed_at + self.cadence_s
+        if stale and before is not None and before.main is not None:
+            await self._poll(before)  # what is shown meanwhile must not fall behind the server
+        if await sweep.advance(SLICE_S):
+            self._finish(coming)
+            if coming.main is not None:
+                await self._poll(coming)  # its newest keys may have been listed long ago
+            await self._compare(coming)
+            return coming
+        self._wake(self.name)
+        shown = self._picture or coming
+        shown.progress = sweep.progress(sum(archive.segments for archive in coming.index.archives.values()))
+        return shown
+
+    def _finish(self, picture: BucketPicture) -> None:
+        picture.complete, picture.swept_at = True, self.clock.now()
+        picture.progress = None
+        if self._picture is not None:
+            picture.take_over(self._picture)
+        size = picture.index.segment_bytes  # read with another one they cannot be compared: it was a guess
+        earlier = [each for each in (self._before, self._picture) if each is not None]
+        self._before = next((each for each in earlier if each.index.segment_bytes == size), None)
+        self._swept_pages = self._sweep.pages if self._sweep is not None else 0
+        self._picture, self._coming, self._sweep = picture, None, None
+        self._listed_at = self.clock.now()
+        self._check_due = self._save_due = 0.0
+        self._read_register()
+        if self._segment_bytes() is None:
+            self._assumed_bytes = picture.suggested_segment_bytes()
+        if picture.main is None:
+            self._told_bytes = None
+        if picture.main is not None:
+            self._wake(self.name)  # what objects say comes after what their keys say
+
+    async def _compare(self, picture: BucketPicture) -> None:
+        """What the listing before this one held and this one does not: what is lost is remembered."""
+        before = self._before
+        if before is None:
+            return
+        main = before.main.place if before.main is not None else None
+        now = self.clock.now()
+        picture.losses = losses(before.index, main, before.losses, picture.index, now)
+        self._before = None
+        if picture.losses != before.losses:
+            await self.save()
+
+    def _sweep_soon(self, again_s: float = SWEEP_AGAIN_S) -> None:
+        """Something contradicts the index: list anew, the first time at once, then every `again_s`."""
+        now = self.clock.monotonic()
+        due = max(now, self._contradicted_at + again_s)
+        if due < self._sweep_due:
+            self._sweep_due = due
+            self._contradicted_at = due
+            if due == now:
+                self._wake(self.name)
+
+    # The poll, and the looks beyond it.
+
+    async def _poll(self, picture: BucketPicture) -> None:
+        """Fold what is new; one request when nothing is."""
+        self._said = self._last_archived()
+        after, max_keys = picture.poll_after(), _FIRST_POLL_KEYS
+        first = True
+        while True:
+            page = await self.store.page(start_after=after, max_keys=max_keys)
+            if first and picture.vanished(page, after):
+                picture.doubted = True
+                self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
+            picture.add_new(page)
+            keys = page.objects.keys
+            if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
+                self._listed_at = self.clock.now()
+                return
+            after, max_keys, first = keys[-1], 1000, False
+
+    async def _look_for_label(self, picture: BucketPicture) -> None:
+        """Once for each base backup whose label PostgreSQL says it archived last."""
+        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        if said is None or said.kind is not WalNameKind.BACKUP or said.segment is None:
+            return
+        if said.text != self._label_sought:
+            await find_label(picture, said.segment, self.store, self.clock.now())
+            self._label_sought = said.text
+
+    async def _check(self, picture: BucketPicture) -> None:
+        """Once a minute: what objects say, the known gaps, the oldest segment; save now and then."""
+        now = self.clock.monotonic()
+        holding = picture.holding
+        server = self._system_identifier()
+        if holding is None or (now < self._check_due and server == self._checked_for):
+            return
+        self._check_due, self._checked_for = now + CHECK_EVERY_S, server
+        self._read_register()
+        others = picture.other_holdings
+        await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
+        if others and server is not None and await self._choose_own(picture, server):
+            return
+        newest = picture.heads.newest
+        if self._told_bytes is None and newest is not None and newest.header is not None:
+            self._told_bytes = (
+                newest.header.segment_bytes
+            )  # once: where sizes are mixed it would go on for ever
+            if self._is_due():
+                self._wake(self.name)
+        found = picture.continuity(self._accepted)
+        if found is not None:
+            await check_gaps(picture, found, self.store, self.clock.now())
+        now_s = self.clock.now()
+        if await oldest_is_gone(picture, self.store, now_s) or self._contradicted(picture):
+            self._sweep_soon()
+        if await lost_is_back(picture, self.store, now_s):
+            self._sweep_soon()
+        picture.checked_at = self.clock.now()
+        if now >= self._save_due:
+            self._save_due = now + SAVE_EVERY_S
+            await self.save()
+
+    async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
+        """Turn to the server's own archive where another cluster's was written to last; True if so."""
+        own = await own_place(picture, server, self.store, self.plain)
+        if own is None:
+            return False
+        self._own = own
+        picture.choose(own)
+        self._check_due = 0.0
+        self._wake(self.name)
+        return True
+
+    def _contradicted(self, picture: BucketPicture) -> bool:
+        """Whether PostgreSQL archived what is not seen here, or no history leads to a timeline: look anew."""
+        holding = picture.holding
+        if holding is None or holding.newest is None:
+            return False
+        found = picture.continuity(self._accepted)
+        if found is not None and found.unreachable:
+            return True
+        said = wal_name(self._said, picture.index.segment_bytes)
+        if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
+            return False
+        return said.kind is not WalNameKind.PARTIAL and said.segment > holding.newest
+
+    # What is shown.
+
+    def _read_register(self) -> None:
+        try:
+            every = self.register.accepted()
+        except RegisterError as error:
+            self._register_problem = safe(error.line())
+            return
+        self._register_problem = ""
+        place = self.target.endpoint, self.target.bucket
+        self._accepted = tuple(gap for gap in every if (gap.endpoint, gap.bucket) == place)
+
+    def _facts(self, picture: BucketPicture) -> BucketFacts:
+        said = wal_name(self._last_archived(), picture.index.segment_bytes)
+        archived = said.segment if said is not None else None
+        hint, endpoint = self.store.key_hint, self.store.key_endpoint
+        facts = picture.facts(self.target, hint, endpoint, self._accepted, archived)
+        undecided = picture.checked_at is None and picture.own is None and bool(facts.other_holdings)
+        if undecided or picture.index.segment_bytes != self._wanted_bytes():
+            facts = replace(facts, complete=False)  # its gaps may be none, or another cluster's
+        if self._register_problem:
+            facts = replace(facts, unread=(*facts.unread, self._register_problem))
+        return facts

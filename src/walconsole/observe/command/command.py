@@ -1,0 +1,276 @@
+"""The archive command as the operating system sees it: its programs, its configurations, what runs of it."""
+
+import secrets
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from walconsole.domain.archivers.command_words import configs_of, programs_of, remotes_of, targets_of
+from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ShellError
+from walconsole.observe.host.as_user import as_user
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.host.host_script import all_records, argv, assignment, script_named
+from walconsole.observe.poller.probe import Fact
+from walconsole.ports import Clock, Shell
+
+FILES_EVERY_S = 15.0
+FILES_IN_TROUBLE_EVERY_S = 2.0
+"""While something waits to be archived."""
+SCRIPT_S = 8.0
+SERVER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What a server's PATH is where it cannot be read."""
+SOURCE = "the archive command on the droplet"
+_LONGEST_COMMAND = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What was found of the programs and configurations, and for which command."""
+
+    command: str
+    programs: tuple[ProgramFacts, ...] = ()
+    configs: tuple[ConfigAccess, ...] = ()
+    script: str = ""
+    missing: tuple[str, ...] = ()
+
+
+class CommandProbe:
+    """Fills COMMAND. `command` is archive_command in force, None before it was read; `waiting` how many wait.
+
+    `os_user` is the operating system's user that the server runs as.
+    """
+
+    name = SOURCE
+    slots = (Slot.COMMAND,)
+    cadence_s = 2.5
+    timeout_s = 18.0
+
+    def __init__(
+        self,
+        shell: Shell,
+        host: HostProbe,
+        clock: Clock,
+        os_user: str,
+        command: Callable[[], str | None],
+        waiting: Callable[[], int | None],
+    ) -> None:
+        self._shell, self._host, self._clock, self._os_user = shell, host, clock, os_user
+        self._command, self._waiting = command, waiting
+        self._files: _Files | None = None
+        self._files_at = 0.0
+
+    def refresh(self) -> None:
+        """Look at the files again at the next look."""
+        self._files = None
+
+    async def take(self) -> Sequence[Fact]:
+        """Nothing before the settings were read. Raises errors.SshError, errors.ShellError."""
+        command = self._command()
+        if command is None:
+            return ()
+        command = "" if command == "(disabled)" else command
+        now = self._clock.monotonic()
+        every_s = FILES_IN_TROUBLE_EVERY_S if self._waiting() else FILES_EVERY_S
+        if self._files is None or self._files.command != command or now - self._files_at >= every_s:
+            self._files, self._files_at = await self._look_at_files(command), now
+        facts, at = await self._look_at_processes(self._files)
+        return [Fact(Slot.COMMAND, facts, at, SOURCE)]
+
+    async def _look_at_files(self, command: str) -> _Files:
+        programs = programs_of(command)
+        if not programs:
+            return _Files(command)
+        found = await self._look_up(command, programs, configs_of(command))
+        if found.script and not found.configs:  # only the script tells which configuration it uses
+            inside = await self._look_up(command, (), configs_of(found.script))
+            remotes = tuple(target.remote for target in targets_of(found.script))
+            found = replace(
+                found, configs=tuple(replace(each, remotes=_known(each, remotes)) for each in inside.configs)
+            )
+        return found
+
+    async def _look_up(self, command: str, programs: Sequence[str], configs: Sequence[str]) -> _Files:
+        token = secrets.token_hex(8)
+        assigned = (
+            ("token", token.encode()),
+            ("data", self._data()),
+            ("path", await self._server_path()),
+            ("programs", "\n".join(programs).encode("utf-8", "surrogateescape")),
+            ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
+        )
+        script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
+        answer = await self._shell.run(as_user(self._os_user, script), timeout_s=SCRIPT_S)
+        try:
+            records = all_records(answer.stdout, token)
+        except ShellError:
+            why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
+            return _Files(command, missing=(f"what user {self._os_user} may run and read: {why}",))
+        return _read_files(command, records, remotes_of(command))
+
+    async def _server_path(self) -> bytes:
+        """PATH of the running postmaster: what the archive command inherits."""
+        pid = self._host.observed.pid if self._host.observed is not None else None
+        if pid is None:
+            return SERVER_PATH.encode()
+        answer = await self._shell.run(
+            f"tr '\\000\\n' '\\n ' 2>/dev/null </proc/{pid}/environ | sed -n 's/^PATH=//p' | head -n 1",
+            timeout_s=SCRIPT_S,
+        )
+        return answer.stdout.strip() or SERVER_PATH.encode()
+
+    def _data(self) -> bytes:
+        observed = self._host.observed
+        return observed.path if observed is not None else b""
+
+    async def _look_at_processes(self, files: _Files) -> tuple[CommandFacts, float]:
+        await self._host.locate()
+        token = secrets.token_hex(8)
+        observed = self._host.observed
+        pid = observed.pid if observed is not None else None
+        assigned = (
+            ("token", token.encode()),
+            ("data", self._data()),
+            ("postmaster", b"%d" % pid if pid else b""),
+            ("orphans", b"1" if self._waiting() != 0 else b"0"),
+        )
+        script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("archiver.sh")
+        answer = await self._shell.run(script, timeout_s=SCRIPT_S)
+        at = (answer.sent_at + answer.answered_at) / 2
+        return _read_processes(files, all_records(answer.stdout, token), self._host_now(at)), at
+
+    def _host_now(self, at: float) -> float:
+        return at + self._host.clock_offset_s
+
+
+def _known(config: ConfigAccess, remotes: Sequence[str]) -> tuple[str, ...]:
+    """Of names that look like remotes in a script, those that can be meant: all where none is a section."""
+    named = tuple(dict.fromkeys(remotes))
+    return (
+        named
+        if not config.sections
+        else tuple(name for name in named if name in config.sections) or named[:1]
+    )
+
+
+def _read_files(command: str, records: Sequence[tuple[str, bytes]], remotes: tuple[str, ...]) -> _Files:
+    programs: list[ProgramFacts] = []
+    configs: list[ConfigAccess] = []
+    script = ""
+    for key, value in records:
+        text = decode(value)
+        match key:
+            case "program":
+                programs.append(ProgramFacts(safe(text), None))
+            case "config":
+                configs.append(ConfigAccess(safe(text), exists=False, readable=False, remotes=remotes))
+            case "program.script":
+                script = text
+            case _ if key.startswith("program.") and programs:
+                programs[-1] = _program(programs[-1], key, text)
+            case _ if key.startswith("config.") and configs:
+                configs[-1] = _config(configs[-1], key, text)
+    return _Files(command, tuple(programs), tuple(configs), script)
+
+
+def _program(program: ProgramFacts, key: str, text: str) -> ProgramFacts:
+    match key:
+        case "program.path":
+            return replace(program, path=safe(text))
+        case "program.why":
+            return replace(program, executable=False, why_not=safe(text))
+        case "program.ok":
+            return replace(program, executable=True)
+        case "program.stat":
+            mode, owner, modified = (*text.split(), "", "", "")[:3]
+            return replace(
+                program,
+                mode=int(mode, 8) if mode.isdigit() and not set(mode) & set("89") else None,
+                owner=safe(owner),
+                modified_at=float(modified) if modified.isdigit() else None,
+            )
+    return program
+
+
+def _config(config: ConfigAccess, key: str, text: str) -> ConfigAccess:
+    match key:
+        case "config.exists":
+            return replace(config, exists=True)
+        case "config.readable":
+            return replace(config, readable=True)
+        case "config.why":
+            return replace(config, why_not=safe(text))
+        case "config.at":
+            return replace(config, modified_at=float(text) if text.isdigit() else None)
+        case "config.sections":
+            return replace(config, sections=tuple(safe(line) for line in text.splitlines() if line))
+    return config
+
+
+def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_now: float) -> CommandFacts:
+    single = {key: decode(value) for key, value in records if not key.startswith("child")}
+    orphans = tuple(safe(name) for name in single.get("orphans", "").splitlines())
+    uptime, ticks = _number(single.get("uptime", "")), _number(single.get("ticks", "")) or 100.0
+    booted = host_now - uptime if uptime is not None else None
+    missing = (*files.missing, *(["pg_wal: it may not be entered"] if "missing" in single else []))
+    return CommandFacts(
+        command=files.command,
+        programs=files.programs,
+        configs=files.configs,
+        script=files.script,
+        archiver_pid=int(single["archiver"]) if single.get("archiver", "").isdigit() else None,
+        children=tuple(
+            sorted(_children(records, booted, ticks), key=lambda child: (child.started_at, child.pid))
+        ),
+        orphans=orphans[:20],
+        orphan_count=len(orphans),
+        histories=tuple(safe(name) for name in single.get("histories", "").splitlines()),
+        missing=missing,
+    )
+
+
+def _children(
+    records: Sequence[tuple[str, bytes]], booted: float | None, ticks: float
+) -> Iterator[ChildProcess]:
+    groups: list[dict[str, bytes]] = []
+    for key, value in records:
+        if key == "child":
+            groups.append({key: value})
+        elif key.startswith("child.") and groups:
+            groups[-1][key] = value
+    for group in groups:
+        fields = decode(group.get("child.stat", b"")).split()
+        if booted is None or len(fields) < 20 or not fields[19].isdigit():
+            continue
+        arguments = argv(group.get("child.argv"))
+        command = safe(" ".join(shlex.quote(one) for one in arguments))
+        yield ChildProcess(
+            pid=int(group["child"]),
+            started_at=booted + int(fields[19]) / ticks,
+            command=command if len(command) <= _LONGEST_COMMAND else f"{command[: _LONGEST_COMMAND - 1]}…",
+            state=_STATES.get(fields[0], fields[0]),
+            wait_channel=safe(decode(group.get("child.wchan", b""))).strip(),
+            sockets=tuple(
+                safe(line) for line in decode(group.get("child.sockets", b"")).splitlines() if line
+            ),
+        )
+
+
+_STATES = {
+    "R": "running",
+    "S": "sleeping",
+    "D": "waiting for a disk or a network file system",
+    "Z": "ended, not reaped",
+    "T": "stopped by a signal",
+    "t": "stopped by a debugger",
+}
+"""proc(5), /proc/pid/stat, field 3."""
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,176 @@
+"""PostgreSQL clusters on the host, and which of them is observed."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.profile import ClusterName, PostgresTarget
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ClusterChoiceError
+from walconsole.observe.host.host_script import Group, argv, options
+
+DEFAULT_PORT = 5432
+DEFAULT_SOCKET_DIR = "/var/run/postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as the host's script saw it.
+
+    `path` is its data directory in the host's own bytes, `log` what pg_lsclusters calls its log
+    file, `unreadable` what this SSH user may not look into. Without `port_known` its port is a guess.
+    """
+
+    facts: ClusterFacts
+    path: bytes
+    pid: int | None
+    argv: tuple[str, ...]
+    log: str | None
+    unreadable: str | None
+    port_known: bool = True
+
+    @property
+    def listed(self) -> bool:
+        """Whether pg_lsclusters knows it."""
+        return self.facts.name is not None
+
+
+def read_cluster(group: Group, default_owner: str) -> Cluster:
+    """A cluster from its records: the running postmaster's word counts more than any list's."""
+    pid = group.integer("cluster.pid")
+    arguments = argv(group.raw.get("cluster.argv"))
+    given = options(arguments)
+    unreadable = group.text("cluster.unreadable")
+    status = group.text("cluster.status") or ""
+    path = group.raw.get("cluster", b"") or given.get("data_directory", "").encode()
+    listed_port = group.integer("cluster.listed_port")
+    given_port = int(given["port"]) if given.get("port", "").isdigit() else None
+    port = group.integer("cluster.port") or given_port or listed_port
+    socket = (
+        group.text("cluster.socket")
+        or given.get("unix_socket_directories", "").split(",")[0].strip()
+        or group.text("cluster.guessed_socket")
+        or DEFAULT_SOCKET_DIR
+    )
+    facts = ClusterFacts(
+        name=_name(group.text("cluster.name")),
+        port=port or DEFAULT_PORT,
+        socket_dir=socket,
+        data_directory=decode(path),
+        config_file=given.get("config_file") or group.text("cluster.config"),
+        running=pid is not None or (unreadable is not None and status.startswith("online")),
+        owner=group.text("cluster.owner") or default_owner,
+    )
+    return Cluster(facts, path, pid, arguments, group.text("cluster.log"), unreadable, port is not None)
+
+
+def _name(text: str | None) -> ClusterName | None:
+    version, _, name = (text or "").partition(" ")
+    return ClusterName(version, name) if version and name else None
+
+
+def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[Cluster]:
+    """The clusters that the profile may mean: one is the answer, several are a question.
+
+    A name, a port or a socket directory in the profile decides. Else Debian's list does where there
+    is one: a stopped cluster of the list is not passed over for a stranger that runs beside it.
+    Raises errors.ClusterChoiceError when there is none.
+    """
+    matching = [_at(cluster, target.port) for cluster in clusters if _matches(cluster, target)]
+    if not matching:
+        raise _none_matches(clusters, target)
+    matching = [cluster for cluster in matching if cluster.port_known] or matching
+    known = [cluster for cluster in matching if cluster.listed] or matching
+    running = [cluster for cluster in known if cluster.facts.running]
+    return running if len(running) == 1 else known
+
+
+def _at(cluster: Cluster, port: int | None) -> Cluster:
+    """The cluster at the profile's port, where its own could not be read."""
+    if cluster.port_known or port is None:
+        return cluster
+    return replace(cluster, facts=replace(cluster.facts, port=port))
+
+
+def _matches(cluster: Cluster, target: PostgresTarget) -> bool:
+    facts = cluster.facts
+    if target.cluster is not None and facts.name is not None and facts.name != target.cluster:
+        return False
+    if target.cluster is not None and facts.name is None and target.port is None:
+        return False
+    if target.port is not None and cluster.port_known and facts.port != target.port:
+        return False
+    known = facts.running and cluster.port_known
+    return target.socket_dir is None or not known or _same_path(facts.socket_dir, target.socket_dir)
+
+
+def _same_path(one: str, other: str) -> bool:
+    """/var/run is a link to /run on every distribution that has both."""
+    return one.rstrip("/").removeprefix("/var") == other.rstrip("/").removeprefix("/var")
+
+
+def _none_matches(clusters: Sequence[Cluster], target: PostgresTarget) -> ClusterChoiceError:
+    wanted = ", ".join(
+        f"{what} {value}"
+        for what, value in (
+            ("cluster", target.cluster),
+            ("port", target.port),
+            ("socket directory", target.socket_dir),
+        )
+        if value is not None
+    )
+    if not clusters:
+        return ClusterChoiceError(
+            "find PostgreSQL on the host",
+            "pg_lsclusters lists no cluster, and no postmaster runs",
+            "start PostgreSQL, or name its port and socket_dir in the profile",
+        )
+    there = ", ".join(describe(cluster.facts) for cluster in clusters[:8])
+    return ClusterChoiceError(
+        "find PostgreSQL on the host",
+        f"none with {wanted}; there is {there}",
+        "correct the profile's [postgres] section",
+    )
+
+
+def describe(facts: ClusterFacts) -> str:
+    """`15/main on port 5432 (running)`."""
+    name = str(facts.name) if facts.name else facts.data_directory or "a postmaster"
+    return safe(f"{name} on port {facts.port} ({'running' if facts.running else 'stopped'})")
+
+
+# -- Which of several clusters is observed: asked once, and remembered.
+
+
+class ClusterChoice:
+    """The question which of several clusters is meant, and its answer. `asked` is set while it is open."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.among: tuple[ClusterFacts, ...] = ()
+        self._answer: ClusterFacts | None = None
+        self._declined = False
+
+    def settle(self, among: Sequence[Cluster]) -> Cluster | None:
+        """The one that was chosen before, if it is among these; else ask, unless nobody wanted to answer."""
+        if self._answer is not None:
+            for cluster in among:
+                if (cluster.facts.data_directory, cluster.facts.port) == (
+                    self._answer.data_directory,
+                    self._answer.port,
+                ):
+                    return cluster
+        self.among = tuple(cluster.facts for cluster in among)
+        if not self._declined:
+            self.asked.set()
+        return None
+
+    def answer(self, choice: ClusterFacts | None) -> None:
+        """What the operator said; None: would not say. Looks in the meantime asked no other question."""
+        self.asked.clear()
+        self._answer, self._declined = choice, choice is None
+
+    def reopen(self) -> None:
+        """Ask again if nobody answered."""
+        self._declined = False

@@ -1,0 +1,181 @@
+"""Builds the one script that a look at the host sends: a few assignments and scripts/host.sh."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ShellError
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look shall cover; see scripts/host.sh. Paths are the host's own bytes."""
+
+    token: str
+    full: bool
+    count_wal: bool
+    heartbeat: str
+    verifier: str = ""
+    timer: str = ""
+    cron: str = ""
+    pick: bytes = b""
+    pick_pid: int | None = None
+
+    def script(self) -> str:
+        """The script, all of it ASCII."""
+        assigned = (
+            ("token", self.token.encode()),
+            ("full", b"%d" % self.full),
+            ("list", b"%d" % self.count_wal),
+            ("pick_pid", b"%d" % self.pick_pid if self.pick_pid else b""),
+            ("heartbeat", self.heartbeat.encode("utf-8", "surrogateescape")),
+            ("verifier", self.verifier.encode()),
+            ("timer", self.timer.encode()),
+            ("cron", self.cron.encode()),
+            ("pick", self.pick),
+        )
+        return "".join(assignment(name, raw) for name, raw in assigned) + _body()
+
+
+def _body() -> str:
+    return script_named("host.sh")
+
+
+@cache
+def script_named(name: str) -> str:
+    """The script of that name in `scripts/`, compact."""
+    return compact(files("walconsole.observe.scripts").joinpath(name).read_text("ascii"))
+
+
+def compact(script: str) -> str:
+    """A script without indentation and whole-line comments, for it travels over the network."""
+    lines = (line.strip() for line in script.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def assignment(name: str, raw: bytes) -> str:
+    """A line that sets a shell variable to `raw`, in ASCII whatever its bytes are (but NUL)."""
+    if raw.isascii() and (not raw or raw.decode("ascii").isprintable()):
+        return f"{name}={shlex.quote(raw.decode('ascii'))}\n"
+    octal = "".join(f"\\0{byte:03o}" for byte in raw if byte)
+    # The full stop keeps $( ) from taking line breaks off the end.
+    return f"{name}=$(printf %b '{octal}.')\n{name}=${{{name}%.}}\n"
+
+
+# -- The answer of a host script: records in a stream that anything else may have been printed into.
+#
+# A record is `\x01 key space value \x00`. What stands between records (a shell's complaint, a banner)
+# is skipped. A value may hold any byte but NUL, so no file name can break out of its record.
+
+_RECORD = re.compile(rb"\x01([a-z_]+(?:\.[a-z_]+)?) ([^\x00]*)\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records that belong together; `raw` keeps a key's last value, with no line break at its end."""
+
+    raw: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, key: str) -> str | None:
+        """The value as text, or None when there is none or an empty one."""
+        value = self.raw.get(key)
+        return decode(value) if value else None
+
+    def integer(self, key: str) -> int | None:
+        """The value as a whole number, or None when it is none."""
+        value = self.raw.get(key, b"").strip()
+        return int(value) if value.isdigit() and len(value) < 20 else None
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """What the host script said: about the host, then about each cluster, in the order it found them."""
+
+    host: Group
+    clusters: tuple[Group, ...]
+
+
+def read_answer(stdout: bytes, token: str) -> HostAnswer:
+    """Read a host script's answer. Raises errors.ShellError when its end is missing."""
+    host = Group()
+    clusters: list[Group] = []
+    for key, value in _records(stdout):
+        if key == "end":
+            if value == token.encode():
+                return HostAnswer(host, tuple(clusters))
+        elif key == "cluster":
+            clusters.append(Group({"cluster": value}))
+        elif clusters and key.startswith(("cluster.", "wal.", "stat")):
+            _keep(clusters[-1], key, value)
+        else:
+            _keep(host, key, value)
+    raise ShellError("look at the host", _why_cut(stdout), "is /bin/sh on the host a POSIX shell?")
+
+
+def read_records(stdout: bytes, token: str) -> dict[str, bytes]:
+    """The records of a script that tells each key once. Raises errors.ShellError when its end is missing."""
+    return dict(all_records(stdout, token))
+
+
+def all_records(stdout: bytes, token: str) -> list[tuple[str, bytes]]:
+    """All records of a script's answer in their order. Raises errors.ShellError when its end is missing."""
+    found: list[tuple[str, bytes]] = []
+    for key, value in _records(stdout):
+        if key == "end" and value == token.encode():
+            return found
+        found.append((key, value))
+    raise ShellError("look at the host", _why_cut(stdout), "is /bin/sh on the host a POSIX shell?")
+
+
+def _records(stdout: bytes) -> Iterator[tuple[str, bytes]]:
+    for match in _RECORD.finditer(stdout):
+        value = match[2]
+        yield match[1].decode("ascii"), value.removesuffix(b"\n")
+
+
+def _keep(group: Group, key: str, value: bytes) -> None:
+    """Keep the last value of a key; what is missing adds up, one a line."""
+    if key.endswith("missing") and key in group.raw:
+        value = group.raw[key] + b"\n" + value
+    group.raw[key] = value
+
+
+def _why_cut(stdout: bytes) -> str:
+    noise = safe(decode(_RECORD.sub(b"", stdout)[-200:])).strip()
+    return f"its script did not run to the end{f': {noise}' if noise else ''}"
+
+
+def argv(value: bytes | None) -> tuple[str, ...]:
+    """The arguments in a hex dump of /proc/PID/cmdline; empty for none or for no hex dump."""
+    try:
+        raw = bytes.fromhex((value or b"").decode("ascii"))
+    except ValueError:
+        return ()
+    return tuple(decode(argument) for argument in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+
+
+def options(arguments: Sequence[str]) -> dict[str, str]:
+    """A postmaster's settings from its arguments, by name; `-D` is data_directory, `-k` the socket's.
+
+    `-c name=value` and `--name=value` alike (postgres(1)); a hyphen in a name is an underscore.
+    """
+    letters = {"D": "data_directory", "p": "port", "k": "unix_socket_directories"}
+    found: dict[str, str] = {}
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument.startswith("--"):
+            assigned = argument[2:]
+        elif argument[:2] in ("-c", "-D", "-p", "-k"):
+            value = argument[2:] or next(rest, "")
+            letter = argument[1]
+            assigned = value if letter == "c" else f"{letters[letter]}={value}"
+        else:
+            continue
+        name, equals, value = assigned.partition("=")
+        if equals:
+            found[name.replace("-", "_")] = value
+    return found

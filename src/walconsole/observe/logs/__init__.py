@@ -1,0 +1,1 @@
+"""Logs: streamed to the screen, and read as evidence."""

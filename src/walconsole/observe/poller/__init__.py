@@ -1,0 +1,1 @@
+"""What takes the probes at their cadence, and what a probe is."""

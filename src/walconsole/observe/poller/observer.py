@@ -1,0 +1,158 @@
+"""The observation of one server: the probes under the poller, the log beside them, one screen."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from walconsole.domain.facts.observed import SettingsFacts
+from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.logs.stream import LogFollower
+from walconsole.observe.poller.poller import Poller
+from walconsole.observe.poller.probe import Fact, Probe
+from walconsole.observe.server.catalogue import CatalogueProbe
+from walconsole.observe.server.sql import PostgresProbe
+from walconsole.ports import BucketReader, Clock, Database, Screen, Shell
+
+# -- The SSH connection's own facts: one round trip through the open shell.
+
+
+class LinkProbe:
+    """Fills LINK."""
+
+    name = "SSH"
+    slots = (Slot.LINK,)
+    cadence_s = 5.0
+    timeout_s = 15.0
+
+    def __init__(self, shell: Shell, clock: Clock) -> None:
+        self._shell, self._clock = shell, clock
+
+    async def take(self) -> Sequence[Fact]:
+        """One round trip. Raises errors.SshError, errors.ShellError."""
+        facts = await self._shell.link()
+        return [Fact(Slot.LINK, facts, self._clock.now(), "SSH round trip")]
+
+
+class ServerObserver:
+    """ports.Observer for one profile.
+
+    `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
+    are those beyond SSH and PostgreSQL: the buckets, the configuration files. `readers` read the buckets.
+    """
+
+    def __init__(
+        self,
+        profile_name: str,
+        *,
+        shell: Shell,
+        database: Database,
+        clock: Clock,
+        host: HostProbe,
+        probes: Sequence[Probe] = (),
+        log: LogFollower | None = None,
+        readers: Mapping[BucketRole, BucketReader] | None = None,
+    ) -> None:
+        self._readers = readers or {}
+        self._shell, self._host, self._log = shell, host, log
+        self._screen: Screen | None = None
+        self._running_seen: bool | None = None
+        self._reached = self._server_seen = False
+        self._settings_seen: SettingsFacts | None = None
+        self._clock, self._trouble_seen = clock, False
+        self._postgres = PostgresProbe(database)
+        catalogue = CatalogueProbe(database)
+        every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
+        self._poller = Poller(every, clock, self._publish, profile_name)
+
+    async def run(self, screen: Screen) -> None:
+        """See ports.Observer."""
+        self._screen = screen
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._host.answer_choices(screen, self._poller.refresh), name="cluster choice")
+            tasks.create_task(self._poller.run(), name="poller")
+            if self._log is not None:
+                tasks.create_task(self._log.run(screen.log), name="log")
+
+    def refresh(self) -> None:
+        """See ports.Observer."""
+        self._shell.retry()
+        self._poller.refresh()
+        if self._log is not None:
+            self._log.refresh()
+
+    def pause(self, paused: bool) -> None:
+        """See ports.Observer. The log streams on: its pane has a pause of its own."""
+        self._poller.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        """See ports.Observer."""
+        self._poller.pace(factor)
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        """See ports.Observer."""
+        return self._readers[role]
+
+    def last_archived(self) -> str | None:
+        """The file that PostgreSQL says it archived last, None before it was read."""
+        archiver = self._poller.snapshot.archiver.value
+        return archiver.last_archived_wal if archiver is not None else None
+
+    def system_identifier(self) -> str | None:
+        """The cluster's, None before it was read."""
+        server = self._poller.snapshot.server.value
+        return server.system_identifier if server is not None else None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """As of now."""
+        return self._poller.snapshot
+
+    def wake(self, name: str) -> None:
+        """Take the probe of that name now; for a probe that has only done part of its work."""
+        self._poller.wake(name)
+
+    def hurry(self, slot: Slot) -> None:
+        """See ports.Observer."""
+        self._poller.hurry(slot)
+
+    def segment_bytes(self) -> int | None:
+        """The server's wal_segment_size, None before it was read."""
+        server = self._poller.snapshot.server.value
+        return server.segment_bytes if server is not None else None
+
+    def _look_for_causes(self, snapshot: Snapshot) -> None:
+        """Let the evidence come at once when trouble begins."""
+        trouble = Assessment(snapshot, self._clock.now()).troubled
+        if trouble and not self._trouble_seen:
+            for slot in (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION):
+                self._poller.hurry(slot)
+        self._trouble_seen = trouble
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """Pass it on, and let those hurry whose source is seen to have come back elsewhere."""
+        host = snapshot.host.value
+        running = host.cluster.running if host is not None and host.cluster is not None else None
+        if self._running_seen is not None and running != self._running_seen:
+            self._poller.wake(self._postgres.name)
+        self._running_seen = running
+        server = snapshot.server.value
+        if server is not None and not self._server_seen:
+            self._server_seen = True  # now the buckets can tell whose archive it is, and its segment size
+            self._poller.hurry(Slot.PRIMARY)
+            self._poller.hurry(Slot.DR)
+        settings = snapshot.settings.value
+        if self._settings_seen is not None and settings != self._settings_seen:
+            self._poller.hurry(Slot.CATALOGUE)
+            self._poller.hurry(Slot.FILES)
+        if settings != self._settings_seen:
+            self._poller.hurry(Slot.COMMAND)
+        self._settings_seen = settings
+        self._look_for_causes(snapshot)
+        reached = snapshot.host.problem is None and host is not None
+        if reached and not self._reached and self._log is not None:
+            self._log.refresh()
+        self._reached = reached
+        if self._screen is not None:
+            self._screen.publish(snapshot)

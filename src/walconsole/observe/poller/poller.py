@@ -1,0 +1,302 @@
+"""Takes every probe at its own cadence, folds what comes into one snapshot, and publishes it."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import cast
+
+from walconsole.domain.facts.snapshot import (
+    AnyReading,
+    Problem,
+    Reading,
+    Slot,
+    Snapshot,
+    failed,
+    fold,
+    succeeded,
+)
+from walconsole.errors import WalconsoleError
+from walconsole.observe.poller.probe import (
+    AUTHENTICATION,
+    BUG,
+    HOST_KEY,
+    SSH_LOST,
+    TIMEOUT,
+    Fact,
+    Probe,
+    Refreshable,
+    problem_of,
+)
+from walconsole.ports import Clock
+
+# -- When a probe is due: a steady cadence, and a growing pause while it fails. No clock of its own.
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+JITTER = 0.2
+"""A pause is up to this part longer or shorter, so that a fleet of consoles does not knock at once."""
+
+_LONGEST = {TIMEOUT: 2.0}
+"""An attempt that timed out has waited already."""
+_SHORTEST = {AUTHENTICATION: LONGEST_PAUSE_S}
+"""Refused keys: fail2ban counts attempts; a host that is only booting (pam_nologin) still heals."""
+_PARKED = frozenset({HOST_KEY})
+"""Only the operator can decide; another attempt would ask the same question again."""
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Times are seconds of one monotonic clock. `due` is None while only a wake-up helps.
+
+    Due times stay on the grid that the first one began: a late attempt shifts nothing, and however
+    long the machine slept there is one attempt, not one for each that was missed.
+    """
+
+    cadence_s: float
+    due: float | None
+    pace: float = 1.0
+    failures: int = 0
+
+    @property
+    def period_s(self) -> float:
+        """The cadence as the operator paced it."""
+        return self.cadence_s * self.pace
+
+    def wait_s(self, now: float) -> float | None:
+        """Seconds until it is due, 0 when it is; None: until woken."""
+        return None if self.due is None else max(0.0, self.due - now)
+
+    def succeeded(self, now: float) -> None:
+        """An attempt ended well."""
+        self.failures = 0
+        base = now if self.due is None or self.due > now else self.due
+        self.due = base + self.period_s * (floor((now - base) / self.period_s) + 1)
+
+    def failed(self, now: float, code: str, jitter: float) -> None:
+        """An attempt failed with `code`; `jitter` is a random number from -1 to 1."""
+        if code in _PARKED:
+            self.due = None
+            return
+        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self.failures, 10))
+        pause = max(min(pause, _LONGEST.get(code, pause)), _SHORTEST.get(code, 0.0))
+        self.failures += 1
+        self.due = now + pause * (1 + JITTER * jitter)
+
+    def wake(self, now: float) -> None:
+        """Due at once; what failed before counts no more."""
+        self.failures = 0
+        self.due = now
+
+    def set_pace(self, factor: float, now: float) -> None:
+        """Another factor. A pause after a failure is left as it is."""
+        if self.due is not None and not self.failures:
+            elapsed = self.period_s - (self.due - now)
+            self.due = max(now, now - elapsed + self.cadence_s * factor)
+        self.pace = factor
+
+
+_log = logging.getLogger(__name__)
+
+SLOWEST_PACE = 16.0
+FASTEST_PACE = 0.25
+_CONNECTION_CODES = frozenset({SSH_LOST, HOST_KEY, AUTHENTICATION, TIMEOUT})
+
+
+class Poller:
+    """Runs the probes until it is cancelled.
+
+    Each probe is a task of its own: a slow one delays no other and never overlaps itself. Readings
+    that finish in the same turn of the event loop reach `publish` as one snapshot.
+    """
+
+    def __init__(
+        self,
+        probes: Iterable[Probe],
+        clock: Clock,
+        publish: Callable[[Snapshot], None],
+        profile_name: str,
+    ) -> None:
+        self._clock = clock
+        self._publish = publish
+        self._publishing = False
+        now = clock.now()
+        self.snapshot = Snapshot(profile_name, began_at=now, taken_at=now)
+        self._rounds = [_Rounds(probe, clock, self._attempted) for probe in probes]
+
+    async def run(self) -> None:
+        """Poll until cancelled. A probe's failure, whatever it is, ends nothing."""
+        async with asyncio.TaskGroup() as tasks:
+            for rounds in self._rounds:
+                tasks.create_task(rounds.run(), name=f"probe: {rounds.probe.name}")
+
+    def refresh(self) -> None:
+        """Take every probe now, a paused one once; what failed or was refused is tried again."""
+        for rounds in self._rounds:
+            if isinstance(rounds.probe, Refreshable):
+                rounds.probe.refresh()
+            rounds.wake(even_paused=True)
+
+    def wake(self, name: str) -> None:
+        """Take the probe of that name now, for its source is thought to have changed."""
+        for rounds in self._rounds:
+            if rounds.probe.name == name:
+                rounds.wake()
+
+    def hurry(self, slot: Slot) -> None:
+        """Take the probe that fills `slot` now."""
+        for rounds in self._rounds:
+            if slot in rounds.probe.slots:
+                rounds.wake()
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume. An attempt that is under way ends by itself."""
+        for rounds in self._rounds:
+            rounds.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        """Multiply every cadence by `factor`, at least FASTEST_PACE and at most SLOWEST_PACE."""
+        for rounds in self._rounds:
+            rounds.pace(min(SLOWEST_PACE, max(FASTEST_PACE, factor)))
+
+    def _attempted(
+        self, rounds: "_Rounds", outcome: Sequence[Fact] | Problem, before: Problem | None
+    ) -> None:
+        """Fold what an attempt brought; where the connection is back, let the others use it at once."""
+        for reading in _readings(self.snapshot, rounds, outcome, self._clock.now()):
+            self.snapshot = fold(self.snapshot, reading, self._clock.now())
+        if not self._publishing:
+            self._publishing = True
+            asyncio.get_running_loop().call_soon(self._publish_once)
+        if not isinstance(outcome, Problem) and before is not None and before.code in _CONNECTION_CODES:
+            for other in self._rounds:
+                if other.problem is not None and other.problem.code in _CONNECTION_CODES:
+                    other.wake()
+
+    def _publish_once(self) -> None:
+        self._publishing = False
+        self._publish(self.snapshot)
+
+
+def _readings(
+    snapshot: Snapshot, rounds: "_Rounds", outcome: Sequence[Fact] | Problem, now: float
+) -> list[AnyReading]:
+    """An attempt's outcome as readings that follow those in `snapshot`."""
+    probe = rounds.probe
+    if isinstance(outcome, Problem):
+        facts = [Fact(slot, outcome, now, probe.name) for slot in probe.slots]
+    else:
+        facts = list(outcome)
+    readings = []
+    for fact in facts:
+        previous: Reading[object] = getattr(snapshot, fact.slot.value)
+        cadence_s = (fact.cadence_s or probe.cadence_s) * rounds.schedule.pace
+        if isinstance(fact.value, Problem):
+            reading = failed(previous, fact.value, fact.read_at, fact.source, cadence_s)
+        else:
+            reading = succeeded(previous, fact.value, fact.read_at, fact.source, cadence_s)
+        readings.append(reading)
+    return cast("list[AnyReading]", readings)
+
+
+class _Rounds:
+    """One probe's attempts, one after another. `problem` is why the last one failed."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        clock: Clock,
+        attempted: Callable[["_Rounds", Sequence[Fact] | Problem, Problem | None], None],
+    ) -> None:
+        self.probe = probe
+        self.problem: Problem | None = None
+        self.schedule = Schedule(probe.cadence_s, due=clock.monotonic())
+        self._clock = clock
+        self._attempted = attempted
+        self._paused = False
+        self._once_though_paused = False
+        self._changed = asyncio.Event()
+        self._woken = False
+
+    async def run(self) -> None:
+        """Attempt whenever it is due, until cancelled."""
+        while True:
+            await self._until_due()
+            self._woken = False
+            outcome = await self._attempt()
+            before, self.problem = self.problem, _problem_in(outcome)
+            self._plan()
+            self._attempted(self, outcome, before)
+
+    def wake(self, *, even_paused: bool = False) -> None:
+        """Attempt at once, or once more after the attempt that is under way."""
+        self._woken = True
+        self._once_though_paused = even_paused and self._paused
+        self.schedule.wake(self._clock.monotonic())
+        self._changed.set()
+
+    def pause(self, paused: bool) -> None:
+        """Stop after the attempt that is under way, or resume."""
+        self._paused = paused
+        self._changed.set()
+
+    def pace(self, factor: float) -> None:
+        """Another factor for the cadence."""
+        self.schedule.set_pace(factor, self._clock.monotonic())
+        self._changed.set()
+
+    def _plan(self) -> None:
+        """When the next attempt is due, unless this one was asked for again while it ran."""
+        now = self._clock.monotonic()
+        if self._woken:
+            self.schedule.wake(now)
+        elif self.problem is not None:
+            self.schedule.failed(now, self.problem.code, random.uniform(-1, 1))  # noqa: S311  # no secret
+        else:
+            self.schedule.succeeded(now)
+
+    async def _until_due(self) -> None:
+        while True:
+            self._changed.clear()
+            wait_s = self.schedule.wait_s(self._clock.monotonic())
+            if self._paused and not self._once_though_paused:
+                wait_s = None
+            elif wait_s == 0:
+                self._once_though_paused = False
+                return
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _attempt(self) -> Sequence[Fact] | Problem:
+        """What the probe found, or why not: this is the boundary where any failure becomes a reading."""
+        probe = self.probe
+        try:
+            async with asyncio.timeout(probe.timeout_s):
+                return await probe.take()
+        except TimeoutError:
+            why = f"{probe.name}: no answer within {probe.timeout_s:g} s"
+            return Problem(why, "it is tried again and again; is the network up?", TIMEOUT)
+        except WalconsoleError as error:
+            return problem_of(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return Problem(f"{probe.name}: the attempt was broken off", "it is tried again", SSH_LOST)
+        except Exception as error:  # noqa: BLE001  # a probe's bug dims its pane and no more
+            _log.exception("probe %s", probe.name)
+            why = f"{probe.name}: {type(error).__name__} inside walconsole"
+            return Problem(why, "this is a bug: the log file has the details", BUG)
+
+
+def _problem_in(outcome: Sequence[Fact] | Problem) -> Problem | None:
+    """Why an attempt counts as failed: it raised, or none of its facts could be read."""
+    if isinstance(outcome, Problem):
+        return outcome
+    problems = [fact.value for fact in outcome if isinstance(fact.value, Problem)]
+    return problems[0] if problems and len(problems) == len(outcome) else None

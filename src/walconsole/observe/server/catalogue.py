@@ -1,0 +1,99 @@
+"""All of pg_settings, and what ALTER DATABASE and ALTER ROLE set."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from walconsole.domain.facts.observed import CatalogueFacts
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.pgconf.lexer import fold
+from walconsole.domain.pgconf.loading import InForce
+from walconsole.domain.pgconf.resolution import RoleSetting
+from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
+from walconsole.errors import DatabaseError
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.statements import integer, number, query, text, truth
+from walconsole.ports import Database, Row
+
+SOURCE = "pg_settings, pg_db_role_setting"
+_OF_THE_SESSION = frozenset({"client", "session", "interactive", "test", "database", "user", "database user"})
+"""Sources that say what the console's own session has, not what the server has."""
+
+
+class CatalogueProbe:
+    """Fills CATALOGUE: some 380 rows, so rarely, and at once when a setting in force has changed."""
+
+    name = SOURCE
+    slots = (Slot.CATALOGUE,)
+    cadence_s = 30.0
+    timeout_s = 20.0
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self) -> Sequence[Fact]:
+        """Raises errors.DatabaseError and what the connection raises."""
+        await self._database.version_num()  # lets the archiver's statement go first: it queued before
+        answer = await self._database.fetch(query("catalogue"))
+        if len(answer.rows) != 1:
+            why = f"it answered with {len(answer.rows)} rows instead of one"
+            raise DatabaseError("read pg_settings", why, "is this a PostgreSQL server?")
+        at = (answer.sent_at + answer.answered_at) / 2
+        return [Fact(Slot.CATALOGUE, read_catalogue(answer.rows[0]), at, SOURCE)]
+
+
+def read_catalogue(row: Row) -> CatalogueFacts:
+    """The answer of queries/catalogue.sql. Raises errors.DatabaseError where it is another's."""
+    try:
+        settings = json.loads(text(row, "settings") or "[]")
+        metas = {fold(columns[0]): _meta(columns) for columns in settings}
+        in_force = dict(_in_force(settings))
+        assigned = tuple(_role_settings(json.loads(text(row, "role_settings") or "[]")))
+    except (ValueError, TypeError, IndexError) as error:
+        why = f"its rows are not what pg_settings has ({type(error).__name__})"
+        raise DatabaseError("read pg_settings", why, "is this a PostgreSQL server?") from error
+    return CatalogueFacts(
+        metas,
+        in_force,
+        assigned,
+        loaded_at=number(row, "loaded_at"),
+        version_num=integer(row, "version_num") or 0,
+        places_visible=truth(row, "may_read_settings"),
+    )
+
+
+def _meta(columns: Sequence[object]) -> SettingMeta:
+    name, _, unit, vartype, context, low, high, choices, boot, *_ = columns
+    return SettingMeta(
+        str(name),
+        VarType(str(vartype)),
+        Context(str(context)),
+        None if boot is None else str(boot),
+        None if unit is None else str(unit),
+        None if low is None else float(str(low)),
+        None if high is None else float(str(high)),
+        tuple(map(str, choices)) if isinstance(choices, list) else (),
+    )
+
+
+def _in_force(settings: Sequence[Sequence[object]]) -> Iterator[tuple[str, InForce]]:
+    """What the server has; not what belongs to the console's own session."""
+    for columns in settings:
+        name, value, *_ = columns
+        source, file, line, pending = columns[9:13]
+        if source not in _OF_THE_SESSION:
+            yield (
+                fold(str(name)),
+                InForce(
+                    "" if value is None else str(value),
+                    str(source),
+                    None if file is None else str(file),
+                    line if isinstance(line, int) else None,
+                    pending is True,
+                ),
+            )
+
+
+def _role_settings(rows: Sequence[Sequence[str]]) -> Iterator[RoleSetting]:
+    for database, role, assignment in rows:
+        name, _, value = assignment.partition("=")
+        yield RoleSetting(name, value, database, role)

@@ -1,0 +1,194 @@
+"""PostgreSQL about itself: who it is, its archiver, its settings; one statement a tick."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
+from walconsole.errors import DatabaseError
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.statements import integer, joined, number, text, truth
+from walconsole.ports import Answer, Database, Row
+
+OLDEST_VERSION_NUM = 130000
+INSUFFICIENT_PRIVILEGE = "42501"
+BOUNDARY_IS_NEXT_SINCE = 170000
+"""pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
+SETTINGS_EVERY = 5
+"""Every so many ticks; pg_settings is computed row by row, some 380 of them, 1 ms."""
+MANY_FILES = 5_000
+"""Above this many files in pg_wal they are listed only every MANY_EVERY-th tick: each costs a stat()."""
+MANY_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _WalDirectory:
+    """pg_wal as the server lists it; None without pg_monitor's functions."""
+
+    ready_count: int | None = None
+    wal_files: int | None = None
+    wal_bytes: int | None = None
+
+    @property
+    def many(self) -> bool:
+        return (self.ready_count or 0) + (self.wal_files or 0) > MANY_FILES
+
+
+class PostgresProbe:
+    """Fills SERVER, ARCHIVER and, every few ticks, SETTINGS."""
+
+    name = "PostgreSQL"
+    slots = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
+    cadence_s = 1.0
+    timeout_s = 18.0  # a connection (10) and a statement (5) end by themselves, with better words
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._may_list_wal = True
+        self._since_settings = SETTINGS_EVERY
+        self._since_listing = MANY_EVERY
+        self._directory = _WalDirectory()
+        self._loaded_at: tuple[float, float | None] | None = None
+
+    def refresh(self) -> None:
+        """Read everything at the next tick."""
+        self._since_settings, self._since_listing = SETTINGS_EVERY, MANY_EVERY
+
+    async def take(self) -> Sequence[Fact]:
+        """The facts of one statement. Raises errors.DatabaseError and what the connection raises."""
+        try:
+            return await self._take()
+        except BaseException:
+            self.refresh()  # it may come back as another server, with other settings
+            raise
+
+    async def _take(self) -> Sequence[Fact]:
+        version_num = await self._database.version_num()
+        if version_num < OLDEST_VERSION_NUM:
+            raise DatabaseError(
+                "read pg_stat_archiver",
+                f"the server's version is {version_num // 10000}",
+                "walconsole knows PostgreSQL 13 and later",
+            )
+        settings = self._since_settings >= SETTINGS_EVERY - 1
+        listing = self._may_list_wal and (not self._directory.many or self._since_listing >= MANY_EVERY - 1)
+        answer = await self._fetch(settings=settings, listing=listing)
+        self._since_settings = 0 if settings else self._since_settings + 1
+        return self._facts(answer, settings=settings)
+
+    async def _fetch(self, *, settings: bool, listing: bool) -> Answer:
+        """Ask; without pg_wal's listing when this role may not, which only trying it tells (once)."""
+        names = ["server", "archiver"]
+        if settings:
+            names.append("settings")
+        try:
+            answer = await self._database.fetch(joined((*names, "wal_directory") if listing else (*names,)))
+        except DatabaseError as error:
+            if not listing or error.sqlstate != INSUFFICIENT_PRIVILEGE:
+                raise
+            listing = False
+            answer = await self._database.fetch(joined((*names,)))
+        row = _only_row(answer)
+        self._may_list_wal = truth(row, "may_list_wal")
+        self._since_listing = 0 if listing else self._since_listing + 1
+        if listing:
+            self._directory = _directory(row)
+        elif not self._may_list_wal:
+            self._directory = _WalDirectory()
+        return answer
+
+    def _facts(self, answer: Answer, *, settings: bool) -> Sequence[Fact]:
+        row = _only_row(answer)
+        at = (answer.sent_at + answer.answered_at) / 2
+        server = _server(row, at)
+        facts = [
+            Fact(Slot.SERVER, server, at, "pg_control_system, pg_settings"),
+            Fact(Slot.ARCHIVER, _archiver(row, server, self._directory), at, "pg_stat_archiver"),
+        ]
+        if (server.started_at, server.loaded_at) != self._loaded_at and not settings:
+            self._since_settings = SETTINGS_EVERY  # they may be others now: a reload, or a restart
+        self._loaded_at = (server.started_at, server.loaded_at)
+        if settings:
+            cadence_s = self.cadence_s * SETTINGS_EVERY
+            facts.append(Fact(Slot.SETTINGS, read_settings(row), at, "pg_settings", cadence_s))
+        return facts
+
+
+def _only_row(answer: Answer) -> Row:
+    if len(answer.rows) == 1:
+        return answer.rows[0]
+    why = f"it answered with {len(answer.rows)} rows instead of one"
+    raise DatabaseError("read pg_stat_archiver", why, "is this a PostgreSQL server?")
+
+
+def _server(row: Row, at: float) -> ServerFacts:
+    wal_file = text(row, "wal_file")
+    timeline = int(wal_file[:8], 16) if wal_file else integer(row, "recovery_timeline")
+    return ServerFacts(
+        version_num=integer(row, "version_num") or 0,
+        version=text(row, "version") or "n/a",
+        in_recovery=truth(row, "in_recovery"),
+        started_at=number(row, "started_at") or 0.0,
+        clock=number(row, "clock") or at,
+        clock_read_at=at,
+        timeline=timeline or 1,
+        segment_bytes=integer(row, "segment_bytes") or DEFAULT_SEGMENT_BYTES,
+        system_identifier=text(row, "system_identifier"),
+        data_directory=text(row, "data_directory"),
+        config_file=text(row, "config_file"),
+        database=text(row, "database") or "n/a",
+        role=text(row, "role") or "n/a",
+        superuser=truth(row, "superuser"),
+        missing=_missing(row),
+        loaded_at=number(row, "loaded_at"),
+    )
+
+
+def _missing(row: Row) -> tuple[str, ...]:
+    """What this role may not see, and the GRANT that would allow it."""
+    role = text(row, "quoted_role") or "ROLE"
+    missing = []
+    if not truth(row, "may_read_settings"):
+        what = "where a setting comes from (file and line), data_directory and config_file"
+        missing.append(f"{what}: GRANT pg_read_all_settings TO {role} would show them")
+    if not truth(row, "may_list_wal"):
+        missing.append(f"the .ready backlog and pg_wal's size: GRANT pg_monitor TO {role} would show them")
+    if (integer(row, "version_num") or 0) < 140000:
+        missing.append("the archiver process: PostgreSQL lists it from version 14 on")
+    elif not truth(row, "may_read_stats"):
+        missing.append(f"the archiver process: GRANT pg_read_all_stats TO {role} would show it")
+    return tuple(missing)
+
+
+def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> ArchiverFacts:
+    lsn = parse_lsn(text(row, "lsn") or "0/0")
+    holding = Segment.at if server.version_num >= BOUNDARY_IS_NEXT_SINCE else Segment.ending_at
+    segment = holding(server.timeline, lsn, server.segment_bytes)
+    return ArchiverFacts(
+        archived_count=integer(row, "archived_count") or 0,
+        last_archived_wal=text(row, "last_archived_wal"),
+        last_archived_at=number(row, "last_archived_at"),
+        failed_count=integer(row, "failed_count") or 0,
+        last_failed_wal=text(row, "last_failed_wal"),
+        last_failed_at=number(row, "last_failed_at"),
+        stats_reset_at=number(row, "stats_reset_at"),
+        lsn=lsn,
+        current_wal=segment.name(server.segment_bytes),
+        archiver_pid=integer(row, "archiver_pid"),
+        ready_count=directory.ready_count,
+        wal_bytes=directory.wal_bytes,
+        wal_files=directory.wal_files,
+        server_clock=server.clock,
+        archiver_visible=server.version_num >= 140000 and truth(row, "may_read_stats"),
+    )
+
+
+def _directory(row: Row) -> _WalDirectory:
+    return _WalDirectory(integer(row, "ready_count"), integer(row, "wal_files"), integer(row, "wal_bytes"))
+
+
+def read_settings(row: Row) -> SettingsFacts:
+    """The settings from queries/settings.sql's JSON; its keys are Setting's fields."""
+    return SettingsFacts(tuple(Setting(**setting) for setting in json.loads(text(row, "settings") or "[]")))
