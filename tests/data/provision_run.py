@@ -8,7 +8,8 @@ from tests.data.facts import NOW
 from tests.data.provisioning import MemoryRecord, a_profile, a_site
 from tests.data.stage import FrozenClock
 from walconsole.errors import ProvisionError
-from walconsole.provision.model import (
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -25,13 +26,12 @@ from walconsole.provision.model import (
     Proved,
     Ran,
     Risk,
+    Tell,
     Waiting,
     Where,
 )
-from walconsole.provision.progress import Tell
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site, TemporaryKeys
-from walconsole.provision.survey import Survey
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site, TemporaryKeys
 from walconsole.ui.app import WalconsoleApp
 
 

@@ -19,9 +19,9 @@ from walconsole.domain.profile import (
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import KeyServiceError, TemporaryKeyError
 from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, ObjectStore, SecretPair, Shell
-from walconsole.provision.model import Change, Changing, Event, Question, Record
-from walconsole.provision.site import Site, TemporaryKeys
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Change, Changing, Event, Question, Record
+from walconsole.provision.engine.site import Site, TemporaryKeys
 
 
 class RealClock:

@@ -16,7 +16,7 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.ports import ShellAnswer
-from walconsole.provision.survey import RcloneFacts, RemoteFacts, ServerSurvey, Survey
+from walconsole.provision.droplet.survey import RcloneFacts, RemoteFacts, ServerSurvey, Survey
 
 NAME = "shithub"
 SYSTEM = "7400000000000000001"

@@ -38,12 +38,12 @@ from walconsole.domain.profile import (
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService, SecretPair
-from walconsole.provision.catalogue import steps
-from walconsole.provision.progress import Progress
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
-from walconsole.provision.surveying import take_survey
-from walconsole.provision.temporary_key import TemporaryKey
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.model import Progress
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.temporary_key import TemporaryKey
+from walconsole.provision.steps.catalogue import steps
 from walconsole.sandbox.keys import Grant, Key
 from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
 

@@ -17,8 +17,8 @@ from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import KeyServiceError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService, LedgerEntry, SpacesKey
-from walconsole.provision.leftovers import delete_leftover, leftovers
-from walconsole.provision.temporary_key import TemporaryKey
+from walconsole.provision.keys.leftovers import delete_leftover, leftovers
+from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant, Key, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, CREATE, DELETE, UPDATE, Fault, KeysApi
 

@@ -19,10 +19,10 @@ from tests.servers.workspace import Workspace
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import BlockedError, ProvisionError, UsageError, WalconsoleError
+from walconsole.provision.engine.model import Proved
+from walconsole.provision.engine.model import Stage as At
+from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import fix_steps
-from walconsole.provision.model import Proved
-from walconsole.provision.progress import Stage as At
-from walconsole.provision.runner import Runner
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

@@ -20,7 +20,7 @@ from shlex import quote
 
 import pytest
 
-from walconsole.provision.standing import call, functions
+from walconsole.provision.droplet.keepers import call, functions
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray"),

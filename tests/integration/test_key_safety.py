@@ -32,14 +32,14 @@ from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService, SecretPair
-from walconsole.provision.doubts import Doubts, age_of
-from walconsole.provision.leftovers import delete_leftover, leftovers
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.doubts import Doubts, age_of
+from walconsole.provision.keys.leftovers import delete_leftover, leftovers
+from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, TemporaryKeyStep
-from walconsole.provision.survey import Survey
-from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import Key
 from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
 

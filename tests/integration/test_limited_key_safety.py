@@ -19,12 +19,12 @@ from walconsole.domain.profile import ApiTarget, BucketTarget
 from walconsole.errors import KeyServiceError, ObjectStoreError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, SecretPair
-from walconsole.provision.progress import Stage
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Stage
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.limited_key import LimitedKey
-from walconsole.provision.survey import Survey
-from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import Key, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
 

@@ -22,10 +22,10 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.call_comparison import VERBS
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import ProvisionError
+from walconsole.provision.engine.model import Printed, Proved
+from walconsole.provision.engine.model import Stage as At
+from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import fix_steps, independent
-from walconsole.provision.model import Printed, Proved
-from walconsole.provision.progress import Stage as At
-from walconsole.provision.runner import Runner
 from walconsole.sandbox.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]

@@ -12,8 +12,8 @@ from tests.servers.rgw import RadosGateway
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.model import ChangeKind, Printed, Proved
-from walconsole.provision.progress import Stage as At
+from walconsole.provision.engine.model import ChangeKind, Printed, Proved
+from walconsole.provision.engine.model import Stage as At
 from walconsole.sandbox.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]

@@ -26,15 +26,15 @@ from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
-from walconsole.provision.bucket_state import MADE, bucket_name
-from walconsole.provision.model import CheckState
-from walconsole.provision.progress import Stage as At
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import CheckState
+from walconsole.provision.engine.model import Stage as At
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.temporary_key import TemporaryKey
+from walconsole.provision.steps.bucket_state import MADE, bucket_name
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, TemporaryKeyStep
-from walconsole.provision.survey import Survey
-from walconsole.provision.temporary_key import TemporaryKey
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 

@@ -15,12 +15,12 @@ from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision import claim as claims
-from walconsole.provision.claim import DropletClaim
-from walconsole.provision.model import Change, Check, CheckState, Event, Plan, Printed, Risk
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet import claim as claims
+from walconsole.provision.droplet.claim import DropletClaim
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Change, Check, CheckState, Event, Plan, Printed, Risk
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
 
 pytestmark = pytest.mark.server
 

@@ -19,10 +19,9 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.errors import WalconsoleError
-from walconsole.provision.model import Ran
-from walconsole.provision.progress import Progress
-from walconsole.provision.progress import Stage as At
-from walconsole.provision.runner import Runner
+from walconsole.provision.engine.model import Progress, Ran
+from walconsole.provision.engine.model import Stage as At
+from walconsole.provision.engine.runner import Runner
 from walconsole.provision.steps.restart import Restart
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]

@@ -18,15 +18,15 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
-from walconsole.provision.droplet import ask
-from walconsole.provision.file_settings import value_at_start
-from walconsole.provision.files import kept_folder
-from walconsole.provision.model import Change, ChangeKind, Changing, Check, CheckState, Plan
-from walconsole.provision.progress import Stage as At
-from walconsole.provision.restarting import Control, Restarting
-from walconsole.provision.runner import Runner
+from walconsole.provision.droplet.commands import ask
+from walconsole.provision.droplet.file_settings import value_at_start
+from walconsole.provision.droplet.files import kept_folder
+from walconsole.provision.engine.model import Change, ChangeKind, Changing, Check, CheckState, Plan
+from walconsole.provision.engine.model import Stage as At
+from walconsole.provision.engine.runner import Runner
 from walconsole.provision.steps.dropin import DropIn
 from walconsole.provision.steps.restart import Restart
+from walconsole.provision.steps.restarting import Control, Restarting
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

@@ -16,8 +16,8 @@ from tests.integration.observed import connected, profile_of
 from tests.servers.fixtures import MakeSshd
 from tests.servers.sshd import SshServer
 from walconsole.errors import ProvisionError, WalconsoleError
-from walconsole.provision import droplet
-from walconsole.provision.files import (
+from walconsole.provision.droplet import commands as droplet
+from walconsole.provision.droplet.files import (
     change_of,
     foreign,
     install,
@@ -28,9 +28,9 @@ from walconsole.provision.files import (
     read_file,
     undoing,
 )
-from walconsole.provision.model import Change, ChangeKind, Changing, Command, FileChange, Printed, Ran
-from walconsole.provision.site import Site
-from walconsole.provision.surveying import take_survey
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.model import Change, ChangeKind, Changing, Command, FileChange, Printed, Ran
+from walconsole.provision.engine.site import Site
 
 pytestmark = pytest.mark.server
 

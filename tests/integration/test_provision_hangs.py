@@ -13,10 +13,10 @@ from tests.servers.fixtures import MakeProxy
 from tests.servers.proxy import Proxy
 from tests.servers.sshd import SshServer
 from walconsole.errors import ProvisionError, SshError
-from walconsole.provision import droplet
-from walconsole.provision.model import Command, Event, Printed
-from walconsole.provision.site import Site
-from walconsole.provision.surveying import take_survey
+from walconsole.provision.droplet import commands as droplet
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.model import Command, Event, Printed
+from walconsole.provision.engine.site import Site
 
 pytestmark = pytest.mark.server
 

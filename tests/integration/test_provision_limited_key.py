@@ -8,7 +8,7 @@ from tests.data.provisioning import events
 from tests.integration.provision_stage import staged
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.rgw import RadosGateway
-from walconsole.provision.model import CheckState, Waiting
+from walconsole.provision.engine.model import CheckState, Waiting
 from walconsole.provision.steps.grants import Grants
 from walconsole.provision.steps.limited_key import LimitedKey
 from walconsole.provision.steps.write_probe import WriteProbe

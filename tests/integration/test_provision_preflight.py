@@ -22,10 +22,10 @@ from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import BlockedError
-from walconsole.provision.model import Check, CheckState, Fact, FactState
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.model import Check, CheckState, Fact, FactState
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.preflight import Preflight
-from walconsole.provision.surveying import take_survey
 
 pytestmark = pytest.mark.server
 

@@ -22,7 +22,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.profile import BucketRole
 from walconsole.errors import ProvisionError
-from walconsole.provision.model import CheckState, Event, Proved, Waiting
+from walconsole.provision.engine.model import CheckState, Event, Proved, Waiting
 from walconsole.provision.steps import write_probe
 from walconsole.provision.steps.write_probe import WriteProbe
 from walconsole.sandbox.keys import Grant

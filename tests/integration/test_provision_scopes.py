@@ -12,12 +12,12 @@ from walconsole.domain.profile import ApiTarget
 from walconsole.errors import BlockedError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
-from walconsole.provision.looking import look_at_keys
-from walconsole.provision.preflight_archive import KeyFacts, Scope
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.temporary_key import TemporaryKey
+from walconsole.provision.steps.key_and_bucket_look import look_at_keys
+from walconsole.provision.steps.preflight_archive import KeyFacts, Scope
 from walconsole.provision.steps.temporary_key import TemporaryKeyStep
-from walconsole.provision.survey import Survey
-from walconsole.provision.temporary_key import TemporaryKey
 from walconsole.sandbox.keys import Grant, KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
 

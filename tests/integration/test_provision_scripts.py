@@ -15,11 +15,20 @@ from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
 from walconsole.droplet.names import names_of
 from walconsole.errors import ProvisionError
-from walconsole.provision.model import Change, ChangeKind, Changing, CheckState, Event, Printed, Proved, Step
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.model import (
+    Change,
+    ChangeKind,
+    Changing,
+    CheckState,
+    Event,
+    Printed,
+    Proved,
+    Step,
+)
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.archive_command import ArchiveCommand
 from walconsole.provision.steps.verifier import Verifier
-from walconsole.provision.surveying import take_survey
 
 pytestmark = pytest.mark.server
 

@@ -19,8 +19,8 @@ from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.droplet.rendering import template
-from walconsole.provision.site import Site
-from walconsole.provision.surveying import take_survey
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.engine.site import Site
 
 pytestmark = pytest.mark.server
 

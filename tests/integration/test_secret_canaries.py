@@ -18,8 +18,8 @@ from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.rgw import RadosGateway
 from walconsole.errors import WalconsoleError
 from walconsole.ports import SecretPair
-from walconsole.provision.printing import JsonLines, PlainLines
-from walconsole.provision.transcript import as_json, as_markdown
+from walconsole.provision.engine.printing import JsonLines, PlainLines
+from walconsole.provision.engine.transcript import as_json, as_markdown
 from walconsole.sandbox.keys import KeyStore
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]

@@ -14,8 +14,8 @@ from tests.data.provisioning import GivenKey
 from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, screen_text, settle, stage, until
 from walconsole.ports import SecretPair
-from walconsole.provision import runner
-from walconsole.provision.progress import Stage
+from walconsole.provision.engine import runner
+from walconsole.provision.engine.model import Stage
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.provision.run import ProvisionRun
 from walconsole.ui.screens.confirm import Confirm

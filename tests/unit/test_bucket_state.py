@@ -10,7 +10,10 @@ from tests.unit.memory_bucket import MemoryBucket
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.ports import KeyGrant, KeyService, Page, SecretPair, SpacesKey
-from walconsole.provision.bucket_state import (
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Change, ChangeKind, CheckState
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.bucket_state import (
     MADE,
     BucketState,
     Standing,
@@ -18,11 +21,8 @@ from walconsole.provision.bucket_state import (
     bucket_states,
     temporary_key_needed,
 )
-from walconsole.provision.model import Change, ChangeKind, CheckState
-from walconsole.provision.site import Site
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import TemporaryKeyStep
-from walconsole.provision.survey import Survey
 
 PROFILE = a_profile()
 PRIMARY, DR = PROFILE.primary, PROFILE.dr

@@ -16,7 +16,7 @@ from walconsole.errors import (
     SIGNAL_EXIT_CODES,
     WalconsoleError,
 )
-from walconsole.provision.catalogue import KINDS
+from walconsole.provision.steps.catalogue import KINDS
 from walconsole.report.metrics import LEVELS
 from walconsole.sandbox.scenario import SCENARIOS
 

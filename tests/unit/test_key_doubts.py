@@ -17,10 +17,10 @@ from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleErro
 from walconsole.operator_files import key_ledger
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
-from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
-from walconsole.provision.doubts import Doubts, age_of
-from walconsole.provision.leftovers import YOUNG_S, leftovers
-from walconsole.provision.temporary_key import FULL_ACCESS, TemporaryKey
+from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
+from walconsole.provision.keys.doubts import Doubts, age_of
+from walconsole.provision.keys.leftovers import YOUNG_S, leftovers
+from walconsole.provision.keys.temporary_key import FULL_ACCESS, TemporaryKey
 
 ENDPOINT = "https://api.example"
 GIVES_UP_S = 10.0

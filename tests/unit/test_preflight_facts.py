@@ -20,10 +20,10 @@ from tests.data.surveys import (
 from walconsole.domain.profile import Profile, default_paths
 from walconsole.droplet.choices import Compression, DropletChoices
 from walconsole.ports import KeyGrant, SpacesKey
-from walconsole.provision.model import Fact, FactState
-from walconsole.provision.preflight_archive import BucketLook, KeyFacts, Scope, archive_facts
-from walconsole.provision.preflight_droplet import droplet_facts
-from walconsole.provision.survey import ConfiguredSetting, RemoteFacts, Survey
+from walconsole.provision.droplet.survey import ConfiguredSetting, RemoteFacts, Survey
+from walconsole.provision.engine.model import Fact, FactState
+from walconsole.provision.steps.preflight_archive import BucketLook, KeyFacts, Scope, archive_facts
+from walconsole.provision.steps.preflight_droplet import droplet_facts
 
 OK, NOTE, WARNING, STOP, UNKNOWN = FactState
 TARGETS = (PROFILE.primary, PROFILE.dr)

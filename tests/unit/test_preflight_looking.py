@@ -9,10 +9,10 @@ from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, KeyService, MadeKey, ObjectStore, SpacesKey
-from walconsole.provision.looking import look_at_bucket, look_at_keys
-from walconsole.provision.preflight_archive import Scope
-from walconsole.provision.site import Site
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.key_and_bucket_look import look_at_bucket, look_at_keys
+from walconsole.provision.steps.preflight_archive import Scope
 
 
 @dataclass

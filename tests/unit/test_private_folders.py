@@ -14,8 +14,8 @@ from walconsole.operator_files.gap_register import GapFile
 from walconsole.operator_files.index_cache import IndexFile
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.private import check_private, make_private, replace_text
-from walconsole.provision.model import Change, ChangeKind
-from walconsole.provision.record import RecordFile
+from walconsole.provision.engine.model import Change, ChangeKind
+from walconsole.provision.engine.record import RecordFile
 from walconsole.runtime.check_command import _deliver
 from walconsole.runtime.logs import start_logging
 from walconsole.ui.export import Export

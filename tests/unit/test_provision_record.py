@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.errors import RegisterError
-from walconsole.provision.model import Change, ChangeKind
-from walconsole.provision.record import RecordFile, record_file
+from walconsole.provision.engine.model import Change, ChangeKind
+from walconsole.provision.engine.record import RecordFile, record_file
 
 CHANGE = Change("buckets", ChangeKind.BUCKET, "a-wal@nyc3", after="made", at=1.5)
 

@@ -5,8 +5,17 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from tests.data.provision_run import MADE, WRITTEN, played_steps
-from walconsole.provision.model import Changing, Event, Gate, Printed, Step, Waiting
-from walconsole.provision.progress import Progress, Stage, Tell
+from walconsole.provision.engine.model import (
+    Changing,
+    Event,
+    Gate,
+    Printed,
+    Progress,
+    Stage,
+    Step,
+    Tell,
+    Waiting,
+)
 from walconsole.ui.glyphs import UNICODE
 from walconsole.ui.provision.event_lines import ROWS_KEPT, EventLines
 from walconsole.ui.provision.run import HISTORY_KEPT, ProvisionRun, StepNews

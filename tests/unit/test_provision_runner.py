@@ -9,7 +9,8 @@ import pytest
 from tests.data.provisioning import GivenKey, MemoryRecord, ScriptedGate, a_profile, a_site
 from walconsole.errors import BlockedError, ProvisionError, RefusedError
 from walconsole.ports import SecretPair
-from walconsole.provision.model import (
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -18,12 +19,12 @@ from walconsole.provision.model import (
     Event,
     Plan,
     Printed,
+    Progress,
     Risk,
+    Stage,
 )
-from walconsole.provision.progress import Progress, Stage
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
-from walconsole.provision.survey import Survey
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
 
 
 async def no_look(_: Site) -> Survey:

@@ -5,7 +5,7 @@ import json
 from tests.data.facts import NOW
 from tests.data.provision_run import BUCKET, MADE, WRITTEN, played_steps
 from walconsole.errors import ProvisionError
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -16,11 +16,12 @@ from walconsole.provision.model import (
     FileChange,
     Plan,
     Printed,
+    Progress,
     Proved,
     Ran,
+    Stage,
 )
-from walconsole.provision.progress import Progress, Stage
-from walconsole.provision.transcript import as_json, as_markdown, undo_words
+from walconsole.provision.engine.transcript import as_json, as_markdown, undo_words
 
 CANARY = "dop_v1_" + "0123456789abcdef" * 4
 HOSTILE = f"\x1b]52;c;eA==\x07token={CANARY}\x1b[2J"

@@ -13,8 +13,8 @@ from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyLedger, LedgerEntry
-from walconsole.provision.doubts import Doubts, age_of
-from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
+from walconsole.provision.keys.doubts import Doubts, age_of
+from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock
 from walconsole.runtime.provisioning import KeysLater, Provisioned, ledger_folder

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from walconsole.domain.standing.model import Fix
     from walconsole.ports import Observer
-    from walconsole.provision.model import Gate
-    from walconsole.provision.progress import Tell
-    from walconsole.provision.runner import Runner
+    from walconsole.provision.engine.model import Gate, Tell
+    from walconsole.provision.engine.runner import Runner
     from walconsole.runtime.sandbox_process import SandboxProcess
 
     Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
@@ -91,10 +90,10 @@ async def _runner(
     tell: "Tell",
 ) -> "Runner":
     """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind."""
-    await asyncio.to_thread(import_module, "walconsole.provision.catalogue")
-    from walconsole.provision.catalogue import steps
+    await asyncio.to_thread(import_module, "walconsole.provision.steps.catalogue")
+    from walconsole.provision.engine.runner import LONGEST_CLEANING_S, Runner
     from walconsole.provision.fixes.catalogue import fix_steps, independent
-    from walconsole.provision.runner import LONGEST_CLEANING_S, Runner
+    from walconsole.provision.steps.catalogue import steps
     from walconsole.runtime.leftover_keys import offer_leftovers
     from walconsole.runtime.provisioning import provisioned
 

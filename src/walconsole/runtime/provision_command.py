@@ -14,13 +14,12 @@ from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
-from walconsole.provision.catalogue import steps
+from walconsole.provision.engine.model import Changing, Progress, Question, Stage, Step
+from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
-from walconsole.provision.model import Changing, Question, Step
-from walconsole.provision.printing import JsonLines, PlainLines, Printer
-from walconsole.provision.progress import Progress, Stage
-from walconsole.provision.runner import Runner
-from walconsole.provision.site import Site
+from walconsole.provision.steps.catalogue import steps
 from walconsole.runtime import loop as event_loop
 from walconsole.runtime.cleanup import Cleanups
 from walconsole.runtime.clock import SystemClock

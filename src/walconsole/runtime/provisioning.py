@@ -22,14 +22,14 @@ from walconsole.ports import (
     SecretPair,
     Shell,
 )
-from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S
-from walconsole.provision.claim import DropletClaim
-from walconsole.provision.doubts import Doubts, age_of
-from walconsole.provision.leftovers import Leftover, delete_leftover, leftovers
-from walconsole.provision.model import Record
-from walconsole.provision.record import SessionRecord, record_file
-from walconsole.provision.site import Site
-from walconsole.provision.temporary_key import TemporaryKey
+from walconsole.provision.droplet.claim import DropletClaim
+from walconsole.provision.engine.model import Record
+from walconsole.provision.engine.record import SessionRecord, record_file
+from walconsole.provision.engine.site import Site
+from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
+from walconsole.provision.keys.doubts import Doubts, age_of
+from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
+from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.runtime.cleanup import Cleanups
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def provisioned(
     `lasting` False: what is recorded goes with the session, as its embedded droplet does.
     """
     from walconsole.adapters.ssh.shell import SshShell
-    from walconsole.provision.surveying import take_survey
+    from walconsole.provision.droplet.surveying import take_survey
 
     keys = KeysLater(profile, environment)
     cleanups.add("closing the connection to the keys API", keys.close)

@@ -4,9 +4,9 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import os_user, psql_script, run
-from walconsole.provision.model import Change, Command, Event, Plan, Risk
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.commands import os_user, psql_script, run
+from walconsole.provision.engine.model import Change, Command, Event, Plan, Risk
+from walconsole.provision.engine.site import Site
 
 WAL_NAME = re.compile(r"[0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 SETTING_NAME = re.compile(r"[a-z_][a-z0-9_.]{0,62}")

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 
 from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
-from walconsole.provision import catalogue
+from walconsole.provision.engine.model import Step
+from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.base import Fix
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
 from walconsole.provision.fixes.processes import KillHungCommand
 from walconsole.provision.fixes.settings import Reload, ResetSetting, ResetStatistics
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
-from walconsole.provision.model import Step
 from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.probes.verbs import VerbProbe
-from walconsole.provision.site import Site
+from walconsole.provision.steps import catalogue
 
 KINDS: tuple[type[Fix], ...] = (
     ResetSetting,

@@ -6,10 +6,10 @@ from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ROOT, ask, os_user, run, status_of
-from walconsole.provision.files import whose
-from walconsole.provision.fixes.base import Fix, commands
-from walconsole.provision.model import (
+from walconsole.provision.droplet.commands import ROOT, ask, os_user, run, status_of
+from walconsole.provision.droplet.files import whose
+from walconsole.provision.droplet.keepers import call
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -21,7 +21,7 @@ from walconsole.provision.model import (
     Plan,
     Proved,
 )
-from walconsole.provision.standing import call
+from walconsole.provision.fixes.base import Fix, commands
 
 _PATH = re.compile(r"/[^\0\n]{1,1000}")
 Program = tuple[str, ...]

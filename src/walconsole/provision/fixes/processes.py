@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ask, run, status_of
+from walconsole.provision.droplet.commands import ask, run, status_of
+from walconsole.provision.engine.model import Check, CheckState, Command, Event, Fact, Plan, Proved
 from walconsole.provision.fixes.base import POLL_S, Fix, commands
-from walconsole.provision.model import Check, CheckState, Command, Event, Fact, Plan, Proved
 
 _PID = re.compile(r"[1-9]\d{0,9}")
 _POLLS = 30

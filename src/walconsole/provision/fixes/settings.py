@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import psql
-from walconsole.provision.fixes.base import POLL_S, POLLS, SETTING_NAME, Fix, literal
-from walconsole.provision.model import (
+from walconsole.provision.droplet.commands import psql
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -18,6 +17,7 @@ from walconsole.provision.model import (
     Printed,
     Proved,
 )
+from walconsole.provision.fixes.base import POLL_S, POLLS, SETTING_NAME, Fix, literal
 
 _RELOAD = "SELECT pg_reload_conf()"
 _ERRORS = (

@@ -9,7 +9,7 @@ from shlex import quote
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import (
+from walconsole.provision.droplet.commands import (
     LONGEST_TRANSFER_S,
     ROOT,
     archive_command_in_force,
@@ -19,9 +19,9 @@ from walconsole.provision.droplet import (
     run,
     status_of,
 )
-from walconsole.provision.files import kept_folder, put_back_command, whose
-from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
-from walconsole.provision.model import (
+from walconsole.provision.droplet.files import kept_folder, put_back_command, whose
+from walconsole.provision.droplet.keepers import call
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -33,7 +33,7 @@ from walconsole.provision.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.standing import call
+from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
 
 LARGEST = 80 << 20
 

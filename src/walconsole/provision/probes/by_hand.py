@@ -8,19 +8,16 @@ from shlex import quote
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.refusals import CODES, code_in
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import archive_command_in_force, data_directory, os_user, run, status_of
-from walconsole.provision.fixes.base import WAL_NAME, Fix, filled_in
-from walconsole.provision.model import (
-    Check,
-    CheckState,
-    Command,
-    Event,
-    Plan,
-    Printed,
-    Proved,
-    Risk,
+from walconsole.provision.droplet.commands import (
+    archive_command_in_force,
+    data_directory,
+    os_user,
+    run,
+    status_of,
 )
-from walconsole.provision.site import Site
+from walconsole.provision.engine.model import Check, CheckState, Command, Event, Plan, Printed, Proved, Risk
+from walconsole.provision.engine.site import Site
+from walconsole.provision.fixes.base import WAL_NAME, Fix, filled_in
 
 LIMIT_S = 120
 _ENDED = re.compile(r"\x01ended (\d+) (\d+)")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.archivers.command_words import Target, configs_of, programs_of, targets_of
-from walconsole.provision.droplet import archive_command_in_force, os_user, status_of
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.commands import archive_command_in_force, os_user, status_of
+from walconsole.provision.engine.site import Site
 
 _SCRIPT_LIMIT = 65_536
 

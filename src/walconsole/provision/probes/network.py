@@ -12,9 +12,9 @@ from walconsole.domain.facts.endpoint_reach import Reach, addresses, judge, line
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import status_of
+from walconsole.provision.droplet.commands import status_of
+from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Printed, Proved, Risk
 from walconsole.provision.fixes.base import Fix, commands
-from walconsole.provision.model import Check, CheckState, Event, Plan, Printed, Proved, Risk
 from walconsole.provision.probes.in_force import in_force
 
 _RECORD = re.compile(r"\x01(\w+) (.*)")

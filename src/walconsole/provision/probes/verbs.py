@@ -14,11 +14,21 @@ from walconsole.domain.standing.refusals import code_in
 from walconsole.droplet.rendering import verbs_script
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import BucketAdmin
-from walconsole.provision.droplet import os_user, status_of
+from walconsole.provision.droplet.commands import os_user, status_of
+from walconsole.provision.engine.model import (
+    Check,
+    CheckState,
+    Command,
+    Event,
+    Plan,
+    Printed,
+    Proved,
+    Risk,
+    Where,
+)
+from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.base import Fix
-from walconsole.provision.model import Check, CheckState, Command, Event, Plan, Printed, Proved, Risk, Where
 from walconsole.provision.probes.in_force import InForce, in_force
-from walconsole.provision.site import Site
 
 _RECORD = re.compile(r"\x01([A-Z0-9_]+) (\d+) (\d+) ?(.*)")
 _LONGEST_S = 150.0

@@ -6,8 +6,8 @@ from shlex import quote
 from walconsole.domain.units import plural
 from walconsole.droplet.files import DropletFile, command_files
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import os_user, run
-from walconsole.provision.files import (
+from walconsole.provision.droplet.commands import os_user, run
+from walconsole.provision.droplet.files import (
     differences,
     foreign,
     install,
@@ -16,7 +16,8 @@ from walconsole.provision.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.model import (
+from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.engine.model import (
     Change,
     Check,
     CheckState,
@@ -30,8 +31,7 @@ from walconsole.provision.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.requirements import blocked_without
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 
 _WRONG_CALL = (2, 202)
 """docs/droplet.md: called wrongly, the archive and the restore command. Each then says how it is used."""

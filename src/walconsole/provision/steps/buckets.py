@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import SecretPair
-from walconsole.provision.bucket_state import MADE, BucketState, Standing, bucket_name, bucket_states
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -24,7 +23,8 @@ from walconsole.provision.model import (
     Risk,
     Where,
 )
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.bucket_state import MADE, BucketState, Standing, bucket_name, bucket_states
 
 _STATES = {
     Standing.OURS: FactState.OK,

@@ -11,15 +11,15 @@ from walconsole.droplet.files import dropin_file
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import ProvisionError, WalconsoleError
-from walconsole.provision.droplet import ask, os_user, psql, psql_script
-from walconsole.provision.file_settings import (
+from walconsole.provision.droplet.commands import ask, os_user, psql, psql_script
+from walconsole.provision.droplet.file_settings import (
     CORRECT,
     faults,
     file_settings,
     must_be_readable,
     value_at_start,
 )
-from walconsole.provision.files import (
+from walconsole.provision.droplet.files import (
     differences,
     foreign,
     install,
@@ -29,7 +29,8 @@ from walconsole.provision.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.model import (
+from walconsole.provision.droplet.survey import ServerSurvey, Survey
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -46,8 +47,7 @@ from walconsole.provision.model import (
     Ran,
     Risk,
 )
-from walconsole.provision.site import Site
-from walconsole.provision.survey import ServerSurvey, Survey
+from walconsole.provision.engine.site import Site
 
 AUTO_CONF = "postgresql.auto.conf"
 MINIMAL = "minimal"

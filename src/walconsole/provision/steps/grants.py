@@ -16,7 +16,7 @@ from walconsole.domain.store.grants import (
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ProvisionError
 from walconsole.ports import KeyGrant, KeyService, SpacesKey
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -33,7 +33,7 @@ from walconsole.provision.model import (
     Risk,
     Where,
 )
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 
 _WITHOUT_API = "export the API's token (spaces_key:read and spaces_key:update), or give the grants by hand"
 

@@ -12,9 +12,10 @@ from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError, TemporaryKeyError
 from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
-from walconsole.provision.droplet import ask
-from walconsole.provision.files import keep, put_back, put_back_command
-from walconsole.provision.model import (
+from walconsole.provision.droplet.commands import ask
+from walconsole.provision.droplet.files import keep, put_back, put_back_command
+from walconsole.provision.droplet.keepers import NOT_MADE, functions
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -31,8 +32,7 @@ from walconsole.provision.model import (
     Waiting,
     Where,
 )
-from walconsole.provision.site import Site
-from walconsole.provision.standing import NOT_MADE, functions
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.grants import Grants, Use
 
 LONGEST_ACTIVATION_S = 90.0

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.errors import BlockedError
-from walconsole.provision.looking import look_at_bucket, look_at_keys
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     Check,
     CheckState,
@@ -19,9 +18,10 @@ from walconsole.provision.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.preflight_archive import archive_facts
-from walconsole.provision.preflight_droplet import droplet_facts
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.key_and_bucket_look import look_at_bucket, look_at_keys
+from walconsole.provision.steps.preflight_archive import archive_facts
+from walconsole.provision.steps.preflight_droplet import droplet_facts
 
 
 class Preflight:

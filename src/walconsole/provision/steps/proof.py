@@ -10,8 +10,16 @@ from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import ProvisionError
 from walconsole.observe.server.statements import query
-from walconsole.provision.droplet import LONGEST_TRANSFER_S, os_user, psql, psql_script, run, status_of
-from walconsole.provision.model import (
+from walconsole.provision.droplet.commands import (
+    LONGEST_TRANSFER_S,
+    last_lines,
+    os_user,
+    psql,
+    psql_script,
+    run,
+    status_of,
+)
+from walconsole.provision.engine.model import (
     Change,
     Check,
     CheckState,
@@ -26,8 +34,7 @@ from walconsole.provision.model import (
     Risk,
     Waiting,
 )
-from walconsole.provision.server_log import last_lines
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 
 _PAUSE_S = 0.3
 _BASE_LIMIT_S = 60.0

@@ -9,14 +9,15 @@ from walconsole.domain.units import plural
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.observe.server.statements import query
-from walconsole.provision.droplet import os_user, psql, psql_script
-from walconsole.provision.file_settings import (
+from walconsole.provision.droplet.commands import os_user, psql, psql_script, server_log
+from walconsole.provision.droplet.file_settings import (
     file_settings,
     must_be_readable,
     pending,
     value_at_start,
 )
-from walconsole.provision.model import (
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -31,11 +32,9 @@ from walconsole.provision.model import (
     Ran,
     Risk,
 )
-from walconsole.provision.restarting import Control, Restarting, control_of
-from walconsole.provision.server_log import server_log
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.dropin import MINIMAL
-from walconsole.provision.survey import Survey
+from walconsole.provision.steps.restarting import Control, Restarting, control_of
 
 _RELOAD = "SELECT pg_reload_conf()"
 _RELOADED_WITHIN_S = 10.0

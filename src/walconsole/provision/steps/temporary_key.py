@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.ports import SecretPair
-from walconsole.provision.bucket_state import BucketState, Standing, bucket_states
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     Check,
     CheckState,
@@ -23,7 +22,8 @@ from walconsole.provision.model import (
     Waiting,
     Where,
 )
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.bucket_state import BucketState, Standing, bucket_states
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from walconsole.domain.units import plural
 from walconsole.droplet.files import Schedule
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet import run
-from walconsole.provision.files import (
+from walconsole.provision.droplet.commands import run
+from walconsole.provision.droplet.files import (
     differences,
     foreign,
     install,
@@ -19,7 +19,11 @@ from walconsole.provision.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.model import (
+from walconsole.provision.droplet.keepers import call
+from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.droplet.schedules import SWITCHED_ON, Timer, schedule_of, wanted_files
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -35,11 +39,7 @@ from walconsole.provision.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.requirements import blocked_without
-from walconsole.provision.schedules import SWITCHED_ON, Timer, schedule_of, wanted_files
-from walconsole.provision.site import Site
-from walconsole.provision.standing import call
-from walconsole.provision.survey import Survey
+from walconsole.provision.engine.site import Site
 
 _FAULTS = 1
 """docs/droplet.md: 0 is clean, 1 has found faults."""

@@ -9,9 +9,9 @@ from walconsole.domain.profile import BucketTarget
 from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.rendering import probe_script
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.droplet import os_user, psql, run
-from walconsole.provision.looking import other_clusters
-from walconsole.provision.model import (
+from walconsole.provision.droplet.commands import os_user, psql, run
+from walconsole.provision.droplet.requirements import blocked_without, how_to_install
+from walconsole.provision.engine.model import (
     Change,
     Check,
     CheckState,
@@ -23,8 +23,8 @@ from walconsole.provision.model import (
     Risk,
     Waiting,
 )
-from walconsole.provision.requirements import blocked_without, how_to_install
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.key_and_bucket_look import other_clusters
 
 LONGEST_PROPAGATION_S = 90.0
 """How long keys and grants may take to work (an operator's note says 30 s; nothing official)."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from walconsole.provision.model import Waiting
+from walconsole.provision.engine.model import Waiting
 from walconsole.ui.provision.rows import one_event
 
 if TYPE_CHECKING:
-    from walconsole.provision.model import Event
+    from walconsole.provision.engine.model import Event
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.panes.model import Line
     from walconsole.ui.provision.run import StepNews

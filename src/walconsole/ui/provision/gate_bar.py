@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Static
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.model import Risk
+from walconsole.provision.engine.model import Risk
 from walconsole.ui.keys import dialog_bindings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.provision.model import Question
+    from walconsole.provision.engine.model import Question
 
 
 class GateBar(Vertical):

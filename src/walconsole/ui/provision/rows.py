@@ -7,25 +7,25 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Changing,
     CheckState,
     FactState,
     Printed,
     Proved,
     Ran,
+    Stage,
     Waiting,
     Where,
 )
-from walconsole.provision.progress import Stage
-from walconsole.provision.transcript import undo_words
+from walconsole.provision.engine.transcript import undo_words
 from walconsole.ui.panes.model import Line, Span, Tone
 from walconsole.ui.provision.run import SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from walconsole.provision.model import Change, Check, Command, Event, Fact, Plan, Step
+    from walconsole.provision.engine.model import Change, Check, Command, Event, Fact, Plan, Step
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.provision.run import ProvisionRun, StepNews
 

@@ -9,14 +9,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from walconsole.errors import ProvisionError, WalconsoleError
-from walconsole.provision.model import Changing, Proved
-from walconsole.provision.progress import Stage
+from walconsole.provision.engine.model import Changing, Proved, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-    from walconsole.provision.model import Change, Check, Event, Gate, Plan, Question, Step
-    from walconsole.provision.progress import Progress, Tell
+    from walconsole.provision.engine.model import (
+        Change,
+        Check,
+        Event,
+        Gate,
+        Plan,
+        Progress,
+        Question,
+        Step,
+        Tell,
+    )
 
 _log = logging.getLogger(__name__)
 

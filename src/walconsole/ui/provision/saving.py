@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from walconsole.operator_files.private import make_private
-from walconsole.provision.transcript import as_json, as_markdown
+from walconsole.provision.engine.transcript import as_json, as_markdown
 from walconsole.ui.export import Export, transcripts_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from walconsole.provision.model import Change, Step
-    from walconsole.provision.progress import Progress
+    from walconsole.provision.engine.model import Change, Progress, Step
 
 
 def transcript_of(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
-from walconsole.provision.progress import Stage
+from walconsole.provision.engine.model import Stage
 from walconsole.ui import keys
 from walconsole.ui.panes.catalogue import PaneSpec
 from walconsole.ui.panes.model import Tone
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from walconsole.provision.model import Step
+    from walconsole.provision.engine.model import Step
     from walconsole.ui.glyphs import Glyphs
     from walconsole.ui.messages import SnapshotTaken
     from walconsole.ui.provision.run import ProvisionRun, StepNews

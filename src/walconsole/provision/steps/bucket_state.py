@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from walconsole.domain.profile import BucketTarget
 from walconsole.errors import KeyServiceError, ObjectStoreError
-from walconsole.provision.model import Change, ChangeKind
-from walconsole.provision.site import Site
+from walconsole.provision.engine.model import Change, ChangeKind
+from walconsole.provision.engine.site import Site
 
 MADE = "made"
 """How the record says that the store agreed to a bucket: before that it may be taken by someone else."""

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from walconsole.errors import ProvisionError
-from walconsole.provision.site import Claim
+from walconsole.provision.engine.site import Claim
 
 
 class Claimed:

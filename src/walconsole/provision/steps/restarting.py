@@ -14,12 +14,12 @@ from shlex import quote
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host_script import compact
-from walconsole.provision import standing
-from walconsole.provision.droplet import ask, os_user, psql_script, status_of
-from walconsole.provision.files import kept_folder
-from walconsole.provision.model import Command, Event, Printed, Ran, Waiting
-from walconsole.provision.site import Site
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet import keepers as standing
+from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
+from walconsole.provision.droplet.files import kept_folder
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Command, Event, Printed, Ran, Waiting
+from walconsole.provision.engine.site import Site
 
 PATIENCE_S = 60
 """How long the server may take to take statements, after the restart and after the way back."""

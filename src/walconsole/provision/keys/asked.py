@@ -15,8 +15,8 @@ from typing import TypeVar
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import KeyServiceError, RegisterError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, LedgerEntry, MadeKey
-from walconsole.provision.doubts import Doubts
-from walconsole.provision.site import Sleep
+from walconsole.provision.engine.site import Sleep
+from walconsole.provision.keys.doubts import Doubts
 
 _log = logging.getLogger(__name__)
 

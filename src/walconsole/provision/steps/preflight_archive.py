@@ -10,8 +10,8 @@ from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.domain.units import plural
 from walconsole.droplet.names import remote_of
 from walconsole.ports import SpacesKey
-from walconsole.provision.model import Fact, FactState
-from walconsole.provision.survey import RcloneFacts, Survey
+from walconsole.provision.droplet.survey import RcloneFacts, Survey
+from walconsole.provision.engine.model import Fact, FactState
 
 SPACES_REGIONS = frozenset(
     ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")

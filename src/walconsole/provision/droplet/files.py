@@ -11,10 +11,19 @@ from shlex import join, quote
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile
 from walconsole.errors import ProvisionError
-from walconsole.provision.droplet import ROOT, ask, failed, status_of
-from walconsole.provision.model import Change, ChangeKind, Changing, Command, Event, FileChange, Printed, Ran
-from walconsole.provision.site import Site
-from walconsole.provision.standing import NOT_THERE, call, functions
+from walconsole.provision.droplet.commands import ROOT, ask, failed, status_of
+from walconsole.provision.droplet.keepers import NOT_THERE, call, functions
+from walconsole.provision.engine.model import (
+    Change,
+    ChangeKind,
+    Changing,
+    Command,
+    Event,
+    FileChange,
+    Printed,
+    Ran,
+)
+from walconsole.provision.engine.site import Site
 
 _HEAD_LINES = 5
 

@@ -7,8 +7,8 @@ from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError, ObjectStoreError
 from walconsole.observe.bucket.heads import read_header
 from walconsole.ports import ObjectStore, Plain
-from walconsole.provision.preflight_archive import BucketLook, KeyFacts, Scope
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.preflight_archive import BucketLook, KeyFacts, Scope
 
 _FORBIDDEN = 403
 

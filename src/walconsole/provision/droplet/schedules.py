@@ -6,10 +6,10 @@ from shlex import quote
 from walconsole.domain.profile import Profile
 from walconsole.droplet.files import DropletFile, Schedule, verifier_files
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet import programs, status_of
-from walconsole.provision.model import Command
-from walconsole.provision.site import Site
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet.commands import programs, status_of
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Command
+from walconsole.provision.engine.site import Site
 
 SWITCHED_ON = "enabled, active"
 

@@ -7,8 +7,8 @@ from shlex import quote
 
 from walconsole.errors import ProvisionError
 from walconsole.observe.server.statements import query
-from walconsole.provision.droplet import os_user, psql, status_of
-from walconsole.provision.site import Site
+from walconsole.provision.droplet.commands import os_user, psql, status_of
+from walconsole.provision.engine.site import Site
 
 NEEDS_RESTART = "setting could not be applied"
 _GONE_AT_START = re.compile(r'parameter "[^"]*" cannot be changed without restarting the server')

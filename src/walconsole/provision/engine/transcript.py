@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
     Changing,
@@ -14,13 +14,14 @@ from walconsole.provision.model import (
     Event,
     FileChange,
     Printed,
+    Progress,
     Proved,
     Ran,
+    Stage,
     Step,
     Waiting,
     Where,
 )
-from walconsole.provision.progress import Progress, Stage
 
 _ENDS = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, MadeKey, SecretPair
-from walconsole.provision.asked_keys import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete
-from walconsole.provision.doubts import Doubts
-from walconsole.provision.site import Sleep
+from walconsole.provision.engine.site import Sleep
+from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete
+from walconsole.provision.keys.doubts import Doubts
 
 FULL_ACCESS = (KeyGrant("", "fullaccess"),)
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from walconsole.errors import RegisterError
 from walconsole.operator_files.private import check_private, make_private
-from walconsole.provision.model import Change, ChangeKind
+from walconsole.provision.engine.model import Change, ChangeKind
 
 _LIMIT_BYTES = 16 * 1024 * 1024
 _UNDONE = "undone"

@@ -5,17 +5,18 @@ list for as long as it runs: no script holds a secret, what is secret goes in th
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from shlex import quote
 
 from walconsole.domain.facts.observed import ClusterFacts
-from walconsole.domain.redaction import decode
+from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ProvisionError, ShellError
 from walconsole.observe.host.as_user import as_user
-from walconsole.provision.model import Command, Event, Printed, Ran
-from walconsole.provision.site import Site
+from walconsole.provision.engine.model import Command, Event, Printed, Ran
+from walconsole.provision.engine.site import Site
 
 ROOT = "root"
 TIMEOUT = "Timeout"
@@ -191,3 +192,31 @@ async def _lines(stream: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
     finally:
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
+
+
+# -- The server's own log on the droplet, as far as Debian's list of clusters names it.
+
+_SERVER_LOG_LONGEST_LINE = 500
+
+
+async def server_log(site: Site) -> str:
+    """The file that the cluster logs to at its start, by pg_lsclusters; empty where it has none."""
+    cluster = (await site.survey()).cluster
+    name = cluster.name if cluster is not None else None
+    if name is None:
+        return ""
+    which = f"$1 == {json.dumps(name.version)} && $2 == {json.dumps(name.name)} {{ print $7 }}"
+    status, said = await status_of(site, f"{programs(site)}pg_lsclusters -h | awk {quote(which)}")
+    path = said.strip()
+    return path if status == 0 and path.startswith("/") else ""
+
+
+async def last_lines(site: Site, about: str, count: int = 2) -> tuple[str, ...]:
+    """The newest lines of it that have `about` in them, the oldest first; none where it cannot be read."""
+    path = await server_log(site)
+    if not path:
+        return ()
+    script = f"tail -c 65536 -- {quote(path)} | grep -F -e {quote(about)} | tail -n {count}"
+    # as the server: in its folder of logs a link may lead anywhere
+    _, said = await status_of(site, script, user=os_user(site))
+    return tuple(safe(line[:_SERVER_LOG_LONGEST_LINE]) for line in said.splitlines())

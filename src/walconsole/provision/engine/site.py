@@ -18,8 +18,8 @@ from walconsole.ports import (
     SecretPair,
     Shell,
 )
-from walconsole.provision.model import Record
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Record
 
 
 class TemporaryKeys(Protocol):

@@ -19,7 +19,7 @@ from shlex import quote
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.ports import Clock, Shell
-from walconsole.provision.site import Sleep
+from walconsole.provision.engine.site import Sleep
 
 _log = logging.getLogger(__name__)
 

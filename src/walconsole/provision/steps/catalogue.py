@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from walconsole.provision.model import Step
-from walconsole.provision.site import Site
+from walconsole.provision.engine.model import Step
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.archive_command import ArchiveCommand
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.dropin import DropIn

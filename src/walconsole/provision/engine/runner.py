@@ -12,8 +12,8 @@ from dataclasses import replace
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
 from walconsole.errors import BlockedError, RefusedError, WalconsoleError
-from walconsole.provision.claimed import Claimed
-from walconsole.provision.model import (
+from walconsole.provision.droplet.claimed import Claimed
+from walconsole.provision.engine.model import (
     Change,
     Changing,
     Check,
@@ -22,14 +22,16 @@ from walconsole.provision.model import (
     Gate,
     Plan,
     Printed,
+    Progress,
     Proved,
     Question,
     Risk,
+    Stage,
     Step,
+    Tell,
     Waiting,
 )
-from walconsole.provision.progress import Progress, Stage, Tell
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 
 LONGEST_ASKING_S = 600.0
 """For so long a temporary key lives while nobody answers a gate."""

@@ -15,7 +15,7 @@ from walconsole.domain.store.temporary_keys import LONGEST_LAG_S, kind_of
 from walconsole.domain.units import duration_text
 from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyLedger, KeyService, LedgerEntry
-from walconsole.provision.site import Sleep
+from walconsole.provision.engine.site import Sleep
 
 _log = logging.getLogger(__name__)
 

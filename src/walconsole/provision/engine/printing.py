@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from walconsole.domain.redaction import safe
-from walconsole.provision.model import (
+from walconsole.provision.engine.model import (
     Changing,
     Check,
     CheckState,
@@ -16,14 +16,15 @@ from walconsole.provision.model import (
     FactState,
     Plan,
     Printed,
+    Progress,
     Proved,
     Ran,
+    Stage,
     Step,
     Waiting,
     Where,
 )
-from walconsole.provision.progress import Progress, Stage
-from walconsole.provision.site import Site
+from walconsole.provision.engine.site import Site
 
 Write = Callable[[str], None]
 _SIGNS = {

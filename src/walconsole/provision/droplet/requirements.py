@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from walconsole.provision.model import Check, CheckState
-from walconsole.provision.survey import Survey
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import Check, CheckState
 
 FIRST_RCLONE = (1, 53, 0)
 """The first with --s3-no-check-bucket, without which a limited key may not write."""

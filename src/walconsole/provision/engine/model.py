@@ -4,11 +4,13 @@ Texts in here may hold what a remote program said; what shows them passes them t
 None holds a secret: where a command needs one, its text says where that comes from.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
 from typing import Protocol
+
+from walconsole.errors import WalconsoleError
 
 
 class Risk(StrEnum):
@@ -261,3 +263,39 @@ class Gate(Protocol):
     """Asks the operator. Anything but a clear yes is a no; being cancelled is a no."""
 
     async def ask(self, question: Question) -> bool: ...
+
+
+# -- What a run of the steps tells while it goes on.
+
+
+class Stage(StrEnum):
+    """Where a step is. The last six are ends, until the step is run again."""
+
+    WAITING = "waiting"
+    CHECKING = "checking"
+    ASKING = "asking"
+    APPLYING = "applying"
+    VERIFYING = "verifying"
+    DONE = "done already"
+    CHANGED = "done"
+    REFUSED = "not agreed to"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    SKIPPED = "not reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One piece of news of one step; what it is not about is None. `at` is seconds since the epoch."""
+
+    step: str
+    stage: Stage
+    at: float
+    check: Check | None = None
+    plan: Plan | None = None
+    event: Event | None = None
+    error: WalconsoleError | None = None
+
+
+Tell = Callable[[Progress], None]
+"""Called on the event loop; returns at once."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from walconsole.domain.redaction import safe
 from walconsole.observe.host.host_script import Group
-from walconsole.provision.survey import RcloneFacts, RemoteFacts, ServerSurvey
+from walconsole.provision.droplet.survey import RcloneFacts, RemoteFacts, ServerSurvey
 
 _VERSION = re.compile(r"rclone v(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 _REGION = re.compile(r"[a-z0-9-]{2,20}")

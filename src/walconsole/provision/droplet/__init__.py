@@ -1,0 +1,1 @@
+"""The droplet while it is provisioned: commands, files, the survey."""

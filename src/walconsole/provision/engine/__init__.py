@@ -1,0 +1,1 @@
+"""What a step is, and what runs, records and prints it."""

@@ -1,0 +1,1 @@
+"""The temporary full-access key: noted, deleted by every way out, found again."""
