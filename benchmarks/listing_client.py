@@ -19,7 +19,7 @@ from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, Ke
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister
-from walconsole.runtime.clock import SystemClock
+from walconsole.process.clock import SystemClock
 
 POLLS = 20
 

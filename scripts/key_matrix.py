@@ -20,10 +20,10 @@ from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService
+from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
-from walconsole.runtime.clock import SystemClock
 from walconsole.sandbox.keys import KeyStore
 from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
 

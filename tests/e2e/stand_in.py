@@ -13,11 +13,11 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from walconsole.errors import SshError
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.console import open_console
-from walconsole.runtime.loop import leave
-from walconsole.runtime.session import DemoWish, Session
-from walconsole.runtime.stop import Stop
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.loop import leave
+from walconsole.process.stop import Stop
+from walconsole.session.console import open_console
+from walconsole.session.wish import DemoWish, Session
 
 
 class StandIn(App[None]):

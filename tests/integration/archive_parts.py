@@ -16,7 +16,7 @@ from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, WalNameKind
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.operator_files.kept import NoShelf, SessionRegister
-from walconsole.runtime.clock import SystemClock
+from walconsole.process.clock import SystemClock
 
 REFERENCE = KeyReference(KeySource.ENVIRONMENT, "K", "S")
 

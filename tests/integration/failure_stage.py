@@ -26,9 +26,9 @@ from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.operator_files.kept import Keeping, for_this_session
 from walconsole.ports import Observer
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.wiring import observe
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.session.wiring import observe
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -23,7 +23,7 @@ from walconsole.domain.profile import (
 )
 from walconsole.observe.host.host import HostProbe
 from walconsole.ports import HostKeyQuestion
-from walconsole.runtime.clock import SystemClock
+from walconsole.process.clock import SystemClock
 
 
 @dataclass

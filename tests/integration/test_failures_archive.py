@@ -16,7 +16,7 @@ from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
 from walconsole.operator_files.kept import on_disk
-from walconsole.runtime.looking_once import look_once
+from walconsole.session.one_look import look_once
 
 pytestmark = [
     pytest.mark.server,

@@ -9,9 +9,9 @@ import pytest
 from tests.integration.sandbox_child import Child, sandbox
 from walconsole.domain.failures import Diagnosis, Severity, diagnose
 from walconsole.operator_files.kept import for_this_session
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.looking_once import look_once
+from walconsole.process.clock import SystemClock
 from walconsole.sandbox.scenario import PRACTICE
+from walconsole.session.one_look import look_once
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 LATER = {"command-hangs": 45.0, "slot-retention": 30.0}

@@ -21,7 +21,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister
-from walconsole.runtime.clock import SystemClock
+from walconsole.process.clock import SystemClock
 from walconsole.sandbox.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server

@@ -148,7 +148,7 @@ def test_an_error_is_one_line(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("DEPLOY_HOST", raising=False)
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.setattr("walconsole.runtime.stop.Stop.install", lambda stop: None)
+    monkeypatch.setattr("walconsole.process.stop.Stop.install", lambda stop: None)
     assert main(["hosst\x1b[2J"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -170,7 +170,7 @@ def test_a_misspelt_command_is_recognised_before_a_host_is_looked_up(
     file = tmp_path / "config.toml"
     file.write_text("[profiles.sandbox]\nhost = 'db.example.com'\n", "utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("walconsole.runtime.stop.Stop.install", lambda stop: None)
+    monkeypatch.setattr("walconsole.process.stop.Stop.install", lambda stop: None)
     assert main(["--config", str(file), typed]) == 2
     assert f"did you mean '{meant}'?" in capsys.readouterr().err
 
@@ -180,7 +180,7 @@ def test_a_server_is_no_misspelt_command(
 ) -> None:
     """Only where no command stands: `walconsole check chekc` means a server."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("walconsole.runtime.stop.Stop.install", lambda stop: None)
+    monkeypatch.setattr("walconsole.process.stop.Stop.install", lambda stop: None)
     assert main(["undo", "chekc", "--plan"]) == 2
     assert "did you mean" not in capsys.readouterr().err
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from walconsole.runtime.environment import keep_secrets
+from walconsole.process.environment import keep_secrets
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ print(*(name for name in {SLOW!r} if name in sys.modules), sep=" ")
 _FIRST_FRAME = """
 import asyncio, pathlib, sys
 from walconsole.cli import main  # as the program does
-from walconsole.runtime import opening
-from walconsole.runtime.console import open_console
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.session import DemoWish, Session
+from walconsole.session import opening
+from walconsole.session.console import open_console
+from walconsole.process.cleanup import Cleanups
+from walconsole.session.wish import DemoWish, Session
 
 app = opening.make_console(Session(DemoWish("incident"), pathlib.Path("unused.log")), Cleanups())
 
@@ -72,13 +72,13 @@ assert "textual" not in sys.modules
 
 def test_the_wiring_is_what_loads_them() -> None:
     """The test above would pass for ever if the names were wrong."""
-    loaded = _modules_after("import walconsole.runtime.wiring, walconsole.adapters.postgres.database")
+    loaded = _modules_after("import walconsole.session.wiring, walconsole.adapters.postgres.database")
     assert {"asyncssh", "psycopg"} <= set(loaded)
 
 
 def test_the_first_frame_waits_for_no_facts() -> None:
     """Their many dataclasses take as long to make as a tenth of a bare Textual app's start."""
-    program = "import walconsole.cli, walconsole.runtime.console, sys\n"
+    program = "import walconsole.cli, walconsole.session.console, sys\n"
     heavy = {"walconsole.ports", "walconsole.domain.facts.observed", "walconsole.domain.facts.snapshot"}
     shown = f"print(*({heavy!r} & set(sys.modules)))\n"
     done = subprocess.run(
@@ -99,7 +99,7 @@ def noted(pattern, flags=0):
         compiled.append((caller, pattern))
     return real(pattern, flags)
 re.compile = noted
-import walconsole.cli.console, walconsole.runtime.opening, walconsole.ui.app
+import walconsole.cli.console, walconsole.session.opening, walconsole.ui.app
 print(compiled)
 """
     done = subprocess.run(

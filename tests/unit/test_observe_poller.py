@@ -14,7 +14,7 @@ from walconsole.domain.facts.snapshot import Freshness, Problem, Slot, Snapshot
 from walconsole.errors import DatabaseError, HostKeyError, ObjectStoreError, SshError
 from walconsole.observe.poller.poller import LONGEST_PAUSE_S, Poller, Schedule
 from walconsole.observe.poller.probe import Fact, code_of, problem_of
-from walconsole.runtime.clock import SystemClock
+from walconsole.process.clock import SystemClock
 
 LINK = LinkFacts("h", "u", "OpenSSH", "SHA256:x", 0.01, 0.0, 0)
 

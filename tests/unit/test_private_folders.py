@@ -14,10 +14,10 @@ from walconsole.operator_files.gap_register import GapFile
 from walconsole.operator_files.index_cache import IndexFile
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.private import check_private, make_private, replace_text
+from walconsole.process.logs import start_logging
 from walconsole.provision.engine.model import Change, ChangeKind
 from walconsole.provision.engine.record import RecordFile
-from walconsole.runtime.check_command import _deliver
-from walconsole.runtime.logs import start_logging
+from walconsole.session.check import _deliver
 from walconsole.ui.export import Export
 from walconsole.ui.theming import ThemeShelf
 

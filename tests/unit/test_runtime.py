@@ -22,13 +22,13 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.profile_json import profile_to_json
 from walconsole.errors import SandboxError, UsageError
 from walconsole.ports import BucketReader, Screen
-from walconsole.runtime import loop as event_loop
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.logs import log_crash, log_file, start_logging
-from walconsole.runtime.pace import Paced
-from walconsole.runtime.sandbox_process import SandboxProcess
-from walconsole.runtime.session import DemoWish
-from walconsole.runtime.stop import Stop
+from walconsole.process import loop as event_loop
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.logs import log_crash, log_file, start_logging
+from walconsole.process.stop import Stop
+from walconsole.session.demo_process import SandboxProcess
+from walconsole.session.opening import Paced
+from walconsole.session.wish import DemoWish
 
 # --- clean-up
 
@@ -377,17 +377,17 @@ async def test_a_droplet_that_does_not_start(script: str, why: str, monkeypatch:
 
 
 async def test_a_droplet_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("walconsole.runtime.sandbox_process._LONGEST_SILENCE_S", 0.1)
+    monkeypatch.setattr("walconsole.session.demo_process._LONGEST_SILENCE_S", 0.1)
     process, _ = _script(monkeypatch, "exec sleep 600 <&-")
     with pytest.raises(SandboxError, match=r"no news from its process for 0\.1 s"):
         await process.start()
-    monkeypatch.setattr("walconsole.runtime.sandbox_process._GRACE_S", 0.1)
+    monkeypatch.setattr("walconsole.session.demo_process._GRACE_S", 0.1)
     await process.stop()
 
 
 async def test_a_droplet_that_does_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_GRACE_S", "_TERM_GRACE_S"):
-        monkeypatch.setattr(f"walconsole.runtime.sandbox_process.{name}", 0.2)
+        monkeypatch.setattr(f"walconsole.session.demo_process.{name}", 0.2)
     process, _ = _script(monkeypatch, f"trap '' TERM HUP; echo '{_READY}'; while :; do sleep 0.05; done")
     await process.start()
     async with asyncio.timeout(5):

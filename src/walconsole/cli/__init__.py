@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from walconsole.cli.arguments import parse
 from walconsole.cli.table import BY_NAME, OPEN, module_of
 from walconsole.errors import WalconsoleError
-from walconsole.runtime.loop import leave
-from walconsole.runtime.say import say
-from walconsole.runtime.stop import Stop
+from walconsole.process.loop import leave
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

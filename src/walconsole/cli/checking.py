@@ -7,9 +7,9 @@ from pathlib import Path
 from walconsole.cli.opening import server_session
 from walconsole.cli.options import add_target
 from walconsole.errors import PLUGIN_UNKNOWN, WalconsoleError
-from walconsole.runtime.say import say
-from walconsole.runtime.session import Session
-from walconsole.runtime.stop import Stop
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
+from walconsole.session.wish import Session
 
 CHECK = """\
 Looks once at everything the console looks at, and says what it says: archiving works, or not, and why.
@@ -100,7 +100,7 @@ def as_plugin(run: Callable[[], int]) -> int:
 
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
     """The exit code. Raises WalconsoleError."""
-    from walconsole.runtime.check_command import CheckWish, Format, check
+    from walconsole.session.check import CheckWish, Format, check
 
     form = Format(options.format)
     if options.command == "report":

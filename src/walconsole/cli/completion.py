@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
 
 SHELLS = ("bash", "zsh", "tcsh", "fish")
 

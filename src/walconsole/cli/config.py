@@ -12,8 +12,8 @@ from walconsole.config.example import write_example
 from walconsole.config.reader import load
 from walconsole.config.resolve import described
 from walconsole.domain.redaction import safe
-from walconsole.runtime.say import say
-from walconsole.runtime.stop import Stop
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
 
 
 def declare(command: str, parser: ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from walconsole.cli.opening import open_screen, server_session
 from walconsole.cli.options import add_target
 from walconsole.cli.table import COMMANDS
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
 
 ABOUT = """\
 The operator's console for PostgreSQL continuous archiving: whether a point-in-time recovery

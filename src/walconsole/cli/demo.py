@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from walconsole.cli.opening import config_file, open_screen, session
 from walconsole.cli.options import checked, number
 from walconsole.config import checks
-from walconsole.runtime.session import DemoWish
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
 from walconsole.sandbox.scenario import EVERY_SCENARIO, PRACTICE, SCENARIOS
+from walconsole.session.wish import DemoWish
 
 
 def declare(command: str, parser: ArgumentParser) -> None:
@@ -38,6 +38,6 @@ def start(options: Namespace, stop: Stop) -> int:
     wish = session(options, config_file(options), DemoWish(options.scenario, options.load))
     if not options.serve:
         return open_screen(wish, stop)
-    from walconsole.runtime.serve import serve
+    from walconsole.session.demo_serve import serve
 
     return serve(wish, stop)

@@ -10,7 +10,7 @@ from textwrap import wrap
 from walconsole.domain.failures import FAMILIES, MODES
 from walconsole.domain.failures.pages import page_text
 from walconsole.errors import UsageError
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
 
 WIDEST = 100
 

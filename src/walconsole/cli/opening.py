@@ -9,10 +9,10 @@ from walconsole.cli.table import BY_NAME, OPEN
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile, Setting, load
 from walconsole.operator_files.places import places
-from walconsole.runtime.environment import keep_secrets
-from walconsole.runtime.garbage import collect_nothing
-from walconsole.runtime.session import DemoWish, Session, Target
-from walconsole.runtime.stop import Stop
+from walconsole.process.environment import keep_secrets
+from walconsole.process.garbage import collect_nothing
+from walconsole.process.stop import Stop
+from walconsole.session.wish import DemoWish, Session, Target
 
 PAINTS_PER_S = "120"
 """At most. A key that moves the focus is painted in two goes, one for each pane; at Textual's own 60 the
@@ -75,6 +75,6 @@ def open_screen(opened: Session, stop: Stop) -> int:
     """Run the console; its exit code. Raises WalconsoleError."""
     collect_nothing()
     os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported
-    from walconsole.runtime.console import open_console  # Textual: not for `--help`
+    from walconsole.session.console import open_console  # Textual: not for `--help`
 
     return open_console(opened, stop)

@@ -9,8 +9,8 @@ from walconsole.cli.options import add_target
 from walconsole.domain.profile import Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
-from walconsole.runtime.session import Session
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
+from walconsole.session.wish import Session
 
 if TYPE_CHECKING:
     from walconsole.domain.standing.model import Fix
@@ -147,7 +147,7 @@ def _offer(options: argparse.Namespace) -> "Fix | None":
 
 def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
     """Without a screen; the exit code. Raises WalconsoleError."""
-    from walconsole.runtime.provision_command import ProvisionWish, provision
+    from walconsole.session.provision import ProvisionWish, provision
 
     if not isinstance(session.target, Profile):
         raise UsageError(f"walconsole {options.command}", "no server is named", "name a profile or a host")

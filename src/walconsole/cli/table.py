@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from walconsole.runtime.stop import Stop
+    from walconsole.process.stop import Stop
 
 
 class Takes(Flag):

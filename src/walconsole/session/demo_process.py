@@ -20,8 +20,8 @@ from walconsole.domain.profile import Profile
 from walconsole.domain.profile_json import profile_from_json
 from walconsole.domain.redaction import safe
 from walconsole.errors import SandboxError
-from walconsole.runtime.logs import log_file
-from walconsole.runtime.session import DemoWish
+from walconsole.process.logs import log_file
+from walconsole.session.wish import DemoWish
 
 _log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyLedger, LedgerEntry
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.provisioning import KeysLater, Provisioned, ledger_folder
+from walconsole.session.deployment import KeysLater, Provisioned, ledger_folder
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.export import moment_text
 

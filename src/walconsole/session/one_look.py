@@ -11,7 +11,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import Keeping
 from walconsole.ports import Clock, HostKeyQuestion
-from walconsole.runtime.cleanup import Cleanups
+from walconsole.process.cleanup import Cleanups
 
 
 class NobodyThere:
@@ -53,7 +53,7 @@ async def look_once(
     profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: Keeping, limit_s: float
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer."""
-    from walconsole.runtime.wiring import observe
+    from walconsole.session.wiring import observe
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:

@@ -1,6 +1,8 @@
 """From a profile to its observation: the adapters, and the probes that read through them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
@@ -23,10 +25,41 @@ from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.retention import RetentionProbe
 from walconsole.operator_files.kept import Keeping
-from walconsole.ports import Clock, Database, Observer, Operator
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.database_later import ClosableDatabase, DatabaseLater
-from walconsole.runtime.garbage import collect_what_is_new
+from walconsole.ports import Answer, Clock, Database, Observer, Operator
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.garbage import collect_what_is_new
+
+# -- PostgreSQL's adapter, imported while SSH connects: psycopg takes as long as that does.
+
+
+class ClosableDatabase(Database, Protocol):
+    """A database whose connection is closed at the end."""
+
+    async def aclose(self) -> None: ...
+
+
+class DatabaseLater:
+    """ports.Database; `make` imports and makes the real one, in a thread, when it is first asked for."""
+
+    def __init__(self, make: Callable[[], ClosableDatabase]) -> None:
+        self._make = make
+        self._making: asyncio.Task[ClosableDatabase] | None = None
+
+    async def version_num(self) -> int:
+        return await (await self._made()).version_num()
+
+    async def fetch(self, sql: str, *, timeout_s: float = 5.0) -> Answer:
+        return await (await self._made()).fetch(sql, timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        if self._making is not None:
+            await (await self._made()).aclose()
+
+    async def _made(self) -> ClosableDatabase:
+        """Whoever waits may be cancelled; the import goes on for the next one."""
+        if self._making is None:
+            self._making = asyncio.create_task(asyncio.to_thread(self._make), name="import of psycopg")
+        return await asyncio.shield(self._making)
 
 
 def observe(

@@ -1,5 +1,7 @@
 """The app of a session, and what it awaits after its first frame: the observation of one server."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,29 +12,58 @@ from typing import TYPE_CHECKING
 from walconsole.domain.profile import Profile
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.pace import Paced
-from walconsole.runtime.session import DemoWish, Session
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.session.wish import DemoWish, Session
 from walconsole.ui.app import WalconsoleApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from walconsole.domain.facts.snapshot import Slot
+    from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Fix
-    from walconsole.ports import Observer
+    from walconsole.ports import BucketReader, Observer, Screen
     from walconsole.provision.engine.model import Gate, Tell
     from walconsole.provision.engine.runner import Runner
-    from walconsole.runtime.sandbox_process import SandboxProcess
+    from walconsole.session.demo_process import SandboxProcess
 
     Observe = Callable[[Profile, WalconsoleApp, SystemClock, Mapping[str, str], Cleanups], Observer]
-    """Bound to where the session keeps things."""
+    "Bound to where the session keeps things."
+
+# -- An observation whose every interval is multiplied by what the operator asked for at the start.
+
+
+class Paced:
+    """ports.Observer; `interval_s` is the time between two readings of SQL, whose own cadence is 1 s."""
+
+    def __init__(self, observer: Observer, interval_s: float) -> None:
+        self._observer, self._interval_s = observer, interval_s
+        observer.pace(interval_s)
+
+    async def run(self, screen: Screen) -> None:
+        await self._observer.run(screen)
+
+    def refresh(self) -> None:
+        self._observer.refresh()
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        return self._observer.bucket(role)
+
+    def pause(self, paused: bool) -> None:
+        self._observer.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        self._observer.pace(factor * self._interval_s)
+
+    def hurry(self, slot: Slot) -> None:
+        self._observer.hurry(slot)
 
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
     """The app; `cleanups` take away whatever it opens. Raises UsageError for an unknown theme."""
 
-    async def observer() -> "Observer":
+    async def observer() -> Observer:
         return await _observer(session, app, cleanups)
 
     app = WalconsoleApp(session.title, observer, clock=SystemClock(), theme=session.theme)
@@ -50,7 +81,7 @@ def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
     return UsageError(f"choosing the theme {name}", why, f"the themes are: {names}")
 
 
-async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> "Observer":
+async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) -> Observer:
     """Raises SandboxError."""
     environment = session.environment
     if isinstance(session.target, DemoWish):
@@ -67,7 +98,7 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
         app.provisioner = partial(runner, None)
         app.fixer = partial(partial, runner)
     if lasting and await asyncio.to_thread(_has_ledger, environment):
-        from walconsole.runtime.leftover_keys import offer_at_start
+        from walconsole.session.leftover_keys import offer_at_start
 
         offer_at_start(profile, app, environment, cleanups)
     observe = await asyncio.to_thread(_import_wiring, environment if lasting else None)
@@ -85,17 +116,17 @@ async def _runner(
     environment: Mapping[str, str],
     cleanups: Cleanups,
     lasting: bool,
-    offer: "Fix | None",
-    gate: "Gate",
-    tell: "Tell",
-) -> "Runner":
+    offer: Fix | None,
+    gate: Gate,
+    tell: Tell,
+) -> Runner:
     """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind."""
     await asyncio.to_thread(import_module, "walconsole.provision.steps.catalogue")
     from walconsole.provision.engine.runner import LONGEST_CLEANING_S, Runner
     from walconsole.provision.fixes.catalogue import fix_steps, independent
     from walconsole.provision.steps.catalogue import steps
-    from walconsole.runtime.leftover_keys import offer_leftovers
-    from walconsole.runtime.provisioning import provisioned
+    from walconsole.session.deployment import provisioned
+    from walconsole.session.leftover_keys import offer_leftovers
 
     parts = provisioned(profile, app, SystemClock(), environment, cleanups, lasting=lasting)
     for run in app.runs:
@@ -105,21 +136,21 @@ async def _runner(
     return Runner(parts.site, chosen, gate, tell, independent=independent(offer))
 
 
-def _import_wiring(keeps: Mapping[str, str] | None) -> "Observe":
+def _import_wiring(keeps: Mapping[str, str] | None) -> Observe:
     """asyncssh takes a sixth of a second to import: not before the first frame.
 
     `keeps` is the environment that names the operator's folders, None where nothing outlives the session.
     """
     from walconsole.operator_files.kept import for_this_session, on_disk
-    from walconsole.runtime.wiring import observe
+    from walconsole.session.wiring import observe
 
     return partial(observe, keeping=for_this_session() if keeps is None else on_disk(keeps))
 
 
 async def _start_droplet(
     wish: DemoWish, app: WalconsoleApp, cleanups: Cleanups
-) -> "tuple[SandboxProcess, Profile]":
-    from walconsole.runtime.sandbox_process import LONGEST_STOP_S, SandboxProcess
+) -> tuple[SandboxProcess, Profile]:
+    from walconsole.session.demo_process import LONGEST_STOP_S, SandboxProcess
 
     app.status("starting the embedded droplet")
     droplet = SandboxProcess(wish, app.status)
@@ -130,7 +161,7 @@ async def _start_droplet(
     return droplet, profile
 
 
-async def _tell_when_it_ends(droplet: "SandboxProcess", app: WalconsoleApp) -> None:
+async def _tell_when_it_ends(droplet: SandboxProcess, app: WalconsoleApp) -> None:
     ending = await droplet.ended()
     if ending is not None:
         text = f"the embedded droplet ended unexpectedly ({ending}): nothing here can come back; leave with q"

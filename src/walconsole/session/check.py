@@ -16,17 +16,17 @@ from walconsole.domain.standing.unseen import of_one_look
 from walconsole.errors import UsageError
 from walconsole.operator_files.kept import on_disk
 from walconsole.operator_files.private import replace_text
+from walconsole.process import loop as event_loop
+from walconsole.process.clock import SystemClock
+from walconsole.process.logs import start_logging
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
 from walconsole.report.documents import check_document
 from walconsole.report.incident import report_document, report_markdown
 from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.report.metrics import metrics
-from walconsole.runtime import loop as event_loop
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.logs import start_logging
-from walconsole.runtime.looking_once import look_once
-from walconsole.runtime.say import say
-from walconsole.runtime.session import Session
-from walconsole.runtime.stop import Stop
+from walconsole.session.one_look import look_once
+from walconsole.session.wish import Session
 
 
 class Format(StrEnum):

@@ -14,20 +14,20 @@ from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.ports import HostKeyQuestion
+from walconsole.process import loop as event_loop
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.process.logs import start_logging
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
 from walconsole.provision.engine.model import Changing, Progress, Question, Stage, Step
 from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
 from walconsole.provision.steps.catalogue import steps
-from walconsole.runtime import loop as event_loop
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.clock import SystemClock
-from walconsole.runtime.logs import start_logging
-from walconsole.runtime.provisioning import Provisioned, provisioned
-from walconsole.runtime.say import say
-from walconsole.runtime.session import Session
-from walconsole.runtime.stop import Stop
+from walconsole.session.deployment import Provisioned, provisioned
+from walconsole.session.wish import Session
 from walconsole.ui.provision.saving import save_transcript
 
 _CLEANING_S = 60.0

@@ -22,6 +22,7 @@ from walconsole.ports import (
     SecretPair,
     Shell,
 )
+from walconsole.process.cleanup import Cleanups
 from walconsole.provision.droplet.claim import DropletClaim
 from walconsole.provision.engine.model import Record
 from walconsole.provision.engine.record import SessionRecord, record_file
@@ -30,7 +31,6 @@ from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
-from walconsole.runtime.cleanup import Cleanups
 
 if TYPE_CHECKING:
     from walconsole.adapters.keys_api.service import DigitalOceanKeys

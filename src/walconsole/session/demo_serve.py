@@ -9,13 +9,13 @@ from pathlib import Path
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.errors import SandboxError
-from walconsole.runtime import loop as event_loop
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.logs import start_logging
-from walconsole.runtime.sandbox_process import LONGEST_STOP_S, SandboxProcess
-from walconsole.runtime.say import say
-from walconsole.runtime.session import DemoWish, Session
-from walconsole.runtime.stop import Stop
+from walconsole.process import loop as event_loop
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.logs import start_logging
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
+from walconsole.session.demo_process import LONGEST_STOP_S, SandboxProcess
+from walconsole.session.wish import DemoWish, Session
 
 
 def serve(session: Session, stop: Stop) -> int:

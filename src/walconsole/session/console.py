@@ -8,15 +8,14 @@ from typing import Any
 from textual.app import App
 
 from walconsole.errors import WalconsoleError
-from walconsole.runtime import loop as event_loop
-from walconsole.runtime.cleanup import Cleanups
-from walconsole.runtime.crash import Crash
-from walconsole.runtime.logs import start_logging
-from walconsole.runtime.opening import make_console
-from walconsole.runtime.say import say
-from walconsole.runtime.session import Session
-from walconsole.runtime.stop import Stop
-from walconsole.runtime.terminal import TerminalModes, driver_for, require_terminal, watch_hang_up
+from walconsole.process import loop as event_loop
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.logs import Crash, start_logging
+from walconsole.process.stderr import say
+from walconsole.process.stop import Stop
+from walconsole.process.terminal import TerminalModes, driver_for, require_terminal, watch_hang_up
+from walconsole.session.opening import make_console
+from walconsole.session.wish import Session
 
 _APP_GRACE_S = 5.0
 

@@ -24,7 +24,7 @@ from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from walconsole.errors import UsageError
-from walconsole.runtime.stop import Stop
+from walconsole.process.stop import Stop
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The running program: the loop, signals, the terminal, clean-up, its log."""

@@ -1,0 +1,1 @@
+"""The only place that wires adapters, probes, steps and screens together."""
