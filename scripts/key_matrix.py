@@ -24,8 +24,8 @@ from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
-from walconsole.sandbox.keys import KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import KeyStore
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 LATEST_S = 120.0

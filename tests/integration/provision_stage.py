@@ -44,8 +44,8 @@ from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.catalogue import steps
-from walconsole.sandbox.keys import Grant, Key
-from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
+from walconsole.sandbox.keys_api.keys import Grant, Key
 
 NAME = "staged"
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4

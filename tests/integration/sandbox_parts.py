@@ -13,12 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account, choose_account
-from walconsole.sandbox.gate import SpacesGate
-from walconsole.sandbox.keys import Key, KeyStore
+from walconsole.sandbox.host.process import Account, choose_account
+from walconsole.sandbox.host.programs import find_rclone
+from walconsole.sandbox.keys_api.keys import Key, KeyStore
 from walconsole.sandbox.leftovers import take_away
-from walconsole.sandbox.programs import find_rclone
-from walconsole.sandbox.spaces import spaces_region
+from walconsole.sandbox.spaces.gate import SpacesGate
+from walconsole.sandbox.spaces.region import spaces_region
 from walconsole.sandbox.workspace import Workspace, make_folder, new_workspace
 
 

@@ -10,8 +10,8 @@ from walconsole.adapters.keys_api.token import ApiToken, api_token
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant
-from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, CREATE, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, CREATE, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, KeyStore
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 

@@ -19,8 +19,8 @@ from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyGrant, KeyService, LedgerEntry, SpacesKey
 from walconsole.provision.keys.leftovers import delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
-from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant, Key, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, CREATE, DELETE, UPDATE, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, CREATE, DELETE, UPDATE, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, Key, KeyStore
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 GRANTS = (KeyGrant("wal", "readwrite"), KeyGrant("assets", "read"))

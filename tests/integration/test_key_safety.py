@@ -40,8 +40,8 @@ from walconsole.provision.keys.leftovers import delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, TemporaryKeyStep
-from walconsole.sandbox.keys import Key
-from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import Key
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -25,8 +25,8 @@ from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.limited_key import LimitedKey
-from walconsole.sandbox.keys import Key, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import Key, KeyStore
 
 
 class SlowKeys(DigitalOceanKeys):

@@ -26,7 +26,7 @@ from walconsole.provision.engine.model import Printed, Proved
 from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import fix_steps, independent
-from walconsole.sandbox.keys import Grant
+from walconsole.sandbox.keys_api.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

@@ -14,7 +14,7 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.engine.model import ChangeKind, Printed, Proved
 from walconsole.provision.engine.model import Stage as At
-from walconsole.sandbox.keys import Grant
+from walconsole.sandbox.keys_api.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -25,7 +25,7 @@ from walconsole.errors import ProvisionError
 from walconsole.provision.engine.model import CheckState, Event, Proved, Waiting
 from walconsole.provision.steps import write_probe
 from walconsole.provision.steps.write_probe import WriteProbe
-from walconsole.sandbox.keys import Grant
+from walconsole.sandbox.keys_api.keys import Grant
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

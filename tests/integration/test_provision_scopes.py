@@ -18,8 +18,8 @@ from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.key_and_bucket_look import look_at_keys
 from walconsole.provision.steps.preflight_archive import KeyFacts, Scope
 from walconsole.provision.steps.temporary_key import TemporaryKeyStep
-from walconsole.sandbox.keys import Grant, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
+from walconsole.sandbox.keys_api.keys import Grant, KeyStore
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.sandbox_parts import Region, client, outcome, running_region
-from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant
-from walconsole.sandbox.s3_answers import S3Refusal
+from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant
+from walconsole.sandbox.spaces.operations import S3Refusal
 
 pytestmark = pytest.mark.server
 BODY = bytes(range(100))

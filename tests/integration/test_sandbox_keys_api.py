@@ -14,8 +14,8 @@ import pytest_asyncio
 import yaml
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
-from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, READ, Fault, KeysApi
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, READ, Fault, KeysApi
+from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, KeyStore
 
 TOKEN, READER = "dop_v1_" + "a" * 64, "dop_v1_" + "b" * 64
 DOCUMENT = Path(__file__).parents[3] / "shared/data/spaces-keys.openapi.yaml"

@@ -10,7 +10,7 @@ from tests.integration.sandbox_child import Child, sandbox
 from walconsole.domain.failures import Diagnosis, Severity, diagnose
 from walconsole.operator_files.kept import for_this_session
 from walconsole.process.clock import SystemClock
-from walconsole.sandbox.scenario import PRACTICE
+from walconsole.sandbox.scenarios.scenario import PRACTICE
 from walconsole.session.one_look import look_once
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.sandbox_child import Child, sandbox
 from walconsole.config.writer import profile_as_toml
-from walconsole.sandbox.scenario import SCENARIOS
+from walconsole.sandbox.scenarios.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server
 

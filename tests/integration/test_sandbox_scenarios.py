@@ -22,7 +22,7 @@ from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister
 from walconsole.process.clock import SystemClock
-from walconsole.sandbox.scenario import SCENARIOS
+from walconsole.sandbox.scenarios.scenario import SCENARIOS
 
 pytestmark = pytest.mark.server
 

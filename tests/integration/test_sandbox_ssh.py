@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from tests.integration.sandbox_child import until
 from tests.integration.sandbox_parts import temporary_workspace
-from walconsole.sandbox.account import Account
+from walconsole.sandbox.host.process import Account
+from walconsole.sandbox.host.ssh_server import ssh_server
 from walconsole.sandbox.profile import CLIENT_KEY, KNOWN_HOSTS
-from walconsole.sandbox.ssh_server import ssh_server
 from walconsole.sandbox.workspace import Workspace
 
 

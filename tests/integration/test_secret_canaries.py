@@ -20,7 +20,7 @@ from walconsole.errors import WalconsoleError
 from walconsole.ports import SecretPair
 from walconsole.provision.engine.printing import JsonLines, PlainLines
 from walconsole.provision.engine.transcript import as_json, as_markdown
-from walconsole.sandbox.keys import KeyStore
+from walconsole.sandbox.keys_api.keys import KeyStore
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 

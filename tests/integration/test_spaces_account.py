@@ -12,7 +12,7 @@ from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import SecretPair
-from walconsole.sandbox.keys import FULL_ACCESS_GRANT, Grant, Key
+from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, Key
 
 pytestmark = pytest.mark.server
 

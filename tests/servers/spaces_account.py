@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import Permission, S3Keys, bucket_policy
-from walconsole.sandbox.keys import Grant, Key, KeyStore
+from walconsole.sandbox.keys_api.keys import Grant, Key, KeyStore
 
 _TICK_S = 0.2
 

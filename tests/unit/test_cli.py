@@ -18,7 +18,7 @@ from walconsole.errors import (
 )
 from walconsole.provision.steps.catalogue import KINDS
 from walconsole.report.metrics import LEVELS
-from walconsole.sandbox.scenario import SCENARIOS
+from walconsole.sandbox.scenarios.scenario import SCENARIOS
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.sandbox.http11 import Headers
-from walconsole.sandbox.s3_operations import parse
-from walconsole.sandbox.sigv4 import claim, is_signed_with
+from walconsole.sandbox.spaces.operations import parse
+from walconsole.sandbox.spaces.sigv4 import claim, is_signed_with
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 HOST = "127.0.0.1:4711"

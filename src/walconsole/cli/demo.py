@@ -6,7 +6,7 @@ from walconsole.cli.opening import config_file, open_screen, session
 from walconsole.cli.options import checked, number
 from walconsole.config import checks
 from walconsole.process.stop import Stop
-from walconsole.sandbox.scenario import EVERY_SCENARIO, PRACTICE, SCENARIOS
+from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO, PRACTICE, SCENARIOS
 from walconsole.session.wish import DemoWish
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from walconsole.domain.profile_json import profile_to_json
 from walconsole.errors import SandboxError
 from walconsole.sandbox.droplet import Options, Ready, droplet
-from walconsole.sandbox.scenario import EVERY_SCENARIO
+from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO
 from walconsole.sandbox.workspace import explain
 
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from walconsole.domain.profile import Profile, default_app_key_name
 from walconsole.errors import SandboxError
 from walconsole.sandbox import leftovers
-from walconsole.sandbox.account import Account, choose_account
-from walconsole.sandbox.gate import SpacesGate
-from walconsole.sandbox.keys import Key, KeyStore
-from walconsole.sandbox.keys_api import ALL_SCOPES, KeysApi
-from walconsole.sandbox.postgres import Postgres
+from walconsole.sandbox.host.postgres import Postgres
+from walconsole.sandbox.host.process import Account, choose_account
+from walconsole.sandbox.host.programs import PostgresPrograms, find_postgres, find_rclone
+from walconsole.sandbox.host.tools import Tools
+from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
+from walconsole.sandbox.keys_api.keys import Key, KeyStore
 from walconsole.sandbox.profile import TOKEN_ENV, sandbox_profile
-from walconsole.sandbox.programs import PostgresPrograms, find_postgres, find_rclone
-from walconsole.sandbox.scenario import (
+from walconsole.sandbox.scenarios.scenario import (
     ASSETS_GRANT,
     BUCKET,
     DR_BUCKET,
@@ -32,12 +32,12 @@ from walconsole.sandbox.scenario import (
     WAL_GRANTS,
     Scenario,
 )
-from walconsole.sandbox.spaces import spaces_region
-from walconsole.sandbox.tools import Tools
+from walconsole.sandbox.spaces.gate import SpacesGate
+from walconsole.sandbox.spaces.region import spaces_region
 from walconsole.sandbox.workspace import Workspace, make_folder, new_workspace
 
 if TYPE_CHECKING:
-    from walconsole.sandbox.play import Player
+    from walconsole.sandbox.scenarios.play import Player
 
 
 @dataclass(frozen=True, slots=True)

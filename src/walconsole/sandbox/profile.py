@@ -17,8 +17,8 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.scenario import DR_REGION, NAME, PORT, REGION
+from walconsole.sandbox.host.process import Account
+from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace
 
 TOKEN_ENV = "WALCONSOLE_DEMO_TOKEN"  # noqa: S105  # the variable's name

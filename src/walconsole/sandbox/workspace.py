@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account
+from walconsole.sandbox.host.process import Account
 
 PREFIX = "walconsole-demo-"
 _REMEDY = "set TMPDIR to a folder with space, where programs may run and others may enter"

@@ -7,12 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from shlex import quote
 
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.installed import installed_files, timer
-from walconsole.sandbox.keys import Key
+from walconsole.sandbox.host.installed import installed_files, timer
+from walconsole.sandbox.host.process import Account
+from walconsole.sandbox.host.programs import PostgresPrograms
+from walconsole.sandbox.keys_api.keys import Key
 from walconsole.sandbox.profile import droplet_paths
-from walconsole.sandbox.programs import PostgresPrograms
-from walconsole.sandbox.scenario import DR_REGION, NAME, PORT, REGION
+from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace, write
 
 _COMMANDS = ("systemctl", "journalctl", "logger", "pg_ctlcluster", "pg_lsclusters", "pg_wrapper")

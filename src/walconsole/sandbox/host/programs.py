@@ -9,8 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.process import run
+from walconsole.sandbox.host.process import Account, run
 
 _SYSTEM_SERVERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
                    "/usr/local/opt/postgresql@*/bin", "/usr/local/pgsql/bin")  # fmt: skip

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.gate import SpacesGate
-from walconsole.sandbox.keys import KeyStore
-from walconsole.sandbox.process import end, start
+from walconsole.sandbox.host.process import Account, end, start
+from walconsole.sandbox.keys_api.keys import KeyStore
+from walconsole.sandbox.spaces.gate import SpacesGate
 
 _PATIENCE_S = 15.0
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.sandbox.keys import Grant
+from walconsole.sandbox.keys_api.keys import Grant
 
 NAME = "demo"
 BUCKET, DR_BUCKET = f"{NAME}-wal", f"{NAME}-wal-dr"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import asyncssh
 
-from walconsole.sandbox.account import Account
+from walconsole.sandbox.host.process import Account
+from walconsole.sandbox.host.ssh_session import HostSession, end_sessions
 from walconsole.sandbox.profile import CLIENT_KEY, KNOWN_HOSTS
-from walconsole.sandbox.ssh_session import HostSession, end_sessions
 from walconsole.sandbox.workspace import Workspace
 
 _MAX_SESSIONS = 10

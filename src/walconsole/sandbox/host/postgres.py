@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.installed import installed_dropin
-from walconsole.sandbox.process import run
-from walconsole.sandbox.programs import PostgresPrograms
-from walconsole.sandbox.scenario import PORT
+from walconsole.sandbox.host.installed import installed_dropin
+from walconsole.sandbox.host.process import Account, run
+from walconsole.sandbox.host.programs import PostgresPrograms
+from walconsole.sandbox.scenarios.scenario import PORT
 from walconsole.sandbox.workspace import CLUSTER, Workspace, make_folder, write
 
 SEGMENT_MB = 1

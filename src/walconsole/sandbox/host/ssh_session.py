@@ -11,8 +11,7 @@ from typing import Any
 import asyncssh
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.account import Account
-from walconsole.sandbox.process import end, signal_group, start
+from walconsole.sandbox.host.process import Account, end, signal_group, start
 
 _PIECE = 64 * 1024
 _NOT_STARTED = 127

@@ -3,7 +3,7 @@
 from walconsole.droplet.choices import DropletChoices
 from walconsole.droplet.files import DropletFile, Schedule, command_files, dropin_file, verifier_files
 from walconsole.droplet.names import names_of
-from walconsole.sandbox.account import Account
+from walconsole.sandbox.host.process import Account
 from walconsole.sandbox.profile import installing_profile
 from walconsole.sandbox.workspace import Workspace
 

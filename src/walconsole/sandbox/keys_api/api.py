@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from walconsole.sandbox.http11 import HttpServer, MalformedError, Request
-from walconsole.sandbox.keys import Grant, Key, KeyRefusedError, KeyStore
+from walconsole.sandbox.keys_api.keys import Grant, Key, KeyRefusedError, KeyStore
 
 READ, CREATE, UPDATE, DELETE = (
     f"spaces_key:{scope}" for scope in ("read", "create_credentials", "update", "delete")

@@ -1,0 +1,1 @@
+"""The embedded host: SSH, PostgreSQL, programs and users."""
