@@ -12,7 +12,7 @@ from walconsole.cli.console import ABOUT, ENVIRONMENT
 from walconsole.cli.options import add_shared
 from walconsole.cli.table import COMMANDS, OPEN, Command, module_of
 from walconsole.errors import EXIT_CODES, PLUGIN_EXIT_CODES, SIGNAL_EXIT_CODES
-from walconsole.ui.keys import Action, own
+from walconsole.ui.board.keys import Action, own
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILES = (

@@ -13,8 +13,8 @@ from walconsole.domain.facts.snapshot import Slot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.glyphs import UNICODE, Glyphs
-from walconsole.ui.theming import ThemeShelf, shipped_folder
+from walconsole.ui.board.glyphs import UNICODE, Glyphs
+from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 
 
 class FrozenClock:

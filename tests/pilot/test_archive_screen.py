@@ -36,11 +36,10 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 from walconsole.ports import Compressibility
-from walconsole.ui.glyphs import ASCII
-from walconsole.ui.screens.archive import ArchiveScreen
-from walconsole.ui.screens.confirm import Confirm
-from walconsole.ui.screens.dashboard import Dashboard
-from walconsole.ui.screens.prompt import Prompt
+from walconsole.ui.archive.screen import ArchiveScreen
+from walconsole.ui.board.glyphs import ASCII
+from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.dialog import Confirm, Prompt
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
 PANES = ("coverage", "answers", "primary", "dr", "object")

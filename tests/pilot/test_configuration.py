@@ -26,8 +26,8 @@ from tests.data.snapshots import HOSTILE, STATES, incident, problem
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
-from walconsole.ui.screens.configuration import ConfigurationScreen
-from walconsole.ui.screens.dashboard import Dashboard
+from walconsole.ui.configuration.screen import ConfigurationScreen
+from walconsole.ui.dashboard.screen import Dashboard
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
 

@@ -13,7 +13,7 @@ from tests.data.facts import NOW
 from tests.data.snapshots import STATES, failing, healthy, hostile, incident, log_lines
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
-from walconsole.ui.panes.catalogue import PANES
+from walconsole.ui.board.catalogue import PANES
 
 SIZES = ((80, 24), (120, 36), (200, 60), (20, 5), (40, 10), (1, 1), (300, 8))
 NAMES = [spec.name for spec in PANES]

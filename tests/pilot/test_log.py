@@ -3,7 +3,7 @@
 from tests.data.snapshots import healthy, log_lines
 from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.facts.log_line import LogLevel, LogLine
-from walconsole.ui.widgets.log_pane import KEPT
+from walconsole.ui.dashboard.log_pane import KEPT
 
 
 def lines(count: int, first: int = 0, *, about: bool = True) -> list[LogLine]:

@@ -17,11 +17,11 @@ from walconsole.ports import SecretPair
 from walconsole.provision.engine import runner
 from walconsole.provision.engine.model import Stage
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.provision.run import ProvisionRun
-from walconsole.ui.screens.confirm import Confirm
-from walconsole.ui.screens.dashboard import Dashboard
-from walconsole.ui.screens.provision import ProvisionScreen
-from walconsole.ui.screens.step_help import StepHelp
+from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.dialog import Confirm
+from walconsole.ui.dialogs.help import StepHelp
+from walconsole.ui.provisioning.run import ProvisionRun
+from walconsole.ui.provisioning.screen import ProvisionScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (60, 12), (20, 5))
 

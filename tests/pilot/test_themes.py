@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.data.snapshots import healthy
 from tests.data.stage import settle, stage, until
-from walconsole.ui.theming import ThemeShelf, shipped_folder
+from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 
 
 async def test_a_broken_file_is_one_toast_with_file_and_line_and_the_rest_loads(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
 from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
 from walconsole.domain.standing.model import Fix
-from walconsole.ui.keys import own
-from walconsole.ui.screens.configuration import ConfigurationScreen
-from walconsole.ui.screens.dashboard import Dashboard
-from walconsole.ui.screens.page_help import PageHelp
-from walconsole.ui.screens.triage import TriageScreen
+from walconsole.ui.board.keys import own
+from walconsole.ui.configuration.screen import ConfigurationScreen
+from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.help import PageHelp
+from walconsole.ui.triage.screen import TriageScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
 

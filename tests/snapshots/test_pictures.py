@@ -17,11 +17,11 @@ from tests.data.provision_run import played_steps, with_steps
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.glyphs import ASCII
-from walconsole.ui.screens.archive import ArchiveScreen
-from walconsole.ui.screens.configuration import ConfigurationScreen
-from walconsole.ui.screens.provision import ProvisionScreen
-from walconsole.ui.screens.triage import TriageScreen
+from walconsole.ui.archive.screen import ArchiveScreen
+from walconsole.ui.board.glyphs import ASCII
+from walconsole.ui.configuration.screen import ConfigurationScreen
+from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.triage.screen import TriageScreen
 
 SnapCompare = Callable[..., bool]
 
@@ -168,7 +168,7 @@ def test_provisioning(
     # Where it really is written differs from one test run to the next.
     saved = f"{Path.home()}/.local/share/walconsole/transcripts/walconsole-provisioning-20261125T030000Z"
     written = ("", f"{saved}.md, {saved}.json")
-    monkeypatch.setattr("walconsole.ui.provision.saving.save_transcript", lambda *_: written)
+    monkeypatch.setattr("walconsole.ui.provisioning.saving.save_transcript", lambda *_: written)
     steps = played_steps()
 
     async def reached(pilot: Pilot[None]) -> None:

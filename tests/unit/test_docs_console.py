@@ -6,7 +6,7 @@ import pytest
 
 from walconsole.provision.fixes.base import Fix
 from walconsole.provision.fixes.catalogue import KINDS as FIXES
-from walconsole.ui.theming import shipped_folder
+from walconsole.ui.board.theming import shipped_folder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "console.md").read_text("utf-8")
 

@@ -8,17 +8,16 @@ from textual.screen import Screen
 
 from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.keys import DIALOGS, SCREENS, Action, actions, hints, own
-from walconsole.ui.provision.gate_bar import GateBar
-from walconsole.ui.screens.archive import ArchiveScreen
-from walconsole.ui.screens.configuration import ConfigurationScreen
-from walconsole.ui.screens.confirm import Confirm
-from walconsole.ui.screens.dashboard import Dashboard
-from walconsole.ui.screens.dialog import Dialog
-from walconsole.ui.screens.help import HelpScreen
-from walconsole.ui.screens.host_key import HostKeyScreen
-from walconsole.ui.screens.provision import ProvisionScreen
-from walconsole.ui.screens.triage import TriageScreen
+from walconsole.ui.archive.screen import ArchiveScreen
+from walconsole.ui.board.keys import DIALOGS, SCREENS, Action, actions, hints, own
+from walconsole.ui.configuration.screen import ConfigurationScreen
+from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.dialog import Confirm, Dialog
+from walconsole.ui.dialogs.help import HelpScreen
+from walconsole.ui.dialogs.ssh import HostKeyScreen
+from walconsole.ui.provisioning.gate_bar import GateBar
+from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.triage.screen import TriageScreen
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLASSES: dict[str, type[Screen[None]]] = {

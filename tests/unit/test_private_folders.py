@@ -18,8 +18,8 @@ from walconsole.process.logs import start_logging
 from walconsole.provision.engine.model import Change, ChangeKind
 from walconsole.provision.engine.record import RecordFile
 from walconsole.session.check import _deliver
-from walconsole.ui.export import Export
-from walconsole.ui.theming import ThemeShelf
+from walconsole.ui.board.export import Export
+from walconsole.ui.board.theming import ThemeShelf
 
 NOBODY = 65534
 CHANGE = Change("install", ChangeKind.FILE, "/etc/x", "a", "b", "/var/kept", 1.0)

@@ -16,9 +16,9 @@ from walconsole.provision.engine.model import (
     Tell,
     Waiting,
 )
-from walconsole.ui.glyphs import UNICODE
-from walconsole.ui.provision.event_lines import ROWS_KEPT, EventLines
-from walconsole.ui.provision.run import HISTORY_KEPT, ProvisionRun, StepNews
+from walconsole.ui.board.glyphs import UNICODE
+from walconsole.ui.provisioning.rows import ROWS_KEPT, EventLines
+from walconsole.ui.provisioning.run import HISTORY_KEPT, ProvisionRun, StepNews
 
 
 class Telling:

@@ -35,14 +35,14 @@ from walconsole.domain.wal import Segment
 from walconsole.ports import Compressibility
 from walconsole.ui.archive import answers, notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
+from walconsole.ui.archive.panes import KeysPane
 from walconsole.ui.archive.picture import picture_of
 from walconsole.ui.archive.table import Known, span_text
-from walconsole.ui.explanations import explanations
-from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
-from walconsole.ui.messages import SnapshotTaken
-from walconsole.ui.panes.catalogue import PaneSpec
-from walconsole.ui.panes.model import Line, Tone
-from walconsole.ui.widgets.keys_pane import KeysPane
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.content import Line, Tone
+from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
+from walconsole.ui.board.messages import SnapshotTaken
+from walconsole.ui.dialogs.help import explanations
 
 
 def taken_of(snapshot: Snapshot) -> SnapshotTaken:

@@ -28,12 +28,11 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive import coverage
-from walconsole.ui.archive.cells import Cells, zoomed
-from walconsole.ui.archive.desk import Desk
 from walconsole.ui.archive.picture import picture_of, same_picture
-from walconsole.ui.explanations import explanations
-from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
-from walconsole.ui.panes.model import Line, Tone
+from walconsole.ui.archive.view_state import Cells, Desk, zoomed
+from walconsole.ui.board.content import Line, Tone
+from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
+from walconsole.ui.dialogs.help import explanations
 
 WIDTH = 100
 

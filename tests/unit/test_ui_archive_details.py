@@ -21,9 +21,9 @@ from walconsole.domain.wal import Segment
 from walconsole.ports import ObjectDetails
 from walconsole.ui.archive.details import object_rows
 from walconsole.ui.archive.presence import Copies
-from walconsole.ui.archive.stretch_details import cell_rows, gap_rows
-from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
-from walconsole.ui.panes.model import Line, Tone
+from walconsole.ui.archive.subject import cell_rows, gap_rows
+from walconsole.ui.board.content import Line, Tone
+from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 
 OURS = "7412345678901234567"
 NAME = Segment(1, 0x41).name()

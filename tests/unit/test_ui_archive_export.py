@@ -35,8 +35,8 @@ from walconsole.ui.archive.listing_export import (
     ListingWritten,
     export_listing,
 )
-from walconsole.ui.export import Export
-from walconsole.ui.messages import SnapshotTaken
+from walconsole.ui.board.export import Export
+from walconsole.ui.board.messages import SnapshotTaken
 
 HOSTILE = (
     "=1+1",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.ui.archive.layout import PANES, arrange
-from walconsole.ui.layout import Box
+from walconsole.ui.board.layout import Box
 
 NEEDS = {"coverage": 7, "answers": 30, "primary": 100_000, "dr": 100_000, "object": 14}
 sizes = st.tuples(st.integers(1, 320), st.integers(1, 120))

@@ -26,8 +26,8 @@ from walconsole.ui.archive.browser import KeyRows
 from walconsole.ui.archive.key_line import columns
 from walconsole.ui.archive.presence import Copies
 from walconsole.ui.archive.tiles import TILES_KEPT
-from walconsole.ui.glyphs import ASCII, UNICODE, Glyphs
-from walconsole.ui.panes.model import Tone
+from walconsole.ui.board.content import Tone
+from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 
 MILLION = 1_000_000
 SEGMENT = 16 * 1024 * 1024

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from walconsole.ui.export import csv_text
+from walconsole.ui.board.export import csv_text
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "@1", "\t=1"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.ui.layout import GAP, Box, arrange, columns_for, stack
-from walconsole.ui.panes.catalogue import PANES
+from walconsole.ui.board.catalogue import PANES
+from walconsole.ui.board.layout import GAP, Box, arrange, columns_for, stack
 
 NAMES = [spec.name for spec in PANES]
 NEEDS = {

@@ -11,11 +11,10 @@ from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.failures import diagnose
-from walconsole.ui.explanations import explanations
-from walconsole.ui.panes.catalogue import PANES
-from walconsole.ui.panes.model import ASCII, UNICODE, Content, Glyphs, View
-from walconsole.ui.panes.title import stamp_spans
-from walconsole.ui.panes.typeset import fit, fit_left, fit_middle, sparkline, wrapped
+from walconsole.ui.board.catalogue import PANES
+from walconsole.ui.board.content import ASCII, UNICODE, Content, Glyphs, View
+from walconsole.ui.board.typeset import fit, fit_left, fit_middle, sparkline, stamp_spans, wrapped
+from walconsole.ui.dialogs.help import explanations
 
 FACT_PANES = [spec.name for spec in PANES if spec.name != "log"]
 WIDTHS = (18, 38, 58, 66, 78, 118, 198)

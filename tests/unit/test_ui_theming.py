@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.color import Color
 
-from walconsole.ui.theming import (
+from walconsole.ui.board.theming import (
     SCREEN_COLOURS,
     TONE_COLOURS,
     ThemeError,

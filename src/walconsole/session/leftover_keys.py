@@ -19,7 +19,7 @@ from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.session.deployment import KeysLater, Provisioned, ledger_folder
 from walconsole.ui.app import WalconsoleApp
-from walconsole.ui.export import moment_text
+from walconsole.ui.board.export import moment_text
 
 _log = logging.getLogger(__name__)
 _TITLE = "A temporary full-access key was left behind"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import App
 
-from walconsole.ui.keys import app_bindings
-from walconsole.ui.messages import SnapshotTaken
+from walconsole.ui.board.keys import app_bindings
+from walconsole.ui.board.messages import SnapshotTaken
+from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.port import AppScreen
-from walconsole.ui.screens.dashboard import Dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from walconsole.domain.standing.model import Fix
     from walconsole.errors import WalconsoleError
     from walconsole.ports import BucketReader, Clock, HostKeyQuestion, Observer
-    from walconsole.ui.commands import ConsoleCommands
-    from walconsole.ui.export import Export
-    from walconsole.ui.glyphs import Glyphs
-    from walconsole.ui.provision.run import MakeRunner, ProvisionRun
-    from walconsole.ui.screens.panes_screen import PanesScreen
-    from walconsole.ui.theming import ThemeShelf
+    from walconsole.ui.board.export import Export
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.panes_screen import PanesScreen
+    from walconsole.ui.board.theming import ThemeShelf
+    from walconsole.ui.palette import ConsoleCommands
+    from walconsole.ui.provisioning.run import MakeRunner, ProvisionRun
 
 Answer = TypeVar("Answer")
 
@@ -48,7 +48,7 @@ _PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def _commands() -> type[ConsoleCommands]:
-    from walconsole.ui.commands import ConsoleCommands
+    from walconsole.ui.palette import ConsoleCommands
 
     return ConsoleCommands
 
@@ -85,7 +85,7 @@ class WalconsoleApp(App[None]):
         shelf: ThemeShelf | None = None,
         glyphs: Glyphs | None = None,
     ) -> None:
-        from walconsole.ui.theming import ThemeShelf
+        from walconsole.ui.board.theming import ThemeShelf
 
         super().__init__()
         self.session_title = title
@@ -124,7 +124,7 @@ class WalconsoleApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The dashboard."""
         if self._glyphs is None:
-            from walconsole.ui.glyphs import ASCII, UNICODE
+            from walconsole.ui.board.glyphs import ASCII, UNICODE
 
             encoding = (self.console.encoding or "utf-8").lower()
             self._glyphs = UNICODE if encoding.startswith("utf") else ASCII
@@ -299,8 +299,8 @@ class WalconsoleApp(App[None]):
             why = "it is read-only, or not connected yet"
             self.notify(why, title="nothing can be changed", severity="warning", markup=False)
             return
-        from walconsole.ui.provision.run import ProvisionRun
-        from walconsole.ui.screens.provision import ProvisionScreen
+        from walconsole.ui.provisioning.run import ProvisionRun
+        from walconsole.ui.provisioning.screen import ProvisionScreen
 
         if isinstance(self.screen, ProvisionScreen):
             return
@@ -311,7 +311,7 @@ class WalconsoleApp(App[None]):
 
     def _save_transcript(self, run: ProvisionRun) -> None:
         """Keep what a run did, without being asked."""
-        from walconsole.ui.provision.saving import save_transcript
+        from walconsole.ui.provisioning.saving import save_transcript
 
         problem, where = save_transcript(
             self.session_title, run.steps, tuple(run.history), tuple(run.changes)
@@ -325,8 +325,8 @@ class WalconsoleApp(App[None]):
         if self.fixer is None:
             self.notify("it is read-only", title="nothing can be changed", severity="warning", markup=False)
             return
-        from walconsole.ui.provision.run import ProvisionRun
-        from walconsole.ui.screens.provision import ProvisionScreen
+        from walconsole.ui.provisioning.run import ProvisionRun
+        from walconsole.ui.provisioning.screen import ProvisionScreen
 
         if self.fix_run is None or not self.fix_run.busy:
             self.fix_run = ProvisionRun(self.fixer(fix))
@@ -362,7 +362,7 @@ class WalconsoleApp(App[None]):
         if asked_already or not any(run.changing for run in self.runs):
             self.exit()
             return
-        from walconsole.ui.screens.confirm import Confirm
+        from walconsole.ui.dialogs.dialog import Confirm
 
         texts = [
             "A step is under way.",
@@ -373,7 +373,7 @@ class WalconsoleApp(App[None]):
 
     def action_choose_theme(self) -> None:
         """A list of themes; each is shown while it is highlighted."""
-        from walconsole.ui.screens.theme import ThemeScreen
+        from walconsole.ui.dialogs.theme import ThemeScreen
 
         self.push_screen(ThemeScreen(), self._choose_theme)
 
@@ -401,26 +401,26 @@ class WalconsoleApp(App[None]):
 
     async def trust_host_key(self, question: HostKeyQuestion) -> bool:
         """Show an unknown key's fingerprint and ask."""
-        from walconsole.ui.screens.host_key import HostKeyScreen
+        from walconsole.ui.dialogs.ssh import HostKeyScreen
 
         trusted: bool | None = await self._ask(HostKeyScreen(question))
         return bool(trusted)
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
         """Ask which cluster to watch."""
-        from walconsole.ui.screens.cluster import ClusterScreen
+        from walconsole.ui.dialogs.cluster import ClusterScreen
 
         return await self._ask(ClusterScreen(tuple(clusters)))
 
     async def passphrase(self, prompt: str) -> str | None:
         """Ask for a secret; it goes to the one who asked and nowhere else."""
-        from walconsole.ui.screens.passphrase import PassphraseScreen
+        from walconsole.ui.dialogs.ssh import PassphraseScreen
 
         return await self._ask(PassphraseScreen(prompt))
 
     async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool:
         """Ask for a yes; the focus is on no."""
-        from walconsole.ui.screens.confirm import Confirm
+        from walconsole.ui.dialogs.dialog import Confirm
 
         agreed: bool | None = await self._ask(Confirm(title, texts, answer))
         return bool(agreed)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.snapshot import Freshness
-from walconsole.ui.archive import distance, listings, replay, storage
+from walconsole.ui.archive import lag_rows as distance
+from walconsole.ui.archive import listings, replay, storage
 from walconsole.ui.archive.table import Table
-from walconsole.ui.panes.model import View
-from walconsole.ui.panes.typeset import aged, notice
+from walconsole.ui.board.content import View
+from walconsole.ui.board.typeset import aged, notice
 
 if TYPE_CHECKING:
     from walconsole.ui.archive.table import Known
-    from walconsole.ui.messages import SnapshotTaken
-    from walconsole.ui.panes.model import Line
+    from walconsole.ui.board.content import Line
+    from walconsole.ui.board.messages import SnapshotTaken
 
 
 def rows(known: Known, taken: SnapshotTaken) -> tuple[Line, ...]:

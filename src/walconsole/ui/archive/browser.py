@@ -11,14 +11,14 @@ from walconsole.domain.archive.marks import Marks
 from walconsole.errors import ObjectStoreError, WalconsoleError
 from walconsole.ui.archive.key_line import Columns, columns, header, key_line
 from walconsole.ui.archive.tiles import Tile, TileShelf, read_tile
-from walconsole.ui.panes.model import Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, fit, shown
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.listing import StoredObject
     from walconsole.ports import BucketReader
     from walconsole.ui.archive.presence import Copies
-    from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.board.glyphs import Glyphs
 
 _RETRY_S = 5.0
 """A page that could not be listed is asked for again after this long."""

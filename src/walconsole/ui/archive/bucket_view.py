@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.wal import Segment
     from walconsole.ports import BucketReader, ObjectDetails
+    from walconsole.ui.archive.panes import KeysPane
     from walconsole.ui.archive.picture import Picture
-    from walconsole.ui.glyphs import Glyphs
-    from walconsole.ui.messages import SnapshotTaken
-    from walconsole.ui.widgets.keys_pane import KeysPane
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.messages import SnapshotTaken
 
 _OTHER = {BucketRole.PRIMARY: BucketRole.DR, BucketRole.DR: BucketRole.PRIMARY}
 

@@ -12,13 +12,13 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import plural
 from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.table import span_text
-from walconsole.ui.panes.model import Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, clock_text, fit, pad
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.coverage import Cell
-    from walconsole.ui.archive.desk import Desk
-    from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.board.glyphs import Glyphs
 
 STRIP = "strip"
 """The entry of the rows that are a timeline's."""

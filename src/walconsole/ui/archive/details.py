@@ -11,16 +11,16 @@ from walconsole.domain.units import age_text, bytes_text, count_text
 from walconsole.domain.wal import Segment, WalNameKind, format_lsn
 from walconsole.ports import ObjectDetails
 from walconsole.ui.archive.presence import Presence
+from walconsole.ui.board.content import Line, Tone
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
 from walconsole.ui.configuration.rows import LABEL, Page
-from walconsole.ui.panes.model import Line, Tone
-from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.listing import StoredObject
     from walconsole.domain.archive.page_header import PageHeader
     from walconsole.domain.facts.observed import ServerFacts
     from walconsole.ui.archive.presence import Copies, Meaning
-    from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.board.glyphs import Glyphs
 
 _OTHER = {BucketRole.PRIMARY: "in DR", BucketRole.DR: "in primary"}
 _HEADERS_SHOWN, _HEADER_CHARACTERS = 40, 300

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, format_lsn
-from walconsole.ui.export import Export, csv_text, moment_text, stem_of
+from walconsole.ui.board.export import Export, csv_text, moment_text, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from walconsole.domain.archive.gaps import Gap
     from walconsole.domain.archive.holding import Holding
     from walconsole.domain.facts.observed import BucketFacts
-    from walconsole.ui.messages import SnapshotTaken
+    from walconsole.ui.board.messages import SnapshotTaken
 
 VERSION = 1
 _FORMULA = ("=", "+", "-", "@", "'", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")

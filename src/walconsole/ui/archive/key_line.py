@@ -10,9 +10,9 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import bytes_text, whole_duration_text
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.ui.archive.presence import Copies, Meaning, Presence
-from walconsole.ui.glyphs import Glyphs
-from walconsole.ui.panes.model import Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, fit, pad, right, shown
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.glyphs import Glyphs
+from walconsole.ui.board.typeset import GUTTER, fit, pad, right, shown
 
 MARK, PRESENCE, SIZE, AGE, ETAG, SEGMENT = 3, 10, 8, 11, 8, 12
 _GAP = 2

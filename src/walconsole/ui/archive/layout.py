@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from walconsole.ui.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box
+from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box
 
 PANES = ("coverage", "answers", "primary", "dr", "object")
 KEYS = ("primary", "dr")

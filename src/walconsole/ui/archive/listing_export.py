@@ -17,7 +17,7 @@ from textual.message import Message
 
 from walconsole.errors import ObjectStoreError, WalconsoleError
 from walconsole.ui.archive.export import csv_cell, exact_json
-from walconsole.ui.export import export_folders, make_export_folder, moment_text
+from walconsole.ui.board.export import export_folders, make_export_folder, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

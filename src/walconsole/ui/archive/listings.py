@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.units import age_text, count_text, duration_text, plural
 from walconsole.ui.archive.table import NAMES
-from walconsole.ui.panes.model import Tone
-from walconsole.ui.panes.typeset import shown
+from walconsole.ui.board.content import Tone
+from walconsole.ui.board.typeset import shown
 
 if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts, SweepProgress

@@ -9,16 +9,15 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive.listings import progress_text
-from walconsole.ui.panes.model import Line, Span, Tone
-from walconsole.ui.panes.title import stamp_spans
-from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, shown, stamp, wrapped
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, shown, stamp, stamp_spans, wrapped
 
 if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Reading
-    from walconsole.ui.archive.desk import Desk
-    from walconsole.ui.glyphs import Glyphs
-    from walconsole.ui.messages import SnapshotTaken
+    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.messages import SnapshotTaken
 
 _TITLE_CELLS = 70
 _NAMES = {BucketRole.PRIMARY: "Primary", BucketRole.DR: "DR"}

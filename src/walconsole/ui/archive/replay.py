@@ -10,8 +10,8 @@ from walconsole.domain.standing.copies import gap_age
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.table import NAMES, Table, span_text
-from walconsole.ui.panes.model import Tone
-from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
+from walconsole.ui.board.content import Tone
+from walconsole.ui.board.typeset import NOT_AVAILABLE, clock_text, shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.continuity import Continuity

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text
-from walconsole.ui.panes.model import Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, NOT_AVAILABLE, clock_text, pad, wrapped
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, pad, wrapped
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Price
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import Compressibility
     from walconsole.ui.archive.picture import Picture
-    from walconsole.ui.glyphs import Glyphs
+    from walconsole.ui.board.glyphs import Glyphs
 
 LABEL = 12
 _ALIKE = 16

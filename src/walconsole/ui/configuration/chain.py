@@ -6,9 +6,11 @@ from typing import overload
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place
 from walconsole.domain.pgconf.values import Context
+from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.typeset import NOT_AVAILABLE, clock_text, shown
 from walconsole.ui.configuration.picture import Picture
-from walconsole.ui.configuration.rows import Page
-from walconsole.ui.configuration.wording import (
+from walconsole.ui.configuration.rows import (
+    Page,
     name_text,
     now_text,
     place_value,
@@ -17,8 +19,6 @@ from walconsole.ui.configuration.wording import (
     value_text,
     where_text,
 )
-from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
-from walconsole.ui.panes.typeset import NOT_AVAILABLE, clock_text, shown
 
 _TAKES = {
     Context.INTERNAL: "fixed when the cluster was made",

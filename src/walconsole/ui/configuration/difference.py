@@ -3,11 +3,10 @@
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
 from walconsole.domain.pgconf.running import Differing, difference
 from walconsole.domain.units import plural
+from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 from walconsole.ui.configuration.picture import Picture
-from walconsole.ui.configuration.rows import Page
-from walconsole.ui.configuration.wording import stored_text, value_text
-from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
-from walconsole.ui.panes.typeset import NOT_AVAILABLE, shown
+from walconsole.ui.configuration.rows import Page, stored_text, value_text
 
 
 def render(picture: Picture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
+from walconsole.ui.board.export import Export, csv_text, moment_text, stem_of
+from walconsole.ui.configuration.rows import now_text, place_value, value_text, where_text
 from walconsole.ui.configuration.settings import source_text
-from walconsole.ui.configuration.wording import now_text, place_value, value_text, where_text
-from walconsole.ui.export import Export, csv_text, moment_text, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from walconsole.domain.pgconf.resolution import Chain
+    from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.configuration.picture import Picture
-    from walconsole.ui.messages import SnapshotTaken
 
 _HEADER = ("setting", "order", "origin", "where", "value", "state", "why", "wins")
 

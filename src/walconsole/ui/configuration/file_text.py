@@ -8,8 +8,8 @@ from typing import overload
 
 from walconsole.domain.pgconf.tree import FileContent
 from walconsole.domain.redaction import MASK, decode
-from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
-from walconsole.ui.panes.typeset import shown
+from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.typeset import shown
 
 _LONGEST = 2_000
 """Bytes of a line that are shown: rubbish may have no line breaks at all."""

@@ -4,10 +4,10 @@ import re
 
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.pgconf.start import Launch
+from walconsole.ui.board.content import Glyphs, Line, Spot, Tone
+from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 from walconsole.ui.configuration.picture import Picture
 from walconsole.ui.configuration.rows import Page
-from walconsole.ui.panes.model import Glyphs, Line, Spot, Tone
-from walconsole.ui.panes.typeset import NOT_AVAILABLE, shown
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from walconsole.ui.layout import GAP, TWO_COLUMNS, Box
+from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box
 
 PANES = ("settings", "files", "detail", "file")
 _WIDEST_LEFT = 84

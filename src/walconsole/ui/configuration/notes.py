@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from walconsole.domain.facts.observed import FileRole
 from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.units import duration_text, plural
-from walconsole.ui.configuration.desk import Desk
+from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.typeset import fit_left, shown, stamp, stamp_spans
 from walconsole.ui.configuration.files import line_text
 from walconsole.ui.configuration.picture import Picture
-from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
-from walconsole.ui.panes.title import stamp_spans
-from walconsole.ui.panes.typeset import fit_left, shown, stamp
+from walconsole.ui.configuration.view_state import Desk
 
 if TYPE_CHECKING:
-    from walconsole.ui.messages import SnapshotTaken
+    from walconsole.ui.board.messages import SnapshotTaken
 
 _AROUND_TITLE = 6
 

@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from walconsole.domain.pgconf.resolution import Chain, Origin
 from walconsole.domain.pgconf.running import value_now
 from walconsole.domain.pgconf.values import same
+from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.typeset import GUTTER, fit, fit_left, pad
 from walconsole.ui.configuration.picture import Picture, has_error
-from walconsole.ui.configuration.wording import name_text, now_text, place_value, where_text
-from walconsole.ui.panes.model import Glyphs, Line, Span, Spot, Tone
-from walconsole.ui.panes.typeset import GUTTER, fit, fit_left, pad
+from walconsole.ui.configuration.rows import name_text, now_text, place_value, where_text
 
 _WIDEST_NAME = 32
 _SHORTEST_VALUE, _WIDEST_VALUE = 6, 28

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from walconsole.domain.standing.model import Finding
 from walconsole.domain.units import age_text
-from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, clock_text, shown
-from walconsole.ui.wrapping import wrapped
+from walconsole.ui.board.content import Glyphs, Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, clock_text, shown, wrapped
 
 EVIDENCE, PROOF, SURER = "evidence", "proof", "surer"
 

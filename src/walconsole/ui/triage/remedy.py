@@ -7,9 +7,8 @@ from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.model import Finding, Fix
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import duration_text, plural
-from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, shown
-from walconsole.ui.wrapping import wrapped
+from walconsole.ui.board.content import Glyphs, Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, shown, wrapped
 
 REMEDY, FIX, COMMAND, RISK, BACKLOG = "remedy", "fix", "command", "risk", "backlog"
 

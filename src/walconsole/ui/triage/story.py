@@ -8,9 +8,8 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Severity, Story
 from walconsole.domain.standing.risk import is_calm
 from walconsole.domain.units import duration_text
-from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, clock_text, shown
-from walconsole.ui.wrapping import wrapped
+from walconsole.ui.board.content import Glyphs, Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, clock_text, shown, wrapped
 
 TONES = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
 _SURE = {Certainty.PROVED: "proved", Certainty.LIKELY: "likely", Certainty.POSSIBLE: "possible"}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from walconsole.domain.standing.event_times import Event, EventKind
-from walconsole.ui.panes.model import Glyphs, Line, Span, Tone
-from walconsole.ui.panes.typeset import GUTTER, clock_text, fit, pad, shown
+from walconsole.ui.board.content import Glyphs, Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad, shown
 
 SPANS_S = (900.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0, 7 * 86400.0)
 SPAN_NAMES = ("15 min", "1 h", "3 h", "12 h", "24 h", "7 d")

@@ -1,0 +1,119 @@
+"""A pane of keys: names of columns below its title, and a word when other rows come into view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+
+from walconsole.ui.board.rows_pane import RowsPane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+    from walconsole.ui.board.content import Line, Span
+
+
+class KeysPane(RowsPane):
+    """Rows that are fetched when they are seen; `head` names the columns."""
+
+    head = ""
+
+    class Scrolled(Message):
+        """Other rows of `pane` are in view."""
+
+        def __init__(self, pane: KeysPane) -> None:
+            self.pane = pane
+            super().__init__()
+
+    @property
+    def page(self) -> int:
+        """Rows that are visible at once, below the names of the columns."""
+        return max(0, self.size.height - 2)
+
+    def render_line(self, y: int) -> Strip:
+        """The title, the names of the columns, or a row."""
+        if y == 0:
+            return super().render_line(0)
+        if y == 1:
+            strip = Strip([Segment(self.head, self.palette["label"])])
+            return strip.crop_extend(0, self.size.width, self.palette.base)
+        return super().render_line(y - 1)
+
+    def repaint_rows(self, indexes: list[int]) -> None:
+        """Mark those of the rows that are visible as dirty."""
+        width, visible = self.size.width, range(self.top, self.top + self.page)
+        regions = [Region(0, index - self.top + 2, width, 1) for index in indexes if index in visible]
+        if regions:
+            self.refresh(*regions)
+
+    def show(
+        self,
+        rows: Sequence[Line],
+        title: str,
+        note: tuple[Span, ...] = (),
+        *,
+        summary: tuple[Span, ...] = (),
+        cursor: int = -1,
+    ) -> None:
+        """Show other rows, and tell that they are in view."""
+        super().show(rows, title, note, summary=summary, cursor=cursor)
+        self.post_message(self.Scrolled(self))
+
+    def _show(self, top: int, cursor: int) -> None:
+        scrolled = top != self.top
+        super()._show(top, cursor)
+        if scrolled:
+            self.post_message(self.Scrolled(self))
+
+    def on_resize(self) -> None:
+        """Other rows fit now. Textual calls the base classes' too."""
+        self.clamp()
+        self.refresh()
+        self.post_message(self.Scrolled(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor; not that on the names of the columns."""
+        if event.chain == 1:
+            event.prevent_default()
+            if event.y > 1:
+                self.go_to(self.top + event.y - 2)
+
+
+# -- The pane of the coverage strip: its cursor is a cell, not a row.
+
+
+class CoveragePane(RowsPane):
+    """Keeps the rows above and below its cursor in view: base backups and the caret."""
+
+    class CellClicked(Message):
+        """The mouse pointed at column `x` of row `row`."""
+
+        def __init__(self, row: int, x: int) -> None:
+            self.row, self.x = row, x
+            super().__init__()
+
+    def centre(self, index: int) -> None:
+        """Put the cursor on a row, with its neighbours in view where there is room for them."""
+        cursor = max(0, min(index, self.rows - 1))
+        lowest = min(cursor + 1, self.rows - 1) - self.page + 1
+        self.top = max(0, min(max(self.top, lowest), max(0, cursor - 1), max(0, self.rows - self.page)))
+        if not self.top <= cursor < self.top + self.page:
+            self.top = max(0, cursor - self.page + 1)
+        self.cursor = cursor
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """More or fewer rows fit now. Textual calls the base classes' too."""
+        self.centre(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a cell."""
+        if event.chain == 1 and event.y > 0:
+            event.prevent_default()
+            self.post_message(self.CellClicked(self.top + event.y - 1, event.x))

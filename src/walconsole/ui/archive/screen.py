@@ -1,0 +1,355 @@
+"""The archive: what the buckets really hold."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from walconsole.domain.archive.cost import Price
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.redaction import safe
+from walconsole.ui.archive import notes, subject
+from walconsole.ui.archive.archive_actions import Errands
+from walconsole.ui.archive.bucket_view import BucketView
+from walconsole.ui.archive.filling import Verdicts, fill_answers, fill_coverage, fill_object
+from walconsole.ui.archive.layout import KEYS, arrange
+from walconsole.ui.archive.navigation import Journeys
+from walconsole.ui.archive.panes import CoveragePane, KeysPane
+from walconsole.ui.archive.picture import picture_of, same_picture
+from walconsole.ui.archive.view_state import Desk
+from walconsole.ui.board import keys
+from walconsole.ui.board.boxes import Boxes
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.key_bar import KeyBar
+from walconsole.ui.board.latest_worker import run_latest
+from walconsole.ui.board.layout import columns_for
+from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.board.rows_pane import RowsPane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from textual.app import ComposeResult
+
+    from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.ports import Compressibility
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.layout import Box
+    from walconsole.ui.board.messages import SnapshotTaken
+
+_EXPLAINED = {"answers": "archive", "primary": "keys", "dr": "keys"}
+
+
+class ArchiveScreen(PanesScreen):
+    """Opens on the newest gap that alarms, else on the newest segment. Follows every snapshot.
+
+    `role` is the bucket whose keys are shown where there is room for one, `price` what storage costs.
+    """
+
+    BINDINGS: ClassVar = keys.bindings("archive")
+    actions = keys.actions("archive")
+
+    def __init__(
+        self,
+        title: str,
+        glyphs: Glyphs,
+        taken: SnapshotTaken | None,
+        role: BucketRole = BucketRole.PRIMARY,
+        price: Price | None = None,
+    ) -> None:
+        super().__init__()
+        self.glyphs, self.taken, self.role, self.price = glyphs, taken, role, price or Price()
+        self.desk: Desk | None = None
+        self.errands, self.journeys = Errands(self), Journeys(self)
+        self._pictured: Snapshot | None = None
+        self._subject, self._came_from = "coverage", "coverage"
+        self.verdicts = Verdicts(title, glyphs)
+        key_panes = {
+            BucketRole.PRIMARY: KeysPane(PaneSpec(3, "primary", "Primary keys"), glyphs),
+            BucketRole.DR: KeysPane(PaneSpec(4, "dr", "DR keys"), glyphs),
+        }
+        self.coverage = CoveragePane(PaneSpec(1, "coverage", "Coverage"), glyphs)
+        self.board = Boxes(
+            self._arrange,
+            self.coverage,
+            RowsPane(PaneSpec(2, "answers", "Archive"), glyphs),
+            *key_panes.values(),
+            RowsPane(PaneSpec(5, "object", "Object"), glyphs),
+        )
+        self.panes = self.board.panes
+        self.views = {one: BucketView(one, pane, glyphs) for one, pane in key_panes.items()}
+        self.key_bar = KeyBar(self.hints(), title)
+
+    def compose(self) -> ComposeResult:
+        """Verdicts, what is being done, panes, keys."""
+        yield self.verdicts.archive
+        yield self.verdicts.dr
+        yield self.verdicts.job
+        yield self.board
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show what is known, and ask for what is newer."""
+        self.verdicts.show_job("")
+        self.console.show_to(self)
+        self.coverage.focus()
+        if self.taken is not None:
+            self.on_snapshot_taken(self.taken)
+        self.console.hurry(Slot.PRIMARY, Slot.DR)
+
+    def _arrange(
+        self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+    ) -> dict[str, Box]:
+        return arrange(width, height, focused, needs, maximised=maximised, bucket=self.role.value)
+
+    # What happened.
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """The verdicts at once; the rest when a bucket was listed since, else only what ages."""
+        self.taken = message
+        self.verdicts.show(message, self.console.pause_note(message.now))
+        if self._pictured is None or not same_picture(self._pictured, message.snapshot):
+            self._pictured = message.snapshot
+            run_latest(self, "picture", partial(self._make_picture, message))
+        elif self.desk is not None:
+            self._fill_aging(message)
+
+    async def _make_picture(self, message: SnapshotTaken) -> None:
+        """In a thread: a great archive with many gaps takes its time."""
+        picture = await asyncio.to_thread(picture_of, message.snapshot, message.now)
+        empty = self.desk is None or self.desk.empty
+        if self.desk is None:
+            self.desk = Desk(picture)
+        else:
+            self.desk.take(picture)
+        self._fill_all()
+        if empty and not self.desk.empty:
+            self.journeys.go_to(self.desk.at)
+
+    def _fill_all(self) -> None:
+        """Everything anew, for what is known now."""
+        self.fill("coverage")
+        if self.taken is not None:
+            self._fill_aging(self.taken)
+
+    def _fill_aging(self, taken: SnapshotTaken) -> None:
+        """What reads differently every second; the strip does not."""
+        if self.desk is None:
+            return
+        for role, view in self.views.items():
+            view.take(self.console.bucket_reader(role), self.desk.picture, taken)
+        self.coverage.note(notes.ages(taken, self.glyphs))
+        self.fill("answers", "object")
+
+    def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
+        """The details follow the cursor."""
+        message.stop()
+        name = message.pane.spec.name
+        if name in KEYS and self.taken is not None:
+            self.views[BucketRole(name)].moved(self.taken)
+        if name == self._subject:
+            self.fill("object")
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self.fill(message.pane.spec.name)
+
+    def on_keys_pane_scrolled(self, message: KeysPane.Scrolled) -> None:
+        """Fetch what came into view."""
+        message.stop()
+        view = self.views[BucketRole(message.pane.spec.name)]
+        if view.needs:
+            run_latest(self, f"keys of {view.role.value}", partial(self._fetch, view))
+
+    async def _fetch(self, view: BucketView) -> None:
+        """Until everything in view is there, or cannot be."""
+        while await view.fetch_next():
+            view.pane.refresh()
+            if self.taken is not None:
+                view.annotate(self.taken)
+            if self._subject == view.role.value:
+                self.fill("object")
+
+    def on_coverage_pane_cell_clicked(self, message: CoveragePane.CellClicked) -> None:
+        """The mouse chose a cell of a timeline."""
+        message.stop()
+        self.journeys.choose_cell(message.row, message.x)
+
+    def on_descendant_focus(self) -> None:
+        """Open the pane in focus where panes fold; the details are about what is in focus."""
+        name = self.focused.id if self.focused is not None else None
+        if name not in self.panes or name == self.board.focused_name:
+            return
+        self._came_from = self.board.focused_name
+        self.board.focused_name = name
+        if name in KEYS:
+            self.role = BucketRole(name)
+        self.board.rearrange()
+        if name in (*KEYS, "coverage") and name != self._subject:
+            self._subject = name
+            self.panes["object"].restart()
+            self.fill("object")
+
+    # What the panes show.
+
+    def fill(self, *names: str) -> None:
+        """Set the rows of these panes anew, for their widths."""
+        if self.taken is None:
+            return
+        before = self.board.needs()
+        for name in names:
+            if name in KEYS:
+                self.views[BucketRole(name)].show(self.taken)
+            elif self.desk is not None:
+                self._fill(name, self.desk, self.taken)
+        if self.board.needs() != before:
+            self.board.rearrange()
+
+    def _fill(self, name: str, desk: Desk, taken: SnapshotTaken) -> None:
+        pane = self.panes[name]
+        width = pane.size.width or self.size.width or 80
+        if name == "coverage":
+            fill_coverage(pane, desk, taken, width, self.glyphs)
+        elif name == "answers":
+            fill_answers(pane, desk, taken, self.price, width, self.glyphs)
+        elif self._subject == "coverage":
+            fill_object(pane, subject.of_stretch(desk, self.views, taken, width, self.glyphs))
+        else:
+            view = self.views[BucketRole(self._subject)]
+            fill_object(pane, subject.of_object(view, taken, width, self.glyphs))
+
+    def show_measured(self, measured: Compressibility | str) -> None:
+        """What zstd made of samples, or why that is not known."""
+        if self.desk is not None:
+            self.desk.measured = measured
+            self.fill("answers")
+
+    def show_job(self, text: str) -> None:
+        """What is being done at length; nothing when it is done."""
+        if self.is_attached:
+            self.verdicts.show_job(text)
+
+    def repaint_lines(self) -> None:
+        """Both verdicts, and what is being done."""
+        self.verdicts.repaint()
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return keys.hints("archive")
+
+    # Where to look.
+
+    def action_switch_bucket(self) -> None:
+        """The keys of the other bucket: in the place of these where there is room for one, else in focus."""
+        self.role = BucketRole.DR if self.role is BucketRole.PRIMARY else BucketRole.PRIMARY
+        if self.board.focused_name in KEYS or columns_for(self.size.width) != 2:
+            self.action_jump(self.role.value)
+        else:
+            self.board.rearrange()
+
+    @property
+    def _covering(self) -> Desk | None:
+        """The desk while the coverage is in focus and there is something to move over."""
+        desk = self.desk
+        return None if self.pane is not self.coverage or desk is None or desk.empty else desk
+
+    def action_move(self, rows: int) -> None:
+        """The cursor, by lines; in the coverage by timelines."""
+        desk = self._covering
+        if desk is None:
+            super().action_move(rows)
+        elif desk.step_timeline(rows):
+            self.fill("coverage", "object")
+
+    def action_page(self, pages: int) -> None:
+        """Cursor and view, by pages; the coverage, which has none, by timelines."""
+        if self._covering:
+            self.action_move(pages)
+        else:
+            super().action_page(pages)
+
+    def action_ends(self, end: int) -> None:
+        """The first or the last line; in the coverage the first or the last cell that holds anything."""
+        desk = self._covering
+        if desk is None:
+            super().action_ends(end)
+        else:
+            desk.ends(end)
+            self.fill("coverage", "object")
+
+    def action_sideways(self, step: int) -> None:
+        """The next cell of the coverage; elsewhere the pane beside."""
+        desk = self._covering
+        if desk is None:
+            self.action_next_pane(step)
+        else:
+            desk.step(step)
+            self.fill("coverage", "object")
+
+    def action_enter(self) -> None:
+        """Into the cell, from a segment to its key, from a key to the object, from a gap to its place."""
+        desk, name = self._covering, self.board.focused_name
+        if desk is not None and desk.zoom_in():
+            self.fill("coverage", "object")
+        elif desk is not None:
+            self.journeys.go_to(desk.at)
+            self.action_jump(self.role.value)
+        elif name in KEYS:
+            self.journeys.look_at_object(self.views[BucketRole(name)])
+        elif name == "answers" and self.journeys.to_gap_of(self.pane.current):
+            self.action_jump("coverage")
+        else:
+            self.action_maximise()
+
+    def action_leave(self) -> None:
+        """Back, one step at a time: a maximised pane, a zoom, from the object to its key, the screen."""
+        if self.board.maximised:
+            self.action_maximise()
+        elif self.board.focused_name == "object" and self._came_from != "object":
+            self.action_jump(self._came_from)
+        elif self.desk is not None and self.desk.zoom_out():
+            self.fill("coverage", "object")
+        else:
+            self.dismiss(None)
+
+    def action_next_gap(self) -> None:
+        """The next gap, in the coverage and in the keys; of one bucket's where its keys are in focus."""
+        name = self.board.focused_name
+        self.journeys.next_gap(BucketRole(name) if name in KEYS else None)
+
+    def action_jump_to(self) -> None:
+        """Ask for a segment, an LSN or a time."""
+        self.journeys.ask()
+
+    # What to do, and what to take away.
+
+    def action_accept(self) -> None:
+        """Accept the gap under the cursor, or take that back."""
+        self.errands.accept(self.desk.gap if self.desk is not None else None)
+
+    def action_measure(self) -> None:
+        """What zstd would make of it."""
+        self.errands.measure()
+
+    def action_export(self) -> None:
+        """Gaps, index or a listing, to files that did not exist before."""
+        self.errands.export()
+
+    def action_copy_value(self) -> None:
+        """The name, the key or the value under the cursor, to the clipboard."""
+        row = self.pane.current
+        text = safe(row.value) or row.text.strip() if row is not None else ""
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.app.notify(text, title="copied", markup=False, timeout=3)
+
+    def action_explain(self) -> None:
+        """What the pane in focus shows."""
+        from walconsole.ui.dialogs.help import HelpScreen
+
+        spec = self.pane.spec
+        name = _EXPLAINED.get(spec.name, spec.name)
+        self.app.push_screen(HelpScreen(spec._replace(name=name), self.actions))

@@ -1,0 +1,1 @@
+"""What all screens share: panes and their lines, boxes, keys, themes, export."""

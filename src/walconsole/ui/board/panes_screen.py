@@ -1,0 +1,97 @@
+"""What the screens of panes have in common: a board, a pane in focus, moving among rows and panes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from walconsole.ui.app import WalconsoleApp
+    from walconsole.ui.board.boxes import Boxes
+    from walconsole.ui.board.key_bar import KeyBar
+    from walconsole.ui.board.rows_pane import RowsPane
+
+
+class PanesScreen(Screen[None]):
+    """Covers the dashboard and follows every snapshot. `panes` lie on `board`, in the order of their keys."""
+
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = "PanesScreen { layout: vertical; overflow: hidden; }"
+    board: Boxes
+    panes: dict[str, RowsPane]
+    key_bar: KeyBar
+
+    # What each has of its own. No message's handler: Textual calls those of every class.
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        raise NotImplementedError
+
+    def repaint_lines(self) -> None:
+        """Draw what stands above the panes again."""
+        raise NotImplementedError
+
+    def action_enter(self) -> None:
+        """Go on from what is under the cursor."""
+        raise NotImplementedError
+
+    # What they have in common.
+
+    @property
+    def console(self) -> WalconsoleApp:
+        """The app, as what it is."""
+        return cast("WalconsoleApp", self.app)
+
+    @property
+    def pane(self) -> RowsPane:
+        """The pane in focus."""
+        return self.panes[self.board.focused_name]
+
+    def on_unmount(self) -> None:
+        """No more snapshots."""
+        self.console.show_no_more_to(self)
+
+    def repaint(self) -> None:
+        """Draw everything again: the theme changed."""
+        self.repaint_lines()
+        for pane in self.panes.values():
+            pane.refresh()
+        self.key_bar.refresh()
+
+    def notes_changed(self) -> None:
+        """What stands before the verdict is another: the next snapshot draws it."""
+
+    def update_keys(self) -> None:
+        """The footer."""
+        self.key_bar.show(self.hints(), self.console.footnote())
+
+    def on_pane_toggled(self) -> None:
+        """A double click."""
+        self.action_enter()
+
+    def action_jump(self, name: str) -> None:
+        """Focus a pane; a maximised one gives way to it."""
+        self.panes[name].focus()
+
+    def action_next_pane(self, step: int) -> None:
+        """The next pane in the order of their keys."""
+        names = list(self.panes)
+        self.action_jump(names[(names.index(self.board.focused_name) + step) % len(names)])
+
+    def action_move(self, rows: int) -> None:
+        """The cursor, by lines."""
+        self.pane.move(rows)
+
+    def action_page(self, pages: int) -> None:
+        """Cursor and view, by pages."""
+        self.pane.move(pages * max(1, self.pane.page - 1))
+
+    def action_ends(self, end: int) -> None:
+        """The first or the last line."""
+        self.pane.go_to(self.pane.rows - 1 if end else 0)
+
+    def action_maximise(self) -> None:
+        """Give the pane in focus all the room, or take it back."""
+        self.board.maximised = not self.board.maximised
+        self.board.rearrange()

@@ -1,0 +1,112 @@
+"""A pane whose rows somebody else makes: a tuple of lines, or a sequence that makes them when seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from walconsole.ui.board.pane import Pane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from walconsole.ui.board.catalogue import PaneSpec
+    from walconsole.ui.board.content import Line, Span
+    from walconsole.ui.board.glyphs import Glyphs
+
+
+class RowsPane(Pane):
+    """Shows the rows it was given; tells when its cursor moved."""
+
+    class CursorMoved(Message):
+        """The cursor of `pane` is on another row."""
+
+        def __init__(self, pane: RowsPane) -> None:
+            self.pane = pane
+            super().__init__()
+
+    class Resized(Message):
+        """`pane` is of another width."""
+
+        def __init__(self, pane: RowsPane) -> None:
+            self.pane = pane
+            super().__init__()
+
+    def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
+        super().__init__(spec, glyphs)
+        self._rows: Sequence[Line] = ()
+        self._note: tuple[Span, ...] = ()
+        self._summary: tuple[Span, ...] = ()
+        self._width = 0
+
+    @property
+    def rows(self) -> int:
+        """As many as were given."""
+        return len(self._rows)
+
+    def line(self, index: int) -> Line:
+        """The row at `index`."""
+        return self._rows[index]
+
+    @property
+    def current(self) -> Line | None:
+        """The row under the cursor."""
+        return self._rows[self.cursor] if self.cursor < len(self._rows) else None
+
+    def title_spans(self, width: int) -> tuple[Span, ...]:
+        """The note, where there is room."""
+        return self._note if sum(len(span.text) for span in self._note) <= width else ()
+
+    def summary(self) -> tuple[Span, ...]:
+        """What stands for the rows while the pane is folded."""
+        return self._summary
+
+    def show(
+        self,
+        rows: Sequence[Line],
+        title: str,
+        note: tuple[Span, ...] = (),
+        *,
+        summary: tuple[Span, ...] = (),
+        cursor: int = -1,
+    ) -> None:
+        """Show other rows; the cursor stays where it is, or goes to `cursor`."""
+        self._rows, self._note, self._summary = rows, note, summary
+        if title != self.spec.title:
+            self.spec = self.spec._replace(title=title)
+        self.clamp()
+        if cursor >= 0:
+            self.centre(cursor)
+        self.refresh()
+
+    def note(self, spans: tuple[Span, ...]) -> None:
+        """Another right end of the title."""
+        if spans != self._note:
+            self._note = spans
+            self.repaint_title()
+
+    def restart(self) -> None:
+        """The rows that come are others altogether: begin at the first one."""
+        self.top = self.cursor = self.left = 0
+
+    def centre(self, index: int) -> None:
+        """Put the cursor on a row, in the middle of the view where it was outside."""
+        cursor = max(0, min(index, self.rows - 1))
+        if not self.top <= cursor < self.top + self.page:
+            self.top = max(0, min(cursor - self.page // 2, self.rows - self.page))
+        self.cursor = cursor
+        self.refresh()
+
+    def _show(self, top: int, cursor: int) -> None:
+        moved = cursor != self.cursor
+        super()._show(top, cursor)
+        if moved:
+            self.post_message(self.CursorMoved(self))
+
+    def on_resize(self) -> None:
+        """Ask for rows that suit another width."""
+        super().on_resize()
+        if self.size.width != self._width:
+            self._width = self.size.width
+            self.post_message(self.Resized(self))

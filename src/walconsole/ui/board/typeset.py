@@ -1,0 +1,272 @@
+"""Setting rows: a label in a fixed column, then the value; wrapping and cutting by terminal cells."""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+from walconsole.domain.facts.snapshot import Freshness, Reading, Slot
+from walconsole.domain.redaction import safe
+from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
+from walconsole.domain.units import duration_text
+from walconsole.ui.board.content import Glyphs, Line, Link, Span, Stamp, Tone, View
+
+# -- Cutting and wrapping by terminal cells.
+
+_BOUND = "\N{NO-BREAK SPACE}"
+_QUANTITY = re.compile(
+    r"(?<=\d) (?=(?:s|min|h|d|B|[KMGT]iB|segments?)\b)|(?<=\d min) (?=\d)|(?<=\d [hd]) (?=\d)"
+)
+_LEAST = 8
+
+
+def fit(text: str, width: int, more: str = "…") -> str:
+    """`text` in at most `width` cells; what is cut is marked."""
+    if cell_len(text) <= width:
+        return text
+    return "" if width <= 0 else set_cell_size(text, width - len(more)).rstrip() + more
+
+
+def wrapped(text: str, width: int, *, first: int | None = None) -> list[str]:
+    """`text` on lines of at most `width` cells, a number and its unit on one.
+
+    `first` is the room on the first line; where it is too little for a word it stays empty.
+    """
+    width = max(_LEAST, width)
+    indent = "" if first is None else " " * (width - min(width, first))
+    if first is not None and first < 2 * _LEAST:
+        return ["", *wrapped(text, width)]
+    bound = _QUANTITY.sub(_BOUND, text)
+    lines = textwrap.wrap(bound, width, initial_indent=indent, break_on_hyphens=False) or [""]
+    lines[0] = lines[0][len(indent) :]
+    return [fit(line.replace(_BOUND, " "), width) for line in lines]
+
+
+T = TypeVar("T")
+
+GUTTER = 2
+LABEL_WIDTH = 15
+NOT_AVAILABLE = "n/a"
+_THROUGH_SSH = frozenset(Slot) - {Slot.LINK, Slot.PRIMARY, Slot.DR}
+"""What cannot be read without SSH: why it cannot is said once, where the link is shown."""
+
+_ANSWERS = {
+    "NoSuchBucket": "missing",
+    "AccessDenied": "refused",
+    "InvalidAccessKeyId": "refused",
+    "SignatureDoesNotMatch": "refused",
+    "RequestTimeTooSkewed": "refused",
+    "NoKey": "no key",
+}
+"""Problems that are an answer, or the lack of what to ask with: in a word."""
+
+shown = lru_cache(maxsize=4096)(safe)
+"""`redaction.safe`, remembered: the same remote texts are drawn every second."""
+
+
+def fit_left(text: str, width: int, more: str = "…") -> str:
+    """As `fit`, but keeps the end: for paths, whose end tells them apart."""
+    if cell_len(text) <= width:
+        return text
+    kept = text
+    while kept and cell_len(kept) > width - len(more):
+        kept = kept[1:]
+    return more + kept if width > 0 else ""
+
+
+def fit_middle(text: str, width: int, more: str = "…") -> str:
+    """As `fit`, but keeps the first eight and the end: for WAL names, whose middle is mostly zeroes."""
+    if cell_len(text) <= width or width < 12:
+        return fit(text, width, more)
+    return text[:8] + fit_left(text[8:], width - cell_len(text[:8]), more)
+
+
+def pad(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, left-aligned."""
+    return set_cell_size(text, width)
+
+
+def right(text: str, width: int) -> str:
+    """`text` right-aligned in `width` cells."""
+    return " " * max(0, width - cell_len(text)) + text
+
+
+def row(
+    entry: str,
+    label: str,
+    *spans: Span,
+    value: str | None = None,
+    link: Link | None = None,
+    wide: int = LABEL_WIDTH,
+) -> Line:
+    """A label in its column and the value's spans. `value` is what is copied, else the spans' text."""
+    head = Span(" " * GUTTER + pad(label, wide), Tone.LABEL)
+    text = "".join(span.text for span in spans).strip()
+    return Line((head, *spans), entry, label, text if value is None else value, link)
+
+
+def room(view: View) -> int:
+    """Cells for a row's value."""
+    return max(8, view.width - GUTTER - LABEL_WIDTH - 1)
+
+
+def indented(text: str, view: View, tone: Tone = Tone.TEXT, *, lead: str = "", entry: str = "") -> list[Line]:
+    """A paragraph over the whole width; `lead` stands before its first line."""
+    width = view.width - GUTTER - cell_len(lead) - 1
+    blank = " " * cell_len(lead)
+    return [
+        Line((Span(" " * GUTTER + (blank if index else lead) + part, tone),), entry, value=text)
+        for index, part in enumerate(wrapped(text, width))
+    ]
+
+
+def clock_text(at: float, now: float) -> str:
+    """A moment in UTC: `14:02:31Z`, with its date when it is not of the last twelve hours."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%H:%M:%SZ}" if 0 <= now - at < 43_200 else f"{moment:%Y-%m-%d %H:%MZ}"
+
+
+def stamp(reading: Reading[T], now: float, name: str) -> Stamp:
+    """A reading's source and age; `name` is the source's short name."""
+    source = shown(reading.source or name)
+    return Stamp(name, source, reading.age_s(now), reading.freshness, dead_word(reading))
+
+
+def dead_word(reading: Reading[T]) -> str:
+    """What a source without a value is: it answered with a refusal, or it was not read at all."""
+    return _ANSWERS.get(reading.problem.code, "unread") if reading.problem else "unread"
+
+
+def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
+    """Why a source is dead and since when, and what to do; nothing while it is well."""
+    signs = view.glyphs
+    if reading.freshness is Freshness.UNREAD:
+        return [Line((Span(f"{' ' * GUTTER}{what}: not read yet", Tone.MUTED),), "unread")]
+    if reading.problem is None:
+        return []
+    since = ""
+    if reading.failing_since is not None:
+        lasted = duration_text(max(0.0, view.now - reading.failing_since))
+        since = f" since {clock_text(reading.failing_since, view.now)}, {lasted}"
+    state = "stale" if reading.freshness is Freshness.STALE else dead_word(reading)
+    problem = reading.problem
+    link = view.snapshot.link.problem
+    of_link = reading.slot is not Slot.LINK and problem.code in LINK_CODES | SHELL_CODES
+    if of_link or (reading.slot in _THROUGH_SSH and link is not None):
+        lacking = "no shell" if (link or problem).code in SHELL_CODES else "no SSH"
+        purpose = "" if reading.slot in _THROUGH_SSH else " to read its key through"
+        text = f"{what} {state}{since}: {lacking}{purpose}"
+        return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
+    text = f"{what} {state}{since}: {shown(problem.why)}"
+    lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
+    if problem.remedy:
+        lines += indented(shown(problem.remedy), view, Tone.TEXT, lead=f"{signs.arrow} ", entry="stale")
+    return lines
+
+
+def aged(lines: Iterable[Line], reading: Reading[T], signs: Glyphs) -> list[Line]:
+    """The rows as they are; dimmed and signed in the gutter when their reading is not current."""
+    if reading.freshness is Freshness.OK:
+        return list(lines)
+    mark = signs.stale if reading.freshness is Freshness.STALE else " "
+    return [_dimmed(line, mark) for line in lines]
+
+
+def _dimmed(line: Line, mark: str) -> Line:
+    spans = [Span(span.text, Tone.MUTED) for span in line.spans]
+    if spans and spans[0].text.startswith(" " * GUTTER):
+        spans[0] = Span(mark + spans[0].text[len(mark) :], Tone.MUTED)
+    return replace(line, spans=tuple(spans), stale=True)
+
+
+def or_na(value: T | None, show: Callable[[T], str]) -> str:
+    """`show(value)`, or `n/a`: never 0 and never blank for what could not be read."""
+    return NOT_AVAILABLE if value is None else show(value)
+
+
+def missing_notes(missing: Sequence[str], view: View) -> list[Line]:
+    """Why single values are n/a, one line each."""
+    lines: list[Line] = []
+    for reason in missing:
+        lines += indented(shown(reason), view, Tone.MUTED, lead="n/a: ", entry="missing")
+    return lines
+
+
+def sparkline(values: Sequence[float], steps: str) -> str:
+    """One character a value, scaled to the highest; a true zero is the lowest step."""
+    top = max(values, default=0.0)
+    if top <= 0:
+        return steps[0] * len(values)
+    last = len(steps) - 1
+    return "".join(steps[min(last, max(0, round(value / top * last)))] for value in values)
+
+
+__all__ = [
+    "GUTTER",
+    "LABEL_WIDTH",
+    "NOT_AVAILABLE",
+    "aged",
+    "clock_text",
+    "dead_word",
+    "fit",
+    "fit_left",
+    "fit_middle",
+    "indented",
+    "missing_notes",
+    "notice",
+    "or_na",
+    "pad",
+    "right",
+    "room",
+    "row",
+    "shown",
+    "sparkline",
+    "stamp",
+    "wrapped",
+]
+
+
+# -- The right end of a pane's title: where its numbers come from, and how old they are.
+
+_DEAD = (Freshness.STALE, Freshness.FAILED)
+
+
+def _age(stamp: Stamp, signs: Glyphs) -> Span:
+    if stamp.freshness is Freshness.FAILED:
+        return Span(f"{signs.critical} {stamp.dead}", Tone.WARNING)
+    if stamp.freshness is Freshness.UNREAD or stamp.age_s is None:
+        return Span("not read yet", Tone.MUTED)
+    if stamp.freshness is Freshness.STALE:
+        return Span(f"{signs.stale} stale {duration_text(stamp.age_s)}", Tone.WARNING)
+    return Span(duration_text(stamp.age_s), Tone.LABEL)
+
+
+def _joined(stamps: Sequence[Stamp], signs: Glyphs, names: Sequence[str]) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    for stamp, name in zip(stamps, names, strict=True):
+        if spans:
+            spans.append(Span("  ", Tone.MUTED))
+        if name:
+            spans.append(Span(f"{name} {signs.dot} ", Tone.MUTED))
+        spans.append(_age(stamp, signs))
+    return tuple(spans)
+
+
+def stamp_spans(stamps: Sequence[Stamp], width: int, signs: Glyphs) -> tuple[Span, ...]:
+    """As much as fits in `width` cells: sources and ages, short names and ages, the worst one alone."""
+    worst = sorted(stamps, key=lambda stamp: (stamp.freshness in _DEAD, stamp.age_s or 0.0))[-1:]
+    for chosen, names in (
+        (stamps, [stamp.source for stamp in stamps]),
+        (stamps, [stamp.name for stamp in stamps]),
+        (worst, [stamp.name for stamp in worst]),
+        (worst, ["" for _ in worst]),
+    ):
+        spans = _joined(chosen, signs, names)
+        if sum(cell_len(span.text) for span in spans) <= width:
+            return spans
+    return ()

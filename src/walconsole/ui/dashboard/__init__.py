@@ -1,0 +1,1 @@
+"""The dashboard: the verdict, and a pane for each source."""

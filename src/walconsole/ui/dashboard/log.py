@@ -1,0 +1,80 @@
+"""Log: lines about archiving from PostgreSQL's log and the verifier's journal."""
+
+import re
+
+from rich.cells import cell_len
+
+from walconsole.domain.facts.log_line import LogLevel, LogLine
+from walconsole.domain.units import count_text
+from walconsole.ui.board.content import Glyphs, Line, Span, Tone
+from walconsole.ui.board.typeset import shown
+
+_TIME = re.compile(r"\d\d:\d\d:\d\d")
+_LEVEL = re.compile(r".{0,80}?\b[A-Z]{4,9}[1-5]?:")
+_TONE = {
+    LogLevel.DEBUG: Tone.MUTED,
+    LogLevel.INFO: Tone.TEXT,
+    LogLevel.WARNING: Tone.WARNING,
+    LogLevel.ERROR: Tone.CRITICAL,
+    LogLevel.FATAL: Tone.CRITICAL,
+}
+
+
+def _sign(level: LogLevel, signs: Glyphs) -> str:
+    if level in (LogLevel.ERROR, LogLevel.FATAL):
+        return signs.critical
+    return signs.warning if level is LogLevel.WARNING else " "
+
+
+def log_line(line: LogLine, signs: Glyphs) -> Line:
+    """Its time of day, the sign of its level, and the rest of what was written; `y` copies all of it."""
+    text, time = shown(line.text), _TIME.search(line.stamp)
+    if line.stamp and text.startswith(line.stamp):
+        text = text[len(line.stamp) :].lstrip()
+    tone = _TONE[line.level]
+    level = _LEVEL.match(text)
+    head = text[: level.end()] if level and tone is not Tone.TEXT else ""
+    return Line(
+        (
+            Span(f"  {time[0] if time else '--:--:--'} ", Tone.MUTED),
+            Span(f"{_sign(line.level, signs)} ", tone),
+            Span(head, tone),
+            Span(text[len(head) :], Tone.MUTED if tone is Tone.MUTED else Tone.TEXT),
+        ),
+        "log_line",
+        line.origin,
+        line.text,
+    )
+
+
+def empty_line(*, filtered: bool) -> Line:
+    """Why there is nothing to see."""
+    text = "  no line passes the filter" if filtered else "  no line was read yet"
+    return Line((Span(text, Tone.MUTED),), "log_line")
+
+
+def state_spans(
+    width: int,
+    signs: Glyphs,
+    *,
+    shown: int,
+    held: int | None,
+    following: bool,
+    archiving_only: bool,
+    pattern: str,
+) -> tuple[Span, ...]:
+    """What the filter lets through, and whether new lines come in."""
+    parts = [Span("about archiving" if archiving_only else "all lines", Tone.MUTED)]
+    if pattern:
+        parts.append(Span(f"filter {pattern}", Tone.STRONG))
+    parts.append(Span(count_text(shown), Tone.LABEL))
+    if held is not None:
+        parts.append(Span(f"{signs.stale} paused, {count_text(held)} held", Tone.WARNING))
+    else:
+        parts.append(Span("following" if following else "scrolled", Tone.MUTED))
+    while len(parts) > 1 and sum(cell_len(part.text) + 3 for part in parts) > width:
+        parts.pop(0)
+    spans: list[Span] = []
+    for part in parts:
+        spans += [Span(f" {signs.dot} ", Tone.MUTED), part] if spans else [part]
+    return tuple(spans)

@@ -1,0 +1,113 @@
+"""What every dialog has in common: a box in the middle, Esc is no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, OptionList, Static
+
+from walconsole.domain.redaction import safe
+from walconsole.ui.board.keys import dialog_bindings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.app import ComposeResult
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer]):
+    """A question, or a list to choose from. Esc dismisses it without an answer."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar = dialog_bindings("dialog")
+
+    def action_dismiss_empty(self) -> None:
+        """Not answering is a no."""
+        self.dismiss(None)
+
+
+# -- A yes or no, with the focus on no.
+
+
+class Confirm(Dialog[bool]):
+    """True only when the operator chose `answer`, the word for yes."""
+
+    BINDINGS: ClassVar = dialog_bindings("confirm")
+
+    def __init__(self, title: str, texts: Sequence[str], answer: str) -> None:
+        super().__init__()
+        self._head, self._texts, self._answer = title, texts, answer
+
+    def compose(self) -> ComposeResult:
+        """What would be done, and the two answers."""
+        with Vertical(classes="box") as box:
+            box.border_title = safe(self._head)
+            for text in self._texts:
+                yield Static(safe(text), markup=False, classes="text")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="no")
+                yield Button(safe(self._answer), id="yes")
+
+    def on_mount(self) -> None:
+        """Cancel has the focus."""
+        self.query_one("#no", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """An answer."""
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """An answer by key."""
+        self.dismiss(answer)
+
+
+# -- A list of things to do: one of them, or none.
+
+
+class Choice(Dialog[int]):
+    """The number of the chosen option, counted from 0."""
+
+    def __init__(self, title: str, options: Sequence[str]) -> None:
+        super().__init__()
+        self._head, self._options = title, options
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        with Vertical(classes="box") as box:
+            box.border_title = safe(self._head)
+            yield OptionList(*(Content(safe(option)) for option in self._options))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """An answer."""
+        self.dismiss(event.option_index)
+
+
+# -- A question of one line, at the bottom of the screen.
+
+
+class Prompt(Dialog[str]):
+    """Enter answers with the text, Esc with nothing; `typed` hears of every change."""
+
+    def __init__(self, label: str, text: str = "", typed: Callable[[str], None] | None = None) -> None:
+        super().__init__()
+        self._label, self._text, self._typed = label, text, typed
+
+    def compose(self) -> ComposeResult:
+        """One line."""
+        with Vertical(classes="box"):
+            yield Static(self._label, classes="label", markup=False)
+            yield Input(self._text, select_on_focus=False)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Tell it at once."""
+        if self._typed is not None:
+            self._typed(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """This is the answer."""
+        self.dismiss(event.value)

@@ -1,0 +1,1 @@
+"""The provisioning screen: the steps, the gate, the run that outlives it."""

@@ -1,0 +1,281 @@
+"""What the provisioning screen's panes show, as lines: pure functions of what is known of the steps."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path, PurePath
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from walconsole.domain.redaction import safe
+from walconsole.provision.engine.model import (
+    Changing,
+    CheckState,
+    FactState,
+    Printed,
+    Proved,
+    Ran,
+    Stage,
+    Waiting,
+    Where,
+)
+from walconsole.provision.engine.transcript import undo_words
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.provisioning.run import SUMMARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from walconsole.provision.engine.model import Change, Check, Command, Event, Fact, Plan, Step
+    from walconsole.ui.board.content import Line
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.provisioning.run import ProvisionRun, StepNews
+
+_TITLE_CELLS = 25
+_LABEL_CELLS = 16
+_COMMAND_LINES = 12
+_WORDS = {
+    Stage.WAITING: ("", Tone.MUTED),
+    Stage.CHECKING: ("looking", Tone.LABEL),
+    Stage.ASKING: ("asks", Tone.WARNING),
+    Stage.APPLYING: ("running", Tone.LABEL),
+    Stage.VERIFYING: ("verifying", Tone.LABEL),
+    Stage.DONE: ("done already", Tone.MUTED),
+    Stage.CHANGED: ("done", Tone.OK),
+    Stage.REFUSED: ("not agreed to", Tone.WARNING),
+    Stage.BLOCKED: ("blocked", Tone.CRITICAL),
+    Stage.FAILED: ("failed", Tone.CRITICAL),
+    Stage.SKIPPED: ("not reached", Tone.MUTED),
+}
+_FACT_TONES = {
+    FactState.OK: Tone.TEXT,
+    FactState.NOTE: Tone.TEXT,
+    FactState.WARNING: Tone.WARNING,
+    FactState.STOP: Tone.CRITICAL,
+    FactState.UNKNOWN: Tone.UNKNOWN,
+}
+
+
+def step_rows(run: ProvisionRun, glyphs: Glyphs) -> tuple[Line, ...]:
+    """A row for each step: its sign, its title, where it is; the last row sums up."""
+    rows = [_step_row(step, run.news.get(step.id), glyphs) for step in run.steps]
+    if run.steps:
+        summary = Span("  Summary: what was changed, how to undo it", Tone.LABEL)
+        rows.append(Line((summary,), label=SUMMARY))
+    return tuple(rows)
+
+
+def _step_row(step: Step, news: StepNews | None, glyphs: Glyphs) -> Line:
+    stage = news.stage if news is not None else Stage.WAITING
+    word, tone = _WORDS[stage]
+    if stage is Stage.WAITING and news is not None and news.check is not None:
+        word, tone = ("needed", Tone.STRONG)
+    sign = _sign(stage, glyphs)
+    return Line(
+        (
+            Span(f"{sign} ", tone),
+            Span(f"{step.title:<{_TITLE_CELLS}} ", Tone.TEXT),
+            Span(word, tone),
+        ),
+        label=step.id,
+        value=step.title,
+    )
+
+
+def _sign(stage: Stage, glyphs: Glyphs) -> str:
+    if stage in (Stage.DONE, Stage.CHANGED):
+        return glyphs.ok
+    if stage in (Stage.BLOCKED, Stage.FAILED):
+        return glyphs.critical
+    if stage in (Stage.ASKING, Stage.REFUSED):
+        return glyphs.warning
+    return glyphs.arrow[0] if stage in (Stage.CHECKING, Stage.APPLYING, Stage.VERIFYING) else glyphs.dot
+
+
+def plan_rows(step: Step, news: StepNews, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """What the step found, what it would do, and how that is undone."""
+    rows: list[Line] = []
+    if news.error is not None:
+        rows += _paragraph(f"{glyphs.critical} {news.error.why}", width, Tone.CRITICAL)
+        if news.error.remedy:
+            rows += _paragraph(f"{glyphs.arrow} {news.error.remedy}", width, Tone.STRONG)
+        rows.append(_empty())
+    if news.stage is Stage.CHANGED:
+        rows += _paragraph(f"done: {_last_proof(news)}", width, Tone.OK)
+    elif news.check is not None:
+        rows += _check_rows(news.check, width, glyphs)
+    if news.plan is not None and (news.check is None or news.check.state is not CheckState.DONE):
+        rows.append(_empty())
+        rows += _plan(step, news.plan, width)
+    return tuple(rows) or (Line((Span("not looked at yet", Tone.MUTED),)),)
+
+
+def _last_proof(news: StepNews) -> str:
+    proofs = [event.text for _, event in news.events if isinstance(event, Proved)]
+    return proofs[-1] if proofs else "it was verified"
+
+
+def _check_rows(check: Check, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    tone = {CheckState.DONE: Tone.OK, CheckState.NEEDED: Tone.STRONG, CheckState.BLOCKED: Tone.CRITICAL}
+    word = {CheckState.DONE: "done", CheckState.NEEDED: "needed", CheckState.BLOCKED: "blocked"}
+    yield from _paragraph(f"{word[check.state]}: {check.summary}", width, tone[check.state])
+    if check.remedy:
+        yield from _paragraph(f"{glyphs.arrow} {check.remedy}", width, Tone.STRONG)
+    for fact in check.facts:
+        yield from _fact_rows(fact, width, glyphs)
+
+
+def _fact_rows(fact: Fact, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    signs = {
+        FactState.OK: " ",
+        FactState.NOTE: glyphs.dot,
+        FactState.WARNING: glyphs.warning,
+        FactState.STOP: glyphs.critical,
+        FactState.UNKNOWN: glyphs.unknown,
+    }
+    label, value = safe(fact.label), safe(fact.value)
+    text = f"{value} {glyphs.arrow} {safe(fact.remedy)}" if fact.remedy else value
+    head = f"{signs[fact.state]} {label:<{_LABEL_CELLS}} "
+    lines = _wrapped(text, width - len(head) - 1) or [""]
+    for at, line in enumerate(lines):
+        start = Span(head if not at else " " * len(head), Tone.LABEL)
+        yield Line((start, Span(line, _FACT_TONES[fact.state])), label=label, value=value)
+
+
+def _plan(step: Step, plan: Plan, width: int) -> Iterator[Line]:
+    yield from _paragraph(f"{plan.summary} ({step.risk})", width, Tone.STRONG)
+    for label, text in (("interrupts", plan.downtime), ("costs", plan.cost), ("undo", plan.undo)):
+        if text:
+            yield from _labelled(label, text, width)
+    if plan.confirm:
+        yield from _labelled("asks for", f"the name {plan.confirm}, typed", width)
+    for note in plan.notes:
+        yield from _paragraph(note, width, Tone.TEXT)
+    for command in plan.commands:
+        yield from _command_rows(command)
+    for file in plan.files:
+        if file.secret:
+            yield from _paragraph(f"{file.path}: not shown, for it holds keys", width, Tone.TEXT)
+            continue
+        yield _empty()
+        for line in file.diff():
+            tone = Tone.STRONG if line.startswith("+") else Tone.MUTED if line.startswith("-") else Tone.LABEL
+            yield Line((Span(safe(line), tone),))
+
+
+def _command_rows(command: Command) -> Iterator[Line]:
+    place = "here" if command.where is Where.HERE else command.user
+    lines = command.text.splitlines() or [""]
+    for at, line in enumerate(lines[:_COMMAND_LINES]):
+        prompt = f"{place}$ " if not at else " " * (len(place) + 2)
+        yield Line((Span(prompt, Tone.LABEL), Span(safe(line), Tone.TEXT)), value=command.text)
+    if len(lines) > _COMMAND_LINES:
+        more = f"{len(lines) - _COMMAND_LINES} more lines; c copies all"
+        yield Line((Span(" " * (len(place) + 2), Tone.LABEL), Span(more, Tone.MUTED)), value=command.text)
+
+
+def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
+    """What was run, what it said, what it was waited for, what was proved or is changed."""
+    match event:
+        case Ran(command):
+            return _command_rows(command)
+        case Printed(text):
+            return (Line((Span(f"  {safe(text)}", Tone.TEXT),), value=text),)
+        case Proved(text):
+            return (Line((Span(f"{glyphs.ok} ", Tone.OK), Span(safe(text), Tone.STRONG)), value=text),)
+        case Waiting(what, waited_s, limit_s):
+            text = f"  {safe(what)}: {waited_s:.0f} s of at most {limit_s:.0f} s"
+            return (Line((Span(text, Tone.LABEL),)),)
+        case Changing(change):
+            return (Line((Span(f"  {glyphs.arrow} {_change(change)}", Tone.LABEL),), value=change.what),)
+    return ()
+
+
+def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """What this session changed, where, and how each is undone."""
+    changes = run.changes
+    if not changes:
+        return (Line((Span("nothing was changed in this session", Tone.MUTED),)),)
+    rows = [Line((Span("changed in this session, oldest first", Tone.STRONG),))]
+    for change in changes:
+        rows += _paragraph(f"{glyphs.dot} {_change(change)}", width, Tone.TEXT)
+        rows += _labelled("  undo", undo_words(change), width)
+    rows.append(_empty())
+    rows += _paragraph(
+        "u undoes it, the last first, and asks before each; so does walconsole undo", width, Tone.LABEL
+    )
+    rows += _paragraph("a bucket or an object of the archive is never deleted", width, Tone.LABEL)
+    if run.transcript:
+        rows += _labelled("transcript", _together(run.transcript), width)
+    return tuple(rows)
+
+
+def _together(written: str) -> str:
+    """`A.md, A.json` as `~/A.md, .json`."""
+    first, *others = written.split(", ")
+    home = str(Path.home())
+    shortened = f"~{first.removeprefix(home)}" if first.startswith(f"{home}/") else first
+    return ", ".join([shortened, *(PurePath(other).suffix for other in others)])
+
+
+def _change(change: Change) -> str:
+    before = f" (before: {change.before})" if change.before else ""
+    after = f": {change.after}" if change.after else ""
+    return safe(f"{change.kind} {change.what}{after}{before}")
+
+
+def _labelled(label: str, text: str, width: int) -> Iterator[Line]:
+    head = f"{label:<{_LABEL_CELLS - 4}} "
+    for at, line in enumerate(_wrapped(safe(text), width - len(head) - 1) or [""]):
+        yield Line((Span(head if not at else " " * len(head), Tone.LABEL), Span(line, Tone.TEXT)))
+
+
+def _paragraph(text: str, width: int, tone: Tone) -> list[Line]:
+    lines: Sequence[str] = _wrapped(safe(text), width - 1, "  ")
+    return [Line((Span(line, tone),), value=text) for line in lines]
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Lines of at most `width` cells; a path is not parted at its dashes."""
+    return wrap(text, max(20, width), subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _empty() -> Line:
+    return Line((Span("", Tone.TEXT),))
+
+
+# -- What a step did and said, as rows that grow with it: only what is new is set.
+
+ROWS_KEPT = 5_000
+
+
+class EventLines:
+    """The rows of one step at a time, the newest last; of waiting only how long it takes by now.
+
+    Setting all 5,000 anew, ten times a second, would hold the keys up by 24 ms each time.
+    """
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._news: StepNews | None = None
+        self._heard = 0
+        self._waiting = False
+        self.rows: list[Line] = []
+
+    def of(self, news: StepNews) -> list[Line]:
+        """The rows of `news`, at most ROWS_KEPT; the list is the same one as long as the step is."""
+        if news is not self._news or news.heard < self._heard:
+            self._news, self._heard, self._waiting, self.rows = news, 0, False, []
+        fresh = min(news.heard - self._heard, len(news.events))
+        self._heard = news.heard
+        for _, event in islice(news.events, len(news.events) - fresh, None):
+            self._add(event)
+        del self.rows[: max(0, len(self.rows) - ROWS_KEPT)]
+        return self.rows
+
+    def _add(self, event: Event) -> None:
+        waits = isinstance(event, Waiting)
+        if waits and self._waiting:
+            self.rows.pop()
+        self._waiting = waits
+        self.rows += one_event(event, self._glyphs)

@@ -1,0 +1,309 @@
+"""Setting archiving up: the steps, the plan of each, what was done, and the gate below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from walconsole.domain.redaction import safe
+from walconsole.domain.units import duration_text
+from walconsole.provision.engine.model import Stage
+from walconsole.ui.board import keys
+from walconsole.ui.board.boxes import Boxes
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.content import Tone
+from walconsole.ui.board.key_bar import KeyBar
+from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.board.rows_pane import RowsPane
+from walconsole.ui.board.verdict import VerdictLine
+from walconsole.ui.provisioning import rows
+from walconsole.ui.provisioning.gate_bar import GateBar
+from walconsole.ui.provisioning.layout import arrange
+from walconsole.ui.provisioning.rows import EventLines
+from walconsole.ui.provisioning.run import SUMMARY
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from walconsole.provision.engine.model import Step
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.messages import SnapshotTaken
+    from walconsole.ui.provisioning.run import ProvisionRun, StepNews
+
+SPECS = (
+    PaneSpec(1, "steps", "Steps"),
+    PaneSpec(2, "plan", "Plan"),
+    PaneSpec(3, "events", "Done"),
+)
+SOONEST_S = 0.1
+"""News that comes closer together is drawn as one."""
+
+
+class ProvisionScreen(PanesScreen):
+    """Shows `run`, which goes on without it. Looks at every step when it is opened for the first time."""
+
+    BINDINGS: ClassVar = keys.bindings("provision")
+    CSS_PATH = "provision.tcss"
+    actions = keys.actions("provision")
+
+    def __init__(self, title: str, glyphs: Glyphs, run: ProvisionRun) -> None:
+        super().__init__()
+        self.title_text, self.glyphs, self.run = title, glyphs, run
+        self.verdict = VerdictLine(f"{title}: looking at the droplet; nothing is changed")
+        panes = [RowsPane(spec, glyphs) for spec in SPECS]
+        self.board = Boxes(arrange, *panes)
+        self.panes = self.board.panes
+        self.gate = GateBar(run.answer)
+        self.key_bar = KeyBar(self.hints(), title)
+        self._events = EventLines(glyphs)
+        self._following = True
+        self._due: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Verdict, panes, gate, keys."""
+        yield self.verdict
+        yield self.board
+        yield self.gate
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show where it is; the first time, look."""
+        self.console.show_to(self)
+        self.panes["steps"].focus()
+        self.run.changed = self._soon
+        if not self.run.news and not self.run.busy:
+            self.run.look()
+        self._soon()
+        self.set_interval(1.0, self._show_key_age)
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more; the run goes on."""
+        self.run.changed = lambda: None
+
+    # What happened.
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """The dashboard's news are not shown here."""
+        message.stop()
+
+    def _soon(self) -> None:
+        if self._due is None and self.is_attached:
+            self._due = self.set_timer(SOONEST_S, self._show_news)
+
+    def _show_news(self) -> None:
+        self._due = None
+        self.fill("steps")
+        wanted = self.run.current or self.run.suggested
+        if self._following and wanted:
+            self._choose(wanted)
+        self.fill("plan", "events")
+        was_asking = self.gate.asking
+        self.gate.show(self.run.question)
+        if was_asking and not self.gate.asking:
+            self.panes[self.board.focused_name].focus()
+        self._show_key_age()
+        self._show_verdict()
+        self.update_keys()
+
+    def notes_changed(self) -> None:
+        """Keys that may be alive stand in the first line here too."""
+        self._soon()
+
+    def _show_key_age(self) -> None:
+        """For how long a temporary key has been alive while the gate asks, and when it is taken away."""
+        question = self.run.question
+        if question is None or question.key_since is None:
+            return
+        age = self.console.seconds_since(question.key_since)
+        left = -self.console.seconds_since(question.answer_by)
+        self.gate.say(
+            f"The temporary key is alive for {duration_text(age)}; without an answer it is deleted"
+            f" in {duration_text(max(0.0, left))}."
+        )
+
+    def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
+        """Another step is looked at: that is followed no more, until it is the running one again."""
+        message.stop()
+        if message.pane is self.panes["steps"]:
+            self._following = self._chosen in (self.run.current, self.run.suggested)
+            for name in ("plan", "events"):
+                self.panes[name].restart()
+            self.fill("plan", "events")
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self.fill(message.pane.spec.name)
+
+    def on_descendant_focus(self) -> None:
+        """Give the pane in focus its room."""
+        name = self.focused.id if self.focused is not None else None
+        if name in self.panes and name != self.board.focused_name:
+            self.board.focused_name = name
+            self.board.rearrange()
+
+    # What the panes show.
+
+    @property
+    def _chosen(self) -> str:
+        row = self.panes["steps"].current
+        return row.label if row is not None else ""
+
+    def _choose(self, step_id: str) -> None:
+        ids = [row.label for row in rows.step_rows(self.run, self.glyphs)]
+        if step_id in ids and self._chosen != step_id:
+            self.panes["steps"].centre(ids.index(step_id))
+            for name in ("plan", "events"):
+                self.panes[name].restart()
+
+    def _step(self) -> tuple[Step, StepNews] | None:
+        step = next((step for step in self.run.steps if step.id == self._chosen), None)
+        return (step, self.run.news[step.id]) if step is not None else None
+
+    def fill(self, *names: str) -> None:
+        """Set the rows of these panes anew, for their widths."""
+        before = self.board.needs()
+        for name in names:
+            self._fill(name)
+        if self.board.needs() != before:
+            self.board.rearrange()
+
+    def _fill(self, name: str) -> None:
+        pane, chosen = self.panes[name], self._step()
+        width = (pane.size.width or self.size.width or 80) - 1
+        if name == "steps":
+            pane.show(rows.step_rows(self.run, self.glyphs), "Steps")
+        elif chosen is None and self._chosen == SUMMARY:
+            found = rows.summary_rows(self.run, width, self.glyphs)
+            pane.show(found if name == "plan" else (), "Summary" if name == "plan" else "Done")
+        elif chosen is None:
+            pane.show((), pane.spec.title)
+        elif name == "plan":
+            step, news = chosen
+            pane.show(rows.plan_rows(step, news, width, self.glyphs), step.title)
+        else:
+            at_end = pane.cursor >= pane.rows - 1
+            told = self._events.of(chosen[1])
+            pane.show(told, "Done", cursor=len(told) - 1 if at_end and told else -1)
+
+    def _show_verdict(self) -> None:
+        sign, word, text, tone = self._verdict()
+        self.verdict.show(sign, word, text, tone.value, self.console.key_note)
+
+    def _verdict(self) -> tuple[str, str, str, Tone]:
+        run, glyphs = self.run, self.glyphs
+        titles = {step.id: step.title for step in run.steps}
+        if run.question is not None:
+            return (
+                glyphs.warning,
+                "asks",
+                safe(f"{run.question.title}: {run.question.plan.summary}"),
+                Tone.WARNING,
+            )
+        if run.failure is not None and not run.busy:
+            return glyphs.critical, "stopped", safe(run.failure.line()), Tone.CRITICAL
+        if run.busy:
+            doing = titles.get(run.current, "looking at the droplet")
+            return glyphs.arrow[0], "running", f"{doing}{self._of_all()}", Tone.LABEL
+        if run.undone:
+            return glyphs.ok, "undone", "what was changed from here is taken back", Tone.OK
+        if run.runner is not None and run.runner.done:
+            return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
+        needed = [step for step in run.steps if run.news[step.id].stage is Stage.WAITING]
+        if not needed:
+            return "", "", f"{self.title_text}: not looked at yet", Tone.MUTED
+        count = f"{len(needed)} of {len(run.steps)} steps to do"
+        text = f"{count}, the first is {needed[0].title}; g goes, and asks before each"
+        return glyphs.warning, "to do", text, Tone.WARNING
+
+    def _of_all(self) -> str:
+        stages = [news.stage for news in self.run.news.values()]
+        good = sum(stage in (Stage.DONE, Stage.CHANGED) for stage in stages)
+        return f"; {good} of {len(stages)} steps done" if stages else ""
+
+    def repaint_lines(self) -> None:
+        """The verdict."""
+        self.verdict.repaint()
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return keys.hints("provision")
+
+    # What the operator does.
+
+    def action_go(self) -> None:
+        """Run the steps; each asks first."""
+        if self.run.busy:
+            self.app.notify("it runs already", markup=False, timeout=3)
+            return
+        self._following = True
+        self.run.start()
+        self._soon()
+
+    def action_look(self) -> None:
+        """Look at every step again."""
+        if self.run.busy:
+            self.app.notify("it runs: it looks at each step by itself", markup=False, timeout=3)
+            return
+        self.run.look()
+        self._soon()
+
+    def action_undo(self) -> None:
+        """Take back what was changed; each step asks first."""
+        if self.run.busy:
+            self.app.notify("it runs: wait until it has ended", markup=False, timeout=3)
+            return
+        self._following = True
+        self.run.undo()
+        self._soon()
+
+    def action_enter(self) -> None:
+        """From the steps to the plan; there, over the whole screen."""
+        if self.board.focused_name == "steps":
+            self.action_jump("plan")
+        else:
+            self.action_maximise()
+
+    def action_leave(self) -> None:
+        """Back, one step at a time: a maximised pane, a question (that is a no), the screen."""
+        if self.board.maximised:
+            self.action_maximise()
+        elif self.run.question is not None:
+            self.run.answer(False)
+        else:
+            self.dismiss(None)
+
+    def action_copy_commands(self) -> None:
+        """The commands of the step under the cursor, to the clipboard."""
+        chosen = self._step()
+        plan = chosen[1].plan if chosen is not None else None
+        commands = plan.commands if plan is not None else ()
+        if not commands:
+            self.app.notify("this step has no commands to copy", markup=False, timeout=3)
+            return
+        text = "\n".join(command.text for command in commands)
+        self.app.copy_to_clipboard(text + "\n")
+        self.app.notify(f"{len(commands)} commands", title="copied", markup=False, timeout=3)
+
+    def action_export(self) -> None:
+        """A transcript, to files that did not exist before."""
+        from walconsole.ui.provisioning.saving import transcript_of
+
+        history, changes = tuple(self.run.history), tuple(self.run.changes)
+        self.console.write_export(transcript_of(self.title_text, self.run.steps, history, changes))
+
+    def action_explain(self) -> None:
+        """What the step is for, what it does, and the keys."""
+        from walconsole.ui.dialogs.help import StepHelp
+
+        chosen = self._step()
+        title = chosen[0].title if chosen is not None else "Setting archiving up"
+        text = chosen[0].explanation if chosen is not None else _ABOUT
+        self.app.push_screen(StepHelp(title, text, self.actions))
+
+
+_ABOUT = (
+    "Each step looks first whether it is done already. What is not shows its plan and asks before anything "
+    "is changed; it may be run again at any time. The summary says what this session changed, and how it is "
+    "undone."
+)

@@ -1,0 +1,257 @@
+"""Triage: the cause, its proof, how to mend it, and watching it heal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.redaction import safe
+from walconsole.domain.standing.event_times import events
+from walconsole.ui.board import keys
+from walconsole.ui.board.boxes import Boxes
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.content import TONE_OF_LEVEL
+from walconsole.ui.board.key_bar import KeyBar
+from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.board.rows_pane import RowsPane
+from walconsole.ui.board.verdict import VerdictLine
+from walconsole.ui.triage import evidence, remedy, story, times
+from walconsole.ui.triage.layout import arrange
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from walconsole.domain.standing.model import Finding, Fix
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.messages import SnapshotTaken
+
+SPECS = (
+    PaneSpec(1, "story", "Story"),
+    PaneSpec(2, "evidence", "Evidence"),
+    PaneSpec(3, "remedy", "What to do"),
+    PaneSpec(4, "times", "Time line"),
+)
+_HURRIED = (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION, Slot.RETENTION, Slot.ARCHIVER)
+
+
+class TriageScreen(PanesScreen):
+    """Opens on the worst story. Follows every snapshot."""
+
+    BINDINGS: ClassVar = keys.bindings("triage")
+    actions = keys.actions("triage")
+
+    def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None) -> None:
+        super().__init__()
+        self.title_text, self.glyphs, self.taken = title, glyphs, taken
+        self.verdict = VerdictLine(f"{title}: nothing was read yet")
+        panes = [RowsPane(spec, glyphs) for spec in SPECS]
+        self.board = Boxes(arrange, *panes)
+        self.panes = self.board.panes
+        self.key_bar = KeyBar(self.hints(), title)
+        self._chosen, self._span = "", -1
+
+    def compose(self) -> ComposeResult:
+        """Verdict, panes, keys."""
+        yield self.verdict
+        yield self.board
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show what is known, and ask for what is newer."""
+        self.console.show_to(self)
+        self.panes["story"].focus()
+        if self.taken is not None:
+            self.on_snapshot_taken(self.taken)
+        self.console.hurry(*_HURRIED)
+
+    # What happened.
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Everything anew: the rows are few."""
+        self.taken = message
+        verdict = message.diagnosis.verdict
+        self.verdict.show(
+            self.glyphs.sign(verdict.level),
+            verdict.level.value,
+            safe(verdict.text),
+            TONE_OF_LEVEL[verdict.level].value,
+            self.console.pause_note(message.now),
+        )
+        self.fill(*self.panes)
+
+    def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
+        """The story chooses whose evidence is shown."""
+        message.stop()
+        row = message.pane.current
+        if message.pane is self.panes["story"] and row is not None and row.label != self._chosen:
+            self._chosen = row.label
+            for name in ("evidence", "remedy"):
+                self.panes[name].restart()
+            self.fill("evidence", "remedy")
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self.fill(message.pane.spec.name)
+
+    def on_descendant_focus(self) -> None:
+        """Give the pane in focus its room."""
+        name = self.focused.id if self.focused is not None else None
+        if name in self.panes and name != self.board.focused_name:
+            self.board.focused_name = name
+            self.board.rearrange()
+
+    # What the panes show.
+
+    @property
+    def finding(self) -> Finding | None:
+        """The one that is looked at: the chosen, else the worst story's cause."""
+        if self.taken is None or not self.taken.diagnosis.stories:
+            return None
+        findings = self.taken.diagnosis.findings
+        chosen = next((each for each in findings if story.key_of(each) == self._chosen), None)
+        return chosen or self.taken.diagnosis.stories[0].root
+
+    def fill(self, *names: str) -> None:
+        """Set the rows of these panes anew, for their widths."""
+        if self.taken is None:
+            return
+        before = self.board.needs()
+        for name in names:
+            self._fill(name, self.taken)
+        if self.board.needs() != before:
+            self.board.rearrange()
+
+    def _fill(self, name: str, taken: SnapshotTaken) -> None:
+        pane = self.panes[name]
+        width = (pane.size.width or self.size.width or 80) - 1
+        if name == "story":
+            rows = story.rows(taken.diagnosis, taken.snapshot, taken.now, width, self.glyphs)
+            pane.show(rows, "Story")
+        elif name == "evidence":
+            finding = self.finding
+            title = "Evidence" if finding is None else f"Evidence: {finding.rule}"
+            pane.show(evidence.rows(finding, taken.now, width, self.glyphs), title)
+        elif name == "remedy":
+            may_change = self.console.fixer is not None
+            rows = remedy.rows(
+                self.finding, taken.snapshot, taken.now, width, self.glyphs, may_change=may_change
+            )
+            pane.show(rows, "What to do")
+        else:
+            happened = events(taken.snapshot)
+            if self._span < 0:
+                self._span = times.first_span(happened, taken.now)
+            span_s = times.SPANS_S[self._span]
+            pane.show(times.rows(happened, taken.now, span_s, width, self.glyphs), "Time line")
+
+    def repaint_lines(self) -> None:
+        """The verdict."""
+        self.verdict.repaint()
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return keys.hints("triage")
+
+    # What the operator does.
+
+    def action_enter(self) -> None:
+        """From the story to its evidence, on to what to do, to doing it; a time line is maximised."""
+        name = self.board.focused_name
+        if name == "remedy":
+            self.action_fix()
+        elif name == "times":
+            self.action_maximise()
+        else:
+            self.action_jump("evidence" if name == "story" else "remedy")
+
+    def action_leave(self) -> None:
+        """Back, one step at a time: a maximised pane, the screen."""
+        if self.board.maximised:
+            self.action_maximise()
+        else:
+            self.dismiss(None)
+
+    def action_span(self, step: int) -> None:
+        """A longer or a shorter time line."""
+        self._span = times.spans(step, max(0, self._span))
+        self.fill("times")
+
+    def _offered(self) -> Fix | None:
+        """The fix under the cursor, else the first that a step does, else the first."""
+        finding = self.finding
+        if finding is None or not finding.fixes:
+            return None
+        row = self.panes["remedy"].current if self.board.focused_name == "remedy" else None
+        if row is not None and row.label.isdigit() and int(row.label) < len(finding.fixes):
+            return finding.fixes[int(row.label)]
+        return next((fix for fix in finding.fixes if fix.step), finding.fixes[0])
+
+    def action_fix(self) -> None:
+        """The steps that do it, on their own screen: each looks, shows its plan, asks, does and verifies."""
+        fix = self._offered()
+        if fix is None:
+            self.app.notify("there is nothing to mend here", markup=False, timeout=3)
+        elif not fix.step:
+            self.app.notify("no program should do this: y copies the commands", markup=False, timeout=5)
+        else:
+            self.console.open_fix(fix)
+
+    def action_dig(self) -> None:
+        """The probes that are not made all the time; those that write ask first."""
+        from walconsole.domain.standing.model import Fix
+
+        self.console.open_fix(Fix("dig deeper", step="probes"))
+
+    def action_copy_commands(self) -> None:
+        """A fix's commands, else the line under the cursor, to the clipboard."""
+        fix = self._offered() if self.board.focused_name in ("remedy", "story") else None
+        row = self.pane.current
+        text = "\n".join(fix.commands) if fix is not None and fix.commands else ""
+        text = safe(text) if "\n" not in text else "\n".join(safe(line) for line in text.split("\n"))
+        text = text or (safe(row.value) or row.text.strip() if row is not None else "")
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.app.notify(text.splitlines()[0], title="copied", markup=False, timeout=3)
+
+    def action_go_there(self) -> None:
+        """The screen that the finding belongs to."""
+        finding = self.finding
+        if finding is None:
+            return
+        if finding.setting or finding.slot in (Slot.FILES, Slot.SETTINGS):
+            self.console.open_configuration(finding.setting or "")
+        elif finding.slot in (Slot.PRIMARY, Slot.DR, Slot.COMPARED, Slot.POLICY):
+            self.console.open_archive(finding.slot.value)
+        else:
+            self.action_leave()
+
+    def action_export(self) -> None:
+        """The incident report, and the screen as it is, to files that did not exist before."""
+        import json
+
+        from walconsole.report.incident import report_document, report_markdown
+        from walconsole.ui.board.export import Export, stem_of
+
+        taken = self.taken
+        if taken is None:
+            self.app.notify("nothing was read yet", markup=False, severity="warning")
+            return
+        name = taken.snapshot.profile_name
+        markdown = "\n".join(report_markdown(name, taken.snapshot, taken.diagnosis, taken.now)) + "\n"
+        document = report_document(name, taken.snapshot, taken.diagnosis, taken.now)
+        texts = (
+            ("md", markdown),
+            ("json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"),
+            ("svg", self.app.export_screenshot(title=f"walconsole {name}")),
+        )
+        self.console.write_export(Export(stem_of("incident", taken), texts))
+
+    def action_explain(self) -> None:
+        """The page of the failure mode under the cursor, and the keys."""
+        from walconsole.domain.failures import MODES
+        from walconsole.ui.dialogs.help import PageHelp
+
+        finding, row = self.finding, self.panes["story"].current
+        rule = finding.rule if finding is not None else (row.label if row is not None else "")
+        self.app.push_screen(PageHelp(MODES.get(rule), self.actions))
