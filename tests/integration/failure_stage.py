@@ -24,7 +24,7 @@ from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.snapshot import Reading, Slot
 from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
-from walconsole.operator_files.kept import Keeping, for_this_session
+from walconsole.operator_files.kept import KeptFiles, for_this_session
 from walconsole.ports import Observer
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -372,7 +372,7 @@ async def broken_deployment(
 
 @asynccontextmanager
 async def watching(
-    stage: Stage, keys: Mapping[str, str] | None = None, keeping: Keeping | None = None
+    stage: Stage, keys: Mapping[str, str] | None = None, keeping: KeptFiles | None = None
 ) -> AsyncIterator[Watched]:
     """The console's own observation of a stage, without a screen; `keys` are its own, as variables.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.provision.fixes.base import Fix
+from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.catalogue import KINDS as FIXES
 from walconsole.ui.board.theming import shipped_folder
 
@@ -15,7 +15,7 @@ TRIAGE = (Path(__file__).parents[2] / "docs" / "triage.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("kind", FIXES, ids=lambda kind: kind.id)
-def test_every_fix_is_documented(kind: type[Fix]) -> None:
+def test_every_fix_is_documented(kind: type[FixStep]) -> None:
     assert f"| `{kind.id}` |" in TRIAGE
 
 

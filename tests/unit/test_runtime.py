@@ -27,7 +27,7 @@ from walconsole.process.cleanup import Cleanups
 from walconsole.process.logs import log_crash, log_file, start_logging
 from walconsole.process.stop import Stop
 from walconsole.session.demo_process import SandboxProcess
-from walconsole.session.opening import Paced
+from walconsole.session.opening import PacedObserver
 from walconsole.session.wish import DemoWish
 
 # --- clean-up
@@ -316,7 +316,7 @@ class _Observer:
 
 def test_the_interval_multiplies_the_pace() -> None:
     observer = _Observer()
-    paced = Paced(observer, 0.5)
+    paced = PacedObserver(observer, 0.5)
     paced.pace(4)
     paced.pause(True)
     paced.refresh()

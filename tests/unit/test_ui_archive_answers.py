@@ -37,7 +37,7 @@ from walconsole.ui.archive import answers, notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.panes import KeysPane
 from walconsole.ui.archive.picture import picture_of
-from walconsole.ui.archive.table import Known, span_text
+from walconsole.ui.archive.table import KnownArchive, span_text
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
@@ -58,7 +58,7 @@ def answered(
     glyphs: Glyphs = UNICODE,
 ) -> tuple[Line, ...]:
     picture = picture_of(snapshot, NOW)
-    known = Known(picture, snapshot, NOW, width, glyphs, measured, price or Price())
+    known = KnownArchive(picture, snapshot, NOW, width, glyphs, measured, price or Price())
     return answers.rows(known, taken_of(snapshot))
 
 

@@ -29,7 +29,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive import coverage
 from walconsole.ui.archive.picture import picture_of, same_picture
-from walconsole.ui.archive.view_state import Cells, Desk, zoomed
+from walconsole.ui.archive.view_state import ArchiveViewState, Cells, zoomed
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 from walconsole.ui.dialogs.help import explanations
@@ -37,13 +37,13 @@ from walconsole.ui.dialogs.help import explanations
 WIDTH = 100
 
 
-def desk_of(snapshot: Snapshot, width: int = WIDTH) -> Desk:
-    desk = Desk(picture_of(snapshot, NOW))
+def desk_of(snapshot: Snapshot, width: int = WIDTH) -> ArchiveViewState:
+    desk = ArchiveViewState(picture_of(snapshot, NOW))
     desk.resize(coverage.strip_width(desk, width))
     return desk
 
 
-def drawn(desk: Desk, width: int = WIDTH, glyphs: Glyphs = UNICODE) -> tuple[Line, ...]:
+def drawn(desk: ArchiveViewState, width: int = WIDTH, glyphs: Glyphs = UNICODE) -> tuple[Line, ...]:
     return coverage.rows(desk, NOW, width, glyphs)
 
 

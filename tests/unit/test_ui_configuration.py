@@ -35,19 +35,19 @@ from walconsole.ui.configuration.layout import PANES, arrange
 from walconsole.ui.configuration.notes import notice
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.configuration.rows import value_text
-from walconsole.ui.configuration.view_state import Desk, Kind, Subject
+from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind, Subject
 from walconsole.ui.configuration.what_if import read_wish
 
 AUTO = f"{DATA}/postgresql.auto.conf"
 
 
-def desk_of(snapshot: Snapshot, name: str = "", glyphs: object = UNICODE) -> Desk:
+def desk_of(snapshot: Snapshot, name: str = "", glyphs: object = UNICODE) -> ConfigurationViewState:
     picture = picture_of(snapshot)
     assert picture is not None
-    return Desk(picture, glyphs, name)  # type: ignore[arg-type]
+    return ConfigurationViewState(picture, glyphs, name)  # type: ignore[arg-type]
 
 
-def detail(desk: Desk, subject: Subject | None = None, width: int = 100) -> str:
+def detail(desk: ConfigurationViewState, subject: Subject | None = None, width: int = 100) -> str:
     if subject is not None:
         desk.choose(subject)
     return "\n".join(row.text for row in desk.detail_rows(NOW, width))
@@ -116,7 +116,7 @@ def test_errors_stand_with_file_line_text_and_why_and_throw_the_rest_away() -> N
     said, tone = notice(picture)
     assert f"{CONF_D}/50_bad.conf:2 `wal_level = sometimes`: not one of" in said
     assert tone is Tone.CRITICAL
-    desk = Desk(picture, UNICODE, "wal_level")
+    desk = ConfigurationViewState(picture, UNICODE, "wal_level")
     assert "✗ in error: not one of minimal, replica, logical" in detail(desk)
     row = next(row for row in desk.files_rows(100) if row.entry == "error")
     assert row.spot == Spot(f"{CONF_D}/50_bad.conf", 2)

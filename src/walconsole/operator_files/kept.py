@@ -11,7 +11,7 @@ from walconsole.ports import GapRegister, IndexShelf
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class KeptFiles:
     """`shelf` gives the place for one bucket's index."""
 
     shelf: Callable[[BucketTarget], IndexShelf]
@@ -49,11 +49,11 @@ class SessionRegister:
             self._accepted.remove(gap)
 
 
-def on_disk(environment: Mapping[str, str]) -> Keeping:
+def on_disk(environment: Mapping[str, str]) -> KeptFiles:
     """In the operator's cache and configuration folders."""
-    return Keeping(lambda target: IndexFile(target, environment), GapFile(environment))
+    return KeptFiles(lambda target: IndexFile(target, environment), GapFile(environment))
 
 
-def for_this_session() -> Keeping:
+def for_this_session() -> KeptFiles:
     """Nowhere."""
-    return Keeping(lambda _: NoShelf(), SessionRegister())
+    return KeptFiles(lambda _: NoShelf(), SessionRegister())

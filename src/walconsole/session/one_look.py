@@ -9,7 +9,7 @@ from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.unseen import unanswered
-from walconsole.operator_files.kept import Keeping
+from walconsole.operator_files.kept import KeptFiles
 from walconsole.ports import Clock, HostKeyQuestion
 from walconsole.process.cleanup import Cleanups
 
@@ -50,7 +50,7 @@ class NobodyThere:
 
 
 async def look_once(
-    profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: Keeping, limit_s: float
+    profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: KeptFiles, limit_s: float
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer."""
     from walconsole.session.wiring import observe

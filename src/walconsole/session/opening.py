@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # -- An observation whose every interval is multiplied by what the operator asked for at the start.
 
 
-class Paced:
+class PacedObserver:
     """ports.Observer; `interval_s` is the time between two readings of SQL, whose own cadence is 1 s."""
 
     def __init__(self, observer: Observer, interval_s: float) -> None:
@@ -102,7 +102,7 @@ async def _observer(session: Session, app: WalconsoleApp, cleanups: Cleanups) ->
 
         offer_at_start(profile, app, environment, cleanups)
     observe = await asyncio.to_thread(_import_wiring, environment if lasting else None)
-    return Paced(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
+    return PacedObserver(observe(profile, app, SystemClock(), environment, cleanups), session.interval_s)
 
 
 def _has_ledger(environment: Mapping[str, str]) -> bool:

@@ -19,12 +19,12 @@ from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.sources import log_sources
 from walconsole.observe.logs.stream import LogFollower
-from walconsole.observe.poller.latest_facts import Known
+from walconsole.observe.poller.latest_facts import LatestFacts
 from walconsole.observe.poller.observer import ServerObserver
 from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.retention import RetentionProbe
-from walconsole.operator_files.kept import Keeping
+from walconsole.operator_files.kept import KeptFiles
 from walconsole.ports import Answer, Clock, Database, Observer, Operator
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
@@ -68,7 +68,7 @@ def observe(
     clock: Clock,
     environment: Mapping[str, str],
     cleanups: Cleanups,
-    keeping: Keeping,
+    keeping: KeptFiles,
 ) -> Observer:
     """The observation of `profile`'s server; `cleanups` close its connections. Nothing connects yet.
 
@@ -117,7 +117,7 @@ def observe(
 
     buckets = [bucket(profile.primary), bucket(profile.dr)]
     readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
-    known = Known(clock)
+    known = LatestFacts(clock)
     observer = ServerObserver(
         profile.name,
         shell=shell,
@@ -142,7 +142,7 @@ def _evidence(
     host: HostProbe,
     database: Database,
     clock: Clock,
-    known: Known,
+    known: LatestFacts,
     store: SpacesStore,
     reader: ProbeReader,
 ) -> tuple[Probe, ...]:

@@ -9,7 +9,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.ports import Clock
 
 
-class Known:
+class LatestFacts:
     """Reads the latest snapshot. `follow` says where it comes from, before any probe is taken."""
 
     def __init__(self, clock: Clock) -> None:

@@ -14,7 +14,7 @@ POLL_S = 0.3
 POLLS = 40
 
 
-class Fix:
+class FixStep:
     """model.Step about one `subject`: a file, a setting, a WAL file, a process. Most cannot be undone."""
 
     id = ""

@@ -6,7 +6,7 @@ from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
-from walconsole.provision.fixes.base import Fix
+from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
 from walconsole.provision.fixes.processes import KillHungCommand
 from walconsole.provision.fixes.settings import Reload, ResetSetting, ResetStatistics
@@ -16,7 +16,7 @@ from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.steps import catalogue
 
-KINDS: tuple[type[Fix], ...] = (
+KINDS: tuple[type[FixStep], ...] = (
     ResetSetting,
     Reload,
     ResetStatistics,
@@ -38,7 +38,7 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
 """Fixes that are provisioning's own steps, with those that they need around them."""
 
 
-PROBES: tuple[type[Fix], ...] = (NetworkProbe, VerbProbe, CommandByHand)
+PROBES: tuple[type[FixStep], ...] = (NetworkProbe, VerbProbe, CommandByHand)
 """They find out; none needs another."""
 ALL_PROBES = "probes"
 

@@ -21,7 +21,7 @@ from walconsole.provision.engine.model import (
     Plan,
     Proved,
 )
-from walconsole.provision.fixes.base import Fix, commands
+from walconsole.provision.fixes.base import FixStep, commands
 
 _PATH = re.compile(r"/[^\0\n]{1,1000}")
 Program = tuple[str, ...]
@@ -29,7 +29,7 @@ Program = tuple[str, ...]
 _BEFORE = re.compile(r"([0-7]{1,4}) (\d+):(\d+)")
 
 
-class _Access(Fix):
+class _Access(FixStep):
     """Let the server's user do something with a file: `test` asks whether it can, `mode` is what it gets."""
 
     test = "-r"

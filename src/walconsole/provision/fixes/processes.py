@@ -7,7 +7,7 @@ from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import ask, run, status_of
 from walconsole.provision.engine.model import Check, CheckState, Command, Event, Fact, Plan, Proved
-from walconsole.provision.fixes.base import POLL_S, Fix, commands
+from walconsole.provision.fixes.base import POLL_S, FixStep, commands
 
 _PID = re.compile(r"[1-9]\d{0,9}")
 _POLLS = 30
@@ -24,7 +24,7 @@ below_archiver() {
 """
 
 
-class KillHungCommand(Fix):
+class KillHungCommand(FixStep):
     """SIGTERM to an archive command below the archiver, SIGKILL to what does not listen."""
 
     id = "kill-hung-command"

@@ -17,7 +17,7 @@ from walconsole.provision.engine.model import (
     Printed,
     Proved,
 )
-from walconsole.provision.fixes.base import POLL_S, POLLS, SETTING_NAME, Fix, literal
+from walconsole.provision.fixes.base import POLL_S, POLLS, SETTING_NAME, FixStep, literal
 
 _RELOAD = "SELECT pg_reload_conf()"
 _ERRORS = (
@@ -26,7 +26,7 @@ _ERRORS = (
 )
 
 
-class ResetSetting(Fix):
+class ResetSetting(FixStep):
     """ALTER SYSTEM RESET of one setting, and a reload."""
 
     id = "reset-setting"
@@ -127,7 +127,7 @@ def _set(change: Change) -> str:
     return f"ALTER SYSTEM SET {change.what} = {literal(change.before)}"
 
 
-class Reload(Fix):
+class Reload(FixStep):
     """pg_reload_conf(), after the files were found to be without an error."""
 
     id = "reload"
@@ -168,7 +168,7 @@ class Reload(Fix):
         raise ProvisionError("reloading", "the server did not load its files", "look at its log")
 
 
-class ResetStatistics(Fix):
+class ResetStatistics(FixStep):
     """pg_stat_reset_shared('archiver')."""
 
     id = "reset-statistics"

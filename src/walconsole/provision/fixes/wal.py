@@ -33,12 +33,12 @@ from walconsole.provision.engine.model import (
     Proved,
     Risk,
 )
-from walconsole.provision.fixes.base import WAL_NAME, Fix, commands, filled_in
+from walconsole.provision.fixes.base import WAL_NAME, FixStep, commands, filled_in
 
 LARGEST = 80 << 20
 
 
-class PushWal(Fix):
+class PushWal(FixStep):
     """Archive one file that is still in pg_wal, by the archive command in force."""
 
     id = "push-wal"
@@ -126,7 +126,7 @@ class PushWal(Fix):
         return hashlib.sha256(body).hexdigest()
 
 
-class OrphanReady(Fix):
+class OrphanReady(FixStep):
     """Move the .ready file of a WAL file that is not there out of archive_status."""
 
     id = "orphan-ready"

@@ -17,7 +17,7 @@ from walconsole.provision.droplet.commands import (
 )
 from walconsole.provision.engine.model import Check, CheckState, Command, Event, Plan, Printed, Proved, Risk
 from walconsole.provision.engine.site import Site
-from walconsole.provision.fixes.base import WAL_NAME, Fix, filled_in
+from walconsole.provision.fixes.base import WAL_NAME, FixStep, filled_in
 
 LIMIT_S = 120
 _ENDED = re.compile(r"\x01ended (\d+) (\d+)")
@@ -29,7 +29,7 @@ _WAITING = r"""{
 } | head -n 1"""
 
 
-class CommandByHand(Fix):
+class CommandByHand(FixStep):
     """The archive command in force, on the file that waits."""
 
     id = "probe-command"

@@ -14,7 +14,7 @@ from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import status_of
 from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Printed, Proved, Risk
-from walconsole.provision.fixes.base import Fix, commands
+from walconsole.provision.fixes.base import FixStep, commands
 from walconsole.provision.probes.in_force import in_force
 
 _RECORD = re.compile(r"\x01(\w+) (.*)")
@@ -23,7 +23,7 @@ _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _LONGEST_S = 60.0
 
 
-class NetworkProbe(Fix):
+class NetworkProbe(FixStep):
     """Reads only: one unsigned GET of the endpoint's root, and two pings."""
 
     id = "probe-network"

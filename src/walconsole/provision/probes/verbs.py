@@ -27,7 +27,7 @@ from walconsole.provision.engine.model import (
     Where,
 )
 from walconsole.provision.engine.site import Site
-from walconsole.provision.fixes.base import Fix
+from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.probes.in_force import InForce, in_force
 
 _RECORD = re.compile(r"\x01([A-Z0-9_]+) (\d+) (\d+) ?(.*)")
@@ -38,7 +38,7 @@ _TOO_OLD = re.compile(r"unknown flag: --stat", re.IGNORECASE)
 _TIMED_OUT = (124, 137)
 
 
-class VerbProbe(Fix):
+class VerbProbe(FixStep):
     """LIST, PUT, HEAD, GET, DELETE of an object of its own: who may do what, and from where."""
 
     id = "probe-calls"

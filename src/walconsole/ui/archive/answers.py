@@ -12,12 +12,12 @@ from walconsole.ui.board.content import View
 from walconsole.ui.board.typeset import aged, notice
 
 if TYPE_CHECKING:
-    from walconsole.ui.archive.table import Known
+    from walconsole.ui.archive.table import KnownArchive
     from walconsole.ui.board.content import Line
     from walconsole.ui.board.messages import SnapshotTaken
 
 
-def rows(known: Known, taken: SnapshotTaken) -> tuple[Line, ...]:
+def rows(known: KnownArchive, taken: SnapshotTaken) -> tuple[Line, ...]:
     """What is wrong with a bucket's reading, then every answer; dimmed where they are no longer current."""
     view = View(taken.snapshot, taken.diagnosis, taken.now, known.width, known.glyphs)
     snapshot = taken.snapshot

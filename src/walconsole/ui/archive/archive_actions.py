@@ -28,7 +28,7 @@ EXPORT = "export of a listing"
 """The group of the workers that write a listing: they go on when the screen is left."""
 
 
-class Errands:
+class ArchiveActions:
     """Asks, does, and tells how it went, for one archive screen."""
 
     def __init__(self, screen: ArchiveScreen) -> None:

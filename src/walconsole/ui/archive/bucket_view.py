@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from walconsole.domain.wal import Segment
     from walconsole.ports import BucketReader, ObjectDetails
     from walconsole.ui.archive.panes import KeysPane
-    from walconsole.ui.archive.picture import Picture
+    from walconsole.ui.archive.picture import ArchivePicture
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
 
@@ -39,7 +39,7 @@ class BucketView:
 
     # What is known.
 
-    def take(self, reader: BucketReader | None, picture: Picture, taken: SnapshotTaken) -> None:
+    def take(self, reader: BucketReader | None, picture: ArchivePicture, taken: SnapshotTaken) -> None:
         """A newer snapshot; the cursor stays on its key."""
         key = self.key
         self.reader = reader

@@ -17,7 +17,7 @@ from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.coverage import Cell
-    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
 
 STRIP = "strip"
@@ -35,13 +35,13 @@ _TONES = {
 """What is well has no colour: a year of it would outshine the one segment that is missing."""
 
 
-def prefix_width(desk: Desk) -> int:
+def prefix_width(desk: ArchiveViewState) -> int:
     """Cells before the first cell of a strip."""
     digits = max((len(str(timeline)) for timeline in desk.picture.timelines), default=1)
     return GUTTER + len(_TL) + digits + 1
 
 
-def strip_width(desk: Desk, width: int) -> int:
+def strip_width(desk: ArchiveViewState, width: int) -> int:
     """Cells that a strip has in a pane of `width` cells, the last of which is the scroll bar's."""
     return max(1, width - prefix_width(desk) - _MARGIN)
 
@@ -49,7 +49,7 @@ def strip_width(desk: Desk, width: int) -> int:
 class Signs:
     """What a cell looks like, as far as it is known which copy holds what."""
 
-    def __init__(self, desk: Desk, glyphs: Glyphs) -> None:
+    def __init__(self, desk: ArchiveViewState, glyphs: Glyphs) -> None:
         self.glyphs = glyphs
         picture = desk.picture
         timeline = next(iter(picture.timelines), 1)
@@ -91,7 +91,7 @@ class Signs:
         }[cover]
 
 
-def rows(desk: Desk, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def rows(desk: ArchiveViewState, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """The rows of the pane."""
     desk.resize(strip_width(desk, width))
     signs = Signs(desk, glyphs)
@@ -107,7 +107,7 @@ def row_of(lines: tuple[Line, ...], timeline: int) -> int:
     return next((at for at, line in enumerate(lines) if line.entry == STRIP and line.label == label), 0)
 
 
-def _timeline(desk: Desk, timeline: int, width: int, signs: Signs) -> list[Line]:
+def _timeline(desk: ArchiveViewState, timeline: int, width: int, signs: Signs) -> list[Line]:
     cells = desk.cells.of(timeline)
     before = " " * prefix_width(desk)
     lines = []
@@ -131,7 +131,7 @@ def _strip(cells: tuple[Cell, ...], signs: Signs) -> list[Span]:
     return spans
 
 
-def _caret(desk: Desk, width: int, signs: Signs) -> Line:
+def _caret(desk: ArchiveViewState, width: int, signs: Signs) -> Line:
     """Where the cursor is, and as much as there is room for of what is there, at that side which has more."""
     column = prefix_width(desk) + desk.cells.index(desk.at.timeline, desk.at.number)
     room_right, room_left = width - column - 2 - _MARGIN, column - 1 - GUTTER
@@ -159,7 +159,7 @@ def _cut(spans: tuple[Span, ...], room: int, signs: Signs) -> tuple[Span, ...]:
     return tuple(kept)
 
 
-def cell_texts(desk: Desk, signs: Signs) -> tuple[tuple[Span, ...], ...]:
+def cell_texts(desk: ArchiveViewState, signs: Signs) -> tuple[tuple[Span, ...], ...]:
     """The cell under the cursor in a line, the longest first: what it is, which segments, base backups."""
     cell = desk.cell
     count, (sign, tone) = cell.last - cell.first + 1, signs.of(cell.cover)
@@ -175,7 +175,7 @@ def cell_texts(desk: Desk, signs: Signs) -> tuple[tuple[Span, ...], ...]:
     return (*((head, Span(f"  {text}")) for text in texts), (head,))
 
 
-def stretch_text(desk: Desk) -> str:
+def stretch_text(desk: ArchiveViewState) -> str:
     """What `y` copies: the gap under the cursor, else the cell."""
     size, gap = desk.picture.segment_bytes, desk.gap
     first, last = (gap.first, gap.last) if gap is not None else (desk.cell.first, desk.cell.last)
@@ -183,7 +183,7 @@ def stretch_text(desk: Desk) -> str:
     return names[0] if first == last else " to ".join(names)
 
 
-def _axis(desk: Desk, now: float, width: int, signs: Signs) -> Line:
+def _axis(desk: ArchiveViewState, now: float, width: int, signs: Signs) -> Line:
     """The LSNs at both ends, and when their segments were stored where that is known."""
     size, (first, last) = desk.picture.segment_bytes, desk.cells.span
     before = prefix_width(desk)
@@ -196,14 +196,14 @@ def _axis(desk: Desk, now: float, width: int, signs: Signs) -> Line:
     return Line(_cut(spans, width - _MARGIN, signs), "axis")
 
 
-def _stored(desk: Desk, number: int, now: float) -> str:
+def _stored(desk: ArchiveViewState, number: int, now: float) -> str:
     main = desk.picture.main
     times = main.holding.times if main is not None and main.holding is not None else None
     at = times.about(desk.at.timeline, number) if times is not None else None
     return f"  {clock_text(at, now)}" if at is not None else ""
 
 
-def _legend(desk: Desk, width: int, signs: Signs) -> Line:
+def _legend(desk: ArchiveViewState, width: int, signs: Signs) -> Line:
     """The signs that are seen, in the order in which they matter."""
     seen: set[Cover] = set()
     backups = False

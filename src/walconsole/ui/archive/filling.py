@@ -8,7 +8,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.ui.archive import answers, coverage, notes
-from walconsole.ui.archive.table import Known
+from walconsole.ui.archive.table import KnownArchive
 from walconsole.ui.board.content import TONE_OF_LEVEL
 from walconsole.ui.board.verdict import VerdictLine
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Price
     from walconsole.domain.standing.model import Verdict
     from walconsole.ui.archive.subject import Told
-    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.board.rows_pane import RowsPane
 
 
-def fill_coverage(pane: RowsPane, desk: Desk, taken: SnapshotTaken, width: int, glyphs: Glyphs) -> None:
+def fill_coverage(
+    pane: RowsPane, desk: ArchiveViewState, taken: SnapshotTaken, width: int, glyphs: Glyphs
+) -> None:
     """The strip, with the cursor's timeline in view; or why there is none."""
     ages = notes.ages(taken, glyphs)
     if desk.empty:
@@ -34,10 +36,10 @@ def fill_coverage(pane: RowsPane, desk: Desk, taken: SnapshotTaken, width: int, 
 
 
 def fill_answers(
-    pane: RowsPane, desk: Desk, taken: SnapshotTaken, price: Price, width: int, glyphs: Glyphs
+    pane: RowsPane, desk: ArchiveViewState, taken: SnapshotTaken, price: Price, width: int, glyphs: Glyphs
 ) -> None:
     """The table of what is known."""
-    known = Known(desk.picture, taken.snapshot, taken.now, width, glyphs, desk.measured, price)
+    known = KnownArchive(desk.picture, taken.snapshot, taken.now, width, glyphs, desk.measured, price)
     summary = notes.answers_summary(desk, glyphs)
     pane.show(answers.rows(known, taken), "Archive", notes.ages(taken, glyphs), summary=summary)
 

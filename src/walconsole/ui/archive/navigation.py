@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.bucket_view import BucketView
     from walconsole.ui.archive.screen import ArchiveScreen
-    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.content import Line
 
 
-class Journeys:
+class Navigation:
     """Moves what one archive screen looks at."""
 
     def __init__(self, screen: ArchiveScreen) -> None:
@@ -109,6 +109,6 @@ class Journeys:
         self.go_to(target)
 
 
-def _segment_at(desk: Desk, at: float) -> Segment | None:
+def _segment_at(desk: ArchiveViewState, at: float) -> Segment | None:
     main = desk.picture.main
     return main.holding.times.segment_near(at) if main is not None and main.holding is not None else None

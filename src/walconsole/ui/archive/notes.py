@@ -15,7 +15,7 @@ from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, shown, stamp, sta
 if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Reading
-    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
 
@@ -36,7 +36,7 @@ def ages(taken: SnapshotTaken, glyphs: Glyphs, *roles: BucketRole) -> tuple[Span
     return stamp_spans(stamps, _TITLE_CELLS, glyphs)
 
 
-def coverage_title(desk: Desk) -> str:
+def coverage_title(desk: ArchiveViewState) -> str:
     """What is covered: all of it, or the part that is zoomed into."""
     if not desk.depth:
         return "Coverage"
@@ -45,7 +45,7 @@ def coverage_title(desk: Desk) -> str:
     return f"Coverage: {part}, {plural(last - first + 1, 'segment')} (zoomed x{desk.depth})"
 
 
-def answers_summary(desk: Desk, glyphs: Glyphs) -> tuple[Span, ...]:
+def answers_summary(desk: ArchiveViewState, glyphs: Glyphs) -> tuple[Span, ...]:
     """What stands for the answers while they are folded."""
     main = desk.picture.main
     if main is None:

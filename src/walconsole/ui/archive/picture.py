@@ -67,7 +67,7 @@ class FoundGap:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ArchivePicture:
     """Both copies, None where a bucket was not read. `span` has the first and last segment number of all.
 
     `accepted` and `labels` are segment numbers by timeline. `lacking` is what the DR copy lacks, None where
@@ -118,7 +118,7 @@ def same_picture(before: Snapshot, after: Snapshot) -> bool:
     return before.primary.value is after.primary.value and before.dr.value is after.dr.value
 
 
-def picture_of(snapshot: Snapshot, now: float) -> Picture:
+def picture_of(snapshot: Snapshot, now: float) -> ArchivePicture:
     """What both buckets' readings say."""
     primary, dr = snapshot.primary.value, snapshot.dr.value
     holdings = [facts.holding for facts in (primary, dr) if facts is not None and facts.holding is not None]
@@ -129,7 +129,7 @@ def picture_of(snapshot: Snapshot, now: float) -> Picture:
     gaps = found_gaps(primary, dr, size)
     first = min([runs.first for runs in runs] + [gap.first for gap in gaps], default=0)
     last = max([runs.last for runs in runs] + [gap.last for gap in gaps], default=0)
-    return Picture(
+    return ArchivePicture(
         primary=primary,
         dr=dr,
         segment_bytes=size,

@@ -11,14 +11,14 @@ from walconsole.domain.facts.snapshot import Slot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.ui.archive import notes, subject
-from walconsole.ui.archive.archive_actions import Errands
+from walconsole.ui.archive.archive_actions import ArchiveActions
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.filling import Verdicts, fill_answers, fill_coverage, fill_object
 from walconsole.ui.archive.layout import KEYS, arrange
-from walconsole.ui.archive.navigation import Journeys
+from walconsole.ui.archive.navigation import Navigation
 from walconsole.ui.archive.panes import CoveragePane, KeysPane
 from walconsole.ui.archive.picture import picture_of, same_picture
-from walconsole.ui.archive.view_state import Desk
+from walconsole.ui.archive.view_state import ArchiveViewState
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
@@ -61,8 +61,8 @@ class ArchiveScreen(PanesScreen):
     ) -> None:
         super().__init__()
         self.glyphs, self.taken, self.role, self.price = glyphs, taken, role, price or Price()
-        self.desk: Desk | None = None
-        self.errands, self.journeys = Errands(self), Journeys(self)
+        self.desk: ArchiveViewState | None = None
+        self.errands, self.journeys = ArchiveActions(self), Navigation(self)
         self._pictured: Snapshot | None = None
         self._subject, self._came_from = "coverage", "coverage"
         self.verdicts = Verdicts(title, glyphs)
@@ -121,7 +121,7 @@ class ArchiveScreen(PanesScreen):
         picture = await asyncio.to_thread(picture_of, message.snapshot, message.now)
         empty = self.desk is None or self.desk.empty
         if self.desk is None:
-            self.desk = Desk(picture)
+            self.desk = ArchiveViewState(picture)
         else:
             self.desk.take(picture)
         self._fill_all()
@@ -208,7 +208,7 @@ class ArchiveScreen(PanesScreen):
         if self.board.needs() != before:
             self.board.rearrange()
 
-    def _fill(self, name: str, desk: Desk, taken: SnapshotTaken) -> None:
+    def _fill(self, name: str, desk: ArchiveViewState, taken: SnapshotTaken) -> None:
         pane = self.panes[name]
         width = pane.size.width or self.size.width or 80
         if name == "coverage":
@@ -251,7 +251,7 @@ class ArchiveScreen(PanesScreen):
             self.board.rearrange()
 
     @property
-    def _covering(self) -> Desk | None:
+    def _covering(self) -> ArchiveViewState | None:
         """The desk while the coverage is in focus and there is something to move over."""
         desk = self.desk
         return None if self.pane is not self.coverage or desk is None or desk.empty else desk

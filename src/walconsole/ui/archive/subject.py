@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.bucket_view import BucketView
     from walconsole.ui.archive.presence import Copies
-    from walconsole.ui.archive.view_state import Desk
+    from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
 
@@ -190,7 +190,7 @@ def of_object(view: BucketView, taken: SnapshotTaken, width: int, glyphs: Glyphs
 
 
 def of_stretch(
-    desk: Desk,
+    desk: ArchiveViewState,
     views: Mapping[BucketRole, BucketView],
     taken: SnapshotTaken,
     width: int,
@@ -222,7 +222,7 @@ def of_stretch(
     return Told("Gap", rows, (Span(f"{sign} {stretch_text(desk)}", tone),))
 
 
-def _cell(desk: Desk, signs: Signs, width: int) -> tuple[Line, ...]:
+def _cell(desk: ArchiveViewState, signs: Signs, width: int) -> tuple[Line, ...]:
     """Its range and counts; of a copy that is not known nothing is told, and so neither what it lacks."""
     picture, cell = desk.picture, desk.cell
     holdings = [

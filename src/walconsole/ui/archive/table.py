@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import Compressibility
-    from walconsole.ui.archive.picture import Picture
+    from walconsole.ui.archive.picture import ArchivePicture
     from walconsole.ui.board.glyphs import Glyphs
 
 LABEL = 12
@@ -28,10 +28,10 @@ _NOT_WRONG = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownArchive:
     """All that the rows are made from. `measured` is what zstd made of samples, or why that is not known."""
 
-    picture: Picture
+    picture: ArchivePicture
     snapshot: Snapshot
     now: float
     width: int
@@ -63,7 +63,7 @@ class Known:
 class Table:
     """Collects rows. What comes in was made safe before; a state's sign is set before its text."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: KnownArchive) -> None:
         self.known = known
         self._rows: list[tuple[int, list[Line]]] = []
 

@@ -14,7 +14,7 @@ from walconsole.domain.wal import Segment
 if TYPE_CHECKING:
     from walconsole.domain.archive.coverage import Cell
     from walconsole.ports import Compressibility
-    from walconsole.ui.archive.picture import FoundGap, Picture
+    from walconsole.ui.archive.picture import ArchivePicture, FoundGap
 
 # -- The cells of every timeline on one scale, for a part of the archive and a width.
 
@@ -25,7 +25,7 @@ Span = tuple[int, int]
 class Cells:
     """Cells of `width` or fewer for each timeline of a picture; the same numbers stand below each other."""
 
-    def __init__(self, picture: Picture, span: Span, width: int) -> None:
+    def __init__(self, picture: ArchivePicture, span: Span, width: int) -> None:
         self.picture, self.span, self.width = picture, span, max(1, width)
         self.of = lru_cache(maxsize=64)(self._make)
         """The cells of one timeline; equally many for each."""
@@ -80,14 +80,14 @@ def zoomed(cell: Cell, span: Span, width: int) -> Span:
 _FIRST_WIDTH = 80
 
 
-class Desk:
+class ArchiveViewState:
     """Decides what the coverage shows. Knows nothing of widgets.
 
     `at` is the segment under the cursor, stored or not. `measured` is what zstd made of samples, or why that
     is not known.
     """
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: ArchivePicture) -> None:
         self.picture = picture
         self.measured: Compressibility | str = ""
         self._zooms: list[tuple[Span, Segment]] = []
@@ -105,7 +105,7 @@ class Desk:
 
     # What is known.
 
-    def take(self, picture: Picture) -> None:
+    def take(self, picture: ArchivePicture) -> None:
         """A newer picture; what is looked at stays, unless there was nothing before."""
         empty = not self.picture.timelines
         self.picture = picture

@@ -8,7 +8,7 @@ from walconsole.domain.pgconf.resolution import Chain, Origin, Place
 from walconsole.domain.pgconf.values import Context
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import NOT_AVAILABLE, clock_text, shown
-from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.picture import ConfigurationPicture
 from walconsole.ui.configuration.rows import (
     Page,
     name_text,
@@ -34,7 +34,7 @@ _MANY = 100
 class LongChain(Sequence[Line]):
     """A chain of thousands of places: one row each."""
 
-    def __init__(self, head: Page, picture: Picture, chain: Chain, tail: Page) -> None:
+    def __init__(self, head: Page, picture: ConfigurationPicture, chain: Chain, tail: Page) -> None:
         self._head, self._tail, self._picture, self._chain = head, tail.lines, picture, chain
 
     def __len__(self) -> int:
@@ -73,7 +73,9 @@ class LongChain(Sequence[Line]):
         return Line(spans, "detail", "", place.where, spot=spot)
 
 
-def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) -> Sequence[Line]:
+def render(
+    picture: ConfigurationPicture, name: str, now: float, width: int, glyphs: Glyphs
+) -> Sequence[Line]:
     """What is in force and what waits, then the chain, then the dead lines that set it to no effect."""
     chain = picture.chain(name)
     page = Page(width, glyphs)
@@ -93,7 +95,7 @@ def render(picture: Picture, name: str, now: float, width: int, glyphs: Glyphs) 
     return tuple(page)
 
 
-def _in_force(page: Page, picture: Picture, chain: Chain) -> None:
+def _in_force(page: Page, picture: ConfigurationPicture, chain: Chain) -> None:
     running = chain.in_force
     if running is not None:
         text = f"{stored_text(chain.name, running.value, chain.meta)}  from {_source(running)} (pg_settings)"
@@ -116,7 +118,7 @@ def _source(running: InForce) -> str:
     return shown(running.source)
 
 
-def _waiting(page: Page, picture: Picture, chain: Chain, now: float) -> None:
+def _waiting(page: Page, picture: ConfigurationPicture, chain: Chain, now: float) -> None:
     winner, running = chain.winner, chain.in_force
     if running is None or winner is None:
         return
@@ -128,7 +130,7 @@ def _waiting(page: Page, picture: Picture, chain: Chain, now: float) -> None:
         page.fact("waiting", f"nothing: {text}", Tone.LABEL)
 
 
-def _since(picture: Picture, chain: Chain, winner: Place, running: InForce, now: float) -> str:
+def _since(picture: ConfigurationPicture, chain: Chain, winner: Place, running: InForce, now: float) -> str:
     """The two moments between which it began to wait, each with where it is known from."""
     parts = []
     modified = picture.content(winner.file).modified_at if winner.file is not None else None
@@ -157,7 +159,7 @@ def _kind(page: Page, chain: Chain) -> None:
     page.fact("kind", shown("; ".join(parts)), Tone.LABEL)
 
 
-def _place(page: Page, picture: Picture, chain: Chain, place: Place, *, last: bool) -> None:
+def _place(page: Page, picture: ConfigurationPicture, chain: Chain, place: Place, *, last: bool) -> None:
     """Two rows or more: where it is, and what it says with what became of it."""
     glyphs = page.glyphs
     wins = place == chain.winner
@@ -184,7 +186,7 @@ def _short(page: Page, lead: tuple[Span, ...], state: Span, spot: Spot | None) -
     page.block(lead, state.text, state.tone, spot=spot)
 
 
-def _dead(page: Page, picture: Picture, name: str) -> None:
+def _dead(page: Page, picture: ConfigurationPicture, name: str) -> None:
     lines = picture.dead_lines.get(name, ())
     if not lines:
         return
@@ -197,6 +199,6 @@ def _dead(page: Page, picture: Picture, name: str) -> None:
         page.block((Span("    "),), f"never read: {shown(dead.file.why)}", Tone.MUTED, spot=spot)
 
 
-def title(picture: Picture, name: str) -> str:
+def title(picture: ConfigurationPicture, name: str) -> str:
     """What stands above it."""
     return f"Chain of {name_text(picture.chain(name))}"

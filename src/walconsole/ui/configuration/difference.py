@@ -5,11 +5,11 @@ from walconsole.domain.pgconf.running import Differing, difference
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
-from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.picture import ConfigurationPicture
 from walconsole.ui.configuration.rows import Page, stored_text, value_text
 
 
-def render(picture: Picture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def render(picture: ConfigurationPicture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """What differs, what does not, and what only the files in force set."""
     page = Page(width, glyphs)
     content = picture.content(path)
@@ -49,7 +49,7 @@ def render(picture: Picture, path: str, width: int, glyphs: Glyphs) -> tuple[Lin
     return tuple(page)
 
 
-def _both(page: Page, picture: Picture, row: Differing, path: str) -> None:
+def _both(page: Page, picture: ConfigurationPicture, row: Differing, path: str) -> None:
     spot = Spot(path, row.line or 0)
     here = f"{shown(row.name)} = {value_text(row.name, row.here or '')}"
     page.block((Span("- ", Tone.WARNING),), f"{here}  line {row.line}", Tone.WARNING, struck=True, spot=spot)
@@ -57,7 +57,7 @@ def _both(page: Page, picture: Picture, row: Differing, path: str) -> None:
     page.block((Span("+ ", Tone.OK),), f"{now}  {shown(row.where)}", Tone.STRONG)
 
 
-def _now(picture: Picture, row: Differing) -> str:
+def _now(picture: ConfigurationPicture, row: Differing) -> str:
     chain = picture.resolution.chain(row.name)
     if row.now is None:
         return NOT_AVAILABLE

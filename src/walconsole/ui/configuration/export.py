@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from walconsole.domain.pgconf.resolution import Chain
     from walconsole.ui.board.messages import SnapshotTaken
-    from walconsole.ui.configuration.picture import Picture
+    from walconsole.ui.configuration.picture import ConfigurationPicture
 
 _HEADER = ("setting", "order", "origin", "where", "value", "state", "why", "wins")
 
 
-def export_chains(picture: Picture, names: Sequence[str], taken: SnapshotTaken) -> Export:
+def export_chains(picture: ConfigurationPicture, names: Sequence[str], taken: SnapshotTaken) -> Export:
     """The chains of `names`, every file, and how the server was started."""
     chains = [picture.chain(name) for name in names]
     document = {
@@ -49,13 +49,13 @@ def export_chains(picture: Picture, names: Sequence[str], taken: SnapshotTaken) 
     return Export(stem_of("chains", taken), (("json", text), ("csv", csv_text(rows))))
 
 
-def _errors(picture: Picture) -> Iterator[str]:
+def _errors(picture: ConfigurationPicture) -> Iterator[str]:
     for judged in picture.resolution.errors:
         yield f"{judged.entry.file}:{judged.entry.line}: {judged.why or judged.error}"
     yield from picture.resolution.command_line.problems
 
 
-def _setting(picture: Picture, chain: Chain) -> dict[str, object]:
+def _setting(picture: ConfigurationPicture, chain: Chain) -> dict[str, object]:
     return {
         "name": safe(chain.name),
         "value": now_text(chain),

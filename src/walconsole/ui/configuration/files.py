@@ -11,7 +11,7 @@ from walconsole.domain.redaction import decode
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import GUTTER, fit_left, pad, shown
-from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.picture import ConfigurationPicture
 from walconsole.ui.configuration.rows import Page, value_text
 
 START = "start"
@@ -21,12 +21,12 @@ _ROLE = {FileRole.READ: "read", FileRole.NEVER_READ: "dead", FileRole.OTHER_CLUS
 _WORD = 6
 
 
-def render(picture: Picture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def render(picture: ConfigurationPicture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """One row each. `entry` tells what it is; `spot` where it leads."""
     return tuple(_rows(picture, width, glyphs))
 
 
-def _rows(picture: Picture, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def _rows(picture: ConfigurationPicture, width: int, glyphs: Glyphs) -> Iterator[Line]:
     count = len(picture.files.contradictions)
     said = f"{glyphs.warning} {plural(count, 'contradiction')}" if count else "no contradiction"
     yield _row(
@@ -69,7 +69,7 @@ def _row(
     return Line(spans, entry, word, where or text, spot=spot)
 
 
-def detail(picture: Picture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def detail(picture: ConfigurationPicture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """Why a file is read or is not, what its settings would change, and what kept it from being read."""
     page = Page(width, glyphs)
     file = picture.roles.get(path)
@@ -108,7 +108,7 @@ def _changes(page: Page, file: ConfigFile) -> None:
         page.paragraph(shown(change), Tone.TEXT, lead=f"{page.glyphs.arrow} ")
 
 
-def _errors_in(page: Page, picture: Picture, path: str) -> None:
+def _errors_in(page: Page, picture: ConfigurationPicture, path: str) -> None:
     found = [judged for judged in picture.resolution.errors if judged.entry.file == path]
     if found:
         page.heading("the server would not start with this")
@@ -116,7 +116,7 @@ def _errors_in(page: Page, picture: Picture, path: str) -> None:
         error(page, picture, judged)
 
 
-def error(page: Page, picture: Picture, judged: Judged) -> None:
+def error(page: Page, picture: ConfigurationPicture, judged: Judged) -> None:
     """File and line, the line's text, and why."""
     entry = judged.entry
     spot = Spot(entry.file, entry.line)
@@ -130,7 +130,7 @@ def error(page: Page, picture: Picture, judged: Judged) -> None:
     page.block((Span("    "),), shown(judged.why or judged.error or ""), Tone.CRITICAL, spot=spot)
 
 
-def line_text(picture: Picture, spot: Spot) -> str:
+def line_text(picture: ConfigurationPicture, spot: Spot) -> str:
     """The line as it stands in the file, made safe; empty where it could not be read."""
     content = picture.content(spot.path)
     if content.raw is None or content.obstacle not in (None, Obstacle.DENIED) or spot.line < 1:
@@ -139,7 +139,7 @@ def line_text(picture: Picture, spot: Spot) -> str:
     return shown(decode(lines[spot.line - 1][:2_000])).strip() if spot.line <= len(lines) else ""
 
 
-def error_detail(picture: Picture, spot: Spot, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def error_detail(picture: ConfigurationPicture, spot: Spot, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """What the server would die of at `spot`, and what else there is."""
     page = Page(width, glyphs)
     for judged in picture.resolution.errors:

@@ -6,13 +6,13 @@ from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.pgconf.start import Launch
 from walconsole.ui.board.content import Glyphs, Line, Spot, Tone
 from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
-from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.picture import ConfigurationPicture
 from walconsole.ui.configuration.rows import Page
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 
 
-def render(picture: Picture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def render(picture: ConfigurationPicture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """Contradictions first, then the unit, the environment, the arguments, and what follows from them."""
     page = Page(width, glyphs)
     for text in picture.files.contradictions:
@@ -53,7 +53,7 @@ def _unit(page: Page, launch: Launch) -> None:
         page.fact("pg_ctl.conf", "adds no options", Tone.LABEL)
 
 
-def first_spot(picture: Picture) -> Spot | None:
+def first_spot(picture: ConfigurationPicture) -> Spot | None:
     """The line that decides, or misleads, most: an Environment=, else the ExecStart=."""
     launch = picture.files.launch or Launch()
     places = [variable.where for variable in launch.variables] + [launch.exec_start_from]
@@ -83,7 +83,7 @@ def _arguments(argv: tuple[str, ...]) -> str:
     return shown(" ".join(words))
 
 
-def _outcome(page: Page, picture: Picture) -> None:
+def _outcome(page: Page, picture: ConfigurationPicture) -> None:
     resolution = picture.resolution
     page.fact("config_file", shown(resolution.config_file), spot=Spot(resolution.config_file, 1))
     data = resolution.data_directory

@@ -10,8 +10,8 @@ from walconsole.domain.units import duration_text, plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import fit_left, shown, stamp, stamp_spans
 from walconsole.ui.configuration.files import line_text
-from walconsole.ui.configuration.picture import Picture
-from walconsole.ui.configuration.view_state import Desk
+from walconsole.ui.configuration.picture import ConfigurationPicture
+from walconsole.ui.configuration.view_state import ConfigurationViewState
 
 if TYPE_CHECKING:
     from walconsole.ui.board.messages import SnapshotTaken
@@ -32,7 +32,7 @@ def nothing(taken: SnapshotTaken | None, pane: str) -> tuple[Line, ...]:
     return tuple(rows)
 
 
-def notice(picture: Picture) -> tuple[str, Tone]:
+def notice(picture: ConfigurationPicture) -> tuple[str, Tone]:
     """The one thing that must be known of all that is shown; empty where there is none."""
     errors = picture.resolution.errors
     parts = []
@@ -53,7 +53,7 @@ def notice(picture: Picture) -> tuple[str, Tone]:
     return "; ".join(parts), Tone.CRITICAL if errors else Tone.WARNING
 
 
-def files(picture: Picture, glyphs: Glyphs) -> tuple[Span, ...]:
+def files(picture: ConfigurationPicture, glyphs: Glyphs) -> tuple[Span, ...]:
     """What stands for the list of files while it is folded."""
     dead, said = len(picture.files.never_read), len(picture.files.contradictions)
     spans = [Span(f"{plural(len(picture.files.files), 'file')}", Tone.LABEL)]
@@ -64,7 +64,9 @@ def files(picture: Picture, glyphs: Glyphs) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def ages(taken: SnapshotTaken, pane: str, desk: Desk | None, glyphs: Glyphs) -> tuple[Span, ...]:
+def ages(
+    taken: SnapshotTaken, pane: str, desk: ConfigurationViewState | None, glyphs: Glyphs
+) -> tuple[Span, ...]:
     """The right end of a list's title: how much it lists, where it comes from, how old that is."""
     snapshot = taken.snapshot
     if pane == "files":
@@ -84,7 +86,7 @@ def ages(taken: SnapshotTaken, pane: str, desk: Desk | None, glyphs: Glyphs) -> 
     return (*count, Span(f"pg_settings {glyphs.dot} {duration_text(age)}", Tone.LABEL))
 
 
-def file_title(desk: Desk, width: int) -> str:
+def file_title(desk: ConfigurationViewState, width: int) -> str:
     """The file's path, its end at least, after what must not be missed of it."""
     if desk.spot is None:
         return "File"
@@ -93,7 +95,7 @@ def file_title(desk: Desk, width: int) -> str:
     return head + fit_left(path, max(12, width - len(head) - _AROUND_TITLE), desk.glyphs.more)
 
 
-def file_note(desk: Desk) -> tuple[Span, ...]:
+def file_note(desk: ConfigurationViewState) -> tuple[Span, ...]:
     """What the file is to the cluster."""
     if desk.spot is None:
         return ()

@@ -34,7 +34,7 @@ class DeadLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ConfigurationPicture:
     """`alone` says why no server confirms it, empty while one does.
 
     `names` are all settings, archive-relevant ones first, then those that something sets;
@@ -82,7 +82,7 @@ def same_picture(one: Snapshot, other: Snapshot) -> bool:
     )
 
 
-def picture_of(snapshot: Snapshot) -> Picture | None:
+def picture_of(snapshot: Snapshot) -> ConfigurationPicture | None:
     """The picture; None while the files were not read. Takes as long as resolving them does."""
     files, catalogue = snapshot.files.value, snapshot.catalogue.value
     if files is None:
@@ -93,7 +93,7 @@ def picture_of(snapshot: Snapshot) -> Picture | None:
         return None
     tree = files.tree or ConfigTree({})
     names, relevant = _ordered(resolution)
-    return Picture(
+    return ConfigurationPicture(
         files,
         resolution,
         tree,

@@ -20,7 +20,7 @@ from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.configuration import notes
 from walconsole.ui.configuration.layout import arrange
 from walconsole.ui.configuration.picture import picture_of, same_picture
-from walconsole.ui.configuration.view_state import Desk, Kind, Subject
+from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind, Subject
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
-    from walconsole.ui.configuration.picture import Picture
+    from walconsole.ui.configuration.picture import ConfigurationPicture
 
 _SIDEWAYS_CELLS = 8
 SPECS = (
@@ -43,7 +43,7 @@ _EXPLAINED = {"settings": "settings", "files": "config_files", "detail": "chain"
 class PictureMade(Message):
     """The picture of a newer snapshot is complete."""
 
-    def __init__(self, picture: Picture | None) -> None:
+    def __init__(self, picture: ConfigurationPicture | None) -> None:
         self.picture = picture
         super().__init__()
 
@@ -57,7 +57,7 @@ class ConfigurationScreen(PanesScreen):
     def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None, name: str = "") -> None:
         super().__init__()
         self.glyphs, self.taken, self._setting = glyphs, taken, name
-        self.desk: Desk | None = None
+        self.desk: ConfigurationViewState | None = None
         self._pictured: Snapshot | None = None
         self.verdict = VerdictLine(f"{title}: nothing was read yet")
         self.notice = VerdictLine("")
@@ -111,7 +111,7 @@ class ConfigurationScreen(PanesScreen):
         if message.picture is None:
             self.desk = None
         elif self.desk is None:
-            self.desk = Desk(message.picture, self.glyphs, self._setting)
+            self.desk = ConfigurationViewState(message.picture, self.glyphs, self._setting)
         else:
             self.desk.take(message.picture)
         self.fill("settings", "files", "detail", "file")
@@ -184,7 +184,7 @@ class ConfigurationScreen(PanesScreen):
             title = notes.file_title(desk, width)
             pane.show(file_rows or (), title, notes.file_note(desk), cursor=max(0, line - 1))
 
-    def _chosen_row(self, desk: Desk) -> int:
+    def _chosen_row(self, desk: ConfigurationViewState) -> int:
         """The row of the setting that is looked at; -1 where the list has it no more."""
         if desk.last.kind is Kind.SETTING and desk.last.name in desk.names:
             return desk.names.index(desk.last.name)

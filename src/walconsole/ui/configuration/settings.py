@@ -11,7 +11,7 @@ from walconsole.domain.pgconf.running import value_now
 from walconsole.domain.pgconf.values import same
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import GUTTER, fit, fit_left, pad
-from walconsole.ui.configuration.picture import Picture, has_error
+from walconsole.ui.configuration.picture import ConfigurationPicture, has_error
 from walconsole.ui.configuration.rows import name_text, now_text, place_value, where_text
 
 _WIDEST_NAME = 32
@@ -22,7 +22,9 @@ _BAD = {"archive_mode": ("off",), "wal_level": ("minimal",), "fsync": ("off",), 
 class SettingRows(Sequence[Line]):
     """One row a setting of `names`, for a pane of `width` cells."""
 
-    def __init__(self, picture: Picture, names: Sequence[str], width: int, glyphs: Glyphs) -> None:
+    def __init__(
+        self, picture: ConfigurationPicture, names: Sequence[str], width: int, glyphs: Glyphs
+    ) -> None:
         self.picture, self.names, self.width, self.glyphs = picture, names, width, glyphs
         longest = max((len(name) for name in names), default=0)
         self.name_width = min(longest, _WIDEST_NAME, max(12, width * 2 // 5)) + 1
@@ -74,7 +76,7 @@ def _tone(chain: Chain, value: str) -> Tone:
     return Tone.TEXT if winner is None or winner.origin is Origin.DEFAULT else Tone.STRONG
 
 
-def _state(chain: Chain, picture: Picture, glyphs: Glyphs) -> Span:
+def _state(chain: Chain, picture: ConfigurationPicture, glyphs: Glyphs) -> Span:
     """The one word that matters most about a setting; empty where all is plain."""
     if has_error(chain):
         return Span(f"{glyphs.critical} error", Tone.CRITICAL)
@@ -105,7 +107,7 @@ def spot_of(chain: Chain) -> Spot | None:
     return Spot(winner.file, winner.line)
 
 
-def matching(picture: Picture, pattern: str, *, everything: bool) -> tuple[str, ...]:
+def matching(picture: ConfigurationPicture, pattern: str, *, everything: bool) -> tuple[str, ...]:
     """The names to list: archive-relevant ones, or all; a pattern searches names and values of all."""
     if not pattern:
         return picture.names if everything else picture.names[: picture.relevant]

@@ -17,7 +17,7 @@ from walconsole.ui.configuration.settings import SettingRows, matching, spot_of
 if TYPE_CHECKING:
     from walconsole.domain.pgconf.advice import Advice
     from walconsole.ui.board.content import Glyphs
-    from walconsole.ui.configuration.picture import Picture
+    from walconsole.ui.configuration.picture import ConfigurationPicture
 
 
 class Kind(StrEnum):
@@ -40,10 +40,10 @@ class Subject(NamedTuple):
     advice: Advice | None = None
 
 
-class Desk:
+class ConfigurationViewState:
     """Decides what each pane shows. Knows nothing of widgets."""
 
-    def __init__(self, picture: Picture, glyphs: Glyphs, name: str = "") -> None:
+    def __init__(self, picture: ConfigurationPicture, glyphs: Glyphs, name: str = "") -> None:
         self.picture, self.glyphs = picture, glyphs
         self.pattern, self.everything = "", False
         self.subject = self.last = Subject(Kind.SETTING, name or next(iter(picture.names), ""))
@@ -56,7 +56,7 @@ class Desk:
 
     # What is chosen.
 
-    def take(self, picture: Picture) -> None:
+    def take(self, picture: ConfigurationPicture) -> None:
         """A newer picture; what is looked at stays."""
         self.picture = picture
         if self.subject.kind is Kind.WHAT_IF and self.subject.advice is not None:

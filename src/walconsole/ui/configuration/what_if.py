@@ -3,7 +3,7 @@
 from walconsole.domain.pgconf.advice import Advice, where_to_set
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import shown
-from walconsole.ui.configuration.picture import Picture
+from walconsole.ui.configuration.picture import ConfigurationPicture
 from walconsole.ui.configuration.rows import Page, place_value, value_text, where_text
 
 _TAKES = {
@@ -30,7 +30,7 @@ def read_wish(text: str) -> tuple[str, str]:
     return name.lower(), value
 
 
-def advise(picture: Picture, wish: str) -> Advice:
+def advise(picture: ConfigurationPicture, wish: str) -> Advice:
     """Where to put it. Raises ValueError for what is no wish."""
     name, value = read_wish(wish)
     chain = picture.resolution.chain(name)
@@ -39,7 +39,7 @@ def advise(picture: Picture, wish: str) -> Advice:
     return where_to_set(picture.resolution, picture.tree, name, value)
 
 
-def render(picture: Picture, advice: Advice, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+def render(picture: ConfigurationPicture, advice: Advice, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """Where, what, why, what it takes, what it beats; or why no file would do."""
     page = Page(width, glyphs)
     chain = picture.chain(advice.name)
