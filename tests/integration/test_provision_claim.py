@@ -1,11 +1,13 @@
 """Two consoles at one droplet, over a real OpenSSH server: the second is told, and does no harm."""
 
 import asyncio
+import os
 import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -135,6 +137,31 @@ async def test_a_holder_that_is_gone_holds_it_no_longer_than_its_lease(
     assert droplet.changes == ["bob@desk"]
 
 
+async def test_a_console_of_this_machine_that_was_killed_holds_nothing(droplet: Droplet) -> None:
+    """What it left is taken over at once, unless the process is alive, or may be another machine's."""
+    ended = await asyncio.create_subprocess_exec("true")
+    await ended.wait()
+    mine = claims._of_this_machine()
+    for who, free in (
+        (f"ann@laptop (process {ended.pid}{mine})", True),
+        (f"ann@laptop (process {os.getpid()}{mine})", False),
+        (f"ann@laptop (process {ended.pid} of 00000000)", False),
+        (f"ann@laptop (process {ended.pid})", False),
+    ):
+        async with open_shell(target(droplet.sshd)) as shell, a_console(droplet, "bob@desk") as second:
+            left = DropletClaim(shell, droplet.place, RealClock(), holder=partial(str, who))
+            await left.take()
+            if free:
+                await second.run()
+                assert droplet.changes == ["bob@desk"]
+                droplet.changes.clear()
+            else:
+                with pytest.raises(BlockedError, match="ann@laptop"):
+                    await second.run()
+            await left.release()
+    assert droplet.changes == []
+
+
 async def test_it_is_renewed_while_a_step_takes_long(
     droplet: Droplet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +206,7 @@ async def test_nothing_of_it_stays_on_the_droplet(droplet: Droplet) -> None:
 @pytest.mark.parametrize("name", ["_ACQUIRE", "_RELEASE"])
 def test_shellcheck_has_nothing_to_say_of_the_scripts(name: str) -> None:
     program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
-    script = getattr(claims, name).format(key="k", token="t", lease=90, who="'ann@laptop'")
+    script = getattr(claims, name).format(key="k", token="t", lease=90, who="'ann@laptop'", dead="''")
     answer = subprocess.run(
         [str(program), "--shell=sh", "-"], input=script.encode(), capture_output=True, check=False
     )

@@ -8,12 +8,15 @@ import asyncio
 import getpass
 import logging
 import os
+import re
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from shlex import quote
 
 from walconsole.domain.redaction import decode, safe
@@ -48,7 +51,7 @@ boot=$(cat /proc/sys/kernel/random/boot_id)
 token='' before='' until=0 who=''
 if [ -s "$d/{key}" ]; then read -r token before until who <"$d/{key}" || :; fi
 case $until in *[!0-9]* | '') until=0 ;; esac
-if [ "$token" != {token} ] && [ "$before" = "$boot" ] && [ "$until" -gt "$up" ]; then
+if [ "$token" != {token} ] && [ "$before" = "$boot" ] && [ "$until" -gt "$up" ] && [ "$who" != {dead} ]; then
     echo "held $((until - up)) $who"
     exit 0
 fi
@@ -88,9 +91,11 @@ class DropletClaim:
         """See site.Claim. Where the droplet has no flock or no /proc, nobody is kept out."""
         self._since = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%H:%M UTC")
         held = await self._acquire()
-        if held:
+        if held is not None and _is_dead(held.whose):
+            held = await self._acquire(dead=held.whose)
+        if held is not None:
             remedy = "wait until it has ended, or end it; what it leaves alone is free again after that time"
-            raise BlockedError("changing the droplet", held, remedy)
+            raise BlockedError("changing the droplet", held.text, remedy)
 
     async def keep(self) -> str:
         """See site.Claim. A renewal that cannot be sent is tried again."""
@@ -101,8 +106,8 @@ class DropletClaim:
             except WalconsoleError as error:
                 _log.warning("the claim on the droplet is not renewed: %s", error.line())
                 continue
-            if held:
-                return held
+            if held is not None:
+                return held.text
 
     async def release(self) -> None:
         """See site.Claim."""
@@ -112,10 +117,13 @@ class DropletClaim:
         except (WalconsoleError, TimeoutError) as error:  # it runs out by itself
             _log.warning("the claim on the droplet is not given back: %s", error)
 
-    async def _acquire(self) -> str:
-        """Take or renew it; who has it instead, empty where it is ours. Raises what Shell raises."""
+    async def _acquire(self, dead: str = "") -> "_Held | None":
+        """Take or renew it; who has it instead, None where it is ours. Raises what Shell raises.
+
+        `dead` is a holder who is known to be gone: it is taken from that one.
+        """
         who = quote(safe(f"{self._holder()} since {self._since}")[:_LONGEST_NAME].replace("\n", " "))
-        script = _ACQUIRE.format(key=self._key, token=self._token, lease=LEASE_S, who=who)
+        script = _ACQUIRE.format(key=self._key, token=self._token, lease=LEASE_S, who=who, dead=quote(dead))
         tried = "claiming the droplet, so that no other console changes it meanwhile"
         try:
             word, _, rest = (await self._said_by(script, _WITHIN_S)).strip().partition(" ")
@@ -123,12 +131,10 @@ class DropletClaim:
             why = f"it did not answer within {_WITHIN_S:g} s"
             raise ProvisionError(tried, why, "see what hangs there (uptime, dmesg)") from None
         if word in ("ours", "none"):
-            return ""
+            return None
         if word == "held":
             left, _, whose = rest.partition(" ")
-            return safe(
-                f"another walconsole is at it: {whose} (its claim runs out in {left} s unless renewed)"
-            )
+            return _Held(left, whose)
         why = safe(rest or word) or "it said nothing"
         raise ProvisionError(tried, why, "look at /run/walconsole on the droplet")
 
@@ -145,9 +151,52 @@ class DropletClaim:
             yield piece
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Another has it: for how many seconds still, and who that is, both as the droplet said them."""
+
+    left: str
+    whose: str
+
+    @property
+    def text(self) -> str:
+        """The same as a line."""
+        return safe(
+            f"another walconsole is at it: {self.whose} (its claim runs out in {self.left} s unless renewed)"
+        )
+
+
 def _this_console() -> str:
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()} (process {os.getpid()})"
+    return f"{user}@{socket.gethostname()} (process {os.getpid()}{_of_this_machine()})"
+
+
+def _of_this_machine() -> str:
+    """What tells this machine's processes from those of another of its name, and of a container on it.
+
+    Empty where that cannot be told: then nobody's process is known to be gone.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        namespace = Path("/proc/self/ns/pid").readlink()
+        return f" of {sha256(f'{boot}{namespace}'.encode()).hexdigest()[:8]}"
+    except OSError:
+        return ""
+
+
+def _is_dead(whose: str) -> bool:
+    """Whether a holder was a console on this machine that was killed: its process is gone."""
+    machine = _of_this_machine()
+    found = re.search(rf"\(process (\d{{1,10}}){re.escape(machine)}\) since ", whose) if machine else None
+    if found is None:
+        return False
+    try:
+        stat = Path(f"/proc/{found[1]}/stat").read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[:1] == ["Z"]  # it is dead, and nobody has asked how it ended
