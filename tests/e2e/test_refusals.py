@@ -68,7 +68,7 @@ def test_a_dumb_terminal_is_refused(console: Open) -> None:
         (["host:99999"], 2, "between 1 and 65535"),
         (["--config", "/nowhere/config.toml"], 3, "/nowhere/config.toml: no such file"),
         (["config", "check"], 3, "no such file"),
-        (["config"], 2, "required: action"),
+        (["config"], 2, "required: ACTION"),
     ],
 )
 def test_bad_arguments(program: Program, arguments: list[str], status: int, words: str) -> None:

@@ -155,7 +155,7 @@ async def test_in_a_folder_of_the_server_s_a_mode_is_changed_as_the_server(stage
 async def test_push_wal(stage: Stage) -> None:
     stage.cluster.sql("SELECT pg_create_restore_point('push')")
     name = str(stage.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0])
-    for _ in range(100):
+    for _ in range(400):
         if all(any(key.startswith(name) for key in stage.objects(role)) for role in BucketRole):
             break
         await stage.site.sleep(0.1)

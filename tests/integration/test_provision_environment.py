@@ -13,6 +13,7 @@ from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, Ke
 from walconsole.ports import SecretPair
 
 PAIR = SecretPair("DO00PROVISIONED", "s" * 43)
+REGION = "nyc3"
 LISTING = b"<R><Buckets><Bucket><Name>wal</Name></Bucket></Buckets></R>"
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AKIAOPERATORSOWN",
@@ -78,7 +79,7 @@ async def store() -> AsyncIterator[tuple[str, list[bytes]]]:
 
 async def buckets(endpoint: str) -> tuple[str, ...]:
     keys = KeyReference(KeySource.ENVIRONMENT)
-    target = BucketTarget(BucketRole.PRIMARY, "wal", "nyc3", endpoint, keys, path_style=True)
+    target = BucketTarget(BucketRole.PRIMARY, "wal", REGION, endpoint, keys, path_style=True)
     admin = SpacesAdmin(target, PAIR)
     try:
         return await admin.buckets()
@@ -103,7 +104,7 @@ async def test_no_variable_counts(
     endpoint, asked = store
     assert await buckets(endpoint) == ("wal",)
     (head,) = asked
-    assert signed_by(head) == f"{PAIR.access_key} us-east-1"
+    assert signed_by(head) == f"{PAIR.access_key} {REGION}"
     assert b"token" not in head.lower()
 
 
@@ -120,4 +121,4 @@ async def test_no_file_counts(
     monkeypatch.setenv("AWS_PROFILE", "production")
     endpoint, asked = store
     assert await buckets(endpoint) == ("wal",)
-    assert signed_by(asked[0]) == f"{PAIR.access_key} us-east-1"
+    assert signed_by(asked[0]) == f"{PAIR.access_key} {REGION}"

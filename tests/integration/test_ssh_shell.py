@@ -239,6 +239,10 @@ def host_with_sudo(workspace: Workspace, rules: str) -> Iterator[SshServer]:
 _NOISE = "Defaults lecture=always\n"
 
 
+PATIENT_S = 30.0
+"""sudo asks for a host name that nobody knows, once a call, and on a busy machine that takes its time."""
+
+
 @needs_root
 @pytest.mark.parametrize("broken", ["", "this is no rule\n"])
 async def test_sudo_that_prints_what_it_likes_does_no_harm(workspace: Workspace, broken: str) -> None:
@@ -246,14 +250,20 @@ async def test_sudo_that_prints_what_it_likes_does_no_harm(workspace: Workspace,
     with host_with_sudo(workspace, f"{_NOISE}postgres ALL=(ALL) NOPASSWD: ALL\n{broken}") as server:
         where = target(server, user="postgres")
         async with open_shell(where, sudo=True) as shell:
-            assert await text(shell, "id -u") == "0"
+            assert await text(shell, "id -u", timeout_s=PATIENT_S) == "0"
             assert [chunk async for chunk in shell.stream("id -u")] == [b"0\n"]
-            assert await text(shell, as_user("nobody", "id -un; echo words >&2")) == "nobody\nwords"
+            assert (
+                await text(shell, as_user("nobody", "id -un; echo words >&2"), timeout_s=PATIENT_S)
+                == "nobody\nwords"
+            )
         async with open_shell(where) as shell:
-            noise = await text(shell, "sudo -n true 2>&1")
+            noise = await text(shell, "sudo -n true 2>&1", timeout_s=PATIENT_S)
             assert "unable to resolve host" in noise
-            assert await text(shell, as_user("nobody", "id -un; echo words >&2")) == "nobody\nwords"
-            assert (await shell.run(as_user("nobody", "exit 42"))).status == 42
+            assert (
+                await text(shell, as_user("nobody", "id -un; echo words >&2"), timeout_s=PATIENT_S)
+                == "nobody\nwords"
+            )
+            assert (await shell.run(as_user("nobody", "exit 42"), timeout_s=PATIENT_S)).status == 42
 
 
 @needs_root
@@ -270,13 +280,13 @@ async def test_sudo_that_refuses_is_told_among_its_noise(workspace: Workspace, r
         where = target(server, user="postgres")
         async with open_shell(where, sudo=True) as shell:
             with pytest.raises(ShellError, match=why) as raised:
-                await shell.run("id -u")
+                await shell.run("id -u", timeout_s=PATIENT_S)
             assert raised.value.code == "Sudo"
             assert raised.value.remedy
             with pytest.raises(ShellError, match=why):
                 await anext(aiter(shell.stream("id -u")))
         async with open_shell(where) as shell:
-            answer = await shell.run(as_user("root", "id -u"))
+            answer = await shell.run(as_user("root", "id -u"), timeout_s=PATIENT_S)
             assert answer.status == 125, answer
             assert b"sudo: " in answer.stdout
 
