@@ -94,7 +94,8 @@ class RegisterError(WalconsoleError):
 class KeyServiceError(WalconsoleError):
     """The keys API failed, or its answer does not prove what happened.
 
-    `status` is HTTP's, None without an answer; `retry_after_s` is what the API asked to wait.
+    `status` is HTTP's, None without an answer; `retry_after_s` is what the API asked to wait. `sent` False:
+    no connection came about, so that nothing was asked of it.
     """
 
     exit_code = 7
@@ -107,8 +108,9 @@ class KeyServiceError(WalconsoleError):
         *,
         status: int | None = None,
         retry_after_s: float | None = None,
+        sent: bool = True,
     ) -> None:
-        self.status, self.retry_after_s = status, retry_after_s
+        self.status, self.retry_after_s, self.sent = status, retry_after_s, sent
         super().__init__(tried, why, remedy)
 
 

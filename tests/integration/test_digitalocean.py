@@ -94,8 +94,25 @@ async def test_a_passing_failure_is_survived() -> None:
 async def test_no_api_at_all() -> None:
     async with KeysApi(KeyStore(), {TOKEN: ALL_SCOPES}) as api:
         keys = service(api)
-    with pytest.raises(KeyServiceError, match="no answer"):
+    with pytest.raises(KeyServiceError, match="no answer") as caught:
         await keys.keys()
+    assert not caught.value.sent
+    await keys.close()
+
+
+async def test_what_may_have_been_asked_is_not_called_unasked() -> None:
+    """A connection that came about and was dropped: it may have been heard."""
+
+    async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(drop, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    keys = DigitalOceanKeys(ApiTarget(endpoint=url), ApiToken(TOKEN, "a test"))
+    async with server:
+        with pytest.raises(KeyServiceError, match="no answer") as caught:
+            await keys.create("walconsole-test", ())
+    assert caught.value.sent
     await keys.close()
 
 

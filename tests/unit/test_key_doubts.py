@@ -50,11 +50,13 @@ class Outcome:
     """What becomes of a create: a key after `made_after_s` (None: none), which `lags` listings do not show.
 
     `status`: what it is answered with, 0: the connection is dropped, None: nothing within GIVES_UP_S.
+    `reached` False: no connection comes about, then or later.
     """
 
     made_after_s: float | None = 0.0
     status: int | None = None
     lags: int = 0
+    reached: bool = True
 
 
 @dataclass
@@ -77,13 +79,16 @@ class Api:
         if outcome.status == 201:
             return MadeKey(key, SecretPair(key.access_key, "secret"))
         await self.time.sleep(GIVES_UP_S if outcome.status is None else 0.1)
-        raise KeyServiceError(f"creating {name}", "no answer", status=outcome.status or None)
+        sent = outcome.reached
+        raise KeyServiceError(f"creating {name}", "no answer", status=outcome.status or None, sent=sent)
 
     def _there(self) -> list[SpacesKey]:
         return [key for due, key in self.made if due <= self.time.passed]
 
     async def keys(self) -> tuple[SpacesKey, ...]:
         await self.time.sleep(0.1)
+        if not self.outcome.reached:
+            raise KeyServiceError("listing the keys", "no answer", sent=False)
         self.looks += bool(self._there())
         return tuple(self._there()) if self.looks > self.outcome.lags else ()
 
@@ -225,6 +230,18 @@ async def test_no_key_lives_that_no_ledger_has(name: str, way: str, kind: str, t
     assert all("key may be alive" in line for line in doubts.lines)
     await doubts.watch_these()
     assert (machine.api.living(), machine.noted()) == ([], set())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_never_sent_is_no_doubt(kind: str, tmp_path: Path) -> None:
+    """The network is away: nothing was made, nothing is noted, and the next start has nothing to look for."""
+    machine = a_machine(tmp_path, Outcome(None, 0, reached=False))
+    console, _ = machine.console()
+    with pytest.raises(KeyServiceError, match="no answer") as caught:
+        await asks(console, kind, machine.time)
+    assert caught.value.exit_code == 7
+    await console.end()
+    assert (console.left, machine.noted()) == ("", set())
 
 
 @pytest.mark.parametrize("name", ["dropped, never made", "500, never made", "silent, never made"])

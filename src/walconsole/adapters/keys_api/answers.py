@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from walconsole.adapters.keys_api.transport import RefusedAnswerError
+from walconsole.adapters.keys_api.transport import RefusedAnswerError, never_connected
 from walconsole.domain.redaction import safe
 from walconsole.errors import KeyServiceError
 from walconsole.ports import KeyGrant, MadeKey, SecretPair, SpacesKey
@@ -46,7 +46,9 @@ class Calls:
             raise KeyServiceError(tried, why, _REMEDIES.get(error.status, ""), status=error.status) from None
         except AzureError as error:
             why = safe(str(error.message) or type(error).__name__, self._secrets)
-            raise KeyServiceError(tried, f"no answer: {why}", "check the network and try again") from None
+            sent = not never_connected(error)
+            remedy = "check the network and try again"
+            raise KeyServiceError(tried, f"no answer: {why}", remedy, sent=sent) from None
         except (UnicodeDecodeError, ValueError, TypeError) as error:
             raise KeyServiceError(tried, f"the answer cannot be read ({type(error).__name__})") from None
         if answer is None:

@@ -9,7 +9,13 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 # -- Reading an answer's body, which need not be what was asked for: bounded in length and time, as it came.
 
@@ -80,6 +86,19 @@ def transport(ca_file: str | None, read_timeout_s: float) -> RequestsTransport:
         for scheme in ("http://", "https://"):
             made.session.mount(scheme, _Bounded(max_retries=0))
     return made
+
+
+def never_connected(error: BaseException | None) -> bool:
+    """Whether the request certainly never left: no address for its name, or no connection.
+
+    Whatever else goes wrong, also in TLS, may have gone wrong after it was sent.
+    """
+    while error is not None:
+        reason = next((one.reason for one in error.args if isinstance(one, MaxRetryError)), None)
+        if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+            return True
+        error = error.__cause__ or getattr(error, "inner_exception", None)
+    return False
 
 
 def no_redirects() -> RedirectPolicy[Any, Any]:

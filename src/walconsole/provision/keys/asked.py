@@ -1,8 +1,9 @@
 """Keys that are noted before they are asked for, and taken away again: proved to be gone, or kept in doubt.
 
-No outcome of a create but a refusal proves that no key was made: an answer may be lost, and a call that was
-cancelled goes on and may make one a moment later. So the key is looked for by its name, more than once; and
-where it does not show, nobody knows: its entry stays in the ledger, and it is looked for on (see `doubts`).
+No outcome of a create but a refusal, or a connection that never came about, proves that no key was made:
+an answer may be lost, and a call that was cancelled goes on and may make one a moment later. So the key is
+looked for by its name, more than once; and where it does not show, nobody knows: its entry stays in the
+ledger, and it is looked for on (see `doubts`).
 """
 
 import asyncio
@@ -57,9 +58,15 @@ class AskedKey:
 
     @property
     def refused(self) -> bool:
-        """Whether the API said that it made none."""
+        """Whether the API said that it made none, or was never asked."""
         error = self._error
-        return isinstance(error, KeyServiceError) and error.status in _REFUSALS
+        return isinstance(error, KeyServiceError) and (error.status in _REFUSALS or not error.sent)
+
+    @property
+    def never_sent(self) -> bool:
+        """Whether the API was never asked: then there is nothing to look for, nor a way to look."""
+        error = self._error
+        return isinstance(error, KeyServiceError) and not error.sent
 
     @property
     def in_doubt(self) -> bool:
@@ -140,7 +147,8 @@ class AskedKeys:
         await asyncio.wait([asked.noting])
         if asked.creating is not None:
             await self._wait_for_create(asked.creating, asked)
-            await self._delete_persistently(asked, until)
+            if not asked.never_sent:
+                await self._delete_persistently(asked, until)
         if asked.in_doubt:
             await self._leave_in_doubt(asked)
         try:

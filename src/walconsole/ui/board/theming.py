@@ -37,7 +37,7 @@ def _folder(variable: str, fallback: str) -> Path:
 
 def shipped_folder() -> Path:
     """The package's own themes: in a wheel beside the code, in a checkout at its root."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     inside = package / "themes"
     return inside if inside.is_dir() else package.parents[1] / "themes"
 
