@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint beside the tests: most of them six at a time (they wait for servers more than they compute), the longest files
+# Lint beside the tests: most of them four at a time (they wait for servers more than they compute; with more, tests that bound a time fail), the longest files
 # first (tests/durations.py), then those in real terminals, two at a time.
 # $1: the folder of the tools. ARGS: more arguments for pytest (then nothing else is run).
 set -u
@@ -18,8 +18,8 @@ sh "$(dirname "$0")/lint.sh" "$bin" >"$said" 2>&1 &
 lint=$!
 trap 'kill "$lint" 2>/dev/null; exit 130' INT TERM HUP
 "$bin/pytest" -q --collect-only >/dev/null 2>&1    # compiles; what is wrong in there the next line tells
-echo "== pytest, six at a time"
-"$bin/pytest" -q -n 6 --dist loadfile --no-loadscope-reorder --ignore tests/e2e || status=1
+echo "== pytest, four at a time"
+"$bin/pytest" -q -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e || status=1
 wait "$lint" || status=1
 cat "$said"
 echo "== pytest, in real terminals"

@@ -43,7 +43,7 @@ from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, Tempora
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, Fault, KeysApi
 from walconsole.sandbox.keys_api.keys import Key
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 FOR_EVER = 10_000
@@ -406,7 +406,7 @@ async def test_a_case_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pyt
             await session.run()
             session.die()
             account.reset()
-            for _ in range(100):
+            for _ in range(500):
                 if counted and sockets() <= counted[0]:
                     break
                 await asyncio.sleep(0.02)
