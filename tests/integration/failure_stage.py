@@ -198,6 +198,11 @@ class Watched:
         for role, gap in self.lost():
             self.observer.bucket(role).accept(gap, reason)
 
+    async def accept_both(self, reason: str) -> None:
+        """Once both copies' losses are seen: each bucket is looked at in its own time."""
+        await self.until(lambda: len({role for role, _ in self.lost()}) == 2, "the loss of both copies", 20)
+        self.accept(reason)
+
     async def until(self, holds: Callable[[], object], what: str, timeout_s: float) -> float:
         """Seconds until it holds, looked at again and again: what is old ages meanwhile."""
         began = time.monotonic()

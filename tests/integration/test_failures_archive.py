@@ -208,10 +208,10 @@ async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
         async with watching(console.stage, keeping=on_disk(folders)) as later:
             later.marks = console.marks
             await later.root("archive-shrunk", within_s=15)
-            later.accept("emptied on purpose by a test")
+            await later.accept_both("emptied on purpose by a test")
             await later.green("accepted")
         assert "archive-shrunk" not in await checked()
-        console.accept("emptied on purpose by a test")
+        await console.accept_both("emptied on purpose by a test")
     await console.green("the loss accepted, with a reason")
     await console.stays_green(3)
 
@@ -225,7 +225,7 @@ async def test_never_archived(console: Watched) -> None:
         console.sql("SELECT pg_stat_reset_shared('archiver')")
         console.observer.refresh()
         await console.until(lambda: console.is_empty() and len(console.lost()) > 1, "an empty archive", 10)
-        console.accept("the archive begins anew")
+        await console.accept_both("the archive begins anew")
         await console.until(lambda: "archive-shrunk" not in console.rules(), "the loss accepted", 10)
         later = diagnose(console.screen.last, console.clock.now() + 300)
         assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()

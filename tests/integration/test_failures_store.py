@@ -285,7 +285,7 @@ async def test_no_base_backup_is_said(console: Watched) -> None:
         await console.noted("no-base-backup", within_s=8)
         await console.until(lambda: len(console.lost()) == 2, "the loss of both copies' labels", 10)
         assert console.roots() == {"archive-shrunk"}  # what was there and is gone is told before anything
-        console.accept("its label alone was deleted, on purpose")
+        await console.accept_both("its label alone was deleted, on purpose")
         await console.until(lambda: "archive-shrunk" not in console.rules(), "the loss accepted", 10)
         assert not console.stories()  # an archive of a few minutes has missed no nightly one yet
         later = diagnose(console.screen.last, console.clock.now() + 2 * 86400)
