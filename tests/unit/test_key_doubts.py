@@ -196,6 +196,8 @@ async def live(
     assert error is None or isinstance(error, WalconsoleError | asyncio.CancelledError), error
     assert machine.holds()
     if way.startswith("killed"):
+        while machine.noted() and not ledger._held:  # noqa: ASYNC110  # its thread ends no earlier than this
+            await asyncio.sleep(0)
         return None
     if way == "goes on":
         await console.doubts.watch_these()
