@@ -11,7 +11,7 @@ from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, LinkFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.wal import Segment
 
@@ -446,7 +446,7 @@ class Observer(Protocol):
         """Take every probe now, all at once; also retries what was refused."""
         ...
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         """Take what fills `slot` now: somebody looks at it."""
         ...
 

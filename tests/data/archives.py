@@ -17,7 +17,7 @@ from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment, SweepProgress
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.errors import WalconsoleError
@@ -141,7 +141,7 @@ def of(**values: Any) -> Snapshot:
     }
     snapshot = facts.healthy(**whole)
     for name, value in values.items():
-        one = reading(Slot(name), value) if isinstance(value, BucketFacts) else value
+        one = reading(getattr(Snapshot, name), value) if isinstance(value, BucketFacts) else value
         snapshot = fold(snapshot, one, NOW)
     return snapshot
 
@@ -183,7 +183,7 @@ def primary_missing() -> Snapshot:
     """The primary bucket does not exist; the copy does."""
     why = "the bucket shithub-wal does not exist (HTTP 404)"
     return of(
-        primary=problem(Slot.PRIMARY, why, "create it", "NoSuchBucket"),
+        primary=problem(Snapshot.primary, why, "create it", "NoSuchBucket"),
         dr=bucket_of(BucketRole.DR, DR_RUNS),
     )
 
@@ -193,7 +193,7 @@ def dr_unread() -> Snapshot:
     why = "403 AccessDenied for key DO00AB…"
     return of(
         primary=bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS),
-        dr=problem(Slot.DR, why, "grant the key read on shithub-wal-dr", "AccessDenied"),
+        dr=problem(Snapshot.dr, why, "grant the key read on shithub-wal-dr", "AccessDenied"),
     )
 
 
@@ -201,7 +201,9 @@ def stale() -> Snapshot:
     """Both were read, then the store stopped answering."""
     why = "no answer from nyc3.digitaloceanspaces.com in 10 s"
     return of(
-        primary=problem(Slot.PRIMARY, why, "", "Unreachable", bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS)),
+        primary=problem(
+            Snapshot.primary, why, "", "Unreachable", bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS)
+        ),
         dr=bucket_of(BucketRole.DR, DR_RUNS),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.data.facts import NOW
 from tests.data.snapshots import reading
 from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.pgconf.catalogue import shipped
 from walconsole.domain.pgconf.loading import InForce, Source
 from walconsole.domain.pgconf.resolution import Origin, RoleSetting, ServerStart, resolve
@@ -135,8 +135,8 @@ def configured(
     """`snapshot` with these files and this catalogue."""
     files = files or files_of()
     for one in (
-        reading(Slot.FILES, files),
-        reading(Slot.CATALOGUE, catalogue or catalogue_of(files)),
+        reading(Snapshot.files, files),
+        reading(Snapshot.catalogue, catalogue or catalogue_of(files)),
     ):
         snapshot = fold(snapshot, one, NOW)
     return snapshot

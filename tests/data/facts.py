@@ -21,7 +21,16 @@ from walconsole.domain.facts.observed import (
     SettingsFacts,
     WalDiskFacts,
 )
-from walconsole.domain.facts.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
+from walconsole.domain.facts.snapshot import (
+    AnySlot,
+    Problem,
+    Reading,
+    Slot,
+    Snapshot,
+    failed,
+    fold,
+    succeeded,
+)
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.wal import Segment
 
@@ -220,13 +229,13 @@ def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts
     return replace(facts, **changes)
 
 
-def read(slot: Slot, value: T, at: float = NOW, source: str = "test") -> Reading[T]:
+def read(slot: Slot[T], value: T, at: float = NOW, source: str = "test") -> Reading[T]:
     """A reading that succeeded at `at`."""
     empty: Reading[T] = Reading(slot)
     return succeeded(empty, value, at, source, 1.0)
 
 
-def broken(slot: Slot, why: str, code: str = "", previous: Any = None, at: float = NOW) -> Reading[Any]:
+def broken(slot: AnySlot, why: str, code: str = "", previous: Any = None, at: float = NOW) -> Reading[Any]:
     """A reading that failed at `at`, after `previous` where given."""
     return failed(previous or Reading(slot), Problem(why, "", code), at, "test", 1.0)
 
@@ -246,6 +255,6 @@ def healthy(**facts: Any) -> Snapshot:
     } | facts
     snapshot = Snapshot("shithub", began_at=NOW - 60, taken_at=NOW)
     for name, value in values.items():
-        reading = value if isinstance(value, Reading) else read(Slot(name), value)
+        reading = value if isinstance(value, Reading) else read(getattr(Snapshot, name), value)
         snapshot = fold(snapshot, reading, NOW)
     return snapshot

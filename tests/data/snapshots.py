@@ -10,37 +10,52 @@ from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.log_line import LogLine, read_line
 from walconsole.domain.facts.observed import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, SettingsFacts
-from walconsole.domain.facts.snapshot import Problem, Reading, Slot, Snapshot, failed, fold, succeeded
+from walconsole.domain.facts.snapshot import (
+    SLOTS,
+    AnySlot,
+    Problem,
+    Reading,
+    Snapshot,
+    failed,
+    fold,
+    succeeded,
+)
 from walconsole.domain.profile import BucketRole
 
 _SOURCES = {
-    Slot.LINK: "ssh",
-    Slot.HOST: "/proc",
-    Slot.WAL_DISK: "statvfs, ls pg_wal",
-    Slot.FILES: "find /etc /data",
-    Slot.SERVER: "SQL",
-    Slot.ARCHIVER: "pg_stat_archiver",
-    Slot.SETTINGS: "pg_settings",
-    Slot.CATALOGUE: "pg_settings, whole",
-    Slot.PRIMARY: "S3 LIST shithub-wal",
-    Slot.DR: "S3 LIST shithub-wal-dr",
-    Slot.LOG: "/var/log/postgresql/postgresql-15-main.log",
-    Slot.COMMAND: "/proc, the archive command's files",
-    Slot.RETENTION: "pg_replication_slots",
-    Slot.PRODUCTION: "rclone on the droplet",
-    Slot.POLICY: "S3 lifecycle of shithub-wal",
-    Slot.COMPARED: "sha256sum, S3 GET",
+    Snapshot.link: "ssh",
+    Snapshot.host: "/proc",
+    Snapshot.wal_disk: "statvfs, ls pg_wal",
+    Snapshot.files: "find /etc /data",
+    Snapshot.server: "SQL",
+    Snapshot.archiver: "pg_stat_archiver",
+    Snapshot.settings: "pg_settings",
+    Snapshot.catalogue: "pg_settings, whole",
+    Snapshot.primary: "S3 LIST shithub-wal",
+    Snapshot.dr: "S3 LIST shithub-wal-dr",
+    Snapshot.log: "/var/log/postgresql/postgresql-15-main.log",
+    Snapshot.command: "/proc, the archive command's files",
+    Snapshot.retention: "pg_replication_slots",
+    Snapshot.production: "rclone on the droplet",
+    Snapshot.policy: "S3 lifecycle of shithub-wal",
+    Snapshot.compared: "sha256sum, S3 GET",
 }
-_AGES = {Slot.FILES: 12.0, Slot.SETTINGS: 3.0, Slot.PRIMARY: 2.0, Slot.DR: 2.0, Slot.LINK: 1.0}
+_AGES = {
+    Snapshot.files: 12.0,
+    Snapshot.settings: 3.0,
+    Snapshot.primary: 2.0,
+    Snapshot.dr: 2.0,
+    Snapshot.link: 1.0,
+}
 
 
-def reading(slot: Slot, value: Any) -> Reading[Any]:
+def reading(slot: AnySlot, value: Any) -> Reading[Any]:
     """Read a moment ago, as long ago as its cadence would have it."""
     empty: Reading[Any] = Reading(slot)
     return succeeded(empty, value, NOW - _AGES.get(slot, 0.4), _SOURCES[slot], 1.0)
 
 
-def problem(slot: Slot, why: str, remedy: str = "", code: str = "", was: Any = None) -> Reading[Any]:
+def problem(slot: AnySlot, why: str, remedy: str = "", code: str = "", was: Any = None) -> Reading[Any]:
     """Failing for 41 s; `was` is the value that it had before."""
     before: Reading[Any] = Reading(slot)
     if was is not None:
@@ -51,7 +66,7 @@ def problem(slot: Slot, why: str, remedy: str = "", code: str = "", was: Any = N
 def _whole(history: History | None = None, **values: Any) -> Snapshot:
     snapshot = Snapshot("shithub", began_at=NOW - 1800, taken_at=NOW)
     filled = {
-        name: value if isinstance(value, Reading) else reading(Slot(name), value)
+        name: value if isinstance(value, Reading) else reading(getattr(Snapshot, name), value)
         for name, value in _healthy_facts(**values).items()
     }
     for one in filled.values():
@@ -136,8 +151,8 @@ def incident() -> Snapshot:
         archiver=facts.archiver(
             archived_count=0, last_archived_wal=None, last_archived_at=None, archiver_pid=None
         ),
-        primary=problem(Slot.PRIMARY, missing.format("shithub-wal"), "create it", "NoSuchBucket"),
-        dr=problem(Slot.DR, missing.format("shithub-wal-dr"), "create it", "NoSuchBucket"),
+        primary=problem(Snapshot.primary, missing.format("shithub-wal"), "create it", "NoSuchBucket"),
+        dr=problem(Snapshot.dr, missing.format("shithub-wal-dr"), "create it", "NoSuchBucket"),
     )
 
 
@@ -161,7 +176,7 @@ def failing() -> Snapshot:
         oldest_ready_at=NOW - 1230,
     )
     refused = problem(
-        Slot.PRIMARY,
+        Snapshot.primary,
         "403 AccessDenied for key DO00AB…",
         "grant the key read and write on shithub-wal",
         "AccessDenied",
@@ -206,7 +221,7 @@ def unread() -> Snapshot:
 def nothing_readable() -> Snapshot:
     """Every source failed before it was ever read."""
     snapshot = Snapshot("shithub", began_at=NOW - 60, taken_at=NOW)
-    for slot in Slot:
+    for slot in SLOTS:
         snapshot = fold(snapshot, problem(slot, "connection refused", "start it", "SshLost"), NOW)
     return snapshot
 
@@ -214,10 +229,9 @@ def nothing_readable() -> Snapshot:
 def all_dead() -> Snapshot:
     """Everything was read, then every source died."""
     before = _healthy_facts()
+    why = "the connection to 203.0.113.7:22 was lost"
     lost: dict[str, Any] = {
-        name: problem(
-            Slot(name), "the connection to 203.0.113.7:22 was lost", "reconnecting", "SshLost", value
-        )
+        name: problem(getattr(Snapshot, name), why, "reconnecting", "SshLost", value)
         for name, value in before.items()
     }
     snapshot = _whole(**lost)
@@ -240,7 +254,7 @@ def hostile() -> Snapshot:
             last_archived_wal=bad, current_wal=bad, last_failed_wal=bad, last_failed_at=NOW
         ),
         settings=SettingsFacts((facts.setting("archive_command", bad, sourcefile=bad, source=bad),)),
-        primary=problem(Slot.PRIMARY, bad, bad, "Odd", facts.bucket(newest_segment=bad, key_hint=bad)),
+        primary=problem(Snapshot.primary, bad, bad, "Odd", facts.bucket(newest_segment=bad, key_hint=bad)),
         dr=facts.bucket(BucketRole.DR, bucket=bad, newest_segment=bad, gaps=(Gap(1, bad, bad, 3),)),
     )
 

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from tests.data.bucket_reader import KeysReader
 from tests.data.facts import NOW
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
@@ -56,7 +56,7 @@ class ScriptedObserver:
         """Noted."""
         self.asked.append("refresh")
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         """Noted."""
         self.asked.append(f"hurry {slot}")
 

@@ -21,7 +21,7 @@ from tests.servers.s3 import S3Keys
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.archive.gaps import Gap
-from walconsole.domain.facts.snapshot import Reading, Slot
+from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Reading
 from walconsole.domain.failures import Diagnosis, Severity, Story, diagnose
 from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.operator_files.kept import KeptFiles, for_this_session
@@ -113,9 +113,9 @@ class Watched:
         problems = [f"{slot}: {reading.problem}" for slot, reading in self._readings() if reading.problem]
         return "\n".join([*lines, *problems])
 
-    def _readings(self) -> Iterator[tuple[Slot, Reading[object]]]:
-        for slot in Slot:
-            yield slot, getattr(self.screen.last, slot.value)
+    def _readings(self) -> Iterator[tuple[AnySlot, Reading[object]]]:
+        for slot in SLOTS:
+            yield slot, slot.of(self.screen.last)
 
     def rules(self) -> set[str]:
         """Everything that is found now, notes too."""

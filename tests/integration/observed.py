@@ -11,7 +11,7 @@ from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import SLOTS, Snapshot
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,
@@ -65,9 +65,7 @@ class RecordingScreen:
                     self.changed.clear()
                     await self.changed.wait()
         except TimeoutError:
-            problems = (
-                [f"{slot}: {getattr(self.last, slot).problem}" for slot in Slot] if self.snapshots else []
-            )
+            problems = [f"{slot}: {slot.of(self.last).problem}" for slot in SLOTS] if self.snapshots else []
             raise AssertionError(f"{what} did not come about within {timeout_s} s; {problems}") from None
 
     @property

@@ -110,7 +110,7 @@ class Stuck:
 def folded(facts: list[Fact], now: float) -> Snapshot:
     snapshot = Snapshot("x", began_at=now, taken_at=now)
     for fact in facts:
-        before = getattr(snapshot, fact.slot.value)
+        before = fact.slot.of(snapshot)
         snapshot = fold(snapshot, succeeded(before, fact.value, now, "", 1.0), now)
     return snapshot
 

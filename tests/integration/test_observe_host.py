@@ -16,7 +16,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
 from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule, WalDiskFacts
-from walconsole.domain.facts.snapshot import Problem, Slot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.wal import Segment
 from walconsole.droplet.names import names_of
@@ -259,7 +259,7 @@ async def test_no_such_cluster_says_what_there_is(postgres: PostgresServer, sshd
         assert problem.code == "NoCluster"
         assert "9.4/gone" in problem.why
         assert str(postgres.port) in problem.why or len(host.clusters) > 8
-        assert [fact.slot for fact in facts] == [Slot.HOST, Slot.WAL_DISK]
+        assert [fact.slot for fact in facts] == [Snapshot.host, Snapshot.wal_disk]
         with pytest.raises(ClusterChoiceError, match=r"9\.4/gone"):
             await to.host.locate()
 
@@ -364,7 +364,7 @@ async def test_without_privilege_it_says_what_it_could_not_read(
     assert host.cluster.running
     assert host.cluster.port == postgres.port
     assert host.postmaster_argv
-    disk = next(fact.value for fact in facts if fact.slot is Slot.WAL_DISK)
+    disk = next(fact.value for fact in facts if fact.slot is Snapshot.wal_disk)
     missing = disk.missing if isinstance(disk, WalDiskFacts) else (f"{disk}",)
     assert "sudo = true" in "".join(missing)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.integration.observed import Connected, connected, profile_of
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
 from walconsole.domain.facts.observed import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
-from walconsole.domain.facts.snapshot import AnyReading, Problem, Reading, Snapshot, fold, succeeded
+from walconsole.domain.facts.snapshot import Problem, Reading, Snapshot, fold, succeeded
 from walconsole.domain.pgconf.advice import where_to_set
 from walconsole.domain.pgconf.resolution import Origin, Resolution
 from walconsole.domain.pgconf.running import resolve_all
@@ -164,7 +163,7 @@ async def test_the_screen_shows_the_chain_and_the_dead_file(
         for fact in await probe.take():
             assert not isinstance(fact.value, Problem)
             read = succeeded(Reading(fact.slot), fact.value, fact.read_at, fact.source, probe.cadence_s)
-            snapshot = fold(snapshot, cast("AnyReading", read), fact.read_at)
+            snapshot = fold(snapshot, read, fact.read_at)
     app = stage(snapshot)
     async with app.run_test(size=(200, 60)) as pilot:
         await settle(pilot)

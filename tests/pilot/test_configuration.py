@@ -24,7 +24,7 @@ from tests.data.configuration import (
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident, problem
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
@@ -34,7 +34,7 @@ SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
 
 def down(snapshot: Snapshot) -> Snapshot:
     """PostgreSQL does not answer."""
-    for slot in (Slot.ARCHIVER, Slot.CATALOGUE, Slot.SERVER, Slot.SETTINGS):
+    for slot in (Snapshot.archiver, Snapshot.catalogue, Snapshot.server, Snapshot.settings):
         snapshot = fold(snapshot, problem(slot, "connection refused", "start it"), NOW)
     return snapshot
 

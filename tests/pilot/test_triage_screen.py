@@ -11,7 +11,7 @@ from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
 from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.standing.model import Fix
 from walconsole.ui.board.keys import own
 from walconsole.ui.configuration.screen import ConfigurationScreen
@@ -26,7 +26,7 @@ def hanging() -> Snapshot:
     child = ChildProcess(4711, NOW - 400, "sh -c 'rclone \x1b[31mcopyto'", "sleeping", "hrtimer_nanosleep")
     return fold(
         healthy(archiver=archiver(ready_count=3)),
-        read(Slot.COMMAND, CommandFacts("rclone copyto %p x:y", children=(child,))),
+        read(Snapshot.command, CommandFacts("rclone copyto %p x:y", children=(child,))),
         NOW,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tests.unit.memory_bucket import MemoryBucket
 from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, default_bucket
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.probe import BucketProbe
@@ -73,7 +73,7 @@ class Bench:
 
     async def take(self) -> BucketFacts:
         (fact,) = await self.probe.take()
-        assert fact.slot is Slot.PRIMARY
+        assert fact.slot is Snapshot.primary
         assert isinstance(fact.value, BucketFacts)
         return fact.value
 

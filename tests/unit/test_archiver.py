@@ -17,7 +17,7 @@ from tests.data.facts import (
     settings,
     wal_disk,
 )
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.standing.archiver import ArchiverState, Lag, is_stalled, lag, state
 from walconsole.domain.standing.exposure import agreement, exposure
 
@@ -56,7 +56,7 @@ FAILED = {"last_failed_wal": "000000010000000000000042", "failed_count": 3}
         (
             {
                 "archiver": archiver(last_archived_wal=None, last_archived_at=None, archived_count=0),
-                "primary": broken(Slot.PRIMARY, "no"),
+                "primary": broken(Snapshot.primary, "no"),
             },
             ArchiverState.NEVER,
         ),
@@ -74,7 +74,7 @@ FAILED = {"last_failed_wal": "000000010000000000000042", "failed_count": 3}
             {"archiver": archiver(last_archived_at=NOW - 7200), "settings": settings(archive_timeout="0")},
             ArchiverState.WORKING,
         ),
-        ({"settings": broken(Slot.SETTINGS, "no")}, ArchiverState.UNKNOWN),
+        ({"settings": broken(Snapshot.settings, "no")}, ArchiverState.UNKNOWN),
     ],
 )
 def test_state(facts: dict[str, Any], expected: ArchiverState) -> None:
@@ -167,7 +167,7 @@ def _agreement(snapshot: Snapshot) -> tuple[bool | None, int | None]:
         ({"primary": bucket(newest_segment="000000010000000000000042")}, (True, -1)),
         ({"primary": bucket(newest_segment="00000001000000000000003E")}, (False, 3)),
         ({"primary": bucket(newest_segment=None)}, (False, None)),
-        ({"primary": broken(Slot.PRIMARY, "no such bucket", "NoSuchBucket")}, (None, None)),
+        ({"primary": broken(Snapshot.primary, "no such bucket", "NoSuchBucket")}, (None, None)),
         ({"archiver": archiver(last_archived_wal=None)}, (None, None)),
     ],
 )
@@ -176,7 +176,7 @@ def test_agreement(facts: dict[str, Any], expected: tuple[bool | None, int | Non
 
 
 def test_a_listing_that_is_older_than_the_last_success_proves_nothing() -> None:
-    listed_before = read(Slot.PRIMARY, bucket(newest_segment="000000010000000000000040"), at=NOW - 50)
+    listed_before = read(Snapshot.primary, bucket(newest_segment="000000010000000000000040"), at=NOW - 50)
     assert _agreement(healthy(primary=listed_before))[0] is None
 
 
@@ -186,13 +186,13 @@ def test_on_a_busy_server_what_was_archived_since_the_listing_is_not_held_agains
         facts = archiver(
             archived_count=count, last_archived_wal=wal, last_archived_at=at, lsn=(count + 1) * SEGMENT
         )
-        return fold(snapshot, read(Slot.ARCHIVER, facts, at), at)
+        return fold(snapshot, read(Snapshot.archiver, facts, at), at)
 
     snapshot = Snapshot("busy", NOW, NOW)
-    snapshot = fold(snapshot, read(Slot.SERVER, server(), NOW), NOW)
+    snapshot = fold(snapshot, read(Snapshot.server, server(), NOW), NOW)
     for tick in range(30):
         snapshot = look(snapshot, 0x20 + tick, NOW + tick)
     agreeing = bucket(newest_segment=f"0000000100000000000000{0x20 + 20:02X}")
-    assert _agreement(fold(snapshot, read(Slot.PRIMARY, agreeing, NOW + 20), NOW + 29))[0] is True
+    assert _agreement(fold(snapshot, read(Snapshot.primary, agreeing, NOW + 20), NOW + 29))[0] is True
     frozen = bucket(newest_segment="000000010000000000000021")
-    assert _agreement(fold(snapshot, read(Slot.PRIMARY, frozen, NOW + 20), NOW + 29))[0] is False
+    assert _agreement(fold(snapshot, read(Snapshot.primary, frozen, NOW + 20), NOW + 29))[0] is False

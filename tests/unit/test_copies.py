@@ -8,14 +8,14 @@ import pytest
 from tests.data.facts import NOW, SEGMENT, archiver, bucket, healthy, holding
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.history import History
-from walconsole.domain.facts.snapshot import Problem, Reading, Slot, failed, succeeded
+from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.domain.standing.model import Level
 
 
-def lost(slot: Slot, value: Any, code: str) -> Reading[Any]:
+def lost(slot: AnySlot, value: Any, code: str) -> Reading[Any]:
     """Read five minutes ago, and refused since."""
     before = succeeded(Reading(slot), value, NOW - 300, "S3 LIST", 5.0)
     return failed(before, Problem("listing b: no", "", code, brief="no"), NOW, "S3 LIST", 5.0)
@@ -30,7 +30,7 @@ def test_both_are_whole() -> None:
 
 
 def test_a_copy_that_cannot_be_read_is_not_complete() -> None:
-    verdict = dr_verdict(replace(healthy(), dr=lost(Slot.DR, bucket(BucketRole.DR), "Unreachable")), NOW)
+    verdict = dr_verdict(replace(healthy(), dr=lost(Snapshot.dr, bucket(BucketRole.DR), "Unreachable")), NOW)
     assert verdict.level is Level.UNKNOWN
     assert verdict.text == (
         "the DR copy cannot be read now: no; last known, 5 min 00 s ago: "
@@ -39,12 +39,12 @@ def test_a_copy_that_cannot_be_read_is_not_complete() -> None:
 
 
 def test_a_copy_that_was_read_before_the_primary_went_on_does_not_lack() -> None:
-    behind = lost(Slot.DR, bucket(BucketRole.DR, holding=holding(last=20)), "Unreachable")
+    behind = lost(Snapshot.dr, bucket(BucketRole.DR, holding=holding(last=20)), "Unreachable")
     assert dr_verdict(replace(healthy(), dr=behind), NOW).level is Level.UNKNOWN
 
 
 def test_a_copy_is_not_compared_with_a_primary_that_cannot_be_read() -> None:
-    verdict = dr_verdict(replace(healthy(), primary=lost(Slot.PRIMARY, bucket(), "AccessDenied")), NOW)
+    verdict = dr_verdict(replace(healthy(), primary=lost(Snapshot.primary, bucket(), "AccessDenied")), NOW)
     assert verdict.level is Level.UNKNOWN
     assert verdict.text.startswith(
         "the DR copy cannot be compared now: the primary bucket cannot be read: no; last known, 5 min"
@@ -120,6 +120,6 @@ def test_a_clock_that_is_wrong_makes_no_copy_late(offset: float) -> None:
     ("code", "level"), [("NoSuchBucket", Level.CRITICAL), ("AccessDenied", Level.UNKNOWN)]
 )
 def test_a_bucket_that_was_deleted_holds_nothing(code: str, level: Level) -> None:
-    verdict = archive_verdict(replace(healthy(), primary=lost(Slot.PRIMARY, bucket(), code)), NOW)
+    verdict = archive_verdict(replace(healthy(), primary=lost(Snapshot.primary, bucket(), code)), NOW)
     assert verdict.level is level
     assert ("none missing" in verdict.text) == (level is Level.UNKNOWN)

@@ -32,7 +32,7 @@ from walconsole.domain.facts.observed import (
     SettingsFacts,
     VerifierSchedule,
 )
-from walconsole.domain.facts.snapshot import Problem, Slot, Snapshot, failed, fold
+from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Need, Problem, Snapshot, failed, fold
 from walconsole.domain.failures import Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole
 
@@ -63,7 +63,7 @@ DOWN = host(cluster=CLUSTER.__class__(None, 5432, "/run", "/data", None, running
 SYSTEM = str(server().system_identifier)
 
 
-def _refused(code: str, slot: Slot = Slot.PRIMARY) -> Any:
+def _refused(code: str, slot: AnySlot = Snapshot.primary) -> Any:
     return broken(slot, f"listing shithub-wal: {code}", code)
 
 
@@ -85,7 +85,7 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
             "settings": OFF,
             "files": DEAD,
             "primary": _refused("NoSuchBucket"),
-            "dr": _refused("NoSuchBucket", Slot.DR),
+            "dr": _refused("NoSuchBucket", Snapshot.dr),
         },
         {"archive-off", "dead-config", "bucket-404"},
     ),
@@ -178,9 +178,9 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
         set(),
     ),
     ("disk", {"wal_disk": wal_disk(free_bytes=1 << 30)}, {"disk-filling"}),
-    ("ssh", {"link": broken(Slot.LINK, "connection lost", "SshLost")}, {"ssh-lost"}),
-    ("down", {"archiver": broken(Slot.ARCHIVER, "no socket", "NoSocket")}, {"postgres-unreachable"}),
-    ("sudo", {"host": broken(Slot.HOST, "sudo wants a password", "Sudo")}, {"host-unreadable"}),
+    ("ssh", {"link": broken(Snapshot.link, "connection lost", "SshLost")}, {"ssh-lost"}),
+    ("down", {"archiver": broken(Snapshot.archiver, "no socket", "NoSocket")}, {"postgres-unreachable"}),
+    ("sudo", {"host": broken(Snapshot.host, "sudo wants a password", "Sudo")}, {"host-unreadable"}),
     (
         "the verifier's heart stopped",
         {"host": host(verifier=RUNS, heartbeat_at=NOW - 7201)},
@@ -198,7 +198,7 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ),
     ("privileges", {"server": server(missing=("pg_ls_waldir: permission denied",))}, {"privileges"}),
     ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
-    ("unreachable", {"dr": _refused("Unreachable", Slot.DR)}, {"endpoint-wrong"}),
+    ("unreachable", {"dr": _refused("Unreachable", Snapshot.dr)}, {"endpoint-wrong"}),
 ]
 
 
@@ -281,7 +281,7 @@ def test_verdicts(facts: dict[str, Any], level: Level, text: str) -> None:
 
 
 def test_a_key_that_both_buckets_lack_is_one_finding() -> None:
-    lacking = {"primary": _refused("NoKey"), "dr": _refused("NoKey", Slot.DR)}
+    lacking = {"primary": _refused("NoKey"), "dr": _refused("NoKey", Snapshot.dr)}
     problem = lacking["primary"].problem
     both = {name: replace(reading, problem=problem) for name, reading in lacking.items()}
     (finding,) = diagnose(healthy(**both), NOW).findings
@@ -291,7 +291,7 @@ def test_a_key_that_both_buckets_lack_is_one_finding() -> None:
 
 
 def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
-    refused = broken(Slot.ARCHIVER, "no socket", "NoSocket", at=NOW - 12)
+    refused = broken(Snapshot.archiver, "no socket", "NoSocket", at=NOW - 12)
     down = diagnose(healthy(archiver=refused, host=DOWN), NOW).verdict
     assert (down.level, down.text) == (
         Level.CRITICAL,
@@ -316,11 +316,12 @@ def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
 def test_what_keeps_the_archiver_from_being_read_is_said_once_and_briefly(code: str, text: str) -> None:
     problem = Problem("what was tried: why", "what to do", code, brief="why")
     snapshot = Snapshot("shithub", NOW - 60, NOW)
-    database = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
-    host = (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.FILES, Slot.PRIMARY, Slot.DR)  # the keys lie there
-    behind = {"NoCluster": (Slot.WAL_DISK,), "Sudo": host, "Shell": host, "SshLost": host}
+    database: tuple[AnySlot, ...] = (Snapshot.server, Snapshot.archiver, Snapshot.settings)
+    host: tuple[AnySlot, ...] = (Snapshot.link, Snapshot.host, Snapshot.wal_disk, Snapshot.files)
+    host = (*host, Snapshot.primary, Snapshot.dr)  # the keys lie there
+    behind = {"NoCluster": (Snapshot.wal_disk,), "Sudo": host, "Shell": host, "SshLost": host}
     for slot in (*database, *behind.get(code, ())):
-        reading = failed(getattr(snapshot, slot.value), problem, NOW - 12, "test", 1.0)
+        reading = failed(slot.of(snapshot), problem, NOW - 12, "test", 1.0)
         snapshot = fold(snapshot, reading, NOW)
     diagnosis = diagnose(snapshot, NOW)
     assert diagnosis.verdict.text == text
@@ -330,8 +331,10 @@ def test_what_keeps_the_archiver_from_being_read_is_said_once_and_briefly(code: 
 
 def test_a_lost_connection_is_one_finding_and_keeps_what_was_last_seen() -> None:
     snapshot = healthy()
-    for slot in (Slot.LINK, Slot.HOST, Slot.WAL_DISK, Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS, Slot.FILES):
-        previous = getattr(snapshot, slot.value)
+    over_ssh = [slot for slot in SLOTS if slot.through_ssh and slot.need is Need.VERDICT]
+    lost: tuple[AnySlot, ...] = (Snapshot.link, *over_ssh)
+    for slot in lost:
+        previous = slot.of(snapshot)
         reading = failed(previous, Problem("connection lost", "", "SshLost"), NOW + 10, "test", 1.0)
         snapshot = fold(snapshot, reading, NOW + 10)
     diagnosis = diagnose(snapshot, NOW + 22)
@@ -359,8 +362,8 @@ def test_archiving_that_is_switched_off_outranks_the_dead_file_that_was_meant_to
 def test_a_slot_alone_never_raises() -> None:
     """Whatever was read first, every rule and the verdict can look at it."""
     whole = healthy()
-    for slot in Slot:
-        alone = fold(Snapshot("x", NOW, NOW), getattr(whole, slot.value), NOW)
+    for slot in SLOTS:
+        alone = fold(Snapshot("x", NOW, NOW), slot.of(whole), NOW)
         assert diagnose(alone, NOW).verdict.text
-        without = fold(whole, read(slot, getattr(whole, slot.value).value), NOW)
+        without = fold(whole, read(slot, slot.of(whole).value), NOW)
         assert diagnose(fold(without, broken(slot, "gone", "Timeout"), NOW), NOW).verdict.text

@@ -27,7 +27,7 @@ from walconsole.domain.facts.evidence import (
     VerbResult,
 )
 from walconsole.domain.facts.observed import SettingsFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot, fold
 from walconsole.domain.failures import Diagnosis, diagnose
 
 TEXT = st.text(max_size=40) | st.sampled_from(
@@ -71,13 +71,13 @@ RULE = st.builds(ExpiryRule, TEXT, TEXT, st.none() | st.integers(0, 4000))
 POLICY = st.builds(PolicyFacts, TEXT, st.lists(RULE, max_size=3).map(tuple))
 SEGMENT = st.sampled_from(["000000010000000000000042", "x"])
 COMPARED = st.builds(ComparedFacts, SEGMENT, TEXT, st.none() | st.booleans(), head=TEXT)
-EVIDENCE: dict[Slot, st.SearchStrategy[Any]] = {
-    Slot.LOG: LOG,
-    Slot.COMMAND: COMMAND,
-    Slot.PRODUCTION: PRODUCTION,
-    Slot.RETENTION: RETENTION,
-    Slot.POLICY: POLICY,
-    Slot.COMPARED: COMPARED,
+EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
+    Snapshot.log: LOG,
+    Snapshot.command: COMMAND,
+    Snapshot.production: PRODUCTION,
+    Snapshot.retention: RETENTION,
+    Snapshot.policy: POLICY,
+    Snapshot.compared: COMPARED,
 }
 
 
@@ -104,15 +104,15 @@ FAILED = {
 }
 
 
-def found(*evidence: tuple[Slot, Any], **facts: Any) -> Diagnosis:
+def found(*evidence: tuple[AnySlot, Any], **facts: Any) -> Diagnosis:
     snapshot: Snapshot = healthy(**({"archiver": archiver(**FAILED)} | facts))
     for slot, value in evidence:
         snapshot = fold(snapshot, read(slot, value), NOW)
     return diagnose(snapshot, NOW)
 
 
-def log(*entries: LogEntry) -> tuple[Slot, LogFacts]:
-    return Slot.LOG, LogFacts("the log", entries, 1)
+def log(*entries: LogEntry) -> tuple[AnySlot, LogFacts]:
+    return Snapshot.log, LogFacts("the log", entries, 1)
 
 
 def said(text: str) -> LogEntry:
@@ -151,24 +151,24 @@ CASES: list[tuple[str, list[Any], str]] = [
     (
         "preflight",
         [
-            (Slot.COMMAND, CommandFacts("rclone copyto %p r:b/%f")),
+            (Snapshot.command, CommandFacts("rclone copyto %p r:b/%f")),
             log(said("operation error S3: CreateBucket, AccessDenied"), ended(1)),
         ],
         "preflight-403",
     ),
     (
         "stuck",
-        [(Slot.COMPARED, ComparedFacts("000000010000000000000042", "k", True))],
+        [(Snapshot.compared, ComparedFacts("000000010000000000000042", "k", True))],
         "stuck-on-existing",
     ),
     (
         "differs",
-        [(Slot.COMPARED, ComparedFacts("000000010000000000000042", "k", False))],
+        [(Snapshot.compared, ComparedFacts("000000010000000000000042", "k", False))],
         "same-name-different-content",
     ),
     (
         "hangs",
-        [(Slot.COMMAND, CommandFacts("x", children=(ChildProcess(7, NOW - 400, "sleep"),)))],
+        [(Snapshot.command, CommandFacts("x", children=(ChildProcess(7, NOW - 400, "sleep"),)))],
         "command-hangs",
     ),
 ]
@@ -196,7 +196,7 @@ def test_the_stores_own_code_is_surer_than_a_bare_403_in_the_log() -> None:
     check = ProductionCheck(
         "r:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "SignatureDoesNotMatch"),)
     )
-    diagnosis = found(log(said("403 Forbidden"), ended(1)), (Slot.PRODUCTION, ProductionFacts((check,))))
+    diagnosis = found(log(said("403 Forbidden"), ended(1)), (Snapshot.production, ProductionFacts((check,))))
     root = diagnosis.stories[0].root
     assert "the secret" in root.title
     assert root.certainty.name == "PROVED"
@@ -206,7 +206,7 @@ def test_the_stores_own_code_is_surer_than_a_bare_403_in_the_log() -> None:
 def test_a_check_from_before_the_last_success_says_nothing() -> None:
     check = ProductionCheck("r:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "AccessDenied"),))
     snapshot = healthy()
-    reading = replace(read(Slot.PRODUCTION, ProductionFacts((check,))), read_at=NOW - 500)
+    reading = replace(read(Snapshot.production, ProductionFacts((check,))), read_at=NOW - 500)
     assert roots(diagnose(fold(snapshot, reading, NOW), NOW)) == []
 
 
@@ -214,14 +214,14 @@ def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
     gone = ReplicationSlot("gone", "physical", False, "extended", 5 << 30)
     for active, expected in ((False, ["slot-retention"]), (True, [])):
         facts = RetentionFacts((replace(gone, active=active),), max_wal_bytes=1 << 30)
-        assert roots(found((Slot.RETENTION, facts), archiver=archiver())) == expected
+        assert roots(found((Snapshot.retention, facts), archiver=archiver())) == expected
 
 
 def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:
     held = bucket(histories=())
     for days, expected in ((1, ["lifecycle-eats-wal"]), (365, [])):
         policy = PolicyFacts("shithub-wal", (ExpiryRule("r", "", days),))
-        assert roots(found((Slot.POLICY, policy), archiver=archiver(), primary=held)) == expected
+        assert roots(found((Snapshot.policy, policy), archiver=archiver(), primary=held)) == expected
 
 
 def test_a_standby_that_archives_too() -> None:
@@ -233,7 +233,7 @@ def test_a_standby_that_archives_too() -> None:
 def test_an_orphan_that_is_tried_first_blocks_all() -> None:
     facts = CommandFacts("x", orphans=("000000010000000000000042",), orphan_count=1)
     disk = wal_disk(ready_count=2, oldest_ready="000000010000000000000042", oldest_ready_at=NOW - 60)
-    diagnosis = found((Slot.COMMAND, facts), wal_disk=disk)
+    diagnosis = found((Snapshot.command, facts), wal_disk=disk)
     assert roots(diagnosis) == ["orphan-ready"]
 
 
@@ -321,11 +321,11 @@ def test_a_file_system_that_is_read_only() -> None:
 def test_a_configuration_that_nothing_names_need_not_be_there() -> None:
     usual = ConfigAccess("/var/lib/postgresql/.config/rclone/rclone.conf", exists=False, readable=False)
     facts = CommandFacts(". /etc/wal.env; rclone copyto %p s:bucket/%f", configs=(usual,))
-    assert roots(found((Slot.COMMAND, facts), archiver=archiver())) == []
+    assert roots(found((Snapshot.command, facts), archiver=archiver())) == []
     notice = said('NOTICE: Config file "/x/rclone.conf" not found - using defaults')
-    refused = found((Slot.COMMAND, facts), log(notice, said("AccessDenied"), ended(1)))
+    refused = found((Snapshot.command, facts), log(notice, said("AccessDenied"), ended(1)))
     assert roots(refused) == ["key-403"]
-    section = found((Slot.COMMAND, facts), log(said("didn't find section in config file"), ended(1)))
+    section = found((Snapshot.command, facts), log(said("didn't find section in config file"), ended(1)))
     assert roots(section) == ["rclone-config-unreadable"]
 
 
@@ -348,20 +348,20 @@ def test_the_line_that_says_what_is_wrong_is_quoted_not_the_hint_below_it() -> N
 def test_an_endpoint_that_is_gone_hides_no_key_that_another_copy_refuses() -> None:
     gone = ProductionCheck("dr:shithub-wal-dr", "/etc/r.conf", (VerbResult("LIST", False, "Unreachable"),))
     refused = ProductionCheck("prod:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "AccessDenied"),))
-    diagnosis = found((Slot.PRODUCTION, ProductionFacts((refused, gone))))
+    diagnosis = found((Snapshot.production, ProductionFacts((refused, gone))))
     assert set(roots(diagnosis)) == {"key-403", "endpoint-wrong"}
 
 
 def test_a_command_that_stands_still_is_let_go_on() -> None:
     child = ChildProcess(7, NOW - 400, "sleep", state="stopped by a signal")
-    root = found((Slot.COMMAND, CommandFacts("x", children=(child,)))).stories[0].root
+    root = found((Snapshot.command, CommandFacts("x", children=(child,)))).stories[0].root
     assert root.fixes[0].commands == ("kill 7", "kill -CONT 7")
 
 
 def test_who_archives_with_another_client_is_not_told_to_call_rclone() -> None:
     facts = CommandFacts("aws s3 cp %p s3://wal/%f")
     words = said('upload failed: Could not connect to the endpoint URL: "https://x"')
-    root = found((Slot.COMMAND, facts), log(words, ended(1))).stories[0].root
+    root = found((Snapshot.command, facts), log(words, ended(1))).stories[0].root
     assert root.rule == "endpoint-wrong"
     assert "rclone" not in f"{root.remedy}{root.fixes}"
 

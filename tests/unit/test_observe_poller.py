@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.domain.facts.observed import ConfigFiles, LinkFacts
-from walconsole.domain.facts.snapshot import Freshness, Problem, Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Freshness, Problem, Snapshot
 from walconsole.errors import DatabaseError, HostKeyError, ObjectStoreError, SshError
 from walconsole.observe.poller.poller import LONGEST_PAUSE_S, Poller, Schedule
 from walconsole.observe.poller.probe import Fact, code_of, problem_of
@@ -109,7 +109,7 @@ class FakeProbe:
 
     act: Callable[[], Awaitable[object]]
     name: str = "fake"
-    slot: Slot = Slot.LINK
+    slots: tuple[AnySlot, ...] = (Snapshot.link,)
     cadence_s: float = 0.02
     timeout_s: float = 0.2
     taken: int = 0
@@ -117,10 +117,6 @@ class FakeProbe:
     most_running: int = 0
     refreshed: int = 0
     started: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        return (self.slot,)
 
     def refresh(self) -> None:
         self.refreshed += 1
@@ -134,8 +130,8 @@ class FakeProbe:
             await self.act()
         finally:
             self.running -= 1
-        value = LINK if self.slot is Slot.LINK else ConfigFiles(())
-        return [Fact(self.slot, value, 1.0, "fake")]
+        value = LINK if self.slots == (Snapshot.link,) else ConfigFiles(())
+        return [Fact(self.slots[0], value, 1.0, "fake")]
 
 
 @dataclass
@@ -184,7 +180,7 @@ def raising(error: BaseException) -> Callable[[], Awaitable[object]]:
 
 
 async def test_a_hung_probe_delays_no_other_never_overlaps_and_fails() -> None:
-    hung = FakeProbe(forever, "hung", Slot.FILES)
+    hung = FakeProbe(forever, "hung", (Snapshot.files,))
     quick = FakeProbe(at_once)
     async with polling(hung, quick) as (_, published):
         snapshot = await published.until(lambda s: s.files.problem and s.link.value)
@@ -198,7 +194,7 @@ async def test_a_hung_probe_delays_no_other_never_overlaps_and_fails() -> None:
 
 
 async def test_a_bug_dims_its_pane_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    buggy = FakeProbe(raising(ZeroDivisionError("x")), "buggy", Slot.FILES)
+    buggy = FakeProbe(raising(ZeroDivisionError("x")), "buggy", (Snapshot.files,))
     quick = FakeProbe(at_once)
     async with polling(buggy, quick) as (_, published):
         snapshot = await published.until(lambda s: s.files.problem)
@@ -234,8 +230,8 @@ async def test_a_stale_value_is_kept_and_since_when() -> None:
 async def test_readings_of_one_turn_are_one_publication() -> None:
     gate = asyncio.Event()
     probes = [
-        FakeProbe(gate.wait, "a", Slot.LINK, cadence_s=60),
-        FakeProbe(gate.wait, "b", Slot.FILES, cadence_s=60),
+        FakeProbe(gate.wait, "a", (Snapshot.link,), cadence_s=60),
+        FakeProbe(gate.wait, "b", (Snapshot.files,), cadence_s=60),
     ]
     async with polling(*probes) as (_, published):
         await asyncio.gather(*(probe.started.wait() for probe in probes))
@@ -247,7 +243,7 @@ async def test_readings_of_one_turn_are_one_publication() -> None:
 
 async def test_refresh_takes_all_now_also_what_was_refused() -> None:
     refused = FakeProbe(raising(HostKeyError("ssh", "unknown key")), "refused")
-    slow = FakeProbe(at_once, "slow", Slot.FILES, cadence_s=3600)
+    slow = FakeProbe(at_once, "slow", (Snapshot.files,), cadence_s=3600)
     async with polling(refused, slow) as (poller, published):
         await published.until(lambda s: s.link.problem and s.files.value)
         await asyncio.sleep(0.05)
@@ -291,7 +287,7 @@ async def test_when_the_connection_is_back_its_dependants_try_at_once() -> None:
             raise SshError("ssh", "lost")
 
     first = FakeProbe(act, "first")
-    other = FakeProbe(act, "other", Slot.FILES)
+    other = FakeProbe(act, "other", (Snapshot.files,))
     async with polling(first, other) as (poller, published):
         await published.until(lambda s: s.link.problem and s.files.problem)
         up.set()
@@ -314,16 +310,14 @@ async def test_a_wake_during_an_attempt_is_not_lost() -> None:
 
 
 async def test_part_of_a_look_may_fail() -> None:
-    @dataclass
     class Half(FakeProbe):
-        @property
-        def slots(self) -> tuple[Slot, ...]:
-            return (Slot.LINK, Slot.FILES)
-
         async def take(self) -> Sequence[Fact]:
-            return [Fact(Slot.LINK, LINK, 1.0, "half"), Fact(Slot.FILES, Problem("no"), 1.0, "half", 7.0)]
+            return [
+                Fact(Snapshot.link, LINK, 1.0, "half"),
+                Fact(Snapshot.files, Problem("no"), 1.0, "half", 7.0),
+            ]
 
-    async with polling(Half(at_once)) as (_, published):
+    async with polling(Half(at_once, slots=(Snapshot.link, Snapshot.files))) as (_, published):
         snapshot = await published.until(lambda s: s.link.value)
         assert snapshot.files.problem == Problem("no")
         assert snapshot.files.cadence_s == 7.0

@@ -12,7 +12,7 @@ from tests.data.facts import NOW, bucket, healthy
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.facts.observed import RepeatedSegment
-from walconsole.domain.facts.snapshot import Problem, Slot, Snapshot, failed
+from walconsole.domain.facts.snapshot import Problem, Snapshot, failed
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.unseen import of_one_look
@@ -114,4 +114,4 @@ def test_lines_for_monitoring_stay_short_whatever_a_key_is_named() -> None:
     assert len(made["nagios"]) < 4096
     assert len(made["people"]) < 4096
     assert BucketRole.PRIMARY.value in made["prometheus"]
-    assert Slot.DR.value in json.loads(made["json"])["not_seen"]
+    assert Snapshot.dr.name in json.loads(made["json"])["not_seen"]

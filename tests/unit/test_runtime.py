@@ -17,7 +17,7 @@ import pytest
 
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.profile_json import profile_to_json
 from walconsole.errors import SandboxError, UsageError
@@ -301,7 +301,7 @@ class _Observer:
     def refresh(self) -> None:
         self.told.append("refresh")
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         self.told.append(slot)
 
     def bucket(self, role: BucketRole) -> BucketReader:
@@ -320,9 +320,9 @@ def test_the_interval_multiplies_the_pace() -> None:
     paced.pace(4)
     paced.pause(True)
     paced.refresh()
-    paced.hurry(Slot.FILES)
+    paced.hurry(Snapshot.files)
     assert observer.factors == [0.5, 2.0]
-    assert observer.told == [True, "refresh", Slot.FILES]
+    assert observer.told == [True, "refresh", Snapshot.files]
     with pytest.raises(KeyError):
         paced.bucket(BucketRole.DR)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, healthy
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import MODES
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Finding, Severity
@@ -18,7 +18,9 @@ RULES = sorted(mode.id for mode in MODES.values() if mode.alarms)
 def finding(
     rule: str, severity: Severity = Severity.WARNING, certainty: Certainty = Certainty.PROVED
 ) -> Finding:
-    return Finding(rule, severity, f"{rule} it is", ("seen",), "mend it", Slot.ARCHIVER, certainty=certainty)
+    return Finding(
+        rule, severity, f"{rule} it is", ("seen",), "mend it", Snapshot.archiver, certainty=certainty
+    )
 
 
 def reachable(rule: str) -> set[str]:

@@ -11,7 +11,7 @@ from tests.data.facts import NOW, SEGMENT, archiver, read, wal_disk
 from walconsole.domain.facts.evidence import RetentionFacts
 from walconsole.domain.facts.history import SAMPLE_SPACING_S, SAMPLES_KEPT
 from walconsole.domain.facts.observed import WalDiskFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.standing.trends import archived_per_minute, disk_outlook, segments_per_minute
 
 
@@ -20,9 +20,9 @@ def _watch(seconds: int, step: int = 1, per_second: float = 0.5, free_per_second
     for tick in range(0, seconds + 1, step):
         at, count = NOW + tick, int(tick * per_second)
         facts = archiver(archived_count=100 + count, lsn=int(tick * per_second * SEGMENT))
-        snapshot = fold(snapshot, read(Slot.ARCHIVER, facts, at), at)
+        snapshot = fold(snapshot, read(Snapshot.archiver, facts, at), at)
         disk = wal_disk(free_bytes=int((20 << 30) - tick * free_per_second), ready_count=tick // 10)
-        snapshot = fold(snapshot, read(Slot.WAL_DISK, disk, at), at)
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, disk, at), at)
     return snapshot
 
 
@@ -43,7 +43,7 @@ def test_a_reset_of_the_statistics_neither_loses_nor_invents() -> None:
     snapshot = Snapshot("x", NOW, NOW)
     for tick, count in enumerate([100, 103, 2, 4]):
         facts = archiver(archived_count=count)
-        snapshot = fold(snapshot, read(Slot.ARCHIVER, facts, NOW + tick * 10), NOW)
+        snapshot = fold(snapshot, read(Snapshot.archiver, facts, NOW + tick * 10), NOW)
     assert snapshot.history.archived == 3 + 2 + 2
 
 
@@ -53,7 +53,9 @@ def test_archived_since_the_console_began_is_the_sum_of_the_deltas(counts: list[
     total = 0
     for tick, count in enumerate(counts):
         total += count
-        snapshot = fold(snapshot, read(Slot.ARCHIVER, archiver(archived_count=total), NOW + tick), NOW + tick)
+        snapshot = fold(
+            snapshot, read(Snapshot.archiver, archiver(archived_count=total), NOW + tick), NOW + tick
+        )
     assert snapshot.history.archived == total - counts[0]
 
 
@@ -89,7 +91,7 @@ def test_a_burst_of_writes_that_is_over_is_no_trend() -> None:
     written = later = _watch(60, free_per_second=70 << 20)
     for second in range(60, 130):
         disk = wal_disk(free_bytes=(20 << 30) - 60 * (70 << 20))
-        later = fold(later, read(Slot.WAL_DISK, disk, NOW + second), NOW + second)
+        later = fold(later, read(Snapshot.wal_disk, disk, NOW + second), NOW + second)
     during, after = disk_outlook(written, NOW + 60), disk_outlook(later, NOW + 130)
     assert during is not None
     assert during.full_in_s is not None
@@ -167,9 +169,9 @@ def _readings(free_mib: float, stretches: tuple[Stretch, ...]) -> Iterator[tuple
 def test_when_a_filling_disk_is_an_alarm(case: str) -> None:
     free, limit, stretches, expected = ALARMS[case]
     snapshot, first = Snapshot("x", NOW, NOW), None
-    snapshot = fold(snapshot, read(Slot.RETENTION, RetentionFacts((), limit and limit << 20), NOW), NOW)
+    snapshot = fold(snapshot, read(Snapshot.retention, RetentionFacts((), limit and limit << 20), NOW), NOW)
     for passed, at, facts in _readings(free, stretches):
-        snapshot = fold(snapshot, read(Slot.WAL_DISK, facts, at), at)
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
         if snapshot.history.disk_urgent and first is None:
             first = passed
     if expected is None:
@@ -186,7 +188,7 @@ def test_a_console_that_starts_anew_sees_it_in_time() -> None:
         snapshot = Snapshot("x", NOW, NOW)
         left = whole[-1][0] - whole[begin][0]
         for passed, at, facts in whole[begin:]:
-            snapshot = fold(snapshot, read(Slot.WAL_DISK, facts, at), at)
+            snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
             if snapshot.history.disk_urgent:
                 assert passed - whole[begin][0] <= min(125.0, 2 + left / 3)
                 break
@@ -200,7 +202,7 @@ def test_an_alarm_does_not_come_and_go() -> None:
     snapshot, changes = Snapshot("x", NOW, NOW), []
     for passed, at, facts in _readings(5 << 10, (Stretch(240, others=2.0), *wavering, CALM)):
         before = snapshot.history.disk_urgent
-        snapshot = fold(snapshot, read(Slot.WAL_DISK, facts, at), at)
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
         if snapshot.history.disk_urgent != before:
             changes.append(passed)
     assert len(changes) == 2
@@ -213,7 +215,7 @@ def test_the_time_to_full_is_a_range_and_names_whose_growth_it_is() -> None:
     for _, at, facts in _readings(
         100 << 10, (Stretch(200, wal=4, waiting=0.25), Stretch(102, wal=4, others=12))
     ):
-        snapshot = fold(snapshot, read(Slot.WAL_DISK, facts, at), at)
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, facts, at), at)
     outlook = disk_outlook(snapshot, NOW + 300)
     assert outlook is not None
     assert outlook.wal_change_bytes_per_s == pytest.approx(4 << 20, rel=0.02)
@@ -227,8 +229,8 @@ def test_the_time_to_full_is_a_range_and_names_whose_growth_it_is() -> None:
 def test_the_clock_that_went_back_does_not_freeze_the_history() -> None:
     snapshot = Snapshot("x", NOW, NOW)
     for at in (NOW, NOW + 10, NOW + 20, NOW - 3600, NOW - 3590, NOW - 3580, NOW - 3570):
-        snapshot = fold(snapshot, read(Slot.ARCHIVER, archiver(), at), at)
-        snapshot = fold(snapshot, read(Slot.WAL_DISK, wal_disk(), at), at)
+        snapshot = fold(snapshot, read(Snapshot.archiver, archiver(), at), at)
+        snapshot = fold(snapshot, read(Snapshot.wal_disk, wal_disk(), at), at)
     for samples in (snapshot.history.archiver, snapshot.history.disk):
         assert [sample.at for sample in samples] == [NOW - 3600, NOW - 3590, NOW - 3580, NOW - 3570]
 

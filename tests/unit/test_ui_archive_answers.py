@@ -28,7 +28,7 @@ from tests.data.snapshots import STATES, nothing_readable
 from tests.unit.test_ui_archive_coverage import desk_of
 from walconsole.domain.archive.cost import Price
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold, succeeded
+from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
@@ -307,6 +307,6 @@ def test_an_empty_bucket_is_no_listing_that_is_missing() -> None:
     )
     snapshot = of(primary=empty)
     assert "holds no object" in told(notes.no_keys(taken_of(snapshot), BucketRole.PRIMARY, 60, observed=True))
-    assert snapshot.primary.slot is Slot.PRIMARY
+    assert snapshot.primary.slot is Snapshot.primary
     assert "holds no WAL" in told(notes.nothing_covered(taken_of(snapshot), BucketRole.PRIMARY, 60))
     assert len(readers()) == 2

@@ -23,7 +23,7 @@ from tests.data.configuration import (
 )
 from tests.data.facts import NOW
 from tests.data.snapshots import incident, problem
-from walconsole.domain.facts.snapshot import Slot, Snapshot, fold
+from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import RoleSetting
 from walconsole.domain.pgconf.tree import FileContent, Obstacle
@@ -129,7 +129,7 @@ def test_errors_stand_with_file_line_text_and_why_and_throw_the_rest_away() -> N
 
 def test_without_a_server_nothing_claims_to_be_in_force() -> None:
     snapshot = configured(incident())
-    for slot in (Slot.CATALOGUE, Slot.ARCHIVER):
+    for slot in (Snapshot.catalogue, Snapshot.archiver):
         snapshot = fold(snapshot, problem(slot, "connection refused"), NOW)
     desk = desk_of(snapshot, "max_wal_size")
     text = detail(desk)
@@ -301,7 +301,7 @@ def test_looking_again_and_finding_nothing_new_keeps_the_picture() -> None:
     snapshot = configured(incident())
     again = replace(snapshot, files=replace(snapshot.files, read_at=NOW + 30))
     assert same_picture(snapshot, again)
-    assert not same_picture(snapshot, fold(snapshot, problem(Slot.CATALOGUE, "gone"), NOW))
+    assert not same_picture(snapshot, fold(snapshot, problem(Snapshot.catalogue, "gone"), NOW))
 
 
 @pytest.mark.parametrize("size", [(80, 22), (100, 9), (120, 33), (200, 57), (20, 3), (1, 1), (99, 12)])

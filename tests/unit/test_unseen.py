@@ -12,7 +12,7 @@ from tests.data.facts import NOW, broken, bucket, healthy, settings
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.evidence import CommandFacts, LogFacts, PolicyFacts, RetentionFacts
 from walconsole.domain.facts.observed import CatalogueFacts
-from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot
 from walconsole.domain.failures import Diagnosis, Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.unseen import ASKED, NEEDED, of_one_look, unanswered
@@ -36,17 +36,17 @@ def complete(**facts: Any) -> Snapshot:
     return healthy(**(asked | facts))
 
 
-def spoiled(snapshot: Snapshot, slot: Slot, how: str) -> Snapshot:
+def spoiled(snapshot: Snapshot, slot: AnySlot, how: str) -> Snapshot:
     """One source unread, failed, stale (an old value, and the last attempt failed) or half listed."""
-    before: Reading[Any] = getattr(snapshot, slot.value)
+    before: Reading[Any] = slot.of(snapshot)
     after: Reading[Any] = Reading(slot)
     if how == "failed":
         after = broken(slot, "no answer", "Timeout")
     elif how == "stale":
         after = broken(slot, "no answer", "Timeout", before)
-    elif how == "half" and slot in (Slot.PRIMARY, Slot.DR) and before.value is not None:
+    elif how == "half" and slot in (Snapshot.primary, Snapshot.dr) and before.value is not None:
         after = replace(before, value=replace(before.value, complete=False))
-    changes: dict[str, Any] = {slot.value: after}
+    changes: dict[str, Any] = {slot.name: after}
     return replace(snapshot, **changes)
 
 
@@ -62,14 +62,14 @@ def test_a_complete_look_is_ok() -> None:
 
 @pytest.mark.parametrize("slot", NEEDED)
 @pytest.mark.parametrize("how", ["unread", "failed", "stale", "half"])
-def test_each_needed_source(slot: Slot, how: str) -> None:
+def test_each_needed_source(slot: AnySlot, how: str) -> None:
     blind = spoiled(complete(), slot, how)
     assert diagnose(blind, NOW).verdict.level is not Level.OK
     assert looked(blind).verdict.level is Level.UNKNOWN
 
 
 @pytest.mark.parametrize("slot", ASKED)
-def test_a_look_that_ends_before_an_answer_is_unknown(slot: Slot) -> None:
+def test_a_look_that_ends_before_an_answer_is_unknown(slot: AnySlot) -> None:
     said = looked(spoiled(complete(), slot, "unread")).verdict
     assert said.level is Level.UNKNOWN
     assert "not read within 10 s" in said.text
@@ -81,7 +81,7 @@ def test_a_look_that_ends_before_an_answer_is_unknown(slot: Slot) -> None:
         st.sampled_from((*NEEDED, *ASKED)), st.sampled_from(["unread", "failed", "stale", "half"])
     )
 )
-def test_no_subset_of_unread_sources_is_green(parts: dict[Slot, str]) -> None:
+def test_no_subset_of_unread_sources_is_green(parts: dict[AnySlot, str]) -> None:
     snapshot = complete()
     for slot, how in parts.items():
         snapshot = spoiled(snapshot, slot, how)
@@ -93,8 +93,8 @@ def test_no_subset_of_unread_sources_is_green(parts: dict[Slot, str]) -> None:
         assert once.level is Level.UNKNOWN, once.text
 
 
-@given(st.sets(st.sampled_from([slot for slot in (*NEEDED, *ASKED) if slot is not Slot.PRIMARY])))
-def test_what_the_bucket_itself_proves_stays_critical(slots: set[Slot]) -> None:
+@given(st.sets(st.sampled_from([slot for slot in (*NEEDED, *ASKED) if slot is not Snapshot.primary])))
+def test_what_the_bucket_itself_proves_stays_critical(slots: set[AnySlot]) -> None:
     snapshot = complete(primary=bucket(gaps=(GAP,)))
     for slot in slots:
         snapshot = spoiled(snapshot, slot, "unread")
@@ -103,14 +103,14 @@ def test_what_the_bucket_itself_proves_stays_critical(slots: set[Slot]) -> None:
 
 def test_what_the_server_proves_stays_critical_without_the_buckets() -> None:
     off = complete(settings=settings(archive_mode="off"))
-    for slot in (Slot.PRIMARY, Slot.DR):
+    for slot in (Snapshot.primary, Snapshot.dr):
         off = spoiled(off, slot, "unread")
     assert looked(off).verdict.level is Level.CRITICAL
 
 
 def test_a_gap_that_was_seen_long_ago_proves_nothing_while_the_droplet_is_gone() -> None:
-    stale = spoiled(complete(primary=bucket(gaps=(GAP,))), Slot.PRIMARY, "stale")
-    gone = replace(stale, link=broken(Slot.LINK, "connection lost", "SshLost"))
+    stale = spoiled(complete(primary=bucket(gaps=(GAP,))), Snapshot.primary, "stale")
+    gone = replace(stale, link=broken(Snapshot.link, "connection lost", "SshLost"))
     assert diagnose(gone, NOW).verdict.level is Level.UNKNOWN
 
 
@@ -121,7 +121,7 @@ def test_a_bucket_that_is_doubted_is_not_green() -> None:
 
 
 def test_every_format_says_so() -> None:
-    blind = spoiled(spoiled(complete(), Slot.PRIMARY, "unread"), Slot.DR, "unread")
+    blind = spoiled(spoiled(complete(), Snapshot.primary, "unread"), Snapshot.dr, "unread")
     said = looked(blind)
     numbers = metrics(blind, said, NOW)
     assert exit_code(said) == 3

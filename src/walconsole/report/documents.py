@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import SLOTS, Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import unanswered
@@ -32,7 +32,7 @@ def check_document(
         "level": diagnosis.verdict.level.value,
         "exit_code": exit_code(diagnosis),
         "verdict": safe(diagnosis.verdict.text),
-        "not_seen": [each.slot.value for each in unanswered(snapshot)],
+        "not_seen": [each.slot.name for each in unanswered(snapshot)],
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers
@@ -82,11 +82,11 @@ def finding_document(finding: Finding) -> Document:
 
 def source_documents(snapshot: Snapshot, now: float) -> Iterator[Document]:
     """Every source with how old its answer is, or why there is none."""
-    for slot in Slot:
-        reading = getattr(snapshot, slot.value)
+    for slot in SLOTS:
+        reading = slot.of(snapshot)
         problem = reading.problem
         yield {
-            "source": slot.value,
+            "source": slot.name,
             "from": safe(reading.source),
             "freshness": reading.freshness.value,
             "age_seconds": None if reading.read_at is None else round(max(0.0, now - reading.read_at), 3),

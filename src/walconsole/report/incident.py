@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.facts.snapshot import Freshness, Slot, Snapshot
+from walconsole.domain.facts.snapshot import SLOTS, Freshness, Need, Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
@@ -137,12 +137,12 @@ def _not_seen(snapshot: Snapshot) -> Iterator[str]:
 
 def not_seen(snapshot: Snapshot) -> Iterator[str]:
     """What was not read, and what of what was read is missing, each with why."""
-    for slot in Slot:
-        reading = getattr(snapshot, slot.value)
-        name = slot.value.replace("_", " ")
+    for slot in SLOTS:
+        reading = slot.of(snapshot)
+        name = slot.name.replace("_", " ")
         if reading.problem is not None:
             yield f"{name}: {reading.problem.why}"
-        elif reading.freshness is Freshness.UNREAD and slot not in (Slot.PRODUCTION, Slot.COMPARED):
+        elif reading.freshness is Freshness.UNREAD and (slot.shown or slot.need is not Need.OCCASION):
             yield f"{name}: not read yet"
         for line in getattr(reading.value, "missing", ()) or ():
             yield f"{name}: {line}"

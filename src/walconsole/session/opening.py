@@ -20,7 +20,7 @@ from walconsole.ui.app import WalconsoleApp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from walconsole.domain.facts.snapshot import Slot
+    from walconsole.domain.facts.snapshot import AnySlot
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Fix
     from walconsole.ports import BucketReader, Observer, Screen
@@ -56,7 +56,7 @@ class PacedObserver:
     def pace(self, factor: float) -> None:
         self._observer.pace(factor * self._interval_s)
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         self._observer.hurry(slot)
 
 

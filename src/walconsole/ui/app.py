@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.archive.cost import Price
     from walconsole.domain.facts.observed import ClusterFacts
-    from walconsole.domain.facts.snapshot import Slot, Snapshot
+    from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Fix
     from walconsole.errors import WalconsoleError
@@ -270,7 +270,7 @@ class WalconsoleApp(App[None]):
         if self._observer is not None:
             self._observer.refresh()
 
-    def hurry(self, *slots: Slot) -> None:
+    def hurry(self, *slots: AnySlot) -> None:
         """Read what fills these slots now: somebody looks at it."""
         for slot in slots:
             if self._observer is not None:

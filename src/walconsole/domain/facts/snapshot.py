@@ -1,11 +1,12 @@
 """Readings and the snapshot: everything that is known at one moment, with its age and its source.
 
+`Snapshot` declares the slots, each once: its name, the type of its facts, what is shown and needed of it.
 `fold` is the only way a snapshot changes. What could not be read keeps its last value, marked.
 """
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Generic, TypeVar
+from enum import Enum, StrEnum
+from typing import Any, Generic, TypeVar, overload
 
 from walconsole.domain.facts.evidence import (
     CommandFacts,
@@ -29,42 +30,6 @@ from walconsole.domain.facts.observed import (
 )
 
 T = TypeVar("T")
-
-
-class Slot(StrEnum):
-    """The snapshot's fields that a probe fills."""
-
-    LINK = "link"
-    HOST = "host"
-    WAL_DISK = "wal_disk"
-    FILES = "files"
-    SERVER = "server"
-    ARCHIVER = "archiver"
-    SETTINGS = "settings"
-    CATALOGUE = "catalogue"
-    PRIMARY = "primary"
-    DR = "dr"
-    LOG = "log"
-    COMMAND = "command"
-    RETENTION = "retention"
-    PRODUCTION = "production"
-    POLICY = "policy"
-    COMPARED = "compared"
-
-
-PICTURE = (
-    Slot.LINK,
-    Slot.HOST,
-    Slot.WAL_DISK,
-    Slot.FILES,
-    Slot.SERVER,
-    Slot.ARCHIVER,
-    Slot.SETTINGS,
-    Slot.CATALOGUE,
-    Slot.PRIMARY,
-    Slot.DR,
-)
-"""What the dashboard shows; the other slots are evidence, looked at where something is wrong."""
 
 
 class Freshness(StrEnum):
@@ -105,7 +70,7 @@ class Reading(Generic[T]):
     failures in a row was.
     """
 
-    slot: Slot
+    slot: "Slot[T]"
     source: str = ""
     value: T | None = None
     read_at: float | None = None
@@ -144,61 +109,122 @@ def failed(previous: Reading[T], problem: Problem, at: float, source: str, caden
     )
 
 
-def _unread(slot: Slot) -> "Reading[T]":
-    return Reading(slot)
+class Subject(StrEnum):
+    """What a source tells about; the dashboard has a pane of that name for it."""
+
+    DROPLET = "droplet"
+    WAL_DISK = "wal_disk"
+    ARCHIVER = "archiver"
+    CONFIGURATION = "configuration"
+    BUCKET = "bucket"
 
 
-@dataclass(frozen=True, slots=True)
+class Need(Enum):
+    """How much a verdict rests on a source."""
+
+    VERDICT = "without it nobody can say that archiving works"
+    ANSWER = "a look that ends must have had its answer, whatever it is"
+    OCCASION = "it is looked at where and when there is something to look at"
+
+
+class Slot(Generic[T]):
+    """A place in the snapshot that a probe fills with facts of type T.
+
+    `Snapshot.host` is the slot, `snapshot.host` its reading. `words` is what is read, for a sentence;
+    `shown` whether the dashboard shows it (the others are evidence), `through_ssh` whether it takes the SSH
+    connection.
+    """
+
+    def __init__(
+        self,
+        words: str,
+        about: Subject,
+        need: Need,
+        *,
+        shown: bool = True,
+        through_ssh: bool = True,
+    ) -> None:
+        self.name = ""
+        self.words = words
+        self.about = about
+        self.need = need
+        self.shown = shown
+        self.through_ssh = through_ssh
+
+    def __set_name__(self, owner: "type[Snapshot]", name: str) -> None:
+        if self.name:  # another class has it as an attribute, and would rename it
+            raise TypeError(f"{self!r} is a descriptor of Snapshot: {owner.__name__}.{name} cannot hold it")
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Snapshot.{self.name}"
+
+    @overload
+    def __get__(self, snapshot: None, owner: "type[Snapshot]") -> "Slot[T]": ...
+
+    @overload
+    def __get__(self, snapshot: "Snapshot", owner: "type[Snapshot]") -> Reading[T]: ...
+
+    def __get__(self, snapshot: "Snapshot | None", owner: "type[Snapshot]") -> "Slot[T] | Reading[T]":
+        return self if snapshot is None else self.of(snapshot)
+
+    def __set__(self, snapshot: "Snapshot", reading: "Reading[T] | Slot[T]") -> None:
+        """Called by the snapshot's own making; a dataclass hands over the slot itself as the default."""
+        vars(snapshot)[self.name] = Reading(self) if isinstance(reading, Slot) else reading
+
+    def of(self, snapshot: "Snapshot") -> Reading[T]:
+        """This slot's reading."""
+        reading: Reading[T] = vars(snapshot)[self.name]
+        return reading
+
+
+AnySlot = Slot[Any]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Everything that is known. `began_at` is when the console began, `taken_at` the last fold."""
 
     profile_name: str
     began_at: float
     taken_at: float
-    link: Reading[LinkFacts] = field(default_factory=lambda: _unread(Slot.LINK))
-    host: Reading[HostFacts] = field(default_factory=lambda: _unread(Slot.HOST))
-    wal_disk: Reading[WalDiskFacts] = field(default_factory=lambda: _unread(Slot.WAL_DISK))
-    files: Reading[ConfigFiles] = field(default_factory=lambda: _unread(Slot.FILES))
-    server: Reading[ServerFacts] = field(default_factory=lambda: _unread(Slot.SERVER))
-    archiver: Reading[ArchiverFacts] = field(default_factory=lambda: _unread(Slot.ARCHIVER))
-    settings: Reading[SettingsFacts] = field(default_factory=lambda: _unread(Slot.SETTINGS))
-    catalogue: Reading[CatalogueFacts] = field(default_factory=lambda: _unread(Slot.CATALOGUE))
-    primary: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.PRIMARY))
-    dr: Reading[BucketFacts] = field(default_factory=lambda: _unread(Slot.DR))
-    log: Reading[LogFacts] = field(default_factory=lambda: _unread(Slot.LOG))
-    command: Reading[CommandFacts] = field(default_factory=lambda: _unread(Slot.COMMAND))
-    retention: Reading[RetentionFacts] = field(default_factory=lambda: _unread(Slot.RETENTION))
-    production: Reading[ProductionFacts] = field(default_factory=lambda: _unread(Slot.PRODUCTION))
-    policy: Reading[PolicyFacts] = field(default_factory=lambda: _unread(Slot.POLICY))
-    compared: Reading[ComparedFacts] = field(default_factory=lambda: _unread(Slot.COMPARED))
+    link: Slot[LinkFacts] = Slot("the connection", Subject.DROPLET, Need.OCCASION, through_ssh=False)
+    host: Slot[HostFacts] = Slot("the host", Subject.DROPLET, Need.VERDICT)
+    wal_disk: Slot[WalDiskFacts] = Slot("pg_wal and its disk", Subject.WAL_DISK, Need.VERDICT)
+    files: Slot[ConfigFiles] = Slot("the configuration files", Subject.CONFIGURATION, Need.VERDICT)
+    server: Slot[ServerFacts] = Slot("the server", Subject.DROPLET, Need.VERDICT)
+    archiver: Slot[ArchiverFacts] = Slot("pg_stat_archiver", Subject.ARCHIVER, Need.VERDICT)
+    settings: Slot[SettingsFacts] = Slot("the settings", Subject.CONFIGURATION, Need.VERDICT)
+    catalogue: Slot[CatalogueFacts] = Slot("all of pg_settings", Subject.CONFIGURATION, Need.ANSWER)
+    primary: Slot[BucketFacts] = Slot("the primary bucket", Subject.BUCKET, Need.VERDICT, through_ssh=False)
+    dr: Slot[BucketFacts] = Slot("the DR bucket", Subject.BUCKET, Need.VERDICT, through_ssh=False)
+    log: Slot[LogFacts] = Slot("the server's log", Subject.ARCHIVER, Need.ANSWER, shown=False)
+    command: Slot[CommandFacts] = Slot(
+        "the archive command's files", Subject.CONFIGURATION, Need.ANSWER, shown=False
+    )
+    retention: Slot[RetentionFacts] = Slot(
+        "the replication slots", Subject.WAL_DISK, Need.ANSWER, shown=False
+    )
+    production: Slot[ProductionFacts] = Slot(
+        "the store as the archiver reaches it", Subject.BUCKET, Need.OCCASION, shown=False
+    )
+    policy: Slot[PolicyFacts] = Slot("the bucket's lifecycle", Subject.BUCKET, Need.ANSWER, shown=False)
+    compared: Slot[ComparedFacts] = Slot(
+        "the segment beside its object", Subject.BUCKET, Need.OCCASION, shown=False
+    )
     history: History = field(default_factory=History)
 
     @property
     def whole(self) -> bool:
         """Every source that the dashboard shows was asked at least once, whatever it answered."""
-        return all(getattr(self, slot.value).freshness is not Freshness.UNREAD for slot in PICTURE)
+        return all(slot.of(self).freshness is not Freshness.UNREAD for slot in SLOTS if slot.shown)
 
 
-AnyReading = (
-    Reading[LinkFacts]
-    | Reading[HostFacts]
-    | Reading[WalDiskFacts]
-    | Reading[ConfigFiles]
-    | Reading[ServerFacts]
-    | Reading[ArchiverFacts]
-    | Reading[SettingsFacts]
-    | Reading[CatalogueFacts]
-    | Reading[BucketFacts]
-    | Reading[LogFacts]
-    | Reading[CommandFacts]
-    | Reading[RetentionFacts]
-    | Reading[ProductionFacts]
-    | Reading[PolicyFacts]
-    | Reading[ComparedFacts]
-)
+SLOTS: tuple[AnySlot, ...] = tuple(slot for slot in vars(Snapshot).values() if isinstance(slot, Slot))
+"""All of them, in the order in which they are declared."""
 
 
-def fold(snapshot: Snapshot, reading: AnyReading, now: float) -> Snapshot:
+def fold(snapshot: Snapshot, reading: Reading[T], now: float) -> Snapshot:
     """The next snapshot: `reading` in its slot, and what it adds to the history."""
     history = snapshot.history
     if reading.problem is None and reading.read_at is not None:
@@ -208,5 +234,5 @@ def fold(snapshot: Snapshot, reading: AnyReading, now: float) -> Snapshot:
         elif isinstance(reading.value, WalDiskFacts):
             limit = snapshot.retention.value.wal_limit if snapshot.retention.value else None
             history = history.with_disk(reading.value, reading.read_at, limit)
-    changes: dict[str, AnyReading] = {reading.slot.value: reading}
-    return replace(snapshot, taken_at=now, history=history, **changes)  # type: ignore[arg-type]
+    changes: dict[str, Any] = {reading.slot.name: reading}
+    return replace(snapshot, taken_at=now, history=history, **changes)

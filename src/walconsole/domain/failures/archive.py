@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
     another_cluster,
@@ -209,7 +209,7 @@ def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
             ),
             "find the restored server that archived it; until it is gone, restore with "
             f"recovery_target_timeline = {server.timeline}",
-            Slot.PRIMARY,
+            Snapshot.primary,
         )
     if beyond is not None:
         newest, current = (segment.name(server.segment_bytes) for segment in beyond)
@@ -222,7 +222,7 @@ def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
                 f"the server writes {current} (pg_current_wal_lsn)",
             ),
             "find the clone or the restored server that kept this archive_command, and stop it",
-            Slot.PRIMARY,
+            Snapshot.primary,
             proof=(
                 Proof(f"newest {newest}", snapshot.primary.source, snapshot.primary.read_at),
                 Proof(f"writes {current}", "pg_current_wal_lsn", snapshot.archiver.read_at),
@@ -271,7 +271,7 @@ def dr_behind(assessment: Assessment) -> Iterator[Finding]:
             f"{primary.segments:,} in {primary.bucket}, {dr.segments:,} in {dr.bucket} (S3 LIST)",
         ),
         "copy what is missing, and check that whatever copies to DR runs",
-        Slot.DR,
+        Snapshot.dr,
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
     archive_timeout_s,
@@ -47,7 +47,7 @@ def failing(assessment: Assessment) -> Iterator[Finding]:
         f"archiving fails at {archiver.last_failed_wal}",
         tuple(evidence),
         "read the command's own words in the log pane; never delete .ready files or segments by hand",
-        Slot.ARCHIVER,
+        Snapshot.archiver,
         "archive_command",
         since=assessment.failing_since,
         proof=(
@@ -108,7 +108,7 @@ def stalled(assessment: Assessment) -> Iterator[Finding]:
         ),
         "look for a hanging command below the archiver process, and for FATAL in the log: "
         "exits above 125 and signals are not counted",
-        Slot.ARCHIVER,
+        Snapshot.archiver,
         "archive_command",
         since=assessment.failing_since,
         proof=(
@@ -153,7 +153,7 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
         "archiving is behind and catches up" if catching_up else "archiving is slower than the WAL",
         tuple(evidence),
         "compress before the transfer, push several segments at once, or write less WAL",
-        Slot.ARCHIVER,
+        Snapshot.archiver,
         "archive_command",
         proof=(*ready_files(snapshot), *archiver_row(snapshot)),
     )
@@ -169,7 +169,7 @@ def never_archived(assessment: Assessment) -> Iterator[Finding]:
             "archiving is on, and nothing was archived yet",
             ("archived_count = 0 and no failure (pg_stat_archiver)",),
             "force a switch with pg_switch_wal() after a write, and see whether it arrives",
-            Slot.ARCHIVER,
+            Snapshot.archiver,
             proof=(*archiver_row(snapshot), *ready_files(snapshot)),
         )
 
@@ -187,7 +187,7 @@ def no_timeout(assessment: Assessment) -> Iterator[Finding]:
         "archive_timeout is 0: a segment is archived only when it is full",
         ("what is written to an unfinished segment has no time limit (pg_settings)",),
         "set archive_timeout (60 s at least) if the recovery point must be bounded in time",
-        Slot.SETTINGS,
+        Snapshot.settings,
         "archive_timeout",
     )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
@@ -97,7 +97,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         "look at the queue or spool of the command and at the process that empties it"
         if frozen
         else "check which bucket and prefix the archive command writes to, and whether it hides errors",
-        Slot.PRIMARY,
+        Snapshot.primary,
         "archive_command",
         since=None if newest_at is None else now - stored_age(bucket, newest_at, now),
         proof=(
@@ -156,7 +156,7 @@ def clock_skew(assessment: Assessment) -> Iterator[Finding]:
                 f"the droplet's clock is {abs(skew):.0f} s {direction} the store's",
                 (f"host {host.clock_offset_s:+.0f} s, {copy} store {bucket.store_clock_offset_s:+.0f} s",),
                 "let the droplet keep its time with NTP: S3 refuses requests 15 minutes off",
-                Slot.HOST,
+                Snapshot.host,
                 proof=(
                     Proof(
                         f"clock {host.clock:.3f} s, the console's {host.clock_read_at:.3f} s",

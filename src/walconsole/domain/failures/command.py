@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.archivers.command_words import DEFAULT_CONFIG
 from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntry, ProgramFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
@@ -68,7 +68,7 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
             + ([f"the shell ends with {NOT_FOUND} (the server's log)"] if lines else [])
         ),
         "install it, or name it by its absolute path in archive_command, then reload",
-        Slot.COMMAND,
+        Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
         proof=proof,
@@ -122,7 +122,7 @@ def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
             + ([f"the shell ends with {NOT_EXECUTABLE} (the server's log)"] if lines else [])
         ),
         "make it executable for the server's user, and every folder above it passable",
-        Slot.COMMAND,
+        Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
         proof=(
@@ -162,7 +162,7 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
         "for writing"
         if sealed
         else "look at the file's owner, mode and SELinux label (ls -lZ), as the server's user sees them",
-        Slot.LOG,
+        Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
         proof=(*log_lines(snapshot, lines), *command_and_archiver(snapshot)),
@@ -234,7 +234,7 @@ def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
         f"rclone's configuration: {title}" if bad else title,
         tuple([_config_fault(config) for config in bad] + [entry.text for entry in words[-1:]]),
         "put it where the server's user may read it, root:postgres with mode 0640, and name it with --config",
-        Slot.COMMAND,
+        Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
         proof=(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import Setting
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.pgconf.resolution import Origin, Place, State
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled
@@ -38,7 +38,7 @@ def archive_off(assessment: Assessment) -> Iterator[Finding]:
         "archive_mode is off: no WAL is archived",
         (f"archive_mode = {mode.value} in force, from {where(mode)} (pg_settings)", *dead),
         "set archive_mode = on in a file that is read, then restart PostgreSQL",
-        Slot.SETTINGS,
+        Snapshot.settings,
         "archive_mode",
         proof=tuple(setting_row(snapshot, "archive_mode", "wal_level", "archive_command")),
         fixes=(
@@ -71,7 +71,7 @@ def dead_config(assessment: Assessment) -> Iterator[Finding]:
             f"never read: {file.path}",
             (file.why, *lines),
             f"move what is meant to a file that is read ({_live_place(snapshot)}), and delete this one",
-            Slot.FILES,
+            Snapshot.files,
             next((name for name, _, _ in file.settings if name.startswith("archive_")), file.settings[0][0]),
             proof=tuple(Proof(line, file.path, snapshot.files.read_at) for line in lines),
             fixes=(
@@ -106,7 +106,7 @@ def pending_restart(assessment: Assessment) -> Iterator[Finding]:
                 f"{setting.name} was changed and waits for a restart",
                 (f"{setting.name} = {setting.value} is still in force (pg_settings.pending_restart)",),
                 "restart PostgreSQL when it suits; a reload is not enough for this setting",
-                Slot.SETTINGS,
+                Snapshot.settings,
                 setting.name,
                 proof=tuple(setting_row(snapshot, setting.name)),
                 fixes=(
@@ -133,7 +133,7 @@ def command_empty(assessment: Assessment) -> Iterator[Finding]:
             "archive_mode is on, and there is no archive_command",
             ("archive_command and archive_library are both empty (pg_settings)",),
             "set archive_command and reload; until then every segment stays in pg_wal",
-            Slot.SETTINGS,
+            Snapshot.settings,
             "archive_command",
             proof=tuple(setting_row(snapshot, "archive_mode", "archive_command", "archive_library")),
             fixes=(
@@ -162,7 +162,7 @@ def library_and_command(assessment: Assessment) -> Iterator[Finding]:
         f"archive_library and archive_command are both set: the archiver {effect}",
         (f"archive_library = {library}", f"archive_command = {command}"),
         "unset the one that is not meant, and reload",
-        Slot.SETTINGS,
+        Snapshot.settings,
         "archive_library",
         proof=tuple(setting_row(snapshot, "archive_library", "archive_command")),
         fixes=(
@@ -217,7 +217,7 @@ def _overridden(assessment: Assessment, name: str, winner: Place, loser: Place) 
             f"{loser.where}: {name} = {loser.value} loses",
         ),
         f"ALTER SYSTEM RESET {name}; then reload (archive_mode and wal_level: restart)",
-        Slot.FILES,
+        Snapshot.files,
         name,
         proof=(
             Proof(safe(f"{winner.where}: {name} = {winner.value}"), "postgresql.auto.conf", at),
@@ -251,7 +251,7 @@ def archive_always(assessment: Assessment) -> Iterator[Finding]:
         ("pg_is_in_recovery() and archive_mode = always (pg_settings)",),
         "archive_mode = on, where primary and standby share an archive; else a command that takes an "
         "identical file for a success",
-        Slot.SETTINGS,
+        Snapshot.settings,
         "archive_mode",
         proof=tuple(setting_row(snapshot, "archive_mode", "archive_command")),
         fixes=(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
@@ -35,7 +35,7 @@ def filling(assessment: Assessment) -> Iterator[Finding]:
             f"({disk.directory})",
         ),
         "mend the archive or grow the disk; never delete from pg_wal by hand",
-        Slot.WAL_DISK,
+        Snapshot.wal_disk,
         proof=(
             Proof(
                 f"{disk.directory}: {disk.free_bytes:,} of {disk.total_bytes:,} bytes free",
@@ -85,7 +85,7 @@ def strange_files(assessment: Assessment) -> Iterator[Finding]:
             *(f"the archiver tries {name} all the same: its name has a WAL file's letters" for name in tried),
         ),
         "find out which program writes there, and have it stop; take away only what is certainly its own",
-        Slot.WAL_DISK,
+        Snapshot.wal_disk,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
@@ -59,7 +59,7 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *(f"from here: {proof.text}" for proof in here[:1]),
         ),
         known.remedy,
-        Slot.PRODUCTION,
+        Snapshot.production,
         since=assessment.failing_since,
         proof=(
             *answers(snapshot, check),
@@ -97,7 +97,7 @@ def _by_words(assessment: Assessment, code: str, words: tuple[LogEntry, ...]) ->
             *(f"from here: {proof.text}" for copy in here[:1] for proof in refusal(copy)),
         ),
         known.remedy,
-        here[0].slot if here else Slot.LOG,
+        here[0].slot if here else Snapshot.log,
         since=assessment.failing_since,
         proof=(
             *log_lines(snapshot, alike),
@@ -186,7 +186,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
             *(("the same key may list the bucket (rclone on the droplet)",) if listed else ()),
         ),
         "add --s3-no-check-bucket to rclone (or no_check_bucket = true to its section)",
-        Slot.LOG,
+        Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
         proof=(
@@ -231,7 +231,7 @@ def throttled(assessment: Assessment) -> Iterator[Finding]:
             + [reading.problem.why for reading in problems if reading.problem]
         ),
         THROTTLED.remedy,
-        Slot.LOG if words else problems[0].slot,
+        Snapshot.log if words else problems[0].slot,
         since=assessment.failing_since,
         proof=(*log_lines(snapshot, words), *(proof for reading in problems for proof in refusal(reading))),
     )
@@ -255,7 +255,7 @@ def checksum_embedded(assessment: Assessment) -> Iterator[Finding]:
         tuple(each.problem for each in heads) or ("the object begins with a chunk signature",),
         "set request_checksum_calculation = when_required (AWS_REQUEST_CHECKSUM_CALCULATION) for the client, "
         "archive again what is still in pg_wal, and take a new base backup",
-        Slot.PRIMARY,
+        Snapshot.primary,
         "archive_command",
         since=assessment.failing_since if assessment.troubled else None,
         proof=tuple(

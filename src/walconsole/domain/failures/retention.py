@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
@@ -57,7 +57,7 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
             f"{ready_count(snapshot) or 0} segments wait for the archiver: it is not what keeps them",
         ),
         "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
-        Slot.RETENTION,
+        Snapshot.retention,
         since=since,
         proof=tuple(_row(snapshot, slot) for slot in facts.slots),
         fixes=(
@@ -91,7 +91,7 @@ def _by_summaries(assessment: Assessment, facts: RetentionFacts) -> Finding:
         f"WAL summaries are {bytes_text(behind)} behind, and pg_wal keeps what they lack",
         (f"summarize_wal is on, and its summarizer lacks {behind:,} bytes (pg_get_wal_summarizer_state)",),
         "look for the summarizer's error in the log; summarize_wal = off gives the WAL free at once",
-        Slot.RETENTION,
+        Snapshot.retention,
         proof=(
             Proof(
                 f"summarizer behind {behind:,} bytes",

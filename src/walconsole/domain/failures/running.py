@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.evidence import ChildProcess, LogEntry, LogKind
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (
@@ -38,7 +38,7 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
         (lines[-1].text,),
         "find which one (df -h; the command's temporary folder, its log, pg_wal) and make room; "
         "never delete from pg_wal",
-        Slot.WAL_DISK,
+        Snapshot.wal_disk,
         since=lines[0].at,
         proof=(
             *log_lines(snapshot, lines),
@@ -76,7 +76,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
             "failed_count does not move: exits above 125 and signals are not counted",
         ),
         "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
-        Slot.LOG,
+        Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
         proof=(
@@ -126,7 +126,7 @@ def hangs(assessment: Assessment) -> Iterator[Finding]:
             f"it waits in process {deepest.pid}: {deepest.command} ({waits or 'state not known'}{sockets})",
         ),
         "end that process, and put the command under `timeout`: PostgreSQL never ends it by itself",
-        Slot.COMMAND,
+        Snapshot.command,
         "archive_command",
         since=oldest.started_at - offset,
         proof=(
@@ -179,7 +179,7 @@ def orphan_ready(assessment: Assessment) -> Iterator[Finding]:
             f"{first} is the one that is tried first" if blocking else "others are tried before it",
         ),
         "move that one .ready file away, after making sure that the segment is in the archive or lost",
-        Slot.COMMAND,
+        Snapshot.command,
         since=assessment.failing_since,
         proof=(
             *(
@@ -226,7 +226,7 @@ def log_unreadable(assessment: Assessment) -> Iterator[Finding]:
         (why,),
         (problem.remedy if problem is not None else "")
         or "sudo = true in the profile, or a user who may read it",
-        Slot.LOG,
+        Snapshot.log,
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import HostFacts, VerifierSchedule
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -36,7 +36,7 @@ def link_lost(assessment: Assessment) -> Iterator[Finding]:
         "the droplet cannot be reached over SSH",
         (problem.why, *lasted),
         problem.remedy or "the console goes on trying by itself",
-        Slot.LINK,
+        Snapshot.link,
     )
 
 
@@ -54,7 +54,7 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
         unanswered(problem),
         (problem.why, *lasted),
         problem.remedy or "look at its log and at its unit",
-        Slot.ARCHIVER,
+        Snapshot.archiver,
     )
 
 
@@ -66,7 +66,7 @@ def host_unreadable(assessment: Assessment) -> Iterator[Finding]:
         if problem is None or problem.code in LINK_CODES or problem.code == NO_CLUSTER:
             continue
         alone = snapshot.archiver.problem != problem  # else PostgreSQL was never asked
-        facts = f"the host's facts cannot be read ({reading.slot.value.replace('_', ' ')})"
+        facts = f"the host's facts cannot be read ({reading.slot.name.replace('_', ' ')})"
         yield Finding(
             "host-unreadable",
             Severity.WARNING if alone else Severity.CRITICAL,
@@ -89,7 +89,7 @@ def privileges(assessment: Assessment) -> Iterator[Finding]:
             f"role {server.role} may not read everything",
             server.missing,
             f"GRANT pg_monitor TO {server.role}; or connect as a role that has it",
-            Slot.SERVER,
+            Snapshot.server,
         )
 
 
@@ -122,7 +122,7 @@ def _unscheduled(assessment: Assessment, host: HostFacts, *, beats: bool) -> Fin
         f"nothing{' that the console knows of' if beats else ''} runs the verifier any more",
         (f"{fact} (the droplet's files, systemctl)",),
         "switch its schedule on again: walconsole provision does",
-        Slot.HOST,
+        Snapshot.host,
         proof=(Proof(fact, "the droplet's files, systemctl", assessment.snapshot.host.read_at),),
         fixes=_by_hand(assessment),
         certainty=Certainty.LIKELY if beats else Certainty.PROVED,
@@ -138,7 +138,7 @@ def _overdue(assessment: Assessment, age: float, read_at: float) -> Finding:
         f"the verifier has called nothing clean for {duration_text(age)}",
         (f"its heartbeat is {duration_text(age)} old, and a clean run renews it every hour (stat)",),
         "run it by hand, and see what it says",
-        Slot.HOST,
+        Snapshot.host,
         since=read_at - age,
         proof=(Proof(f"heartbeat {age:.0f} s old", "stat on the droplet", read_at),),
         fixes=_by_hand(assessment),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
@@ -46,7 +46,7 @@ def stuck_on_existing(assessment: Assessment) -> Iterator[Finding]:
             else f"{compared.key} is there, and could not be compared: {compared.why}",
         ),
         "let the command succeed where the object is identical; never delete the .ready file by hand",
-        Slot.COMPARED,
+        Snapshot.compared,
         "archive_command",
         since=assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
@@ -83,7 +83,7 @@ def different_from_local(assessment: Assessment) -> Iterator[Finding]:
             "and their SHA-256 differ",
         ),
         "stop and investigate: a split brain, a rolled-back snapshot or a clone wrote it; overwrite nothing",
-        Slot.COMPARED,
+        Snapshot.compared,
         since=assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
         fixes=(
@@ -123,7 +123,7 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         "no base backup is known: a point-in-time recovery has nothing to begin from",
         (f"{plural(bucket.segments, 'segment')} in {bucket.bucket}{since}, and no .backup label (S3 LIST)",),
         "take a base backup (pg_basebackup, or your tool's); a logical dump is not one",
-        Slot.PRIMARY,
+        Snapshot.primary,
         proof=(
             Proof(
                 f"{bucket.objects:,} objects, 0 .backup labels, 0 base backups of a known tool",
@@ -199,7 +199,7 @@ def _expiring(
         f"the bucket deletes WAL after {plural(days, 'day')}: {what} {when}{histories}",
         (f"rule {rule.rule or '(no id)'}: {rule.prefix or 'all'} goes after {days} d (S3 lifecycle)",),
         "let the rule keep WAL for longer than the oldest base backup, and leave .history files alone",
-        Slot.POLICY,
+        Snapshot.policy,
         proof=(
             Proof(
                 f"rule {rule.rule or '(no id)'} prefix '{rule.prefix}' expiration {days} days enabled",

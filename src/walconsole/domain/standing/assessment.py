@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.standing import exposure, failure_log, refusals
 from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
 from walconsole.domain.standing.exposure import Agreement
@@ -100,7 +100,7 @@ class Assessment:
         return refusals.refused_checks(self.snapshot)
 
     @cached_property
-    def told_of_the_archiver(self) -> frozenset[tuple[str, Slot]]:
+    def told_of_the_archiver(self) -> frozenset[tuple[str, AnySlot]]:
         """Failure modes, by copy, that the archiver itself shows: there the console's view proves them."""
         words = self.words_of_refusal if self.last_failure is not None else ()
         return refusals.told_of_the_archiver(self.snapshot, self.refused_checks, words)

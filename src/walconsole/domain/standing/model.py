@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import AnySlot
 
 
 class Severity(IntEnum):
@@ -62,7 +62,7 @@ class Finding:
     title: str
     evidence: tuple[str, ...]
     remedy: str
-    slot: Slot
+    slot: AnySlot
     setting: str | None = None
     since: float | None = None
     proof: tuple[Proof, ...] = ()

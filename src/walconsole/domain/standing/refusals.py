@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.facts.snapshot import Reading, Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot
 from walconsole.domain.standing.failure_log import (
     is_commands,
 )
@@ -151,9 +151,9 @@ def told_of_the_archiver(
     snapshot: Snapshot,
     checks: Iterable[tuple[ProductionCheck, VerbResult]],
     words: Sequence[tuple[str, LogEntry]],
-) -> frozenset[tuple[str, Slot]]:
+) -> frozenset[tuple[str, AnySlot]]:
     """Failure modes, by copy, that the archiver itself shows: there the console's view is proof of them."""
-    found: set[tuple[str, Slot]] = set()
+    found: set[tuple[str, AnySlot]] = set()
     for check, result in checks:
         copy = reading_of(snapshot, check.where)
         if copy is not None:

@@ -4,47 +4,23 @@
 none of the others does (a swallowed segment shows in the bucket alone, a full disk on the host alone).
 `ASKED` are those that say why something is wrong, and a few things that are wrong before anything fails: a
 look that ends must have their answer, whatever it is, for what they refuse to tell shows elsewhere too.
-The rest (LINK, PRODUCTION, COMPARED) is looked at where and when there is something to look at.
+The rest (the link, `production`, `compared`) is looked at where and when there is something to look at.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Freshness, Problem, Slot, Snapshot
+from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Freshness, Need, Problem, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story, Verdict
 
-NEEDED = (
-    Slot.HOST,
-    Slot.WAL_DISK,
-    Slot.FILES,
-    Slot.SERVER,
-    Slot.ARCHIVER,
-    Slot.SETTINGS,
-    Slot.PRIMARY,
-    Slot.DR,
-)
-ASKED = (Slot.CATALOGUE, Slot.LOG, Slot.COMMAND, Slot.RETENTION, Slot.POLICY)
+NEEDED = tuple(slot for slot in SLOTS if slot.need is Need.VERDICT)
+ASKED = tuple(slot for slot in SLOTS if slot.need is Need.ANSWER)
 
-_NAMES = {
-    Slot.HOST: "the host",
-    Slot.WAL_DISK: "pg_wal and its disk",
-    Slot.FILES: "the configuration files",
-    Slot.SERVER: "the server",
-    Slot.ARCHIVER: "pg_stat_archiver",
-    Slot.SETTINGS: "the settings",
-    Slot.CATALOGUE: "all of pg_settings",
-    Slot.PRIMARY: "the primary bucket",
-    Slot.DR: "the DR bucket",
-    Slot.LOG: "the server's log",
-    Slot.COMMAND: "the archive command's files",
-    Slot.RETENTION: "the replication slots",
-    Slot.POLICY: "the bucket's lifecycle",
-}
 _NO_MORE = "; cannot tell more: "
 _WHY, _NOTHING = "cannot tell: ", "looking: "
 """How a verdict begins that says why nothing can be seen, and one that says that nothing was seen yet."""
-_BUCKETS = frozenset({Slot.PRIMARY, Slot.DR})
+_BUCKETS = frozenset({Snapshot.primary, Snapshot.dr})
 _ALSO_THE_SERVERS = frozenset({"silent-loss", "archive-frozen", "foreign-writer", "odd-segment-size"})
 """Found in a bucket, and only by comparing it with what the server says."""
 
@@ -53,7 +29,7 @@ _ALSO_THE_SERVERS = frozenset({"silent-loss", "archive-frozen", "foreign-writer"
 class Unseen:
     """A source that was not read: `problem` says why, None where it gave no answer yet."""
 
-    slot: Slot
+    slot: AnySlot
     name: str
     problem: Problem | None = None
 
@@ -69,13 +45,13 @@ def unanswered(snapshot: Snapshot) -> tuple[Unseen, ...]:
     return (*unseen(snapshot), *asked)  # without settings there is no command to look at
 
 
-def _not_read(snapshot: Snapshot, slots: tuple[Slot, ...], *, failed: bool) -> Iterator[Unseen]:
+def _not_read(snapshot: Snapshot, slots: tuple[AnySlot, ...], *, failed: bool) -> Iterator[Unseen]:
     for slot in slots:
-        reading = getattr(snapshot, slot.value)
+        reading = slot.of(snapshot)
         if reading.freshness is Freshness.UNREAD or (failed and reading.problem is not None):
-            yield Unseen(slot, _NAMES[slot], reading.problem)
+            yield Unseen(slot, slot.words, reading.problem)
         elif isinstance(reading.value, BucketFacts) and not _is_whole(reading.value):
-            yield Unseen(slot, _NAMES[slot])
+            yield Unseen(slot, slot.words)
 
 
 def _is_whole(bucket: BucketFacts) -> bool:
@@ -121,6 +97,6 @@ def proved(story: Story, snapshot: Snapshot) -> bool:
         finding.severity is Severity.CRITICAL
         and finding.slot in _BUCKETS
         and finding.rule not in _ALSO_THE_SERVERS
-        and getattr(snapshot, finding.slot.value).freshness is Freshness.OK
+        and finding.slot.of(snapshot).freshness is Freshness.OK
         for finding in (story.root, *story.consequences)
     )

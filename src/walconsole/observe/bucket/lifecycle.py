@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from walconsole.domain.facts.evidence import PolicyFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.poller.probe import Fact
@@ -15,7 +15,7 @@ _NOT_ALLOWED = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
 class PolicyProbe:
     """Fills POLICY, rarely: it changes when somebody changes it."""
 
-    slots = (Slot.POLICY,)
+    slots = (Snapshot.policy,)
     cadence_s = 300.0
     timeout_s = 20.0
 
@@ -31,4 +31,4 @@ class PolicyProbe:
             if error.code not in _NOT_ALLOWED:
                 raise
             facts = PolicyFacts(self._bucket, missing=(safe(f"the bucket's lifecycle rules: {error.why}"),))
-        return [Fact(Slot.POLICY, facts, self._clock.now(), self.name)]
+        return [Fact(Snapshot.policy, facts, self._clock.now(), self.name)]

@@ -15,7 +15,7 @@ from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.archive.layouts import Place
 from walconsole.domain.archive.losses import Losses, losses
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
@@ -71,7 +71,7 @@ class BucketProbe:
         system_identifier: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = f"S3 LIST {target.bucket}"
-        self.slots = (Slot.PRIMARY if target.role is BucketRole.PRIMARY else Slot.DR,)
+        self.slots = (Snapshot.primary if target.role is BucketRole.PRIMARY else Snapshot.dr,)
         self.target, self.store, self.plain, self.register = target, store, plain, register
         self.clock = clock
         self._shelf = shelf

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from walconsole.domain.archivers.command_words import configs_of, programs_of, remotes_of, targets_of
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.host.as_user import as_user
@@ -44,7 +44,7 @@ class CommandProbe:
     """
 
     name = SOURCE
-    slots = (Slot.COMMAND,)
+    slots = (Snapshot.command,)
     cadence_s = 2.5
     timeout_s = 18.0
 
@@ -77,7 +77,7 @@ class CommandProbe:
         if self._files is None or self._files.command != command or now - self._files_at >= every_s:
             self._files, self._files_at = await self._look_at_files(command), now
         facts, at = await self._look_at_processes(self._files)
-        return [Fact(Slot.COMMAND, facts, at, SOURCE)]
+        return [Fact(Snapshot.command, facts, at, SOURCE)]
 
     async def _look_at_files(self, command: str) -> _Files:
         programs = programs_of(command)

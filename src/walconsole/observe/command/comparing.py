@@ -8,7 +8,7 @@ from typing import Protocol
 
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.facts.evidence import ComparedFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.wal import Segment
@@ -40,7 +40,7 @@ class ComparingProbe:
     """
 
     name = SOURCE
-    slots = (Slot.COMPARED,)
+    slots = (Snapshot.compared,)
     cadence_s = 1.0
     timeout_s = 60.0
 
@@ -78,7 +78,7 @@ class ComparingProbe:
             return ()
         facts = await self._compare(name, stored.key)
         self._compared = stored if facts.identical is not None else None
-        return [Fact(Slot.COMPARED, facts, self._clock.now(), SOURCE)]
+        return [Fact(Snapshot.compared, facts, self._clock.now(), SOURCE)]
 
     def _failing_segment(self) -> str | None:
         snapshot = self._snapshot()

@@ -12,7 +12,7 @@ from shlex import quote
 
 from walconsole.domain.archivers.command_words import Target, configs_of, targets_of
 from walconsole.domain.facts.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.standing.refusals import code_in
@@ -41,7 +41,7 @@ class ProductionProbe:
     """Fills PRODUCTION, only while `troubled()`. `command` is what is known of the archive command."""
 
     name = SOURCE
-    slots = (Slot.PRODUCTION,)
+    slots = (Snapshot.production,)
     cadence_s = 1.0
     timeout_s = 60.0
 
@@ -79,7 +79,7 @@ class ProductionProbe:
             return ()
         config = _config(facts, self._profile)
         checks = await asyncio.gather(*(self._check(target, config) for target in targets[:MOST_CHECKS]))
-        return [Fact(Slot.PRODUCTION, ProductionFacts(tuple(checks)), self._clock.now(), SOURCE)]
+        return [Fact(Snapshot.production, ProductionFacts(tuple(checks)), self._clock.now(), SOURCE)]
 
     async def _check(self, target: Target, config: str) -> ProductionCheck:
         missing = f"{target.prefix}walconsole-looks-{secrets.token_hex(4)}/"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
-from walconsole.domain.facts.snapshot import Problem, Slot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
@@ -49,7 +49,7 @@ class HostProbe:
     """
 
     name = "the host's /proc and file systems"
-    slots = (Slot.HOST, Slot.WAL_DISK)
+    slots = (Snapshot.host, Snapshot.wal_disk)
     cadence_s = 2.0
     timeout_s = 18.0  # connecting ends by itself, with better words
 
@@ -196,7 +196,7 @@ class HostProbe:
         at = (answer.sent_at + answer.answered_at) / 2
         host = self._host_facts(read, answer, at)
         self._clock_offset_s = host.clock_offset_s
-        facts = [Fact(Slot.HOST, host, at, "/proc, pg_lsclusters")]
+        facts = [Fact(Snapshot.host, host, at, "/proc, pg_lsclusters")]
         if counted:
             facts.append(self._wal_disk(read, at))
         return facts
@@ -234,7 +234,7 @@ class HostProbe:
         try:
             observed = self._observing()
         except ClusterChoiceError as error:
-            return Fact(Slot.WAL_DISK, problem_of(error), at, source)
+            return Fact(Snapshot.wal_disk, problem_of(error), at, source)
         group = next((group for group in read.clusters if group.raw["cluster"] == observed.path), None)
         value = read_wal_disk(group, observed.facts.data_directory, self._remedy()) if group else None
         if value is None:
@@ -242,7 +242,7 @@ class HostProbe:
         if not isinstance(value, Problem):
             self._many = (value.wal_files or 0) + (value.ready_count or 0) > MANY_FILES
         cadence_s = self.cadence_s * (MANY_EVERY + 1) if self._many else None
-        return Fact(Slot.WAL_DISK, value, at, source, cadence_s)
+        return Fact(Snapshot.wal_disk, value, at, source, cadence_s)
 
     def _remedy(self) -> str:
         """How the SSH user would get to see more."""

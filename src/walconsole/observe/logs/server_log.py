@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.facts.log_entries import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
 from walconsole.domain.facts.log_line import plain_text
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import assignment, read_records
@@ -83,7 +83,7 @@ class ServerLogProbe:
     """
 
     name = "the server's log"
-    slots = (Slot.LOG,)
+    slots = (Snapshot.log,)
     cadence_s = 2.0
     timeout_s = 18.0
 
@@ -117,7 +117,7 @@ class ServerLogProbe:
         at = (answer.sent_at + answer.answered_at) / 2
         missing = self._learn(read_records(answer.stdout, token))
         self._looked_at = at + self._host.clock_offset_s
-        return [Fact(Slot.LOG, self._facts(missing), at, self._log.source or self.name)]
+        return [Fact(Snapshot.log, self._facts(missing), at, self._log.source or self.name)]
 
     def _script(self, token: str) -> str:
         cluster = self._host.observed

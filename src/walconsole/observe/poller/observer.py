@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from walconsole.domain.facts.observed import SettingsFacts
-from walconsole.domain.facts.snapshot import Slot, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.observe.host.host import HostProbe
@@ -22,7 +22,7 @@ class LinkProbe:
     """Fills LINK."""
 
     name = "SSH"
-    slots = (Slot.LINK,)
+    slots = (Snapshot.link,)
     cadence_s = 5.0
     timeout_s = 15.0
 
@@ -32,7 +32,7 @@ class LinkProbe:
     async def take(self) -> Sequence[Fact]:
         """One round trip. Raises errors.SshError, errors.ShellError."""
         facts = await self._shell.link()
-        return [Fact(Slot.LINK, facts, self._clock.now(), "SSH round trip")]
+        return [Fact(Snapshot.link, facts, self._clock.now(), "SSH round trip")]
 
 
 class ServerObserver:
@@ -113,7 +113,7 @@ class ServerObserver:
         """Take the probe of that name now; for a probe that has only done part of its work."""
         self._poller.wake(name)
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         """See ports.Observer."""
         self._poller.hurry(slot)
 
@@ -126,7 +126,7 @@ class ServerObserver:
         """Let the evidence come at once when trouble begins."""
         trouble = Assessment(snapshot, self._clock.now()).troubled
         if trouble and not self._trouble_seen:
-            for slot in (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION):
+            for slot in (Snapshot.log, Snapshot.command, Snapshot.production):
                 self._poller.hurry(slot)
         self._trouble_seen = trouble
 
@@ -140,14 +140,14 @@ class ServerObserver:
         server = snapshot.server.value
         if server is not None and not self._server_seen:
             self._server_seen = True  # now the buckets can tell whose archive it is, and its segment size
-            self._poller.hurry(Slot.PRIMARY)
-            self._poller.hurry(Slot.DR)
+            self._poller.hurry(Snapshot.primary)
+            self._poller.hurry(Snapshot.dr)
         settings = snapshot.settings.value
         if self._settings_seen is not None and settings != self._settings_seen:
-            self._poller.hurry(Slot.CATALOGUE)
-            self._poller.hurry(Slot.FILES)
+            self._poller.hurry(Snapshot.catalogue)
+            self._poller.hurry(Snapshot.files)
         if settings != self._settings_seen:
-            self._poller.hurry(Slot.COMMAND)
+            self._poller.hurry(Snapshot.command)
         self._settings_seen = settings
         self._look_for_causes(snapshot)
         reached = snapshot.host.problem is None and host is not None

@@ -6,18 +6,9 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import floor
-from typing import cast
+from typing import Any
 
-from walconsole.domain.facts.snapshot import (
-    AnyReading,
-    Problem,
-    Reading,
-    Slot,
-    Snapshot,
-    failed,
-    fold,
-    succeeded,
-)
+from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, fold, succeeded
 from walconsole.errors import WalconsoleError
 from walconsole.observe.poller.probe import (
     AUTHENTICATION,
@@ -145,7 +136,7 @@ class Poller:
             if rounds.probe.name == name:
                 rounds.wake()
 
-    def hurry(self, slot: Slot) -> None:
+    def hurry(self, slot: AnySlot) -> None:
         """Take the probe that fills `slot` now."""
         for rounds in self._rounds:
             if slot in rounds.probe.slots:
@@ -182,23 +173,23 @@ class Poller:
 
 def _readings(
     snapshot: Snapshot, rounds: "_Rounds", outcome: Sequence[Fact] | Problem, now: float
-) -> list[AnyReading]:
+) -> list[Reading[Any]]:
     """An attempt's outcome as readings that follow those in `snapshot`."""
     probe = rounds.probe
     if isinstance(outcome, Problem):
         facts = [Fact(slot, outcome, now, probe.name) for slot in probe.slots]
     else:
         facts = list(outcome)
-    readings = []
+    readings: list[Reading[Any]] = []
     for fact in facts:
-        previous: Reading[object] = getattr(snapshot, fact.slot.value)
+        previous = fact.slot.of(snapshot)
         cadence_s = (fact.cadence_s or probe.cadence_s) * rounds.schedule.pace
         if isinstance(fact.value, Problem):
             reading = failed(previous, fact.value, fact.read_at, fact.source, cadence_s)
         else:
             reading = succeeded(previous, fact.value, fact.read_at, fact.source, cadence_s)
         readings.append(reading)
-    return cast("list[AnyReading]", readings)
+    return readings
 
 
 class _Rounds:

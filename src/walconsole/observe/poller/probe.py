@@ -2,28 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
-from walconsole.domain.facts.evidence import (
-    CommandFacts,
-    ComparedFacts,
-    LogFacts,
-    PolicyFacts,
-    ProductionFacts,
-    RetentionFacts,
-)
-from walconsole.domain.facts.observed import (
-    ArchiverFacts,
-    BucketFacts,
-    CatalogueFacts,
-    ConfigFiles,
-    HostFacts,
-    LinkFacts,
-    ServerFacts,
-    SettingsFacts,
-    WalDiskFacts,
-)
-from walconsole.domain.facts.snapshot import Problem, Slot
+from walconsole.domain.facts.snapshot import AnySlot, Problem, Slot
 from walconsole.domain.redaction import safe
 from walconsole.errors import (
     AuthenticationError,
@@ -35,24 +16,6 @@ from walconsole.errors import (
     ShellError,
     SshError,
     WalconsoleError,
-)
-
-FactValue = (
-    LinkFacts
-    | HostFacts
-    | WalDiskFacts
-    | ConfigFiles
-    | ServerFacts
-    | ArchiverFacts
-    | SettingsFacts
-    | CatalogueFacts
-    | BucketFacts
-    | LogFacts
-    | CommandFacts
-    | RetentionFacts
-    | ProductionFacts
-    | PolicyFacts
-    | ComparedFacts
 )
 
 SSH_LOST = "SshLost"
@@ -67,7 +30,10 @@ KEY_SERVICE = "KeyService"
 BUG = "Bug"
 
 
-@dataclass(frozen=True, slots=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Fact:
     """One slot's value, or why there is none.
 
@@ -76,11 +42,29 @@ class Fact:
     its probe.
     """
 
-    slot: Slot
-    value: FactValue | Problem
+    slot: AnySlot
+    value: object
     read_at: float
     source: str
-    cadence_s: float | None = None
+    cadence_s: float | None
+
+    def __init__(
+        self,
+        slot: Slot[T],
+        value: T | Problem,
+        read_at: float,
+        source: str,
+        cadence_s: float | None = None,
+    ) -> None:
+        # Written out for its types: a slot takes facts of its own kind alone, wherever the fact is made.
+        for name, given in (
+            ("slot", slot),
+            ("value", value),
+            ("read_at", read_at),
+            ("source", source),
+            ("cadence_s", cadence_s),
+        ):
+            object.__setattr__(self, name, given)
 
 
 class Probe(Protocol):
@@ -92,7 +76,7 @@ class Probe(Protocol):
         ...
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
+    def slots(self) -> tuple[AnySlot, ...]:
         """What it fills: all of them fail when `take` raises."""
         ...
 

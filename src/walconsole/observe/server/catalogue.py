@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from walconsole.domain.facts.observed import CatalogueFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import RoleSetting
@@ -23,7 +23,7 @@ class CatalogueProbe:
     """Fills CATALOGUE: some 380 rows, so rarely, and at once when a setting in force has changed."""
 
     name = SOURCE
-    slots = (Slot.CATALOGUE,)
+    slots = (Snapshot.catalogue,)
     cadence_s = 30.0
     timeout_s = 20.0
 
@@ -38,7 +38,7 @@ class CatalogueProbe:
             why = f"it answered with {len(answer.rows)} rows instead of one"
             raise DatabaseError("read pg_settings", why, "is this a PostgreSQL server?")
         at = (answer.sent_at + answer.answered_at) / 2
-        return [Fact(Slot.CATALOGUE, read_catalogue(answer.rows[0]), at, SOURCE)]
+        return [Fact(Snapshot.catalogue, read_catalogue(answer.rows[0]), at, SOURCE)]
 
 
 def read_catalogue(row: Row) -> CatalogueFacts:

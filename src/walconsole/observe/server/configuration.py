@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
-from walconsole.domain.facts.snapshot import Problem, Slot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.lexer import statements
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, resolve
@@ -30,7 +30,7 @@ class ConfigurationProbe:
     """Fills FILES. One round trip for the whole tree, with PostgreSQL up or down."""
 
     name = SOURCE
-    slots = (Slot.FILES,)
+    slots = (Snapshot.files,)
     cadence_s = 30.0
     timeout_s = 15.0
 
@@ -56,8 +56,8 @@ class ConfigurationProbe:
             understood = await self._understand(gathered, cluster)
         if understood is None:
             problem = Problem("which configuration file the server reads could not be found out")
-            return [Fact(Slot.FILES, problem, read_at, SOURCE)]
-        return [Fact(Slot.FILES, understood, read_at, SOURCE)]
+            return [Fact(Snapshot.files, problem, read_at, SOURCE)]
+        return [Fact(Snapshot.files, understood, read_at, SOURCE)]
 
     async def _understand(self, gathered: Gathered, cluster: ClusterFacts) -> ConfigFiles | None:
         """What the answer means; of an answer like the one before, the same object.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
@@ -20,7 +20,7 @@ class RetentionProbe:
     """Fills RETENTION: rarely, for slots do not come and go."""
 
     name = SOURCE
-    slots = (Slot.RETENTION,)
+    slots = (Snapshot.retention,)
     cadence_s = 5.0
     timeout_s = 18.0
 
@@ -39,7 +39,7 @@ class RetentionProbe:
             why = f"it answered with {len(answer.rows)} rows instead of one"
             raise DatabaseError("read pg_replication_slots", why, "is this a PostgreSQL server?")
         at = (answer.sent_at + answer.answered_at) / 2
-        return [Fact(Slot.RETENTION, read_retention(answer.rows[0]), at, SOURCE)]
+        return [Fact(Snapshot.retention, read_retention(answer.rows[0]), at, SOURCE)]
 
 
 def read_retention(row: Row) -> RetentionFacts:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
@@ -40,7 +40,7 @@ class PostgresProbe:
     """Fills SERVER, ARCHIVER and, every few ticks, SETTINGS."""
 
     name = "PostgreSQL"
-    slots = (Slot.SERVER, Slot.ARCHIVER, Slot.SETTINGS)
+    slots = (Snapshot.server, Snapshot.archiver, Snapshot.settings)
     cadence_s = 1.0
     timeout_s = 18.0  # a connection (10) and a statement (5) end by themselves, with better words
 
@@ -104,15 +104,15 @@ class PostgresProbe:
         at = (answer.sent_at + answer.answered_at) / 2
         server = _server(row, at)
         facts = [
-            Fact(Slot.SERVER, server, at, "pg_control_system, pg_settings"),
-            Fact(Slot.ARCHIVER, _archiver(row, server, self._directory), at, "pg_stat_archiver"),
+            Fact(Snapshot.server, server, at, "pg_control_system, pg_settings"),
+            Fact(Snapshot.archiver, _archiver(row, server, self._directory), at, "pg_stat_archiver"),
         ]
         if (server.started_at, server.loaded_at) != self._loaded_at and not settings:
             self._since_settings = SETTINGS_EVERY  # they may be others now: a reload, or a restart
         self._loaded_at = (server.started_at, server.loaded_at)
         if settings:
             cadence_s = self.cadence_s * SETTINGS_EVERY
-            facts.append(Fact(Slot.SETTINGS, read_settings(row), at, "pg_settings", cadence_s))
+            facts.append(Fact(Snapshot.settings, read_settings(row), at, "pg_settings", cadence_s))
         return facts
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.archive.cost import Price
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.ui.archive import notes, subject
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ports import Compressibility
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.layout import Box
@@ -97,7 +96,7 @@ class ArchiveScreen(PanesScreen):
         self.coverage.focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
-        self.console.hurry(Slot.PRIMARY, Slot.DR)
+        self.console.hurry(Snapshot.primary, Snapshot.dr)
 
     def _arrange(
         self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False

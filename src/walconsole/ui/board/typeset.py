@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from walconsole.domain.facts.snapshot import Freshness, Reading, Slot
+from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import duration_text
@@ -52,8 +52,6 @@ T = TypeVar("T")
 GUTTER = 2
 LABEL_WIDTH = 15
 NOT_AVAILABLE = "n/a"
-_THROUGH_SSH = frozenset(Slot) - {Slot.LINK, Slot.PRIMARY, Slot.DR}
-"""What cannot be read without SSH: why it cannot is said once, where the link is shown."""
 
 _ANSWERS = {
     "NoSuchBucket": "missing",
@@ -156,10 +154,10 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
     state = "stale" if reading.freshness is Freshness.STALE else dead_word(reading)
     problem = reading.problem
     link = view.snapshot.link.problem
-    of_link = reading.slot is not Slot.LINK and problem.code in LINK_CODES | SHELL_CODES
-    if of_link or (reading.slot in _THROUGH_SSH and link is not None):
+    of_link = reading.slot is not Snapshot.link and problem.code in LINK_CODES | SHELL_CODES
+    if of_link or (reading.slot.through_ssh and link is not None):
         lacking = "no shell" if (link or problem).code in SHELL_CODES else "no SSH"
-        purpose = "" if reading.slot in _THROUGH_SSH else " to read its key through"
+        purpose = "" if reading.slot.through_ssh else " to read its key through"
         text = f"{what} {state}{since}: {lacking}{purpose}"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"

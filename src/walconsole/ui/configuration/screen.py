@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
 
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
@@ -25,7 +25,6 @@ from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind,
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.configuration.picture import ConfigurationPicture
@@ -80,7 +79,7 @@ class ConfigurationScreen(PanesScreen):
         self.panes["settings"].focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
-        self.console.hurry(Slot.CATALOGUE, Slot.FILES)
+        self.console.hurry(Snapshot.catalogue, Snapshot.files)
 
     # What happened.
 

@@ -1,31 +1,12 @@
 """Findings: what is wrong, worst first, each with its evidence and what to do."""
 
-from walconsole.domain.facts.snapshot import Freshness, Slot
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.model import Finding, Severity
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Content, Line, Link, Span, Stamp, Tone, View
 from walconsole.ui.board.typeset import indented, shown, wrapped
 
 _TONE = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
-_PANE = {
-    Slot.LINK: "droplet",
-    Slot.HOST: "droplet",
-    Slot.SERVER: "droplet",
-    Slot.WAL_DISK: "wal_disk",
-    Slot.FILES: "configuration",
-    Slot.SETTINGS: "configuration",
-    Slot.ARCHIVER: "archiver",
-    Slot.PRIMARY: "bucket",
-    Slot.DR: "bucket",
-    Slot.CATALOGUE: "configuration",
-    Slot.LOG: "archiver",
-    Slot.COMMAND: "configuration",
-    Slot.RETENTION: "wal_disk",
-    Slot.PRODUCTION: "bucket",
-    Slot.POLICY: "bucket",
-    Slot.COMPARED: "bucket",
-}
-
 
 _GLANCE_ROWS = 10
 """As many rows as a pane shows at once on a small terminal: longer, and an index comes first."""
@@ -53,8 +34,8 @@ def _lead(finding: Finding, view: View) -> str:
 
 
 def _link(finding: Finding) -> Link:
-    role = finding.slot.value if finding.slot in (Slot.PRIMARY, Slot.DR) else ""
-    return Link(_PANE[finding.slot], finding.setting or "", role)
+    role = finding.slot.name if finding.slot in (Snapshot.primary, Snapshot.dr) else ""
+    return Link(finding.slot.about.value, finding.setting or "", role)
 
 
 def _finding(finding: Finding, view: View) -> list[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from walconsole.domain.facts.snapshot import Slot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.event_times import events
 from walconsole.ui.board import keys
@@ -31,7 +31,7 @@ SPECS = (
     PaneSpec(3, "remedy", "What to do"),
     PaneSpec(4, "times", "Time line"),
 )
-_HURRIED = (Slot.LOG, Slot.COMMAND, Slot.PRODUCTION, Slot.RETENTION, Slot.ARCHIVER)
+_HURRIED = (Snapshot.log, Snapshot.command, Snapshot.production, Snapshot.retention, Snapshot.archiver)
 
 
 class TriageScreen(PanesScreen):
@@ -219,10 +219,10 @@ class TriageScreen(PanesScreen):
         finding = self.finding
         if finding is None:
             return
-        if finding.setting or finding.slot in (Slot.FILES, Slot.SETTINGS):
+        if finding.setting or finding.slot in (Snapshot.files, Snapshot.settings):
             self.console.open_configuration(finding.setting or "")
-        elif finding.slot in (Slot.PRIMARY, Slot.DR, Slot.COMPARED, Slot.POLICY):
-            self.console.open_archive(finding.slot.value)
+        elif finding.slot in (Snapshot.primary, Snapshot.dr, Snapshot.compared, Snapshot.policy):
+            self.console.open_archive(finding.slot.name)
         else:
             self.action_leave()
 
