@@ -19,7 +19,8 @@ from walconsole.domain.profile import ApiTarget
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import KeyGrant, KeyService
+from walconsole.domain.store.grants import KeyGrant
+from walconsole.ports import KeyService
 from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import leftovers

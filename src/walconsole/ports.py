@@ -1,18 +1,24 @@
-"""What the console needs from outside. Adapters, the sandbox, the screens and the tests provide it."""
+"""What the console needs from outside. Adapters, the sandbox, the screens and the tests provide it.
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+Protocols alone: what they answer with is the domain's.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
+from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
-from walconsole.domain.archive.listing import ObjectListing, StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts, LinkFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion, LinkFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.round_trips import Answer, ObjectContent, Page, ShellAnswer
+from walconsole.domain.store.access_keys import MadeKey, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
+from walconsole.domain.store.temporary_keys import LedgerEntry
 from walconsole.domain.wal import Segment
 
 
@@ -22,19 +28,6 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
     def monotonic(self) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ShellAnswer:
-    """What a script printed: standard output (bytes, as they came) and its exit status.
-
-    `sent_at` and `answered_at` bound the round trip, on the console's clock.
-    """
-
-    stdout: bytes
-    status: int
-    sent_at: float
-    answered_at: float
 
 
 class Shell(Protocol):
@@ -62,18 +55,6 @@ class Shell(Protocol):
         ...
 
 
-Row = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One query's rows with the times that bound its round trip, on the console's clock."""
-
-    rows: Sequence[Row]
-    sent_at: float
-    answered_at: float
-
-
 class Database(Protocol):
     """One read-only connection to PostgreSQL, through SSH. Reconnects by itself."""
 
@@ -98,35 +79,6 @@ class ClusterLocator(Protocol):
         Raises errors.ClusterChoiceError when there is none or the choice is open, and what Shell raises.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a listing in key order.
-
-    `store_clock` is the answer's Date header, read at `answered_at` on the console's clock;
-    `seconds` is how long the request took.
-    """
-
-    objects: ObjectListing
-    truncated: bool
-    store_clock: float | None
-    answered_at: float
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectContent:
-    """A part of one object: `body` begins at byte 0. `size` is the whole object's, None where not said.
-
-    `headers` are the answer's, names in lower case.
-    """
-
-    key: str
-    body: bytes
-    size: int | None
-    headers: Mapping[str, str]
-    answered_at: float
 
 
 class ObjectStore(Protocol):
@@ -218,31 +170,6 @@ class GapRegister(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectDetails:
-    """One object, looked at: its listing, the answer's headers, its WAL page header or why there is none."""
-
-    stored: StoredObject
-    headers: Mapping[str, str]
-    header: PageHeader | None
-    no_header: str
-    read_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Compressibility:
-    """What zstd made of samples of stored segments: `ratio` is compressed / plain, of `sampled_bytes`.
-
-    `per_forced` is the share of sampled segments that a forced switch cut short: their tail is zeroes.
-    """
-
-    ratio: float
-    sampled_bytes: int
-    segments: int
-    per_forced: float
-    read_at: float
-
-
 class BucketReader(Protocol):
     """Reads one bucket for whoever looks at it. Raises errors.ObjectStoreError, and SshError for its key."""
 
@@ -277,40 +204,6 @@ class BucketReader(Protocol):
     def withdraw(self, accepted: AcceptedGap) -> None:
         """Take that back. Raises errors.RegisterError."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class KeyGrant:
-    """One grant of a Spaces key; full access is bucket "" with permission "fullaccess"."""
-
-    bucket: str
-    permission: str
-
-
-@dataclass(frozen=True, slots=True)
-class SecretPair:
-    """An S3 access key with its secret. It lives in memory only, and is in no repr."""
-
-    access_key: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SpacesKey:
-    """A key as the keys API lists it: never its secret."""
-
-    name: str
-    access_key: str
-    grants: tuple[KeyGrant, ...]
-    created_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class MadeKey:
-    """A key that was just created: the only time that its secret is told."""
-
-    key: SpacesKey
-    pair: SecretPair
 
 
 class KeyService(Protocol):
@@ -376,24 +269,6 @@ class BucketAdmin(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """A temporary key that was, or was about to be, asked for. `access_key` is empty until it is known.
-
-    `endpoint` is the keys API's, `profile` the deployment's name, `noted_at` seconds since the epoch.
-    `unknown_since`, likewise: since when it is known that nobody knows whether it was made; 0: it is not so.
-    `age_s`, of an orphan: how long ago it was first noted, where the machine has run since; else None.
-    """
-
-    name: str
-    endpoint: str
-    profile: str
-    noted_at: float
-    access_key: str = ""
-    unknown_since: float = 0.0
-    age_s: float | None = field(default=None, compare=False)
-
-
 class KeyLedger(Protocol):
     """Remembers keys that were asked for past any death of the console. Every call blocks: use a thread.
 
@@ -411,17 +286,6 @@ class KeyLedger(Protocol):
     def orphans(self) -> tuple[LedgerEntry, ...]:
         """Entries whose console is dead; those of a living one, this one too, are left out."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class HostKeyQuestion:
-    """An unknown host key: the operator compares `fingerprint` (SHA256:…) with what they know."""
-
-    host: str
-    port: int
-    algorithm: str
-    fingerprint: str
-    known_hosts_file: str
 
 
 @runtime_checkable

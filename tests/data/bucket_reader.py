@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import overload
 
 from tests.data.facts import NOW
+from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
-from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import TILE_KEYS, Marks
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import Compressibility, ObjectDetails, Page
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 

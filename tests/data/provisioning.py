@@ -16,9 +16,11 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import KeyServiceError, TemporaryKeyError
-from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, ObjectStore, SecretPair, Shell
+from walconsole.ports import BucketAdmin, KeyService, ObjectStore, Shell
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Change, Changing, Event, Question, Record
 from walconsole.provision.engine.site import Site, TemporaryKeys

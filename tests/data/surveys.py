@@ -15,7 +15,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.ports import ShellAnswer
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.provision.droplet.survey import RcloneFacts, RemoteFacts, ServerSurvey, Survey
 
 NAME = "shithub"

@@ -12,9 +12,8 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.profile import PostgresTarget, SshTarget
-from walconsole.ports import HostKeyQuestion
 
 
 class WallClock:

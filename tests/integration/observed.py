@@ -10,7 +10,7 @@ from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import SLOTS, Snapshot
 from walconsole.domain.profile import (
     ApiTarget,
@@ -22,7 +22,6 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.observe.host.host import HostProbe
-from walconsole.ports import HostKeyQuestion
 from walconsole.process.clock import SystemClock
 
 

@@ -35,9 +35,10 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import BucketAdmin, KeyService, SecretPair
+from walconsole.ports import BucketAdmin, KeyService
 from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.engine.model import Progress
 from walconsole.provision.engine.runner import Runner

@@ -8,8 +8,8 @@ import pytest
 from walconsole.adapters.keys_api.service import DigitalOceanKeys
 from walconsole.adapters.keys_api.token import ApiToken, api_token
 from walconsole.domain.profile import ApiTarget
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError
-from walconsole.ports import KeyGrant
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, CREATE, Fault, KeysApi
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, KeyStore
 

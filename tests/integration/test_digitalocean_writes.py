@@ -13,10 +13,12 @@ from walconsole.adapters.keys_api import service as digitalocean
 from walconsole.adapters.keys_api.service import DigitalOceanKeys
 from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget
-from walconsole.domain.store.temporary_keys import temporary_name
+from walconsole.domain.store.access_keys import SpacesKey
+from walconsole.domain.store.grants import KeyGrant
+from walconsole.domain.store.temporary_keys import LedgerEntry, temporary_name
 from walconsole.errors import KeyServiceError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import KeyGrant, KeyService, LedgerEntry, SpacesKey
+from walconsole.ports import KeyService
 from walconsole.provision.keys.leftovers import delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, CREATE, DELETE, UPDATE, Fault, KeysApi

@@ -28,10 +28,11 @@ from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource, Profile
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import BucketAdmin, KeyService, SecretPair
+from walconsole.ports import BucketAdmin, KeyService
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site

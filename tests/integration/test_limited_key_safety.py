@@ -16,9 +16,11 @@ from walconsole.adapters.keys_api import service as digitalocean
 from walconsole.adapters.keys_api.service import DigitalOceanKeys
 from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget, BucketTarget
+from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError, ObjectStoreError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import BucketAdmin, KeyGrant, KeyService, MadeKey, SecretPair
+from walconsole.ports import BucketAdmin, KeyService
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Stage
 from walconsole.provision.engine.runner import Runner

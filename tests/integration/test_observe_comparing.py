@@ -21,13 +21,13 @@ from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule, PolicyFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
+from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.lifecycle import PolicyProbe
 from walconsole.observe.command.comparing import AGAIN_AFTER_S, ComparingProbe
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.sql import PostgresProbe
-from walconsole.ports import ObjectContent
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.servers.ports import LOOPBACK
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.ports import SecretPair
+from walconsole.domain.store.access_keys import SecretPair
 
 PAIR = SecretPair("DO00PROVISIONED", "s" * 43)
 REGION = "nyc3"

@@ -16,8 +16,8 @@ import pytest
 from tests.integration.provision_stage import TOKEN, Stage, staged
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.rgw import RadosGateway
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import WalconsoleError
-from walconsole.ports import SecretPair
 from walconsole.provision.engine.printing import JsonLines, PlainLines
 from walconsole.provision.engine.transcript import as_json, as_markdown
 from walconsole.sandbox.keys_api.keys import KeyStore

@@ -10,8 +10,8 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import SecretPair
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, Key
 
 pytestmark = pytest.mark.server

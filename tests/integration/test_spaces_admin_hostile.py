@@ -21,8 +21,8 @@ from walconsole.adapters.s3 import admin as spaces_admin
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import SecretPair
 
 PAIR = SecretPair("DO00ABCDEFGH", SECRET)
 

@@ -20,10 +20,10 @@ from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.round_trips import ObjectContent, Page
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.sweep import Sweep
-from walconsole.ports import ObjectContent, Page
 
 pytestmark = pytest.mark.server
 

@@ -9,7 +9,7 @@ from tests.integration.scripted_store import GOOD, SECRET, FixedKeys, Script, an
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.ports import SecretPair
+from walconsole.domain.store.access_keys import SecretPair
 
 EMPTY = answer("200 OK")
 

@@ -8,8 +8,9 @@ from textual.widgets import Button, Input, OptionList
 from tests.data.facts import CLUSTER
 from tests.data.snapshots import HOSTILE, healthy
 from tests.data.stage import screen_text, settle, stage, until
+from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import ClusterName
-from walconsole.ports import HostKeyQuestion, Screen
+from walconsole.ports import Screen
 
 QUESTION = HostKeyQuestion(
     "db.example.com",

@@ -13,7 +13,7 @@ from tests.data.provision_run import Played, played_steps, with_steps
 from tests.data.provisioning import GivenKey
 from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, screen_text, settle, stage, until
-from walconsole.ports import SecretPair
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.provision.engine import runner
 from walconsole.provision.engine.model import Stage
 from walconsole.ui.app import WalconsoleApp

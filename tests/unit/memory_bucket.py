@@ -5,8 +5,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.round_trips import ObjectContent, Page
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import ObjectContent, Page
 
 
 class MemoryListing(Sequence[StoredObject]):

@@ -8,8 +8,11 @@ import pytest
 from tests.data.provisioning import GivenKey, MemoryRecord, a_profile, a_site
 from tests.unit.memory_bucket import MemoryBucket
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.round_trips import Page
+from walconsole.domain.store.access_keys import SecretPair, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
-from walconsole.ports import KeyGrant, KeyService, Page, SecretPair, SpacesKey
+from walconsole.ports import KeyService
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Change, ChangeKind, CheckState
 from walconsole.provision.engine.site import Site

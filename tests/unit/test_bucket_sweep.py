@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.archive.index import ArchiveIndex
+from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.sweep import Sweep
-from walconsole.ports import Page
 
 MIB = 1024 * 1024
 

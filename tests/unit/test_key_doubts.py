@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files import key_ledger
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
+from walconsole.ports import KeyService
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import YOUNG_S, leftovers

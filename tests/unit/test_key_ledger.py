@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.domain.store.temporary_keys import temporary_name
+from walconsole.domain.store.temporary_keys import LedgerEntry, temporary_name
 from walconsole.errors import RegisterError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import LedgerEntry
 
 NOW = 1_790_000_000.0
 NAME = temporary_name("shop", NOW, "0123456789abcdef")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.ports import SecretPair
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.provision.steps.limited_key import exchange_script
 
 PAIR = SecretPair("DO00NEW", "s3'cr\"e\\t&$(id)/+")

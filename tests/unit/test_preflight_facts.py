@@ -18,8 +18,9 @@ from tests.data.surveys import (
     without,
 )
 from walconsole.domain.profile import Profile, default_paths
+from walconsole.domain.store.access_keys import SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import Compression, DropletChoices
-from walconsole.ports import KeyGrant, SpacesKey
 from walconsole.provision.droplet.survey import ConfiguredSetting, RemoteFacts, Survey
 from walconsole.provision.engine.model import Fact, FactState
 from walconsole.provision.steps.preflight_archive import BucketLook, KeyFacts, Scope, archive_facts

@@ -7,8 +7,10 @@ from tests.data.provisioning import a_site
 from tests.data.surveys import PROFILE, SURVEY, NoShell
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.access_keys import MadeKey, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError
-from walconsole.ports import KeyGrant, KeyService, MadeKey, ObjectStore, SpacesKey
+from walconsole.ports import KeyService, ObjectStore
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.key_and_bucket_look import look_at_bucket, look_at_keys

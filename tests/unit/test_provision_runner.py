@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.data.provisioning import GivenKey, MemoryRecord, ScriptedGate, a_profile, a_site
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import BlockedError, ProvisionError, RefusedError
-from walconsole.ports import SecretPair
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Change,

@@ -10,8 +10,8 @@ import pytest
 
 from walconsole.adapters.s3.key_sources import DropletKeys, RcloneConfig, _read_script, parse_rclone
 from walconsole.domain.facts.observed import LinkFacts
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import ShellAnswer
 
 SECRET = "canary-of-a-secret"
 _S3 = f"type = s3\naccess_key_id = DO00\nsecret_access_key = {SECRET}\n"

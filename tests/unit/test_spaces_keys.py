@@ -17,8 +17,8 @@ from walconsole.adapters.s3.key_sources import (
     parse_rclone,
 )
 from walconsole.domain.profile import KeyReference, KeySource
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.errors import ObjectStoreError, ShellError
-from walconsole.ports import ShellAnswer
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 CONF = f"""

@@ -26,13 +26,12 @@ from tests.data.archives import (
 from tests.data.facts import NOW, SEGMENT, archiver, server
 from tests.data.snapshots import STATES, nothing_readable
 from tests.unit.test_ui_archive_coverage import desk_of
-from walconsole.domain.archive.cost import Price
+from walconsole.domain.archive.cost import Compressibility, Price
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
-from walconsole.ports import Compressibility
 from walconsole.ui.archive import answers, notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.panes import KeysPane

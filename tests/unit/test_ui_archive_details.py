@@ -12,13 +12,12 @@ from tests.data.facts import NOW, SEGMENT, bucket, server
 from tests.unit.test_ui_browser import holding
 from walconsole.domain.archive.coverage import Cell, Cover
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
-from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.page_header import PageHeader
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.observed import RepeatedSegment, ServerFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
-from walconsole.ports import ObjectDetails
 from walconsole.ui.archive.details import object_rows
 from walconsole.ui.archive.presence import Copies
 from walconsole.ui.archive.subject import cell_rows, gap_rows

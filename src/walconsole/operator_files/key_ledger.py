@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from walconsole.domain.store.temporary_keys import parse_noted
+from walconsole.domain.store.temporary_keys import LedgerEntry, parse_noted
 from walconsole.errors import RegisterError
 from walconsole.operator_files.private import check_private, make_private
-from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"
 _UNFINISHED = ".new"

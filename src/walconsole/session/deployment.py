@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
-from walconsole.ports import (
-    BucketAdmin,
-    Clock,
-    KeyLedger,
-    KeyService,
-    ObjectStore,
-    Operator,
-    Plain,
-    SecretPair,
-    Shell,
-)
+from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Operator, Plain, Shell
 from walconsole.process.cleanup import Cleanups
 from walconsole.provision.droplet.claim import DropletClaim
 from walconsole.provision.engine.model import Record

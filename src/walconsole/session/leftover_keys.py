@@ -9,10 +9,10 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from walconsole.domain.profile import Profile
-from walconsole.domain.store.temporary_keys import kind_of
+from walconsole.domain.store.temporary_keys import LedgerEntry, kind_of
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.ports import KeyLedger, LedgerEntry
+from walconsole.ports import KeyLedger
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import KeptFiles
-from walconsole.ports import Clock, HostKeyQuestion
+from walconsole.ports import Clock
 from walconsole.process.cleanup import Cleanups
 
 

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
-from walconsole.ports import HostKeyQuestion
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock

@@ -9,6 +9,7 @@ from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
+from walconsole.domain.round_trips import Answer
 from walconsole.observe.bucket.lifecycle import PolicyProbe
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
@@ -25,7 +26,7 @@ from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.retention import RetentionProbe
 from walconsole.operator_files.kept import KeptFiles
-from walconsole.ports import Answer, Clock, Database, Observer, Operator
+from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.archive.cost import Price
-    from walconsole.domain.facts.observed import ClusterFacts
+    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Fix
     from walconsole.errors import WalconsoleError
-    from walconsole.ports import BucketReader, Clock, HostKeyQuestion, Observer
+    from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.export import Export
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.panes_screen import PanesScreen

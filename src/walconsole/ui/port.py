@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from walconsole.domain.facts.log_line import LogLine
-    from walconsole.domain.facts.observed import ClusterFacts
+    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import Snapshot
-    from walconsole.ports import HostKeyQuestion
     from walconsole.ui.app import WalconsoleApp
 
 

@@ -13,8 +13,9 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from walconsole.adapters.keys_api.transport import RefusedAnswerError, never_connected
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError
-from walconsole.ports import KeyGrant, MadeKey, SecretPair, SpacesKey
 
 NOT_FOUND = "not_found"
 _STATUS_OF_ID = {"bad_request": 400, NOT_FOUND: 404}

@@ -12,8 +12,9 @@ from walconsole.adapters.keys_api.answers import Calls, has_next_page, key_of, m
 from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.adapters.keys_api.transport import no_redirects, transport
 from walconsole.domain.profile import ApiTarget
+from walconsole.domain.store.access_keys import MadeKey, SpacesKey
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError
-from walconsole.ports import KeyGrant, MadeKey, SpacesKey
 
 READ_TIMEOUT_S = 10.0
 TRIES = 3

@@ -15,8 +15,9 @@ from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.round_trips import Answer, Row
 from walconsole.errors import DatabaseError, SshError, WalconsoleError
-from walconsole.ports import Answer, Clock, ClusterLocator, Row
+from walconsole.ports import Clock, ClusterLocator
 
 T = TypeVar("T")
 

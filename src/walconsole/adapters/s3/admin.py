@@ -18,8 +18,8 @@ from walconsole.adapters.s3.bounded import NotS3Error, RedirectedError, bound_an
 from walconsole.adapters.s3.key_sources import KeyPair
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import SecretPair
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

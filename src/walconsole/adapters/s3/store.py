@@ -32,9 +32,9 @@ from walconsole.adapters.s3.throttle import Throttle, Turns
 from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.round_trips import ObjectContent, Page
 from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError
-from walconsole.ports import ObjectContent, Page
 
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ from asyncssh.public_key import get_default_certificate_algs, get_default_public
 from walconsole.adapters.ssh import known_hosts as ssh_known_hosts
 from walconsole.adapters.ssh.known_hosts import KnownHost, KnownKey, fingerprint
 from walconsole.adapters.ssh.settings import SshSettings
+from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.errors import HostKeyError, SshError
-from walconsole.ports import HostKeyQuestion, Operator
+from walconsole.ports import Operator
 
 
 def _port(settings: SshSettings) -> int:

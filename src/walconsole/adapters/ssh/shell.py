@@ -21,8 +21,9 @@ from walconsole.adapters.ssh.frames import (
 from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.errors import ShellError, SshError, WalconsoleError
-from walconsole.ports import Clock, Operator, ShellAnswer
+from walconsole.ports import Clock, Operator
 
 LIVENESS_S = 2.5
 """How long a silent connection may take to answer a keepalive before it is given up."""

@@ -1,8 +1,10 @@
 """What a listing brings: objects in key order, of which a million are folded without one being made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from walconsole.domain.archive.page_header import PageHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,17 @@ class StoredObject:
     size: int
     modified_at: float
     etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDetails:
+    """One object, looked at: its listing, the answer's headers, its WAL page header or why there is none."""
+
+    stored: StoredObject
+    headers: Mapping[str, str]
+    header: PageHeader | None
+    no_header: str
+    read_at: float
 
 
 class ObjectListing(Protocol):

@@ -40,6 +40,17 @@ class LinkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HostKeyQuestion:
+    """An unknown host key: the operator compares `fingerprint` (SHA256:…) with what they know."""
+
+    host: str
+    port: int
+    algorithm: str
+    fingerprint: str
+    known_hosts_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster."""
 

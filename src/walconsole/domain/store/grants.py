@@ -5,11 +5,20 @@ A grant is a pair of a bucket and a permission, in the API's own words.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 READ, READWRITE, FULL_ACCESS = "read", "readwrite", "fullaccess"
 _RANK = {"": 0, READ: 1, READWRITE: 2, FULL_ACCESS: 3}
 
 Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """One grant of a Spaces key; full access is bucket "" with permission "fullaccess"."""
+
+    bucket: str
+    permission: str
 
 
 def permission_on(grants: Iterable[Pair], bucket: str) -> str:

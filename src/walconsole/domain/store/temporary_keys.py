@@ -1,7 +1,7 @@
 """Names of the keys that the console makes: unique, and known again by whoever finds one."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 PREFIX = "walconsole-temp-"
@@ -22,6 +22,24 @@ class TemporaryName:
 
     profile: str
     made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A temporary key that was, or was about to be, asked for. `access_key` is empty until it is known.
+
+    `endpoint` is the keys API's, `profile` the deployment's name, `noted_at` seconds since the epoch.
+    `unknown_since`, likewise: since when it is known that nobody knows whether it was made; 0: it is not so.
+    `age_s`, of an orphan: how long ago it was first noted, where the machine has run since; else None.
+    """
+
+    name: str
+    endpoint: str
+    profile: str
+    noted_at: float
+    access_key: str = ""
+    unknown_since: float = 0.0
+    age_s: float | None = field(default=None, compare=False)
 
 
 def temporary_name(profile: str, now: float, random: str) -> str:

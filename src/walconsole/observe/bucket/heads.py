@@ -19,10 +19,11 @@ from walconsole.domain.archive.page_header import (
 from walconsole.domain.archive.timelines import TimelineHistory, parse_history
 from walconsole.domain.facts.observed import RepeatedSegment, SharedSegments
 from walconsole.domain.redaction import safe
+from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.locate import locate
-from walconsole.ports import MoreNeededError, ObjectContent, ObjectStore, Plain
+from walconsole.ports import MoreNeededError, ObjectStore, Plain
 
 # -- The same segment under two keys: is it the same content.
 

@@ -21,9 +21,9 @@ from walconsole.domain.archive.losses import Losses, told
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts.observed import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.observe.bucket.heads import Heads
-from walconsole.ports import Page
 
 GAPS_SHOWN = 1000
 OVERLAP_SEGMENTS = 32

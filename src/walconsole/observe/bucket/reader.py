@@ -4,18 +4,19 @@ import asyncio
 import getpass
 from collections.abc import Callable
 
+from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import segment_of
 from walconsole.domain.archive.layouts import segment_suffix, split_key
-from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.heads import HEAD_BYTES, read_header
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.probe import BucketProbe
-from walconsole.ports import Compressibility, ObjectDetails, Page
 
 SAMPLED_SEGMENTS = 2
 SAMPLE_BYTES = 16 * 1024 * 1024

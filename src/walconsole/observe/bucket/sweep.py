@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.key_space import KeySpace, key_space
 from walconsole.domain.facts.observed import SweepProgress
+from walconsole.domain.round_trips import Page
 from walconsole.errors import WalconsoleError
-from walconsole.ports import ObjectStore, Page
+from walconsole.ports import ObjectStore
 
 MOST_RANGES = 64
 FEWEST_RANGES = 4

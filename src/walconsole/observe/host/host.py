@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.profile import Profile
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.clusters import Cluster, ClusterChoice, candidates, describe, read_cluster
 from walconsole.observe.host.host_script import Group, HostAnswer, Look, read_answer
 from walconsole.observe.host.wal_disk import modified_at, read_wal_disk
 from walconsole.observe.poller.probe import Fact, problem_of
-from walconsole.ports import Clock, Operator, Shell, ShellAnswer
+from walconsole.ports import Clock, Operator, Shell
 
 FULL_LOOK_EVERY_S = 60.0
 """pg_lsclusters is a Perl program of 100 ms."""

@@ -9,10 +9,11 @@ from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import RoleSetting
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
+from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.statements import integer, number, query, text, truth
-from walconsole.ports import Database, Row
+from walconsole.ports import Database
 
 SOURCE = "pg_settings, pg_db_role_setting"
 _OF_THE_SESSION = frozenset({"client", "session", "interactive", "test", "database", "user", "database user"})

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
+from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.statements import integer, query, text
-from walconsole.ports import Database, Row
+from walconsole.ports import Database
 
 SOURCE = "pg_replication_slots"
 SUMMARIES_SINCE = 170000

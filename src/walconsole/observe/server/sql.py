@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.statements import integer, joined, number, text, truth
-from walconsole.ports import Answer, Database, Row
+from walconsole.ports import Database
 
 OLDEST_VERSION_NUM = 130000
 INSUFFICIENT_PRIVILEGE = "42501"

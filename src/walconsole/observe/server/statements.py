@@ -4,8 +4,8 @@ from functools import cache
 from importlib.resources import files
 
 from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
+from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
-from walconsole.ports import Row
 
 
 @cache

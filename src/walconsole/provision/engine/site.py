@@ -6,18 +6,10 @@ from typing import Protocol
 
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import DropletChoices
-from walconsole.ports import (
-    BucketAdmin,
-    Clock,
-    KeyGrant,
-    KeyService,
-    MadeKey,
-    ObjectStore,
-    Plain,
-    SecretPair,
-    Shell,
-)
+from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, Shell
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Record
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
 
-from walconsole.domain.store.temporary_keys import kind_of
+from walconsole.domain.store.access_keys import MadeKey
+from walconsole.domain.store.grants import KeyGrant
+from walconsole.domain.store.temporary_keys import LedgerEntry, kind_of
 from walconsole.errors import KeyServiceError, RegisterError, TemporaryKeyError, WalconsoleError
-from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, LedgerEntry, MadeKey
+from walconsole.ports import Clock, KeyLedger, KeyService
 from walconsole.provision.engine.site import Sleep
 from walconsole.provision.keys.doubts import Doubts
 

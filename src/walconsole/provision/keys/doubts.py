@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from walconsole.domain.store.temporary_keys import LONGEST_LAG_S, kind_of
+from walconsole.domain.store.temporary_keys import LONGEST_LAG_S, LedgerEntry, kind_of
 from walconsole.domain.units import duration_text
 from walconsole.errors import TemporaryKeyError, WalconsoleError
-from walconsole.ports import Clock, KeyLedger, KeyService, LedgerEntry
+from walconsole.ports import Clock, KeyLedger, KeyService
 from walconsole.provision.engine.site import Sleep
 
 _log = logging.getLogger(__name__)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from walconsole.domain.store.temporary_keys import parse
+from walconsole.domain.store.access_keys import SpacesKey
+from walconsole.domain.store.temporary_keys import LedgerEntry, parse
 from walconsole.errors import TemporaryKeyError
-from walconsole.ports import KeyLedger, KeyService, LedgerEntry, SpacesKey
+from walconsole.ports import KeyLedger, KeyService
 
 YOUNG_S = 15 * 60.0
 """A key of another machine's console that is younger may well be in use there."""

@@ -4,9 +4,11 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
+from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import TemporaryKeyError, WalconsoleError
-from walconsole.ports import Clock, KeyGrant, KeyLedger, KeyService, MadeKey, SecretPair
+from walconsole.ports import Clock, KeyLedger, KeyService
 from walconsole.provision.engine.site import Sleep
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete
 from walconsole.provision.keys.doubts import Doubts

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.errors import ObjectStoreError, ProvisionError
-from walconsole.ports import SecretPair
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.grants import (
+    KeyGrant,
     differences,
     may_write,
     permission_on,
@@ -15,7 +17,7 @@ from walconsole.domain.store.grants import (
 )
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ProvisionError
-from walconsole.ports import KeyGrant, KeyService, SpacesKey
+from walconsole.ports import KeyService
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
-from walconsole.domain.store.grants import may_write, with_readwrite
+from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.grants import KeyGrant, may_write, with_readwrite
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError, TemporaryKeyError
-from walconsole.ports import KeyGrant, KeyService, MadeKey, SecretPair, SpacesKey
+from walconsole.ports import KeyService
 from walconsole.provision.droplet.commands import ask
 from walconsole.provision.droplet.files import keep, put_back, put_back_command
 from walconsole.provision.droplet.keepers import NOT_MADE, functions

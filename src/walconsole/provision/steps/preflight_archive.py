@@ -6,10 +6,10 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile, spaces_endpoint
+from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.domain.units import plural
 from walconsole.droplet.names import remote_of
-from walconsole.ports import SpacesKey
 from walconsole.provision.droplet.survey import RcloneFacts, Survey
 from walconsole.provision.engine.model import Fact, FactState
 

@@ -4,9 +4,9 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
+from walconsole.domain.store.access_keys import SecretPair
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
-from walconsole.ports import SecretPair
 from walconsole.provision.engine.model import (
     Change,
     Check,

@@ -13,10 +13,10 @@ from walconsole.ui.archive.presence import Copies
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.holding import Holding
-    from walconsole.domain.archive.listing import StoredObject
+    from walconsole.domain.archive.listing import ObjectDetails, StoredObject
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.wal import Segment
-    from walconsole.ports import BucketReader, ObjectDetails
+    from walconsole.ports import BucketReader
     from walconsole.ui.archive.panes import KeysPane
     from walconsole.ui.archive.picture import ArchivePicture
     from walconsole.ui.board.glyphs import Glyphs

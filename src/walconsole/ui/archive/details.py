@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from walconsole.domain.archive.listing import ObjectDetails
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text, bytes_text, count_text
 from walconsole.domain.wal import Segment, WalNameKind, format_lsn
-from walconsole.ports import ObjectDetails
 from walconsole.ui.archive.presence import Presence
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown

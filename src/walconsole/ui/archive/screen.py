@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.ports import Compressibility
+    from walconsole.domain.archive.cost import Compressibility
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.layout import Box
     from walconsole.ui.board.messages import SnapshotTaken

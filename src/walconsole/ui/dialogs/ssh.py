@@ -14,7 +14,7 @@ from walconsole.ui.dialogs.dialog import Dialog
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from walconsole.ports import HostKeyQuestion
+    from walconsole.domain.facts.observed import HostKeyQuestion
 
 
 class HostKeyScreen(Dialog[bool]):

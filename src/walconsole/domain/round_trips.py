@@ -1,0 +1,60 @@
+"""What a shell, a database and a store answered, with the times on the console's clock that bound it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from walconsole.domain.archive.listing import ObjectListing
+
+
+@dataclass(frozen=True, slots=True)
+class ShellAnswer:
+    """What a script printed: standard output (bytes, as they came) and its exit status.
+
+    `sent_at` and `answered_at` bound the round trip, on the console's clock.
+    """
+
+    stdout: bytes
+    status: int
+    sent_at: float
+    answered_at: float
+
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One query's rows with the times that bound its round trip, on the console's clock."""
+
+    rows: Sequence[Row]
+    sent_at: float
+    answered_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing in key order.
+
+    `store_clock` is the answer's Date header, read at `answered_at` on the console's clock;
+    `seconds` is how long the request took.
+    """
+
+    objects: ObjectListing
+    truncated: bool
+    store_clock: float | None
+    answered_at: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectContent:
+    """A part of one object: `body` begins at byte 0. `size` is the whole object's, None where not said.
+
+    `headers` are the answer's, names in lower case.
+    """
+
+    key: str
+    body: bytes
+    size: int | None
+    headers: Mapping[str, str]
+    answered_at: float
