@@ -16,7 +16,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import KeyServiceError, TemporaryKeyError
@@ -56,13 +56,13 @@ class MemoryRecord:
 class GivenKey:
     """site.TemporaryKeys that hands out a pair which the test made, or none."""
 
-    pair: SecretPair | None = None
+    pair: KeyPair | None = None
     name: str = ""
     disposed: int = 0
     since: float | None = None
     left: str = ""
 
-    async def obtain(self) -> SecretPair:
+    async def obtain(self) -> KeyPair:
         if self.pair is None:
             raise TemporaryKeyError("asking for a temporary key", "this test has none")
         return self.pair
@@ -124,7 +124,7 @@ def a_site(
     record: Record | None = None,
     temporary: TemporaryKeys | None = None,
     key_service: Callable[[], Awaitable[KeyService]] = no_key_service,
-    admin: Callable[[BucketTarget, SecretPair], BucketAdmin] = _nothing,
+    admin: Callable[[BucketTarget, KeyPair], BucketAdmin] = _nothing,
     store: Callable[[BucketTarget], ObjectStore] = _nothing,
 ) -> Site:
     """A site; what is left out fails when it is used."""

@@ -35,7 +35,6 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.domain.store.access_keys import SecretPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService
@@ -141,8 +140,7 @@ async def _parts(
     }
 
     async def own(target: BucketTarget) -> BucketAdmin:
-        pair = await key_source(target.keys, {}, rclone).key_pair()
-        return SpacesAdmin(target, SecretPair(pair.access_key, pair.secret))
+        return SpacesAdmin(target, await key_source(target.keys, {}, rclone).key_pair())
 
     site = Site(
         profile=profile,

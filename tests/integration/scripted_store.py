@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from walconsole.adapters.s3.key_sources import KeyPair, KeyPairSource
+from walconsole.adapters.s3.key_sources import KeyPairSource
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -17,14 +17,14 @@ from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.adapters.s3 import admin as spaces_admin
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import ApiTarget
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError, ObjectStoreError
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 MIB = 1024 * 1024
 MOST_MEMORY = 24 * MIB
-PAIR = SecretPair("AKID", "secret")
+PAIR = KeyPair("AKID", "secret")
 
 
 @dataclass

@@ -28,7 +28,7 @@ from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource, Profile
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
@@ -171,7 +171,7 @@ class Account:
             dr=replace(profile.dr, bucket=f"safe-wal-dr-{number}"),
         )
 
-    def admin(self, target: BucketTarget, pair: SecretPair) -> BucketAdmin:
+    def admin(self, target: BucketTarget, pair: KeyPair) -> BucketAdmin:
         """One for each key, kept: boto3 takes its time to make a client."""
         known = (target.endpoint, pair.access_key)
         if known not in self.admins:

@@ -16,7 +16,7 @@ from walconsole.adapters.keys_api import service as digitalocean
 from walconsole.adapters.keys_api.service import DigitalOceanKeys
 from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget, BucketTarget
-from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError, ObjectStoreError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
@@ -72,7 +72,7 @@ class NoBucket:
         pass
 
 
-def _no_bucket(_: BucketTarget, __: SecretPair) -> BucketAdmin:
+def _no_bucket(_: BucketTarget, __: KeyPair) -> BucketAdmin:
     return NoBucket()  # type: ignore[return-value]  # nothing else is asked of it
 
 

@@ -10,9 +10,9 @@ import pytest
 from tests.servers.ports import LOOPBACK
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 
-PAIR = SecretPair("DO00PROVISIONED", "s" * 43)
+PAIR = KeyPair("DO00PROVISIONED", "s" * 43)
 REGION = "nyc3"
 LISTING = b"<R><Buckets><Bucket><Name>wal</Name></Bucket></Buckets></R>"
 VARIABLES = {

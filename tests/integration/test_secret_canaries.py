@@ -16,7 +16,7 @@ import pytest
 from tests.integration.provision_stage import TOKEN, Stage, staged
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.rgw import RadosGateway
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import WalconsoleError
 from walconsole.provision.engine.printing import JsonLines, PlainLines
 from walconsole.provision.engine.transcript import as_json, as_markdown
@@ -160,4 +160,4 @@ def test_the_watch_sees_a_leak(tmp_path: Path) -> None:
     assert files_with([secret.encode()], tmp_path) == {
         str(tmp_path / "a"): (tmp_path / "a").stat().st_mode & 0o777
     }
-    assert secret not in repr(SecretPair("DO00", secret))
+    assert secret not in repr(KeyPair("DO00", secret))

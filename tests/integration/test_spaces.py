@@ -19,11 +19,12 @@ from tests.servers.s3 import S3Keys, new_keys
 from walconsole.adapters.s3 import errors as spaces_errors
 from walconsole.adapters.s3 import signing as spaces_signing
 from walconsole.adapters.s3 import wire as spaces_wire
-from walconsole.adapters.s3.key_sources import EnvironmentKeys, KeyPair
+from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.round_trips import ObjectContent, Page
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.sweep import Sweep

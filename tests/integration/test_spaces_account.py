@@ -10,7 +10,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant, Key
 
@@ -26,7 +26,7 @@ def account(rgw: RadosGateway) -> Iterator[SpacesAccount]:
 def admin(rgw: RadosGateway, key: Key) -> SpacesAdmin:
     keys = KeyReference(KeySource.ENVIRONMENT)
     target = BucketTarget(BucketRole.PRIMARY, "unused", "nyc3", rgw.endpoint, keys, path_style=True)
-    return SpacesAdmin(target, SecretPair(key.access_key, key.secret))
+    return SpacesAdmin(target, KeyPair(key.access_key, key.secret))
 
 
 async def refusal(rgw: RadosGateway, key: Key, bucket: str) -> str:

@@ -21,10 +21,10 @@ from walconsole.adapters.s3 import admin as spaces_admin
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 
-PAIR = SecretPair("DO00ABCDEFGH", SECRET)
+PAIR = KeyPair("DO00ABCDEFGH", SECRET)
 
 
 @dataclass

@@ -21,9 +21,9 @@ from tests.integration.scripted_store import (
 )
 from walconsole.adapters.s3 import store as spaces
 from walconsole.adapters.s3 import wire as spaces_wire
-from walconsole.adapters.s3.key_sources import KeyPair
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 
 

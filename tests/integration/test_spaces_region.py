@@ -9,7 +9,7 @@ from tests.integration.scripted_store import GOOD, SECRET, FixedKeys, Script, an
 from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 
 EMPTY = answer("200 OK")
 
@@ -36,7 +36,7 @@ async def test_the_listing_and_the_rare_calls_sign_for_the_buckets_region(
     server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
     there = target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", region)
     store = SpacesStore(there, FixedKeys(), environ={})
-    admin = SpacesAdmin(there, SecretPair("DO00ABCDEFGH", SECRET))
+    admin = SpacesAdmin(there, KeyPair("DO00ABCDEFGH", SECRET))
     try:
         await store.page()
         await admin.head("shithub-wal")

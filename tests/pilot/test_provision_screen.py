@@ -13,7 +13,7 @@ from tests.data.provision_run import Played, played_steps, with_steps
 from tests.data.provisioning import GivenKey
 from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, screen_text, settle, stage, until
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.provision.engine import runner
 from walconsole.provision.engine.model import Stage
 from walconsole.ui.app import WalconsoleApp
@@ -202,7 +202,7 @@ async def test_a_gate_says_for_how_long_a_key_has_been_alive_and_does_not_wait_f
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner, "LONGEST_ASKING_S", 4.0)
-    steps, key = played_steps(), GivenKey(SecretPair("AK", "secret"), "walconsole-temp-x")
+    steps, key = played_steps(), GivenKey(KeyPair("AK", "secret"), "walconsole-temp-x")
     key.since = FrozenClock().monotonic() - 125
     app = with_steps(stage(STATES["incident"]()), steps, key)
     async with app.run_test(size=(120, 36)) as pilot:

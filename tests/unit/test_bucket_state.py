@@ -9,7 +9,7 @@ from tests.data.provisioning import GivenKey, MemoryRecord, a_profile, a_site
 from tests.unit.memory_bucket import MemoryBucket
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
-from walconsole.domain.store.access_keys import SecretPair, SpacesKey
+from walconsole.domain.store.access_keys import KeyPair, SpacesKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.ports import KeyService
@@ -167,7 +167,7 @@ async def test_no_key_is_asked_for_where_no_bucket_can_be_made() -> None:
     assert (check.state, check.remedy) == (CheckState.BLOCKED, "export DIGITALOCEAN_TOKEN")
     assert (await TemporaryKeyStep(site("", "")).check()).state is CheckState.DONE
     alive = site("NoSuchBucket")
-    alive.temporary = GivenKey(SecretPair("DO00T", "s"), "walconsole-temp-x")
+    alive.temporary = GivenKey(KeyPair("DO00T", "s"), "walconsole-temp-x")
     assert (await TemporaryKeyStep(alive).check()).state is CheckState.DONE
 
 

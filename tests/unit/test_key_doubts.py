@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
@@ -79,7 +79,7 @@ class Api:
         if outcome.made_after_s is not None:
             self.made.append((self.time.passed + outcome.made_after_s, key))
         if outcome.status == 201:
-            return MadeKey(key, SecretPair(key.access_key, "secret"))
+            return MadeKey(key, KeyPair(key.access_key, "secret"))
         await self.time.sleep(GIVES_UP_S if outcome.status is None else 0.1)
         sent = outcome.reached
         raise KeyServiceError(f"creating {name}", "no answer", status=outcome.status or None, sent=sent)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.provision.steps.limited_key import exchange_script
 
-PAIR = SecretPair("DO00NEW", "s3'cr\"e\\t&$(id)/+")
+PAIR = KeyPair("DO00NEW", "s3'cr\"e\\t&$(id)/+")
 CONFIG = """\
 # kept
 [other]

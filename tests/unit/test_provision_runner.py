@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.data.provisioning import GivenKey, MemoryRecord, ScriptedGate, a_profile, a_site
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import BlockedError, ProvisionError, RefusedError
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
@@ -158,7 +158,7 @@ async def test_what_is_told_holds_no_secret() -> None:
     log: list[str] = []
     secret = "x" * 43
     run = Run([Step("a", log, says=f"it is {secret}")])
-    run.temporary.pair = SecretPair("DO00", secret)
+    run.temporary.pair = KeyPair("DO00", secret)
     await run.runner().run()
     assert [news.event.text for news in run.told if isinstance(news.event, Printed)] == [
         "it is [redacted]",
@@ -169,7 +169,7 @@ async def test_what_is_told_holds_no_secret() -> None:
 async def test_an_error_is_told_and_raised_without_the_secret() -> None:
     secret = "of no shape"  # known by its value alone
     run = Run([Step("a", [], fails=True, says=secret)])
-    run.temporary.pair = SecretPair("DO00", secret)
+    run.temporary.pair = KeyPair("DO00", secret)
     with pytest.raises(ProvisionError) as raised:
         await run.runner().run()
     assert raised.value.line() == "applying: it failed, [redacted]; [redacted]"

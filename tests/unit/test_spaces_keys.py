@@ -3,14 +3,13 @@
 import asyncio
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from walconsole.adapters.s3.key_sources import (
     DropletKeys,
     EnvironmentKeys,
-    KeyPair,
     KeyringKeys,
     RcloneConfig,
     key_source,
@@ -18,6 +17,7 @@ from walconsole.adapters.s3.key_sources import (
 )
 from walconsole.domain.profile import KeyReference, KeySource
 from walconsole.domain.round_trips import ShellAnswer
+from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
 from walconsole.errors import ObjectStoreError, ShellError
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -87,6 +87,14 @@ async def no_key_of(source: DropletKeys | EnvironmentKeys | KeyringKeys) -> Obje
     assert caught.value.code == "NoKey"
     assert SECRET not in str(caught.value)
     return caught.value
+
+
+def test_a_pairs_secret_is_in_no_repr_whatever_holds_it() -> None:
+    pair = KeyPair("DO00PROD", SECRET, "nyc3.digitaloceanspaces.com")
+    held = (pair, MadeKey(SpacesKey("app", "DO00PROD", (), ""), pair), replace(pair, endpoint=""))
+    for value in held:
+        assert SECRET not in f"{value!r} {value} {value!s:>40}"
+        assert "DO00PROD" in repr(value)
 
 
 async def test_a_remotes_pair_and_its_endpoint() -> None:

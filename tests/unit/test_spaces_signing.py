@@ -11,8 +11,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from walconsole.adapters.s3.key_sources import KeyPair
 from walconsole.adapters.s3.signing import Signer, list_query
+from walconsole.domain.store.access_keys import KeyPair
 
 AT = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 PAIR = KeyPair("DO00EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

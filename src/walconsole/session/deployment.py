@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
@@ -152,8 +152,7 @@ class _Stores:
 
     async def own(self, target: BucketTarget) -> BucketAdmin:
         """S3 as the profile's own key may use it. Raises ObjectStoreError where there is no key."""
-        pair = await self._keys(target).key_pair()
-        return _admin(target, SecretPair(pair.access_key, pair.secret))
+        return _admin(target, await self._keys(target).key_pair())
 
     def _keys(self, target: BucketTarget) -> "KeyPairSource":
         from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
@@ -170,7 +169,7 @@ class _Stores:
         return store
 
 
-def _admin(target: BucketTarget, pair: SecretPair) -> BucketAdmin:
+def _admin(target: BucketTarget, pair: KeyPair) -> BucketAdmin:
     from walconsole.adapters.s3.admin import SpacesAdmin  # boto3: a quarter of a second
 
     return SpacesAdmin(target, pair)

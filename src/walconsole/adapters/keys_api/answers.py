@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from walconsole.adapters.keys_api.transport import RefusedAnswerError, never_connected
 from walconsole.domain.redaction import safe
-from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.errors import KeyServiceError
 
@@ -105,7 +105,7 @@ def made_key_of(tried: str, answer: Mapping[str, Any] | None) -> MadeKey:
     secret = item.get("secret_key") if isinstance(item, Mapping) else None
     if not isinstance(secret, str) or not secret:
         raise KeyServiceError(tried, "the answer holds no secret_key")
-    return MadeKey(key, SecretPair(key.access_key, secret))
+    return MadeKey(key, KeyPair(key.access_key, secret))
 
 
 def has_next_page(answer: Mapping[str, Any]) -> bool:

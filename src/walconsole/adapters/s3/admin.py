@@ -15,10 +15,9 @@ from botocore.loaders import Loader, create_loader
 from urllib3.exceptions import HTTPError
 
 from walconsole.adapters.s3.bounded import NotS3Error, RedirectedError, bound_answers, in_a_thread
-from walconsole.adapters.s3.key_sources import KeyPair
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 
 if TYPE_CHECKING:
@@ -73,9 +72,9 @@ T = TypeVar("T")
 class SpacesAdmin:
     """The region of `target`, by `pair`. Each call runs in a thread of its own."""
 
-    def __init__(self, target: BucketTarget, pair: SecretPair) -> None:
+    def __init__(self, target: BucketTarget, pair: KeyPair) -> None:
         self._target = target
-        self._hint = KeyPair(pair.access_key, pair.secret).hint
+        self._hint = pair.hint
         self._client: S3Client = _client(target, pair)
 
     async def buckets(self) -> tuple[str, ...]:
@@ -205,7 +204,7 @@ def _loader() -> Loader:
     return create_loader()
 
 
-def _client(target: BucketTarget, pair: SecretPair) -> "S3Client":
+def _client(target: BucketTarget, pair: KeyPair) -> "S3Client":
     """A session of its own: what the environment says of AWS is not looked at, be it nonsense or not."""
     core = botocore.session.Session(_NOBODYS)
     core.register_component("data_loader", _loader())

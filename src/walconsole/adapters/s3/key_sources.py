@@ -7,34 +7,18 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.profile import KeyReference, KeySource
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import Shell
 
 REREAD_SPACING_S = 60.0
-_HINT_LENGTH = 6
 _CONFIG_LIMIT = 256 * 1024
 _LONGEST_SHOWN = 40
 _LONGEST_ENDPOINT = 300
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """An access key and its secret. `endpoint` is what the source says besides, empty when nothing."""
-
-    access_key: str
-    secret: str = field(repr=False)
-    endpoint: str = ""
-
-    @property
-    def hint(self) -> str:
-        """Enough to tell keys apart on a screen: `DO00AB…`."""
-        shown = self.access_key[:_HINT_LENGTH]
-        return f"{shown}…" if len(self.access_key) > _HINT_LENGTH else shown
 
 
 class KeyPairSource(Protocol):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote
 
-from walconsole.adapters.s3.key_sources import KeyPair
+from walconsole.domain.store.access_keys import KeyPair
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _NO_BODY = sha256(b"").hexdigest()

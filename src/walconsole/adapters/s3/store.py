@@ -26,13 +26,14 @@ from walconsole.adapters.s3.errors import (
     unreachable,
 )
 from walconsole.adapters.s3.http import HttpClient, Origin, origin_of
-from walconsole.adapters.s3.key_sources import KeyPair, KeyPairSource
+from walconsole.adapters.s3.key_sources import KeyPairSource
 from walconsole.adapters.s3.signing import Signer, list_query
 from walconsole.adapters.s3.throttle import Throttle, Turns
 from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import ObjectContent, Page
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError
 

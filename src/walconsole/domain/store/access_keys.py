@@ -4,13 +4,25 @@ from dataclasses import dataclass, field
 
 from walconsole.domain.store.grants import KeyGrant
 
+_HINT_LENGTH = 6
+
 
 @dataclass(frozen=True, slots=True)
-class SecretPair:
-    """An S3 access key with its secret. It lives in memory only, and is in no repr."""
+class KeyPair:
+    """An S3 access key and its secret. It lives in memory only, and the secret is in no repr.
+
+    `endpoint` is what the key's source says besides, empty when nothing.
+    """
 
     access_key: str
     secret: str = field(repr=False)
+    endpoint: str = ""
+
+    @property
+    def hint(self) -> str:
+        """Enough to tell keys apart on a screen: `DO00AB…`."""
+        shown = self.access_key[:_HINT_LENGTH]
+        return f"{shown}…" if len(self.access_key) > _HINT_LENGTH else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +40,4 @@ class MadeKey:
     """A key that was just created: the only time that its secret is told."""
 
     key: SpacesKey
-    pair: SecretPair
+    pair: KeyPair

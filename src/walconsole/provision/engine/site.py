@@ -6,7 +6,7 @@ from typing import Protocol
 
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
-from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import DropletChoices
 from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, Shell
@@ -18,7 +18,7 @@ class TemporaryKeys(Protocol):
     """The one temporary full-access key of this session; see `temporary_key`."""
 
     @property
-    def pair(self) -> SecretPair | None:
+    def pair(self) -> KeyPair | None:
         """The key, while it is alive and works."""
         ...
 
@@ -37,7 +37,7 @@ class TemporaryKeys(Protocol):
         """What may be alive of this session's keys, in words; empty where nothing is."""
         ...
 
-    async def obtain(self) -> SecretPair:
+    async def obtain(self) -> KeyPair:
         """Note it, ask for it; returns the pair, which need not work at S3 yet."""
         ...
 
@@ -97,7 +97,7 @@ class Site:
     record: Record
     temporary: TemporaryKeys
     key_service: Callable[[], Awaitable[KeyService]]
-    admin: Callable[[BucketTarget, SecretPair], BucketAdmin]
+    admin: Callable[[BucketTarget, KeyPair], BucketAdmin]
     store: Callable[[BucketTarget], ObjectStore]
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
-from walconsole.domain.store.access_keys import MadeKey, SecretPair
+from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import TemporaryKeyError, WalconsoleError
@@ -47,7 +47,7 @@ class TemporaryKey:
         return self._asked.entry.name if self._asked is not None else ""
 
     @property
-    def pair(self) -> SecretPair | None:
+    def pair(self) -> KeyPair | None:
         """See site.TemporaryKeys."""
         made = self._asked.made if self._asked is not None else None
         return made.pair if made is not None else None
@@ -68,7 +68,7 @@ class TemporaryKey:
         """Of every key that may be alive."""
         return tuple(name for name in (self.name, *self._limited, *self.doubts.names) if name)
 
-    async def obtain(self) -> SecretPair:
+    async def obtain(self) -> KeyPair:
         """See site.TemporaryKeys. An earlier key of this session is disposed of first.
 
         Raises RegisterError where the ledger cannot be written (then none was asked for), KeyServiceError

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from walconsole.domain.profile import BucketTarget
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.provision.engine.model import (
     Change,
@@ -112,7 +112,7 @@ class Buckets:
         states = await bucket_states(self._site)
         return [state.target for state in states if state.standing is not Standing.OURS]
 
-    async def _make(self, target: BucketTarget, pair: SecretPair) -> AsyncIterator[Event]:
+    async def _make(self, target: BucketTarget, pair: KeyPair) -> AsyncIterator[Event]:
         admin = self._site.admin(target, pair)
         try:
             if target.bucket in await admin.buckets():
@@ -133,7 +133,7 @@ class Buckets:
         finally:
             await admin.close()
 
-    async def _found(self, target: BucketTarget, pair: SecretPair) -> None:
+    async def _found(self, target: BucketTarget, pair: KeyPair) -> None:
         admin = self._site.admin(target, pair)
         try:
             await admin.head(target.bucket)

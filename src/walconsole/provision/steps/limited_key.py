@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
-from walconsole.domain.store.access_keys import MadeKey, SecretPair, SpacesKey
+from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
 from walconsole.domain.store.grants import KeyGrant, may_write, with_readwrite
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
@@ -227,7 +227,7 @@ class LimitedKey:
                 )
                 await self._site.sleep(_PAUSE_S)
 
-    async def _refusal(self, target: BucketTarget, pair: SecretPair) -> ObjectStoreError | None:
+    async def _refusal(self, target: BucketTarget, pair: KeyPair) -> ObjectStoreError | None:
         admin = self._site.admin(target, pair)
         try:
             await admin.head(target.bucket)
@@ -238,7 +238,7 @@ class LimitedKey:
         return None
 
 
-def exchange_script(config: str, remotes: tuple[str, ...], pair: SecretPair) -> str:
+def exchange_script(config: str, remotes: tuple[str, ...], pair: KeyPair) -> str:
     """Replace the pair in those sections in one step; a link of root's is followed, owner and mode stay.
 
     The secret is in the shell's own printf: in no argument list and no environment. Where a section lacks

@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from walconsole.domain.store.access_keys import SecretPair
+from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.provision.engine.model import (
@@ -135,7 +135,7 @@ class TemporaryKeyStep:
                 raise BlockedError(self.title, why, remedy) from None
             _log.info("whether the token may delete keys is not known: %s", error.line())
 
-    async def _until_it_works(self, pair: SecretPair) -> AsyncIterator[Event]:
+    async def _until_it_works(self, pair: KeyPair) -> AsyncIterator[Event]:
         clock = self._site.clock
         began = clock.monotonic()
         while True:
@@ -151,7 +151,7 @@ class TemporaryKeyStep:
                 return
             await self._site.sleep(_PAUSE_S)
 
-    async def _buckets(self, pair: SecretPair) -> set[str]:
+    async def _buckets(self, pair: KeyPair) -> set[str]:
         """What the key sees in each region: it may begin to work in one sooner than in the other."""
         seen: set[str] = set()
         for target in self._site.targets():
@@ -180,7 +180,7 @@ class DeleteTemporaryKey:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._pair: SecretPair | None = None
+        self._pair: KeyPair | None = None
         self._name = ""
 
     async def check(self) -> Check:
@@ -238,7 +238,7 @@ class DeleteTemporaryKey:
         for _ in changes:
             yield Printed("nothing is undone")
 
-    async def _is_refused(self, pair: SecretPair) -> bool:
+    async def _is_refused(self, pair: KeyPair) -> bool:
         admin = self._site.admin(self._site.profile.primary, pair)
         try:
             await admin.buckets()
