@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
-from walconsole.domain.store.grants import KeyGrant
+from walconsole.domain.store.grants import FULL_ACCESS, KeyGrant
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import KeyServiceError, TemporaryKeyError, WalconsoleError
 from walconsole.operator_files import key_ledger
@@ -22,7 +22,7 @@ from walconsole.ports import KeyService
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import YOUNG_S, leftovers
-from walconsole.provision.keys.temporary_key import FULL_ACCESS, TemporaryKey
+from walconsole.provision.keys.temporary_key import TemporaryKey
 
 ENDPOINT = "https://api.example"
 GIVES_UP_S = 10.0
@@ -356,7 +356,7 @@ async def test_another_machine_s_wrong_clock_does_not_make_its_key_old(
     machine = a_machine(tmp_path, Outcome())
     name = temporary_name("shop", machine.time.now() - named_s, "0123456789abcdef")
     created = datetime.fromtimestamp(machine.time.now() - created_s, UTC).isoformat().replace("+00:00", "Z")
-    machine.api.made.append((0.0, SpacesKey(name, "DO1", FULL_ACCESS, created)))
+    machine.api.made.append((0.0, SpacesKey(name, "DO1", (KeyGrant("", FULL_ACCESS),), created)))
     assert created_s < YOUNG_S or offered
     found = await leftovers(LedgerFolder(machine.folder), machine.api, ENDPOINT, machine.time.now())
     assert [one.name for one in found] == ([name] if offered else [])

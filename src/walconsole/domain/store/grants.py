@@ -1,7 +1,7 @@
 """What a limited Spaces key may do: grants merged and compared.
 
 PUT replaces a key's whole list (DigitalOcean's API reference), so that a change has to carry all that stays.
-A grant is a pair of a bucket and a permission, in the API's own words.
+Permissions are in the API's own words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 READ, READWRITE, FULL_ACCESS = "read", "readwrite", "fullaccess"
 _RANK = {"": 0, READ: 1, READWRITE: 2, FULL_ACCESS: 3}
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,47 +19,47 @@ class KeyGrant:
     permission: str
 
 
-def permission_on(grants: Iterable[Pair], bucket: str) -> str:
+def permission_on(grants: Iterable[KeyGrant], bucket: str) -> str:
     """The highest permission on `bucket`, `fullaccess` where the key has that on all; empty: none."""
-    found = [permission for named, permission in grants if named == bucket or permission == FULL_ACCESS]
+    found = [one.permission for one in grants if one.bucket == bucket or one.permission == FULL_ACCESS]
     return max(found, key=_rank, default="")
 
 
-def may_write(grants: Iterable[Pair], bucket: str) -> bool:
+def may_write(grants: Iterable[KeyGrant], bucket: str) -> bool:
     """Whether a key with these grants may read and write there."""
     return _rank(permission_on(grants, bucket)) >= _RANK[READWRITE]
 
 
-def with_readwrite(grants: Sequence[Pair], buckets: Iterable[str]) -> tuple[Pair, ...]:
+def with_readwrite(grants: Sequence[KeyGrant], buckets: Iterable[str]) -> tuple[KeyGrant, ...]:
     """The grants with `readwrite` on each of `buckets`: raised where it is less, added where there is none.
 
     Every other grant stays, in its place. A key with full access is left as it is: the two cannot be mixed.
     """
-    if any(permission == FULL_ACCESS for _, permission in grants):
+    if any(one.permission == FULL_ACCESS for one in grants):
         return tuple(grants)
     merged = list(grants)
     for bucket in dict.fromkeys(buckets):
         if may_write(merged, bucket):
             continue
-        merged = [pair for at, pair in enumerate(merged) if pair[0] != bucket or at == _first(merged, bucket)]
-        at = _first(merged, bucket)
-        merged[at : at + 1] = [(bucket, READWRITE)]
+        first = _first(merged, bucket)
+        merged = [one for at, one in enumerate(merged) if one.bucket != bucket or at == first]
+        merged[first : first + 1] = [KeyGrant(bucket, READWRITE)]
     return tuple(merged)
 
 
-def with_permission(grants: Sequence[Pair], bucket: str, permission: str) -> tuple[Pair, ...]:
+def with_permission(grants: Sequence[KeyGrant], bucket: str, permission: str) -> tuple[KeyGrant, ...]:
     """The grants with just that permission on `bucket`, none where it is empty; the way back."""
     at = _first(grants, bucket)
-    others = [pair for pair in grants if pair[0] != bucket]
+    others = [one for one in grants if one.bucket != bucket]
     if permission:
-        others.insert(sum(pair[0] != bucket for pair in grants[:at]), (bucket, permission))
+        others.insert(sum(one.bucket != bucket for one in grants[:at]), KeyGrant(bucket, permission))
     return tuple(others)
 
 
-def differences(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[str, ...]:
+def differences(before: Iterable[KeyGrant], after: Iterable[KeyGrant]) -> tuple[str, ...]:
     """What changed, a line a bucket (`shithub-wal: read -> readwrite`); order alone is no change."""
     old, new = list(before), list(after)
-    buckets = dict.fromkeys(bucket for bucket, _ in (*old, *new))
+    buckets = dict.fromkeys(one.bucket for one in (*old, *new))
     lines = []
     for bucket in buckets:
         was, now = _words(old, bucket), _words(new, bucket)
@@ -70,14 +68,14 @@ def differences(before: Iterable[Pair], after: Iterable[Pair]) -> tuple[str, ...
     return tuple(lines)
 
 
-def _words(grants: Iterable[Pair], bucket: str) -> str:
-    found = sorted({permission or "nothing" for named, permission in grants if named == bucket})
+def _words(grants: Iterable[KeyGrant], bucket: str) -> str:
+    found = sorted({one.permission or "nothing" for one in grants if one.bucket == bucket})
     return "+".join(found) or "none"
 
 
-def _first(grants: Sequence[Pair], bucket: str) -> int:
+def _first(grants: Sequence[KeyGrant], bucket: str) -> int:
     """Where the bucket's first grant is; the end where it has none."""
-    return next((at for at, (named, _) in enumerate(grants) if named == bucket), len(grants))
+    return next((at for at, one in enumerate(grants) if one.bucket == bucket), len(grants))
 
 
 def _rank(permission: str) -> int:

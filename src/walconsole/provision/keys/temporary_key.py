@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
-from walconsole.domain.store.grants import KeyGrant
+from walconsole.domain.store.grants import FULL_ACCESS, KeyGrant
 from walconsole.domain.store.temporary_keys import temporary_name
 from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyLedger, KeyService
@@ -13,7 +13,7 @@ from walconsole.provision.engine.site import Sleep
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete
 from walconsole.provision.keys.doubts import Doubts
 
-FULL_ACCESS = (KeyGrant("", "fullaccess"),)
+_ALL_BUCKETS = (KeyGrant("", FULL_ACCESS),)
 
 
 class TemporaryKey:
@@ -78,7 +78,7 @@ class TemporaryKey:
         name = temporary_name(self._profile, self._clock.now(), secrets.token_hex(8))
         asked = self._asked = await self._keys.begin(name)
         try:
-            return (await self._keys.make(asked, FULL_ACCESS)).pair
+            return (await self._keys.make(asked, _ALL_BUCKETS)).pair
         finally:
             self._forget_settled()
 

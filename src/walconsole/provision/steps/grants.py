@@ -8,6 +8,8 @@ from shlex import quote
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.grants import (
+    FULL_ACCESS,
+    READWRITE,
     KeyGrant,
     differences,
     may_write,
@@ -60,7 +62,7 @@ class Wish:
     @property
     def lines(self) -> tuple[str, ...]:
         """The difference, a line a bucket."""
-        return differences(_pairs(self.key.grants), _pairs(self.wanted))
+        return differences(self.key.grants, self.wanted)
 
 
 class Grants:
@@ -140,10 +142,10 @@ class Grants:
             yield Ran(_command(wish.key, wish.wanted))
             await service.replace_grants(wish.key, wish.wanted)
             now = await _read_back(service, wish.key)
-            left = differences(_pairs(wish.wanted), _pairs(now.grants))
+            left = differences(wish.wanted, now.grants)
             if not left:
                 yield Printed(f"{wish.key.name}: {'; '.join(wish.lines)}")
-            elif not differences(_pairs(wish.key.grants), _pairs(now.grants)):
+            elif not differences(wish.key.grants, now.grants):
                 for change in changes:
                     await asyncio.to_thread(self._site.record.undone, change)
                 self._site.unchangeable_keys.add(wish.key.access_key)
@@ -176,7 +178,7 @@ class Grants:
             if key is None:
                 yield Printed(f"the key {access_key} is gone")
                 continue
-            grants = _grants(with_permission(_pairs(key.grants), bucket, change.before))
+            grants = with_permission(key.grants, bucket, change.before)
             yield Ran(_command(key, grants))
             await service.replace_grants(key, grants)
             yield Printed(f"{_words(change)}: {change.before or 'none'} again")
@@ -209,8 +211,8 @@ class Grants:
         for use in uses:
             key = keys.get(use.access_key)
             if key is not None and not _has_all(use, key):
-                lacking = tuple(one for one in use.buckets if not may_write(_pairs(key.grants), one))
-                wanted = _grants(with_readwrite(_pairs(key.grants), lacking))
+                lacking = tuple(one for one in use.buckets if not may_write(key.grants, one))
+                wanted = with_readwrite(key.grants, lacking)
                 wishes.append(Wish(key, lacking, wanted))
         return wishes
 
@@ -224,22 +226,13 @@ async def _read_back(service: KeyService, key: SpacesKey) -> SpacesKey:
     return now
 
 
-def _pairs(grants: Sequence[KeyGrant]) -> tuple[tuple[str, str], ...]:
-    return tuple((grant.bucket, grant.permission) for grant in grants)
-
-
-def _grants(pairs: Sequence[tuple[str, str]]) -> tuple[KeyGrant, ...]:
-    return tuple(KeyGrant(bucket, permission) for bucket, permission in pairs)
-
-
 def _has_all(use: Use, key: SpacesKey) -> bool:
-    return all(may_write(_pairs(key.grants), bucket) for bucket in use.buckets)
+    return all(may_write(key.grants, bucket) for bucket in use.buckets)
 
 
 def _lack(use: Use, key: SpacesKey) -> str:
-    pairs = _pairs(key.grants)
-    wanting = [bucket for bucket in use.buckets if not may_write(pairs, bucket)]
-    lacking = [f"{permission_on(pairs, bucket) or 'no grant'} on {bucket}" for bucket in wanting]
+    wanting = [bucket for bucket in use.buckets if not may_write(key.grants, bucket)]
+    lacking = [f"{permission_on(key.grants, bucket) or 'no grant'} on {bucket}" for bucket in wanting]
     return f"{key.name} ({_remotes(use)}) has {', '.join(lacking)}"
 
 
@@ -248,7 +241,7 @@ def _fact(use: Use, key: SpacesKey | None) -> Fact:
         return Fact(_remotes(use), f"{use.access_key}, which the API does not know", FactState.STOP)
     if not _has_all(use, key):
         return Fact(_remotes(use), _lack(use, key), FactState.NOTE)
-    full = any(grant.permission == "fullaccess" for grant in key.grants)
+    full = any(grant.permission == FULL_ACCESS for grant in key.grants)
     text = f"{key.name} ({key.access_key}) may {'do anything' if full else 'read and write'}"
     state = FactState.WARNING if full else FactState.OK
     return Fact(_remotes(use), text, state, "a limited key is enough to archive" if full else "")
@@ -259,9 +252,9 @@ def _remotes(use: Use) -> str:
 
 
 def _change(step: str, wish: Wish, bucket: str, now: float) -> Change:
-    before = permission_on(_pairs(wish.key.grants), bucket)
+    before = permission_on(wish.key.grants, bucket)
     what = f"{wish.key.access_key} {bucket}"
-    return Change(step, ChangeKind.GRANT, what, before=before, after="readwrite", at=now)
+    return Change(step, ChangeKind.GRANT, what, before=before, after=READWRITE, at=now)
 
 
 def _words(change: Change) -> str:

@@ -158,10 +158,8 @@ class LimitedKey:
             key = keys.get(use.access_key)
             if key is None or use.access_key not in self._site.unchangeable_keys:
                 continue
-            pairs = tuple((grant.bucket, grant.permission) for grant in key.grants)
-            if not all(may_write(pairs, bucket) for bucket in use.buckets):
-                merged = with_readwrite(pairs, use.buckets)
-                found.append(Exchange(use, key, tuple(KeyGrant(*pair) for pair in merged)))
+            if not all(may_write(key.grants, bucket) for bucket in use.buckets):
+                found.append(Exchange(use, key, with_readwrite(key.grants, use.buckets)))
         return tuple(found)
 
     async def _exchange(self, one: Exchange) -> AsyncIterator[Event]:
