@@ -290,6 +290,23 @@ def test_a_key_that_both_buckets_lack_is_one_finding() -> None:
     assert len(diagnose(healthy(**both | {"dr": apart}), NOW).findings) == 2
 
 
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({}, "the archiver process runs"),
+        ({"archiver_pid": None}, "no archiver process runs (pg_stat_activity)"),
+        (
+            {"archiver_pid": None, "archiver_visible": False},
+            "whether the archiver process runs cannot be seen by this role (pg_stat_activity)",
+        ),
+    ],
+)
+def test_an_archiver_that_may_not_be_seen_is_not_called_gone(seen: dict[str, Any], said: str) -> None:
+    waits = archiver(ready_count=2, last_archived_at=NOW - 500, **seen)
+    found = diagnose(healthy(archiver=waits, wal_disk=wal_disk(oldest_ready_at=NOW - 499)), NOW).findings
+    assert said in found[0].evidence
+
+
 def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
     refused = broken(Snapshot.archiver, "no socket", "NoSocket", at=NOW - 12)
     down = diagnose(healthy(archiver=refused, host=DOWN), NOW).verdict

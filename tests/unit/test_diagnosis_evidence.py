@@ -215,6 +215,9 @@ def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
     for active, expected in ((False, ["slot-retention"]), (True, [])):
         facts = RetentionFacts((replace(gone, active=active),), max_wal_bytes=1 << 30)
         assert roots(found((Snapshot.retention, facts), archiver=archiver())) == expected
+    bounded = RetentionFacts((replace(gone, safe_wal_bytes=1 << 20),), max_wal_bytes=1 << 30)
+    root = found((Snapshot.retention, bounded), archiver=archiver()).stories[0].root
+    assert root.proof[0].text.endswith("retained=5,368,709,120 bytes, lost after 1,048,576 bytes more")
 
 
 def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:

@@ -2,16 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.facts import NOW
+from tests.data.facts import CLUSTER, NOW, healthy, host
 from tests.data.snapshots import STATES
+from walconsole.domain.facts.evidence import LogFacts
+from walconsole.domain.facts.observed import ConfigFiles
 from walconsole.domain.failures import diagnose
 from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Level
@@ -73,6 +76,26 @@ def test_documents_and_reports_hold_every_story_and_nothing_hostile(state: str) 
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", report)
     assert json.dumps(report_document("x", parts["snapshot"], parts["diagnosis"], NOW))
     assert "\x1b" not in json.dumps(document)
+
+
+def test_a_report_says_what_was_looked_at_and_how() -> None:
+    other = replace(CLUSTER, data_directory="/srv/15/test", running=False)
+    snapshot = healthy(
+        host=host(clusters=(CLUSTER, other)),
+        files=ConfigFiles((), errors=("postgresql.conf:7: no such parameter",)),
+        log=LogFacts("postgresql.log", (), 0, covers_from=NOW - 3600),
+    )
+    report = report_document("x", snapshot, diagnose(snapshot, NOW), NOW)
+    told = cast("dict[str, str]", report["server"])
+    assert told["connection"] == (
+        "root at 203.0.113.7:22 since 2026-09-21T14:03:20.000+00:00, OpenSSH_9.2p1, host key SHA256:abc"
+    )
+    assert told["other clusters there"] == "/srv/15/test (down)"
+    assert told["would keep the server from starting"] == "postgresql.conf:7: no such parameter"
+    assert told["server's log"] == "postgresql.log, looked at from 2026-09-21T13:13:20.000+00:00 on"
+    assert told["primary bucket"].endswith(
+        "65 segments, 000000010000000000000001 to 000000010000000000000041"
+    )
 
 
 @pytest.mark.parametrize("state", sorted(STATES))

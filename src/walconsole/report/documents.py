@@ -90,6 +90,7 @@ def source_documents(snapshot: Snapshot, now: float) -> Iterator[Document]:
             "from": safe(reading.source),
             "freshness": reading.freshness.value,
             "age_seconds": None if reading.read_at is None else round(max(0.0, now - reading.read_at), 3),
+            "cadence_seconds": reading.cadence_s,
             "problem": None if problem is None else safe(problem.why),
             "remedy": None if problem is None else safe(problem.remedy),
         }

@@ -28,7 +28,7 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "reported_at": iso(now),
         "level": diagnosis.verdict.level.value,
         "verdict": safe(diagnosis.verdict.text),
-        "server": dict(_server(snapshot)),
+        "server": {name: safe(value) for name, value in _server(snapshot)},
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {
@@ -63,9 +63,8 @@ def report_markdown(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
 
 
 def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    server, host = snapshot.server.value, snapshot.host.value
-    if host is not None:
-        yield "host", f"{host.hostname}, {host.system}"
+    yield from _droplet(snapshot)
+    server = snapshot.server.value
     if server is not None:
         role = "standby" if server.in_recovery else "primary"
         yield "server", f"PostgreSQL {server.version}, {role}, timeline {server.timeline}"
@@ -74,10 +73,36 @@ def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         if reading.value is not None:
             yield (
                 copy,
-                f"{reading.value.bucket} at {reading.value.endpoint}, {reading.value.segments:,} segments",
+                f"{reading.value.bucket} at {reading.value.endpoint}, {reading.value.segments:,} segments"
+                f", {reading.value.oldest_segment or 'n/a'} to {reading.value.newest_segment or 'n/a'}",
             )
         elif reading.problem is not None:
             yield copy, reading.problem.why
+    files, log = snapshot.files.value, snapshot.log.value
+    if files is not None and files.errors:
+        yield "would keep the server from starting", "; ".join(files.errors)
+    if log is not None and log.covers_from is not None:
+        yield "server's log", f"{log.source}, looked at from {iso(log.covers_from)} on"
+
+
+def _droplet(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """What was looked at, and over which connection: a report is read where that is not known."""
+    link, host = snapshot.link.value, snapshot.host.value
+    if link is not None:
+        yield (
+            "connection",
+            f"{link.user} at {link.address} since {iso(link.connected_at)}, {link.server_version},"
+            f" host key {link.host_key_fingerprint}",
+        )
+    if host is None:
+        return
+    yield "host", f"{host.hostname}, {host.system}"
+    others = [cluster for cluster in host.clusters if cluster != host.cluster]
+    if others:
+        yield (
+            "other clusters there",
+            "; ".join(f"{one.data_directory}{'' if one.running else ' (down)'}" for one in others),
+        )
 
 
 def _story(number: int, story: Story, now: float) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from walconsole.domain.facts.observed import ArchiverFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
     ArchiverState,
@@ -88,13 +89,23 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
     yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
 
 
+def _process(archiver: ArchiverFacts | None) -> str:
+    """Whether the archiver process is there; where this role may not see it, its absence says nothing."""
+    if archiver is None or not archiver.archiver_visible:
+        return "whether the archiver process runs cannot be seen by this role (pg_stat_activity)"
+    return (
+        "no archiver process runs (pg_stat_activity)"
+        if archiver.archiver_pid is None
+        else "the archiver process runs"
+    )
+
+
 def stalled(assessment: Assessment) -> Iterator[Finding]:
     """Segments wait, and the archiver neither succeeds nor fails."""
     snapshot, now = assessment.snapshot, assessment.now
     if assessment.state is not ArchiverState.STALLED:
         return
     archiver = snapshot.archiver.value
-    running = archiver is not None and archiver.archiver_pid is not None
     yield Finding(
         "stalled",
         Severity.CRITICAL,
@@ -104,7 +115,7 @@ def stalled(assessment: Assessment) -> Iterator[Finding]:
             f"the oldest for {duration_text(oldest_wait_s(snapshot, now))} (.ready files)",
             f"last success {age_text(last_success_age(snapshot, now))}, "
             f"last failure {age_text(last_failure_age(snapshot, now))} (pg_stat_archiver)",
-            "the archiver process runs" if running else "no archiver process runs (pg_stat_activity)",
+            _process(archiver),
         ),
         "look for a hanging command below the archiver process, and for FATAL in the log: "
         "exits above 125 and signals are not counted",

@@ -79,6 +79,8 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
 def _row(snapshot: Snapshot, slot: ReplicationSlot) -> Proof:
     kept = "NULL" if slot.retained_bytes is None else f"{slot.retained_bytes:,}"
     text = f"{slot.name} {slot.kind} active={slot.active} wal_status={slot.wal_status} retained={kept} bytes"
+    if slot.safe_wal_bytes is not None:  # max_slot_wal_keep_size bounds it
+        text += f", lost after {max(0, slot.safe_wal_bytes):,} bytes more"
     return Proof(text, "pg_replication_slots", snapshot.retention.read_at)
 
 
