@@ -1,5 +1,7 @@
 """One error type per area. Each says what was tried, on what, why it failed, and what to do."""
 
+from walconsole.domain.store.answers import Meaning, meaning_of
+
 
 class WalconsoleError(Exception):
     """`tried` (what, on what), `why` it failed, `remedy` (what the operator does next)."""
@@ -76,7 +78,10 @@ class ClusterChoiceError(DatabaseError):
 
 
 class ObjectStoreError(WalconsoleError):
-    """An S3 call failed. `code` is S3's own (`AccessDenied`) or ours (`NoKey`, `Unreachable`)."""
+    """An S3 call failed. `code` is S3's own (`AccessDenied`) or ours (`NoKey`, `Unreachable`).
+
+    `why` has the store's own message, where it sent one: what an answer means may depend on it.
+    """
 
     exit_code = 6
 
@@ -85,6 +90,11 @@ class ObjectStoreError(WalconsoleError):
     ) -> None:
         self.code, self.status = code, status
         super().__init__(tried, why, remedy)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What is known of the answer."""
+        return meaning_of(self.code, self.status, self.why)
 
 
 class RegisterError(WalconsoleError):

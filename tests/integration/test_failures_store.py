@@ -87,6 +87,17 @@ async def test_throttled(console: Watched) -> None:
     await console.green("it answers again")
 
 
+@pytest.mark.failure_mode("store-error")
+async def test_store_error(console: Watched) -> None:
+    config, endpoint = console.stage.profile.paths.rclone_config, console.stage.profile.primary.endpoint
+    broken = FaultyFront(console.rgw.port, 1.0, kinds=(Fault.INTERNAL_ERROR,))
+    async with broken:
+        with console.broken("the store answers 500 InternalError"), edited(config, endpoint, broken.endpoint):
+            console.switch()
+            await console.root("store-error", evidence="InternalError", within_s=8)
+    await console.green("it answers again")
+
+
 @pytest.mark.failure_mode("clock-skew")
 async def test_clock_skew(console: Watched) -> None:
     """Nobody may set the clock of a machine that runs tests: it is the store that is 20 minutes ahead."""

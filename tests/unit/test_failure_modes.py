@@ -10,7 +10,8 @@ from walconsole.cli.explain import explain
 from walconsole.domain.failures import FAMILIES, LOOKS, MODES
 from walconsole.domain.failures.pages import NARROWEST, page_text
 from walconsole.domain.standing.mode import FailureMode
-from walconsole.domain.standing.refusals import CODES
+from walconsole.domain.standing.refusals import REFUSALS
+from walconsole.domain.store.answers import Meaning
 
 INTEGRATION = Path(__file__).parents[1] / "integration"
 LISTED = [mode for _, modes in FAMILIES for mode in modes]
@@ -21,7 +22,8 @@ def test_each_id_is_declared_once() -> None:
 
 
 def test_what_the_store_refuses_is_a_failure_mode() -> None:
-    assert {known.rule for known in CODES.values()} <= MODES.keys()
+    assert REFUSALS.keys() == set(Meaning)
+    assert {known.rule for known in REFUSALS.values()} <= MODES.keys()
 
 
 @pytest.mark.parametrize("mode", LISTED, ids=lambda mode: mode.id)

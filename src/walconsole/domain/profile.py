@@ -4,16 +4,13 @@ A profile holds no secret: it names the environment variables, keyring entries o
 """
 
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.records import record
+from walconsole.domain.store.vendors import FIRST_REGION, vendor_of
 
 MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
-_SPACES_DOMAIN = ".digitaloceanspaces.com"
-_SPACES_SIGNING_REGION = "us-east-1"
-"""Spaces signs with this region whatever the bucket's own is (DigitalOcean's S3 documentation)."""
 
 
 class BucketRole(StrEnum):
@@ -114,13 +111,12 @@ class BucketTarget:
 
     @property
     def signing_region(self) -> str:
-        """The region that every request to this bucket is signed for; S3's first one where none is named."""
-        try:
-            host = urlsplit(self.endpoint).hostname or ""
-        except ValueError:  # no URL: it is refused where a request is to be made
-            host = ""
-        of_spaces = host.endswith(_SPACES_DOMAIN)
-        return _SPACES_SIGNING_REGION if of_spaces or not self.region else self.region
+        """The region that every request to this bucket is signed for: the one that its vendor has for all.
+
+        Else the bucket's own; S3's first one where none is named.
+        """
+        vendor = vendor_of(self.endpoint)
+        return (vendor.signs_for if vendor is not None else "") or self.region or FIRST_REGION
 
 
 @record

@@ -18,6 +18,7 @@ from walconsole.adapters.s3.bounded import NotS3Error, RedirectedError, bound_an
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
+from walconsole.domain.store.answers import NOT_S3, UNREACHABLE, Meaning, meaning_of
 from walconsole.errors import ObjectStoreError
 
 if TYPE_CHECKING:
@@ -34,34 +35,41 @@ ABORTED_TRIES = 5
 LONGEST_APPEARANCE_S = 30.0
 """How long a bucket that was made may take to be found."""
 _PAUSE_S = 0.5
-_NO_BUCKET = frozenset(("404", "NoSuchBucket", "NotFound"))
+_KEPT_NAME = "Spaces keeps such a name for about a week"
+_LOOK_AGAIN = "look whether it was written, and what deletes it"
+_NO_BUCKET = frozenset({Meaning.ABSENT_BUCKET, Meaning.ABSENT})
 
-_REMEDIES = {
-    "BucketAlreadyExists": (
-        "the name is taken: by another account, or by a bucket that is being destroyed"
-        " (Spaces keeps such a name for about a week)",
+_REMEDIES: dict[Meaning, tuple[str, str]] = {
+    Meaning.NAME_TAKEN: (
+        f"the name is taken: by another account, or by a bucket that is being destroyed ({_KEPT_NAME})",
         "choose another name in the profile",
     ),
-    "InvalidBucketName": (
+    Meaning.NAME_INVALID: (
         "no bucket may have this name",
         "choose one of 3 to 63 lower-case letters, digits and dashes",
     ),
-    "OperationAborted": (
+    Meaning.CONFLICT: (
         "another change to this name is under way: somebody makes it, or a bucket of it is being destroyed"
-        " (Spaces keeps such a name for about a week)",
+        f" ({_KEPT_NAME})",
         "run this step again in a while, or choose another name in the profile",
     ),
-    "TooManyBuckets": (
-        "the account has as many buckets as it may (100 on Spaces)",
-        "delete one that is not needed, or ask DigitalOcean for more",
+    Meaning.ACCOUNT: (
+        "the account has as much as it may (100 buckets on Spaces), or is not in order",
+        "delete what is not needed, or look at the account's limits and bills at the store",
     ),
-    "InvalidAccessKeyId": ("the store knows no such key (yet)", "a new key takes up to a minute to work"),
-    "SignatureDoesNotMatch": ("the secret does not belong to the key", "make a new key"),
-    "AccessDenied": ("the key may not do this", "it takes a full-access key"),
-    "RequestTimeTooSkewed": ("this machine's clock differs from the store's", "set the clock (NTP)"),
-    "404": ("there is no such bucket", "create it"),
-    "NoSuchBucket": ("there is no such bucket", "create it"),
-    "403": ("it is there, and this key may not look at it", "give the key a grant on the bucket"),
+    Meaning.KEY_UNKNOWN: ("the store knows no such key (yet)", "a new key takes up to a minute to work"),
+    Meaning.SIGNATURE_WRONG: ("the secret does not belong to the key", "make a new key"),
+    Meaning.CREDENTIALS_BAD: ("the key has expired, or is not written as a key is", "make a new key"),
+    Meaning.NO_PERMISSION: ("the key may not do this", "it takes a full-access key"),
+    Meaning.CLOCK_SKEW: ("this machine's clock differs from the store's", "set the clock (NTP)"),
+    Meaning.ABSENT_BUCKET: ("there is no such bucket", "create it"),
+    Meaning.ABSENT_OBJECT: ("there is no such object", _LOOK_AGAIN),
+    Meaning.ABSENT: ("there is no such object, or no such bucket", _LOOK_AGAIN),
+    Meaning.REFUSED: ("it is there, and this key may not look at it", "give the key a grant on the bucket"),
+    Meaning.WRONG_REGION: (
+        "the bucket is in another region, or the signature names another one",
+        "correct the endpoint and the region in the profile",
+    ),
 }
 _NETWORK = "check the network and the endpoint"
 _ELSE = "run this step again; if it stays so, look at the store's status page"
@@ -97,9 +105,9 @@ class SpacesAdmin:
                 await self._call(tried, lambda: self._client.create_bucket(Bucket=bucket))
                 break
             except ObjectStoreError as error:
-                if error.code == "BucketAlreadyOwnedByYou":
+                if error.meaning is Meaning.OWNED_ALREADY:
                     break
-                if error.code != "OperationAborted" or attempt == ABORTED_TRIES:
+                if error.meaning is not Meaning.CONFLICT or attempt == ABORTED_TRIES:
                     raise
             await asyncio.sleep(_PAUSE_S * attempt)
         await self._until_found(bucket)
@@ -138,7 +146,7 @@ class SpacesAdmin:
             try:
                 return await self.head(bucket)
             except ObjectStoreError as error:
-                if error.code not in _NO_BUCKET:
+                if error.meaning not in _NO_BUCKET:
                     raise
                 if loop.time() > until:
                     why = f"it was made, and is not found yet after {LONGEST_APPEARANCE_S:g} s"
@@ -155,7 +163,7 @@ class SpacesAdmin:
             return await in_a_thread(lambda: _translated(tried, call), LONGEST_CALL_S)
         except TimeoutError:
             why = f"no complete answer within {LONGEST_CALL_S:g} s"
-            raise ObjectStoreError(tried, why, _NETWORK, code="Unreachable") from None
+            raise ObjectStoreError(tried, why, _NETWORK, code=UNREACHABLE) from None
 
 
 def _translated(tried: str, call: Callable[[], T]) -> T:
@@ -168,12 +176,12 @@ def _translated(tried: str, call: Callable[[], T]) -> T:
         raise _not_s3(tried, str(error)) from None
     except (BotoCoreError, HTTPError, HTTPException, OSError) as error:
         why = f"no answer: {safe(str(error))[:_SHOWN]}"
-        raise ObjectStoreError(tried, why, _NETWORK, code="Unreachable") from None
+        raise ObjectStoreError(tried, why, _NETWORK, code=UNREACHABLE) from None
 
 
 def _not_s3(tried: str, why: str) -> ObjectStoreError:
     remedy = "correct the endpoint and the region in the profile, or log in to the network that you are in"
-    return ObjectStoreError(tried, why, remedy, code="NotS3")
+    return ObjectStoreError(tried, why, remedy, code=NOT_S3)
 
 
 def _refused(tried: str, error: ClientError) -> ObjectStoreError:
@@ -181,10 +189,17 @@ def _refused(tried: str, error: ClientError) -> ObjectStoreError:
     code = safe(str(answer.get("Error", {}).get("Code", "")))[:_SHOWN]
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     message = safe(str(answer.get("Error", {}).get("Message", "")))[:_SHOWN]
-    why, remedy = _REMEDIES.get(code, (f"HTTP {status} {message}".strip(), _ELSE))
-    return ObjectStoreError(
-        tried, f"{why} ({code})" if code and not code.isdigit() else why, remedy, code=code, status=status
-    )
+    meaning = meaning_of(code, status, message)
+    if meaning is Meaning.ABSENT and error.operation_name == "HeadBucket":
+        meaning = Meaning.ABSENT_BUCKET
+    named = bool(code) and not code.isdigit()
+    own = ": ".join(dict.fromkeys(text for text in (code if named else "", message) if text))
+    words, remedy = _REMEDIES.get(meaning, ("", _ELSE))
+    if not words:
+        words = f"the store answered HTTP {status} {own}".strip()
+    elif named:
+        words = f"{words} ({own})"
+    return ObjectStoreError(tried, words, remedy, code=code, status=status)
 
 
 _NOBODYS: dict[str, Any] = {

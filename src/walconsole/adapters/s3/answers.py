@@ -145,10 +145,10 @@ def _decoded(raw_keys: list[str], *, encoded: bool) -> Sequence[str]:
     if not escaped and "%" not in plain and "+" not in plain and plain.count("\n") < len(raw_keys):
         return plain.split("\n")
     decode: Callable[[str], str] = unquote_plus if encoded else str
-    return [decode(_unescaped(key)) for key in raw_keys]
+    return [decode(unescaped(key)) for key in raw_keys]
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     """XML's five entities and character references; others stay as they are."""
     return _REFERENCE.sub(_referred, text) if "&" in text else text
 

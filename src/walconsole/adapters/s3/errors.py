@@ -4,70 +4,77 @@ import re
 import time
 from dataclasses import dataclass
 
+from walconsole.adapters.s3.answers import unescaped
 from walconsole.adapters.s3.wire import HttpAnswer
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.answers import (
+    BAD_ENDPOINT,
+    NOT_S3,
+    NOT_WHOLE,
+    UNREACHABLE,
+    Meaning,
+    code_for_status,
+    meaning_of,
+)
 from walconsole.domain.store.http_date import http_date
+from walconsole.domain.store.vendors import vendor_of
 from walconsole.domain.units import duration_text
 from walconsole.errors import ObjectStoreError
 
 _NAME_SHOWN = 60
 _ELEMENT = re.compile(r"<(Code|Message|Region|Endpoint)>\s*([^<]{0,300})\s*</\1>")
 
-_WHY = {
-    "NoSuchBucket": "no bucket {bucket} at {endpoint}",
-    "AccessDenied": "key {key} may not {do} bucket {bucket}",
-    "AllAccessDisabled": "key {key} may not {do} bucket {bucket}",
-    "NoSuchKey": "it is not in bucket {bucket} any more",
-    "InvalidAccessKeyId": "{endpoint} knows no key {key}",
-    "SignatureDoesNotMatch": "the secret does not belong to key {key}",
-    "RequestTimeTooSkewed": "this machine's clock is {skew} {endpoint}'s",
-    "PermanentRedirect": "bucket {bucket} is not in the region of {endpoint}",
-    "TemporaryRedirect": "bucket {bucket} is not in the region of {endpoint}",
-    "AuthorizationHeaderMalformed": "{endpoint} signs for another region than {region}",
-    "SlowDown": "{endpoint} asks for fewer requests",
-    "InvalidBucketName": "{bucket} is no name that a bucket can have",
-    "NotS3": "{endpoint} does not answer as S3 does (HTTP {status})",
+_SAYS: dict[Meaning, tuple[str, str]] = {
+    Meaning.ABSENT_BUCKET: (
+        "no bucket {bucket} at {endpoint}",
+        "create the bucket, or correct its name or endpoint in the profile",
+    ),
+    Meaning.ABSENT_OBJECT: (
+        "it is not in bucket {bucket} any more",
+        "it was deleted since it was listed; list the bucket again",
+    ),
+    Meaning.NO_PERMISSION: (
+        "key {key} may not {do} bucket {bucket}",
+        "give the key a grant on the bucket (read is enough here, readwrite to archive)",
+    ),
+    Meaning.KEY_UNKNOWN: (
+        "{endpoint} knows no key {key}",
+        "the key was deleted, is not active yet, or is another store's; check its source",
+    ),
+    Meaning.SIGNATURE_WRONG: (
+        "the secret does not belong to key {key}",
+        "the secret was mistyped or replaced; put the right one beside the key",
+    ),
+    Meaning.CREDENTIALS_BAD: (
+        "key {key} has expired, or is not written as a key is",
+        "check the key and its secret where they come from; make a new one where it has expired",
+    ),
+    Meaning.CLOCK_SKEW: ("this machine's clock is {skew} {endpoint}'s", "set this machine's clock (NTP)"),
+    Meaning.ACCOUNT: (
+        "{endpoint} serves the account no more: a quota, a cap or a bill",
+        "look at the account's limits and bills at the store",
+    ),
+    Meaning.NAME_INVALID: (
+        "{bucket} is no name that a bucket can have",
+        "correct the bucket's name in the profile",
+    ),
+    Meaning.THROTTLED: ("{endpoint} asks for fewer requests", "it is asked again, more slowly"),
+    Meaning.NOT_S3: (
+        "{endpoint} does not answer as S3 does (HTTP {status})",
+        "correct the endpoint in the profile (scheme, host, port; no bucket name in it)",
+    ),
 }
-_REMEDY = {
-    "NoSuchBucket": "create the bucket, or correct its name or endpoint in the profile",
-    "AccessDenied": "give the key a grant on the bucket (read is enough here, readwrite to archive)",
-    "AllAccessDisabled": "give the key a grant on the bucket",
-    "NoSuchKey": "it was deleted since it was listed; list the bucket again",
-    "InvalidAccessKeyId": "the key was deleted, is not active yet, or is another store's; check its source",
-    "SignatureDoesNotMatch": "the secret was mistyped or replaced; put the right one beside the key",
-    "RequestTimeTooSkewed": "set this machine's clock (NTP)",
-    "PermanentRedirect": "set the bucket's own region as its endpoint in the profile",
-    "TemporaryRedirect": "wait, a new bucket's name takes time to spread; else correct its endpoint",
-    "AuthorizationHeaderMalformed": "correct the region in the profile",
-    "SlowDown": "it is asked again, more slowly",
-    "InvalidBucketName": "correct the bucket's name in the profile",
-    "NotS3": "correct the endpoint in the profile (scheme, host, port; no bucket name in it)",
+"""Why, and what to do; other answers are told as the store wrote them."""
+_MOVED = "bucket {bucket} is not in the region of {endpoint}"
+_SIGNED_FOR_ANOTHER = "{endpoint} signs for another region than {region}"
+_REGION_REMEDIES = {
+    301: (_MOVED, "set the bucket's own region as its endpoint in the profile"),
+    307: (_MOVED, "wait, a new bucket's name takes time to spread; else correct its endpoint"),
 }
+"""By the status: a redirection is of the bucket, anything else of the signature."""
+_OF_THE_REGION = (_SIGNED_FOR_ANOTHER, "correct the region in the profile")
 _FALLBACK_REMEDY = "try again; if it stays, look at the store's status page"
-
-TRANSIENT = frozenset(
-    {
-        "SlowDown",
-        "ServiceUnavailable",
-        "InternalError",
-        "RequestTimeout",
-        "TooManyRequests",
-        "OperationAborted",
-    }
-)
-"""Codes that a later attempt may not meet."""
-
-KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
-"""Codes that a new key pair may cure."""
-
-_STATUS_CODES = {
-    429: "TooManyRequests",
-    500: "InternalError",
-    502: "ServiceUnavailable",
-    503: "ServiceUnavailable",
-    504: "ServiceUnavailable",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +94,43 @@ class Attempt:
 
 def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
     """The error that an answer other than 200 stands for."""
-    found = dict(_ELEMENT.findall(answer.body[:8192].decode("utf-8", "replace")))
-    code = safe(found.get("Code", "")).strip() or _STATUS_CODES.get(answer.status, "NotS3")
+    found = {name: safe(unescaped(text)).strip() for name, text in _ELEMENT.findall(_head(answer))}
+    code = found.get("Code", "") or code_for_status(answer.status)
+    message = found.get("Message", "")
+    target = attempt.target
     texts = {
-        "bucket": attempt.target.bucket,
-        "endpoint": attempt.target.endpoint,
-        "region": attempt.target.region,
+        "bucket": target.bucket,
+        "endpoint": target.endpoint,
+        "region": target.signing_region,
         "key": attempt.key_hint,
         "do": "read from" if attempt.name else "list",
         "skew": _skew(answer),
         "status": answer.status,
     }
-    why = _WHY.get(code, f"{attempt.target.endpoint} answered HTTP {answer.status} {code}").format(**texts)
-    if code not in _WHY and found.get("Message"):
-        why += f" ({safe(found['Message'])})"
-    remedy = _REMEDY.get(code, _FALLBACK_REMEDY)
-    if found.get("Endpoint") or found.get("Region"):
-        remedy += f"; the store names {safe(found.get('Endpoint') or found['Region'])}"
-    shown = f"{why} ({code})" if code in _WHY and code != "NotS3" else why
-    return ObjectStoreError(attempt.tried, shown, remedy, code=code, status=answer.status)
+    meaning = meaning_of(code, answer.status, message)
+    says = _says(meaning, answer.status)
+    own = f"{code}: {message}" if message and code != message else code
+    if says is None:
+        why, remedy = f"{target.endpoint} answered HTTP {answer.status} {own}", _FALLBACK_REMEDY
+    else:
+        why, remedy = says[0].format(**texts), says[1]
+        why = why if meaning is Meaning.NOT_S3 else f"{why} ({own})"
+    named = found.get("Endpoint") or found.get("Region")
+    if named:
+        remedy += f"; the store names {named}"
+    elif meaning is Meaning.WRONG_REGION and (vendor := vendor_of(target.endpoint)) is not None:
+        remedy += f"; {vendor.name} signs for {vendor.region}"
+    return ObjectStoreError(attempt.tried, why, remedy, code=code, status=answer.status)
+
+
+def _head(answer: HttpAnswer) -> str:
+    return answer.body[:8192].decode("utf-8", "replace")
+
+
+def _says(meaning: Meaning, status: int) -> tuple[str, str] | None:
+    if meaning is Meaning.WRONG_REGION:
+        return _REGION_REMEDIES.get(status, _OF_THE_REGION)
+    return _SAYS.get(meaning)
 
 
 def _skew(answer: HttpAnswer) -> str:
@@ -123,7 +148,7 @@ def unreachable(attempt: Attempt, why: str) -> ObjectStoreError:
         attempt.tried,
         f"{attempt.target.endpoint} cannot be reached: {safe(why)}",
         "check the network, HTTPS_PROXY and the endpoint; it is tried again by itself",
-        code="Unreachable",
+        code=UNREACHABLE,
     )
 
 
@@ -132,19 +157,22 @@ def malformed(attempt: Attempt, why: str) -> ObjectStoreError:
     return ObjectStoreError(
         attempt.tried,
         f"{attempt.target.endpoint} sent a listing that cannot be read: {safe(why)}",
-        _REMEDY["NotS3"],
-        code="NotS3",
+        _SAYS[Meaning.NOT_S3][1],
+        code=NOT_S3,
         status=200,
     )
 
 
 def not_whole(attempt: Attempt, why: str) -> ObjectStoreError:
     """An object that was to be read from its beginning to its end, and was not."""
-    return ObjectStoreError(attempt.tried, why, "look at the object itself", code="NotWhole")
+    return ObjectStoreError(attempt.tried, why, "look at the object itself", code=NOT_WHOLE)
 
 
 def bad_endpoint(target: BucketTarget, why: str, remedy: str) -> ObjectStoreError:
     """The profile's endpoint can never work."""
     return ObjectStoreError(
-        f"listing bucket {target.bucket}", f"endpoint {safe(target.endpoint)}: {why}", remedy, code="Endpoint"
+        f"listing bucket {target.bucket}",
+        f"endpoint {safe(target.endpoint)}: {why}",
+        remedy,
+        code=BAD_ENDPOINT,
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 from walconsole.domain.profile import KeyReference, KeySource
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
+from walconsole.domain.store.answers import NO_KEY
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import Shell
 
@@ -33,7 +34,7 @@ class KeyPairSource(Protocol):
 
 def no_key(where: str, why: str, remedy: str) -> ObjectStoreError:
     """There is no key pair: where it was looked for, why it is not there, what to do."""
-    return ObjectStoreError(f"reading the S3 key from {where}", why, remedy, code="NoKey")
+    return ObjectStoreError(f"reading the S3 key from {where}", why, remedy, code=NO_KEY)
 
 
 def checked_pair(access_key: str, secret: str, where: str, endpoint: str = "") -> KeyPair:

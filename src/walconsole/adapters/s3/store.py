@@ -16,8 +16,6 @@ from urllib.parse import quote
 
 from walconsole.adapters.s3.answers import read_lifecycle, read_listing
 from walconsole.adapters.s3.errors import (
-    KEY_REFUSED,
-    TRANSIENT,
     Attempt,
     bad_endpoint,
     malformed,
@@ -34,6 +32,7 @@ from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import ObjectContent, Page
 from walconsole.domain.store.access_keys import KeyPair
+from walconsole.domain.store.answers import KEY_MEANINGS, Meaning, worth_asking_again
 from walconsole.domain.store.http_date import http_date
 from walconsole.errors import ObjectStoreError
 
@@ -130,12 +129,13 @@ class SpacesStore:
         return await ask()
 
     def _worth_another_try(self, error: ObjectStoreError) -> bool:
-        if error.code in KEY_REFUSED and self._key_pairs.forget():
+        if error.meaning in KEY_MEANINGS and self._key_pairs.forget():
             self._pair = self._signer = None
             return True
         broken = isinstance(error.__cause__, CutError)
-        garbled = error.code == "NotS3" and error.status == 200 and self._answered
-        return error.code in TRANSIENT or broken or garbled
+        garbled = error.meaning is Meaning.NOT_S3 and error.status == 200 and self._answered
+        again = worth_asking_again(error.code, error.status, error.why)
+        return again or broken or garbled
 
     async def _page_once(self, query: str, start_after: str) -> Page:
         answer, attempt, seconds = await self._answer("", query, {})
@@ -146,10 +146,11 @@ class SpacesStore:
 
     async def _lifecycle_once(self) -> tuple[ExpiryRule, ...]:
         answer, attempt, _ = await self._answer("", "lifecycle=", {})
-        if answer.status == 404 and b"NoSuchLifecycleConfiguration" in answer.body:
-            return ()
         if answer.status != 200:
-            raise refused(attempt, answer)
+            error = refused(attempt, answer)
+            if error.meaning is Meaning.ABSENT_SETTINGS:
+                return ()
+            raise error
         return read_lifecycle(answer.body)
 
     async def _read_once(self, key: str, count: int) -> ObjectContent:

@@ -10,23 +10,15 @@ from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
-from walconsole.domain.standing.refusals import (
-    CODES,
-    fixes_for,
-)
+from walconsole.domain.standing.refusals import REFUSALS, THROTTLED, fixes_for, of_problem, of_result
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
+from walconsole.domain.store.answers import Meaning
 
 SKEW_LIMIT_S = 60.0
 """S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
 
-_REFUSALS = {
-    "NoSuchBucket": ("bucket-404", "does not exist"),
-    "AccessDenied": ("key-403", "refuses the key: it lacks the grant"),
-    "InvalidAccessKeyId": ("key-403", "does not know the key: revoked, or not active yet"),
-    "SignatureDoesNotMatch": ("key-403", "refuses the signature: the secret is wrong"),
-    "RequestTimeTooSkewed": ("clock-skew", "refuses the time: a clock is wrong"),
-    "NoKey": ("no-key", "was not asked: there is no key to ask with"),
-}
+_CERTAIN = frozenset({"bucket-404", "key-403", "clock-skew", "no-key"})
+"""What does not pass by itself; a store that cannot be reached, or fails, may."""
 _NEITHER = "neither bucket was asked: there is no key to ask with"
 
 
@@ -35,25 +27,30 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
     snapshot = assessment.snapshot
     archivers = assessment.told_of_the_archiver
     lacking = snapshot.primary.problem
-    both = lacking is not None and lacking.code == "NoKey" and lacking == snapshot.dr.problem
+    no_key = lacking is not None and of_problem(lacking) is Meaning.NO_KEY
+    both = no_key and lacking == snapshot.dr.problem
     for copy, reading in copies(snapshot)[: 1 if both else 2]:
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
             continue
-        rule, phrase = _REFUSALS.get(problem.code, ("endpoint-wrong", "could not be read"))
-        if (rule, reading.slot) in archivers:
+        meaning = of_problem(problem)
+        known = REFUSALS[meaning]
+        if (known.rule, reading.slot) in archivers:
             continue  # the archiver is refused the same: that is the one that matters, and it is told there
-        unreachable = problem.code not in _REFUSALS
+        if meaning in THROTTLED and assessment.last_failure is None:
+            continue  # told as such
         yield Finding(
-            rule,
-            _severity(copy, unreachable, assessment),
-            _NEITHER if both else f"the {copy} bucket {phrase}",
+            known.rule,
+            _severity(copy, known.rule not in _CERTAIN and meaning is not Meaning.ACCOUNT, assessment),
+            _NEITHER if both else f"the {copy} bucket {known.here}",
             (problem.why,),
             problem.remedy or "check the endpoint, the region and the network",
             reading.slot,
             since=reading.failing_since,
             proof=tuple(refusal(reading)),
-            fixes=fixes_for(problem.code, rule, "") if not both else (),
+            fixes=fixes_for(meaning) if not both else (),
+            certainty=Certainty.PROVED if known.sure else Certainty.LIKELY,
+            surer="" if known.sure else "look up the store's code and message in its documentation",
         )
 
 
@@ -138,10 +135,7 @@ def clock_skew(assessment: Assessment) -> Iterator[Finding]:
     """The host's clock against the store's: S3 refuses requests that are 15 minutes off."""
     snapshot = assessment.snapshot
     host = snapshot.host.value
-    if any(
-        CODES.get(result.code, None) is CODES["RequestTimeTooSkewed"]
-        for _, result in assessment.refused_checks
-    ):
+    if any(of_result(result) is Meaning.CLOCK_SKEW for _, result in assessment.refused_checks):
         return  # the archiver's own view says it
     for copy, reading in copies(snapshot):
         bucket = reading.value
@@ -166,7 +160,7 @@ def clock_skew(assessment: Assessment) -> Iterator[Finding]:
                         f"Date {bucket.store_clock_offset_s:+.0f} s from the console's clock", reading.source
                     ),
                 ),
-                fixes=fixes_for("RequestTimeTooSkewed", "clock-skew", ""),
+                fixes=fixes_for(Meaning.CLOCK_SKEW),
             )
             return
 

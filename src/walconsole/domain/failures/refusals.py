@@ -11,24 +11,25 @@ from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.standing.refusals import (
-    BARE_403,
-    CODES,
-    ENDPOINT,
+    REFUSALS,
     THROTTLED,
     Refusal,
-    code_in,
     fixes_for,
     most_telling,
+    of_problem,
+    of_result,
+    of_words,
     reading_of,
     refused_here,
 )
+from walconsole.domain.store.answers import Meaning
 
 
 def production_refused(assessment: Assessment) -> Iterator[Finding]:
     """The archiver's own configuration is refused: by a check from the droplet, else by its own words."""
     told: set[str] = set()
     for check, result in assessment.refused_checks:
-        known = CODES.get(result.code, ENDPOINT)
+        known = REFUSALS[of_result(result)]
         if known.rule not in told:
             told.add(known.rule)
             yield _by_check(assessment, check, result, known)
@@ -37,10 +38,10 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
     words = assessment.words_of_refusal
     if not words:
         return
-    code = most_telling(words)
-    if code == "AccessDenied" and is_preflight(assessment):
+    code, meaning = most_telling(words)
+    if meaning is Meaning.NO_PERMISSION and is_preflight(assessment):
         return
-    yield _by_words(assessment, code, tuple(entry for _, entry in words))
+    yield _by_words(assessment, meaning, tuple(entry for of_code, entry in words if of_code == code))
 
 
 def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult, known: Refusal) -> Finding:
@@ -54,8 +55,8 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
         assessment.urgency,
         f"the store {known.phrase}",
         (
-            f"{result.verb} of {check.where} as the archiver does it: {result.code or 'refused'} "
-            "(rclone on the droplet)",
+            f"{result.verb} of {check.where} as the archiver does it: "
+            f"{result.code or result.said or 'refused'} (rclone on the droplet)",
             *(f"from here: {proof.text}" for proof in here[:1]),
         ),
         known.remedy,
@@ -68,10 +69,17 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(result.code, known.rule, check.where, check.config),
-        certainty=Certainty.LIKELY if known is BARE_403 else Certainty.PROVED,
-        surer="a signed LIST with the same configuration has the code" if known is BARE_403 else "",
+        fixes=fixes_for(of_result(result), check.where, check.config),
+        certainty=Certainty.PROVED if known.sure else Certainty.LIKELY,
+        surer="" if known.sure else _SURER[known.rule],
     )
+
+
+_SURER = {
+    "key-403": "a signed LIST with the same configuration has the code",
+    "store-error": "look up the store's code and message in its documentation",
+}
+"""What would prove a mode that an answer does not prove by itself."""
 
 
 def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
@@ -80,14 +88,14 @@ def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     return (Proof("the console's own key reads the bucket", copy.source, copy.read_at),)
 
 
-def _by_words(assessment: Assessment, code: str, words: tuple[LogEntry, ...]) -> Finding:
+def _by_words(assessment: Assessment, meaning: Meaning, alike: tuple[LogEntry, ...]) -> Finding:
+    """`alike` are the lines that say so."""
     snapshot = assessment.snapshot
-    alike = tuple(entry for entry in words if code_in(entry.text) == code)
-    here = refused_here(snapshot, CODES[code].rule)
-    if code == "Forbidden" and here and here[0].problem is not None:
-        code = here[0].problem.code  # a bare 403 hides what a signed LIST from here is told
-    known = CODES[code]
-    unproved = code == "Forbidden" or (code == "AccessDenied" and not here)
+    here = refused_here(snapshot, REFUSALS[meaning].rule)
+    if meaning is Meaning.REFUSED and here and here[0].problem is not None:
+        meaning = of_problem(here[0].problem)  # a bare 403 hides what a signed LIST from here is told
+    known = REFUSALS[meaning]
+    unproved = not known.sure or (meaning is Meaning.NO_PERMISSION and not here)
     return Finding(
         known.rule,
         Severity.CRITICAL,
@@ -106,8 +114,8 @@ def _by_words(assessment: Assessment, code: str, words: tuple[LogEntry, ...]) ->
             *archiver_row(snapshot),
         ),
         fixes=_LOOK_BY_HAND
-        if known is ENDPOINT and not _runs_rclone(snapshot)
-        else fixes_for(code, known.rule, ""),
+        if known.rule == "endpoint-wrong" and not _runs_rclone(snapshot)
+        else fixes_for(meaning),
         certainty=Certainty.LIKELY if unproved else Certainty.PROVED,
         surer="ask the store from the droplet, with the archiver's own configuration" if unproved else "",
     )
@@ -148,7 +156,9 @@ def _preflight_words(assessment: Assessment) -> tuple[LogEntry, ...]:
     if "rclone" not in script or _NO_PREFLIGHT.search(script):
         return ()
     refused = tuple(
-        entry for code, entry in assessment.words_of_refusal if code in ("AccessDenied", "Forbidden")
+        entry
+        for code, entry in assessment.words_of_refusal
+        if of_words(code, entry) in (Meaning.NO_PERMISSION, Meaning.REFUSED)
     )
     named = tuple(entry for entry in refused if _PREFLIGHT.search(entry.text))
     if named:
@@ -214,11 +224,11 @@ def throttled(assessment: Assessment) -> Iterator[Finding]:
     snapshot = assessment.snapshot
     if assessment.last_failure is not None:
         return  # told as a refusal
-    words = tuple(entry for code, entry in assessment.words_of_refusal if CODES[code] is THROTTLED)
+    words = tuple(entry for code, entry in assessment.words_of_refusal if of_words(code, entry) in THROTTLED)
     problems = [
         reading
         for reading in (snapshot.primary, snapshot.dr)
-        if reading.problem is not None and CODES.get(reading.problem.code) is THROTTLED
+        if reading.problem is not None and of_problem(reading.problem) in THROTTLED
     ]
     if not words and not problems:
         return
@@ -230,7 +240,7 @@ def throttled(assessment: Assessment) -> Iterator[Finding]:
             [entry.text for entry in words[-1:]]
             + [reading.problem.why for reading in problems if reading.problem]
         ),
-        THROTTLED.remedy,
+        REFUSALS[Meaning.THROTTLED].remedy,
         Snapshot.log if words else problems[0].slot,
         since=assessment.failing_since,
         proof=(*log_lines(snapshot, words), *(proof for reading in problems for proof in refusal(reading))),
@@ -390,6 +400,29 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=throttled,
         explains=("failing", "stalled", "too-slow", "disk-filling", "dr-behind"),
+    ),
+    FailureMode(
+        "store-error",
+        Page(
+            title="the store answers with an error of its own, or with one that is not known here",
+            symptom="500, a quota or an account that is blocked, a code that no page here names.",
+            cause=(
+                "The store fails; the account's storage or transaction cap is reached, or a bill is due; the "
+                "client asks for what this store does not offer (a checksum trailer, object lock); or a "
+                "maker's own code. That the archive's endpoint, name or key is wrong is *not* said by it."
+            ),
+            signal=(
+                "The code and the store's own message, in the command's words, or in the answer to a request "
+                "from the droplet or from here. A code that is not known proves nothing."
+            ),
+            fix=(
+                "Look the code up in the store's documentation and at its status page. A quota: raise it, or "
+                "delete what is not needed (never WAL that a base backup needs)."
+            ),
+            source="Backblaze B2's caps; MinIO's XMinioStorageFull; Ceph's QuotaExceeded and UserSuspended",
+        ),
+        look=production_refused,
+        explains=(*REFUSED, "too-slow", "disk-filling", "archiver-crash-loop"),
     ),
     FailureMode(
         "checksum-embedded",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.facts.evidence import VerbResult
-from walconsole.domain.standing.refusals import CODES
+from walconsole.domain.standing.refusals import REFUSALS, of_result
 
 LARGE = "PUT 256K"
 VERBS = ("LIST", "PUT", LARGE, "HEAD", "GET", "DELETE")
@@ -53,7 +53,7 @@ def judge(where: str, droplet: Sequence[VerbResult], here: Sequence[VerbResult])
             "network probe; try `ip link set dev IFACE mtu 1400`",
         )
     same = next((result for result in here if result.verb == verb), None)
-    remedy = CODES[refused.code].remedy if refused.code in CODES else ""
+    remedy = REFUSALS[of_result(refused)].remedy
     if same is None or same.code == _NOT_ASKED:
         return Judgement(False, f"{where}: {verb} fails from the droplet ({code})", remedy)
     if same.ok:

@@ -15,6 +15,7 @@ from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.exposure import archived_when_listed
 from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.units import (
     age_text,
     bytes_text,
@@ -205,8 +206,9 @@ def _dr_alone(snapshot: Snapshot) -> Verdict:
 def _unread(what: str, reading: Reading[BucketFacts]) -> Verdict | None:
     """The verdict where the bucket was never read, is there no more, or is not listed completely yet."""
     bucket, problem = reading.value, reading.problem
-    if problem is not None and (bucket is None or problem.code == "NoSuchBucket"):
-        level = Level.CRITICAL if problem.code == "NoSuchBucket" else Level.UNKNOWN
+    absent = problem is not None and meaning_of(problem.code) is Meaning.ABSENT_BUCKET
+    if problem is not None and (bucket is None or absent):
+        level = Level.CRITICAL if absent else Level.UNKNOWN
         return Verdict(level, f"{what} cannot be read: {problem.reason}")
     if bucket is None:
         return Verdict(Level.UNKNOWN, f"{what} was not read yet")

@@ -1,127 +1,171 @@
 """What the store refuses to the archiver, from the droplet and in the command's own words: what it means."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
-from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot
 from walconsole.domain.standing.failure_log import (
     is_commands,
 )
 from walconsole.domain.standing.model import Fix
+from walconsole.domain.store.answers import Meaning, meaning_of
+from walconsole.domain.store.printed import code_in
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What one of S3's codes, or a program's words, means: the rule, a phrase, the remedy."""
+    """What a meaning is for the archiver: the failure mode's id, a phrase after "the store", the remedy.
+
+    `here` is the phrase after "the primary bucket" where the console is refused itself. `sure`: the answer
+    says which part is at fault, so that it proves the mode.
+    """
 
     rule: str
     phrase: str
     remedy: str
+    here: str = "could not be read"
+    sure: bool = True
 
 
-_GRANT = Refusal(
-    "key-403", "refuses the archiver's key: it lacks the grant", "give the key readwrite on the bucket again"
+_ENDPOINT_REMEDY = (
+    "check endpoint, region and address style in the client's configuration, then DNS, TLS and the network"
 )
-
-_UNKNOWN_KEY = Refusal(
-    "key-403",
-    "does not know the archiver's key: it was revoked, or never was one",
-    "make a limited key, and write it into rclone's configuration",
-)
-
-_SECRET = Refusal(
-    "key-403",
-    "refuses the archiver's signature: the secret in rclone's configuration is wrong",
-    "write the right secret into rclone's configuration, or make a new limited key",
-)
-
-BARE_403 = Refusal(
-    "key-403",
-    "refuses the archiver (403)",
-    "look which of key, secret and grant it is: a signed LIST with the same configuration tells",
-)
-
-_NO_BUCKET = Refusal(
-    "bucket-404", "does not exist (as the archiver asks for it)", "make the bucket again, or correct its name"
-)
-
-_CLOCK = Refusal("clock-skew", "refuses the archiver's clock", "let the droplet keep its time with NTP")
-
-THROTTLED = Refusal(
-    "throttled",
-    "asks the archiver to slow down",
-    "send less at a time; ask for a higher limit if it stays so",
-)
-
-ENDPOINT = Refusal(
+_UNREACHED = Refusal("endpoint-wrong", "cannot be reached as the archiver is configured", _ENDPOINT_REMEDY)
+_ELSEWHERE = Refusal(
     "endpoint-wrong",
-    "cannot be reached as the archiver is configured",
-    "check endpoint, region and address style in the client's configuration, then DNS, TLS and the network",
+    "is another, or signs for another region, than the archiver is configured for",
+    _ENDPOINT_REMEDY,
+    "is in another region than its endpoint's",
+)
+_NOT_OFFERED = Refusal(
+    "store-error",
+    "does not take the archiver's request as it is made",
+    "look at the store's own message: a client's option may ask for what this store does not offer",
+    "does not take the request",
+)
+_NO_BUCKET = Refusal(
+    "bucket-404",
+    "does not exist (as the archiver asks for it)",
+    "make the bucket again, or correct its name",
+    "does not exist",
+)
+_NOT_UNDERSTOOD = Refusal(
+    "store-error",
+    "answers what is not known here",
+    "look up the store's code and message in its documentation, and at its status page",
+    "answers what is not known here",
+    sure=False,
 )
 
-CODES: dict[str, Refusal] = {
-    "AccessDenied": _GRANT,
-    "InvalidAccessKeyId": _UNKNOWN_KEY,
-    "SignatureDoesNotMatch": _SECRET,
-    "Forbidden": BARE_403,
-    "NoSuchBucket": _NO_BUCKET,
-    "RequestTimeTooSkewed": _CLOCK,
-    "SlowDown": THROTTLED,
-    "TooManyRequests": THROTTLED,
-    "ServiceUnavailable": THROTTLED,
-    "RequestLimitExceeded": THROTTLED,
-    "PermanentRedirect": ENDPOINT,
-    "TemporaryRedirect": ENDPOINT,
-    "AuthorizationHeaderMalformed": ENDPOINT,
-    "InvalidBucketName": ENDPOINT,
-    "MethodNotAllowed": ENDPOINT,
-    "Unreachable": ENDPOINT,
-    "Timeout": ENDPOINT,
-    "Tls": ENDPOINT,
-    "NoSuchHost": ENDPOINT,
-    "NotS3": ENDPOINT,
+REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
+    Meaning.NO_PERMISSION: Refusal(
+        "key-403",
+        "refuses the archiver's key: it lacks the grant",
+        "give the key readwrite on the bucket again",
+        "refuses the key: it lacks the grant",
+    ),
+    Meaning.KEY_UNKNOWN: Refusal(
+        "key-403",
+        "does not know the archiver's key: it was revoked, or never was one",
+        "make a limited key, and write it into rclone's configuration",
+        "does not know the key: revoked, or not active yet",
+    ),
+    Meaning.SIGNATURE_WRONG: Refusal(
+        "key-403",
+        "refuses the archiver's signature: the secret in rclone's configuration is wrong",
+        "write the right secret into rclone's configuration, or make a new limited key",
+        "refuses the signature: the secret is wrong",
+    ),
+    Meaning.CREDENTIALS_BAD: Refusal(
+        "key-403",
+        "refuses the archiver's credentials: expired, malformed, or not there",
+        "write a living key and its secret into rclone's configuration",
+        "refuses the credentials: expired, malformed, or not there",
+    ),
+    Meaning.REFUSED: Refusal(
+        "key-403",
+        "refuses the archiver (403)",
+        "look which of key, secret and grant it is: a signed LIST with the same configuration tells",
+        "refuses the key (403)",
+        sure=False,
+    ),
+    Meaning.ABSENT_BUCKET: _NO_BUCKET,
+    Meaning.CLOCK_SKEW: Refusal(
+        "clock-skew",
+        "refuses the archiver's clock",
+        "let the droplet keep its time with NTP",
+        "refuses the time: a clock is wrong",
+    ),
+    Meaning.NO_KEY: Refusal(
+        "no-key",
+        "was not asked: there is no key to ask with",
+        "say in the profile where the key is",
+        "was not asked: there is no key to ask with",
+    ),
+    Meaning.THROTTLED: Refusal(
+        "throttled",
+        "asks the archiver to slow down",
+        "send less at a time; ask for a higher limit if it stays so",
+        "asks for fewer requests",
+    ),
+    Meaning.UNAVAILABLE: Refusal(
+        "throttled",
+        "cannot serve the archiver now (503), which may be a way to ask for fewer requests",
+        "send less at a time; where it stays so, look at the store's status page",
+        "cannot be served now, which may be a way to ask for fewer requests",
+    ),
+    Meaning.FAULT: Refusal(
+        "store-error",
+        "fails by its own account",
+        "it is the store's own fault: look at its status page; the archiver tries again by itself",
+        "cannot be read: the store fails by its own account",
+    ),
+    Meaning.ACCOUNT: Refusal(
+        "store-error",
+        "takes nothing more from this account: a quota, a cap or a bill",
+        "look at the account's limits and bills at the store, and raise or pay what is due",
+        "is not served: a quota, a cap or a bill of the account's",
+    ),
+    Meaning.READ_ONLY: Refusal(
+        "store-error",
+        "does not let what is stored be changed",
+        "look at the bucket's retention and object lock, and at who writes a segment a second time",
+        "does not let what is stored be changed",
+    ),
+    Meaning.UNSUPPORTED: _NOT_OFFERED,
+    Meaning.REQUEST_WRONG: _NOT_OFFERED,
+    Meaning.WRONG_REGION: _ELSEWHERE,
+    Meaning.NAME_INVALID: _UNREACHED,
+    Meaning.NOT_S3: _UNREACHED,
+    Meaning.UNREACHABLE: _UNREACHED,
+    Meaning.UNTRUSTED: _UNREACHED,
+    Meaning.INTERRUPTED: Refusal(
+        "endpoint-wrong",
+        "waited in vain for the rest of the archiver's request",
+        _ENDPOINT_REMEDY,
+    ),
 }
-"""By S3's code, and by our word where the store gave none."""
+"""By what an answer means; whatever has no line of its own is told as it was written, and proves nothing."""
 
-_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (code, re.compile(pattern, re.IGNORECASE))
-    for code, pattern in (
-        ("InvalidAccessKeyId", r"InvalidAccessKeyId"),
-        ("SignatureDoesNotMatch", r"SignatureDoesNotMatch"),
-        ("RequestTimeTooSkewed", r"RequestTimeTooSkewed|difference between the request time"),
-        ("NoSuchBucket", r"NoSuchBucket|bucket does not exist|specified bucket does not exist"),
-        (
-            "SlowDown",
-            r"SlowDown|TooManyRequests|Too Many Requests|RequestLimitExceeded|reduce your request"
-            r"|(?:status ?code:?|HTTP|error) ?429\b",  # not the milliseconds of a line's time
-        ),
-        ("AccessDenied", r"AccessDenied|Access Denied"),
-        (
-            "PermanentRedirect",
-            r"PermanentRedirect|TemporaryRedirect|MovedPermanently|AuthorizationHeaderMalformed",
-        ),
-        ("NoSuchHost", r"no such host|could not resolve|name or service not known|temporary failure in name"),
-        ("Tls", r"x509:|certificate|tls: |TLS handshake"),
-        (
-            "Unreachable",
-            r"connection refused|could not connect to the endpoint|no route to host|network is unreachable"
-            r"|connection reset",
-        ),
-        ("Timeout", r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
-        ("ServiceUnavailable", r"ServiceUnavailable|status ?code:? 503|503 Service"),
-        ("NotS3", r"XML syntax error|deserialization failed|invalid character '<'"),
-        ("Forbidden", r"403 Forbidden|Forbidden|status ?code:? 403"),
-    )
-)
-"""What programs print, the more telling first."""
+THROTTLED = frozenset({Meaning.THROTTLED, Meaning.UNAVAILABLE})
+_BARE = Meaning.REFUSED
 
 
-def code_in(text: str) -> str:
-    """The code that a program's line stands for, empty for none."""
-    return next((code for code, pattern in _WORDS if pattern.search(text)), "")
+def of_problem(problem: Problem) -> Meaning:
+    """What it means that a bucket could not be read."""
+    return meaning_of(problem.code, said=problem.why)
+
+
+def of_result(result: VerbResult) -> Meaning:
+    """What a call from the droplet was answered."""
+    return meaning_of(result.code, said=result.said)
+
+
+def of_words(code: str, entry: LogEntry) -> Meaning:
+    """What a line of the archive command's says."""
+    return meaning_of(code, said=entry.text)
 
 
 def words_of_refusal(entries: Sequence[LogEntry]) -> tuple[tuple[str, LogEntry], ...]:
@@ -141,10 +185,10 @@ def refused_checks(snapshot: Snapshot) -> tuple[tuple[ProductionCheck, VerbResul
     return tuple((check, result) for check in facts.checks for result in check.results if not result.ok)
 
 
-def most_telling(words: Sequence[tuple[str, LogEntry]]) -> str:
-    """The newest code that says more than a bare 403; that one where there is no other."""
-    told = [code for code, _ in words if code != "Forbidden"]
-    return told[-1] if told else "Forbidden"
+def most_telling(words: Sequence[tuple[str, LogEntry]]) -> tuple[str, Meaning]:
+    """The newest code that says more than a bare 403, and what it means; that one where there is no other."""
+    told = [(code, of_words(code, entry)) for code, entry in words]
+    return next((one for one in reversed(told) if one[1] is not _BARE), told[-1])
 
 
 def told_of_the_archiver(
@@ -157,9 +201,9 @@ def told_of_the_archiver(
     for check, result in checks:
         copy = reading_of(snapshot, check.where)
         if copy is not None:
-            found.add((CODES.get(result.code, ENDPOINT).rule, copy.slot))
+            found.add((REFUSALS[of_result(result)].rule, copy.slot))
     if not found and words:
-        rule = CODES[most_telling(words)].rule
+        rule = REFUSALS[most_telling(words)[1]].rule
         found |= {(rule, copy.slot) for copy in refused_here(snapshot, rule)}
     return frozenset(found)
 
@@ -169,7 +213,7 @@ def refused_here(snapshot: Snapshot, rule: str) -> list[Reading[Any]]:
     return [
         copy
         for copy in (snapshot.primary, snapshot.dr)
-        if copy.problem is not None and copy.problem.code in CODES and CODES[copy.problem.code].rule == rule
+        if copy.problem is not None and REFUSALS[of_problem(copy.problem)].rule == rule
     ]
 
 
@@ -184,16 +228,17 @@ def reading_of(snapshot: Snapshot, where: str) -> Reading[Any] | None:
     return None
 
 
-def fixes_for(code: str, rule: str, where: str, config: str = "") -> tuple[Fix, ...]:
+def fixes_for(meaning: Meaning, where: str = "", config: str = "") -> tuple[Fix, ...]:
     """What mends a refusal of `where` (REMOTE:BUCKET/PREFIX), by the rclone configuration `config`."""
     target, config = where or "REMOTE:BUCKET", config or "/etc/rclone-NAME.conf"
     look = f"runuser -u postgres -- rclone --config {config} lsf --max-depth 1 {target}"
-    if code == "AccessDenied":
+    rule = REFUSALS[meaning].rule
+    if meaning is Meaning.NO_PERMISSION:
         return (
             Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
             _probe(target, config),
         )
-    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"):
+    if rule == "key-403":
         return (
             Fix("make a new limited key, and write it into rclone's configuration", (look,), "limited-key"),
             Fix("give the archiver's keys their grants again", (look,), "restore-grant"),

@@ -20,6 +20,7 @@ from walconsole.domain.archive.timelines import TimelineHistory, parse_history
 from walconsole.domain.facts.observed import RepeatedSegment, SharedSegments
 from walconsole.domain.redaction import safe
 from walconsole.domain.round_trips import ObjectContent
+from walconsole.domain.store.answers import PASSING
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.locate import locate
@@ -55,8 +56,6 @@ HISTORIES_AT_ONCE = 16
 REPEATS_AT_ONCE = 4
 REPEATS_KEPT = 1000
 PLACES_COMPARED = 4
-PASSING = frozenset({"Unreachable", "SlowDown", "ServiceUnavailable", "InternalError", "TooManyRequests"})
-"""Codes that say nothing of the object: they are the bucket's own trouble, and raised."""
 
 
 @dataclass(slots=True)
@@ -201,7 +200,7 @@ async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageH
 
 def _object_problem(heads: Heads, key: str, error: ObjectStoreError) -> str:
     """Remember why one object could not be read; what is the whole bucket's trouble is raised."""
-    if error.code in PASSING:
+    if error.meaning in PASSING:  # the bucket's own trouble, not the object's
         raise error
     heads.problems[key] = f"{_name(key)}: {error.why}"
     return error.why

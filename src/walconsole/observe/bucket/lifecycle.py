@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from walconsole.domain.facts.evidence import PolicyFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.answers import Meaning
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, LifecycleStore
 
-_NOT_ALLOWED = frozenset({"AccessDenied", "NotImplemented", "MethodNotAllowed"})
+_NOT_ALLOWED = frozenset({Meaning.NO_PERMISSION, Meaning.REFUSED, Meaning.UNSUPPORTED})
 
 
 class PolicyProbe:
@@ -28,7 +29,7 @@ class PolicyProbe:
         try:
             facts = PolicyFacts(self._bucket, await self._store.lifecycle())
         except ObjectStoreError as error:
-            if error.code not in _NOT_ALLOWED:
+            if error.meaning not in _NOT_ALLOWED:
                 raise
             facts = PolicyFacts(self._bucket, missing=(safe(f"the bucket's lifecycle rules: {error.why}"),))
         return [Fact(Snapshot.policy, facts, self._clock.now(), self.name)]

@@ -1,8 +1,9 @@
 """Which of several archives in one bucket is the server's own."""
 
 from walconsole.domain.archive.layouts import Place
+from walconsole.domain.store.answers import PASSING
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket.heads import PASSING, read_header
+from walconsole.observe.bucket.heads import read_header
 from walconsole.observe.bucket.picture import BucketPicture
 from walconsole.ports import ObjectStore, Plain
 
@@ -28,7 +29,7 @@ async def _is_of(key: str, system_identifier: str, store: ObjectStore, plain: Pl
     try:
         header, _ = await read_header(store, plain, key)
     except ObjectStoreError as error:
-        if error.code in PASSING:
+        if error.meaning in PASSING:
             raise
         return False
     except ValueError:

@@ -18,6 +18,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
+from walconsole.domain.store.answers import Meaning
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
 from walconsole.observe.bucket.checks import check_gaps, find_label, lost_is_back, oldest_is_gone
@@ -120,7 +121,7 @@ class BucketProbe:
         try:
             picture = await self._look()
         except ObjectStoreError as error:
-            if error.code == "NoSuchBucket":
+            if error.meaning is Meaning.ABSENT_BUCKET:
                 self._before = self._picture or self._before
                 self._picture = self._coming = self._sweep = self._told_bytes = None
             raise

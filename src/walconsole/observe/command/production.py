@@ -15,7 +15,8 @@ from walconsole.domain.facts.evidence import CommandFacts, ProductionCheck, Prod
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
-from walconsole.domain.standing.refusals import code_in
+from walconsole.domain.store.answers import TIMED_OUT
+from walconsole.domain.store.printed import code_of_listing
 from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.side_channel import run_apart
 from walconsole.observe.poller.probe import Fact
@@ -32,9 +33,6 @@ _NO_CONFIG = re.compile(
     r"didn't find section|config file .*not found|failed to load config|permission denied",
     re.IGNORECASE,
 )
-_NO_BUCKET = re.compile(r"directory not found", re.IGNORECASE)
-"""All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
-does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
 
 
 class ProductionProbe:
@@ -99,15 +97,8 @@ class ProductionProbe:
             return ProductionCheck(str(target), config, (VerbResult("LIST", True, seconds=seconds),))
         if _NO_CONFIG.search(said) or status in (125, 126, 127):
             return ProductionCheck(str(target), config, (), said or f"exit status {status}")
-        code = _code(status, said)
+        code = TIMED_OUT if status == _TIMED_OUT else code_of_listing(said)
         return ProductionCheck(str(target), config, (VerbResult("LIST", False, code, said, seconds),))
-
-
-def _code(status: int, said: str) -> str:
-    """S3's code, or our word, for how rclone ended."""
-    if status == _TIMED_OUT:
-        return "Timeout"
-    return "NoSuchBucket" if _NO_BUCKET.search(said) else code_in(said)
 
 
 def _script(where: str, config: str, root: str) -> str:

@@ -6,7 +6,9 @@ from contextlib import aclosing
 from shlex import quote
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.standing.refusals import CODES, code_in
+from walconsole.domain.standing.refusals import REFUSALS
+from walconsole.domain.store.answers import meaning_of
+from walconsole.domain.store.printed import code_in
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import (
     archive_command_in_force,
@@ -108,7 +110,9 @@ class CommandByHand(FixStep):
         if status == 0:
             return f"exit status 0 after {seconds:.1f} s: by hand it works, on {name}"
         code = code_in(said)
-        remedy = CODES[code].remedy if code in CODES else "its own words above say what it misses"
+        remedy = "its own words above say what it misses"
+        if code:
+            remedy = REFUSALS[meaning_of(code, said=said)].remedy
         if status in _TIMED_OUT and seconds >= LIMIT_S:
             how = f"it does not end: after {seconds:.0f} s the time limit ended it"
             raise ProvisionError(tried, f"{how}{_words(said)}", "look where it hangs: processes and sockets")

@@ -10,7 +10,8 @@ from walconsole.domain.facts.evidence import VerbResult
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.call_comparison import LARGE, VERBS, judge, table
-from walconsole.domain.standing.refusals import code_in
+from walconsole.domain.store.answers import TIMED_OUT
+from walconsole.domain.store.printed import code_in, code_of_listing
 from walconsole.droplet.rendering import verbs_script
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import BucketAdmin
@@ -33,7 +34,6 @@ from walconsole.provision.probes.in_force import InForce, in_force
 _RECORD = re.compile(r"\x01([A-Z0-9_]+) (\d+) (\d+) ?(.*)")
 _LONGEST_S = 150.0
 """Five calls, each bounded by itself."""
-_NO_BUCKET = re.compile(r"directory not found", re.IGNORECASE)
 _TOO_OLD = re.compile(r"unknown flag: --stat", re.IGNORECASE)
 _TIMED_OUT = (124, 137)
 
@@ -194,10 +194,10 @@ def _result(verb: str, status: str, milliseconds: str, words: str) -> VerbResult
     if status == "0":
         return VerbResult(verb, True, seconds=seconds)
     if int(status) in _TIMED_OUT:
-        return VerbResult(verb, False, "Timeout", "no answer; rclone was ended", seconds)
+        return VerbResult(verb, False, TIMED_OUT, "no answer; rclone was ended", seconds)
     if _TOO_OLD.search(said):
         return VerbResult(verb, False, "TooOld", said, seconds)
-    code = code_in(said) or ("NoSuchBucket" if verb == "LIST" and _NO_BUCKET.search(said) else "")
+    code = code_of_listing(said) if verb == "LIST" else code_in(said)
     return VerbResult(verb, False, code, said, seconds)
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.answers import Meaning
 from walconsole.errors import KeyServiceError, ObjectStoreError
 from walconsole.provision.engine.model import Change, ChangeKind
 from walconsole.provision.engine.site import Site
 
 MADE = "made"
 """How the record says that the store agreed to a bucket: before that it may be taken by someone else."""
-_MISSING = frozenset(("NoSuchBucket",))
-_REFUSED = frozenset(("AccessDenied", "AllAccessDisabled"))
 
 
 class Standing(StrEnum):
@@ -59,9 +58,9 @@ async def _state(site: Site, target: BucketTarget) -> BucketState:
     try:
         await site.store(target).page(max_keys=1)
     except ObjectStoreError as error:
-        if error.code in _MISSING:
+        if error.meaning is Meaning.ABSENT_BUCKET:
             return BucketState(target, Standing.MISSING, f"there is no bucket {target.bucket}")
-        if error.code in _REFUSED:
+        if error.meaning in (Meaning.NO_PERMISSION, Meaning.REFUSED):
             return await _whose(site, target)
         return BucketState(target, Standing.UNREACHABLE, error.why, error.remedy)
     return BucketState(target, Standing.OURS, f"{target.bucket} can be listed", readable=True)

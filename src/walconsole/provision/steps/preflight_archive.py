@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile, spaces_endpoint
 from walconsole.domain.store.access_keys import SpacesKey
+from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.temporary_keys import PREFIX
+from walconsole.domain.store.vendors import SPACES, vendor_of
 from walconsole.domain.units import plural
 from walconsole.droplet.names import remote_of
 from walconsole.provision.droplet.survey import RcloneFacts, Survey
@@ -17,7 +19,6 @@ SPACES_REGIONS = frozenset(
     ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")
 )
 """The regions that DigitalOcean's Terraform provider knows."""
-_SPACES_HOST = ".digitaloceanspaces.com"
 
 
 class Scope(StrEnum):
@@ -178,9 +179,14 @@ def _token(keys: KeyFacts) -> Iterator[Fact]:
 
 def _regions(survey: Survey, targets: Sequence[BucketTarget]) -> Iterator[Fact]:
     for target in targets:
-        host = _host_of(target.endpoint)
-        if not host.endswith(_SPACES_HOST):
-            yield Fact(f"{target.role} region", f"{target.region}, at {target.endpoint}")
+        host, vendor = _host_of(target.endpoint), vendor_of(target.endpoint)
+        if vendor is not SPACES:
+            lacking = (
+                f" ({vendor.name} has no {' and no '.join(vendor.lacking)})"
+                if vendor and vendor.lacking
+                else ""
+            )
+            yield Fact(f"{target.role} region", f"{target.region}, at {target.endpoint}{lacking}")
         elif target.region not in SPACES_REGIONS:
             why = f"{target.region} is no region of Spaces that this console knows"
             remedy = f"one of {', '.join(sorted(SPACES_REGIONS))}"
@@ -207,16 +213,16 @@ def _own_region(region: str | None, primary: BucketTarget) -> Fact:
 
 
 _ABSENT = {
-    "NoSuchBucket": (FactState.NOTE, "not there yet"),
-    "AccessDenied": (FactState.NOTE, "the profile's key may not list it: not there, or no grant yet"),
-    "NoKey": (FactState.UNKNOWN, "the console has no key to look with"),
+    Meaning.ABSENT_BUCKET: (FactState.NOTE, "not there yet"),
+    Meaning.NO_PERMISSION: (FactState.NOTE, "the profile's key may not list it: not there, or no grant yet"),
+    Meaning.NO_KEY: (FactState.UNKNOWN, "the console has no key to look with"),
 }
 
 
 def _bucket(look: BucketLook, system: str) -> Fact:
     label = f"bucket {look.target.bucket}"
     if look.code:
-        state, words = _ABSENT.get(look.code, (FactState.WARNING, ""))
+        state, words = _ABSENT.get(meaning_of(look.code, said=look.why), (FactState.WARNING, ""))
         return Fact(label, f"{words}: {look.why}" if words else look.why, state, look.remedy)
     where = f"under {look.target.prefix}" if look.target.prefix else "in it"
     if not look.objects:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 from walconsole.domain.store.access_keys import KeyPair
+from walconsole.domain.store.answers import Meaning
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.provision.engine.model import (
@@ -29,7 +30,9 @@ _log = logging.getLogger(__name__)
 
 LONGEST_ACTIVATION_S = 90.0
 _PAUSE_S = 1.0
-_NOT_ACTIVE = frozenset(("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"))
+_NOT_ACTIVE = frozenset(
+    {Meaning.KEY_UNKNOWN, Meaning.SIGNATURE_WRONG, Meaning.NO_PERMISSION, Meaning.REFUSED}
+)
 _FORBIDDEN = 403
 _BY_HAND = "cloud.digitalocean.com/spaces/access_keys"
 
@@ -143,7 +146,7 @@ class TemporaryKeyStep:
                 await self._buckets(pair)
             except ObjectStoreError as error:
                 waited = clock.monotonic() - began
-                if error.code not in _NOT_ACTIVE or waited > LONGEST_ACTIVATION_S:
+                if error.meaning not in _NOT_ACTIVE or waited > LONGEST_ACTIVATION_S:
                     raise
                 yield Waiting("the store does not know the key yet", waited, LONGEST_ACTIVATION_S)
             else:
@@ -243,7 +246,7 @@ class DeleteTemporaryKey:
         try:
             await admin.buckets()
         except ObjectStoreError as error:
-            if error.code not in _NOT_ACTIVE:
+            if error.meaning not in _NOT_ACTIVE:
                 raise
             return True
         finally:

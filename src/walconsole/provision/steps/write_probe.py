@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
+from walconsole.domain.store.answers import Meaning, meaning_of
+from walconsole.domain.store.printed import code_in
 from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.rendering import probe_script
 from walconsole.errors import BlockedError, ProvisionError
@@ -33,33 +35,42 @@ _LONGEST_PROBE_S = 300.0
 """Its five calls of rclone have bounds of their own, which tell more: this is for what hangs beside them."""
 
 _ENDPOINT = "the droplet cannot reach the endpoint: check it, DNS and the firewall"
-_CAUSES: Mapping[str, tuple[str, str]] = {
-    r"RequestTimeTooSkewed": ("clock", "the droplet's clock is wrong: timedatectl set-ntp true"),
-    r"InvalidAccessKeyId": (
+_NO_BUCKET = (
+    "bucket",
+    "there is no such bucket where the droplet asks: run the step Buckets, or correct the endpoint in the"
+    " rclone configuration",
+)
+_LACKS_GRANT = ("grant", "the key lacks readwrite on the bucket: run the step Grants")
+_BAD_MOMENT = ("store", "the store has a bad moment: run this step again, or look at its status page")
+_CAUSES: Mapping[Meaning, tuple[str, str]] = {
+    Meaning.CLOCK_SKEW: ("clock", "the droplet's clock is wrong: timedatectl set-ntp true"),
+    Meaning.KEY_UNKNOWN: (
         "key",
         "the store knows no such key: put a living one into the rclone configuration",
     ),
-    r"SignatureDoesNotMatch": (
+    Meaning.SIGNATURE_WRONG: (
         "key",
         "the secret does not belong to the key: correct the rclone configuration",
     ),
-    r"AuthorizationHeaderMalformed|PermanentRedirect": (
+    Meaning.CREDENTIALS_BAD: (
+        "key",
+        "the key has expired, or is not written as a key is: correct the rclone configuration",
+    ),
+    Meaning.WRONG_REGION: (
         "endpoint",
         "the bucket is in another region: correct endpoint and region in the rclone configuration",
     ),
-    r"NoSuchBucket|status ?code: 404": (  # to a PUT; newer releases at times lose the code of its refusal
-        "bucket",
-        "there is no such bucket where the droplet asks: run the step Buckets, or correct the endpoint in"
-        " the rclone configuration",
-    ),
-    r"AccessDenied|Forbidden|status ?code: 403": (
-        "grant",
-        "the key lacks readwrite on the bucket: run the step Grants",
-    ),
-    r"SlowDown|ServiceUnavailable|InternalError|InternalServerError|status ?code: (?:429|50[0-4])": (
-        "store",
-        "the store has a bad moment: run this step again, or look at status.digitalocean.com",
-    ),
+    Meaning.ABSENT_BUCKET: _NO_BUCKET,
+    Meaning.NO_PERMISSION: _LACKS_GRANT,
+    Meaning.REFUSED: _LACKS_GRANT,
+    Meaning.ACCOUNT: ("account", "look at the account's limits and bills at the store"),
+    Meaning.THROTTLED: _BAD_MOMENT,
+    Meaning.UNAVAILABLE: _BAD_MOMENT,
+    Meaning.FAULT: _BAD_MOMENT,
+}
+"""Which part is at fault by what the store's code, in rclone's words, means; and what to do."""
+_WORDS: Mapping[str, tuple[str, str]] = {
+    r"status ?code: 404": _NO_BUCKET,  # to a PUT; newer releases at times lose the code of its refusal
     r"user \S+ finds no ": (
         "file",
         "put the production rclone configuration there, or correct rclone_config in the profile",
@@ -89,7 +100,7 @@ _CAUSES: Mapping[str, tuple[str, str]] = {
     ),
     r"timed? ?out|deadline exceeded|was ended, by the time limit": ("endpoint", _ENDPOINT),
 }
-"""What of rclone's words points at what, the surest first; and what to do."""
+"""The probe's and rclone's words where no store answered, the surest first."""
 _OTHER_CLUSTER = "give this cluster a bucket or a prefix of its own in the profile"
 _PASSING = frozenset(("key", "grant", "bucket", "store"))
 """Causes that may pass by themselves: a new key, grant or bucket takes a while, a busy store too."""
@@ -97,10 +108,10 @@ _PASSING = frozenset(("key", "grant", "bucket", "store"))
 
 def cause_of(text: str) -> tuple[str, str]:
     """Which part is at fault by what the probe said, and what to do; empty where nothing points at any."""
-    for pattern, found in _CAUSES.items():
-        if re.search(pattern, text, re.IGNORECASE):
-            return found
-    return "", ""
+    found = _CAUSES.get(meaning_of(code_in(text), said=text))
+    if found is not None:
+        return found
+    return next((part for words, part in _WORDS.items() if re.search(words, text, re.IGNORECASE)), ("", ""))
 
 
 class WriteProbe:

@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
+from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.units import duration_text
 from walconsole.ui.board.content import Glyphs, Line, Link, Span, Stamp, Tone, View
 
@@ -54,12 +55,14 @@ LABEL_WIDTH = 15
 NOT_AVAILABLE = "n/a"
 
 _ANSWERS = {
-    "NoSuchBucket": "missing",
-    "AccessDenied": "refused",
-    "InvalidAccessKeyId": "refused",
-    "SignatureDoesNotMatch": "refused",
-    "RequestTimeTooSkewed": "refused",
-    "NoKey": "no key",
+    Meaning.ABSENT_BUCKET: "missing",
+    Meaning.NO_PERMISSION: "refused",
+    Meaning.KEY_UNKNOWN: "refused",
+    Meaning.SIGNATURE_WRONG: "refused",
+    Meaning.CREDENTIALS_BAD: "refused",
+    Meaning.CLOCK_SKEW: "refused",
+    Meaning.ACCOUNT: "refused",
+    Meaning.NO_KEY: "no key",
 }
 """Problems that are an answer, or the lack of what to ask with: in a word."""
 
@@ -137,7 +140,8 @@ def stamp(reading: Reading[T], now: float, name: str) -> Stamp:
 
 def dead_word(reading: Reading[T]) -> str:
     """What a source without a value is: it answered with a refusal, or it was not read at all."""
-    return _ANSWERS.get(reading.problem.code, "unread") if reading.problem else "unread"
+    problem = reading.problem
+    return _ANSWERS.get(meaning_of(problem.code, said=problem.why), "unread") if problem else "unread"
 
 
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:

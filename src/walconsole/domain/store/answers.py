@@ -1,0 +1,291 @@
+"""What a store's refusal means: one table from its answer (code, status, its own message) to a meaning.
+
+Whoever lists, writes, probes or diagnoses asks here; no other module names a code of S3's. A code that is
+named counts for more than the status it came with, a message that a row asks for more than its code; the
+status decides where there is no code (the answer to a HEAD has none). A code without a row is UNKNOWN: it is
+told as the store wrote it, and nothing is proved by it.
+
+Most stores follow Amazon's list of codes (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html); a
+row names the makers who say it that way where Amazon does not, or not for that reason. Their sources stand
+with them in `vendors`.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from walconsole.domain.store.vendors import (
+    AWS,
+    B2,
+    CEPH,
+    GARAGE,
+    GCS,
+    MINIO,
+    R2,
+    SEAWEEDFS,
+    SPACES,
+    WASABI,
+    Vendor,
+)
+
+
+class Meaning(Enum):
+    """Every way in which a call can fail, as far as it matters here what is done about it."""
+
+    ABSENT_BUCKET = "there is no such bucket"
+    ABSENT_OBJECT = "there is no such object, or upload"
+    ABSENT = "there is no such bucket or object: a 404 without a code"
+    ABSENT_SETTINGS = "the bucket has no settings of that sort"
+    KEY_UNKNOWN = "the store knows no such key (yet)"
+    SIGNATURE_WRONG = "the secret does not belong to the key"
+    CREDENTIALS_BAD = "the credentials have expired, are malformed, or are not there"
+    CLOCK_SKEW = "the clocks differ too much"
+    NO_PERMISSION = "the key is known, and may not do this"
+    REFUSED = "a 403 without a code: key, secret or grant"
+    READ_ONLY = "what is there may not be changed, or nothing may be written"
+    ACCOUNT = "a quota is used up, or the account is not in order"
+    WRONG_REGION = "the bucket is elsewhere, or the signature names another region"
+    NAME_INVALID = "no bucket can have this name"
+    NAME_TAKEN = "another account has a bucket of this name"
+    OWNED_ALREADY = "the account has that bucket already"
+    CONFLICT = "another change to the same thing is under way"
+    PRECONDITION = "what is there is not what the request made a condition of"
+    THROTTLED = "the store asks for fewer requests"
+    UNAVAILABLE = "the store cannot serve now, which is also how some ask for fewer requests"
+    INTERRUPTED = "the store gave up waiting for the rest of the request"
+    FAULT = "the store failed, by its own account"
+    UNSUPPORTED = "the store does not offer this"
+    REQUEST_WRONG = "the store does not take the request as it is written"
+    NOT_S3 = "something else than an S3 store answered"
+    UNREACHABLE = "there was no answer"
+    UNTRUSTED = "who answers is not trusted: TLS"
+    NO_KEY = "it was not asked: there is no key to ask with"
+    UNKNOWN = "not known here"
+
+
+NO_KEY, UNREACHABLE, TIMED_OUT, TLS, NO_SUCH_HOST = "NoKey", "Unreachable", "Timeout", "Tls", "NoSuchHost"
+NOT_S3, NOT_WHOLE, BAD_ENDPOINT, FORBIDDEN = "NotS3", "NotWhole", "Endpoint", "Forbidden"
+"""Our own words, where no store gave a code."""
+NO_SUCH_BUCKET = "NoSuchBucket"
+"""For those who conclude it from something else than a store's own answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A code, what it means, who says it (nobody in particular: Amazon's list), and with which message only.
+
+    `message` is a regular expression that the store's message must have for the row to count; `printed` is
+    one for how rclone, aws-cli and the libraries of Go and Python say the same without the code.
+    """
+
+    code: str
+    meaning: Meaning
+    vendors: tuple[Vendor, ...] = ()
+    message: str = ""
+    printed: str = ""
+
+
+_M = Meaning
+ROWS: tuple[Row, ...] = (
+    Row(NO_SUCH_BUCKET, _M.ABSENT_BUCKET, printed=r"bucket does not exist"),
+    Row("NoSuchKey", _M.ABSENT_OBJECT),
+    Row("NoSuchVersion", _M.ABSENT_OBJECT),
+    Row("NoSuchUpload", _M.ABSENT_OBJECT),
+    Row("NotFound", _M.ABSENT),  # botocore's word for a HEAD
+    Row("NoSuchLifecycleConfiguration", _M.ABSENT_SETTINGS),
+    Row("NoSuchBucketPolicy", _M.ABSENT_SETTINGS),
+    Row("NoSuchCORSConfiguration", _M.ABSENT_SETTINGS),
+    Row("NoSuchObjectLockConfiguration", _M.ABSENT_SETTINGS),
+    Row("ObjectLockConfigurationNotFoundError", _M.ABSENT_SETTINGS),
+    # The key. Spaces answers InvalidAccessKeyId for one that is not active yet, too.
+    Row("InvalidAccessKeyId", _M.KEY_UNKNOWN),
+    Row("AccessDenied", _M.KEY_UNKNOWN, (GARAGE,), r"No such key: "),
+    Row("SignatureDoesNotMatch", _M.SIGNATURE_WRONG),
+    Row("AccessDenied", _M.SIGNATURE_WRONG, (GARAGE,), r"Invalid signature"),
+    Row("InvalidSecretKey", _M.SIGNATURE_WRONG, (CEPH,)),
+    Row("ExpiredToken", _M.CREDENTIALS_BAD),
+    Row("InvalidToken", _M.CREDENTIALS_BAD),
+    Row("TokenRefreshRequired", _M.CREDENTIALS_BAD),
+    Row("MissingSecurityHeader", _M.CREDENTIALS_BAD),
+    Row("MissingAuthenticationToken", _M.CREDENTIALS_BAD),
+    Row("CredentialsNotSupported", _M.CREDENTIALS_BAD),
+    Row("IncompleteSignature", _M.CREDENTIALS_BAD, (WASABI,)),
+    Row("AuthorizationQueryParametersError", _M.CREDENTIALS_BAD),
+    Row(
+        "AuthorizationHeaderMalformed",
+        _M.CREDENTIALS_BAD,
+        (AWS, B2),
+        r"mal-formed|authorization component .* is malformed",
+    ),
+    Row("InvalidSecurity", _M.CREDENTIALS_BAD),
+    Row("AuthenticationRequired", _M.CREDENTIALS_BAD, (GCS,)),
+    Row("Unauthorized", _M.CREDENTIALS_BAD, (R2,)),
+    Row("RequestTimeTooSkewed", _M.CLOCK_SKEW, printed=r"difference between the request time"),
+    Row("RequestExpired", _M.CLOCK_SKEW),
+    Row("ExpiredRequest", _M.CLOCK_SKEW, (R2,)),
+    Row("AccessDenied", _M.CLOCK_SKEW, (SEAWEEDFS, MINIO), r"Request is not valid yet|Request has expired"),
+    Row("InvalidRequest", _M.CLOCK_SKEW, (GARAGE,), r"Date is too old"),
+    # What the key may do, and what anyone may.
+    Row("AccessDenied", _M.ACCOUNT, (B2,), r"\bcap exceeded|Caps & Alerts"),
+    Row("AccessDenied", _M.NO_PERMISSION, printed=r"Access Denied"),
+    Row("AllAccessDisabled", _M.NO_PERMISSION),
+    Row("AccessForbidden", _M.NO_PERMISSION, (WASABI,)),
+    Row("UnauthorizedAccess", _M.NO_PERMISSION),
+    Row(FORBIDDEN, _M.REFUSED, printed=r"Forbidden|status ?code:? 403\b"),
+    Row("InvalidObjectState", _M.READ_ONLY),
+    Row("ObjectUnderActiveHold", _M.READ_ONLY, (GCS,)),
+    Row("RetentionPolicyNotMet", _M.READ_ONLY, (GCS,)),
+    Row("ObjectLocked", _M.READ_ONLY, (MINIO,)),
+    Row("AccountProblem", _M.ACCOUNT),
+    Row("NotSignedUp", _M.ACCOUNT),
+    Row("TooManyBuckets", _M.ACCOUNT),
+    Row("QuotaExceeded", _M.ACCOUNT, (CEPH, SPACES)),
+    Row("UserSuspended", _M.ACCOUNT, (CEPH, SPACES)),
+    Row("UserProjectAccountProblem", _M.ACCOUNT, (GCS,)),
+    Row("NotEntitled", _M.ACCOUNT, (R2,)),
+    Row("AccountNotActivated", _M.ACCOUNT, (WASABI,)),
+    Row("AuthenticationLockout", _M.ACCOUNT, (WASABI,)),
+    Row("XMinioStorageFull", _M.ACCOUNT, (MINIO,)),
+    Row("XMinioAdminBucketQuotaExceeded", _M.ACCOUNT, (MINIO,)),
+    Row("InsufficientQuota", _M.ACCOUNT, (GCS,)),
+    # Where it is asked.
+    Row("PermanentRedirect", _M.WRONG_REGION),
+    Row("TemporaryRedirect", _M.WRONG_REGION),
+    Row("Redirect", _M.WRONG_REGION),
+    Row("MovedPermanently", _M.WRONG_REGION),
+    Row("AuthorizationHeaderMalformed", _M.WRONG_REGION),
+    Row("IllegalLocationConstraintException", _M.WRONG_REGION),
+    Row("InvalidLocationConstraint", _M.WRONG_REGION),
+    Row("InvalidRegion", _M.WRONG_REGION, (MINIO,)),
+    Row("EndpointNotFound", _M.WRONG_REGION),
+    Row("InvalidBucketName", _M.NAME_INVALID),
+    Row("BucketAlreadyExists", _M.NAME_TAKEN),
+    Row("BucketNameUnavailable", _M.NAME_TAKEN, (GCS,)),
+    Row("BucketConflict", _M.NAME_TAKEN, (R2,)),
+    Row("BucketAlreadyOwnedByYou", _M.OWNED_ALREADY),
+    Row("OperationAborted", _M.CONFLICT),
+    Row("ConditionalRequestConflict", _M.CONFLICT),
+    Row("PreconditionFailed", _M.PRECONDITION),
+    Row("InvalidRange", _M.PRECONDITION),
+    # How much, and how well.
+    Row("SlowDown", _M.THROTTLED, printed=r"reduce your request"),
+    Row("SlowDownRead", _M.THROTTLED, (MINIO,)),
+    Row("SlowDownWrite", _M.THROTTLED, (MINIO,)),
+    Row(
+        "TooManyRequests",
+        _M.THROTTLED,
+        (MINIO, GCS, R2),
+        printed=r"Too Many Requests|(?:status ?code:?|HTTP|error) ?429\b",  # not a line's milliseconds
+    ),
+    Row("RequestLimitExceeded", _M.THROTTLED),
+    Row("RequestRateLimitExceeded", _M.THROTTLED, (WASABI,)),
+    Row("BandwidthLimitExceeded", _M.THROTTLED),
+    Row("ErrTooManyRequest", _M.THROTTLED, (SEAWEEDFS,)),
+    Row("ErrRequestBytesExceed", _M.THROTTLED, (SEAWEEDFS,)),
+    Row("ServiceUnavailable", _M.UNAVAILABLE, printed=r"status ?code:? 50[234]\b|503 Service"),
+    Row("Unavailable", _M.UNAVAILABLE, (WASABI,)),
+    Row("XMinioServerNotInitialized", _M.UNAVAILABLE, (MINIO,)),
+    Row("RequestTimeout", _M.INTERRUPTED),
+    Row("IncompleteBody", _M.INTERRUPTED),
+    Row("ConnectionClosed", _M.INTERRUPTED, (WASABI,)),
+    Row("InternalError", _M.FAULT, printed=r"status ?code:? 500\b"),
+    Row("InternalServerError", _M.FAULT),
+    Row("UnknownError", _M.FAULT, (CEPH, SPACES)),
+    Row("DataUnrecoverable", _M.FAULT, (WASABI,)),
+    # What is asked.
+    Row("NotImplemented", _M.UNSUPPORTED),
+    Row("MethodNotAllowed", _M.UNSUPPORTED),
+    Row("UnsupportedOperation", _M.UNSUPPORTED),
+    Row("InvalidRequest", _M.REQUEST_WRONG),
+    Row("InvalidArgument", _M.REQUEST_WRONG),
+    Row("InvalidURI", _M.REQUEST_WRONG),
+    Row("MalformedXML", _M.REQUEST_WRONG),
+    Row("MissingContentLength", _M.REQUEST_WRONG),
+    Row("EntityTooLarge", _M.REQUEST_WRONG),
+    Row("KeyTooLongError", _M.REQUEST_WRONG),
+    Row("BadDigest", _M.REQUEST_WRONG),
+    Row("InvalidDigest", _M.REQUEST_WRONG),
+    Row("XAmzContentSHA256Mismatch", _M.REQUEST_WRONG),
+    Row("ExistingObjectIsDirectory", _M.REQUEST_WRONG, (SEAWEEDFS,)),
+    # Our own words.
+    Row(NO_KEY, _M.NO_KEY),
+    Row(
+        NO_SUCH_HOST,
+        _M.UNREACHABLE,
+        printed=r"no such host|could not resolve|name or service not known|temporary failure in name",
+    ),
+    Row(
+        UNREACHABLE,
+        _M.UNREACHABLE,
+        printed=r"connection refused|could not connect to the endpoint|no route to host"
+        r"|network is unreachable|connection reset",
+    ),
+    Row(TIMED_OUT, _M.UNREACHABLE, printed=r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
+    Row(TLS, _M.UNTRUSTED, printed=r"x509:|certificate|tls: |TLS handshake"),
+    Row(
+        NOT_S3,
+        _M.NOT_S3,
+        printed=r"XML syntax error|invalid character '<'"
+        r"|^(?!.*status ?code:? 403).*deserialization failed",  # rclone's of a 403 whose body is empty
+    ),
+    Row(BAD_ENDPOINT, _M.NOT_S3),
+)
+"""Rows that ask for a message count before those that do not, wherever they stand."""
+
+_BY_STATUS: dict[int, tuple[Meaning, str]] = {
+    301: (_M.WRONG_REGION, ""),
+    307: (_M.WRONG_REGION, ""),
+    308: (_M.WRONG_REGION, ""),
+    401: (_M.CREDENTIALS_BAD, ""),
+    403: (_M.REFUSED, FORBIDDEN),
+    404: (_M.ABSENT, ""),
+    405: (_M.UNSUPPORTED, ""),
+    408: (_M.INTERRUPTED, ""),
+    409: (_M.CONFLICT, ""),
+    412: (_M.PRECONDITION, ""),
+    416: (_M.PRECONDITION, ""),
+    429: (_M.THROTTLED, "TooManyRequests"),
+    500: (_M.FAULT, "InternalError"),
+    501: (_M.UNSUPPORTED, ""),
+    502: (_M.UNAVAILABLE, "ServiceUnavailable"),
+    503: (_M.UNAVAILABLE, "ServiceUnavailable"),
+    504: (_M.UNAVAILABLE, "ServiceUnavailable"),
+    507: (_M.ACCOUNT, ""),
+}
+"""What a status means where no code came with it, and the code that says the same."""
+_SERVERS_OWN = frozenset(status for status, (_, code) in _BY_STATUS.items() if status == 429 or status >= 500)
+
+_BY_CODE = {row.code: row.meaning for row in ROWS if not row.message}
+_BY_MESSAGE = tuple((row.code, re.compile(row.message), row.meaning) for row in ROWS if row.message)
+
+KEY_MEANINGS = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.CREDENTIALS_BAD})
+"""A new key pair may cure it."""
+PASSING = frozenset({_M.UNREACHABLE, _M.THROTTLED, _M.UNAVAILABLE, _M.INTERRUPTED, _M.FAULT})
+"""It says nothing of the object or the bucket that was asked for."""
+_WORTH_AGAIN = (PASSING | {_M.CONFLICT}) - {_M.UNREACHABLE}
+
+
+def meaning_of(code: str, status: int | None = None, said: str = "") -> Meaning:
+    """What an answer means: by S3's code, or our word for one; `said` is (or holds) the store's own message.
+
+    A code that is a number, as botocore has it for a HEAD, is a status.
+    """
+    if code.isascii() and code.isdigit() and len(code) == 3:
+        code, status = "", int(code)
+    if not code:
+        return _BY_STATUS[status][0] if status in _BY_STATUS else Meaning.UNKNOWN
+    for of_code, message, meaning in _BY_MESSAGE:
+        if of_code == code and message.search(said):
+            return meaning
+    return _BY_CODE.get(code, Meaning.UNKNOWN)
+
+
+def code_for_status(status: int) -> str:
+    """The code that says the same as a bare 429 or 5xx; NOT_S3 for others: a store names its refusals."""
+    return _BY_STATUS[status][1] if status in _SERVERS_OWN and _BY_STATUS[status][1] else NOT_S3
+
+
+def worth_asking_again(code: str, status: int | None, said: str = "") -> bool:
+    """Whether the same request may be answered a moment later; an unknown code's status decides."""
+    meaning = meaning_of(code, status, said)
+    return meaning in _WORTH_AGAIN or (meaning is Meaning.UNKNOWN and status in _SERVERS_OWN)
