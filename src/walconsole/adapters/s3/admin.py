@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.answers import NOT_S3, UNREACHABLE, Meaning, meaning_of
+from walconsole.domain.store.vendors import AWS, FIRST_REGION, vendor_of
 from walconsole.errors import ObjectStoreError
 
 if TYPE_CHECKING:
@@ -99,10 +100,10 @@ class SpacesAdmin:
 
     async def create(self, bucket: str) -> None:
         """See ports.BucketAdmin. Another change to the same name under way is waited for."""
-        tried = self._about("creating", bucket)
+        tried, place = self._about("creating", bucket), placed(self._target)
         for attempt in range(1, ABORTED_TRIES + 1):
             try:
-                await self._call(tried, lambda: self._client.create_bucket(Bucket=bucket))
+                await self._call(tried, partial(self._client.create_bucket, Bucket=bucket, **place))
                 break
             except ObjectStoreError as error:
                 if error.meaning is Meaning.OWNED_ALREADY:
@@ -164,6 +165,16 @@ class SpacesAdmin:
         except TimeoutError:
             why = f"no complete answer within {LONGEST_CALL_S:g} s"
             raise ObjectStoreError(tried, why, _NETWORK, code=UNREACHABLE) from None
+
+
+def placed(target: BucketTarget) -> dict[str, Any]:
+    """What a CreateBucket says of the region: for Amazon S3 alone, whose first region must not be named.
+
+    Elsewhere the endpoint decides; Ceph refuses a name that is not its zone group's.
+    """
+    if vendor_of(target.endpoint) is not AWS or target.signing_region == FIRST_REGION:
+        return {}
+    return {"CreateBucketConfiguration": {"LocationConstraint": target.signing_region}}
 
 
 def _translated(tried: str, call: Callable[[], T]) -> T:
