@@ -207,7 +207,7 @@ async def refused(deployed: Deployment) -> WalconsoleError:
         ("403 AccessDenied", "the key may not do this", "full-access key"),
         ("503 SlowDown", "SlowDown", "run this step again"),
         ("500 InternalError", "InternalError", "run this step again"),
-        ("418 Unheard", "HTTP 418 because (Unheard)", "run this step again"),
+        ("418 Unheard", "the store answered HTTP 418 Unheard: because", "run this step again"),
         (DROP, "no answer", "check the network"),
     ],
 )

@@ -55,8 +55,12 @@ _REMEDIES: dict[Meaning, tuple[str, str]] = {
         "run this step again in a while, or choose another name in the profile",
     ),
     Meaning.ACCOUNT: (
-        "the account has as much as it may (100 buckets on Spaces), or is not in order",
-        "delete what is not needed, or look at the account's limits and bills at the store",
+        "the store serves the account no more: a quota, a cap or a bill",
+        "look at the account's limits and bills at the store",
+    ),
+    Meaning.TOO_MANY_BUCKETS: (
+        "the account has as many buckets as it may (100 on Spaces)",
+        "delete one that is not needed, or ask the store for more",
     ),
     Meaning.KEY_UNKNOWN: ("the store knows no such key (yet)", "a new key takes up to a minute to work"),
     Meaning.SIGNATURE_WRONG: ("the secret does not belong to the key", "make a new key"),

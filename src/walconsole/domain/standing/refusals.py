@@ -59,6 +59,13 @@ _NOT_UNDERSTOOD = Refusal(
     sure=False,
 )
 
+_ACCOUNT = Refusal(
+    "store-error",
+    "takes nothing more from this account: a quota, a cap or a bill",
+    "look at the account's limits and bills at the store, and raise or pay what is due",
+    "is not served: a quota, a cap or a bill of the account's",
+)
+
 REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
     Meaning.NO_PERMISSION: Refusal(
         "key-403",
@@ -122,12 +129,8 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
         "it is the store's own fault: look at its status page; the archiver tries again by itself",
         "cannot be read: the store fails by its own account",
     ),
-    Meaning.ACCOUNT: Refusal(
-        "store-error",
-        "takes nothing more from this account: a quota, a cap or a bill",
-        "look at the account's limits and bills at the store, and raise or pay what is due",
-        "is not served: a quota, a cap or a bill of the account's",
-    ),
+    Meaning.ACCOUNT: _ACCOUNT,
+    Meaning.TOO_MANY_BUCKETS: _ACCOUNT,
     Meaning.READ_ONLY: Refusal(
         "store-error",
         "does not let what is stored be changed",

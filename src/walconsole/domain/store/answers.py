@@ -44,6 +44,7 @@ class Meaning(Enum):
     REFUSED = "a 403 without a code: key, secret or grant"
     READ_ONLY = "what is there may not be changed, or nothing may be written"
     ACCOUNT = "a quota is used up, or the account is not in order"
+    TOO_MANY_BUCKETS = "the account has as many buckets as it may"
     WRONG_REGION = "the bucket is elsewhere, or the signature names another region"
     NAME_INVALID = "no bucket can have this name"
     NAME_TAKEN = "another account has a bucket of this name"
@@ -138,7 +139,7 @@ ROWS: tuple[Row, ...] = (
     Row("ObjectLocked", _M.READ_ONLY, (MINIO,)),
     Row("AccountProblem", _M.ACCOUNT),
     Row("NotSignedUp", _M.ACCOUNT),
-    Row("TooManyBuckets", _M.ACCOUNT),
+    Row("TooManyBuckets", _M.TOO_MANY_BUCKETS),
     Row("QuotaExceeded", _M.ACCOUNT, (CEPH, SPACES)),
     Row("UserSuspended", _M.ACCOUNT, (CEPH, SPACES)),
     Row("UserProjectAccountProblem", _M.ACCOUNT, (GCS,)),
