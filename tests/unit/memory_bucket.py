@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.round_trips import ObjectContent, Page
@@ -10,17 +10,18 @@ from walconsole.errors import ObjectStoreError
 
 
 class MemoryListing(Sequence[StoredObject]):
-    """A page's objects: every size is 16, the time is the key's position in the bucket."""
+    """A page's objects: each has 16 bytes, its time is the place of its key; `etags` are by key."""
 
-    def __init__(self, keys: Sequence[str], first: int) -> None:
+    def __init__(self, keys: Sequence[str], first: int, etags: Mapping[str, str]) -> None:
         self.keys = keys
-        self._first = first
+        self._first, self._etags = first, etags
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __getitem__(self, position: int) -> StoredObject:  # type: ignore[override]  # no slices
-        return StoredObject(self.keys[position], 16, float(self._first + position))
+        key = self.keys[position]
+        return StoredObject(key, 16, float(self._first + position), self._etags.get(key, ""))
 
     def stored_bytes(self, start: int, stop: int) -> int:
         return 16 * (stop - start)
@@ -40,6 +41,8 @@ class MemoryBucket:
         self.requests: list[tuple[str, int]] = []
         self.failures: list[ObjectStoreError] = []
         self.contents: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.reading_fails: list[ObjectStoreError] = []
         self.on_page: Callable[[], None] = lambda: None
         self._page_keys, self._seconds = page_keys, seconds
 
@@ -55,10 +58,14 @@ class MemoryBucket:
         start = bisect_right(self.keys, start_after) if start_after else 0
         keys = self.keys[start : start + min(max_keys, self._page_keys)]
         truncated = start + len(keys) < len(self.keys)
-        return Page(MemoryListing(keys, start), truncated, 1_000_000.0, 1_000_000.5, self._seconds)
+        return Page(
+            MemoryListing(keys, start, self.etags), truncated, 1_000_000.0, 1_000_000.5, self._seconds
+        )
 
     async def read(self, key: str, count: int) -> ObjectContent:
         self.requests.append((key, count))
+        if self.reading_fails:
+            raise self.reading_fails.pop(0)
         body = self.contents.get(key)
         if body is None:
             raise refusal("NoSuchKey")

@@ -64,11 +64,16 @@ async def find_label(picture: BucketPicture, segment: Segment, store: ObjectStor
 
 
 async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
-    """Whether the oldest known segment was deleted: then others may be. Raises ObjectStoreError, SshError."""
+    """Whether the oldest known segment was deleted: then others may be. Raises ObjectStoreError, SshError.
+
+    Where it was replaced instead, its head is to be read again.
+    """
     holding = picture.holding
     if holding is None or not holding.segments:
         return False
-    return not await locate(store, holding, oldest_of(holding), now)
+    found = await locate(store, holding, oldest_of(holding), now)
+    picture.heads.listed(found)
+    return not found
 
 
 async def lost_is_back(picture: BucketPicture, store: ObjectStore, now: float) -> bool:

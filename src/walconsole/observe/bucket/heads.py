@@ -46,6 +46,13 @@ def identical(one: StoredObject, other: StoredObject) -> bool | None:
     return None
 
 
+def _may_be(one: StoredObject, other: StoredObject) -> bool:
+    """Whether nothing speaks against the same object under one key; where an ETag is missing, its time."""
+    if one.etag and other.etag:
+        return (one.etag, one.size) == (other.etag, other.size)
+    return (one.modified_at, one.size) == (other.modified_at, other.size)
+
+
 HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
 """How much of a segment is fetched, until 40 plain bytes are in it: a compressor's block must be whole.
 
@@ -63,7 +70,8 @@ class Heads:
     """What was read. `version` changes with it. `problems` are by key: why that one could not be read.
 
     `doubted` is what a sweep leaves: under the same keys there may be other objects now. They are shown
-    as they were until they are read again.
+    as they were until they are read again. `stored` is by key what a listing last said of an object that is
+    read, or compared with another, `replaced` are the keys of those that are others since.
     """
 
     histories: dict[int, TimelineHistory] = field(default_factory=dict)
@@ -76,6 +84,24 @@ class Heads:
     compared: set[Segment] = field(default_factory=set)
     doubted: bool = False
     doubted_histories: set[int] = field(default_factory=set)
+    stored: dict[str, StoredObject] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
+
+    def watched(self, newest_key: str) -> set[str]:
+        """The keys that a listing is asked about; the newest one's before its object is read, too."""
+        return {newest_key, *self.stored, *(identity.key for identity in self.identities)}
+
+    def listed(self, objects: Iterable[StoredObject]) -> bool:
+        """What a listing says of watched objects: whether some are to be read again.
+
+        An object is read again once for each change. The listing comes before the reading, so that one that
+        is replaced between the two is told by the next listing.
+        """
+        for now in objects:
+            if not _may_be(self.stored.get(now.key, now), now):
+                self.replaced.add(now.key)
+            self.stored[now.key] = now
+        return bool(self.replaced)
 
     def doubt(self, holding: Holding) -> None:
         """All was listed anew, and `holding` is what there is: read again what was read before."""
@@ -114,7 +140,10 @@ async def read_heads(
     await _compare_places(heads, holding, others, store, now)
     wanted = {*holding.history_keys.values(), *(identity.key for identity in heads.identities)}
     heads.problems = {key: problem for key, problem in heads.problems.items() if key in wanted}
+    wanted |= {holding.newest_key, *(key for repeat in heads.repeats for key in repeat.keys)}
+    heads.stored = {key: stored for key, stored in heads.stored.items() if key in wanted}
     heads.doubted = False
+    heads.replaced.clear()
 
 
 async def _read_histories(heads: Heads, holding: Holding, store: ObjectStore, plain: Plain) -> None:
@@ -151,14 +180,18 @@ async def _identify(heads: Heads, holding: Holding, store: ObjectStore, plain: P
     if newest is None:
         return
     name = newest.name(holding.segment_bytes)
-    if heads.newest is None or heads.newest.name != name or heads.doubted:
+    if _is_to_be_read(heads, heads.newest, name):
         heads.newest = await _identity(heads, name, holding.newest_key, store, plain, now)
     oldest = oldest_of(holding)
     name = oldest.name(holding.segment_bytes)
-    if heads.oldest is None or heads.oldest.name != name or heads.doubted:
+    if _is_to_be_read(heads, heads.oldest, name):
         found = await locate(store, holding, oldest, now)
         if found:
             heads.oldest = await _identity(heads, name, found[0].key, store, plain, now)
+
+
+def _is_to_be_read(heads: Heads, known: SegmentIdentity | None, name: str) -> bool:
+    return known is None or known.name != name or known.key in heads.replaced or heads.doubted
 
 
 def oldest_of(holding: Holding) -> Segment:
@@ -212,11 +245,16 @@ def _name(key: str) -> str:
 
 async def _compare_repeats(heads: Heads, holding: Holding, store: ObjectStore, now: float) -> None:
     """The newest segments that are stored under several keys, a few at a time."""
+    other = {each.name for each in heads.repeats if not heads.replaced.isdisjoint(each.keys)}
+    heads.compared -= {
+        each for each in holding.repeated if other and each.name(holding.segment_bytes) in other
+    }
     wanted = [segment for segment in holding.repeated if segment not in heads.compared][-REPEATS_AT_ONCE:]
     found: list[RepeatedSegment] = []
     for segment in wanted:
         copies = await locate(store, holding, segment, now, every=True)
         found += _pairs(segment.name(holding.segment_bytes), copies)
+        heads.stored |= {stored.key: stored for stored in copies}
         heads.compared.add(segment)
     if wanted:
         names = {segment.name(holding.segment_bytes) for segment in wanted}
@@ -236,7 +274,8 @@ async def _compare_places(
             continue
         place, name = f"{other.place.root}: {other.place.layout}", newest.name(holding.segment_bytes)
         known = before.get(place)
-        if known is None or known.newest != name or heads.doubted:
+        replaced = any(split_key(key)[1].startswith(name) for key in heads.replaced)
+        if known is None or known.newest != name or replaced or heads.doubted:
             mine, theirs = [await locate(store, held, newest, now) for held in (holding, other)]
             same = identical(mine[0], theirs[0]) if mine and theirs else None
         else:

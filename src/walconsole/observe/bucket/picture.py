@@ -75,6 +75,12 @@ class BucketPicture:
         """The main archive as it is now."""
         return self._held(self.main)
 
+    @property
+    def newest_key(self) -> str:
+        """Of the main archive's newest segment, empty where there is none."""
+        main = self.main
+        return main.newest_key if main is not None else ""
+
     def take_over(self, before: "BucketPicture") -> None:
         """What the picture before this one read of the same archive is shown until it is read again."""
         holding, main = self.holding, before.main

@@ -276,6 +276,9 @@ class BucketProbe:
                 self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
             picture.add_new(page)
             keys = page.objects.keys
+            watched = picture.heads.watched(picture.newest_key)
+            if picture.heads.listed(page.objects[at] for at, key in enumerate(keys) if key in watched):
+                self._check_due = 0.0
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
                 self._listed_at = self.clock.now()
                 return
@@ -318,6 +321,8 @@ class BucketProbe:
             self._sweep_soon()
         if await lost_is_back(picture, self.store, now_s):
             self._sweep_soon()
+        if picture.heads.replaced:
+            self._check_due = 0.0
         picture.checked_at = self.clock.now()
         if now >= self._save_due:
             self._save_due = now + SAVE_EVERY_S
