@@ -1,11 +1,13 @@
 """The database connection through SSH, on real servers."""
 
 import asyncio
+import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -386,6 +388,23 @@ async def test_the_cluster_that_was_found_is_connected_to(sshd: SshServer, postg
         with pytest.raises(ClusterChoiceError):
             await database.version_num()
         await database.aclose()
+
+
+async def test_a_connection_given_up_in_the_middle_is_not_freed_under_the_statement(
+    sshd: SshServer, postgres: PostgresServer
+) -> None:
+    """In a process of its own, which a mistake here would end by SIGSEGV."""
+    ssh, where = asdict(target(sshd)), asdict(postgres_target(postgres))
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.postgres_drop_child", json.dumps([ssh, where]), "50"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "MALLOC_PERTURB_": "165"},
+    )
+    printed, complaints = await child.communicate()
+    assert child.returncode == 0, printed.decode() + complaints.decode()
+    assert printed.decode().split("\n")[:-1] == ["cancelled CancelledError", "closed DatabaseError"] * 25
+    assert not complaints, complaints.decode()
 
 
 async def test_closing_leaves_nothing(

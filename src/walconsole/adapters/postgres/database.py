@@ -48,6 +48,9 @@ class PostgresDatabase:
         self._turn = asyncio.Lock()
         self._connection: session.Connection | None = None
         self._bridge: Bridge | None = None
+        self._closed = False
+        self._at_work: asyncio.Task[Any] | None = None
+        """What runs on the connection, or logs in. Nothing may free the connection under it."""
         self._statement_timeout_s = STATEMENT_TIMEOUT_S
         self._pending_settings = ""
 
@@ -70,7 +73,10 @@ class PostgresDatabase:
             return await self._ask(await self._connected(), sql, timeout_s)
 
     async def aclose(self) -> None:
-        """Close the connection."""
+        """Close the connection for good; what is asked on it at this moment fails with DatabaseError."""
+        self._closed = True
+        if self._at_work is not None:
+            await self._cut(self._at_work)
         connection, bridge = self._connection, self._bridge
         self._connection = self._bridge = None
         if connection is not None:
@@ -109,6 +115,8 @@ class PostgresDatabase:
         if self._connection is not None and not (self._bridge is None or self._bridge.closed):
             return self._connection
         self._drop()
+        if self._closed:
+            raise DatabaseError(self._tried(), "the connection was closed on this side")
         bridge = self._bridge = Bridge()
         try:
             connection = await self._connect(bridge)
@@ -200,6 +208,8 @@ class PostgresDatabase:
         that has frozen, for ever. So it is never cancelled: its connection is cut under it.
         """
         task = asyncio.create_task(work)
+        self._at_work = task
+        task.add_done_callback(self._at_rest)
         try:
             done, _ = await asyncio.wait([task], timeout=timeout_s)
         except asyncio.CancelledError:
@@ -213,7 +223,11 @@ class PostgresDatabase:
             self._tried(), f"no answer within {timeout_s:g} s", "the server may hang; see its log"
         )
 
-    async def _cut(self, task: asyncio.Task[T]) -> None:
+    def _at_rest(self, task: asyncio.Task[Any]) -> None:
+        if self._at_work is task:
+            self._at_work = None
+
+    async def _cut(self, task: asyncio.Task[Any]) -> None:
         self._drop()
         _, left = await asyncio.wait([task], timeout=CUT_S)
         if left:  # libpq waits on a socket that was never ours to close
@@ -223,13 +237,21 @@ class PostgresDatabase:
             task.exception()
 
     def _drop(self) -> None:
-        """Give the connection up without a word."""
+        """Give the connection up without a word.
+
+        What runs on it learns that from the end of its socket, and the connection is freed only then: while
+        it waits, psycopg's C code keeps libpq's pointer, and libpq's descriptor may be another's once closed.
+        """
         connection, bridge = self._connection, self._bridge
         self._connection = self._bridge = None
         if bridge is not None:
             bridge.close()
-        if connection is not None:
+        if connection is None:
+            return
+        if self._at_work is None:
             connection.pgconn.finish()
+        else:
+            self._at_work.add_done_callback(lambda _: connection.pgconn.finish())
 
     def _tried(self) -> str:
         host = self._shell.connection.target.host
