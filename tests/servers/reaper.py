@@ -103,6 +103,18 @@ def kill(pids: list[int], number: signal.Signals = signal.SIGKILL) -> None:
             continue
 
 
+def freeze_below(pid: int) -> list[int]:
+    """SIGSTOP to all that `pid` started, and to what they start meanwhile; their PIDs.
+
+    Killed one after the other, some would fork in between, and what lost its parent is found by nobody.
+    """
+    frozen: list[int] = []
+    while new := [each for each in descendants(pid) if each not in frozen]:
+        kill(new, signal.SIGSTOP)
+        frozen += new
+    return frozen
+
+
 def main() -> None:
     """Read what to watch over until the pipe closes, then take it away."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -125,7 +137,8 @@ def main() -> None:
 
 
 def _kill_tree(pid: int) -> None:
-    kill([*descendants(pid), pid])
+    kill([pid], signal.SIGSTOP)
+    kill([*freeze_below(pid), pid])
 
 
 def _kill_by_file(pidfile: Path) -> None:

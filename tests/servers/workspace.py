@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from tests.servers.ports import wait_until
-from tests.servers.reaper import Reaper, Ward, descendants, kill
+from tests.servers.reaper import Reaper, Ward, descendants, freeze_below, kill
 
 
 class Workspace:
@@ -86,7 +86,7 @@ class Daemon:
         """End it, and with `children` all that it started. Returns when it is gone."""
         if self._process is None:
             return
-        started = descendants(self.pid) if children else []
+        started = freeze_below(self.pid) if children else []
         if self._process.poll() is None:
             self._process.send_signal(number)
         kill(started)
