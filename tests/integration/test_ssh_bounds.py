@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,10 +15,12 @@ from typing import cast
 import pytest
 
 from tests.integration.connect_parts import open_shell, target, text, through
-from tests.servers.fixtures import MakeProxy
+from tests.servers.fixtures import MakeProxy, MakeSshd
+from tests.servers.reaper import alive, descendants
 from tests.servers.sshd import SshServer
 from walconsole.adapters.ssh import scripts as ssh_scripts
 from walconsole.errors import SshError, WalconsoleError
+from walconsole.observe.logs.sources import server_log_command
 
 pytestmark = pytest.mark.server
 
@@ -184,6 +187,79 @@ async def test_a_stream_that_hears_no_signal_ends_with_its_iterator(sshd: SshSer
             assert await anext(chunks) == b"begun\n"
             await until(lambda: bool(running(f"sleep {seconds}")), "it never began")
         await until(lambda: not running(f"sleep {seconds}"), "it still runs")
+
+
+def started_by(pid: int) -> list[int]:
+    """PIDs of its children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def parents_of(pid: int) -> list[int]:
+    """PIDs from its parent up to sshd's process of the connection."""
+    found = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])]
+    if b"sshd" in Path(f"/proc/{found[0]}/cmdline").read_bytes():
+        return found
+    return found + parents_of(found[0])
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("victim", ["the session", "the shell", "the shell with its watcher"])
+async def test_a_quiet_log_s_stream_outlives_nothing_that_held_it(
+    sshd: SshServer, tmp_path: Path, victim: str
+) -> None:
+    """However it is killed: nothing is printed that would fail."""
+    log = tmp_path / "postgresql.log"
+    log.write_text("a line\n")
+    owner = log.owner()
+    async with open_shell(target(sshd)) as shell:
+        stream = shell.stream(server_log_command(b"", str(log), owner))
+        async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as chunks:
+            assert await anext(chunks) == b"a line\n"
+            (tail,) = running(f"tail -n 200 -F -- {log}")
+            parents = parents_of(tail)
+            *_, main, session = parents
+            watcher = next(pid for pid in started_by(main) if pid not in parents)
+            victims = {"the session": [session], "the shell": [main]}.get(victim, [watcher, main])
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+            await until(lambda: not running(str(log)), "its reader is left")
+            left = [pid for pid in (*parents[:-1], watcher) if alive(pid)]
+            await until(lambda: not [pid for pid in left if alive(pid)], "a shell is left")
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_only_the_server_notices_ends_all_of_it(
+    make_sshd: MakeSshd, make_proxy: MakeProxy, tmp_path: Path
+) -> None:
+    """The network swallows everything: sshd gives the connection up by ClientAliveInterval."""
+    server = make_sshd({"ClientAliveInterval": "1", "ClientAliveCountMax": "1"})
+    proxy, seconds, log = make_proxy(server.port), a_sleep(), tmp_path / "postgresql.log"
+    log.write_text("a line\n")
+    command = server_log_command(b"", str(log), log.owner())
+    async with open_shell(through(server, proxy.port, tmp_path)) as shell:
+        stream = shell.stream(command)
+        async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as chunks:
+            assert await anext(chunks) == b"a line\n"
+            call = asyncio.create_task(shell.run(DEAF.format(seconds), timeout_s=300))
+            await until(lambda: bool(running(f"sleep {seconds}")), "it never began")
+            proxy.stall()
+            own = [pid for pid in descendants(server.pid) if pid not in running("sshd")]
+            assert len(own) > 5
+            await until(lambda: not [pid for pid in own if alive(pid)], "something of it is left")
+            call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_half_a_stream_s_script_starts_nothing(shell: str, tmp_path: Path) -> None:
+    """A connection that is cut in the middle of it: what began would have nobody to watch it."""
+    begun = tmp_path / "begun"
+    script = ssh_scripts.stream(ssh_scripts.new_name(), f"echo 1 >{begun}")
+    half = script[: script.index("watcher=")]
+    ended = subprocess.run([shell, "-s"], input=half, capture_output=True, text=True, check=False, timeout=20)
+    time.sleep(0.1)
+    assert ended.stdout == ""
+    assert not begun.exists()
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash"])

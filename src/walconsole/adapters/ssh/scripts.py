@@ -28,8 +28,10 @@ END {{
 
 # A command whose reader goes away would run on until it next prints. The watcher sees the end of
 # standard input, which is the end of the channel, and ends the command with all that it started: the
-# list is taken first, since what loses its parent is nobody's child, and has the watcher in it.
+# list is taken first, since what loses its parent is nobody's child, and has the watcher in it. All of it
+# is one command of the shell's, which reads it whole before it begins: no half of it runs unwatched.
 _STREAM = """\
+{{
 printf '%s\\n' {name}
 exec 3<&0
 {{ {command}
@@ -43,6 +45,7 @@ wait "$child"
 status=$?
 kill -s KILL "$watcher" 2>/dev/null
 exit "$status"
+}}
 """
 
 _PASSWORD = (

@@ -2,6 +2,9 @@
 #
 # Prepended by logs/sources.py: log_target.sh, and backlog (how many lines that are there already). The logging collector names its files in
 # current_logfiles and begins new ones by time or size; `tail -F` sees through any other rotation.
+#
+# What watches this for the end of the channel may be killed itself, and a log that is quiet prints nothing that would
+# fail: so each round asks whether the shell is still there that this is a part of.
 
 start() {
     if [ "$target" = journal ]; then
@@ -16,7 +19,7 @@ child=
 followed=
 complained=
 from=$backlog
-while :; do
+while kill -0 "$$" 2>/dev/null; do
     pick
     if [ -z "$target" ] && [ -z "$child" ] && [ -z "$complained" ]; then
         echo "walconsole: PostgreSQL's log cannot be read (${log:-no log file is known}): is it there, and may this user read it?"
@@ -35,3 +38,4 @@ while :; do
     fi
     sleep 5
 done
+[ -z "$child" ] || kill "$child"
