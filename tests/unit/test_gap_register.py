@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
-from walconsole.operator_files.gap_register import FILE, GapFile
+from walconsole.operator_files.gap_register import GapFile
 
 
 def name(number: int, timeline: int = 1) -> str:
@@ -46,9 +46,9 @@ def write(file: GapFile, text: str) -> None:
 
 
 def test_where_it_lies(tmp_path: Path) -> None:
-    assert GapFile({"XDG_CONFIG_HOME": str(tmp_path)}).path == tmp_path / "walconsole" / FILE
+    assert GapFile({"XDG_CONFIG_HOME": str(tmp_path)}).path == tmp_path / "walconsole" / "accepted-gaps.toml"
     for environ in ({"HOME": str(tmp_path)}, {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "relative"}):
-        assert GapFile(environ).path == tmp_path / ".config" / "walconsole" / FILE
+        assert GapFile(environ).path == tmp_path / ".config" / "walconsole" / "accepted-gaps.toml"
 
 
 def test_no_file_is_no_gap(file: GapFile) -> None:
@@ -70,7 +70,10 @@ def test_what_is_accepted_is_found_and_withdrawn(file: GapFile) -> None:
     file.withdraw(LOST)
     assert file.accepted() == ()
     assert file.path.read_text().startswith("# Gaps in the archive")
-    assert sorted(each.name for each in file.path.parent.iterdir()) == ["accepted-gaps.lock", FILE]
+    assert sorted(each.name for each in file.path.parent.iterdir()) == [
+        "accepted-gaps.lock",
+        "accepted-gaps.toml",
+    ]
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -83,6 +86,7 @@ gaps = st.builds(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # each write waits for the disk
 @given(st.lists(gaps, max_size=6, unique=True), st.data())
 def test_any_gaps_are_kept_and_any_of_them_is_taken_back(
     tmp_path_factory: pytest.TempPathFactory, accepted: list[AcceptedGap], data: st.DataObject

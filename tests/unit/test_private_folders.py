@@ -1,6 +1,7 @@
 """The console's own folders where another user was there first: nothing of theirs is read or written."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,12 +147,16 @@ def test_a_link_to_nothing_and_a_file_are_no_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [_deliver, lambda text, path: replace_text(path, text)])
-def test_no_link_beside_a_file_is_written_through(write: Callable[[str, Path], None], tmp_path: Path) -> None:
+def test_no_link_beside_a_file_is_written_through(
+    write: Callable[[str, Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     victim, output = tmp_path / "victim", tmp_path / "out.prom"
     victim.write_text("as it was")
-    (tmp_path / f".{output.name}.{os.getpid()}").symlink_to(victim)
+    names = iter(["foreseen", "another"])
+    monkeypatch.setattr(tempfile, "_get_candidate_names", lambda: names)
+    (tmp_path / f".{output.name}.foreseen").symlink_to(victim)
     write("new", output)
-    assert (victim.read_text(), output.read_text()) == ("as it was", "new")
+    assert (victim.read_text(), output.read_text(), next(names, None)) == ("as it was", "new", None)
 
 
 @pytest.mark.parametrize("read", [lambda path: RecordFile(path).changes()])

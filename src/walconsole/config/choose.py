@@ -9,6 +9,7 @@ from walconsole.config import checks
 from walconsole.config.reader import ConfigFile, Setting, Settings, suggestion
 from walconsole.config.resolve import Resolved, destination_settings, from_environment, resolve
 from walconsole.errors import UsageError
+from walconsole.operator_files.places import home_of
 
 # -- Which Host names ~/.ssh/config knows: enough to tell an alias from a misspelt profile.
 
@@ -112,8 +113,7 @@ def _profile_name(
 def _destination(
     target: str, file: ConfigFile, environment: Mapping[str, str], commands: Sequence[str]
 ) -> dict[str, Setting]:
-    home = Path(environment.get("HOME") or "~").expanduser()
-    if _is_bare_word(target) and not is_alias(target, home / ".ssh" / "config"):
+    if _is_bare_word(target) and not is_alias(target, home_of(environment) / ".ssh" / "config"):
         raise UsageError(
             f"opening '{target}'",
             f"it is neither a profile in {file.path} nor a Host in ~/.ssh/config",

@@ -1,13 +1,13 @@
 """The commented example that `walconsole config init` writes, made from the schema."""
 
 import errno
-import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES, Key
 from walconsole.errors import ConfigError
+from walconsole.operator_files.private import write_new
 
 _HEAD = """\
 # walconsole's configuration. Every key that is left out has a default; only `host` is needed.
@@ -50,10 +50,8 @@ def write_example(path: Path) -> None:
     tried = f"writing {path}"
     try:
         _make_folder(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(path, example())
     except FileExistsError:
         raise ConfigError(tried, "it exists", "edit it, or move it away first") from None
     except OSError as error:
         raise ConfigError(tried, error.strerror or str(error)) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(example())

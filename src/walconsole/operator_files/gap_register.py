@@ -10,16 +10,15 @@ import re
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.errors import RegisterError
-from walconsole.operator_files.private import check_private, make_private
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import check_private, make_private, open_appending, replace_text
 
-FILE = "accepted-gaps.toml"
 LOCK_PATIENCE_S = 1.0
 _LOCK_AGAIN_S = 0.01
 LIMIT_BYTES = 4 * 1024 * 1024
@@ -35,13 +34,10 @@ _OPTIONAL = frozenset({"by", "root"})
 
 
 class GapFile:
-    """`environ` names the folder: $XDG_CONFIG_HOME/walconsole, else ~/.config/walconsole."""
+    """`environ` says where the operator's configuration lies."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        base = environ.get("XDG_CONFIG_HOME", "")
-        home = environ.get("HOME", "")
-        config = Path(base) if base.startswith("/") else (Path(home) if home else Path.home()) / ".config"
-        self.path = config / "walconsole" / FILE
+        self.path = places(environ).accepted_gaps
 
     def accepted(self) -> Sequence[AcceptedGap]:
         """All gaps of the file, none where there is no file. Raises RegisterError."""
@@ -138,18 +134,9 @@ class GapFile:
     def _replace(self, text: str) -> None:
         """In one step, once it is known that what is written can be read again."""
         self._parsed(text)
-        target = self.path.resolve()  # the operator may keep it elsewhere, behind a link
-        beside = target.with_suffix(f".{os.getpid()}")
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
+            replace_text(self.path.resolve(), text)  # the operator may keep it elsewhere, behind a link
         except OSError as error:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
             raise self._denied("writing", error) from None
 
     def _lock(self, handle: int) -> None:
@@ -174,7 +161,7 @@ class GapFile:
     def _locked(self) -> Iterator[None]:
         try:
             make_private(self.path.parent)
-            handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            handle = open_appending(self.path.with_suffix(".lock"))
         except OSError as error:
             raise self._denied("writing", error) from None
         try:

@@ -5,11 +5,10 @@ import logging
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from walconsole.domain.profile import BucketTarget
-from walconsole.operator_files.private import check_private, make_private
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import check_private, make_private, replace_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -17,15 +16,12 @@ LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class IndexFile:
-    """`environ` names the folder: $XDG_CACHE_HOME/walconsole, else ~/.cache/walconsole."""
+    """`environ` says where the operator's cache lies."""
 
     def __init__(self, target: BucketTarget, environ: Mapping[str, str]) -> None:
-        base = environ.get("XDG_CACHE_HOME", "")
-        home = environ.get("HOME", "")
-        cache = Path(base) if base.startswith("/") else (Path(home) if home else Path.home()) / ".cache"
         named = "\n".join((target.endpoint, target.bucket, target.prefix))
         digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
-        self.path = cache / "walconsole" / f"index-{digest[:32]}"
+        self.path = places(environ).cache / f"index-{digest[:32]}"
 
     def load(self) -> bytes | None:
         """What was saved; None where there is nothing, or nothing that is ours to trust."""
@@ -51,13 +47,6 @@ class IndexFile:
         """Replace it in one step; where that fails the next session lists anew."""
         try:
             make_private(self.path.parent)
-            with NamedTemporaryFile(dir=self.path.parent, prefix=f"{self.path.name}.", delete=False) as file:
-                try:
-                    file.write(document)
-                    file.flush()
-                    Path(file.name).replace(self.path)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            replace_bytes(self.path, document)
         except OSError as error:
             _log.warning("the index cannot be saved as %s: %s", self.path, error.strerror)

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from walconsole.domain.store.temporary_keys import LedgerEntry, parse_noted
 from walconsole.errors import RegisterError
-from walconsole.operator_files.private import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private, replace_held, sync_folder
+from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"
 _UNFINISHED = ".new"
@@ -38,7 +39,7 @@ class LedgerFolder:
         try:
             make_private(self.folder)
             self._write(entry)
-            self._sync_folder()
+            sync_folder(self.folder)
         except OSError as error:
             self._deny("writing", self._path(entry.name), error)
 
@@ -47,7 +48,7 @@ class LedgerFolder:
         try:
             self._path(name).unlink(missing_ok=True)
             self._path(name).with_suffix(_UNFINISHED).unlink(missing_ok=True)  # of a console that was killed
-            self._sync_folder()
+            sync_folder(self.folder)
         except FileNotFoundError:
             pass  # no folder either
         except OSError as error:
@@ -68,18 +69,7 @@ class LedgerFolder:
 
     def _write(self, entry: LedgerEntry) -> None:
         path = self._path(entry.name)
-        unfinished = path.with_suffix(_UNFINISHED)
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(unfinished, flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, self._as_text(entry).encode())
-            os.fsync(descriptor)
-            unfinished.replace(path)
-        except BaseException:
-            os.close(descriptor)
-            unfinished.unlink(missing_ok=True)
-            raise
+        descriptor = replace_held(path, self._as_text(entry).encode(), path.with_suffix(_UNFINISHED))
         before = self._held.get(entry.name)
         self._held[entry.name] = descriptor
         if before is not None:
@@ -126,13 +116,6 @@ class LedgerFolder:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def _deny(self, tried: str, path: Path, error: OSError) -> NoReturn:
         why = error.strerror or "it cannot be done"

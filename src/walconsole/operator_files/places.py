@@ -1,4 +1,9 @@
-"""Where the console's own files lie: the XDG base directory specification."""
+"""Where the operator's files lie: the XDG base directory specification, and nobody else makes such a path.
+
+Not by platformdirs, which knows os.environ alone: the console hands its environment on, and what it was given
+has to count, be that the real one or not. On macOS platformdirs means ~/Library, where nobody would find the
+records that are in ~/.local. Elsewhere both mean the same, which a test holds.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,29 +14,62 @@ TEMPORARY_KEYS = "temporary-keys"
 
 
 class Places(NamedTuple):
-    """`config` holds what the operator writes, `state` what the console writes (log, memory of choices)."""
+    """`config` holds what the operator writes, `state` what the console remembers, `data` what it wrote for
+    the operator to keep, `cache` what may be deleted."""
 
     config: Path
     state: Path
+    data: Path
+    cache: Path
 
     @property
     def config_file(self) -> Path:
         return self.config / "config.toml"
 
     @property
+    def themes(self) -> Path:
+        return self.config / "themes"
+
+    @property
+    def accepted_gaps(self) -> Path:
+        return self.config / "accepted-gaps.toml"
+
+    @property
     def log_file(self) -> Path:
         return self.state / "walconsole.log"
 
+    @property
+    def chosen_theme(self) -> Path:
+        return self.state / "state.toml"
+
+    @property
+    def transcripts(self) -> Path:
+        return self.data / "transcripts"
+
 
 def places(environment: Mapping[str, str]) -> Places:
-    """Per XDG: a relative or empty variable is ignored, the defaults lie under HOME."""
-    home = Path(environment.get("HOME") or "~").expanduser()
+    """The console's own folders."""
+    home = home_of(environment)
     return Places(
-        config=_base(environment, "XDG_CONFIG_HOME", home / ".config") / "walconsole",
+        config=config_base(environment, home) / "walconsole",
         state=_base(environment, "XDG_STATE_HOME", home / ".local" / "state") / "walconsole",
+        data=_base(environment, "XDG_DATA_HOME", home / ".local" / "share") / "walconsole",
+        cache=_base(environment, "XDG_CACHE_HOME", home / ".cache") / "walconsole",
     )
 
 
+def home_of(environment: Mapping[str, str]) -> Path:
+    """HOME, else what the user database has."""
+    home = Path(environment.get("HOME", ""))
+    return home if home.is_absolute() else Path.home()
+
+
+def config_base(environment: Mapping[str, str], home: Path) -> Path:
+    """Where all programs' configuration lies."""
+    return _base(environment, "XDG_CONFIG_HOME", home / ".config")
+
+
 def _base(environment: Mapping[str, str], variable: str, default: Path) -> Path:
+    """Per XDG: a relative or empty variable is ignored."""
     path = Path(environment.get(variable, ""))
     return path if path.is_absolute() else default

@@ -1,13 +1,17 @@
-"""The console's own folders: the operator's alone, and nobody else's in disguise.
+"""The console's own folders and files: the operator's alone, and nobody else's in disguise. Nobody else opens
+a file of the operator's to write.
 
 Where an XDG variable names a folder that others may write to, another user can have made `walconsole` in it
 before: then what the console reads there is what that user wrote (a record that undo would follow, keys to
 delete), and what it writes is theirs.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 OWN = "walconsole"
@@ -47,18 +51,81 @@ def make_private(folder: Path) -> None:
 
 
 def replace_text(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` in the place of `path` as a whole, never through a link beside it. Raises OSError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
+    """replace_bytes(), in UTF-8."""
+    replace_bytes(path, text.encode("utf-8"), mode)
+
+
+def replace_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put it in the place of `path` as a whole, be that a link; on the disk when this returns.
+
+    Raises OSError; `path` is as it was then. Its folder is the caller's affair.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # new, and for its owner alone
+    beside = Path(name)
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    with contextlib.suppress(OSError):  # a folder that may be written and not read: it is in its place
+        sync_folder(path.parent)
+
+
+def replace_held(path: Path, content: bytes, beside: Path) -> int:
+    """Put it in the place of `path`, locked (flock) from before it has that name.
+
+    It is written as `beside`, which a process that was killed leaves. Returns the descriptor that holds the
+    lock. Raises OSError, BlockingIOError where another process holds `beside`; `path` is as it was then.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(beside, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+        beside.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        beside.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def open_new(path: Path) -> int:
+    """A file that did not exist, for its owner alone, to write. Raises OSError; FileExistsError at a link."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A file that did not exist, for its owner alone; none where it cannot be written. See open_new()."""
+    handle = open_new(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def open_appending(path: Path, *, readable: bool = False, through_links: bool = False) -> int:
+    """A file to add to, made for its owner alone where there is none. Raises OSError."""
+    access = os.O_RDWR if readable else os.O_WRONLY
+    following = 0 if through_links else os.O_NOFOLLOW
+    return os.open(path, access | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | following, 0o600)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in it on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _own_folders(folder: Path) -> list[Path]:

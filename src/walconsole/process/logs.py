@@ -15,7 +15,7 @@ from textual.worker import WorkerFailed
 
 from walconsole.domain.redaction import printable, redact, safe
 from walconsole.errors import UsageError, WalconsoleError
-from walconsole.operator_files.private import make_private
+from walconsole.operator_files.private import make_private, open_appending
 
 LARGEST_LOG_BYTES = 1 << 20
 KEPT_LOGS = 3
@@ -27,8 +27,7 @@ class _PrivateFileHandler(RotatingFileHandler):
     """Readable by the operator alone, from its creation on."""
 
     def _open(self) -> TextIOWrapper:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self.baseFilename, flags, 0o600)
+        descriptor = open_appending(Path(self.baseFilename))
         return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
 

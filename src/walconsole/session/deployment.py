@@ -11,8 +11,17 @@ from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.operator_files.places import TEMPORARY_KEYS, places
-from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Operator, Plain, Shell
+from walconsole.operator_files.places import TEMPORARY_KEYS, home_of, places
+from walconsole.ports import (
+    BucketAdmin,
+    Clock,
+    KeyLedger,
+    KeyService,
+    ObjectStore,
+    Operator,
+    Plain,
+    Shell,
+)
 from walconsole.process.cleanup import Cleanups
 from walconsole.provision.droplet.claim import DropletClaim
 from walconsole.provision.engine.model import Record
@@ -54,7 +63,7 @@ class KeysLater:
         from walconsole.adapters.keys_api.service import DigitalOceanKeys
         from walconsole.adapters.keys_api.token import api_token
 
-        home = Path(self._environment.get("HOME") or "~").expanduser()
+        home = home_of(self._environment)
         return DigitalOceanKeys(self._profile.api, api_token(self._profile.api, self._environment, home))
 
 

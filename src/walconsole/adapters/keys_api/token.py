@@ -8,6 +8,7 @@ from pathlib import Path
 
 from walconsole.domain.profile import ApiTarget
 from walconsole.errors import KeyServiceError
+from walconsole.operator_files.places import config_base
 
 _LINE = re.compile(r"(?P<indent>\s*)(?P<name>[^\s:#][^:]*):(?:\s+(?P<value>.*?))?\s*")
 
@@ -52,7 +53,7 @@ def _checked(token: str, origin: str) -> ApiToken:
 def _doctl_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     if sys.platform == "darwin":
         return (home / "Library" / "Application Support" / "doctl" / "config.yaml",)
-    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    config = config_base(environ, home)
     snap = home / "snap" / "doctl" / "current" / ".config"
     return config / "doctl" / "config.yaml", snap / "doctl" / "config.yaml"
 

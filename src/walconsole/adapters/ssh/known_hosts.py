@@ -17,6 +17,8 @@ from pathlib import Path
 
 import asyncssh
 
+from walconsole.operator_files.private import open_appending
+
 SSH_PORT = 22
 
 
@@ -170,7 +172,7 @@ def append(file: str, host: str, port: int, key: asyncssh.SSHKey, *, hashed: boo
     line = f"{name} {_openssh_form(key)}\n".encode()
     path = Path(file)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_appending(path, readable=True, through_links=True)
     try:
         status = os.fstat(descriptor)
         if status.st_size and os.pread(descriptor, 1, status.st_size - 1) != b"\n":

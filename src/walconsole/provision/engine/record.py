@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from walconsole.errors import RegisterError
-from walconsole.operator_files.private import check_private, make_private
+from walconsole.operator_files.private import check_private, make_private, open_appending, sync_folder
 from walconsole.provision.engine.model import Change, ChangeKind
 
 _LIMIT_BYTES = 16 * 1024 * 1024
@@ -87,14 +87,12 @@ class RecordFile:
         line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
         try:
             make_private(self.path.parent)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            handle = os.open(self.path, flags, 0o600)
-            with os.fdopen(handle, "r+b", buffering=0) as file:
+            with os.fdopen(open_appending(self.path, readable=True), "r+b", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 _drop_unended(file.fileno())
                 file.write(line)
                 os.fsync(file.fileno())
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             self._deny("writing", error.strerror or "it cannot be written")
 
@@ -136,11 +134,3 @@ def _drop_unended(descriptor: int) -> None:
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
         os.ftruncate(descriptor, whole)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

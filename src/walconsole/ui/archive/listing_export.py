@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from textual.message import Message
 
 from walconsole.errors import ObjectStoreError, WalconsoleError
+from walconsole.operator_files.private import open_new
 from walconsole.ui.archive.export import csv_cell, exact_json
 from walconsole.ui.board.export import export_folders, make_export_folder, moment_text
 
@@ -196,9 +197,7 @@ class _Sheet:
         for path in self._names():
             unfinished = path.with_name(path.name + INCOMPLETE)
             try:
-                return unfinished, os.open(
-                    unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600
-                )
+                return unfinished, open_new(unfinished)
             except FileExistsError:
                 continue
         raise FileExistsError(f"{_TRIES} exports of this second exist already")

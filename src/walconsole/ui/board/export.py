@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
-from walconsole.operator_files.private import make_private
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import make_private, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,25 +56,15 @@ class Export:
 
 def export_folders(folder: Path | None = None) -> list[Path]:
     """Where to try to write: `folder`, else the current directory, then the data folder."""
-    return [folder] if folder else [Path.cwd(), _data_folder()]
+    return [folder] if folder else [Path.cwd(), places(os.environ).data]
 
 
 def make_export_folder(folder: Path) -> None:
     """Make it where it is missing; the data folder for the operator alone. Raises OSError."""
-    if folder == _data_folder():
+    if folder == places(os.environ).data:
         make_private(folder)
     else:
         folder.mkdir(parents=True, exist_ok=True)
-
-
-def _data_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "walconsole"
-
-
-def transcripts_folder() -> Path:
-    """Where the transcripts of what was changed are kept."""
-    return _data_folder() / "transcripts"
 
 
 def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
@@ -81,11 +72,9 @@ def _write_new(folder: Path, stem: str, suffix: str, text: str) -> Path:
     for count in range(1, _TRIES):
         path = folder / f"{stem}{'' if count == 1 else f'-{count}'}.{suffix}"
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            write_new(path, text)
         except FileExistsError:
             continue
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
         return path
     raise FileExistsError(f"{_TRIES} exports of this second exist already")
 

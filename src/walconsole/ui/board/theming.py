@@ -14,6 +14,7 @@ from typing import Any
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES
 
+from walconsole.operator_files.places import places
 from walconsole.operator_files.private import make_private, replace_text
 from walconsole.ui.board.tones import ConsoleTheme, Tones
 
@@ -30,26 +31,11 @@ class ThemeError(ValueError):
     """A theme file is wrong; the text begins with `FILE:LINE:`."""
 
 
-def _folder(variable: str, fallback: str) -> Path:
-    base = os.environ.get(variable, "")
-    return (Path(base) if base.startswith("/") else Path.home() / fallback) / "walconsole"
-
-
 def shipped_folder() -> Path:
     """The package's own themes: in a wheel beside the code, in a checkout at its root."""
     package = Path(__file__).resolve().parents[2]
     inside = package / "themes"
     return inside if inside.is_dir() else package.parents[1] / "themes"
-
-
-def user_folder() -> Path:
-    """The operator's own themes."""
-    return _folder("XDG_CONFIG_HOME", ".config") / "themes"
-
-
-def state_file() -> Path:
-    """Where the chosen theme is remembered."""
-    return _folder("XDG_STATE_HOME", ".local/state") / "state.toml"
 
 
 def _line_of(text: str, key: str, table: str = "") -> int:
@@ -172,10 +158,10 @@ class ThemeShelf:
         self._remembered = remembered
 
     def _where(self) -> tuple[Path, ...]:
-        return self._folders if self._folders is not None else (shipped_folder(), user_folder())
+        return self._folders if self._folders is not None else (shipped_folder(), places(os.environ).themes)
 
     def _state_file(self) -> Path:
-        return self._remembered or state_file()
+        return self._remembered or places(os.environ).chosen_theme
 
     def first(self, asked: str | None, colour_system: str | None) -> ConsoleTheme:
         """The theme to paint first: asked for, else remembered, else what suits the terminal.

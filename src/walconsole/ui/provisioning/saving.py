@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from walconsole.operator_files.places import places
 from walconsole.operator_files.private import make_private
 from walconsole.provision.engine.transcript import as_json, as_markdown
-from walconsole.ui.board.export import Export, transcripts_folder
+from walconsole.ui.board.export import Export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,7 @@ def save_transcript(
     title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
 ) -> tuple[str, str]:
     """Write it into the operator's data folder: why it failed (empty: it did not), and the files."""
-    folder = transcripts_folder()
+    folder = places(os.environ).transcripts
     try:
         make_private(folder)
     except OSError as error:
