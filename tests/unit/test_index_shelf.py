@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from walconsole.domain.profile import BucketRole, default_bucket
-from walconsole.operator_files import index_cache as index_shelf
-from walconsole.operator_files.index_cache import IndexFile
+from walconsole.operator_files import kept
+from walconsole.operator_files.kept import IndexFile
 
 TARGET = default_bucket(BucketRole.PRIMARY, "shithub", "nyc3")
 
@@ -87,7 +87,7 @@ def test_a_folder_in_its_place(shelf: IndexFile, caplog: pytest.LogCaptureFixtur
 
 
 def test_a_file_that_is_too_large_is_not_read(shelf: IndexFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_shelf, "LIMIT_BYTES", 5)
+    monkeypatch.setattr(kept, "LIMIT_BYTES", 5)
     shelf.save(b"12345")
     assert shelf.load() == b"12345"
     shelf.save(b"123456")

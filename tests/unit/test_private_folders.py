@@ -12,7 +12,7 @@ from walconsole.config.reader import load
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.errors import ConfigError, RegisterError, UsageError
 from walconsole.operator_files.gap_register import GapFile
-from walconsole.operator_files.index_cache import IndexFile
+from walconsole.operator_files.kept import IndexFile
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.private import check_private, make_private, replace_text
 from walconsole.process.logs import start_logging

@@ -1,13 +1,59 @@
-"""Where the console keeps what outlives a session: saved indexes, and the gaps that were accepted."""
+"""What outlives a session beside log and ledger: an index of each bucket, and the gaps that were accepted."""
 
+import hashlib
+import logging
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.profile import BucketTarget
 from walconsole.operator_files.gap_register import GapFile
-from walconsole.operator_files.index_cache import IndexFile
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import check_private, make_private, replace_bytes
 from walconsole.ports import GapRegister, IndexShelf
+
+_log = logging.getLogger(__name__)
+
+LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class IndexFile:
+    """`environ` says where the operator's cache lies."""
+
+    def __init__(self, target: BucketTarget, environ: Mapping[str, str]) -> None:
+        named = "\n".join((target.endpoint, target.bucket, target.prefix))
+        digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()
+        self.path = places(environ).cache / f"index-{digest[:32]}"
+
+    def load(self) -> bytes | None:
+        """What was saved; None where there is nothing, or nothing that is ours to trust."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _log.warning("the saved index %s cannot be read: %s", self.path, error.strerror)
+            return None
+
+    def _read(self) -> bytes | None:
+        check_private(self.path.parent)
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > LIMIT_BYTES:
+                _log.warning("the saved index %s is not used: it is no small file of this user's", self.path)
+                return None
+            return file.read(LIMIT_BYTES)
+
+    def save(self, document: bytes) -> None:
+        """Replace it in one step; where that fails the next session lists anew."""
+        try:
+            make_private(self.path.parent)
+            replace_bytes(self.path, document)
+        except OSError as error:
+            _log.warning("the index cannot be saved as %s: %s", self.path, error.strerror)
 
 
 @dataclass(frozen=True, slots=True)
