@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.config.example import example, write_example
 from walconsole.config.reader import LARGEST_FILE_BYTES, ConfigFile, FaultyConfigError, load
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS
+from walconsole.config.writer import example, write_example
 from walconsole.domain.profile import ClusterName, KeySource
 from walconsole.errors import ConfigError
 

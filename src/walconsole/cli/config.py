@@ -8,9 +8,9 @@ from walconsole.cli.opening import config_file, config_path
 from walconsole.cli.options import shared
 from walconsole.cli.table import Takes
 from walconsole.config.choose import choose
-from walconsole.config.example import write_example
 from walconsole.config.reader import load
 from walconsole.config.resolve import described
+from walconsole.config.writer import write_example
 from walconsole.domain.redaction import safe
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
