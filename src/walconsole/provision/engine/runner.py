@@ -12,7 +12,7 @@ from dataclasses import replace
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
 from walconsole.errors import BlockedError, RefusedError, WalconsoleError
-from walconsole.provision.droplet.claimed import Claimed
+from walconsole.provision.droplet.claim import Claimed
 from walconsole.provision.engine.model import (
     Change,
     Changing,
