@@ -1,4 +1,5 @@
-"""The profile of the embedded droplet: the same that an operator would write for a real one."""
+"""The profile of the embedded droplet, as an operator would write one for a real droplet, and the files that
+provisioning would have installed there: the very same, so that it finds them done."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +18,9 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.files import DropletFile, Schedule, command_files, dropin_file, verifier_files
+from walconsole.droplet.names import names_of
 from walconsole.sandbox.host.process import Account
 from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace
@@ -74,3 +78,31 @@ def installing_profile(workspace: Workspace, account: Account) -> Profile:
 
 def _bucket(role: BucketRole, region: str, endpoints: Mapping[str, str]) -> BucketTarget:
     return replace(default_bucket(role, NAME, region), endpoint=endpoints[region], path_style=True)
+
+
+def installed_files(workspace: Workspace, account: Account) -> tuple[DropletFile, ...]:
+    """The archive command, the restore command, and the verifier with its timer."""
+    profile = installing_profile(workspace, account)
+    choices = DropletChoices.for_profile(profile)
+    return (*command_files(profile, choices), *verifier_files(profile, choices, Schedule.SYSTEMD))
+
+
+def installed_dropin(workspace: Workspace, account: Account) -> DropletFile:
+    """What turns archiving on."""
+    profile = installing_profile(workspace, account)
+    return dropin_file(profile, DropletChoices.for_profile(profile), str(workspace.config_dir / "conf.d"))
+
+
+def archive_command(workspace: Workspace, account: Account) -> str:
+    """The path of the archive command."""
+    return names_of(installing_profile(workspace, account)).archive
+
+
+def verifier(workspace: Workspace, account: Account) -> str:
+    """The path of the verifier, whether it is there or not."""
+    return names_of(installing_profile(workspace, account)).verifier
+
+
+def timer(workspace: Workspace, account: Account) -> str:
+    """The name of its timer."""
+    return names_of(installing_profile(workspace, account)).timer.rpartition("/")[2]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from walconsole.errors import SandboxError
-from walconsole.sandbox.host.installed import installed_dropin
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.host.programs import PostgresPrograms
+from walconsole.sandbox.profile import installed_dropin
 from walconsole.sandbox.scenarios.scenario import PORT
 from walconsole.sandbox.workspace import CLUSTER, Workspace, make_folder, write
 

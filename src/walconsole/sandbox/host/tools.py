@@ -7,11 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from shlex import quote
 
-from walconsole.sandbox.host.installed import installed_files, timer
 from walconsole.sandbox.host.process import Account
 from walconsole.sandbox.host.programs import PostgresPrograms
 from walconsole.sandbox.keys_api.keys import Key
-from walconsole.sandbox.profile import droplet_paths
+from walconsole.sandbox.profile import droplet_paths, installed_files, timer
 from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace, write
 
