@@ -21,7 +21,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.droplet import quoting, rendering
+from walconsole.droplet import rendering
 from walconsole.droplet.choices import Compression, DropletChoices, WalLevel
 from walconsole.droplet.files import Schedule, command_files, dropin_file, verifier_files
 from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
@@ -149,7 +149,7 @@ def test_postgresql_reads_the_dropin_as_it_is_meant(level: WalLevel, settings: d
 
 @given(PRINTABLE)
 def test_a_quoted_setting_comes_back(text: str) -> None:
-    (one,) = statements(f"x = {quoting.postgresql(text)}\n".encode())
+    (one,) = statements(f"x = {rendering.postgresql_value(text)}\n".encode())
     assert one.value == text
 
 
@@ -183,7 +183,7 @@ def test_units_and_tables_say_what_they_run() -> None:
 
 
 def test_a_path_of_logrotate_is_no_pattern() -> None:
-    assert quoting.logrotate('/a"b/*[c]?') == r'"/a\"b/\*\[c\]\?"'
+    assert rendering.logrotate_path('/a"b/*[c]?') == r'"/a\"b/\*\[c\]\?"'
 
 
 @pytest.mark.parametrize(

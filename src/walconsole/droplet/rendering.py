@@ -8,7 +8,6 @@ from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
-from walconsole.droplet import quoting
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
 
@@ -106,7 +105,7 @@ def dropin(profile: Profile, choices: DropletChoices) -> str:
     level = "" if choices.wal_level is WalLevel.KEEP else f"wal_level = {choices.wal_level}\n"
     values = {
         "WAL_LEVEL": level,
-        "ARCHIVE_COMMAND": quoting.postgresql(archive_command(profile)),
+        "ARCHIVE_COMMAND": postgresql_value(archive_command(profile)),
         "ARCHIVE_TIMEOUT_S": str(choices.archive_timeout_s),
     }
     return _text("dropin.conf", profile, values)
@@ -116,7 +115,7 @@ def service_unit(profile: Profile) -> str:
     """The verifier's systemd service."""
     values = {
         "VERIFIER": names_of(profile).verifier,
-        "TAG": quoting.systemd(profile.paths.journal_tag),
+        "TAG": systemd_value(profile.paths.journal_tag),
     }
     return _text("verify.service", profile, values)
 
@@ -134,7 +133,7 @@ def cron_table(profile: Profile, choices: DropletChoices) -> str:
 
 def logrotate_rule(profile: Profile) -> str:
     """How the verifier's log is rotated."""
-    return _text("logrotate.conf", profile, {"LOG": quoting.logrotate(profile.paths.log)})
+    return _text("logrotate.conf", profile, {"LOG": logrotate_path(profile.paths.log)})
 
 
 def _script(
@@ -174,3 +173,22 @@ def _cluster_choice(server: PostgresTarget) -> str:
     if server.cluster is None or server.port is not None:
         return "unset PGCLUSTER"
     return f"PGCLUSTER={quote(str(server.cluster))}\nexport PGCLUSTER"
+
+
+# -- How each format writes a text that is to be taken as it is. A profile's texts hold no control characters,
+# so that no line can end early.
+
+
+def postgresql_value(text: str) -> str:
+    """A quoted value of postgresql.conf (guc-file.l): quotes and backslashes are doubled."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def systemd_value(text: str) -> str:
+    """The whole value of a unit's line that is not split into words: `%` is doubled (systemd.unit(5))."""
+    return text.replace("%", "%%")
+
+
+def logrotate_path(text: str) -> str:
+    """A path of logrotate.conf(5), in quotes; such names are patterns (glob(7))."""
+    return '"' + "".join(f"\\{sign}" if sign in '\\"*?[]' else sign for sign in text) + '"'
