@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 from walconsole.domain.store.temporary_keys import LedgerEntry, parse_noted
 from walconsole.errors import RegisterError
 from walconsole.operator_files.private import check_private, make_private, replace_held, sync_folder
-from walconsole.ports import LedgerEntry
 
 _SUFFIX = ".json"
 _UNFINISHED = ".new"
