@@ -180,6 +180,55 @@ async def test_sessions_used_up_name_the_setting(make_sshd: MakeSshd) -> None:
         assert await text(shell, "echo still") == "still"
 
 
+def _logins(server: SshServer) -> int:
+    return server.log().count("Accepted publickey")
+
+
+async def test_a_shell_beside_shares_the_connection_and_leaves_it_open(make_sshd: MakeSshd) -> None:
+    server = make_sshd({})
+    async with open_shell(target(server)) as shell:
+        beside = shell.beside()
+        slow = asyncio.create_task(text(beside, "sleep 1; echo $$"))
+        await asyncio.sleep(0.2)
+        begun = time.monotonic()
+        own = await text(shell, "echo $$")
+        assert time.monotonic() - begun < 0.7
+        assert await slow != own
+        assert [chunk async for chunk in beside.stream("echo said")] == [b"said\n"]
+        await beside.aclose()
+        assert await text(shell, "echo $$") == own
+        assert await text(beside, "echo again") == "again"
+        await beside.aclose()
+    assert _logins(server) == 1
+
+
+async def test_what_a_shell_beside_runs_ends_with_it(make_sshd: MakeSshd) -> None:
+    server = make_sshd({})
+    async with open_shell(target(server)) as shell:
+        beside = shell.beside()
+        running = asyncio.create_task(beside.run("sleep 86395"))
+        await text(shell, "until pgrep -f '[s]leep 86395$'; do sleep 0.1; done")
+        running.cancel()
+        await beside.aclose()
+        await _gone(shell, "sleep 86395")
+    assert _logins(server) == 1
+
+
+async def test_without_room_for_another_session_a_shell_beside_makes_a_connection(
+    make_sshd: MakeSshd,
+) -> None:
+    server = make_sshd({"MaxSessions": "1"})
+    async with open_shell(target(server)) as shell:
+        own = await text(shell, "echo $$")
+        beside = shell.beside()
+        assert await text(beside, "echo other") == "other"
+        assert (_logins(server), beside.connection.connected) == (2, True)
+        extra = beside.connection
+        await beside.aclose()
+        assert not extra.connected
+        assert await text(shell, "echo $$") == own
+
+
 async def test_a_forced_command_is_told(make_sshd: MakeSshd) -> None:
     server = make_sshd({"ForceCommand": "/bin/echo This is not available."})
     async with open_shell(target(server)) as shell:

@@ -20,7 +20,7 @@ from walconsole.config.reader import ConfigFile
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.profile_json import profile_to_json
-from walconsole.errors import SandboxError, UsageError
+from walconsole.errors import SandboxError, TemporaryKeyError, UsageError
 from walconsole.ports import BucketReader, Screen
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
@@ -108,6 +108,46 @@ async def test_a_task_is_cancelled_at_the_end() -> None:
         task = asyncio.create_task(_for_ever())
         cleanups.add_task(task)
     assert task.cancelled()
+
+
+async def test_a_part_ends_by_itself_or_with_the_whole_in_its_turn_and_once() -> None:
+    order = []
+
+    async def note(name: str, error: Exception | None = None) -> None:
+        order.append(name)
+        if error is not None:
+            raise error
+
+    async with Cleanups() as cleanups:
+        cleanups.add("whole, first", lambda: note("whole, first"))
+        early, late = cleanups.part(), cleanups.part()
+        early.add("early", lambda: note("early", TemporaryKeyError("deleting the key x", "it is alive")))
+        late.add("late, first", lambda: note("late, first"))
+        late.add("late, second", lambda: note("late, second"))
+        cleanups.add("whole, last", lambda: note("whole, last"))
+        await early.run()
+        assert order == ["early"]
+        assert len(cleanups.left) == 1
+    assert order == ["early", "whole, last", "late, second", "late, first", "whole, first"]
+    assert cleanups.left == early.left
+    assert (cleanups.exit_code, late.exit_code) == (TemporaryKeyError.exit_code, 0)
+
+
+async def test_whoever_asks_while_clean_ups_run_waits_for_their_end() -> None:
+    done = []
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+        done.append(True)
+
+    cleanups = Cleanups()
+    part = cleanups.part()
+    part.add("slow", slow)
+    first = asyncio.create_task(part.run())
+    await asyncio.sleep(0)
+    await cleanups.run()
+    assert done == [True]
+    await first
 
 
 async def _for_ever() -> None:

@@ -1,9 +1,9 @@
-"""The session's exit stack: what must be taken away again by any way out."""
+"""What must be taken away again by any way out: of the program, of a droplet's session, of a run of steps."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 
 from walconsole.domain.redaction import safe
@@ -18,15 +18,34 @@ class Cleanups:
     One that fails or takes too long stops no other; `left` then says what may have stayed behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, whole: "Cleanups | None" = None) -> None:
         self.left: list[str] = []
         self.exit_code = 0
         """What a failed clean-up makes of the session's end, 0 where it makes nothing of it."""
-        self._stack = AsyncExitStack()
+        self._whole = whole
+        self._entries: list[Callable[[], Awaitable[None]]] = []
+        self._running = asyncio.Lock()
+
+    def part(self) -> "Cleanups":
+        """Clean-ups of their own, to be run at the end of something smaller, at the latest with these.
+
+        What they leave behind is told here.
+        """
+        part = Cleanups(self)
+        self._entries.append(part.run)
+        return part
+
+    async def run(self) -> None:
+        """Run them all, once; whoever asks while they run waits for their end."""
+        async with self._running:
+            while self._entries:
+                await self._entries.pop()()
+        if self._whole is not None and self.run in self._whole._entries:
+            self._whole._entries.remove(self.run)
 
     def add(self, what: str, clean_up: Callable[[], Awaitable[object]], timeout_s: float = 5.0) -> None:
         """Run `clean_up` at the end; `what` completes the sentence `WHAT did not finish within 5 s`."""
-        self._stack.push_async_callback(self._bounded, what, clean_up, timeout_s)
+        self._entries.append(partial(self._bounded, what, clean_up, timeout_s))
 
     def add_task(self, task: "asyncio.Task[None]") -> None:
         """Cancel `task` at the end."""
@@ -46,7 +65,7 @@ class Cleanups:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stack.aclose()
+        await self.run()
 
     async def _bounded(self, what: str, clean_up: Callable[[], Awaitable[object]], timeout_s: float) -> None:
         task = asyncio.ensure_future(clean_up())
@@ -58,11 +77,21 @@ class Cleanups:
             _log.error("%s", what, exc_info=error)
             self._report(f"{what} failed: {error}")
             if isinstance(error, TemporaryKeyError):
-                self.exit_code = error.exit_code
+                self._end_with(error.exit_code)
+
+    def _end_with(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        if self._whole is not None:
+            self._whole._end_with(exit_code)
 
     def _report(self, text: str) -> None:
         _log.error("%s", text)
-        self.left.append(safe(text))
+        self._leave(safe(text))
+
+    def _leave(self, text: str) -> None:
+        self.left.append(text)
+        if self._whole is not None:
+            self._whole._leave(text)
 
 
 async def _wait_though_cancelled(

@@ -76,6 +76,12 @@ class SshConnection:
         self.connected_at = 0.0
         self.connects = 0
 
+    def twin(self) -> "SshConnection":
+        """One more to the same target, which asks nothing that was answered for this one."""
+        twin = SshConnection(self.target, self._operator, self._clock)
+        twin._passphrases, twin._accepted = self._passphrases, self._accepted
+        return twin
+
     async def get(self) -> asyncssh.SSHClientConnection:
         """The open connection, dialling when there is none. Raises errors.SshError."""
         if self._conn is not None and not self._conn.is_closed():

@@ -34,14 +34,36 @@ _CLOSING_S = 1.0
 
 
 class SshShell:
-    """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already."""
+    """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already.
 
-    def __init__(self, target: SshTarget, *, sudo: bool, operator: Operator, clock: Clock) -> None:
-        self.connection = SshConnection(target, operator, clock)
-        self._target, self._sudo, self._clock = target, sudo, clock
+    `lent` is a connection that others use as well: it is left open at the end.
+    """
+
+    def __init__(
+        self,
+        target: SshTarget,
+        *,
+        sudo: bool,
+        operator: Operator,
+        clock: Clock,
+        lent: SshConnection | None = None,
+    ) -> None:
+        self.connection = lent or SshConnection(target, operator, clock)
+        self._target, self._sudo, self._operator, self._clock = target, sudo, operator, clock
+        self._lent = lent
         self._session: FramedSession | None = None
         self._opening: asyncio.Task[None] | None = None
         self._left_running: list[str] = []
+
+    def beside(self) -> "SshShell":
+        """Another shell on the same connection: what takes its time there keeps this one from nothing.
+
+        Its end ends what it has running and no more; it may be used again afterwards. Where sshd allows no
+        further session on the connection (MaxSessions), it makes one of its own until then.
+        """
+        return SshShell(
+            self._target, sudo=self._sudo, operator=self._operator, clock=self._clock, lent=self.connection
+        )
 
     def retry(self) -> None:
         """Forget a refused host key or login: the next call tries, and may ask, again."""
@@ -71,6 +93,8 @@ class SshShell:
             except ShellEndedError as ended:
                 raise self._ended(conn, ended) from None
             except (asyncssh.Error, OSError) as error:
+                if self._leave_lent(error):
+                    continue
                 raise self._broken(conn, error) from error
             return ShellAnswer(stdout, status, frame.sent_at, self._clock.now())
 
@@ -105,13 +129,8 @@ class SshShell:
         return self._stream(command)
 
     async def _stream(self, command: str) -> AsyncGenerator[bytes, None]:
-        conn = await self.connection.get()
         name = ssh_scripts.new_name()
-        launch = ssh_scripts.launch(name, sudo=self._sudo)
-        try:
-            process = await conn.create_process(launch, encoding=None, stderr=asyncssh.STDOUT)
-        except (asyncssh.Error, OSError) as error:
-            raise self._broken(conn, error) from error
+        conn, process = await self._start(ssh_scripts.launch(name, sudo=self._sudo))
         try:
             with suppress(BrokenPipeError):  # it has ended already: its last words tell why
                 process.stdin.write(ssh_scripts.stream(name, command).encode())
@@ -126,6 +145,26 @@ class SshShell:
             raise self._broken(conn, error) from error
         finally:
             process.close()
+
+    async def _start(
+        self, launch: str
+    ) -> tuple[asyncssh.SSHClientConnection, asyncssh.SSHClientProcess[bytes]]:
+        while True:
+            conn = await self.connection.get()
+            try:
+                return conn, await conn.create_process(launch, encoding=None, stderr=asyncssh.STDOUT)
+            except (asyncssh.Error, OSError) as error:
+                if not self._leave_lent(error):
+                    raise self._broken(conn, error) from error
+
+    def _leave_lent(self, error: Exception) -> bool:
+        """Go on with a connection of its own where sshd has no room for another session on the lent one."""
+        if self.connection is not self._lent or not isinstance(error, asyncssh.ChannelOpenError):
+            return False
+        if not self._lent.connected:
+            return False
+        self.connection = self._lent.twin()
+        return True
 
     async def _skip_greeting(
         self, conn: asyncssh.SSHClientConnection, process: asyncssh.SSHClientProcess[bytes], begin: bytes
@@ -164,15 +203,17 @@ class SshShell:
             raise self._lost("it did not answer any more")
 
     async def aclose(self) -> None:
-        """Close the shell and the connection; end what scripts may have left running."""
+        """Close the shell, and the connection unless it is lent; end what scripts may have left running."""
         if self._session is not None:
             self._session.give_up()
             self._note_left_running()
         if self._left_running:
             await self._end_left_running()
-        await self.connection.aclose()
+        if self.connection is not self._lent:
+            await self.connection.aclose()
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
+        self.connection = self._lent or self.connection
 
     async def _end_left_running(self) -> None:
         """Have one more shell end what its forerunners left, if the host can still be reached."""
