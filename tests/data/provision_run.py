@@ -153,5 +153,5 @@ def with_steps(
     async def make(gate: Gate, tell: Tell) -> Runner:
         return Runner(site, steps, gate, tell)
 
-    app.provisioner = make
+    app.current.provisioner = make
     return app

@@ -13,6 +13,7 @@ from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.glyphs import UNICODE, Glyphs
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 
@@ -85,11 +86,12 @@ def stage(
     """An app that shows `snapshots`."""
     player = observer or ScriptedObserver(snapshots, lines)
 
-    async def factory() -> ScriptedObserver:
+    async def factory(_: DropletSession) -> ScriptedObserver:
         return player
 
     shelf = ThemeShelf(folders or (shipped_folder(),), state or Path("/nonexistent/state.toml"))
-    return WalconsoleApp("shithub", factory, clock=FrozenClock(), theme=theme, shelf=shelf, glyphs=glyphs)
+    session = DropletSession("shithub", factory, clock=FrozenClock())
+    return WalconsoleApp(session, theme=theme, shelf=shelf, glyphs=glyphs)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], within_s: float = 15.0) -> None:

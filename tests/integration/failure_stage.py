@@ -28,7 +28,7 @@ from walconsole.operator_files.kept import KeptFiles, for_this_session
 from walconsole.ports import Observer
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.session.wiring import observe
+from walconsole.session.wiring import observe, ssh_shell
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -389,9 +389,9 @@ async def watching(
         profile = replace(profile, primary=replace(profile.primary, keys=own))
     screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
     async with cleanups:
-        observer = observe(
-            profile, screen, clock, {**os.environ, **(keys or {})}, cleanups, keeping or for_this_session()
-        )
+        environment = {**os.environ, **(keys or {})}
+        shell = ssh_shell(profile, screen, clock, cleanups)
+        observer = observe(profile, shell, clock, environment, cleanups, keeping or for_this_session())
         running = asyncio.create_task(observer.run(screen), name="observer")
         try:
             await screen.until(lambda: screen.snapshots and screen.last.whole, "a first picture")

@@ -269,8 +269,8 @@ async def test_a_page_that_cannot_be_listed_says_why_and_comes_later() -> None:
         screen = await opened(pilot)
         await until(pilot, lambda: "the store said SlowDown" in told_top(screen))
         keys[0].failures.clear()
-        app._clock.at = NOW + 6  # type: ignore[attr-defined]  # the stage's frozen clock
-        app.publish(holes())
+        app.current.clock.at = NOW + 6  # type: ignore[attr-defined]  # the stage's frozen clock
+        app.current.publish(holes())
         await until(pilot, lambda: bool(screen.views[BucketRole.PRIMARY].key))
         assert "SlowDown" not in told_top(screen)
 
@@ -284,7 +284,8 @@ async def test_the_cursor_stays_on_its_key_when_a_poll_brings_more() -> None:
         more = {**PRIMARY_RUNS, 2: ((0x2F10, 0x3A45),)}
         keys[0].keys = keys_of(more)
         keys[0].poll()
-        app.publish(of(primary=bucket_of(BucketRole.PRIMARY, more), dr=bucket_of(BucketRole.DR, DR_RUNS)))
+        newer = of(primary=bucket_of(BucketRole.PRIMARY, more), dr=bucket_of(BucketRole.DR, DR_RUNS))
+        app.current.publish(newer)
         await until(pilot, lambda: "14,647" in screen_text(app))
         await until(pilot, on_key(screen, BucketRole.PRIMARY, Segment(2, 0x3A3F).name()))
 
@@ -544,11 +545,11 @@ async def test_it_follows_every_snapshot() -> None:
     app = stage(observer=player())
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
-        app.publish(whole())
+        app.current.publish(whole())
         await until(pilot, lambda: "none" in told(screen, "answers") and "✗" not in screen_text(app))
-        app.publish(dr_unread())
+        app.current.publish(dr_unread())
         await until(pilot, lambda: "stored (DR n/a)" in screen_text(app))
-        app.publish(incident())
+        app.current.publish(incident())
         await until(pilot, lambda: "does not exist (HTTP 404)" in told(screen, "coverage"))
 
 

@@ -261,7 +261,7 @@ async def test_an_open_screen_asks_for_fresh_facts_and_follows_them() -> None:
         await pilot.pause()
         files = files_of(incident_texts() | {f"{CONF_D}/40_new.conf": "archive_timeout = 1min\n"})
         newer = configured(incident(), files, catalogue_of(files, running={"archive_timeout": "0"}))
-        app.publish(replace(newer, files=replace(newer.files, read_at=NOW)))
+        app.current.publish(replace(newer, files=replace(newer.files, read_at=NOW)))
         await until(pilot, lambda: "40_new.conf:1" in shown(screen, "detail"))
         assert "waits for a reload" in shown(screen, "detail")
         assert "1min, for a reload" in shown(screen, "detail")

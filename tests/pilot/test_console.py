@@ -228,7 +228,7 @@ async def test_ages_tick_though_nothing_new_is_published() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         assert "pg_stat_archiver · 0.4 s" in screen_text(app)
-        app._clock.at = NOW + 7  # type: ignore[attr-defined]
+        app.current.clock.at = NOW + 7  # type: ignore[attr-defined]
         await until(pilot, lambda: "pg_stat_archiver · 7.4 s" in screen_text(app))
 
 

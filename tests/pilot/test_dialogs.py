@@ -10,7 +10,7 @@ from tests.data.snapshots import HOSTILE, healthy
 from tests.data.stage import screen_text, settle, stage, until
 from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import ClusterName
-from walconsole.ports import Screen
+from walconsole.ports import Operator, Screen
 
 QUESTION = HostKeyQuestion(
     "db.example.com",
@@ -21,9 +21,9 @@ QUESTION = HostKeyQuestion(
 )
 
 
-def test_the_port_is_a_screen() -> None:
-    port: Screen = stage(healthy()).port
-    assert port is not None
+def test_a_session_is_what_observation_tells_and_asks() -> None:
+    session: Screen = stage(healthy()).current
+    assert isinstance(session, Operator)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ async def test_an_unknown_host_key_is_shown_and_no_is_the_default(keys: list[str
     app = stage(healthy())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
+        asked = asyncio.ensure_future(app.current.trust_host_key(QUESTION))
         await until(pilot, lambda: app.screen is not app.dashboard)
         text = screen_text(app)
         for part in (
@@ -55,12 +55,12 @@ async def test_a_cluster_is_chosen_from_the_list_or_not_at_all() -> None:
     app = stage(healthy())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
+        asked = asyncio.ensure_future(app.current.choose_cluster([CLUSTER, other]))
         await until(pilot, lambda: app.screen is not app.dashboard)
         assert "16/main" in screen_text(app)
         await pilot.press("down", "enter")
         assert await asked == other
-        asked = asyncio.ensure_future(app.port.choose_cluster([CLUSTER, other]))
+        asked = asyncio.ensure_future(app.current.choose_cluster([CLUSTER, other]))
         await until(pilot, lambda: app.screen is not app.dashboard)
         await pilot.press("escape")
         assert await asked is None
@@ -70,7 +70,7 @@ async def test_a_passphrase_is_never_on_the_screen() -> None:
     app = stage(healthy())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        asked = asyncio.ensure_future(app.port.passphrase(f"passphrase for {HOSTILE}"))
+        asked = asyncio.ensure_future(app.current.passphrase(f"passphrase for {HOSTILE}"))
         await until(pilot, lambda: app.screen is not app.dashboard)
         await pilot.press(*"hunter2")
         assert "hunter2" not in screen_text(app)
@@ -82,7 +82,7 @@ async def test_a_question_whose_asker_went_away_goes_away_too() -> None:
     app = stage(healthy())
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        asked = asyncio.ensure_future(app.port.trust_host_key(QUESTION))
+        asked = asyncio.ensure_future(app.current.trust_host_key(QUESTION))
         await until(pilot, lambda: app.screen is not app.dashboard)
         asked.cancel()
         await until(pilot, lambda: app.screen is app.dashboard)

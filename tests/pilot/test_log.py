@@ -19,7 +19,7 @@ async def test_it_follows_and_keeps_no_more_than_its_bound() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         for start in range(0, 30_000, 5_000):
-            app.port.log(lines(5_000, start))
+            app.current.log(lines(5_000, start))
         await until(pilot, lambda: app.dashboard.log_pane.rows == KEPT)
         await until(pilot, lambda: "line 29999" in screen_text(app))
 
@@ -28,13 +28,13 @@ async def test_scrolled_back_it_stays_while_lines_come_in_and_old_ones_go() -> N
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        app.port.log(lines(KEPT))
+        app.current.log(lines(KEPT))
         log = app.dashboard.log_pane
         await until(pilot, lambda: log.rows == KEPT)
         await pilot.press("7", "pageup", "pageup")
         assert not log.following
         seen = log.line(log.top).text
-        app.port.log(lines(500, KEPT))
+        app.current.log(lines(500, KEPT))
         await pilot.pause(0.2)
         assert log.line(log.top).text == seen
         await pilot.press("G")
@@ -47,7 +47,7 @@ async def test_held_lines_are_counted_and_let_in() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("7", "space")
-        app.port.log(lines(7))
+        app.current.log(lines(7))
         await until(pilot, lambda: "paused, 7 held" in screen_text(app))
         await pilot.press("space")
         await until(pilot, lambda: "line 6" in screen_text(app))
@@ -57,7 +57,7 @@ async def test_lines_that_are_not_about_archiving_show_on_demand() -> None:
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        app.port.log(lines(3, about=False))
+        app.current.log(lines(3, about=False))
         await until(pilot, lambda: "no line passes the filter" in screen_text(app))
         await pilot.press("a")
         await until(pilot, lambda: "line 2" in screen_text(app))
@@ -67,5 +67,5 @@ async def test_a_hostile_line_is_drawn_as_it_reads() -> None:
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        app.port.log([LogLine("x", "", LogLevel.FATAL, "[/red] \x1b[2J\udcff done FATAL: [bold", True)])
+        app.current.log([LogLine("x", "", LogLevel.FATAL, "[/red] \x1b[2J\udcff done FATAL: [bold", True)])
         await until(pilot, lambda: "[/red]  done FATAL: [bold" in screen_text(app))

@@ -17,10 +17,10 @@ from walconsole.domain.store.access_keys import KeyPair
 from walconsole.provision.engine import runner
 from walconsole.provision.engine.model import Stage
 from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.board.provision_run import ProvisionRun
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.dialog import Confirm
 from walconsole.ui.dialogs.help import StepHelp
-from walconsole.ui.provisioning.run import ProvisionRun
 from walconsole.ui.provisioning.screen import ProvisionScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (60, 12), (20, 5))
@@ -229,11 +229,11 @@ async def test_a_key_that_may_be_alive_stands_in_the_first_line_of_each_screen()
             object(),
             "a full-access key may be alive, walconsole-temp-x: looked for",
         )
-        app.show_key_notes(teller, [line])
+        app.current.show_key_notes(teller, [line])
         await until(pilot, lambda: app.dashboard.verdict.note == f"{line}; ")
         screen, _ = await opened(pilot)
         assert screen.verdict.note == f"{line}; "
-        app.show_key_notes(teller, [])
+        app.current.show_key_notes(teller, [])
         await until(pilot, lambda: screen.verdict.note == "")
 
 

@@ -101,7 +101,7 @@ async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_chan
         assert "(read-only: by hand)" in shown(screen, "remedy")
         await pilot.press("f")
         assert not asked
-        app.fixer = fixer
+        app.current.fixer = fixer
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_fix()
         assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]
@@ -119,7 +119,7 @@ async def test_d_opens_the_probes() -> None:
         screen = await opened(pilot)
         await pilot.press("d")  # read-only: said, and nothing more
         assert not asked
-        app.fixer = fixer
+        app.current.fixer = fixer
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_dig()
         assert [fix.step for fix in asked] == ["probes"]

@@ -36,7 +36,7 @@ async def begin(*_):
     app.exit()
     await asyncio.Event().wait()
 
-opening._observer = begin
+app.current._connect = begin
 asyncio.run(app.run_async(headless=True))
 """
 

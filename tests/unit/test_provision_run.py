@@ -17,8 +17,8 @@ from walconsole.provision.engine.model import (
     Waiting,
 )
 from walconsole.ui.board.glyphs import UNICODE
+from walconsole.ui.board.provision_run import HISTORY_KEPT, ProvisionRun, StepNews
 from walconsole.ui.provisioning.rows import ROWS_KEPT, EventLines
-from walconsole.ui.provisioning.run import HISTORY_KEPT, ProvisionRun, StepNews
 
 
 class Telling:

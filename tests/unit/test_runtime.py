@@ -27,7 +27,7 @@ from walconsole.process.cleanup import Cleanups
 from walconsole.process.logs import log_crash, log_file, start_logging
 from walconsole.process.stop import Stop
 from walconsole.session.demo_process import SandboxProcess
-from walconsole.session.opening import PacedObserver
+from walconsole.session.droplet_session import PacedObserver
 from walconsole.session.wish import DemoWish
 
 # --- clean-up

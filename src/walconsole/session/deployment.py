@@ -12,16 +12,7 @@ from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, home_of, places
-from walconsole.ports import (
-    BucketAdmin,
-    Clock,
-    KeyLedger,
-    KeyService,
-    ObjectStore,
-    Operator,
-    Plain,
-    Shell,
-)
+from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Plain, Shell
 from walconsole.process.cleanup import Cleanups
 from walconsole.provision.droplet.claim import DropletClaim
 from walconsole.provision.engine.model import Record
@@ -35,6 +26,7 @@ from walconsole.provision.keys.temporary_key import TemporaryKey
 if TYPE_CHECKING:
     from walconsole.adapters.keys_api.service import DigitalOceanKeys
     from walconsole.adapters.s3.key_sources import KeyPairSource
+    from walconsole.adapters.ssh.shell import SshShell
 
 _AFTER_DISPOSAL_S = 5.0
 
@@ -98,7 +90,7 @@ class Provisioned:
 
 def provisioned(
     profile: Profile,
-    operator: Operator,
+    shell: "SshShell",
     clock: Clock,
     environment: Mapping[str, str],
     cleanups: Cleanups,
@@ -106,11 +98,11 @@ def provisioned(
     choices: DropletChoices | None = None,
     lasting: bool = True,
 ) -> Provisioned:
-    """The site of `profile`. Nothing connects yet; `cleanups` delete the temporary key and close everything.
+    """The site of `profile`. Nothing connects yet; `cleanups` delete the temporary key and close everything,
+    `shell` too.
 
     `lasting` False: what is recorded goes with the session, as its embedded droplet does.
     """
-    from walconsole.adapters.ssh.shell import SshShell
     from walconsole.provision.droplet.surveying import take_survey
 
     keys = KeysLater(profile, environment)
@@ -118,8 +110,7 @@ def provisioned(
     ledger, record = _kept(profile, environment) if lasting else _passing(profile)
     temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
     cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
-    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
-    cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
+    cleanups.add(f"closing the shell on {profile.ssh}", shell.aclose)
     stores = _Stores(profile, environment, shell, cleanups)
     # Added last, so that it is done first: the connections that it needs are still open.
     cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)

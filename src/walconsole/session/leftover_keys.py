@@ -18,7 +18,7 @@ from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
 from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
 from walconsole.session.deployment import KeysLater, Provisioned, ledger_folder
-from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.export import moment_text
 
 _log = logging.getLogger(__name__)
@@ -30,56 +30,56 @@ _ELSEWHERE = (
 
 
 def offer_at_start(
-    profile: Profile, app: WalconsoleApp, environment: Mapping[str, str], cleanups: Cleanups
+    profile: Profile, shown: DropletSession, environment: Mapping[str, str], cleanups: Cleanups
 ) -> None:
     """Look into the ledger beside everything else; nothing is asked of anybody where it is empty."""
     ledger = LedgerFolder(ledger_folder(environment))
     if profile.read_only:
-        offer = _say_only(profile, app, ledger)
+        offer = _say_only(profile, shown, ledger)
     else:
-        offer = _offer(profile, app, environment, ledger)
+        offer = _offer(profile, shown, environment, ledger)
     cleanups.add_task(asyncio.create_task(offer, name="leftover keys"))
 
 
-def show_doubts(doubts: Doubts, app: WalconsoleApp) -> None:
+def show_doubts(doubts: Doubts, shown: DropletSession) -> None:
     """In the first line, for as long as there are any; and what becomes of them."""
-    doubts.changed = lambda: app.show_key_notes(doubts, doubts.lines)
-    doubts.told = lambda text: app.notify(text, title="key in doubt", markup=False, timeout=30)
+    doubts.changed = lambda: shown.show_key_notes(doubts, doubts.lines)
+    doubts.told = lambda text: shown.notify(text, "key in doubt", timeout=30)
 
 
-async def _say_only(profile: Profile, app: WalconsoleApp, ledger: KeyLedger) -> None:
+async def _say_only(profile: Profile, shown: DropletSession, ledger: KeyLedger) -> None:
     """A read-only session deletes nothing, and so looks for nothing."""
     notes = [
         f"{kind_of(entry.name)} key may be alive, {entry.name}: this session is read-only and lets it be"
         for entry in await _orphans(profile, ledger)
     ]
-    app.show_key_notes(ledger, notes)
+    shown.show_key_notes(ledger, notes)
 
 
 async def _offer(
-    profile: Profile, app: WalconsoleApp, environment: Mapping[str, str], ledger: KeyLedger
+    profile: Profile, shown: DropletSession, environment: Mapping[str, str], ledger: KeyLedger
 ) -> None:
     keys, clock = KeysLater(profile, environment), SystemClock()
     doubts = Doubts(keys, ledger, clock)
-    show_doubts(doubts, app)
+    show_doubts(doubts, shown)
     try:
         orphans = await _orphans(profile, ledger)
         for entry in orphans:
             if entry.unknown_since:
                 doubts.add(entry, age_of(entry, clock))
         if any(not entry.unknown_since for entry in orphans):
-            await _offer_these(profile, app, ledger, doubts, keys)
+            await _offer_these(profile, shown, ledger, doubts, keys)
         await doubts.watch_these()
     except WalconsoleError as error:
         _log.warning("%s", error.line())
-        app.notify(error.line(), title=_TITLE, severity="error", markup=False, timeout=30)
+        shown.notify(error.line(), _TITLE, "error", 30)
         await doubts.watch_these()
     finally:
         await keys.close()
 
 
 async def _offer_these(
-    profile: Profile, app: WalconsoleApp, ledger: KeyLedger, doubts: Doubts, keys: KeysLater
+    profile: Profile, shown: DropletSession, ledger: KeyLedger, doubts: Doubts, keys: KeysLater
 ) -> None:
     """Those whose console died: what is listed is asked about, what is not may yet appear."""
     service, clock = await keys(), SystemClock()
@@ -87,9 +87,9 @@ async def _offer_these(
     for leftover in found:
         if leftover.entry is not None and leftover.in_doubt:
             doubts.add(leftover.entry, age_of(leftover.entry, clock))
-    for leftover in await _agreed(app, [one for one in found if not one.in_doubt]):
+    for leftover in await _agreed(shown, [one for one in found if not one.in_doubt]):
         await delete_leftover(leftover, ledger, service)
-        app.notify(f"{leftover.name} is deleted", title="temporary key", markup=False)
+        shown.notify(f"{leftover.name} is deleted", "temporary key")
 
 
 async def _orphans(profile: Profile, ledger: KeyLedger) -> list[LedgerEntry]:
@@ -97,27 +97,27 @@ async def _orphans(profile: Profile, ledger: KeyLedger) -> list[LedgerEntry]:
     return [one for one in orphans if one.endpoint in ("", profile.api.endpoint)]
 
 
-async def offer_leftovers(parts: Provisioned, app: WalconsoleApp) -> None:
+async def offer_leftovers(parts: Provisioned, shown: DropletSession) -> None:
     """The same before the steps, where those count that the API alone knows. Without a token: nothing.
 
     Those in doubt are looked for since the start.
     """
-    show_doubts(parts.doubts, app)
+    show_doubts(parts.doubts, shown)
     try:
         found = await parts.leftovers()
-        for leftover in await _agreed(app, [one for one in found if not one.in_doubt]):
+        for leftover in await _agreed(shown, [one for one in found if not one.in_doubt]):
             await parts.delete(leftover)
-            app.notify(f"{leftover.name} is deleted", title="temporary key", markup=False)
+            shown.notify(f"{leftover.name} is deleted", "temporary key")
     except WalconsoleError as error:
         _log.warning("%s", error.line())
 
 
-async def _agreed(app: WalconsoleApp, found: Sequence[Leftover]) -> Sequence[Leftover]:
+async def _agreed(shown: DropletSession, found: Sequence[Leftover]) -> Sequence[Leftover]:
     """Those that the operator says yes to: asked about by themselves, what was made on another machine."""
     agreed: list[Leftover] = []
     for noted, advice in ((True, _OURS), (False, _ELSEWHERE)):
         some = [leftover for leftover in found if leftover.noted == noted]
-        if some and await app.agree(_TITLE, [*map(_words, some), advice], "Delete"):
+        if some and await shown.front.questions.agree(_TITLE, [*map(_words, some), advice], "Delete"):
             agreed += some
     return agreed
 

@@ -53,11 +53,12 @@ async def look_once(
     profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: KeptFiles, limit_s: float
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer."""
-    from walconsole.session.wiring import observe
+    from walconsole.session.wiring import observe, ssh_shell
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
-        observer = observe(profile, screen, clock, environment, cleanups, keeping)
+        shell = ssh_shell(profile, screen, clock, cleanups)
+        observer = observe(profile, shell, clock, environment, cleanups, keeping)
         running = asyncio.create_task(observer.run(screen), name="observation")
         try:
             async with asyncio.timeout(limit_s):

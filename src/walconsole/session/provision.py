@@ -127,14 +127,7 @@ class _Command:
         cleanups = Cleanups()
         failure: WalconsoleError | None = None
         async with cleanups:
-            parts = provisioned(
-                self._profile,
-                Nobody(),
-                SystemClock(),
-                self._environment,
-                cleanups,
-                choices=self._wish.choices,
-            )
+            parts = self._provisioned(cleanups)
             try:
                 await self._until_ended(parts)
             except WalconsoleError as error:
@@ -162,6 +155,13 @@ class _Command:
             await asyncio.wait([running], timeout=_CLEANING_S)
         if running.done() and not running.cancelled():
             running.result()
+
+    def _provisioned(self, cleanups: Cleanups) -> Provisioned:
+        from walconsole.adapters.ssh.shell import SshShell  # asyncssh: not where the command line is refused
+
+        profile, clock = self._profile, SystemClock()
+        shell = SshShell(profile.ssh, sudo=profile.sudo, operator=Nobody(), clock=clock)
+        return provisioned(profile, shell, clock, self._environment, cleanups, choices=self._wish.choices)
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site

@@ -63,20 +63,27 @@ class DatabaseLater:
         return await asyncio.shield(self._making)
 
 
+def ssh_shell(profile: Profile, operator: Operator, clock: Clock, cleanups: Cleanups) -> SshShell:
+    """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet."""
+    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
+    cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
+    return shell
+
+
 def observe(
     profile: Profile,
-    operator: Operator,
+    shell: SshShell,
     clock: Clock,
     environment: Mapping[str, str],
     cleanups: Cleanups,
     keeping: KeptFiles,
 ) -> Observer:
-    """The observation of `profile`'s server; `cleanups` close its connections. Nothing connects yet.
+    """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
+
+    Nothing connects yet.
 
     `environment` is where keys and tokens are looked for, `keeping` what outlives the session.
     """
-    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
-    cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     host = HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)

@@ -24,7 +24,7 @@ class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
 
     `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
-    are looked for; what the console starts gets os.environ, which has no secrets (runtime.environment).
+    are looked for; what the console starts gets os.environ, which has no secrets (process.environment).
     """
 
     target: Target

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from textual.message import Message
     from textual.notifications import SeverityLevel
+    from textual.screen import Screen
 
     from walconsole.ports import BucketReader
     from walconsole.ui.archive.listing_export import ListingFormat
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from walconsole.ui.archive.screen import ArchiveScreen
 
 EXPORT = "export of a listing"
-"""The group of the workers that write a listing: they go on when the screen is left."""
+"""The group of the workers that write a listing: when the screen is left they go on, as its session does."""
 
 
 class ArchiveActions:
@@ -67,7 +68,7 @@ class ArchiveActions:
 
         def accept() -> None:
             for role, one in gap.by_role.items():
-                reader = self.screen.console.bucket_reader(role)
+                reader = self.screen.session.bucket_reader(role)
                 if reader is not None and one.accepted is None:
                     reader.accept(one, text)
 
@@ -77,7 +78,7 @@ class ArchiveActions:
     def _withdraw(self, gap: FoundGap) -> None:
         def withdraw() -> None:
             for role, one in gap.by_role.items():
-                reader = self.screen.console.bucket_reader(role)
+                reader = self.screen.session.bucket_reader(role)
                 if reader is not None and one.accepted is not None:
                     reader.withdraw(one.accepted)
 
@@ -117,7 +118,7 @@ class ArchiveActions:
 
     def _main_reader(self) -> BucketReader | None:
         main = self.screen.desk.picture.main if self.screen.desk is not None else None
-        return self.screen.console.bucket_reader(main.role) if main is not None else None
+        return self.screen.session.bucket_reader(main.role) if main is not None else None
 
     def _begin_measuring(self, reader: BucketReader) -> None:
         self.screen.show_measured("being measured: segments are downloaded")
@@ -133,6 +134,11 @@ class ArchiveActions:
 
     # Exports.
 
+    @property
+    def _home(self) -> Screen[object]:
+        """What lasts as long as the session: its dashboard, below this screen."""
+        return self.screen.app.screen_stack[0]
+
     def export(self) -> None:
         """Ask what to write."""
         from walconsole.ui.archive.listing_export import ListingFormat
@@ -142,11 +148,11 @@ class ArchiveActions:
             self._say("nothing was read yet", severity="warning")
             return
         options: list[tuple[str, Callable[[], object]]] = []
-        if any(worker.group == EXPORT for worker in self.screen.app.workers):
+        if any((worker.group, worker.node) == (EXPORT, self._home) for worker in self.screen.app.workers):
             options.append(("stop the export that is running", self._stop))
         options += [("gaps of both buckets, JSON and CSV", self._gaps), ("index, JSON and CSV", self._index)]
         for role in BucketRole:
-            if self.screen.console.bucket_reader(role) is not None:
+            if self.screen.session.bucket_reader(role) is not None:
                 for form in ListingFormat:
                     text = f"all keys of the {NAMES[role]} bucket, {form.value.upper()}, page by page"
                     options.append((text, self._listing_job(role, form)))
@@ -159,31 +165,33 @@ class ArchiveActions:
 
     def _gaps(self) -> None:
         from walconsole.ui.archive.export import export_gaps
+        from walconsole.ui.board.export import write_export
 
         if self.screen.taken is not None:
-            self.screen.console.write_export(export_gaps(self.screen.taken))
+            write_export(self.screen.app, export_gaps(self.screen.taken))
 
     def _index(self) -> None:
         from walconsole.ui.archive.export import export_index
+        from walconsole.ui.board.export import write_export
 
         if self.screen.taken is not None:
-            self.screen.console.write_export(export_index(self.screen.taken))
+            write_export(self.screen.app, export_index(self.screen.taken))
 
     def _listing_job(self, role: BucketRole, form: ListingFormat) -> Callable[[], None]:
         def begin() -> None:
             from walconsole.ui.archive.listing_export import export_listing
             from walconsole.ui.board.export import stem_of
 
-            reader, taken = self.screen.console.bucket_reader(role), self.screen.taken
+            reader, taken = self.screen.session.bucket_reader(role), self.screen.taken
             if reader is not None and taken is not None:
                 stem = stem_of(f"archive-listing-{role.value}", taken)
                 job = partial(export_listing, reader, stem, form, self._told)
-                run_latest(self.screen.app, EXPORT, job)
+                run_latest(self._home, EXPORT, job)
 
         return begin
 
     def _stop(self) -> None:
-        self.screen.app.workers.cancel_group(self.screen.app, EXPORT)
+        self.screen.app.workers.cancel_group(self._home, EXPORT)
         self.screen.show_job("")
         self._say("the export was stopped; it left no file")
 

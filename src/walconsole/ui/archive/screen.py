@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.domain.archive.cost import Compressibility
+    from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.layout import Box
     from walconsole.ui.board.messages import SnapshotTaken
@@ -44,7 +46,7 @@ _EXPLAINED = {"answers": "archive", "primary": "keys", "dr": "keys"}
 class ArchiveScreen(PanesScreen):
     """Opens on the newest gap that alarms, else on the newest segment. Follows every snapshot.
 
-    `role` is the bucket whose keys are shown where there is room for one, `price` what storage costs.
+    `role` is the bucket whose keys are shown where there is room for one.
     """
 
     BINDINGS: ClassVar = keys.bindings("archive")
@@ -52,19 +54,17 @@ class ArchiveScreen(PanesScreen):
 
     def __init__(
         self,
-        title: str,
+        session: DropletSession,
         glyphs: Glyphs,
-        taken: SnapshotTaken | None,
         role: BucketRole = BucketRole.PRIMARY,
-        price: Price | None = None,
     ) -> None:
-        super().__init__()
-        self.glyphs, self.taken, self.role, self.price = glyphs, taken, role, price or Price()
+        super().__init__(session, glyphs)
+        self.taken, self.role, self.price = session.taken, role, session.price or Price()
         self.desk: ArchiveViewState | None = None
         self.errands, self.journeys = ArchiveActions(self), Navigation(self)
         self._pictured: Snapshot | None = None
         self._subject, self._came_from = "coverage", "coverage"
-        self.verdicts = Verdicts(title, glyphs)
+        self.verdicts = Verdicts(session.title, glyphs)
         key_panes = {
             BucketRole.PRIMARY: KeysPane(PaneSpec(3, "primary", "Primary keys"), glyphs),
             BucketRole.DR: KeysPane(PaneSpec(4, "dr", "DR keys"), glyphs),
@@ -79,7 +79,7 @@ class ArchiveScreen(PanesScreen):
         )
         self.panes = self.board.panes
         self.views = {one: BucketView(one, pane, glyphs) for one, pane in key_panes.items()}
-        self.key_bar = KeyBar(self.hints(), title)
+        self.key_bar = KeyBar(self.hints(), session.title)
 
     def compose(self) -> ComposeResult:
         """Verdicts, what is being done, panes, keys."""
@@ -92,11 +92,11 @@ class ArchiveScreen(PanesScreen):
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
         self.verdicts.show_job("")
-        self.console.show_to(self)
+        self.session.show_to(self)
         self.coverage.focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
-        self.console.hurry(Snapshot.primary, Snapshot.dr)
+        self.session.hurry(Snapshot.primary, Snapshot.dr)
 
     def _arrange(
         self, width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
@@ -108,7 +108,7 @@ class ArchiveScreen(PanesScreen):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """The verdicts at once; the rest when a bucket was listed since, else only what ages."""
         self.taken = message
-        self.verdicts.show(message, self.console.pause_note(message.now))
+        self.verdicts.show(message, self.session.pause_note(message.now))
         if self._pictured is None or not same_picture(self._pictured, message.snapshot):
             self._pictured = message.snapshot
             run_latest(self, "picture", partial(self._make_picture, message))
@@ -138,7 +138,7 @@ class ArchiveScreen(PanesScreen):
         if self.desk is None:
             return
         for role, view in self.views.items():
-            view.take(self.console.bucket_reader(role), self.desk.picture, taken)
+            view.take(self.session.bucket_reader(role), self.desk.picture, taken)
         self.coverage.note(notes.ages(taken, self.glyphs))
         self.fill("answers", "object")
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from walconsole.domain.redaction import safe
 from walconsole.operator_files.places import places
@@ -18,6 +18,8 @@ from walconsole.operator_files.private import make_private, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from textual.app import App
 
     from walconsole.domain.facts.log_line import LogLine
     from walconsole.ui.board.catalogue import PaneSpec
@@ -52,6 +54,15 @@ class Export:
     def _write_all(self, folder: Path) -> list[Path]:
         make_export_folder(folder)
         return [_write_new(folder, self.stem, suffix, text) for suffix, text in self.texts]
+
+
+def write_export(app: App[Any], export: Export) -> None:
+    """Write an export beside the work, and say where."""
+    problem, where = export.write()
+    if problem:
+        app.notify(problem, title="not exported", severity="error", markup=False)
+    else:
+        app.notify(where, title="exported", markup=False)
 
 
 def export_folders(folder: Path | None = None) -> list[Path]:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
 if TYPE_CHECKING:
-    from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.board.boxes import Boxes
+    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.key_bar import KeyBar
     from walconsole.ui.board.rows_pane import RowsPane
 
 
 class PanesScreen(Screen[None]):
-    """Covers the dashboard and follows every snapshot. `panes` lie on `board`, in the order of their keys."""
+    """Covers its session's dashboard and follows every snapshot.
+
+    `panes` lie on `board`, in the order of their keys.
+    """
 
     AUTO_FOCUS = ""
     DEFAULT_CSS = "PanesScreen { layout: vertical; overflow: hidden; }"
     board: Boxes
     panes: dict[str, RowsPane]
     key_bar: KeyBar
+
+    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.session, self.glyphs = session, glyphs
 
     # What each has of its own. No message's handler: Textual calls those of every class.
 
@@ -39,18 +47,13 @@ class PanesScreen(Screen[None]):
     # What they have in common.
 
     @property
-    def console(self) -> WalconsoleApp:
-        """The app, as what it is."""
-        return cast("WalconsoleApp", self.app)
-
-    @property
     def pane(self) -> RowsPane:
         """The pane in focus."""
         return self.panes[self.board.focused_name]
 
     def on_unmount(self) -> None:
         """No more snapshots."""
-        self.console.show_no_more_to(self)
+        self.session.show_no_more_to(self)
 
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""
@@ -64,7 +67,7 @@ class PanesScreen(Screen[None]):
 
     def update_keys(self) -> None:
         """The footer."""
-        self.key_bar.show(self.hints(), self.console.footnote())
+        self.key_bar.show(self.hints(), self.session.footnote())
 
     def on_pane_toggled(self) -> None:
         """A double click."""

@@ -25,6 +25,8 @@ from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind,
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.configuration.picture import ConfigurationPicture
@@ -53,17 +55,17 @@ class ConfigurationScreen(PanesScreen):
     BINDINGS: ClassVar = keys.bindings("configuration")
     actions = keys.actions("configuration")
 
-    def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None, name: str = "") -> None:
-        super().__init__()
-        self.glyphs, self.taken, self._setting = glyphs, taken, name
+    def __init__(self, session: DropletSession, glyphs: Glyphs, name: str = "") -> None:
+        super().__init__(session, glyphs)
+        self.taken, self._setting = session.taken, name
         self.desk: ConfigurationViewState | None = None
         self._pictured: Snapshot | None = None
-        self.verdict = VerdictLine(f"{title}: nothing was read yet")
+        self.verdict = VerdictLine(f"{session.title}: nothing was read yet")
         self.notice = VerdictLine("")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), title)
+        self.key_bar = KeyBar(self.hints(), session.title)
 
     def compose(self) -> ComposeResult:
         """Verdict, notice, panes, keys."""
@@ -75,11 +77,11 @@ class ConfigurationScreen(PanesScreen):
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
         self.notice.display = False
-        self.console.show_to(self)
+        self.session.show_to(self)
         self.panes["settings"].focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
-        self.console.hurry(Snapshot.catalogue, Snapshot.files)
+        self.session.hurry(Snapshot.catalogue, Snapshot.files)
 
     # What happened.
 
@@ -92,7 +94,7 @@ class ConfigurationScreen(PanesScreen):
             verdict.level.value,
             safe(verdict.text),
             TONE_OF_LEVEL[verdict.level].value,
-            self.console.pause_note(message.now),
+            self.session.pause_note(message.now),
         )
         if self._pictured is None or not same_picture(self._pictured, message.snapshot):
             self._pictured = message.snapshot
@@ -321,12 +323,13 @@ class ConfigurationScreen(PanesScreen):
 
     def action_export(self) -> None:
         """The listed chains, to files that did not exist before."""
+        from walconsole.ui.board.export import write_export
         from walconsole.ui.configuration.export import export_chains
 
         if self.desk is None or self.taken is None:
             self.app.notify("nothing was read yet", markup=False, severity="warning")
             return
-        self.console.write_export(export_chains(self.desk.picture, self.desk.names, self.taken))
+        write_export(self.app, export_chains(self.desk.picture, self.desk.names, self.taken))
 
     def action_explain(self) -> None:
         """What the pane in focus shows."""

@@ -1,4 +1,4 @@
-"""The console's one screen: verdict, panes, keys."""
+"""The first screen of a droplet's session: verdict, panes, keys."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from walconsole.domain.facts.log_line import LogLine
-    from walconsole.ui.app import WalconsoleApp
     from walconsole.ui.board.boxes import Board
+    from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.pane import Pane
     from walconsole.ui.dashboard.fact_pane import FactPane
@@ -42,13 +42,14 @@ class Dashboard(Screen[None]):
     log_pane: LogPane
     fact_panes: list[FactPane]
 
-    def __init__(self, title: str, glyphs: Glyphs) -> None:
+    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
         super().__init__()
-        self.glyphs = glyphs
+        self.session, self.glyphs = session, glyphs
+        session.home = self
         self.taken: SnapshotTaken | None = None
         self.unfolded = False
-        self.verdict = VerdictLine(f"{title}: connecting")
-        self.key_bar = KeyBar(keys.hints("dashboard", "findings"), title)
+        self.verdict = VerdictLine(f"{session.title}: connecting")
+        self.key_bar = KeyBar(keys.hints("dashboard", "findings"), session.title)
 
     def compose(self) -> ComposeResult:
         """The verdict and the keys: all of the first frame."""
@@ -76,11 +77,6 @@ class Dashboard(Screen[None]):
         return self.unfolded and super().check_action(action, parameters)
 
     @property
-    def console(self) -> WalconsoleApp:
-        """The app, as what it is."""
-        return cast("WalconsoleApp", self.app)
-
-    @property
     def pane(self) -> Pane:
         """The pane in focus."""
         return self.board.panes[self.board.focused_name]
@@ -100,7 +96,7 @@ class Dashboard(Screen[None]):
             verdict.level.value,
             safe(verdict.text),
             TONE_OF_LEVEL[verdict.level].value,
-            self.console.pause_note(message.now),
+            self.session.pause_note(message.now),
         )
         view = View(message.snapshot, message.diagnosis, message.now, self.size.width or 80, self.glyphs)
         for pane in self.fact_panes:
@@ -110,9 +106,9 @@ class Dashboard(Screen[None]):
     def show_status(self, text: str) -> None:
         """What is being done before there is a snapshot."""
         if self.taken is None:
-            self.verdict.show("", "", text, "label", self.console.key_note)
+            self.verdict.show("", "", text, "label", self.session.key_note)
 
-    def show_note(self) -> None:
+    def notes_changed(self) -> None:
         """What stands before the verdict is another, also before there is a snapshot."""
         if self.unfolded:
             self.show_status(self.verdict.text)
@@ -146,43 +142,30 @@ class Dashboard(Screen[None]):
     def on_setting_chosen(self, message: SettingChosen) -> None:
         """Open the configuration on that setting."""
         message.stop()
-        self.open_configuration(message.name)
+        self.session.front.open_configuration(self.session, message.name)
 
     def action_triage(self) -> None:
         """The cause, its proof, how to mend it."""
-        from walconsole.ui.triage.screen import TriageScreen
-
-        self.app.push_screen(TriageScreen(self.console.session_title, self.glyphs, self.taken))
+        self.session.front.open_triage(self.session)
 
     def action_configuration(self) -> None:
         """Which file wins, and which is never read."""
-        self.open_configuration("")
-
-    def open_configuration(self, name: str) -> None:
-        """On that setting, or the first one."""
-        from walconsole.ui.configuration.screen import ConfigurationScreen
-
-        self.app.push_screen(ConfigurationScreen(self.console.session_title, self.glyphs, self.taken, name))
+        self.session.front.open_configuration(self.session, "")
 
     def action_archive(self) -> None:
         """What the buckets really hold."""
-        self.open_archive("")
-
-    def open_archive(self, role: str) -> None:
-        """On that copy, or the primary."""
-        from walconsole.domain.profile import BucketRole
-        from walconsole.ui.archive.screen import ArchiveScreen
-
-        chosen = BucketRole.DR if role == BucketRole.DR else BucketRole.PRIMARY
-        title, price = self.console.session_title, self.console.price
-        self.app.push_screen(ArchiveScreen(title, self.glyphs, self.taken, chosen, price))
+        self.session.front.open_archive(self.session, "")
 
     def update_keys(self) -> None:
         """The footer for the pane in focus."""
-        self.key_bar.show(keys.hints("dashboard", self.board.focused_name), self.console.footnote())
+        if not self.unfolded:
+            return
+        self.key_bar.show(keys.hints("dashboard", self.board.focused_name), self.session.footnote())
 
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""
+        if not self.unfolded:
+            return
         self.verdict.repaint()
         for pane in self.board.panes.values():
             pane.refresh()
@@ -244,9 +227,9 @@ class Dashboard(Screen[None]):
         if line is not None and line.link is not None and line.link.setting:
             self.post_message(SettingChosen(line.link.setting))
         elif self.pane.spec.name == "bucket":
-            self.open_archive("")
+            self.action_archive()
         elif line is not None and line.link is not None and line.link.pane == "bucket":
-            self.open_archive(line.link.role)
+            self.session.front.open_archive(self.session, line.link.role)
         elif line is None or line.link is None or line.link.pane == self.pane.spec.name:
             self.action_maximise()
         else:
@@ -267,7 +250,7 @@ class Dashboard(Screen[None]):
 
     def action_export(self) -> None:
         """The pane in focus, to a file that did not exist before."""
-        from walconsole.ui.board.export import export_log, export_pane
+        from walconsole.ui.board.export import export_log, export_pane, write_export
 
         if self.taken is None:
             self.app.notify("nothing was read yet", markup=False, severity="warning")
@@ -277,7 +260,7 @@ class Dashboard(Screen[None]):
         else:
             pane = cast("FactPane", self.pane)
             job = export_pane(pane.spec, pane.content, self.taken)
-        self.console.write_export(job)
+        write_export(self.app, job)
 
     def action_explain(self) -> None:
         """What each number of the pane means."""

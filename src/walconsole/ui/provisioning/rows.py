@@ -21,7 +21,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.transcript import undo_words
 from walconsole.ui.board.content import Line, Span, Tone
-from walconsole.ui.provisioning.run import SUMMARY
+from walconsole.ui.board.provision_run import SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from walconsole.provision.engine.model import Change, Check, Command, Event, Fact, Plan, Step
     from walconsole.ui.board.content import Line
     from walconsole.ui.board.glyphs import Glyphs
-    from walconsole.ui.provisioning.run import ProvisionRun, StepNews
+    from walconsole.ui.board.provision_run import ProvisionRun, StepNews
 
 _TITLE_CELLS = 25
 _LABEL_CELLS = 16

@@ -13,22 +13,23 @@ from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.content import Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.board.provision_run import SUMMARY
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.provisioning import rows
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.layout import arrange
 from walconsole.ui.provisioning.rows import EventLines
-from walconsole.ui.provisioning.run import SUMMARY
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
     from walconsole.provision.engine.model import Step
+    from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
-    from walconsole.ui.provisioning.run import ProvisionRun, StepNews
+    from walconsole.ui.board.provision_run import ProvisionRun, StepNews
 
 SPECS = (
     PaneSpec(1, "steps", "Steps"),
@@ -46,15 +47,15 @@ class ProvisionScreen(PanesScreen):
     CSS_PATH = "provision.tcss"
     actions = keys.actions("provision")
 
-    def __init__(self, title: str, glyphs: Glyphs, run: ProvisionRun) -> None:
-        super().__init__()
-        self.title_text, self.glyphs, self.run = title, glyphs, run
-        self.verdict = VerdictLine(f"{title}: looking at the droplet; nothing is changed")
+    def __init__(self, session: DropletSession, glyphs: Glyphs, run: ProvisionRun) -> None:
+        super().__init__(session, glyphs)
+        self.run = run
+        self.verdict = VerdictLine(f"{session.title}: looking at the droplet; nothing is changed")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
         self.gate = GateBar(run.answer)
-        self.key_bar = KeyBar(self.hints(), title)
+        self.key_bar = KeyBar(self.hints(), session.title)
         self._events = EventLines(glyphs)
         self._following = True
         self._due: Timer | None = None
@@ -68,7 +69,7 @@ class ProvisionScreen(PanesScreen):
 
     def on_mount(self) -> None:
         """Show where it is; the first time, look."""
-        self.console.show_to(self)
+        self.session.show_to(self)
         self.panes["steps"].focus()
         self.run.changed = self._soon
         if not self.run.news and not self.run.busy:
@@ -114,8 +115,8 @@ class ProvisionScreen(PanesScreen):
         question = self.run.question
         if question is None or question.key_since is None:
             return
-        age = self.console.seconds_since(question.key_since)
-        left = -self.console.seconds_since(question.answer_by)
+        age = self.session.seconds_since(question.key_since)
+        left = -self.session.seconds_since(question.answer_by)
         self.gate.say(
             f"The temporary key is alive for {duration_text(age)}; without an answer it is deleted"
             f" in {duration_text(max(0.0, left))}."
@@ -188,7 +189,7 @@ class ProvisionScreen(PanesScreen):
 
     def _show_verdict(self) -> None:
         sign, word, text, tone = self._verdict()
-        self.verdict.show(sign, word, text, tone.value, self.console.key_note)
+        self.verdict.show(sign, word, text, tone.value, self.session.key_note)
 
     def _verdict(self) -> tuple[str, str, str, Tone]:
         run, glyphs = self.run, self.glyphs
@@ -211,7 +212,7 @@ class ProvisionScreen(PanesScreen):
             return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
         needed = [step for step in run.steps if run.news[step.id].stage is Stage.WAITING]
         if not needed:
-            return "", "", f"{self.title_text}: not looked at yet", Tone.MUTED
+            return "", "", f"{self.session.title}: not looked at yet", Tone.MUTED
         count = f"{len(needed)} of {len(run.steps)} steps to do"
         text = f"{count}, the first is {needed[0].title}; g goes, and asks before each"
         return glyphs.warning, "to do", text, Tone.WARNING
@@ -287,10 +288,11 @@ class ProvisionScreen(PanesScreen):
 
     def action_export(self) -> None:
         """A transcript, to files that did not exist before."""
+        from walconsole.ui.board.export import write_export
         from walconsole.ui.provisioning.saving import transcript_of
 
         history, changes = tuple(self.run.history), tuple(self.run.changes)
-        self.console.write_export(transcript_of(self.title_text, self.run.steps, history, changes))
+        write_export(self.app, transcript_of(self.session.title, self.run.steps, history, changes))
 
     def action_explain(self) -> None:
         """What the step is for, what it does, and the keys."""

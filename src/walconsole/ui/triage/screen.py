@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.domain.standing.model import Finding, Fix
+    from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
 
@@ -40,14 +41,14 @@ class TriageScreen(PanesScreen):
     BINDINGS: ClassVar = keys.bindings("triage")
     actions = keys.actions("triage")
 
-    def __init__(self, title: str, glyphs: Glyphs, taken: SnapshotTaken | None) -> None:
-        super().__init__()
-        self.title_text, self.glyphs, self.taken = title, glyphs, taken
-        self.verdict = VerdictLine(f"{title}: nothing was read yet")
+    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
+        super().__init__(session, glyphs)
+        self.taken = session.taken
+        self.verdict = VerdictLine(f"{session.title}: nothing was read yet")
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), title)
+        self.key_bar = KeyBar(self.hints(), session.title)
         self._chosen, self._span = "", -1
 
     def compose(self) -> ComposeResult:
@@ -58,11 +59,11 @@ class TriageScreen(PanesScreen):
 
     def on_mount(self) -> None:
         """Show what is known, and ask for what is newer."""
-        self.console.show_to(self)
+        self.session.show_to(self)
         self.panes["story"].focus()
         if self.taken is not None:
             self.on_snapshot_taken(self.taken)
-        self.console.hurry(*_HURRIED)
+        self.session.hurry(*_HURRIED)
 
     # What happened.
 
@@ -75,7 +76,7 @@ class TriageScreen(PanesScreen):
             verdict.level.value,
             safe(verdict.text),
             TONE_OF_LEVEL[verdict.level].value,
-            self.console.pause_note(message.now),
+            self.session.pause_note(message.now),
         )
         self.fill(*self.panes)
 
@@ -133,7 +134,7 @@ class TriageScreen(PanesScreen):
             title = "Evidence" if finding is None else f"Evidence: {finding.rule}"
             pane.show(evidence.rows(finding, taken.now, width, self.glyphs), title)
         elif name == "remedy":
-            may_change = self.console.fixer is not None
+            may_change = self.session.fixer is not None
             rows = remedy.rows(
                 self.finding, taken.snapshot, taken.now, width, self.glyphs, may_change=may_change
             )
@@ -195,13 +196,13 @@ class TriageScreen(PanesScreen):
         elif not fix.step:
             self.app.notify("no program should do this: y copies the commands", markup=False, timeout=5)
         else:
-            self.console.open_fix(fix)
+            self.session.open_fix(fix)
 
     def action_dig(self) -> None:
         """The probes that are not made all the time; those that write ask first."""
         from walconsole.domain.standing.model import Fix
 
-        self.console.open_fix(Fix("dig deeper", step="probes"))
+        self.session.open_fix(Fix("dig deeper", step="probes"))
 
     def action_copy_commands(self) -> None:
         """A fix's commands, else the line under the cursor, to the clipboard."""
@@ -220,9 +221,9 @@ class TriageScreen(PanesScreen):
         if finding is None:
             return
         if finding.setting or finding.slot in (Snapshot.files, Snapshot.settings):
-            self.console.open_configuration(finding.setting or "")
+            self.session.front.open_configuration(self.session, finding.setting or "")
         elif finding.slot in (Snapshot.primary, Snapshot.dr, Snapshot.compared, Snapshot.policy):
-            self.console.open_archive(finding.slot.name)
+            self.session.front.open_archive(self.session, finding.slot.name)
         else:
             self.action_leave()
 
@@ -231,7 +232,7 @@ class TriageScreen(PanesScreen):
         import json
 
         from walconsole.report.incident import report_document, report_markdown
-        from walconsole.ui.board.export import Export, stem_of
+        from walconsole.ui.board.export import Export, stem_of, write_export
 
         taken = self.taken
         if taken is None:
@@ -245,7 +246,7 @@ class TriageScreen(PanesScreen):
             ("json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"),
             ("svg", self.app.export_screenshot(title=f"walconsole {name}")),
         )
-        self.console.write_export(Export(stem_of("incident", taken), texts))
+        write_export(self.app, Export(stem_of("incident", taken), texts))
 
     def action_explain(self) -> None:
         """The page of the failure mode under the cursor, and the keys."""

@@ -1,0 +1,227 @@
+"""What one droplet's session is wired to: one SSH connection, and what goes through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from walconsole.operator_files.places import TEMPORARY_KEYS, places
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.session.wish import DemoWish, Session
+from walconsole.ui.board.droplet_session import DropletSession
+
+if TYPE_CHECKING:
+    from walconsole.adapters.ssh.shell import SshShell
+    from walconsole.domain.facts.snapshot import AnySlot
+    from walconsole.domain.profile import BucketRole, Profile
+    from walconsole.domain.standing.model import Fix
+    from walconsole.ports import BucketReader, Observer, Screen
+    from walconsole.provision.engine.model import Gate, Stage, Step, Tell
+    from walconsole.provision.engine.runner import Runner
+    from walconsole.provision.keys.doubts import Doubts
+    from walconsole.session.demo_process import SandboxProcess
+
+
+def droplet_session(wish: Session, cleanups: Cleanups) -> DropletSession:
+    """The session of what was wished for. It connects when it is shown; `cleanups` close it at the latest."""
+    wiring = _Wiring(wish, cleanups.part())
+    return DropletSession(
+        wish.title,
+        wiring.connect,
+        wiring.disconnect,
+        clock=SystemClock(),
+        begins_with_steps=wish.provisioning,
+    )
+
+
+class _Wiring:
+    """Opens what a session needs, and closes it."""
+
+    def __init__(self, wish: Session, cleanups: Cleanups) -> None:
+        self._wish, self._cleanups = wish, cleanups
+        self._environment: Mapping[str, str] = wish.environment
+        self._lasting = not isinstance(wish.target, DemoWish)
+        self._last_fix: tuple[Cleanups, Doubts] | None = None
+
+    async def connect(self, shown: DropletSession) -> Observer:
+        """Make what observes; it connects when it is run. Raises SandboxError."""
+        wish = self._wish
+        if isinstance(wish.target, DemoWish):
+            droplet, profile = await _start_droplet(wish.target, shown, self._cleanups)
+            self._environment = {**self._environment, **droplet.environment}
+        else:
+            profile = wish.target
+        profile = replace(profile, read_only=profile.read_only or wish.read_only)
+        shown.price = profile.price
+        shown.status(f"connecting to {profile.ssh}")
+        if self._lasting and await asyncio.to_thread(_has_ledger, self._environment):
+            from walconsole.session.leftover_keys import offer_at_start
+
+            offer_at_start(profile, shown, self._environment, self._cleanups)
+        shell, observer = await self._observation(profile, shown)
+        if not profile.read_only:
+            runner = partial(self._runner, profile, shell, shown)
+            shown.provisioner = partial(runner, None)
+            shown.fixer = partial(partial, runner)
+        return PacedObserver(observer, wish.interval_s)
+
+    async def disconnect(self) -> None:
+        """Close everything, in the order in which that must be done."""
+        await self._cleanups.run()
+
+    async def _observation(self, profile: Profile, shown: DropletSession) -> tuple[SshShell, Observer]:
+        """asyncssh takes a sixth of a second to import: not before the first frame."""
+        await asyncio.to_thread(import_module, "walconsole.session.wiring")
+        from walconsole.operator_files.kept import for_this_session, on_disk
+        from walconsole.session.wiring import observe, ssh_shell
+
+        kept = on_disk(self._environment) if self._lasting else for_this_session()
+        clock = SystemClock()
+        shell = ssh_shell(profile, shown, clock, self._cleanups)
+        return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
+
+    async def _runner(
+        self,
+        profile: Profile,
+        shell: SshShell,
+        shown: DropletSession,
+        offer: Fix | None,
+        gate: Gate,
+        tell: Tell,
+    ) -> _RestingRunner:
+        """What sets archiving up, or what `offer` mends; first of all what an earlier console left behind.
+
+        It goes through the observation's connection, in a shell of its own: a step may keep one busy for
+        minutes. Observation has at most seven sessions there, and a run three, of the ten that sshd allows
+        by default; where there is no room, the run makes a connection of its own for as long as it runs.
+        """
+        await asyncio.to_thread(import_module, "walconsole.provision.steps.catalogue")
+        from walconsole.provision.engine.runner import LONGEST_CLEANING_S, Runner
+        from walconsole.provision.fixes.catalogue import fix_steps, independent
+        from walconsole.provision.steps.catalogue import steps
+        from walconsole.session.deployment import provisioned
+        from walconsole.session.leftover_keys import offer_leftovers
+
+        run = shown.provision_run if offer is None else shown.fix_run
+        if offer is not None:
+            await self._end_last_fix()
+        cleanups = self._cleanups.part()
+        beside = shell.beside()
+        beside.retry()
+        parts = provisioned(
+            profile, beside, SystemClock(), self._environment, cleanups.part(), lasting=self._lasting
+        )
+        if run is not None:
+            cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
+        if offer is not None:
+            self._last_fix = cleanups, parts.doubts
+        await offer_leftovers(parts, shown)
+        chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
+        return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
+
+    async def _end_last_fix(self) -> None:
+        """Close what the fix before this one had open, unless a key of its own is still looked for."""
+        if self._last_fix is not None:
+            cleanups, doubts = self._last_fix
+            self._last_fix = None
+            if not doubts.names:
+                await cleanups.run()
+
+
+class _RestingRunner:
+    """provision_run.StepRunner that has nothing open on the droplet while nothing runs."""
+
+    def __init__(self, runner: Runner, shell: SshShell) -> None:
+        self._runner, self._shell = runner, shell
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return self._runner.steps
+
+    @property
+    def stages(self) -> Mapping[str, Stage]:
+        return self._runner.stages
+
+    @property
+    def done(self) -> bool:
+        return self._runner.done
+
+    async def run(self) -> None:
+        async with self._awake():
+            await self._runner.run()
+
+    async def check_all(self) -> None:
+        async with self._awake():
+            await self._runner.check_all()
+
+    async def undo(self) -> None:
+        async with self._awake():
+            await self._runner.undo()
+
+    @asynccontextmanager
+    async def _awake(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self._shell.aclose()
+
+
+class PacedObserver:
+    """ports.Observer whose every interval is multiplied by what the operator asked for at the start.
+
+    `interval_s` is the time between two readings of SQL, whose own cadence is 1 s.
+    """
+
+    def __init__(self, observer: Observer, interval_s: float) -> None:
+        self._observer, self._interval_s = observer, interval_s
+        observer.pace(interval_s)
+
+    async def run(self, screen: Screen) -> None:
+        await self._observer.run(screen)
+
+    def refresh(self) -> None:
+        self._observer.refresh()
+
+    def bucket(self, role: BucketRole) -> BucketReader:
+        return self._observer.bucket(role)
+
+    def pause(self, paused: bool) -> None:
+        self._observer.pause(paused)
+
+    def pace(self, factor: float) -> None:
+        self._observer.pace(factor * self._interval_s)
+
+    def hurry(self, slot: AnySlot) -> None:
+        self._observer.hurry(slot)
+
+
+def _has_ledger(environment: Mapping[str, str]) -> bool:
+    """Whether any temporary key was ever left in it."""
+    return any((places(environment).state / TEMPORARY_KEYS).glob("*.json"))
+
+
+async def _start_droplet(
+    wish: DemoWish, shown: DropletSession, cleanups: Cleanups
+) -> tuple[SandboxProcess, Profile]:
+    from walconsole.session.demo_process import LONGEST_STOP_S, SandboxProcess
+
+    shown.status("starting the embedded droplet")
+    droplet = SandboxProcess(wish, shown.status)
+    cleanups.add("removing the embedded droplet", droplet.stop, LONGEST_STOP_S)
+    profile = await droplet.start()
+    following = asyncio.create_task(_tell_when_it_ends(droplet, shown), name="embedded droplet")
+    cleanups.add_task(following)
+    return droplet, profile
+
+
+async def _tell_when_it_ends(droplet: SandboxProcess, shown: DropletSession) -> None:
+    ending = await droplet.ended()
+    if ending is not None:
+        text = f"the embedded droplet ended unexpectedly ({ending}): nothing here can come back; leave with q"
+        shown.notify(text, "demo", "error", 3600)

@@ -1,0 +1,349 @@
+"""One droplet as the console holds it: its observation, last snapshot, runs of steps, and notes of keys.
+
+Screens are given the session that they belong to, and ask it alone. What it is wired to, `session` knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from walconsole.ui.board.messages import SnapshotTaken
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual.message import Message
+    from textual.notifications import SeverityLevel
+    from textual.timer import Timer
+
+    from walconsole.domain.archive.cost import Price
+    from walconsole.domain.facts.log_line import LogLine
+    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+    from walconsole.domain.facts.snapshot import AnySlot, Snapshot
+    from walconsole.domain.profile import BucketRole
+    from walconsole.domain.standing.model import Fix
+    from walconsole.ports import BucketReader, Clock, Observer
+    from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
+
+TICK_S = 1.1
+"""Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""
+SOONEST_S = 0.2
+"""Snapshots that come closer together are drawn as one."""
+SOONEST_AT_FIRST_S = 0.05
+"""The same, while panes are still waiting for their first reading."""
+_PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+class View(Protocol):
+    """A screen of the session. The topmost one is told of every snapshot, by a message."""
+
+    def post_message(self, message: Message) -> bool: ...
+
+    def repaint(self) -> None: ...
+
+    def update_keys(self) -> None: ...
+
+    def notes_changed(self) -> None: ...
+
+
+class Home(View, Protocol):
+    """The session's dashboard, below its other screens."""
+
+    def show_status(self, text: str) -> None: ...
+
+    def extend_log(self, lines: Sequence[LogLine]) -> None: ...
+
+
+class Questions(Protocol):
+    """ports.Operator, and one question more."""
+
+    async def trust_host_key(self, question: HostKeyQuestion) -> bool: ...
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None: ...
+
+    async def passphrase(self, prompt: str) -> str | None: ...
+
+    async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool: ...
+
+
+class Front(Protocol):
+    """What a session and its screens ask of the app."""
+
+    def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer: ...
+
+    def notify(
+        self, message: str, *, title: str, severity: SeverityLevel, timeout: float | None, markup: bool
+    ) -> None: ...
+
+    def open_triage(self, session: DropletSession) -> None: ...
+
+    def open_configuration(self, session: DropletSession, setting: str) -> None: ...
+
+    def open_archive(self, session: DropletSession, role: str) -> None: ...
+
+    def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
+
+    def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
+
+    @property
+    def questions(self) -> Questions: ...
+
+
+class DropletSession:
+    """ports.Screen for the observation of one droplet, and what the app's screens know of it.
+
+    `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
+    opened. What it learns meanwhile it says here: `price`, by the profile, None until one was chosen;
+    `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
+    may be changed. `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
+    """
+
+    front: Front
+    home: Home
+
+    def __init__(
+        self,
+        title: str,
+        connect: Callable[[DropletSession], Awaitable[Observer]],
+        disconnect: Callable[[], Awaitable[None]] | None = None,
+        *,
+        clock: Clock,
+        begins_with_steps: bool = False,
+    ) -> None:
+        self.title, self.clock = title, clock
+        self._connect, self._disconnect = connect, disconnect
+        self._begins_with_steps = begins_with_steps
+        self.price: Price | None = None
+        self.provisioner: MakeRunner | None = None
+        self.fixer: Callable[[Fix], MakeRunner] | None = None
+        self.provision_run: ProvisionRun | None = None
+        self.fix_run: ProvisionRun | None = None
+        self.taken: SnapshotTaken | None = None
+        self._snapshot: Snapshot | None = None
+        self._observer: Observer | None = None
+        self._views: list[View] = []
+        self._key_notes: dict[int, tuple[str, ...]] = {}
+        self._pace = _PACES.index(1.0)
+        self._paused_at: float | None = None
+        self._timer: Timer | None = None
+        self._due = self._painted = 0.0
+        self._shown = False
+
+    async def observe(self) -> None:
+        """Connect, and observe until cancelled. Raises WalconsoleError for what can never succeed."""
+        self._observer = await self._connect(self)
+        if self._begins_with_steps:
+            self.open_provisioning()
+        await self._observer.run(self)
+
+    async def close(self) -> None:
+        """End what runs, and take away whatever was opened; nobody observes any more."""
+        self.shown = False
+        for run in self.runs:
+            await run.end()
+        if self._disconnect is not None:
+            await self._disconnect()
+
+    # What observation says.
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Draw the snapshot now, or with the next ones when they come in quick succession."""
+        first, self._snapshot = self._snapshot is None, snapshot
+        since = self.clock.monotonic() - self._painted
+        apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
+        self._arm(0.0 if first else max(0.0, apart - since))
+
+    def log(self, lines: Sequence[LogLine]) -> None:
+        """More log lines."""
+        self.home.extend_log(lines)
+
+    def status(self, text: str) -> None:
+        """What is being done before the first snapshot."""
+        from walconsole.domain.redaction import safe
+
+        self.home.show_status(f"{self.title}: {safe(text)}")
+
+    async def trust_host_key(self, question: HostKeyQuestion) -> bool:
+        """Ask about an unknown host key."""
+        return await self.front.questions.trust_host_key(question)
+
+    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
+        """Ask which cluster to watch."""
+        return await self.front.questions.choose_cluster(clusters)
+
+    async def passphrase(self, prompt: str) -> str | None:
+        """Ask for a secret; it goes to the one who asked and nowhere else."""
+        return await self.front.questions.passphrase(prompt)
+
+    def notify(
+        self,
+        text: str,
+        title: str,
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+    ) -> None:
+        """Say something in passing, for `timeout` seconds (None: the app's own)."""
+        self.front.notify(text, title=title, severity=severity, timeout=timeout, markup=False)
+
+    # Drawing. What is covered is not drawn: Textual answers a change below the top with a whole screen.
+
+    @property
+    def shown(self) -> bool:
+        """Whether one of its screens is on top, so that drawing is of use."""
+        return self._shown
+
+    @shown.setter
+    def shown(self, shown: bool) -> None:
+        self._shown = shown
+        self._stop_timer()
+        if shown and self._snapshot is not None:
+            self._arm(0.0)
+
+    def _arm(self, delay: float) -> None:
+        """Draw in `delay` seconds, or sooner when that was due already."""
+        if not self._shown:
+            return
+        due = self.clock.monotonic() + delay
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.stop()
+        self._due = due
+        self._timer = self.front.set_timer(max(delay, 0.001), self._paint)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = None
+
+    def _paint(self) -> None:
+        from walconsole.domain.failures import diagnose
+
+        self._stop_timer()
+        self._painted = self.clock.monotonic()
+        if self._snapshot is not None and self._shown:
+            now = self.clock.now()
+            self.taken = SnapshotTaken(self._snapshot, diagnose(self._snapshot, now), now)
+            view = self._views[-1] if self._views else self.home
+            view.post_message(self.taken)
+            self._arm(TICK_S)
+
+    def show_to(self, view: View) -> None:
+        """This screen covers the session's others now."""
+        self._views.append(view)
+
+    def show_no_more_to(self, view: View) -> None:
+        """It is gone: draw what it covered."""
+        self._views.remove(view)
+        self._arm(0.0)
+
+    def repaint(self) -> None:
+        """Every screen anew: the theme changed."""
+        for view in (self.home, *self._views):
+            view.repaint()
+
+    # What stands on each of its screens.
+
+    def pause_note(self, now: float) -> str:
+        """What stands before the verdict: that reading is paused, and keys that may be alive."""
+        if self._paused_at is None:
+            return self.key_note
+        from walconsole.domain.units import duration_text
+
+        return f"PAUSED {duration_text(max(0.0, now - self._paused_at))}; {self.key_note}"
+
+    @property
+    def key_note(self) -> str:
+        """Keys that may be alive and are nobody's, for the first line of any screen; empty where none are."""
+        from walconsole.domain.redaction import safe
+
+        return safe("".join(f"{line}; " for lines in self._key_notes.values() for line in lines))
+
+    def show_key_notes(self, teller: object, lines: Sequence[str]) -> None:
+        """What `teller` has to say of keys, from now on."""
+        self._key_notes[id(teller)] = tuple(lines)
+        self._arm(0.0)
+        for view in (self.home, *self._views):
+            view.notes_changed()
+
+    def footnote(self) -> str:
+        """Whose server this is, and how often it is read."""
+        factor = _PACES[self._pace]
+        pace = "" if factor == 1.0 else f"  every x{factor:g}"
+        return f"{self.title}{'  paused' if self._paused_at is not None else ''}{pace}"
+
+    def seconds_since(self, moment: float) -> float:
+        """By the monotonic clock."""
+        return self.clock.monotonic() - moment
+
+    # Reading.
+
+    def pause(self) -> None:
+        """Stop reading, or resume; ages go on."""
+        self._paused_at = self.clock.now() if self._paused_at is None else None
+        if self._observer is not None:
+            self._observer.pause(self._paused_at is not None)
+        self._update_keys()
+        self._arm(0.0)
+
+    def refresh(self) -> None:
+        """Read everything now."""
+        if self._observer is not None:
+            self._observer.refresh()
+
+    def hurry(self, *slots: AnySlot) -> None:
+        """Read what fills these slots now: somebody looks at it."""
+        for slot in slots:
+            if self._observer is not None:
+                self._observer.hurry(slot)
+
+    def pace(self, step: int) -> None:
+        """Read less often (1) or more often (-1)."""
+        self._pace = max(0, min(len(_PACES) - 1, self._pace + step))
+        if self._observer is not None:
+            self._observer.pace(_PACES[self._pace])
+        self._update_keys()
+        self.notify(f"every interval x {_PACES[self._pace]:g}", "", timeout=2)
+
+    def bucket_reader(self, role: BucketRole) -> BucketReader | None:
+        """Reads a bucket beyond what the snapshot says of it; None before there is an observer."""
+        return self._observer.bucket(role) if self._observer is not None else None
+
+    def _update_keys(self) -> None:
+        for view in (self.home, *self._views):
+            view.update_keys()
+
+    # Runs of steps.
+
+    @property
+    def runs(self) -> tuple[ProvisionRun, ...]:
+        """Steps that were begun in this session."""
+        return tuple(run for run in (self.provision_run, self.fix_run) if run is not None)
+
+    def open_provisioning(self) -> None:
+        """The screen that sets archiving up, where it was when it was left."""
+        if self.provisioner is None:
+            self._refuse("it is read-only, or not connected yet")
+            return
+        if self.provision_run is None:
+            self.provision_run = self._new_run(self.provisioner)
+        self.front.open_steps(self, self.provision_run)
+
+    def open_fix(self, fix: Fix) -> None:
+        """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
+        if self.fixer is None:
+            self._refuse("it is read-only")
+            return
+        if self.fix_run is None or not self.fix_run.busy:
+            self.fix_run = self._new_run(self.fixer(fix))
+        self.front.open_steps(self, self.fix_run)
+
+    def _refuse(self, why: str) -> None:
+        self.notify(why, "nothing can be changed", "warning")
+
+    def _new_run(self, make: MakeRunner) -> ProvisionRun:
+        from walconsole.ui.board.provision_run import ProvisionRun
+
+        run = ProvisionRun(make)
+        run.finished = lambda ended: self.front.keep_transcript(self, ended)
+        return run
