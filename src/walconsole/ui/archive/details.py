@@ -12,8 +12,8 @@ from walconsole.domain.units import age_text, bytes_text, count_text
 from walconsole.domain.wal import Segment, WalNameKind, format_lsn
 from walconsole.ui.archive.presence import Presence
 from walconsole.ui.board.content import Line, Tone
+from walconsole.ui.board.page import LABEL, Page
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
-from walconsole.ui.configuration.rows import LABEL, Page
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.listing import StoredObject

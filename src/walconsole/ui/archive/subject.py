@@ -12,8 +12,8 @@ from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.coverage import Signs, cell_texts, stretch_text
 from walconsole.ui.archive.details import lsn_range, object_rows
 from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
-from walconsole.ui.configuration.rows import Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place
 from walconsole.domain.pgconf.values import Context
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import NOT_AVAILABLE, clock_text, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.rows import (
-    Page,
+from walconsole.ui.configuration.wording import (
     name_text,
     now_text,
     place_value,

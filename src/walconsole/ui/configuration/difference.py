@@ -4,9 +4,10 @@ from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
 from walconsole.domain.pgconf.running import Differing, difference
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.rows import Page, stored_text, value_text
+from walconsole.ui.configuration.wording import stored_text, value_text
 
 
 def render(picture: ConfigurationPicture, path: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

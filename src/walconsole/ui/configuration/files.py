@@ -10,9 +10,10 @@ from walconsole.domain.pgconf.tree import Obstacle
 from walconsole.domain.redaction import decode
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import GUTTER, fit_left, pad, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.rows import Page, value_text
+from walconsole.ui.configuration.wording import value_text
 
 START = "start"
 FILE = "file"

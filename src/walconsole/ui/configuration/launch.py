@@ -5,9 +5,9 @@ import re
 from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.pgconf.start import Launch
 from walconsole.ui.board.content import Glyphs, Line, Spot, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.rows import Page
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 

@@ -12,7 +12,7 @@ from walconsole.domain.pgconf.values import same
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.typeset import GUTTER, fit, fit_left, pad
 from walconsole.ui.configuration.picture import ConfigurationPicture, has_error
-from walconsole.ui.configuration.rows import name_text, now_text, place_value, where_text
+from walconsole.ui.configuration.wording import name_text, now_text, place_value, where_text
 
 _WIDEST_NAME = 32
 _SHORTEST_VALUE, _WIDEST_VALUE = 6, 28

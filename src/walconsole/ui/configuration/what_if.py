@@ -2,9 +2,10 @@
 
 from walconsole.domain.pgconf.advice import Advice, where_to_set
 from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
+from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.rows import Page, place_value, value_text, where_text
+from walconsole.ui.configuration.wording import place_value, value_text, where_text
 
 _TAKES = {
     "reload": "a reload: SELECT pg_reload_conf()",

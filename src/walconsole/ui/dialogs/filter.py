@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from textual.containers import Vertical
 from textual.widgets import Input, Static
@@ -12,13 +12,19 @@ from walconsole.ui.dialogs.dialog import Dialog
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from walconsole.ui.dashboard.log_pane import LogPane
+
+class Filtered(Protocol):
+    """What is filtered by `pattern`; ValueError for one that is no regular expression."""
+
+    pattern: str
+
+    def filter(self, pattern: str) -> None: ...
 
 
 class FilterScreen(Dialog[None]):
     """Enter keeps the filter, Esc brings back the one before."""
 
-    def __init__(self, log: LogPane) -> None:
+    def __init__(self, log: Filtered) -> None:
         super().__init__()
         self._log, self._before = log, log.pattern
 
