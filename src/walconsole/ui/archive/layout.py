@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box
+from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box, Wish, stacked
 
 PANES = ("coverage", "answers", "primary", "dr", "object")
 KEYS = ("primary", "dr")
 _FEW_ROWS = 3
-_FOLDED = 1
 _LEAST_OBJECT = 6
 _TWO_LEFT, _THREE_LEFT = 44, 32
 """Percent of the width for the answers, beside one pane of keys and beside two."""
@@ -29,7 +28,8 @@ def arrange(
     if maximised or height < 2 * len(PANES):
         return {focused: Box(0, 0, width, height)}
     if width < TWO_COLUMNS:
-        return _stacked(width, height, focused, needs)
+        opened = "answers" if focused == "coverage" else focused
+        return stacked(width, height, PANES, _wishes(height, opened, focused, needs), rest=opened)
     top = 1 + min(max(_FEW_ROWS, needs.get("coverage", 1)), max(_FEW_ROWS, height // 3))
     beside = width >= THREE_COLUMNS
     left = width * (_THREE_LEFT if beside else _TWO_LEFT) // 100
@@ -49,16 +49,8 @@ def arrange(
     return boxes | {"primary": Box(x, top, each, rest), "dr": Box(second, top, width - second, rest)}
 
 
-def _stacked(width: int, height: int, focused: str, needs: Mapping[str, int]) -> dict[str, Box]:
-    """While coverage is in focus it has a little more room, and the answers are open below it."""
-    opened = "answers" if focused == "coverage" else focused
+def _wishes(height: int, opened: str, focused: str, needs: Mapping[str, int]) -> list[Wish]:
+    """Coverage stays short, with a little more room while it is in focus."""
     wanted = needs.get("coverage", 1) if focused == "coverage" else _FEW_ROWS
-    top = 1 + min(max(_FEW_ROWS, wanted), max(_FEW_ROWS, height // 3))
-    heights = dict.fromkeys(PANES, _FOLDED)
-    heights["coverage"] = top
-    heights[opened] = height - top - _FOLDED * (len(PANES) - 2)
-    boxes, y = {}, 0
-    for name in PANES:
-        boxes[name] = Box(0, y, width, heights[name])
-        y += heights[name]
-    return boxes
+    top = min(max(_FEW_ROWS, wanted), max(_FEW_ROWS, height // 3))
+    return [Wish("coverage", top), Wish(opened, height)]

@@ -64,6 +64,32 @@ def arrange(
     return boxes
 
 
+class Wish(NamedTuple):
+    """So many rows below its title a pane asks for; fewer than `least` are of no use to it."""
+
+    name: str
+    rows: int
+    least: int = 0
+
+
+def stacked(
+    width: int, height: int, names: Sequence[str], wishes: Sequence[Wish], rest: str
+) -> dict[str, Box]:
+    """Panes on each other in the order of `names`, over the whole width; `height` is one row each at least.
+
+    Every pane has its title. The wishes are heard in their order, a pane's later ones for what it still
+    lacks; what nobody asks for goes to the pane `rest`.
+    """
+    heights, left = dict.fromkeys(names, 1), height - len(names)
+    for name, rows, least in wishes:
+        more = min(rows + 1 - heights[name], left)
+        if more > 0 and heights[name] - 1 + more >= least:
+            heights[name] += more
+            left -= more
+    heights[rest] += left
+    return _place(names, heights, 0, width)
+
+
 def _place(names: Sequence[str], heights: Mapping[str, int], x: int, width: int) -> dict[str, Box]:
     boxes, y = {}, 0
     for name in names:

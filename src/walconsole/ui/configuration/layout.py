@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box
+from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 
 PANES = ("settings", "files", "detail", "file")
 _WIDEST_LEFT = 84
 _FEW_ROWS = 3
-_FOLDED = 1
 
 
 def arrange(
@@ -17,7 +16,7 @@ def arrange(
     if maximised or height < 2 * len(PANES):
         return {focused: Box(0, 0, width, height)}
     if width < TWO_COLUMNS:
-        return _stacked(width, height, focused, needs)
+        return stacked(width, height, PANES, _wishes(height, focused, needs), rest="file")
     left = min(_WIDEST_LEFT, width * 9 // 20)
     files = min(1 + needs.get("files", 1), max(1 + _FEW_ROWS, height * 2 // 5))
     spare = height - 1 - max(_FEW_ROWS, needs.get("file", 1))
@@ -31,19 +30,14 @@ def arrange(
     }
 
 
-def _stacked(width: int, height: int, focused: str, needs: Mapping[str, int]) -> dict[str, Box]:
-    """The list in use, what is known of its row, the file; the other list keeps one line."""
-    used, folded = ("files", "settings") if focused == "files" else ("settings", "files")
-    rest = height - _FOLDED
+def _wishes(height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:
+    """The list in use, what is known of its row; the other list keeps its title, the file has the rest."""
+    used = "files" if focused == "files" else "settings"
+    rest = height - 1
     share = rest // 3 if focused in (used, "detail") else rest // 5
     lines = max(1 + _FEW_ROWS, min(1 + needs.get(used, 1), share))
     rest -= lines
     share = rest // 3 if focused == "file" else rest * 2 // 3
     spare = rest - 1 - max(_FEW_ROWS, needs.get("file", 1))
     detail = max(1 + _FEW_ROWS, min(1 + needs.get("detail", 1), max(share, spare)))
-    heights = {used: lines, folded: _FOLDED, "detail": detail, "file": rest - detail}
-    boxes, y = {}, 0
-    for name in PANES:
-        boxes[name] = Box(0, y, width, heights[name])
-        y += heights[name]
-    return boxes
+    return [Wish(used, lines - 1), Wish("detail", detail - 1)]

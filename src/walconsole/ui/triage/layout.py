@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box
+from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 
 PANES = ("story", "evidence", "remedy", "times")
 _WIDEST_LEFT = 92
@@ -16,7 +16,7 @@ def arrange(
     if maximised or height < 2 * len(PANES):
         return {focused: Box(0, 0, width, height)}
     if width < TWO_COLUMNS:
-        return _stacked(width, height, focused, needs)
+        return stacked(width, height, PANES, _wishes(height, focused, needs), rest=focused)
     left = min(_WIDEST_LEFT, width * 9 // 20)
     x, wide = left + GAP, width - left - GAP
     lower = min(max(needs.get("remedy", 1), needs.get("times", 1)) + 1, height * 9 // 20)
@@ -30,22 +30,12 @@ def arrange(
     }
 
 
-def _stacked(width: int, height: int, focused: str, needs: Mapping[str, int]) -> dict[str, Box]:
-    """The story keeps a few rows, the pane in use gets what it wants, the others a line or what is left."""
-    heights = dict.fromkeys(PANES, 1)
-    rest = height - len(PANES)
-    for name in dict.fromkeys((focused, "story", "evidence", "remedy", "times")):
-        most = rest if name == focused else max(0, rest)
-        wanted = min(needs.get(name, 1), most)
-        if name == focused and name != "story":
-            wanted = min(wanted, max(_FEW_ROWS, rest - min(needs.get("story", 1), _FEW_ROWS)))
-        elif name != focused and wanted < min(_FEW_ROWS, needs.get(name, 1)):
-            continue
-        heights[name] += wanted
-        rest -= wanted
-    heights[focused] += rest
-    boxes, y = {}, 0
-    for name in PANES:
-        boxes[name] = Box(0, y, width, heights[name])
-        y += heights[name]
-    return boxes
+def _wishes(height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:
+    """The story keeps a few rows, the pane in use gets what it wants, the others a few or none."""
+    wanted = {name: needs.get(name, 1) for name in PANES}
+    few = {name: min(_FEW_ROWS, rows) for name, rows in wanted.items()}
+    if focused != "story":
+        wanted[focused] = min(wanted[focused], max(_FEW_ROWS, height - len(PANES) - few["story"]))
+        few[focused] = 0
+    first = Wish(focused, wanted[focused])
+    return [first, *(Wish(name, wanted[name], few[name]) for name in PANES if name != focused)]
