@@ -6,9 +6,13 @@ one. A key does one thing on a screen; where it does another on another screen, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import Binding, BindingType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Action(NamedTuple):
@@ -38,154 +42,179 @@ class Keys(NamedTuple):
 
 _EXPLAIN = Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane")
 _ZOOM = Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane")
-_TABS = (
+_MOVES = (
     Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
     Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
-)
-_LINES = (
     Action("screen.move(1)", "j,down", "j", "Line down", "", "pane"),
     Action("screen.move(-1)", "k,up", "k", "Line up", "", "pane"),
-)
-_SIDEWAYS = (
     Action("screen.sideways(-1)", "h,left", "h", "Left", "", "pane"),
     Action("screen.sideways(1)", "l,right", "l", "Right", "", "pane"),
-)
-_PAGES = (
     Action("screen.page(1)", "pagedown,ctrl+f", "PgDn", "Page down", "", "pane"),
     Action("screen.page(-1)", "pageup,ctrl+b", "PgUp", "Page up", "", "pane"),
-)
-_ENDS = (
     Action("screen.ends(0)", "g,home", "g", "First line", "", "pane"),
     Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
 )
+"""How the operator moves, on every screen."""
 
-_DASHBOARD = (
-    Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
-    _EXPLAIN,
-    Action("pause", "p", "p", "Pause or resume reading", "pause"),
-    Action("refresh_now", "r", "r", "Read everything now", "refresh"),
-    Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
-    Action("screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"),
-    Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
-    Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
-    Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
-    Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
-    Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
-    Action("screen.follow", "f", "f", "Follow the log, or stay", "follow", "log"),
-    Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
-    Action("screen.copy_value", "y", "y", "Copy the line's value", "", "pane"),
-    Action("screen.export", "e", "e", "Export the pane to a file", "export", "pane"),
-    Action("choose_theme", "t", "t", "Choose a theme"),
-    Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
-    Action("pace(1)", "minus", "-", "Read less often", ""),
-    Action("suspend_process", "ctrl+z", "^z", "Suspend; the shell's fg comes back"),
-    Action("command_palette", "ctrl+p", "^p", "Command palette", "palette"),
-    Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
-    Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
-    *_TABS,
-    *_LINES,
-    *_SIDEWAYS,
-    *_PAGES,
-    *_ENDS,
-    Action("screen.jump('archiver')", "1", "1", "Go to Archiver"),
-    Action("screen.jump('wal_disk')", "2", "2", "Go to WAL on disk"),
-    Action("screen.jump('configuration')", "3", "3", "Go to Configuration"),
-    Action("screen.jump('bucket')", "4", "4", "Go to Bucket"),
-    Action("screen.jump('droplet')", "5", "5", "Go to Droplet"),
-    Action("screen.jump('findings')", "6", "6", "Go to Findings"),
-    Action("screen.jump('log')", "7", "7", "Go to Log"),
-)
-_ARCHIVE = (
-    Action("screen.leave", "escape", "Esc", "Back one step", "back"),
-    _EXPLAIN,
-    Action("screen.next_gap", "g", "g", "Next gap", "gap"),
-    Action("screen.jump_to", "slash", "/", "Go to a segment, an LSN or a time", "go to"),
-    Action("screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"),
-    Action("screen.accept", "a", "a", "Accept the gap as lost, or take that back", "accept"),
-    Action("screen.switch_bucket", "b", "b", "Keys of the other bucket", "bucket"),
-    Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
-    Action("screen.export", "e", "e", "Export gaps, index or listing", "export"),
-    Action("screen.copy_value", "y", "y", "Copy the name or the key", "copy", "pane"),
-    _ZOOM,
-    Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
-    *_TABS,
-    Action("screen.move(1)", "j,down", "j", "Line or timeline down", "", "pane"),
-    Action("screen.move(-1)", "k,up", "k", "Line or timeline up", "", "pane"),
-    Action("screen.sideways(-1)", "h,left", "h", "Cell to the left", "", "pane"),
-    Action("screen.sideways(1)", "l,right", "l", "Cell to the right", "", "pane"),
-    *_PAGES,
-    Action("screen.ends(0)", "home", "Home", "First cell or line", "", "pane"),
-    Action("screen.ends(1)", "G,end", "G", "Last cell or line", "", "pane"),
-    Action("screen.jump('coverage')", "1", "1", "Go to Coverage"),
-    Action("screen.jump('answers')", "2", "2", "Go to Archive"),
-    Action("screen.jump('primary')", "3", "3", "Go to the primary bucket's keys"),
-    Action("screen.jump('dr')", "4", "4", "Go to the DR bucket's keys"),
-    Action("screen.jump('object')", "5", "5", "Go to the object"),
-)
-_CONFIGURATION = (
-    Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
-    _EXPLAIN,
-    Action("screen.search", "slash", "/", "Search settings by name or value", "search"),
-    Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
-    Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
-    Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
-    Action("screen.copy_place", "y", "y", "Copy path:line", "copy"),
-    Action("screen.export", "e", "e", "Export every chain to a file", "export"),
-    _ZOOM,
-    Action("screen.enter", "enter", "Enter", "Go on: from the list to the chain, to the file", "", "pane"),
-    *_TABS,
-    *_LINES,
-    *_SIDEWAYS,
-    *_PAGES,
-    *_ENDS,
-    Action("screen.jump('settings')", "1", "1", "Go to Settings"),
-    Action("screen.jump('files')", "2", "2", "Go to Files"),
-    Action("screen.jump('detail')", "3", "3", "Go to the chain"),
-    Action("screen.jump('file')", "4", "4", "Go to the file"),
-)
-_PROVISION = (
-    Action("screen.leave", "escape", "Esc", "Back to the dashboard; what runs goes on", "back"),
-    Action("screen.explain", "question_mark,f1", "?", "Explain the step", "help", "pane"),
-    Action("screen.go", "g", "g", "Go: run the steps, each one asks first", "go"),
-    Action("screen.look", "r", "r", "Look again at every step; changes nothing", "look again"),
-    Action("screen.copy_commands", "c", "c", "Copy the step's commands, to do it by hand", "copy"),
-    Action("screen.export", "e", "e", "Write a transcript (Markdown and JSON)", "transcript"),
-    Action("screen.undo", "u", "u", "Undo what was changed, each step asks first", "undo"),
-    _ZOOM,
-    Action(
-        "screen.enter", "enter", "Enter", "From the steps to the plan, and that over the screen", "", "pane"
+
+def _table(
+    own: tuple[Action, ...],
+    panes: Mapping[str, str],
+    *,
+    titles: Mapping[str, str] = MappingProxyType({}),
+    sideways: bool = True,
+) -> tuple[Action, ...]:
+    """A screen's own actions, the keys that move where it has no others for them, a digit for each pane.
+
+    `panes` are their names with how they are called; `titles` say what a move, by its sign, does there.
+    `sideways`: whether anything is as wide as that.
+    """
+    taken = {key for action in own for key in action.keys.split(",")}
+    moves = []
+    for move in _MOVES:
+        keys = [key for key in move.keys.split(",") if key not in taken]
+        if keys and (sideways or not move.action.startswith("screen.sideways")):
+            sign = move.sign if move.keys.startswith(keys[0]) else keys[0].capitalize()
+            title = titles.get(move.sign, move.title)
+            moves.append(move._replace(keys=",".join(keys), sign=sign, title=title))
+    jumps = (
+        Action(f"screen.jump('{name}')", str(number), str(number), f"Go to {called}")
+        for number, (name, called) in enumerate(panes.items(), 1)
+    )
+    return (*own, *moves, *jumps)
+
+
+_DASHBOARD = _table(
+    (
+        Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
+        _EXPLAIN,
+        Action("pause", "p", "p", "Pause or resume reading", "pause"),
+        Action("refresh_now", "r", "r", "Read everything now", "refresh"),
+        Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
+        Action(
+            "screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"
+        ),
+        Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
+        Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
+        Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
+        Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
+        Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
+        Action("screen.follow", "f", "f", "Follow the log, or stay", "follow", "log"),
+        Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
+        Action("screen.copy_value", "y", "y", "Copy the line's value", "", "pane"),
+        Action("screen.export", "e", "e", "Export the pane to a file", "export", "pane"),
+        Action("choose_theme", "t", "t", "Choose a theme"),
+        Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
+        Action("pace(1)", "minus", "-", "Read less often", ""),
+        Action("suspend_process", "ctrl+z", "^z", "Suspend; the shell's fg comes back"),
+        Action("command_palette", "ctrl+p", "^p", "Command palette", "palette"),
+        Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
+        Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
     ),
-    *_TABS,
-    *_LINES,
-    *_PAGES,
-    Action("screen.ends(0)", "home", "Home", "First line", "", "pane"),
-    Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
-    Action("screen.jump('steps')", "1", "1", "Go to the steps"),
-    Action("screen.jump('plan')", "2", "2", "Go to the plan"),
-    Action("screen.jump('events')", "3", "3", "Go to what was done"),
+    {
+        "archiver": "Archiver",
+        "wal_disk": "WAL on disk",
+        "configuration": "Configuration",
+        "bucket": "Bucket",
+        "droplet": "Droplet",
+        "findings": "Findings",
+        "log": "Log",
+    },
 )
-_TRIAGE = (
-    Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
-    Action(
-        "screen.explain", "question_mark,f1", "?", "Explain the failure mode under the cursor", "help", "pane"
+_ARCHIVE = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back one step", "back"),
+        _EXPLAIN,
+        Action("screen.next_gap", "g", "g", "Next gap", "gap"),
+        Action("screen.jump_to", "slash", "/", "Go to a segment, an LSN or a time", "go to"),
+        Action(
+            "screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"
+        ),
+        Action("screen.accept", "a", "a", "Accept the gap as lost, or take that back", "accept"),
+        Action("screen.switch_bucket", "b", "b", "Keys of the other bucket", "bucket"),
+        Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
+        Action("screen.export", "e", "e", "Export gaps, index or listing", "export"),
+        Action("screen.copy_value", "y", "y", "Copy the name or the key", "copy", "pane"),
+        _ZOOM,
+        Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
     ),
-    Action("screen.fix", "f", "f", "Mend it: look, show the plan, ask, do, verify", "fix"),
-    Action("screen.dig", "d", "d", "Dig deeper: the way to the store, call by call, by hand", "dig"),
-    Action("screen.copy_commands", "y", "y", "Copy the commands, or the line", "copy"),
-    Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
-    Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),
-    _ZOOM,
-    Action("screen.enter", "enter", "Enter", "Go on: story, evidence, fix", "", "pane"),
-    *_TABS,
-    *_LINES,
-    Action("screen.span(1)", "h,left", "h", "A longer time line", "", "pane"),
-    Action("screen.span(-1)", "l,right", "l", "A shorter time line", "", "pane"),
-    *_PAGES,
-    *_ENDS,
-    Action("screen.jump('story')", "1", "1", "Go to the story"),
-    Action("screen.jump('evidence')", "2", "2", "Go to the evidence"),
-    Action("screen.jump('remedy')", "3", "3", "Go to the fix"),
-    Action("screen.jump('times')", "4", "4", "Go to the time line"),
+    {
+        "coverage": "Coverage",
+        "answers": "Archive",
+        "primary": "the primary bucket's keys",
+        "dr": "the DR bucket's keys",
+        "object": "the object",
+    },
+    titles={
+        "j": "Line or timeline down",
+        "k": "Line or timeline up",
+        "h": "Cell to the left",
+        "l": "Cell to the right",
+        "g": "First cell or line",
+        "G": "Last cell or line",
+    },
+)
+_CONFIGURATION = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
+        _EXPLAIN,
+        Action("screen.search", "slash", "/", "Search settings by name or value", "search"),
+        Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
+        Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
+        Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
+        Action("screen.copy_place", "y", "y", "Copy path:line", "copy"),
+        Action("screen.export", "e", "e", "Export every chain to a file", "export"),
+        _ZOOM,
+        Action(
+            "screen.enter", "enter", "Enter", "Go on: from the list to the chain, to the file", "", "pane"
+        ),
+    ),
+    {"settings": "Settings", "files": "Files", "detail": "the chain", "file": "the file"},
+)
+_PROVISION = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back to the dashboard; what runs goes on", "back"),
+        Action("screen.explain", "question_mark,f1", "?", "Explain the step", "help", "pane"),
+        Action("screen.go", "g", "g", "Go: run the steps, each one asks first", "go"),
+        Action("screen.look", "r", "r", "Look again at every step; changes nothing", "look again"),
+        Action("screen.copy_commands", "c", "c", "Copy the step's commands, to do it by hand", "copy"),
+        Action("screen.export", "e", "e", "Write a transcript (Markdown and JSON)", "transcript"),
+        Action("screen.undo", "u", "u", "Undo what was changed, each step asks first", "undo"),
+        _ZOOM,
+        Action(
+            "screen.enter",
+            "enter",
+            "Enter",
+            "From the steps to the plan, and that over the screen",
+            "",
+            "pane",
+        ),
+    ),
+    {"steps": "the steps", "plan": "the plan", "events": "what was done"},
+    sideways=False,
+)
+_TRIAGE = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
+        Action(
+            "screen.explain",
+            "question_mark,f1",
+            "?",
+            "Explain the failure mode under the cursor",
+            "help",
+            "pane",
+        ),
+        Action("screen.fix", "f", "f", "Mend it: look, show the plan, ask, do, verify", "fix"),
+        Action("screen.dig", "d", "d", "Dig deeper: the way to the store, call by call, by hand", "dig"),
+        Action("screen.copy_commands", "y", "y", "Copy the commands, or the line", "copy"),
+        Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
+        Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),
+        _ZOOM,
+        Action("screen.enter", "enter", "Enter", "Go on: story, evidence, fix", "", "pane"),
+        Action("screen.span(1)", "h,left", "h", "A longer time line", "", "pane"),
+        Action("screen.span(-1)", "l,right", "l", "A shorter time line", "", "pane"),
+    ),
+    {"story": "the story", "evidence": "the evidence", "remedy": "the fix", "times": "the time line"},
 )
 
 SCREENS = {
