@@ -73,6 +73,46 @@ def test_canonical(path: str, shorter: str) -> None:
     assert canonical(path) == shorter
 
 
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("/a//b/c/", "/a/b/c"), ("/a/./b", "/a/./b"), ("/a/../b", "/a/../b"), ("/a/b/..", "/a"),
+        ("/a/b/../..", "/"), ("/a/./..", "/"), ("/a/.", "/a"), ("/..", "/"), ("/", "/"), ("a/..", "."),
+        ("../a", "../a"), ("a/../..", ".."), ("../..", "../.."), ("./..", ".."), (".", "."),
+        ("/a/b/../c/..", "/a"), ("/a/../b/c/..", "/a/../b"),
+    ],
+)  # fmt: skip
+def test_before_15_only_the_end_of_a_path_is_made_canonical(path: str, left: str) -> None:
+    assert canonical(path, 14) == left
+    assert canonical(path, 15) == canonical(path)
+
+
+def test_before_15_an_include_keeps_its_dots() -> None:
+    """The path that such a server opens: without the folder `sub` the file is not there for it."""
+    assert join("/a", "././../b", 13) == "/a/../b"
+    assert located("sub/../x.conf", "/e/l.conf", None, 14) == "/e/sub/../x.conf"
+    here = files(
+        {MAIN: "include 'sub/../more.conf'", "/etc/postgresql/15/main/more.conf": "wal_level = minimal"}
+    )
+    for major, level in ((14, None), (15, "minimal"), (None, "minimal")):
+        resolution = resolve(here, ServerStart((), MAIN, DATA, major=major))
+        assert resolution is not None
+        assert (resolution.major, bool(resolution.errors)) == (major, level is None)
+        assert level in (None, resolution.value("wal_level"))
+
+
+def test_before_15_a_file_read_by_a_path_with_dots_is_not_dead_by_its_plain_one() -> None:
+    plain, dotted = "/etc/postgresql/15/main/more.conf", "/etc/postgresql/15/main/sub/../more.conf"
+    contents = {path: FileContent(path, b"wal_level = minimal") for path in (plain, dotted)}
+    contents[dotted] = FileContent(dotted, b"wal_level = minimal", link_target=plain)
+    here = ConfigTree({MAIN: FileContent(MAIN, b"include 'sub/../more.conf'"), **contents})
+    for major, read_as in ((14, dotted), (15, plain)):
+        resolution = resolve(here, ServerStart((), MAIN, DATA, major=major))
+        assert resolution is not None
+        roles = {file.path: file.role for file in classify(here, resolution, Launch())}
+        assert roles == {MAIN: FileRole.READ, read_as: FileRole.READ}
+
+
 def test_paths() -> None:
     assert (parent("/a/b"), parent("/a"), join("/a", "../b")) == ("/a", "/", "/b")
     assert located("x.conf", "/link/folder/l.conf", DATA) == "/link/folder/x.conf"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from walconsole.domain.pgconf.lexer import fold, statements
 from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, is_included
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place, Resolution, State
-from walconsole.domain.pgconf.tree import ConfigTree, FileContent, canonical, join, located, parent
+from walconsole.domain.pgconf.tree import ConfigTree, FileContent, canonical, join, parent
 from walconsole.domain.pgconf.values import BadValueError, Context, same, stored
 
 
@@ -81,12 +81,12 @@ def _refused(resolution: Resolution, chain: Chain, value: str) -> str:
 def _best_file(resolution: Resolution, tree: ConfigTree, file_name: str) -> tuple[str, str]:
     """The file whose last line is read last of all that a person should write into."""
     data = resolution.data_directory
-    auto = join(data, AUTO_CONF) if data is not None else ""
+    auto = join(data, AUTO_CONF, resolution.major) if data is not None else ""
     visits = [visit for visit in resolution.reading.visits if visit.path != auto and visit.by_file != auto]
     main = resolution.config_file
     last = _last_directive(tree, main)
     if last is not None and last[0] == "include_dir":
-        folder = canonical(located(last[1], main, data))
+        folder = canonical(resolution.located(last[1], main), resolution.major)
         inside = [visit.path.rpartition("/")[2] for visit in visits if parent(visit.path) == folder]
         name = _after(file_name, inside)
         at = f"{main}:{last[2]} reads {folder} after everything else in {main}"

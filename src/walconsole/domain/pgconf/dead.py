@@ -10,7 +10,7 @@ from walconsole.domain.pgconf.lexer import Statement, fold, statements
 from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, is_included
 from walconsole.domain.pgconf.resolution import Resolution
 from walconsole.domain.pgconf.start import Launch, debian_cluster, why_pgdata_is_void
-from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle, canonical, join, located, parent
+from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle, canonical, join, parent
 from walconsole.domain.pgconf.values import same
 
 _NOT_SETTINGS = frozenset({"pg_ctl.conf", "start.conf", "environment", "pg_hba.conf", "pg_ident.conf"})
@@ -177,7 +177,7 @@ class _Survey:
                 if found is None:
                     continue
                 place = found[1].decode("utf-8", "replace")
-                if located(place, visit.path, self.resolution.data_directory) in (path, parent(path)):
+                if self.resolution.located(place, visit.path) in (path, parent(path)):
                     return f"the line that would include it is commented out: {visit.path}:{number}"
         return None
 
@@ -210,7 +210,7 @@ class _Survey:
 def _included_folders(resolution: Resolution, visits: Mapping[str, Visit]) -> frozenset[str]:
     """The folders of include_dir lines in files that are read."""
     return frozenset(
-        canonical(located(location, path, resolution.data_directory))
+        canonical(resolution.located(location, path), resolution.major)
         for path in visits
         for name, location in _settings(resolution.reading.statements.get(path, ()))
         if fold(name) == "include_dir"

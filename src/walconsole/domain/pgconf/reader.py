@@ -72,6 +72,7 @@ class _Reader:
     tree: ConfigTree
     data_directory: str | None
     max_syntax_errors: int
+    major: int | None
     entries: list[Entry] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -90,7 +91,7 @@ class _Reader:
             return self.fail("empty configuration file name", caller)
         if depth > MAX_DEPTH:
             return self.fail("nesting depth exceeded", caller)
-        path = located(location, caller.by_file, self.data_directory)
+        path = located(location, caller.by_file, self.data_directory, self.major)
         if path == caller.by_file:
             return self.fail("configuration file recursion", caller)
         content = self.tree.file(path)
@@ -143,14 +144,16 @@ class _Reader:
         """ParseConfigDirectory(): stops at the first file that has an error."""
         if not location.strip(" \t\r\n"):
             return self.fail("empty configuration directory name", caller)
-        path = located(location, caller.by_file, self.data_directory)
+        path = located(location, caller.by_file, self.data_directory, self.major)
         listing = self.tree.listing(path)
         if listing is None:
             self.wanted[path] = None
             self.uncertain[f"{path}: nobody looked whether it is there"] = None
         if listing is None or listing.obstacle is not None:
             return self.fail(f'could not open directory "{path}"', caller)
-        inside = {join(path, name): kind for name, kind in listing.entries.items() if is_included(name)}
+        inside = {
+            join(path, name, self.major): kind for name, kind in listing.entries.items() if is_included(name)
+        }
         for name, kind in inside.items():
             if kind is EntryKind.DANGLING:
                 return self.fail(f'could not stat file "{name}"', caller)
@@ -182,13 +185,15 @@ def read(
     config_file: str,
     data_directory: str | None,
     max_syntax_errors: int = MAX_SYNTAX_ERRORS,
+    major: int | None = None,
 ) -> Reading:
     """Read `config_file`, then postgresql.auto.conf in `data_directory`, and all that they include.
 
     postgresql.auto.conf is not read after an error in the files before it, as in the server.
     pg_file_settings itself stops at a file's first syntax error (`max_syntax_errors` = 1).
+    `major` is the server's version, None where it is not known: then as the newest ones do.
     """
-    reader = _Reader(tree, data_directory, max_syntax_errors)
+    reader = _Reader(tree, data_directory, max_syntax_errors, major)
     nobody = Visit("", None, 0)
     complete = reader.file(config_file, True, nobody, 0)
     if complete and data_directory is not None:

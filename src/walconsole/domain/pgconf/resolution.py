@@ -5,7 +5,7 @@ for a reload or a restart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, Catalogue
 from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.loading import InForce, Judged, Loaded, Source, at_start
 from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
-from walconsole.domain.pgconf.tree import ConfigTree, canonical, join
+from walconsole.domain.pgconf.tree import ConfigTree, canonical, join, located
 from walconsole.domain.pgconf.values import Context, SettingMeta, same
 
 
@@ -102,7 +102,8 @@ class RoleSetting:
 class Resolution:
     """The whole configuration. `from_files_alone` is True where no running server was asked.
 
-    `errors` are what a start would die of; `uncertain` what was not seen on the host.
+    `errors` are what a start would die of; `uncertain` what was not seen on the host. `major` is the version
+    whose rules it was resolved by, None where it is not known.
     """
 
     config_file: str
@@ -112,6 +113,7 @@ class Resolution:
     loaded: Loaded
     command_line: CommandLine
     from_files_alone: bool
+    major: int | None = None
 
     @property
     def errors(self) -> tuple[Judged, ...]:
@@ -127,6 +129,10 @@ class Resolution:
         """The chain of a setting, None where nothing sets it and nothing is known of it."""
         return self.chains.get(name.lower())
 
+    def located(self, location: str, calling_file: str) -> str:
+        """The path that an include's `location` in `calling_file` means to this server."""
+        return located(location, calling_file, self.data_directory, self.major)
+
     def value(self, name: str) -> str | None:
         """What the setting would be after a start with these files."""
         chain = self.chain(name)
@@ -137,9 +143,9 @@ def config_file_of(start: ServerStart, command_line: CommandLine) -> str | None:
     """SelectConfigFiles(): -c config_file, else postgresql.conf in -D's folder, else in PGDATA's."""
     chosen = start.config_file or command_line.value("config_file")
     if chosen:
-        return canonical(chosen)
+        return canonical(chosen, start.major)
     folder = command_line.directory or start.pg_environment.get("PGDATA")
-    return join(folder, "postgresql.conf") if folder else None
+    return join(folder, "postgresql.conf", start.major) if folder else None
 
 
 def data_directory_of(
@@ -150,11 +156,11 @@ def data_directory_of(
         return start.data_directory
     chosen = command_line.value("data_directory")
     if chosen is None:
-        for entry in read(tree, config_file, None).entries:
+        for entry in read(tree, config_file, None, major=start.major).entries:
             if entry.name == "data_directory":
                 chosen = entry.value
     chosen = chosen or command_line.directory or start.pg_environment.get("PGDATA")
-    return canonical(chosen) if chosen else None
+    return canonical(chosen, start.major) if chosen else None
 
 
 def resolve(
@@ -165,13 +171,15 @@ def resolve(
     role_settings: Sequence[RoleSetting] = (),
 ) -> Resolution | None:
     """The configuration that `start` leads to; None where no configuration file is named at all."""
+    if start.major is None and catalogue is not None:
+        start = replace(start, major=catalogue.major)
     command_line = parse(start.argv, start.major)
     config_file = config_file_of(start, command_line)
     if config_file is None:
         return None
     catalogue = catalogue or Catalogue(major=start.major)
     data_directory = data_directory_of(start, command_line, tree, config_file)
-    reading = read(tree, config_file, data_directory)
+    reading = read(tree, config_file, data_directory, major=start.major)
     loaded = at_start(reading, catalogue, command_line.settings)
     chains = _Chains(start, command_line, catalogue, loaded, data_directory, in_force)
     return Resolution(
@@ -182,6 +190,7 @@ def resolve(
         loaded,
         command_line,
         in_force is None,
+        start.major,
     )
 
 
@@ -204,7 +213,9 @@ class _Chains:
 
     def after_defaults(self, role_settings: Sequence[RoleSetting]) -> Iterator[tuple[str, Place]]:
         """Every place but the defaults, in the server's order, with its setting's name."""
-        auto = join(self.data_directory, AUTO_CONF) if self.data_directory is not None else None
+        auto = None
+        if self.data_directory is not None:
+            auto = join(self.data_directory, AUTO_CONF, self.start.major)
         names = {entry.entry.name: "" for entry in self.loaded.entries if entry.entry.name is not None}
         names = {name: self.catalogue.canonical_name(name) for name in names}
         why = _why_discarded(self.loaded) if self.loaded.discarded else ""

@@ -1,5 +1,6 @@
 """The host's configuration files as they were read: bytes, directory listings, and why not."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -75,11 +76,22 @@ class ConfigTree:
         return self.listings.get(path)
 
 
+_SLASHES = re.compile("/+")
+
 # -- Paths as PostgreSQL's src/port/path.c computes them: on the text, never asking the file system.
 
 
-def canonical(path: str) -> str:
-    """canonicalize_path() of PostgreSQL 15 and later: no `//`, no `.`, no `..` that has a parent."""
+CANONICAL_SINCE = 15
+"""Before it, canonicalize_path() left every `.` and `..` but the last ones to the file system (c10f830)."""
+
+
+def canonical(path: str, major: int | None = None) -> str:
+    """canonicalize_path() of that major version, None the newest: no `//`, no `.`, no `..` that has a parent.
+
+    A server before 15 has only those at the end taken off: `/a/sub/../b` stays, and fails without a `sub`.
+    """
+    if major is not None and major < CANONICAL_SINCE:
+        return _end_made_canonical(path)
     absolute = path.startswith("/")
     kept: list[str] = []
     for part in path.split("/"):
@@ -92,18 +104,39 @@ def canonical(path: str) -> str:
     return ("/" if absolute else "") + "/".join(kept) or "."
 
 
+def _end_made_canonical(path: str) -> str:
+    """canonicalize_path() of PostgreSQL 13 and 14: each `..` at the end takes a name before it away."""
+    path = _SLASHES.sub("/", path)
+    path = path.rstrip("/") or path[:1]
+    pending = 0
+    while path not in ("", ".", "/"):
+        name = path.rpartition("/")[2]
+        if name == "..":
+            pending += 1
+        elif pending and name != ".":
+            pending -= 1
+        elif name != ".":
+            return path
+        path = path.rpartition("/")[0] or ("/" if path.startswith("/") else "")
+    return path if path == "/" else "/".join([".."] * pending) or "."
+
+
 def parent(path: str) -> str:
     """The directory that holds `path`."""
     head = path.rstrip("/").rpartition("/")[0].rstrip("/")
     return head or "/"
 
 
-def join(directory: str, name: str) -> str:
-    """join_path_components(), made canonical."""
-    return canonical(f"{directory}/{name}")
+def join(directory: str, name: str, major: int | None = None) -> str:
+    """join_path_components(), made canonical as that major version does."""
+    while name.startswith("./"):
+        name = name[2:]
+    return canonical(f"{directory}/{name}", major)
 
 
-def located(location: str, calling_file: str | None, data_directory: str | None) -> str:
+def located(
+    location: str, calling_file: str | None, data_directory: str | None, major: int | None = None
+) -> str:
     """AbsoluteConfigLocation(): an absolute location stays as it is written.
 
     A relative one counts from the folder of the including file, as that file was named (a symbolic
@@ -111,4 +144,4 @@ def located(location: str, calling_file: str | None, data_directory: str | None)
     """
     if location.startswith("/"):
         return location
-    return join(parent(calling_file) if calling_file else data_directory or "/", location)
+    return join(parent(calling_file) if calling_file else data_directory or "/", location, major)

@@ -46,7 +46,8 @@ say_files() {
                 continue
             fi
             files=$((files + 1))
-            [ -h "$file" ] && say link "$file" "$(readlink -f -- "$file")"
+            case $file in */../* | */./*) other_name=yes ;; *) other_name= ;; esac
+            [ -n "$other_name" ] || [ -h "$file" ] && say link "$file" "$(readlink -f -- "$file")"
             text=$text$file$nl
             continue
         fi
@@ -101,7 +102,8 @@ want() {
     queue=$queue$1$nl
 }
 
-# includes FILE...: `f path` and `d path` for what they include, as the server would open it.
+# includes FILE...: `f path` and `d path` for what they include, as the server would open it. Before version 15
+# it leaves . and .. to the file system, so such a path is said both ways: the console knows which one counts.
 includes() {
     awk '
     function canonical(path,   parts, n, i, out, depth) {
@@ -150,7 +152,11 @@ includes() {
         if (substr(value, 1, 1) != "/") {
             folder = FILENAME
             sub(/\/[^\/]*$/, "", folder)
-            value = canonical(folder "/" value)
+            sub(/^(\.\/)+/, "", value)
+            written = folder "/" value
+            gsub(/\/+/, "/", written)
+            value = canonical(written)
+            if (written != value) print kind " " written
         }
         print kind " " value
     }' "$@"

@@ -16,7 +16,6 @@ from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.reader import AUTO_CONF
 from walconsole.domain.pgconf.resolution import Origin, Resolution
-from walconsole.domain.pgconf.tree import located
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host import HostProbe
@@ -76,7 +75,7 @@ def conf_d(resolution: Resolution) -> str | None:
 def _included(resolution: Resolution, path: str) -> Iterator[str]:
     for statement in resolution.reading.statements.get(path, ()):
         if statement.name is not None and fold(statement.name) == "include_dir" and statement.value.strip():
-            yield located(statement.value, path, resolution.data_directory)
+            yield resolution.located(statement.value, path)
 
 
 def _configured(resolution: Resolution) -> dict[str, ConfiguredSetting]:
