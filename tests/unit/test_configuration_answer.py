@@ -50,6 +50,14 @@ def test_files_folders_links_times_and_the_servers_own_rights() -> None:
     assert gathered.tree.listings["/gone"].obstacle is Obstacle.MISSING
 
 
+@pytest.mark.parametrize(
+    ("told", "major"), [(b"13\n", 13), (b"18", 18), (b"9.6\n", None), (b"", None), (b"\xd9\xa3\n", None)]
+)
+def test_the_version_is_the_data_directorys(told: bytes, major: int | None) -> None:
+    assert answer(record("version", "/data", told)).major == major
+    assert answer().major is None
+
+
 @pytest.mark.parametrize("obstacle", list(Obstacle))
 def test_every_obstacle_has_its_word(obstacle: Obstacle) -> None:
     gathered = answer(record("no", "/x", obstacle.name.lower().encode()))

@@ -211,6 +211,12 @@ folders() {
     set -f
 }
 
+say_version() {
+    [ -n "$data" ] && [ -r "$data/PG_VERSION" ] || return
+    say version "$data"
+    head -c 32 <"$data/PG_VERSION"
+}
+
 say_process() {
     [ -n "$data" ] && [ -r "$data/postmaster.pid" ] || return
     IFS= read -r pid <"$data/postmaster.pid"
@@ -288,6 +294,7 @@ for path in $more; do want "$path"; done
 follow
 for path in $more; do say_dir "$path"; for entry in $entries; do want "$entry"; done; done
 read_live=$seen
+say_version
 say_process
 say_units
 [ -n "$config" ] && look_into "${config%/*}"

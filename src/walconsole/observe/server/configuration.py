@@ -94,7 +94,7 @@ def _start(gathered: Gathered, cluster: ClusterFacts) -> ServerStart:
         gathered.environ,
         config_file=_config_file(cluster),
         data_directory=cluster.data_directory or None,
-        major=_major(cluster),
+        major=gathered.major or _major(cluster),
     )
 
 
@@ -110,6 +110,7 @@ def _debian_name(cluster: ClusterFacts) -> str:
 
 
 def _major(cluster: ClusterFacts) -> int | None:
+    """By the cluster's name, where its data directory may not be entered."""
     version = _debian_name(cluster).partition("/")[0].partition(".")[0]
     return int(version) if version.isdigit() else None
 

@@ -60,7 +60,7 @@ def _body() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Everything that the host showed.
+    """Everything that the host showed. `major` is the version that made the data directory (PG_VERSION).
 
     `argv` and `environ` (PGDATA and the like) are the running postmaster's, empty when none runs;
     `environ` is None when this SSH user may not see it. `unit` is what systemctl says of the unit,
@@ -73,6 +73,7 @@ class Gathered:
     unit_name: str
     unit: Mapping[str, str]
     unit_files: Mapping[str, bytes]
+    major: int | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class _Gathering:
     unit_name: str = ""
     unit: dict[str, str] = field(default_factory=dict)
     unit_files: dict[str, bytes] = field(default_factory=dict)
+    major: int | None = None
     ended: bool = False
 
     def take(self, kind: str, path: str, body: bytes) -> None:
@@ -121,13 +123,15 @@ class _Gathering:
                 self.unit = _assignments(body)
             case "unitfile":
                 self.unit_files[path] = body
+            case "version":
+                self.major = int(body) if body.strip().isdigit() else None
             case _:
                 self.ended = kind == "end"
 
     def gathered(self) -> Gathered:
         files = {path: self.finished(content) for path, content in self.files.items()}
         tree = ConfigTree(files, self.listings, _cut(files))
-        return Gathered(tree, self.argv, self.environ, self.unit_name, self.unit, self.unit_files)
+        return Gathered(tree, self.argv, self.environ, self.unit_name, self.unit, self.unit_files, self.major)
 
     def finished(self, content: FileContent) -> FileContent:
         there = content.obstacle in (None, Obstacle.DENIED)
