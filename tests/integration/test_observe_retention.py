@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.observed import connected, profile_of
-from tests.servers.fixtures import or_skip
+from tests.servers.fixtures import bin_dir_of, or_skip
 from tests.servers.ports import wait_until
-from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
+from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
@@ -22,7 +22,7 @@ MIB = 1 << 20
 @pytest.fixture(scope="module", params=["system", "wheel"])
 def primary(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[PostgresServer]:
     """Of the system's version and of the wheel's, with segments of 1 MiB."""
-    bin_dir = or_skip(lambda: wheel_bin_dir(workspace) if request.param == "wheel" else system_bin_dir())
+    bin_dir = or_skip(lambda: bin_dir_of(workspace, request.param))
     server = PostgresServer.make(workspace, bin_dir, wal_segment_mib=1)
     server.configure(min_wal_size="2MB", max_wal_size="32MB", wal_keep_size="3MB")
     server.start()

@@ -39,7 +39,7 @@ def as_role(profile: Profile, role: str) -> Profile:
 @pytest.fixture(params=["system", "wheel"])
 def primary(request: pytest.FixtureRequest, make_postgres: MakePostgres) -> PostgresServer:
     """A primary that archives into a folder, of the system's version and of the wheel's."""
-    server = make_postgres(wheel=request.param == "wheel", wal_segment_mib=1, start=False)
+    server = make_postgres(release=request.param, wal_segment_mib=1, start=False)
     archive = server.folder / "archive"
     server.run(["mkdir", str(archive)])
     server.configure(archive_mode="on", archive_command=f"cp %p {archive}/%f", min_wal_size="2MB")

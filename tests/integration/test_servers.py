@@ -90,7 +90,7 @@ def test_peer_authentication_lets_the_owner_in_as_postgres(postgres: PostgresSer
 
 
 def test_wheel_server_and_its_standby(make_postgres: MakePostgres) -> None:
-    primary = make_postgres(wheel=True)
+    primary = make_postgres(release="wheel")
     assert primary.version >= 18
     standby = primary.standby()
     standby.start()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
 
 import pytest
 
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.postgres_debian import DebianCluster
+from tests.servers.postgres_npm import npm_bin_dir
 from tests.servers.programs import ServerMissing
 from tests.servers.proxy import Proxy
 from tests.servers.rclone import RcloneS3
@@ -77,10 +79,18 @@ def make_sshd(workspace: Workspace) -> Iterator[MakeSshd]:
 # --- PostgreSQL
 
 
+PostgresRelease = Literal["system", "wheel"] | int
+"""The system's version, the wheel's 18, or a major version from npm (postgres_npm.MAJORS)."""
+
+
 class MakePostgres(Protocol):
     def __call__(
-        self, *, wheel: bool = False, wal_segment_mib: int = 16, start: bool = True
+        self, *, release: PostgresRelease = "system", wal_segment_mib: int = 16, start: bool = True
     ) -> PostgresServer: ...
+
+
+class PostgresOf(Protocol):
+    def __call__(self, major: int) -> PostgresServer: ...
 
 
 class MakeCluster(Protocol):
@@ -89,18 +99,21 @@ class MakeCluster(Protocol):
     ) -> DebianCluster: ...
 
 
-def _system_server(workspace: Workspace) -> PostgresServer:
-    return PostgresServer.make(workspace, system_bin_dir())
+def bin_dir_of(workspace: Workspace, release: PostgresRelease) -> Path:
+    """Where that release's programs are. Raises ServerMissing."""
+    if release == "system":
+        return system_bin_dir()
+    return wheel_bin_dir(workspace) if release == "wheel" else npm_bin_dir(workspace, release)
 
 
-def _wheel_server(workspace: Workspace) -> PostgresServer:
-    return PostgresServer.make(workspace, wheel_bin_dir(workspace))
+def _server(workspace: Workspace, release: PostgresRelease) -> PostgresServer:
+    return PostgresServer.make(workspace, bin_dir_of(workspace, release))
 
 
 @pytest.fixture(scope="session")
 def postgres(workspace: Workspace) -> Iterator[PostgresServer]:
     """A running server of the system's version, for tests that leave it as it is."""
-    server = or_skip(lambda: _system_server(workspace))
+    server = or_skip(lambda: _server(workspace, "system"))
     server.start()
     yield server
     server.stop("immediate")
@@ -109,10 +122,27 @@ def postgres(workspace: Workspace) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def postgres18(workspace: Workspace) -> Iterator[PostgresServer]:
     """A running PostgreSQL 18 from the wheel, for tests that leave it as it is."""
-    server = or_skip(lambda: _wheel_server(workspace))
+    server = or_skip(lambda: _server(workspace, "wheel"))
     server.start()
     yield server
     server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def postgres_of(workspace: Workspace) -> Iterator[PostgresOf]:
+    """A running server of a major version from npm, one each, for tests that leave it as it is."""
+    running: dict[int, PostgresServer] = {}
+
+    def of(major: int) -> PostgresServer:
+        if major not in running:
+            server = or_skip(lambda: _server(workspace, major))
+            server.start()
+            running[major] = server
+        return running[major]
+
+    yield of
+    for server in running.values():
+        server.stop("immediate")
 
 
 @pytest.fixture(scope="session")
@@ -126,11 +156,13 @@ def debian_cluster(workspace: Workspace) -> Iterator[DebianCluster]:
 
 @pytest.fixture
 def make_postgres(workspace: Workspace) -> Iterator[MakePostgres]:
-    """Make a server for one test to configure, stop and break: the system's version, or the wheel's 18."""
+    """Make a server for one test to configure, stop and break: the system's version, or another."""
     with ExitStack() as stack:
 
-        def make(*, wheel: bool = False, wal_segment_mib: int = 16, start: bool = True) -> PostgresServer:
-            bin_dir = or_skip(lambda: wheel_bin_dir(workspace) if wheel else system_bin_dir())
+        def make(
+            *, release: PostgresRelease = "system", wal_segment_mib: int = 16, start: bool = True
+        ) -> PostgresServer:
+            bin_dir = or_skip(lambda: bin_dir_of(workspace, release))
             server = PostgresServer.make(workspace, bin_dir, wal_segment_mib=wal_segment_mib)
             stack.callback(server.stop, "immediate")
             if start:

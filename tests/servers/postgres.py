@@ -245,16 +245,7 @@ def _template(workspace: Workspace, bin_dir: Path, wal_segment_mib: int) -> Path
 
 def initdb(bin_dir: Path, data: Path, password_file: Path, more: list[str], owner: str, cwd: Path) -> None:
     """Run initdb as `owner`: UTF8, C locale, checksums, peer on the socket, a password over TCP."""
-    options = [
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--data-checksums",
-        "--no-sync",
-        "--no-instructions",
-    ]
+    options = ["-U", "postgres", "-E", "UTF8", "--locale=C", "--data-checksums", "--no-sync"]
     access = ["--auth-local=peer", "--auth-host=scram-sha-256", f"--pwfile={password_file}"]
     _run([str(bin_dir / "initdb"), "-D", str(data), *options, *access, *more], owner, cwd)
 
