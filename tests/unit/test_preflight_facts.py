@@ -88,6 +88,7 @@ LITTLE = {"/var/lib/postgresql/15/main/pg_wal": 5 * 1024**2, "/var/tmp": 1024**3
             "is stopped",
         ),
         (with_server(SURVEY, version_num=120022), "PostgreSQL", WARNING, "version 12.22"),
+        (with_server(SURVEY, version_num=190000), "PostgreSQL", WARNING, "version 19.0"),
         (with_server(SURVEY, in_recovery=True), "role", STOP, "standby"),
         (replace(SURVEY, conf_d=None), "drop-ins", WARNING, "includes no folder"),
         (with_server(SURVEY, settings=RSYNC), "archive_command", WARNING, "rsync: rsync %p"),

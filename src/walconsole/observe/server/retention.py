@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.postgres_versions import OLDEST_VERSION_NUM
 from walconsole.domain.redaction import safe
 from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
@@ -14,7 +15,6 @@ from walconsole.ports import Database
 
 SOURCE = "pg_replication_slots"
 SUMMARIES_SINCE = 170000
-OLDEST_VERSION_NUM = 130000
 
 
 class RetentionProbe:

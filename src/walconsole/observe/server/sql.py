@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.postgres_versions import OLDEST_MAJOR, OLDEST_VERSION_NUM
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
@@ -13,7 +14,6 @@ from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.statements import integer, joined, number, text, truth
 from walconsole.ports import Database
 
-OLDEST_VERSION_NUM = 130000
 INSUFFICIENT_PRIVILEGE = "42501"
 BOUNDARY_IS_NEXT_SINCE = 170000
 """pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
@@ -71,7 +71,7 @@ class PostgresProbe:
             raise DatabaseError(
                 "read pg_stat_archiver",
                 f"the server's version is {version_num // 10000}",
-                "walconsole knows PostgreSQL 13 and later",
+                f"walconsole knows PostgreSQL {OLDEST_MAJOR} and later",
             )
         settings = self._since_settings >= SETTINGS_EVERY - 1
         listing = self._may_list_wal and (not self._directory.many or self._since_listing >= MANY_EVERY - 1)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.archivers.tools import recognise
+from walconsole.domain.postgres_versions import KNOWN, OLDEST_VERSION_NUM, is_newer
 from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
@@ -14,7 +15,6 @@ from walconsole.provision.droplet.schedules import schedule_of
 from walconsole.provision.droplet.survey import ServerSurvey, Survey
 from walconsole.provision.engine.model import Fact, FactState
 
-_OLDEST_SERVER = 130000
 _SKEW_REFUSED_S = 900.0
 """S3 refuses a request whose time is 15 minutes off (RequestTimeTooSkewed, in the S3 API's error list)."""
 _SKEW_WARNED_S = 30.0
@@ -58,12 +58,12 @@ def _server(survey: Survey) -> Iterator[Fact]:
         yield Fact("PostgreSQL", f"{where} {state}: {survey.server_problem}", FactState.STOP, remedy)
         return
     version, segment = server.version_num, bytes_text(server.segment_bytes)
-    known = version >= _OLDEST_SERVER
+    known = version >= OLDEST_VERSION_NUM and not is_newer(version)
     yield Fact(
         "PostgreSQL",
         f"{where}, version {version // 10000}.{version % 10000}, segments of {segment}",
         FactState.OK if known else FactState.WARNING,
-        "" if known else "this console knows PostgreSQL 13 and newer",
+        "" if known else f"this console was tested with {KNOWN}",
     )
     if server.in_recovery:
         why = "a standby: with archive_mode = on it archives nothing, its primary does"
