@@ -225,6 +225,24 @@ def test_a_verifier_that_beats_without_a_schedule_is_a_note(beat: float | None, 
     assert (finding.rule, finding.severity) == ("verifier-silent", severity)
 
 
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({}, "the archiver process runs"),
+        ({"archiver_pid": None}, "no archiver process runs (pg_stat_activity)"),
+        (
+            {"archiver_pid": None, "archiver_visible": False},
+            "whether the archiver process runs cannot be seen in pg_stat_activity",
+        ),
+    ],
+)
+def test_an_archiver_that_cannot_be_seen_is_not_said_to_be_gone(seen: dict[str, Any], said: str) -> None:
+    """PostgreSQL 13 lists it for nobody, later ones not for every role."""
+    still = archiver(ready_count=2, last_archived_at=NOW - 500, **seen)
+    (finding,) = diagnose(healthy(archiver=still, wal_disk=wal_disk(oldest_ready_at=NOW - 499)), NOW).findings
+    assert (finding.rule, finding.evidence[-1]) == ("stalled", said)
+
+
 VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
     ({}, Level.OK, "archiving works: 41 s behind, nothing missing"),
     (

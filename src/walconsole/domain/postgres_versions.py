@@ -4,7 +4,7 @@ OLDEST_MAJOR = 13
 """Older ones lack what the console asks for (wal_keep_size, wal_status and safe_wal_size of a slot)."""
 
 NEWEST_MAJOR = 18
-"""The newest that the tests run on. A newer one is watched as if it were this one, and the console says so."""
+"""The newest that the tests run on. A newer one is watched like this one, and the console says so."""
 
 OLDEST_VERSION_NUM = OLDEST_MAJOR * 10_000
 KNOWN = f"PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR}"

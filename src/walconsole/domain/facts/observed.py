@@ -184,7 +184,11 @@ class ConfigFiles:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """PostgreSQL as it describes itself. `loaded_at` is when it last loaded its files (pg_conf_load_time)."""
+    """PostgreSQL as it describes itself. `loaded_at` is when it last loaded its files (pg_conf_load_time).
+
+    `missing` is what this role may not see, and the GRANT that would allow it; `untold` is what no role can
+    see, for the server's version does not tell it.
+    """
 
     version_num: int
     version: str
@@ -202,6 +206,7 @@ class ServerFacts:
     superuser: bool
     missing: tuple[str, ...] = ()
     loaded_at: float | None = None
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,14 +90,11 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
 
 
 def _process(archiver: ArchiverFacts | None) -> str:
-    """Whether the archiver process is there; where this role may not see it, its absence says nothing."""
+    """Whether the archiver runs, as far as this role and this version of the server can see it."""
     if archiver is None or not archiver.archiver_visible:
-        return "whether the archiver process runs cannot be seen by this role (pg_stat_activity)"
-    return (
-        "no archiver process runs (pg_stat_activity)"
-        if archiver.archiver_pid is None
-        else "the archiver process runs"
-    )
+        return "whether the archiver process runs cannot be seen in pg_stat_activity"
+    pid = archiver.archiver_pid
+    return "no archiver process runs (pg_stat_activity)" if pid is None else "the archiver process runs"
 
 
 def stalled(assessment: Assessment) -> Iterator[Finding]:
@@ -105,7 +102,6 @@ def stalled(assessment: Assessment) -> Iterator[Finding]:
     snapshot, now = assessment.snapshot, assessment.now
     if assessment.state is not ArchiverState.STALLED:
         return
-    archiver = snapshot.archiver.value
     yield Finding(
         "stalled",
         Severity.CRITICAL,
@@ -115,7 +111,7 @@ def stalled(assessment: Assessment) -> Iterator[Finding]:
             f"the oldest for {duration_text(oldest_wait_s(snapshot, now))} (.ready files)",
             f"last success {age_text(last_success_age(snapshot, now))}, "
             f"last failure {age_text(last_failure_age(snapshot, now))} (pg_stat_archiver)",
-            _process(archiver),
+            _process(snapshot.archiver.value),
         ),
         "look for a hanging command below the archiver process, and for FATAL in the log: "
         "exits above 125 and signals are not counted",

@@ -15,6 +15,8 @@ from walconsole.observe.server.statements import integer, joined, number, text, 
 from walconsole.ports import Database
 
 INSUFFICIENT_PRIVILEGE = "42501"
+ARCHIVER_LISTED_SINCE = 140000
+_ARCHIVER_UNTOLD = "the archiver process: PostgreSQL lists it from version 14 on (pg_stat_activity)"
 BOUNDARY_IS_NEXT_SINCE = 170000
 """pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
 SETTINGS_EVERY = 5
@@ -144,6 +146,7 @@ def _server(row: Row, at: float) -> ServerFacts:
         superuser=truth(row, "superuser"),
         missing=_missing(row),
         loaded_at=number(row, "loaded_at"),
+        untold=() if _lists_archiver(row) else (_ARCHIVER_UNTOLD,),
     )
 
 
@@ -156,11 +159,13 @@ def _missing(row: Row) -> tuple[str, ...]:
         missing.append(f"{what}: GRANT pg_read_all_settings TO {role} would show them")
     if not truth(row, "may_list_wal"):
         missing.append(f"the .ready backlog and pg_wal's size: GRANT pg_monitor TO {role} would show them")
-    if (integer(row, "version_num") or 0) < 140000:
-        missing.append("the archiver process: PostgreSQL lists it from version 14 on")
-    elif not truth(row, "may_read_stats"):
+    if _lists_archiver(row) and not truth(row, "may_read_stats"):
         missing.append(f"the archiver process: GRANT pg_read_all_stats TO {role} would show it")
     return tuple(missing)
+
+
+def _lists_archiver(row: Row) -> bool:
+    return (integer(row, "version_num") or 0) >= ARCHIVER_LISTED_SINCE
 
 
 def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> ArchiverFacts:
@@ -182,7 +187,7 @@ def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> Archiv
         wal_bytes=directory.wal_bytes,
         wal_files=directory.wal_files,
         server_clock=server.clock,
-        archiver_visible=server.version_num >= 140000 and truth(row, "may_read_stats"),
+        archiver_visible=_lists_archiver(row) and truth(row, "may_read_stats"),
     )
 
 

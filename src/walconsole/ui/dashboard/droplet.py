@@ -105,7 +105,7 @@ def _server_rows(server: ServerFacts | None, view: View) -> list[Line]:
             Span(f"{shown(server.role)}@{shown(server.database)}"),
             Span("  superuser" if server.superuser else "  not superuser", Tone.MUTED),
         ),
-        *missing_notes(server.missing, view),
+        *missing_notes((*server.missing, *server.untold), view),
     ]
 
 
