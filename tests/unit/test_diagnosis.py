@@ -197,6 +197,8 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"failing"},
     ),
     ("privileges", {"server": server(missing=("pg_ls_waldir: permission denied",))}, {"privileges"}),
+    ("newer", {"server": server(version_num=190000, version="19beta1")}, {"newer-version"}),
+    ("a newer minor", {"server": server(version_num=180099)}, set()),
     ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
     ("unreachable", {"dr": _refused("Unreachable", Snapshot.dr)}, {"endpoint-wrong"}),
 ]

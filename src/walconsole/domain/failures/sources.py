@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.postgres_versions import KNOWN, is_newer
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -89,6 +90,20 @@ def privileges(assessment: Assessment) -> Iterator[Finding]:
             f"role {server.role} may not read everything",
             server.missing,
             f"GRANT pg_monitor TO {server.role}; or connect as a role that has it",
+            Snapshot.server,
+        )
+
+
+def newer_version(assessment: Assessment) -> Iterator[Finding]:
+    """A server of a major version that nobody tried: what it says may mean something else."""
+    server = assessment.snapshot.server.value
+    if server is not None and is_newer(server.version_num):
+        yield Finding(
+            "newer-version",
+            Severity.NOTE,
+            f"PostgreSQL {server.version_num // 10_000} is newer than what this console was tested with",
+            (f"server_version {server.version}; tested: {KNOWN}",),
+            "look for a newer walconsole; until then hold what it says against the server's own views",
             Snapshot.server,
         )
 
@@ -216,6 +231,26 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=privileges,
         untried="the tests' roles may read all; what a lesser one is refused is tested where it is read",
+    ),
+    FailureMode(
+        "newer-version",
+        Page(
+            title="PostgreSQL is newer than this console knows",
+            symptom="Nothing, or a source that could not be read although the role may read everything.",
+            cause=(
+                "The server is of a major version that this console was never tested with (it was with "
+                f"{KNOWN}). A view may have lost a column, a setting may be of a new kind, a word may have "
+                "a new meaning."
+            ),
+            signal=(
+                "server_version_num. What such a server does not have is said to be unreadable, and no "
+                "verdict is good without it; its other answers are taken as the newest known version means "
+                "them."
+            ),
+            fix="Look for a newer walconsole.",
+        ),
+        look=newer_version,
+        untried="no such server exists yet: the tests let one of today answer as it might",
     ),
     FailureMode(
         "verifier-silent",
