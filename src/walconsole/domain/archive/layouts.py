@@ -69,7 +69,7 @@ _BASENAME = re.compile(
     rf"(?P<suffix>{_SUFFIX})"
 )
 _BASE_BACKUPS = re.compile(
-    r"(?:^|/)(?:basebackups_\d+/|base/\d{8}T\d{6}/|backup/[^/]+/\d{8}-\d{6}F|pg_data/"
+    r"(?:^|/)(?:basebackups_\d+/|base/\d{8}T\d{6}Z?/|backup/[^/]+/\d{8}-\d{6}F|pg_data/"
     r"|basebackup(?:_delta)?(?:_chunk)?/)|/pg_wal/",
     re.ASCII,
 )

@@ -1,0 +1,209 @@
+"""Where base backups lie, what must be read of them, and what a listing alone says."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_recovery_descriptions import ID, OURS, SENTINEL, WAL_G_ID
+from walconsole.domain.archive.layouts import holds_base_backup, split_key
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
+from walconsole.domain.recovery.whereabouts import (
+    FOLDERS_KEPT,
+    Folder,
+    Whereabouts,
+    label_backup,
+    read_folder,
+)
+from walconsole.domain.wal import Segment
+
+REAL = Path(__file__).parents[1] / "data" / "backups"
+MIB = 1024 * 1024
+LABEL = "000000010000000000000004.000000D8.backup"
+OUR_SIZES = {"base.tar.zst": 4711, "backup_manifest": 140_000, "backup.json": 900}
+
+
+def folders(sizes: Mapping[str, int]) -> tuple[Folder, ...]:
+    found = Whereabouts()
+    for key, size in sizes.items():
+        found.note(key, size)
+    return found.folders()
+
+
+def read(sizes: Mapping[str, int], contents: Mapping[str, bytes]) -> tuple[BaseBackup | Unreadable, ...]:
+    return tuple(each for folder in folders(sizes) for each in read_folder(folder, contents))
+
+
+def only(reads: Iterable[BaseBackup | Unreadable]) -> BaseBackup:
+    (backup,) = reads
+    assert isinstance(backup, BaseBackup), backup
+    return backup
+
+
+def content(name: str) -> bytes:
+    return (REAL / name).read_bytes()
+
+
+def our_sizes(**changes: int | None) -> dict[str, int]:
+    sizes = {**OUR_SIZES, **{name.replace("_TAR", ".tar.zst"): size for name, size in changes.items()}}
+    return {f"main/base/{ID}/{name}": size for name, size in sizes.items() if size is not None}
+
+
+def our_json() -> dict[str, bytes]:
+
+    return {f"main/base/{ID}/backup.json": json.dumps(OURS).encode()}
+
+
+@pytest.mark.parametrize(
+    ("keys", "writer", "wanted"),
+    [
+        (our_sizes(), Writer.OURS, [f"main/base/{ID}/backup.json"]),
+        ({f"base/{ID}/base.tar.zst": 1}, Writer.OURS, []),
+        (
+            {
+                "barman/server/base/20261129T073824/backup.info": 1,
+                "barman/server/base/20261129T073824/data.tar": 1,
+            },
+            Writer.BARMAN,
+            ["barman/server/base/20261129T073824/backup.info"],
+        ),
+        (
+            {
+                "repo/backup/main/backup.info": 1,
+                "repo/backup/main/backup.info.copy": 1,
+                "repo/backup/main/20261129-073730F/backup.manifest": 1,
+                "repo/backup/main/20261129-073730F/pg_data/PG_VERSION.gz": 1,
+            },
+            Writer.PGBACKREST,
+            ["repo/backup/main/backup.info"],
+        ),
+        ({"repo/backup/main/backup.info.copy": 1}, Writer.PGBACKREST, ["repo/backup/main/backup.info.copy"]),
+        (
+            {
+                f"pg/basebackups_005/{WAL_G_ID}{rest}": 1
+                for rest in (
+                    "_backup_stop_sentinel.json",
+                    "/metadata.json",
+                    "/tar_partitions/part_001.tar.lz4",
+                )
+            },
+            Writer.WAL_G,
+            [
+                f"pg/basebackups_005/{WAL_G_ID}_backup_stop_sentinel.json",
+                f"pg/basebackups_005/{WAL_G_ID}/metadata.json",
+            ],
+        ),
+        ({"site/basebackup/2026-11-29_03-10_0": 1}, Writer.PGHOARD, []),
+        ({f"wal/{LABEL}.gz": 1}, Writer.LABEL, [f"wal/{LABEL}.gz"]),
+    ],
+)
+def test_every_writers_backup_is_found_and_what_to_read(
+    keys: dict[str, int], writer: Writer, wanted: list[str]
+) -> None:
+    (folder,) = folders(keys)
+    assert folder.writer is writer
+    assert list(folder.wanted) == wanted
+
+
+def test_wal_and_what_is_anybodys_is_passed_over() -> None:
+    assert (
+        folders({"000000010000000000000001": 1, "base/notes.txt": 1, "db/backup.sql": 1, "backup.info": 1})
+        == ()
+    )
+
+
+def test_the_index_counts_our_backups_among_the_base_backups() -> None:
+    assert holds_base_backup(split_key(f"main/base/{ID}/base.tar.zst")[0])
+
+
+def test_our_backup_is_complete_when_its_objects_are_there() -> None:
+    backup = only(read(our_sizes(), our_json()))
+    assert backup.completeness is Completeness.COMPLETE
+    assert backup.keys == tuple(f"main/base/{ID}/{name}" for name in sorted(OUR_SIZES))
+    assert backup.place == "main/base/"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        (our_sizes(base_TAR=None), "base.tar.zst is missing"),
+        (our_sizes(base_TAR=4710), "base.tar.zst has 4,710 bytes, and 4,711 were stored"),
+        (our_sizes(backup_manifest=None), "its backup_manifest is missing"),
+    ],
+)
+def test_our_backup_without_an_object_is_not(sizes: dict[str, int], why: str) -> None:
+    backup = only(read(sizes, our_json()))
+    assert (backup.completeness, backup.why) == (Completeness.INCOMPLETE, why)
+
+
+def test_what_was_not_finished_is_incomplete_and_what_was_not_read_is_unknown() -> None:
+    unfinished = {key: size for key, size in our_sizes().items() if not key.endswith(".json")}
+    backup = only(read(unfinished, {}))
+    assert (backup.completeness, backup.why) == (
+        Completeness.INCOMPLETE,
+        "its backup.json is missing: it was not finished",
+    )
+    unread = only(read(our_sizes(), {}))
+    assert (unread.completeness, unread.why) == (Completeness.UNKNOWN, "its backup.json was not read yet")
+
+
+def test_barmans_needs_its_data() -> None:
+    info = "s/base/20261129T073824/backup.info"
+    contents = {info: content("barman-cloud-3.4.info")}
+    assert only(read({info: 1}, contents)).why == "its data.tar is missing"
+    whole = only(read({info: 1, "s/base/20261129T073824/data.tar.gz": 1}, contents))
+    assert whole.completeness is Completeness.COMPLETE
+    unfinished = only(read({"s/base/20261129T073824/data.tar.gz": 1}, {}))
+    assert unfinished.completeness is Completeness.INCOMPLETE
+
+
+def test_a_stanza_is_read_as_one() -> None:
+    sizes = {"r/backup/main/backup.info": 1, "r/backup/main/20261129-073730F/backup.manifest": 1}
+    contents = {"r/backup/main/backup.info": content("pgbackrest-2.45.info")}
+    reads = read(sizes, contents)
+    assert len(reads) == 3
+    assert isinstance(reads[0], BaseBackup)
+    assert reads[0].completeness is Completeness.COMPLETE
+    assert read(sizes, {}) == (Unreadable("r/backup/main/backup.info", "it was not read yet"),)
+
+
+def test_a_stanzas_manifest_without_any_list_was_not_finished() -> None:
+    backup = only(read({"r/backup/main/20261129-073730F/backup.manifest": 1}, {}))
+    assert backup.completeness is Completeness.INCOMPLETE
+
+
+def test_wal_gs_parts_without_a_sentinel_were_not_finished() -> None:
+
+    parts = {f"basebackups_005/{WAL_G_ID}/tar_partitions/part_001.tar.lz4": 1}
+    assert only(read(parts, {})).completeness is Completeness.INCOMPLETE
+    sentinel = f"basebackups_005/{WAL_G_ID}_backup_stop_sentinel.json"
+    whole = only(read({**parts, sentinel: 1}, {sentinel: json.dumps(SENTINEL).encode()}))
+    assert whole.completeness is Completeness.COMPLETE
+
+
+def test_a_label_promises_nothing_read_or_not() -> None:
+    sizes = {f"wal/{LABEL}": 300}
+    told = only(read(sizes, {f"wal/{LABEL}": content("postgresql-15.backup")}))
+    assert (told.completeness, told.start_lsn) == (Completeness.UNKNOWN, 0x40000D8)
+    untold = only(read(sizes, {}))
+    assert (untold.completeness, untold.start_lsn) == (Completeness.UNKNOWN, None)
+    indexed = label_backup("wal/", Segment(1, 4), 16 * MIB)
+    assert (indexed.completeness, indexed.start_lsn) == (Completeness.UNKNOWN, 0x4000000)
+
+
+def test_pghoards_are_known_to_be_there_and_no_more() -> None:
+    backup = only(read({"site/basebackup/2026-11-29_03-10_0": 1}, {}))
+    assert (backup.completeness, backup.why) == (Completeness.UNKNOWN, "pghoard's backups are not read")
+
+
+def test_very_many_are_counted_and_not_kept() -> None:
+    found = Whereabouts()
+    for number in range(FOLDERS_KEPT + 5):
+        found.note(f"base/2026{number:04d}T000000Z/backup.json", 1)
+    assert (len(found.folders()), found.passed_over) == (FOLDERS_KEPT, 5)
+
+
+def test_an_unreadable_marker_is_told_by_its_key() -> None:
+    key = f"main/base/{ID}/backup.json"
+    assert read(our_sizes(), {key: b"{}"}) == (Unreadable(key, "its 'format' is missing"),)
