@@ -126,3 +126,10 @@ def test_what_is_no_list_of_runs_is_refused(firsts: list[int], lasts: list[int],
 def test_runs_are_nothing_else() -> None:
     assert Runs() != set[int]()
     assert repr(runs_of({1, 2, 4})) == "<Runs: 3 numbers in 2 runs>"
+
+
+@given(numbers, somewhere)
+def test_the_nearest_number_on_either_side_is_found(members: set[int], number: int) -> None:
+    runs = runs_of(members)
+    assert runs.first_from(number) == min((each for each in members if each >= number), default=None)
+    assert runs.last_until(number) == max((each for each in members if each <= number), default=None)

@@ -139,6 +139,16 @@ class Runs:
             return None
         return self._firsts[at], self._lasts[at]
 
+    def first_from(self, number: int) -> int | None:
+        """The lowest of its numbers that is not below `number`, None where there is none."""
+        at = bisect_left(self._lasts, number)
+        return max(number, self._firsts[at]) if at < len(self) else None
+
+    def last_until(self, number: int) -> int | None:
+        """The highest of its numbers that is not above `number`, None where there is none."""
+        at = bisect_right(self._firsts, number) - 1
+        return min(number, self._lasts[at]) if at >= 0 else None
+
     def count_between(self, first: int, last: int) -> int:
         """How many of the numbers from `first` to `last`, both included, are in it."""
         start, stop = bisect_left(self._lasts, first), bisect_right(self._firsts, last)
