@@ -26,7 +26,9 @@ zstd:zstd:the scripts for the droplet
 tmux:tmux:terminals
 sudo:sudo:sudo
 socat:socat:the bridge to the socket
-nc:netcat-openbsd:the bridge to the socket'
+nc:netcat-openbsd:the bridge to the socket
+age:age:encrypted base backups
+age-keygen:age:encrypted base backups'
 
 present() {
     case $1 in

@@ -10,8 +10,8 @@ from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
-from walconsole.droplet.choices import DropletChoices
-from walconsole.droplet.files import Schedule, command_files, verifier_files
+from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.files import Schedule, backup_files, command_files, verifier_files
 from walconsole.droplet.rendering import probe_script, verbs_script
 
 pytestmark = pytest.mark.server
@@ -34,7 +34,11 @@ def awkward() -> Profile:
 def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: bool) -> None:
     program = or_skip(lambda: find_program("shellcheck", server="shellcheck", package="shellcheck"))
     choices = DropletChoices(to_dr=to_dr)
-    files = (*command_files(profile, choices), verifier_files(profile, choices, Schedule.CRON)[0])
+    files = (
+        *command_files(profile, choices),
+        verifier_files(profile, choices, Schedule.CRON)[0],
+        backup_files(profile, choices, BackupChoices(recipients="/it's $HOME"), Schedule.CRON)[0],
+    )
     scripts = []
     for file in files:
         scripts.append(tmp_path / Path(file.path).name)

@@ -22,13 +22,14 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.droplet import rendering
-from walconsole.droplet.choices import Compression, DropletChoices, WalLevel
-from walconsole.droplet.files import Schedule, command_files, dropin_file, verifier_files
+from walconsole.droplet.choices import BackupChoices, Compression, DropletChoices, WalLevel
+from walconsole.droplet.files import Schedule, backup_files, command_files, dropin_file, verifier_files
 from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
 from walconsole.droplet.rendering import fill_in
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
 CHOICES = DropletChoices()
+BACKUP = BackupChoices()
 
 
 def a_profile(name: str = "shithub") -> Profile:
@@ -68,6 +69,15 @@ def test_the_files_and_their_modes() -> None:
     by_cron = verifier_files(profile, CHOICES, Schedule.CRON)
     assert [file.path for file in by_cron][1:-1] == ["/etc/cron.d/shithub-verify-wal-archive"]
     assert by_cron[0] == by_timer[0]
+    backup = backup_files(profile, CHOICES, BACKUP, Schedule.SYSTEMD)
+    assert [(file.path, file.mode) for file in backup] == [
+        ("/usr/local/bin/shithub-base-backup", 0o755),
+        ("/etc/systemd/system/shithub-base-backup.service", 0o644),
+        ("/etc/systemd/system/shithub-base-backup.timer", 0o644),
+    ]
+    nightly = backup_files(profile, CHOICES, BACKUP, Schedule.CRON)
+    assert nightly[0] == backup[0]
+    assert [file.path for file in nightly[1:]] == ["/etc/cron.d/shithub-base-backup"]
     dropin = dropin_file(profile, CHOICES, "/etc/postgresql/15/main/conf.d/")
     assert dropin.path == "/etc/postgresql/15/main/conf.d/99_shithub_archive.conf"
 
@@ -75,7 +85,11 @@ def test_the_files_and_their_modes() -> None:
 def test_nothing_is_left_to_fill_in() -> None:
     profile = a_profile()
     for schedule in Schedule:
-        for file in (*command_files(profile, CHOICES), *verifier_files(profile, CHOICES, schedule)):
+        for file in (
+            *command_files(profile, CHOICES),
+            *verifier_files(profile, CHOICES, schedule),
+            *backup_files(profile, CHOICES, BACKUP, schedule),
+        ):
             assert re.findall(r"@[A-Z_]+@", file.text) == []
             assert file.text.endswith("\n")
     assert "@" not in rendering.dropin(profile, CHOICES)
@@ -108,11 +122,44 @@ def test_a_shell_gets_every_value_as_it_is(prefix: str, config: str, temp: str) 
     assert found == [config, temp, prefix]
 
 
+@given(PRINTABLE)
+def test_a_shell_gets_every_value_of_a_backup_as_it_is(odd: str) -> None:
+    profile = a_profile()
+    profile = replace(
+        profile,
+        postgres=PostgresTarget(os_user=odd, socket_dir=odd),
+        paths=replace(profile.paths, journal_tag=odd),
+    )
+    choices = replace(BACKUP, recipients=f"/{odd}", memory_root=f"/{odd}")
+    script = rendering.backup_script(profile, CHOICES, choices)
+    assert assigned(script, "os_user") == assigned(script, "placed") == assigned(script, "tag") == odd
+    assert assigned(script, "recipients") == f"/{odd}"
+    assert assigned(script, "primary") == rclone_path(profile.primary)
+    assert assigned(script, "state") == "/var/lib/shithub-base-backup"
+
+
+def test_the_nights_backup_is_scheduled_as_chosen() -> None:
+    profile = replace(a_profile(), postgres=PostgresTarget(os_user="pg"))
+    choices = replace(BACKUP, hour=4, minute=5, jitter_s=60, nice=15)
+    service = rendering.backup_service(profile, choices).splitlines()
+    assert {
+        "User=pg",
+        "ExecStart=/usr/local/bin/shithub-base-backup",
+        "StateDirectory=shithub-base-backup",
+        "Nice=15",
+    } <= set(service)
+    timer = rendering.backup_timer(profile, choices).splitlines()
+    assert {"OnCalendar=*-*-* 04:05:00", "RandomizedDelaySec=60"} <= set(timer)
+    table = rendering.backup_cron(profile, choices).splitlines()
+    assert table[-1] == "5 4 * * * pg /usr/local/bin/shithub-base-backup >/dev/null 2>&1"
+
+
 def test_without_dr_no_script_mentions_it() -> None:
     choices = replace(CHOICES, to_dr=False)
     profile = a_profile()
     assert "shithub-wal-dr" not in rendering.archive_script(profile, choices)
     assert assigned(rendering.restore_script(profile, choices), "dr") == ""
+    assert assigned(rendering.backup_script(profile, choices, BACKUP), "dr") == ""
     assert "\n            dr=''\n" in rendering.verify_script(profile, choices)
 
 
@@ -200,6 +247,26 @@ def test_a_path_of_logrotate_is_no_pattern() -> None:
 def test_a_choice_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must"):
         DropletChoices(**wrong)  # type: ignore[arg-type]  # any field
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hour": 24},
+        {"minute": 60},
+        {"jitter_s": -1},
+        {"read_mib_s": 1025},
+        {"send_mib_s": -1},
+        {"nice": 20},
+        {"poll_s": 0},
+        {"patience_s": 1},
+        {"memory_root": "shm"},
+        {"recipients": "keys"},
+    ],
+)
+def test_a_choice_of_a_backup_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        BackupChoices(**wrong)  # type: ignore[arg-type]  # any field
 
 
 def test_the_compression_is_the_chosen_one() -> None:

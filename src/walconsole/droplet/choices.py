@@ -71,3 +71,53 @@ class DropletChoices:
             raise ValueError(f"the temporary folder must be an absolute path, not {self.temp_root!r}")
         if any(pause < 0 for pause in self.restore_pauses_s):
             raise ValueError("a pause must not be negative")
+
+
+MOST_READ_MIB_S = 1024
+"""pg_basebackup's own upper limit for --max-rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupChoices:
+    """How base backups shall be taken.
+
+    `hour` and `minute` are when the night's backup begins, by the droplet's clock; systemd adds up to
+    `jitter_s`. `read_mib_s` bounds what is read from the server, `send_mib_s` what is sent to each copy; 0 is
+    no bound. After `patience_s` in which nothing moves, or in which the WAL that a backup needs does not come
+    into the archive, it has failed; every `poll_s` it is looked at. `fast_checkpoint` has the server write
+    its checkpoint at once, where otherwise it spreads it. `recipients` is a file of age's public keys on the
+    droplet: only who has a secret key of one can restore. `memory_root` is where a few small files stand
+    meanwhile.
+
+    Raises ValueError for what cannot be.
+    """
+
+    hour: int = 3
+    minute: int = 10
+    jitter_s: int = 3600
+    read_mib_s: int = 0
+    send_mib_s: int = 0
+    nice: int = 10
+    patience_s: int = 900
+    poll_s: int = 5
+    fast_checkpoint: bool = False
+    recipients: str = ""
+    memory_root: str = "/dev/shm"  # noqa: S108  # the droplet's; a private folder is made in it
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.hour <= 23 and 0 <= self.minute <= 59):
+            raise ValueError(
+                f"the hour must be 0 to 23 and the minute 0 to 59, not {self.hour}:{self.minute}"
+            )
+        if not 0 <= self.read_mib_s <= MOST_READ_MIB_S:
+            raise ValueError(
+                f"the rate of reading must be 0 to {MOST_READ_MIB_S} MiB/s, not {self.read_mib_s}"
+            )
+        if self.send_mib_s < 0 or self.jitter_s < 0:
+            raise ValueError("a rate, and a delay, must not be negative")
+        if not 0 <= self.nice <= 19:
+            raise ValueError(f"the niceness must be 0 to 19, not {self.nice}")
+        if self.poll_s < 1 or self.patience_s < self.poll_s:
+            raise ValueError(f"patience must be at least one look of {self.poll_s} s, which must take one")
+        if not self.memory_root.startswith("/") or not (self.recipients or "/").startswith("/"):
+            raise ValueError(f"a path must be absolute: {self.memory_root!r}, {self.recipients!r}")

@@ -5,12 +5,12 @@ from enum import StrEnum
 
 from walconsole.domain.profile import Profile
 from walconsole.droplet import rendering
-from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.droplet.names import names_of
 
 
 class Schedule(StrEnum):
-    """What runs the verifier every hour."""
+    """What runs the verifier every hour, and the base backup every night."""
 
     SYSTEMD = "systemd"
     CRON = "cron"
@@ -49,6 +49,22 @@ def verifier_files(profile: Profile, choices: DropletChoices, schedule: Schedule
         *by_schedule[schedule],
         DropletFile(names.logrotate, 0o644, rendering.logrotate_rule(profile)),
     )
+
+
+def backup_files(
+    profile: Profile, choices: DropletChoices, backup: BackupChoices, schedule: Schedule
+) -> tuple[DropletFile, ...]:
+    """The base backup's script and its schedule. Raises ValueError as command_files does."""
+    names = names_of(profile)
+    by_schedule = {
+        Schedule.SYSTEMD: (
+            DropletFile(names.backup_service, 0o644, rendering.backup_service(profile, backup)),
+            DropletFile(names.backup_timer, 0o644, rendering.backup_timer(profile, backup)),
+        ),
+        Schedule.CRON: (DropletFile(names.backup_cron, 0o644, rendering.backup_cron(profile, backup)),),
+    }
+    script = DropletFile(names.backup, 0o755, rendering.backup_script(profile, choices, backup))
+    return (script, *by_schedule[schedule])
 
 
 def dropin_file(profile: Profile, choices: DropletChoices, conf_d: str) -> DropletFile:

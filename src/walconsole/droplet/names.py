@@ -13,7 +13,11 @@ _REMOTES = {BucketRole.PRIMARY: "spaces-prod", BucketRole.DR: "spaces-dr"}
 
 @dataclass(frozen=True, slots=True)
 class InstalledNames:
-    """Where the files of one deployment are on its droplet."""
+    """Where the files of one deployment are on its droplet.
+
+    `backup_state` is a folder of the cluster's owner: the base backup's lock, what it does now, and which
+    runs may have left something behind.
+    """
 
     archive: str
     restore: str
@@ -22,6 +26,11 @@ class InstalledNames:
     timer: str
     cron: str
     logrotate: str
+    backup: str
+    backup_service: str
+    backup_timer: str
+    backup_cron: str
+    backup_state: str
 
     @classmethod
     def of(cls, name: str, root: str = "") -> Self:
@@ -31,7 +40,7 @@ class InstalledNames:
         """
         if not _SHORT_NAME.fullmatch(name):
             raise ValueError(f"not a profile's name (lower-case letters, digits, dashes): {name!r}")
-        verifier = f"{name}-verify-wal-archive"
+        verifier, backup = f"{name}-verify-wal-archive", f"{name}-base-backup"
         return cls(
             archive=f"{root}/usr/local/bin/{name}-pg-archive",
             restore=f"{root}/usr/local/bin/{name}-pg-restore",
@@ -40,6 +49,11 @@ class InstalledNames:
             timer=f"{root}/etc/systemd/system/{verifier}.timer",
             cron=f"{root}/etc/cron.d/{verifier}",
             logrotate=f"{root}/etc/logrotate.d/{name}-wal-archive",
+            backup=f"{root}/usr/local/bin/{backup}",
+            backup_service=f"{root}/etc/systemd/system/{backup}.service",
+            backup_timer=f"{root}/etc/systemd/system/{backup}.timer",
+            backup_cron=f"{root}/etc/cron.d/{backup}",
+            backup_state=f"{root}/var/lib/{backup}",
         )
 
 

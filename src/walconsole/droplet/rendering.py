@@ -8,7 +8,8 @@ from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
-from walconsole.droplet.choices import DropletChoices, WalLevel
+from walconsole.droplet import quoting
+from walconsole.droplet.choices import BackupChoices, DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
 
 # -- Templates: texts in which `@NAME@` stands for a value.
@@ -30,8 +31,11 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda place: values[place[1]], text)
 
 
-_PARTS = ("common", "look", "unpack", "sweep", "stand")
+_PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
 """Templates that several scripts have in common, by the name of their place."""
+
+_BACKUP_PARTS = ("storing", "streaming", "proving")
+"""What the base backup's script consists of besides, likewise."""
 
 
 def archive_command(profile: Profile) -> str:
@@ -100,6 +104,66 @@ def verify_script(profile: Profile, choices: DropletChoices) -> str:
     return _script("verify.sh", profile, choices, installed, values)
 
 
+def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoices) -> str:
+    """What takes a base backup, as the cluster's owner, of the server that the verifier asks, too."""
+    names = names_of(profile)
+    values = _copies(profile, choices) | {
+        "OS_USER": quote(profile.postgres.os_user),
+        "STATE": quote(names.backup_state),
+        "TAG": quote(profile.paths.journal_tag),
+        "PSQL_OPTIONS": join(_psql_options(profile.postgres)),
+        "PGCLUSTER": _cluster_choice(profile.postgres),
+        "SOCKET": quote(profile.postgres.socket_dir or ""),
+        "RECIPIENTS": quote(backup.recipients),
+        "READ_MIB_S": str(backup.read_mib_s),
+        "SEND_MIB_S": str(backup.send_mib_s),
+        "PATIENCE_S": str(backup.patience_s),
+        "POLL_S": str(backup.poll_s),
+        "CHECKPOINT": "fast" if backup.fast_checkpoint else "spread",
+        "MEMORY_ROOT": quote(backup.memory_root),
+        "TEMP_ROOT": quote(choices.temp_root),
+        "NICE": str(backup.nice),
+    }
+    own = {
+        "DATABASE_USER": quote(profile.postgres.user),
+        "EXAMINE": template("examine.pl").rstrip(),
+        "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+    }
+    parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _BACKUP_PARTS}
+    return _script("backup.sh", profile, choices, names.backup, values | parts)
+
+
+def backup_service(profile: Profile, backup: BackupChoices) -> str:
+    """Its systemd service."""
+    names = names_of(profile)
+    values = {
+        "OS_USER": profile.postgres.os_user,
+        "STATE_NAME": names.backup_state.rpartition("/")[2],
+        "BACKUP": names.backup,
+        "TAG": quoting.systemd(profile.paths.journal_tag),
+        "NICE": str(backup.nice),
+    }
+    return _text("backup.service", profile, values)
+
+
+def backup_timer(profile: Profile, backup: BackupChoices) -> str:
+    """The timer that starts it every night."""
+    return _text("backup.timer", profile, _at(backup) | {"JITTER_S": str(backup.jitter_s)})
+
+
+def backup_cron(profile: Profile, backup: BackupChoices) -> str:
+    """The same for a host without systemd, as a file of /etc/cron.d."""
+    names = names_of(profile)
+    values = {
+        "OS_USER": profile.postgres.os_user,
+        "BACKUP": names.backup,
+        "STATE_COMMENT": names.backup_state,
+        "HOUR": str(backup.hour),
+        "MINUTE": str(backup.minute),
+    }
+    return _text("backup.cron", profile, values)
+
+
 def dropin(profile: Profile, choices: DropletChoices) -> str:
     """The drop-in for conf.d of the live configuration; `profile.paths.dropin` is its name there."""
     level = "" if choices.wal_level is WalLevel.KEEP else f"wal_level = {choices.wal_level}\n"
@@ -152,6 +216,10 @@ def _script(
 
 def _text(name: str, profile: Profile, values: Mapping[str, str]) -> str:
     return fill_in(template(name), {**values, "PROFILE": profile.name})
+
+
+def _at(backup: BackupChoices) -> dict[str, str]:
+    return {"HOUR": f"{backup.hour:02}", "MINUTE": f"{backup.minute:02}"}
 
 
 def _copies(profile: Profile, choices: DropletChoices) -> dict[str, str]:

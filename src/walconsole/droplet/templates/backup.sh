@@ -1,0 +1,233 @@
+#!/bin/sh
+# @ME@ [--fast]: a base backup of @PROFILE@ into every copy of its archive. Installed by walconsole.
+# Below base/ID/ of each copy: base.tar.zst, backup_manifest and, last of all, backup.json. Without backup.json it is no
+# backup. --fast: an immediate checkpoint, where otherwise the server spreads it.
+#   0  every copy holds it, read back         4  stored, but not as it was sent
+#   1  not taken now: try again               5  one copy holds it, the other does not
+#   2  called or installed wrongly, or this   9  interrupted by a signal
+#      cluster cannot be backed up so         3  another one runs
+#
+# pg_basebackup | zstd | rclone, without a file on the disk, to both copies at once. A pipe whose first part was killed
+# ends well for all others, so each part is asked how it ended, and while it flows the tar's content is compared with the
+# manifest that the server made of it. Then every copy is read back. On any end but success what was stored is deleted,
+# uploads are aborted, the server's session is ended; what a killed run left, the next one clears away.
+#
+# shellcheck disable=SC2030,SC2031,SC2317  # functions are called by their names, each copy has jobs of its own
+set -u
+@COMMON@
+
+@LOOK@
+
+@JOBS@
+
+@SWEEP@
+
+@STORING@
+
+@STREAMING@
+
+@PROVING@
+
+@PGCLUSTER@
+os_user=@OS_USER@
+state=@STATE@
+tag=@TAG@
+primary=@PRIMARY@
+dr=@DR@    # empty: no second copy is written
+placed=@SOCKET@    # the server's socket folder, where it is not the server's own word
+recipients=@RECIPIENTS@    # a file of age's public keys; empty: not encrypted
+read_mib_s=@READ_MIB_S@ send_mib_s=@SEND_MIB_S@    # at most so much a second, the latter to each copy; 0: as it comes
+patience=@PATIENCE_S@ poll=@POLL_S@    # seconds
+checkpoint=@CHECKPOINT@
+memory_root=@MEMORY_ROOT@ disk_root=@TEMP_ROOT@
+temp='' id='' working='' began=$(date +%s)
+
+clean_up() { [ -z "$temp" ] || rm -rf -- "$temp"; }
+trap clean_up EXIT
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+plain() { printf '%s' "$1" | tr -s '\t\n ' ' ' | tr -cd '\40-\176' | tr -d '\\"' | cut -c -700; }
+
+# tell STATE [EXIT MESSAGE]: to who watches: one object, replaced whole.
+tell() {
+    {
+        printf '{"format":1,"id":"%s","state":"%s","pid":%s,"began":%s,"at":%s,' "$id" "$1" $$ "$began" "$(date +%s)"
+        printf '"expected_bytes":%s,"read_bytes":%s,' "${expected:-null}" "${read_bytes:-null}"
+        printf '"exit":%s,"message":"%s"}\n' "${2:-null}" "$(plain "${3:-}")"
+    } 2>/dev/null >"$state/.status.$$" && mv -f -- "$state/.status.$$" "$state/status.json"
+}
+
+log() { logger -t "$tag" -p "daemon.$1" -- "$2" 2>/dev/null || say "the journal takes no messages (logger failed)"; }
+
+# end STATUS MESSAGE: the last word.
+end() {
+    trap '' HUP INT QUIT TERM
+    say "$2"
+    case $1 in
+        0) kind=taken level=info ;;
+        5) kind=taken level=warning ;;
+        *) kind=failed level=warning ;;
+    esac
+    log $level "base backup: $2"
+    tell $kind "$1" "$2" || say "$state/status.json cannot be written"
+    exit "$1"
+}
+
+interrupted() {
+    trap '' HUP INT QUIT TERM
+    end_all
+    undo_own
+    end 9 "interrupted by a signal$(standing)"
+}
+
+# end_all: what was started, with all that it started, which is waited for: an upload that still ends could store what
+# is just being deleted.
+end_all() {
+    [ -n "$working" ] || return 0
+    told=$(below $$)
+    kill "$working" 2>/dev/null
+    end_jobs
+    wait "$working" 2>/dev/null
+    for patiently in $(seq 200); do
+        left=''
+        for process in $told; do
+            if grep -qs '^State:.[^ZX]' "/proc/$process/status"; then left="$left $process"; fi
+        done
+        [ -n "$left" ] || return 0
+        # shellcheck disable=SC2086  # words
+        [ "$patiently" -lt 150 ] || kill -KILL $left 2>/dev/null
+        sleep 0.1
+    done
+}
+
+# ask SQL: one row, within a minute.
+ask() { timeout --foreground -k 5 60 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+
+facts_sql="
+SELECT
+    current_setting('server_version_num'),
+    CASE WHEN pg_is_in_recovery() THEN 'true' ELSE 'false' END,
+    (SELECT system_identifier FROM pg_control_system()),
+    pg_size_bytes(current_setting('wal_segment_size')),
+    (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
+    (SELECT sum(pg_database_size(oid))::bigint FROM pg_database),
+    current_setting('archive_mode'),
+    coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),
+    current_setting('port'),
+    (SELECT setting FROM pg_config WHERE name = 'BINDIR'),
+    trim(split_part(current_setting('unix_socket_directories'), ',', 1))
+FROM pg_stat_archiver"
+
+# learn: what the server is, and whether it can be backed up so.
+learn() {
+    row=$(ask "$facts_sql") || end 1 "PostgreSQL cannot be asked: $row"
+    IFS='|' read -r version from_standby identifier segment_bytes tablespaces expected mode failing port bin socket <<ROW
+$row
+ROW
+    [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
+    [ "$tablespaces" = 0 ] || end 2 "this cluster has tablespaces of its own: $tablespaces, and pg_basebackup can stream \
+none of them. Nothing was written; pgBackRest stores them all"
+    [ "$from_standby" = true ] || [ "$mode" != off ] ||
+        end 2 "archive_mode is off: a base backup without the WAL after it restores nothing"
+    [ "$from_standby" = true ] || [ "$failing" = f ] ||
+        end 1 "archiving fails now, and a base backup would wait for it without end: mend that first"
+    # Its parts: a store takes 10,000 an object, and what compresses to nothing less is to fit too. The memory: lanes
+    # parts of so many MiB for each copy, 80 at most, so that all of it stays below 256.
+    mib=$((expected / 1048576))
+    part=$((mib * 21 / 180000 + 1))
+    [ "$part" -ge 8 ] || part=8
+    [ "$part" -le 80 ] || end 2 "$((mib / 1024)) GiB are too much for one stream in 10,000 parts with 256 MiB of \
+memory (up to 650 GiB): pgBackRest stores them in many"
+    lanes=$((80 / part))
+    [ "$lanes" -le 4 ] || lanes=4
+    program=$bin/pg_basebackup
+    socket=${placed:-$socket}
+    [ -x "$program" ] || program=$(command -v pg_basebackup) || end 2 "pg_basebackup is not installed"
+}
+
+# A folder in memory for a few small files: ours on a disk that is full or slow would stop the backup for nothing.
+make_room() {
+    for temp_root in "$memory_root" "$disk_root"; do
+        sweep
+        temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || continue
+        head -c 1048576 /dev/zero 2>/dev/null >"$temp/room" && rm -f -- "$temp/room" && return
+        rm -rf -- "$temp"
+    done
+    temp=''
+    end 1 "no room for a small file in $memory_root or in $disk_root"
+}
+
+# standing: in which copies it is complete, in words.
+standing() {
+    for role in primary dr; do
+        [ ! -e "$temp/complete.$role" ] || printf '; complete in %s' "$role"
+    done
+}
+
+# work: the backup itself; ends with its status, its last word in `last_word`.
+work() {
+    trap - EXIT HUP INT QUIT TERM
+    begin_copies
+    tell streaming
+    started=$(now)
+    stream
+    stopped=$(now)
+    judge_stream
+    tell reading-back
+    on_each read_back
+    on_each store_manifest
+    tell waiting-for-wal
+    wait_for_wal
+    describe >"$temp/backup.json" || give_up 1 "no room for a small file in $temp"
+    on_each publish
+    conclude
+}
+
+case ${1:-} in
+    '') ;;
+    --fast) checkpoint=fast ;;
+    *) fail 2 "usage: $me [--fast]" ;;
+esac
+cd / || exit 1
+if [ "$(id -un)" != "$os_user" ]; then
+    [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
+    exec runuser -u "$os_user" -- "$0" "$@"
+fi
+for needed in psql zstd perl rclone timeout flock ${recipients:+age}; do
+    command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
+done
+perl -MDigest::SHA -e 0 2>/dev/null || fail 2 "perl has no Digest::SHA: install all of perl"
+[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
+[ -z "$recipients" ] || [ -r "$recipients" ] || fail 2 "$recipients, the public keys to encrypt for, cannot be read"
+[ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
+    fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
+exec 9<"$state"
+flock -n 9 || fail 3 "another base backup of @PROFILE@ runs on this host"
+renice -n @NICE@ -p $$ >/dev/null 2>&1
+ionice -c 3 -p $$ 2>/dev/null
+trap interrupted HUP INT QUIT TERM
+tell starting
+make_room
+learn
+mend &
+working=$!
+wait "$working"
+choose_id
+work 2>"$temp/noise" &
+working=$!
+wait "$working"
+status=$?
+case $status in 0 | 1 | 4 | 5) ;; *) status=1 ;; esac
+if [ ! -s "$temp/last_word" ]; then
+    [ "$status" != 0 ] || status=1
+    echo "what takes the backup was killed (is memory short?)" >"$temp/last_word"
+fi
+if [ "$status" != 0 ]; then
+    trap '' HUP INT QUIT TERM
+    end_all
+    undo_own
+else
+    forget "$id"
+fi
+end "$status" "$(cat "$temp/last_word")"

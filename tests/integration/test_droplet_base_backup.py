@@ -1,0 +1,263 @@
+"""A base backup by the rendered script: what it stores and refuses, and that it can be restored by hand."""
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tests.integration.backup_parts import CHOICES, Backups, region
+from tests.integration.droplet_parts import PREFIX
+from tests.servers.archived import fill_segment, wait_archived
+from tests.servers.fixtures import MakePostgres, or_skip
+from tests.servers.ports import free_port, wait_until
+from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.programs import find_program
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+
+pytestmark = pytest.mark.server
+
+PAGE = Path(__file__).parents[2] / "docs/recovery.md"
+
+
+@pytest.fixture(scope="module")
+def backups(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Backups]:
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        made = Backups(server, region(rgw), region(rgw_dr))
+        made.archive()
+        yield made
+
+
+def test_a_backup_is_complete_in_both_copies_and_says_what_it_is(backups: Backups) -> None:
+    identity = backups.taken()
+    backups.assert_nothing_left()
+    assert (backups.state / "unfinished").read_text() == ""
+    for each in backups.regions:
+        assert each.backups[identity] == {"base.tar.zst", "backup_manifest", "backup.json"}
+        said = json.loads(each.get(identity, "backup.json"))
+        assert (said["format"], said["id"], said["kind"], said["parent"]) == (1, identity, "full", None)
+        assert said["system_identifier"] == str(
+            backups.server.sql("SELECT system_identifier FROM pg_control_system()")[0][0]
+        )
+        assert said["server_version_num"] // 10000 == backups.server.version
+        assert (said["timeline"], said["wal_segment_size"], said["from_standby"]) == (1, 1 << 20, False)
+        assert said["started"] <= said["stopped"]
+        assert said["verified"] == {"read_back": True, "manifest": True, "wal": True}
+        for stored in said["objects"]:
+            body = each.get(identity, stored["name"])
+            assert (len(body), hashlib.sha256(body).hexdigest()) == (stored["bytes"], stored["sha256"])
+        manifest_text = each.get(identity, "backup_manifest")
+        manifest = json.loads(manifest_text)
+        assert said["objects"][0]["files"] == len(manifest["Files"])
+        sizes = sum(file["Size"] for file in manifest["Files"])
+        assert said["objects"][0]["unpacked_bytes"] == sizes + len(manifest_text)
+        (wal,) = manifest["WAL-Ranges"]
+        assert (said["start_lsn"], said["stop_lsn"]) == (wal["Start-LSN"], wal["End-LSN"])
+        named = "SELECT pg_walfile_name(%s::pg_lsn), pg_walfile_name(%s::pg_lsn - 1)"
+        names = backups.server.sql(named, said["start_lsn"], said["stop_lsn"])
+        assert names == [(said["start_wal"], said["stop_wal"])]
+
+
+# -- By hand, by the page's own commands.
+
+
+def page_commands() -> list[str]:
+    """The page's shell blocks, in their order; the first says where from and where to."""
+    return re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@contextmanager
+def restored(backups: Backups, copy: str) -> Iterator[PostgresServer]:
+    """A server that stands where the page's commands restored it from `copy`, a remote and its bucket."""
+    original = backups.server
+    folder = original.workspace.folder("restored", original.os_user)
+    settings, *commands = page_commands()
+    port = str(free_port())
+    where = {
+        "copy": f"{copy}/{PREFIX}",
+        "bin": str(original.bin_dir),
+        "data": str(folder / "data"),
+        "work": str(folder / "work"),
+        "RCLONE_CONFIG": backups.at.profile.paths.rclone_config,
+    }
+    assert set(re.findall(r"^(\w+)=", settings, re.MULTILINE)) == set(where)
+    given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in where.items())
+    script = "\n".join([given, "export RCLONE_CONFIG", *commands]).replace("5499", port)
+    server = PostgresServer(original.workspace, original.bin_dir, folder, int(port))
+    server.socket_dir = folder / "work"
+    server.log_file = folder / "work/log"
+    try:
+        server.run(["sh", "-euc", f"PATH={original.bin_dir}:$PATH\n{script}"])
+        yield server
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(folder)
+
+
+def rows(server: PostgresServer, query: str = "SELECT n FROM kept ORDER BY n") -> list[int]:
+    psql = [str(server.bin_dir / "psql"), "-XAtq", "-h", str(server.socket_dir), "-p", str(server.port)]
+    return [
+        int(line) for line in server.run([*psql, "-U", "postgres", "-d", "postgres", "-c", query]).split()
+    ]
+
+
+def keep(server: PostgresServer, *numbers: int) -> None:
+    server.sql("CREATE TABLE IF NOT EXISTS kept (n int)")
+    for number in numbers:
+        server.sql("INSERT INTO kept VALUES (%s)", number)
+
+
+def test_a_restore_by_the_pages_commands_has_what_was_written_after_the_backup(backups: Backups) -> None:
+    server = backups.server
+    keep(server, 1, 2)
+    backups.taken()
+    keep(server, 3)
+    first = fill_segment(server)
+    keep(server, 4)
+    wait_archived(server, [first, fill_segment(server)])
+    with restored(backups, f"spaces-dr:{backups.dr.to.bucket}") as again:
+        assert rows(again) == [1, 2, 3, 4]
+        assert rows(again, "SELECT archived_count + failed_count FROM pg_stat_archiver") == [0]
+
+
+def test_postgresql_18_with_large_segments_on_one_copy(
+    make_postgres: MakePostgres, rgw: RadosGateway
+) -> None:
+    server = make_postgres(wheel=True, wal_segment_mib=64, start=False)
+    backups = Backups(server, region(rgw), region(rgw), to_dr=False)
+    backups.archive()
+    keep(server, 1)
+    identity = backups.taken()
+    assert backups.dr.backups == {}
+    assert json.loads(backups.primary.get(identity, "backup.json"))["wal_segment_size"] == 64 << 20
+    keep(server, 2)
+    wait_archived(server, [fill_segment(server)])
+    with restored(backups, f"spaces-prod:{backups.primary.to.bucket}") as again:
+        assert rows(again) == [1, 2]
+
+
+def test_a_standby_can_be_backed_up_and_restored(backups: Backups) -> None:
+    server = backups.server
+    keep(server, 5)
+    server.write_config("60_test.conf", {"full_page_writes": "on"})  # or a standby refuses, and is right
+    server.reload()
+    server.sql("CHECKPOINT")
+    standby = server.standby()
+    standby.configure(archive_mode="on", archive_command="false")
+    standby.start()
+    try:
+        wait_until(lambda: standby.sql("SELECT count(*) FROM kept WHERE n = 5") == [(1,)], "it streams")
+        of_standby = Backups(standby, backups.primary, backups.dr)
+        running = of_standby.begin()
+        while running.poll() is None:  # the WAL up to its stop comes from the primary
+            fill_segment(server)
+            time.sleep(1)
+        _, said = running.communicate()
+        assert running.returncode == 0, said
+        identity = of_standby.status["id"]
+        assert json.loads(backups.dr.get(identity, "backup.json"))["from_standby"] is True
+    finally:
+        standby.stop("immediate")
+    keep(server, 6)
+    wait_archived(server, [fill_segment(server)])
+    with restored(backups, f"spaces-prod:{backups.primary.to.bucket}") as again:
+        assert {5, 6} <= set(rows(again))
+
+
+# -- What is refused, before anything is written.
+
+
+def test_tablespaces_are_refused_by_the_name_of_what_can(backups: Backups) -> None:
+    server = backups.server
+    place = server.workspace.folder("tablespace", server.os_user)
+    before = [each.backups for each in backups.regions]
+    server.sql(f"CREATE TABLESPACE elsewhere LOCATION '{place}'")
+    try:
+        ended = backups.take()
+    finally:
+        server.sql("DROP TABLESPACE elsewhere")
+    assert ended.status == 2
+    assert "tablespaces of its own: 1" in ended.stderr
+    assert "pgBackRest" in ended.stderr
+    assert [each.backups for each in backups.regions] == before
+    assert backups.status["state"] == "failed"
+
+
+def test_without_an_archive_that_works_none_is_begun(make_postgres: MakePostgres, rgw: RadosGateway) -> None:
+    server = make_postgres()
+    backups = Backups(server, region(rgw), region(rgw), choices=replace(CHOICES, patience_s=3))
+    off = backups.take()
+    assert (off.status, "archive_mode is off" in off.stderr) == (2, True)
+    server.configure(archive_mode="on", archive_command="false")
+    server.restart()
+    fill_segment(server)
+    wait_until(lambda: server.sql("SELECT failed_count > 0 FROM pg_stat_archiver") == [(True,)], "it fails")
+    failing = backups.take()
+    assert (failing.status, "archiving fails now" in failing.stderr) == (1, True)
+    server.configure(archive_mode="on", archive_command="true")
+    server.reload()
+    wait_archived(server, [fill_segment(server)])
+    lying = backups.take()
+    assert (lying.status, "the WAL that the backup needs is not in" in lying.stderr) == (1, True)
+    assert [each.backups for each in backups.regions] == [{}, {}]
+    backups.assert_nothing_left()
+
+
+def test_what_is_installed_wrongly_is_said(backups: Backups) -> None:
+    assert backups.at.run(backups.script, "--now").status == 2
+    moved = backups.state.rename(backups.state.with_name("elsewhere"))
+    ended = backups.take()
+    moved.rename(backups.state)
+    assert (ended.status, f"install -d -o {backups.server.os_user}" in ended.stderr) == (2, True)
+
+
+def test_of_two_at_once_one_is_taken(backups: Backups) -> None:
+    first = backups.begin()
+    wait_until(lambda: locked(backups), "the first begins")
+    second = backups.take()
+    assert (second.status, "another base backup" in second.stderr) == (3, True)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    backups.assert_nothing_left()
+
+
+def locked(backups: Backups) -> bool:
+    """Whether one runs, as the page says how to tell."""
+    return subprocess.run(["flock", "-n", backups.state, "true"], check=False).returncode != 0
+
+
+# -- Encrypted: the droplet cannot read what it stores.
+
+
+def test_for_age_only_what_was_sent_is_compared(backups: Backups) -> None:
+    age = or_skip(lambda: find_program("age", server="age", package="age"))
+    tools = backups.tools(age=f'exec {age} "$@"\n')
+    keys = subprocess.run([age.with_name("age-keygen")], capture_output=True, text=True, check=True)
+    (public,) = re.findall(r"^# public key: (\S+)$", keys.stdout, re.MULTILINE)
+    (tools / "recipients").write_text(f"{public}\n")
+    script = backups.render(replace(CHOICES, recipients=str(tools / "recipients")), "sealed", tools)
+    ended = backups.take(script)
+    assert ended.status == 0, ended.stderr
+    identity = backups.status["id"]
+    for each in backups.regions:
+        assert each.backups[identity] == {"base.tar.zst.age", "backup_manifest", "backup.json"}
+        assert json.loads(each.get(identity, "backup.json"))["encryption"] == "age"
+    (tools / "secret").write_text(keys.stdout)
+    sealed = backups.dr.get(identity, "base.tar.zst.age")
+    opened = subprocess.run(
+        [age, "-d", "-i", tools / "secret"], input=sealed, capture_output=True, check=True
+    ).stdout
+    assert len(zstandard.ZstdDecompressor().decompressobj().decompress(opened)) > 20_000_000
+    backups.assert_nothing_left()

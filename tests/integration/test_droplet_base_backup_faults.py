@@ -1,0 +1,263 @@
+"""A base backup while things break: never half a backup for a reader, and nothing left after the next run."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
+from tests.servers.archived import fill_segment, wait_archived
+from tests.servers.fixtures import or_skip
+from tests.servers.full_disk import full_disk
+from tests.servers.ports import wait_until
+from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.programs import ServerMissing
+from tests.servers.reaper import descendants, kill
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+
+pytestmark = pytest.mark.server
+
+MOMENTS = int(os.environ.get("WALCONSOLE_KILLS", "8"))
+"""At how many random moments a backup is killed; thirty and more by hand, for the machine's time."""
+
+SLOWLY = replace(CHOICES, read_mib_s=8)
+"""A backup of this cluster takes three seconds then, in which something may happen."""
+
+
+@pytest.fixture(scope="module")
+def backups(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Backups]:
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        made = Backups(server, region(rgw), region(rgw_dr))
+        made.archive()
+        yield made
+
+
+def wait_streaming(backups: Backups) -> None:
+    """Return when the server sends, and both copies have an upload that is under way."""
+    sending = "SELECT count(*) FROM pg_stat_progress_basebackup WHERE backup_streamed > 0"
+    wait_until(lambda: backups.server.sql(sending) == [(1,)], "the server sends", timeout_s=30)
+    wait_until(lambda: all(each.uploads for each in backups.regions), "it is uploaded", timeout_s=30)
+
+
+def program(pid: int) -> str:
+    """The name of a process's program; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+# -- Killed.
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGKILL", "SIGKILL to the script alone"])
+def test_killed_in_the_midst_nothing_is_left_after_the_next_run(backups: Backups, how: str) -> None:
+    before = backups.complete
+    running = backups.begin(backups.render(SLOWLY, "slowly"))
+    wait_streaming(backups)
+    if how == "SIGKILL":
+        os.killpg(running.pid, signal.SIGKILL)
+    elif how.startswith("SIGKILL"):
+        running.kill()  # what it started goes on to its end, and holds the lock until then
+    else:
+        os.killpg(running.pid, signal.Signals[how])
+    _, said = running.communicate(timeout=60)
+    if how in ("SIGTERM", "SIGINT"):
+        assert running.returncode == 9, said
+        assert "interrupted" in said
+        backups.assert_nothing_left()
+        assert backups.complete == before
+    wait_until(lambda: backups.sessions() == [], "the server's session ends", timeout_s=30)
+    take_when_free(backups)
+    backups.assert_nothing_left()
+
+
+def take_when_free(backups: Backups) -> None:
+    """The next run, once what a killed one had started has ended."""
+    for _ in range(60):
+        ended = backups.take()
+        if ended.status != 3:
+            assert ended.status == 0, ended.stderr
+            return
+        time.sleep(0.5)
+    raise AssertionError("the lock is never free")
+
+
+def test_killed_at_random_moments_no_reader_sees_half_a_backup(backups: Backups) -> None:
+    chance = random.Random(14)  # noqa: S311  # the same moments each time, as far as a machine repeats itself
+    took = time.monotonic()
+    backups.taken()
+    took = time.monotonic() - took
+    for number in range(MOMENTS):
+        running = backups.begin()
+        time.sleep(chance.uniform(0, took))
+        if number % 2:
+            os.killpg(running.pid, signal.SIGKILL)
+        else:
+            running.terminate()
+        running.communicate(timeout=60)
+        for each, complete in zip(backups.regions, backups.complete, strict=True):
+            for identity in complete:
+                assert each.backups[identity] == {"base.tar.zst", "backup_manifest", "backup.json"}
+        if not number % 2:
+            assert running.returncode in (0, 9, -signal.SIGTERM)
+    take_when_free(backups)
+    backups.assert_nothing_left()
+
+
+@pytest.mark.parametrize("part", ["pg_basebackup", "zstd", "perl", "sha256sum", "tee"])
+def test_where_one_part_of_the_pipe_is_killed_there_is_no_backup(backups: Backups, part: str) -> None:
+    """The parts after it end with 0, and what they stored looks complete."""
+    before = backups.complete
+    running = backups.begin(backups.render(SLOWLY, "slowly"))
+    wait_streaming(backups)
+    kill([pid for pid in descendants(running.pid) if program(pid) == part], signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "ended with" in said
+    assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+# -- The store.
+
+
+def test_one_copy_that_cannot_be_sent_to_leaves_the_other_complete(backups: Backups) -> None:
+    failing = (
+        'case "$*" in rcat*spaces-dr:*base.tar.zst*) head -c 9 >/dev/null; echo refused >&2; exit 1 ;; esac\n'
+    )
+    tools = backups.tools(rclone=f'{failing}exec /usr/bin/rclone "$@"\n')
+    before = backups.complete
+    ended = backups.take(backups.render(CHOICES, "half", tools))
+    assert ended.status == 5, ended.stderr
+    assert "complete in primary alone" in ended.stderr
+    assert "not stored in spaces-dr:" in ended.stderr
+    identity = backups.status["id"]
+    assert backups.status["state"] == "taken"
+    assert backups.complete == [before[0] | {identity}, before[1]]
+    assert identity not in backups.dr.backups
+    backups.assert_nothing_left()
+
+
+SPOILED = {
+    "altered": "perl -pe 'y/a/b/ if $. == 100'",
+    "cut": "head -c -1",
+    "longer": "{ cat; echo; }",
+    "empty": "head -c 0",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_what_is_stored_otherwise_than_sent_is_found(backups: Backups, how: str) -> None:
+    spoil = f'case "$*" in rcat*base.tar.zst*) {SPOILED[how]} | /usr/bin/rclone "$@"; exit ;; esac\n'
+    tools = backups.tools(rclone=f'{spoil}exec /usr/bin/rclone "$@"\n')
+    before = backups.complete
+    ended = backups.take(backups.render(CHOICES, "spoiled", tools))
+    assert (ended.status, "is not what was sent" in ended.stderr) == (4, True), ended.stderr
+    assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+def test_a_key_that_loses_its_grant_is_told_and_the_next_run_mends_it(backups: Backups) -> None:
+    """Archiving fails, too, so that the server waits for its WAL until patience ends."""
+    before = backups.complete
+    running = backups.begin(backups.render(replace(SLOWLY, patience_s=4), "slowly"))
+    wait_streaming(backups)
+    backups.dr.gateway.revoke(backups.dr.to.bucket, backups.dr.to.keys)
+    _, said = running.communicate(timeout=90)
+    assert running.returncode == 1, said
+    assert "spaces-dr:" in said
+    assert "nothing moved for" in said
+    assert backups.complete == before
+    identity = backups.status["id"]
+    assert (backups.state / "unfinished").read_text().split() == [identity]
+    backups.dr.allow(*UPLOADS)
+    wait_archived(backups.server, [fill_segment(backups.server)])
+    backups.taken()
+    assert (backups.state / "unfinished").read_text() == ""
+    backups.assert_nothing_left()
+
+
+def test_a_bucket_that_vanishes_is_told(workspace: Workspace, rgw: RadosGateway) -> None:
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        backups = Backups(server, region(rgw), region(rgw), choices=replace(SLOWLY, patience_s=4))
+        backups.archive()
+        running = backups.begin()
+        wait_streaming(backups)
+        for each in backups.regions:
+            delete_bucket(each)
+        _, said = running.communicate(timeout=90)
+        assert running.returncode == 1, said
+        assert "NoSuchBucket" in said
+        assert backups.sessions() == []
+
+
+def delete_bucket(gone: Region) -> None:
+    client, bucket = gone.gateway.client(), gone.to.bucket
+    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for one in client.list_objects_v2(Bucket=bucket).get("Contents", []):
+        client.delete_object(Bucket=bucket, Key=one["Key"])
+    client.delete_bucket(Bucket=bucket)
+
+
+def test_a_key_that_may_not_abort_uploads_is_told_of_and_others_backups_stay(
+    workspace: Workspace, rgw: RadosGateway
+) -> None:
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        backups = Backups(server, region(rgw), region(rgw), to_dr=False)
+        backups.primary.allow()
+        backups.primary.put("20200101T000000Z", "base.tar.zst", b"somebody else's, still being sent")
+        backups.archive()
+        running = backups.begin(backups.render(SLOWLY, "slowly"))
+        wait_streaming(backups)
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate(timeout=60)
+        ended = backups.take()
+        assert ended.status == 0
+        assert "cannot be aborted (a rule of the bucket's lifecycle can)" in ended.stderr
+        assert set(backups.primary.backups) == {"20200101T000000Z", backups.status["id"]}
+
+
+# -- The droplet.
+
+
+def test_on_a_full_disk_it_goes_on_in_memory_and_else_says_so(backups: Backups) -> None:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(full_disk(backups.server, backups.at.temp_root))
+        except ServerMissing as missing:
+            pytest.skip(str(missing))
+        backups.taken()
+        before = backups.complete
+        stack.enter_context(full_disk(backups.server, backups.memory_root))
+        ended = backups.take()
+        assert (ended.status, "no room for a small file" in ended.stderr) == (1, True)
+        assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+def test_a_server_that_is_killed_is_told(backups: Backups) -> None:
+    before = backups.complete
+    running = backups.begin(backups.render(SLOWLY, "slowly"))
+    wait_streaming(backups)
+    backups.server.kill()
+    _, said = running.communicate(timeout=60)
+    backups.server.start()
+    assert running.returncode == 1
+    assert "pg_basebackup" in said
+    assert backups.complete == before
+    backups.assert_nothing_left()
