@@ -51,6 +51,7 @@ SHA1 = "0123456789abcdef0123456789abcdef01234567"
         ("basebackups_005/base_000000010000000000000002/", None),
         ("basebackups_005/", None),
         ("main/base/20260801T120000/", None),
+        ("main/base/20260801T120000Z/", None),
         ("backup/demo/20260801-120000F/pg_data/pg_wal/", None),
         ("backup/demo/20260801-120000F_20260802-120000I/", None),
         ("nightly/pg_wal/", None),
