@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
+from tests.integration.droplet_parts import PREFIX
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import or_skip
 from tests.servers.full_disk import full_disk
@@ -260,4 +261,24 @@ def test_a_server_that_is_killed_is_told(backups: Backups) -> None:
     assert running.returncode == 1
     assert "pg_basebackup" in said
     assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+def test_a_clock_that_was_set_back_takes_nobodys_name(backups: Backups) -> None:
+    """What another host is still storing under that name stays as it is."""
+    once = backups.state / "set-back"
+    back = f"""case $* in *Y%m%dT*) if mkdir {once} 2>/dev/null; then echo 20200101T000000Z; exit; fi ;; esac
+exec /usr/bin/date "$@"
+"""
+    script = backups.render(CHOICES, "set-back", backups.tools(date=back))
+    backups.dr.put("20200101T000000Z", "base.tar.zst", b"another host's, not complete")
+    try:
+        ended = backups.take(script)
+        assert ended.status == 0, ended.stderr
+        assert once.is_dir()
+        assert backups.status["id"] > "20200101T000000Z"
+        assert backups.dr.backups["20200101T000000Z"] == {"base.tar.zst"}
+    finally:
+        key = f"{PREFIX}base/20200101T000000Z/base.tar.zst"
+        backups.dr.gateway.client().delete_object(Bucket=backups.dr.to.bucket, Key=key)
     backups.assert_nothing_left()

@@ -20,9 +20,9 @@ LIBRARY = {"droplet/templates/stand.sh", "provision/scripts/files.sh"} | {
 """tests/integration/test_foreign_folders.py tries these on every plant."""
 AS_THE_SERVER = {
     f"droplet/templates/{name}.sh"
-    for name in ("archive", "restore", "probe", "verbs", "sweep", "unpack", "look", "common")
-}
-"""Run by PostgreSQL, or for it as its own user; never as root."""
+    for name in ("archive", "restore", "probe", "verbs", "sweep", "unpack", "look", "common", "jobs")
+} | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "streaming", "proving")}
+"""Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")
 
 _PROGRAMS = (

@@ -101,8 +101,8 @@ end_all() {
     done
 }
 
-# ask SQL: one row, within a minute.
-ask() { timeout --foreground -k 5 60 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+# ask SQL: one row, within half a minute.
+ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
 
 facts_sql="
 SELECT
@@ -168,7 +168,6 @@ standing() {
 # work: the backup itself; ends with its status, its last word in `last_word`.
 work() {
     trap - EXIT HUP INT QUIT TERM
-    begin_copies
     tell streaming
     started=$(now)
     stream
@@ -213,7 +212,10 @@ learn
 mend &
 working=$!
 wait "$working"
-choose_id
+find_id &
+working=$!
+wait "$working" || end 1 "$(cat "$temp/last_word" 2>/dev/null || echo "what looks for a name was killed")"
+adopt_id
 work 2>"$temp/noise" &
 working=$!
 wait "$working"

@@ -75,23 +75,35 @@ publish() {
     if keep backup.json backup.json; then : >"$temp/complete.$role"; fi
 }
 
-# choose_id: the second, where no copy has anything of that name yet. It is noted before anything is stored.
-choose_id() {
-    id=$(date -u +%Y%m%dT%H%M%SZ)
-    while grep -qsx -- "$id" "$state/unfinished" || [ "$id" = "$(cat "$state/last" 2>/dev/null)" ]; do
+# find_id: the second, where no copy has anything of that name yet: a clock may have been set back.
+find_id() {
+    trap - EXIT HUP INT QUIT TERM
+    for tries in $(seq 5); do
+        id=$(date -u +%Y%m%dT%H%M%SZ) folder=base/$id/
+        if [ "$id" != "$(cat "$state/last" 2>/dev/null)" ]; then
+            rm -f -- "$temp"/taken.*
+            on_each begin_copy
+            set -- "$temp"/taken.*
+            if [ ! -e "$1" ]; then
+                echo "$id" >"$temp/id"
+                return
+            fi
+        fi
         sleep 1
-        id=$(date -u +%Y%m%dT%H%M%SZ)
     done
-    folder=base/$id/
-    { echo "$id" >>"$state/unfinished" && echo "$id" >"$state/last"; } 2>/dev/null ||
-        say "$state cannot be written (is the disk full?): were this run killed, what it left would stay"
+    give_up 1 "the names of $tries seconds are taken in the archive: another host stores there (was the clock set back?)"
 }
-
-begin_copies() { on_each begin_copy; }
 
 begin_copy() {
     answer=$(bounded 60 lsf "$target$folder" 2>&1) || bad 1 "$target cannot be listed: $(reason $? "$answer")" || return
-    [ -z "$answer" ] || bad 1 "$target$folder is there already, and not of this run"
+    [ -z "$answer" ] || : >"$temp/taken.$role"
+}
+
+# adopt_id: what is stored from here on is ours, and is noted before.
+adopt_id() {
+    id=$(cat "$temp/id") folder=base/$id/
+    { echo "$id" >>"$state/unfinished" && echo "$id" >"$state/last"; } 2>/dev/null ||
+        say "$state cannot be written (is the disk full?): were this run killed, what it left would stay"
 }
 
 # forget ID: it is complete, or nothing of it is left.
@@ -102,11 +114,13 @@ forget() {
 
 # undo ID: nothing of it stays in a copy where it is not complete, nor a session on the server.
 undo() {
-    ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'walconsole $1'" >/dev/null
+    ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'walconsole $1'" >/dev/null &
     dr_clear=0
     undo_in "$primary" "$1" &
+    clearing=$!
     if [ -n "$dr" ]; then undo_in "$dr" "$1" || dr_clear=1; fi
-    wait $! && [ "$dr_clear" = 0 ] && forget "$1"
+    wait "$clearing" && [ "$dr_clear" = 0 ] && forget "$1"
+    wait
 }
 
 undo_in() {
