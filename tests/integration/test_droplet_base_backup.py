@@ -135,7 +135,7 @@ def test_a_restore_by_the_pages_commands_has_what_was_written_after_the_backup(b
 def test_postgresql_18_with_large_segments_on_one_copy(
     make_postgres: MakePostgres, rgw: RadosGateway
 ) -> None:
-    server = make_postgres(wheel=True, wal_segment_mib=64, start=False)
+    server = make_postgres(release="wheel", wal_segment_mib=64, start=False)
     backups = Backups(server, region(rgw), region(rgw), to_dr=False)
     backups.archive()
     keep(server, 1)

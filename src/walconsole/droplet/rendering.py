@@ -8,7 +8,6 @@ from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
-from walconsole.droplet import quoting
 from walconsole.droplet.choices import BackupChoices, DropletChoices, WalLevel
 from walconsole.droplet.names import names_of, rclone_path
 
@@ -140,7 +139,7 @@ def backup_service(profile: Profile, backup: BackupChoices) -> str:
         "OS_USER": profile.postgres.os_user,
         "STATE_NAME": names.backup_state.rpartition("/")[2],
         "BACKUP": names.backup,
-        "TAG": quoting.systemd(profile.paths.journal_tag),
+        "TAG": systemd_value(profile.paths.journal_tag),
         "NICE": str(backup.nice),
     }
     return _text("backup.service", profile, values)
