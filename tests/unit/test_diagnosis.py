@@ -317,7 +317,7 @@ def test_a_key_that_both_buckets_lack_is_one_finding() -> None:
         ({"archiver_pid": None}, "no archiver process runs (pg_stat_activity)"),
         (
             {"archiver_pid": None, "archiver_visible": False},
-            "whether the archiver process runs cannot be seen by this role (pg_stat_activity)",
+            "whether the archiver process runs cannot be seen in pg_stat_activity",
         ),
     ],
 )

@@ -257,7 +257,8 @@ _BY_STATUS: dict[int, tuple[Meaning, str]] = {
 _SERVERS_OWN = frozenset(status for status, (_, code) in _BY_STATUS.items() if status == 429 or status >= 500)
 
 _BY_CODE = {row.code: row.meaning for row in ROWS if not row.message}
-_BY_MESSAGE = tuple((row.code, re.compile(row.message), row.meaning) for row in ROWS if row.message)
+_BY_MESSAGE = tuple((row.code, row.message, row.meaning) for row in ROWS if row.message)
+"""Compiled when they are first looked for: the first frame does not wait for them."""
 
 KEY_MEANINGS = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.CREDENTIALS_BAD})
 """A new key pair may cure it."""
@@ -276,7 +277,7 @@ def meaning_of(code: str, status: int | None = None, said: str = "") -> Meaning:
     if not code:
         return _BY_STATUS[status][0] if status in _BY_STATUS else Meaning.UNKNOWN
     for of_code, message, meaning in _BY_MESSAGE:
-        if of_code == code and message.search(said):
+        if of_code == code and re.search(message, said):
             return meaning
     return _BY_CODE.get(code, Meaning.UNKNOWN)
 
