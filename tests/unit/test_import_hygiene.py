@@ -25,12 +25,11 @@ print(*(name for name in {SLOW!r} if name in sys.modules), sep=" ")
 _FIRST_FRAME = """
 import asyncio, pathlib, sys
 from walconsole.cli import main  # as the program does
-from walconsole.session import opening
-from walconsole.session.console import open_console
+from walconsole.session.console import make_console
 from walconsole.process.cleanup import Cleanups
 from walconsole.session.wish import DemoWish, Session
 
-app = opening.make_console(Session(DemoWish("incident"), pathlib.Path("unused.log")), Cleanups())
+app = make_console(Session(DemoWish("incident"), pathlib.Path("unused.log")), Cleanups())
 
 async def begin(*_):
     app.exit()
@@ -99,7 +98,7 @@ def noted(pattern, flags=0):
         compiled.append((caller, pattern))
     return real(pattern, flags)
 re.compile = noted
-import walconsole.cli.console, walconsole.session.opening, walconsole.ui.app
+import walconsole.cli.console, walconsole.ui.app
 print(compiled)
 """
     done = subprocess.run(

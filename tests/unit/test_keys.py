@@ -12,9 +12,9 @@ from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.keys import DIALOGS, SCREENS, Action, actions, hints, own
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.connecting import HostKeyScreen
 from walconsole.ui.dialogs.dialog import Confirm, Dialog
 from walconsole.ui.dialogs.help import HelpScreen
-from walconsole.ui.dialogs.ssh import HostKeyScreen
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.triage.screen import TriageScreen

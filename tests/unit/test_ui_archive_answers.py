@@ -32,7 +32,7 @@ from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
-from walconsole.ui.archive import answers, notes, subject
+from walconsole.ui.archive import filling, notes, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.panes import KeysPane
 from walconsole.ui.archive.picture import picture_of
@@ -58,7 +58,7 @@ def answered(
 ) -> tuple[Line, ...]:
     picture = picture_of(snapshot, NOW)
     known = KnownArchive(picture, snapshot, NOW, width, glyphs, measured, price or Price())
-    return answers.rows(known, taken_of(snapshot))
+    return filling.answer_rows(known, taken_of(snapshot))
 
 
 def told(lines: Iterable[Line]) -> str:

@@ -7,19 +7,36 @@ from typing import Any
 
 from textual.app import App
 
-from walconsole.errors import WalconsoleError
+from walconsole.errors import UsageError, WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.logs import Crash, start_logging
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
 from walconsole.process.terminal import TerminalModes, driver_for, require_terminal, watch_hang_up
-from walconsole.session.opening import make_console
+from walconsole.session.droplet_session import droplet_session
 from walconsole.session.wish import Session
+from walconsole.ui.app import WalconsoleApp
 
 _APP_GRACE_S = 5.0
 
 MakeApp = Callable[[Session, Cleanups], App[Any]]
+
+
+def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
+    """The app; `cleanups` take away whatever it opens. Raises UsageError for an unknown theme."""
+    app = WalconsoleApp(droplet_session(session, cleanups), theme=session.theme)
+    if session.theme not in (None, app.theme):
+        raise _no_theme(str(session.theme), app)
+    return app
+
+
+def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
+    themes, problems = app.shelf.load()
+    faults = [problem for problem in problems if f"{name}.toml" in problem]
+    names = ", ".join(sorted(theme.name for theme in themes))
+    why = faults[0] if faults else "there is none of that name"
+    return UsageError(f"choosing the theme {name}", why, f"the themes are: {names}")
 
 
 def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console) -> int:

@@ -252,7 +252,7 @@ class WalconsoleApp(App[None]):
 
     def action_choose_theme(self) -> None:
         """A list of themes; each is shown while it is highlighted."""
-        from walconsole.ui.dialogs.theme import ThemeScreen
+        from walconsole.ui.dialogs.dialog import ThemeScreen
 
         self.push_screen(ThemeScreen(), self._choose_theme)
 

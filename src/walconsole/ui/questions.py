@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from walconsole.ui.dialogs.cluster import ClusterScreen
+from walconsole.ui.dialogs.connecting import ClusterScreen, HostKeyScreen, PassphraseScreen
 from walconsole.ui.dialogs.dialog import Confirm
-from walconsole.ui.dialogs.ssh import HostKeyScreen, PassphraseScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict
-from walconsole.ui.archive import answers, coverage, notes
-from walconsole.ui.archive.table import KnownArchive
-from walconsole.ui.board.content import TONE_OF_LEVEL
+from walconsole.ui.archive import coverage, listings, notes, replay, storage
+from walconsole.ui.archive import lag_rows as distance
+from walconsole.ui.archive.table import KnownArchive, Table
+from walconsole.ui.board.content import TONE_OF_LEVEL, View
+from walconsole.ui.board.typeset import aged, notice
 from walconsole.ui.board.verdict import VerdictLine
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.cost import Price
     from walconsole.domain.standing.model import Verdict
     from walconsole.ui.archive.subject import Told
+    from walconsole.ui.archive.table import KnownArchive
     from walconsole.ui.archive.view_state import ArchiveViewState
+    from walconsole.ui.board.content import Line
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
     from walconsole.ui.board.rows_pane import RowsPane
+
+# -- What the pane of answers shows.
+
+
+def answer_rows(known: KnownArchive, taken: SnapshotTaken) -> tuple[Line, ...]:
+    """What is wrong with a bucket's reading, then every answer; dimmed where they are no longer current."""
+    view = View(taken.snapshot, taken.diagnosis, taken.now, known.width, known.glyphs)
+    snapshot = taken.snapshot
+    wrong = [
+        line
+        for reading, what in ((snapshot.primary, "primary"), (snapshot.dr, "DR"))
+        for line in notice(reading, view, what)
+    ]
+    table = Table(known)
+    replay.rows(table)
+    if known.copies:
+        distance.rows(table)
+    storage.rows(table)
+    listings.rows(table)
+    lines = table.lines()
+    stale = next((one for one in (snapshot.primary, snapshot.dr) if one.value is known.picture.main), None)
+    if stale is not None and stale.freshness is Freshness.STALE:
+        return (*wrong, *aged(lines, stale, known.glyphs))
+    return (*wrong, *lines)
 
 
 def fill_coverage(
@@ -41,7 +70,7 @@ def fill_answers(
     """The table of what is known."""
     known = KnownArchive(desk.picture, taken.snapshot, taken.now, width, glyphs, desk.measured, price)
     summary = notes.answers_summary(desk, glyphs)
-    pane.show(answers.rows(known, taken), "Archive", notes.ages(taken, glyphs), summary=summary)
+    pane.show(answer_rows(known, taken), "Archive", notes.ages(taken, glyphs), summary=summary)
 
 
 def fill_object(pane: RowsPane, told: Told) -> None:

@@ -272,7 +272,7 @@ class Dashboard(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for a pattern, and apply it while it is typed."""
-        from walconsole.ui.dialogs.filter import FilterScreen
+        from walconsole.ui.dialogs.dialog import FilterScreen
 
         self.action_jump("log")
         self.app.push_screen(FilterScreen(self.log_pane))

@@ -1,8 +1,8 @@
-"""What every dialog has in common: a box in the middle, Esc is no."""
+"""Dialogs: a box in the middle, Esc is no; a yes or no, a choice, a line, the log's filter, the themes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -11,6 +11,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.keys import dialog_bindings
+from walconsole.ui.board.tones import ConsoleTheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,3 +112,86 @@ class Prompt(Dialog[str]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """This is the answer."""
         self.dismiss(event.value)
+
+
+# -- The log's filter, on the last line; it applies while it is typed.
+
+
+class Filtered(Protocol):
+    """What is filtered by `pattern`; ValueError for one that is no regular expression."""
+
+    pattern: str
+
+    def filter(self, pattern: str) -> None: ...
+
+
+class FilterScreen(Dialog[None]):
+    """Enter keeps the filter, Esc brings back the one before."""
+
+    def __init__(self, log: Filtered) -> None:
+        super().__init__()
+        self._log, self._before = log, log.pattern
+
+    def compose(self) -> ComposeResult:
+        """One line."""
+        with Vertical(classes="box"):
+            yield Static("filter (/…/ is a regular expression):", classes="label", markup=False)
+            yield Input(self._before, select_on_focus=True)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Apply it; what is not an expression yet changes nothing."""
+        try:
+            self._log.filter(event.value)
+        except ValueError:
+            event.input.tooltip = "not a regular expression yet"
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep it, or say why it cannot be one."""
+        try:
+            self._log.filter(event.value)
+        except ValueError as error:
+            self.app.notify(str(error), severity="warning", markup=False)
+            return
+        self.dismiss(None)
+
+    def action_dismiss_empty(self) -> None:
+        """Back to the filter before."""
+        self._log.filter(self._before)
+        self.dismiss(None)
+
+
+# -- A list of themes; the one under the cursor is shown at once.
+
+
+class ThemeScreen(Dialog[str]):
+    """The chosen theme's name; Esc brings back the one before."""
+
+    def compose(self) -> ComposeResult:
+        """The console's own themes."""
+        self._before = self.app.theme
+        themes = [theme for theme in self.app.available_themes.values() if isinstance(theme, ConsoleTheme)]
+        self._names = [theme.name for theme in sorted(themes, key=lambda theme: theme.name)]
+        found = {theme.name: theme for theme in themes}
+        with Vertical(classes="box") as box:
+            box.border_title = "Theme"
+            yield OptionList(
+                *(Content(safe(f"{name:<14} {found[name].description}")) for name in self._names)
+            )
+
+    def on_mount(self) -> None:
+        """Begin at the current one."""
+        if self._before in self._names:
+            self.query_one(OptionList).highlighted = self._names.index(self._before)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show it."""
+        self.app.theme = self._names[event.option_index]
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Keep it."""
+        self.dismiss(self._names[event.option_index])
+
+    def action_dismiss_empty(self) -> None:
+        """Back to the one before."""
+        self.app.theme = self._before
+        self.dismiss(None)

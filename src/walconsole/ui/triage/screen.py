@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.facts.snapshot import Snapshot
@@ -12,11 +13,12 @@ from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.content import TONE_OF_LEVEL
 from walconsole.ui.board.key_bar import KeyBar
+from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
-from walconsole.ui.triage import evidence, remedy, story, times
-from walconsole.ui.triage.layout import arrange
+from walconsole.ui.triage import times
+from walconsole.ui.triage.rows import evidence_rows, key_of, remedy_rows, story_rows
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -25,6 +27,46 @@ if TYPE_CHECKING:
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
+
+
+# -- Where the four panes stand: the story left, its evidence right, the fix and the time line below.
+
+PANES = ("story", "evidence", "remedy", "times")
+_WIDEST_LEFT = 92
+_FEW_ROWS = 3
+
+
+def arrange(
+    width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+) -> dict[str, Box]:
+    """A box for every pane. Below 100 columns they stand on each other, and those out of use fold."""
+    if maximised or height < 2 * len(PANES):
+        return {focused: Box(0, 0, width, height)}
+    if width < TWO_COLUMNS:
+        return stacked(width, height, PANES, _wishes(height, focused, needs), rest=focused)
+    left = min(_WIDEST_LEFT, width * 9 // 20)
+    x, wide = left + GAP, width - left - GAP
+    lower = min(max(needs.get("remedy", 1), needs.get("times", 1)) + 1, height * 9 // 20)
+    upper = max(1 + _FEW_ROWS, min(max(needs.get("story", 1), needs.get("evidence", 1)) + 2, height - lower))
+    lower = height - upper
+    return {
+        "story": Box(0, 0, left, upper),
+        "evidence": Box(x, 0, wide, upper),
+        "remedy": Box(0, upper, left, lower),
+        "times": Box(x, upper, wide, lower),
+    }
+
+
+def _wishes(height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:
+    """The story keeps a few rows, the pane in use gets what it wants, the others a few or none."""
+    wanted = {name: needs.get(name, 1) for name in PANES}
+    few = {name: min(_FEW_ROWS, rows) for name, rows in wanted.items()}
+    if focused != "story":
+        wanted[focused] = min(wanted[focused], max(_FEW_ROWS, height - len(PANES) - few["story"]))
+        few[focused] = 0
+    first = Wish(focused, wanted[focused])
+    return [first, *(Wish(name, wanted[name], few[name]) for name in PANES if name != focused)]
+
 
 SPECS = (
     PaneSpec(1, "story", "Story"),
@@ -110,7 +152,7 @@ class TriageScreen(PanesScreen):
         if self.taken is None or not self.taken.diagnosis.stories:
             return None
         findings = self.taken.diagnosis.findings
-        chosen = next((each for each in findings if story.key_of(each) == self._chosen), None)
+        chosen = next((each for each in findings if key_of(each) == self._chosen), None)
         return chosen or self.taken.diagnosis.stories[0].root
 
     def fill(self, *names: str) -> None:
@@ -127,15 +169,15 @@ class TriageScreen(PanesScreen):
         pane = self.panes[name]
         width = (pane.size.width or self.size.width or 80) - 1
         if name == "story":
-            rows = story.rows(taken.diagnosis, taken.snapshot, taken.now, width, self.glyphs)
+            rows = story_rows(taken.diagnosis, taken.snapshot, taken.now, width, self.glyphs)
             pane.show(rows, "Story")
         elif name == "evidence":
             finding = self.finding
             title = "Evidence" if finding is None else f"Evidence: {finding.rule}"
-            pane.show(evidence.rows(finding, taken.now, width, self.glyphs), title)
+            pane.show(evidence_rows(finding, taken.now, width, self.glyphs), title)
         elif name == "remedy":
             may_change = self.session.fixer is not None
-            rows = remedy.rows(
+            rows = remedy_rows(
                 self.finding, taken.snapshot, taken.now, width, self.glyphs, may_change=may_change
             )
             pane.show(rows, "What to do")

@@ -1,12 +1,14 @@
-"""An unknown host key: the fingerprint to compare, and No as the default."""
+"""What is asked while the console connects: an unknown host key, a secret, which cluster."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Input, Static
+from textual.content import Content
+from textual.widgets import Button, Input, OptionList, Static
 
+from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.keys import dialog_bindings
 from walconsole.ui.dialogs.dialog import Dialog
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.domain.facts.observed import HostKeyQuestion
+
+# -- An unknown host key: the fingerprint to compare, and No as the default.
 
 
 class HostKeyScreen(Dialog[bool]):
@@ -93,3 +97,37 @@ class PassphraseScreen(Dialog[str]):
         answer = event.value
         event.input.value = ""
         self.dismiss(answer)
+
+
+# -- Several clusters on the host: which one to watch.
+
+
+def described(cluster: ClusterFacts) -> str:
+    """`15/main  port 5432  running   /var/lib/postgresql/15/main`."""
+    name = str(cluster.name) if cluster.name else "unnamed"
+    state = "running" if cluster.running else "down"
+    return safe(f"{name:<12} port {cluster.port:<6} {state:<8} {cluster.data_directory}")
+
+
+class ClusterScreen(Dialog[ClusterFacts]):
+    """The chosen cluster, or None."""
+
+    def __init__(self, clusters: tuple[ClusterFacts, ...]) -> None:
+        super().__init__()
+        self.clusters = clusters
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        with Vertical(classes="box") as box:
+            box.border_title = "Which cluster?"
+            yield Static(
+                "The host has several. The profile's `cluster` can name one for good. Esc: none.",
+                markup=False,
+                classes="text",
+            )
+            yield Static("")
+            yield OptionList(*(Content(described(cluster)) for cluster in self.clusters))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """An answer."""
+        self.dismiss(self.clusters[event.option_index])
