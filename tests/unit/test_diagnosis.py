@@ -201,6 +201,12 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("a newer minor", {"server": server(version_num=180099)}, set()),
     ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
     ("unreachable", {"dr": _refused("Unreachable", Snapshot.dr)}, {"endpoint-wrong"}),
+    ("slowed down", {"primary": _refused("SlowDown")}, {"throttled"}),
+    ("the store's fault", {"primary": _refused("InternalError")}, {"store-error"}),
+    ("a cap", {"primary": _refused("QuotaExceeded")}, {"store-error"}),
+    ("expired", {"primary": _refused("ExpiredToken")}, {"key-403"}),
+    ("another region", {"primary": _refused("PermanentRedirect")}, {"endpoint-wrong"}),
+    ("a code that nobody knows", {"primary": _refused("XVendorSurprise")}, {"store-error"}),
 ]
 
 

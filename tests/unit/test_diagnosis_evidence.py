@@ -146,6 +146,10 @@ CASES: list[tuple[str, list[Any], str]] = [
     ("bucket", [log(said("NoSuchBucket"), ended(1))], "bucket-404"),
     ("clock", [log(said("RequestTimeTooSkewed"), ended(1))], "clock-skew"),
     ("slow", [log(said("SlowDown"), ended(1))], "throttled"),
+    ("fault", [log(said("InternalError: try again, status code: 500"), ended(1))], "store-error"),
+    ("quota", [log(said("QuotaExceeded: status code: 403"), ended(1))], "store-error"),
+    ("garage", [log(said("AccessDenied: Forbidden: No such key: GK1"), ended(1))], "key-403"),
+    ("expired", [log(said("ExpiredToken: The provided token has expired."), ended(1))], "key-403"),
     ("dns", [log(said("dial tcp: lookup x: no such host"), ended(1))], "endpoint-wrong"),
     ("tls", [log(said("x509: certificate has expired"), ended(1))], "endpoint-wrong"),
     (
@@ -353,6 +357,46 @@ def test_an_endpoint_that_is_gone_hides_no_key_that_another_copy_refuses() -> No
     refused = ProductionCheck("prod:shithub-wal", "/etc/r.conf", (VerbResult("LIST", False, "AccessDenied"),))
     diagnosis = found((Snapshot.production, ProductionFacts((refused, gone))))
     assert set(roots(diagnosis)) == {"key-403", "endpoint-wrong"}
+
+
+@pytest.mark.parametrize(
+    ("result", "rule", "title", "certainty"),
+    [
+        (
+            VerbResult("LIST", False, "XVendorSurprise", "not on Sundays"),
+            "store-error",
+            "the store answered XVendorSurprise",
+            "LIKELY",
+        ),
+        (
+            VerbResult("LIST", False, "", "words that nobody knows"),
+            "store-error",
+            "the store answers what is not known here",
+            "LIKELY",
+        ),
+        (
+            VerbResult("LIST", False, "AccessDenied", "AccessDenied: Forbidden: No such key: GK1"),
+            "key-403",
+            "the store does not know the archiver's key: it was revoked, or never was one",
+            "PROVED",
+        ),
+        (
+            VerbResult("LIST", False, "AccessDenied", "AccessDenied: storage cap exceeded"),
+            "store-error",
+            "the store takes nothing more from this account: a quota, a cap or a bill",
+            "PROVED",
+        ),
+    ],
+)
+def test_what_the_archivers_own_listing_is_answered(
+    result: VerbResult, rule: str, title: str, certainty: str
+) -> None:
+    """A code that is not known is no endpoint that is wrong, and proves nothing."""
+    check = ProductionCheck("prod:shithub-wal", "/etc/r.conf", (result,))
+    root = found((Slot.PRODUCTION, ProductionFacts((check,))), log(ended(1))).stories[0].root
+    assert (root.rule, root.title, root.certainty.name) == (rule, title, certainty)
+    assert "getent" not in str(root.fixes)
+    assert result.code in root.evidence[0] or result.said in root.evidence[0]
 
 
 def test_a_command_that_stands_still_is_let_go_on() -> None:

@@ -10,7 +10,14 @@ from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
-from walconsole.domain.standing.refusals import REFUSALS, THROTTLED, fixes_for, of_problem, of_result
+from walconsole.domain.standing.refusals import (
+    REFUSALS,
+    THROTTLED,
+    fixes_for,
+    of_problem,
+    of_result,
+    phrase_here,
+)
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning
 
@@ -42,7 +49,7 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(
             known.rule,
             _severity(copy, known.rule not in _CERTAIN and meaning is not Meaning.ACCOUNT, assessment),
-            _NEITHER if both else f"the {copy} bucket {known.here}",
+            _NEITHER if both else f"the {copy} bucket {phrase_here(meaning, problem.code)}",
             (problem.why,),
             problem.remedy or "check the endpoint, the region and the network",
             reading.slot,

@@ -13,12 +13,12 @@ from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, 
 from walconsole.domain.standing.refusals import (
     REFUSALS,
     THROTTLED,
-    Refusal,
     fixes_for,
     most_telling,
     of_problem,
     of_result,
     of_words,
+    phrase_of,
     reading_of,
     refused_here,
 )
@@ -32,7 +32,7 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
         known = REFUSALS[of_result(result)]
         if known.rule not in told:
             told.add(known.rule)
-            yield _by_check(assessment, check, result, known)
+            yield _by_check(assessment, check, result)
     if told or assessment.last_failure is None:
         return
     words = assessment.words_of_refusal
@@ -44,8 +44,9 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
     yield _by_words(assessment, meaning, tuple(entry for of_code, entry in words if of_code == code))
 
 
-def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult, known: Refusal) -> Finding:
-    snapshot = assessment.snapshot
+def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult) -> Finding:
+    snapshot, meaning = assessment.snapshot, of_result(result)
+    known = REFUSALS[meaning]
     words = tuple(entry for _, entry in assessment.words_of_refusal)
     copy = reading_of(snapshot, check.where)
     here = tuple(refusal(copy)) if copy is not None else ()
@@ -53,7 +54,7 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
     return Finding(
         known.rule,
         assessment.urgency,
-        f"the store {known.phrase}",
+        f"the store {phrase_of(meaning, result.code)}",
         (
             f"{result.verb} of {check.where} as the archiver does it: "
             f"{result.code or result.said or 'refused'} (rclone on the droplet)",
@@ -69,7 +70,7 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(of_result(result), check.where, check.config),
+        fixes=fixes_for(meaning, check.where, check.config),
         certainty=Certainty.PROVED if known.sure else Certainty.LIKELY,
         surer="" if known.sure else _SURER[known.rule],
     )

@@ -55,7 +55,6 @@ _NOT_UNDERSTOOD = Refusal(
     "store-error",
     "answers what is not known here",
     "look up the store's code and message in its documentation, and at its status page",
-    "answers what is not known here",
     sure=False,
 )
 
@@ -154,6 +153,17 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
 
 THROTTLED = frozenset({Meaning.THROTTLED, Meaning.UNAVAILABLE})
 _BARE = Meaning.REFUSED
+
+
+def phrase_of(meaning: Meaning, code: str) -> str:
+    """What follows after "the store"; where the answer is not known, it is told as the store wrote it."""
+    return f"answered {code}" if meaning is Meaning.UNKNOWN and code else REFUSALS[meaning].phrase
+
+
+def phrase_here(meaning: Meaning, code: str) -> str:
+    """What follows after "the primary bucket", where the console is refused itself."""
+    told = REFUSALS[meaning].here
+    return f"{told} ({code})" if meaning is Meaning.UNKNOWN and code else told
 
 
 def of_problem(problem: Problem) -> Meaning:

@@ -22,7 +22,7 @@ FINDING, CALM = "story", "calm"
 
 def key_of(finding: Finding) -> str:
     """What tells one finding from another, look after look."""
-    return f"{finding.rule}/{finding.slot.value}/{finding.setting or ''}"
+    return f"{finding.rule}/{finding.slot.name}/{finding.setting or ''}"
 
 
 def story_rows(
