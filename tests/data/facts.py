@@ -71,8 +71,6 @@ def host(**changes: Any) -> HostFacts:
         cluster=CLUSTER,
         clusters=(CLUSTER,),
         postmaster_pid=712,
-        postmaster_argv=("/usr/lib/postgresql/15/bin/postgres", "-D", CLUSTER.data_directory),
-        privileged=True,
         heartbeat_at=NOW - 60,
     )
     return replace(facts, **changes)
@@ -130,9 +128,6 @@ def archiver(**changes: Any) -> ArchiverFacts:
         current_wal="000000010000000000000042",
         archiver_pid=801,
         ready_count=0,
-        wal_bytes=5 * SEGMENT,
-        wal_files=5,
-        server_clock=NOW,
     )
     return replace(facts, **changes)
 
@@ -148,8 +143,6 @@ def setting(name: str, value: str, **changes: Any) -> Setting:
         sourceline=1,
         pending_restart=False,
         reset_value=value,
-        boot_value="",
-        context="sighup",
     )
     return replace(row, **changes)
 

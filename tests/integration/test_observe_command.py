@@ -95,7 +95,6 @@ async def test_a_program_that_works(droplet: Connected, server: PostgresServer) 
     assert found.owner == server.os_user
     assert found.modified_at == pytest.approx(time.time(), abs=120)
     assert facts.script == "#!/bin/sh\nexit 0"
-    assert facts.archiver_pid is not None
     assert facts.missing == ()
 
 
@@ -238,8 +237,7 @@ async def test_a_child_of_the_archiver_and_what_it_waits_for(
         assert deepest.state == "sleeping"
         assert deepest.started_at == pytest.approx(time.time(), abs=5)
         assert f"{LOOPBACK}:{port}" in deepest.sockets
-        assert facts.archiver_pid is not None
-        assert facts.children[0].pid != facts.archiver_pid
+        assert all("archiver" not in child.command for child in facts.children)
         assert "hunter2" not in repr(facts.children)
     finally:
         server.run(["kill", *(str(child.pid) for child in facts.children)])
@@ -263,7 +261,6 @@ async def test_orphans_and_histories(droplet: Connected, server: PostgresServer)
     finally:
         server.run(["rm", "-f", *map(str, made)])
     assert (facts.orphans, facts.orphan_count) == ((GONE,), 1)
-    assert facts.histories == ("00000009.history",)
     assert idle.orphans == ()  # nothing waits: nothing is looked for
 
 

@@ -70,9 +70,6 @@ async def test_a_running_server(postgres: PostgresServer, sshd: SshServer) -> No
         assert host.load_1min is not None
         assert abs(host.clock_offset_s) < 2
         assert host.postmaster_pid == postgres.pid
-        assert host.postmaster_argv[0].endswith("/postgres")
-        assert str(postgres.data_dir) in host.postmaster_argv
-        assert host.privileged == (os.geteuid() == 0)
         assert host.heartbeat_at is not None
         assert host.missing == ()
         assert host.cluster is not None
@@ -89,7 +86,6 @@ async def test_a_running_server(postgres: PostgresServer, sshd: SshServer) -> No
         assert (disk.ready_count, disk.oldest_ready, disk.oldest_ready_at) == (0, None, None)
         quick = value(await to.host.take(), HostFacts)
         assert quick.cluster == host.cluster
-        assert quick.postmaster_argv == host.postmaster_argv
         assert quick.heartbeat_at == host.heartbeat_at
 
 
@@ -208,13 +204,12 @@ async def test_down_is_no_failure(make_postgres: MakePostgres, sshd: SshServer) 
         assert down.cluster is not None
         assert up.cluster is not None
         assert down.cluster == replace(up.cluster, running=False)
-        assert (down.postmaster_pid, down.postmaster_argv) == (None, ())
+        assert down.postmaster_pid is None
         assert value(facts, WalDiskFacts).wal_files
         server.kill() if server.running else server.start()
         again = value(await to.host.take(), HostFacts)
         assert again.cluster == up.cluster
         assert again.postmaster_pid == server.pid
-        assert again.postmaster_argv
 
 
 async def test_a_pid_file_that_a_power_cut_left_is_no_server(
@@ -242,7 +237,6 @@ async def test_debian_clusters_are_listed_by_name(debian_cluster: DebianCluster,
         assert host.cluster.running
         main = debian_cluster.conf_root / debian_cluster.debian_version / "main" / "postgresql.conf"
         assert host.cluster.config_file == str(main)
-        assert f"config_file={main}" in host.postmaster_argv
         assert to.host.observed is not None
         assert to.host.observed.log == str(debian_cluster.log_file)
         assert (await to.host.locate()).port == debian_cluster.port
@@ -359,11 +353,10 @@ async def test_without_privilege_it_says_what_it_could_not_read(
     async with connected(profile_of(sshd, postgres)) as to:
         facts = await HostProbe(_AsNobody(to, postgres), to.profile, to.clock).take()  # type: ignore[arg-type]
     host = value(facts, HostFacts)
-    assert not host.privileged
     assert host.cluster is not None
     assert host.cluster.running
     assert host.cluster.port == postgres.port
-    assert host.postmaster_argv
+    assert host.postmaster_pid
     disk = next(fact.value for fact in facts if fact.slot is Snapshot.wal_disk)
     missing = disk.missing if isinstance(disk, WalDiskFacts) else (f"{disk}",)
     assert "sudo = true" in "".join(missing)

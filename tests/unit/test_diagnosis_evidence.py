@@ -37,13 +37,12 @@ TIME = st.none() | st.floats(NOW - 1e6, NOW + 1e6)
 NUMBER = st.none() | st.integers(0, 1 << 50)
 ENTRY = st.builds(
     LogEntry, TEXT, st.sampled_from(LogKind), at=TIME, exit_code=st.none() | st.integers(0, 300),
-    signal=st.none() | st.integers(1, 64), segment=st.none() | TEXT,
+    signal=st.none() | st.integers(1, 64),
 )  # fmt: skip
 LOG = st.builds(
     LogFacts,
     TEXT,
     st.lists(ENTRY, max_size=8).map(tuple),
-    st.just(1),
     missing=st.lists(TEXT, max_size=1).map(tuple),
 )
 PROGRAM = st.builds(ProgramFacts, TEXT, st.none() | TEXT, executable=st.none() | st.booleans(), why_not=TEXT)
@@ -68,7 +67,7 @@ RETENTION = st.builds(
     RetentionFacts, st.lists(SLOT, max_size=3).map(tuple), NUMBER, summarizer_behind_bytes=NUMBER
 )
 RULE = st.builds(ExpiryRule, TEXT, TEXT, st.none() | st.integers(0, 4000))
-POLICY = st.builds(PolicyFacts, TEXT, st.lists(RULE, max_size=3).map(tuple))
+POLICY = st.builds(PolicyFacts, st.lists(RULE, max_size=3).map(tuple))
 SEGMENT = st.sampled_from(["000000010000000000000042", "x"])
 COMPARED = st.builds(ComparedFacts, SEGMENT, TEXT, st.none() | st.booleans(), head=TEXT)
 EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
@@ -112,7 +111,7 @@ def found(*evidence: tuple[AnySlot, Any], **facts: Any) -> Diagnosis:
 
 
 def log(*entries: LogEntry) -> tuple[AnySlot, LogFacts]:
-    return Snapshot.log, LogFacts("the log", entries, 1)
+    return Snapshot.log, LogFacts("the log", entries)
 
 
 def said(text: str) -> LogEntry:
@@ -227,7 +226,7 @@ def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
 def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:
     held = bucket(histories=())
     for days, expected in ((1, ["lifecycle-eats-wal"]), (365, [])):
-        policy = PolicyFacts("shithub-wal", (ExpiryRule("r", "", days),))
+        policy = PolicyFacts((ExpiryRule("r", "", days),))
         assert roots(found((Snapshot.policy, policy), archiver=archiver(), primary=held)) == expected
 
 

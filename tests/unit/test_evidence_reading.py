@@ -83,11 +83,9 @@ def test_no_answer_makes_it_raise(body: bytes) -> None:
 ROW: dict[str, object] = {
     "slots": '[{"name": "s\\u001b[31m", "kind": "physical", "active": false, "wal_status": "extended",'
     ' "retained_bytes": 5, "safe_wal_bytes": null, "inactive_since": 1.5}]',
-    "senders": '["standby\\u0007", null]',
     "max_wal_bytes": 1,
     "keep_bytes": 0,
     "summarizer_behind_bytes": None,
-    "checkpoint_distance_bytes": 2,
 }
 
 
@@ -96,8 +94,7 @@ def test_slots() -> None:
     (slot,) = facts.slots
     assert (slot.name, slot.kind, slot.active, slot.wal_status) == ("s", "physical", False, "extended")
     assert (slot.retained_bytes, slot.safe_wal_bytes, slot.inactive_since) == (5, None, 1.5)
-    assert facts.senders == ("standby",)
-    assert (facts.max_wal_bytes, facts.keep_bytes, facts.checkpoint_distance_bytes) == (1, 0, 2)
+    assert (facts.max_wal_bytes, facts.keep_bytes) == (1, 0)
     assert facts.summarizer_behind_bytes is None
 
 

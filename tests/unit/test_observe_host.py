@@ -93,7 +93,7 @@ def cluster(
 ) -> Cluster:
     cluster_name = ClusterName(*name.split("/")) if name else None
     facts = ClusterFacts(cluster_name, port, "/var/run/postgresql", f"/d/{port}", None, running, "postgres")
-    return Cluster(facts, facts.data_directory.encode(), 1 if running else None, (), None, None, port_known)
+    return Cluster(facts, facts.data_directory.encode(), 1 if running else None, None, None, port_known)
 
 
 MAIN, OTHER = cluster("15/main"), cluster("15/other", 5433)

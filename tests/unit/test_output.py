@@ -83,7 +83,7 @@ def test_a_report_says_what_was_looked_at_and_how() -> None:
     snapshot = healthy(
         host=host(clusters=(CLUSTER, other)),
         files=ConfigFiles((), errors=("postgresql.conf:7: no such parameter",)),
-        log=LogFacts("postgresql.log", (), 0, covers_from=NOW - 3600),
+        log=LogFacts("postgresql.log", (), covers_from=NOW - 3600),
     )
     report = report_document("x", snapshot, diagnose(snapshot, NOW), NOW)
     told = cast("dict[str, str]", report["server"])

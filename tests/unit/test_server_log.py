@@ -56,7 +56,6 @@ def test_kinds(line: str, kind: LogKind, code: int | None, signal: int | None) -
     entry = read_entry(line, utc)
     assert entry is not None
     assert (entry.kind, entry.exit_code, entry.signal) == (kind, code, signal)
-    assert entry.segment == (SEGMENT if SEGMENT in line else None)
     if " UTC [" in line:
         assert entry.at == pytest.approx(AT)
 

@@ -27,11 +27,11 @@ LIMIT_S = 10.0
 def complete(**facts: Any) -> Snapshot:
     """Everything read that a look asks for, and nothing wrong."""
     asked = {
-        "catalogue": CatalogueFacts({}, {}, (), NOW, 150018, places_visible=True),
-        "log": LogFacts("/var/log/postgresql.log", (), 0),
+        "catalogue": CatalogueFacts({}, {}, (), NOW, 150018),
+        "log": LogFacts("/var/log/postgresql.log", ()),
         "command": CommandFacts("/usr/local/bin/archive_command.sh %p %f"),
         "retention": RetentionFacts(()),
-        "policy": PolicyFacts("shithub-wal"),
+        "policy": PolicyFacts(),
     }
     return healthy(**(asked | facts))
 

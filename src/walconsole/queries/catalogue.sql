@@ -23,5 +23,4 @@ SELECT
         CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS one (assignment, place)
     ) AS role_settings,
     extract(epoch FROM pg_conf_load_time())::float8 AS loaded_at,
-    current_setting('server_version_num')::integer AS version_num,
-    pg_has_role('pg_read_all_settings', 'USAGE') AS may_read_settings
+    current_setting('server_version_num')::integer AS version_num

@@ -14,10 +14,7 @@ SELECT
     ), '[]')::text AS slots,
     pg_size_bytes(current_setting('max_wal_size')) AS max_wal_bytes,
     pg_size_bytes(current_setting('wal_keep_size')) AS keep_bytes,
-    NULL::bigint AS summarizer_behind_bytes,
-    pg_wal_lsn_diff(position.lsn, (SELECT redo_lsn FROM pg_control_checkpoint()))::bigint
-        AS checkpoint_distance_bytes,
-    coalesce((SELECT json_agg(application_name) FROM pg_stat_replication), '[]')::text AS senders
+    NULL::bigint AS summarizer_behind_bytes
 FROM (
     SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
 ) AS position

@@ -19,10 +19,7 @@ SELECT
             position.lsn,
             (SELECT nullif(summarized_lsn, '0/0') FROM pg_get_wal_summarizer_state()) -- 0/0: just switched on
         )
-    END::bigint AS summarizer_behind_bytes,
-    pg_wal_lsn_diff(position.lsn, (SELECT redo_lsn FROM pg_control_checkpoint()))::bigint
-        AS checkpoint_distance_bytes,
-    coalesce((SELECT json_agg(application_name) FROM pg_stat_replication), '[]')::text AS senders
+    END::bigint AS summarizer_behind_bytes
 FROM (
     SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
 ) AS position

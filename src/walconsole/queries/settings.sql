@@ -9,9 +9,7 @@ SELECT json_agg(
         'sourcefile', sourcefile,
         'sourceline', sourceline,
         'pending_restart', pending_restart,
-        'reset_value', coalesce(reset_val, ''),
-        'boot_value', coalesce(boot_val, ''),
-        'context', context
+        'reset_value', coalesce(reset_val, '')
     )
     ORDER BY name
 )::text AS settings

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import SLOTS, Freshness, Need, Snapshot
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.event_times import events
@@ -74,7 +75,8 @@ def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             yield (
                 copy,
                 f"{reading.value.bucket} at {reading.value.endpoint}, {reading.value.segments:,} segments"
-                f", {reading.value.oldest_segment or 'n/a'} to {reading.value.newest_segment or 'n/a'}",
+                f", {reading.value.oldest_segment or 'n/a'} to {reading.value.newest_segment or 'n/a'}"
+                f"{_elsewhere(reading.value)}",
             )
         elif reading.problem is not None:
             yield copy, reading.problem.why
@@ -83,6 +85,12 @@ def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         yield "would keep the server from starting", "; ".join(files.errors)
     if log is not None and log.covers_from is not None:
         yield "server's log", f"{log.source}, looked at from {iso(log.covers_from)} on"
+
+
+def _elsewhere(bucket: BucketFacts) -> str:
+    """Where the key's own source (rclone's configuration) names another endpoint than the profile."""
+    named = bucket.key_endpoint.rpartition("/")[2]
+    return f", while the key's source names {named}" if named and named not in bucket.endpoint else ""
 
 
 def _droplet(snapshot: Snapshot) -> Iterator[tuple[str, str]]:

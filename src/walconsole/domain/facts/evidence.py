@@ -38,17 +38,14 @@ class LogKind(StrEnum):
 class LogEntry:
     """One line, safe to show. `at` is None where its prefix has no time that can be read.
 
-    `exit_code` is that of FAILED (a shell says 128 + N for a signal), `signal` that of KILLED, `segment` the
-    WAL file that it names.
+    `exit_code` is that of FAILED (a shell says 128 + N for a signal), `signal` that of KILLED.
     """
 
     text: str
     kind: LogKind
     at: float | None = None
-    stamp: str = ""
     exit_code: int | None = None
     signal: int | None = None
-    segment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,11 @@ class LogFacts:
     """The end of the server's log, and of the archive command's own log file where it has one.
 
     `entries` are oldest first, a few hundred at most. `covers_from` is the time of the oldest line that was
-    looked at, `read_bytes` how much was read in all.
+    looked at.
     """
 
     source: str
     entries: tuple[LogEntry, ...]
-    read_bytes: int
     covers_from: float | None = None
     missing: tuple[str, ...] = ()
 
@@ -121,18 +117,16 @@ class CommandFacts:
     `command` is archive_command in force. `script` is the text of the program, where it is one and not
     longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `children` are below
     the archiver, oldest first. `orphans` are .ready files without their WAL file, twenty at most of
-    `orphan_count`. `histories` are the .history files in pg_wal. `library` is archive_library in force.
+    `orphan_count`.
     """
 
     command: str
     programs: tuple[ProgramFacts, ...] = ()
     configs: tuple[ConfigAccess, ...] = ()
     script: str = ""
-    archiver_pid: int | None = None
     children: tuple[ChildProcess, ...] = ()
     orphans: tuple[str, ...] = ()
     orphan_count: int = 0
-    histories: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -171,13 +165,14 @@ class ProductionFacts:
     """
 
     checks: tuple[ProductionCheck, ...]
-    rclone_version: str = ""
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicationSlot:
-    """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position."""
+    """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position.
+
+    `safe_wal_bytes` is what may be written yet before the slot is lost, None where nothing bounds it.
+    """
 
     name: str
     kind: str
@@ -192,18 +187,13 @@ class ReplicationSlot:
 class RetentionFacts:
     """What keeps WAL in pg_wal besides the archiver.
 
-    `summarizer_behind_bytes` is what WAL summaries (17 and later) lack, None where there are none;
-    `checkpoint_distance_bytes` what lies between the last checkpoint's redo point and the write position.
-    `senders` are the walsenders' application names.
+    `summarizer_behind_bytes` is what WAL summaries (17 and later) lack, None where there are none.
     """
 
     slots: tuple[ReplicationSlot, ...]
     max_wal_bytes: int | None = None
     keep_bytes: int | None = None
     summarizer_behind_bytes: int | None = None
-    checkpoint_distance_bytes: int | None = None
-    senders: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
     @property
     def wal_limit(self) -> int | None:
@@ -233,7 +223,6 @@ class ExpiryRule:
 class PolicyFacts:
     """What the primary bucket does by itself. `missing` says what its key may not ask."""
 
-    bucket: str
     expiry: tuple[ExpiryRule, ...] = ()
     missing: tuple[str, ...] = ()
 

@@ -18,13 +18,11 @@ SAMPLES_KEPT = 720
 
 @dataclass(frozen=True, slots=True)
 class ArchiverSample:
-    """At `at`: segments archived and failures since the console began, the write position, the backlog."""
+    """At `at`: the segments archived since the console began, and the write position."""
 
     at: float
     archived: int
-    failed: int
     lsn: int
-    ready_count: int | None
 
 
 S = TypeVar("S", ArchiverSample, DiskSample)
@@ -52,7 +50,7 @@ class History:
         if self.last is not None:
             archived += _delta(self.last.archived_count, facts.archived_count)
             failed += _delta(self.last.failed_count, facts.failed_count)
-        sample = ArchiverSample(at, archived, failed, facts.lsn, facts.ready_count)
+        sample = ArchiverSample(at, archived, facts.lsn)
         return replace(
             self,
             archiver=_append(self.archiver, sample),

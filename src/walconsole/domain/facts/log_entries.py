@@ -44,7 +44,6 @@ _KINDS: tuple[tuple[LogKind, re.Pattern[str]], ...] = tuple(
     )
 )
 _NUMBER = re.compile(r"(?:exit code|by signal|by exception) (?:0x)?(\w+)")
-_SEGMENT = re.compile(r"\b([0-9A-F]{24}(?:\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)\b")
 _ISO = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?"
     r" ?(Z\b|UTC\b|GMT\b|[+-]\d\d(?::?\d\d)?\b|[A-Z]{2,5}\b(?! ?:))?"
@@ -74,17 +73,13 @@ def read_entry(line: str, zone: Zone) -> LogEntry | None:
         return None
     number = _NUMBER.search(text)
     value = int(number[1]) if number is not None and number[1].isdigit() and len(number[1]) < 6 else None
-    named = _SEGMENT.search(text)
-    stamp = _ISO.search(text, 0, _STAMP_WITHIN) or _EPOCH.search(text, 0, _STAMP_WITHIN)
     shown = safe(text)
     return LogEntry(
         shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…",
         kind,
         at=None if kind is LogKind.PROGRAM else stamp_at(text, zone),
-        stamp=stamp[0] if stamp else "",
         exit_code=value if kind is LogKind.FAILED else None,
         signal=value if kind is LogKind.KILLED else None,
-        segment=named[1] if named else None,
     )
 
 

@@ -78,7 +78,7 @@ class HostFacts:
 
     `clock` is the host's time when the console's was `clock_read_at`, the middle of the round trip
     that read it: their difference is the offset, good to half of `round_trip_s`.
-    `postmaster_argv` is empty when no postmaster of the cluster runs. `heartbeat_at` is when the verifier
+    `heartbeat_at` is when the verifier
     last called the archive clean, on the host's clock; None where it never did, or not since a boot.
     """
 
@@ -93,8 +93,6 @@ class HostFacts:
     cluster: ClusterFacts | None
     clusters: tuple[ClusterFacts, ...]
     postmaster_pid: int | None
-    postmaster_argv: tuple[str, ...]
-    privileged: bool
     heartbeat_at: float | None
     missing: tuple[str, ...] = ()
     verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
@@ -217,8 +215,8 @@ class ArchiverFacts:
     as this version's pg_walfile_name() names it. The other WAL names may be `.history`, `.backup`
     or `.partial`. `archiver_pid` is None when no archiver process runs, and
     when `archiver_visible` is False: PostgreSQL 13 does not list it, and it takes pg_read_all_stats.
-    `ready_count`, `wal_bytes` and `wal_files` are None without pg_monitor's functions; where pg_wal
-    holds thousands of files they are up to ten seconds older than the rest.
+    `ready_count` is None without pg_monitor's functions; where pg_wal holds thousands of files it is up to
+    ten seconds older than the rest.
     """
 
     archived_count: int
@@ -232,9 +230,6 @@ class ArchiverFacts:
     current_wal: str
     archiver_pid: int | None
     ready_count: int | None = None
-    wal_bytes: int | None = None
-    wal_files: int | None = None
-    server_clock: float = 0.0
     archiver_visible: bool = True
 
 
@@ -253,8 +248,6 @@ class Setting:
     sourceline: int | None
     pending_restart: bool
     reset_value: str
-    boot_value: str
-    context: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +272,7 @@ class CatalogueFacts:
 
     Both mappings are by name in lower case. `in_force` leaves out what belongs to the console's own
     session. `loaded_at` is when the server last loaded its files (pg_conf_load_time). Without
-    pg_read_all_settings `places_visible` is False: files and lines are None, some settings missing.
+    pg_read_all_settings files and lines are None, and some settings missing.
     """
 
     metas: "Mapping[str, SettingMeta]"
@@ -287,7 +280,6 @@ class CatalogueFacts:
     role_settings: "tuple[RoleSetting, ...]"
     loaded_at: float | None
     version_num: int
-    places_visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,15 @@ class PolicyProbe:
     timeout_s = 20.0
 
     def __init__(self, bucket: str, store: LifecycleStore, clock: Clock) -> None:
-        self._bucket, self._store, self._clock = bucket, store, clock
+        self._store, self._clock = store, clock
         self.name = f"S3 lifecycle of {bucket}"
 
     async def take(self) -> Sequence[Fact]:
         """One request. A key that may not ask is said in `missing`. Raises errors.ObjectStoreError."""
         try:
-            facts = PolicyFacts(self._bucket, await self._store.lifecycle())
+            facts = PolicyFacts(await self._store.lifecycle())
         except ObjectStoreError as error:
             if error.meaning not in _NOT_ALLOWED:
                 raise
-            facts = PolicyFacts(self._bucket, missing=(safe(f"the bucket's lifecycle rules: {error.why}"),))
+            facts = PolicyFacts(missing=(safe(f"the bucket's lifecycle rules: {error.why}"),))
         return [Fact(Snapshot.policy, facts, self._clock.now(), self.name)]

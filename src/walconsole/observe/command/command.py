@@ -220,13 +220,11 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
         programs=files.programs,
         configs=files.configs,
         script=files.script,
-        archiver_pid=int(single["archiver"]) if single.get("archiver", "").isdigit() else None,
         children=tuple(
             sorted(_children(records, booted, ticks), key=lambda child: (child.started_at, child.pid))
         ),
         orphans=orphans[:20],
         orphan_count=len(orphans),
-        histories=tuple(safe(name) for name in single.get("histories", "").splitlines()),
         missing=missing,
     )
 

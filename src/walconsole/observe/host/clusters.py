@@ -25,7 +25,6 @@ class Cluster:
     facts: ClusterFacts
     path: bytes
     pid: int | None
-    argv: tuple[str, ...]
     log: str | None
     unreadable: str | None
     port_known: bool = True
@@ -39,8 +38,7 @@ class Cluster:
 def read_cluster(group: Group, default_owner: str) -> Cluster:
     """A cluster from its records: the running postmaster's word counts more than any list's."""
     pid = group.integer("cluster.pid")
-    arguments = argv(group.raw.get("cluster.argv"))
-    given = options(arguments)
+    given = options(argv(group.raw.get("cluster.argv")))
     unreadable = group.text("cluster.unreadable")
     status = group.text("cluster.status") or ""
     path = group.raw.get("cluster", b"") or given.get("data_directory", "").encode()
@@ -62,7 +60,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         running=pid is not None or (unreadable is not None and status.startswith("online")),
         owner=group.text("cluster.owner") or default_owner,
     )
-    return Cluster(facts, path, pid, arguments, group.text("cluster.log"), unreadable, port is not None)
+    return Cluster(facts, path, pid, group.text("cluster.log"), unreadable, port is not None)
 
 
 def _name(text: str | None) -> ClusterName | None:

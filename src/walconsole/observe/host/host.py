@@ -223,8 +223,6 @@ class HostProbe:
             cluster=observed.facts if observed else None,
             clusters=tuple(cluster.facts for cluster in self._clusters),
             postmaster_pid=observed.pid if observed else None,
-            postmaster_argv=observed.argv if observed else (),
-            privileged=known.privileged,
             heartbeat_at=self._heartbeat_at(read),
             verifier=known.verifier,
             missing=tuple(missing),

@@ -47,8 +47,8 @@ class _File:
         """Read its end anew."""
         self.known, self.offset = b"", -1
 
-    def learn(self, answer: dict[str, bytes], looked_at: float | None) -> tuple[int, list[str]]:
-        """Keep what is new since `looked_at`: how many bytes were read, and the new lines."""
+    def learn(self, answer: dict[str, bytes], looked_at: float | None) -> list[str]:
+        """Keep what is new since `looked_at`; the new lines."""
         source, known = safe(decode(self._of(answer, "source"))), self._of(answer, "known")
         since = looked_at if known == self.known and source != JOURNAL else None
         if known != self.known:
@@ -58,7 +58,7 @@ class _File:
         self.source = source
         if source == JOURNAL:
             self.lines.clear()  # it is asked for the same stretch again
-        offset, read = self._of(answer, "offset"), self._of(answer, "read")
+        offset = self._of(answer, "offset")
         written = self._of(answer, "written")
         self.offset = int(offset) if offset.isdigit() else -1
         self.written_at = float(written) + 1.0 if written.isdigit() else None  # it was cut to a second
@@ -69,7 +69,7 @@ class _File:
             lines = [line for line in lines if plain_text(line) != line]
         new = [line for line in lines if line]
         self.lines.extend((line, since) for line in new)
-        return int(read) if read.isdigit() else len(self._of(answer, "lines")), new
+        return new
 
     def _of(self, answer: dict[str, bytes], what: str) -> bytes:
         return answer.get(f"{self._key}.{what}", b"")
@@ -98,7 +98,6 @@ class ServerLogProbe:
         self._shell, self._host, self._clock = shell, host, clock
         self._setting, self._root = setting, root
         self._log, self._beside = _File("log"), _File("beside")
-        self._read_bytes = 0
         self._foreign = False
         self._looked_at: float | None = None
         self._since = clock.now() - JOURNAL_BACK_S
@@ -151,8 +150,7 @@ class ServerLogProbe:
             self._log.source = ""
             return (f"the server's log cannot be read: {safe(decode(answer['log.missing']))}",)
         for file in (self._log, self._beside):
-            read, lines = file.learn(answer, self._looked_at)
-            self._read_bytes += read
+            lines = file.learn(answer, self._looked_at)
             self._foreign = self._foreign or any(is_foreign(line) for line in lines)
         return ()
 
@@ -170,7 +168,7 @@ class ServerLogProbe:
                 *missing,
                 "the server logs in another language than English: its own lines are not understood",
             )
-        return LogFacts(self._log.source, entries, self._read_bytes, _first_time(entries), missing)
+        return LogFacts(self._log.source, entries, _first_time(entries), missing)
 
     def _printed(self, zone: Zone) -> Iterator[LogEntry]:
         """What programs printed into a file of their own: no later than that was last written to."""

@@ -1,4 +1,4 @@
-# The archiver's process with all that runs below it, .ready files without their WAL file, and histories.
+# The archiver's process with all that runs below it, and .ready files without their WAL file.
 #
 # Prepended by command.py: token (ends the answer), data (the data directory), postmaster (its pid, may be empty),
 # orphans (1: look for .ready files without a WAL file). The answer is records: \001 key space value \000.
@@ -74,18 +74,12 @@ below() {
 if [ -n "$postmaster" ]; then
     pid=$(archiver)
     if [ -n "$pid" ]; then
-        say archiver "$pid"
         say uptime "$(cut -d ' ' -f 1 /proc/uptime)"
         say ticks "$(getconf CLK_TCK 2>/dev/null || echo 100)"
         below "$pid" 1
     fi
 fi
 if cd -P -- "$data/pg_wal" 2>/dev/null; then
-    printf '\001histories '
-    for name in *.history; do
-        case $name in [0-9A-F][0-9A-F]*) printf '%s\n' "$name" ;; esac
-    done | tail -n 20
-    printf '\000'
     if [ "$orphans" = 1 ]; then
         printf '\001orphans '
         wal='([0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)'

@@ -55,7 +55,6 @@ look() {
     say "$key.known" "$inode $file"
     say "$key.offset" "$size"
     say "$key.written" "${3:-}"
-    say "$key.read" "$((size - start))"
     say "$key.whole" "$whole"
     printf '\001%s.lines ' "$key"
     [ "$size" -le "$start" ] ||

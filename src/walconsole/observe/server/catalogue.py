@@ -12,7 +12,7 @@ from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
 from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact
-from walconsole.observe.server.statements import integer, number, query, text, truth
+from walconsole.observe.server.statements import integer, number, query, text
 from walconsole.ports import Database
 
 SOURCE = "pg_settings, pg_db_role_setting"
@@ -58,7 +58,6 @@ def read_catalogue(row: Row) -> CatalogueFacts:
         assigned,
         loaded_at=number(row, "loaded_at"),
         version_num=integer(row, "version_num") or 0,
-        places_visible=truth(row, "may_read_settings"),
     )
 
 

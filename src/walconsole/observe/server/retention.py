@@ -50,8 +50,6 @@ def read_retention(row: Row) -> RetentionFacts:
             ReplicationSlot(**{**slot, "name": safe(slot["name"])})
             for slot in json.loads(text(row, "slots") or "[]")
         )
-        told = json.loads(text(row, "senders") or "[]")
-        senders = tuple(safe(str(name)) for name in told if name is not None)
     except (ValueError, TypeError, KeyError) as error:
         why = f"its rows are not what pg_replication_slots has ({type(error).__name__})"
         raise DatabaseError("read pg_replication_slots", why, "is this a PostgreSQL server?") from error
@@ -60,6 +58,4 @@ def read_retention(row: Row) -> RetentionFacts:
         integer(row, "max_wal_bytes"),
         integer(row, "keep_bytes"),
         integer(row, "summarizer_behind_bytes"),
-        integer(row, "checkpoint_distance_bytes"),
-        senders,
     )

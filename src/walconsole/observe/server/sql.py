@@ -32,7 +32,6 @@ class _WalDirectory:
 
     ready_count: int | None = None
     wal_files: int | None = None
-    wal_bytes: int | None = None
 
     @property
     def many(self) -> bool:
@@ -184,15 +183,12 @@ def _archiver(row: Row, server: ServerFacts, directory: _WalDirectory) -> Archiv
         current_wal=segment.name(server.segment_bytes),
         archiver_pid=integer(row, "archiver_pid"),
         ready_count=directory.ready_count,
-        wal_bytes=directory.wal_bytes,
-        wal_files=directory.wal_files,
-        server_clock=server.clock,
         archiver_visible=_lists_archiver(row) and truth(row, "may_read_stats"),
     )
 
 
 def _directory(row: Row) -> _WalDirectory:
-    return _WalDirectory(integer(row, "ready_count"), integer(row, "wal_files"), integer(row, "wal_bytes"))
+    return _WalDirectory(integer(row, "ready_count"), integer(row, "wal_files"))
 
 
 def read_settings(row: Row) -> SettingsFacts:
