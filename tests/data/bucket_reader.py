@@ -122,7 +122,7 @@ class KeysReader:
         return ObjectDetails(stored, {"content-length": str(stored.size)}, None, "not read in tests", NOW)
 
     async def compressibility(self) -> Compressibility:
-        return Compressibility(0.25, 4 * SEGMENT_BYTES, 4, 0.5, NOW)
+        return Compressibility(0.25, 4, 0.5, NOW)
 
     def accept(self, gap: Gap, reason: str) -> None:
         raise NotImplementedError

@@ -38,7 +38,6 @@ from tests.servers.workspace import Workspace
 from tests.servers.writer import Destination, Writer, together
 from walconsole.domain.archive.continuity import Leg, UnbrokenRun
 from walconsole.domain.archive.layouts import Layout
-from walconsole.domain.archive.page_header import belongs_to
 from walconsole.domain.wal import Segment, parse_lsn
 
 pytestmark = pytest.mark.server
@@ -224,7 +223,7 @@ async def test_both_ends_tell_whose_they_are(archived: Archived, layout: Layout)
     assert [one.name for one in facts.identities] == [archived.path[n].name(SEGMENT) for n in (-1, 0)]
     for identity in facts.identities:
         assert identity.header is not None, identity.problem
-        assert belongs_to(identity.header, archived.identifier)
+        assert identity.header.system_identifier == str(archived.identifier)
         assert (identity.header.segment_bytes, identity.header.major) == (SEGMENT, archived.major)
     assert facts.unread == ()
 

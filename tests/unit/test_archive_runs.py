@@ -74,12 +74,6 @@ def test_numbers_are_found_by_their_place(members: set[int]) -> None:
             runs.at(outside)
 
 
-@given(numbers, somewhere)
-def test_a_number_is_in_one_run_or_in_none(members: set[int], number: int) -> None:
-    found = [run for run in intervals_of(members) if run[0] <= number <= run[1]]
-    assert runs_of(members).run_of(number) == (found[0] if found else None)
-
-
 @given(numbers, st.integers(1, 50))
 def test_the_highest_are_kept(members: set[int], count: int) -> None:
     runs = runs_of(members)

@@ -22,7 +22,6 @@ from walconsole.provision.steps.bucket_state import (
     Standing,
     bucket_name,
     bucket_states,
-    temporary_key_needed,
 )
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import TemporaryKeyStep
@@ -121,7 +120,6 @@ async def test_what_cannot_be_told_is_never_made(code: str) -> None:
     assert (check.state, check.summary, check.remedy) == (
         CheckState.BLOCKED, f"why {code}", f"remedy {code}",
     )  # fmt: skip
-    assert not await temporary_key_needed(made)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AllAccessDisabled"])
@@ -148,7 +146,6 @@ async def test_whose_it_is_where_the_key_may_not_look(
     state = await primary_of(made)
     assert (state.standing, state.readable) == (standing, False)
     assert told in state.why
-    assert await temporary_key_needed(made) is (standing is Standing.REFUSED)
     assert (await Buckets(made).check()).state is (
         CheckState.DONE if standing is Standing.OURS else CheckState.NEEDED
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.domain.archive.continuity import Continuity, Leg, continuity
-from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap, split_accepted
+from walconsole.domain.archive.gaps import AcceptedGap, AcceptedRanges, Gap
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.timelines import Switch, TimelineHistory
 from walconsole.domain.wal import Segment
@@ -290,16 +290,6 @@ class TestAccepted:
             )
         ]
         assert judged(self.stored, accepted=tuple(odd)).gap_count == 3
-
-    def test_gaps_are_split_by_their_archive(self) -> None:
-        gaps = judged(self.stored).gaps
-        accepted = (lost(1, 5, 6, "a/"), lost(1, 12, 12, "b/"))
-        still_open, known = split_accepted(gaps, accepted, "https://nyc3", "wal", "a/")
-        assert missing(still_open) == [(1, 12, 12, False), (1, 20, 20, False)]
-        assert missing(known) == [(1, 5, 6, False)]
-        assert known[0].accepted is accepted[0]
-        assert split_accepted(gaps, accepted, "https://ams3", "wal", "a/") == (gaps, ())
-        assert split_accepted((*still_open, *known), (), "", "", "")[0][-1].accepted is None
 
 
 ranges = st.lists(

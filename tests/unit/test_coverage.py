@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.archive.coverage import Cell, Cover, cell_of, extent, strip, zoom
+from walconsole.domain.archive.coverage import Cell, Cover, extent, strip
 from walconsole.domain.archive.runs import Runs
 
 WORST_FIRST = list(Cover)
@@ -95,9 +95,8 @@ def test_one_missing_segment_is_never_lost_by_rounding(
     runs.add(hole + 1, last)
     cells = strip(runs, runs, (first, last), width)
     bad = [cell for cell in cells if cell.cover is not Cover.BOTH]
-    assert bad == [
-        Cell(cells[cell_of(cells, hole)].first, cells[cell_of(cells, hole)].last, Cover.MISSING, 1)
-    ]
+    (at,) = [cell for cell in cells if cell.first <= hole <= cell.last]
+    assert bad == [Cell(at.first, at.last, Cover.MISSING, 1)]
     assert bad[0].first <= hole <= bad[0].last
 
 
@@ -142,26 +141,6 @@ def test_a_cell_with_an_open_and_an_accepted_gap_is_missing() -> None:
 @pytest.mark.parametrize(("span", "width"), [((5, 4), 80), ((1, 10), 0), ((1, 10), -3)])
 def test_no_span_and_no_width_is_no_cell(span: tuple[int, int], width: int) -> None:
     assert strip(runs_of({1}), None, span, width) == ()
-
-
-@given(drawings)
-def test_zooming_in_ends_at_single_segments(drawn: Drawn) -> None:
-    cells, number = drawn.strip(), drawn.span[0]
-    while len(cells) > 1 or cells[0].first < cells[0].last:
-        at = cell_of(cells, number)
-        assert cells[at].first <= number <= cells[at].last
-        span = zoom(cells, at)
-        cells = drawn._replace(span=span, width=max(2, drawn.width)).strip()
-    assert (cells[0].first, cells[0].last, cells[0].cover) == (number, number, drawn.cover(number))
-
-
-def test_a_segment_outside_is_in_the_nearest_cell() -> None:
-    cells = strip(None, None, (10, 19), 3)
-    assert [cell_of(cells, number) for number in (1, 10, 12, 13, 19, 99)] == [0, 0, 0, 1, 2, 2]
-    with pytest.raises(IndexError):
-        cell_of((), 1)
-    with pytest.raises(IndexError):
-        zoom(cells, 3)
 
 
 def test_the_extent_is_that_of_both_copies_together() -> None:

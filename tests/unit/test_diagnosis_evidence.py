@@ -392,7 +392,7 @@ def test_what_the_archivers_own_listing_is_answered(
 ) -> None:
     """A code that is not known is no endpoint that is wrong, and proves nothing."""
     check = ProductionCheck("prod:shithub-wal", "/etc/r.conf", (result,))
-    root = found((Slot.PRODUCTION, ProductionFacts((check,))), log(ended(1))).stories[0].root
+    root = found((Snapshot.production, ProductionFacts((check,))), log(ended(1))).stories[0].root
     assert (root.rule, root.title, root.certainty.name) == (rule, title, certainty)
     assert "getent" not in str(root.fixes)
     assert result.code in root.evidence[0] or result.said in root.evidence[0]

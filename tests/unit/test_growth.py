@@ -153,21 +153,19 @@ def test_spaces_price_is_what_its_list_says() -> None:
     found = cost(1024 * GIB, GIB)
     assert found.currency == "$"
     assert found.month == pytest.approx(20.48)
-    assert found.month_in_30_days == pytest.approx(21.08)
     assert found.month_in_a_year == pytest.approx((1024 + 365) * 0.02)
     assert (SPACES_PRICE.included_gib, SPACES_PRICE.base_month) == (250, 5)
 
 
 def test_without_a_growth_later_is_not_known() -> None:
-    assert cost(100 * GIB, None, Price("€", 0.01)) == Cost("€", 1.0, None, None)
+    assert cost(100 * GIB, None, Price("€", 0.01)) == Cost("€", 1.0, None)
 
 
 @given(st.integers(0, 2**60), st.floats(0, 2**40), st.floats(0, 10))
 def test_a_growing_archive_never_gets_cheaper(stored: int, per_day: float, price: float) -> None:
     found = cost(stored, per_day, Price(per_gib_month=price))
-    assert found.month_in_30_days is not None
     assert found.month_in_a_year is not None
-    assert 0 <= found.month <= found.month_in_30_days <= found.month_in_a_year
+    assert 0 <= found.month <= found.month_in_a_year
 
 
 def test_zstd_takes_its_share_of_the_plain_bytes() -> None:

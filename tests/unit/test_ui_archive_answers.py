@@ -185,7 +185,7 @@ def test_zstd_is_not_known_before_it_was_measured() -> None:
     assert "n/a: the store said SlowDown" in of_entry(
         answered(holes(), measured="the store said SlowDown"), "zstd"
     )
-    measured = Compressibility(0.25, 2 * SEGMENT, 2, 0.5, NOW)
+    measured = Compressibility(0.25, 2, 0.5, NOW)
     text = of_entry(answered(holes(), measured=measured, price=Price("$", 1.0)), "zstd")
     assert "25 % of plain, by 2 segments, 50 % of them cut short by a forced switch" in text
     stored = sum(facts.segments for facts in _both(holes())) * SEGMENT / 2**30

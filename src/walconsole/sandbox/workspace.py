@@ -75,10 +75,6 @@ class Workspace:
         return self.root / "var/log/journal"
 
     @property
-    def local_bin(self) -> Path:
-        return self.root / "usr/local/bin"
-
-    @property
     def timers_enabled(self) -> Path:
         """Where systemd's stand-in keeps which timers are enabled."""
         return self.etc / "systemd/system/timers.target.wants"

@@ -6,7 +6,6 @@ DigitalOcean's price list of Spaces: 5 dollars a month with 250 GiB, 0.02 dollar
 from walconsole.domain.records import record
 
 GIB = 1024**3
-MONTH_DAYS = 30
 YEAR_DAYS = 365
 
 
@@ -29,14 +28,13 @@ SPACES_PRICE = Price()
 
 @record
 class Cost:
-    """Storage alone, in `currency` a month: at today's size, and in 30 days and in a year as it grows.
+    """Storage alone, in `currency` a month: at today's size, and in a year as it grows.
 
-    The last two are None where the growth is not known. Nothing is taken to be deleted meanwhile.
+    The last is None where the growth is not known. Nothing is taken to be deleted meanwhile.
     """
 
     currency: str
     month: float
-    month_in_30_days: float | None
     month_in_a_year: float | None
 
 
@@ -49,18 +47,17 @@ def cost(stored_bytes: float, growth_bytes_per_day: float | None, price: Price =
     def after(days: int) -> float | None:
         return None if growth_bytes_per_day is None else a_month(stored_bytes + growth_bytes_per_day * days)
 
-    return Cost(price.currency, a_month(stored_bytes), after(MONTH_DAYS), after(YEAR_DAYS))
+    return Cost(price.currency, a_month(stored_bytes), after(YEAR_DAYS))
 
 
 @record
 class Compressibility:
-    """What zstd made of samples of stored segments: `ratio` is compressed / plain, of `sampled_bytes`.
+    """What zstd made of samples of stored segments: `ratio` is compressed / plain.
 
     `per_forced` is the share of sampled segments that a forced switch cut short: their tail is zeroes.
     """
 
     ratio: float
-    sampled_bytes: int
     segments: int
     per_forced: float
     read_at: float

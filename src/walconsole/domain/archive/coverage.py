@@ -113,18 +113,3 @@ class _Copies:
     def _lost(self, low: int, high: int, missing: int) -> Cover:
         known = self._known_lost.count_between(low, high) if self._accepted.count else 0
         return Cover.ACCEPTED if known == missing else Cover.MISSING
-
-
-def zoom(cells: Sequence[Cell], index: int) -> tuple[int, int]:
-    """The span of that cell, to make the next strip of. Raises IndexError where there is no such cell."""
-    return cells[index].first, cells[index].last
-
-
-def cell_of(cells: Sequence[Cell], number: int) -> int:
-    """Which cell holds segment `number`; the first or the last for one outside of them.
-
-    Raises IndexError where there is no cell.
-    """
-    if not cells:
-        raise IndexError("a strip without cells has no cell for any segment")
-    return max(0, bisect_right(cells, number, key=lambda cell: cell.first) - 1)

@@ -2,8 +2,8 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 _NAME = re.compile(r"[0-9A-F]{24}")
 
@@ -97,19 +97,3 @@ class Gap:
     accepted: AcceptedGap | None = None
     lost_from: str | None = None
     with_backups: bool = False
-
-
-def split_accepted(
-    gaps: Iterable[Gap], accepted: Sequence[AcceptedGap], endpoint: str, bucket: str, root: str
-) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:
-    """The gaps of that archive that are open, and those that are accepted, with `accepted` set.
-
-    A gap is accepted when one accepted range covers all of it: one that has grown is open again in full.
-    """
-    ranges = AcceptedRanges(each for each in accepted if each.is_of(endpoint, bucket, root))
-    still_open: list[Gap] = []
-    known: list[Gap] = []
-    for gap in gaps:
-        by = ranges.covering(int(gap.first, 16), int(gap.last, 16))
-        (known if by else still_open).append(replace(gap, accepted=by))
-    return tuple(still_open), tuple(known)

@@ -130,15 +130,6 @@ def read_page_header(head: bytes) -> PageHeader:
     raise ValueError(_refusal(head, _without_size(head)))
 
 
-def belongs_to(header: PageHeader, system_identifier: str) -> bool:
-    """Whether the segment was written by that cluster, or by one that was cloned from it.
-
-    `system_identifier` is in decimal digits as pg_control_system() (signed) or pg_controldata
-    (unsigned) prints it. Raises ValueError where it is no number.
-    """
-    return (int(header.system_identifier) - int(system_identifier)) % _MODULUS == 0
-
-
 def _as_printed(system: int) -> str:
     """pg_control_system() returns a bigint: from 2038 on, when the sign bit is set, it is negative."""
     return str(system - _MODULUS if system >= _SIGN else system)

@@ -48,14 +48,6 @@ def archived_per_minute(
     return _rates([(sample.at, float(sample.archived)) for sample in history.archiver], now, bins, bin_s)
 
 
-def segments_per_minute(
-    history: History, now: float, bins: int = 30, bin_s: float = 60.0
-) -> tuple[float | None, ...]:
-    """Segments' worth of WAL written a minute, as `archived_per_minute`."""
-    points = [(sample.at, sample.lsn / history.segment_bytes) for sample in history.archiver]
-    return _rates(points, now, bins, bin_s)
-
-
 def _rates(
     points: list[tuple[float, float]], now: float, bins: int, bin_s: float
 ) -> tuple[float | None, ...]:

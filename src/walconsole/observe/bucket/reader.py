@@ -83,7 +83,7 @@ class ProbeReader:
             forced += body.endswith(bytes(_ZERO_TAIL))
         if not plain:
             raise ValueError("the newest segments are empty, or gone")
-        return Compressibility(packed / plain, plain, segments, forced / segments, self._probe.clock.now())
+        return Compressibility(packed / plain, segments, forced / segments, self._probe.clock.now())
 
     def accept(self, gap: Gap, reason: str) -> None:
         """See ports.BucketReader."""

@@ -49,11 +49,6 @@ async def bucket_states(site: Site) -> tuple[BucketState, ...]:
     return tuple(await asyncio.gather(*(_state(site, target) for target in site.targets())))
 
 
-async def temporary_key_needed(site: Site) -> bool:
-    """Whether a bucket is to be made, or to be found out whose it is."""
-    return any(state.standing in (Standing.MISSING, Standing.REFUSED) for state in await bucket_states(site))
-
-
 async def _state(site: Site, target: BucketTarget) -> BucketState:
     try:
         await site.store(target).page(max_keys=1)

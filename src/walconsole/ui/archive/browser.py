@@ -42,7 +42,7 @@ class KeyRows(Sequence[Line]):
     Which rows are seen, the pane says: it asks `wanted` for the tiles that they lie in and awaits
     `fetch` of each; until then a row is blank but for a sign. Rows are counted by the marks. Where
     a tile's listing has fewer keys than its mark (some were deleted since) the rows that are too
-    many say so; what it has more (`uncounted`) is seen after the next sweep.
+    many say so; what it has more is seen after the next sweep.
     """
 
     def __init__(
@@ -171,14 +171,6 @@ class KeyRows(Sequence[Line]):
     def header(self) -> str:
         """The names of the columns, each above its own, from the pane's first cell."""
         return header(self._columns)
-
-    def uncounted(self, row: int) -> int:
-        """How many keys the tile of `row` has beyond those that are rows: they came since."""
-        if not 0 <= row < self._total:
-            return 0
-        number, _ = self._marks.tile_of(row)
-        tile = self._shelf.get(self._marks.afters[number])
-        return max(0, len(tile) - self._marks.counts[number]) if tile is not None else 0
 
     # Tiles.
 

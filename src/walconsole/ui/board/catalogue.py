@@ -20,5 +20,3 @@ PANES = (
     PaneSpec(6, "findings", "Findings"),
     PaneSpec(7, "log", "Log"),
 )
-
-TITLES = {spec.name: spec.title for spec in PANES}

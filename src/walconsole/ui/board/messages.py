@@ -27,14 +27,6 @@ class SettingChosen(Message):
         super().__init__()
 
 
-class PaneChosen(Message):
-    """The operator asked to go to the pane `name`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__()
-
-
 class PaneToggled(Message):
     """The operator asked to maximise or restore the pane in focus."""
 

@@ -9,7 +9,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 if TYPE_CHECKING:
-    from walconsole.ui.board.content import Span
+    pass
 
 BOLD = frozenset({"strong", "ok", "warning", "critical", "unknown"})
 
@@ -69,8 +69,3 @@ def palette(theme: Theme) -> Palette:
     if key not in _made:
         _made[key] = Palette(*key)
     return _made[key]
-
-
-def plain(spans: tuple[Span, ...]) -> str:
-    """The text of spans."""
-    return "".join(span.text for span in spans)
