@@ -13,14 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import walconsole.domain.archive.saved
 from tests.unit.archive_keys import Listed, folded, names, only, some_keys
-from walconsole.domain.archive import packing
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.archive.packing import canonical, pack_numbers, pack_texts, pack_times
-from walconsole.domain.archive.saved import SavedIndex, dump, load
+from walconsole.domain.archive.saved import (
+    SavedIndex,
+    canonical,
+    dump,
+    load,
+    pack_numbers,
+    pack_texts,
+    pack_times,
+)
 from walconsole.domain.wal import Segment
 
 MIB = 1024 * 1024
@@ -232,7 +239,7 @@ def test_a_document_of_nothing_but_depth_is_refused(document: bytes) -> None:
 def test_what_is_packed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     content = json.loads(saved())["content"]
     content["marks"]["counts"] = base64.b64encode(zlib.compress(bytes(1 << 20))).decode()
-    monkeypatch.setattr(packing, "MOST_BYTES", 1 << 10)
+    monkeypatch.setattr(walconsole.domain.archive.saved, "MOST_BYTES", 1 << 10)
     with pytest.raises(ValueError, match="cut short, or too long"):
         load(forged(content))
 
