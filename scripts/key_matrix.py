@@ -16,10 +16,10 @@ from pathlib import Path
 from walconsole.adapters.keys_api.service import DigitalOceanKeys
 from walconsole.adapters.keys_api.token import ApiToken
 from walconsole.domain.profile import ApiTarget
+from walconsole.domain.store.grants import KeyGrant
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
-from walconsole.domain.store.grants import KeyGrant
 from walconsole.ports import KeyService
 from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.doubts import Doubts, age_of
