@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from walconsole.domain.failures import FAMILIES, MODES
-from walconsole.domain.failures.pages import page_markdown
+from walconsole.domain.standing.mode import page_markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 INTRODUCTION = """\

@@ -4,12 +4,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from walconsole.domain.failures.pages import NARROWEST, page_text
 
 from scripts.write_failure_pages import stale
 from walconsole.cli.explain import explain
 from walconsole.domain.failures import FAMILIES, LOOKS, MODES
-from walconsole.domain.failures.pages import NARROWEST, page_text
-from walconsole.domain.standing.mode import FailureMode
+from walconsole.domain.standing.mode import NARROWEST, FailureMode, page_text
 from walconsole.domain.standing.refusals import REFUSALS
 from walconsole.domain.store.answers import Meaning
 

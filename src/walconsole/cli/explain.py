@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from textwrap import wrap
 
 from walconsole.domain.failures import FAMILIES, MODES
-from walconsole.domain.failures.pages import page_text
+from walconsole.domain.standing.mode import page_text
 from walconsole.errors import UsageError
 from walconsole.process.stop import Stop
 

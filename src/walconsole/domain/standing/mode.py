@@ -1,8 +1,9 @@
 """One failure mode, whole: how it is found, what it means, what it leads to, what is at risk."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from textwrap import wrap
 
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Finding
@@ -12,7 +13,7 @@ Look = Callable[[Assessment], Iterable[Finding]]
 
 
 class Risk(Enum):
-    """What a failure mode puts at risk; `standing.risk` makes the lines of it."""
+    """What a failure mode puts at risk; `standing.stories` makes the lines of it."""
 
     STOPPED = "no WAL gets through: what would be lost grows, and pg_wal with it"
     OFF = "no WAL is archived, and none is kept for it: what would be lost grows, pg_wal does not"
@@ -79,3 +80,49 @@ REFUSED = ("failing", "stalled", "never-archived", "silent-loss", "dr-behind")
 """What follows where no WAL gets through."""
 PILING = ("too-slow", "disk-filling")
 """What follows where WAL waits."""
+
+
+# -- Its page as text for a terminal, and as Markdown.
+
+
+NARROWEST = 40
+
+
+def sections(mode: FailureMode) -> Iterator[tuple[str, str]]:
+    """Heading and text of each section that has one."""
+    page = mode.page
+    named = (
+        ("What you see", page.symptom),
+        ("What is behind it", page.cause),
+        ("How walconsole knows", page.signal),
+        ("What to do" if mode.alarms else "Why it is no alarm", page.fix),
+        ("What not to do", page.never),
+        ("Seen in", page.source),
+    )
+    return ((heading, text.strip()) for heading, text in named if text)
+
+
+def page_text(mode: FailureMode, width: int) -> Iterator[str]:
+    """Lines at most `width` wide (but for commands, which are never wrapped)."""
+    width = max(width, NARROWEST)
+    yield from wrap(f"{mode.id}: {mode.page.title}", width)
+    for heading, text in sections(mode):
+        yield ""
+        yield f"{heading}"
+        for block in text.split("\n\n"):
+            if block.startswith("```"):
+                yield from (f"      {line}" for line in block.splitlines()[1:-1])
+            else:
+                yield from wrap(
+                    block.replace("\n", " ").replace("`", ""),
+                    width,
+                    initial_indent="  ",
+                    subsequent_indent="  ",
+                )
+
+
+def page_markdown(mode: FailureMode) -> str:
+    """The page as docs/failures has it."""
+    parts = [f"# `{mode.id}`: {mode.page.title}"]
+    parts += [f"## {heading}\n\n{text}" for heading, text in sections(mode)]
+    return "\n\n".join(parts) + "\n"

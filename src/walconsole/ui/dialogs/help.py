@@ -13,8 +13,8 @@ from rich.text import Text
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from walconsole.domain.failures.pages import page_text, sections
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.mode import page_text, sections
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.keys import actions as actions_of
 from walconsole.ui.board.keys import dialog_bindings
