@@ -12,8 +12,15 @@ from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.host.clusters import Cluster, candidates, read_cluster
-from walconsole.observe.host.host_script import Group, Look, argv, assignment, options, read_answer
-from walconsole.observe.host.wal_disk import read_wal_disk
+from walconsole.observe.host.host_script import (
+    Group,
+    Look,
+    argv,
+    assignment,
+    options,
+    read_answer,
+    read_wal_disk,
+)
 
 VALUES = st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b""))
 NOISE = st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"").replace(b"\x01", b""))

@@ -13,8 +13,14 @@ from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.clusters import Cluster, ClusterChoice, candidates, describe, read_cluster
-from walconsole.observe.host.host_script import Group, HostAnswer, Look, read_answer
-from walconsole.observe.host.wal_disk import modified_at, read_wal_disk
+from walconsole.observe.host.host_script import (
+    Group,
+    HostAnswer,
+    Look,
+    modified_at,
+    read_answer,
+    read_wal_disk,
+)
 from walconsole.observe.poller.probe import Fact, problem_of
 from walconsole.ports import Clock, Operator, Shell
 
