@@ -20,8 +20,7 @@ from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.sources import log_sources
 from walconsole.observe.logs.stream import LogFollower
-from walconsole.observe.poller.latest_facts import LatestFacts
-from walconsole.observe.poller.observer import ServerObserver
+from walconsole.observe.poller.observer import LatestFacts, ServerObserver
 from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.retention import RetentionProbe
