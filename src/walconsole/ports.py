@@ -6,8 +6,8 @@ Protocols alone: what they answer with is the domain's.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
+from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts.evidence import ExpiryRule

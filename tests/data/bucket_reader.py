@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import overload
 
 from tests.data.facts import NOW
-from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
+from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import TILE_KEYS, Marks
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource

@@ -30,8 +30,8 @@ from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident
 from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
-from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment

@@ -26,7 +26,8 @@ from tests.data.archives import (
 from tests.data.facts import NOW, SEGMENT, archiver, server
 from tests.data.snapshots import STATES, nothing_readable
 from tests.unit.test_ui_archive_coverage import desk_of
-from walconsole.domain.archive.cost import Compressibility, Price
+from walconsole.domain.archive.cost import Price
+from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose

@@ -50,19 +50,6 @@ def cost(stored_bytes: float, growth_bytes_per_day: float | None, price: Price =
     return Cost(price.currency, a_month(stored_bytes), after(YEAR_DAYS))
 
 
-@record
-class Compressibility:
-    """What zstd made of samples of stored segments: `ratio` is compressed / plain.
-
-    `per_forced` is the share of sampled segments that a forced switch cut short: their tail is zeroes.
-    """
-
-    ratio: float
-    segments: int
-    per_forced: float
-    read_at: float
-
-
 def with_zstd(wal_bytes: float, ratio: float) -> float:
     """What `wal_bytes` (plain: segments times the segment size) would take; `ratio` is zstd's size by plain.
 

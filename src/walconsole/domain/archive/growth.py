@@ -20,6 +20,19 @@ class Growth:
     measured_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Compressibility:
+    """What zstd made of samples of stored segments: `ratio` is compressed / plain.
+
+    `per_forced` is the share of sampled segments that a forced switch cut short: their tail is zeroes.
+    """
+
+    ratio: float
+    segments: int
+    per_forced: float
+    read_at: float
+
+
 def growth(holding: Holding, now: float) -> Growth | None:
     """How fast it grew in the last seven days, or since the newest timeline began where that is later.
 

@@ -4,8 +4,8 @@ import asyncio
 import getpass
 from collections.abc import Callable
 
-from walconsole.domain.archive.cost import Compressibility
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
+from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import segment_of
 from walconsole.domain.archive.layouts import segment_suffix, split_key

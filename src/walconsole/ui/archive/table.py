@@ -12,7 +12,8 @@ from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, pad, wrapped
 
 if TYPE_CHECKING:
-    from walconsole.domain.archive.cost import Compressibility, Price
+    from walconsole.domain.archive.cost import Price
+    from walconsole.domain.archive.growth import Compressibility
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.archive.picture import ArchivePicture

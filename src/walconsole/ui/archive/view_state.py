@@ -12,8 +12,8 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 
 if TYPE_CHECKING:
-    from walconsole.domain.archive.cost import Compressibility
     from walconsole.domain.archive.coverage import Cell
+    from walconsole.domain.archive.growth import Compressibility
     from walconsole.ui.archive.picture import ArchivePicture, FoundGap
 
 # -- The cells of every timeline on one scale, for a part of the archive and a width.
