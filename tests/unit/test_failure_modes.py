@@ -4,7 +4,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from walconsole.domain.failures.pages import NARROWEST, page_text
 
 from scripts.write_failure_pages import stale
 from walconsole.cli.explain import explain

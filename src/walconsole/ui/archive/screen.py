@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.domain.archive.cost import Compressibility
     from walconsole.domain.archive.growth import Compressibility
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.board.droplet_session import DropletSession

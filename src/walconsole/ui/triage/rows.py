@@ -7,7 +7,7 @@ from walconsole.domain.failures.no_alarm import considered
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Fix, Severity, Story
-from walconsole.domain.standing.risk import is_calm
+from walconsole.domain.standing.stories import is_calm
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.units import age_text, duration_text, plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
