@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,6 +103,8 @@ class Backups:
             folder.mkdir()
             server.give(folder)
         self.script = self.render(choices)
+        self.took_s = 0.0
+        """How long the last good one took."""
 
     def render(self, choices: BackupChoices, name: str = "backup", tools: Path | None = None) -> Path:
         """The script with these choices, installed. Programs in `tools` go before all others."""
@@ -145,8 +148,10 @@ class Backups:
 
     def taken(self) -> str:
         """A base backup that went well: its id."""
+        began = time.monotonic()
         ended = self.take()
         assert ended.status == 0, ended.stderr
+        self.took_s = time.monotonic() - began
         return str(self.status["id"])
 
     @property
@@ -154,6 +159,11 @@ class Backups:
         """What the script says of itself."""
         found: dict[str, Any] = json.loads((self.state / "status.json").read_text())
         return found
+
+    @property
+    def runs(self) -> bool:
+        """Whether one runs, as the page says how to tell."""
+        return subprocess.run(["flock", "-n", self.state, "true"], check=False).returncode != 0
 
     def sessions(self) -> list[tuple[Any, ...]]:
         """Replication sessions that are open."""

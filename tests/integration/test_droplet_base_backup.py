@@ -205,7 +205,7 @@ def test_without_an_archive_that_works_none_is_begun(make_postgres: MakePostgres
     fill_segment(server)
     wait_until(lambda: server.sql("SELECT failed_count > 0 FROM pg_stat_archiver") == [(True,)], "it fails")
     failing = backups.take()
-    assert (failing.status, "archiving fails now" in failing.stderr) == (1, True)
+    assert (failing.status, "archiving fails, now for 3 s" in failing.stderr) == (1, True)
     server.configure(archive_mode="on", archive_command="true")
     server.reload()
     wait_archived(server, [fill_segment(server)])
@@ -225,7 +225,7 @@ def test_what_is_installed_wrongly_is_said(backups: Backups) -> None:
 
 def test_of_two_at_once_one_is_taken(backups: Backups) -> None:
     first = backups.begin()
-    wait_until(lambda: locked(backups), "the first begins")
+    wait_until(lambda: backups.runs, "the first begins")
     second = backups.take()
     assert (second.status, "another base backup" in second.stderr) == (3, True)
     _, said = first.communicate(timeout=60)
@@ -233,9 +233,23 @@ def test_of_two_at_once_one_is_taken(backups: Backups) -> None:
     backups.assert_nothing_left()
 
 
-def locked(backups: Backups) -> bool:
-    """Whether one runs, as the page says how to tell."""
-    return subprocess.run(["flock", "-n", backups.state, "true"], check=False).returncode != 0
+@pytest.mark.parametrize(("gib", "part"), [(1, "8M 4"), (100, "12M 4"), (640, "77M 1"), (700, None)])
+def test_parts_are_as_large_as_the_cluster_wants_and_memory_allows(
+    backups: Backups, gib: int, part: str | None
+) -> None:
+    """No more than 10,000 of them, and no more than 80 MiB of them under way for a copy."""
+    asked = backups.state / "asked"
+    grown = f"exec /usr/bin/psql \"$@\" | awk -F '|' -v OFS='|' 'NF > 9 {{ $6 = {gib << 30} }} 1'\n"
+    refusing = f'case $1 in rcat) echo "$*" >>{asked}; exit 1 ;; esac; exec /usr/bin/rclone "$@"\n'
+    ended = backups.take(backups.render(CHOICES, "grown", backups.tools(psql=grown, rclone=refusing)))
+    if part is None:
+        assert (ended.status, "pgBackRest" in ended.stderr) == (2, True)
+        return
+    size, lanes = part.split()
+    assert ended.status == 1
+    assert f"--s3-chunk-size {size} --s3-upload-concurrency {lanes} " in asked.read_text()
+    asked.unlink()
+    backups.assert_nothing_left()
 
 
 # -- Encrypted: the droplet cannot read what it stores.

@@ -119,19 +119,30 @@ SELECT
     trim(split_part(current_setting('unix_socket_directories'), ',', 1))
 FROM pg_stat_archiver"
 
-# learn: what the server is, and whether it can be backed up so.
+# learn: what the server is.
 learn() {
     row=$(ask "$facts_sql") || end 1 "PostgreSQL cannot be asked: $row"
     IFS='|' read -r version from_standby identifier segment_bytes tablespaces expected mode failing port bin socket <<ROW
 $row
 ROW
+    socket=${placed:-$socket}
+}
+
+# admit: whether it can be backed up so, and with how much memory.
+admit() {
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
     [ "$tablespaces" = 0 ] || end 2 "this cluster has tablespaces of its own: $tablespaces, and pg_basebackup can stream \
 none of them. Nothing was written; pgBackRest stores them all"
     [ "$from_standby" = true ] || [ "$mode" != off ] ||
         end 2 "archive_mode is off: a base backup without the WAL after it restores nothing"
-    [ "$from_standby" = true ] || [ "$failing" = f ] ||
-        end 1 "archiving fails now, and a base backup would wait for it without end: mend that first"
+    slept=0
+    while [ "$from_standby" = false ] && [ "$failing" = t ]; do
+        [ "$slept" -lt "$patience" ] ||
+            end 1 "archiving fails, now for $slept s, and a base backup would wait for it without end: mend that first"
+        sleep "$poll"
+        slept=$((slept + poll))
+        learn
+    done
     # Its parts: a store takes 10,000 an object, and what compresses to nothing less is to fit too. The memory: lanes
     # parts of so many MiB for each copy, 80 at most, so that all of it stays below 256.
     mib=$((expected / 1048576))
@@ -142,7 +153,6 @@ memory (up to 650 GiB): pgBackRest stores them in many"
     lanes=$((80 / part))
     [ "$lanes" -le 4 ] || lanes=4
     program=$bin/pg_basebackup
-    socket=${placed:-$socket}
     [ -x "$program" ] || program=$(command -v pg_basebackup) || end 2 "pg_basebackup is not installed"
 }
 
@@ -209,6 +219,7 @@ trap interrupted HUP INT QUIT TERM
 tell starting
 make_room
 learn
+admit
 mend &
 working=$!
 wait "$working"
