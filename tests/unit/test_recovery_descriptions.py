@@ -407,6 +407,6 @@ def test_a_delta_of_wal_g_needs_its_parent() -> None:
     ],
 )
 def test_wal_gs_sentinel_is_refused_in_words(changes: dict[str, object], why: str) -> None:
-    read = wal_g(**changes)
+    read = wal_g(None, **changes)
     assert isinstance(read, Unreadable)
     assert why in read.why
