@@ -1,0 +1,183 @@
+"""The first line about recovery: from when to when can be restored, or what is in the way."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from walconsole.domain.recovery.backups import Completeness
+from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
+from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
+from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
+
+DAY_S = 86_400.0
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is worth a warning where a restore works: the newest usable backup's age, the WAL to replay."""
+
+    oldest_backup_s: float = 8 * DAY_S
+    most_replay_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """The newest restore that was tried and passed: when (seconds since the epoch), and how long it took."""
+
+    at: float
+    took_s: float
+
+
+def recovery_verdict(
+    found: Recoverability | None,
+    now: float,
+    *,
+    behind_s: float | None = None,
+    expected: bool = True,
+    drill: Drill | None = None,
+    limits: Limits | None = None,
+) -> Verdict:
+    """The line. `now` is by the store's clock, `behind_s` how far the archive is behind the server's writes.
+
+    `expected`: the profile says that base backups are made; where it says no, the line says so.
+    """
+    if found is None:
+        return Verdict(Level.UNKNOWN, "cannot tell what can be restored: the archive is still being read")
+    if not found.backups and not expected:
+        return Verdict(Level.OK, "no base backup is expected here (expect_base_backups = false)")
+    if found.window is None:
+        return _nothing(found)
+    limits = limits or Limits()
+    return (
+        _ends_early(found, found.window, now)
+        or _newest_unusable(found, found.window, now)
+        or _stale(found, now, limits)
+        or _elsewhere(found, found.window, now)
+        or _restorable(found.window, now, behind_s, drill)
+    )
+
+
+def moment_text(at: float, now: float) -> str:
+    """`14:02Z` for today, `21 Nov 03:10Z`, `21 Nov 2025 03:10Z` for another year: always UTC."""
+    told, today = (datetime.fromtimestamp(each, UTC) for each in (at, now))
+    clock = f"{told:%H:%M}Z"
+    if told.date() == today.date():
+        return clock
+    year = "" if told.year == today.year else f" {told.year}"
+    return f"{told.day} {_MONTHS[told.month - 1]}{year} {clock}"
+
+
+def _nothing(found: Recoverability) -> Verdict:
+    if not found.listed:
+        return Verdict(Level.UNKNOWN, "cannot tell what can be restored: the archive is still being listed")
+    if not found.backups:
+        if found.unreadable:
+            first = found.unreadable[0]
+            return Verdict(
+                Level.UNKNOWN, f"cannot tell what can be restored: {first.key} cannot be read: {first.why}"
+            )
+        return Verdict(Level.CRITICAL, "NOTHING can be restored: there is no base backup")
+    stopped = _nearest(found)
+    if stopped is None:
+        return Verdict(Level.CRITICAL, "NOTHING can be restored: no base backup can be replayed")
+    reach, stop = stopped
+    if stop.kind in (StopKind.NOT_KNOWN, StopKind.HISTORY_UNREAD) or found.unreadable:
+        return Verdict(
+            Level.UNKNOWN, f"cannot tell what can be restored: {_of(reach.held, found)}: {stop.text}"
+        )
+    return Verdict(Level.CRITICAL, f"NOTHING can be restored: {_of(reach.held, found)}: {stop.text}")
+
+
+def _nearest(found: Recoverability) -> tuple[BackupReach, Stop] | None:
+    """The newest backup with what stops it: one that may be of use, before those that are surely not."""
+    stopped = [(reach, reach.stop) for reach in found.reach[found.target].reaches if reach.stop is not None]
+    order = (Completeness.COMPLETE, Completeness.UNKNOWN, Completeness.INCOMPLETE)
+    for completeness in order:
+        of_that = [each for each in stopped if each[0].held.backup.completeness is completeness]
+        if of_that:
+            return of_that[-1]
+    return None
+
+
+def _of(held: HeldBackup, found: Recoverability) -> str:
+    which = "the only base backup" if len(found.backups) == 1 else "the newest base backup"
+    return f"{which} {held.backup.id}"
+
+
+def _ends_early(found: Recoverability, window: Window, now: float) -> Verdict | None:
+    stop = window.stop
+    if stop is None:
+        return None
+    after = "" if window.until is None else f" after {moment_text(window.until, now)}"
+    text = f"nothing{after or ' later'} can be restored: {stop.text}"
+    if not found.listed:
+        return Verdict(Level.UNKNOWN, f"cannot tell yet: as far as it is listed, {text}")
+    return Verdict(Level.CRITICAL, text)
+
+
+def _newest_unusable(found: Recoverability, window: Window, now: float) -> Verdict | None:
+    """A newer backup than all that can be used was finished, and cannot be; or its state is not known."""
+    last = window.backups[-1].held.backup
+    for reach in reversed(found.reach[found.target].reaches):
+        backup, stop = reach.held.backup, reach.stop
+        if reach.usable or stop is None or stop.kind in (StopKind.NOT_KNOWN, StopKind.OTHER_BRANCH):
+            continue
+        if backup.writer is last.writer and backup.id > last.id:
+            text = f"the newest base backup {backup.id} cannot be used: {stop.text}"
+            return Verdict(Level.WARNING, f"{text}; restorable{_since(window, now)}")
+    return None
+
+
+def _stale(found: Recoverability, now: float, limits: Limits) -> Verdict | None:
+    newest, window = found.newest_usable, found.window
+    if newest is None or window is None:
+        return None
+    stopped = newest.held.backup.stopped
+    age = None if stopped is None else now - stopped
+    replay = max(0, window.until_lsn - (newest.held.backup.start_lsn or 0))
+    old = age is not None and age > limits.oldest_backup_s
+    long = limits.most_replay_bytes is not None and replay > limits.most_replay_bytes
+    if not old and not long:
+        return None
+    made = "" if age is None else f" is {_age(age)} old"
+    text = f"the newest base backup{made}: a restore would replay {bytes_text(replay)} of WAL"
+    return Verdict(Level.WARNING, text)
+
+
+def _age(seconds: float) -> str:
+    return f"{int(seconds // DAY_S)} d" if seconds >= 2 * DAY_S else whole_duration_text(max(0.0, seconds))
+
+
+def _elsewhere(found: Recoverability, window: Window, now: float) -> Verdict | None:
+    """`latest` would follow another branch than the server's."""
+    if found.latest == found.target or found.target != found.cluster.timeline:
+        return None
+    return Verdict(
+        Level.WARNING,
+        f"restorable{_since(window, now)}, but only with recovery_target_timeline = {found.target}: "
+        f"'latest' would go to timeline {found.latest}, which is not the server's",
+    )
+
+
+def _restorable(window: Window, now: float, behind_s: float | None, drill: Drill | None) -> Verdict:
+    behind = behind_s
+    if behind is None and window.until is not None:
+        behind = max(0.0, now - window.until)
+    late = "" if behind is None else f", {whole_duration_text(behind)} behind"
+    proof = ""
+    if drill is not None:
+        ago = _age(max(0.0, now - drill.at))
+        proof = f"; proved {ago} ago in {_took(drill.took_s)}"
+    return Verdict(Level.OK, f"restorable{_since(window, now)}{late}{proof}")
+
+
+def _since(window: Window, now: float) -> str:
+    if window.since is None:
+        return f" from {plural(len(window.backups), 'base backup')} on"
+    return f" to any moment since {moment_text(window.since, now)}"
+
+
+def _took(seconds: float) -> str:
+    """`4 min` for what takes minutes: seconds of a drill prove nothing."""
+    return f"{round(seconds / 60)} min" if 60 <= seconds < 3600 else duration_text(seconds)
