@@ -225,6 +225,13 @@ def test_windows_over_timelines(copy: ArchiveCopy, timeline: int, expected: list
             StopKind.HISTORY_MISSING,
             "00000002.history is missing, without which timeline 1 does not lead to 2",
         ),
+        (
+            [copy_of({1: [3, 4, 5, 6], 2: [7, 8]}, base(3), histories=[history(2, (1, LEFT))])],
+            2,
+            StopKind.SEGMENT_MISSING,
+            "000000020000000000000006 is missing in the primary; "
+            "a server would go on in 000000010000000000000006, and onto another branch",
+        ),
         ([copy_of(BEFORE, base(3), known=[2])], 2, StopKind.HISTORY_UNREAD, "00000002.history was not read"),
         (
             [copy_of({1: [3]}, base(3, system_identifier=OTHER))],

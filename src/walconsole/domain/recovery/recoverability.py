@@ -4,8 +4,8 @@ What a server does, from PostgreSQL's access/transam/xlogrecovery.c and timeline
 segment of the backup's start, takes each segment from the newest timeline of the target's ancestry that had
 begun in it or before, is consistent at the backup's stop at the earliest, and ends at the first segment that
 is nowhere. What an ancestor wrote after it was left is another branch. Where the child's segment is missing
-in which its parent was left, a server would go on in the parent's, and out of the child's history: nothing is
-promised there.
+in which its parent was left, a server goes on in the parent's, if that was archived, and onto that branch
+(seen with PostgreSQL 15): nothing is promised there.
 
 Times are bounds. A window begins when its first backup had stopped, by the writer's clock. It ends when its
 last segment was stored, by the store's: what was committed after that is in a later segment, and what was
@@ -338,6 +338,9 @@ class _Judge:
             kind, text = StopKind.SEGMENT_MISSING, f"{name} is missing{self._where()}"
         if last > first:
             text += f", with {plural(last - first, 'segment')} after it"
+        astray = self._path.astray_at(first)
+        if astray is not None:
+            text += f"; a server would go on in {astray.name(self._size)}, and onto another branch"
         elsewhere = self._supply.unread_in(segment)
         if elsewhere:
             text += f"; {_roles(elsewhere)} has it, which the restore command does not read"

@@ -168,6 +168,11 @@ class RestorePath:
         self._known = 0, -1
         self.newest = self._newest()
 
+    @property
+    def ancestors(self) -> tuple[int, ...]:
+        """The target's, oldest first."""
+        return tuple(switch.parent for switch in self.history.switches) if self.history is not None else ()
+
     def timeline_at(self, lsn: int) -> int:
         """The timeline to which that position belongs (PostgreSQL's tliOfPointInHistory)."""
         switches = self.history.switches if self.history is not None else ()
@@ -216,6 +221,18 @@ class RestorePath:
             first = self._supply.first_from(leg.timeline, max(number, leg.first))
             if first is not None and (leg.last is None or first <= leg.last):
                 return number, first - 1
+        return None
+
+    def astray_at(self, number: int) -> Segment | None:
+        """What a server reads instead of that missing segment: an ancestor's of the same number.
+
+        It holds what the ancestor wrote after it was left. None where there is none, or where no switch is.
+        """
+        leg = self._leg(number)
+        older = (each for each in reversed(self.ancestors) if each < leg.timeline)
+        for timeline in older:
+            if leg.first == number and self._supply.run_end(timeline, number) is not None:
+                return Segment(timeline, number)
         return None
 
     def sources(self, first: int, last: int) -> SegmentSources:
