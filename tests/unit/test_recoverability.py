@@ -361,6 +361,13 @@ def test_one_name_with_other_positions_is_another_backup() -> None:
     assert len(recoverability(copies, CLUSTER).backups) == 2
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_a_label_that_a_known_backup_left_is_no_backup_of_its_own(read: bool) -> None:
+    left = label(3) if read else label(3, start_lsn=3 * SIZE, segment_bytes=SIZE)
+    found = recoverability([copy_of({1: range(1, 9)}, base(3), left, label(5))], CLUSTER)
+    assert {each.backup.id for each in found.backups} == {backup_id(1), "label-1-5"}
+
+
 def test_unreadable_and_unlisted_are_carried_on() -> None:
     copy = copy_of({}, unreadable=(Unreadable("base/x/backup.json", "it is not JSON"),), listed=False)
     found = recoverability([copy], CLUSTER)

@@ -101,6 +101,10 @@ def test_only_what_passed_every_check_is_verified(verified: object) -> None:
     assert backup(ours(verified=verified)).verified is False
 
 
+def test_an_identifier_with_a_sign_is_the_same_64_bits() -> None:
+    assert backup(ours(system_identifier="-2")).system_identifier == 2**64 - 2
+
+
 def test_an_incremental_names_its_parent() -> None:
     assert backup(ours(kind="incremental", parent="20261128T031000Z")).parent == "20261128T031000Z"
 
@@ -119,6 +123,7 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"system_identifier": 7}, "its 'system_identifier' is wrong"),
     ({"system_identifier": "0"}, "no system identifier"),
     ({"system_identifier": "9" * 30}, "no system identifier"),
+    ({"system_identifier": str(-(2**63) - 1)}, "no system identifier"),
     ({"timeline": 0}, "no timeline"),
     ({"timeline": 2**32}, "no timeline"),
     ({"timeline": 2}, "'start_wal' is not the segment"),
@@ -262,6 +267,15 @@ def test_barmans_status_says_whether_it_is_complete(status: str, completeness: C
     read = backup(read_barman("k", "base/", "x", content))
     assert read.completeness is completeness
     assert completeness is Completeness.COMPLETE or status in read.why
+
+
+def test_barmans_incremental_names_its_parent() -> None:
+    content = (REAL / "barman-cloud-3.4.info").read_bytes()
+    for told, parent in (("20261128T073824", "20261128T073824"), ("None", None)):
+        more = content + f"parent_backup_id={told}\n".encode()
+        assert backup(read_barman("k", "base/", "x", more)).parent == parent
+    refused = read_barman("k", "base/", "x", content + b"parent_backup_id=../x\n")
+    assert isinstance(refused, Unreadable)
 
 
 def test_barmans_label_is_no_code() -> None:

@@ -1,5 +1,7 @@
 """The first line about recovery, case by case."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.data.recovery import CLUSTER, DAY_S, NOW, SIZE, backup_id, base, copy_of, history, label
@@ -70,10 +72,29 @@ LINES: list[tuple[str, list[ArchiveCopy], Level, str]] = [
     ),
     (
         "the newest is broken",
-        [copy_of({1: ALL}, base(3), UNFINISHED, times=TIMES)],
+        [copy_of({1: ALL}, base(3), replace(UNFINISHED, start_lsn=28 * SIZE), times=TIMES)],
         Level.WARNING,
         f"the newest base backup {backup_id(0.2)} cannot be used: it is incomplete: base.tar.zst is missing; "
         "restorable to any moment since 28 Nov 07:38Z",
+    ),
+    (
+        "one that may still be running",
+        [copy_of({1: ALL}, base(3, day=3), UNFINISHED, times=TIMES)],
+        Level.OK,
+        "restorable to any moment since 26 Nov 07:38Z, 41 s behind",
+    ),
+    (
+        "one that was not finished",
+        [copy_of({1: ALL}, base(3, day=3), replace(UNFINISHED, id=backup_id(1.5)), times=TIMES)],
+        Level.WARNING,
+        f"the newest base backup {backup_id(1.5)} cannot be used: it is incomplete: base.tar.zst is missing; "
+        "restorable to any moment since 26 Nov 07:38Z",
+    ),
+    (
+        "a label of a backup that is known",
+        [copy_of({1: HOLED}, base(3), label(3))],
+        Level.CRITICAL,
+        "nothing later can be restored: 00000001000000000000001D is missing in the primary",
     ),
     (
         "another branch",

@@ -6,6 +6,7 @@ barman-cloud stores the file when the backup has ended, well or not.
 """
 
 import ast
+import re
 from collections.abc import Mapping
 
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
@@ -23,6 +24,7 @@ from walconsole.domain.recovery.hostile import (
 )
 from walconsole.domain.recovery.label import label_checkpoint, label_lines
 
+ID = re.compile(r"\d{8}T\d{6}", re.ASCII)
 _NONE = "None"
 _READY = frozenset({"DONE", "WAITING_FOR_WALS"})
 _LONGEST_LABEL = 64 * 1024
@@ -77,11 +79,19 @@ def _read(place: str, id: str, told: Mapping[str, str]) -> BaseBackup:
         started=moment(told["begin_time"], "begin_time") if "begin_time" in told else None,
         stopped=moment(told["end_time"], "end_time") if "end_time" in told else None,
         stored_bytes=_number(told, "size") if "size" in told else None,
-        parent=told.get("parent_backup_id"),
+        parent=_parent(told, id),
         from_standby=label["BACKUP FROM"] == "standby" if "BACKUP FROM" in label else None,
         label=told.get("backup_name", "")[:LONGEST_WORDS],
         completeness=Completeness.COMPLETE,
     )
+
+
+def _parent(told: Mapping[str, str], id: str) -> str | None:
+    """Of an incremental one, which Barman makes from 3.11 on."""
+    parent = told.get("parent_backup_id")
+    if parent is not None and (not ID.fullmatch(parent) or parent == id):
+        raise RefusedError("its 'parent_backup_id' is no other backup's")
+    return parent
 
 
 def _told(told: Mapping[str, str], name: str) -> str:

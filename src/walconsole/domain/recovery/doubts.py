@@ -1,5 +1,6 @@
 """What forbids retention in one copy: anything about it that is not certain."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -7,11 +8,11 @@ from datetime import UTC, datetime
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.held import Cluster
-from walconsole.domain.recovery.ours import ID
 from walconsole.domain.recovery.recoverability import BackupReach, recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.wal import Segment
 
+_STAMP = re.compile(r"(\d{8})[T-](\d{6})", re.ASCII)
 CLOCKS_APART_S = 300.0
 """Clocks that are further apart than this are wrong: a store refuses requests at fifteen minutes."""
 BEHIND_SEGMENTS = 16
@@ -46,12 +47,14 @@ def doubts(copy: ArchiveCopy, cluster: Cluster, now: Now) -> tuple[str, ...]:
 
 
 def made_at(id: str) -> float | None:
-    """When a backup of ours was begun, by its id; None for what is no id of ours."""
-    if not ID.fullmatch(id):
-        return None
+    """When a backup was begun, by its id; None for an id without a time.
+
+    Ours are in UTC, Barman's and pgBackRest's in the time of the host that made them, taken for UTC.
+    """
+    stamps = _STAMP.findall(id)
     try:
-        return datetime.strptime(id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
+        return datetime.strptime("".join(stamps[-1]), "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
+    except (IndexError, ValueError):
         return None
 
 

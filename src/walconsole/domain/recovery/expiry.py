@@ -14,7 +14,14 @@ from walconsole.domain.archive.runs import Runs
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.doubts import Lock, Now, doubts, expired_before, made_at
-from walconsole.domain.recovery.held import Cluster, Fitness, HeldBackup, held_backups
+from walconsole.domain.recovery.held import (
+    Cluster,
+    Fitness,
+    HeldBackup,
+    held_backups,
+    is_label_of,
+    start_of,
+)
 from walconsole.domain.recovery.ours import MARKER
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
@@ -303,14 +310,12 @@ def _floor(
     """The lowest position at which anything that stays begins; None: something's start is not known."""
     starts: list[int] = []
     labels: list[tuple[ArchiveCopy, BaseBackup]] = []
-    known: set[tuple[int | None, int]] = set()
+    known = {begun for copy in copies for each in copy.backups if (begun := start_of(each)) is not None}
     for copy in copies:
         for each in copy.backups:
             if each.writer is Writer.LABEL:
                 labels.append((copy, each))
                 continue
-            if each.start_lsn is not None:
-                known.add((each.timeline, each.start_lsn))
             if (each.writer is Writer.OURS and each.id in going[copy.role]) or _needs_no_wal(each):
                 continue
             if each.start_lsn is None:
@@ -321,23 +326,13 @@ def _floor(
         start = each.start_lsn
         if start is None:
             return None
-        if not _is_known(each, known) and not expired_before(copy, each, young):
+        if not is_label_of(each, known) and not expired_before(copy, each, young):
             starts.append(start)
     return min(starts, default=None)
 
 
 def _needs_no_wal(backup: BaseBackup) -> bool:
     return backup.completeness is Completeness.INCOMPLETE
-
-
-def _is_known(label: BaseBackup, known: Collection[tuple[int | None, int]]) -> bool:
-    """Whether a backup that is read left this label: of one that only its name tells, by its segment."""
-    start, size = label.start_lsn or 0, label.segment_bytes
-    if (label.timeline, start) in known:
-        return True
-    return size is not None and any(
-        timeline == label.timeline and lsn // size == start // size for timeline, lsn in known
-    )
 
 
 def _part(

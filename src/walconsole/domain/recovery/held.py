@@ -1,6 +1,6 @@
 """The base backups of all copies, each once, and what makes one of no use whatever the WAL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,7 +45,8 @@ class Stop:
 class Cluster:
     """What base backups must fit. None: not known, and then not asked for.
 
-    `timeline` is the one that the server writes, `lsn` how far it has written.
+    `system_identifier` is without a sign, from 1 to 2**64 - 1. `timeline` is the one that the server writes,
+    `lsn` how far it has written.
     """
 
     segment_bytes: int
@@ -67,13 +68,38 @@ class HeldBackup:
 def held_backups(copies: Sequence[ArchiveCopy]) -> tuple[HeldBackup, ...]:
     """Each backup once, by its place and id; of one name with different positions each stands for itself.
 
-    What is in a copy without positions (it was not finished there) is the same backup as in the other.
+    What is in a copy without positions (it was not finished there) is the same backup as in the other. A
+    label that one of them left is none of its own.
     """
+    starts = {start for copy in copies for each in copy.backups if (start := start_of(each)) is not None}
     by_name: dict[tuple[Writer, str, str], list[tuple[BucketRole, BaseBackup]]] = {}
     for copy in copies:
         for backup in copy.backups:
-            by_name.setdefault(backup.name, []).append((copy.role, backup))
+            if not is_label_of(backup, starts):
+                by_name.setdefault(backup.name, []).append((copy.role, backup))
     return tuple(held for name in sorted(by_name) for held in _merged(by_name[name]))
+
+
+def start_of(backup: BaseBackup) -> tuple[int, int] | None:
+    """Timeline and position of its start; None where that is not known, and of a label."""
+    if backup.writer is Writer.LABEL or backup.timeline is None or backup.start_lsn is None:
+        return None
+    return backup.timeline, backup.start_lsn
+
+
+def is_label_of(backup: BaseBackup, starts: Collection[tuple[int, int]]) -> bool:
+    """Whether it is a label that one of the backups with these `starts` left.
+
+    Of one that was not read its name alone tells the segment, and with it `segment_bytes`.
+    """
+    start, size = backup.start_lsn, backup.segment_bytes
+    if backup.writer is not Writer.LABEL or start is None:
+        return False
+    if (backup.timeline, start) in starts:
+        return True
+    return size is not None and any(
+        timeline == backup.timeline and lsn // size == start // size for timeline, lsn in starts
+    )
 
 
 def _merged(found: Sequence[tuple[BucketRole, BaseBackup]]) -> Iterable[HeldBackup]:

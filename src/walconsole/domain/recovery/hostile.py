@@ -124,10 +124,14 @@ def segment_size(value: int, name: str) -> int:
 
 
 def identifier_of(text: str, name: str) -> int:
-    """A system identifier in decimal digits: 64 bits, never 0. Raises RefusedError."""
-    if not re.fullmatch(r"[0-9]{1,20}", text, re.ASCII) or not 0 < int(text) < 2**64:
+    """A system identifier in decimal digits, from 1 to 2**64 - 1. Raises RefusedError.
+
+    pg_control_system() prints the same 64 bits with a sign.
+    """
+    number = int(text) if re.fullmatch(r"-?[0-9]{1,20}", text, re.ASCII) else 0
+    if not -(2**63) <= number < 2**64 or not number:
         raise RefusedError(f"its {name!r} is no system identifier")
-    return int(text)
+    return number % 2**64
 
 
 def moment(text: str, name: str) -> float:

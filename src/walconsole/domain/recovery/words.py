@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from walconsole.domain.recovery.backups import Completeness
+from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
 from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
 from walconsole.domain.standing.model import Level, Verdict
@@ -15,10 +16,14 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is worth a warning where a restore works: the newest usable backup's age, the WAL to replay."""
+    """What is worth a warning where a restore works: the newest usable backup's age, the WAL to replay.
+
+    A backup without its last object may still be running for `running_s`.
+    """
 
     oldest_backup_s: float = 8 * DAY_S
     most_replay_bytes: int | None = None
+    running_s: float = DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def recovery_verdict(
     limits = limits or Limits()
     return (
         _ends_early(found, found.window, now)
-        or _newest_unusable(found, found.window, now)
+        or _newest_unusable(found, found.window, now, limits)
         or _stale(found, now, limits)
         or _elsewhere(found, found.window, now)
         or _restorable(found.window, now, behind_s, drill)
@@ -116,12 +121,15 @@ def _ends_early(found: Recoverability, window: Window, now: float) -> Verdict | 
     return Verdict(Level.CRITICAL, text)
 
 
-def _newest_unusable(found: Recoverability, window: Window, now: float) -> Verdict | None:
+def _newest_unusable(found: Recoverability, window: Window, now: float, limits: Limits) -> Verdict | None:
     """A newer backup than all that can be used was finished, and cannot be; or its state is not known."""
     last = window.backups[-1].held.backup
     for reach in reversed(found.reach[found.target].reaches):
         backup, stop = reach.held.backup, reach.stop
         if reach.usable or stop is None or stop.kind in (StopKind.NOT_KNOWN, StopKind.OTHER_BRANCH):
+            continue
+        begun = made_at(backup.id)
+        if backup.start_lsn is None and begun is not None and begun > now - limits.running_s:
             continue
         if backup.writer is last.writer and backup.id > last.id:
             text = f"the newest base backup {backup.id} cannot be used: {stop.text}"
