@@ -145,6 +145,18 @@ def test_what_stays_in_one_copy_keeps_its_parents_and_wal_in_the_other() -> None
     assert primary.wal == (wal(1, 5),)
 
 
+def test_what_stays_in_dr_because_it_would_be_too_much_keeps_its_parent_in_the_primary() -> None:
+    child = base(6, day=12, parent=backup_id(13))
+    copies = [
+        copy_of({1: ALL}, *daily([1, 3, 5, 8, 13])),
+        copy_of({1: ALL}, *daily([1, 8]), child, role=DR),
+    ]
+    primary, dr = plan(copies, Keep(days=7, most_share=0.3)).copies
+    assert "would go at once" in dr.refused[0]
+    assert (primary.refused, primary.backups) == ((), ())
+    assert gone(plan(copies).copies[0]) == ids(13)
+
+
 def test_other_writers_backups_stay_and_keep_their_wal() -> None:
     theirs = base(4, day=13, id="20261116T073730", writer=Writer.BARMAN)
     (part,) = plan([copy_of({1: ALL}, *daily([1, 8, 12]), theirs)]).copies
@@ -202,6 +214,7 @@ REFUSED: list[tuple[ArchiveCopy, Now, str]] = [
     (copy_of({1: ALL}, *HEALTHY, base(3, day=20, system_identifier=7)), AT, "another cluster's lies in it"),
     (copy_of({1: ALL}, *HEALTHY, unreadable=(Unreadable("x", "it is not JSON"),)), AT, "x cannot be read"),
     (copy_of({1: ALL}, *HEALTHY, UNKNOWN), AT, "is not known to be complete"),
+    (copy_of({1: ALL}, *HEALTHY, base(3, day=12, place="other/base/")), AT, "have one id"),
     (copy_of({1: ALL, 2: [40]}, *HEALTHY), AT, "the descent of timeline 2 is not known"),
     (copy_of({1: ALL}, *HEALTHY, known=[3]), AT, "the descent of timeline 3 is not known"),
     (copy_of({1: ALL}, *HEALTHY), replace(AT, locks=(Lock("drill of main", NOW + 60),)), "a lock lies there"),
@@ -320,7 +333,7 @@ def histories_of_an_archive(draw: st.DrawFn) -> tuple[list[ArchiveCopy], Keep, N
         full=draw(st.none() | st.integers(1, 4)),
         days=draw(st.sampled_from([1.0, 3.0, 7.0])),
         pins=frozenset(draw(st.sets(st.sampled_from([each.id for each in backups]), max_size=1))),
-        most_share=1.0,
+        most_share=draw(st.sampled_from([1.0, 1.0, 0.5])),
     )
     drilled = draw(st.lists(st.sampled_from([each.id for each in backups]), max_size=1))
     return copies, keep, Now(NOW, archived=newest), drilled

@@ -101,6 +101,9 @@ def _foreign(copy: ArchiveCopy, cluster: Cluster) -> Iterator[str]:
 
 
 def _unread(copy: ArchiveCopy) -> Iterator[str]:
+    mine = [backup.id for backup in copy.backups if backup.writer is Writer.OURS]
+    if len(set(mine)) < len(mine):
+        yield "two base backups in it have one id"
     for each in copy.unreadable[:1]:
         yield f"{each.key} cannot be read: {each.why}"
     for backup in copy.backups:

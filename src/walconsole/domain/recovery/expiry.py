@@ -139,23 +139,18 @@ def expiry_plan(
     """
     ordered = sorted(copies, key=lambda copy: copy.role is BucketRole.DR)
     before = recoverability(ordered, cluster)
-    refused = _refusals(ordered, cluster, now)
     rules = {copy.role: _Rules(copy, cluster, keep, now, drilled) for copy in ordered}
     kept = {role: each.kept() for role, each in rules.items()}
     if BucketRole.PRIMARY in kept and BucketRole.DR in kept:
         kept[BucketRole.DR] = {**kept[BucketRole.PRIMARY], **kept[BucketRole.DR]}
-    going = {
-        copy.role: {} if refused[copy.role] else _going(copy, kept[copy.role], rules[copy.role].fit, now)
-        for copy in ordered
+    going = {copy.role: _going(copy, kept[copy.role], rules[copy.role].fit, now) for copy in ordered}
+    refused = {
+        copy.role: doubts(copy, cluster, now) or _too_much(copy, going[copy.role], keep) for copy in ordered
     }
-    _spare_parents(ordered, cluster, going, kept)
-    for copy in ordered:
-        if len(complete := _complete(copy)) and not refused[copy.role]:
-            share = sum(each.id in going[copy.role] for each in complete) / len(complete)
-            if share > keep.most_share:
-                refused[copy.role] += (_too_much(share, keep),)
-    _refuse_after(ordered, refused)
+    if refused.get(BucketRole.PRIMARY) and refused.get(BucketRole.DR) == ():
+        refused[BucketRole.DR] = ("nothing goes in the primary, and DR keeps at least as much",)
     going = {role: {} if refused[role] else names for role, names in going.items()}
+    _spare_parents(ordered, cluster, going, kept)
     floor = _floor(ordered, going, keep, now)
     parts = tuple(
         _part(copy, refused[copy.role], going[copy.role], floor, kept[copy.role], cluster) for copy in ordered
@@ -182,22 +177,15 @@ def after_expiry(copy: ArchiveCopy, part: CopyExpiry, cluster: Cluster) -> Archi
     return replace(copy, timelines=timelines, backups=backups)
 
 
-def _refusals(copies: Sequence[ArchiveCopy], cluster: Cluster, now: Now) -> dict[BucketRole, tuple[str, ...]]:
-    refused = {copy.role: doubts(copy, cluster, now) for copy in copies}
-    _refuse_after(copies, refused)
-    return refused
-
-
-def _refuse_after(copies: Sequence[ArchiveCopy], refused: dict[BucketRole, tuple[str, ...]]) -> None:
-    """DR never goes first."""
-    if len(copies) > 1 and refused.get(BucketRole.PRIMARY) and not refused.get(BucketRole.DR, ("",)):
-        refused[BucketRole.DR] = ("nothing goes in the primary, and DR keeps at least as much",)
-
-
-def _too_much(share: float, keep: Keep) -> str:
+def _too_much(copy: ArchiveCopy, going: Mapping[str, str], keep: Keep) -> tuple[str, ...]:
+    """Why it is asked about, where more of the copy's backups would go than may at once."""
+    complete = _complete(copy)
+    share = sum(each.id in going for each in complete) / len(complete) if complete else 0.0
+    if share <= keep.most_share:
+        return ()
     return (
         f"{share:.0%} of its complete backups would go at once, and at most {keep.most_share:.0%} may: "
-        "look at the plan, and raise the share for once if it is meant"
+        "look at the plan, and raise the share for once if it is meant",
     )
 
 
