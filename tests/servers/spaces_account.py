@@ -5,8 +5,10 @@ bucket's policy names. A secret stands in radosgw-admin's arguments for a moment
 this machine leaves that program out.
 """
 
+import http.client
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +36,7 @@ class SpacesAccount(KeyStore):
         self._ended = threading.Event()
         self._known: set[str] = set()
         """Access keys that the gateways know."""
+        self._looks = tuple(_PolicyLook(gateway) for gateway in self._gateways)
         self._named: dict[tuple[int, str], str] = {}
         """The policy that was put last, by gateway and bucket."""
         self._thread = threading.Thread(target=self._follow, name="spaces account", daemon=True)
@@ -49,6 +52,8 @@ class SpacesAccount(KeyStore):
         self._thread.join()
         for key in self:
             self.delete(key)
+        for look in self._looks:
+            look.close()
 
     def create(self, name: str, grants: Iterable[Grant]) -> Key:
         """See KeyStore.create."""
@@ -103,7 +108,11 @@ class SpacesAccount(KeyStore):
     ) -> None:
         policy = bucket_policy(bucket, grants) if grants else ""
         client = gateway.client()
-        if self._named.get((at, bucket)) == policy and not (again and _is_bare(gateway, bucket)):
+        seen = self._looks[at].at(bucket) if again else _Seen.POLICY
+        if seen is _Seen.NOTHING:
+            self._named.pop((at, bucket), None)
+            return
+        if self._named.get((at, bucket)) == policy and seen is _Seen.POLICY:
             return
         if policy:
             put = _quietly(lambda: client.put_bucket_policy(Bucket=bucket, Policy=policy))
@@ -113,6 +122,50 @@ class SpacesAccount(KeyStore):
             self._named[at, bucket] = policy
         else:
             self._named.pop((at, bucket), None)
+
+
+class _Seen(Enum):
+    """What there is of a bucket."""
+
+    NOTHING = auto()
+    """No bucket, or no gateway that answers."""
+    BARE = auto()
+    """A bucket without a policy: it was made since one was put."""
+    POLICY = auto()
+
+
+class _PolicyLook:
+    """Asks one gateway for buckets' policies, five times a second all day: by bare HTTP, signed once."""
+
+    def __init__(self, gateway: RadosGateway) -> None:
+        self._gateway = gateway
+        self._paths: dict[str, str] = {}
+        self._connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=2)
+
+    def at(self, bucket: str) -> _Seen:
+        """What is seen there now."""
+        try:
+            self._connection.request("GET", self._path(bucket))
+            answer = self._connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return _Seen.NOTHING
+        if answer.status == http.client.OK:
+            return _Seen.POLICY
+        return _Seen.BARE if b"NoSuchBucketPolicy" in body else _Seen.NOTHING
+
+    def close(self) -> None:
+        """Its connection; it is made again where it is needed again."""
+        self._connection.close()
+
+    def _path(self, bucket: str) -> str:
+        if bucket not in self._paths:
+            signed = self._gateway.client().generate_presigned_url(
+                "get_bucket_policy", Params={"Bucket": bucket}, ExpiresIn=7 * 86400
+            )
+            self._paths[bucket] = signed.removeprefix(self._gateway.endpoint)
+        return self._paths[bucket]
 
 
 def _policies(keys: Iterable[Key], now: float) -> dict[str, list[tuple[S3Keys, Permission]]]:
@@ -149,11 +202,6 @@ def _take_pair(gateway: RadosGateway, key: Key) -> None:
         gateway.remove_admin_key(pair)
     else:
         gateway.remove_user(pair)
-
-
-def _is_bare(gateway: RadosGateway, bucket: str) -> bool:
-    client = gateway.client()
-    return not _quietly(lambda: client.get_bucket_policy(Bucket=bucket))
 
 
 def _quietly(call: Callable[[], object]) -> bool:
