@@ -1,7 +1,6 @@
 """What an operator sees of what cannot be reached, is refused, or is hostile: one clear line, a way out."""
 
 import itertools
-import os
 import re
 import socket
 import subprocess
@@ -193,7 +192,7 @@ def test_a_question_can_be_left_with_ctrl_c(sshd: SshServer, watch: Watch, tmp_p
     assert not known.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can let another user log in")
+@pytest.mark.root("only root can let another user log in")
 def test_sudo_that_wants_a_password(make_sshd: MakeSshd, watch: Watch) -> None:
     profile = profile_of(make_sshd({"UsePAM": "yes"}))
     terminal = watch(replace(profile, sudo=True, ssh=replace(profile.ssh, user="postgres")))

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.server
 
 BASICS = ("sh", "id", "true", "echo", "cat", "ls")
 RELAYS = ("socat", "nc", "python3", "perl")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+as_root = pytest.mark.root("only root can become another user")
 
 
 def tools(folder: Path, *names: str) -> str:

@@ -93,11 +93,14 @@ async def test_a_section_of_rclones_configuration_is_gone(console: Watched) -> N
 
 @pytest.mark.failure_mode("permission")
 async def test_permission(console: Watched, tmp_path: Path) -> None:
-    with console.broken("the target folder is somebody else's"), mode(tmp_path, 0o555, roots=True):
-        console.config(archive_command=f"cp %p {tmp_path}/%f")
-        console.switch()
-        await console.root("permission", evidence="[Pp]ermission denied")
-    await console.green("the setting taken back")
+    with mode(
+        tmp_path, 0o555, roots=True
+    ):  # until all is archived elsewhere: it must not land here by itself
+        with console.broken("the target folder is somebody else's"):
+            console.config(archive_command=f"cp %p {tmp_path}/%f")
+            console.switch()
+            await console.root("permission", evidence="[Pp]ermission denied")
+        await console.green("the setting taken back")
 
 
 @pytest.mark.failure_mode("disk-full")

@@ -177,6 +177,8 @@ async def test_same_name_different_content(console: Watched) -> None:
         console.switch()
         await console.root("same-name-different-content", evidence="SHA-256", within_s=8)
         console.rgw.client().delete_object(Bucket=console.bucket, Key=key)
+    await console.until(lambda: not console.waits(), "the server's own archived", 30)
+    console.observer.refresh()
     await console.green("the other object moved away")
 
 

@@ -126,7 +126,7 @@ async def test_readable_config(stage: Stage) -> None:
         await runner(stage, "readable-config", f"{config}.none").run()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+@pytest.mark.root("only root can be led astray")
 async def test_in_a_folder_of_the_server_s_a_mode_is_changed_as_the_server(stage: Stage) -> None:
     """There any name may be a link, and root's files may be moved about: root changes none of them."""
     stage.site.record = MemoryRecord()  # else `undo` would take back what the tests before this one mended

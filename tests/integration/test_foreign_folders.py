@@ -23,7 +23,7 @@ import pytest
 from walconsole.provision.droplet.keepers import call, functions
 
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray"),
+    pytest.mark.root("only root can be led astray"),
     pytest.mark.timeout(120),
 ]
 

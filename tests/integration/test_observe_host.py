@@ -29,7 +29,7 @@ pytestmark = pytest.mark.server
 T = TypeVar("T")
 SEGMENT = Segment(1, 77).name()
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can log in as another user")
+needs_root = pytest.mark.root("only root can log in as another user")
 
 
 def value(facts: Sequence[Fact], kind: type[T]) -> T:

@@ -1,7 +1,6 @@
 """The server's log as evidence, from whatever a real server logs with."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -195,7 +194,7 @@ async def test_syslog(droplet: Connected, server: PostgresServer, tmp_path: Path
     assert any("AccessDenied" in entry.text for entry in entries if entry.kind is LogKind.PROGRAM)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+@pytest.mark.root("only root can be led astray")
 @pytest.mark.parametrize("way", ["the list of log files", "a link"])
 async def test_nothing_of_root_s_is_read_for_the_server_s_log(
     droplet: Connected, server: PostgresServer, tmp_path: Path, way: str

@@ -35,7 +35,7 @@ from walconsole.errors import ClusterChoiceError, DatabaseError, SshError, Walco
 
 pytestmark = pytest.mark.server
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+needs_root = pytest.mark.root("only root can become another user")
 
 
 async def failure(database: PostgresDatabase, sql: str = "SELECT 1", timeout_s: float = 5.0) -> DatabaseError:

@@ -323,7 +323,7 @@ async def test_the_drop_in_is_done_once(stage: Stage) -> None:
 
 
 SECRET = "LOG:  never to be seen"
-led_astray = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+led_astray = pytest.mark.root("only root can be led astray")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The long-lived shell on a real OpenSSH server."""
 
 import asyncio
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from walconsole.observe.host.as_user import as_user
 
 pytestmark = pytest.mark.server
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can let another user log in")
+needs_root = pytest.mark.root("only root can let another user log in")
 
 
 @pytest.mark.parametrize(
@@ -248,9 +247,8 @@ async def test_the_link_tells_what_it_is(sshd: SshServer) -> None:
     assert link.reconnects == 0
 
 
+@pytest.mark.root("the server's user is not root")
 async def test_root_needs_no_sudo(make_sshd: MakeSshd) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("the server's user is not root")
     server = make_sshd({"SetEnv": "PATH=/bin:/usr/bin:/nowhere"})
     async with open_shell(target(server), sudo=True) as shell:
         assert await text(shell, "id -u") == "0"
