@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FactPane(Pane):
-    """Rows from `panes/NAME.py`; between two snapshots only what changed is drawn again."""
+    """Rows from `ui/dashboard/NAME.py`; between two snapshots only what changed is drawn again."""
 
     content: Content | None = None
     view: View | None = None
