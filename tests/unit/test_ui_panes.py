@@ -1,5 +1,6 @@
 """The panes as pure functions: every state at every width, and what must never show."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -7,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.data.facts import NOW
+from tests.data.archives import accepted
+from tests.data.facts import NOW, bucket
+from tests.data.facts import healthy as whole
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.failures import diagnose
+from walconsole.domain.profile import BucketRole
 from walconsole.ui.board.catalogue import PANES
 from walconsole.ui.board.content import ASCII, UNICODE, Content, Glyphs, View
 from walconsole.ui.board.typeset import fit, fit_left, fit_middle, sparkline, stamp_spans, wrapped
@@ -148,3 +152,15 @@ def test_a_sparkline_has_a_sign_for_each_value(values: list[float]) -> None:
     drawn = sparkline(values, UNICODE.sparks)
     assert len(drawn) == len(values)
     assert set(drawn) <= set(UNICODE.sparks)
+
+
+def test_what_accepted_gaps_lack_is_in_the_value_that_is_copied() -> None:
+    held = bucket()
+    assert held.continuity is not None
+    known = replace(
+        held,
+        continuity=replace(held.continuity, accepted_segments=3),
+        accepted_gaps=(accepted(BucketRole.PRIMARY),),
+    )
+    values = [line.value for line in draw("bucket", whole(primary=known)).lines if line.value]
+    assert "65, 3 segments missing in accepted gaps\t65, no gap" in values

@@ -102,7 +102,9 @@ def _segments(bucket: BucketFacts, view: View) -> Cell:
     if not lost:
         known = len(bucket.accepted_gaps)
         text = f"{count_text(bucket.segments)}, {f'{known} accepted' if known else 'no gap'}"
-        return text, text, Tone.TEXT
+        gone = bucket.continuity.accepted_segments if bucket.continuity is not None else 0
+        whole = f"{bucket.segments}, {plural(gone, 'segment')} missing in accepted gaps" if gone else text
+        return text, whole, Tone.TEXT
     text = f"{count_text(bucket.segments)}, {count_text(lost)} missing"
     whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(bucket.gap_count, 'gap')}"
     return f"{view.glyphs.critical} {text}", whole, Tone.CRITICAL
