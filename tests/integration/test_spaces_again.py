@@ -31,6 +31,8 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         error("500 Internal Server Error", "InternalError"),
         answer("502 Bad Gateway", b"<html/>"),
         SLOW_DOWN,
+        error("503 Service Unavailable", "XVendorSurprise"),
+        error("403 Forbidden", "RequestRateLimitExceeded"),  # Wasabi's
         answer("429 Too Many Requests"),
     ],
 )
@@ -96,7 +98,7 @@ async def test_a_refusal_that_stays_is_not_asked_again(refused: bytes) -> None:
 
 
 @pytest.mark.usefixtures("_at_once")
-@pytest.mark.parametrize("status", ["503 Slow Down", "429 Too Many Requests"])
+@pytest.mark.parametrize("status", ["503 Slow Down", "429 Too Many Requests", "403 Forbidden"])
 async def test_retry_after_is_waited_for(status: str) -> None:
     async with scripted(error(status, "SlowDown", "", "Retry-After: 1"), GOOD) as (store, script):
         await store.page()

@@ -235,6 +235,8 @@ def test_regions() -> None:
     both = told(region="sfo3", endpoint=PROFILE.dr.endpoint)
     assert the_one(both, "regions").state is WARNING
     assert the_one(told(endpoint="http://127.0.0.1:9"), "primary region").state is OK
+    r2 = the_one(told(endpoint="https://0.r2.cloudflarestorage.com"), "primary region")
+    assert "Cloudflare R2 has no versioning" in r2.value
 
 
 @pytest.mark.parametrize(

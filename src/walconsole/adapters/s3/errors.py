@@ -94,7 +94,7 @@ class Attempt:
 
 def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
     """The error that an answer other than 200 stands for."""
-    found = {name: safe(unescaped(text)).strip() for name, text in _ELEMENT.findall(_head(answer))}
+    found = _elements(answer)
     code = found.get("Code", "") or code_for_status(answer.status)
     message = found.get("Message", "")
     target = attempt.target
@@ -123,8 +123,16 @@ def refused(attempt: Attempt, answer: HttpAnswer) -> ObjectStoreError:
     return ObjectStoreError(attempt.tried, why, remedy, code=code, status=answer.status)
 
 
-def _head(answer: HttpAnswer) -> str:
-    return answer.body[:8192].decode("utf-8", "replace")
+def asks_for_less(answer: HttpAnswer) -> bool:
+    """Whether a refusal asks for fewer requests; Spaces says it by a 503, with a code or with none."""
+    found = _elements(answer) if answer.status >= 400 else {}
+    code, message = found.get("Code", ""), found.get("Message", "")
+    return answer.status in (429, 503) or meaning_of(code, said=message) is Meaning.THROTTLED
+
+
+def _elements(answer: HttpAnswer) -> dict[str, str]:
+    head = answer.body[:8192].decode("utf-8", "replace")
+    return {name: safe(unescaped(text)).strip() for name, text in _ELEMENT.findall(head)}
 
 
 def _says(meaning: Meaning, status: int) -> tuple[str, str] | None:

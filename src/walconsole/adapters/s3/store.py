@@ -17,6 +17,7 @@ from urllib.parse import quote
 from walconsole.adapters.s3.answers import read_lifecycle, read_listing
 from walconsole.adapters.s3.errors import (
     Attempt,
+    asks_for_less,
     bad_endpoint,
     malformed,
     not_whole,
@@ -43,8 +44,6 @@ PART_BYTES = 8 * 1024 * 1024
 """Of an object that is read whole, for each request: an answer has a limit (spaces_wire)."""
 _BACKOFF_S = 0.25
 _BACKOFF_LIMIT_S = 4.0
-_ASKS_FOR_LESS = (429, 503)
-"""Spaces answers 503 beyond its rate, with code SlowDown or with none."""
 _RANGE_NOT_SATISFIABLE = 416
 
 
@@ -185,7 +184,7 @@ class SpacesStore:
                 answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
             except TransportError as error:
                 raise unreachable(attempt, str(error)) from error
-        if answer.status in _ASKS_FOR_LESS:
+        if asks_for_less(answer):
             self._throttle.slow_down(max(_BACKOFF_S, _retry_after(answer)))
         else:
             self._throttle.answered()

@@ -262,6 +262,8 @@ _BY_MESSAGE = tuple((row.code, row.message, row.meaning) for row in ROWS if row.
 
 KEY_MEANINGS = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.CREDENTIALS_BAD})
 """A new key pair may cure it."""
+NOT_ACTIVE = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.NO_PERMISSION, _M.REFUSED})
+"""How a key is refused that, or whose grant, does not work yet; and one that was deleted."""
 PASSING = frozenset({_M.UNREACHABLE, _M.THROTTLED, _M.UNAVAILABLE, _M.INTERRUPTED, _M.FAULT})
 """It says nothing of the object or the bucket that was asked for."""
 _WORTH_AGAIN = (PASSING | {_M.CONFLICT}) - {_M.UNREACHABLE}

@@ -8,6 +8,7 @@ from shlex import quote
 
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
+from walconsole.domain.store.answers import NOT_ACTIVE
 from walconsole.domain.store.grants import KeyGrant, may_write, with_readwrite
 from walconsole.domain.store.temporary_keys import limited_name
 from walconsole.droplet.names import remote_of
@@ -218,7 +219,7 @@ class LimitedKey:
                 if refusal is None:
                     break
                 waited = self._site.clock.monotonic() - began
-                if refusal.status != 403 or waited > LONGEST_ACTIVATION_S:
+                if refusal.meaning not in NOT_ACTIVE or waited > LONGEST_ACTIVATION_S:
                     raise refusal
                 yield Waiting(
                     f"the new key does not work yet in {target.bucket}", waited, LONGEST_ACTIVATION_S

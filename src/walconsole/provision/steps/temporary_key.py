@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 from walconsole.domain.store.access_keys import KeyPair
-from walconsole.domain.store.answers import Meaning
+from walconsole.domain.store.answers import NOT_ACTIVE
 from walconsole.domain.store.temporary_keys import PREFIX
 from walconsole.errors import BlockedError, KeyServiceError, ObjectStoreError, ProvisionError
 from walconsole.provision.engine.model import (
@@ -30,9 +30,6 @@ _log = logging.getLogger(__name__)
 
 LONGEST_ACTIVATION_S = 90.0
 _PAUSE_S = 1.0
-_NOT_ACTIVE = frozenset(
-    {Meaning.KEY_UNKNOWN, Meaning.SIGNATURE_WRONG, Meaning.NO_PERMISSION, Meaning.REFUSED}
-)
 _FORBIDDEN = 403
 _BY_HAND = "cloud.digitalocean.com/spaces/access_keys"
 
@@ -146,7 +143,7 @@ class TemporaryKeyStep:
                 await self._buckets(pair)
             except ObjectStoreError as error:
                 waited = clock.monotonic() - began
-                if error.meaning not in _NOT_ACTIVE or waited > LONGEST_ACTIVATION_S:
+                if error.meaning not in NOT_ACTIVE or waited > LONGEST_ACTIVATION_S:
                     raise
                 yield Waiting("the store does not know the key yet", waited, LONGEST_ACTIVATION_S)
             else:
@@ -246,7 +243,7 @@ class DeleteTemporaryKey:
         try:
             await admin.buckets()
         except ObjectStoreError as error:
-            if error.meaning not in _NOT_ACTIVE:
+            if error.meaning not in NOT_ACTIVE:
                 raise
             return True
         finally:
