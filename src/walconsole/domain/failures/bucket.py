@@ -56,8 +56,8 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
             since=reading.failing_since,
             proof=tuple(refusal(reading)),
             fixes=fixes_for(meaning) if not both else (),
-            certainty=Certainty.PROVED if known.sure else Certainty.LIKELY,
-            surer="" if known.sure else "look up the store's code and message in its documentation",
+            certainty=known.certainty,
+            surer=known.surer,
         )
 
 

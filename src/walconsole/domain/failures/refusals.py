@@ -71,16 +71,9 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *archiver_row(snapshot),
         ),
         fixes=fixes_for(meaning, check.where, check.config),
-        certainty=Certainty.PROVED if known.sure else Certainty.LIKELY,
-        surer="" if known.sure else _SURER[known.rule],
+        certainty=known.certainty,
+        surer=known.surer,
     )
-
-
-_SURER = {
-    "key-403": "a signed LIST with the same configuration has the code",
-    "store-error": "look up the store's code and message in its documentation",
-}
-"""What would prove a mode that an answer does not prove by itself."""
 
 
 def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
@@ -96,7 +89,7 @@ def _by_words(assessment: Assessment, meaning: Meaning, alike: tuple[LogEntry, .
     if meaning is Meaning.REFUSED and here and here[0].problem is not None:
         meaning = of_problem(here[0].problem)  # a bare 403 hides what a signed LIST from here is told
     known = REFUSALS[meaning]
-    unproved = not known.sure or (meaning is Meaning.NO_PERMISSION and not here)
+    unproved = bool(known.surer) or (meaning is Meaning.NO_PERMISSION and not here)
     return Finding(
         known.rule,
         Severity.CRITICAL,

@@ -9,7 +9,7 @@ from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot
 from walconsole.domain.standing.failure_log import (
     is_commands,
 )
-from walconsole.domain.standing.model import Fix
+from walconsole.domain.standing.model import Certainty, Fix
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.printed import code_in
 
@@ -18,15 +18,20 @@ from walconsole.domain.store.printed import code_in
 class Refusal:
     """What a meaning is for the archiver: the failure mode's id, a phrase after "the store", the remedy.
 
-    `here` is the phrase after "the primary bucket" where the console is refused itself. `sure`: the answer
-    says which part is at fault, so that it proves the mode.
+    `here` is the phrase after "the primary bucket" where the console is refused itself. `surer` is what would
+    prove the mode where the answer itself does not, empty where it does.
     """
 
     rule: str
     phrase: str
     remedy: str
     here: str = "could not be read"
-    sure: bool = True
+    surer: str = ""
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure the answer alone makes the mode."""
+        return Certainty.LIKELY if self.surer else Certainty.PROVED
 
 
 _ENDPOINT_REMEDY = (
@@ -55,7 +60,7 @@ _NOT_UNDERSTOOD = Refusal(
     "store-error",
     "answers what is not known here",
     "look up the store's code and message in its documentation, and at its status page",
-    sure=False,
+    surer="look up the store's code and message in its documentation",
 )
 
 _ACCOUNT = Refusal(
@@ -95,7 +100,7 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
         "refuses the archiver (403)",
         "look which of key, secret and grant it is: a signed LIST with the same configuration tells",
         "refuses the key (403)",
-        sure=False,
+        surer="a signed LIST with the same configuration has the code",
     ),
     Meaning.ABSENT_BUCKET: _NO_BUCKET,
     Meaning.CLOCK_SKEW: Refusal(
