@@ -52,7 +52,7 @@ _AGES = {
 def reading(slot: AnySlot, value: Any) -> Reading[Any]:
     """Read a moment ago, as long ago as its cadence would have it."""
     empty: Reading[Any] = Reading(slot)
-    return succeeded(empty, value, NOW - _AGES.get(slot, 0.4), _SOURCES[slot], 1.0)
+    return succeeded(empty, value, NOW - _AGES.get(slot, 0.4), _SOURCES.get(slot, slot.words), 1.0)
 
 
 def problem(slot: AnySlot, why: str, remedy: str = "", code: str = "", was: Any = None) -> Reading[Any]:
@@ -60,7 +60,7 @@ def problem(slot: AnySlot, why: str, remedy: str = "", code: str = "", was: Any 
     before: Reading[Any] = Reading(slot)
     if was is not None:
         before = replace(reading(slot, was), read_at=NOW - 42)
-    return failed(before, Problem(why, remedy, code), NOW - 41, _SOURCES[slot], 1.0)
+    return failed(before, Problem(why, remedy, code), NOW - 41, _SOURCES.get(slot, slot.words), 1.0)
 
 
 def _whole(history: History | None = None, **values: Any) -> Snapshot:
