@@ -25,10 +25,6 @@ class AcceptedGap:
     accepted_at: float
     by: str = ""
 
-    def is_of(self, endpoint: str, bucket: str, root: str) -> bool:
-        """Whether it was accepted for that archive."""
-        return (self.endpoint, self.bucket, self.root) == (endpoint, bucket, root)
-
 
 class AcceptedRanges:
     """What one archive's accepted gaps cover. Those whose names are no range of one timeline cover nothing.

@@ -157,10 +157,6 @@ class Runs:
         within = _numbers(self._firsts[start:stop], self._lasts[start:stop])
         return within - max(0, first - self._firsts[start]) - max(0, self._lasts[stop - 1] - last)
 
-    def below(self, number: int) -> int:
-        """How many of its numbers are lower than `number`."""
-        return self.count_between(0, number - 1)
-
     def at(self, position: int) -> int:
         """The number that `position` others are lower than. Raises IndexError where there is none."""
         if not 0 <= position < self.count:

@@ -18,11 +18,10 @@ SAMPLES_KEPT = 720
 
 @dataclass(frozen=True, slots=True)
 class ArchiverSample:
-    """At `at`: the segments archived since the console began, and the write position."""
+    """At `at`: the segments archived since the console began."""
 
     at: float
     archived: int
-    lsn: int
 
 
 S = TypeVar("S", ArchiverSample, DiskSample)
@@ -50,7 +49,7 @@ class History:
         if self.last is not None:
             archived += _delta(self.last.archived_count, facts.archived_count)
             failed += _delta(self.last.failed_count, facts.failed_count)
-        sample = ArchiverSample(at, archived, facts.lsn)
+        sample = ArchiverSample(at, archived)
         return replace(
             self,
             archiver=_append(self.archiver, sample),
