@@ -291,10 +291,10 @@ class WalconsoleApp(App[None]):
         self.push_screen(ArchiveScreen(session, self.glyphs, chosen))
 
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None:
-        """The screen of a run of steps."""
+        """The screen of a run of steps, unless it is seen already."""
         from walconsole.ui.provisioning.screen import ProvisionScreen
 
-        if not isinstance(self.screen, ProvisionScreen):
+        if not (isinstance(self.screen, ProvisionScreen) and self.screen.run is run):
             self.push_screen(ProvisionScreen(session, self.glyphs, run))
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None:
