@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,30 @@ async def test_a_part_ends_by_itself_or_with_the_whole_in_its_turn_and_once() ->
     assert order == ["early", "whole, last", "late, second", "late, first", "whole, first"]
     assert cleanups.left == early.left
     assert (cleanups.exit_code, late.exit_code) == (TemporaryKeyError.exit_code, 0)
+
+
+async def test_parts_beside_each_other_run_at_once_though_their_whole_is_cancelled() -> None:
+    met, order = asyncio.Barrier(2), []
+
+    async def meet(name: str) -> None:
+        await asyncio.wait_for(met.wait(), 5.0)
+        await asyncio.sleep(0.05)
+        order.append(name)
+
+    async def end() -> None:
+        order.append("end")
+
+    async def session() -> None:
+        async with Cleanups() as cleanups:
+            cleanups.add("the end", end)
+            for name in ("one", "two"):
+                cleanups.part().add(name, partial(meet, name))
+
+    task = asyncio.create_task(session())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
+    assert (sorted(order[:2]), order[2]) == (["one", "two"], "end")
 
 
 async def test_whoever_asks_while_clean_ups_run_waits_for_their_end() -> None:
