@@ -1,11 +1,14 @@
 """Several droplets in one app: each has screens, snapshots and observation of its own."""
 
+import asyncio
+
 from tests.data.snapshots import failing, healthy
 from tests.data.stage import FrozenClock, ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
 from walconsole.ports import Screen
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.connecting import PassphraseScreen
 from walconsole.ui.triage.screen import TriageScreen
 
 
@@ -65,6 +68,22 @@ async def test_what_is_not_seen_is_drawn_when_it_is_seen_again() -> None:
         assert first.taken is before
         await app.show_session(first)
         await until(pilot, lambda: "archiving fails" in screen_text(app))
+
+
+async def test_a_question_waits_until_its_session_is_seen() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        first = app.current
+        await app.open_session(other(ScriptedObserver([healthy()])))
+        await settle(pilot)
+        asked = asyncio.ensure_future(first.passphrase("passphrase for the key"))
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, Dashboard)
+        await app.show_session(first)
+        await until(pilot, lambda: isinstance(app.screen, PassphraseScreen) and app.focused is not None)
+        await pilot.press("x", "enter")
+        assert await asked == "x"
 
 
 async def test_a_closed_session_gives_way_and_the_last_one_ends_the_console() -> None:

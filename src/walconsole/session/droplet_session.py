@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from walconsole.ports import BucketReader, Observer, Screen
     from walconsole.provision.engine.model import Gate, Stage, Step, Tell
     from walconsole.provision.engine.runner import Runner
-    from walconsole.provision.keys.doubts import Doubts
+    from walconsole.provision.keys.temporary_key import TemporaryKey
     from walconsole.session.demo_process import SandboxProcess
 
 
@@ -47,7 +47,7 @@ class _Wiring:
         self._wish, self._cleanups = wish, cleanups
         self._environment: Mapping[str, str] = wish.environment
         self._lasting = not isinstance(wish.target, DemoWish)
-        self._last_fix: tuple[Cleanups, Doubts] | None = None
+        self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
 
     async def connect(self, shown: DropletSession) -> Observer:
         """Make what observes; it connects when it is run. Raises SandboxError."""
@@ -120,17 +120,17 @@ class _Wiring:
         if run is not None:
             cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
         if offer is not None:
-            self._last_fix = cleanups, parts.doubts
+            self._last_fix = cleanups, parts.temporary
         await offer_leftovers(parts, shown)
         chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
         return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
 
     async def _end_last_fix(self) -> None:
-        """Close what the fix before this one had open, unless a key of its own is still looked for."""
+        """Close what the fix before this one had open; the session's end, where a key of it may be alive."""
         if self._last_fix is not None:
-            cleanups, doubts = self._last_fix
+            cleanups, temporary = self._last_fix
             self._last_fix = None
-            if not doubts.names:
+            if not temporary.left:
                 await cleanups.run()
 
 

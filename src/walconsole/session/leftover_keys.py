@@ -117,7 +117,7 @@ async def _agreed(shown: DropletSession, found: Sequence[Leftover]) -> Sequence[
     agreed: list[Leftover] = []
     for noted, advice in ((True, _OURS), (False, _ELSEWHERE)):
         some = [leftover for leftover in found if leftover.noted == noted]
-        if some and await shown.front.questions.agree(_TITLE, [*map(_words, some), advice], "Delete"):
+        if some and await shown.agree(_TITLE, [*map(_words, some), advice], "Delete"):
             agreed += some
     return agreed
 

@@ -5,6 +5,7 @@ Screens are given the session that they belong to, and ask it alone. What it is 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from walconsole.ui.board.messages import SnapshotTaken
@@ -128,6 +129,7 @@ class DropletSession:
         self._timer: Timer | None = None
         self._due = self._painted = 0.0
         self._shown = False
+        self._seen = asyncio.Event()
 
     async def observe(self) -> None:
         """Connect, and observe until cancelled. Raises WalconsoleError for what can never succeed."""
@@ -165,15 +167,24 @@ class DropletSession:
 
     async def trust_host_key(self, question: HostKeyQuestion) -> bool:
         """Ask about an unknown host key."""
-        return await self.front.questions.trust_host_key(question)
+        return await (await self._questions()).trust_host_key(question)
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
         """Ask which cluster to watch."""
-        return await self.front.questions.choose_cluster(clusters)
+        return await (await self._questions()).choose_cluster(clusters)
 
     async def passphrase(self, prompt: str) -> str | None:
         """Ask for a secret; it goes to the one who asked and nowhere else."""
-        return await self.front.questions.passphrase(prompt)
+        return await (await self._questions()).passphrase(prompt)
+
+    async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool:
+        """Ask for a yes, which `answer` words."""
+        return await (await self._questions()).agree(title, texts, answer)
+
+    async def _questions(self) -> Questions:
+        """They are asked on its own screens: one that is not seen waits with them."""
+        await self._seen.wait()
+        return self.front.questions
 
     def notify(
         self,
@@ -195,6 +206,10 @@ class DropletSession:
     @shown.setter
     def shown(self, shown: bool) -> None:
         self._shown = shown
+        if shown:
+            self._seen.set()
+        else:
+            self._seen.clear()
         self._stop_timer()
         if shown and self._snapshot is not None:
             self._arm(0.0)
