@@ -7,11 +7,13 @@ import psycopg
 from walconsole.adapters.postgres.bridge import Bridge
 from walconsole.adapters.postgres.bridge_scripts import NO_RELAY, NO_SOCKET, NO_USER
 from walconsole.adapters.ssh.scripts import shell_error
+from walconsole.domain.postgres_versions import KNOWN
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import DatabaseError
 
 _AGAIN = "it is tried again by itself"
+_NOT_THERE = f"this console was tested with {KNOWN}: a newer server takes a newer console"
 
 # SQLSTATE -> what the operator does (PostgreSQL's documentation, appendix A).
 _REMEDIES = {
@@ -26,6 +28,9 @@ _REMEDIES = {
     "55P03": "another session holds a lock; see pg_locks",
     "42501": "grant the console's role what it lacks: GRANT pg_monitor TO the role",
     "53100": "the disk is full: free some space",
+    "42703": _NOT_THERE,
+    "42883": _NOT_THERE,
+    "42P01": _NOT_THERE,
     "XX001": "data is damaged: stop and take a copy before anything else",
 }
 _NOT_ADMITTED = "28000"

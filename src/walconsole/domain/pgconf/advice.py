@@ -44,7 +44,8 @@ def where_to_set(
     name = fold(name)
     chain = resolution.chain(name) or Chain(name, (), None)
     line = f"{name} = {quoted(value)}"
-    takes = "restart" if chain.meta is not None and chain.meta.context is Context.POSTMASTER else "reload"
+    by_restart = chain.meta is not None and chain.meta.context in (Context.POSTMASTER, Context.OTHER)
+    takes = "restart" if by_restart else "reload"
     refused = _refused(resolution, chain, value)
     if refused:
         return Advice(name, None, line, "", takes="", instead=refused)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
+from walconsole.domain.postgres_versions import NEWEST_MAJOR
 
 _ARCHIVE_RELEVANT = """
     archive_mode archive_command archive_library archive_timeout archive_cleanup_command
@@ -222,13 +223,16 @@ def current_name(name: str, major: int | None = None) -> str:
 
 
 def is_known(name: str, major: int | None = None) -> bool:
-    """Whether a server of that major version has the setting; custom `a.b` names always pass.
+    """Whether a server of that major version has the setting; custom `a.b` names always pass, and all names
+    pass where the version is newer than any that is known.
 
     For other versions than 15 and 18 a name that came or went in between may pass wrongly.
     """
     if "." in name:
         return True
     now = current_name(name, major)
+    if major is not None and major > NEWEST_MAJOR:
+        return True
     if major is not None and not _ADDED.get(now, 0) <= major < _REMOVED.get(now, 1_000):
         return False
     return now in _names()

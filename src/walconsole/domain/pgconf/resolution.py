@@ -14,7 +14,7 @@ from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.loading import InForce, Judged, Loaded, Source, at_start
 from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
 from walconsole.domain.pgconf.tree import ConfigTree, canonical, join, located
-from walconsole.domain.pgconf.values import Context, SettingMeta, same
+from walconsole.domain.pgconf.values import Context, SettingMeta, VarType, same
 
 
 class Origin(StrEnum):
@@ -313,6 +313,9 @@ def _alike(winner: Place, running: InForce, meta: SettingMeta | None) -> bool:
     return same(winner.value, running.value, meta)
 
 
+_CHANGED_BY_A_RESTART = (Context.POSTMASTER, Context.INTERNAL, Context.OTHER)
+
+
 def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta | None) -> str:
     """What it takes until the running server has the winner's value; empty when it has it."""
     if running is None or winner is None or running.source == Source.OVERRIDE:
@@ -323,5 +326,7 @@ def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta 
         return ""  # the server computes it, or set it itself: no file ever said otherwise
     if running.value == "(disabled)" or _alike(winner, running, meta):
         return ""
-    restart = meta is not None and meta.context in (Context.POSTMASTER, Context.INTERNAL)
+    if meta is not None and meta.vartype is VarType.OTHER:
+        return ""  # two texts may mean the same
+    restart = meta is not None and meta.context in _CHANGED_BY_A_RESTART
     return "restart" if restart else "reload"

@@ -11,17 +11,21 @@ from enum import StrEnum
 
 
 class VarType(StrEnum):
-    """pg_settings.vartype."""
+    """pg_settings.vartype. OTHER is a word that no known version says: its values are compared as text."""
 
     BOOL = "bool"
     INTEGER = "integer"
     REAL = "real"
     STRING = "string"
     ENUM = "enum"
+    OTHER = "other"
 
 
 class Context(StrEnum):
-    """pg_settings.context: who may change it when. The order is the server's."""
+    """pg_settings.context: who may change it when. The order is the server's.
+
+    OTHER is a word that no known version says: what puts a new value in force is taken to be a restart.
+    """
 
     INTERNAL = "internal"
     POSTMASTER = "postmaster"
@@ -30,6 +34,7 @@ class Context(StrEnum):
     BACKEND = "backend"
     SUPERUSER = "superuser"
     USER = "user"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)

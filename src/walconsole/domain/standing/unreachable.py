@@ -14,6 +14,7 @@ NO_CLUSTER = "NoCluster"
 _UNANSWERED = {
     NO_CLUSTER: "no PostgreSQL cluster is observed",
     **dict.fromkeys(SHELL_CODES, "the droplet lets nothing be read"),
+    **dict.fromkeys(("42703", "42883", "42P01"), "PostgreSQL does not have what the console asks for"),
     **dict.fromkeys(("28", "3D", "42", "53"), "PostgreSQL refuses the console"),
 }
 """By a problem's code, or by the class that a SQLSTATE's first two characters name."""

@@ -19,6 +19,8 @@ SOURCE = "pg_settings, pg_db_role_setting"
 _OF_THE_SESSION = frozenset({"client", "session", "interactive", "test", "database", "user", "database user"})
 """Sources that say what the console's own session has, not what the server has."""
 
+_VARTYPES, _CONTEXTS = frozenset(VarType), frozenset(Context)
+
 
 class CatalogueProbe:
     """Fills CATALOGUE: some 380 rows, so rarely, and at once when a setting in force has changed."""
@@ -46,7 +48,7 @@ def read_catalogue(row: Row) -> CatalogueFacts:
     """The answer of queries/catalogue.sql. Raises errors.DatabaseError where it is another's."""
     try:
         settings = json.loads(text(row, "settings") or "[]")
-        metas = {fold(columns[0]): _meta(columns) for columns in settings}
+        metas = {fold(str(columns[0])): _meta(columns) for columns in settings}
         in_force = dict(_in_force(settings))
         assigned = tuple(_role_settings(json.loads(text(row, "role_settings") or "[]")))
     except (ValueError, TypeError, IndexError) as error:
@@ -65,8 +67,8 @@ def _meta(columns: Sequence[object]) -> SettingMeta:
     name, _, unit, vartype, context, low, high, choices, boot, *_ = columns
     return SettingMeta(
         str(name),
-        VarType(str(vartype)),
-        Context(str(context)),
+        VarType(str(vartype)) if vartype in _VARTYPES else VarType.OTHER,
+        Context(str(context)) if context in _CONTEXTS else Context.OTHER,
         None if boot is None else str(boot),
         None if unit is None else str(unit),
         None if low is None else float(str(low)),

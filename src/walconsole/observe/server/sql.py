@@ -2,21 +2,25 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.postgres_versions import OLDEST_MAJOR, OLDEST_VERSION_NUM
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
-from walconsole.observe.poller.probe import Fact
+from walconsole.observe.poller.probe import Fact, problem_of
 from walconsole.observe.server.statements import integer, joined, number, text, truth
 from walconsole.ports import Database
 
 INSUFFICIENT_PRIVILEGE = "42501"
 ARCHIVER_LISTED_SINCE = 140000
 _ARCHIVER_UNTOLD = "the archiver process: PostgreSQL lists it from version 14 on (pg_stat_activity)"
+NOT_THERE = frozenset({"42703", "42883", "42P01"})
+"""SQLSTATEs of a column, a function and a relation that the server does not have."""
+SEPARABLE = ("settings", "wal_directory")
+"""What is told without these is whole; without the others not even the timeline is known."""
 BOUNDARY_IS_NEXT_SINCE = 170000
 """pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
 SETTINGS_EVERY = 5
@@ -53,9 +57,11 @@ class PostgresProbe:
         self._since_listing = MANY_EVERY
         self._directory = _WalDirectory()
         self._loaded_at: tuple[float, float | None] | None = None
+        self._lacking: dict[str, Problem] = {}
 
     def refresh(self) -> None:
         """Read everything at the next tick."""
+        self._lacking = {}
         self._since_settings, self._since_listing = SETTINGS_EVERY, MANY_EVERY
 
     async def take(self) -> Sequence[Fact]:
@@ -82,29 +88,43 @@ class PostgresProbe:
 
     async def _fetch(self, *, settings: bool, listing: bool) -> Answer:
         """Ask; without pg_wal's listing when this role may not, which only trying it tells (once)."""
-        names = ["server", "archiver"]
-        if settings:
-            names.append("settings")
+        wanted = {"server": True, "archiver": True, "settings": settings, "wal_directory": listing}
+        names = [name for name, is_wanted in wanted.items() if is_wanted and name not in self._lacking]
         try:
-            answer = await self._database.fetch(joined((*names, "wal_directory") if listing else (*names,)))
-        except DatabaseError as error:
-            if not listing or error.sqlstate != INSUFFICIENT_PRIVILEGE:
-                raise
-            listing = False
             answer = await self._database.fetch(joined((*names,)))
+        except DatabaseError as error:
+            if listing and error.sqlstate == INSUFFICIENT_PRIVILEGE:
+                listing = False
+                names.remove("wal_directory")
+            elif error.sqlstate not in NOT_THERE or not await self._take_away_what_is_lacking(names):
+                raise
+            answer = await self._database.fetch(joined((*names,)))
+        listing = "wal_directory" in names
         row = _only_row(answer)
         self._may_list_wal = truth(row, "may_list_wal")
         self._since_listing = 0 if listing else self._since_listing + 1
         if listing:
             self._directory = _directory(row)
-        elif not self._may_list_wal:
+        elif not self._may_list_wal or "wal_directory" in self._lacking:
             self._directory = _WalDirectory()
         return answer
+
+    async def _take_away_what_is_lacking(self, names: list[str]) -> bool:
+        """Ask by itself for each part that is separable; whether one is of a kind that the server has not."""
+        before = len(names)
+        for name in [name for name in names if name in SEPARABLE]:
+            try:
+                await self._database.fetch(joined((name,)))
+            except DatabaseError as error:
+                if error.sqlstate in NOT_THERE:
+                    self._lacking[name] = problem_of(error)
+                    names.remove(name)
+        return len(names) < before
 
     def _facts(self, answer: Answer, *, settings: bool) -> Sequence[Fact]:
         row = _only_row(answer)
         at = (answer.sent_at + answer.answered_at) / 2
-        server = _server(row, at)
+        server = replace(_server(row, at), untold=self._untold(row))
         facts = [
             Fact(Snapshot.server, server, at, "pg_control_system, pg_settings"),
             Fact(Snapshot.archiver, _archiver(row, server, self._directory), at, "pg_stat_archiver"),
@@ -114,8 +134,15 @@ class PostgresProbe:
         self._loaded_at = (server.started_at, server.loaded_at)
         if settings:
             cadence_s = self.cadence_s * SETTINGS_EVERY
-            facts.append(Fact(Snapshot.settings, read_settings(row), at, "pg_settings", cadence_s))
+            found = self._lacking.get("settings") or read_settings(row)
+            facts.append(Fact(Snapshot.settings, found, at, "pg_settings", cadence_s))
         return facts
+
+    def _untold(self, row: Row) -> tuple[str, ...]:
+        untold = [] if _lists_archiver(row) else [_ARCHIVER_UNTOLD]
+        if "wal_directory" in self._lacking:
+            untold.append(f"the .ready backlog and pg_wal's size: {self._lacking['wal_directory'].reason}")
+        return tuple(untold)
 
 
 def _only_row(answer: Answer) -> Row:
@@ -145,7 +172,6 @@ def _server(row: Row, at: float) -> ServerFacts:
         superuser=truth(row, "superuser"),
         missing=_missing(row),
         loaded_at=number(row, "loaded_at"),
-        untold=() if _lists_archiver(row) else (_ARCHIVER_UNTOLD,),
     )
 
 

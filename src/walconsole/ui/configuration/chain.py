@@ -24,6 +24,7 @@ _TAKES = {
     Context.INTERNAL: "fixed when the cluster was made",
     Context.POSTMASTER: "changed by a restart",
     Context.SIGHUP: "changed by a reload",
+    Context.OTHER: "what changes it is not known",
 }
 
 
