@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tests.integration.observed import RecordingScreen
 from tests.integration.provision_stage import Stage, staged
 from tests.servers.fixtures import or_skip
+from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
@@ -67,7 +68,7 @@ class Watched:
     """False: what other tests write to the same disk meanwhile is no alarm of this one's."""
 
     @property
-    def cluster(self) -> DebianCluster:
+    def cluster(self) -> PostgresServer:
         return self.stage.cluster
 
     @property
@@ -407,6 +408,15 @@ async def deployment(
 ) -> AsyncIterator[Stage]:
     """The incident's state on servers of its own."""
     cluster = or_skip(lambda: DebianCluster.create(workspace, wal_segment_mib=1))
+    async with deployed(workspace, cluster, rgw, rgw_dr, name) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def deployed(
+    workspace: Workspace, cluster: PostgresServer, rgw: RadosGateway, rgw_dr: RadosGateway, name: str
+) -> AsyncIterator[Stage]:
+    """The incident's state on this server, which is started, and stopped at the end."""
     cluster.start()
     sshds: list[SshServer] = []
 
@@ -430,6 +440,14 @@ async def provisioned(stage: Stage) -> None:
     runner = stage.runner()
     await runner.run()
     assert runner.done
-    with stage.cluster.connect() as connection:
-        connection.execute("SELECT pg_backup_start('base', true)")
-        connection.execute("SELECT pg_backup_stop(true)")
+    label_base_backup(stage.cluster)
+
+
+def label_base_backup(server: PostgresServer) -> None:
+    """What a base backup leaves in the archive: its `.backup` file."""
+    start, stop = ("pg_backup_start('base', true)", "pg_backup_stop(true)")
+    if server.version < 15:
+        start, stop = ("pg_start_backup('base', true, false)", "pg_stop_backup(false, true)")
+    with server.connect() as connection:
+        connection.execute(f"SELECT {start}".encode())
+        connection.execute(f"SELECT {stop}".encode())

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.data.provisioning import MemoryRecord, RealClock, ScriptedGate
 from tests.integration.observed import RecordingScreen, profile_of
 from tests.servers.fixtures import MakeSshd
-from tests.servers.postgres_debian import DebianCluster
+from tests.servers.postgres import PostgresServer
 from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from tests.servers.sshd import SshServer
@@ -67,7 +67,7 @@ class Stage:
     """Everything of one deployment. `gate` says yes; `told` has what the runner told."""
 
     profile: Profile
-    cluster: DebianCluster
+    cluster: PostgresServer
     sshd: SshServer
     gateways: dict[BucketRole, RadosGateway]
     keys: SpacesAccount
@@ -96,7 +96,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    cluster: DebianCluster, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway, name: str = NAME
+    cluster: PostgresServer, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway, name: str = NAME
 ) -> AsyncIterator[Stage]:
     """The incident's state: no bucket, no grant, nothing installed, archive_mode off."""
     root = _root(cluster)
@@ -113,7 +113,7 @@ async def staged(
 
 @asynccontextmanager
 async def _parts(
-    cluster: DebianCluster,
+    cluster: PostgresServer,
     sshd: SshServer,
     gateways: tuple[RadosGateway, RadosGateway],
     name: str,
@@ -173,7 +173,7 @@ async def _soon(seconds: float) -> None:
     await asyncio.sleep(min(seconds, 0.2))
 
 
-def _root(cluster: DebianCluster) -> Path:
+def _root(cluster: PostgresServer) -> Path:
     """A folder that the server's user can enter, root's as on a droplet, with what a droplet has."""
     root = cluster.workspace.folder("provisioned")
     for folder in ("usr/local/bin", "etc/cron.d", "var/tmp", "var/lib", "var/log", "run"):
@@ -210,7 +210,7 @@ def _profile(
     )
 
 
-def _configure_rclone(profile: Profile, cluster: DebianCluster, app: Key, dr: Key) -> None:
+def _configure_rclone(profile: Profile, cluster: PostgresServer, app: Key, dr: Key) -> None:
     text = _SECTION.format(remote="spaces-prod", endpoint=profile.primary.endpoint, key=app)
     text += _SECTION.format(remote="spaces-dr", endpoint=profile.dr.endpoint, key=dr)
     config = Path(profile.paths.rclone_config)

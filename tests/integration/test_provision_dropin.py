@@ -14,6 +14,7 @@ import pytest_asyncio
 from tests.data.provisioning import MemoryRecord, events
 from tests.integration.failure_stage import deployment, mode
 from tests.integration.provision_stage import Stage
+from tests.servers.postgres_debian import DebianCluster
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.droplet.rendering import archive_command
@@ -425,6 +426,7 @@ async def test_a_restart_s_way_back_writes_through_no_link(
 async def test_an_argument_of_the_server_is_named(deployed: Stage) -> None:
     """It wins over every file, and `postgres -C` knows nothing of it. The last test: it restarts."""
     cluster = deployed.cluster
+    assert isinstance(cluster, DebianCluster)
     cluster.stop()
     which = (cluster.debian_version, cluster.name, "start")
     cluster.debian("pg_ctlcluster", "--skip-systemctl-redirect", "-o", "-c archive_mode=off", *which)

@@ -31,7 +31,10 @@ FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", 
 
 
 class PostgresServer:
-    """A server made by initdb. start() and stop() may be called again and again; data and port stay."""
+    """A server made by initdb. start() and stop() may be called again and again; data and port stay.
+
+    `conf_root` is where postgresql-common's commands look for clusters: none is there.
+    """
 
     host = LOOPBACK
     user = "postgres"
@@ -43,6 +46,7 @@ class PostgresServer:
         self.os_user = server_user()
         self.data_dir = folder / "data"
         self.config_dir = self.data_dir
+        self.conf_root = folder / "etc" / "postgresql"
         self.socket_dir = folder / "run"
         self.log_file = folder / "postgresql.log"
 

@@ -28,7 +28,6 @@ class DebianCluster(PostgresServer):
         super().__init__(workspace, bin_dir, folder)
         self.name = name
         self.debian_version = bin_dir.parent.name
-        self.conf_root = folder / "etc" / "postgresql"
         self.config_dir = self.conf_root / self.debian_version / name
         self.data_dir = folder / "lib" / self.debian_version / name
         self.environment = {"PG_CLUSTER_CONF_ROOT": str(self.conf_root)}
