@@ -13,6 +13,7 @@ LONGEST_FIRST = (
     "integration/test_pgconf_incident.py",
     "integration/test_failures_command.py",
     "integration/test_pgconf_oracle.py",
+    "integration/test_other_versions.py",
     "pilot/test_archive_screen.py",
     "integration/test_failures_strangers.py",
     "integration/test_failures_archive.py",

@@ -31,7 +31,9 @@ from walconsole.domain.facts.observed import (
     ServerFacts,
     SettingsFacts,
 )
+from walconsole.domain.pgconf.catalogue import current_name, is_known
 from walconsole.domain.pgconf.running import resolve_all
+from walconsole.domain.postgres_versions import NEWEST_MAJOR
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Level
 from walconsole.errors import BlockedError
@@ -101,6 +103,29 @@ def test_the_questions_of_provisioning_are_answered(major: int, postgres_of: Pos
     assert answers["survey"][0][0]["version_num"] // 10000 == major
     assert {row[3] for row in answers["file_settings"]} == {""}
     assert answers.keys() == {"archived", "connected", "file_settings", "in_force", "survey"}
+
+
+def test_which_settings_a_version_has_is_known_without_asking(
+    postgres_of: PostgresOf, postgres: PostgresServer, postgres18: PostgresServer
+) -> None:
+    servers = {server.version: server for server in (postgres, postgres18)}
+    servers |= {major: postgres_of(major) for major in MAJORS}
+    told = {major: names_of_settings(server) for major, server in servers.items()}
+    names = set().union(*told.values())
+    supposed = {major: {name for name in names if is_known(name, major)} for major in told}
+    renamed = {name for name in names if current_name(name, NEWEST_MAJOR) != name}
+    assert {name for name in names if not is_known(name)} == set()
+    for major, found in told.items():
+        assert supposed[major] - renamed == found - renamed, major
+
+
+def names_of_settings(server: PostgresServer) -> set[str]:
+    rows = server.sql("SELECT lower(name) FROM pg_settings WHERE name !~ '[.]'")
+    return {str(name) for (name,) in rows} - NOT_OF_A_VERSION
+
+
+NOT_OF_A_VERSION = {"extension_destdir", "output_plugin_libraries"}
+"""Debian's own, and what a minor version brought."""
 
 
 @each

@@ -26,17 +26,60 @@ ARCHIVE_RELEVANT = frozenset(_ARCHIVE_RELEVANT.split())
 _OLD_NAMES = {"sort_mem": "work_mem", "vacuum_mem": "maintenance_work_mem"}
 """map_old_guc_names; from 18 on also ssl_ecdh_curve."""
 
-_ADDED = {
-    "archive_library": 15, "summarize_wal": 17, "wal_summary_keep_time": 17,
-    "allow_alter_system": 17, "idle_replication_slot_timeout": 18,
-}  # fmt: skip
-_REMOVED = {
-    "operator_precedence_warning": 14, "vacuum_cleanup_index_scale_factor": 14, "stats_temp_directory": 15,
-    "lc_collate": 16, "lc_ctype": 16, "force_parallel_mode": 16, "promote_trigger_file": 16,
-    "vacuum_defer_cleanup_age": 16, "db_user_namespace": 17, "old_snapshot_threshold": 17,
-    "trace_recovery_messages": 17,
-}  # fmt: skip
-"""The first major version that knows a name, or that no longer does, where upgrades stumble."""
+_FIRST_IN = {
+    14: """
+        client_connection_check_interval compute_query_id debug_discard_caches default_toast_compression
+        enable_async_append enable_memoize huge_page_size idle_session_timeout in_hot_standby
+        log_recovery_conflict_waits min_dynamic_shared_memory recovery_init_sync_method
+        remove_temp_files_after_crash ssl_crl_dir track_wal_io_timing vacuum_failsafe_age
+        vacuum_multixact_failsafe_age
+    """,
+    15: """
+        archive_library log_startup_progress_interval recovery_prefetch recursive_worktable_factor
+        shared_memory_size shared_memory_size_in_huge_pages stats_fetch_consistency wal_decode_buffer_size
+    """,
+    16: """
+        createrole_self_grant debug_io_direct debug_logical_replication_streaming debug_parallel_query
+        enable_presorted_aggregate file_extend_method gss_accept_delegation icu_validation_level
+        max_parallel_apply_workers_per_subscription reserved_connections scram_iterations
+        send_abort_for_crash send_abort_for_kill vacuum_buffer_usage_limit
+    """,
+    17: """
+        allow_alter_system commit_timestamp_buffers enable_group_by_reordering event_triggers
+        huge_pages_status io_combine_limit max_notify_queue_pages multixact_member_buffers
+        multixact_offset_buffers notify_buffers serializable_buffers subtransaction_buffers summarize_wal
+        sync_replication_slots synchronized_standby_slots trace_connection_negotiation transaction_buffers
+        transaction_timeout wal_summary_keep_time
+    """,
+    18: """
+        autovacuum_vacuum_max_threshold autovacuum_worker_slots enable_distinct_reordering
+        enable_self_join_elimination extension_control_path file_copy_method idle_replication_slot_timeout
+        io_max_combine_limit io_max_concurrency io_method io_workers log_lock_failures
+        max_active_replication_origins md5_password_warnings num_os_semaphores oauth_validator_libraries
+        ssl_groups ssl_tls13_ciphers track_cost_delay_timing vacuum_max_eager_freeze_failure_rate
+        vacuum_truncate
+    """,
+}
+_GONE_IN = {
+    14: """
+        operator_precedence_warning vacuum_cleanup_index_scale_factor
+    """,
+    15: """
+        stats_temp_directory
+    """,
+    16: """
+        force_parallel_mode lc_collate lc_ctype promote_trigger_file vacuum_defer_cleanup_age
+    """,
+    17: """
+        db_user_namespace old_snapshot_threshold trace_recovery_messages
+    """,
+}
+_ADDED = {name: major for major, names in _FIRST_IN.items() for name in names.split()}
+_REMOVED = {name: major for major, names in _GONE_IN.items() for name in names.split()}
+"""The first major version that knows a name, or that no longer does, as servers of all of them say.
+
+What Debian adds (extension_destdir) is not here, nor what a minor version brought (output_plugin_libraries).
+"""
 
 # name|type|context|default|unit|minimum|maximum|choices, as pg_settings of 18 (13 to 15 where gone)
 # has them; \N is a default that the server computes.
@@ -223,10 +266,9 @@ def current_name(name: str, major: int | None = None) -> str:
 
 
 def is_known(name: str, major: int | None = None) -> bool:
-    """Whether a server of that major version has the setting; custom `a.b` names always pass, and all names
-    pass where the version is newer than any that is known.
+    """Whether a server of that major version has the setting, None: whether any has.
 
-    For other versions than 15 and 18 a name that came or went in between may pass wrongly.
+    Custom `a.b` names always pass, and all names where the version is newer than any that is known.
     """
     if "." in name:
         return True
