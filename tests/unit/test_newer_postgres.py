@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.facts import NOW, healthy, server
 from walconsole.domain.facts.observed import ArchiverFacts, CatalogueFacts, ServerFacts, SettingsFacts
-from walconsole.domain.facts.snapshot import AnySlot, Problem, Snapshot, failed, fold
+from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, fold
 from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.resolution import ServerStart, State, resolve
@@ -139,11 +139,12 @@ async def test_without_its_settings_nothing_is_called_good() -> None:
     assert diagnose(whole, NOW).verdict.level is Level.OK
     problem = values(await PostgresProbe(NewServer("AS settings")).take())[Snapshot.settings]
     assert isinstance(problem, Problem)
-    whole = fold(whole, failed(whole.settings, problem, NOW, "pg_settings", 5.0), NOW)
-    diagnosis = diagnose(whole, NOW)
-    assert diagnosis.verdict.level is Level.UNKNOWN
-    assert "the settings" in diagnosis.verdict.text
-    assert "newer-version" in {finding.rule for finding in diagnosis.findings}
+    for before, told in ((whole.settings, "the settings"), (Reading(Snapshot.settings), "does not exist")):
+        unread: Reading[Any] = failed(before, problem, NOW, "pg_settings", 5.0)
+        diagnosis = diagnose(fold(whole, unread, NOW), NOW)
+        assert diagnosis.verdict.level is Level.UNKNOWN
+        assert told in diagnosis.verdict.text
+        assert "newer-version" in {finding.rule for finding in diagnosis.findings}
 
 
 ROW = [

@@ -72,7 +72,7 @@ def _unseen(assessment: Assessment) -> Verdict | None:
             Level.UNKNOWN, f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
         )
     if snapshot.archiver.value is None or snapshot.settings.value is None:
-        failure = snapshot.host.problem
+        failure = snapshot.host.problem or snapshot.settings.problem
         if failure is not None:
             return Verdict(Level.UNKNOWN, f"cannot tell: {failure.reason}")
         unreached = snapshot.link.value is None and snapshot.host.value is None
