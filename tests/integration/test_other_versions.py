@@ -31,12 +31,14 @@ from walconsole.domain.facts.observed import (
     ServerFacts,
     SettingsFacts,
 )
+from walconsole.domain.facts.snapshot import Problem, Slot
 from walconsole.domain.pgconf.catalogue import current_name, is_known
 from walconsole.domain.pgconf.running import resolve_all
+from walconsole.domain.pgconf.values import Context, VarType
 from walconsole.domain.postgres_versions import NEWEST_MAJOR
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Level
-from walconsole.errors import BlockedError
+from walconsole.errors import BlockedError, DatabaseError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.catalogue import CatalogueProbe
 from walconsole.observe.server.configuration import ConfigurationProbe
@@ -192,6 +194,55 @@ def the_path_is_read_as_the_server_reads_it(server: PostgresServer, found: Confi
     assert len(wrong) == (server.version < 15)
     (more,) = (file for file in found.files if file.path.endswith("/more.conf"))
     assert more.role is (FileRole.NEVER_READ if wrong else FileRole.READ)
+
+
+NEWER = """
+CREATE SCHEMA newer;
+CREATE FUNCTION newer.current_setting(text) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE $1 WHEN 'server_version_num' THEN '190001' WHEN 'server_version' THEN '19.1'
+           ELSE pg_catalog.current_setting($1) END $$;
+CREATE VIEW newer.pg_stat_archiver AS SELECT *, 'calm' AS mood FROM pg_catalog.pg_stat_archiver;
+CREATE FUNCTION newer.pg_ls_waldir(OUT file text, OUT bytes bigint) RETURNS SETOF record LANGUAGE sql
+    AS $$ SELECT name, size FROM pg_catalog.pg_ls_waldir() $$;
+CREATE VIEW newer.pg_settings AS
+    SELECT name, setting, unit, category, short_desc, extra_desc,
+           CASE name WHEN 'archive_timeout' THEN 'tide' ELSE context END AS context,
+           CASE name WHEN 'wal_level' THEN 'interval' ELSE vartype END AS vartype,
+           source, min_val, max_val, enumvals, boot_val, reset_val, sourcefile, sourceline,
+           pending_restart, 1 AS more
+    FROM pg_catalog.pg_settings;
+ALTER ROLE postgres SET search_path = newer, pg_catalog;
+"""
+"""A server of today answers as one of tomorrow might: another version, columns more and fewer, new words."""
+
+
+async def test_a_newer_server_is_read_as_far_as_it_goes(make_postgres: MakePostgres, sshd: SshServer) -> None:
+    server = make_postgres(release="wheel")
+    server.sql(NEWER)
+    async with connected(profile_of(sshd, server)) as to:
+        probe = PostgresProbe(to.database)
+        facts = [*await probe.take(), *await CatalogueProbe(to.database).take()]
+        told, archiver = value(facts, ServerFacts), value(facts, ArchiverFacts)
+        assert (told.version_num, told.version) == (190001, "19.1")
+        assert (archiver.archived_count, archiver.wal_files) == (0, None)
+        (untold,) = told.untold
+        assert "does not exist" in untold
+        metas = value(facts, CatalogueFacts).metas
+        assert (metas["archive_timeout"].context, metas["wal_level"].vartype) == (
+            Context.OTHER,
+            VarType.OTHER,
+        )
+        server.sql("ALTER VIEW newer.pg_settings RENAME COLUMN boot_val TO built_in")
+        (settings,) = (
+            fact.value for fact in await PostgresProbe(to.database).take() if fact.slot is Slot.SETTINGS
+        )
+        assert isinstance(settings, Problem)
+        with pytest.raises(DatabaseError, match="boot_val") as failure:
+            await CatalogueProbe(to.database).take()
+        assert "a newer server takes a newer console" in failure.value.remedy
+        server.sql("ALTER VIEW newer.pg_stat_archiver RENAME COLUMN failed_count TO sighs")
+        with pytest.raises(DatabaseError, match="failed_count"):
+            await probe.take()
 
 
 @pytest.fixture
