@@ -269,6 +269,7 @@ async def provisioned_by_hand(stage: Stage) -> None:
 
 
 @ends
+@pytest.mark.usefixtures("_table")
 async def test_from_nothing_to_the_first_segment_and_a_failure_found_and_mended(
     major: int, stage: Stage
 ) -> None:
@@ -283,7 +284,7 @@ async def test_from_nothing_to_the_first_segment_and_a_failure_found_and_mended(
 
 
 async def a_typo_is_found_and_mended(console: Watched) -> None:
-    with console.broken("a typo in the program's name"):
+    with console.broken(f"a typo in the program's name, on PostgreSQL {console.cluster.version}"):
         console.config(archive_command="/usr/local/bin/pg-arhive %p")
         segment = console.switch()
         await console.root("command-not-found", evidence="exit code 127")
