@@ -239,7 +239,7 @@ def test_parts_are_as_large_as_the_cluster_wants_and_memory_allows(
 ) -> None:
     """No more than 10,000 of them, and no more than 80 MiB of them under way for a copy."""
     asked = backups.state / "asked"
-    grown = f"exec /usr/bin/psql \"$@\" | awk -F '|' -v OFS='|' 'NF > 9 {{ $6 = {gib << 30} }} 1'\n"
+    grown = f"exec /usr/bin/psql \"$@\" | awk -F '|' -v OFS='|' 'NF > 9 {{ $6 = \"{gib << 30}\" }} 1'\n"
     refusing = f'case $1 in rcat) echo "$*" >>{asked}; exit 1 ;; esac; exec /usr/bin/rclone "$@"\n'
     ended = backups.take(backups.render(CHOICES, "grown", backups.tools(psql=grown, rclone=refusing)))
     if part is None:

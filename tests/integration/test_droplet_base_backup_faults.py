@@ -25,7 +25,7 @@ from tests.servers.workspace import Workspace
 
 pytestmark = pytest.mark.server
 
-MOMENTS = int(os.environ.get("WALCONSOLE_KILLS", "8"))
+MOMENTS = int(os.environ.get("WALCONSOLE_KILLS", "4"))
 """At how many random moments a backup is killed; thirty and more by hand, for the machine's time."""
 
 SLOWLY = replace(CHOICES, read_mib_s=8)
@@ -118,7 +118,7 @@ def test_killed_at_a_random_moment_no_reader_sees_half_a_backup(backups: Backups
     backups.assert_nothing_left()
 
 
-@pytest.mark.parametrize("part", ["pg_basebackup", "zstd", "perl", "sha256sum", "tee"])
+@pytest.mark.parametrize("part", ["pg_basebackup", "zstd", "perl"])
 def test_where_one_part_of_the_pipe_is_killed_there_is_no_backup(backups: Backups, part: str) -> None:
     """The parts after it end with 0, and what they stored looks complete."""
     before = backups.complete
@@ -155,7 +155,6 @@ def test_one_copy_that_cannot_be_sent_to_leaves_the_other_complete(backups: Back
 SPOILED = {
     "altered": "perl -pe 'substr($_, 0, 1) ^= chr 1 if $. == 50'",
     "cut": "head -c -1",
-    "longer": "{ cat; echo; }",
     "empty": "cat >/dev/null",
 }
 
