@@ -1,12 +1,16 @@
 #!/bin/sh
-# Lint beside the tests: most of them four at a time (they wait for servers more than they compute), the longest files
-# first (tests/durations.py), then those in real terminals, two at a time.
+# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, six files at a time
+# (they wait more than they compute), the longest files first (tests/durations.py). The other is the rest, and the
+# demo's own tests and those in real terminals, two at a time. CI as root gives it to an ordinary user with the
+# distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
 #
 # Many tests bound a time, and on a machine that is busy with others some bound is missed now and then. So where a few
 # files fail they are run once more, whole and alone, and what failed at first is named: what is broken fails again.
 # $1: the folder of the tools. ARGS: more arguments for pytest (then nothing else is run).
+# PART: rest, or ordinary (the rest as an ordinary user, who also runs what root would hide); that part alone.
 set -u
 bin=$1
+here=$(dirname "$0")
 # What is compiled once is kept (in __pycache__, which git ignores): each of the workers imports every file of tests,
 # and each of some hundred programs that the tests start imports the package.
 unset PYTHONDONTWRITEBYTECODE
@@ -15,43 +19,94 @@ if [ -n "${ARGS:-}" ]; then
     exec "$bin/pytest" $ARGS
 fi
 MOST_AGAIN=6
+REST='tests/unit tests/pilot tests/snapshots tests/integration/test_sandbox_practice.py'
+TERMINALS=tests/e2e
+ROOT_HIDES='tests/integration/test_provision_claim.py tests/integration/test_provision_files.py
+    tests/integration/test_ssh_connect.py tests/integration/test_ssh_shell.py tests/integration/test_sandbox_gate.py
+    tests/integration/test_observe_command.py'
+part=${PART:-servers}
+cache=.pytest_cache/$part
 status=0
 slow=''
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+said=$(mktemp -d)
+started=''
+trap 'rm -rf "$said"' EXIT
+# shellcheck disable=SC2086  # several processes
+trap 'kill $started 2>/dev/null; wait; exit 130' INT TERM HUP
 
 # failed_files: the files with a failure in the last run, in a line; nothing where they are more than a busy machine
 # explains, or where pytest itself failed.
 failed_files() {
-    "$bin/python" - $MOST_AGAIN <<'PYTHON'
+    "$bin/python" - $MOST_AGAIN "$cache" <<'PYTHON'
 import json, pathlib, sys
-kept = pathlib.Path(".pytest_cache/v/cache/lastfailed")
+kept = pathlib.Path(sys.argv[2]) / "v/cache/lastfailed"
 files = sorted({name.partition("::")[0] for name in json.loads(kept.read_text())}) if kept.exists() else []
 print(*files if 0 < len(files) <= int(sys.argv[1]) and all("::" in name for name in json.loads(kept.read_text())) else ())
 PYTHON
 }
 
+# pytest ARGUMENTS...: not in the foreground, where a signal to this shell would wait for its end.
+pytest() {
+    "$bin/pytest" -q -o cache_dir="$cache" "$@" &
+    before=$started
+    started="$started $!"
+    wait "$!"
+    ended=$?
+    started=$before
+    return $ended
+}
+
 # tests ARGUMENTS...: run them, and what failed once more.
 tests() {
-    rm -f .pytest_cache/v/cache/lastfailed
-    "$bin/pytest" -q "$@" && return
+    rm -f "$cache/v/cache/lastfailed"
+    pytest "$@" && return
     files=$(failed_files)
     [ -n "$files" ] || { status=1; return; }
     echo "== pytest, what failed once more, alone: $files"
     # shellcheck disable=SC2086  # several files
-    if "$bin/pytest" -q $files; then slow="$slow $files"; else status=1; fi
+    if pytest $files; then slow="$slow $files"; else status=1; fi
 }
 
-sh "$(dirname "$0")/lint.sh" "$bin" >"$said" 2>&1 &
+# rest MORE...: this part, for who runs this.
+rest() {
+    echo "== pytest as $(id -un) with $("$bin/python" --version), two at a time"
+    # shellcheck disable=SC2086  # several folders
+    tests -n 2 --dist loadfile --no-loadscope-reorder $REST "$@"
+    echo "== pytest as $(id -un), in real terminals"
+    tests -n 2 --dist loadfile $TERMINALS
+}
+
+end() {
+    [ -z "$slow" ] || echo "walconsole: failed beside others, and passed alone:$slow" >&2
+    exit $status
+}
+
+# without FOLDERS...: pytest's arguments that leave these out.
+without() { for each in "$@"; do echo "--ignore=$each"; done; }
+
+# shellcheck disable=SC2086  # several files
+case $part in
+    rest) rest; end ;;
+    ordinary) rest $ROOT_HIDES; end ;;
+esac
+
+sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
 lint=$!
-trap 'kill "$lint" 2>/dev/null; exit 130' INT TERM HUP
-"$bin/pytest" -q --collect-only >/dev/null 2>&1    # compiles; what is wrong in there the next line tells
-echo "== pytest, four at a time"
-tests -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/e2e
+started=$lint
+"$bin/pytest" -q --collect-only >/dev/null 2>&1    # compiles; what is wrong in there the next lines tell
+if [ "${CI:-}" = true ] && sh "$here/as-ordinary-user.sh" possible; then
+    sh "$here/as-ordinary-user.sh" run "$bin" >"$said/rest" 2>&1 &
+else
+    PART=rest sh "$0" "$bin" >"$said/rest" 2>&1 &
+fi
+beside=$!
+started="$lint $beside"
+echo "== pytest with real servers, six at a time"
+# shellcheck disable=SC2046,SC2086  # several arguments
+tests -n 6 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
 wait "$lint" || status=1
-cat "$said"
-echo "== pytest, in real terminals"
-tests -n 2 --dist loadfile tests/e2e
-[ -z "$slow" ] || echo "walconsole: failed beside others, and passed alone:$slow" >&2
+cat "$said/lint"
+wait "$beside" || status=1
+cat "$said/rest"
 [ "$status" = 0 ] && echo "walconsole: everything passed" || echo "walconsole: something FAILED, see above" >&2
-exit $status
+end
