@@ -93,9 +93,7 @@ async def test_a_section_of_rclones_configuration_is_gone(console: Watched) -> N
 
 @pytest.mark.failure_mode("permission")
 async def test_permission(console: Watched, tmp_path: Path) -> None:
-    with mode(
-        tmp_path, 0o555, roots=True
-    ):  # until all is archived elsewhere: it must not land here by itself
+    with mode(tmp_path, 0o555, roots=True):  # until all is archived elsewhere: none of it is to land here
         with console.broken("the target folder is somebody else's"):
             console.config(archive_command=f"cp %p {tmp_path}/%f")
             console.switch()
