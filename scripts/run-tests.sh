@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, six files at a time
+# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, four files at a time
 # (they wait more than they compute), the longest files first (tests/durations.py). The other is the rest, and the
 # demo's own tests and those in real terminals, two at a time. CI as root gives it to an ordinary user with the
 # distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
@@ -94,16 +94,20 @@ sh "$here/lint.sh" "$bin" >"$said/lint" 2>&1 &
 lint=$!
 started=$lint
 "$bin/pytest" -q --collect-only >/dev/null 2>&1    # compiles; what is wrong in there the next lines tell
+of_roots=''
 if [ "${CI:-}" = true ] && sh "$here/as-ordinary-user.sh" possible; then
+    of_roots="$REST $TERMINALS"
     sh "$here/as-ordinary-user.sh" run "$bin" >"$said/rest" 2>&1 &
 else
     PART=rest sh "$0" "$bin" >"$said/rest" 2>&1 &
 fi
 beside=$!
 started="$lint $beside"
-echo "== pytest with real servers, six at a time"
+echo "== pytest with real servers, four at a time"
 # shellcheck disable=SC2046,SC2086  # several arguments
-tests -n 6 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
+tests -n 4 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
+# shellcheck disable=SC2086  # several arguments
+[ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m root $of_roots; }
 wait "$lint" || status=1
 cat "$said/lint"
 wait "$beside" || status=1
