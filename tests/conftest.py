@@ -61,7 +61,7 @@ def pytest_make_collect_report(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files first: `-n 4 --dist loadfile --no-loadscope-reorder` gives them out in this order."""
+    """The longest files first: `-n 5 --dist loadfile --no-loadscope-reorder` gives them out in this order."""
     if getattr(config.option, "dist", "no") == "no" and not hasattr(config, "workerinput"):
         return
     rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
