@@ -273,6 +273,7 @@ def root_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("walconsole")
     before = (list(root.handlers), root.level, ours.level, threading.excepthook, sys.unraisablehook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
+    logging.captureWarnings(False)  # another test's session may have left it on: then it is not done again
     yield
     logging.captureWarnings(False)
     for handler in set(root.handlers) - set(before[0]):
