@@ -59,7 +59,7 @@ class ScriptedObserver:
 
     def hurry(self, slot: AnySlot) -> None:
         """Noted."""
-        self.asked.append(f"hurry {slot}")
+        self.asked.append(f"hurry {slot.name}")
 
     def bucket(self, role: BucketRole) -> BucketReader:
         """What it was given, else a bucket without a key."""

@@ -37,8 +37,7 @@ ARCHIVER: dict[str, Any] = {
 WAL_DIRECTORY: dict[str, Any] = {"ready_count": 0, "wal_files": 5, "wal_bytes": 5 << 24}
 SETTING = {
     "name": "archive_mode", "value": "on", "unit": None, "source": "configuration file", "sourcefile": None,
-    "sourceline": None, "pending_restart": False, "reset_value": "on", "boot_value": "off",
-    "context": "postmaster",
+    "sourceline": None, "pending_restart": False, "reset_value": "on",
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {"settings": json.dumps([SETTING, SETTING | {"name": "archive_mood"}])}
 
