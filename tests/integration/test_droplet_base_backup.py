@@ -16,7 +16,7 @@ import pytest
 import zstandard
 
 from tests.integration.backup_parts import CHOICES, Backups, region
-from tests.integration.droplet_parts import PREFIX
+from tests.integration.droplet_parts import PREFIX, newer_rclone_path
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import MakePostgres, or_skip
 from tests.servers.ports import free_port, wait_until
@@ -68,6 +68,21 @@ def test_a_backup_is_complete_in_both_copies_and_says_what_it_is(backups: Backup
         named = "SELECT pg_walfile_name(%s::pg_lsn), pg_walfile_name(%s::pg_lsn - 1)"
         names = backups.server.sql(named, said["start_lsn"], said["stop_lsn"])
         assert names == [(said["start_wal"], said["stop_wal"])]
+
+
+def test_a_newer_rclone_does_as_well(backups: Backups) -> None:
+    path = or_skip(lambda: newer_rclone_path(backups.server))
+    ended = backups.take(backups.render(CHOICES, "newer", Path(path.partition(":")[0])))
+    assert ended.status == 0, ended.stderr
+    said = json.loads(backups.dr.get(backups.status["id"], "backup.json"))
+    assert said["tools"]["rclone"] != version("/usr/bin/rclone")
+    backups.assert_nothing_left()
+
+
+def version(program: str) -> str:
+    return subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )[0]
 
 
 # -- By hand, by the page's own commands.

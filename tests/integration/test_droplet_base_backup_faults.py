@@ -14,7 +14,7 @@ import pytest
 from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
 from tests.integration.droplet_parts import PREFIX
 from tests.servers.archived import fill_segment, wait_archived
-from tests.servers.fixtures import or_skip
+from tests.servers.fixtures import MakeProxy, or_skip
 from tests.servers.full_disk import full_disk
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer, system_bin_dir
@@ -188,6 +188,33 @@ def test_a_key_that_loses_its_grant_is_told_and_the_next_run_mends_it(backups: B
     backups.taken()
     assert (backups.state / "unfinished").read_text() == ""
     backups.assert_nothing_left()
+
+
+def test_a_store_that_hangs_is_given_up(
+    workspace: Workspace, rgw: RadosGateway, make_proxy: MakeProxy
+) -> None:
+    """Not even its upload can be aborted then: that is left to the next run."""
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    proxy = make_proxy(rgw.port)
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        endpoint = f"http://{proxy.host}:{proxy.port}"
+        choices = replace(SLOWLY, patience_s=4)
+        backups = Backups(server, region(rgw), region(rgw), endpoint=endpoint, choices=choices)
+        backups.archive()
+        running = backups.begin()
+        wait_streaming(backups)
+        proxy.stall()
+        _, said = running.communicate(timeout=100)
+        assert (running.returncode, "nothing moved for" in said) == (1, True), said
+        assert "so the next run looks again" in said
+        assert (backups.dr.uploads, backups.complete) == ([], [set(), set()])
+        proxy.cut()
+        proxy.resume()
+        works = "SELECT last_archived_time > last_failed_time FROM pg_stat_archiver"
+        wait_until(lambda: server.sql(works) == [(True,)], "it archives again", timeout_s=60)
+        backups.taken()
+        backups.assert_nothing_left()
 
 
 def test_a_bucket_that_vanishes_is_told(workspace: Workspace, rgw: RadosGateway) -> None:

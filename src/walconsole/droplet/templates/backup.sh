@@ -89,9 +89,15 @@ end_all() {
     kill "$working" 2>/dev/null
     end_jobs
     wait "$working" 2>/dev/null
+    # shellcheck disable=SC2086  # words
+    await_end $told
+}
+
+# await_end PROCESSES...: until they are gone; what takes longer than 15 s is killed.
+await_end() {
     for patiently in $(seq 200); do
         left=''
-        for process in $told; do
+        for process in "$@"; do
             if grep -qs '^State:.[^ZX]' "/proc/$process/status"; then left="$left $process"; fi
         done
         [ -n "$left" ] || return 0
@@ -99,6 +105,12 @@ end_all() {
         [ "$patiently" -lt 150 ] || kill -KILL $left 2>/dev/null
         sleep 0.1
     done
+}
+
+# known_by FILE COMMAND...: the command, its number in the file.
+known_by() {
+    # shellcheck disable=SC2016  # that shell's
+    sh -c 'echo $$ >"$0"; exec "$@"' "$@"
 }
 
 # ask SQL: one row, within half a minute.

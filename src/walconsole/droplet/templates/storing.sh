@@ -37,9 +37,11 @@ whys() {
     done | tr '\n' ';' | sed -e 's/;$//' -e 's/;/; /g'
 }
 
-# sent OPTIONS...: rclone as bounded() has it, for what takes as long as it takes; a part that fails is sent again.
+# sent OPTIONS...: rclone as bounded() has it, for what takes as long as it takes. A part that fails is sent again, four
+# times by rclone for each of four by its library.
 sent() {
-    rclone "$@" --config "$config" --log-level ERROR --s3-no-check-bucket --retries 1 --low-level-retries 10 \
+    known_by "$temp/sending.$role" rclone "$@" --config "$config" --log-level ERROR --s3-no-check-bucket --retries 1 \
+        --low-level-retries 4 \
         --contimeout @IDLE_TIMEOUT_S@s --timeout @IDLE_TIMEOUT_S@s
 }
 

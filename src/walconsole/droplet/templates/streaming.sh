@@ -6,10 +6,21 @@ note() { echo "$2" >"$temp/ended.$1"; }
 dump() {
     PGAPPNAME="walconsole $id"
     export PGAPPNAME
-    # shellcheck disable=SC2016  # that shell's
-    sh -c 'echo $$ >"$1"; shift; exec "$@"' - "$temp/dumping" "$program" -h "$socket" -p "$port" -U @DATABASE_USER@ -w \
+    known_by "$temp/dumping" "$program" -h "$socket" -p "$port" -U @DATABASE_USER@ -w \
         -D - -F tar -X none -c "$checkpoint" -l "walconsole $id" --manifest-checksums=SHA256 "$@" \
         2>"$temp/said.pg_basebackup"
+}
+
+# dump_or_end: where it fails, the uploads are ended before anything after it sees the stream's end, and takes what came
+# for the whole.
+dump_or_end() {
+    dump "$@" 4>&- 5>&- 6>&-
+    code=$?
+    note pg_basebackup $code
+    [ "$code" != 0 ] || return
+    sending=$(cat "$temp"/sending.*)
+    # shellcheck disable=SC2086  # words
+    kill $sending && await_end $sending
 }
 
 pack() { zstd -q -c -3; }
@@ -48,7 +59,7 @@ stream() {
     {
         {
             {
-                { dump "$@" 4>&- 5>&- 6>&-; note pg_basebackup $?; } |
+                dump_or_end "$@" |
                     { tee /dev/fd/4 5>&- 6>&-; note tee $?; } |
                     { pack 4>&- 5>&- 6>&-; note zstd $?; } |
                     { seal 4>&- 5>&- 6>&-; note age $?; } |
@@ -90,6 +101,6 @@ judge_stream() {
     done
     [ -n "$whys" ] || return 0
     because=$(cat "$temp/stood_still" "$temp/said.pg_basebackup" "$temp/said.comparison" 2>/dev/null)
-    [ ! -e "$temp/bad.primary" ] && [ ! -e "$temp/bad.dr" ] || because="$because $(whys)"
+    case $(cat "$temp/ended.pg_basebackup" 2>/dev/null) in 0 | 141) because="$because $(whys)" ;; esac
     give_up 1 "no backup was taken: $whys: $(plain "$because")"
 }
