@@ -18,6 +18,7 @@ dump_or_end() {
     code=$?
     note pg_basebackup $code
     [ "$code" != 0 ] || return
+    whys >"$temp/before"    # what went wrong with the copies by itself
     sending=$(cat "$temp"/sending.*)
     # shellcheck disable=SC2086  # words
     kill $sending && await_end $sending
@@ -100,7 +101,6 @@ judge_stream() {
         [ "$code" = 0 ] || whys="$whys${whys:+, }${each%2} ended with ${code:-no status (killed, or no room for it in $temp)}"
     done
     [ -n "$whys" ] || return 0
-    because=$(cat "$temp/stood_still" "$temp/said.pg_basebackup" "$temp/said.comparison" 2>/dev/null)
-    case $(cat "$temp/ended.pg_basebackup" 2>/dev/null) in 0 | 141) because="$because $(whys)" ;; esac
+    because=$(cat "$temp/before" "$temp/stood_still" "$temp/said.pg_basebackup" "$temp/said.comparison" 2>/dev/null)
     give_up 1 "no backup was taken: $whys: $(plain "$because")"
 }
