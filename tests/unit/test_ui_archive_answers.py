@@ -33,7 +33,7 @@ from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
-from walconsole.ui.archive import filling, notes, subject
+from walconsole.ui.archive import pane_contents, subject
 from walconsole.ui.archive.bucket_view import BucketView
 from walconsole.ui.archive.panes import KeysPane
 from walconsole.ui.archive.picture import picture_of
@@ -59,7 +59,7 @@ def answered(
 ) -> tuple[Line, ...]:
     picture = picture_of(snapshot, NOW)
     known = KnownArchive(picture, snapshot, NOW, width, glyphs, measured, price or Price())
-    return filling.answer_rows(known, taken_of(snapshot))
+    return pane_contents.answer_rows(known, taken_of(snapshot))
 
 
 def told(lines: Iterable[Line]) -> str:
@@ -295,9 +295,9 @@ def test_nothing_is_told_where_there_is_nothing() -> None:
 @pytest.mark.parametrize("state", ["nothing_readable", "unread", "incident"])
 def test_why_there_are_no_keys_is_said(state: str) -> None:
     snapshot = STATES[state]()
-    rows = notes.no_keys(taken_of(snapshot), BucketRole.DR, 60, observed=True)
+    rows = pane_contents.no_keys(taken_of(snapshot), BucketRole.DR, 60, observed=True)
     assert told(rows).strip()
-    covered = told(notes.nothing_covered(taken_of(snapshot), BucketRole.PRIMARY, 60))
+    covered = told(pane_contents.nothing_covered(taken_of(snapshot), BucketRole.PRIMARY, 60))
     assert ("n/a: " in covered) is (state != "unread")
 
 
@@ -306,7 +306,9 @@ def test_an_empty_bucket_is_no_listing_that_is_missing() -> None:
         bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS), holding=None, continuity=None, objects=0, segments=0
     )
     snapshot = of(primary=empty)
-    assert "holds no object" in told(notes.no_keys(taken_of(snapshot), BucketRole.PRIMARY, 60, observed=True))
+    assert "holds no object" in told(
+        pane_contents.no_keys(taken_of(snapshot), BucketRole.PRIMARY, 60, observed=True)
+    )
     assert snapshot.primary.slot is Snapshot.primary
-    assert "holds no WAL" in told(notes.nothing_covered(taken_of(snapshot), BucketRole.PRIMARY, 60))
+    assert "holds no WAL" in told(pane_contents.nothing_covered(taken_of(snapshot), BucketRole.PRIMARY, 60))
     assert len(readers()) == 2

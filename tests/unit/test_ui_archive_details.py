@@ -19,7 +19,7 @@ from walconsole.domain.facts.observed import RepeatedSegment, ServerFacts
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive.details import object_rows
-from walconsole.ui.archive.presence import Copies
+from walconsole.ui.archive.stored_key import Copies
 from walconsole.ui.archive.subject import cell_rows, gap_rows
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs

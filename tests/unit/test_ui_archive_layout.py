@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.ui.archive.layout import PANES, arrange
+from walconsole.ui.archive.panes import PANES, arrange
 from walconsole.ui.board.layout import Box
 
 NEEDS = {"coverage": 7, "answers": 30, "primary": 100_000, "dr": 100_000, "object": 14}

@@ -22,10 +22,8 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import BucketReader
-from walconsole.ui.archive.browser import KeyRows
-from walconsole.ui.archive.key_line import columns
-from walconsole.ui.archive.presence import Copies
-from walconsole.ui.archive.tiles import TILES_KEPT
+from walconsole.ui.archive.browser import TILES_KEPT, KeyRows
+from walconsole.ui.archive.stored_key import Copies, columns
 from walconsole.ui.board.content import Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 

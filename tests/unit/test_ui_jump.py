@@ -17,7 +17,7 @@ from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.wal import Segment, format_lsn
-from walconsole.ui.archive.jump import find, parse_target
+from walconsole.ui.archive.navigation import find, parse_target
 
 TODAY = datetime(2026, 5, 10, 15, 30, tzinfo=UTC)
 NOW = TODAY.timestamp()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import BucketRole
 from walconsole.errors import WalconsoleError
-from walconsole.ui.archive import notes
+from walconsole.ui.archive import pane_contents
 from walconsole.ui.archive.browser import KeyRows
-from walconsole.ui.archive.jump import find
-from walconsole.ui.archive.presence import Copies
+from walconsole.ui.archive.navigation import find
+from walconsole.ui.archive.stored_key import Copies
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.holding import Holding
@@ -95,11 +95,14 @@ class BucketView:
 
     def show(self, taken: SnapshotTaken, row: int = -1) -> None:
         """Set the pane's rows, and put the cursor on `row` where one is given."""
-        facts = notes.reading_of(taken, self.role).value
-        title, summary = notes.keys_title(self.role, facts), notes.keys_summary(facts, self.total)
+        facts = pane_contents.reading_of(taken, self.role).value
+        title, summary = (
+            pane_contents.keys_title(self.role, facts),
+            pane_contents.keys_summary(facts, self.total),
+        )
         if self.rows is None:
             self.pane.head = ""
-            why = notes.no_keys(taken, self.role, self._width, observed=self.reader is not None)
+            why = pane_contents.no_keys(taken, self.role, self._width, observed=self.reader is not None)
             self.pane.show(why, title, summary=summary)
         else:
             self.rows.resize(self._width)
@@ -114,7 +117,7 @@ class BucketView:
 
     def annotate(self, taken: SnapshotTaken) -> None:
         """Set the right end of the title: which row of how many."""
-        self.pane.note(notes.keys_note(taken, self.role, self.pane.cursor, self.total, self.glyphs))
+        self.pane.note(pane_contents.keys_note(taken, self.role, self.pane.cursor, self.total, self.glyphs))
 
     # What must be fetched.
 

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from walconsole.domain.archive.listing import ObjectDetails
+from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text, bytes_text, count_text
 from walconsole.domain.wal import Segment, WalNameKind, format_lsn
-from walconsole.ui.archive.presence import Presence
+from walconsole.ui.archive.stored_key import Copies, Meaning, Presence
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.page import LABEL, Page
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
 
 if TYPE_CHECKING:
-    from walconsole.domain.archive.listing import StoredObject
     from walconsole.domain.archive.page_header import PageHeader
     from walconsole.domain.facts.observed import ServerFacts
-    from walconsole.ui.archive.presence import Copies, Meaning
     from walconsole.ui.board.glyphs import Glyphs
 
 _OTHER = {BucketRole.PRIMARY: "in DR", BucketRole.DR: "in primary"}

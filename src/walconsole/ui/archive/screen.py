@@ -10,13 +10,12 @@ from walconsole.domain.archive.cost import Price
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
-from walconsole.ui.archive import notes, subject
+from walconsole.ui.archive import pane_contents, subject
 from walconsole.ui.archive.archive_actions import ArchiveActions
 from walconsole.ui.archive.bucket_view import BucketView
-from walconsole.ui.archive.filling import Verdicts, fill_answers, fill_coverage, fill_object
-from walconsole.ui.archive.layout import KEYS, arrange
 from walconsole.ui.archive.navigation import Navigation
-from walconsole.ui.archive.panes import CoveragePane, KeysPane
+from walconsole.ui.archive.pane_contents import Verdicts, fill_answers, fill_coverage, fill_object
+from walconsole.ui.archive.panes import KEYS, CoveragePane, KeysPane, arrange
 from walconsole.ui.archive.picture import picture_of, same_picture
 from walconsole.ui.archive.view_state import ArchiveViewState
 from walconsole.ui.board import keys
@@ -24,7 +23,7 @@ from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.latest_worker import run_latest
-from walconsole.ui.board.layout import columns_for
+from walconsole.ui.board.layout import Box, columns_for
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.rows_pane import RowsPane
 
@@ -34,10 +33,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.domain.archive.growth import Compressibility
-    from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
-    from walconsole.ui.board.layout import Box
     from walconsole.ui.board.messages import SnapshotTaken
 
 _EXPLAINED = {"answers": "archive", "primary": "keys", "dr": "keys"}
@@ -139,7 +136,7 @@ class ArchiveScreen(PanesScreen):
             return
         for role, view in self.views.items():
             view.take(self.session.bucket_reader(role), self.desk.picture, taken)
-        self.coverage.note(notes.ages(taken, self.glyphs))
+        self.coverage.note(pane_contents.ages(taken, self.glyphs))
         self.fill("answers", "object")
 
     def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:

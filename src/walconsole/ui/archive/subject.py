@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from walconsole.domain.archive.coverage import Cover
+from walconsole.domain.archive.coverage import Cell, Cover
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.units import age_text, bytes_text, count_text, plural
 from walconsole.domain.wal import Segment, format_lsn
@@ -18,12 +18,10 @@ from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, clock_text, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from walconsole.domain.archive.coverage import Cell
     from walconsole.domain.archive.gaps import Gap
     from walconsole.domain.archive.holding import Holding
-    from walconsole.domain.profile import BucketRole
     from walconsole.ui.archive.bucket_view import BucketView
-    from walconsole.ui.archive.presence import Copies
+    from walconsole.ui.archive.stored_key import Copies
     from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken

@@ -1,23 +1,41 @@
-"""Titles, ages and summaries: what stands around the rows."""
+"""What each pane shows of what is looked at: its rows, its title, its age, its summary."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.facts.snapshot import Freshness
+from walconsole.domain.facts.snapshot import Freshness, Reading
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.redaction import safe
+from walconsole.domain.standing.copies import archive_verdict, dr_verdict
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import format_lsn
-from walconsole.ui.archive.listings import progress_text
-from walconsole.ui.board.content import Line, Span, Tone
-from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, shown, stamp, stamp_spans, wrapped
+from walconsole.ui.archive import coverage, replay
+from walconsole.ui.archive.bucket_rows import lag_rows, listing_rows, progress_text, storage_rows
+from walconsole.ui.archive.table import KnownArchive, Table
+from walconsole.ui.board.content import TONE_OF_LEVEL, Line, Span, Tone, View
+from walconsole.ui.board.typeset import (
+    GUTTER,
+    NOT_AVAILABLE,
+    aged,
+    notice,
+    shown,
+    stamp,
+    stamp_spans,
+    wrapped,
+)
+from walconsole.ui.board.verdict import VerdictLine
 
 if TYPE_CHECKING:
+    from walconsole.domain.archive.cost import Price
     from walconsole.domain.facts.observed import BucketFacts
-    from walconsole.domain.facts.snapshot import Reading
+    from walconsole.domain.standing.model import Verdict
+    from walconsole.ui.archive.subject import Told
     from walconsole.ui.archive.view_state import ArchiveViewState
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
+    from walconsole.ui.board.rows_pane import RowsPane
+
 
 _TITLE_CELLS = 70
 _NAMES = {BucketRole.PRIMARY: "Primary", BucketRole.DR: "DR"}
@@ -117,3 +135,86 @@ def nothing_covered(taken: SnapshotTaken | None, role: BucketRole, width: int) -
         text = "the bucket holds no WAL segment"
         return (Line((Span(" " * GUTTER + text, Tone.WARNING),), "strip"),)
     return no_keys(taken, role, width, observed=True)
+
+
+# -- What the pane of answers shows.
+
+
+def answer_rows(known: KnownArchive, taken: SnapshotTaken) -> tuple[Line, ...]:
+    """What is wrong with a bucket's reading, then every answer; dimmed where they are no longer current."""
+    view = View(taken.snapshot, taken.diagnosis, taken.now, known.width, known.glyphs)
+    snapshot = taken.snapshot
+    wrong = [
+        line
+        for reading, what in ((snapshot.primary, "primary"), (snapshot.dr, "DR"))
+        for line in notice(reading, view, what)
+    ]
+    table = Table(known)
+    replay.rows(table)
+    if known.copies:
+        lag_rows(table)
+    storage_rows(table)
+    listing_rows(table)
+    lines = table.lines()
+    stale = next((one for one in (snapshot.primary, snapshot.dr) if one.value is known.picture.main), None)
+    if stale is not None and stale.freshness is Freshness.STALE:
+        return (*wrong, *aged(lines, stale, known.glyphs))
+    return (*wrong, *lines)
+
+
+def fill_coverage(
+    pane: RowsPane, desk: ArchiveViewState, taken: SnapshotTaken, width: int, glyphs: Glyphs
+) -> None:
+    """The strip, with the cursor's timeline in view; or why there is none."""
+    read = ages(taken, glyphs)
+    if desk.empty:
+        pane.show(nothing_covered(taken, BucketRole.PRIMARY, width), "Coverage", read)
+        return
+    rows = coverage.rows(desk, taken.now, width, glyphs)
+    row = coverage.row_of(rows, desk.at.timeline)
+    pane.show(rows, coverage_title(desk), read, cursor=row)
+
+
+def fill_answers(
+    pane: RowsPane, desk: ArchiveViewState, taken: SnapshotTaken, price: Price, width: int, glyphs: Glyphs
+) -> None:
+    """The table of what is known."""
+    known = KnownArchive(desk.picture, taken.snapshot, taken.now, width, glyphs, desk.measured, price)
+    summary = answers_summary(desk, glyphs)
+    pane.show(answer_rows(known, taken), "Archive", ages(taken, glyphs), summary=summary)
+
+
+def fill_object(pane: RowsPane, told: Told) -> None:
+    """What is told of the thing under the cursor."""
+    pane.show(told.rows, told.title, summary=told.summary)
+
+
+# -- The lines above the panes: what each copy is worth, and what is being done at length.
+
+
+class Verdicts:
+    """A line for the archive, one for its copy, and one for a job."""
+
+    def __init__(self, title: str, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self.archive = VerdictLine(f"{title}: nothing was read yet", most_when_low=2)
+        self.dr, self.job = VerdictLine("", most_when_low=1), VerdictLine("", most_when_low=1)
+
+    def show(self, taken: SnapshotTaken, note: str) -> None:
+        """What the snapshot says; `note` (paused) stands before it."""
+        self._show(self.archive, archive_verdict(taken.snapshot, taken.now), note)
+        self._show(self.dr, dr_verdict(taken.snapshot, taken.now), "")
+
+    def _show(self, line: VerdictLine, verdict: Verdict, note: str) -> None:
+        level = verdict.level
+        line.show(self._glyphs.sign(level), level.value, safe(verdict.text), TONE_OF_LEVEL[level].value, note)
+
+    def show_job(self, text: str) -> None:
+        """What is being done; an empty text takes the line away."""
+        self.job.display = bool(text)
+        self.job.show("", "", safe(text), "label")
+
+    def repaint(self) -> None:
+        """The theme changed."""
+        for line in (self.archive, self.dr, self.job):
+            line.repaint()
