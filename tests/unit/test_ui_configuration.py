@@ -30,12 +30,12 @@ from walconsole.domain.pgconf.tree import FileContent, Obstacle
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType, readable
 from walconsole.ui.board.content import Spot, Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE
+from walconsole.ui.configuration.chain import read_wish
 from walconsole.ui.configuration.file_text import FileRows
 from walconsole.ui.configuration.notes import notice
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.configuration.screen import PANES, arrange
 from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind, Subject
-from walconsole.ui.configuration.what_if import read_wish
 from walconsole.ui.configuration.wording import value_text
 
 AUTO = f"{DATA}/postgresql.auto.conf"

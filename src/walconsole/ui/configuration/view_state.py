@@ -8,15 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from walconsole.domain.pgconf.resolution import State
-from walconsole.ui.board.content import Line, Spot, Tone
+from walconsole.ui.board.content import Glyphs, Line, Spot, Tone
 from walconsole.ui.board.typeset import shown
-from walconsole.ui.configuration import chain, difference, files, launch, what_if
-from walconsole.ui.configuration.file_text import FileRows
+from walconsole.ui.configuration import chain, files, launch
+from walconsole.ui.configuration.file_text import FileRows, difference_rows
 from walconsole.ui.configuration.settings import SettingRows, matching, spot_of
 
 if TYPE_CHECKING:
     from walconsole.domain.pgconf.advice import Advice
-    from walconsole.ui.board.content import Glyphs
     from walconsole.ui.configuration.picture import ConfigurationPicture
 
 
@@ -61,7 +60,7 @@ class ConfigurationViewState:
         self.picture = picture
         if self.subject.kind is Kind.WHAT_IF and self.subject.advice is not None:
             with suppress(ValueError):  # the newer server has no such setting: the answer stays
-                self.subject = self.subject._replace(advice=what_if.advise(picture, self.subject.name))
+                self.subject = self.subject._replace(advice=chain.advise(picture, self.subject.name))
         self.list_again()
 
     def list_again(self) -> None:
@@ -84,7 +83,7 @@ class ConfigurationViewState:
 
     def wish(self, text: str) -> None:
         """Answer a what-if. Raises ValueError where it is none."""
-        self.choose(Subject(Kind.WHAT_IF, text, advice=what_if.advise(self.picture, text)))
+        self.choose(Subject(Kind.WHAT_IF, text, advice=chain.advise(self.picture, text)))
 
     def dead_file(self) -> str | None:
         """The dead file that is meant: the one looked at, else one that sets the setting, else the first."""
@@ -161,10 +160,10 @@ class ConfigurationViewState:
             case Kind.ERROR:
                 return files.error_detail(picture, Spot(subject.name, subject.line), width, glyphs)
             case Kind.DIFFERENCE:
-                return difference.render(picture, subject.name, width, glyphs)
+                return difference_rows(picture, subject.name, width, glyphs)
             case Kind.WHAT_IF:
                 assert subject.advice is not None  # noqa: S101  # `wish` set both
-                return what_if.render(picture, subject.advice, width, glyphs)
+                return chain.advice_rows(picture, subject.advice, width, glyphs)
 
     def detail_title(self) -> str:
         """What stands above it."""
