@@ -19,8 +19,8 @@ from tests.servers.rgw import RadosGateway
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import WalconsoleError
 from walconsole.provision.engine.printing import JsonLines, PlainLines
-from walconsole.provision.engine.transcript import as_json, as_markdown
 from walconsole.sandbox.keys_api.keys import KeyStore
+from walconsole.ui.provisioning.transcript import as_json, as_markdown
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 

@@ -168,7 +168,7 @@ def test_provisioning(
     # Where it really is written differs from one test run to the next.
     saved = f"{Path.home()}/.local/share/walconsole/transcripts/walconsole-provisioning-20261125T030000Z"
     written = ("", f"{saved}.md, {saved}.json")
-    monkeypatch.setattr("walconsole.ui.provisioning.saving.save_transcript", lambda *_: written)
+    monkeypatch.setattr("walconsole.ui.provisioning.transcript.save_transcript", lambda *_: written)
     steps = played_steps()
 
     async def reached(pilot: Pilot[None]) -> None:

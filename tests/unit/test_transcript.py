@@ -21,7 +21,7 @@ from walconsole.provision.engine.model import (
     Ran,
     Stage,
 )
-from walconsole.provision.engine.transcript import as_json, as_markdown, undo_words
+from walconsole.ui.provisioning.transcript import as_json, as_markdown, undo_words
 
 CANARY = "dop_v1_" + "0123456789abcdef" * 4
 HOSTILE = f"\x1b]52;c;eA==\x07token={CANARY}\x1b[2J"

@@ -27,7 +27,7 @@ from walconsole.provision.fixes.catalogue import fix_steps, independent, undoabl
 from walconsole.provision.steps.catalogue import steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.wish import Session
-from walconsole.ui.provisioning.saving import save_transcript
+from walconsole.ui.provisioning.transcript import save_transcript
 
 _CLEANING_S = 60.0
 

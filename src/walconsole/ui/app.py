@@ -299,7 +299,7 @@ class WalconsoleApp(App[None]):
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None:
         """Keep what a run did, without being asked."""
-        from walconsole.ui.provisioning.saving import save_transcript
+        from walconsole.ui.provisioning.transcript import save_transcript
 
         problem, where = save_transcript(session.title, run.steps, tuple(run.history), tuple(run.changes))
         run.transcript = where

@@ -9,27 +9,31 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
 from walconsole.provision.engine.model import (
+    Change,
     Changing,
+    Check,
     CheckState,
+    Command,
+    Event,
+    Fact,
     FactState,
+    Plan,
     Printed,
     Proved,
     Ran,
     Stage,
+    Step,
     Waiting,
     Where,
 )
-from walconsole.provision.engine.transcript import undo_words
 from walconsole.ui.board.content import Line, Span, Tone
-from walconsole.ui.board.provision_run import SUMMARY
+from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
+from walconsole.ui.provisioning.transcript import undo_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from walconsole.provision.engine.model import Change, Check, Command, Event, Fact, Plan, Step
-    from walconsole.ui.board.content import Line
     from walconsole.ui.board.glyphs import Glyphs
-    from walconsole.ui.board.provision_run import ProvisionRun, StepNews
 
 _TITLE_CELLS = 25
 _LABEL_CELLS = 16

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
-from walconsole.provision.engine.model import Stage
+from walconsole.provision.engine.model import Stage, Step
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
@@ -15,7 +15,7 @@ from walconsole.ui.board.content import Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
-from walconsole.ui.board.provision_run import SUMMARY
+from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.provisioning import rows
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from walconsole.provision.engine.model import Step
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
-    from walconsole.ui.board.provision_run import ProvisionRun, StepNews
 
 
 # -- Where the three panes stand: the steps at the left, the plan and what was done at the right.
@@ -324,7 +322,7 @@ class ProvisionScreen(PanesScreen):
     def action_export(self) -> None:
         """A transcript, to files that did not exist before."""
         from walconsole.ui.board.export import write_export
-        from walconsole.ui.provisioning.saving import transcript_of
+        from walconsole.ui.provisioning.transcript import transcript_of
 
         history, changes = tuple(self.run.history), tuple(self.run.changes)
         write_export(self.app, transcript_of(self.session.title, self.run.steps, history, changes))

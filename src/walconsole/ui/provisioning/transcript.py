@@ -1,11 +1,19 @@
-"""What a session of provisioning did, to keep: Markdown for people, JSON for programs. Redacted."""
+"""What a session of provisioning did, to keep: Markdown for people, JSON for programs. Redacted.
+
+It is written by itself when a run that changed something ends.
+"""
+
+from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from walconsole.domain.redaction import safe
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import make_private
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -22,6 +30,7 @@ from walconsole.provision.engine.model import (
     Waiting,
     Where,
 )
+from walconsole.ui.board.export import Export
 
 _ENDS = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
 
@@ -149,3 +158,27 @@ def _redacted(value: object) -> object:
 
 def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def transcript_of(
+    title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
+) -> Export:
+    """Markdown and JSON, redacted; named by when the run began."""
+    began = datetime.fromtimestamp(history[0].at if history else 0.0, UTC)
+    texts = (
+        ("md", as_markdown(title, steps, history, changes)),
+        ("json", as_json(title, history, changes)),
+    )
+    return Export(f"walconsole-provisioning-{began:%Y%m%dT%H%M%SZ}", texts)
+
+
+def save_transcript(
+    title: str, steps: Sequence[Step], history: Sequence[Progress], changes: Sequence[Change]
+) -> tuple[str, str]:
+    """Write it into the operator's data folder: why it failed (empty: it did not), and the files."""
+    folder = places(os.environ).transcripts
+    try:
+        make_private(folder)
+    except OSError as error:
+        return f"{folder}: {error.strerror or error}", ""
+    return transcript_of(title, steps, history, changes).write(folder)
