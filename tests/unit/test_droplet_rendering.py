@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.pgconf.lexer import statements
+from walconsole.domain.pgconf.reader import statements
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.domain.pgconf.lexer import Statement, statements, unquoted
+from walconsole.domain.pgconf.reader import Statement, statements, unquoted
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from walconsole.domain.pgconf.lexer import fold, statements
-from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, is_included
+from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, directives, fold, is_included, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place, Resolution, State
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, canonical, join, parent
 from walconsole.domain.pgconf.values import BadValueError, Context, same, stored

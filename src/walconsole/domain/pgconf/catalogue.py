@@ -1,15 +1,60 @@
 """What is known of settings without asking a server: PostgreSQL 13 to 18.
 
-With a server up, pg_settings tells all of it exactly; with it down, this is enough to compare the
-archive-relevant values by their units and to recognise a name that no server has.
+Which of them decide about archiving; and, with the server down, enough to compare these by their units and
+to recognise a name that no server has. With it up, pg_settings tells all of it exactly.
 """
 
 import functools
 from collections.abc import Iterable, Mapping
 
-from walconsole.domain.pgconf.lexer import fold
+from walconsole.domain.pgconf.reader import fold
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
 from walconsole.domain.postgres_versions import NEWEST_MAJOR
+
+ARCHIVE_SETTINGS: tuple[str, ...] = (
+    # what archives, and how often
+    "archive_mode",
+    "archive_command",
+    "archive_library",
+    "archive_timeout",
+    "wal_level",
+    # what restores
+    "restore_command",
+    "archive_cleanup_command",
+    "recovery_target_timeline",
+    # how much WAL there is, and what keeps it
+    "wal_segment_size",
+    "max_wal_size",
+    "min_wal_size",
+    "wal_keep_size",
+    "max_slot_wal_keep_size",
+    "idle_replication_slot_timeout",
+    "summarize_wal",
+    "wal_summary_keep_time",
+    "checkpoint_timeout",
+    "wal_compression",
+    "wal_recycle",
+    # what the archived WAL is worth
+    "fsync",
+    "full_page_writes",
+    "synchronous_commit",
+    "wal_log_hints",
+    "data_checksums",
+    "max_wal_senders",
+    # where the server reads and writes
+    "data_directory",
+    "config_file",
+    "hba_file",
+    "cluster_name",
+    "logging_collector",
+    "log_destination",
+    "log_directory",
+    "log_filename",
+    "log_timezone",
+    "syslog_ident",
+)
+"""By meaning. A server has none of those that its version does not know."""
+
 
 _ARCHIVE_RELEVANT = """
     archive_mode archive_command archive_library archive_timeout archive_cleanup_command

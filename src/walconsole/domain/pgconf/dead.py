@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ConfigFile, FileRole
 from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, is_known
-from walconsole.domain.pgconf.lexer import Statement, fold, statements
-from walconsole.domain.pgconf.reader import AUTO_CONF, Visit, is_included
+from walconsole.domain.pgconf.reader import AUTO_CONF, Statement, Visit, fold, is_included, statements
 from walconsole.domain.pgconf.resolution import Resolution
 from walconsole.domain.pgconf.start import Launch, debian_cluster, why_pgdata_is_void
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle, canonical, join, parent

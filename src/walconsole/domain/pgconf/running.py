@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
 from walconsole.domain.pgconf.catalogue import Catalogue
-from walconsole.domain.pgconf.lexer import fold, statements
+from walconsole.domain.pgconf.reader import fold, statements
 from walconsole.domain.pgconf.resolution import Chain, Origin, Resolution, resolve
 from walconsole.domain.pgconf.tree import FileContent
 from walconsole.domain.pgconf.values import same

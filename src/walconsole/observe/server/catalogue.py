@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from walconsole.domain.facts.observed import CatalogueFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.pgconf.lexer import fold
 from walconsole.domain.pgconf.loading import InForce
+from walconsole.domain.pgconf.reader import fold
 from walconsole.domain.pgconf.resolution import RoleSetting
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
 from walconsole.domain.round_trips import Row

@@ -7,7 +7,7 @@ from dataclasses import replace
 from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.pgconf.dead import classify
-from walconsole.domain.pgconf.lexer import statements
+from walconsole.domain.pgconf.reader import statements
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, resolve
 from walconsole.domain.pgconf.start import (
     Launch,

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
+from walconsole.domain.pgconf.catalogue import ARCHIVE_SETTINGS
 from walconsole.domain.round_trips import Row
 from walconsole.errors import DatabaseError
 

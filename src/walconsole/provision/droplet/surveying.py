@@ -12,9 +12,8 @@ from importlib.resources import files
 
 from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
-from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
-from walconsole.domain.pgconf.lexer import fold
-from walconsole.domain.pgconf.reader import AUTO_CONF
+from walconsole.domain.pgconf.catalogue import ARCHIVE_SETTINGS
+from walconsole.domain.pgconf.reader import AUTO_CONF, fold
 from walconsole.domain.pgconf.resolution import Origin, Resolution
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.host.as_user import as_user

@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from walconsole.domain.facts.observed import ConfigFile, FileRole
-from walconsole.domain.facts.snapshot import Freshness
-from walconsole.domain.pgconf.archive_settings import ARCHIVE_SETTINGS
-from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT
-from walconsole.domain.pgconf.lexer import fold, statements
-from walconsole.domain.pgconf.resolution import Chain, Origin, State
+from walconsole.domain.facts.observed import CatalogueFacts, ConfigFile, ConfigFiles, FileRole
+from walconsole.domain.facts.snapshot import Freshness, Snapshot
+from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, ARCHIVE_SETTINGS
+from walconsole.domain.pgconf.reader import fold, statements
+from walconsole.domain.pgconf.resolution import Chain, Origin, Resolution, State
 from walconsole.domain.pgconf.running import resolve_all
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent, Obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from walconsole.domain.facts.observed import CatalogueFacts, ConfigFiles
-    from walconsole.domain.facts.snapshot import Snapshot
-    from walconsole.domain.pgconf.resolution import Resolution
 
 _FIRST = {name: rank for rank, name in enumerate(ARCHIVE_SETTINGS)}
 

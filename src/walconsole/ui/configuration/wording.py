@@ -1,7 +1,7 @@
 """How values, places and states of settings are worded; every remote text is made safe here."""
 
 from walconsole.domain.pgconf.advice import quoted
-from walconsole.domain.pgconf.lexer import unquoted
+from walconsole.domain.pgconf.reader import unquoted
 from walconsole.domain.pgconf.resolution import Chain, Origin, Place, State
 from walconsole.domain.pgconf.running import value_now
 from walconsole.domain.pgconf.values import SettingMeta, readable
