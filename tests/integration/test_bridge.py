@@ -19,8 +19,7 @@ import pytest
 from tests.integration.connect_parts import open_database, postgres_target, target
 from tests.servers.fixtures import MakeSshd
 from tests.servers.postgres import PostgresServer
-from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
-from walconsole.adapters.postgres.bridge_scripts import LAUNCH, NO_RELAY, bridge_script
+from walconsole.adapters.postgres.bridge import LAUNCH, LOCAL_PORT, NO_RELAY, Bridge, bridge_script
 from walconsole.errors import DatabaseError
 
 pytestmark = pytest.mark.server

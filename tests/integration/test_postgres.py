@@ -26,7 +26,7 @@ from tests.servers.fixtures import MakePostgres, MakeProxy, MakeSshd
 from tests.servers.postgres import PASSWORD, PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres import database as adapter
-from walconsole.adapters.postgres import session as postgres_session
+from walconsole.adapters.postgres import database as postgres_database
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh import shell as ssh_adapter
 from walconsole.domain.facts.observed import ClusterFacts
@@ -315,7 +315,7 @@ async def test_a_cancelled_statement_takes_its_connection_along(
 async def test_the_operator_s_own_libpq_settings_stay_out(
     sshd: SshServer, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    postgres_session.forget_libpq_environment.cache_clear()
+    postgres_database.forget_libpq_environment.cache_clear()
     for name, value in {
         "PGSERVICE": "missing", "PGHOST": "wrong", "PGUSER": "wrong", "PGPASSWORD": "leak",
         "PGOPTIONS": "-c x=y", "PGAPPNAME": "wrong", "PGSSLMODE": "verify-full", "PGREQUIREAUTH": "md5",

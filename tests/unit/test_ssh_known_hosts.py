@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from walconsole.adapters.ssh.known_hosts import append, host_name, look_up
+from walconsole.adapters.ssh.host_keys import append, host_name, look_up_in
 
 KEY = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
 OTHER = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
@@ -43,7 +43,7 @@ TEXT = KEY.export_public_key().decode().strip()
 def test_which_line_means_the_host(tmp_path: Path, line: str, host: str, port: int, found: bool) -> None:
     file = tmp_path / "known_hosts"
     file.write_bytes(b"\xff\xfe broken line\n\n" + line.replace("KEY", TEXT).encode() + b"\r\n")
-    known = look_up([str(tmp_path / "missing"), str(file)], host, port)
+    known = look_up_in([str(tmp_path / "missing"), str(file)], host, port)
     assert known.trusted == ([KEY] if found else [])
     assert [key.where for key in known.keys] == ([f"{file}:3"] if found else [])
 
@@ -51,7 +51,7 @@ def test_which_line_means_the_host(tmp_path: Path, line: str, host: str, port: i
 def test_markers(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(f"@revoked * {TEXT}\n@cert-authority *.example {TEXT}\nhost.example {TEXT}\n")
-    known = look_up([str(file)], "host.example", 22)
+    known = look_up_in([str(file)], "host.example", 22)
     assert (known.revoked, known.authorities, known.trusted) == ([KEY], [KEY], [KEY])
     assert known.revoked_where(KEY) == f"{file}:1"
     assert known.revoked_where(OTHER) == ""
@@ -66,8 +66,8 @@ def test_what_is_appended_is_found(tmp_path: Path, hashed: bool, before: str | N
         file.write_text(before)
     append(str(file), "Host.example", port, KEY, hashed=hashed)
     append(str(file), "other.example", port, OTHER, hashed=hashed)
-    assert look_up([str(file)], "host.example", port).trusted == [KEY]
-    assert look_up([str(file)], "other.example", port).trusted == [OTHER]
+    assert look_up_in([str(file)], "host.example", port).trusted == [KEY]
+    assert look_up_in([str(file)], "other.example", port).trusted == [OTHER]
     assert file.read_text().startswith(before or "")
     assert ("example" in file.read_text()) is not hashed
 

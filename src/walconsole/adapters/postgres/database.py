@@ -1,23 +1,111 @@
-"""ports.Database: one read-only connection to PostgreSQL through SSH, made again when it is lost."""
+"""ports.Database: one read-only connection to PostgreSQL through SSH, made again when it is lost.
+
+With psycopg's side of it: its options, what may not leak into it, how its values are read.
+"""
 
 import asyncio
+import functools
+import json
 import os
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import asyncssh
 import psycopg
+from psycopg.adapt import Buffer, Loader
+from psycopg.pq import Conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 
-from walconsole.adapters.postgres import session
-from walconsole.adapters.postgres.bridge import Bridge
+from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
 from walconsole.adapters.postgres.errors import connect_error, server_error
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import PostgresTarget
-from walconsole.domain.redaction import safe
+from walconsole.domain.redaction import decode, safe
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.errors import DatabaseError, SshError, WalconsoleError
 from walconsole.ports import Clock, ClusterLocator
+
+Connection = psycopg.AsyncConnection[DictRow]
+
+_LOCK_TIMEOUT_S = 2
+_IDLE_SESSION_TIMEOUT_S = 900
+_IDLE_SESSION_TIMEOUT_SINCE = 140000
+_TEXT_TYPES = ("text", "varchar", "bpchar", "name", '"char"')
+_UNKNOWN_TYPES = (0, 705)  # no type at all, and the type "unknown"
+
+
+class _Text(Loader):
+    """Text that need not be UTF-8: a SQL_ASCII database sends the bytes it was given."""
+
+    def load(self, data: Buffer) -> str:
+        return decode(bytes(data))
+
+
+def _json(data: str | bytes) -> Any:
+    return json.loads(decode(data) if isinstance(data, bytes) else data)
+
+
+@functools.cache
+def forget_libpq_environment() -> None:
+    """Take libpq's variables (PGHOST, PGSERVICE, PGPASSWORD, …) out of this process's environment.
+
+    They are meant for the operator's own servers. Giving every option explicitly would not do: a
+    PGSERVICE that does not exist makes every connection fail (PostgreSQL's documentation, 32.15).
+    """
+    names = {option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
+    for name in names | {"PGSERVICEFILE", "PGSYSCONFDIR"}:
+        os.environ.pop(name, None)
+
+
+async def connect(
+    folder: str, target: PostgresTarget, password: str | None, *, statement_timeout_s: float
+) -> Connection:
+    """Connect through the socket in `folder`. Raises psycopg.Error."""
+    settings = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{round(statement_timeout_s * 1000)}",
+        "lock_timeout": f"{_LOCK_TIMEOUT_S}s",
+    }
+    connection: Connection = await psycopg.AsyncConnection.connect(
+        host=folder,
+        port=LOCAL_PORT,
+        dbname=target.database,
+        user=target.user,
+        password=password or "",
+        passfile=f"{folder}/none",
+        application_name="walconsole",
+        client_encoding="UTF8",
+        options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
+        sslmode="disable",
+        gssencmode="disable",
+        connect_timeout=0,
+        autocommit=True,
+        prepare_threshold=None,
+        row_factory=dict_row,
+    )
+    for name in _TEXT_TYPES:
+        connection.adapters.register_loader(name, _Text)
+    for oid in _UNKNOWN_TYPES:
+        connection.adapters.register_loader(oid, _Text)
+    set_json_loads(_json, connection)
+    return connection
+
+
+def later_settings(connection: Connection) -> str:
+    """What can only be set once the server is known, to go with the first statement.
+
+    A SQL_ASCII database may hold any bytes: it would fail each statement that shows some which are not the
+    client's encoding, so it is asked for the bytes as they are.
+    """
+    settings = ""
+    if connection.info.server_version >= _IDLE_SESSION_TIMEOUT_SINCE:
+        settings += f"SET idle_session_timeout = '{_IDLE_SESSION_TIMEOUT_S}s'; "
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        settings += "SET client_encoding = 'SQL_ASCII'; "
+    return settings
+
 
 T = TypeVar("T")
 
@@ -46,7 +134,7 @@ class PostgresDatabase:
         self._shell, self._target, self._locator, self._clock = shell, target, locator, clock
         self._password = environ.get(target.password_env) if target.password_env else None
         self._turn = asyncio.Lock()
-        self._connection: session.Connection | None = None
+        self._connection: Connection | None = None
         self._bridge: Bridge | None = None
         self._closed = False
         self._at_work: asyncio.Task[Any] | None = None
@@ -84,7 +172,7 @@ class PostgresDatabase:
         if bridge is not None:
             bridge.close()
 
-    async def _ask(self, connection: session.Connection, sql: str, timeout_s: float) -> Answer:
+    async def _ask(self, connection: Connection, sql: str, timeout_s: float) -> Answer:
         settings = self._settings_for(timeout_s)
         sent_at = self._clock.now()
         try:
@@ -101,7 +189,7 @@ class PostgresDatabase:
             settings += f"SET statement_timeout = {round(timeout_s * 1000)}; "
         return settings
 
-    def _failed(self, connection: session.Connection, error: psycopg.Error) -> DatabaseError:
+    def _failed(self, connection: Connection, error: psycopg.Error) -> DatabaseError:
         failure = server_error(self._tried(), error, self._target)
         if not connection.closed and not connection.broken and failure.sqlstate not in _ENDED_BY_SERVER:
             return failure
@@ -111,7 +199,7 @@ class PostgresDatabase:
             failure.tried, why, failure.remedy or "it is made again", sqlstate=failure.sqlstate
         )
 
-    async def _connected(self) -> session.Connection:
+    async def _connected(self) -> Connection:
         if self._connection is not None and not (self._bridge is None or self._bridge.closed):
             return self._connection
         self._drop()
@@ -124,13 +212,13 @@ class PostgresDatabase:
             self._drop()
             raise
         self._statement_timeout_s = STATEMENT_TIMEOUT_S
-        self._pending_settings = session.later_settings(connection)
+        self._pending_settings = later_settings(connection)
         self._connection = connection
         return connection
 
-    async def _connect(self, bridge: Bridge) -> session.Connection:
+    async def _connect(self, bridge: Bridge) -> Connection:
         conn = await self._shell.connection.get()
-        session.forget_libpq_environment()
+        forget_libpq_environment()
         if self._target.password_env:
             place = await self._open_forward(bridge, conn)
             return await self._log_in(bridge, place)
@@ -148,16 +236,14 @@ class PostgresDatabase:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
 
-    async def _log_in(self, bridge: Bridge, place: str) -> session.Connection:
+    async def _log_in(self, bridge: Bridge, place: str) -> Connection:
         """Connect through `bridge`, whose other end is at `place`."""
         try:
             folder = await bridge.listen()
         except OSError as error:
             why = f"cannot listen on a private socket: {error.strerror}"
             raise DatabaseError(self._tried(), why, "check TMPDIR and its free space") from error
-        connecting = session.connect(
-            folder, self._target, self._password, statement_timeout_s=STATEMENT_TIMEOUT_S
-        )
+        connecting = connect(folder, self._target, self._password, statement_timeout_s=STATEMENT_TIMEOUT_S)
         try:
             return await self._within(CONNECT_S, connecting)
         except psycopg.Error as error:
@@ -262,7 +348,7 @@ class _ConnectionEndedError(DatabaseError):
     """A connection that had worked is gone; a new one may well work."""
 
 
-async def _rows(connection: session.Connection, sql: str) -> Sequence[Row]:
+async def _rows(connection: Connection, sql: str) -> Sequence[Row]:
     """The last statement's rows."""
     async with connection.cursor() as cursor:
         await cursor.execute(sql.encode())

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from walconsole.adapters.postgres.bridge import Bridge
-from walconsole.adapters.postgres.bridge_scripts import NO_RELAY, NO_SOCKET, NO_USER
+from walconsole.adapters.postgres.bridge import NO_RELAY, NO_SOCKET, NO_USER, Bridge
 from walconsole.adapters.ssh.scripts import shell_error
 from walconsole.domain.postgres_versions import KNOWN
 from walconsole.domain.profile import PostgresTarget

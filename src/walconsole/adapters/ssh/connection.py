@@ -10,9 +10,8 @@ import asyncssh
 from walconsole.adapters.ssh import host_keys as ssh_hostkeys
 from walconsole.adapters.ssh import wire as ssh_wire
 from walconsole.adapters.ssh.errors import authentication_error, connection_error
-from walconsole.adapters.ssh.identities import Identities, collect
-from walconsole.adapters.ssh.known_hosts import KnownHost, fingerprint
-from walconsole.adapters.ssh.settings import SshSettings, resolve
+from walconsole.adapters.ssh.host_keys import KnownHost, fingerprint
+from walconsole.adapters.ssh.settings import Identities, SshSettings, collect_identities, resolve
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator
@@ -192,7 +191,7 @@ class SshConnection:
         asked: dict[str, bool] = {}
         while True:
             known = ssh_hostkeys.look_up(settings, self._accepted)
-            keys = await collect(settings, self._passphrases)
+            keys = await collect_identities(settings, self._passphrases)
             client = _Client(keys)
             try:
                 return await self._connect_once(settings, tunnel, known, client)

@@ -7,8 +7,7 @@ from collections.abc import Collection
 
 import asyncssh
 
-from walconsole.adapters.ssh.identities import Identities
-from walconsole.adapters.ssh.settings import SshSettings
+from walconsole.adapters.ssh.settings import Identities, SshSettings
 from walconsole.domain.redaction import safe
 from walconsole.errors import AuthenticationError, ShellError, SshError
 
