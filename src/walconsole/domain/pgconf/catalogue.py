@@ -53,8 +53,7 @@ ARCHIVE_SETTINGS: tuple[str, ...] = (
     "log_timezone",
     "syslog_ident",
 )
-"""By meaning. A server has none of those that its version does not know."""
-
+"""What a server is asked for at every look, by meaning. It lacks those that its version does not know."""
 
 _ARCHIVE_RELEVANT = """
     archive_mode archive_command archive_library archive_timeout archive_cleanup_command
