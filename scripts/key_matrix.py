@@ -22,8 +22,7 @@ from walconsole.errors import WalconsoleError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
 from walconsole.process.clock import SystemClock
-from walconsole.provision.keys.doubts import Doubts, age_of
-from walconsole.provision.keys.leftovers import leftovers
+from walconsole.provision.keys.leftovers import Doubts, age_of, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, Fault, KeysApi
 from walconsole.sandbox.keys_api.keys import KeyStore

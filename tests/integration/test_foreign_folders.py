@@ -20,7 +20,7 @@ from shlex import quote
 
 import pytest
 
-from walconsole.provision.droplet.keepers import call, functions
+from walconsole.provision.droplet.files import file_functions, file_script
 
 pytestmark = [
     pytest.mark.root("only root can be led astray"),
@@ -90,20 +90,21 @@ def folder(path: Path) -> Path:
 
 
 def piped(text: str, function: str, *arguments: str) -> str:
-    return f"{functions()}printf %s {quote(text)} | {call(function, *arguments).removeprefix(functions())}"
+    called = file_script(function, *arguments).removeprefix(file_functions())
+    return f"{file_functions()}printf %s {quote(text)} | {called}"
 
 
 OPERATIONS: dict[str, Callable[[Ground], str]] = {
-    "whose": lambda at: call("whose", str(at.path)),
-    "whose_at": lambda at: call("whose_at", str(at.path)),
-    "read_out": lambda at: call("read_out", str(at.path)),
+    "whose": lambda at: file_script("whose", str(at.path)),
+    "whose_at": lambda at: file_script("whose_at", str(at.path)),
+    "read_out": lambda at: file_script("read_out", str(at.path)),
     "put_in": lambda at: piped("new!", "put_in", str(at.path), "0644", "root", "root", "4"),
-    "take_out": lambda at: call("take_out", str(at.path)),
-    "change": lambda at: call("change", str(at.path), "chmod", "0644"),
-    "keep": lambda at: call("keep", str(at.path), str(at.kept / "new")),
-    "put_back": lambda at: call("put_back", str(at.path), str(at.kept / "old")),
+    "take_out": lambda at: file_script("take_out", str(at.path)),
+    "change": lambda at: file_script("change", str(at.path), "chmod", "0644"),
+    "keep": lambda at: file_script("keep", str(at.path), str(at.kept / "new")),
+    "put_back": lambda at: file_script("put_back", str(at.path), str(at.kept / "old")),
     "rework": lambda at: piped("key\n", "rework", str(at.path), "{ print }"),
-    "roots": lambda at: f'{call("roots", str(at.path), "make")}echo new >"./$name"\n',
+    "roots": lambda at: f'{file_script("roots", str(at.path), "make")}echo new >"./$name"\n',
 }
 """Root's part in each function of files.sh, on a file in the stranger's folder."""
 PARTS = {"stand_at", "take_in"}
@@ -255,7 +256,7 @@ def test_what_the_folder_s_owner_may_do_is_done_as_that_owner(ground: Ground, sh
         0o644,
     )
     assert run(OPERATIONS["whose"](ground), shell).stdout == "nobody\n"
-    assert run(call("change", str(path), "chmod", "0640"), shell).returncode == 0
+    assert run(file_script("change", str(path), "chmod", "0640"), shell).returncode == 0
     assert run(OPERATIONS["keep"](ground), shell).returncode == 0
     kept = ground.kept / "new"
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("new!", 0o640)
@@ -263,12 +264,12 @@ def test_what_the_folder_s_owner_may_do_is_done_as_that_owner(ground: Ground, sh
     assert path.read_text() == "old\n"
     assert run(OPERATIONS["rework"](ground), shell).returncode == 0
     assert path.read_text() == "key\nold\n"
-    assert run(call("put_back", str(path), str(kept)), shell).returncode == 0
+    assert run(file_script("put_back", str(path), str(kept)), shell).returncode == 0
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new!", 0o640)
     assert [each.name for each in path.parent.iterdir()] == [NAME]
     put(path, "")
-    assert run(call("keep", str(path), str(ground.kept / "empty")), shell).returncode == 0
-    assert run(call("put_back", str(path), str(ground.kept / "empty")), shell).returncode == 0
+    assert run(file_script("keep", str(path), str(ground.kept / "empty")), shell).returncode == 0
+    assert run(file_script("put_back", str(path), str(ground.kept / "empty")), shell).returncode == 0
     assert path.read_text() == ""
     assert run(OPERATIONS["take_out"](ground), shell).returncode == 0
     assert list(path.parent.iterdir()) == []
@@ -295,7 +296,7 @@ def test_a_link_of_root_s_is_followed(ground: Ground, tmp_path: Path) -> None:
     assert run(OPERATIONS["put_in"](at)).returncode == 0
     assert ground.path.stat().st_uid == STRANGER.pw_uid
     (tmp_path / "to-victim").symlink_to("roots/victim")
-    done = run(call("read_out", str(tmp_path / "to-victim")))
+    done = run(file_script("read_out", str(tmp_path / "to-victim")))
     assert SECRET in shown(done, at), "what root made a link to, root reads"
 
 
@@ -317,8 +318,8 @@ def test_what_the_keeper_says_is_taken_for_digits_alone(ground: Ground, tmp_path
     put(ground.path)
     mark = tmp_path / "pwned"
     said = f"echo 'a[$(touch {mark})] x x 0 0 4'; echo b2xkCg=="
-    script = call("keep", str(ground.path), str(ground.kept / "new"))
-    done = run(f"{functions()}READ={quote(said)}\n{script.removeprefix(functions())}", "bash")
+    script = file_script("keep", str(ground.path), str(ground.kept / "new"))
+    done = run(f"{file_functions()}READ={quote(said)}\n{script.removeprefix(file_functions())}", "bash")
     assert done.returncode == 4, done
     assert not mark.exists()
 
@@ -346,14 +347,15 @@ def test_a_shell_that_is_not_root_s_does_everything_as_itself(ground: Ground, sh
         return ran.stdout
 
     done(piped("new!", "put_in", str(path), "0640", "", "", "4"))
-    done(call("keep", str(path), str(own)))
+    done(file_script("keep", str(path), str(own)))
     link(ground.theirs / "link", path)
     done(piped("key\n", "rework", str(ground.theirs / "link"), "{ print }"))
     assert (ground.theirs / "link").is_symlink()
     assert path.read_text() == "key\nnew!\n"
-    assert done(call("whose", str(path))) == done(call("whose", f"{ground.theirs}/none/{NAME}")) == "\n"
-    done(call("put_back", str(path), str(own)))
+    nowhere = file_script("whose", f"{ground.theirs}/none/{NAME}")
+    assert done(file_script("whose", str(path))) == done(nowhere) == "\n"
+    done(file_script("put_back", str(path), str(own)))
     assert path.read_text() == "new!"
-    assert run(call("read_out", f"{ground.theirs}/none/{NAME}")).returncode == 3
-    done(call("take_out", str(path)))
+    assert run(file_script("read_out", f"{ground.theirs}/none/{NAME}")).returncode == 3
+    done(file_script("take_out", str(path)))
     assert not path.exists()

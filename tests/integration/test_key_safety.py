@@ -36,8 +36,7 @@ from walconsole.ports import BucketAdmin, KeyService
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
-from walconsole.provision.keys.doubts import Doubts, age_of
-from walconsole.provision.keys.leftovers import delete_leftover, leftovers
+from walconsole.provision.keys.leftovers import Doubts, age_of, delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, TemporaryKeyStep

@@ -20,8 +20,7 @@ from walconsole.operator_files import key_ledger
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyService
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
-from walconsole.provision.keys.doubts import Doubts, age_of
-from walconsole.provision.keys.leftovers import YOUNG_S, leftovers
+from walconsole.provision.keys.leftovers import YOUNG_S, Doubts, age_of, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 
 ENDPOINT = "https://api.example"

@@ -140,7 +140,7 @@ ALLOWED: dict[tuple[str, str], str] = {
 def test_nothing_else_writes_by_a_path() -> None:
     lines = found()
     new = lines - set(ALLOWED)
-    assert not new, "call a function of provision/droplet/keepers.py instead:\n" + "\n".join(
+    assert not new, "call a function of provision/droplet/files.py instead:\n" + "\n".join(
         map(str, sorted(new))
     )
     assert not set(ALLOWED) - lines, "what is not there any more needs no leave"

@@ -19,8 +19,7 @@ from walconsole.provision.engine.model import Record
 from walconsole.provision.engine.record import SessionRecord, record_file
 from walconsole.provision.engine.site import Site
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
-from walconsole.provision.keys.doubts import Doubts, age_of
-from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
+from walconsole.provision.keys.leftovers import Doubts, Leftover, age_of, delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
 
 if TYPE_CHECKING:

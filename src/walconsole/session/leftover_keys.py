@@ -15,8 +15,7 @@ from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import KeyLedger
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.provision.keys.doubts import Doubts, age_of
-from walconsole.provision.keys.leftovers import Leftover, delete_leftover, leftovers
+from walconsole.provision.keys.leftovers import Doubts, Leftover, age_of, delete_leftover, leftovers
 from walconsole.session.deployment import KeysLater, Provisioned, ledger_folder
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.export import moment_text

@@ -1,4 +1,8 @@
-"""Files on the droplet: looked at, put in place in one step with the old one kept, and put back."""
+"""Files on the droplet: looked at, put in place in one step with the old one kept, and put back.
+
+There is one way in which they are read, written and taken away: scripts/files.sh. A folder that somebody else
+may write to is that somebody's: what is in it is touched as that user, never as root.
+"""
 
 import asyncio
 import base64
@@ -6,13 +10,16 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile
+from walconsole.droplet.rendering import template
 from walconsole.errors import ProvisionError
+from walconsole.observe.host.host_script import compact
 from walconsole.provision.droplet.commands import ROOT, ask, failed, status_of
-from walconsole.provision.droplet.keepers import NOT_THERE, call, functions
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -24,6 +31,31 @@ from walconsole.provision.engine.model import (
     Ran,
 )
 from walconsole.provision.engine.site import Site
+
+LARGEST = 1024 * 1024
+"""Of a file that is read or kept, in bytes."""
+NOT_THERE = 3
+"""The exit status where there is no such file, or no such folder."""
+NOT_MADE = 5
+"""That of `rework` where awk's program failed: the file is as it was."""
+_KEEPERS = ("read", "write", "take", "change")
+
+
+@cache
+def file_functions() -> str:
+    """The functions of scripts/files.sh with what they need, to be put before what calls them."""
+    parts = "".join(f"{name.upper()}={quote(_script(f'keeper_{name}.sh'))}\n" for name in _KEEPERS)
+    return f"{parts}most={LARGEST}\n{compact(template('stand.sh'))}{_script('files.sh')}"
+
+
+def file_script(function: str, *arguments: str) -> str:
+    """A script that calls one of them."""
+    return f"{file_functions()}{join((function, *arguments))}\n"
+
+
+def _script(name: str) -> str:
+    return compact(files("walconsole.provision.scripts").joinpath(name).read_text("ascii"))
+
 
 _HEAD_LINES = 5
 
@@ -61,7 +93,7 @@ async def whose(site: Site, path: str, *, at: bool = False) -> str:
 
     Raises ProvisionError where nobody can do so safely.
     """
-    script = call("whose_at" if at else "whose", path)
+    script = file_script("whose_at" if at else "whose", path)
     return (await ask(site, script, tried=f"looking whose the folder of {path} is")).strip() or ROOT
 
 
@@ -71,7 +103,7 @@ async def read_file(site: Site, path: str) -> FileNow | None:
     A text that is no UTF-8 keeps its bytes as surrogates. In a folder that is not root's alone its owner
     reads it, and a link there is not followed.
     """
-    status, said = await status_of(site, call("read_out", path))
+    status, said = await status_of(site, file_script("read_out", path))
     if status == NOT_THERE:
         return None
     tried = f"reading {path} on the droplet"
@@ -163,7 +195,7 @@ async def install(site: Site, step: str, change: FileChange) -> AsyncIterator[Ev
     )
     if change.after is None:
         yield Ran(install_command(change))
-        await ask(site, call("take_out", change.path), tried=f"removing {change.path} on the droplet")
+        await ask(site, file_script("take_out", change.path), tried=f"removing {change.path} on the droplet")
         return
     yield Ran(Command(f"{_install(change)} … {quote(change.path)}", user=change.user))
     await ask(site, _write_script(change), tried=f"writing {change.path} on the droplet")
@@ -174,7 +206,7 @@ async def put_back(site: Site, change: Change) -> AsyncIterator[Event]:
     """Put the kept file back, or take away the one that was not there before. Raises ProvisionError."""
     yield Ran(await put_back_command(site, change))
     what = change.what
-    script = call("put_back", what, change.kept) if change.kept else call("take_out", what)
+    script = file_script("put_back", what, change.kept) if change.kept else file_script("take_out", what)
     tried = f"putting {what} back on the droplet"
     status, said = await status_of(site, script)
     if status != 0 and (change.kept or status != NOT_THERE):
@@ -233,7 +265,7 @@ async def keep(site: Site, path: str) -> str:
     stamp = datetime.fromtimestamp(site.clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = kept_folder(site)
     kept = f"{folder}/{stamp}-{secrets.token_hex(2)}-{path.rpartition('/')[2]}"
-    await ask(site, call("keep", path, kept), tried=f"keeping a copy of {path} on the droplet")
+    await ask(site, file_script("keep", path, kept), tried=f"keeping a copy of {path} on the droplet")
     return kept
 
 
@@ -241,4 +273,4 @@ def _write_script(change: FileChange) -> str:
     """The text goes through the shell's own printf: into no argument list, and no file but its own."""
     text = (change.after or "").encode("utf-8", "surrogateescape")
     put_in = join(("put_in", change.path, f"{change.mode:04o}", change.owner, change.group, str(len(text))))
-    return f"{functions()}printf '%s' {base64.b64encode(text).decode()} | base64 -d | {put_in}\n"
+    return f"{file_functions()}printf '%s' {base64.b64encode(text).decode()} | base64 -d | {put_in}\n"

@@ -22,8 +22,9 @@ from walconsole.observe.host.host_script import Group, assignment, compact, read
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.statements import query
 from walconsole.provision.droplet.commands import os_user, psql_for
-from walconsole.provision.droplet.survey import ConfiguredSetting, Survey
-from walconsole.provision.droplet.survey_answer import (
+from walconsole.provision.droplet.survey import (
+    ConfiguredSetting,
+    Survey,
     free_bytes,
     rclone_facts,
     read_server,

@@ -8,8 +8,7 @@ from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
-from walconsole.provision.fixes.processes import KillHungCommand
-from walconsole.provision.fixes.settings import Reload, ResetSetting, ResetStatistics
+from walconsole.provision.fixes.server import KillHungCommand, Reload, ResetSetting, ResetStatistics
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe

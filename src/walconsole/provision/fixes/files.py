@@ -7,8 +7,7 @@ from shlex import join, quote
 from walconsole.domain.redaction import safe
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import ROOT, ask, os_user, run, status_of
-from walconsole.provision.droplet.files import whose
-from walconsole.provision.droplet.keepers import call
+from walconsole.provision.droplet.files import file_script, whose
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -79,7 +78,7 @@ class _Access(FixStep):
     async def _change(self, path: str, programs: Sequence[Program], user: str) -> AsyncIterator[Event]:
         for program in programs:
             command = Command(_text(program, path), user=user)
-            async for event in run(self._site, command, script=call("change", path, *program)):
+            async for event in run(self._site, command, script=file_script("change", path, *program)):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:

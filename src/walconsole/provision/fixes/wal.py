@@ -19,8 +19,7 @@ from walconsole.provision.droplet.commands import (
     run,
     status_of,
 )
-from walconsole.provision.droplet.files import kept_folder, put_back_command, whose
-from walconsole.provision.droplet.keepers import call
+from walconsole.provision.droplet.files import file_script, kept_folder, put_back_command, whose
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -204,10 +203,10 @@ class OrphanReady(FixStep):
         folder = quote(kept.rpartition("/")[0])
         copied = f"mkdir -p -m 0700 -- {folder} && {as_user}cat -- {quote(path)} >{quote(kept)}"
         return (
-            (Command(copied), call("keep", path, kept)),
+            (Command(copied), file_script("keep", path, kept)),
             (
                 Command(f"{none} && rm -f -- {quote(path)}", user=user),
-                f"{none} || exit 1\n{call('take_out', path)}",
+                f"{none} || exit 1\n{file_script('take_out', path)}",
             ),
         )
 
@@ -219,7 +218,7 @@ class OrphanReady(FixStep):
 
     async def _back_script(self, change: Change) -> str:
         whole = await self._in_full(change)
-        return call("put_back", whole.what, whole.kept)
+        return file_script("put_back", whole.what, whole.kept)
 
     async def _in_full(self, change: Change) -> Change:
         """With the path; the record has the WAL file's name."""

@@ -3,7 +3,7 @@
 No outcome of a create but a refusal, or a connection that never came about, proves that no key was made:
 an answer may be lost, and a call that was cancelled goes on and may make one a moment later. So the key is
 looked for by its name, more than once; and where it does not show, nobody knows: its entry stays in the
-ledger, and it is looked for on (see `doubts`).
+ledger, and it is looked for on (see `Doubts`).
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from walconsole.domain.store.temporary_keys import LedgerEntry, kind_of
 from walconsole.errors import KeyServiceError, RegisterError, TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyLedger, KeyService
 from walconsole.provision.engine.site import Sleep
-from walconsole.provision.keys.doubts import Doubts
+from walconsole.provision.keys.leftovers import Doubts
 
 _log = logging.getLogger(__name__)
 

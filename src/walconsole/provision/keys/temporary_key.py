@@ -11,7 +11,7 @@ from walconsole.errors import TemporaryKeyError, WalconsoleError
 from walconsole.ports import Clock, KeyLedger, KeyService
 from walconsole.provision.engine.site import Sleep
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S, AskedKey, AskedKeys, how_to_delete
-from walconsole.provision.keys.doubts import Doubts
+from walconsole.provision.keys.leftovers import Doubts
 
 _ALL_BUCKETS = (KeyGrant("", FULL_ACCESS),)
 

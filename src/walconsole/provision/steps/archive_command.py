@@ -16,7 +16,7 @@ from walconsole.provision.droplet.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.droplet.survey import blocked_without
 from walconsole.provision.engine.model import (
     Change,
     Check,

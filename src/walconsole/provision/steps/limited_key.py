@@ -15,8 +15,7 @@ from walconsole.droplet.names import remote_of
 from walconsole.errors import KeyServiceError, ObjectStoreError, ProvisionError, TemporaryKeyError
 from walconsole.ports import KeyService
 from walconsole.provision.droplet.commands import ask
-from walconsole.provision.droplet.files import keep, put_back, put_back_command
-from walconsole.provision.droplet.keepers import NOT_MADE, functions
+from walconsole.provision.droplet.files import NOT_MADE, file_functions, keep, put_back, put_back_command
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -244,7 +243,7 @@ def exchange_script(config: str, remotes: tuple[str, ...], pair: KeyPair) -> str
     one of the two lines the file stays as it is.
     """
     names = "\t".join(remotes)
-    return f"""{functions()}
+    return f"""{file_functions()}
 printf '%s\\n' {quote(pair.access_key)} {quote(pair.secret)} {quote(names)} |
     rework {quote(config)} {quote(_EXCHANGE)} || {{
         status=$?

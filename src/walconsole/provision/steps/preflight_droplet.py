@@ -10,9 +10,14 @@ from walconsole.domain.units import bytes_text, duration_text
 from walconsole.droplet.choices import Compression, DropletChoices
 from walconsole.droplet.files import Schedule
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet.requirements import FIRST_RCLONE, how_to_install, version_text
 from walconsole.provision.droplet.schedules import schedule_of
-from walconsole.provision.droplet.survey import ServerSurvey, Survey
+from walconsole.provision.droplet.survey import (
+    FIRST_RCLONE,
+    ServerSurvey,
+    Survey,
+    how_to_install,
+    version_text,
+)
 from walconsole.provision.engine.model import Fact, FactState
 
 _SKEW_REFUSED_S = 900.0

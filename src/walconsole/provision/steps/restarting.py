@@ -14,9 +14,8 @@ from shlex import quote
 from walconsole.errors import ProvisionError, ShellError, SshError
 from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host_script import compact
-from walconsole.provision.droplet import keepers as standing
 from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
-from walconsole.provision.droplet.files import kept_folder
+from walconsole.provision.droplet.files import file_functions, kept_folder
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Command, Event, Printed, Ran, Waiting
 from walconsole.provision.engine.site import Site
@@ -110,7 +109,7 @@ class Restarting:
         """Writes the script into root's own folder and lets it go; nothing of an earlier restart is left."""
         folder = quote(self._folder)
         script = base64.b64encode((await self._script()).encode()).decode()
-        return f"""{standing.functions()}
+        return f"""{file_functions()}
 set -eu
 umask 077
 roots {folder}/restart.sh make
@@ -141,7 +140,7 @@ $detached /bin/sh {folder}/restart.sh </dev/null >/dev/null 2>&1 &
             f"log_size() {{\n{self._of_the_log(_SIZE)}\n}}\n"
             f"log_from() {{\n{self._of_the_log(_FROM)}\n}}\n"
         )
-        return f"{path}{assigned}{standing.functions()}{functions}{_body()}"
+        return f"{path}{assigned}{file_functions()}{functions}{_body()}"
 
     def _of_the_log(self, command: str) -> str:
         """Reads the server's log as the server: in its folder a link may lead anywhere."""

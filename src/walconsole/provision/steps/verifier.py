@@ -12,6 +12,7 @@ from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import run
 from walconsole.provision.droplet.files import (
     differences,
+    file_script,
     foreign,
     install,
     install_command,
@@ -19,10 +20,8 @@ from walconsole.provision.droplet.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.droplet.keepers import call
-from walconsole.provision.droplet.requirements import blocked_without
 from walconsole.provision.droplet.schedules import SWITCHED_ON, Timer, schedule_of, wanted_files
-from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -124,7 +123,7 @@ class Verifier:
     async def apply(self) -> AsyncIterator[Event]:
         """Files first, then the timer."""
         _, schedule, changes = await self._needed()
-        made = call("stand", self._site.profile.paths.log, "make")
+        made = file_script("stand", self._site.profile.paths.log, "make")
         async for event in run(self._site, self._make_log_folder(), script=f"umask 022\n{made}"):
             yield event
         switching = await self._to_switch_on(schedule, changes)

@@ -12,7 +12,7 @@ from walconsole.droplet.names import names_of, rclone_path
 from walconsole.droplet.rendering import probe_script
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import os_user, psql, run
-from walconsole.provision.droplet.requirements import blocked_without, how_to_install
+from walconsole.provision.droplet.survey import blocked_without, how_to_install
 from walconsole.provision.engine.model import (
     Change,
     Check,
