@@ -11,8 +11,7 @@ from tests.integration.observed import Connected, RecordingScreen, connected, pr
 from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.observe.logs.sources import log_sources
-from walconsole.observe.logs.stream import LogFollower
+from walconsole.observe.logs.stream import LogFollower, log_sources
 from walconsole.ports import Clock
 
 pytestmark = pytest.mark.server

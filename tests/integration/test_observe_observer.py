@@ -13,8 +13,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
-from walconsole.observe.logs.sources import log_sources
-from walconsole.observe.logs.stream import LogFollower
+from walconsole.observe.logs.stream import LogFollower, log_sources
 from walconsole.observe.poller.observer import ServerObserver
 
 pytestmark = pytest.mark.server

@@ -12,7 +12,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
-from walconsole.observe.server.retention import RetentionProbe
+from walconsole.observe.server.sql import RetentionProbe
 
 pytestmark = pytest.mark.server
 

@@ -17,7 +17,7 @@ from tests.servers.workspace import Workspace
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.observe.logs.server_log import ServerLogProbe
-from walconsole.observe.logs.sources import server_log_command
+from walconsole.observe.logs.stream import server_log_command
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 

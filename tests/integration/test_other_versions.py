@@ -42,8 +42,7 @@ from walconsole.errors import BlockedError, DatabaseError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.catalogue import CatalogueProbe
 from walconsole.observe.server.configuration import ConfigurationProbe
-from walconsole.observe.server.retention import RetentionProbe
-from walconsole.observe.server.sql import PostgresProbe
+from walconsole.observe.server.sql import PostgresProbe, RetentionProbe
 from walconsole.observe.server.statements import query
 from walconsole.provision.engine.model import Proved
 

@@ -20,7 +20,7 @@ from tests.servers.reaper import alive, descendants
 from tests.servers.sshd import SshServer
 from walconsole.adapters.ssh import scripts as ssh_scripts
 from walconsole.errors import SshError, WalconsoleError
-from walconsole.observe.logs.sources import server_log_command
+from walconsole.observe.logs.stream import server_log_command
 
 pytestmark = pytest.mark.server
 

@@ -16,7 +16,7 @@ from tests.servers.workspace import Workspace
 from walconsole.adapters.ssh import frames as ssh_frames
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.errors import ShellError
-from walconsole.observe.host.as_user import as_user
+from walconsole.observe.host.invocation import as_user
 
 pytestmark = pytest.mark.server
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from walconsole.adapters.s3.answers import read_lifecycle
 from walconsole.domain.facts.evidence import ExpiryRule
 from walconsole.errors import DatabaseError
-from walconsole.observe.server.retention import read_retention
+from walconsole.observe.server.sql import read_retention
 
 
 def rule(inside: str) -> bytes:

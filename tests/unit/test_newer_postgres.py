@@ -18,8 +18,7 @@ from walconsole.domain.round_trips import Answer, Row
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact, problem_of
 from walconsole.observe.server.catalogue import CatalogueProbe
-from walconsole.observe.server.retention import RetentionProbe
-from walconsole.observe.server.sql import PostgresProbe
+from walconsole.observe.server.sql import PostgresProbe, RetentionProbe
 
 NEW = 190000
 SERVER: dict[str, Any] = {

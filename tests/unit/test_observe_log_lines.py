@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 from walconsole.domain.facts.log_line import LogLevel, LogLine, plain_text, read_line
 from walconsole.domain.redaction import MASK
-from walconsole.observe.logs.lines import LONGEST_LINE, SETTLE_S, WAITING_BYTES, LogStream, RawLines, overlap
-from walconsole.observe.logs.sources import BACKLOG_LINES
+from walconsole.observe.logs.stream import (
+    BACKLOG_LINES,
+    LONGEST_LINE,
+    SETTLE_S,
+    WAITING_BYTES,
+    LogStream,
+    RawLines,
+    overlap,
+)
 
 MOST = 1000
 

@@ -18,12 +18,11 @@ from walconsole.observe.command.comparing import ComparingProbe
 from walconsole.observe.command.production import ProductionProbe
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.server_log import ServerLogProbe
-from walconsole.observe.logs.sources import log_sources
-from walconsole.observe.logs.stream import LogFollower
+from walconsole.observe.logs.stream import LogFollower, log_sources
 from walconsole.observe.poller.observer import LatestFacts, ServerObserver
 from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
-from walconsole.observe.server.retention import RetentionProbe
+from walconsole.observe.server.sql import RetentionProbe
 from walconsole.operator_files.kept import KeptFiles
 from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.process.cleanup import Cleanups

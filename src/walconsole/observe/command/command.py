@@ -10,9 +10,9 @@ from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigA
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
-from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import all_records, argv, assignment, script_named
+from walconsole.observe.host.invocation import as_user
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Shell
 

@@ -14,7 +14,7 @@ from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.host.side_channel import run_apart
+from walconsole.observe.host.invocation import run_apart
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Plain, Shell, WholeStore
 

@@ -17,8 +17,7 @@ from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.store.answers import TIMED_OUT
 from walconsole.domain.store.printed import code_of_listing
-from walconsole.observe.host.as_user import as_user
-from walconsole.observe.host.side_channel import run_apart
+from walconsole.observe.host.invocation import as_user, run_apart
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Shell
 

@@ -15,7 +15,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import assignment, read_records
-from walconsole.observe.logs.sources import log_script
+from walconsole.observe.logs.stream import log_script
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, Shell
 

@@ -1,17 +1,22 @@
-"""PostgreSQL about itself: who it is, its archiver, its settings; one statement a tick."""
+"""PostgreSQL about itself: who it is, its archiver, its settings, a statement a tick; rarely, what keeps WAL.
+
+Besides the archiver replication slots and WAL summaries keep it in pg_wal.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.postgres_versions import OLDEST_MAJOR, OLDEST_VERSION_NUM
+from walconsole.domain.redaction import safe
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact, problem_of
-from walconsole.observe.server.statements import integer, joined, number, text, truth
+from walconsole.observe.server.statements import integer, joined, number, query, text, truth
 from walconsole.ports import Database
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -220,3 +225,51 @@ def _directory(row: Row) -> _WalDirectory:
 def read_settings(row: Row) -> SettingsFacts:
     """The settings from queries/settings.sql's JSON; its keys are Setting's fields."""
     return SettingsFacts(tuple(Setting(**setting) for setting in json.loads(text(row, "settings") or "[]")))
+
+
+SLOTS_SOURCE = "pg_replication_slots"
+SUMMARIES_SINCE = 170000
+
+
+class RetentionProbe:
+    """Fills RETENTION: rarely, for slots do not come and go."""
+
+    name = SLOTS_SOURCE
+    slots = (Snapshot.retention,)
+    cadence_s = 5.0
+    timeout_s = 18.0
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self) -> Sequence[Fact]:
+        """One statement. Raises errors.DatabaseError and what the connection raises."""
+        version_num = await self._database.version_num()
+        if version_num < OLDEST_VERSION_NUM:
+            return ()
+        answer = await self._database.fetch(
+            query("retention_17" if version_num >= SUMMARIES_SINCE else "retention")
+        )
+        if len(answer.rows) != 1:
+            why = f"it answered with {len(answer.rows)} rows instead of one"
+            raise DatabaseError("read pg_replication_slots", why, "is this a PostgreSQL server?")
+        at = (answer.sent_at + answer.answered_at) / 2
+        return [Fact(Snapshot.retention, read_retention(answer.rows[0]), at, SLOTS_SOURCE)]
+
+
+def read_retention(row: Row) -> RetentionFacts:
+    """The answer of queries/retention.sql. Raises errors.DatabaseError where it is another's."""
+    try:
+        slots = tuple(
+            ReplicationSlot(**{**slot, "name": safe(slot["name"])})
+            for slot in json.loads(text(row, "slots") or "[]")
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        why = f"its rows are not what pg_replication_slots has ({type(error).__name__})"
+        raise DatabaseError("read pg_replication_slots", why, "is this a PostgreSQL server?") from error
+    return RetentionFacts(
+        slots,
+        integer(row, "max_wal_bytes"),
+        integer(row, "keep_bytes"),
+        integer(row, "summarizer_behind_bytes"),
+    )

@@ -14,7 +14,7 @@ from shlex import quote
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ProvisionError, ShellError
-from walconsole.observe.host.as_user import as_user
+from walconsole.observe.host.invocation import as_user
 from walconsole.provision.engine.model import Command, Event, Printed, Ran
 from walconsole.provision.engine.site import Site
 

@@ -16,9 +16,9 @@ from walconsole.domain.pgconf.catalogue import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.reader import AUTO_CONF, fold
 from walconsole.domain.pgconf.resolution import Origin, Resolution
 from walconsole.errors import ClusterChoiceError, ShellError
-from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import Group, assignment, compact, read_answer
+from walconsole.observe.host.invocation import as_user
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.statements import query
 from walconsole.provision.droplet.commands import os_user, psql_for

@@ -12,8 +12,8 @@ from importlib.resources import files
 from shlex import quote
 
 from walconsole.errors import ProvisionError, ShellError, SshError
-from walconsole.observe.host.as_user import as_user
 from walconsole.observe.host.host_script import compact
+from walconsole.observe.host.invocation import as_user
 from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
 from walconsole.provision.droplet.files import file_functions, kept_folder
 from walconsole.provision.droplet.survey import Survey
