@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from tests.integration.sandbox_parts import Region, client, outcome, running_region
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Grant
-from walconsole.sandbox.spaces.operations import S3Refusal
+from walconsole.sandbox.spaces.request import S3Refusal
 
 pytestmark = pytest.mark.server
 BODY = bytes(range(100))

@@ -34,7 +34,7 @@ WRITES_ELSEWHERE = {
 }
 """Files that are not the operator's own; each with what is written."""
 GIVES_ITS_NAME = {
-    "sandbox/host/tools.py": "a link in the embedded droplet's folder",
+    "sandbox/host/programs.py": "a link in the embedded droplet's folder",
     "ui/archive/listing_export.py": "a listing that the room's open_new() began, once it is whole",
 }
 WRITING = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TRUNC"}

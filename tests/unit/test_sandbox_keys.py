@@ -3,7 +3,7 @@
 import pytest
 
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, LIMIT, Grant, KeyRefusedError, KeyStore
-from walconsole.sandbox.spaces.operations import ALLOWED, Operation, classify, parse
+from walconsole.sandbox.spaces.request import ALLOWED, Operation, classify, parse
 
 READ, WRITE = Grant("b", "read"), Grant("b", "readwrite")
 

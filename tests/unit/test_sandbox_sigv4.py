@@ -1,4 +1,4 @@
-"""sandbox.sigv4 against botocore, which signs as every S3 client does."""
+"""The sandbox's check of signatures against botocore, which signs as every S3 client does."""
 
 from urllib.parse import quote, urlencode
 
@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.sandbox.http11 import Headers
-from walconsole.sandbox.spaces.operations import parse
-from walconsole.sandbox.spaces.sigv4 import claim, is_signed_with
+from walconsole.sandbox.spaces.request import claim, is_signed_with, parse
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 HOST = "127.0.0.1:4711"

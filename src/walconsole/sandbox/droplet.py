@@ -17,8 +17,7 @@ from walconsole.errors import SandboxError
 from walconsole.sandbox import leftovers
 from walconsole.sandbox.host.postgres import Postgres
 from walconsole.sandbox.host.process import Account, choose_account
-from walconsole.sandbox.host.programs import PostgresPrograms, find_postgres, find_rclone
-from walconsole.sandbox.host.tools import Tools
+from walconsole.sandbox.host.programs import PostgresPrograms, Tools, find_postgres, find_rclone
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
 from walconsole.sandbox.profile import TOKEN_ENV, sandbox_profile

@@ -15,7 +15,7 @@ import psycopg
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.postgres import SEGMENT_MB
 from walconsole.sandbox.host.process import Account, run
-from walconsole.sandbox.host.tools import Tools
+from walconsole.sandbox.host.programs import Tools
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
 from walconsole.sandbox.profile import archive_command, timer, verifier
 from walconsole.sandbox.scenarios.scenario import (

@@ -1,9 +1,11 @@
 """The gate before a region's S3 server: who may do what, as Spaces decides it.
 
 It verifies the signature, knows the keys and their grants, refuses with RGW's codes (their messages
-are empty), and passes the rest on to rclone, which listens on a Unix socket and knows no keys.
+are empty), and passes the rest on, piece by piece, to rclone, which listens on a Unix socket and knows no
+keys.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,24 +15,124 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from walconsole.sandbox.http11 import HttpServer, Request
+from walconsole.sandbox.http11 import Headers, HttpServer, MalformedError, Request, read_body, read_head
 from walconsole.sandbox.keys_api.keys import FULL_ACCESS_GRANT, Key, KeyStore
-from walconsole.sandbox.spaces.operations import (
+from walconsole.sandbox.spaces.request import (
     ALLOWED,
     BUCKET_SETTINGS,
+    Claim,
     Operation,
     S3Refusal,
     Target,
     answer_refusal,
     bucket_list,
+    claim,
     classify,
+    is_signed_with,
     location,
     parse,
     request_id,
     versioning,
 )
-from walconsole.sandbox.spaces.sigv4 import Claim, claim, is_signed_with
-from walconsole.sandbox.spaces.upstream import Upstream, UpstreamError
+
+_HEAD_LIMIT = 64 * 1024
+_NOT_PASSED_ON = ("authorization", "connection", "expect", "keep-alive", "transfer-encoding", "x-amz-date")
+_NOT_PASSED_BACK = ("connection", "date", "keep-alive", "server", "transfer-encoding", "x-amz-request-id",
+                    "x-amz-id-2", "access-control-allow-headers", "access-control-allow-methods",
+                    "access-control-allow-origin", "access-control-expose-headers")  # fmt: skip
+
+
+class UpstreamError(Exception):
+    """The server behind the gate does not answer."""
+
+
+@dataclass(slots=True)
+class Upstream:
+    """One connection to the server behind, opened when it is first needed and again when it was lost."""
+
+    socket: Path
+    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None)
+
+    async def pass_on(self, request: Request, headers: list[tuple[str, str]]) -> None:
+        """Send the request on and its answer back, with `headers` added."""
+        reader, writer = await self._connected()
+        try:
+            await _send(request, writer)
+            head = await read_head(reader)
+        except (ConnectionError, MalformedError) as error:
+            self.close()
+            if not request.connection.body_done:
+                raise  # the client broke off, or the server did while the body was under way
+            raise UpstreamError(str(error)) from None
+        if head is None:
+            self.close()
+            raise UpstreamError("it closed the connection")
+        try:
+            keep = await _send_back(request, head, reader, headers)
+        except BaseException:
+            self.close()
+            raise
+        if not keep:
+            self.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams and self._streams[0].at_eof():
+            self.close()
+        if self._streams is None:
+            try:
+                self._streams = await asyncio.open_unix_connection(str(self.socket), limit=_HEAD_LIMIT)
+            except OSError as error:
+                raise UpstreamError(str(error)) from None
+        return self._streams
+
+    def close(self) -> None:
+        if self._streams:
+            self._streams[1].close()
+            self._streams = None
+
+
+async def _send(request: Request, writer: asyncio.StreamWriter) -> None:
+    chunked = "chunked" in request.headers.get("transfer-encoding").lower()
+    fields = request.headers.without(_NOT_PASSED_ON)
+    if chunked:
+        fields.append(("Transfer-Encoding", "chunked"))
+    lines = [f"{request.method} {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
+    async for piece in request.body():
+        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        await writer.drain()
+    if chunked:
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def _send_back(
+    request: Request, head: tuple[str, Headers], reader: asyncio.StreamReader, headers: list[tuple[str, str]]
+) -> bool:
+    """Relay the answer; returns whether the connection behind can be used again."""
+    start, answered = head
+    status = int(start.split(" ")[1])
+    bodiless = request.method == "HEAD" or status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+    unframed = not bodiless and "content-length" not in answered
+    # RGW keeps no checksums, and rclone sends the whole object's with a part of it.
+    kept = [
+        (n, v) for n, v in answered.without(_NOT_PASSED_BACK) if not n.lower().startswith("x-amz-checksum")
+    ]
+    fields = [*kept, *headers]
+    if unframed:
+        fields.append(("Transfer-Encoding", "chunked"))
+    client = request.connection
+    client.head(status, fields)
+    if not bodiless:
+        async for piece in read_body(reader, answered, when_unframed=None):
+            client.writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if unframed else piece)
+            await client.writer.drain()
+        if unframed:
+            client.writer.write(b"0\r\n\r\n")
+    await client.writer.drain()
+    chunked_behind = "chunked" in answered.get("transfer-encoding").lower()
+    return answered.get("connection").lower() != "close" and (bodiless or not unframed or chunked_behind)
+
 
 # -- A bucket's settings, which rclone does not keep: what was PUT comes back at GET. They change nothing.
 
