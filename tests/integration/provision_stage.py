@@ -35,7 +35,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.ports import BucketAdmin, KeyService
 from walconsole.provision.droplet.surveying import take_survey
@@ -154,6 +154,7 @@ async def _parts(
         store=lambda target: stores[target.role],
         look=take_survey,
         sleep=_soon,
+        backup=BackupChoices.for_profile(profile),
         plain=PLAIN,
         own=own,
         reach=reach,

@@ -56,7 +56,7 @@ async def test_from_nothing_to_the_first_segment_and_then_nothing_but_what_is_mi
     changed = await run(stage)
     assert changed == {
         "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "archive-command",
-        "drop-in", "verifier", "restart", "proof",
+        "drop-in", "verifier", "restart", "proof", "backup-command", "backup-schedule", "first-backup",
     }  # fmt: skip
     assert any(text.startswith("segment ") and " archived in " in text for text in proofs(stage))
     for role in BucketRole:

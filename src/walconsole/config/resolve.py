@@ -110,6 +110,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "connect_timeout": SshTarget("").connect_timeout_s,
         "sudo": True,
         "read_only": False,
+        "expect_base_backups": True,
         "postgres.database": PostgresTarget().database,
         "postgres.user": PostgresTarget().user,
         "postgres.os_user": PostgresTarget().os_user,
@@ -179,6 +180,7 @@ def _profile(settings: Settings) -> Profile:
         paths=DropletPaths(**{key: paths.maybe(key, str) or "" for key in _PATH_NAMES}),
         api=_api(_Values(settings, "api")),
         read_only=top.get("read_only", bool),
+        expect_base_backups=top.get("expect_base_backups", bool),
         price=_price(_Values(settings, "price")),
     )
 

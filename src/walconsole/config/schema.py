@@ -101,6 +101,13 @@ _HOST_KEYS = (
         "the profile's own name",
     ),
     Key("read_only", checks.flag, "false", "whether everything that could change something is off", "false"),
+    Key(
+        "expect_base_backups",
+        checks.flag,
+        "true",
+        "whether base backups are taken and expected; without one nothing can be restored",
+        "true",
+    ),
 )
 
 _POSTGRES_KEYS = (

@@ -39,6 +39,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "connect_timeout": ssh.connect_timeout_s,
         "sudo": profile.sudo,
         "read_only": profile.read_only,
+        "expect_base_backups": profile.expect_base_backups,
         "postgres.cluster": postgres.cluster,
         "postgres.database": postgres.database,
         "postgres.user": postgres.user,

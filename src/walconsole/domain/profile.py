@@ -149,7 +149,8 @@ class Profile:
     """Everything that the console needs to know before it connects.
 
     `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
-    through `sudo -n` when the SSH user is not root.
+    through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
+    there is none is a fault.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Profile:
     paths: DropletPaths
     api: ApiTarget
     read_only: bool = False
+    expect_base_backups: bool = True
     price: Price = SPACES_PRICE
 
 

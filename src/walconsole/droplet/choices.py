@@ -104,6 +104,12 @@ class BackupChoices:
     recipients: str = ""
     memory_root: str = "/dev/shm"  # noqa: S108  # the droplet's; a private folder is made in it
 
+    @classmethod
+    def for_profile(cls, profile: Profile) -> Self:
+        """The defaults, as they are below the profile's root."""
+        root = profile.paths.root
+        return cls(memory_root=f"{root}/dev/shm") if root else cls()  # noqa: S108  # as above
+
     def __post_init__(self) -> None:
         if not (0 <= self.hour <= 23 and 0 <= self.minute <= 59):
             raise ValueError(

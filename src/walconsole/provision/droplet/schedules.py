@@ -1,28 +1,33 @@
-"""The verifier's schedule on a droplet: what runs it there, and whether that is switched on."""
+"""Schedules on a droplet, the verifier's and the base backup's: what runs them, and whether it is on."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from shlex import quote
 
 from walconsole.domain.profile import Profile
-from walconsole.droplet.files import DropletFile, Schedule, verifier_files
+from walconsole.droplet.files import DropletFile, Schedule, backup_files, verifier_files
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet.commands import programs, status_of
+from walconsole.errors import ProvisionError
+from walconsole.provision.droplet.commands import programs, run, status_of
+from walconsole.provision.droplet.files import put_back, put_back_command
 from walconsole.provision.droplet.survey import Survey
-from walconsole.provision.engine.model import Command
+from walconsole.provision.engine.model import Change, ChangeKind, Changing, Command, Event
 from walconsole.provision.engine.site import Site
 
 SWITCHED_ON = "enabled, active"
+_NO_SUCH_UNIT = (0, 1, 5)
+"""systemctl(1): 1 and 5 where somebody took the unit's file away already."""
 
 
 def schedule_of(survey: Survey) -> Schedule | None:
-    """systemd where it runs the host, else cron, else nothing that could run the verifier."""
+    """systemd where it runs the host, else cron, else nothing that could run anything."""
     if survey.systemd:
         return Schedule.SYSTEMD
     return Schedule.CRON if survey.crontabs else None
 
 
 def profile_for(profile: Profile, survey: Survey) -> Profile:
-    """The profile with the observed cluster's port and socket, so that the verifier asks no other server."""
+    """The profile with the observed cluster's port and socket, so that no script asks another server."""
     cluster, postgres = survey.cluster, profile.postgres
     if cluster is None:
         return profile
@@ -44,16 +49,27 @@ def wanted_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[Drople
     return tuple(file for file in files if file.path != names.logrotate or "logrotate" in survey.tools)
 
 
+def wanted_backup_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
+    """The base backup's script, the first, and its schedule."""
+    return backup_files(profile_for(site.profile, survey), site.choices, site.backup, schedule)
+
+
+def runner_text(schedule: Schedule) -> str:
+    """What runs it, in words."""
+    return "a systemd timer" if schedule is Schedule.SYSTEMD else "cron"
+
+
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """systemd's timer of one deployment, by the commands that an operator would type."""
+    """systemd's timer whose unit is the file `path`, by the commands that an operator would type."""
 
     site: Site
+    path: str
 
     @property
     def unit(self) -> str:
         """`NAME-verify-wal-archive.timer`."""
-        return names_of(self.site.profile).timer.rpartition("/")[2]
+        return self.path.rpartition("/")[2]
 
     async def state(self) -> str:
         """`enabled, active`, `disabled, inactive`, …: systemd's own two words."""
@@ -76,6 +92,50 @@ class Timer:
         """After a unit file changed."""
         return Command(f"{self._systemctl} daemon-reload")
 
+    async def switched_on(self, step: str) -> AsyncIterator[Event]:
+        """Switch it on, for `step`; where it was off that is a change. Raises ProvisionError."""
+        before = await self.state()
+        if before != SWITCHED_ON:
+            now = self.site.clock.now()
+            yield Changing(Change(step, ChangeKind.SCHEDULE, self.unit, before, SWITCHED_ON, at=now))
+        for command in self.switch_on():
+            async for event in run(self.site, command):
+                yield event
+
+    async def undo_commands(self, changes: tuple[Change, ...]) -> tuple[Command, ...]:
+        """What `undone` does, by hand."""
+        commands = [self.switch_off()] if _scheduled(changes) else []
+        commands += [await put_back_command(self.site, change) for change in _files(changes)]
+        if (await self.site.survey()).systemd:
+            commands.append(self.read_again())
+        return tuple(commands)
+
+    async def undone(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """The timer first, while its file is there, then the files, the newest first.
+
+        Raises ProvisionError.
+        """
+        if _scheduled(changes):
+            async for event in run(self.site, self.switch_off(), accepted=_NO_SUCH_UNIT):
+                yield event
+            state = await self.state()
+            if state.endswith(", active"):
+                raise ProvisionError(f"switching {self.unit} off", f"it is {state}")
+        for change in _files(changes):
+            async for event in put_back(self.site, change):
+                yield event
+        if (await self.site.survey()).systemd:
+            async for event in run(self.site, self.read_again()):
+                yield event
+
     @property
     def _systemctl(self) -> str:
         return f"{programs(self.site)}systemctl"
+
+
+def _scheduled(changes: tuple[Change, ...]) -> bool:
+    return any(change.kind is ChangeKind.SCHEDULE for change in changes)
+
+
+def _files(changes: tuple[Change, ...]) -> list[Change]:
+    return [change for change in changes if change.kind is ChangeKind.FILE]

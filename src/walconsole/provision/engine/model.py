@@ -145,6 +145,28 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Moving:
+    """Something goes on for `for_s` by now; `done` of `total` bytes of it, `rate` a second, `left_s` to go.
+
+    None stands for what is not known.
+    """
+
+    what: str
+    for_s: float
+    done: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    left_s: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is done, 0 to 1; None where that is not known."""
+        if self.done is None or not self.total:
+            return None
+        return min(1.0, self.done / self.total)
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """Something was looked at, and is as it shall be."""
 
@@ -187,7 +209,7 @@ class Changing:
     change: Change
 
 
-Event = Ran | Printed | Waiting | Proved | Changing
+Event = Ran | Printed | Waiting | Moving | Proved | Changing
 
 
 class Step(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from walconsole.domain.redaction import safe
+from walconsole.domain.units import bytes_text, duration_text
 from walconsole.provision.engine.model import (
     Changing,
     Check,
@@ -14,6 +15,7 @@ from walconsole.provision.engine.model import (
     Event,
     Fact,
     FactState,
+    Moving,
     Plan,
     Printed,
     Progress,
@@ -35,6 +37,20 @@ _SIGNS = {
     FactState.UNKNOWN: "?",
 }
 _DIFF_LINES = 40
+_MOVING_EVERY_S = 30.0
+
+
+def moving_text(event: Moving) -> str:
+    """`WHAT: 40 % of 2.0 GiB, 61 MiB/s, 20 s left`, as far as it is known; else for how long it goes on."""
+    if event.done is None:
+        return f"{event.what}: {duration_text(event.for_s)}"
+    share = event.share
+    parts = [bytes_text(event.done) if share is None else f"{share:.0%} of {bytes_text(event.total)}"]
+    if event.rate:
+        parts.append(f"{bytes_text(event.rate)}/s")
+    if event.left_s is not None:
+        parts.append(f"about {duration_text(event.left_s)} left")
+    return f"{event.what}: {', '.join(parts)}"
 
 
 class Printer(Protocol):
@@ -57,6 +73,7 @@ class PlainLines:
         self._titles: dict[str, str] = {}
         self._head = ""
         self._waiting = ""
+        self._moved = ("", 0)
 
     def begin(self, site: Site, steps: Sequence[Step]) -> None:
         """Whose droplet it is."""
@@ -133,8 +150,18 @@ class PlainLines:
                 if what != self._waiting:
                     self._line(f"       waiting up to {limit_s:.0f} s: {what}")
                 self._waiting = what
+            case Moving():
+                self._moving(event)
             case Changing(change):
                 self._line(f"       changing {change.kind} {change.what}")
+
+    def _moving(self, event: Moving) -> None:
+        """A line for each tenth of it, or for each half minute where nobody knows how much it is."""
+        share = event.share
+        part = int(event.for_s / _MOVING_EVERY_S) if share is None else int(share * 10)
+        if (event.what, part) != self._moved:
+            self._line(f"       {moving_text(event)}")
+        self._moved = (event.what, part)
 
     def _line(self, text: str) -> None:
         self._write(safe(text))

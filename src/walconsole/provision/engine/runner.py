@@ -20,6 +20,7 @@ from walconsole.provision.engine.model import (
     CheckState,
     Event,
     Gate,
+    Moving,
     Plan,
     Printed,
     Progress,
@@ -232,7 +233,7 @@ class Runner:
         match event:
             case Printed(text) | Proved(text):
                 return replace(event, text=safe(text, secrets))
-            case Waiting(what=what):
+            case Waiting(what=what) | Moving(what=what):
                 return replace(event, what=safe(what, secrets))
             case _:
                 return event

@@ -8,7 +8,7 @@ from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
-from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, Shell
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Record
@@ -82,8 +82,9 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True)
 class Site:
-    """`choices` are how this droplet shall archive. `sleep` waits, in seconds; a test's need not.
+    """`choices` are how this droplet shall archive, `backup` how it takes base backups.
 
+    `sleep` waits, in seconds; a test's need not.
     `key_service` raises errors.KeyServiceError where there is no token. `admin` makes S3 calls by a given key
     (close it after use), `store` by the profile's own. `survey` looks once; `survey(again=True)` anew.
     `plain` makes compressed segments plain; without it only of uncompressed ones is told whose they are.
@@ -101,6 +102,7 @@ class Site:
     store: Callable[[BucketTarget], ObjectStore]
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep
+    backup: BackupChoices = field(default_factory=BackupChoices)
     plain: Plain | None = None
     own: Callable[[BucketTarget], Awaitable[BucketAdmin]] | None = None
     """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""

@@ -66,4 +66,4 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
 def undoable(site: Site) -> tuple[Step, ...]:
     """Provisioning's steps and the fixes, for taking back what either changed."""
     fixes = tuple(kind(site) for kind in KINDS)
-    return (*catalogue.steps(site), *fixes)  # type: ignore[arg-type]  # as above
+    return (*catalogue.every_step(site), *fixes)  # type: ignore[arg-type]  # as above

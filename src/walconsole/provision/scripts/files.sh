@@ -63,6 +63,15 @@ roots() {
     [ ! -L "./$name" ] || refuse "$(pwd -P)/$name is a link"
 }
 
+# own_folder PATH OWNER: a folder of OWNER's, in one that nobody but root may change.
+own_folder() (
+    stand "$1" make
+    [ -z "$keeper" ] || refuse "$(pwd -P) is ${keeper}'s: what is $2's must lie where nobody else may write"
+    if [ -L "./$name" ] || { [ -e "./$name" ] && [ ! -d "./$name" ]; }; then refuse "$(pwd -P)/$name is no folder"; fi
+    [ -d "./$name" ] || mkdir -m 0750 -- "./$name" || exit 4
+    [ "$(id -u)" != 0 ] || chown -h -- "$2:" "./$name"
+)
+
 # take_in: after `stand_at`, the file into `said` (its bytes in base64), `mode`, `uid`, `gid` and `bytes`. Nothing that
 # the keeper says of it is taken for more than digits.
 take_in() {

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.archive_command import ArchiveCommand
+from walconsole.provision.steps.backup_command import BackupCommand
+from walconsole.provision.steps.backup_schedule import BackupSchedule
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.dropin import DropIn
+from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 from walconsole.provision.steps.grants import Grants
 from walconsole.provision.steps.limited_key import LimitedKey
 from walconsole.provision.steps.preflight import Preflight
@@ -16,15 +19,29 @@ from walconsole.provision.steps.temporary_key import DeleteTemporaryKey, Tempora
 from walconsole.provision.steps.verifier import Verifier
 from walconsole.provision.steps.write_probe import WriteProbe
 
-KINDS = (
+ARCHIVING = (
     Preflight, TemporaryKeyStep, Buckets, DeleteTemporaryKey, Grants, LimitedKey, WriteProbe, ArchiveCommand,
     DropIn, Verifier, Restart, Proof,
 )  # fmt: skip
+BASE_BACKUPS = (BackupCommand, BackupSchedule, FirstBackup)
+"""After the proof: while archiving fails no base backup is begun."""
+KINDS = (*ARCHIVING, *BASE_BACKUPS)
 
 Kind = Callable[[Site], Step]
 
 
 def steps(site: Site) -> tuple[Step, ...]:
-    """All of them, on `site`. Nothing is looked at yet."""
+    """Those of `site`: without base backups where its profile expects none. Nothing is looked at yet."""
+    kinds: tuple[Kind, ...] = KINDS if site.profile.expect_base_backups else ARCHIVING
+    return tuple(kind(site) for kind in kinds)
+
+
+def backup_steps(site: Site) -> tuple[Step, ...]:
+    """What takes one base backup now: the script where it is missing, and the backup."""
+    return BackupCommand(site), BackupNow(site)
+
+
+def every_step(site: Site) -> tuple[Step, ...]:
+    """All that provisioning may ever have run on `site`, for taking back what it changed."""
     kinds: tuple[Kind, ...] = KINDS
     return tuple(kind(site) for kind in kinds)

@@ -16,16 +16,13 @@ from walconsole.provision.droplet.files import (
     foreign,
     install,
     install_command,
-    put_back,
-    put_back_command,
     undoing,
 )
-from walconsole.provision.droplet.schedules import SWITCHED_ON, Timer, schedule_of, wanted_files
+from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.droplet.schedules import SWITCHED_ON, Timer, runner_text, schedule_of, wanted_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (
     Change,
-    ChangeKind,
-    Changing,
     Check,
     CheckState,
     Command,
@@ -42,8 +39,6 @@ from walconsole.provision.engine.site import Site
 
 _FAULTS = 1
 """docs/droplet.md: 0 is clean, 1 has found faults."""
-_NO_SUCH_UNIT = (0, 1, 5)
-"""systemctl(1): 1 and 5 where somebody took the unit's file away already."""
 _NO_SCHEDULE = Check(
     CheckState.BLOCKED,
     "neither systemd nor cron runs on the droplet: nothing could run the verifier every hour",
@@ -69,7 +64,7 @@ class Verifier:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._timer = Timer(site)
+        self._timer = Timer(site, names_of(site.profile).timer)
 
     async def check(self) -> Check:
         """Every file by text, mode and owner, and the timer's state."""
@@ -85,7 +80,7 @@ class Verifier:
         facts = tuple(_facts(changes, state, self._timer.unit, survey))
         if not changes and state == SWITCHED_ON:
             return Check(
-                CheckState.DONE, f"it is installed, and {_runner(schedule)} runs it every hour", facts
+                CheckState.DONE, f"it is installed, and {runner_text(schedule)} runs it every hour", facts
             )
         missing = [change.path for change in changes]
         if state != SWITCHED_ON:
@@ -112,7 +107,7 @@ class Verifier:
             commands += self._timer.switch_on()
             doing.append("switch the timer on")
         return Plan(
-            summary=f"{' and '.join(doing)}: {_runner(schedule)} runs the verifier every hour",
+            summary=f"{' and '.join(doing)}: {runner_text(schedule)} runs the verifier every hour",
             commands=tuple(commands),
             files=changes,
             notes=tuple(notes),
@@ -127,19 +122,11 @@ class Verifier:
         async for event in run(self._site, self._make_log_folder(), script=f"umask 022\n{made}"):
             yield event
         switching = await self._to_switch_on(schedule, changes)
-        before = await self._state(schedule)
         for change in changes:
             async for event in install(self._site, self.id, change):
                 yield event
-        if not switching:
-            return
-        if before != SWITCHED_ON:
-            now = self._site.clock.now()
-            yield Changing(
-                Change(self.id, ChangeKind.SCHEDULE, self._timer.unit, before, SWITCHED_ON, at=now)
-            )
-        for command in self._timer.switch_on():
-            async for event in run(self._site, command):
+        if switching:
+            async for event in self._timer.switched_on(self.id):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:
@@ -157,7 +144,7 @@ class Verifier:
                 f"it is {state}",
                 f"see `systemctl status {self._timer.unit}` on the droplet",
             )
-        yield Proved(f"{_runner(schedule)} runs it every hour")
+        yield Proved(f"{runner_text(schedule)} runs it every hour")
         if not _archiving(survey):
             yield Printed(
                 "archiving is off until the restart: the verifier is not run yet, it would rightly alarm"
@@ -168,27 +155,14 @@ class Verifier:
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Switch the timer off, put back what was there, and have systemd read its files again."""
-        commands = [self._timer.switch_off()] if _scheduled(changes) else []
-        commands += [await put_back_command(self._site, change) for change in _files(changes)]
-        if (await self._site.survey()).systemd:
-            commands.append(self._timer.read_again())
         files = await undoing(self._site, changes)
-        return Plan("switch the verifier off and take it away", tuple(commands), files, ("its log stays",))
+        commands = await self._timer.undo_commands(changes)
+        return Plan("switch the verifier off and take it away", commands, files, ("its log stays",))
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """The timer first, while its file is there, then the files, the newest first."""
-        if _scheduled(changes):
-            async for event in run(self._site, self._timer.switch_off(), accepted=_NO_SUCH_UNIT):
-                yield event
-            state = await self._timer.state()
-            if state.endswith(", active"):
-                raise ProvisionError(f"switching {self._timer.unit} off", f"it is {state}")
-        for change in _files(changes):
-            async for event in put_back(self._site, change):
-                yield event
-        if (await self._site.survey()).systemd:
-            async for event in run(self._site, self._timer.read_again()):
-                yield event
+        """See Timer.undone."""
+        async for event in self._timer.undone(changes):
+            yield event
 
     def _make_log_folder(self) -> Command:
         return Command(f"mkdir -p -- {quote(self._site.profile.paths.log.rpartition('/')[0] or '/')}")
@@ -239,20 +213,8 @@ def _faults(path: str, said: str) -> dict[str, str]:
         raise ProvisionError(f"running {path} --json", f"it printed no report: {safe(said[:200])}") from None
 
 
-def _scheduled(changes: tuple[Change, ...]) -> bool:
-    return any(change.kind is ChangeKind.SCHEDULE for change in changes)
-
-
-def _files(changes: tuple[Change, ...]) -> list[Change]:
-    return [change for change in changes if change.kind is ChangeKind.FILE]
-
-
 def _archiving(survey: Survey) -> bool:
     return survey.server is not None and survey.server.settings.get("archive_mode", "off") != "off"
-
-
-def _runner(schedule: Schedule) -> str:
-    return "a systemd timer" if schedule is Schedule.SYSTEMD else "cron"
 
 
 def _facts(changes: tuple[FileChange, ...], state: str, unit: str, survey: Survey) -> list[Fact]:

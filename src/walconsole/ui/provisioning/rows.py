@@ -17,6 +17,7 @@ from walconsole.provision.engine.model import (
     Event,
     Fact,
     FactState,
+    Moving,
     Plan,
     Printed,
     Proved,
@@ -26,6 +27,8 @@ from walconsole.provision.engine.model import (
     Waiting,
     Where,
 )
+from walconsole.provision.engine.printing import moving_text
+from walconsole.provision.engine.transcript import undo_words
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
 from walconsole.ui.provisioning.transcript import undo_words
@@ -190,9 +193,25 @@ def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
         case Waiting(what, waited_s, limit_s):
             text = f"  {safe(what)}: {waited_s:.0f} s of at most {limit_s:.0f} s"
             return (Line((Span(text, Tone.LABEL),)),)
+        case Moving():
+            return (_moving_row(event, glyphs),)
         case Changing(change):
             return (Line((Span(f"  {glyphs.arrow} {_change(change)}", Tone.LABEL),), value=change.what),)
     return ()
+
+
+_BAR_CELLS = 16
+
+
+def _moving_row(event: Moving, glyphs: Glyphs) -> Line:
+    """Where it is known how much it is, with a bar before the words."""
+    share = event.share
+    words = Span(safe(moving_text(event)), Tone.LABEL)
+    if share is None:
+        return Line((Span("  ", Tone.TEXT), words))
+    full = int(share * _BAR_CELLS)
+    done, rest = glyphs.both * full, glyphs.outside * (_BAR_CELLS - full)
+    return Line((Span(f"  {done}", Tone.OK), Span(f"{rest} ", Tone.MUTED), words))
 
 
 def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
@@ -254,7 +273,7 @@ ROWS_KEPT = 5_000
 
 
 class EventLines:
-    """The rows of one step at a time, the newest last; of waiting only how long it takes by now.
+    """The rows of one step at a time, the newest last; of what takes its time only how far it is by now.
 
     Setting all 5,000 anew, ten times a second, would hold the keys up by 24 ms each time.
     """
@@ -278,7 +297,7 @@ class EventLines:
         return self.rows
 
     def _add(self, event: Event) -> None:
-        waits = isinstance(event, Waiting)
+        waits = isinstance(event, Waiting | Moving)
         if waits and self._waiting:
             self.rows.pop()
         self._waiting = waits

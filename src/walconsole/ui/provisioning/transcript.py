@@ -21,6 +21,7 @@ from walconsole.provision.engine.model import (
     Command,
     Event,
     FileChange,
+    Moving,
     Printed,
     Progress,
     Proved,
@@ -95,7 +96,7 @@ def _event(event: Event) -> list[str]:
         case Changing(change):
             kept = f"; the earlier one is kept as {change.kept}" if change.kept else ""
             return [f"- changed: {safe(f'{change.kind} {change.what}{kept}')}"]
-        case Waiting():
+        case Waiting() | Moving():
             return []
 
 

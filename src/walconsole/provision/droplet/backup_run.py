@@ -1,0 +1,230 @@
+"""A run of the installed base backup's script: started, so that it needs nobody to listen, followed, ended.
+
+An SSH connection that is cut in the middle stops nothing: the script goes on to its end by itself, and
+whoever looks next follows it. It bounds its own waiting, so that nothing here has to.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from shlex import quote
+
+from walconsole.domain.recovery.running import DOING, STREAMING, BackupRunStatus, read_status
+from walconsole.domain.redaction import safe
+from walconsole.droplet.names import names_of
+from walconsole.errors import ProvisionError, ShellError, SshError
+from walconsole.observe.server.statements import query
+from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
+from walconsole.provision.engine.model import Command, Event, Moving, Printed, Ran, Waiting
+from walconsole.provision.engine.site import Site
+
+_BEGINS_WITHIN_S = 30.0
+_AWAY_S = 120.0
+"""For so long a connection that is away is waited for."""
+_LONGEST_PAUSE_S = 10.0
+_ENDS_WITHIN_S = 45.0
+"""After TERM: it waits for what it started, and clears both copies."""
+_RATE_OVER_S = 10.0
+_SEEN_DEAD = 2
+_ANOTHER_RUNS = 3
+"""docs/recovery.md: the script's exit status where another one runs."""
+_FILES = "by-hand"
+"""In the script's state folder: what a run that was started here said, and with what it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The script as it is now. `status` is its own word, of this run or of the last one.
+
+    `lives`: the process that it names runs. `ended` is the exit status of the last run that was started by
+    hand, None while it runs. `said` are lines that it printed. `total_bytes` and `sent_bytes` are the
+    server's own, `phase` its words for what it does.
+    """
+
+    status: BackupRunStatus | None
+    lives: bool
+    ended: int | None = None
+    said: tuple[str, ...] = ()
+    total_bytes: int | None = None
+    sent_bytes: int | None = None
+    phase: str = ""
+
+    @property
+    def running(self) -> BackupRunStatus | None:
+        """The run that goes on; None where none does."""
+        return self.status if self.lives else None
+
+
+class BackupRun:
+    """The script on one droplet. `outcome` is how the run that was followed ended, None where none did."""
+
+    def __init__(self, site: Site) -> None:
+        names = names_of(site.profile)
+        self._site, self._script, self._state = site, names.backup, names.backup_state
+        self.outcome: BackupRunStatus | None = None
+
+    @property
+    def command(self) -> Command:
+        """What an operator types. --fast: who waits for it shall not wait for a checkpoint that is spread."""
+        return Command(f"{quote(self._script)} --fast", user=os_user(self._site))
+
+    async def look(self) -> Look:
+        """As it is now. Raises what the shell raises."""
+        _, said = await status_of(self._site, await self._looking(), user=os_user(self._site))
+        lives, ended, status, lines, progress = (*said.split("\001"), "", "", "", "", "")[:5]
+        total, _, rest = progress.strip("\n").partition("\t")
+        sent, _, phase = rest.partition("\t")
+        return Look(
+            read_status(status.encode("utf-8", "surrogateescape")),
+            lives.strip() == "lives",
+            int(ended) if ended.strip().isdigit() else None,
+            tuple(safe(line) for line in lines.splitlines() if line.strip()),
+            _number(total),
+            _number(sent),
+            safe(phase.strip()),
+        )
+
+    async def start(self) -> AsyncIterator[Event]:
+        """Let it go. Raises ProvisionError."""
+        yield Ran(self.command)
+        tried = f"starting {self._script} on the droplet"
+        await ask(self._site, self._launch(), user=os_user(self._site), tried=tried)
+
+    async def follow(self, before: tuple[int, int] | None = None) -> AsyncIterator[Event]:
+        """Tell how far it is until it has ended; `outcome` says how. `before` is a run that is not meant.
+
+        There is no outcome where what was started found that another one runs. Raises ProvisionError where it
+        does not begin, ends without a word, or cannot be seen any more.
+        """
+        self.outcome = None
+        clock, telling = self._site.clock, _Telling()
+        began = seen_at = clock.monotonic()
+        dead = 0
+        while True:
+            now = clock.monotonic()
+            try:
+                look = await self.look()
+                seen_at = clock.monotonic()
+            except (SshError, ShellError) as error:
+                if now - seen_at > _AWAY_S:
+                    raise _lost(error) from error
+                what = "the connection is away, and the backup goes on without it"
+                yield Waiting(what, now - seen_at, _AWAY_S)
+                await self._site.sleep(1.0)
+                continue
+            status = look.status
+            if status is not None and status.run != before:
+                for event in telling.of(look, status, now):
+                    yield event
+                if status.exit_status is not None:
+                    self.outcome = status
+                    return
+                dead = 0 if look.lives else dead + 1
+                if dead > _SEEN_DEAD:
+                    raise _silent(look)
+            elif look.ended == _ANOTHER_RUNS:
+                return
+            elif look.ended is not None or now - began > _BEGINS_WITHIN_S:
+                raise _not_begun(look, self._script)
+            await self._site.sleep(min(_LONGEST_PAUSE_S, max(1.0, (now - began) / 100)))
+
+    async def end(self) -> None:
+        """TERM to it: it takes away what it stored. Waited for a while. Raises what the shell raises."""
+        tries = int(_ENDS_WITHIN_S * 5)
+        script = f"""{self._finding()}
+[ -n "$lives" ] || exit 0
+kill "$pid"
+for n in $(seq {tries}); do
+    kill -0 "$pid" 2>/dev/null || exit 0
+    sleep 0.2
+done"""
+        await status_of(self._site, script, user=os_user(self._site), timeout_s=_ENDS_WITHIN_S + 10)
+
+    def _finding(self) -> str:
+        """Sets `pid` to the process that the status names, and `lives` where that is the script."""
+        name = quote(self._script.rpartition("/")[2])
+        return f"""cd -- {quote(self._state)} 2>/dev/null || exit 0
+pid=$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' ./status.json 2>/dev/null) lives=''
+[ -z "$pid" ] || ! tr '\\000' ' ' 2>/dev/null </proc/"$pid"/cmdline | grep -qF -- {name} || lives=lives"""
+
+    async def _looking(self) -> str:
+        # What is read before may only be older than what is read after: a run is seen to live before its end.
+        psql = await psql_script(self._site, query("base_backup"))
+        return f"""{self._finding()}
+printf '%s\\001%s\\001' "$lives" "$(cat ./{_FILES}.ended 2>/dev/null)"
+cat ./status.json 2>/dev/null
+printf '\\001'
+tail -n 5 ./{_FILES}.said 2>/dev/null
+printf '\\001'
+[ -z "$lives" ] || {psql} 2>/dev/null
+:"""
+
+    def _launch(self) -> str:
+        """As its owner, in its own folder, with nothing of this shell's open."""
+        inner = f'"$1" --fast >./{_FILES}.said 2>&1; echo "$?" >./{_FILES}.ended'
+        return f"""cd -- {quote(self._state)} || exit 1
+rm -f ./{_FILES}.ended ./{_FILES}.said
+if command -v setsid >/dev/null; then detached=setsid; else detached=nohup; fi
+$detached /bin/sh -c {quote(inner)} sh {quote(self._script)} </dev/null >/dev/null 2>&1 &
+"""
+
+
+class _Telling:
+    """What of each look is news, and how fast it goes."""
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._since = 0.0
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def of(self, look: Look, status: BackupRunStatus, now: float) -> list[Event]:
+        told: list[Event] = []
+        if status.state != self._state:
+            self._state, self._since = status.state, now
+            if status.state in DOING:
+                told.append(Printed(f"{status.id or 'the backup'}: {DOING[status.state]}"))
+        if status.exit_status is not None or status.state not in DOING:
+            return told
+        if status.state != STREAMING or not look.phase:
+            return [*told, Moving(DOING[status.state], now - self._since)]
+        return [*told, self._moving(look, now)]
+
+    def _moving(self, look: Look, now: float) -> Moving:
+        sent, total = look.sent_bytes, look.total_bytes
+        if not sent:
+            return Moving(look.phase, now - self._since)
+        self._samples.append((now, sent))
+        while now - self._samples[0][0] > _RATE_OVER_S and len(self._samples) > 2:
+            self._samples.popleft()
+        since, first = self._samples[0]
+        took = now - since
+        rate = (sent - first) / took if took > 0 and sent > first else None
+        left = (total - sent) / rate if rate and total and total >= sent else None
+        return Moving(look.phase, now - self._since, sent, total, rate, left)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdigit() else None
+
+
+def _lost(error: SshError | ShellError) -> ProvisionError:
+    return ProvisionError(
+        "following the base backup",
+        f"the connection did not come back: {error.line()}",
+        "the backup goes on to its end by itself; run this step again, which follows it or finds it done",
+    )
+
+
+def _silent(look: Look) -> ProvisionError:
+    said = f"; its last words: {'; '.join(look.said)}" if look.said else ""
+    return ProvisionError(
+        "taking a base backup",
+        f"its script was killed{said}",
+        "see why (is memory short?); run this step again: it clears away what that run left",
+    )
+
+
+def _not_begun(look: Look, script: str) -> ProvisionError:
+    ended = f"it ended with {look.ended}" if look.ended is not None else "it told nothing of itself"
+    said = f": {'; '.join(look.said)}" if look.said else ""
+    return ProvisionError(f"running {script}", f"{ended}{said}", "mend what it names; run this step again")

@@ -1,0 +1,199 @@
+"""The base backup's script in /usr/local/bin, root's, and the folder in which it notes what it does."""
+
+from collections.abc import AsyncIterator
+from shlex import quote
+
+from walconsole.domain.archivers.tools import recognise
+from walconsole.droplet.files import DropletFile, Schedule
+from walconsole.droplet.names import names_of
+from walconsole.errors import ProvisionError
+from walconsole.provision.droplet.commands import os_user, run, status_of
+from walconsole.provision.droplet.files import (
+    differences,
+    foreign,
+    install,
+    install_command,
+    put_back,
+    put_back_command,
+    undoing,
+)
+from walconsole.provision.droplet.keepers import call
+from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.droplet.schedules import wanted_backup_files
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.model import (
+    Change,
+    Check,
+    CheckState,
+    Command,
+    Event,
+    Fact,
+    FactState,
+    FileChange,
+    Plan,
+    Printed,
+    Proved,
+    Risk,
+)
+from walconsole.provision.engine.site import Site
+
+NEEDED = ("psql", "zstd", "perl", "rclone", "timeout", "flock")
+"""Programs that the script calls, besides PostgreSQL's own."""
+_WRONG_CALL = 2
+"""docs/recovery.md: called wrongly. It then says how it is used."""
+_OLDEST = 130000
+_ELSEWHERE = "set expect_base_backups = false in the profile, where another tool takes the base backups"
+
+
+def stranger(survey: Survey, site: Site) -> Check | None:
+    """BLOCKED where no base backup of ours would be worth anything; None where one would.
+
+    Whose WAL goes elsewhere is another tool's, which takes its own base backups beside it.
+    """
+    server = survey.server
+    if server is None:
+        return Check(CheckState.BLOCKED, survey.server_problem, remedy="start it, or correct the profile")
+    if server.version_num < _OLDEST:
+        why = f"PostgreSQL 13 or newer is needed, for its manifest; this is {server.version_num // 10000}"
+        return Check(CheckState.BLOCKED, why, remedy=_ELSEWHERE)
+    library = server.settings.get("archive_library", "")
+    command = server.settings.get("archive_command", "")
+    tool = recognise(command, names_of(site.profile).archive)
+    if library or (tool is not None and not tool.ours):
+        name = library or (tool.name if tool is not None else "")
+        why = f"{name} archives this server: base backups are that tool's to take, beside its WAL"
+        return Check(CheckState.BLOCKED, why, remedy=_ELSEWHERE)
+    if server.settings.get("max_wal_senders") == "0":
+        why = "max_wal_senders is 0: nothing can stream a base backup"
+        return Check(CheckState.BLOCKED, why, remedy="set it to 2 at least, and restart the server")
+    return None
+
+
+class BackupCommand:
+    """model.Step. Nothing calls the script before the schedule, or somebody, does."""
+
+    id = "backup-command"
+    title = "Backup command"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Puts a script onto the droplet that takes a base backup: without one all WAL of the archive "
+        "restores nothing. It streams the cluster through zstd into every copy at once, without a file on "
+        "the droplet's disk, compares what flows with the server's own manifest, reads each copy back, "
+        "and writes the small object that makes it a backup last of all. It runs as PostgreSQL's user. "
+        "What it does, and what a killed run may have left, it notes in a folder of that user's below "
+        "/var/lib."
+    )
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def check(self) -> Check:
+        """Text, mode and owner, and the folder. BLOCKED without a program that it calls."""
+        survey = await self._site.survey()
+        blocked = stranger(survey, self._site) or blocked_without(survey, *NEEDED)
+        if blocked is not None:
+            return blocked
+        changes, folder = await self._missing(survey)
+        facts = tuple(_fact(change) for change in changes)
+        if not changes and not folder:
+            return Check(CheckState.DONE, f"{self._script(survey).path} is installed as it shall be")
+        texts = [f"{change.path} is to be written" for change in changes]
+        return Check(CheckState.NEEDED, "; ".join([*texts, *([folder] if folder else [])]), facts)
+
+    async def plan(self) -> Plan:
+        """The script as a diff, and the folder."""
+        survey = await self._site.survey()
+        changes, folder = await self._missing(survey)
+        others = foreign(changes)
+        notes = [
+            f"{path} is there, and was not written by this console: it is kept, and replaced"
+            for path in others
+        ]
+        commands = [install_command(change) for change in changes]
+        if folder:
+            commands.append(self._make_folder())
+        return Plan(
+            f"write {self._script(survey).path}, root's, mode 0755",
+            commands=(*commands, *self._checks(survey)),
+            files=changes,
+            notes=tuple(notes),
+            undo="walconsole undo puts back what was there, or takes it away; a base backup it never deletes",
+            confirm=others[0].rpartition("/")[2] if others else "",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """The folder where it is missing, then the script."""
+        changes, folder = await self._missing(await self._site.survey())
+        if folder:
+            made = call("own_folder", names_of(self._site.profile).backup_state, os_user(self._site))
+            async for event in run(self._site, self._make_folder(), script=made):
+                yield event
+        for change in changes:
+            async for event in install(self._site, self.id, change):
+                yield event
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """Read back, parse, and call it as the server's user, who gets to hear how it is used."""
+        survey = await self._site.survey()
+        changes, folder = await self._missing(survey)
+        if changes or folder:
+            why = folder or f"{changes[0].path} is not as it was written"
+            raise ProvisionError("reading the backup command back", why, "run this step again")
+        parse, call_wrongly = self._checks(survey)
+        async for event in run(self._site, parse):
+            yield event
+        said = ""
+        async for event in run(self._site, call_wrongly, accepted=(_WRONG_CALL,)):
+            said += event.text if isinstance(event, Printed) else ""
+            yield event
+        path = self._script(survey).path
+        if "usage:" not in said:
+            raise ProvisionError(f"calling {path}", f"it did not say how it is used: {said[:200]}")
+        yield Proved(f"{path} can be run by {os_user(self._site)}")
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """Put back what was there."""
+        state = names_of(self._site.profile).backup_state
+        return Plan(
+            "put back what was there before the script, or take it away",
+            commands=tuple([await put_back_command(self._site, change) for change in changes]),
+            files=await undoing(self._site, changes),
+            notes=(f"base backups stay, and so does {state}, with what it tells of them",),
+        )
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """The newest first."""
+        for change in changes:
+            async for event in put_back(self._site, change):
+                yield event
+
+    def _script(self, survey: Survey) -> DropletFile:
+        return wanted_backup_files(self._site, survey, Schedule.CRON)[0]  # the same with either
+
+    async def _missing(self, survey: Survey) -> tuple[tuple[FileChange, ...], str]:
+        """The script where it differs, and what is wrong with its folder, in words."""
+        changes = await differences(self._site, (self._script(survey),))
+        state, user = names_of(self._site.profile).backup_state, os_user(self._site)
+        _, said = await status_of(self._site, f"stat -c '%U %F' -- {quote(state)} 2>/dev/null")
+        right = said.strip() == f"{user} directory"
+        return changes, "" if right else f"{state} is no folder of {user}'s yet"
+
+    def _make_folder(self) -> Command:
+        user, state = quote(os_user(self._site)), quote(names_of(self._site.profile).backup_state)
+        return Command(f"install -d -o {user} -m 0750 {state}")
+
+    def _checks(self, survey: Survey) -> tuple[Command, Command]:
+        user, path = os_user(self._site), quote(self._script(survey).path)
+        return Command(f"sh -n {path}", user=user), Command(f"{path} --help", user=user)
+
+
+def _fact(change: FileChange) -> Fact:
+    if change.before is None:
+        return Fact(change.path, "not there", FactState.NOTE)
+    if change.before == change.after:
+        return Fact(change.path, "its mode or its owner differs", FactState.NOTE)
+    if foreign((change,)):
+        return Fact(change.path, "not this console's", FactState.WARNING, "its name is asked for")
+    return Fact(change.path, f"{len(change.diff())} lines of difference", FactState.NOTE)

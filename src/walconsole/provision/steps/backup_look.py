@@ -1,0 +1,136 @@
+"""Which complete base backup of this cluster a copy holds, read by the profile's own key."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from walconsole.domain.profile import BucketTarget
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
+from walconsole.domain.recovery.hostile import LONGEST
+from walconsole.domain.recovery.whereabouts import Folder, Whereabouts, read_folder
+from walconsole.domain.wal import Segment
+from walconsole.errors import ObjectStoreError
+from walconsole.ports import ObjectStore
+from walconsole.provision.droplet.survey import ServerSurvey
+from walconsole.provision.engine.site import Site
+
+_FOLDER = "base/"
+_MOST_PAGES = 50
+"""Of a listing: 50,000 objects below base/, or WAL of 50,000 segments."""
+_MOST_READ = 20
+"""Backups that are read, the newest first, until one is complete."""
+_SUFFIXES = ("", ".zst", ".gz")
+
+
+@dataclass(frozen=True, slots=True)
+class BackupLook:
+    """What one copy holds. `backup` is its newest complete one of this cluster, with the WAL that it needs.
+
+    Where it is None `why` says what is there instead, or why nothing could be seen; then `remedy` may help.
+    """
+
+    target: BucketTarget
+    backup: BaseBackup | None = None
+    why: str = ""
+    remedy: str = ""
+
+    @property
+    def where(self) -> str:
+        """`BUCKET in REGION`."""
+        return f"{self.target.bucket} in {self.target.region}"
+
+
+async def look_at_backups(
+    site: Site, target: BucketTarget, server: ServerSurvey, only: str = ""
+) -> BackupLook:
+    """The copy's newest good backup; with `only` the one of that id. Raises nothing of the store's."""
+    try:
+        store = site.store(target)
+        found = await _folders(store, target.prefix)
+        wanted = [folder for folder in found if not only or folder.id == only]
+        return await _newest(store, target, server, wanted)
+    except ObjectStoreError as error:
+        return BackupLook(target, why=f"it could not be looked at: {error.why}", remedy=error.remedy)
+
+
+async def _folders(store: ObjectStore, prefix: str) -> list[Folder]:
+    """Our backups' folders, the newest first."""
+    places = Whereabouts()
+    async for key, size in _listed(store, f"{prefix}{_FOLDER}", f"{prefix}{_FOLDER}"):
+        places.note(key.removeprefix(prefix), size)
+    ours = (each for each in places.folders() if each.writer is Writer.OURS and each.place == _FOLDER)
+    return sorted(ours, key=lambda folder: folder.id, reverse=True)
+
+
+async def _listed(store: ObjectStore, start_after: str, prefix: str) -> AsyncIterator[tuple[str, int]]:
+    """Keys after `start_after` as long as they begin with `prefix`, each with its size."""
+    for _ in range(_MOST_PAGES):
+        page = await store.page(start_after=start_after)
+        for position, key in enumerate(page.objects.keys):
+            if not key.startswith(prefix):
+                return
+            yield key, page.objects[position].size
+        if not page.truncated or not len(page.objects):
+            return
+        start_after = page.objects.keys[-1]
+
+
+async def _newest(
+    store: ObjectStore, target: BucketTarget, server: ServerSurvey, folders: list[Folder]
+) -> BackupLook:
+    whys = []
+    for folder in folders[:_MOST_READ]:
+        read = await _read(store, target.prefix, folder)
+        why = read.why if isinstance(read, Unreadable) else await _fault(store, target.prefix, read, server)
+        if isinstance(read, BaseBackup) and not why:
+            return BackupLook(target, read)
+        whys.append(f"{folder.id}: {why}")
+    return BackupLook(target, why="; ".join(whys[:3]) or "no base backup")
+
+
+async def _read(store: ObjectStore, prefix: str, folder: Folder) -> BaseBackup | Unreadable:
+    contents = {key: (await store.read(f"{prefix}{key}", LONGEST + 1)).body for key in folder.wanted}
+    return read_folder(folder, contents)[0]
+
+
+async def _fault(store: ObjectStore, prefix: str, backup: BaseBackup, server: ServerSurvey) -> str:
+    """What is wrong with it for this server; empty where nothing is."""
+    if backup.completeness is not Completeness.COMPLETE:
+        return backup.why or backup.completeness
+    if backup.system_identifier != int(server.system_identifier) % 2**64:
+        return f"of another cluster, {backup.system_identifier}"
+    if backup.segment_bytes != server.segment_bytes:
+        return f"its wal_segment_size is {backup.segment_bytes}, the server's {server.segment_bytes}"
+    lacking = await _lacking_wal(store, prefix, backup, server.segment_bytes)
+    return f"{lacking} is not there, which it needs" if lacking else ""
+
+
+async def _lacking_wal(store: ObjectStore, prefix: str, backup: BaseBackup, segment_bytes: int) -> str:
+    """The first segment from its start to its stop that is not in the copy; empty where all are."""
+    first, last = backup.first_segment(segment_bytes), backup.last_segment(segment_bytes)
+    if first is None or last is None:
+        return "its WAL"
+    wanted = {Segment(first.timeline, number) for number in range(first.number, last.number + 1)}
+    if last.timeline != first.timeline:
+        wanted = {first, last}  # where the one timeline ends and the other begins only a history tells
+    there: set[Segment] = set()
+    for timeline in {first.timeline, last.timeline}:
+        after = f"{prefix}{Segment(timeline, first.number).name(segment_bytes)[:-1]}"
+        async for key, size in _listed(store, after, f"{prefix}{timeline:08X}"):
+            name = key.removeprefix(prefix)
+            segment = _segment(name, size, segment_bytes)
+            if segment is not None:
+                there.add(segment)
+                if segment.number > last.number:
+                    break
+    lacking = min(wanted - there, default=None, key=lambda segment: segment.number)
+    return lacking.name(segment_bytes) if lacking is not None else ""
+
+
+def _segment(name: str, size: int, segment_bytes: int) -> Segment | None:
+    """The segment that a key holds whole, as far as its size tells."""
+    if name[24:] not in _SUFFIXES or not size or (len(name) == 24 and size != segment_bytes):
+        return None
+    try:
+        return Segment.parse(name[:24], segment_bytes)
+    except ValueError:
+        return None
