@@ -68,7 +68,7 @@ async def test_from_nothing_to_the_first_segment_and_then_nothing_but_what_is_mi
     assert not list(stage.ledger.folder.glob("*"))
     assert [question.step for question in stage.gate.asked] == [
         "temporary-key", "buckets", "grants", "write-probe", "archive-command", "drop-in", "verifier",
-        "restart", "proof",
+        "restart", "proof", "backup-command", "backup-schedule", "first-backup",
     ]  # fmt: skip
     assert stage.app_key.grants == (
         Grant(f"{stage.profile.name}-assets", "read"),
@@ -102,11 +102,18 @@ async def each_thing_is_repaired_by_itself(stage: Stage) -> None:
         bucket = stage.profile.dr.bucket
         stage.keys.replace(stage.dr_key, stage.dr_key.name, (Grant(bucket, "read"),))
 
+    def altered() -> None:
+        with Path(names.backup).open("a") as file:
+            file.write("exit 0\n")
+
     cases: list[tuple[str, Callable[[], None], set[str]]] = [
         ("archive command", gone(names.archive), {"archive-command"}),
         ("restore command", gone(names.restore), {"archive-command"}),
         ("verifier", gone(names.verifier), {"verifier"}),
         ("schedule", gone(names.cron), {"verifier"}),
+        ("backup command", gone(names.backup), {"backup-command"}),
+        ("another backup command", altered, {"backup-command"}),
+        ("backup schedule", gone(names.backup_cron), {"backup-schedule"}),
         ("grant", without_grant, {"grants"}),
         ("read-only grant", lowered_grant, {"grants"}),
         ("drop-in", gone(str(stage.cluster.config_dir / "conf.d" / stage.profile.paths.dropin)), {"drop-in"}),
@@ -139,7 +146,10 @@ def installed(stage: Stage) -> list[str]:
     """What is there of what provisioning installs."""
     names = names_of(stage.profile)
     dropin = stage.cluster.config_dir / "conf.d" / stage.profile.paths.dropin
-    paths = (names.archive, names.restore, names.verifier, names.cron, str(dropin))
+    paths = (
+        names.archive, names.restore, names.verifier, names.cron, names.backup, names.backup_cron,
+        str(dropin),
+    )  # fmt: skip
     return [path for path in paths if Path(path).exists()]
 
 

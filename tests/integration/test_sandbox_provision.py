@@ -16,14 +16,22 @@ pytestmark = pytest.mark.server
 
 ALL = {
     "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "archive-command", "drop-in",
-    "verifier", "restart", "proof",
+    "verifier", "restart", "proof", "backup-command", "backup-schedule", "first-backup",
 }  # fmt: skip
 BY_ITSELF = {"proof"}
 """Once its key may write again PostgreSQL archives by itself, and may have done so before it is looked at."""
 MENDED: dict[str, set[str]] = {
     "incident": ALL,
-    "failing": {"temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "proof"},
-    **{name: set() for name in ("healthy", "idle", "holes", "slow")},
+    "failing": {
+        "temporary-key",
+        "buckets",
+        "delete-temporary-key",
+        "grants",
+        "write-probe",
+        "proof",
+        "first-backup",
+    },
+    **{name: {"first-backup"} for name in ("healthy", "idle", "holes", "slow")},
 }
 
 

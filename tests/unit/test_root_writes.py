@@ -81,6 +81,7 @@ _KEPT = "its folder is root's alone: `roots` refuses another"
 _SHOWN = "by hand, for the user whose the folder is; what runs is a function of files.sh"
 _BY = "standing in the folder, as its keeper"
 _NONE = "it writes nothing"
+_SERVERS = "as the server's user, in a folder of its own"
 _CLAIM = "in /run, root's alone, or in a folder of that user's own: a link, or another's, is refused"
 ALLOWED: dict[tuple[str, str], str] = {
     (
@@ -102,6 +103,8 @@ ALLOWED: dict[tuple[str, str], str] = {
         "provision/droplet/claim.py",
         """printf '%s %s %s %s\\n' {token} "$boot" "$((up + {lease}))" {who} >"$d/{key}.new\"""",
     ): _CLAIM,
+    ("provision/droplet/backup_run.py", '"$1" --fast >./{}.said 2>&1; echo "$?" >./{}.ended'): _SERVERS,
+    ("provision/droplet/backup_run.py", "rm -f ./{}.ended ./{}.said"): _SERVERS,
     ("provision/droplet/files.py", "chmod {} {} &&"): _SHOWN,
     ("provision/droplet/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
     ("provision/droplet/files.py", "install -T -m {}{}"): _SHOWN,
@@ -109,6 +112,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/droplet/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
+    ("provision/steps/backup_command.py", "install -d -o {} -m 0750 {}"): _SHOWN,
     ("provision/steps/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",
     (
         "provision/steps/preflight_archive.py",

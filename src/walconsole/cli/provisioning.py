@@ -1,4 +1,4 @@
-"""`walconsole provision` and `walconsole undo`: their arguments, and what is made of them."""
+"""`walconsole provision` and the commands that are run like it: their arguments, and what is made of them."""
 
 import argparse
 from dataclasses import replace
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 PROVISION = """\
 Sets continuous archiving up: buckets, grants, the archive command, the drop-in, the verifier, a restart,
-and the proof that a segment arrived. Without --plan or --apply it opens the console at that screen.
+the proof that a segment arrived, and the first base backup. Without --plan or --apply it opens the console
+at that screen.
+"""
+BACKUP = """\
+Takes a base backup now, by the script that provisioning installs (it is put there where it is missing), shows
+how far it is, and reads it in every copy. A run that is under way already is followed. The script goes on by
+itself where the connection is cut; ended by a signal the command ends it, and nothing of it stays. Needs
+--plan, or --apply with --confirm.
 """
 FIX = """\
 Makes one fix that a finding offers (`walconsole check --json` has its step and subject): looked at first,
@@ -35,13 +42,16 @@ Takes back what `walconsole provision` changed, the last first. It never deletes
 
 
 def declare(command: str, parser: argparse.ArgumentParser) -> None:
-    """The arguments of the four commands."""
-    parser.description = {"provision": PROVISION, "undo": UNDO, "fix": FIX, "probe": PROBE}[command]
+    """The arguments of the five commands."""
+    about = {"provision": PROVISION, "undo": UNDO, "backup": BACKUP, "fix": FIX, "probe": PROBE}
+    parser.description = about[command]
     add_target(parser)
     if command == "fix":
         add_fix_options(parser)
     elif command == "probe":
         add_probe_options(parser)
+    elif command == "backup":
+        add_backup_options(parser)
     else:
         add_options(parser, undo=command == "undo")
 
@@ -55,7 +65,7 @@ def start(options: argparse.Namespace, stop: Stop) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
-    """What both commands take."""
+    """What all of them take, and what `provision` takes besides."""
     what = parser.add_mutually_exclusive_group(required=undo)
     what.add_argument("--plan", action="store_true", help="print what would be done, and change nothing")
     what.add_argument("--apply", action="store_true", help="do it, without a screen; needs --confirm")
@@ -63,13 +73,7 @@ def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     if undo:
         return
-    parser.add_argument(
-        "--confirm-replace",
-        metavar="WHAT",
-        action="append",
-        default=[],
-        help="yes to replacing something that is another tool's; the plan names it; may be repeated",
-    )
+    _add_confirm_replace(parser)
     parser.add_argument(
         "--compression",
         choices=tuple(Compression),
@@ -86,11 +90,7 @@ def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
     )
 
 
-def add_fix_options(parser: argparse.ArgumentParser) -> None:
-    """What `fix` takes."""
-    parser.add_argument("--step", metavar="ID", required=True, help="the fix, as a finding names it")
-    parser.add_argument("--subject", metavar="WHAT", default="", help="the file, setting, segment or process")
-    add_options(parser, undo=True)
+def _add_confirm_replace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confirm-replace",
         metavar="WHAT",
@@ -98,6 +98,23 @@ def add_fix_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="yes to replacing something that is another tool's; the plan names it; may be repeated",
     )
+
+
+def add_backup_options(parser: argparse.ArgumentParser) -> None:
+    """What `backup` takes."""
+    add_options(parser, undo=True)
+    _add_confirm_replace(parser)
+    parser.add_argument(
+        "--no-dr", action="store_true", help="as given to `provision`: there is no second copy"
+    )
+
+
+def add_fix_options(parser: argparse.ArgumentParser) -> None:
+    """What `fix` takes."""
+    parser.add_argument("--step", metavar="ID", required=True, help="the fix, as a finding names it")
+    parser.add_argument("--subject", metavar="WHAT", default="", help="the file, setting, segment or process")
+    add_options(parser, undo=True)
+    _add_confirm_replace(parser)
 
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +136,8 @@ _PROBES = {
 def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
     """How the droplet shall archive. Raises UsageError."""
     defaults = DropletChoices.for_profile(profile)
+    if options.command == "backup":
+        return replace(defaults, to_dr=not options.no_dr)
     if options.command != "provision":
         return defaults
     try:
@@ -159,5 +178,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         replace=tuple(getattr(options, "confirm_replace", ())),
         json=options.json,
         offer=_offer(options),
+        backup=options.command == "backup",
     )
     return provision(session, wish, stop)

@@ -76,6 +76,10 @@ COMMANDS = (
         "provisioning", _FULL, "provisioning.md",
     ),
     Command(
+        "backup", "take a base backup now, and see it arrive in every copy",
+        "provisioning", _FULL, "recovery.md",
+    ),
+    Command(
         "fix", "make one fix that a finding offers",
         "provisioning", _FULL, "triage.md",
     ),

@@ -18,8 +18,15 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.droplet.choices import DropletChoices
-from walconsole.droplet.files import DropletFile, Schedule, command_files, dropin_file, verifier_files
+from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.files import (
+    DropletFile,
+    Schedule,
+    backup_files,
+    command_files,
+    dropin_file,
+    verifier_files,
+)
 from walconsole.droplet.names import names_of
 from walconsole.sandbox.host.process import Account
 from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
@@ -81,10 +88,14 @@ def _bucket(role: BucketRole, region: str, endpoints: Mapping[str, str]) -> Buck
 
 
 def installed_files(workspace: Workspace, account: Account) -> tuple[DropletFile, ...]:
-    """The archive command, the restore command, and the verifier with its timer."""
+    """The archive and the restore command, the verifier and the base backup, each of these with its timer."""
     profile = installing_profile(workspace, account)
-    choices = DropletChoices.for_profile(profile)
-    return (*command_files(profile, choices), *verifier_files(profile, choices, Schedule.SYSTEMD))
+    choices, backup = DropletChoices.for_profile(profile), BackupChoices.for_profile(profile)
+    return (
+        *command_files(profile, choices),
+        *verifier_files(profile, choices, Schedule.SYSTEMD),
+        *backup_files(profile, choices, backup, Schedule.SYSTEMD),
+    )
 
 
 def installed_dropin(workspace: Workspace, account: Account) -> DropletFile:
@@ -106,3 +117,13 @@ def verifier(workspace: Workspace, account: Account) -> str:
 def timer(workspace: Workspace, account: Account) -> str:
     """The name of its timer."""
     return names_of(installing_profile(workspace, account)).timer.rpartition("/")[2]
+
+
+def backup_timer(workspace: Workspace, account: Account) -> str:
+    """The name of the base backup's timer."""
+    return names_of(installing_profile(workspace, account)).backup_timer.rpartition("/")[2]
+
+
+def backup_state(workspace: Workspace, account: Account) -> str:
+    """The folder in which the base backup's script notes what it does."""
+    return names_of(installing_profile(workspace, account)).backup_state

@@ -1,4 +1,4 @@
-"""`walconsole provision` and `walconsole undo` without a screen: the same steps, their news as lines."""
+"""`walconsole provision` and the commands like it without a screen: their steps, with news as lines."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
-from walconsole.provision.steps.catalogue import steps
+from walconsole.provision.steps.catalogue import backup_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
@@ -37,7 +37,8 @@ class ProvisionWish:
     """What the command line asks for. `apply` False: show the plan and change nothing.
 
     `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
-    for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning.
+    for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning, `backup` a
+    base backup that shall be taken instead.
     """
 
     choices: DropletChoices
@@ -47,6 +48,7 @@ class ProvisionWish:
     replace: tuple[str, ...] = ()
     json: bool = False
     offer: Fix | None = None
+    backup: bool = False
 
 
 class WordGate:
@@ -203,6 +205,8 @@ class _Command:
         """The steps that are asked for. Raises UsageError for a fix that there is none of."""
         if self._wish.undo:
             return undoable(site)
+        if self._wish.backup:
+            return backup_steps(site)
         return steps(site) if self._wish.offer is None else fix_steps(site, self._wish.offer)
 
     async def _undo_plans(self, runner: Runner) -> None:

@@ -28,6 +28,9 @@ _RATE_OVER_S = 10.0
 _SEEN_DEAD = 2
 _ANOTHER_RUNS = 3
 """docs/recovery.md: the script's exit status where another one runs."""
+_SENDING = "streaming database files"
+"""pg_stat_progress_basebackup.phase (backend/catalog/system_views.sql)."""
+_STORING = "the copies take in what was sent"
 _FILES = "by-hand"
 """In the script's state folder: what a run that was started here said, and with what it ended."""
 
@@ -173,34 +176,40 @@ class _Telling:
     """What of each look is news, and how fast it goes."""
 
     def __init__(self) -> None:
-        self._state = ""
+        self._state = self._doing = ""
         self._since = 0.0
         self._samples: deque[tuple[float, int]] = deque()
 
     def of(self, look: Look, status: BackupRunStatus, now: float) -> list[Event]:
         told: list[Event] = []
-        if status.state != self._state:
-            self._state, self._since = status.state, now
-            if status.state in DOING:
-                told.append(Printed(f"{status.id or 'the backup'}: {DOING[status.state]}"))
         if status.exit_status is not None or status.state not in DOING:
             return told
-        if status.state != STREAMING or not look.phase:
-            return [*told, Moving(DOING[status.state], now - self._since)]
+        if status.state != self._state:
+            self._state = status.state
+            told.append(Printed(f"{status.id or 'the backup'}: {DOING[status.state]}"))
+        doing = self._words(look, status)
+        if doing != self._doing:
+            self._doing, self._since = doing, now
         return [*told, self._moving(look, now)]
 
+    def _words(self, look: Look, status: BackupRunStatus) -> str:
+        if status.state != STREAMING:
+            return DOING[status.state]
+        if look.phase:
+            return look.phase
+        return _STORING if self._samples else DOING[STREAMING]
+
     def _moving(self, look: Look, now: float) -> Moving:
-        sent, total = look.sent_bytes, look.total_bytes
-        if not sent:
-            return Moving(look.phase, now - self._since)
+        sent, total, for_s = look.sent_bytes, look.total_bytes, now - self._since
+        if look.phase != _SENDING or sent is None:
+            return Moving(self._doing, for_s)
         self._samples.append((now, sent))
         while now - self._samples[0][0] > _RATE_OVER_S and len(self._samples) > 2:
             self._samples.popleft()
         since, first = self._samples[0]
-        took = now - since
-        rate = (sent - first) / took if took > 0 and sent > first else None
+        rate = (sent - first) / (now - since) if now > since and sent > first else None
         left = (total - sent) / rate if rate and total and total >= sent else None
-        return Moving(look.phase, now - self._since, sent, total, rate, left)
+        return Moving(self._doing, for_s, sent, total, rate, left)
 
 
 def _number(text: str) -> int | None:

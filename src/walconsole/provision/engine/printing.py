@@ -156,10 +156,10 @@ class PlainLines:
                 self._line(f"       changing {change.kind} {change.what}")
 
     def _moving(self, event: Moving) -> None:
-        """A line for each tenth of it, or for each half minute where nobody knows how much it is."""
+        """A line for each tenth of it; where nobody knows how much it is, for each half minute."""
         share = event.share
         part = int(event.for_s / _MOVING_EVERY_S) if share is None else int(share * 10)
-        if (event.what, part) != self._moved:
+        if (event.what, part) != self._moved and (part or share is not None):
             self._line(f"       {moving_text(event)}")
         self._moved = (event.what, part)
 

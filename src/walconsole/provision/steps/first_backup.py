@@ -163,12 +163,12 @@ class FirstBackup:
                 tried = f"reading {self._taken or 'the base backup'} from {look.where}"
                 raise ProvisionError(tried, look.why, look.remedy or "run this step again")
             backup, segment_bytes = look.backup, look.backup.segment_bytes or 0
-            first, last = backup.first_segment(segment_bytes), backup.last_segment(segment_bytes)
-            wal = (
-                f"{first.name(segment_bytes)} to {last.name(segment_bytes)}" if first and last else "its WAL"
-            )
+            ends = (backup.first_segment(segment_bytes), backup.last_segment(segment_bytes))
+            wal = " to ".join(dict.fromkeys(each.name(segment_bytes) for each in ends if each is not None))
             stored = bytes_text(backup.stored_bytes)
-            yield Proved(f"{backup.id} is complete in {look.where}: {stored} of this cluster, and {wal}")
+            yield Proved(
+                f"{backup.id} is complete in {look.where}: {stored} of this cluster, and its WAL ({wal})"
+            )
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Nothing: a base backup is never deleted so."""
