@@ -166,9 +166,7 @@ class FirstBackup:
             ends = (backup.first_segment(segment_bytes), backup.last_segment(segment_bytes))
             wal = " to ".join(dict.fromkeys(each.name(segment_bytes) for each in ends if each is not None))
             stored = bytes_text(backup.stored_bytes)
-            yield Proved(
-                f"{backup.id} is complete in {look.where}: {stored} of this cluster, and its WAL ({wal})"
-            )
+            yield Proved(f"{backup.id} is complete in {look.where}: {stored}, and its WAL {wal}")
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Nothing: a base backup is never deleted so."""
