@@ -70,7 +70,7 @@ RCLONE = RcloneFacts(
     mode=0o640,
     remotes=(a_remote("spaces-prod", "DO00PRIMARY", "nyc3"), a_remote("spaces-dr", "DO00DR", "sfo3")),
 )
-TOOLS = ("rclone", "timeout", "zstd", "gzip", "psql", "systemctl", "logrotate")
+TOOLS = ("rclone", "timeout", "zstd", "gzip", "psql", "perl", "flock", "systemctl", "logrotate")
 SURVEY = Survey(
     taken_at=1_800_000_100.0,
     hostname="droplet",

@@ -19,6 +19,7 @@ from tests.integration.test_provision_cut import known_through
 from tests.servers.fixtures import MakeCluster, MakeProxy, MakeSshd
 from tests.servers.proxy import Proxy
 from tests.servers.rgw import RadosGateway
+from tests.servers.s3 import S3Keys
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
@@ -155,21 +156,22 @@ async def test_one_lost_is_taken_anew_and_a_stranger_s_is_none(stage: Stage) -> 
 
 async def nothing_else_counts(stage: Stage, first: str, second: str) -> None:
     """A backup of another cluster, one of which an object is cut short, one whose WAL is gone."""
-    client, bucket = stage.gateways[BucketRole.PRIMARY].client(), stage.profile.primary.bucket
+    app = S3Keys(stage.app_key.name, stage.app_key.access_key, stage.app_key.secret)
+    client, bucket = stage.gateways[BucketRole.PRIMARY].client(app), stage.profile.primary.bucket
     client.delete_object(Bucket=bucket, Key=f"base/{first}/backup.json")
     key = f"base/{second}/backup.json"
     good = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     told = json.loads(good)
     spoiled = {
         "of another cluster": json.dumps({**told, "system_identifier": "7"}),
-        "and .* were stored": json.dumps({**told, "objects": [{**told["objects"][0], "bytes": 1}]}),
-        "no JSON": good[:-9].decode(),
+        "and 1 were stored": json.dumps({**told, "objects": [{**told["objects"][0], "bytes": 1}]}),
+        "it is not JSON": good[:-9].decode(),
     }
     for why, content in spoiled.items():
         client.put_object(Bucket=bucket, Key=key, Body=content.encode())
         check = await FirstBackup(stage.site).check()
         assert check.state is CheckState.NEEDED, why
-        assert why.partition(" .*")[0] in " ".join(fact.value for fact in check.facts)
+        assert why in " ".join(fact.value for fact in check.facts)
     client.put_object(Bucket=bucket, Key=key, Body=good)
     assert (await FirstBackup(stage.site).check()).state is CheckState.DONE
     (segment,) = [name for name in stage.objects(BucketRole.PRIMARY) if name[:24] == told["start_wal"]]
@@ -198,7 +200,7 @@ def exists(path: str) -> bool:
     return Path(path).exists()
 
 
-async def test_its_progress_is_shown_and_neither_its_end_nor_its_death_leaves_half_of_it(
+async def test_its_progress_is_shown_and_no_end_leaves_half_of_it(
     stage: Stage,
 ) -> None:
     slowly(stage)
@@ -208,18 +210,16 @@ async def test_its_progress_is_shown_and_neither_its_end_nor_its_death_leaves_ha
     await streams(stage)
     await until(lambda: any(event.left_s is not None for event in moved(stage)))
     running.cancel()
-    began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert time.monotonic() - began < 15
-    last = moved(stage)[-1]
+    await until(lambda: status(stage)["exit"] == 9, within_s=60)
+    last = [event for event in moved(stage) if event.left_s is not None][-1]
     assert last.total is not None
     assert last.done is not None
     assert 0 < last.done <= last.total
     assert last.rate is not None
     assert 0.5 < last.rate / 1024**2 / SLOWLY_MIB_S < 2
     assert last.share is not None
-    assert status(stage)["exit"] == 9
     assert complete(stage) == [set(), set()]
     assert_nothing_half(stage)
     await killed_it_is_told_and_cleared_up_by_the_next(stage)

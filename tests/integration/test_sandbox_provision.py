@@ -31,7 +31,7 @@ MENDED: dict[str, set[str]] = {
         "proof",
         "first-backup",
     },
-    **{name: {"first-backup"} for name in ("healthy", "idle", "holes", "slow")},
+    **{name: set() for name in ("healthy", "idle", "holes", "slow")},
 }
 
 

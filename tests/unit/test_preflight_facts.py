@@ -106,6 +106,8 @@ LITTLE = {"/var/lib/postgresql/15/main/pg_wal": 5 * 1024**2, "/var/tmp": 1024**3
         (without(SURVEY, "psql"), "psql", STOP, "not there"),
         (without(SURVEY, "zstd"), "compression", NOTE, "gzip"),
         (without(SURVEY, "zstd", "gzip"), "compression", WARNING, "no zstd or gzip"),
+        (without(SURVEY, "zstd"), "zstd", WARNING, "no base backup can be taken"),
+        (without(SURVEY, "perl"), "perl", WARNING, "no base backup can be taken"),
         (replace(SURVEY, systemd=False), "schedule", WARNING, "neither systemd nor cron"),
         (replace(SURVEY, systemd=False, crontabs=True), "schedule", OK, "cron"),
         (replace(SURVEY, clock_offset_s=None), "clock", UNKNOWN, "compared"),
@@ -120,6 +122,11 @@ def test_what_is_said_of_a_droplet(survey: Survey, label: str, state: FactState,
     assert fact.state is state
     assert words in fact.value
     assert bool(fact.remedy) == (state in (STOP, WARNING)) or state in (NOTE, UNKNOWN)
+
+
+def test_where_no_base_backup_is_expected_its_programs_are_not_asked_for() -> None:
+    profile = replace(PROFILE, expect_base_backups=False)
+    assert "perl" not in {fact.label for fact in of_droplet(without(SURVEY, "perl"), profile)}
 
 
 def test_little_space_is_said_of_the_place_where_it_is() -> None:

@@ -119,6 +119,11 @@ def timer(workspace: Workspace, account: Account) -> str:
     return names_of(installing_profile(workspace, account)).timer.rpartition("/")[2]
 
 
+def backup_command(workspace: Workspace, account: Account) -> str:
+    """The path of the base backup's script."""
+    return names_of(installing_profile(workspace, account)).backup
+
+
 def backup_timer(workspace: Workspace, account: Account) -> str:
     """The name of the base backup's timer."""
     return names_of(installing_profile(workspace, account)).backup_timer.rpartition("/")[2]

@@ -35,6 +35,8 @@ def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> 
     if survey.server is not None:
         yield from _archiving(survey, survey.server, profile)
     yield from _tools(survey, choices)
+    if profile.expect_base_backups:
+        yield from _backup_tools(survey)
     yield _schedule(survey)
     yield from _host(survey, choices)
     unseen = (text for text in survey.missing if text != survey.server_problem)
@@ -125,6 +127,14 @@ def _tools(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
         place = survey.tools.get(program)
         yield Fact(program, place) if place is not None else _absent(program)
     yield _compression(survey, choices)
+
+
+def _backup_tools(survey: Survey) -> Iterator[Fact]:
+    """What only base backups need: archiving can be set up without it."""
+    for program in ("zstd", "perl", "flock"):
+        if program not in survey.tools:
+            why = "not there: no base backup can be taken, and so nothing restored"
+            yield Fact(program, why, FactState.WARNING, how_to_install(program))
 
 
 def _absent(program: str) -> Fact:

@@ -17,7 +17,7 @@ from walconsole.sandbox.host.postgres import SEGMENT_MB
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.host.programs import Tools
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
-from walconsole.sandbox.profile import archive_command, timer, verifier
+from walconsole.sandbox.profile import archive_command, backup_command, timer, verifier
 from walconsole.sandbox.scenarios.scenario import (
     ASSETS_GRANT,
     BUCKET,
@@ -168,8 +168,7 @@ class Player:
             case Verify():
                 await self._verify()
             case BaseBackup():
-                status("taking a base backup")
-                await self._back_up()
+                await self._back_up(status)
             case LoseSegments(primary, dr):
                 await self._lose("spaces-prod", REGION, BUCKET, primary)
                 await self._lose("spaces-dr", DR_REGION, DR_BUCKET, dr)
@@ -200,15 +199,14 @@ class Player:
             return self.workspace.etc / f"rclone-{NAME}.conf"
         return Path(archive_command(self.workspace, self.account))
 
-    async def _back_up(self) -> None:
-        """Into the droplet's home, with what replays it left to the archive."""
-        where = self.workspace.home / "base-backup"
-        program = self.workspace.bin / "pg_basebackup"
-        await run(
-            [program, "-D", where, "-X", "none", "--checkpoint=fast", "--no-sync"],
-            self.workspace.root,
-            self.account,
-        )
+    async def _back_up(self, status: Callable[[str], None]) -> None:
+        """By the installed script, into both regions. A machine without zstd shows a droplet that has none."""
+        status("taking a base backup")
+        script = backup_command(self.workspace, self.account)
+        try:
+            await run([script, "--fast"], self.workspace.root, self.account)
+        except SandboxError as error:
+            status(f"no base backup was taken: {error.why}")
 
     async def _lose(self, remote: str, region: str, bucket: str, positions: Collection[int]) -> None:
         """Delete archived segments through S3, as whoever deletes the wrong ones does."""

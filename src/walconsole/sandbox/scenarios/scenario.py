@@ -49,7 +49,7 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class BaseBackup:
-    """Take one with pg_basebackup, which leaves its label in the archive."""
+    """Take one by the installed script, as its schedule does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ _ALL = (
         "slow",
         "the archive command is slower than the WAL",
         segments_per_min=20.0,
-        acts=(WriteSegments(2), _archived(2), Verify(), Throttle(3.0), WriteSegments(12)),
+        acts=(WriteSegments(2), _archived(2), BaseBackup(), Verify(), Throttle(3.0), WriteSegments(12)),
     ),
     Scenario(
         "holes",
