@@ -104,6 +104,7 @@ OPERATIONS: dict[str, Callable[[Ground], str]] = {
     "keep": lambda at: file_script("keep", str(at.path), str(at.kept / "new")),
     "put_back": lambda at: file_script("put_back", str(at.path), str(at.kept / "old")),
     "rework": lambda at: piped("key\n", "rework", str(at.path), "{ print }"),
+    "own_folder": lambda at: file_script("own_folder", str(at.path), STRANGER.pw_name),
     "roots": lambda at: f'{file_script("roots", str(at.path), "make")}echo new >"./$name"\n',
 }
 """Root's part in each function of files.sh, on a file in the stranger's folder."""
@@ -359,3 +360,20 @@ def test_a_shell_that_is_not_root_s_does_everything_as_itself(ground: Ground, sh
     assert run(file_script("read_out", f"{ground.theirs}/none/{NAME}")).returncode == 3
     done(file_script("take_out", str(path)))
     assert not path.exists()
+
+
+def test_a_folder_is_given_away_only_where_nobody_else_may_write(ground: Ground) -> None:
+    made = ground.roots / "state"
+    script = file_script("own_folder", str(made), STRANGER.pw_name)
+    for _ in range(2):
+        subprocess.run(["/bin/sh", "-c", script], check=True)
+        found = made.stat()
+        assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (STRANGER.pw_uid, 0o750)
+    for planted in (ground.victim, ground.roots / "link"):
+        if not planted.exists():
+            planted.symlink_to(ground.roots)
+        script = file_script("own_folder", str(planted), STRANGER.pw_name)
+        done = subprocess.run(["/bin/sh", "-c", script], check=False, capture_output=True, text=True)
+        assert done.returncode == 4
+        assert done.stderr.strip().endswith(f"{planted.name} is no folder")
+    assert ground.victim.stat().st_uid == ground.roots.stat().st_uid == 0

@@ -35,13 +35,13 @@ MENDED: dict[str, set[str]] = {
 }
 
 
-async def provision(child: Child, folder: Path) -> dict[str, str]:
-    """Run `walconsole provision --apply`; where each step is at the end."""
+async def provision(child: Child, folder: Path, name: str = "provision") -> dict[str, str]:
+    """Run `walconsole NAME --apply`; where each step is at the end."""
     config = folder / "config.toml"
     config.write_text(profile_as_toml(child.profile, "droplet"), "utf-8")
     environment = {**os.environ, **child.environment, "XDG_STATE_HOME": str(folder), "HOME": str(folder)}
     command = [
-        "provision",
+        name,
         "droplet",
         "--config",
         str(config),
@@ -70,4 +70,7 @@ async def test_provisioned_to_green(scenario: str, tmp_path: Path) -> None:
         assert MENDED[scenario] - BY_ITSELF <= changed <= MENDED[scenario]
         if MENDED[scenario]:
             assert set((await provision(child, tmp_path)).values()) == {"done already"}
+        if scenario == "incident":
+            one_more = await provision(child, tmp_path, "backup")
+            assert one_more == {"backup-command": "done already", "backup": "done"}
     assert list((tmp_path / "walconsole" / "temporary-keys").glob("*")) == []

@@ -42,6 +42,11 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
         (["--log-file", "l", "check", "a"], "check", {"log_file": Path("l"), "target": "a", "theme": None}),
         (["check", "--", "a"], "check", {"target": "a"}),
         (["--", "demo"], "open", {"target": "demo"}),
+        (
+            ["backup", "a", "--apply", "--confirm", "a"],
+            "backup",
+            {"apply": True, "confirm": "a", "no_dr": False},
+        ),
         (["probe", "a", "--plan", "--only", "calls"], "probe", {"only": "calls", "read_only": False}),
     ],
 )

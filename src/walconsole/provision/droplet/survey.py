@@ -245,6 +245,7 @@ PACKAGES: Mapping[str, str] = {
     "zstd": "zstd",
     "gzip": "gzip",
     "systemctl": "systemd",
+    "flock": "util-linux",
 }
 
 

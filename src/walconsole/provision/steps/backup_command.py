@@ -18,9 +18,8 @@ from walconsole.provision.droplet.files import (
     undoing,
 )
 from walconsole.provision.droplet.keepers import call
-from walconsole.provision.droplet.requirements import blocked_without
 from walconsole.provision.droplet.schedules import wanted_backup_files
-from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (
     Change,
     Check,

@@ -10,7 +10,7 @@ from walconsole.domain.units import age_text, bytes_text
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.backup_run import BackupRun
 from walconsole.provision.droplet.commands import psql
-from walconsole.provision.droplet.requirements import blocked_without
+from walconsole.provision.droplet.survey import blocked_without
 from walconsole.provision.engine.model import (
     Change,
     Check,

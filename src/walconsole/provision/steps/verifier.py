@@ -18,7 +18,6 @@ from walconsole.provision.droplet.files import (
     install_command,
     undoing,
 )
-from walconsole.provision.droplet.requirements import blocked_without
 from walconsole.provision.droplet.schedules import SWITCHED_ON, Timer, runner_text, schedule_of, wanted_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (

@@ -17,9 +17,9 @@ from shlex import quote
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.keys_api.keys import Key
-from walconsole.sandbox.profile import droplet_paths, installed_files, timer
+from walconsole.sandbox.profile import backup_state, backup_timer, droplet_paths, installed_files, timer
 from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
-from walconsole.sandbox.workspace import CLUSTER, Workspace, write
+from walconsole.sandbox.workspace import CLUSTER, Workspace, make_folder, write
 
 _SYSTEM_SERVERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
                    "/usr/local/opt/postgresql@*/bin", "/usr/local/pgsql/bin")  # fmt: skip
@@ -159,11 +159,13 @@ class Tools:
         self.throttle(0.0)
 
     def install_archiving(self) -> None:
-        """What provisioning installs, with the verifier's timer switched on."""
+        """What provisioning installs, with both timers switched on."""
         for file in installed_files(self.workspace, self.account):
             self._write(Path(file.path), file.text, file.mode)
-        for switched in (self.workspace.timers_enabled, self.workspace.timers_active):
-            self._write(switched / timer(self.workspace, self.account), "", 0o644)
+        make_folder(Path(backup_state(self.workspace, self.account)), self.account)
+        for unit in (timer(self.workspace, self.account), backup_timer(self.workspace, self.account)):
+            for switched in (self.workspace.timers_enabled, self.workspace.timers_active):
+                self._write(switched / unit, "", 0o644)
 
     def throttle(self, delay_s: float) -> None:
         """Have the droplet's rclone wait before each transfer; 0 does not."""
@@ -212,5 +214,6 @@ class Tools:
 def _remote(name: str, key: Key, endpoint: str) -> str:
     return (
         f"[{name}]\ntype = s3\nprovider = Ceph\nregion = us-east-1\nendpoint = {endpoint}\n"
-        f"force_path_style = true\naccess_key_id = {key.access_key}\nsecret_access_key = {key.secret}\n"
+        f"force_path_style = true\nuse_multipart_etag = false\n"
+        f"access_key_id = {key.access_key}\nsecret_access_key = {key.secret}\n"
     )

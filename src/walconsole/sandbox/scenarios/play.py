@@ -200,7 +200,7 @@ class Player:
         return Path(archive_command(self.workspace, self.account))
 
     async def _back_up(self, status: Callable[[str], None]) -> None:
-        """By the installed script, into both regions. A machine without zstd shows a droplet that has none."""
+        """By the installed script, into both regions. Where it cannot be (no zstd here) there is none."""
         status("taking a base backup")
         script = backup_command(self.workspace, self.account)
         try:

@@ -28,7 +28,6 @@ from walconsole.provision.engine.model import (
     Where,
 )
 from walconsole.provision.engine.printing import moving_text
-from walconsole.provision.engine.transcript import undo_words
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
 from walconsole.ui.provisioning.transcript import undo_words
