@@ -21,6 +21,7 @@ from walconsole.provision.engine.model import (
     FactState,
     FileChange,
     Gate,
+    Moving,
     Plan,
     Printed,
     Proved,
@@ -136,6 +137,26 @@ def played_steps() -> list[Played]:
         ),
         Played("proof", "Proof", events=(Proved("segment 000000010000000000000042 archived in 3.8 s"),)),
     ]  # fmt: skip
+
+
+def first_backup() -> Played:
+    """One that is under way."""
+    return Played(
+        "first-backup", "First backup", summary="no complete base backup in shithub-wal in nyc3",
+        plan_shown=Plan(
+            "take a base backup of 4.00 GiB now, into shithub-wal (nyc3) and shithub-wal-dr (sfo3)",
+            (Command("/usr/local/bin/shithub-base-backup --fast", user="postgres"),),
+            cost="$0.02 a GiB and month of what is stored, in each copy",
+        ),
+        events=(
+            Ran(Command("/usr/local/bin/shithub-base-backup --fast", user="postgres")),
+            Printed("20261125T030000Z: the server sends its files"),
+            Moving("waiting for checkpoint to finish", 3.0),
+            Moving("streaming", 1.0, 1, 4 << 30),
+            Moving("streaming", 61.0, 3 << 30, 4 << 30, 52.4e6, 20.5),
+        ),
+        held=asyncio.Event(),
+    )  # fmt: skip
 
 
 async def _no_look(_: Site) -> Survey:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
-from tests.data.provision_run import played_steps, with_steps
+from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.ui.app import WalconsoleApp
@@ -181,4 +181,17 @@ def test_provisioning(
     if state == "running":
         steps[1].held = asyncio.Event()
     app = with_steps(stage(STATES["incident"](), lines=log_lines(), theme=theme), steps)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=reached)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_base_backup_under_way(snap_compare: SnapCompare, size: str) -> None:
+    async def reached(pilot: Pilot[None]) -> None:
+        screen = await gate_asks(pilot, 1)
+        screen.run.answer(True)
+        await until(pilot, lambda: screen.run.changing)
+        await pilot.pause(0.3)
+
+    steps = [played_steps()[0], first_backup()]
+    app = with_steps(stage(STATES["incident"](), lines=log_lines()), steps)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=reached)

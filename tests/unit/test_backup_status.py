@@ -59,7 +59,7 @@ def test_what_is_none_is_none(content: bytes) -> None:
         (Moving("it sends", 1, 5 * MIB, 20 * MIB), "it sends: 25% of 20.0 MiB"),
         (
             Moving("it sends", 9, 5 * MIB, 20 * MIB, MIB, 15.0),
-            "it sends: 25% of 20.0 MiB, 1.00 MiB/s, about 15 s left",
+            "it sends: 25% of 20.0 MiB, 1.00 MiB/s, 15 s left",
         ),
         (Moving("it sends", 9, 21 * MIB, 20 * MIB), "it sends: 100% of 20.0 MiB"),
         (Moving("it sends", 9, 0, 0), "it sends: 0 B"),
@@ -94,7 +94,7 @@ def test_on_the_screen_it_is_one_row_with_a_bar() -> None:
     for done in (0, 25, 50):
         news.hear(1.0, Moving("it sends", 1.0, done, 100))
     text = ["".join(span.text for span in line.spans) for line in rows.of(news)]
-    assert text == ["  it begins", "  ########........ it sends: 50% of 100 B"]
+    assert text == ["  it begins", "  ######...... it sends: 50% of 100 B"]
     news.hear(1.0, Moving("it is read back", 3.0))
     assert len(rows.of(news)) == 2
 

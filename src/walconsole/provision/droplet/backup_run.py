@@ -196,7 +196,7 @@ class _Telling:
         if status.state != STREAMING:
             return DOING[status.state]
         if look.phase:
-            return look.phase
+            return "streaming" if look.phase == _SENDING else look.phase
         return _STORING if self._samples else DOING[STREAMING]
 
     def _moving(self, look: Look, now: float) -> Moving:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.units import bytes_text, duration_text
+from walconsole.domain.units import bytes_text, whole_duration_text
 from walconsole.provision.engine.model import (
     Changing,
     Check,
@@ -43,13 +43,13 @@ _MOVING_EVERY_S = 30.0
 def moving_text(event: Moving) -> str:
     """`WHAT: 40 % of 2.0 GiB, 61 MiB/s, 20 s left`, as far as it is known; else for how long it goes on."""
     if event.done is None:
-        return f"{event.what}: {duration_text(event.for_s)}"
+        return f"{event.what}: {whole_duration_text(event.for_s)}"
     share = event.share
     parts = [bytes_text(event.done) if share is None else f"{share:.0%} of {bytes_text(event.total)}"]
     if event.rate:
         parts.append(f"{bytes_text(event.rate)}/s")
     if event.left_s is not None:
-        parts.append(f"about {duration_text(event.left_s)} left")
+        parts.append(f"{whole_duration_text(event.left_s)} left")
     return f"{event.what}: {', '.join(parts)}"
 
 

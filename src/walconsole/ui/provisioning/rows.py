@@ -199,7 +199,7 @@ def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
     return ()
 
 
-_BAR_CELLS = 16
+_BAR_CELLS = 12
 
 
 def _moving_row(event: Moving, glyphs: Glyphs) -> Line:
