@@ -10,6 +10,7 @@ from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, run, status_of
 from walconsole.provision.droplet.files import (
     differences,
+    file_script,
     foreign,
     install,
     install_command,
@@ -17,7 +18,6 @@ from walconsole.provision.droplet.files import (
     put_back_command,
     undoing,
 )
-from walconsole.provision.droplet.keepers import call
 from walconsole.provision.droplet.schedules import wanted_backup_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (
@@ -126,7 +126,7 @@ class BackupCommand:
         """The folder where it is missing, then the script."""
         changes, folder = await self._missing(await self._site.survey())
         if folder:
-            made = call("own_folder", names_of(self._site.profile).backup_state, os_user(self._site))
+            made = file_script("own_folder", names_of(self._site.profile).backup_state, os_user(self._site))
             async for event in run(self._site, self._make_folder(), script=made):
                 yield event
         for change in changes:
