@@ -32,6 +32,7 @@ from walconsole.domain.facts.snapshot import (
     succeeded,
 )
 from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.wal import Segment
 
 T = TypeVar("T")
@@ -218,6 +219,32 @@ def bucket(role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts
         holding=held,
         continuity=continuity(held.timelines, {}, SEGMENT),
         backup_labels=1,
+        backups=(backup(),),
+    )
+    return replace(facts, **changes)
+
+
+def backup(**changes: Any) -> BaseBackup:
+    """A complete and verified one of ours, taken in segment 0x02, 43 minutes ago."""
+    id = "20260921T133000Z"
+    facts = BaseBackup(
+        Writer.OURS,
+        id,
+        "base/",
+        timeline=1,
+        start_lsn=2 * SEGMENT + 40,
+        stop_lsn=2 * SEGMENT + 312,
+        stop_timeline=1,
+        system_identifier=7412345678901234567,
+        server_version_num=150018,
+        segment_bytes=SEGMENT,
+        started=NOW - 2600,
+        stopped=NOW - 2580,
+        stored_bytes=470 * MIB,
+        unpacked_bytes=2240 * MIB,
+        completeness=Completeness.COMPLETE,
+        verified=True,
+        keys=tuple(f"base/{id}/{name}" for name in ("backup.json", "backup_manifest", "base.tar.zst")),
     )
     return replace(facts, **changes)
 

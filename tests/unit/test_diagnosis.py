@@ -10,6 +10,7 @@ from tests.data.facts import (
     NOW,
     SEGMENT,
     archiver,
+    backup,
     broken,
     bucket,
     healthy,
@@ -74,6 +75,15 @@ def identity(system_identifier: str | None) -> SegmentIdentity:
         return SegmentIdentity(name, name, NOW, problem="it is encrypted")
     header = PageHeader(0xD110, 15, 1, 0x41 * SEGMENT, system_identifier, SEGMENT, 8192)
     return SegmentIdentity(name, name, NOW, header)
+
+
+def _of_version(version_num: int, version: str) -> dict[str, Any]:
+    held = bucket(backups=(backup(server_version_num=version_num),))
+    return {
+        "server": server(version_num=version_num, version=version),
+        "primary": held,
+        "dr": replace(held, role=BucketRole.DR),
+    }
 
 
 CASES: list[tuple[str, dict[str, Any], set[str]]] = [
@@ -197,8 +207,8 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"failing"},
     ),
     ("privileges", {"server": server(missing=("pg_ls_waldir: permission denied",))}, {"privileges"}),
-    ("newer", {"server": server(version_num=190000, version="19beta1")}, {"newer-version"}),
-    ("a newer minor", {"server": server(version_num=180099)}, set()),
+    ("newer", _of_version(190000, "19beta1"), {"newer-version"}),
+    ("a newer minor", _of_version(180099, "18.99"), set()),
     ("no key", {"primary": _refused("NoKey")}, {"no-key"}),
     ("unreachable", {"dr": _refused("Unreachable", Snapshot.dr)}, {"endpoint-wrong"}),
     ("slowed down", {"primary": _refused("SlowDown")}, {"throttled"}),
@@ -252,11 +262,11 @@ def test_an_archiver_that_cannot_be_seen_is_not_said_to_be_gone(seen: dict[str, 
 
 
 VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
-    ({}, Level.OK, "archiving works: 41 s behind, nothing missing"),
+    ({}, Level.OK, "restorable to any moment since 13:30Z, 41 s behind"),
     (
         {"archiver": archiver(last_archived_at=NOW - 90000)},
         Level.OK,
-        "archiving works: the server is idle and all it wrote is archived, nothing missing",
+        "restorable to any moment since 13:30Z; idle, nothing is behind",
     ),
     (
         {"settings": OFF, "primary": _refused("NoSuchBucket")},

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.data.facts import NOW, healthy, server
+from tests.data.facts import NOW, backup, bucket, healthy, server
 from walconsole.domain.facts.observed import ArchiverFacts, CatalogueFacts, ServerFacts, SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, fold
 from walconsole.domain.failures import Level, diagnose
@@ -14,6 +15,7 @@ from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.resolution import ServerStart, State, resolve
 from walconsole.domain.pgconf.tree import ConfigTree, FileContent
 from walconsole.domain.pgconf.values import Context, VarType
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.round_trips import Answer, Row
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact, problem_of
@@ -133,7 +135,8 @@ async def test_another_failure_is_not_taken_for_a_newer_version() -> None:
 
 
 async def test_without_its_settings_nothing_is_called_good() -> None:
-    whole = healthy(server=server(version_num=NEW))
+    held = bucket(backups=(backup(server_version_num=NEW),))
+    whole = healthy(server=server(version_num=NEW), primary=held, dr=replace(held, role=BucketRole.DR))
     assert diagnose(whole, NOW).verdict.level is Level.OK
     problem = values(await PostgresProbe(NewServer("AS settings")).take())[Snapshot.settings]
     assert isinstance(problem, Problem)

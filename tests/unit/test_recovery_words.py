@@ -107,8 +107,7 @@ LINES: list[tuple[str, list[ArchiveCopy], Level, str]] = [
         "a label alone",
         [copy_of({1: ALL}, label(3))],
         Level.UNKNOWN,
-        "cannot tell what can be restored: the only base backup label-1-3: it is not known to be complete: "
-        "a .backup label says that it was made, not where it is",
+        "cannot tell what can be restored: 1 base backup was made (.backup labels), and none lies here",
     ),
     (
         "unreadable",
@@ -130,6 +129,26 @@ LINES: list[tuple[str, list[ArchiveCopy], Level, str]] = [
         "00000001000000000000001D is missing in the primary",
     ),
 ]
+
+
+def test_what_is_being_stored_now_ends_no_window() -> None:
+    found = recoverability([copy_of({1: HOLED}, base(3), times=TIMES)], CLUSTER)
+    said = recovery_verdict(found, NOW, behind_s=5.0, coming=True)
+    assert (said.level, said.text) == (Level.OK, "restorable to any moment since 28 Nov 07:38Z, 5 s behind")
+
+
+def test_an_idle_server_is_not_behind_more_and_more() -> None:
+    found = recoverability([copy_of({1: ALL}, base(3), times=TIMES)], CLUSTER)
+    said = recovery_verdict(found, NOW, behind_s=7200.0, idle=True)
+    assert said.text == "restorable to any moment since 28 Nov 07:38Z; idle, nothing is behind"
+
+
+def test_where_none_is_expected_a_label_is_no_fault() -> None:
+    found = recoverability([copy_of({1: ALL}, label(3))], CLUSTER)
+    said = recovery_verdict(found, NOW, expected=False)
+    assert (said.level, said.text) == (
+        Level.OK, "no base backup is expected here (expect_base_backups = false)",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 from walconsole.domain.round_trips import Answer
+from walconsole.droplet.names import names_of
 from walconsole.observe.bucket.lifecycle import PolicyProbe
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
@@ -137,9 +139,18 @@ def observe(
         ],
         readers=readers,
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
+        told=_told(profile),
     )
     known.follow(lambda: observer.snapshot)
     return observer
+
+
+def _told(profile: Profile) -> Told:
+    try:
+        program = names_of(profile).archive
+    except ValueError:  # a name that provisioning would refuse
+        program = ""
+    return Told(profile.expect_base_backups, program)
 
 
 def _evidence(

@@ -11,6 +11,7 @@ from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place, place_of
 from walconsole.domain.archive.listing import ObjectListing, Picked
 from walconsole.domain.archive.page_reading import PageReading, SegmentGroup
 from walconsole.domain.archive.runs import Runs
+from walconsole.domain.recovery.whereabouts import Whereabouts, may_be_of_a_backup
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, MIN_SEGMENT_BYTES, check_segment_bytes
 
 # -- What a page's listing says of its segments: how many bytes they take, and when some were stored.
@@ -101,7 +102,7 @@ class ArchiveIndex:
     `foreign` counts keys that are no WAL archive's, `base_backups` those of them that lie in a known writer's
     base backup, `impossible` those that look like segments but
     cannot exist with this segment size; `impossible_name` is the first of them, `highest_low_field`
-    the highest last field (eight digits) among them.
+    the highest last field (eight digits) among them. `whereabouts` has what was listed of base backups.
     """
 
     def __init__(self, prefix: str = "", segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
@@ -113,6 +114,7 @@ class ArchiveIndex:
         self.impossible = 0
         self.impossible_name: str | None = None
         self.highest_low_field = 0
+        self.whereabouts = Whereabouts()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ArchiveIndex):
@@ -160,6 +162,7 @@ class ArchiveIndex:
             keys, listing = _in_order(keys, listing)
             reading.read(keys)
         measures = measured(reading.groups, listing) if listing is not None else None
+        backups = self._of_backups(reading, keys, listing) if listing is not None else ()
         for group in reading.groups:
             archive = self.archive_at(group.place)
             if archive is None:
@@ -178,6 +181,16 @@ class ArchiveIndex:
             self._note_impossible(name)
         if measures is not None:
             self._note_measures(measures)
+        for key, size in backups:
+            self.whereabouts.note(key, size)
+
+    def _of_backups(
+        self, reading: PageReading, keys: Sequence[str], listing: ObjectListing
+    ) -> list[tuple[str, int]]:
+        """Keys (relative) and sizes of what may be a base backup's."""
+        cut = len(self.prefix)
+        beside = ((at, keys[at][cut:]) for at in reading.beside)
+        return [(key, listing[at].size) for at, key in beside if may_be_of_a_backup(key)]
 
     def _note_measures(self, measures: PageMeasures) -> None:
         for place, stored_bytes in measures.stored_bytes.items():

@@ -159,7 +159,8 @@ class PageReading:
 
     Each key is in one of `groups`, one of `others`, one of the `impossible` names (which look like
     segments and cannot exist), or counted as `foreign`. Groups are in the page's order. `base_backups`
-    counts those of the foreign ones that lie in a known writer's base backup.
+    counts those of the foreign ones that lie in a known writer's base backup. `beside` are the positions of
+    keys under the prefix that are no segments.
     """
 
     __slots__ = (
@@ -168,6 +169,7 @@ class PageReading:
         "_prefix",
         "_segment_bytes",
         "base_backups",
+        "beside",
         "foreign",
         "groups",
         "impossible",
@@ -181,6 +183,7 @@ class PageReading:
         self.groups: list[SegmentGroup] = []
         self.others: list[OtherName] = []
         self.impossible: list[str] = []
+        self.beside: list[int] = []
         self.foreign = 0
         self.base_backups = 0
 
@@ -287,9 +290,11 @@ class PageReading:
             return
         if name is None or place is None:
             self._foreign(directory if place is None else "", 1)
+            self.beside.append(at)
         elif name.kind is WalNameKind.SEGMENT and name.segment is not None:
             number = (name.segment.number,)
             suffix = without_checksum(name.suffix)
             self.groups.append(SegmentGroup(place, name.timeline, number, number, suffix, at, at + 1))
         else:
             self.others.append(OtherName(place, name, key))
+            self.beside.append(at)

@@ -21,6 +21,8 @@ from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
+from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.recovery.whereabouts import Folder, Whereabouts
 from walconsole.domain.wal import Segment
 
 # -- Many numbers or texts as one short text, for JSON: little-endian, zlib, base64. What unpacks them
@@ -209,7 +211,7 @@ def _timeline(value: object) -> int:
 
 
 FORMAT = "walconsole archive index"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ def _index_content(index: ArchiveIndex) -> dict[str, object]:
         "impossible_name": index.impossible_name,
         "highest_low_field": index.highest_low_field,
         "archives": [_archive_content(archive) for archive in index.archives.values()],
+        "backups": _whereabouts_content(index.whereabouts),
     }
 
 
@@ -289,7 +292,38 @@ def _index(content: Content) -> ArchiveIndex:
         if not isinstance(each, dict):
             raise ValueError("one of its archives is none")
         _fill(_new_archive(index, each), each, LOG_BYTES * (LOG_BYTES // index.segment_bytes) - 1)
+    index.whereabouts = _whereabouts(field(content, "backups", dict))
     return index
+
+
+def _whereabouts_content(whereabouts: Whereabouts) -> dict[str, object]:
+    return {
+        "passed_over": whereabouts.passed_over,
+        "folders": [
+            [
+                folder.writer.name,
+                folder.place,
+                folder.id,
+                pack_texts(folder.sizes),
+                pack_numbers(folder.sizes.values()),
+            ]
+            for folder in whereabouts.folders()
+        ],
+    }
+
+
+def _whereabouts(content: Content) -> Whereabouts:
+    """What is no key of that writer's is not taken up: what is read from a folder says what is missing."""
+    found = Whereabouts()
+    for writer, place, id, names, sizes in rows(content, "folders", 5):
+        named = [each for each in (writer, place, id) if isinstance(each, str)]
+        if len(named) < 3 or named[0] not in Writer.__members__:
+            raise ValueError("one of its base backups is none")
+        folder = Folder(Writer[named[0]], named[1], named[2])
+        for name, size in zip(unpack_texts(names), unpack_numbers(sizes), strict=True):
+            found.note(folder.key(name), size)
+    found.passed_over = count(content, "passed_over")
+    return found
 
 
 def _archive_content(archive: Archive) -> dict[str, object]:

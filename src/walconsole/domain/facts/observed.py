@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from walconsole.domain.pgconf.start import Launch
     from walconsole.domain.pgconf.tree import ConfigTree
     from walconsole.domain.pgconf.values import SettingMeta
+    from walconsole.domain.recovery.backups import BaseBackup, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +347,8 @@ class BucketFacts:
     `remembered`: the index was saved by an earlier session, and found to be still this bucket's.
     `unread` says what of all this could not be read, and why.
     `doubted`: a poll saw that something of it is gone, and it was not listed anew yet. `lost` is what was
-    there once and is gone without a reason, where it is no gap; what somebody accepted too.
+    there once and is gone without a reason, where it is no gap; what somebody accepted too. `backups` are
+    those of every known writer, whole or not, as their own descriptions say; None before they were read.
     """
 
     role: BucketRole
@@ -392,3 +394,4 @@ class BucketFacts:
     unread: tuple[str, ...] = ()
     doubted: bool = False
     lost: tuple[Gap, ...] = ()
+    backups: "tuple[BaseBackup | Unreadable, ...] | None" = field(default=None, repr=False)

@@ -184,6 +184,18 @@ class Slot(Generic[T]):
 AnySlot = Slot[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the profile says that no probe can find out.
+
+    `expect_base_backups`: they are taken here, and that there is none is a fault. `archive_program` is the
+    path of the archive command that provisioning installs on the droplet, empty where that is not known.
+    """
+
+    expect_base_backups: bool = True
+    archive_program: str = ""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Everything that is known. `began_at` is when the console began, `taken_at` the last fold."""
@@ -216,6 +228,7 @@ class Snapshot:
         "the segment beside its object", Subject.BUCKET, Need.OCCASION, shown=False
     )
     history: History = field(default_factory=History)
+    told: Told = field(default_factory=Told)
 
     @property
     def whole(self) -> bool:

@@ -11,6 +11,7 @@ from walconsole.domain.failures import (
     configuration,
     disk,
     no_alarm,
+    recovery,
     refusals,
     retention,
     running,
@@ -31,7 +32,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
-    ("The archive", (*archive.MODES, *usability.MODES)),
+    ("The archive", (*archive.MODES, *recovery.MODES, *usability.MODES)),
     ("The disk", (*retention.MODES, *disk.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )

@@ -329,6 +329,8 @@ MODES: tuple[FailureMode, ...] = (
             "gap",
             "history-missing",
             "no-base-backup",
+            "backup-broken",
+            "wal-before-backup-gone",
             "dr-behind",
         ),
         risk=Risk.REPLAY,
@@ -366,6 +368,7 @@ MODES: tuple[FailureMode, ...] = (
             source="wal-g#1590",
         ),
         look=gaps,
+        explains=("wal-before-backup-gone",),
         risk=Risk.REPLAY,
     ),
     FailureMode(

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
@@ -13,12 +12,10 @@ from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
-from walconsole.domain.units import age_text, duration_text, plural
+from walconsole.domain.units import duration_text, plural
 from walconsole.domain.wal import Segment
 
 DAY_S = 86_400.0
-BACKUP_DUE_S = DAY_S
-"""An archive younger than this has not missed a nightly base backup yet."""
 
 
 def _compared(snapshot: Snapshot) -> ComparedFacts | None:
@@ -104,48 +101,6 @@ def already_there(assessment: Assessment) -> Iterator[Finding]:
 
 def _size(count: int | None) -> str:
     return "n/a" if count is None else f"{count:,} bytes"
-
-
-def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
-    """WAL is archived, and nothing says that a base backup was ever taken: WAL alone restores nothing."""
-    snapshot, now = assessment.snapshot, assessment.now
-    bucket = snapshot.primary.value
-    if bucket is None or not bucket.complete or not bucket.segments or snapshot.primary.problem is not None:
-        return
-    if bucket.backup_labels or bucket.base_backups or _has_own_backups(bucket):
-        return
-    age = _age_of_oldest(bucket, now)
-    due = age is not None and age > BACKUP_DUE_S
-    since = "" if age is None else f", the oldest {age_text(age)}"
-    yield Finding(
-        "no-base-backup",
-        Severity.WARNING if due else Severity.NOTE,
-        "no base backup is known: a point-in-time recovery has nothing to begin from",
-        (f"{plural(bucket.segments, 'segment')} in {bucket.bucket}{since}, and no .backup label (S3 LIST)",),
-        "take a base backup (pg_basebackup, or your tool's); a logical dump is not one",
-        Snapshot.primary,
-        proof=(
-            Proof(
-                f"{bucket.objects:,} objects, 0 .backup labels, 0 base backups of a known tool",
-                snapshot.primary.source,
-                snapshot.primary.read_at,
-            ),
-        ),
-        fixes=(
-            Fix(
-                "take a base backup",
-                ("pg_basebackup -h /var/run/postgresql -D /var/backups/base -X none -c fast -P",),
-                risk="reads the whole cluster; needs as much room as the cluster is large",
-            ),
-        ),
-        certainty=Certainty.LIKELY,
-        surer="one that was taken from a standby, or by a disk snapshot, leaves no label here",
-    )
-
-
-def _has_own_backups(bucket: BucketFacts) -> bool:
-    """Layouts of tools that keep their base backups elsewhere, and say nothing of them in the WAL archive."""
-    return bucket.layout == Layout.PGBACKREST.value
 
 
 def _age_of_oldest(bucket: BucketFacts, now: float) -> float | None:
@@ -290,27 +245,6 @@ MODES: tuple[FailureMode, ...] = (
         explains=("failing", "stalled"),
     ),
     FailureMode(
-        "no-base-backup",
-        Page(
-            title="WAL is archived, and there is nothing to replay it onto",
-            symptom="Months of WAL, and no point-in-time recovery.",
-            cause="No physical base backup was taken. A logical dump (pg_dump) is none.",
-            signal=(
-                "No .backup label and no base backup of a known tool is in the bucket. One that was taken "
-                "from a standby, or a disk snapshot, leaves no label."
-            ),
-            fix=(
-                "```\n"
-                "pg_basebackup -D /var/backups/base -X none -c fast -P\n"
-                "```\n\n"
-                "and regularly from then on."
-            ),
-            source="a restore runbook that needed one which nothing ever took",
-        ),
-        look=no_base_backup,
-        risk=Risk.BASE,
-    ),
-    FailureMode(
         "lifecycle-eats-wal",
         Page(
             title="the bucket deletes WAL that a restore needs",
@@ -327,7 +261,14 @@ MODES: tuple[FailureMode, ...] = (
             source="plugin-barman-cloud#779; pgbackrest#2258",
         ),
         look=lifecycle,
-        explains=("archive-shrunk", "gap", "history-missing", "no-base-backup"),
+        explains=(
+            "archive-shrunk",
+            "gap",
+            "history-missing",
+            "no-base-backup",
+            "backup-broken",
+            "wal-before-backup-gone",
+        ),
         risk=Risk.REPLAY,
     ),
     FailureMode(

@@ -5,7 +5,7 @@ pgBackRest's has an object for each of the cluster's files.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from walconsole.domain.recovery.backups import (
@@ -49,6 +49,11 @@ _KEYS = (
 _PATTERNS = tuple((writer, re.compile(pattern, re.ASCII | re.DOTALL)) for writer, pattern in _KEYS)
 _HINT = re.compile(r"base/\d|/backup\.|basebackup|\.backup")
 """In every key that one of the patterns matches: a million keys are passed over in a moment."""
+
+
+def may_be_of_a_backup(key: str) -> bool:
+    """Whether `key` (relative to the profile's prefix) is worth to be noted; most are not."""
+    return _HINT.search(key) is not None
 
 
 @dataclass(slots=True)
@@ -101,9 +106,14 @@ class Whereabouts:
         self._folders: dict[tuple[Writer, str, str], Folder] = {}
         self.passed_over = 0
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Whereabouts):
+            return NotImplemented
+        return vars(self) == vars(other)
+
     def note(self, key: str, size: int) -> None:
         """`key` (relative to the profile's prefix) is listed with `size` bytes."""
-        if not _HINT.search(key):
+        if not may_be_of_a_backup(key):
             return
         for writer, pattern in _PATTERNS:
             match = pattern.fullmatch(key)
@@ -119,6 +129,13 @@ class Whereabouts:
             self.passed_over += 1
             return
         folder.sizes[name] = size
+
+    def relist(self, writer: Writer, place: str, objects: Iterable[tuple[str, int]]) -> None:
+        """All that lies in that place of the writer's was listed anew: keys (relative) and sizes in bytes."""
+        for named in [named for named in self._folders if named[:2] == (writer, place)]:
+            del self._folders[named]
+        for key, size in objects:
+            self.note(key, size)
 
     def folders(self) -> tuple[Folder, ...]:
         """All of them, by place and id."""

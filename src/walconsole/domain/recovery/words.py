@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from walconsole.domain.recovery.backups import Completeness
+from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
 from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
@@ -12,6 +12,9 @@ from walconsole.domain.units import bytes_text, duration_text, plural, whole_dur
 
 DAY_S = 86_400.0
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+NOT_EXPECTED = "no base backup is expected here (expect_base_backups = false)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +42,30 @@ def recovery_verdict(
     now: float,
     *,
     behind_s: float | None = None,
+    idle: bool = False,
     expected: bool = True,
+    coming: bool = False,
     drill: Drill | None = None,
     limits: Limits | None = None,
 ) -> Verdict:
     """The line. `now` is by the store's clock, `behind_s` how far the archive is behind the server's writes.
 
-    `expected`: the profile says that base backups are made; where it says no, the line says so.
+    `idle`: all that an idle server wrote is archived. `expected`: the profile says that base backups are
+    made; where it says no, the line says so. `coming`: what ends the window is being stored at this moment.
     """
     if found is None:
         return Verdict(Level.UNKNOWN, "cannot tell what can be restored: the archive is still being read")
-    if not found.backups and not expected:
-        return Verdict(Level.OK, "no base backup is expected here (expect_base_backups = false)")
+    if not expected and all(each.backup.writer is Writer.LABEL for each in found.backups):
+        return Verdict(Level.OK, NOT_EXPECTED)
     if found.window is None:
         return _nothing(found)
     limits = limits or Limits()
     return (
-        _ends_early(found, found.window, now)
+        (None if coming else _ends_early(found, found.window, now))
         or _newest_unusable(found, found.window, now, limits)
-        or _stale(found, now, limits)
+        or stale(found, now, limits)
         or _elsewhere(found, found.window, now)
-        or _restorable(found.window, now, behind_s, drill)
+        or _restorable(found.window, now, _behind(found.window, now, behind_s, idle), drill)
     )
 
 
@@ -83,10 +89,14 @@ def _nothing(found: Recoverability) -> Verdict:
                 Level.UNKNOWN, f"cannot tell what can be restored: {first.key} cannot be read: {first.why}"
             )
         return Verdict(Level.CRITICAL, "NOTHING can be restored: there is no base backup")
-    stopped = _nearest(found)
-    if stopped is None:
+    if all(each.backup.writer is Writer.LABEL for each in found.backups) and not found.unreadable:
+        made = plural(len(found.backups), "base backup was", "base backups were")
+        text = f"{made} made (.backup labels), and none lies here"
+        return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {text}")
+    nearest = nearest_stop(found)
+    if nearest is None:
         return Verdict(Level.CRITICAL, "NOTHING can be restored: no base backup can be replayed")
-    reach, stop = stopped
+    reach, stop = nearest
     if stop.kind in (StopKind.NOT_KNOWN, StopKind.HISTORY_UNREAD) or found.unreadable:
         return Verdict(
             Level.UNKNOWN, f"cannot tell what can be restored: {_of(reach.held, found)}: {stop.text}"
@@ -94,7 +104,7 @@ def _nothing(found: Recoverability) -> Verdict:
     return Verdict(Level.CRITICAL, f"NOTHING can be restored: {_of(reach.held, found)}: {stop.text}")
 
 
-def _nearest(found: Recoverability) -> tuple[BackupReach, Stop] | None:
+def nearest_stop(found: Recoverability) -> tuple[BackupReach, Stop] | None:
     """The newest backup with what stops it: one that may be of use, before those that are surely not."""
     stopped = [(reach, reach.stop) for reach in found.reach[found.target].reaches if reach.stop is not None]
     order = (Completeness.COMPLETE, Completeness.UNKNOWN, Completeness.INCOMPLETE)
@@ -122,7 +132,18 @@ def _ends_early(found: Recoverability, window: Window, now: float) -> Verdict | 
 
 
 def _newest_unusable(found: Recoverability, window: Window, now: float, limits: Limits) -> Verdict | None:
-    """A newer backup than all that can be used was finished, and cannot be; or its state is not known."""
+    newest = newest_unusable(found, window, now, limits)
+    if newest is None:
+        return None
+    reach, stop = newest
+    text = f"the newest base backup {reach.held.backup.id} cannot be used: {stop.text}"
+    return Verdict(Level.WARNING, f"{text}; restorable{_since(window, now)}")
+
+
+def newest_unusable(
+    found: Recoverability, window: Window, now: float, limits: Limits
+) -> tuple[BackupReach, Stop] | None:
+    """A newer backup than all that can be used, which was finished and cannot be used, and why."""
     last = window.backups[-1].held.backup
     for reach in reversed(found.reach[found.target].reaches):
         backup, stop = reach.held.backup, reach.stop
@@ -132,12 +153,12 @@ def _newest_unusable(found: Recoverability, window: Window, now: float, limits: 
         if backup.start_lsn is None and begun is not None and begun > now - limits.running_s:
             continue
         if backup.writer is last.writer and backup.id > last.id:
-            text = f"the newest base backup {backup.id} cannot be used: {stop.text}"
-            return Verdict(Level.WARNING, f"{text}; restorable{_since(window, now)}")
+            return reach, stop
     return None
 
 
-def _stale(found: Recoverability, now: float, limits: Limits) -> Verdict | None:
+def stale(found: Recoverability, now: float, limits: Limits) -> Verdict | None:
+    """The warning where a restore works, and would take long; None where it would not."""
     newest, window = found.newest_usable, found.window
     if newest is None or window is None:
         return None
@@ -168,16 +189,20 @@ def _elsewhere(found: Recoverability, window: Window, now: float) -> Verdict | N
     )
 
 
-def _restorable(window: Window, now: float, behind_s: float | None, drill: Drill | None) -> Verdict:
-    behind = behind_s
-    if behind is None and window.until is not None:
-        behind = max(0.0, now - window.until)
-    late = "" if behind is None else f", {whole_duration_text(behind)} behind"
+def _behind(window: Window, now: float, behind_s: float | None, idle: bool) -> str:
+    if idle:
+        return "; idle, nothing is behind"
+    if behind_s is None and window.until is not None:
+        behind_s = max(0.0, now - window.until)
+    return "" if behind_s is None else f", {whole_duration_text(behind_s)} behind"
+
+
+def _restorable(window: Window, now: float, behind: str, drill: Drill | None) -> Verdict:
     proof = ""
     if drill is not None:
         ago = _age(max(0.0, now - drill.at))
         proof = f"; proved {ago} ago in {_took(drill.took_s)}"
-    return Verdict(Level.OK, f"restorable{_since(window, now)}{late}{proof}")
+    return Verdict(Level.OK, f"restorable{_since(window, now)}{behind}{proof}")
 
 
 def _since(window: Window, now: float) -> str:

@@ -6,10 +6,13 @@ from functools import cached_property
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.standing import exposure, failure_log, refusals
 from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
 from walconsole.domain.standing.exposure import Agreement
-from walconsole.domain.standing.model import Severity
+from walconsole.domain.standing.model import Severity, Verdict
+from walconsole.domain.standing.recovery import Restorable, recovery_line, restorable, restorable_from
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 
 
@@ -42,6 +45,20 @@ class Assessment:
     def exposure(self) -> Lag | None:
         """What would be lost now with the droplet's disk; None: everything, nothing is known to be safe."""
         return exposure.exposed(self.snapshot, self.now, self.lag, self.agreement)
+
+    @cached_property
+    def recovery(self) -> Restorable | None:
+        """What can be restored, from both copies together; None while one of them is still being read."""
+        return restorable(self.snapshot)
+
+    @cached_property
+    def recovery_line(self) -> Verdict:
+        """The same in one line, as the first line says it where archiving works."""
+        return recovery_line(self.snapshot, self.recovery, self.lag, self.now)
+
+    def recovery_of(self, role: BucketRole) -> Recoverability | None:
+        """What that copy is worth without the other."""
+        return restorable_from(self.snapshot, role)
 
     @cached_property
     def outlook(self) -> DiskOutlook | None:

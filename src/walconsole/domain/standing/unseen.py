@@ -55,7 +55,7 @@ def _not_read(snapshot: Snapshot, slots: tuple[AnySlot, ...], *, failed: bool) -
 
 
 def _is_whole(bucket: BucketFacts) -> bool:
-    return bucket.complete and not bucket.doubted
+    return bucket.complete and not bucket.doubted and bucket.backups is not None
 
 
 def never_blind(said: Verdict, snapshot: Snapshot) -> Verdict:

@@ -13,7 +13,7 @@ from walconsole.domain.standing.archiver import (
     state,
 )
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import stored_age, unusable
+from walconsole.domain.standing.copies import settled, stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.standing.unseen import proved
@@ -161,7 +161,11 @@ def _contradicted(assessment: Assessment) -> Verdict | None:
     answer = assessment.agreement
     if answer.ok is False:
         return Verdict(Level.CRITICAL, f"PostgreSQL says archived, and {answer.text}: those would be lost")
-    return unusable(snapshot, bucket, now)
+    found = unusable(snapshot, bucket, now)
+    if found is not None and settled(snapshot, bucket, now) is not None:
+        said = assessment.recovery_line  # a hole: it says what follows from it
+        return said if said.level is Level.CRITICAL else found
+    return found
 
 
 def _late(assessment: Assessment) -> Verdict | None:
@@ -180,13 +184,13 @@ def _late(assessment: Assessment) -> Verdict | None:
 
 
 def _working(assessment: Assessment) -> Verdict:
-    """The verdict where PostgreSQL's own account is good: how far the bucket supports it."""
+    """The verdict where PostgreSQL's own account is good: what can be restored, as the buckets say."""
     snapshot, now = assessment.snapshot, assessment.now
     match assessment.state:
         case ArchiverState.STANDBY:
             return Verdict(Level.UNKNOWN, "this is a standby: its primary archives; look there")
         case ArchiverState.NEVER if nothing_due_yet(snapshot, now):
-            return Verdict(Level.OK, "archiving is on, and nothing was due yet")
+            return _at_best(assessment, "archiving is on, and nothing was due yet")
         case ArchiverState.NEVER:
             return Verdict(Level.WARNING, "archiving is on, and nothing was archived yet")
         case ArchiverState.UNKNOWN:
@@ -199,9 +203,18 @@ def _working(assessment: Assessment) -> Verdict:
         )
     if bucket is None or not bucket.complete:
         return Verdict(Level.UNKNOWN, f"{text} by PostgreSQL's own count; the bucket is being read")
-    if bucket.gaps:
-        return Verdict(Level.OK, f"{text}; some of the newest segments are still to come")
-    return Verdict(Level.OK, f"{text}, nothing missing")
+    said, coming = assessment.recovery_line, "some of the newest segments are still to come"
+    if said.level is not Level.OK:
+        return said
+    if assessment.recovery is None or assessment.recovery.found.window is None:
+        return Verdict(Level.OK, f"{text}, {coming if bucket.gaps else 'nothing missing'}; {said.text}")
+    return Verdict(Level.OK, f"{said.text}; {coming}") if bucket.gaps else said
+
+
+def _at_best(assessment: Assessment, text: str) -> Verdict:
+    """That text, where what was written before can be restored."""
+    said = assessment.recovery_line
+    return Verdict(Level.OK, f"{text}; {said.text}") if said.level is Level.OK else said
 
 
 def _behind(assessment: Assessment) -> str:

@@ -23,6 +23,7 @@ from walconsole.domain.facts.observed import BucketFacts, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment, WalNameKind
+from walconsole.observe.bucket.backups import KnownBackups
 from walconsole.observe.bucket.heads import Heads
 
 GAPS_SHOWN = 1000
@@ -44,6 +45,7 @@ class BucketPicture:
         self.own: Place | None = None
         self.marks = Marks()
         self.heads = Heads()
+        self.backups = KnownBackups()
         self.objects = 0
         self.stored_bytes = 0
         self.complete = False
@@ -83,6 +85,8 @@ class BucketPicture:
 
     def take_over(self, before: "BucketPicture") -> None:
         """What the picture before this one read of the same archive is shown until it is read again."""
+        self.backups = before.backups
+        self.backups.doubted = True
         holding, main = self.holding, before.main
         if holding is None or main is None or main.place != holding.place:
             return
@@ -276,6 +280,7 @@ class BucketPicture:
             unread=self.heads.unread,
             doubted=self.doubted,
             lost=told(self.losses, self.index.prefix, size, accepted, archived),
+            backups=self.backups.found,
         )
 
     def continuity(self, accepted: Sequence[AcceptedGap] = ()) -> Continuity | None:

@@ -21,6 +21,7 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.store.answers import Meaning
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
+from walconsole.observe.bucket.backups import read_backups
 from walconsole.observe.bucket.checks import check_gaps, find_label, lost_is_back, oldest_is_gone
 from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.memory import document_of, picture_from, still_true
@@ -213,6 +214,8 @@ class BucketProbe:
             self._finish(coming)
             if coming.main is not None:
                 await self._poll(coming)  # its newest keys may have been listed long ago
+            else:
+                await self._read_backups(coming, just_listed=True)
             await self._compare(coming)
             return coming
         self._wake(self.name)
@@ -285,27 +288,32 @@ class BucketProbe:
             after, max_keys, first = keys[-1], 1000, False
 
     async def _look_for_label(self, picture: BucketPicture) -> None:
-        """Once for each base backup whose label PostgreSQL says it archived last."""
+        """Once for each base backup whose label PostgreSQL says it archived last; it may be stored now."""
         said = wal_name(self._last_archived(), picture.index.segment_bytes)
         if said is None or said.kind is not WalNameKind.BACKUP or said.segment is None:
             return
         if said.text != self._label_sought:
             await find_label(picture, said.segment, self.store, self.clock.now())
             self._label_sought = said.text
+            self._check_due = 0.0
 
     async def _check(self, picture: BucketPicture) -> None:
-        """Once a minute: what objects say, the known gaps, the oldest segment; save now and then."""
+        """Once a minute: what objects say, and what lies farther back; save now and then."""
         now = self.clock.monotonic()
         holding = picture.holding
         server = self._system_identifier()
-        if holding is None or (now < self._check_due and server == self._checked_for):
+        if now < self._check_due and server == self._checked_for:
             return
         self._check_due, self._checked_for = now + CHECK_EVERY_S, server
+        if holding is None:
+            await self._read_backups(picture)
+            return
         self._read_register()
         others = picture.other_holdings
         await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
         if others and server is not None and await self._choose_own(picture, server):
             return
+        await self._read_backups(picture)
         newest = picture.heads.newest
         if self._told_bytes is None and newest is not None and newest.header is not None:
             self._told_bytes = (
@@ -313,6 +321,16 @@ class BucketProbe:
             )  # once: where sizes are mixed it would go on for ever
             if self._is_due():
                 self._wake(self.name)
+        await self._look_back(picture)
+        if picture.heads.replaced:
+            self._check_due = 0.0
+        picture.checked_at = self.clock.now()
+        if now >= self._save_due:
+            self._save_due = now + SAVE_EVERY_S
+            await self.save()
+
+    async def _look_back(self, picture: BucketPicture) -> None:
+        """The known gaps, the oldest segment, what was lost."""
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())
@@ -321,12 +339,21 @@ class BucketProbe:
             self._sweep_soon()
         if await lost_is_back(picture, self.store, now_s):
             self._sweep_soon()
-        if picture.heads.replaced:
-            self._check_due = 0.0
-        picture.checked_at = self.clock.now()
-        if now >= self._save_due:
-            self._save_due = now + SAVE_EVERY_S
-            await self.save()
+
+    async def _read_backups(self, picture: BucketPicture, *, just_listed: bool = False) -> None:
+        """What base backups say. One that is new needs WAL that was stored after the last poll."""
+        root = picture.main.place.root if picture.main is not None else ""
+        changed = await read_backups(
+            picture.backups,
+            picture.index.whereabouts,
+            root,
+            picture.index.prefix,
+            self.store,
+            self.plain,
+            just_listed=just_listed,
+        )
+        if changed and picture.main is not None:
+            await self._poll(picture)
 
     async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
         """Turn to the server's own archive where another cluster's was written to last; True if so."""

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, fold, succeeded
+from walconsole.domain.facts.snapshot import (
+    AnySlot,
+    Problem,
+    Reading,
+    Snapshot,
+    Told,
+    failed,
+    fold,
+    succeeded,
+)
 from walconsole.errors import WalconsoleError
 from walconsole.observe.poller.probe import (
     AUTHENTICATION,
@@ -109,12 +118,13 @@ class Poller:
         clock: Clock,
         publish: Callable[[Snapshot], None],
         profile_name: str,
+        told: Told | None = None,
     ) -> None:
         self._clock = clock
         self._publish = publish
         self._publishing = False
         now = clock.now()
-        self.snapshot = Snapshot(profile_name, began_at=now, taken_at=now)
+        self.snapshot = Snapshot(profile_name, began_at=now, taken_at=now, told=told or Told())
         self._rounds = [_Rounds(probe, clock, self._attempted) for probe in probes]
 
     async def run(self) -> None:

@@ -1,0 +1,283 @@
+"""What a snapshot says can be restored: the first line, and the findings that stand behind it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.data.facts import (
+    MIB,
+    NOW,
+    SEGMENT,
+    archiver,
+    backup,
+    broken,
+    bucket,
+    healthy,
+    holding,
+    read,
+    server,
+    settings,
+)
+from walconsole.domain.archive.continuity import continuity
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.archive.layouts import Layout, Place
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Snapshot, Told
+from walconsole.domain.failures import diagnose
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import Completeness, Unreadable
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.model import Level, Severity
+from walconsole.domain.wal import Segment
+
+OURS = "/usr/local/bin/shithub-pg-archive"
+BOTH = Told(archive_program=OURS)
+DAY_S = 86_400.0
+
+
+def both(told: Told | None = None, **changes: Any) -> Snapshot:
+    """The same in both buckets."""
+    facts = bucket(**changes)
+    return replace(healthy(primary=facts, dr=replace(facts, role=BucketRole.DR)), told=told or Told())
+
+
+def holed(*numbers: int, role: BucketRole = BucketRole.PRIMARY, **changes: Any) -> BucketFacts:
+    """A copy without these segments, of which each is missing for an hour."""
+    held = holding(without=numbers)
+    found = continuity(held.timelines, {}, SEGMENT)
+    gaps = tuple(replace(gap, until_at=NOW - 3600) for gap in found.gaps)
+    return bucket(role, holding=held, continuity=found, gaps=gaps, **changes)
+
+
+def ours(snapshot: Snapshot) -> Snapshot:
+    """Archived by the installed command."""
+    facts = settings(archive_command=f'{OURS} "%p" "%f"')
+    return replace(snapshot, settings=read(Snapshot.settings, facts), told=BOTH)
+
+
+def line(snapshot: Snapshot, now: float = NOW) -> tuple[Level, str]:
+    said = diagnose(snapshot, now).verdict
+    return said.level, said.text
+
+
+def found(snapshot: Snapshot, now: float = NOW) -> list[tuple[str, Severity]]:
+    return [(each.rule, each.severity) for each in diagnose(snapshot, now).findings]
+
+
+def test_without_any_base_backup_nothing_can_be_restored() -> None:
+    """The incident that this project began with: critical on the first day."""
+    snapshot = both(backups=(), backup_labels=0)
+    assert line(snapshot) == (Level.CRITICAL, "NOTHING can be restored: there is no base backup")
+    assert found(snapshot) == [("no-base-backup", Severity.CRITICAL)]
+    (story,) = diagnose(snapshot, NOW).stories
+    assert story.at_risk == ("nothing can be restored: WAL replay needs a base backup to begin from",)
+
+
+def test_where_none_is_expected_the_line_says_so() -> None:
+    snapshot = both(Told(expect_base_backups=False), backups=())
+    assert line(snapshot) == (
+        Level.OK,
+        "archiving works: 41 s behind, nothing missing; "
+        "no base backup is expected here (expect_base_backups = false)",
+    )
+    assert found(snapshot) == []
+
+
+def test_before_backups_were_looked_for_nobody_can_tell() -> None:
+    level, text = line(both(backups=None))
+    assert (level, text) == (
+        Level.UNKNOWN, "cannot tell what can be restored: the archive is still being read",
+    )  # fmt: skip
+
+
+def test_a_hole_ends_what_can_be_restored() -> None:
+    snapshot = healthy(primary=holed(0x30), dr=holed(0x30, role=BucketRole.DR))
+    level, text = line(ours(snapshot))
+    assert level is Level.CRITICAL
+    assert text.startswith("nothing after 14:0")
+    assert text.endswith("Z can be restored: 000000010000000000000030 is missing in both copies")
+
+
+def test_what_the_other_copy_has_is_restored_by_the_installed_command() -> None:
+    snapshot = ours(healthy(primary=holed(0x30), dr=bucket(BucketRole.DR)))
+    recovery = Assessment(snapshot, NOW).recovery
+    assert recovery is not None
+    assert recovery.reads_both
+    assert recovery.found.reaches_newest
+    level, text = line(snapshot)
+    assert level is Level.CRITICAL  # the primary has a hole nevertheless
+    assert "the archive has a HOLE of 1 segment" in text
+
+
+def test_of_another_command_nothing_is_taken_for_granted() -> None:
+    snapshot = healthy(primary=holed(0x30), dr=bucket(BucketRole.DR))
+    level, text = line(snapshot)
+    assert level is Level.CRITICAL
+    assert text.endswith("30 is missing in the primary; DR has it, which the restore command does not read")
+
+
+def test_what_parallel_writers_have_not_stored_yet_is_still_to_come() -> None:
+    facts = holed(0x40)
+    facts = replace(facts, gaps=tuple(replace(gap, until_at=NOW - 1) for gap in facts.gaps))
+    snapshot = healthy(primary=facts, archiver=archiver(last_archived_wal="00000001000000000000003F"))
+    level, text = line(ours(snapshot))
+    assert (level, text.partition("; ")[2]) == (
+        Level.OK, "some of the newest segments are still to come",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ["primary", "dr"])
+def test_a_copy_that_cannot_be_read_may_hold_what_the_other_lacks(which: str) -> None:
+    none: dict[str, Any] = {"backups": (), "backup_labels": 0}
+    slot = Snapshot.primary if which == "primary" else Snapshot.dr
+    facts: dict[str, Any] = {"primary": bucket(**none), "dr": bucket(BucketRole.DR, **none)}
+    facts[which] = broken(slot, "no answer", "Timeout", read(slot, facts[which]))
+    recovery = Assessment(healthy(**facts), NOW).recovery_line
+    words = "the primary bucket" if which == "primary" else "the DR bucket"
+    assert (recovery.level, recovery.text) == (
+        Level.UNKNOWN,
+        f"cannot tell: {words} could not be read, and without it NOTHING can be restored: "
+        "there is no base backup",
+    )
+    assert ("no-base-backup", Severity.WARNING) in found(healthy(**facts))
+
+
+def test_a_bucket_that_is_not_there_holds_nothing() -> None:
+    snapshot = healthy(
+        primary=bucket(backups=(), backup_labels=0),
+        dr=broken(Snapshot.dr, "it does not exist", "NoSuchBucket"),
+    )
+    assert Assessment(snapshot, NOW).recovery_line.level is Level.CRITICAL
+
+
+def test_an_old_backup_is_a_warning() -> None:
+    snapshot = both(backups=(backup(stopped=NOW - 9 * DAY_S),))
+    assert line(snapshot) == (
+        Level.WARNING, "the newest base backup is 9 d old: a restore would replay 1.00 GiB of WAL",
+    )  # fmt: skip
+    assert found(snapshot) == [("backup-stale", Severity.WARNING)]
+
+
+def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:
+    newer = backup(
+        id="20260921T140000Z",
+        start_lsn=0x20 * SEGMENT + 40,
+        stop_lsn=0x20 * SEGMENT + 312,
+        completeness=Completeness.INCOMPLETE,
+        why="base.tar.zst is missing",
+    )
+    snapshot = both(backups=(backup(), newer))
+    assert line(snapshot) == (
+        Level.WARNING,
+        "the newest base backup 20260921T140000Z cannot be used: it is incomplete: base.tar.zst is missing; "
+        "restorable to any moment since 13:30Z",
+    )
+    assert found(snapshot) == [("backup-broken", Severity.WARNING)]
+    alone = both(backups=(newer,))
+    assert line(alone)[0] is Level.CRITICAL
+    assert found(alone) == [("backup-broken", Severity.CRITICAL)]
+
+
+def test_a_description_that_cannot_be_read_proves_nothing() -> None:
+    snapshot = both(backups=(Unreadable("base/x/backup.json", "it is not JSON"),), backup_labels=0)
+    level, text = line(snapshot)
+    assert level is Level.UNKNOWN
+    assert text.startswith("cannot tell what can be restored: base/x/backup.json cannot be read")
+    assert found(snapshot) == [("backup-broken", Severity.WARNING)]
+
+
+def test_a_backup_without_its_wal_is_of_no_use() -> None:
+    held = holding(first=3)
+    snapshot = ours(both(holding=held, continuity=continuity(held.timelines, {}, SEGMENT)))
+    assert line(snapshot) == (
+        Level.CRITICAL,
+        "NOTHING can be restored: the only base backup 20260921T133000Z: "
+        "000000010000000000000002 is missing in both copies",
+    )
+    assert found(snapshot) == [("wal-before-backup-gone", Severity.CRITICAL)]
+
+
+def test_an_accepted_gap_without_a_backup_since_still_ends_it() -> None:
+    facts = holed(0x30)
+    path = replace(facts.continuity, gaps=(), gap_count=0, accepted_gaps=facts.gaps)  # type: ignore[type-var]
+    facts = replace(facts, gaps=(), gap_count=0, missing_segments=0, continuity=path)
+    snapshot = ours(healthy(primary=facts, dr=replace(facts, role=BucketRole.DR)))
+    level, text = line(snapshot)
+    assert level is Level.CRITICAL
+    assert text.startswith("nothing after 14:0")
+    assert found(snapshot) == [("wal-before-backup-gone", Severity.CRITICAL)]
+
+
+def test_labels_alone_are_no_alarm_and_no_promise() -> None:
+    held = holding(labels=(Segment(1, 2),))
+    snapshot = both(backups=(), holding=held)
+    assert line(snapshot) == (
+        Level.UNKNOWN,
+        "cannot tell what can be restored: 1 base backup was made (.backup labels), and none lies here",
+    )
+    assert found(snapshot) == [("no-base-backup", Severity.NOTE)]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "place", "tool"),
+    [
+        ("archive/main/", Place(Layout.PGBACKREST, "15-1/"), "pgBackRest"),
+        ("main/wals/", Place(Layout.FLAT), "Barman"),
+        ("wal_005/", Place(Layout.FLAT), "WAL-G"),
+    ],
+)
+def test_a_tools_backups_may_lie_outside_of_the_prefix(prefix: str, place: Place, tool: str) -> None:
+    held = holding(prefix=prefix, place=place)
+    snapshot = both(backups=(), backup_labels=0, holding=held, layout=place.layout.value, folder=place.root)
+    assert line(snapshot) == (
+        Level.UNKNOWN,
+        f"cannot tell what can be restored: {tool} keeps its base backups outside of this prefix",
+    )
+    assert found(snapshot) == [("no-base-backup", Severity.NOTE)]
+
+
+def test_a_repository_that_is_seen_whole_and_has_none_has_none() -> None:
+    place = Place(Layout.PGBACKREST, "archive/main/15-1/")
+    snapshot = both(backups=(), backup_labels=0, holding=holding(place=place), layout=place.layout.value)
+    assert line(snapshot)[0] is Level.CRITICAL
+
+
+def test_where_nothing_was_due_yet_what_was_written_before_is_asked_for() -> None:
+    new = archiver(archived_count=0, last_archived_wal=None, last_archived_at=None, lsn=0x42 * SEGMENT + MIB)
+    just_started = {"server": server(started_at=NOW - 30), "archiver": new}
+    seen = bucket(newest_segment=None, newest_at=None)
+    assert line(healthy(primary=seen, **just_started)) == (
+        Level.OK,
+        "archiving is on, and nothing was due yet; restorable to any moment since 13:30Z, 40 s behind",
+    )
+    none = replace(seen, backups=(), backup_labels=0)
+    assert line(healthy(primary=none, dr=replace(none, role=BucketRole.DR), **just_started)) == (
+        Level.CRITICAL,
+        "NOTHING can be restored: there is no base backup",
+    )
+
+
+def test_it_is_judged_anew_only_where_something_came() -> None:
+    snapshot = both()
+    first = Assessment(snapshot, NOW).recovery
+    primary = snapshot.primary.value
+    assert first is not None
+    assert primary is not None
+    polled = read(Snapshot.primary, replace(primary, store_clock_offset_s=0.7, swept_at=NOW + 5))
+    again = Assessment(replace(snapshot, primary=polled, archiver=read(
+        Snapshot.archiver, archiver(lsn=0x43 * SEGMENT)
+    )), NOW + 5).recovery  # fmt: skip
+    assert again is not None
+    assert again.found.reach is first.found.reach
+    assert again.found.cluster.lsn == 0x43 * SEGMENT
+    more = read(Snapshot.primary, replace(primary, holding=holding(last=0x42)))
+    later = Assessment(replace(snapshot, primary=more), NOW).recovery
+    assert later is not None
+    assert later.found.reach is not first.found.reach
+
+
+def test_a_gap_is_compared_with_what_stops_the_window() -> None:
+    """Names of segments sort as their positions do."""
+    gap = Gap(1, "00000001000000000000002F", "000000010000000000000031", 3)
+    assert gap.first <= "000000010000000000000030" <= gap.last
