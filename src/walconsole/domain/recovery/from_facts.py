@@ -10,6 +10,9 @@ from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.whereabouts import label_backup
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
 
+_LONGEST_IDENTIFIER = 20
+"""Digits of 2**64."""
+
 
 def archive_copy(
     bucket: BucketFacts, found: Iterable[BaseBackup | Unreadable] = (), *, read_by_restore: bool = True
@@ -48,7 +51,7 @@ def cluster_of(
     told = server.system_identifier
     return Cluster(
         server.segment_bytes,
-        None if told is None else int(told) % 2**64,
+        None if told is None else _unsigned(told),
         server.version_num,
         server.timeline,
         archiver.lsn if archiver is not None else None,
@@ -64,8 +67,16 @@ def _labels(
 
 def _system_identifier(bucket: BucketFacts) -> int | None:
     told = {
-        int(identity.header.system_identifier) % 2**64
+        _unsigned(identity.header.system_identifier)
         for identity in bucket.identities
         if identity.header is not None
     }
     return told.pop() if len(told) == 1 else None
+
+
+def _unsigned(identifier: str) -> int | None:
+    """A system identifier as tools write it, signed or not; None for what is none: remote text is hostile."""
+    digits = identifier.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_IDENTIFIER):
+        return None
+    return int(identifier) % 2**64
