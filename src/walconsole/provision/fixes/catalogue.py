@@ -33,6 +33,7 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "drop-in": ("archive-command", "drop-in", "restart", "proof"),
     "restart": ("restart",),
     "write-probe": ("write-probe",),
+    "first-backup": ("backup-command", "backup-schedule", "first-backup"),
 }
 """Fixes that are provisioning's own steps, with those that they need around them."""
 
