@@ -28,6 +28,9 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.archive_command import ArchiveCommand
+from walconsole.provision.steps.backup_command import BackupCommand
+from walconsole.provision.steps.backup_schedule import BackupSchedule
+from walconsole.provision.steps.first_backup import FirstBackup
 from walconsole.provision.steps.verifier import Verifier
 
 pytestmark = pytest.mark.server
@@ -249,6 +252,40 @@ async def test_the_verifier_with_its_timer_is_installed_and_repaired_piece_by_pi
     assert tree(here.root) == before
     assert here.calls()[-2:] == [f"disable --now {timer}", "daemon-reload"]
     assert not list((here.root / "state").glob("*.timer.*"))
+
+
+async def test_the_backups_timer_is_installed_repaired_and_taken_away(site: Site) -> None:
+    step, names, here = BackupSchedule(site), names_of(site.profile), droplet_of(site)
+    before = tree(here.root)
+    timer = Path(names.backup_timer).name
+    assert await state_of(step) is CheckState.NEEDED
+    plan = await step.plan()
+    assert {file.path for file in plan.files} == {names.backup_service, names.backup_timer}
+    assert "by a systemd timer, a base backup is taken" in plan.summary
+    assert changed(await carried_out(site, step)) == [names.backup_service, names.backup_timer, timer]
+    assert here.calls() == ["daemon-reload", f"enable --now {timer}"]
+    assert await state_of(step) is CheckState.DONE
+    (here.root / f"state/{timer}.enabled").unlink()
+    assert "the timer is disabled, active" in (await step.check()).summary
+    assert changed(await carried_out(site, step)) == [timer]
+    remove(names.backup_timer)
+    assert changed(await carried_out(site, step)) == [names.backup_timer, timer]
+    assert await step.undo_plan(newest_first(site)) is not None
+    await events(site, step.undo(newest_first(site)))
+    assert tree(here.root) == before
+    assert here.calls()[-2:] == [f"disable --now {timer}", "daemon-reload"]
+
+
+async def test_the_backup_command_is_not_offered_without_what_it_calls(site: Site) -> None:
+    survey = await site.survey()
+    for missing in ("zstd", "perl", "flock"):
+        tools = {name: path for name, path in survey.tools.items() if name != missing}
+        site._survey = replace(survey, tools=tools)
+        for step in (BackupCommand(site), FirstBackup(site)):
+            check = await step.check()
+            assert check.state is CheckState.BLOCKED
+            assert f"there is no {missing} on the droplet" in check.summary
+            assert check.remedy.startswith("apt-get install")
 
 
 async def test_cron_where_there_is_no_systemd_and_nothing_without_either(site: Site) -> None:

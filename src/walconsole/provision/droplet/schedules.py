@@ -92,9 +92,11 @@ class Timer:
         """After a unit file changed."""
         return Command(f"{self._systemctl} daemon-reload")
 
-    async def switched_on(self, step: str) -> AsyncIterator[Event]:
-        """Switch it on, for `step`; where it was off that is a change. Raises ProvisionError."""
-        before = await self.state()
+    async def switched_on(self, step: str, before: str) -> AsyncIterator[Event]:
+        """Switch it on, for `step`; where its state was another `before` that is a change.
+
+        Raises ProvisionError.
+        """
         if before != SWITCHED_ON:
             now = self.site.clock.now()
             yield Changing(Change(step, ChangeKind.SCHEDULE, self.unit, before, SWITCHED_ON, at=now))

@@ -96,11 +96,12 @@ class BackupSchedule:
         """Files first, then the timer."""
         schedule, changes = await self._needed()
         switching = await self._to_switch_on(schedule, changes)
+        before = await self._state(schedule)
         for change in changes:
             async for event in install(self._site, self.id, change):
                 yield event
         if switching:
-            async for event in self._timer.switched_on(self.id):
+            async for event in self._timer.switched_on(self.id, before):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:

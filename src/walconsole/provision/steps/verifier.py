@@ -121,11 +121,12 @@ class Verifier:
         async for event in run(self._site, self._make_log_folder(), script=f"umask 022\n{made}"):
             yield event
         switching = await self._to_switch_on(schedule, changes)
+        before = await self._state(schedule)
         for change in changes:
             async for event in install(self._site, self.id, change):
                 yield event
         if switching:
-            async for event in self._timer.switched_on(self.id):
+            async for event in self._timer.switched_on(self.id, before):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:
