@@ -35,8 +35,8 @@ from walconsole.ui.configuration.file_text import FileRows
 from walconsole.ui.configuration.notes import notice
 from walconsole.ui.configuration.picture import picture_of, same_picture
 from walconsole.ui.configuration.screen import PANES, arrange
+from walconsole.ui.configuration.settings import value_text
 from walconsole.ui.configuration.view_state import ConfigurationViewState, Kind, Subject
-from walconsole.ui.configuration.wording import value_text
 
 AUTO = f"{DATA}/postgresql.auto.conf"
 

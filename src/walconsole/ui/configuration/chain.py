@@ -14,7 +14,7 @@ from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import NOT_AVAILABLE, clock_text, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.wording import (
+from walconsole.ui.configuration.settings import (
     name_text,
     now_text,
     place_value,

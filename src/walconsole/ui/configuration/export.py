@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.export import Export, csv_text, moment_text, stem_of
-from walconsole.ui.configuration.settings import source_text
-from walconsole.ui.configuration.wording import now_text, place_value, value_text, where_text
+from walconsole.ui.configuration.settings import now_text, place_value, source_text, value_text, where_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

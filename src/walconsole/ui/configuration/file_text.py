@@ -18,7 +18,7 @@ from walconsole.ui.board.content import Glyphs, Line, Span, Spot, Tone
 from walconsole.ui.board.page import Page
 from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 from walconsole.ui.configuration.picture import ConfigurationPicture
-from walconsole.ui.configuration.wording import stored_text, value_text
+from walconsole.ui.configuration.settings import stored_text, value_text
 
 _LONGEST = 2_000
 """Bytes of a line that are shown: rubbish may have no line breaks at all."""

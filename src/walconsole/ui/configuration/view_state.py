@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from walconsole.domain.pgconf.resolution import State
 from walconsole.ui.board.content import Glyphs, Line, Spot, Tone
 from walconsole.ui.board.typeset import shown
-from walconsole.ui.configuration import chain, files, launch
+from walconsole.ui.configuration import chain, files
 from walconsole.ui.configuration.file_text import FileRows, difference_rows
 from walconsole.ui.configuration.settings import SettingRows, matching, spot_of
 
@@ -108,7 +108,7 @@ class ConfigurationViewState:
             case Kind.ERROR:
                 return Spot(subject.name, subject.line)
             case Kind.START:
-                return launch.first_spot(self.picture)
+                return files.first_spot_of_start(self.picture)
             case Kind.WHAT_IF:
                 return self._advised_spot(subject.advice)
 
@@ -156,7 +156,7 @@ class ConfigurationViewState:
             case Kind.FILE:
                 return files.detail(picture, subject.name, width, glyphs)
             case Kind.START:
-                return launch.render(picture, width, glyphs)
+                return files.start_detail(picture, width, glyphs)
             case Kind.ERROR:
                 return files.error_detail(picture, Spot(subject.name, subject.line), width, glyphs)
             case Kind.DIFFERENCE:
