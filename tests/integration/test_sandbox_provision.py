@@ -29,7 +29,6 @@ MENDED: dict[str, set[str]] = {
         "grants",
         "write-probe",
         "proof",
-        "first-backup",
     },
     **{name: set() for name in ("healthy", "idle", "holes", "slow")},
 }

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 
 import psycopg
@@ -27,9 +30,12 @@ from walconsole.sandbox.scenarios.scenario import (
     PORT,
     REGION,
     Act,
+    AgeBackup,
     BaseBackup,
     BreakEndpoint,
+    LoseOfBackup,
     LoseSegments,
+    LoseWalOfBackup,
     Mode,
     RevokeGrants,
     Scenario,
@@ -128,6 +134,20 @@ class Load:
         return used > _MOST_BYTES or shutil.disk_usage(self.root).free < _LEAST_FREE_BYTES
 
 
+_ID, _TIME = "%Y%m%dT%H%M%SZ", "%Y-%m-%dT%H:%M:%SZ"
+_TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+class Copy(Enum):
+    """Both copies, by the remote of the droplet's rclone configuration, region and bucket."""
+
+    PRIMARY = "spaces-prod", REGION, BUCKET
+    DR = "spaces-dr", DR_REGION, DR_BUCKET
+
+    def __init__(self, remote: str, region: str, bucket: str) -> None:
+        self.remote, self.region, self.bucket = remote, region, bucket
+
+
 _VERIFY_EVERY_S = 30.0
 _PATIENCE_S = 60.0
 _SEGMENT = re.compile(r"[0-9A-F]{24}(\.zst|\.gz)?")
@@ -151,7 +171,10 @@ class Player:
     async def play(self, status: Callable[[str], None]) -> None:
         """Do the acts in order. Raises SandboxError."""
         await self.load.prepare()
-        for act in self.scenario.acts:
+        await self._in_turn(self.scenario.acts, status)
+
+    async def _in_turn(self, acts: Iterable[Act], status: Callable[[str], None]) -> None:
+        for act in acts:
             await self._do(act, status)
 
     async def _do(self, act: Act, status: Callable[[str], None]) -> None:
@@ -167,11 +190,13 @@ class Player:
                 self.tools.throttle(delay_s)
             case Verify():
                 await self._verify()
-            case BaseBackup():
-                await self._back_up(status)
+            case BaseBackup(meanwhile):
+                await asyncio.gather(self._back_up(status), self._in_turn(meanwhile, status))
+            case AgeBackup() | LoseOfBackup() | LoseWalOfBackup():
+                await self._spoil(act)
             case LoseSegments(primary, dr):
-                await self._lose("spaces-prod", REGION, BUCKET, primary)
-                await self._lose("spaces-dr", DR_REGION, DR_BUCKET, dr)
+                await self._lose(Copy.PRIMARY, primary)
+                await self._lose(Copy.DR, dr)
             case SetInFile() | Sql() | Mode() | BreakEndpoint():
                 await self._break(act)
 
@@ -208,14 +233,52 @@ class Player:
         except SandboxError as error:
             status(f"no base backup was taken: {error.why}")
 
-    async def _lose(self, remote: str, region: str, bucket: str, positions: Collection[int]) -> None:
-        """Delete archived segments through S3, as whoever deletes the wrong ones does."""
-        folder = self.workspace.spaces(region) / bucket
-        segments = sorted(path.name for path in folder.iterdir() if _SEGMENT.fullmatch(path.name))
-        which = [f"--include=/{segments[position]}" for position in positions]
+    async def _spoil(self, act: AgeBackup | LoseOfBackup | LoseWalOfBackup) -> None:
+        """The newest base backup, through S3. There is none where the script could not take one."""
+        for copy in Copy:
+            backups = sorted((self._folder(copy) / "base").glob("*/backup.json"))
+            if not backups:
+                continue
+            id, told = backups[-1].parent.name, backups[-1].read_text("utf-8")
+            match act:
+                case AgeBackup(days):
+                    await self._age(copy, id, told, timedelta(days=days))
+                case LoseOfBackup(name):
+                    await self._delete(copy, f"/base/{id}/{name}")
+                case LoseWalOfBackup():
+                    stop = json.loads(told)["stop_wal"]
+                    needed = [name for name in self._segments(copy) if name[:24] <= stop]
+                    await self._delete(copy, *(f"/{name}" for name in needed))
+
+    async def _age(self, copy: "Copy", id: str, told: str, by: timedelta) -> None:
+        """Under another name, and with other times in its description."""
+        older = f"{datetime.strptime(id, _ID) - by:{_ID}}"  # noqa: DTZ007  # both are UTC
+        times = {text: f"{datetime.fromisoformat(text) - by:{_TIME}}" for text in _TIMES.findall(told)}
+        for text, earlier in {id: older, **times}.items():
+            told = told.replace(text, earlier)
+        where = self.workspace.root / "var/tmp/backup.json"
+        write(where, told, self.account)
+        remote = f"{copy.remote}:{copy.bucket}/base"
+        await self._rclone("move", f"{remote}/{id}", f"{remote}/{older}")
+        await self._rclone("moveto", str(where), f"{remote}/{older}/backup.json")
+
+    async def _lose(self, copy: "Copy", positions: Collection[int]) -> None:
+        """Delete archived segments, as whoever deletes the wrong ones does."""
+        segments = self._segments(copy)
+        await self._delete(copy, *(f"/{segments[position]}" for position in positions))
+
+    def _folder(self, copy: "Copy") -> Path:
+        return self.workspace.spaces(copy.region) / copy.bucket
+
+    def _segments(self, copy: "Copy") -> list[str]:
+        return sorted(path.name for path in self._folder(copy).iterdir() if _SEGMENT.fullmatch(path.name))
+
+    async def _delete(self, copy: "Copy", *which: str) -> None:
+        await self._rclone("delete", f"{copy.remote}:{copy.bucket}", *(f"--include={each}" for each in which))
+
+    async def _rclone(self, *arguments: str) -> None:
         config = self.workspace.etc / f"rclone-{NAME}.conf"
-        command = ["rclone", "delete", f"{remote}:{bucket}", f"--config={config}", *which]
-        await run(command, self.workspace.root, self.account)
+        await run(["rclone", *arguments, f"--config={config}"], self.workspace.root, self.account)
 
     async def _wait(self, what: str, sql: str) -> None:
         deadline = time.monotonic() + _PATIENCE_S

@@ -49,7 +49,28 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class BaseBackup:
-    """Take one by the installed script, as its schedule does."""
+    """Take one by the installed script, as its schedule does; `meanwhile` is done while it runs."""
+
+    meanwhile: "tuple[WaitUntil | Verify, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgeBackup:
+    """Let the base backup in both regions be so many days older, by its name and by its own account."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoseOfBackup:
+    """Delete an object of the base backup in both regions."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoseWalOfBackup:
+    """Delete the WAL that the base backup needs, and all before it, from both regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,9 @@ Act = (
     | Throttle
     | Verify
     | BaseBackup
+    | AgeBackup
+    | LoseOfBackup
+    | LoseWalOfBackup
     | LoseSegments
     | SetInFile
     | Sql
@@ -113,7 +137,8 @@ Act = (
 class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 
-    `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then.
+    `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then. Where it
+    practises a failure mode of another id than its name, `finding` is that.
     """
 
     name: str
@@ -121,6 +146,7 @@ class Scenario:
     archiving: bool = True
     segments_per_min: float = 8.0
     acts: tuple[Act, ...] = ()
+    finding: str = ""
 
 
 _ARCHIVED = "select archived_count >= {count} from pg_stat_archiver"
@@ -135,6 +161,8 @@ def _archived(count: int) -> WaitUntil:
     return WaitUntil("the first segments are archived", _ARCHIVED.format(count=count))
 
 
+_WORKS = (WriteSegments(2), BaseBackup(meanwhile=(_archived(2), Verify())))
+"""Archiving works, and what was archived can be restored."""
 _ALL = (
     Scenario(
         "incident",
@@ -145,15 +173,13 @@ _ALL = (
     Scenario(
         "healthy",
         "segments arrive in both regions",
-        acts=(WriteSegments(2), _archived(2), BaseBackup(), Verify()),
+        acts=_WORKS,
     ),
     Scenario(
         "failing",
         "the archive command's key lost its grants: 403 AccessDenied",
         acts=(
-            WriteSegments(2),
-            _archived(2),
-            Verify(),
+            *_WORKS,
             RevokeGrants(),
             WriteSegments(1),
             WaitUntil("the first upload fails", _FAILED),
@@ -163,7 +189,7 @@ _ALL = (
         "slow",
         "the archive command is slower than the WAL",
         segments_per_min=20.0,
-        acts=(WriteSegments(2), _archived(2), BaseBackup(), Verify(), Throttle(3.0), WriteSegments(12)),
+        acts=(*_WORKS, Throttle(3.0), WriteSegments(12)),
     ),
     Scenario(
         "holes",
@@ -193,8 +219,7 @@ _ALL = (
 
 def _practice(name: str, summary: str, *acts: Act) -> Scenario:
     """Archiving worked, then this was broken, and one more segment is due."""
-    worked = (WriteSegments(2), _archived(2), Verify())
-    return Scenario(name, summary, acts=(*worked, *acts, WriteSegments(1)))
+    return Scenario(name, summary, acts=(*_WORKS, *acts, WriteSegments(1)))
 
 
 def _command(text: str) -> SetInFile:
@@ -227,8 +252,22 @@ _PRACTICE = (
         Sql(("select pg_create_physical_replication_slot('old_standby', true)",)),
         WriteSegments(8),
     ),
+    Scenario(
+        "no-backup",
+        "WAL is archived, and nobody ever took a base backup",
+        acts=(WriteSegments(2), _archived(2), Verify()),
+        finding="no-base-backup",
+    ),
+    _practice("backup-stale", "the newest base backup is nine days old", AgeBackup(9)),
+    _practice("backup-broken", "the base backup's largest object was deleted", LoseOfBackup("base.tar.zst")),
+    _practice(
+        "wal-before-backup-gone",
+        "what deletes WAL by its age deleted what the base backup needs",
+        WaitUntil("everything is archived", _ALL_ARCHIVED),
+        LoseWalOfBackup(),
+    ),
 )
-"""One failure mode each, by the id that its finding has: to practise triage on."""
+"""One failure mode each, by the id of its finding (or with `finding`): to practise triage on."""
 PRACTICE = {scenario.name: scenario for scenario in _PRACTICE}
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 """States that the console is shown in; each can be provisioned to green."""
