@@ -1,8 +1,8 @@
 #!/bin/sh
-# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, five files at a time
-# (they wait more than they compute), the longest files first (tests/durations.py). The other is the rest one by one,
-# then those in real terminals, two at a time: it takes as long as the first. CI as root gives it to an ordinary user
-# with the distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
+# Lint beside the tests, and two parts of these beside each other. One is what needs real servers, four files at a time
+# (they wait more than they compute), the longest files first (tests/durations.py). The other is the rest, then those in
+# real terminals, two at a time: it takes as long as the first. CI as root gives it to an ordinary user with the
+# distribution's Python (scripts/as-ordinary-user.sh): root reads and writes what is forbidden.
 #
 # Many tests bound a time, and on a machine that is busy with others some bound is missed now and then. So where a few
 # files fail they are run once more, whole and alone, and what failed at first is named: what is broken fails again.
@@ -69,9 +69,9 @@ tests() {
 
 # rest MORE...: this part, for who runs this.
 rest() {
-    echo "== pytest as $(id -un) with $("$bin/python" --version)"
+    echo "== pytest as $(id -un) with $("$bin/python" --version), two at a time"
     # shellcheck disable=SC2086  # several folders
-    tests $REST "$@"
+    tests -n 2 --dist loadfile --no-loadscope-reorder $REST "$@"
     echo "== pytest as $(id -un), in real terminals"
     tests -n 2 --dist loadfile $TERMINALS
 }
@@ -103,9 +103,9 @@ else
 fi
 beside=$!
 started="$lint $beside"
-echo "== pytest with real servers, five at a time"
+echo "== pytest with real servers, four at a time"
 # shellcheck disable=SC2046,SC2086  # several arguments
-tests -n 5 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
+tests -n 4 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
 # shellcheck disable=SC2086  # several arguments
 [ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m root $of_roots; }
 wait "$lint" || status=1
