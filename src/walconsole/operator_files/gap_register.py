@@ -19,7 +19,7 @@ from walconsole.errors import RegisterError
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, make_private, open_appending, replace_text
 
-LOCK_PATIENCE_S = 1.0
+LOCK_PATIENCE_S = 3.0
 _LOCK_AGAIN_S = 0.01
 LIMIT_BYTES = 4 * 1024 * 1024
 _HEADING = """\
