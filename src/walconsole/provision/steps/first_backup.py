@@ -110,7 +110,7 @@ class FirstBackup:
             commands=(run.command,),
             notes=tuple(notes),
             cost=f"{price.currency}{price.per_gib_month:g} a GiB and month of what is stored, in each copy",
-            undo="nothing is undone: a base backup is never deleted by this console's undo",
+            undo="none: a base backup is never deleted by undo",
         )
 
     async def apply(self) -> AsyncIterator[Event]:
