@@ -137,7 +137,7 @@ async def test_a_bucket_that_is_gone_is_made_again_and_filled(stage: Stage) -> N
     client.delete_bucket(Bucket=bucket)
     stage.keys.replace(stage.dr_key, stage.dr_key.name, ())
     changed = await run(stage)
-    assert changed == {"temporary-key", "buckets", "delete-temporary-key", "grants", "proof"}
+    assert changed == {"temporary-key", "buckets", "delete-temporary-key", "grants", "proof", "first-backup"}
     assert any(name.startswith("0000") for name in stage.objects(BucketRole.DR))
     assert {key.name for key in stage.keys} == {stage.app_key.name, stage.dr_key.name}
 
@@ -181,7 +181,8 @@ async def test_a_bucket_with_another_cluster_s_wal_is_never_archived_to(
 
 async def test_a_server_that_refuses_to_start_is_put_back_and_runs_as_before(stage: Stage) -> None:
     runner = stage.runner()
-    for step in [step.id for step in runner.steps if step.id not in ("restart", "proof")]:
+    ids = [step.id for step in runner.steps]
+    for step in ids[: ids.index("restart")]:
         await runner.run_one(step)
     dropin = stage.cluster.config_dir / "conf.d" / stage.profile.paths.dropin
     with dropin.open("a") as file:
