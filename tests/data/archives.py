@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.data import facts
@@ -19,6 +20,7 @@ from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment, SweepProgress
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.wal import Segment
 from walconsole.errors import WalconsoleError
 
@@ -96,6 +98,22 @@ def dated(found: Continuity) -> Continuity:
     return replace(found, gaps=gaps(found.gaps), accepted_gaps=gaps(found.accepted_gaps))
 
 
+def backup_of(label: Segment) -> BaseBackup:
+    """The base backup that left this label, which began in its segment and was as quick as that."""
+    stopped = stored_at(label.number)
+    id = f"{datetime.fromtimestamp(stopped - 20, UTC):%Y%m%dT%H%M%SZ}"
+    return facts.backup(
+        id=id,
+        timeline=label.timeline,
+        start_lsn=label.start_lsn() + 40,
+        stop_lsn=label.start_lsn() + 312,
+        stop_timeline=label.timeline,
+        started=stopped - 20,
+        stopped=stopped,
+        keys=(f"base/{id}/backup.json",),
+    )
+
+
 def bucket_of(role: BucketRole, runs: Intervals, **changes: Any) -> BucketFacts:
     """A bucket that holds these segments, and what follows from them."""
     holding = held(runs)
@@ -121,6 +139,7 @@ def bucket_of(role: BucketRole, runs: Intervals, **changes: Any) -> BucketFacts:
         identities=(identity(NEWEST), identity(Segment(1, 0x100))),
         accepted_gaps=marks,
         backup_labels=len(LABELS),
+        backups=tuple(map(backup_of, LABELS)),
         partials=1,
         swept_at=NOW - 5400,
         checked_at=NOW - 25,

@@ -176,6 +176,33 @@ class Watched:
         command = self.command.replace("%p", f"pg_wal/{segment}").replace("%f", segment)
         self.cluster.run(["sh", "-c", f"cd {self.cluster.data_dir} && {command}"])
 
+    def back_up(self) -> str:
+        """A base backup by the installed script, into both copies: its id."""
+        program = f"{self.stage.root}/usr/local/bin/{self.stage.profile.name}-base-backup"
+        self.cluster.run([program, "--fast"])
+        return self.backups()[-1]
+
+    def backups(self) -> list[str]:
+        """The ids of those in the primary bucket that are whole."""
+        keys = sorted(self.stage.objects(BucketRole.PRIMARY))
+        return [key.split("/")[1] for key in keys if key.endswith("/backup.json")]
+
+    def delete(self, *keys: str) -> None:
+        """These objects, from both buckets."""
+        for role in BucketRole:
+            client, bucket = self.stage.gateways[role].client(), self.stage.target(role).bucket
+            for key in keys:
+                client.delete_object(Bucket=bucket, Key=key)
+
+    def rewrite(self, key: str, change: Callable[[str], str]) -> None:
+        """The object's text otherwise, in both buckets, as the archiver's own keys may write it."""
+        for role in BucketRole:
+            key_of = self.stage.app_key if role is BucketRole.PRIMARY else self.stage.dr_key
+            keys = S3Keys(f"spaces-{key_of.access_key}", key_of.access_key, key_of.secret)
+            client, bucket = self.stage.gateways[role].client(keys), self.stage.target(role).bucket
+            text = client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            client.put_object(Bucket=bucket, Key=key, Body=change(text).encode())
+
     def config_back(self) -> None:
         """As provisioning left it."""
         (self.cluster.config_dir / "conf.d" / LATE).unlink(missing_ok=True)
@@ -436,11 +463,10 @@ async def deployed(
 
 
 async def provisioned(stage: Stage) -> None:
-    """Archiving set up by the console itself, and a base backup's label in the archive."""
+    """Archiving set up by the console itself, with the first base backup."""
     runner = stage.runner()
     await runner.run()
     assert runner.done
-    label_base_backup(stage.cluster)
 
 
 def label_base_backup(server: PostgresServer) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.integration.failure_stage import Watched, edited, watching
 from tests.servers.faults import Fault, FaultyFront
-from walconsole.domain.failures import Severity, diagnose
 from walconsole.domain.profile import BucketRole
 
 pytestmark = [
@@ -285,24 +284,6 @@ async def test_no_key_of_its_own(console: Watched) -> None:
     async with watching(console.stage, {}) as other:
         with other.broken("the console's own key is in no environment variable"):
             await other.root("no-key")
-
-
-@pytest.mark.failure_mode("no-base-backup")
-async def test_no_base_backup_is_said(console: Watched) -> None:
-    with console.broken("no base backup is known"):
-        for role in BucketRole:
-            bucket = console.stage.target(role).bucket
-            for key in [one for one in console.stage.objects(role) if ".backup" in one]:
-                console.stage.gateways[role].client().delete_object(Bucket=bucket, Key=key)
-        console.observer.refresh()
-        await console.noted("no-base-backup", within_s=8)
-        await console.until(lambda: len(console.lost()) == 2, "the loss of both copies' labels", 10)
-        assert console.roots() == {"archive-shrunk"}  # what was there and is gone is told before anything
-        await console.accept_both("its label alone was deleted, on purpose")
-        await console.until(lambda: "archive-shrunk" not in console.rules(), "the loss accepted", 10)
-        assert not console.stories()  # an archive of a few minutes has missed no nightly one yet
-        later = diagnose(console.screen.last, console.clock.now() + 2 * 86400)
-        assert any(f.rule == "no-base-backup" and f.severity is Severity.WARNING for f in later.findings)
 
 
 @pytest.mark.failure_mode("bucket-404")

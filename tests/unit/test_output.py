@@ -21,7 +21,8 @@ from walconsole.domain.standing.model import Level
 from walconsole.report.documents import check_document
 from walconsole.report.incident import report_document, report_markdown
 from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
-from walconsole.report.metrics import Metric, metrics
+from walconsole.report.metric import Metric
+from walconsole.report.metrics import metrics
 
 SAMPLE = re.compile(r'walconsole_[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\.)*",?)+\} -?\d+(\.\d+)?')
 
@@ -114,6 +115,9 @@ def test_a_healthy_deployment_has_the_numbers_that_matter() -> None:
     assert names >= {
         "status", "archived_total", "failed_total", "ready_files", "last_archived_age_seconds",
         "unarchived_bytes", "wal_disk_free_bytes", "bucket_gaps", "bucket_newest_age_seconds",
+        "recovery_reaches_now", "recovery_window_start_timestamp_seconds",
+        "recovery_window_end_timestamp_seconds", "base_backup_age_seconds", "base_backup_stored_bytes",
+        "recovery_replay_bytes", "base_backups",
     }  # fmt: skip
 
 

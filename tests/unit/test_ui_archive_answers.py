@@ -9,8 +9,10 @@ from rich.cells import cell_len
 
 from tests.data.archives import (
     ARCHIVES,
+    LABELS,
     NEWEST,
     PRIMARY_RUNS,
+    backup_of,
     bucket_of,
     dr_unread,
     foreign,
@@ -32,6 +34,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import Completeness
 from walconsole.domain.wal import Segment
 from walconsole.ui.archive import pane_contents, subject
 from walconsole.ui.archive.bucket_view import BucketView
@@ -220,10 +223,25 @@ def test_what_is_stale_says_so_and_is_dimmed() -> None:
 def test_without_base_backups_wal_restores_nothing() -> None:
     facts = bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS)
     assert facts.holding is not None
-    none = replace(facts, holding=replace(facts.holding, labels=()), backup_labels=0)
-    rows = answered(of(primary=none))
-    assert "no label is stored" in of_entry(rows, "backups")
-    assert tones_of(rows, "backups") == {Tone.WARNING}
+    none = replace(facts, holding=replace(facts.holding, labels=()), backup_labels=0, backups=())
+    rows = answered(of(primary=none, dr=replace(none, role=BucketRole.DR)))
+    assert "NOTHING can be restored: there is no base backup" in of_entry(rows, "backups")
+    assert tones_of(rows, "backups") == {Tone.CRITICAL}
+
+
+def test_each_base_backup_is_listed_with_what_it_is_good_for() -> None:
+    newest = backup_of(LABELS[-1])
+    facts = bucket_of(BucketRole.PRIMARY, {1: ((0x100, 0x2F10),), 2: ((0x2F10, 0x3A41),)}, accepted_gaps=())
+    broken = replace(
+        newest, id="20260921T141200Z", start_lsn=0x3A00 * SEGMENT, stop_lsn=0x3A00 * SEGMENT + 1,
+        completeness=Completeness.INCOMPLETE, why="base.tar.zst is missing",
+    )  # fmt: skip
+    facts = replace(facts, backups=(*(facts.backups or ()), broken))
+    rows = of_entry(answered(of(primary=facts, dr=replace(facts, role=BucketRole.DR)), 198), "backups")
+    assert "restorable to any moment since 11 Sep" in rows
+    assert f"{newest.id} by walconsole, 470 MiB" in rows
+    assert "in primary and DR" in rows
+    assert "of no use, it is incomplete: base.tar.zst is missing" in rows
 
 
 @pytest.mark.parametrize("state", [*ARCHIVES, *STATES])

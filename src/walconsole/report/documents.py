@@ -1,23 +1,18 @@
 """A diagnosis as a JSON document; docs/monitoring.md has its schema."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from walconsole.domain.facts.snapshot import SLOTS, Snapshot
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.report.lines import exit_code
-from walconsole.report.metrics import Metric
+from walconsole.report.metric import Metric
+from walconsole.report.parts import Document, iso
+from walconsole.report.recovery import recovery_document
 
 SCHEMA_VERSION = 1
-
-Document = dict[str, object]
-
-
-def iso(at: float | None) -> str | None:
-    """ISO 8601 in UTC to the millisecond, None for none."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def check_document(
@@ -33,6 +28,7 @@ def check_document(
         "exit_code": exit_code(diagnosis),
         "verdict": safe(diagnosis.verdict.text),
         "not_seen": [each.slot.name for each in unanswered(snapshot)],
+        "recovery": recovery_document(Assessment(snapshot, now)),
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import SLOTS, Freshness, Need, Snapshot
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.units import age_text
-from walconsole.report.documents import Document, iso, source_documents, story_document
+from walconsole.report.documents import source_documents, story_document
+from walconsole.report.parts import Document, iso
+from walconsole.report.recovery import recovery_document, recovery_lines
 
 REPORT_VERSION = 1
 SPAN_S = 24 * 3600.0
@@ -30,6 +33,7 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "level": diagnosis.verdict.level.value,
         "verdict": safe(diagnosis.verdict.text),
         "server": {name: safe(value) for name, value in _server(snapshot)},
+        "recovery": recovery_document(Assessment(snapshot, now)),
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {
@@ -55,6 +59,8 @@ def report_markdown(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
     yield ""
     for name, value in _server(snapshot):
         yield f"- {name}: {_plain(value)}"
+    yield from ("", "## What can be restored", "")
+    yield from (f"- {_plain(line)}" for line in recovery_lines(Assessment(snapshot, now)))
     for number, story in enumerate(diagnosis.stories, 1):
         yield from _story(number, story, now)
     if not diagnosis.stories:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story
-from walconsole.report.metrics import LEVELS, Metric
+from walconsole.report.metric import Metric
+from walconsole.report.metrics import LEVELS
 
 PREFIX = "walconsole_"
 _WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}

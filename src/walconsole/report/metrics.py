@@ -1,35 +1,17 @@
 """The numbers of a snapshot, named and with their units, for whatever reads numbers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.archiver import last_failure_age, last_success_age, oldest_wait_s, ready_count
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import stored_age
 from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.domain.standing.unseen import ASKED, NEEDED, unanswered
-
-
-class Kind(StrEnum):
-    """As Prometheus types them."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """`name` ends in its unit, as Prometheus' conventions have it. What is not known is no metric."""
-
-    name: str
-    value: float
-    meaning: str
-    kind: Kind = Kind.GAUGE
-    labels: tuple[tuple[str, str], ...] = ()
-
+from walconsole.report.metric import Kind, Metric, known
+from walconsole.report.recovery import recovery_metrics
 
 LEVELS = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
 """Exit codes as monitoring plugins have them (Monitoring Plugins Development Guidelines)."""
@@ -45,6 +27,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_disk(snapshot, now),
         *_bucket(snapshot.primary, "primary", now),
         *_bucket(snapshot.dr, "dr", now),
+        *recovery_metrics(Assessment(snapshot, now)),
         *_host(snapshot),
     )
 
@@ -71,12 +54,12 @@ def _archiver(snapshot: Snapshot, now: float) -> Iterator[Metric]:
         "archived_total", row.archived_count, "WAL files archived since the statistics' reset.", counter
     )
     yield Metric("failed_total", row.failed_count, "Failures counted since the statistics' reset.", counter)
-    yield from _known("last_archived_age_seconds", last_success_age(snapshot, now), "Since the last success.")
-    yield from _known(
+    yield from known("last_archived_age_seconds", last_success_age(snapshot, now), "Since the last success.")
+    yield from known(
         "last_failed_age_seconds", last_failure_age(snapshot, now), "Since the last counted failure."
     )
-    yield from _known("ready_files", ready_count(snapshot), "WAL files that wait to be archived.")
-    yield from _known(
+    yield from known("ready_files", ready_count(snapshot), "WAL files that wait to be archived.")
+    yield from known(
         "oldest_ready_age_seconds", oldest_wait_s(snapshot, now), "How long the first of them waits."
     )
 
@@ -87,7 +70,7 @@ def _exposure(snapshot: Snapshot, now: float) -> Iterator[Metric]:
         return
     yield Metric("unarchived_bytes", lost.bytes, "WAL that would be lost with the disk now.")
     yield Metric("unarchived_segments", lost.segments, "Complete segments of it.")
-    yield from _known("recovery_point_age_seconds", lost.seconds, "The age of the oldest of it, at most.")
+    yield from known("recovery_point_age_seconds", lost.seconds, "The age of the oldest of it, at most.")
 
 
 def _disk(snapshot: Snapshot, _now: float) -> Iterator[Metric]:
@@ -96,7 +79,7 @@ def _disk(snapshot: Snapshot, _now: float) -> Iterator[Metric]:
         return
     yield Metric("wal_disk_free_bytes", disk.free_bytes, "Free on the file system of pg_wal.")
     yield Metric("wal_disk_size_bytes", disk.total_bytes, "Its size.")
-    yield from _known("pg_wal_bytes", disk.wal_bytes, "What the segments in pg_wal take.")
+    yield from known("pg_wal_bytes", disk.wal_bytes, "What the segments in pg_wal take.")
 
 
 def _bucket(reading: Reading[BucketFacts], copy: str, now: float) -> Iterator[Metric]:
@@ -123,8 +106,3 @@ def _host(snapshot: Snapshot) -> Iterator[Metric]:
     host = snapshot.host.value
     if host is not None:
         yield Metric("clock_offset_seconds", host.clock_offset_s, "How far the droplet's clock is ahead.")
-
-
-def _known(name: str, value: float | None, meaning: str) -> Iterator[Metric]:
-    if value is not None:
-        yield Metric(name, value, meaning)

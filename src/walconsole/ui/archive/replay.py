@@ -6,8 +6,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import gap_age
-from walconsole.domain.units import count_text, plural
+from walconsole.domain.standing.model import Level
+from walconsole.domain.units import bytes_text, plural
 from walconsole.domain.wal import Segment, format_lsn
 from walconsole.ui.archive.table import NAMES, Table, span_text
 from walconsole.ui.board.content import Tone
@@ -17,10 +20,18 @@ if TYPE_CHECKING:
     from walconsole.domain.archive.continuity import Continuity
     from walconsole.domain.archive.page_header import SegmentIdentity
     from walconsole.domain.facts.observed import BucketFacts
+    from walconsole.domain.recovery.recoverability import BackupReach
     from walconsole.ui.archive.picture import FoundGap
 
 GAPS_LISTED = 40
 """Rows for single gaps at most: `g` goes through all of them."""
+BACKUPS_LISTED = 8
+_TONES = {
+    Level.OK: Tone.OK,
+    Level.WARNING: Tone.WARNING,
+    Level.CRITICAL: Tone.CRITICAL,
+    Level.UNKNOWN: Tone.MUTED,
+}
 
 
 def rows(table: Table) -> None:
@@ -182,20 +193,33 @@ def _identity(table: Table, which: str, identity: SegmentIdentity) -> None:
 
 
 def _backups(table: Table, main: BucketFacts) -> None:
-    """The labels of base backups that were taken through the server's own functions."""
-    if not main.complete:
-        table.unknown("backups", "backups", "the bucket is still being listed")
+    """From when to when can be restored, and each of the newest base backups: whole, usable, how large."""
+    assessment = Assessment(table.known.snapshot, table.known.now)
+    if not main.complete or assessment.recovery is None:
+        table.unknown("backups", "restorable", "the buckets are still being listed, or cannot be read")
         return
-    labels = main.holding.labels if main.holding is not None else ()
-    if not labels:
-        text = "no label is stored: without a base backup WAL restores nothing"
-        table.row("backups", "backups", text, Tone.WARNING)
-        return
-    newest = max(labels)
-    name = newest.name(table.known.picture.segment_bytes)
-    age = table.known.since(_stored_at(main, newest))
-    text = f"{count_text(main.backup_labels or len(labels))}, the newest began in {name}, {age}"
-    table.row("backups", "backups", text, copied=name)
+    line = assessment.recovery_line
+    table.row("backups", "restorable", shown(line.text), _TONES[line.level])
+    found = assessment.recovery.found
+    reaches = found.reach[found.target].reaches
+    for reach in reversed(reaches[-BACKUPS_LISTED:]):
+        _backup(table, reach)
+    if len(reaches) > BACKUPS_LISTED:
+        table.row("backups", "", f"and {plural(len(reaches) - BACKUPS_LISTED, 'older one')}", Tone.MUTED)
+
+
+def _backup(table: Table, reach: BackupReach) -> None:
+    backup = reach.held.backup
+    size = "" if backup.stored_bytes is None else f", {bytes_text(backup.stored_bytes)}"
+    where = " and ".join(NAMES[role] for role in reach.held.listed_in)
+    made = f"{shown(backup.id)} by {backup.writer}{size}, {table.known.since(backup.stopped)}, in {where}"
+    if backup.writer is Writer.LABEL:
+        table.row("backups", "label", f"{made}: says that one was made, not where it is", Tone.MUTED)
+    elif reach.usable:
+        table.row("backups", "backup", made, copied=shown(backup.id))
+    else:
+        why = shown(reach.stop.text) if reach.stop is not None else "it cannot be replayed"
+        table.row("backups", "backup", f"{made}: of no use, {why}", Tone.LABEL, copied=shown(backup.id))
 
 
 def _stored_at(facts: BucketFacts, segment: Segment) -> float | None:

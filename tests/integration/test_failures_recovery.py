@@ -1,0 +1,127 @@
+"""Failure modes of base backups: a deployment that archives, and from which nothing could be restored.
+
+Each is really brought about on base backups that the installed script took, and mended by another one.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.failure_stage import Watched
+from walconsole.domain.failures import Severity
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import BaseBackup, Writer
+from walconsole.domain.standing.model import Level
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("_table"),
+]
+
+
+def first_line(console: Watched) -> tuple[Level, str]:
+    verdict = console.diagnosis().verdict
+    return verdict.level, verdict.text
+
+
+async def says(console: Watched, level: Level, beginning: str) -> None:
+    await console.until(
+        lambda: first_line(console)[0] is level and first_line(console)[1].startswith(beginning),
+        f"{level}: {beginning}",
+        15,
+    )
+
+
+async def mended(console: Watched, how: str) -> None:
+    """A new base backup is seen without anybody's asking for it, when its label is archived."""
+    console.back_up()
+    await console.green(how)
+    await says(console, Level.OK, "restorable to any moment since ")
+
+
+async def test_what_the_set_up_took_can_be_restored_to_any_moment_since(console: Watched) -> None:
+    await says(console, Level.OK, "restorable to any moment since ")
+    for reading in (console.screen.last.primary, console.screen.last.dr):
+        assert reading.value is not None
+        found = [each for each in reading.value.backups or () if isinstance(each, BaseBackup)]
+        assert [(each.id, each.verified) for each in found if each.writer is Writer.OURS] == [
+            (console.backups()[-1], True)
+        ]
+
+
+@pytest.mark.failure_mode("no-base-backup")
+async def test_no_base_backup(console: Watched) -> None:
+    with console.broken("all base backups deleted"):
+        gone = [
+            key for key in console.stage.objects(BucketRole.PRIMARY) if "base/" in key or ".backup" in key
+        ]
+        console.delete(*gone)
+        console.observer.refresh()
+        await console.root(
+            "archive-shrunk", within_s=15
+        )  # what was there and is gone is told before anything
+        await console.until(lambda: "no-base-backup" in console.chain(), "what follows from it", 10)
+        await console.accept_both("it was deleted on purpose")
+        story = await console.root("no-base-backup", within_s=15)
+        assert story.severity is Severity.CRITICAL
+        assert story.at_risk
+        assert first_line(console) == (
+            Level.CRITICAL, "NOTHING can be restored: there is no base backup",
+        )  # fmt: skip
+    await mended(console, "a base backup")
+
+
+@pytest.mark.failure_mode("backup-stale")
+async def test_an_old_base_backup(console: Watched) -> None:
+    (newest,) = console.backups()[-1:]
+
+    def age(text: str) -> str:
+        told = json.loads(text)
+        stopped = datetime.now(UTC) - timedelta(days=9, hours=1)
+        return json.dumps({**told, "stopped": f"{stopped:%Y-%m-%dT%H:%M:%SZ}"})
+
+    with console.broken("the newest base backup nine days old"):
+        console.rewrite(f"base/{newest}/backup.json", age)
+        console.observer.refresh()
+        await console.root("backup-stale", within_s=15)
+        assert first_line(console)[1].startswith("the newest base backup is 9 d old: a restore would replay ")
+    await mended(console, "another base backup")
+
+
+@pytest.mark.failure_mode("backup-broken")
+async def test_a_broken_base_backup(console: Watched) -> None:
+    newest = console.back_up()
+    with console.broken("an object of the newest base backup deleted"):
+        console.delete(f"base/{newest}/base.tar.zst")
+        console.observer.refresh()
+        story = await console.root("backup-broken", evidence="base.tar.zst is missing", within_s=15)
+        assert story.severity is Severity.WARNING  # an older one is whole
+        assert "; restorable to any moment since " in first_line(console)[1]
+        for older in console.backups()[:-1]:
+            console.delete(f"base/{older}/backup_manifest")
+        console.observer.refresh()
+        await says(console, Level.CRITICAL, "NOTHING can be restored: the newest base backup ")
+    await mended(console, "another base backup")
+
+
+@pytest.mark.failure_mode("wal-before-backup-gone")
+async def test_wal_that_the_base_backup_needs_is_gone(console: Watched) -> None:
+    newest = console.back_up()
+    for older in console.backups()[:-1]:
+        console.delete(f"base/{older}/backup.json")
+    await console.until(lambda: console.waits() == 0, "all is archived", 20)
+    marker = console.owner.get_object(Bucket=console.bucket, Key=f"base/{newest}/backup.json")["Body"].read()
+    needed = str(json.loads(marker)["stop_wal"])
+    stored = [key for key in console.stage.objects(BucketRole.PRIMARY) if key[:24] <= needed]
+    with console.broken("the WAL that the base backup needs deleted"):
+        console.delete(*(key for key in stored if not key.endswith(".backup") and len(key) < 32))
+        console.observer.refresh()
+        await console.root("archive-shrunk", within_s=15)
+        await console.until(lambda: "wal-before-backup-gone" in console.chain(), "what follows from it", 10)
+        await console.accept_both("deleted by its age")
+        await console.root("wal-before-backup-gone", evidence=needed[:8], within_s=15)
+        assert first_line(console)[1].startswith("NOTHING can be restored: ")
+    await mended(console, "another base backup")
