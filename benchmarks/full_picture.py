@@ -17,7 +17,7 @@ COLUMNS, ROWS = 160, 50
 PICTURE = tuple(
     re.compile(pattern)
     for pattern in (
-        r"archiving works",  # the verdict
+        r"restorable to any moment",  # the verdict
         r"last archived +[0-9A-F]{24}",  # Archiver
         r"pg_wal +[\d.]+ [KMG]iB",  # WAL on disk
         r"archive_mode +on",  # Configuration

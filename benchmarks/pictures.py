@@ -58,13 +58,20 @@ class Picture:
 
 PICTURES = (
     Picture("incident", (r"archiving is OFF", r"\(NoSuchBucket\)", r"archive_mode +off"), 6.0),
-    Picture("healthy", (r"archiving works", r"● exists"), 20.0),
+    Picture("healthy", (r"restorable to any moment", r"● exists"), 20.0),
     Picture("failing", (r"FAILING|failing", r"AccessDenied"), 8.0),
     Picture(
         "key-403", (r"FAILS", r"refuses"), 3.0, "triage", "i", (r"Time line", r"lacks the grant|AccessDenied")
     ),
     Picture("incident", (r"archiving is OFF",), 4.0, "provisioning", "s", (r"steps to do",)),
-    Picture("holes", (r"a HOLE of 4",), 4.0, "archive", "b", (r"only in DR|not in DR", r"identity")),
+    Picture(
+        "holes",
+        (r"nothing after .* can be restored",),
+        4.0,
+        "archive",
+        "b",
+        (r"only in DR|not in DR", r"identity"),
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from tests.e2e.terminal import Terminal
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
-VERDICTS = {"incident": "archiving is OFF", "healthy": "archiving works"}
+VERDICTS = {"incident": "archiving is OFF", "healthy": "restorable to any moment since"}
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ async def test_ok_in_one_line_over_one_connection(stage: Stage, config: Path, tm
     code, out, err = await walconsole(tmp_path, "check", "--config", str(config))
     seconds = time.monotonic() - began
     assert (code, err) == (0, ""), out
-    assert re.fullmatch(rf"{stage.profile.name}: OK: archiving works: [^\n]+\n", out)
+    assert re.fullmatch(rf"{stage.profile.name}: OK: restorable to any moment since [^\n]+\n", out)
     assert logins(stage) - before == 1
     assert seconds < 20  # the budget of 2 s is measured in benchmarks/
 

@@ -209,7 +209,9 @@ async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
             later.marks = console.marks
             await later.root("archive-shrunk", within_s=15)
             await later.accept_both("emptied on purpose by a test")
-            await later.green("accepted")
+            await later.root("no-base-backup", within_s=15)
+            console.back_up()
+            await later.green("accepted, and a base backup taken")
         assert "archive-shrunk" not in await checked()
         await console.accept_both("emptied on purpose by a test")
     await console.green("the loss accepted, with a reason")
@@ -229,10 +231,12 @@ async def test_never_archived(console: Watched) -> None:
         await console.until(lambda: "archive-shrunk" not in console.rules(), "the loss accepted", 10)
         later = diagnose(console.screen.last, console.clock.now() + 300)
         assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()
+        assert [each.rule for each in later.stories[0].consequences] == ["no-base-backup"]
         FOUND.add("never-archived")
     console.switch()
+    console.back_up()
     console.observer.refresh()
-    await console.green("a segment archived")
+    await console.green("a segment archived, and a base backup taken")
 
 
 @pytest.mark.failure_mode("disk-filling")

@@ -112,6 +112,7 @@ async def test_wal_that_the_base_backup_needs_is_gone(console: Watched) -> None:
     newest = console.back_up()
     for older in console.backups()[:-1]:
         console.delete(f"base/{older}/backup.json")
+    console.switch(3)
     await console.until(lambda: console.waits() == 0, "all is archived", 20)
     marker = console.owner.get_object(Bucket=console.bucket, Key=f"base/{newest}/backup.json")["Body"].read()
     needed = str(json.loads(marker)["stop_wal"])

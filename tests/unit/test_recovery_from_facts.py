@@ -67,5 +67,6 @@ def test_a_bucket_without_an_archive_restores_nothing() -> None:
 def test_the_cluster_is_the_servers() -> None:
     facts = server(system_identifier="-2", timeline=3, version_num=150018)
     assert cluster_of(facts, archiver(lsn=4711)) == Cluster(16 * MIB, 2**64 - 2, 150018, 3, 4711)
-    assert cluster_of(server(system_identifier=None), None).system_identifier is None
+    for none in (None, "", "[red]x", "0", "9" * 30):
+        assert cluster_of(server(system_identifier=none), None).system_identifier is None
     assert cluster_of(None, None, MIB) == Cluster(MIB)

@@ -280,6 +280,7 @@ MODES: tuple[FailureMode, ...] = (
             source="check_pgactivity#290",
         ),
         look=never_archived,
+        explains=("no-base-backup",),
         risk=Risk.STOPPED,
         late=Late.NEVER,
     ),

@@ -6,12 +6,10 @@ from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
 from walconsole.domain.recovery.held import Cluster
+from walconsole.domain.recovery.hostile import RefusedError, identifier_of
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.whereabouts import label_backup
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
-
-_LONGEST_IDENTIFIER = 20
-"""Digits of 2**64."""
 
 
 def archive_copy(
@@ -48,10 +46,9 @@ def cluster_of(
     """The server's cluster; where it was not read, `segment_bytes` is what its archive suggests."""
     if server is None:
         return Cluster(segment_bytes or DEFAULT_SEGMENT_BYTES)
-    told = server.system_identifier
     return Cluster(
         server.segment_bytes,
-        None if told is None else _unsigned(told),
+        _identifier(server.system_identifier),
         server.version_num,
         server.timeline,
         archiver.lsn if archiver is not None else None,
@@ -67,16 +64,16 @@ def _labels(
 
 def _system_identifier(bucket: BucketFacts) -> int | None:
     told = {
-        _unsigned(identity.header.system_identifier)
+        _identifier(identity.header.system_identifier)
         for identity in bucket.identities
         if identity.header is not None
     }
     return told.pop() if len(told) == 1 else None
 
 
-def _unsigned(identifier: str) -> int | None:
-    """A system identifier as tools write it, signed or not; None for what is none: remote text is hostile."""
-    digits = identifier.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_IDENTIFIER):
+def _identifier(told: str | None) -> int | None:
+    """The same 64 bits without a sign; None for what is no identifier."""
+    try:
+        return None if told is None else identifier_of(told, "system identifier")
+    except RefusedError:
         return None
-    return int(identifier) % 2**64
