@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment
-from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
 
 from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box, Wish, stacked
-from walconsole.ui.board.rows_pane import RowsPane
+from walconsole.ui.board.rows_pane import RowsPane, TablePane
 
 if TYPE_CHECKING:
     from textual import events
@@ -74,10 +71,8 @@ def _wishes(height: int, opened: str, focused: str, needs: Mapping[str, int]) ->
     return [Wish("coverage", top), Wish(opened, height)]
 
 
-class KeysPane(RowsPane):
-    """Rows that are fetched when they are seen; `head` names the columns."""
-
-    head = ""
+class KeysPane(TablePane):
+    """Rows that are fetched when they are seen."""
 
     class Scrolled(Message):
         """Other rows of `pane` are in view."""
@@ -85,27 +80,6 @@ class KeysPane(RowsPane):
         def __init__(self, pane: KeysPane) -> None:
             self.pane = pane
             super().__init__()
-
-    @property
-    def page(self) -> int:
-        """Rows that are visible at once, below the names of the columns."""
-        return max(0, self.size.height - 2)
-
-    def render_line(self, y: int) -> Strip:
-        """The title, the names of the columns, or a row."""
-        if y == 0:
-            return super().render_line(0)
-        if y == 1:
-            strip = Strip([Segment(self.head, self.palette["label"])])
-            return strip.crop_extend(0, self.size.width, self.palette.base)
-        return super().render_line(y - 1)
-
-    def repaint_rows(self, indexes: list[int]) -> None:
-        """Mark those of the rows that are visible as dirty."""
-        width, visible = self.size.width, range(self.top, self.top + self.page)
-        regions = [Region(0, index - self.top + 2, width, 1) for index in indexes if index in visible]
-        if regions:
-            self.refresh(*regions)
 
     def show(
         self,
@@ -131,13 +105,6 @@ class KeysPane(RowsPane):
         self.clamp()
         self.refresh()
         self.post_message(self.Scrolled(self))
-
-    def on_click(self, event: events.Click) -> None:
-        """A click puts the cursor; not that on the names of the columns."""
-        if event.chain == 1:
-            event.prevent_default()
-            if event.y > 1:
-                self.go_to(self.top + event.y - 2)
 
 
 # -- The pane of the coverage strip: its cursor is a cell, not a row.

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.segment import Segment
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 
 from walconsole.ui.board.pane import Pane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from textual import events
 
     from walconsole.ui.board.catalogue import PaneSpec
     from walconsole.ui.board.content import Line, Span
@@ -110,3 +115,37 @@ class RowsPane(Pane):
         if self.size.width != self._width:
             self._width = self.size.width
             self.post_message(self.Resized(self))
+
+
+class TablePane(RowsPane):
+    """Rows under the names of their columns, `head`, which stay where they are."""
+
+    head = ""
+
+    @property
+    def page(self) -> int:
+        """Rows that are visible at once, below the names of the columns."""
+        return max(0, self.size.height - 2)
+
+    def render_line(self, y: int) -> Strip:
+        """The title, the names of the columns, or a row."""
+        if y == 0:
+            return super().render_line(0)
+        if y == 1:
+            strip = Strip([Segment(self.head, self.palette["label"])])
+            return strip.crop_extend(0, self.size.width, self.palette.base)
+        return super().render_line(y - 1)
+
+    def repaint_rows(self, indexes: list[int]) -> None:
+        """Mark those of the rows that are visible as dirty."""
+        width, visible = self.size.width, range(self.top, self.top + self.page)
+        regions = [Region(0, index - self.top + 2, width, 1) for index in indexes if index in visible]
+        if regions:
+            self.refresh(*regions)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor; not that on the names of the columns."""
+        if event.chain == 1:
+            event.prevent_default()
+            if event.y > 1:
+                self.go_to(self.top + event.y - 2)
