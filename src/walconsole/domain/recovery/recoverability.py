@@ -181,6 +181,12 @@ class Recoverability:
                 return self._routed(timeline, stopped[-1], window.until_lsn)
         return None
 
+    def route_from(self, begun: BackupReach) -> Route | None:
+        """All that this backup, one of the target's, can be replayed with; None where it is of no use."""
+        if begun.last is None:
+            return None
+        return self._routed(self.target, begun, (begun.last + 1) * self.cluster.segment_bytes)
+
     def _routed(self, timeline: int, begun: BackupReach, lsn: int) -> Route:
         path, size = self._paths[timeline], self.cluster.segment_bytes
         first, consistent = begun.first or 0, begun.consistent or 0
