@@ -11,11 +11,17 @@ from tests.data.facts import NOW
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.droplet.names import RcloneNames
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.glyphs import UNICODE, Glyphs
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
+
+RCLONE = RcloneNames(
+    {BucketRole.PRIMARY: "spaces-prod:shithub-wal/", BucketRole.DR: "spaces-dr:shithub-wal-dr/"},
+    "/etc/rclone-shithub.conf",
+)
 
 
 class FrozenClock:
@@ -91,6 +97,7 @@ def stage(
 
     shelf = ThemeShelf(folders or (shipped_folder(),), state or Path("/nonexistent/state.toml"))
     session = DropletSession("shithub", factory, clock=FrozenClock())
+    session.rclone = RCLONE
     return WalconsoleApp(session, theme=theme, shelf=shelf, glyphs=glyphs)
 
 

@@ -17,6 +17,7 @@ from walconsole.ui.dialogs.dialog import Confirm, Dialog
 from walconsole.ui.dialogs.help import HelpScreen
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -26,6 +27,7 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "configuration": ConfigurationScreen,
     "provision": ProvisionScreen,
     "triage": TriageScreen,
+    "recovery": RecoveryScreen,
 }
 OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
 

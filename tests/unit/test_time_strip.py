@@ -81,7 +81,8 @@ def histories(draw: st.DrawFn) -> list[Window]:
                 GAP,
             )
         )
-    if made and draw(st.booleans()):
+    goes_on: bool = draw(st.booleans())
+    if made and goes_on:
         made[-1] = window(made[-1].since, made[-1].until)
     return made
 

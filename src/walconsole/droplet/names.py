@@ -1,6 +1,7 @@
 """What the installed files are called, and which remotes of the droplet's rclone configuration they use."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -73,3 +74,20 @@ def rclone_path(target: BucketTarget) -> str:
     The slash also keeps rclone from asking whether the prefix itself is an object.
     """
     return f"{remote_of(target)}:{target.bucket}/{target.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class RcloneNames:
+    """How the droplet's rclone names each copy (`REMOTE:BUCKET/PREFIX`, with a slash), and its configuration.
+
+    Nothing in it is secret.
+    """
+
+    copies: Mapping[BucketRole, str]
+    config: str
+
+
+def rclone_names(profile: Profile) -> RcloneNames:
+    """Those of this profile."""
+    copies = {target.role: rclone_path(target) for target in (profile.primary, profile.dr)}
+    return RcloneNames(copies, profile.paths.rclone_config)

@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from walconsole.droplet.names import rclone_names
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -58,7 +59,7 @@ class _Wiring:
         else:
             profile = wish.target
         profile = replace(profile, read_only=profile.read_only or wish.read_only)
-        shown.price = profile.price
+        shown.price, shown.rclone = profile.price, rclone_names(profile)
         shown.status(f"connecting to {profile.ssh}")
         if self._lasting and await asyncio.to_thread(_has_ledger, self._environment):
             from walconsole.session.leftover_keys import offer_at_start

@@ -290,6 +290,12 @@ class WalconsoleApp(App[None]):
         chosen = BucketRole.DR if role == BucketRole.DR else BucketRole.PRIMARY
         self.push_screen(ArchiveScreen(session, self.glyphs, chosen))
 
+    def open_recovery(self, session: DropletSession) -> None:
+        """To which moments a restore can go, and from what."""
+        from walconsole.ui.recovery.screen import RecoveryScreen
+
+        self.push_screen(RecoveryScreen(session, self.glyphs))
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None:
         """The screen of a run of steps, unless it is seen already."""
         from walconsole.ui.provisioning.screen import ProvisionScreen

@@ -22,7 +22,7 @@ class Moments(StrEnum):
     UNKNOWN = "not known"
     RESTORABLE = "restorable"
     AFTER = "not archived yet"
-    BEFORE = "no base backup yet"
+    BEFORE = "no backup yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Fix
+    from walconsole.droplet.names import RcloneNames
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
 
@@ -82,6 +83,8 @@ class Front(Protocol):
 
     def open_archive(self, session: DropletSession, role: str) -> None: ...
 
+    def open_recovery(self, session: DropletSession) -> None: ...
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
@@ -94,7 +97,7 @@ class DropletSession:
     """ports.Screen for the observation of one droplet, and what the app's screens know of it.
 
     `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
-    opened. What it learns meanwhile it says here: `price`, by the profile, None until one was chosen;
+    opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
     may be changed. `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
     """
@@ -115,6 +118,7 @@ class DropletSession:
         self._connect, self._disconnect = connect, disconnect
         self._begins_with_steps = begins_with_steps
         self.price: Price | None = None
+        self.rclone: RcloneNames | None = None
         self.provisioner: MakeRunner | None = None
         self.fixer: Callable[[Fix], MakeRunner] | None = None
         self.provision_run: ProvisionRun | None = None

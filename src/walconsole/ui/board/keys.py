@@ -88,21 +88,22 @@ _DASHBOARD = _table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
         _EXPLAIN,
-        Action("pause", "p", "p", "Pause or resume reading", "pause"),
         Action("refresh_now", "r", "r", "Read everything now", "refresh"),
         Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
         Action(
             "screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"
         ),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
+        Action("screen.recovery", "v", "v", "Recovery: to which moments a restore can go", "recovery"),
         Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
+        Action("pause", "p", "p", "Pause or resume reading", "pause"),
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
         Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
         Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
         Action("screen.follow", "f", "f", "Follow the log, or stay", "follow", "log"),
         Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "", "pane"),
-        Action("screen.export", "e", "e", "Export the pane to a file", "export", "pane"),
+        Action("screen.export", "e", "e", "Export the pane to a file", "", "pane"),
         Action("choose_theme", "t", "t", "Choose a theme"),
         Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
         Action("pace(1)", "minus", "-", "Read less often", ""),
@@ -216,6 +217,22 @@ _TRIAGE = _table(
     ),
     {"story": "the story", "evidence": "the evidence", "remedy": "the fix", "times": "the time line"},
 )
+_RECOVERY = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back one step", "back"),
+        _EXPLAIN,
+        Action(
+            "screen.enter", "enter", "Enter", "Go on: window, base backup, what is told of it", "in", "pane"
+        ),
+        Action("screen.copy_commands", "c", "c", "Copy the commands that restore by hand", "copy commands"),
+        Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
+        Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
+        Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
+        _ZOOM,
+    ),
+    {"window": "the window", "backups": "the base backups", "detail": "what is told of one"},
+    titles={"h": "Commands to the left", "l": "Commands to the right"},
+)
 
 SCREENS = {
     "dashboard": Keys(_DASHBOARD, inherits=()),
@@ -223,6 +240,7 @@ SCREENS = {
     "configuration": Keys(_CONFIGURATION, panes="1-4"),
     "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "command_palette")),
     "triage": Keys(_TRIAGE, panes="1-4"),
+    "recovery": Keys(_RECOVERY, panes="1-3"),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
 

@@ -152,6 +152,10 @@ class Dashboard(Screen[None]):
         """Which file wins, and which is never read."""
         self.session.front.open_configuration(self.session, "")
 
+    def action_recovery(self) -> None:
+        """To which moments a restore can go."""
+        self.session.front.open_recovery(self.session)
+
     def action_archive(self) -> None:
         """What the buckets really hold."""
         self.session.front.open_archive(self.session, "")

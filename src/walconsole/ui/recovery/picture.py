@@ -1,0 +1,114 @@
+"""All that the recovery screen shows: what can be restored from both copies together, and from each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from walconsole.domain.archive.layouts import Layout
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.doubts import made_at
+from walconsole.domain.recovery.time_strip import switch_times, time_span
+from walconsole.domain.standing.assessment import Assessment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from walconsole.domain.facts.observed import BucketFacts
+    from walconsole.domain.facts.snapshot import Reading, Snapshot
+    from walconsole.domain.recovery.backups import BaseBackup
+    from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
+    from walconsole.domain.standing.model import Verdict
+
+NAMES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "DR"}
+TOGETHER = "together"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPicture:
+    """`together` is what all copies are worth that the restore command reads, `alone` each without the other;
+    None where it was not read to its end.
+
+    `left_out` are copies that could not be read: what `together` lacks may be there; `being_read` are names
+    of what will be known later. `now` is by the store's clock (seconds since the epoch), `span` what the
+    strips show, None where no time is known. `switches` are moments with the timeline that began there.
+    `flat` are the copies whose WAL lies as the installed command stores it.
+    """
+
+    verdict: Verdict
+    together: Recoverability | None
+    alone: Mapping[BucketRole, Recoverability | None]
+    left_out: tuple[BucketRole, ...]
+    being_read: tuple[str, ...]
+    now: float
+    span: tuple[float, float] | None
+    switches: tuple[tuple[float, int], ...]
+    flat: frozenset[BucketRole]
+
+    @property
+    def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
+        """What has a strip, by its name: all copies together, and each."""
+        named = [(TOGETHER, self.together), *((NAMES[role], self.alone[role]) for role in BucketRole)]
+        return tuple((name, found) for name, found in named if found is not None)
+
+    @property
+    def reaches(self) -> tuple[BackupReach, ...]:
+        """The base backups and how far each can be replayed, the newest first; those without a time last."""
+        found = self.together
+        return tuple(sorted(found.reach[found.target].reaches, key=_age)) if found is not None else ()
+
+
+def made_when(backup: BaseBackup) -> float | None:
+    """When it stopped, else when it was begun (seconds since the epoch); None where nothing tells."""
+    return backup.stopped or backup.started or made_at(backup.id)
+
+
+def _age(reach: BackupReach) -> tuple[float, int]:
+    backup = reach.held.backup
+    return -(made_when(backup) or 0.0), -(backup.start_lsn or 0)
+
+
+def window_of(found: Recoverability, reach: BackupReach) -> Window | None:
+    """The window that begins with that backup or goes on over it; None where it is of no use."""
+    return next((each for each in found.windows if reach in each.backups), None)
+
+
+def _reading(snapshot: Snapshot, role: BucketRole) -> Reading[BucketFacts]:
+    return snapshot.primary if role is BucketRole.PRIMARY else snapshot.dr
+
+
+def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
+    """What both buckets' readings say. `now` is the console's clock."""
+    assessed = Assessment(snapshot, now)
+    restorable = assessed.recovery
+    together = restorable.found if restorable is not None else None
+    unread = restorable.left_out if restorable is not None else ()
+    left_out = tuple(BucketRole.DR if each is snapshot.dr else BucketRole.PRIMARY for each in unread)
+    alone = {role: assessed.recovery_of(role) for role in BucketRole}
+    answering = [role for role in BucketRole if _reading(snapshot, role).problem is None]
+    being_read = [NAMES[role] for role in answering if alone[role] is None]
+    if together is None and being_read:
+        being_read.insert(0, TOGETHER)
+    read = [bucket for each in (snapshot.primary, snapshot.dr) if (bucket := each.value) is not None]
+    offset = next((each.store_clock_offset_s for each in read if each.store_clock_offset_s is not None), 0.0)
+    history = next(
+        (
+            each.histories_read[together.target]
+            for each in read
+            if together is not None and together.target in each.histories_read
+        ),
+        None,
+    )
+    times = [each.holding.times for each in read if each.holding is not None]
+    found = [each for each in (together, *alone.values()) if each is not None]
+    return RecoveryPicture(
+        verdict=assessed.recovery_line,
+        together=together,
+        alone=alone,
+        left_out=left_out,
+        being_read=tuple(being_read),
+        now=now + offset,
+        span=time_span(found, now + offset),
+        switches=switch_times(history, times, together.cluster.segment_bytes) if together is not None else (),
+        flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
+    )

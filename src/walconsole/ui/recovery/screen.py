@@ -1,0 +1,275 @@
+"""Recovery: to which moments a restore can go, from which base backup, and how by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.redaction import safe
+from walconsole.droplet.names import RcloneNames
+from walconsole.ui.board import keys
+from walconsole.ui.board.boxes import Boxes
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.content import TONE_OF_LEVEL, Content, Span, Tone, View
+from walconsole.ui.board.key_bar import KeyBar
+from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.board.rows_pane import RowsPane, TablePane
+from walconsole.ui.board.typeset import aged, notice, stamp, stamp_spans
+from walconsole.ui.board.verdict import VerdictLine
+from walconsole.ui.recovery import backup_table, detail_rows, window_rows
+from walconsole.ui.recovery.layout import arrange
+from walconsole.ui.recovery.picture import NAMES, TOGETHER, picture_of
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.notifications import SeverityLevel
+
+    from walconsole.domain.recovery.recoverability import BackupReach
+    from walconsole.ui.board.content import Line
+    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.messages import SnapshotTaken
+    from walconsole.ui.recovery.picture import RecoveryPicture
+
+_EXPLAINED = {"detail": "base_backup"}
+_STEP = 8
+"""Cells that a long command moves at once."""
+_AGES = 70
+_NO_NAMES = RcloneNames({}, "")
+
+
+class RecoveryScreen(PanesScreen):
+    """Opens on the newest base backup. Follows every snapshot."""
+
+    BINDINGS: ClassVar = keys.bindings("recovery")
+    actions = keys.actions("recovery")
+
+    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
+        super().__init__(session, glyphs)
+        self.taken = session.taken
+        self.picture: RecoveryPicture | None = None
+        self.verdict = VerdictLine(f"{session.title}: nothing was read yet", most_when_low=2)
+        self.table = TablePane(PaneSpec(2, "backups", "Base backups"), glyphs)
+        self.board = Boxes(
+            arrange,
+            RowsPane(PaneSpec(1, "window", "Window"), glyphs),
+            self.table,
+            RowsPane(PaneSpec(3, "detail", "Base backup"), glyphs),
+        )
+        self.board.focused_name = "backups"
+        self.panes = self.board.panes
+        self.key_bar = KeyBar(self.hints(), session.title)
+        self._subject = "backups"
+        """The pane whose line the details are about."""
+        self._told = ""
+
+    def compose(self) -> ComposeResult:
+        """Verdict, panes, keys."""
+        yield self.verdict
+        yield self.board
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show what is known, and ask for what is newer."""
+        self.session.show_to(self)
+        self.table.focus()
+        if self.taken is not None:
+            self.on_snapshot_taken(self.taken)
+        self.session.hurry(Snapshot.primary, Snapshot.dr)
+
+    # What happened.
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Everything anew: what it follows from is computed once a listing."""
+        self.taken = message
+        self.picture = picture_of(message.snapshot, message.now)
+        level, text = self.picture.verdict.level, safe(self.picture.verdict.text)
+        sign, tone = self.glyphs.sign(level), TONE_OF_LEVEL[level].value
+        self.verdict.show(sign, level.value, text, tone, self.session.pause_note(message.now))
+        self.fill(*self.panes)
+
+    def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
+        """The details follow the cursor."""
+        message.stop()
+        if message.pane.spec.name == self._subject:
+            self.fill("detail")
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self.fill(message.pane.spec.name)
+
+    def on_descendant_focus(self) -> None:
+        """Give the pane in focus its room; the details are about what was in focus before them."""
+        name = self.focused.id if self.focused is not None else None
+        if name not in self.panes or name == self.board.focused_name:
+            return
+        self.board.focused_name = name
+        if name != "detail":
+            self._subject = name
+            self.fill("detail")
+        self.board.rearrange()
+
+    # What the panes show.
+
+    @property
+    def reach(self) -> BackupReach | None:
+        """The base backup under the cursor; the newest one before there is a cursor."""
+        reaches = self.picture.reaches if self.picture is not None else ()
+        return reaches[min(self.table.cursor, len(reaches) - 1)] if reaches else None
+
+    def fill(self, *names: str) -> None:
+        """Set the rows of these panes anew, for their widths."""
+        if self.taken is None or self.picture is None:
+            return
+        before = self.board.needs()
+        for name in names:
+            self._fill(name, self.taken, self.picture)
+        if self.board.needs() != before:
+            self.board.rearrange()
+
+    def _fill(self, name: str, taken: SnapshotTaken, picture: RecoveryPicture) -> None:
+        pane = self.panes[name]
+        width = (pane.size.width or self.size.width or 80) - 1
+        if name == "window":
+            rows = self._aged(window_rows.rows(picture, width, self.glyphs), taken)
+            pane.show((*self._notices(taken, width), *rows), "Window", self._ages(taken))
+        elif name == "backups":
+            self.table.head, rows = backup_table.rows(picture, width, self.glyphs)
+            note = f"{len(rows)}, the newest first" if rows else "none was found"
+            note = note if picture.together is not None else "not read yet"
+            cursor = -1 if self.table.rows else self._newest_usable(picture)
+            self.table.show(self._aged(rows, taken), "Base backups", (Span(note, Tone.LABEL),), cursor=cursor)
+        else:
+            self._fill_detail(pane, picture, width)
+
+    @staticmethod
+    def _newest_usable(picture: RecoveryPicture) -> int:
+        """Its row; the first one where none is of use."""
+        return next((row for row, reach in enumerate(picture.reaches) if reach.usable), 0)
+
+    def _fill_detail(self, pane: RowsPane, picture: RecoveryPicture, width: int) -> None:
+        """What is told of the copy or of the base backup that the cursor chose."""
+        reach, found = self.reach, dict(picture.subjects)
+        row = self.panes["window"].current
+        name = row.label if row is not None and row.label in found else TOGETHER
+        rows: tuple[Line, ...] = ()
+        title, told = "Base backup", ""
+        if self._subject == "backups" and reach is not None:
+            title, told = f"Base backup {safe(reach.held.backup.id)}", backup_table.key_of(reach)
+            names = self.session.rclone or _NO_NAMES
+            rows = detail_rows.backup_rows(picture, reach, names, width, self.glyphs)
+        elif name in found:
+            title, told = f"Windows: {name}", name
+            rows = detail_rows.subject_rows(picture, name, found[name], width, self.glyphs)
+        if told != self._told:
+            self._told = told
+            pane.restart()
+        pane.show(rows, title, summary=rows[0].spans[1:] if rows else ())
+
+    def _ages(self, taken: SnapshotTaken) -> tuple[Span, ...]:
+        readings = (
+            (taken.snapshot.primary, NAMES[BucketRole.PRIMARY]),
+            (taken.snapshot.dr, NAMES[BucketRole.DR]),
+        )
+        return stamp_spans([stamp(one, taken.now, name) for one, name in readings], _AGES, self.glyphs)
+
+    def _notices(self, taken: SnapshotTaken, width: int) -> tuple[Line, ...]:
+        """Why a copy is not read."""
+        view = View(taken.snapshot, taken.diagnosis, taken.now, width, self.glyphs)
+        readings = ((taken.snapshot.primary, "primary"), (taken.snapshot.dr, "DR"))
+        return tuple(line for reading, what in readings for line in notice(reading, view, what))
+
+    def _aged(self, rows: tuple[Line, ...], taken: SnapshotTaken) -> tuple[Line, ...]:
+        """Dimmed where nothing of it is current any more."""
+        readings = (taken.snapshot.primary, taken.snapshot.dr)
+        if all(reading.problem is not None for reading in readings):
+            return tuple(aged(rows, readings[0], self.glyphs))
+        return rows
+
+    def repaint_lines(self) -> None:
+        """The verdict."""
+        self.verdict.repaint()
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return keys.hints("recovery")
+
+    # What the operator does.
+
+    def action_enter(self) -> None:
+        """From the window and from a base backup to what is told of it; that over the whole screen."""
+        if self.board.focused_name == "detail":
+            self.action_maximise()
+        else:
+            self.action_jump("detail")
+
+    def action_leave(self) -> None:
+        """Back, one step at a time: a maximised pane, from the details to what they are about, the screen."""
+        if self.board.maximised:
+            self.action_maximise()
+        elif self.board.focused_name == "detail":
+            self.action_jump(self._subject)
+        else:
+            self.dismiss(None)
+
+    def action_sideways(self, step: int) -> None:
+        """Along a command that is longer than its pane; elsewhere the pane beside."""
+        if self.board.focused_name == "detail":
+            self.pane.sideways(step * _STEP)
+        else:
+            self.action_next_pane(step)
+
+    def action_archive(self) -> None:
+        """What the buckets really hold."""
+        self.session.front.open_archive(self.session, "")
+
+    def action_copy_commands(self) -> None:
+        """All commands that restore the base backup under the cursor, to the clipboard."""
+        if self.picture is None or self.reach is None:
+            self._say("there is no base backup to restore from", "nothing was copied", "warning")
+            return
+        commands = detail_rows.commands_of(self.picture, self.reach, self.session.rclone or _NO_NAMES)
+        if isinstance(commands, str):
+            self._say(safe(commands), "nothing was copied", "warning")
+            return
+        self.app.copy_to_clipboard(f"{detail_rows.text_of(commands)}\n")
+        self._say(f"restore {safe(self.reach.held.backup.id)} by hand", "copied")
+
+    def action_copy_value(self) -> None:
+        """The value of the line under the cursor, of a command its paragraph, to the clipboard."""
+        row = self.pane.current
+        text = "\n".join(safe(line) for line in row.value.split("\n")) if row is not None else ""
+        text = text or (row.text.strip() if row is not None else "")
+        if text:
+            self.app.copy_to_clipboard(text)
+            self._say(text.splitlines()[0], "copied")
+
+    def action_export(self) -> None:
+        """Windows and base backups, to files that did not exist before."""
+        from walconsole.ui.board.export import export_pane, write_export
+
+        picture, taken = self.picture, self.taken
+        if picture is None or taken is None:
+            self._say("nothing was read yet", "nothing was exported", "warning")
+            return
+        lines = (
+            *window_rows.rows(picture, 120, self.glyphs),
+            *backup_table.rows(picture, 200, self.glyphs)[1],
+        )
+        cells = (backup_table.TITLES, *(backup_table.cells_of(picture, each) for each in picture.reaches))
+        write_export(
+            self.app, export_pane(PaneSpec(0, "recovery", "Recovery"), Content((), lines, table=cells), taken)
+        )
+
+    def _say(self, text: str, title: str, severity: SeverityLevel = "information") -> None:
+        self.app.notify(text, title=title, severity=severity, markup=False, timeout=5)
+
+    def action_explain(self) -> None:
+        """What the pane in focus shows."""
+        from walconsole.ui.dialogs.help import HelpScreen
+
+        spec = self.pane.spec
+        name = _EXPLAINED.get(spec.name, spec.name)
+        self.app.push_screen(HelpScreen(spec._replace(name=name), self.actions))

@@ -1,0 +1,247 @@
+"""The window as strips over time: for all copies together and for each, with base backups and timelines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from walconsole.domain.recovery.held import StopKind
+from walconsole.domain.recovery.time_strip import Moments, cell_of, time_strip
+from walconsole.domain.recovery.words import moment_text
+from walconsole.domain.units import age_text, bytes_text, duration_text, plural
+from walconsole.domain.wal import format_lsn
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
+from walconsole.ui.recovery.picture import TOGETHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from walconsole.domain.recovery.recoverability import Recoverability, Window
+    from walconsole.domain.recovery.time_strip import TimeCell
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.recovery.picture import RecoveryPicture
+
+STRIP, MARKS, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF = (
+    "strip", "backup_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof",
+)  # fmt: skip
+"""The entries of the rows."""
+LABEL = 10
+_MARGIN = 1
+_LEAST_CELLS = 8
+_TONES = {
+    Moments.HOLE: Tone.CRITICAL,
+    Moments.UNKNOWN: Tone.UNKNOWN,
+    Moments.RESTORABLE: Tone.LABEL,
+    Moments.AFTER: Tone.MUTED,
+    Moments.BEFORE: Tone.MUTED,
+}
+"""What is well has no colour: a month of it would outshine the hour that is missing."""
+
+
+def rows(picture: RecoveryPicture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """The rows of the pane; nothing while neither copy was read."""
+    strips = _Strips(picture, width, glyphs)
+    return (*strips.lines(), *_texts(picture, width, glyphs))
+
+
+class _Strips:
+    """One scale for all: the same moment stands in the same column."""
+
+    def __init__(self, picture: RecoveryPicture, width: int, glyphs: Glyphs) -> None:
+        self.picture, self.width, self.glyphs = picture, width, glyphs
+        self.room = width - GUTTER - LABEL - _MARGIN
+        self.cells = {
+            name: time_strip(found.windows, picture.span or (0.0, 0.0), self.room)
+            for name, found in picture.subjects
+        }
+        if picture.left_out and TOGETHER in self.cells:
+            self.cells[TOGETHER] = tuple(map(_doubted, self.cells[TOGETHER]))
+
+    def lines(self) -> Iterator[Line]:
+        """Base backups, strips, timelines, the axis, the signs; nothing where no time is known."""
+        if self.picture.span is None or self.room < _LEAST_CELLS or not self.cells:
+            return
+        yield from self._marks()
+        for name, cells in self.cells.items():
+            yield Line((_head(name), *self._strip(cells)), STRIP, name, f"{name}: {_share(cells)}")
+        yield from self._timelines()
+        yield self._axis(*self.picture.span)
+        yield self._legend()
+
+    def _strip(self, cells: tuple[TimeCell, ...]) -> Iterator[Span]:
+        for moments, same in groupby(cells, key=lambda cell: cell.moments):
+            yield Span(self._sign(moments) * len(list(same)), _TONES[moments])
+
+    def _sign(self, moments: Moments) -> str:
+        signs = self.glyphs
+        return {
+            Moments.HOLE: signs.critical,
+            Moments.UNKNOWN: signs.unknown,
+            Moments.RESTORABLE: signs.both,
+        }.get(moments, signs.outside)
+
+    @property
+    def _scale(self) -> tuple[TimeCell, ...]:
+        return next(iter(self.cells.values()))
+
+    def _backups(self) -> dict[int, bool]:
+        """The cells in which a base backup stopped, and whether one of them is of use."""
+        found: dict[int, bool] = {}
+        for reach in self.picture.reaches:
+            stopped = reach.held.backup.stopped
+            at = None if stopped is None else cell_of(self._scale, stopped)
+            if at is not None:
+                found[at] = found.get(at, False) or reach.usable
+        return found
+
+    def _marks(self) -> Iterator[Line]:
+        signs, found = self.glyphs, self._backups()
+        if not found:
+            return
+        spans = [_head("backups")]
+        for usable, same in groupby(range(max(found) + 1), key=found.get):
+            sign = " " if usable is None else signs.backup if usable else signs.accepted
+            spans.append(Span(sign * len(list(same)), Tone.STRONG if usable else Tone.LABEL))
+        yield Line(tuple(spans), MARKS, TOGETHER)
+
+    def _timelines(self) -> Iterator[Line]:
+        """The number of a timeline where it began, as far as one does not stand on another."""
+        text = ""
+        for moment, timeline in self.picture.switches:
+            at = cell_of(self._scale, moment)
+            if at is not None and (not text or at > len(text)):
+                text = f"{pad(text, at)}{timeline}"
+        if text:
+            said = ", ".join(
+                f"{timeline} since {moment_text(moment, self.picture.now)}"
+                for moment, timeline in self.picture.switches
+            )
+            yield Line(
+                (_head("timelines"), Span(fit(text, self.room), Tone.STRONG)), TIMELINES, TOGETHER, said
+            )
+
+    def _axis(self, begin: float, end: float) -> Line:
+        now = self.picture.now
+        left, right = moment_text(begin, now), moment_text(end, now)
+        blank = max(2, self.room - cell_len(left) - cell_len(right))
+        text = fit(f"{left}{' ' * blank}{right}", self.room)
+        return Line((_head(""), Span(text, Tone.LABEL)), AXIS, TOGETHER, f"{left} to {right}")
+
+    def _legend(self) -> Line:
+        """The signs that are seen, the worst first."""
+        seen = {cell.moments for cells in self.cells.values() for cell in cells}
+        words = {}
+        if seen >= {Moments.BEFORE, Moments.AFTER}:
+            words[Moments.AFTER] = "no backup yet, or not archived yet"
+        said: dict[str, tuple[str, Tone]] = {}
+        for moments in Moments:
+            if moments in seen:
+                said.setdefault(self._sign(moments), (words.get(moments, moments.value), _TONES[moments]))
+        marks = set(self._backups().values())
+        if True in marks:
+            said[self.glyphs.backup] = ("base backup", Tone.STRONG)
+        if False in marks:
+            said[self.glyphs.accepted] = ("one of no use", Tone.LABEL)
+        spans, room = [_head("")], self.room
+        for sign, (word, tone) in said.items():
+            text = fit(f" {word}  ", room - 1, self.glyphs.more)
+            if text:
+                spans += [Span(sign, tone), Span(text, Tone.MUTED)]
+            room -= 1 + cell_len(text)
+        return Line(tuple(spans), LEGEND, TOGETHER)
+
+
+def _head(label: str) -> Span:
+    return Span(" " * GUTTER + pad(label, LABEL), Tone.LABEL)
+
+
+def _doubted(cell: TimeCell) -> TimeCell:
+    """A hole that the copy which was not read may fill."""
+    return replace(cell, moments=Moments.UNKNOWN) if cell.moments is Moments.HOLE else cell
+
+
+def _share(cells: tuple[TimeCell, ...]) -> str:
+    """How long of the strip's time can be restored."""
+    whole = cells[-1].end - cells[0].begin
+    return f"{duration_text(sum(cell.restorable_s for cell in cells))} of {duration_text(whole)} restorable"
+
+
+# -- The same in words.
+
+
+def _texts(picture: RecoveryPicture, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    for name in picture.being_read:
+        yield from _paragraph(REACH, name, f"{NOT_AVAILABLE}: it is still being read", Tone.MUTED, width)
+    for name, found in picture.subjects:
+        text, tone = reach_text(found, picture, glyphs, doubted=name == TOGETHER and bool(picture.left_out))
+        yield from _paragraph(REACH, name, text, tone, width)
+    together = picture.together
+    if together is not None and together.window is not None:
+        yield from _paragraph(LOST, "lost now", lost_text(together, picture.now), Tone.TEXT, width)
+    if together is not None:
+        text = "none: no restore was tried by the console (restore points are not read)"
+        yield from _paragraph(PROOF, "proof", text, Tone.MUTED, width)
+
+
+def _paragraph(entry: str, label: str, text: str, tone: Tone, width: int) -> Iterator[Line]:
+    for index, part in enumerate(wrapped(text, width - GUTTER - LABEL - _MARGIN)):
+        yield Line((_head("" if index else label), *toned(part, tone)), entry, label, text)
+
+
+def toned(text: str, tone: Tone) -> tuple[Span, ...]:
+    """What is well has its sign in colour, and no more."""
+    return (Span(text[:1], tone), Span(text[1:])) if tone is Tone.OK else (Span(text, tone),)
+
+
+def reach_text(
+    found: Recoverability, picture: RecoveryPicture, glyphs: Glyphs, *, doubted: bool
+) -> tuple[str, Tone]:
+    """To which moments, and what is in the way: with its sign. `doubted`: a copy was not read."""
+    window = found.window
+    bad = (glyphs.unknown, Tone.UNKNOWN) if doubted else (glyphs.critical, Tone.CRITICAL)
+    if window is None and _may_be_of_use(found):
+        return f"{glyphs.unknown} not known: no base backup in it is known to be whole", Tone.UNKNOWN
+    if window is None:
+        text = "no base backup in it can be replayed" if found.backups else "no base backup"
+        return f"{bad[0]} nothing: {text}", bad[1]
+    holes = len(found.windows) - 1
+    more = f"; {plural(holes, 'older window')} before it" if holes else ""
+    if window.stop is not None:
+        text = f"{ends_text(window, picture.now)}, then nothing: {shown(window.stop.text)}{more}"
+        return f"{bad[0]} {text}", bad[1]
+    return f"{glyphs.ok} {ends_text(window, picture.now)}{more}", Tone.OK
+
+
+def _may_be_of_use(found: Recoverability) -> bool:
+    """Whether a base backup of which too little is known could change the answer."""
+    unknown = (StopKind.NOT_KNOWN, StopKind.HISTORY_UNREAD)
+    stops = [reach.stop for reach in found.reach[found.target].reaches]
+    return bool(found.unreadable) or any(stop is not None and stop.kind in unknown for stop in stops)
+
+
+def ends_text(window: Window, now: float) -> str:
+    """From when to when; in positions where nothing tells the time."""
+    if window.since is None or window.until is None:
+        known = window.since if window.until is None else window.until
+        side = (
+            ""
+            if known is None
+            else f" ({'from' if window.until is None else 'to'} {moment_text(known, now)})"
+        )
+        return f"{format_lsn(window.since_lsn)} to {format_lsn(window.until_lsn)}{side}"
+    lasted = duration_text(max(0.0, window.until - window.since))
+    return f"{moment_text(window.since, now)} to {moment_text(window.until, now)}, {lasted}"
+
+
+def lost_text(found: Recoverability, now: float) -> str:
+    """What is behind the window's end: `now` is the store's clock."""
+    lost = found.lost(now)
+    wal = NOT_AVAILABLE if lost.wal_bytes is None else f"{bytes_text(lost.wal_bytes)} of WAL"
+    stored = (
+        "" if lost.seconds is None else f"; the window's last segment was stored {age_text(lost.seconds)}"
+    )
+    return f"{wal}{stored}"
