@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
 from tests.data.provision_run import first_backup, played_steps, with_steps
+from tests.data.recoveries import RECOVERIES
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.ui.app import WalconsoleApp
@@ -21,6 +22,7 @@ from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.glyphs import ASCII
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
 SnapCompare = Callable[..., bool]
@@ -195,3 +197,33 @@ def test_a_base_backup_under_way(snap_compare: SnapCompare, size: str) -> None:
     steps = [played_steps()[0], first_backup()]
     app = with_steps(stage(STATES["incident"](), lines=log_lines()), steps)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=reached)
+
+
+async def recovery_opened(pilot: Pilot[None]) -> None:
+    """The recovery screen with its strips."""
+    await drawn(pilot)
+    await pilot.press("v")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, RecoveryScreen)
+    await until(pilot, lambda: screen.picture is not None)
+    await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["nightly", "broken"])
+def test_recovery(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
+    app = stage(RECOVERIES[state](), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=recovery_opened)
+
+
+@pytest.mark.parametrize("state", ["none_taken", "one_copy", "not_read", "hostile_names"])
+def test_other_states_of_recovery(snap_compare: SnapCompare, state: str) -> None:
+    app = stage(RECOVERIES[state](), lines=log_lines())
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=recovery_opened)
+
+
+def test_recovery_without_unicode(snap_compare: SnapCompare) -> None:
+    app = stage(RECOVERIES["broken"](), lines=log_lines(), glyphs=ASCII)
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=recovery_opened)
