@@ -159,6 +159,36 @@ def test_an_old_backup_is_a_warning() -> None:
     assert found(snapshot) == [("backup-stale", Severity.WARNING)]
 
 
+def test_a_backup_from_the_future_is_a_warning() -> None:
+    """Its age is not known: it would be fresh until then, and each that fails after it older than it."""
+    ahead = backup(started=NOW + 30 * DAY_S, stopped=NOW + 30 * DAY_S + 20)
+    snapshot = both(backups=(ahead,))
+    assert line(snapshot) == (
+        Level.WARNING,
+        "the newest base backup 20260921T133000Z says that it ended at 21 Oct 14:13Z, which is yet to come: "
+        "how old it is nobody can tell",
+    )
+    assert found(snapshot) == [("backup-stale", Severity.WARNING)]
+    zoned = both(backups=(backup(stopped=NOW + 14 * 3600),))
+    assert line(zoned)[0] is Level.OK
+
+
+def test_what_is_left_of_a_backup_from_the_future_is_told_at_once() -> None:
+    rest = backup(
+        id="20300101T000000Z",
+        start_lsn=None,
+        stop_lsn=None,
+        completeness=Completeness.INCOMPLETE,
+        why="backup.json is missing",
+    )
+    assert line(both(backups=(backup(), rest)))[0] is Level.WARNING
+
+
+def test_the_age_of_a_backup_without_times_follows_from_its_id() -> None:
+    snapshot = both(backups=(backup(id="20260901T133000Z", started=None, stopped=None),))
+    assert line(snapshot)[1].startswith("the newest base backup is 20 d old")
+
+
 def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:
     newer = backup(
         id="20260921T140000Z",

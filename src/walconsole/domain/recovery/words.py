@@ -150,7 +150,7 @@ def newest_unusable(
         if reach.usable or stop is None or stop.kind in (StopKind.NOT_KNOWN, StopKind.OTHER_BRANCH):
             continue
         begun = made_at(backup.id)
-        if backup.start_lsn is None and begun is not None and begun > now - limits.running_s:
+        if backup.start_lsn is None and begun is not None and abs(now - begun) < limits.running_s:
             continue
         if backup.writer is last.writer and backup.id > last.id:
             return reach, stop
@@ -158,13 +158,17 @@ def newest_unusable(
 
 
 def stale(found: Recoverability, now: float, limits: Limits) -> Verdict | None:
-    """The warning where a restore works, and would take long; None where it would not."""
+    """The warning where a restore works, and would take long, or may; None where it would not."""
     newest, window = found.newest_usable, found.window
     if newest is None or window is None:
         return None
-    stopped = newest.held.backup.stopped
+    backup = newest.held.backup
+    stopped = made_at(backup.id) if backup.stopped is None else backup.stopped
     age = None if stopped is None else now - stopped
-    replay = max(0, window.until_lsn - (newest.held.backup.start_lsn or 0))
+    if stopped is not None and stopped > now + DAY_S:  # less may be the zone of a writer that tells none
+        text = f"the newest base backup {backup.id} says that it ended at {moment_text(stopped, now)}"
+        return Verdict(Level.WARNING, f"{text}, which is yet to come: how old it is nobody can tell")
+    replay = max(0, window.until_lsn - (backup.start_lsn or 0))
     old = age is not None and age > limits.oldest_backup_s
     long = limits.most_replay_bytes is not None and replay > limits.most_replay_bytes
     if not old and not long:
