@@ -1,6 +1,6 @@
 """Which complete base backup of this cluster a copy holds, read by the profile's own key."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from walconsole.domain.profile import BucketTarget
@@ -109,9 +109,6 @@ async def _lacking_wal(store: ObjectStore, prefix: str, backup: BaseBackup, segm
     first, last = backup.first_segment(segment_bytes), backup.last_segment(segment_bytes)
     if first is None or last is None:
         return "its WAL"
-    wanted = {Segment(first.timeline, number) for number in range(first.number, last.number + 1)}
-    if last.timeline != first.timeline:
-        wanted = {first, last}  # where the one timeline ends and the other begins only a history tells
     there: set[Segment] = set()
     for timeline in {first.timeline, last.timeline}:
         after = f"{prefix}{Segment(timeline, first.number).name(segment_bytes)[:-1]}"
@@ -122,8 +119,17 @@ async def _lacking_wal(store: ObjectStore, prefix: str, backup: BaseBackup, segm
                 there.add(segment)
                 if segment.number > last.number:
                     break
-    lacking = min(wanted - there, default=None, key=lambda segment: segment.number)
+    lacking = next((segment for segment in _needed(first, last) if segment not in there), None)
     return lacking.name(segment_bytes) if lacking is not None else ""
+
+
+def _needed(first: Segment, last: Segment) -> Iterator[Segment]:
+    """Asked one by one: a description may name more segments than there can be."""
+    if last.timeline != first.timeline:
+        yield from (first, last)  # where the one timeline ends and the other begins only a history tells
+        return
+    for number in range(first.number, last.number + 1):
+        yield Segment(first.timeline, number)
 
 
 def _segment(name: str, size: int, segment_bytes: int) -> Segment | None:
