@@ -7,6 +7,7 @@ import pytest
 from tests.unit.bucket_bench import Bench, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from tests.unit.test_recovery_descriptions import ID, OURS
+from tests.unit.test_recovery_whereabouts import nights
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable
 from walconsole.errors import ObjectStoreError
@@ -34,6 +35,14 @@ def only(facts: BucketFacts) -> BaseBackup:
     (backup,) = facts.backups
     assert isinstance(backup, BaseBackup), backup
     return backup
+
+
+def whole(facts: BucketFacts) -> list[BaseBackup]:
+    return [
+        each
+        for each in facts.backups or ()
+        if isinstance(each, BaseBackup) and each.completeness is Completeness.COMPLETE
+    ]
 
 
 async def test_that_there_is_none_is_known_and_before_it_was_looked_for_is_not() -> None:
@@ -104,6 +113,17 @@ async def test_one_that_is_deleted_is_gone_within_a_minute() -> None:
     at.bucket.keys = list(WAL)
     at.clock.at += CHECK_EVERY_S + 1
     assert (await at.settle()).backups == ()
+
+
+async def test_the_newest_of_very_many_are_gone_within_a_minute_too() -> None:
+    """There a check lists no whole place any more."""
+    names = ("backup.json", "backup_manifest", "base.tar.zst")
+    at = bench(*(f"base/{id}/{name}" for id in nights(1400) for name in names))
+    back_up(at)
+    assert [each.id for each in whole(await at.settle())] == [ID]
+    at.bucket.keys = [key for key in at.bucket.keys if not key.startswith(FOLDER)]
+    at.clock.at += CHECK_EVERY_S + 1
+    assert whole(await at.settle()) == []
 
 
 async def test_an_object_of_it_that_goes_makes_it_incomplete() -> None:

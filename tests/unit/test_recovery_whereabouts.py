@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -197,11 +198,36 @@ def test_pghoards_are_known_to_be_there_and_no_more() -> None:
     assert (backup.completeness, backup.why) == (Completeness.UNKNOWN, "pghoard's backups are not read")
 
 
-def test_very_many_are_counted_and_not_kept() -> None:
+def nights(count: int) -> list[str]:
+    begun = (datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=number) for number in range(count))
+    return [f"{at:%Y%m%dT%H%M%SZ}" for at in begun]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_very_many_the_newest_are_kept(backwards: bool) -> None:
+    found, ids = Whereabouts(), nights(FOLDERS_KEPT + 5)
+    for id in reversed(ids) if backwards else ids:
+        for name in ("backup.json", "base.tar.zst"):
+            found.note(f"base/{id}/{name}", 1)
+    assert [folder.id for folder in found.folders()] == ids[5:]
+    assert found.passed_over == 10
+
+
+def test_very_many_labels_take_no_backups_place() -> None:
+    """Each base backup leaves one in the WAL, which is listed before `base/`."""
     found = Whereabouts()
-    for number in range(FOLDERS_KEPT + 5):
-        found.note(f"base/2026{number:04d}T000000Z/backup.json", 1)
-    assert (len(found.folders()), found.passed_over) == (FOLDERS_KEPT, 5)
+    for number in range(1, FOLDERS_KEPT + 5):
+        found.note(f"{Segment(1, number).name()}.00000028.backup", 300)
+    found.note(f"base/{ID}/backup.json", 1)
+    assert [folder.id for folder in found.folders() if folder.writer is Writer.OURS] == [ID]
+
+
+def test_what_was_listed_anew_from_one_on_leaves_those_before_it() -> None:
+    found, ids = Whereabouts(), nights(4)
+    for id in ids:
+        found.note(f"base/{id}/backup.json", 1)
+    found.relist(Writer.OURS, "base/", [(f"base/{ids[3]}/backup.json", 1)], since=ids[2])
+    assert [folder.id for folder in found.folders()] == [*ids[:2], ids[3]]
 
 
 def test_an_unreadable_marker_is_told_by_its_key() -> None:

@@ -5,6 +5,7 @@ pgBackRest's has an object for each of the cluster's files.
 """
 
 import re
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -97,13 +98,14 @@ _DOCUMENTS = {
 
 
 class Whereabouts:
-    """Base backups by the keys of a listing. Of very many the first FOLDERS_KEPT are told apart.
+    """Base backups by the keys of a listing. Of each writer's the newest FOLDERS_KEPT are told apart.
 
-    `passed_over` counts keys of further ones, and of backups with very many objects.
+    `passed_over` counts keys of older ones, and of backups with very many objects.
     """
 
     def __init__(self) -> None:
         self._folders: dict[tuple[Writer, str, str], Folder] = {}
+        self._by_age: dict[Writer, list[tuple[str, str]]] = {}
         self.passed_over = 0
 
     def __eq__(self, other: object) -> bool:
@@ -122,18 +124,35 @@ class Whereabouts:
                 return
 
     def _add(self, named: tuple[Writer, str, str], name: str, size: int) -> None:
-        folder = self._folders.get(named)
-        if folder is None and len(self._folders) < FOLDERS_KEPT:
-            folder = self._folders[named] = Folder(*named)
+        folder = self._folders.get(named) or self._new(named)
         if folder is None or len(folder.sizes) >= OBJECTS_KEPT:
             self.passed_over += 1
             return
         folder.sizes[name] = size
 
-    def relist(self, writer: Writer, place: str, objects: Iterable[tuple[str, int]]) -> None:
-        """All that lies in that place of the writer's was listed anew: keys (relative) and sizes in bytes."""
-        for named in [named for named in self._folders if named[:2] == (writer, place)]:
+    def _new(self, named: tuple[Writer, str, str]) -> Folder | None:
+        """A folder in place of the writer's oldest where there are very many; None: it is older than all."""
+        writer, place, id = named
+        by_age = self._by_age.setdefault(writer, [])
+        if len(by_age) >= FOLDERS_KEPT:
+            if (id, place) < by_age[0]:
+                return None
+            oldest, where = by_age.pop(0)
+            self.passed_over += len(self._folders.pop((writer, where, oldest)).sizes)
+        insort(by_age, (id, place))
+        folder = self._folders[named] = Folder(*named)
+        return folder
+
+    def relist(
+        self, writer: Writer, place: str, objects: Iterable[tuple[str, int]], *, since: str = ""
+    ) -> None:
+        """All that lies in that place of the writer's was listed anew: keys (relative) and sizes in bytes.
+
+        With `since` from the backup of that id on.
+        """
+        for named in [named for named in self._folders if named[:2] == (writer, place) and named[2] >= since]:
             del self._folders[named]
+            self._by_age[writer].remove((named[2], place))
         for key, size in objects:
             self.note(key, size)
 

@@ -25,7 +25,8 @@ READ_EACH_TIME = 400
 LABELS_READ = 16
 """The newest. Where replay begins an older one's name tells, and no label tells where its backup is."""
 PAGES_LISTED = 4
-"""Of a place with more keys than these pages hold only what lies beyond the newest known backup is listed."""
+"""Of a place with more keys than these pages hold only the newest backups are listed again."""
+NEWEST_LISTED = 100
 PLACES_LISTED = 8
 _PAGE_KEYS = 1000
 
@@ -87,24 +88,33 @@ async def read_backups(
 async def _list_places(
     known: KnownBackups, whereabouts: Whereabouts, prefix: str, store: ObjectStore
 ) -> None:
-    newest: dict[tuple[Writer, str], str] = {(Writer.OURS, OUR_PLACE): ""}
+    known_ids: dict[tuple[Writer, str], list[str]] = {(Writer.OURS, OUR_PLACE): []}
     for folder in whereabouts.folders():
         if folder.writer is not Writer.LABEL:
-            newest[folder.writer, folder.place] = folder.id
+            known_ids.setdefault((folder.writer, folder.place), []).append(folder.id)
     stamps: dict[str, tuple[object, ...]] = {}
-    for (writer, place), id in list(newest.items())[:PLACES_LISTED]:
+    for (writer, place), ids in list(known_ids.items())[:PLACES_LISTED]:
         if writer is Writer.PGBACKREST:
             listed, _ = await _list(store, prefix, f"{place}backup.inf", f"{place}backup.info", pages=1)
             _note(whereabouts, listed)
         else:
-            listed, whole = await _list(store, prefix, place, place, pages=PAGES_LISTED)
-            if whole:
-                whereabouts.relist(writer, place, [(key, each.size) for key, each in listed.items()])
-            else:
-                listed, _ = await _list(store, prefix, f"{place}{id}", place, pages=PAGES_LISTED)
-                _note(whereabouts, listed)
+            listed = await _list_place(whereabouts, writer, place, ids, prefix, store)
         stamps |= {key: (each.size, each.etag or each.modified_at) for key, each in listed.items()}
     known.stamps = stamps
+
+
+async def _list_place(
+    whereabouts: Whereabouts, writer: Writer, place: str, ids: Sequence[str], prefix: str, store: ObjectStore
+) -> dict[str, StoredObject]:
+    """From the first backup on, else from as far back as a few pages hold: what is gone there is seen."""
+    listed: dict[str, StoredObject] = {}
+    for since in ("", *ids[-NEWEST_LISTED:][:1], *ids[-1:]):
+        listed, whole = await _list(store, prefix, f"{place}{since}", place, pages=PAGES_LISTED)
+        if whole:
+            whereabouts.relist(writer, place, [(key, each.size) for key, each in listed.items()], since=since)
+            return listed
+    _note(whereabouts, listed)
+    return listed
 
 
 def _note(whereabouts: Whereabouts, listed: Mapping[str, StoredObject]) -> None:
