@@ -189,6 +189,18 @@ def test_the_age_of_a_backup_without_times_follows_from_its_id() -> None:
     assert line(snapshot)[1].startswith("the newest base backup is 20 d old")
 
 
+def test_another_clusters_backups_beside_this_ones_are_no_fault() -> None:
+    """Two clusters archive into one bucket, each to its own folder."""
+    other = backup(id="20260921T140000Z", place="other/base/", system_identifier=7)
+    assert line(both(backups=(backup(), other))) == (
+        Level.OK,
+        "restorable to any moment since 13:30Z, 41 s behind",
+    )
+    level, text = line(both(backups=(backup(), replace(other, place="base/"))))
+    assert level is Level.WARNING
+    assert "cannot be used: it is another cluster's" in text
+
+
 def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:
     newer = backup(
         id="20260921T140000Z",

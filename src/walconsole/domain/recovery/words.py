@@ -143,7 +143,10 @@ def _newest_unusable(found: Recoverability, window: Window, now: float, limits: 
 def newest_unusable(
     found: Recoverability, window: Window, now: float, limits: Limits
 ) -> tuple[BackupReach, Stop] | None:
-    """A newer backup than all that can be used, which was finished and cannot be used, and why."""
+    """A newer backup than all that can be used, which was finished and cannot be used, and why.
+
+    Of the same place: another cluster's may lie beside it.
+    """
     last = window.backups[-1].held.backup
     for reach in reversed(found.reach[found.target].reaches):
         backup, stop = reach.held.backup, reach.stop
@@ -152,7 +155,7 @@ def newest_unusable(
         begun = made_at(backup.id)
         if backup.start_lsn is None and begun is not None and abs(now - begun) < limits.running_s:
             continue
-        if backup.writer is last.writer and backup.id > last.id:
+        if (backup.writer, backup.place) == (last.writer, last.place) and backup.id > last.id:
             return reach, stop
     return None
 
