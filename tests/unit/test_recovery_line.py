@@ -22,6 +22,7 @@ from tests.data.facts import (
 from walconsole.domain.archive.continuity import continuity
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.layouts import Layout, Place
+from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, Told
 from walconsole.domain.failures import diagnose
@@ -199,6 +200,20 @@ def test_another_clusters_backups_beside_this_ones_are_no_fault() -> None:
     level, text = line(both(backups=(backup(), replace(other, place="base/"))))
     assert level is Level.WARNING
     assert "cannot be used: it is another cluster's" in text
+
+
+def test_whose_backups_they_are_the_wal_tells_where_the_server_does_not() -> None:
+    header = PageHeader(0xD110, 15, 1, 0, "7412345678901234567", SEGMENT, 8192)
+    head = SegmentIdentity("000000010000000000000041", "k", NOW, header)
+    silent = server(system_identifier=None)
+    foreign = both(backups=(backup(system_identifier=7),), identities=(head,))
+    assert line(replace(foreign, server=read(Snapshot.server, silent))) == (
+        Level.CRITICAL,
+        "NOTHING can be restored: the only base backup 20260921T133000Z: it is another cluster's: "
+        "its system identifier is 7, not 7412345678901234567",
+    )
+    own = both(identities=(head,))
+    assert line(replace(own, server=read(Snapshot.server, silent)))[0] is Level.OK
 
 
 def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:

@@ -20,6 +20,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
 from walconsole.domain.recovery.held import Cluster
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
+from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.words import recovery_verdict
 from walconsole.domain.standing.archiver import Lag
 from walconsole.domain.standing.copies import settled, writing
@@ -201,4 +202,12 @@ def _recoverability(copies: tuple[_Copy, ...], cluster: Cluster) -> Recoverabili
     made = [
         archive_copy(each.bucket, each.bucket.backups or (), read_by_restore=each.asked) for each in copies
     ]
-    return recoverability(made, cluster)
+    return recoverability(made, _told_by_wal(made, cluster))
+
+
+def _told_by_wal(made: Iterable[ArchiveCopy], cluster: Cluster) -> Cluster:
+    """The cluster; whose it is the WAL tells where the server does not, for a role may not be allowed to."""
+    told = {copy.system_identifier for copy in made if copy.system_identifier is not None}
+    if cluster.system_identifier is not None or len(told) != 1:
+        return cluster
+    return replace(cluster, system_identifier=told.pop())
