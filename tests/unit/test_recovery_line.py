@@ -27,7 +27,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, Told
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.recovery.backups import Completeness, Unreadable
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Level, Severity
 from walconsole.domain.wal import Segment
@@ -214,6 +214,33 @@ def test_whose_backups_they_are_the_wal_tells_where_the_server_does_not() -> Non
     )
     own = both(identities=(head,))
     assert line(replace(own, server=read(Snapshot.server, silent)))[0] is Level.OK
+
+
+def made_label(number: int, label: str) -> BaseBackup:
+    """What the `.backup` label of a backup says that began in that segment."""
+    return BaseBackup(
+        Writer.LABEL,
+        f"{Segment(1, number).name()}.00000028.backup",
+        timeline=1,
+        start_lsn=number * SEGMENT + 40,
+        stop_lsn=number * SEGMENT + 312,
+        label=label,
+    )
+
+
+def test_a_label_of_ours_without_its_backup_says_that_it_is_gone() -> None:
+    """The installed script stores its backups here alone: nothing may lie elsewhere."""
+    labels = made_label(2, "pg_basebackup base backup"), made_label(5, "walconsole 20260921T133000Z")
+    held = holding(labels=(Segment(1, 2), Segment(1, 5)))
+    snapshot = both(backups=labels, holding=held)
+    assert line(snapshot) == (
+        Level.CRITICAL,
+        "NOTHING can be restored: there is no base backup, and the newest that was made, "
+        "20260921T133000Z, does not lie here",
+    )
+    assert found(snapshot) == [("no-base-backup", Severity.CRITICAL)]
+    others = both(backups=(labels[1], made_label(9, "pgBackRest backup started at")), holding=held)
+    assert line(others)[0] is Level.UNKNOWN
 
 
 def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:

@@ -6,7 +6,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import Stop, StopKind
 from walconsole.domain.recovery.recoverability import Recoverability
-from walconsole.domain.recovery.words import Limits, nearest_stop, newest_unusable, stale
+from walconsole.domain.recovery.words import Limits, gone, nearest_stop, newest_unusable, stale
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
@@ -35,7 +35,7 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
     if found.unreadable or any(each.backup.writer is not Writer.LABEL for each in found.backups):
         return
     tool = _kept_elsewhere(snapshot)
-    if found.backups or tool:
+    if (found.backups and not gone(found)) or tool:
         where = f"{tool} keeps its own elsewhere" if tool else ".backup labels say that some were made"
         yield Finding(
             "no-base-backup",
@@ -278,7 +278,8 @@ MODES: tuple[FailureMode, ...] = (
             cause="No physical base backup was taken. A logical dump (pg_dump) is none.",
             signal=(
                 "No base backup of a known tool is in either bucket, below the profile's prefix. A .backup "
-                "label says that one was made, not where it is; a disk snapshot leaves nothing to be seen. "
+                "label says that one was made, not where it is, but for one of the installed script's, which "
+                "stores nowhere else; a disk snapshot leaves nothing to be seen. "
                 "Where they are kept elsewhere, `expect_base_backups = false` in the profile says so."
             ),
             fix=_TAKE,

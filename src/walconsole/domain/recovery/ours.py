@@ -31,6 +31,8 @@ FORMAT = 1
 MARKER = "backup.json"
 MANIFEST = "backup_manifest"
 ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+LABELLED = "walconsole "
+"""What a backup's label begins with (pg_basebackup -l); its id follows."""
 _KINDS = ("full", "incremental")
 _MOST_OBJECTS = 10_000
 _CHECKS = ("read_back", "manifest", "wal")

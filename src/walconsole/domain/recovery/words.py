@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
+from walconsole.domain.recovery.ours import ID, LABELLED
 from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
 from walconsole.domain.standing.model import Level, Verdict
 from walconsole.domain.units import bytes_text, duration_text, plural, whole_duration_text
@@ -90,6 +91,10 @@ def _nothing(found: Recoverability) -> Verdict:
             )
         return Verdict(Level.CRITICAL, "NOTHING can be restored: there is no base backup")
     if all(each.backup.writer is Writer.LABEL for each in found.backups) and not found.unreadable:
+        id = gone(found)
+        if id:
+            text = f"there is no base backup, and the newest that was made, {id}, does not lie here"
+            return Verdict(Level.CRITICAL, f"NOTHING can be restored: {text}")
         made = plural(len(found.backups), "base backup was", "base backups were")
         text = f"{made} made (.backup labels), and none lies here"
         return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {text}")
@@ -102,6 +107,21 @@ def _nothing(found: Recoverability) -> Verdict:
             Level.UNKNOWN, f"cannot tell what can be restored: {_of(reach.held, found)}: {stop.text}"
         )
     return Verdict(Level.CRITICAL, f"NOTHING can be restored: {_of(reach.held, found)}: {stop.text}")
+
+
+def gone(found: Recoverability) -> str:
+    """The id of the newest base backup that was made, where only its label is left of it; else empty.
+
+    Of the installed script alone, which stores its backups below this prefix and nowhere else.
+    """
+    if any(each.backup.writer is not Writer.LABEL for each in found.backups):
+        return ""
+    labels = (each.backup for each in found.backups)
+    newest = max(labels, key=lambda each: (each.start_lsn or 0, each.timeline or 0), default=None)
+    if newest is None or not newest.label.startswith(LABELLED):
+        return ""
+    id = newest.label.removeprefix(LABELLED)
+    return id if ID.fullmatch(id) else ""
 
 
 def nearest_stop(found: Recoverability) -> tuple[BackupReach, Stop] | None:
