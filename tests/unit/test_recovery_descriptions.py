@@ -145,6 +145,8 @@ REFUSED: list[tuple[dict[str, object], str]] = [
     ({"objects": []}, "its 'objects' are none"),
     ({"objects": ["base.tar.zst"]}, "no JSON object"),
     ({"objects": [{"name": "../base.tar.zst", "bytes": 1}]}, "no plain file name"),
+    ({"objects": [{"name": "backup_manifest", "bytes": 1}]}, "no tar of the data directory"),
+    ({"objects": [{"name": "base.tar.zst", "bytes": 0}]}, "no tar of the data directory"),
     ({"objects": [{"name": "a/b", "bytes": 1}]}, "no plain file name"),
     ({"objects": [{"name": "..", "bytes": 1}]}, "no plain file name"),
     ({"objects": [{"name": "x\n", "bytes": 1}]}, "no plain file name"),

@@ -30,6 +30,7 @@ from walconsole.domain.wal import Segment
 FORMAT = 1
 MARKER = "backup.json"
 MANIFEST = "backup_manifest"
+_TAR = "base.tar"
 ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 LABELLED = "walconsole "
 """What a backup's label begins with (pg_basebackup -l); its id follows."""
@@ -114,6 +115,8 @@ def _objects(told: Mapping[str, object]) -> tuple[BackupObject, ...]:
         found[name] = BackupObject(name, count(entry, "bytes"))
     if len(found) < len(entries):
         raise RefusedError("two of its 'objects' have one name")
+    if not any(each.name.startswith(_TAR) and each.stored_bytes for each in found.values()):
+        raise RefusedError("its 'objects' hold no tar of the data directory")
     return tuple(found.values())
 
 
