@@ -22,7 +22,7 @@ from walconsole.ui.dialogs.help import explanations
 from walconsole.ui.recovery import backup_table, detail_rows, window_rows
 from walconsole.ui.recovery.backup_table import TITLES
 from walconsole.ui.recovery.layout import PANES, arrange
-from walconsole.ui.recovery.picture import RecoveryPicture, picture_of
+from walconsole.ui.recovery.picture import RecoveryPicture, picture_of, window_of
 
 WIDTHS = (20, 40, 79, 115, 199, 400)
 EVERY = {**RECOVERIES, **STATES}
@@ -150,6 +150,14 @@ def test_columns_go_by_their_rank_and_the_first_and_last_stay() -> None:
     assert all((head[0], head[-1]) == ("when", "restorable to") for head in heads)
     assert [len(head) for head in heads] == sorted((len(head) for head in heads), reverse=True)
     assert "WAL needed" in heads[3]
+
+
+@pytest.mark.parametrize("state", RECOVERIES)
+def test_a_backups_window_is_the_one_that_lists_it(state: str) -> None:
+    for _, found in picture(state).subjects:
+        for reach in found.reach[found.target].reaches:
+            listed = next((each for each in found.windows if reach in each.backups), None)
+            assert window_of(found, reach) is listed
 
 
 def test_one_of_no_use_alarms_only_while_none_newer_is_of_use() -> None:

@@ -15,7 +15,7 @@ from walconsole.domain.units import bytes_text, duration_text
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, or_na, pad, right, shown
-from walconsole.ui.recovery.picture import NAMES, made_when, window_of
+from walconsole.ui.recovery.picture import NAMES, age_order, made_when, window_of
 
 if TYPE_CHECKING:
     from walconsole.domain.recovery.backups import BaseBackup
@@ -133,8 +133,8 @@ def state_of(picture: RecoveryPicture, reach: BackupReach, glyphs: Glyphs) -> tu
         return (glyphs.ok, Tone.OK) if reach.stop is None else (glyphs.warning, Tone.WARNING)
     if reach.stop is not None and reach.stop.kind in (StopKind.NOT_KNOWN, StopKind.HISTORY_UNREAD):
         return glyphs.unknown, Tone.UNKNOWN
-    newer = picture.reaches[: picture.reaches.index(reach)]
-    if any(each.usable for each in newer):
+    newest = next((each for each in picture.reaches if each.usable), None)
+    if newest is not None and age_order(newest) < age_order(reach):
         return glyphs.critical, Tone.MUTED
     whole = reach.held.backup.completeness is Completeness.COMPLETE
     return glyphs.critical, Tone.CRITICAL if whole else Tone.WARNING

@@ -32,7 +32,8 @@ class RecoveryPicture:
     `left_out` are copies that could not be read: what `together` lacks may be there; `being_read` are names
     of what will be known later. `now` is by the store's clock (seconds since the epoch), `span` what the
     strips show, None where no time is known. `switches` are moments with the timeline that began there.
-    `flat` are the copies whose WAL lies as the installed command stores it.
+    `flat` are the copies whose WAL lies as the installed command stores it. `reaches` are the base backups
+    and how far each can be replayed, the newest first, those without a time last.
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class RecoveryPicture:
     span: tuple[float, float] | None
     switches: tuple[tuple[float, int], ...]
     flat: frozenset[BucketRole]
+    reaches: tuple[BackupReach, ...]
 
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
@@ -51,26 +53,24 @@ class RecoveryPicture:
         named = [(TOGETHER, self.together), *((NAMES[role], self.alone[role]) for role in BucketRole)]
         return tuple((name, found) for name, found in named if found is not None)
 
-    @property
-    def reaches(self) -> tuple[BackupReach, ...]:
-        """The base backups and how far each can be replayed, the newest first; those without a time last."""
-        found = self.together
-        return tuple(sorted(found.reach[found.target].reaches, key=_age)) if found is not None else ()
-
 
 def made_when(backup: BaseBackup) -> float | None:
     """When it stopped, else when it was begun (seconds since the epoch); None where nothing tells."""
     return backup.stopped or backup.started or made_at(backup.id)
 
 
-def _age(reach: BackupReach) -> tuple[float, int]:
+def age_order(reach: BackupReach) -> tuple[float, int]:
+    """What sorts base backups, the newest first, those without a time last."""
     backup = reach.held.backup
     return -(made_when(backup) or 0.0), -(backup.start_lsn or 0)
 
 
 def window_of(found: Recoverability, reach: BackupReach) -> Window | None:
     """The window that begins with that backup or goes on over it; None where it is of no use."""
-    return next((each for each in found.windows if reach in each.backups), None)
+    if reach.last is None:
+        return None
+    until = (reach.last + 1) * found.cluster.segment_bytes
+    return next((each for each in found.windows if each.until_lsn == until), None)
 
 
 def _reading(snapshot: Snapshot, role: BucketRole) -> Reading[BucketFacts]:
@@ -100,6 +100,7 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         None,
     )
     times = [each.holding.times for each in read if each.holding is not None]
+    reaches = together.reach[together.target].reaches if together is not None else ()
     found = [each for each in (together, *alone.values()) if each is not None]
     return RecoveryPicture(
         verdict=assessed.recovery_line,
@@ -110,5 +111,6 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         now=now + offset,
         span=time_span(found, now + offset),
         switches=switch_times(history, times, together.cluster.segment_bytes) if together is not None else (),
+        reaches=tuple(sorted(reaches, key=age_order)),
         flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
     )
