@@ -66,6 +66,11 @@ def found(snapshot: Snapshot, now: float = NOW) -> list[tuple[str, Severity]]:
     return [(each.rule, each.severity) for each in diagnose(snapshot, now).findings]
 
 
+def at_risk(snapshot: Snapshot, now: float = NOW) -> tuple[str, ...]:
+    (story,) = diagnose(snapshot, now).stories
+    return story.at_risk
+
+
 def test_without_any_base_backup_nothing_can_be_restored() -> None:
     """The incident that this project began with: critical on the first day."""
     snapshot = both(backups=(), backup_labels=0)
@@ -258,9 +263,11 @@ def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:
         "restorable to any moment since 13:30Z",
     )
     assert found(snapshot) == [("backup-broken", Severity.WARNING)]
+    assert at_risk(snapshot) == ()
     alone = both(backups=(newer,))
     assert line(alone)[0] is Level.CRITICAL
     assert found(alone) == [("backup-broken", Severity.CRITICAL)]
+    assert at_risk(alone) == ("nothing can be restored: WAL replay needs a base backup to begin from",)
 
 
 def test_a_description_that_cannot_be_read_proves_nothing() -> None:
@@ -301,6 +308,7 @@ def test_labels_alone_are_no_alarm_and_no_promise() -> None:
         "cannot tell what can be restored: 1 base backup was made (.backup labels), and none lies here",
     )
     assert found(snapshot) == [("no-base-backup", Severity.NOTE)]
+    assert at_risk(snapshot) == ()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import gap_text, lost_text, settled
 from walconsole.domain.standing.mode import FailureMode, Risk
-from walconsole.domain.standing.model import Finding, Story
+from walconsole.domain.standing.model import Finding, Level, Story
 from walconsole.domain.units import bytes_text, plural, whole_duration_text
 
 Modes = Mapping[str, FailureMode]
@@ -99,9 +99,16 @@ def at_risk(risks: Set[Risk], assessment: Assessment) -> tuple[str, ...]:
         lines += _disk(assessment)
     if Risk.REPLAY in risks:
         lines += _unrecoverable(assessment)
-    if Risk.BASE in risks:
+    if Risk.BASE in risks and _nothing_to_begin_from(assessment):
         lines.append("nothing can be restored: WAL replay needs a base backup to begin from")
     return tuple(lines)
+
+
+def _nothing_to_begin_from(assessment: Assessment) -> bool:
+    """Not where an older base backup is whole, nor where nobody can tell."""
+    recovery = assessment.recovery
+    critical = assessment.recovery_line.level is Level.CRITICAL
+    return critical and recovery is not None and recovery.found.window is None
 
 
 def is_calm(line: str) -> bool:
