@@ -126,6 +126,18 @@ async def test_the_newest_of_very_many_are_gone_within_a_minute_too() -> None:
     assert whole(await at.settle()) == []
 
 
+async def test_its_wal_that_is_deleted_is_gone_within_a_minute() -> None:
+    """The newest keys are listed with every poll, the oldest is looked at: it lies between them."""
+    at = bench()
+    back_up(at)
+    await at.settle()
+    at.bucket.keys.remove(WAL[1])
+    at.clock.at += CHECK_EVERY_S + 1
+    assert (await at.take()).doubted
+    (gap,) = (await at.settle()).gaps
+    assert gap.first == WAL[1]
+
+
 async def test_an_object_of_it_that_goes_makes_it_incomplete() -> None:
     at = bench()
     back_up(at)

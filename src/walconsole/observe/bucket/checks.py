@@ -1,9 +1,10 @@
-"""Looking again at what the next sweep would find much later: known gaps, and the oldest segment."""
+"""Looking again at what the next sweep would find much later: gaps, the oldest segment, a backup's WAL."""
 
 from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import search_keys, segment_of
+from walconsole.domain.recovery.backups import BaseBackup, Completeness
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.heads import oldest_of
 from walconsole.observe.bucket.locate import locate
@@ -74,6 +75,35 @@ async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float)
     found = await locate(store, holding, oldest_of(holding), now)
     picture.heads.listed(found)
     return not found
+
+
+async def backups_wal_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
+    """Whether a segment was deleted in which the newest complete base backup begins or ends.
+
+    It lies where no poll lists. Raises ObjectStoreError, SshError.
+    """
+    holding = picture.holding
+    if holding is None:
+        return False
+    for segment in _ends_of_newest(picture, holding.segment_bytes):
+        if holding.holds(segment) and not await locate(store, holding, segment, now):
+            return True
+    return False
+
+
+def _ends_of_newest(picture: BucketPicture, segment_bytes: int) -> tuple[Segment, ...]:
+    whole = [
+        each
+        for each in picture.backups.found or ()
+        if isinstance(each, BaseBackup)
+        and each.completeness is Completeness.COMPLETE
+        and each.segment_bytes in (None, segment_bytes)
+    ]
+    newest = max(whole, key=lambda each: each.stop_lsn or 0, default=None)
+    if newest is None:
+        return ()
+    ends = newest.first_segment(segment_bytes), newest.last_segment(segment_bytes)
+    return tuple(dict.fromkeys(each for each in ends if each is not None))
 
 
 async def lost_is_back(picture: BucketPicture, store: ObjectStore, now: float) -> bool:

@@ -22,7 +22,13 @@ from walconsole.domain.store.answers import Meaning
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, WalNameKind, wal_name
 from walconsole.errors import ObjectStoreError, RegisterError
 from walconsole.observe.bucket.backups import read_backups
-from walconsole.observe.bucket.checks import check_gaps, find_label, lost_is_back, oldest_is_gone
+from walconsole.observe.bucket.checks import (
+    backups_wal_is_gone,
+    check_gaps,
+    find_label,
+    lost_is_back,
+    oldest_is_gone,
+)
 from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.memory import document_of, picture_from, still_true
 from walconsole.observe.bucket.own_archive import own_place
@@ -265,6 +271,11 @@ class BucketProbe:
             if due == now:
                 self._wake(self.name)
 
+    def _doubt(self, picture: BucketPicture) -> None:
+        """Something of it was seen to be gone: nothing is promised before it was listed anew."""
+        picture.doubted = True
+        self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
+
     # The poll, and the looks beyond it.
 
     async def _poll(self, picture: BucketPicture) -> None:
@@ -275,8 +286,7 @@ class BucketProbe:
         while True:
             page = await self.store.page(start_after=after, max_keys=max_keys)
             if first and picture.vanished(page, after):
-                picture.doubted = True
-                self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
+                self._doubt(picture)
             picture.add_new(page)
             keys = page.objects.keys
             watched = picture.heads.watched(picture.newest_key)
@@ -330,13 +340,15 @@ class BucketProbe:
             await self.save()
 
     async def _look_back(self, picture: BucketPicture) -> None:
-        """The known gaps, the oldest segment, what was lost."""
+        """The known gaps, the oldest segment, the newest base backup's WAL, what was lost."""
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())
         now_s = self.clock.now()
         if await oldest_is_gone(picture, self.store, now_s) or self._contradicted(picture):
             self._sweep_soon()
+        if await backups_wal_is_gone(picture, self.store, now_s):
+            self._doubt(picture)
         if await lost_is_back(picture, self.store, now_s):
             self._sweep_soon()
 
