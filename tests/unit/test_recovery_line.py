@@ -270,6 +270,21 @@ def test_a_broken_backup_is_a_warning_while_an_older_one_is_whole() -> None:
     assert at_risk(alone) == ("nothing can be restored: WAL replay needs a base backup to begin from",)
 
 
+@pytest.mark.parametrize("rest", [(), (backup(completeness=Completeness.INCOMPLETE, why="it was cut"),)])
+def test_a_copy_without_a_backup_of_its_own_restores_nothing_alone(rest: tuple[BaseBackup, ...]) -> None:
+    """The script ends with 5, night after night, where only the upload to one copy works."""
+    snapshot = healthy(primary=bucket(), dr=bucket(BucketRole.DR, backups=rest))
+    assert line(snapshot) == (
+        Level.WARNING,
+        "shithub-wal-dr holds no complete base backup: it alone restores nothing; "
+        "restorable to any moment since 13:30Z, 41 s behind",
+    )
+    assert found(snapshot) == [("no-base-backup", Severity.WARNING)]
+    assert at_risk(snapshot) == ()
+    tools = (backup(writer=Writer.BARMAN),)
+    assert line(healthy(primary=bucket(backups=tools), dr=bucket(BucketRole.DR, backups=rest)))[0] is Level.OK
+
+
 def test_a_description_that_cannot_be_read_proves_nothing() -> None:
     snapshot = both(backups=(Unreadable("base/x/backup.json", "it is not JSON"),), backup_labels=0)
     level, text = line(snapshot)

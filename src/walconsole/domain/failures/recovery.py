@@ -33,6 +33,7 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         return
     found = restorable.found
     if found.unreadable or any(each.backup.writer is not Writer.LABEL for each in found.backups):
+        yield from _in_one_copy(snapshot, restorable)
         return
     tool = _kept_elsewhere(snapshot)
     if (found.backups and not gone(found)) or tool:
@@ -62,6 +63,28 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.LIKELY if restorable.left_out else Certainty.PROVED,
         surer=_left_out(restorable) or "one that is kept elsewhere, or a disk snapshot, is not seen here",
     )
+
+
+def _in_one_copy(snapshot: Snapshot, restorable: Restorable) -> Iterator[Finding]:
+    """The installed script stores into both copies: the one that has none is of no use without the other."""
+    found = restorable.found
+    usable = found.window.backups if found.window is not None and not found.unreadable else ()
+    ours = [each.held for each in usable if each.held.backup.writer is Writer.OURS]
+    held = {role for each in ours for role in each.complete_in}
+    for _, reading in copies(snapshot):
+        bucket = reading.value
+        if not ours or bucket is None or reading.problem is not None or bucket.role in held:
+            continue
+        yield Finding(
+            "no-base-backup",
+            Severity.WARNING,
+            f"{bucket.bucket} holds no complete base backup: it alone restores nothing",
+            tuple(_of(ours[-1].backup)),
+            "see what the base backup's last run said of that copy, and take one into both",
+            reading.slot,
+            proof=tuple(_listings(snapshot)),
+            fixes=(_take_one(snapshot),),
+        )
 
 
 def broken(assessment: Assessment) -> Iterator[Finding]:
@@ -279,7 +302,8 @@ MODES: tuple[FailureMode, ...] = (
             signal=(
                 "No base backup of a known tool is in either bucket, below the profile's prefix. A .backup "
                 "label says that one was made, not where it is, but for one of the installed script's, which "
-                "stores nowhere else; a disk snapshot leaves nothing to be seen. "
+                "stores nowhere else; a disk snapshot leaves nothing to be seen. Where the script's backups "
+                "are in one copy alone, it is a warning. "
                 "Where they are kept elsewhere, `expect_base_backups = false` in the profile says so."
             ),
             fix=_TAKE,
