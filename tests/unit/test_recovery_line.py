@@ -285,6 +285,16 @@ def test_a_copy_without_a_backup_of_its_own_restores_nothing_alone(rest: tuple[B
     assert line(healthy(primary=bucket(backups=tools), dr=bucket(BucketRole.DR, backups=rest)))[0] is Level.OK
 
 
+def test_a_copy_whose_own_backups_are_old_is_a_warning() -> None:
+    early = backup(
+        id="20260911T133000Z", stopped=NOW - 10 * DAY_S, start_lsn=SEGMENT + 40, stop_lsn=SEGMENT + 99
+    )
+    snapshot = healthy(primary=bucket(backups=(early, backup())), dr=bucket(BucketRole.DR, backups=(early,)))
+    assert line(snapshot)[0] is Level.WARNING
+    assert line(snapshot)[1].startswith("the newest base backup in shithub-wal-dr is 10 d old; restorable to")
+    assert found(snapshot) == [("backup-stale", Severity.WARNING)]
+
+
 def test_a_description_that_cannot_be_read_proves_nothing() -> None:
     snapshot = both(backups=(Unreadable("base/x/backup.json", "it is not JSON"),), backup_labels=0)
     level, text = line(snapshot)

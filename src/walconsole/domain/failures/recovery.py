@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import Stop, StopKind
 from walconsole.domain.recovery.recoverability import Recoverability
-from walconsole.domain.recovery.words import Limits, gone, nearest_stop, newest_unusable, stale
+from walconsole.domain.recovery.words import DAY_S, Limits, gone, nearest_stop, newest_unusable, stale
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
@@ -32,7 +33,9 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
     if restorable is None or not snapshot.told.expect_base_backups or not restorable.found.listed:
         return
     found = restorable.found
-    if found.unreadable or any(each.backup.writer is not Writer.LABEL for each in found.backups):
+    if found.unreadable:
+        return
+    if any(each.backup.writer is not Writer.LABEL for each in found.backups):
         yield from _in_one_copy(snapshot, restorable)
         return
     tool = _kept_elsewhere(snapshot)
@@ -67,19 +70,17 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
 
 def _in_one_copy(snapshot: Snapshot, restorable: Restorable) -> Iterator[Finding]:
     """The installed script stores into both copies: the one that has none is of no use without the other."""
-    found = restorable.found
-    usable = found.window.backups if found.window is not None and not found.unreadable else ()
-    ours = [each.held for each in usable if each.held.backup.writer is Writer.OURS]
-    held = {role for each in ours for role in each.complete_in}
+    held = {role: _ours_in(restorable.found, role) for role in BucketRole}
+    ours = [backup for role in BucketRole for backup in held[role]]
     for _, reading in copies(snapshot):
         bucket = reading.value
-        if not ours or bucket is None or reading.problem is not None or bucket.role in held:
+        if not ours or bucket is None or reading.problem is not None or held[bucket.role]:
             continue
         yield Finding(
             "no-base-backup",
             Severity.WARNING,
             f"{bucket.bucket} holds no complete base backup: it alone restores nothing",
-            tuple(_of(ours[-1].backup)),
+            tuple(_of(ours[-1])),
             "see what the base backup's last run said of that copy, and take one into both",
             reading.slot,
             proof=tuple(_listings(snapshot)),
@@ -190,6 +191,7 @@ def old(assessment: Assessment) -> Iterator[Finding]:
     said = stale(restorable.found, assessment.now + offset, Limits())
     newest = restorable.found.newest_usable
     if said is None or newest is None:
+        yield from _old_in_one_copy(snapshot, restorable, assessment.now + offset)
         return
     yield Finding(
         "backup-stale",
@@ -211,6 +213,39 @@ def old(assessment: Assessment) -> Iterator[Finding]:
             ),
         ),
     )
+
+
+def _old_in_one_copy(snapshot: Snapshot, restorable: Restorable, now: float) -> Iterator[Finding]:
+    """The other copy gets new ones: the script ends with 5 every night."""
+    for _, reading in copies(snapshot):
+        bucket = reading.value
+        held = [] if bucket is None else _ours_in(restorable.found, bucket.role)
+        stopped = held[-1].stopped if held else None
+        if bucket is None or reading.problem is not None or stopped is None:
+            continue
+        age = now - stopped
+        if age > Limits().oldest_backup_s:
+            yield Finding(
+                "backup-stale",
+                Severity.WARNING,
+                f"the newest base backup in {bucket.bucket} is {int(age // DAY_S)} d old",
+                tuple(_of(held[-1])),
+                "see what the base backup's last run said of that copy, and take one into both",
+                reading.slot,
+                since=stopped,
+                proof=tuple(_objects(snapshot, held[-1])),
+                fixes=(_take_one(snapshot),),
+            )
+
+
+def _ours_in(found: Recoverability, role: BucketRole) -> list[BaseBackup]:
+    """The installed script's that can be used and lie whole in that copy, by their stops."""
+    usable = found.window.backups if found.window is not None else ()
+    return [
+        each.held.backup
+        for each in usable
+        if each.held.backup.writer is Writer.OURS and role in each.held.complete_in
+    ]
 
 
 def _unusable(restorable: Restorable, now: float) -> tuple[BaseBackup, Stop] | None:
@@ -356,7 +391,10 @@ MODES: tuple[FailureMode, ...] = (
             title="the newest base backup is old",
             symptom="A restore works, and takes hours or days: it replays all WAL since the base backup.",
             cause="The schedule does not run, or each of its runs fails.",
-            signal="The newest base backup from which replay reaches now was made more than eight days ago.",
+            signal=(
+                "The newest base backup from which replay reaches now was made more than eight days ago; or "
+                "the installed script's newest in one of the two copies."
+            ),
             fix=_TAKE,
             source="barman#943 (a restore that replayed for 24 hours)",
         ),
