@@ -7,9 +7,9 @@ import pytest
 from tests.unit.bucket_bench import Bench, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from tests.unit.test_recovery_descriptions import ID, OURS
-from tests.unit.test_recovery_whereabouts import nights
+from tests.unit.test_recovery_whereabouts import content, nights
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.probe import CHECK_EVERY_S
 
@@ -146,6 +146,17 @@ async def test_an_object_of_it_that_goes_makes_it_incomplete() -> None:
     at.clock.at += CHECK_EVERY_S + 1
     backup = only(await at.settle())
     assert (backup.completeness, backup.why) == (Completeness.INCOMPLETE, "base.tar.zst is missing")
+
+
+async def test_a_label_of_another_archive_tells_nothing_of_this_one() -> None:
+    label = f"{WAL[1]}.00000028.backup"
+    at = bench(*(f"!old/{each}" for each in WAL[:20]), f"!old/{label}")
+    at.bucket.contents[f"!old/{label}"] = content("postgresql-15.backup")
+    facts = await at.settle()
+    assert (facts.folder, len(facts.other_archives), facts.backups) == ("", 1, ())
+    own = bench(label)
+    own.bucket.contents[label] = content("postgresql-15.backup")
+    assert only(await own.settle()).writer is Writer.LABEL
 
 
 async def test_one_that_was_not_finished_is_known_to_be_that() -> None:

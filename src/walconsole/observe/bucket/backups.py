@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from walconsole.domain.archive.layouts import place_of
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
 from walconsole.domain.recovery.hostile import LONGEST, LONGEST_LIST
@@ -141,9 +142,14 @@ async def _list(
 
 def _told_apart(folders: Sequence[Folder], root: str) -> Iterator[Folder]:
     """All but the labels of other archives, and old ones."""
-    labels = [each for each in folders if each.writer is Writer.LABEL and each.place.startswith(root)]
+    labels = [each for each in folders if each.writer is Writer.LABEL and _root_of(each.place) == root]
     kept = {each.key("") for each in labels[-LABELS_READ:]}
     yield from (each for each in folders if each.writer is not Writer.LABEL or each.key("") in kept)
+
+
+def _root_of(directory: str) -> str | None:
+    place = place_of(directory)
+    return None if place is None else place.root
 
 
 # -- Reading.
