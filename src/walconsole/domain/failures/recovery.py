@@ -62,7 +62,7 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
         "take a base backup now, and one every night; a logical dump (pg_dump) is none",
         Snapshot.primary,
         proof=tuple(_listings(snapshot)),
-        fixes=(_take_one(snapshot),),
+        fixes=(_take_one(snapshot, found),),
         certainty=Certainty.LIKELY if restorable.left_out else Certainty.PROVED,
         surer=_left_out(restorable) or "one that is kept elsewhere, or a disk snapshot, is not seen here",
     )
@@ -118,7 +118,7 @@ def broken(assessment: Assessment) -> Iterator[Finding]:
         "take a new base backup, and find out what ended this one or changed it",
         Snapshot.primary,
         proof=tuple(_objects(snapshot, backup)),
-        fixes=(_take_one(snapshot),),
+        fixes=(_take_one(snapshot, restorable.found),),
         surer=_left_out(restorable),
     )
 
@@ -155,7 +155,7 @@ def wal_gone(assessment: Assessment) -> Iterator[Finding]:
                 ("rclone copy --ignore-existing OTHER:BUCKET THIS:BUCKET",),
                 risk="stop whatever deletes them first",
             ),
-            _take_one(snapshot),
+            _take_one(snapshot, restorable.found),
         ),
         surer=_left_out(restorable),
     )
@@ -313,11 +313,13 @@ def _left_out(restorable: Restorable) -> str:
     return f"{unread} could not be read, and may hold more" if unread else ""
 
 
-def _take_one(snapshot: Snapshot) -> Fix:
+def _take_one(snapshot: Snapshot, found: Recoverability | None = None) -> Fix:
+    """By hand; where nothing that was `found` can be restored, also by the steps of the set-up."""
     return Fix(
         "take a base backup",
         (f"sudo -u postgres /usr/local/bin/{snapshot.profile_name}-base-backup --fast",),
-        risk="reads the whole cluster; where the script is not installed, walconsole provision does that",
+        "first-backup" if found is not None and found.window is None else "",
+        risk="reads the whole cluster",
     )
 
 
