@@ -20,7 +20,6 @@ from tests.data.facts import (
     settings,
 )
 from walconsole.domain.archive.continuity import continuity
-from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.facts.observed import BucketFacts
@@ -31,6 +30,9 @@ from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreada
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Level, Severity
 from walconsole.domain.wal import Segment
+from walconsole.report.documents import check_document
+from walconsole.report.metrics import metrics
+from walconsole.report.recovery import recovery_lines
 
 OURS = "/usr/local/bin/shithub-pg-archive"
 BOTH = Told(archive_program=OURS)
@@ -394,7 +396,77 @@ def test_it_is_judged_anew_only_where_something_came() -> None:
     assert later.found.reach is not first.found.reach
 
 
-def test_a_gap_is_compared_with_what_stops_the_window() -> None:
-    """Names of segments sort as their positions do."""
-    gap = Gap(1, "00000001000000000000002F", "000000010000000000000031", 3)
-    assert gap.first <= "000000010000000000000030" <= gap.last
+def documents(snapshot: Snapshot) -> dict[str, Any]:
+    """What `check --json` says of recovery."""
+    diagnosis = diagnose(snapshot, NOW)
+    document = check_document("x", snapshot, diagnosis, metrics(snapshot, diagnosis, NOW), NOW)
+    told = document["recovery"]
+    assert isinstance(told, dict)
+    return told
+
+
+def numbers(snapshot: Snapshot) -> dict[str, float]:
+    every = metrics(snapshot, diagnose(snapshot, NOW), NOW)
+    return {each.name: each.value for each in every if not each.labels}
+
+
+def test_the_document_has_the_window_and_each_backup() -> None:
+    told = documents(ours(both()))
+    assert (told["level"], told["reaches_now"], told["timeline"]) == ("ok", True, 1)
+    assert (told["restore_reads"], told["not_read"]) == (["primary", "dr"], [])
+    (window,) = told["windows"]
+    assert (window["since"], window["until"], window["stop"]) == (
+        "2026-09-21T13:30:20.000+00:00", "2026-09-21T14:12:40.000+00:00", None,
+    )  # fmt: skip
+    assert (window["since_lsn"], window["until_lsn"]) == ("0/2000138", "0/42000000")
+    (made,) = told["backups"]
+    assert (made["state"], made["usable"], made["complete_in"]) == ("complete", True, ["primary", "dr"])
+
+
+def test_the_document_says_what_stops_it_and_that_it_is_not_known() -> None:
+    told = documents(healthy(primary=holed(0x30), dr=holed(0x30, role=BucketRole.DR)))
+    assert told["restore_reads"] == ["primary"]
+    assert told["windows"][0]["stop"].startswith("000000010000000000000030 is missing in the primary")
+    snapshot = both(backups=None)
+    diagnosis = diagnose(snapshot, NOW)
+    document = check_document("x", snapshot, diagnosis, metrics(snapshot, diagnosis, NOW), NOW)
+    assert document["recovery"] is None
+    assert "recovery_reaches_now" not in numbers(snapshot)
+
+
+def test_the_numbers_are_those_of_the_newest_usable_backup() -> None:
+    told = numbers(both())
+    assert told["recovery_reaches_now"] == 1
+    assert told["recovery_window_start_timestamp_seconds"] == NOW - 2580
+    assert told["recovery_window_end_timestamp_seconds"] == NOW - 40
+    assert told["base_backup_age_seconds"] == 2580
+    assert told["base_backup_stored_bytes"] == 470 * MIB
+    assert told["recovery_replay_bytes"] == 0x40 * SEGMENT - 40
+    assert numbers(both(backups=()))["recovery_reaches_now"] == 0
+
+
+def test_backups_are_counted_by_their_state_in_each_copy() -> None:
+    unfinished = backup(id="20260921T140000Z", completeness=Completeness.INCOMPLETE, why="not finished")
+    snapshot = both(backups=(backup(), unfinished, Unreadable("k", "it is not JSON")))
+    counted = {
+        each.labels: each.value
+        for each in metrics(snapshot, diagnose(snapshot, NOW), NOW)
+        if each.name == "base_backups"
+    }
+    assert counted == {
+        (("copy", copy), ("state", state)): value
+        for copy in ("primary", "dr")
+        for state, value in (("complete", 1), ("incomplete", 1), ("unknown", 0), ("unreadable", 1))
+    }
+
+
+def test_the_report_says_what_was_assumed() -> None:
+    lines = list(recovery_lines(Assessment(both(), NOW)))
+    assert lines[0] == "restorable to any moment since 13:30Z, 41 s behind"
+    assert lines[1].startswith(
+        "timeline 1: 2026-09-21T13:30:20.000+00:00 to 2026-09-21T14:12:40.000+00:00 (0/2"
+    )
+    assert lines[2] == "assumed: the restore command reads the primary copy"
+    assert list(recovery_lines(Assessment(ours(both()), NOW)))[2] == (
+        "assumed: the restore command reads the primary and dr copies"
+    )
