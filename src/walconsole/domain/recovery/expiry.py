@@ -208,6 +208,7 @@ class _Rules:
         self._keep, self._now, self._drilled = keep, now, drilled
         fitness = Fitness(held_backups([copy]), cluster)
         fit = {each.backup.id for each in fitness.fit if each.backup.writer is Writer.OURS}
+        self._ours = [each for each in copy.backups if each.writer is Writer.OURS]
         self._fit = [each for each in _complete(copy) if each.id in fit]
         self.fit = frozenset(each.id for each in self._fit)
 
@@ -216,9 +217,13 @@ class _Rules:
         return {
             **self._newest_full(),
             **self._recent(),
-            **{each.id: "pinned" for each in self._fit if each.id in self._keep.pins},
+            **self._pinned(),
             **self._last([each for each in self._fit if each.id in self._drilled], "the newest drilled"),
         }
+
+    def _pinned(self) -> dict[str, str]:
+        """Also where this copy alone cannot restore it: what it builds upon may be in the other."""
+        return {each.id: "pinned" for each in self._ours if each.id in self._keep.pins}
 
     @staticmethod
     def _last(backups: Sequence[BaseBackup], rule: str) -> dict[str, str]:
