@@ -152,7 +152,8 @@ def test_what_was_not_finished_is_incomplete_and_what_was_not_read_is_unknown() 
 def test_barmans_needs_its_data() -> None:
     info = "s/base/20261129T073824/backup.info"
     contents = {info: content("barman-cloud-3.4.info")}
-    assert only(read({info: 1}, contents)).why == "its data.tar is missing"
+    for left in ({}, {"s/base/20261129T073824/data.tar.gz": 0}):
+        assert only(read({info: 1, **left}, contents)).why == "its data.tar is missing"
     whole = only(read({info: 1, "s/base/20261129T073824/data.tar.gz": 1}, contents))
     assert whole.completeness is Completeness.COMPLETE
     unfinished = only(read({"s/base/20261129T073824/data.tar.gz": 1}, {}))
@@ -181,6 +182,9 @@ def test_wal_gs_parts_without_a_sentinel_were_not_finished() -> None:
     sentinel = f"basebackups_005/{WAL_G_ID}_backup_stop_sentinel.json"
     whole = only(read({**parts, sentinel: 1}, {sentinel: json.dumps(SENTINEL).encode()}))
     assert whole.completeness is Completeness.COMPLETE
+    for left in ({}, dict.fromkeys(parts, 0)):
+        bare = only(read({**left, sentinel: 1}, {sentinel: json.dumps(SENTINEL).encode()}))
+        assert (bare.completeness, bare.why) == (Completeness.INCOMPLETE, "its tar_partitions are missing")
 
 
 def test_a_label_promises_nothing_read_or_not() -> None:

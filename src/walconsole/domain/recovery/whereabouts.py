@@ -202,16 +202,25 @@ def _barman(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unrea
     read = read_barman(key, folder.place, folder.id, contents[key])
     if isinstance(read, Unreadable) or read.completeness is not Completeness.COMPLETE:
         return read
-    if not any(name.startswith(("data.", "data_")) for name in folder.sizes):
-        return replace(read, completeness=Completeness.INCOMPLETE, why="its data.tar is missing")
-    return read
+    return _with_any(read, folder, ("data.", "data_"), "its data.tar is missing")
+
+
+def _with_any(read: BaseBackup, folder: Folder, beginnings: tuple[str, ...], why: str) -> BaseBackup:
+    """Incomplete without any object that begins so and holds anything: the description lists none."""
+    if any(size and name.startswith(beginnings) for name, size in folder.sizes.items()):
+        return read
+    return replace(read, completeness=Completeness.INCOMPLETE, why=why)
 
 
 def _wal_g(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unreadable:
     key = folder.key(SENTINEL)
     if key not in contents:
         return _without(folder, SENTINEL)
-    return read_wal_g(key, folder.place, folder.id, contents[key], contents.get(folder.key(f"/{_METADATA}")))
+    metadata = contents.get(folder.key(f"/{_METADATA}"))
+    read = read_wal_g(key, folder.place, folder.id, contents[key], metadata)
+    if isinstance(read, Unreadable) or read.completeness is not Completeness.COMPLETE:
+        return read
+    return _with_any(read, folder, ("/tar_partitions/",), "its tar_partitions are missing")
 
 
 def _pghoard(folder: Folder, _contents: Mapping[str, bytes]) -> BaseBackup:
