@@ -4,6 +4,7 @@ from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import search_keys, segment_of
+from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.recovery.backups import BaseBackup, Completeness
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.heads import oldest_of
@@ -15,6 +16,8 @@ GAPS_AT_ONCE = 8
 """Of the newest and of the oldest gaps; the others wait for the next sweep."""
 _KEYS_EACH = 200
 _KEYS_AT_A_LABEL = 8
+_KEYS_VARY = frozenset({Layout.DATED, Layout.BARMAN, Layout.PGBACKREST})
+"""Where the folder is a guess, or is sometimes left out."""
 
 
 async def check_gaps(picture: BucketPicture, found: Continuity, store: ObjectStore, now: float) -> None:
@@ -80,10 +83,11 @@ async def oldest_is_gone(picture: BucketPicture, store: ObjectStore, now: float)
 async def backups_wal_is_gone(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
     """Whether a segment was deleted in which the newest complete base backup begins or ends.
 
-    It lies where no poll lists. Raises ObjectStoreError, SshError.
+    It lies where no poll lists. Only in layouts where a segment has one key: what is not found elsewhere may
+    be there. Raises ObjectStoreError, SshError.
     """
     holding = picture.holding
-    if holding is None:
+    if holding is None or holding.place.layout in _KEYS_VARY:
         return False
     for segment in _ends_of_newest(picture, holding.segment_bytes):
         if holding.holds(segment) and not await locate(store, holding, segment, now):
