@@ -2,9 +2,9 @@
 
 The first sweep is shown while it runs; where an earlier session saved an index that is still true, it
 is taken instead. A poll lists from a little below the newest key, so that segments which a parallel
-writer stored out of order are seen; it is one request when nothing is new. Known gaps and the oldest
-segment are looked at once a minute. What else changes far below the newest key, a sweep finds: the
-daily one, the operator's, or one that a contradiction asks for.
+writer stored out of order are seen; it is one request when nothing is new. Known gaps, the oldest
+segment and the newest base backup's own WAL are looked at once a minute. What else changes far below
+the newest key, a sweep finds: the daily one, the operator's, or one that a contradiction asks for.
 """
 
 import asyncio
