@@ -1,6 +1,7 @@
 """Base backups in a bucket: found by listing, read once, read again when they are others."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -211,3 +212,24 @@ async def test_a_trouble_of_the_whole_bucket_is_the_readings() -> None:
     with pytest.raises(ObjectStoreError, match="SlowDown"):
         await at.take()
     assert only(await at.settle()).id == ID
+
+
+async def test_what_pgbackrest_took_since_the_last_sweep_is_whole() -> None:
+    """Its manifest lies among a thousand files, and is looked at by itself."""
+    info = (Path(__file__).parents[1] / "data" / "backups" / "pgbackrest-2.45.info").read_bytes()
+    named = (line.partition("=")[0] for line in info.decode().splitlines())
+    full, *others = [name for name in named if name[:8].isdecimal() and "F" in name]
+    key = "backup/main/backup.info"
+    first = info.decode().splitlines(keepends=True)
+    without = "".join(line for line in first if not line.startswith((full, *others))).encode()
+    at = bench(key)
+    at.bucket.contents[key], at.bucket.etags[key] = without, "1"
+    assert (await at.settle()).backups == ()
+    at.bucket.contents[key], at.bucket.etags[key] = info, "2"
+    at.bucket.add(*(f"backup/main/{full}/pg_data/base/1/{number}" for number in range(2000)))
+    at.bucket.add(*(f"backup/main/{id}/backup.manifest" for id in (full, *others)))
+    at.clock.at += CHECK_EVERY_S + 1
+    found = (await at.settle()).backups
+    assert found is not None
+    assert {each.completeness for each in found if isinstance(each, BaseBackup)} == {Completeness.COMPLETE}
+    assert len(found) == 1 + len(others)

@@ -5,6 +5,7 @@ check, and where the installed script stores them even before the first is there
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,7 +30,6 @@ PAGES_LISTED = 4
 """Of a place with more keys than these pages hold only the newest backups are listed again."""
 NEWEST_LISTED = 100
 PLACES_LISTED = 8
-_PAGE_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,9 @@ async def read_backups(
         known.documents.clear()
         known.doubted = False
     await _read(known, folders, prefix, store, plain)
+    for folder in folders:
+        if folder.writer is Writer.PGBACKREST:
+            await _look_for_manifests(known, folder, prefix, store)
     found = tuple(each for folder in folders for each in _described(known, folder))
     if found == known.found:
         return False
@@ -124,13 +127,13 @@ def _note(whereabouts: Whereabouts, listed: Mapping[str, StoredObject]) -> None:
 
 
 async def _list(
-    store: ObjectStore, prefix: str, after: str, within: str, *, pages: int
+    store: ObjectStore, prefix: str, after: str, within: str, *, pages: int, keys_each: int = 1000
 ) -> tuple[dict[str, StoredObject], bool]:
     """Objects by their keys (relative) after `after` that begin with `within`; whether they are all."""
     found: dict[str, StoredObject] = {}
     start_after = prefix + after
     for _ in range(pages):
-        page = await store.page(start_after=start_after, max_keys=_PAGE_KEYS)
+        page = await store.page(start_after=start_after, max_keys=keys_each)
         keys = page.objects.keys
         here = [at for at, key in enumerate(keys) if key.startswith(prefix + within)]
         found |= {keys[at][len(prefix) :]: page.objects[at] for at in here}
@@ -138,6 +141,20 @@ async def _list(
             return found, True
         start_after = keys[-1]
     return found, False
+
+
+async def _look_for_manifests(known: KnownBackups, folder: Folder, prefix: str, store: ObjectStore) -> None:
+    """Of backups that the stanza's list has and the last sweep had not: each lies among its many files."""
+    listed = (known.documents[key].content for key in folder.wanted if key in known.documents)
+    ids = [match.decode("ascii") for content in listed for match in _IN_STANZA.findall(content)]
+    missing = [id for id in ids if f"{id}/backup.manifest" not in folder.sizes]
+    for id in missing[-AT_ONCE:]:
+        manifest = f"{folder.place}{id}/backup.manifest"
+        found, _ = await _list(store, prefix, manifest[:-1], manifest, pages=1, keys_each=1)
+        folder.sizes |= {f"{id}/backup.manifest": each.size for key, each in found.items() if key == manifest}
+
+
+_IN_STANZA = re.compile(rb"(?m)^(\d{8}-\d{6}F(?:_\d{8}-\d{6}[DI])?)=")
 
 
 def _told_apart(folders: Sequence[Folder], root: str) -> Iterator[Folder]:
