@@ -86,7 +86,9 @@ interrupted() {
 end_all() {
     [ -n "$working" ] || return 0
     told=$(below $$)
-    kill "$working" 2>/dev/null
+    # Those that were found before: once $working is gone they are nobody's below this shell.
+    # shellcheck disable=SC2086  # words
+    kill "$working" $told 2>/dev/null
     end_jobs
     wait "$working" 2>/dev/null
     # shellcheck disable=SC2086  # words
