@@ -467,13 +467,3 @@ async def provisioned(stage: Stage) -> None:
     runner = stage.runner()
     await runner.run()
     assert runner.done
-
-
-def label_base_backup(server: PostgresServer) -> None:
-    """What a base backup leaves in the archive: its `.backup` file."""
-    start, stop = ("pg_backup_start('base', true)", "pg_backup_stop(true)")
-    if server.version < 15:
-        start, stop = ("pg_start_backup('base', true, false)", "pg_stop_backup(false, true)")
-    with server.connect() as connection:
-        connection.execute(f"SELECT {start}".encode())
-        connection.execute(f"SELECT {stop}".encode())
