@@ -107,7 +107,7 @@ def test_the_questions_of_provisioning_are_answered(major: int, postgres_of: Pos
     assert dict(answers["in_force"])["archive_mode"] == "off"
     assert answers["survey"][0][0]["version_num"] // 10000 == major
     assert {row[3] for row in answers["file_settings"]} == {""}
-    assert answers.keys() == {"archived", "connected", "file_settings", "in_force", "survey"}
+    assert answers.keys() == {"archived", "base_backup", "connected", "file_settings", "in_force", "survey"}
 
 
 def test_which_settings_a_version_has_is_known_without_asking(

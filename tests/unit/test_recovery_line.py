@@ -470,3 +470,23 @@ def test_the_report_says_what_was_assumed() -> None:
     assert list(recovery_lines(Assessment(ours(both()), NOW)))[2] == (
         "assumed: the restore command reads the primary and dr copies"
     )
+
+
+def test_copies_that_cannot_be_read_are_not_said_to_be_read_still() -> None:
+    blind = replace(
+        healthy(),
+        primary=broken(Snapshot.primary, "no key", "NoKey"),
+        dr=broken(Snapshot.dr, "no key", "NoKey"),
+    )
+    said = Assessment(blind, NOW).recovery_line
+    assert said.level is Level.UNKNOWN
+    assert said.text == "cannot tell what can be restored: the bucket could not be read: no key"
+
+
+def test_where_nothing_was_due_yet_and_no_bucket_can_be_read_it_is_not_ok() -> None:
+    begun = archiver(archived_count=0, last_archived_wal=None, last_archived_at=None)
+    young = healthy(archiver=begun, server=server(started_at=NOW - 5))
+    assert line(replace(young, primary=broken(Snapshot.primary, "no answer", "Timeout"))) == (
+        Level.WARNING,
+        "archiving is on, and nothing was due yet; the bucket could not be read: no answer",
+    )

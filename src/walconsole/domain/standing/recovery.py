@@ -83,7 +83,7 @@ def reads_both(snapshot: Snapshot) -> bool:
 def recovery_line(snapshot: Snapshot, restorable: Restorable | None, lag: Lag | None, now: float) -> Verdict:
     """One line. CRITICAL only where nothing that could not be seen can prove it wrong."""
     if restorable is None:
-        return recovery_verdict(None, now)
+        return _unread(snapshot) or recovery_verdict(None, now)
     found, bucket = restorable.found, snapshot.primary.value
     offset = (bucket.store_clock_offset_s or 0.0) if bucket is not None else 0.0
     said = recovery_verdict(
@@ -104,6 +104,15 @@ def recovery_line(snapshot: Snapshot, restorable: Restorable | None, lag: Lag | 
         unread = " and ".join(reading.slot.words for reading in restorable.left_out)
         return Verdict(Level.UNKNOWN, f"cannot tell: {unread} could not be read, and without it {said.text}")
     return said
+
+
+def _unread(snapshot: Snapshot) -> Verdict | None:
+    """Why there is nothing to judge, where neither copy could be read."""
+    primary, dr = snapshot.primary.problem, snapshot.dr.problem
+    if primary is None or dr is None:
+        return None
+    why = f"the bucket could not be read: {primary.reason}"
+    return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {why}")
 
 
 def kept_elsewhere(bucket: BucketFacts) -> str:

@@ -213,7 +213,9 @@ def _working(assessment: Assessment) -> Verdict:
 
 def _at_best(assessment: Assessment, text: str) -> Verdict:
     """That text, where what was written before can be restored."""
-    said = assessment.recovery_line
+    said, problem = assessment.recovery_line, assessment.snapshot.primary.problem
+    if problem is not None:
+        return Verdict(Level.WARNING, f"{text}; the bucket could not be read: {problem.reason}")
     return Verdict(Level.OK, f"{text}; {said.text}") if said.level is Level.OK else said
 
 
