@@ -42,6 +42,10 @@ class NamesAlone:
         """So many times the size of one."""
         return (stop - start) * SEGMENT_BYTES
 
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        """None of them."""
+        return ()
+
     def modified_at(self, position: int) -> float:
         """The same for each."""
         return MODIFIED_AT

@@ -59,6 +59,9 @@ class KeysListing(Sequence[StoredObject]):
     def stored_bytes(self, start: int, stop: int) -> int:
         return sum(self[at].size for at in range(start, stop))
 
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        return [at for at in range(start, stop) if not self[at].size]
+
     def modified_at(self, position: int) -> float:
         return self[position].modified_at
 

@@ -26,6 +26,9 @@ class MemoryListing(Sequence[StoredObject]):
     def stored_bytes(self, start: int, stop: int) -> int:
         return 16 * (stop - start)
 
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        return ()
+
     def modified_at(self, position: int) -> float:
         return float(self._first + position)
 

@@ -20,6 +20,7 @@ from walconsole.domain.archive.layouts import (
     split_key,
     without_checksum,
 )
+from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.wal import Segment, WalNameKind
 
 MIB = 1024 * 1024
@@ -314,3 +315,49 @@ def test_keys_that_a_store_lists_outside_the_prefix_are_foreign() -> None:
     index = folded(page, page[:3], prefix="wal/")
     assert only(index).segments == 2
     assert index.foreign == 8
+
+
+def sizes(index: ArchiveIndex) -> dict[int, set[int]]:
+    """The numbers of segments without a byte, by timeline."""
+    return {
+        timeline: {number for first, last in runs for number in range(first, last + 1)}
+        for timeline, runs in only(index).empty.items()
+    }
+
+
+@pytest.mark.parametrize("lacking", [(), (7,), (1, 2, 900), (1500,)])
+@pytest.mark.parametrize(
+    "numbers", [range(1, 1001), [*range(1, 400), *range(600, 1001)], [*range(1, 1001, 3)], [7], [1, 2, 3]]
+)
+@pytest.mark.parametrize("suffix", ["", ".zst"])
+def test_segments_without_a_byte_are_found(
+    numbers: Sequence[int], lacking: tuple[int, ...], suffix: str
+) -> None:
+    page = names(*numbers, suffix=suffix)
+    none = {names(number, suffix=suffix)[0] for number in lacking}
+
+    class Some(Listed):
+        def __getitem__(self, position: int) -> StoredObject:
+            return StoredObject(self.keys[position], 0 if self.keys[position] in none else 9, 1.0)
+
+        def empty(self, start: int, stop: int) -> Sequence[int]:
+            return [at for at in range(start, stop) if self.keys[at] in none]
+
+    index = ArchiveIndex("")
+    index.fold(page, Some(page))
+    expected = set(numbers) & set(lacking)
+    assert sizes(index) == ({1: expected} if expected else {})
+
+
+def test_of_two_keys_of_a_segment_one_may_be_whole() -> None:
+    index = ArchiveIndex("")
+    page = [*names(1), *names(1, suffix=".zst")]
+
+    class Half(Listed):
+        def __getitem__(self, position: int) -> StoredObject:
+            return StoredObject(self.keys[position], 9 * position, 1.0)
+
+    index.fold(page, Half(page))
+    assert sizes(index) == {1: {1}}
+    (useless,) = only(index).holding("", index.segment_bytes).empty.values()
+    assert not useless.count

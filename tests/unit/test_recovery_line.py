@@ -22,6 +22,7 @@ from tests.data.facts import (
 from walconsole.domain.archive.continuity import continuity
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, Told
 from walconsole.domain.failures import diagnose
@@ -51,6 +52,14 @@ def holed(*numbers: int, role: BucketRole = BucketRole.PRIMARY, **changes: Any) 
     found = continuity(held.timelines, {}, SEGMENT)
     gaps = tuple(replace(gap, until_at=NOW - 3600) for gap in found.gaps)
     return bucket(role, holding=held, continuity=found, gaps=gaps, **changes)
+
+
+def empty(*numbers: int, role: BucketRole = BucketRole.PRIMARY) -> BucketFacts:
+    """A copy in which the objects of these segments have no byte."""
+    runs = Runs()
+    for number in numbers:
+        runs.add(number, number)
+    return bucket(role, holding=holding(empty={1: runs}))
 
 
 def ours(snapshot: Snapshot) -> Snapshot:
@@ -489,4 +498,17 @@ def test_where_nothing_was_due_yet_and_no_bucket_can_be_read_it_is_not_ok() -> N
     assert line(replace(young, primary=broken(Snapshot.primary, "no answer", "Timeout"))) == (
         Level.WARNING,
         "archiving is on, and nothing was due yet; the bucket could not be read: no answer",
+    )
+
+
+def test_a_segment_without_a_byte_ends_what_can_be_restored() -> None:
+    both_empty = ours(healthy(primary=empty(0x20), dr=empty(0x20, role=BucketRole.DR)))
+    level, text = line(both_empty)
+    assert level is Level.CRITICAL
+    assert "nothing after" in text
+    assert "000000010000000000000020 is damaged in" in text
+    one = ours(healthy(primary=empty(0x20)))
+    assert line(one)[1].startswith("restorable to any moment since 13:30Z")
+    assert line(healthy(primary=empty(0x20)))[0] is Level.CRITICAL, (
+        "the primary alone is read by a stranger's command"
     )

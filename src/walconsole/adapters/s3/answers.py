@@ -34,11 +34,12 @@ _SLACK = 8
 class ListedPage(Sequence[StoredObject]):
     """The objects of one answer; an object is made when it is asked for, keys and sums without."""
 
-    __slots__ = ("_complain", "_raw_keys", "_sum", "_text", "keys")
+    __slots__ = ("_complain", "_empty", "_raw_keys", "_sum", "_text", "keys")
 
     def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str], complain: Complaint) -> None:
         self._text, self._raw_keys, self.keys, self._complain = text, raw_keys, keys, complain
         self._sum: tuple[int, int, int] | None = None
+        self._empty: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,8 +63,14 @@ class ListedPage(Sequence[StoredObject]):
             self._sum = start, stop, self._summed(start, stop)
         return self._sum[2]
 
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        """The positions of those of a part that have no byte; asked for after its sum it costs nothing."""
+        self.stored_bytes(start, stop)
+        return self._empty
+
     def _summed(self, start: int, stop: int) -> int:
         """Segments mostly have one size: then counting it does."""
+        self._empty = ()
         if stop <= start:
             return 0
         text, count = self._text, stop - start
@@ -72,11 +79,15 @@ class ListedPage(Sequence[StoredObject]):
             size = text[first.start() - _SLACK : first.end()]  # the longer, the faster it is counted
             last = text.rfind("<Size>")
             if text.startswith(first[0], last) and text.count(size) == count:
+                self._empty = () if int(first[1]) else range(start, stop)
                 return int(first[1]) * count
         sizes = _each(_SIZE, text, len(self))
         if len(sizes) != len(self):
             raise self._complain("it has not as many sizes as keys")
-        return sum(map(int, sizes[start:stop]))
+        part = sizes[start:stop]
+        if "0" in part:
+            self._empty = [start + at for at, size in enumerate(part) if size == "0"]
+        return sum(map(int, part))
 
     def _element(self, position: int) -> str:
         find = self._text.index if position < len(self) // 2 else self._text.rindex  # from the nearer end

@@ -20,6 +20,8 @@ LABELS_KEPT = 1000
 """The newest."""
 REPEATED_KEPT = 1000
 """The newest."""
+EMPTY_KEPT = 1000
+"""The newest of a timeline."""
 SUFFIXES_KEPT = 16
 OTHER_SUFFIXES = "other"
 """Counts the segments whose suffix is none of the first fifteen."""
@@ -36,7 +38,8 @@ class Archive:
     each .history by its timeline (of several the first in key order), `labels` the segments of
     .backup labels, ascending. `repeated` counts segments that are stored under more than one key (a
     retry past midnight in the dated layout, a changed compression), `repeats` has the newest of them by
-    timeline. `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
+    timeline. `empty` has those whose object has no byte: where it was replaced, the next sweep tells.
+    `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
     of this place's keys in the store's order.
 
     `days` has, in the dated layout, the midnight (seconds since the epoch) of the folder in which
@@ -57,6 +60,7 @@ class Archive:
     partials: int = 0
     repeated: int = 0
     repeats: dict[int, Runs] = field(default_factory=dict)
+    empty: dict[int, Runs] = field(default_factory=dict)
     newest: Segment | None = None
     newest_key: str = ""
     last_key: str = ""
@@ -142,6 +146,20 @@ class Archive:
         if len(self.repeats) > REPEATED_KEPT:
             del self.repeats[min(self.repeats)]
 
+    def add_empty(self, timeline: int, number: int) -> None:
+        """That segment, which was added, has an object without a byte. Kept are the newest."""
+        self._changes += 1
+        runs = self.empty.setdefault(timeline, Runs())
+        runs.add(number, number)
+        runs.keep_highest(EMPTY_KEPT)
+
+    def _useless(self) -> dict[int, Runs]:
+        """Of what is stored under more than one key the other may be whole."""
+        return {
+            timeline: runs.minus(self.repeats[timeline]) if timeline in self.repeats else runs.copy()
+            for timeline, runs in self.empty.items()
+        }
+
     def add_other(self, other: OtherName) -> None:
         """A label, a history or a partial segment is stored."""
         self._changes += 1
@@ -181,6 +199,7 @@ class Archive:
             history_keys=dict(sorted(self._all_history_keys().items())),
             labels=tuple(self.labels),
             partials=self.partials,
+            empty=self._useless(),
             repeated=self.repeated_newest,
             repeated_count=self.repeated,
             newest=self.newest,

@@ -18,7 +18,8 @@ class Holding:
     (how many segments end in which, a checksum left out) are of whole segments. `history_keys` has
     the full key of each .history by its timeline. `labels` are the segments in which a base backup
     began, by the .backup labels. `repeated` are the newest of those that are stored under more than one
-    key, `repeated_count` counts all. `newest` is the highest segment of the newest timeline.
+    key, `repeated_count` counts all. `empty` are the newest segments whose
+    object has no byte. `newest` is the highest segment of the newest timeline.
     """
 
     place: Place
@@ -37,6 +38,7 @@ class Holding:
     newest_key: str
     last_key: str
     days: StoredTimes = field(default_factory=StoredTimes)
+    empty: Mapping[int, Runs] = field(default_factory=dict)
 
     @property
     def root(self) -> str:

@@ -29,10 +29,19 @@ class Sample(NamedTuple):
     stored_at: float
 
 
+class EmptySegment(NamedTuple):
+    """A segment's object without a byte: it is there, and nothing can be replayed from it."""
+
+    place: Place
+    timeline: int
+    number: int
+
+
 class PageMeasures(NamedTuple):
-    """What the whole segments of each place take, and times of a few of them."""
+    """What the whole segments of each place take, which take nothing, and times of a few of them."""
 
     stored_bytes: dict[Place, int]
+    empty: list[EmptySegment]
     samples: list[Sample]
 
 
@@ -43,20 +52,36 @@ def measured(groups: Sequence[SegmentGroup], listing: ObjectListing) -> PageMeas
     of all: it comes last, where it is listed twice as its last key says.
     """
     stored_bytes: dict[Place, int] = {}
+    empty: list[EmptySegment] = []
     for place, start, stop in _stretches(groups):
-        stored_bytes[place] = stored_bytes.get(place, 0) + _stored_bytes(listing, start, stop)
+        size, without = _sizes(listing, start, stop)
+        stored_bytes[place] = stored_bytes.get(place, 0) + size
+        empty += [_segment_at(groups, at) for at in without]
     samples = [
         Sample(first.place, first.timeline, number, listing.modified_at(at))
         for first, last, highest in _ends(groups)
         for at, number in _sampled(first, last, highest).items()
     ]
-    return PageMeasures(stored_bytes, samples)
+    return PageMeasures(stored_bytes, empty, samples)
 
 
-def _stored_bytes(listing: ObjectListing, start: int, stop: int) -> int:
+def _sizes(listing: ObjectListing, start: int, stop: int) -> tuple[int, Sequence[int]]:
+    """The sum of a part's sizes, and the positions of what has none."""
     if stop - start <= _FEW:
-        return sum(listing[at].size for at in range(start, stop))
-    return listing.stored_bytes(start, stop)
+        sizes = [listing[at].size for at in range(start, stop)]
+        return sum(sizes), [start + at for at, size in enumerate(sizes) if not size]
+    return listing.stored_bytes(start, stop), listing.empty(start, stop)
+
+
+def _segment_at(groups: Sequence[SegmentGroup], at: int) -> EmptySegment:
+    """The segment whose key stands at that position of the page."""
+    group = next(each for each in groups if each.start <= at < each.stop)
+    before = at - group.start
+    for first, last in zip(group.firsts, group.lasts, strict=True):
+        if before <= last - first:
+            return EmptySegment(group.place, group.timeline, first + before)
+        before -= last - first + 1
+    raise IndexError(at)
 
 
 def _sampled(first: SegmentGroup, last: SegmentGroup, highest: SegmentGroup) -> dict[int, int]:
@@ -196,6 +221,9 @@ class ArchiveIndex:
         for place, stored_bytes in measures.stored_bytes.items():
             if place in self.archives:
                 self.archives[place].stored_bytes += stored_bytes
+        for place, timeline, number in measures.empty:
+            if place in self.archives:
+                self.archives[place].add_empty(timeline, number)
         for place, timeline, number, stored_at in measures.samples:
             if place in self.archives:
                 self.archives[place].times.note(timeline, number, stored_at)

@@ -43,6 +43,10 @@ class ObjectListing(Protocol):
         """The sum of the sizes of the objects from `start` up to, not including, `stop`."""
         ...
 
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        """The positions of objects without a byte, of those from `start` up to, not including, `stop`."""
+        ...
+
     def modified_at(self, position: int) -> float:
         """One object's Last-Modified, without making the object."""
         ...
@@ -62,6 +66,10 @@ class Picked:
     def stored_bytes(self, start: int, stop: int) -> int:
         """The sum of their sizes."""
         return sum(self._objects[at].size for at in self._positions[start:stop])
+
+    def empty(self, start: int, stop: int) -> Sequence[int]:
+        """Those of them that are."""
+        return [at for at in range(start, stop) if not self[at].size]
 
     def modified_at(self, position: int) -> float:
         """One object's Last-Modified."""

@@ -342,6 +342,7 @@ def _archive_content(archive: Archive) -> dict[str, object]:
         "partials": archive.partials,
         "repeated": archive.repeated,
         "repeats": timelines_content(archive.repeats),
+        "empty": timelines_content(archive.empty),
         "newest": segments_content([archive.newest] if archive.newest else []),
         "newest_key": archive.newest_key,
         "last_key": archive.last_key,
@@ -369,6 +370,7 @@ def _fill(archive: Archive, content: Content, highest: int) -> None:
     archive.labels = segments(content, "labels", highest)
     archive.backups, archive.partials = count(content, "backups"), count(content, "partials")
     archive.repeated, archive.repeats = count(content, "repeated"), timelines(content, "repeats", highest)
+    archive.empty = timelines(content, "empty", highest)
     archive.newest = next(iter(segments(content, "newest", highest)), None)
     archive.newest_key, archive.last_key = field(content, "newest_key", str), field(content, "last_key", str)
     newest = archive.newest

@@ -17,7 +17,8 @@ def archive_copy(
 ) -> ArchiveCopy:
     """One copy: the bucket's own archive, and the base backups that were `found` in it.
 
-    Labels of which only the index knows are added. Whose WAL it is is known where every head that was read
+    Labels of which only the index knows are added; a segment without a byte is of no use. Whose
+    WAL it is is known where every head that was read
     says the same.
     """
     every = tuple(found)
@@ -32,6 +33,7 @@ def archive_copy(
         histories=bucket.histories_read,
         known_histories=tuple(holding.history_keys) if holding is not None else (),
         times=holding.times if holding is not None else StoredTimes(),
+        damaged=holding.empty if holding is not None else {},
         unreadable=tuple(each for each in every if isinstance(each, Unreadable)),
         read_by_restore=read_by_restore,
         listed=bucket.complete and not bucket.doubted,
