@@ -295,7 +295,7 @@ def test_hostile_bytes_are_shown_as_text(sshd: SshServer, make_postgres: MakePos
     terminal.type("3z")
     wait_for_pane(terminal, "3 Configuration", "caf\ufffd [red]%p[/x] password=[redacted]")
     leave(terminal)
-    for hostile in (b"\x1b]52;c;cHdu", b"pwned", b"hunter2", "\u202e".encode()):
+    for hostile in (b"\x1b]52;c;cHdu", b"]0;pwned", b"hunter2", "\u202e".encode()):
         assert hostile not in terminal.output
 
 

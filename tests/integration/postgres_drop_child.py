@@ -17,6 +17,8 @@ from walconsole.domain.profile import PostgresTarget, SshTarget
 from walconsole.errors import DatabaseError
 
 LONG = "SELECT pg_sleep(60)"
+RELAY_ENDS_S = 0.1
+"""A relay goes on for half a second after its end, and sshd has room for ten."""
 
 
 def a_database(shell: SshShell, where: PostgresTarget) -> PostgresDatabase:
@@ -59,6 +61,7 @@ async def main(ssh: SshTarget, where: PostgresTarget, times: int) -> None:
         how = ("cancelled", "closed")[number % 2]
         ended = await dropped(database, how)
         sys.stdout.write(f"{how} {type(ended).__name__}\n")
+        await asyncio.sleep(RELAY_ENDS_S)
         if how == "closed":
             assert isinstance(ended, DatabaseError)
             assert "closed on this side" in ended.why

@@ -45,7 +45,7 @@ class Reaper:
     def close(self) -> None:
         """Have everything taken away now, and wait for it."""
         self._pipe.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
     @property
     def _pipe(self) -> IO[str]:
