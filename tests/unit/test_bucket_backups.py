@@ -12,6 +12,7 @@ from tests.unit.test_recovery_whereabouts import content, nights
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.errors import ObjectStoreError
+from walconsole.observe.bucket.backups import KnownBackups
 from walconsole.observe.bucket.probe import CHECK_EVERY_S
 
 WAL = names(*range(1, 60))
@@ -46,10 +47,19 @@ def whole(facts: BucketFacts) -> list[BaseBackup]:
     ]
 
 
-async def test_that_there_is_none_is_known_and_before_it_was_looked_for_is_not() -> None:
+async def test_that_there_is_none_is_known_with_the_first_listing_and_before_it_is_not() -> None:
+    assert KnownBackups().found is None
     at = bench()
-    assert (await at.take()).backups is None
+    assert (await at.take()).backups == ()
     assert (await at.settle()).backups == ()
+
+
+async def test_the_first_look_reads_what_the_listing_brought() -> None:
+    at = bench()
+    back_up(at)
+    facts = await at.take()
+    assert facts.complete
+    assert only(facts).id == ID
 
 
 async def test_an_empty_bucket_has_none_and_takes_no_further_request() -> None:
@@ -198,8 +208,7 @@ async def test_a_session_that_takes_up_an_index_sees_what_came_since() -> None:
     await at.probe.save()
     back_up(at)
     later = Bench(at.bucket, shelf=at.shelf)
-    assert (await later.take()).backups is None
-    facts = await later.settle()
+    facts = await later.take()
     assert facts.remembered
     assert only(facts).id == ID
 

@@ -198,8 +198,8 @@ def _size(folder: Folder, key: str) -> int:
 
 
 def _is_new(read: _Document | None, of: tuple[object, ...]) -> bool:
-    """Whether another object is there than the one that was read, or its reading failed."""
-    return read is None or bool(read.why) or read.of[: len(of)] != of[: len(read.of)]
+    """Whether another object may be there than the one that was read, or its reading failed."""
+    return read is None or bool(read.why) or read.of != of
 
 
 async def _document(

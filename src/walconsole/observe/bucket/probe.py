@@ -161,7 +161,10 @@ class BucketProbe:
             return await self._sweep_on(self._sweep, self._coming)
         if self._picture is None:
             raise AssertionError("a finished sweep leaves a picture")
-        await self._poll(self._picture)
+        if taken_up:
+            await self._poll_and_read_backups(self._picture)
+        else:
+            await self._poll(self._picture)
         await self._compare(self._picture)
         await self._look_for_label(self._picture)
         if taken_up:
@@ -218,10 +221,7 @@ class BucketProbe:
             await self._poll(before)  # what is shown meanwhile must not fall behind the server
         if await sweep.advance(SLICE_S):
             self._finish(coming)
-            if coming.main is not None:
-                await self._poll(coming)  # its newest keys may have been listed long ago
-            else:
-                await self._read_backups(coming, just_listed=True)
+            await self._poll_and_read_backups(coming, just_listed=True)
             await self._compare(coming)
             return coming
         self._wake(self.name)
@@ -316,14 +316,14 @@ class BucketProbe:
             return
         self._check_due, self._checked_for = now + CHECK_EVERY_S, server
         if holding is None:
-            await self._read_backups(picture)
+            await self._read_new_backups(picture)
             return
         self._read_register()
         others = picture.other_holdings
         await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
         if others and server is not None and await self._choose_own(picture, server):
             return
-        await self._read_backups(picture)
+        await self._read_new_backups(picture)
         newest = picture.heads.newest
         if self._told_bytes is None and newest is not None and newest.header is not None:
             self._told_bytes = (
@@ -352,10 +352,34 @@ class BucketProbe:
         if await lost_is_back(picture, self.store, now_s):
             self._sweep_soon()
 
-    async def _read_backups(self, picture: BucketPicture, *, just_listed: bool = False) -> None:
+    async def _poll_and_read_backups(self, picture: BucketPicture, *, just_listed: bool = False) -> None:
+        """Side by side, for the first picture waits for both; the poll begins after all was listed.
+
+        The newest keys may have been listed long ago.
+        """
+        if picture.main is None:
+            await self._read_backups(picture, just_listed=just_listed)
+            return
+        polled, read = await asyncio.gather(
+            self._poll(picture),
+            self._read_backups(picture, just_listed=just_listed),
+            return_exceptions=True,
+        )
+        for ended in (polled, read):
+            if isinstance(ended, BaseException):
+                raise ended
+        if read and not just_listed:
+            await self._poll(picture)
+
+    async def _read_new_backups(self, picture: BucketPicture) -> None:
         """What base backups say. One that is new needs WAL that was stored after the last poll."""
+        if await self._read_backups(picture) and picture.main is not None:
+            await self._poll(picture)
+
+    async def _read_backups(self, picture: BucketPicture, *, just_listed: bool = False) -> bool:
+        """What base backups say; whether anything of it is new."""
         root = picture.main.place.root if picture.main is not None else ""
-        changed = await read_backups(
+        return await read_backups(
             picture.backups,
             picture.index.whereabouts,
             root,
@@ -364,8 +388,6 @@ class BucketProbe:
             self.plain,
             just_listed=just_listed,
         )
-        if changed and picture.main is not None:
-            await self._poll(picture)
 
     async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
         """Turn to the server's own archive where another cluster's was written to last; True if so."""
