@@ -13,7 +13,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.backups import KnownBackups
-from walconsole.observe.bucket.probe import CHECK_EVERY_S
+from walconsole.observe.bucket.probe import CHECK_EVERY_S, REFUSED_AGAIN_S
 
 WAL = names(*range(1, 60))
 FOLDER = f"base/{ID}/"
@@ -242,3 +242,16 @@ async def test_what_pgbackrest_took_since_the_last_sweep_is_whole() -> None:
     assert found is not None
     assert {each.completeness for each in found if isinstance(each, BaseBackup)} == {Completeness.COMPLETE}
     assert len(found) == 1 + len(others)
+
+
+async def test_what_a_key_was_refused_is_asked_for_again_soon() -> None:
+    """The grant may be given back any moment: the warning must not stay for a minute."""
+    at = bench()
+    back_up(at)
+    at.bucket.reading_fails += [refusal("AccessDenied")] * 20
+    refused = await at.settle()
+    assert refused.backups is not None
+    assert any(isinstance(each, Unreadable) for each in refused.backups)
+    at.bucket.reading_fails.clear()
+    at.clock.at += REFUSED_AGAIN_S + 1
+    assert only(await at.settle()).id == ID

@@ -54,6 +54,11 @@ class KnownBackups:
     stamps: dict[str, tuple[object, ...]] = field(default_factory=dict)
     doubted: bool = False
 
+    @property
+    def worth_another_look(self) -> bool:
+        """Whether a few descriptions could not be read: what a key lacks may be given to it any moment."""
+        return 0 < sum(bool(read.why) for read in self.documents.values()) <= AT_ONCE
+
 
 async def read_backups(
     known: KnownBackups,

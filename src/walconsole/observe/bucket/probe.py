@@ -45,6 +45,8 @@ SWEEP_AGAIN_PAGE_S = 5.0
 Where a poll saw that something is gone, after the second for each page that the last sweep took.
 """
 CHECK_EVERY_S = 60.0
+REFUSED_AGAIN_S = 10.0
+"""Where what a base backup says could not be read."""
 SAVE_EVERY_S = 600.0
 SLICE_S = 1.0
 """A sweep yields to the screen this often."""
@@ -324,6 +326,8 @@ class BucketProbe:
         if others and server is not None and await self._choose_own(picture, server):
             return
         await self._read_new_backups(picture)
+        if picture.backups.worth_another_look:
+            self._check_due = now + REFUSED_AGAIN_S
         newest = picture.heads.newest
         if self._told_bytes is None and newest is not None and newest.header is not None:
             self._told_bytes = (
