@@ -57,7 +57,7 @@ class KnownBackups:
     @property
     def worth_another_look(self) -> bool:
         """Whether a few descriptions could not be read: what a key lacks may be given to it any moment."""
-        return 0 < sum(bool(read.why) for read in self.documents.values()) <= AT_ONCE
+        return 0 < sum(isinstance(each, Unreadable) for each in self.found or ()) <= AT_ONCE
 
 
 async def read_backups(
@@ -227,6 +227,7 @@ def _described(known: KnownBackups, folder: Folder) -> Iterator[BaseBackup | Unr
     documents = {key: known.documents[key] for key in folder.wanted if key in known.documents}
     failed = next(((key, read.why) for key, read in documents.items() if read.why), None)
     if failed is not None:
-        yield Unreadable(safe(failed[0]), safe(failed[1]))
+        if folder.writer is not Writer.LABEL:  # a label's name says all that is asked of one
+            yield Unreadable(safe(failed[0]), safe(failed[1]))
         return
     yield from read_folder(folder, {key: read.content for key, read in documents.items()})
