@@ -107,9 +107,12 @@ class Watched:
             lines.append(f"{story.severity.name} {chain}: {story.root.title}")
             lines += [f"    {proof.source}: {proof.text}" for proof in story.root.proof]
         lines.append(f"production: {self.screen.last.production.value}")
-        primary = self.screen.last.primary.value
-        lines.append(f"objects: {sorted(self.stage.objects(BucketRole.PRIMARY))[-8:]}")
-        lines.append(f"identities: {primary.identities if primary else None}")
+        for role, copy in zip(BucketRole, (self.screen.last.primary, self.screen.last.dr), strict=True):
+            lines.append(f"{role} objects: {sorted(self.stage.objects(role))[-8:]}")
+            facts = copy.value
+            lines.append(
+                f"{role} as of {copy.read_at}: {facts and (facts.newest_at, facts.lost, facts.identities)}"
+            )
         lines.append(f"archiver: {self.screen.last.archiver.value}")
         problems = [f"{slot}: {reading.problem}" for slot, reading in self._readings() if reading.problem]
         return "\n".join([*lines, *problems])
@@ -226,9 +229,13 @@ class Watched:
         for role, gap in self.lost():
             self.observer.bucket(role).accept(gap, reason)
 
-    async def accept_both(self, reason: str) -> None:
-        """Once both copies' losses are seen: each bucket is looked at in its own time."""
+    async def lost_both(self) -> None:
+        """Wait until both copies' losses are seen: each bucket is looked at in its own time."""
         await self.until(lambda: len({role for role, _ in self.lost()}) == 2, "the loss of both copies", 20)
+
+    async def accept_both(self, reason: str) -> None:
+        """Once both copies' losses are seen."""
+        await self.lost_both()
         self.accept(reason)
 
     async def until(self, holds: Callable[[], object], what: str, timeout_s: float) -> float:
