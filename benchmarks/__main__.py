@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks import archive, archiving, checking, first_paint, full_picture, key_to_paint, listing, steady
+from benchmarks import (
+    archive,
+    archiving,
+    checking,
+    first_paint,
+    full_picture,
+    key_to_paint,
+    listing,
+    recovery,
+    steady,
+)
 from benchmarks.report import Result, table
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.programs import ServerMissing
@@ -24,6 +34,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default 9)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch at 1 Hz (default 20)")
     parser.add_argument("--presses", type=int, default=200, help="key presses (default 200)")
+    parser.add_argument("--gib", type=float, default=2.0, help="the database that is backed up (default 2)")
     parser.add_argument("--quick", action="store_true", help="let the others list few keys, once")
     parser.add_argument("--no-peers", action="store_true", help="do not install or start other consoles")
     return parser.parse_args(arguments)
@@ -58,6 +69,10 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
     "listing": ("Listing an archive", _listing),
     "archiving": ("Archiving a segment", lambda options: archiving.measure(max(1, options.runs // 3))),
     "archive": ("A million segments", lambda options: archive.measure(max(1, options.runs // 3))),
+    "recovery": (
+        "A base backup, and its restore",
+        lambda options: recovery.measure(options.gib, max(1, options.runs // 3)),
+    ),
     "check": ("A check without a screen", lambda options: checking.measure(max(3, options.runs))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
 }
