@@ -18,6 +18,17 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.domain.profile_json import profile_from_json, profile_to_json
+from walconsole.domain.recovery.keep import Keep
+
+st.register_type_strategy(
+    Keep,
+    st.builds(
+        Keep,
+        full=st.integers(min_value=1),
+        days=st.none() | st.floats(min_value=0, exclude_min=True, allow_nan=False),
+        most_share=st.floats(0, 1, exclude_min=True),
+    ),
+)
 
 
 def a_profile() -> Profile:

@@ -179,7 +179,18 @@ class _Reader:
         elif name in RESERVED_PROFILE_NAMES:
             self._fault(path, f"'{name}' is a command and cannot be a profile's name")
         values = self._table(path, profiles, name)
-        return self._settings(path, values, PROFILE_KEYS) if values is not None else {}
+        if values is None:
+            return {}
+        settings = self._settings(path, values, PROFILE_KEYS)
+        self._check_keep((*path, "keep"), settings)
+        return settings
+
+    def _check_keep(self, path: KeyPath, settings: Settings) -> None:
+        """What says more of retention, and no rule, would silently delete nothing."""
+        said = {name for name in settings if name.startswith("keep.")}
+        if said and not said & {"keep.full", "keep.days"} and not self._faults:
+            why = f"{_bracketed(path)} has no rule: neither 'full' nor 'days'"
+            self._fault(path, why, "add one, or leave the table out: then nothing is ever deleted")
 
     def _settings(
         self, path: KeyPath, values: Mapping[str, object], keys: Sequence[Key], table: str = ""

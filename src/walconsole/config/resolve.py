@@ -27,6 +27,7 @@ from walconsole.domain.profile import (
     default_paths,
     spaces_endpoint,
 )
+from walconsole.domain.recovery.keep import DEFAULT_MOST_SHARE, Keep
 from walconsole.domain.redaction import safe
 from walconsole.errors import UsageError
 
@@ -121,6 +122,8 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "price.gib_month": SPACES_PRICE.per_gib_month,
         "price.included_gib": SPACES_PRICE.included_gib,
         "price.base_month": SPACES_PRICE.base_month,
+        "keep.pins": (),
+        "keep.most_share": DEFAULT_MOST_SHARE,
     }
     values |= {f"paths.{key}": getattr(paths, key) or None for key in _PATH_NAMES}
     for role in BucketRole:
@@ -182,7 +185,16 @@ def _profile(settings: Settings) -> Profile:
         read_only=top.get("read_only", bool),
         expect_base_backups=top.get("expect_base_backups", bool),
         price=_price(_Values(settings, "price")),
+        keep=_keep(_Values(settings, "keep")),
     )
+
+
+def _keep(values: _Values) -> Keep | None:
+    """None without a rule: nothing is ever deleted."""
+    full, days = values.maybe("full", int), values.maybe("days", float)
+    if full is None and days is None:
+        return None
+    return Keep(full, days, values.get("pins", tuple), values.get("most_share", float))
 
 
 def _price(values: _Values) -> Price:

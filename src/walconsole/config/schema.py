@@ -338,6 +338,37 @@ _PRICE_KEYS = (
     ),
 )
 
+_KEEP_KEYS = (
+    Key(
+        "keep.full",
+        checks.whole(1, 10_000, "full backups"),
+        "7",
+        "how many of the newest full backups stay, and what builds upon them",
+        "no such rule; where there is none at all, nothing is ever deleted",
+    ),
+    Key(
+        "keep.days",
+        checks.between(0.01, 36_500, "days"),
+        "14",
+        "from how many days all backups stay, and the newest before those",
+        "no such rule; where there is none at all, nothing is ever deleted",
+    ),
+    Key(
+        "keep.pins",
+        checks.list_of(checks.backup_id),
+        '["20261129T031000Z"]',
+        "base backups that stay for ever, by their ids",
+        "none",
+    ),
+    Key(
+        "keep.most_share",
+        checks.between(0.01, 1, "(1 is all of them)"),
+        "0.5",
+        "at most this share of a copy's complete base backups goes at once",
+        "0.5",
+    ),
+)
+
 PROFILE_KEYS: tuple[Key, ...] = (
     *_HOST_KEYS,
     *_POSTGRES_KEYS,
@@ -346,6 +377,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_PATH_KEYS,
     *_API_KEYS,
     *_PRICE_KEYS,
+    *_KEEP_KEYS,
 )
 
 TABLES: dict[str, str] = {
@@ -355,11 +387,12 @@ TABLES: dict[str, str] = {
     "paths": "names on the droplet that the runbook fixed",
     "api": "DigitalOcean's keys API; the token itself never stands here",
     "price": "what storage costs, for the archive screen",
+    "keep": "what retention keeps; `walconsole expire` deletes the rest",
 }
 """The tables below a profile, in the order of the example."""
 
 RESERVED_PROFILE_NAMES = (
-    "backup", "check", "completion", "config", "demo", "explain", "fix", "probe", "provision", "report",
+    "backup", "check", "completion", "config", "demo", "expire", "explain", "fix", "probe", "provision", "report",
     "undo",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,

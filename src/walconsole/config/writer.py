@@ -9,6 +9,7 @@ from pathlib import Path
 
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES, Key
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
+from walconsole.domain.recovery.keep import Keep
 from walconsole.errors import ConfigError
 from walconsole.operator_files.private import write_new
 
@@ -63,7 +64,14 @@ def _values(profile: Profile) -> dict[str, object]:
         "price.gib_month": price.per_gib_month,
         "price.included_gib": price.included_gib,
         "price.base_month": price.base_month,
+        **_keep_values(profile.keep),
     }
+
+
+def _keep_values(keep: Keep | None) -> dict[str, object]:
+    """Without rules none of them is written: the table alone would be a mistake."""
+    fields = ("full", "days", "pins", "most_share")
+    return {f"keep.{name}": None if keep is None else getattr(keep, name) for name in fields}
 
 
 def _bucket_values(target: BucketTarget) -> dict[str, object]:

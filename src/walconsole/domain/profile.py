@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.records import record
+from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.store.vendors import FIRST_REGION, vendor_of
 
 MOST_CONNECTIONS = 64
@@ -150,7 +151,7 @@ class Profile:
 
     `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
     through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
-    there is none is a fault.
+    there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Profile:
     read_only: bool = False
     expect_base_backups: bool = True
     price: Price = SPACES_PRICE
+    keep: Keep | None = None
 
 
 def spaces_endpoint(region: str) -> str:

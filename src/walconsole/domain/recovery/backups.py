@@ -45,7 +45,8 @@ class BaseBackup:
     where it is not COMPLETE. `verified`: what was stored was read back and found right. `objects` are those
     that must be there, as far as the writer names them, `keys` what lies in its folder, relative to the
     profile's prefix. `server_version_num` may be of the major version alone (150000). `encryption` is empty
-    where there is none.
+    where there is none. `expiring`: retention has begun to take it away, and this is the timeline and the
+    position at which its replay began.
     """
 
     writer: Writer
@@ -72,6 +73,7 @@ class BaseBackup:
     encryption: str = ""
     objects: tuple[BackupObject, ...] = ()
     keys: tuple[str, ...] = ()
+    expiring: tuple[int, int] | None = None
 
     @property
     def name(self) -> tuple[Writer, str, str]:

@@ -22,7 +22,8 @@ from walconsole.domain.recovery.held import (
     is_label_of,
     start_of,
 )
-from walconsole.domain.recovery.ours import MARKER
+from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.recovery.ours import FOLDER, MARKER, expiring_from
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.units import plural
@@ -48,39 +49,18 @@ LABEL_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """What retention keeps: the newest `full` full backups and what builds upon them; every backup of the
-    last `days` and the newest before those; `pins` (ids) for ever.
-
-    At most `most_share` of a copy's complete backups go at once. Raises ValueError for rules that keep
-    nothing.
-    """
-
-    full: int | None = None
-    days: float | None = None
-    pins: frozenset[str] = frozenset()
-    most_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.full is None and self.days is None:
-            raise ValueError("retention needs a rule: how many full backups, or how many days")
-        if (self.full is not None and self.full < 1) or (self.days is not None and not self.days > 0):
-            raise ValueError("retention keeps at least one full backup, and more than no days")
-        if not 0 < self.most_share <= 1:
-            raise ValueError("the share that may go at once is above 0 and at most 1")
-
-
-@dataclass(frozen=True, slots=True)
 class BackupDeletion:
     """One backup's keys, relative to the profile's prefix, in the order in which they are deleted.
 
     The marker goes first: from then on nobody takes it for a backup. `why` says which rule let it go.
+    `begun` is the timeline and the position at which its replay began, None where that is not known.
     """
 
     id: str
     keys: tuple[str, ...]
     stored_bytes: int | None
     why: str
+    begun: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +238,7 @@ def _going(copy: ArchiveCopy, kept: Mapping[str, str], fit: Collection[str], now
     )
     going: dict[str, str] = {}
     for each in copy.backups:
-        if each.writer is not Writer.OURS or each.id in kept:
+        if each.writer is not Writer.OURS or each.id in kept or each.place != FOLDER:
             continue
         if each.id in fit:
             going[each.id] = "no rule keeps it"
@@ -268,7 +248,12 @@ def _going(copy: ArchiveCopy, kept: Mapping[str, str], fit: Collection[str], now
 
 
 def _is_leftover(backup: BaseBackup, oldest_kept: float | None, now: Now) -> bool:
-    """Without a marker it was never finished. Of one that has it, a hand may make something."""
+    """Without a marker it was never finished. Of one that has it, a hand may make something.
+
+    What retention itself left goes at once.
+    """
+    if backup.expiring is not None:
+        return True
     begun = made_at(backup.id)
     if begun is None or begun > now.at - LEFTOVER_S:
         return False
@@ -354,9 +339,14 @@ def _part(
 
 
 def _deletion(backup: BaseBackup, why: str) -> BackupDeletion:
-    marker = f"/{MARKER}"
-    keys = sorted(backup.keys, key=lambda key: (not key.endswith(marker), key))
-    return BackupDeletion(backup.id, tuple(keys), backup.stored_bytes, why)
+    """What says that it is being taken away goes last: see `ours.expiring_name`."""
+
+    def turn(key: str) -> tuple[bool, bool, str]:
+        name = key.rpartition("/")[2]
+        return name != MARKER, expiring_from(name) is not None, key
+
+    keys = tuple(sorted(backup.keys, key=turn))
+    return BackupDeletion(backup.id, keys, backup.stored_bytes, why, begun=start_of(backup))
 
 
 def _wal_below(timelines: Mapping[int, Runs], below: int, segment_bytes: int) -> Iterable[WalDeletion]:
@@ -373,7 +363,8 @@ def _labels_of(
     copy: ArchiveCopy, gone: Iterable[BaseBackup], below: int, segment_bytes: int
 ) -> Iterable[str]:
     """The labels of the backups that go, where their WAL goes too."""
-    begun = {(each.timeline, (each.start_lsn or 0) // segment_bytes) for each in gone if each.start_lsn}
+    starts = (start_of(each) for each in gone)
+    begun = {(start[0], start[1] // segment_bytes) for start in starts if start is not None}
     for each in copy.backups:
         if each.writer is not Writer.LABEL or each.start_lsn is None:
             continue

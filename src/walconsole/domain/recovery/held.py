@@ -82,6 +82,8 @@ def held_backups(copies: Sequence[ArchiveCopy]) -> tuple[HeldBackup, ...]:
 
 def start_of(backup: BaseBackup) -> tuple[int, int] | None:
     """Timeline and position of its start; None where that is not known, and of a label."""
+    if backup.expiring is not None:
+        return backup.expiring
     if backup.writer is Writer.LABEL or backup.timeline is None or backup.start_lsn is None:
         return None
     return backup.timeline, backup.start_lsn

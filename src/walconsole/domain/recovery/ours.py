@@ -31,12 +31,30 @@ FORMAT = 1
 MARKER = "backup.json"
 MANIFEST = "backup_manifest"
 _TAR = "base.tar"
+FOLDER = "base/"
+"""Where the installed script stores base backups, below the profile's prefix."""
+_EXPIRING = re.compile(r"expiring\.([0-9A-F]{8})\.([0-9A-F]{16})", re.ASCII)
 ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 LABELLED = "walconsole "
 """What a backup's label begins with (pg_basebackup -l); its id follows."""
 _KINDS = ("full", "incremental")
 _MOST_OBJECTS = 10_000
 _CHECKS = ("read_back", "manifest", "wal")
+
+
+def expiring_name(timeline: int, lsn: int) -> str:
+    """The object in a backup's folder that says: retention takes it away, and its replay began there.
+
+    It is written before the marker goes and goes last, so that whoever goes on after an interruption knows
+    what is left of the backup, and which label was its.
+    """
+    return f"expiring.{timeline:08X}.{lsn:016X}"
+
+
+def expiring_from(name: str) -> tuple[int, int] | None:
+    """Timeline and position, None for any other object's name."""
+    match = _EXPIRING.fullmatch(name)
+    return None if match is None else (int(match[1], 16), int(match[2], 16))
 
 
 def read_ours(key: str, place: str, id: str, content: bytes) -> BaseBackup | Unreadable:

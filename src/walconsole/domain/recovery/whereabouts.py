@@ -18,7 +18,7 @@ from walconsole.domain.recovery.backups import (
 )
 from walconsole.domain.recovery.barman import read_barman
 from walconsole.domain.recovery.label import KEPT_ELSEWHERE, read_label
-from walconsole.domain.recovery.ours import MANIFEST, MARKER, read_ours
+from walconsole.domain.recovery.ours import MANIFEST, MARKER, expiring_from, read_ours
 from walconsole.domain.recovery.pgbackrest import read_pgbackrest
 from walconsole.domain.recovery.wal_g import SENTINEL, read_wal_g
 from walconsole.domain.wal import Segment
@@ -186,13 +186,30 @@ def _stanza(folder: Folder, contents: Mapping[str, bytes]) -> tuple[BaseBackup |
 def _ours(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unreadable:
     key = folder.key(MARKER)
     if key not in contents:
-        return _without(folder, MARKER)
+        return _half_expired(folder) or _without(folder, MARKER)
     read = read_ours(key, folder.place, folder.id, contents[key])
     if isinstance(read, Unreadable):
         return read
     if MANIFEST not in folder.sizes and read.completeness is Completeness.COMPLETE:
         return replace(read, completeness=Completeness.INCOMPLETE, why=f"its {MANIFEST} is missing")
     return against_listing(read, folder.sizes)
+
+
+def _half_expired(folder: Folder) -> BaseBackup | None:
+    """What retention left of a backup, where it was interrupted after its marker; None for any other."""
+    if MARKER in folder.sizes:
+        return None
+    begun = next((at for name in sorted(folder.sizes) if (at := expiring_from(name)) is not None), None)
+    if begun is None:
+        return None
+    return BaseBackup(
+        Writer.OURS,
+        folder.id,
+        folder.place,
+        completeness=Completeness.INCOMPLETE,
+        why="retention took its backup.json away, and was interrupted",
+        expiring=begun,
+    )
 
 
 def _barman(folder: Folder, contents: Mapping[str, bytes]) -> BaseBackup | Unreadable:

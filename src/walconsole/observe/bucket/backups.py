@@ -13,14 +13,13 @@ from walconsole.domain.archive.layouts import place_of
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
 from walconsole.domain.recovery.hostile import LONGEST, LONGEST_LIST
+from walconsole.domain.recovery.ours import FOLDER
 from walconsole.domain.recovery.whereabouts import Folder, Whereabouts, read_folder
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.answers import PASSING
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectStore, Plain
 
-OUR_PLACE = "base/"
-"""Where the installed script stores base backups, below the profile's prefix."""
 AT_ONCE = 16
 READ_EACH_TIME = 400
 """The newest descriptions first; what is left is read with the next check."""
@@ -97,7 +96,7 @@ async def read_backups(
 async def _list_places(
     known: KnownBackups, whereabouts: Whereabouts, prefix: str, store: ObjectStore
 ) -> None:
-    known_ids: dict[tuple[Writer, str], list[str]] = {(Writer.OURS, OUR_PLACE): []}
+    known_ids: dict[tuple[Writer, str], list[str]] = {(Writer.OURS, FOLDER): []}
     for folder in whereabouts.folders():
         if folder.writer is not Writer.LABEL:
             known_ids.setdefault((folder.writer, folder.place), []).append(folder.id)
