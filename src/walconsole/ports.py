@@ -3,7 +3,7 @@
 Protocols alone: what they answer with is the domain's.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
@@ -262,6 +262,13 @@ class BucketAdmin(Protocol):
 
     async def remove(self, bucket: str, key: str) -> None:
         """Delete one object."""
+        ...
+
+    async def erase(self, bucket: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete up to 1000 objects by one request; that there is none (any more) is success.
+
+        Returns the keys of which the store did not say that they are gone, each with its code and why.
+        """
         ...
 
     async def close(self) -> None:

@@ -26,6 +26,12 @@ how far it is, and reads it in every copy. A run that is under way already is fo
 itself where the connection is cut; ended by a signal the command ends it, and nothing of it stays. Needs
 --plan, or --apply with --confirm.
 """
+EXPIRE = """\
+Deletes the base backups that no rule of the profile (keep) keeps, and the WAL that none of those which stay
+needs, in both buckets. The plan says what goes, what stays and by which rule, and what can be restored before
+and after. Just before anything is deleted everything is listed and planned anew; more than was shown never
+goes. Needs --plan, or --apply with --confirm.
+"""
 FIX = """\
 Makes one fix that a finding offers (`walconsole check --json` has its step and subject): looked at first,
 its plan shown, verified at the end. Needs --plan, or --apply with --confirm.
@@ -42,8 +48,15 @@ Takes back what `walconsole provision` changed, the last first. It never deletes
 
 
 def declare(command: str, parser: argparse.ArgumentParser) -> None:
-    """The arguments of the five commands."""
-    about = {"provision": PROVISION, "undo": UNDO, "backup": BACKUP, "fix": FIX, "probe": PROBE}
+    """The arguments of each of these commands."""
+    about = {
+        "provision": PROVISION,
+        "undo": UNDO,
+        "backup": BACKUP,
+        "expire": EXPIRE,
+        "fix": FIX,
+        "probe": PROBE,
+    }
     parser.description = about[command]
     add_target(parser)
     if command == "fix":
@@ -53,7 +66,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
     elif command == "backup":
         add_backup_options(parser)
     else:
-        add_options(parser, undo=command == "undo")
+        add_options(parser, undo=command in ("undo", "expire"))
 
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
@@ -179,5 +192,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         json=options.json,
         offer=_offer(options),
         backup=options.command == "backup",
+        expire=options.command == "expire",
     )
     return provision(session, wish, stop)

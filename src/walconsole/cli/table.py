@@ -80,6 +80,10 @@ COMMANDS = (
         "provisioning", _FULL, "recovery.md",
     ),
     Command(
+        "expire", "delete base backups and WAL that no rule of the profile keeps",
+        "provisioning", _FULL, "recovery.md",
+    ),
+    Command(
         "fix", "make one fix that a finding offers",
         "provisioning", _FULL, "triage.md",
     ),

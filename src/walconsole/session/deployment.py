@@ -103,6 +103,7 @@ def provisioned(
     `lasting` False: what is recorded goes with the session, as its embedded droplet does.
     """
     from walconsole.provision.droplet.surveying import take_survey
+    from walconsole.session.one_look import look_anew
 
     keys = KeysLater(profile, environment)
     cleanups.add("closing the connection to the keys API", keys.close)
@@ -128,6 +129,7 @@ def provisioned(
         backup=BackupChoices.for_profile(profile),
         plain=_plain(),
         own=stores.own,
+        snapshot=lambda: look_anew(profile, shell, clock, environment),
         reach=_reach,
         claim=DropletClaim(shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock),
     )

@@ -1,17 +1,25 @@
 """One look at everything without a screen: the same probes, snapshot and rules as the console's."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
-from walconsole.operator_files.kept import KeptFiles
-from walconsole.ports import Clock
+from walconsole.operator_files.kept import KeptFiles, for_this_session
+from walconsole.ports import Clock, Observer
 from walconsole.process.cleanup import Cleanups
+
+if TYPE_CHECKING:
+    from walconsole.adapters.ssh.shell import SshShell
+
+LONGEST_LOOK_S = 600.0
+"""A million segments take two seconds to list, or a minute and a half where the store is far and slow."""
 
 
 class NobodyThere:
@@ -59,23 +67,45 @@ async def look_once(
     async with Cleanups() as cleanups:
         shell = ssh_shell(profile, screen, clock, cleanups)
         observer = observe(profile, shell, clock, environment, cleanups, keeping)
-        running = asyncio.create_task(observer.run(screen), name="observation")
-        try:
-            async with asyncio.timeout(limit_s):
-                await _until_whole(screen, clock)
-        except TimeoutError:
-            pass
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
+        await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now()), limit_s)
     now = clock.now()
     return screen.snapshot or Snapshot(profile.name, now, now), tuple(dict.fromkeys(screen.refused))
 
 
-async def _until_whole(screen: NobodyThere, clock: Clock) -> None:
+async def look_anew(
+    profile: Profile, shell: "SshShell", clock: Clock, environment: Mapping[str, str]
+) -> Snapshot:
+    """Through a shell that is there, the buckets listed to their ends, for whoever is about to delete.
+
+    After LONGEST_LOOK_S what was read by then.
+    """
+    from walconsole.session.wiring import observe
+
+    screen = NobodyThere()
+    async with Cleanups() as cleanups:
+        observer = observe(profile, shell, clock, environment, cleanups, for_this_session())
+        await _watch(observer, screen, is_judgeable, LONGEST_LOOK_S)
+    now = clock.now()
+    return screen.snapshot or Snapshot(profile.name, now, now)
+
+
+async def _watch(
+    observer: Observer, screen: NobodyThere, is_enough: Callable[[Snapshot], bool], limit_s: float
+) -> None:
+    running = asyncio.create_task(observer.run(screen), name="observation")
+    try:
+        async with asyncio.timeout(limit_s):
+            await _until(screen, is_enough)
+    except TimeoutError:
+        pass
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _until(screen: NobodyThere, is_enough: Callable[[Snapshot], bool]) -> None:
     while True:
-        snapshot = screen.snapshot
-        if snapshot is not None and _is_whole(snapshot, clock.now()):
+        if screen.snapshot is not None and is_enough(screen.snapshot):
             return
         screen.changed.clear()
         await screen.changed.wait()

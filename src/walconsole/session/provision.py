@@ -12,7 +12,7 @@ from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
-from walconsole.errors import TemporaryKeyError, UsageError, WalconsoleError
+from walconsole.errors import BlockedError, TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -24,6 +24,7 @@ from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
+from walconsole.provision.retention.steps import expire_steps
 from walconsole.provision.steps.catalogue import backup_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.wish import Session
@@ -38,7 +39,7 @@ class ProvisionWish:
 
     `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
     for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning, `backup` a
-    base backup that shall be taken instead.
+    base backup that shall be taken instead, `expire` retention.
     """
 
     choices: DropletChoices
@@ -49,6 +50,7 @@ class ProvisionWish:
     json: bool = False
     offer: Fix | None = None
     backup: bool = False
+    expire: bool = False
 
 
 class WordGate:
@@ -167,7 +169,8 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        gate, apart = WordGate(wish.replace), independent(wish.offer)
+        agreed = (*wish.replace, wish.confirm) if wish.expire else wish.replace  # its gate asks for that name
+        gate, apart = WordGate(agreed), independent(wish.offer)
         runner = Runner(site, self._chosen(site), gate, self._heard, independent=apart)
         parts.doubts.told = say
         if wish.apply:
@@ -187,6 +190,10 @@ class _Command:
             await (runner.undo() if wish.apply else self._undo_plans(runner))
         else:
             await (runner.run() if wish.apply else runner.check_all())
+        if wish.expire and not wish.apply and Stage.BLOCKED in runner.stages.values():
+            raise BlockedError(
+                "planning retention", "it cannot be done as things are", "mend what is said above"
+            )
 
     def _heard(self, progress: Progress) -> None:
         self._history.append(progress)
@@ -205,6 +212,8 @@ class _Command:
         """The steps that are asked for. Raises UsageError for a fix that there is none of."""
         if self._wish.undo:
             return undoable(site)
+        if self._wish.expire:
+            return expire_steps(site)
         if self._wish.backup:
             return backup_steps(site)
         return steps(site) if self._wish.offer is None else fix_steps(site, self._wish.offer)

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from hashlib import md5
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,9 +22,11 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.answers import NOT_S3, UNREACHABLE, Meaning, meaning_of
 from walconsole.domain.store.vendors import AWS, FIRST_REGION, vendor_of
+from walconsole.domain.units import plural
 from walconsole.errors import ObjectStoreError
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
 
 CONNECT_TIMEOUT_S = 5.0
@@ -140,6 +144,18 @@ class SpacesAdmin:
         tried = self._about(f"deleting {safe(key)} from", bucket)
         await self._call(tried, lambda: self._client.delete_object(Bucket=bucket, Key=key))
 
+    async def erase(self, bucket: str, keys: Sequence[str]) -> Mapping[str, str]:
+        """See ports.BucketAdmin. The answer tells of each key."""
+        tried = self._about(f"deleting {plural(len(keys), 'object')} from", bucket)
+        wanted: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": False}
+        answer: Any = await self._call(
+            tried, lambda: self._client.delete_objects(Bucket=bucket, Delete=wanted)
+        )
+        gone = {str(each.get("Key", "")) for each in answer.get("Deleted", ())}
+        refused = {str(each.get("Key", "")): _said(each) for each in answer.get("Errors", ())}
+        missing = {key: "the answer does not say that it is deleted" for key in keys if key not in gone}
+        return missing | {key: why for key, why in refused.items() if key in keys}
+
     async def close(self) -> None:
         """See ports.BucketAdmin."""
         await asyncio.to_thread(self._client.close)
@@ -192,6 +208,21 @@ def _translated(tried: str, call: Callable[[], T]) -> T:
     except (BotoCoreError, HTTPError, HTTPException, OSError) as error:
         why = f"no answer: {safe(str(error))[:_SHOWN]}"
         raise ObjectStoreError(tried, why, _NETWORK, code=UNREACHABLE) from None
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """`AccessDenied: why`, of one key's error."""
+    told = (safe(str(error.get(name) or ""))[:_SHOWN] for name in ("Code", "Message"))
+    return ": ".join(dict.fromkeys(text for text in told if text)) or "it was not deleted"
+
+
+def _with_md5(request: "AWSRequest", **_: Any) -> None:
+    """What stores asked for before there were other checksums, and all still take (S3's DeleteObjects)."""
+    for name in ("x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm"):
+        del request.headers[name]
+    body: Any = request.body
+    digest = md5(body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = b64encode(digest).decode("ascii")
 
 
 def _not_s3(tried: str, why: str) -> ObjectStoreError:
@@ -258,4 +289,5 @@ def _client(target: BucketTarget, pair: KeyPair) -> "S3Client":
     )
     client = session.client("s3", endpoint_url=target.endpoint, config=config, verify=target.ca_file or None)
     bound_answers(client, BODY_LIMIT)
+    client.meta.events.register("before-sign.s3.DeleteObjects", _with_md5)
     return client

@@ -96,6 +96,8 @@ def _foreign(copy: ArchiveCopy, cluster: Cluster) -> Iterator[str]:
         yield "whose WAL it holds is not known"
     elif ours != theirs:
         yield f"its WAL is another cluster's: its system identifier is {theirs}, not {ours}"
+    if copy.stored_as:
+        yield f"its WAL lies as another tool stores it ({copy.stored_as}), which expires it itself"
     if any(each.system_identifier not in (None, ours) for each in copy.backups):
         yield "a base backup of another cluster's lies in it"
 

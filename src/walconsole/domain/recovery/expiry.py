@@ -76,7 +76,8 @@ class WalDeletion:
 class CopyExpiry:
     """One copy's part: backups, then WAL, then the `.backup` labels (keys) of those backups.
 
-    With `refused` nothing goes, and that is why. `kept` says of each backup that stays by which rule.
+    WAL goes below the segment of number `below`. With `refused` nothing goes, and that is why. `kept` says of
+    each backup that stays by which rule.
     """
 
     role: BucketRole
@@ -84,6 +85,7 @@ class CopyExpiry:
     backups: tuple[BackupDeletion, ...] = ()
     wal: tuple[WalDeletion, ...] = ()
     labels: tuple[str, ...] = ()
+    below: int = 0
     kept: Mapping[str, str] | None = None
 
     @property
@@ -334,6 +336,7 @@ def _part(
         backups=tuple(_deletion(each, going[each.id]) for each in gone),
         wal=tuple(_wal_below(copy.timelines, below, cluster.segment_bytes)),
         labels=tuple(_labels_of(copy, gone, below, cluster.segment_bytes)),
+        below=below,
         kept=kept,
     )
 

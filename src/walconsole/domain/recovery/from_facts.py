@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable, Writer
@@ -10,6 +11,9 @@ from walconsole.domain.recovery.hostile import RefusedError, identifier_of
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.whereabouts import label_backup
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment
+
+_OURS = Place(Layout.FLAT)
+"""Where the installed script stores WAL."""
 
 
 def archive_copy(
@@ -39,6 +43,7 @@ def archive_copy(
         listed=bucket.complete and not bucket.doubted,
         system_identifier=_system_identifier(bucket),
         clock_offset_s=bucket.store_clock_offset_s,
+        stored_as="" if holding is None or holding.place == _OURS else f"{holding.place.root}{bucket.layout}",
     )
 
 

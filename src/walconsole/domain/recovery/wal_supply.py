@@ -28,7 +28,8 @@ class ArchiveCopy:
     `times` is when segments were stored. `read_by_restore`: the restore command asks this copy for WAL; base
     backups are fetched by hand, from any. `listed`: its listing is complete, and nothing of it is in doubt.
     `system_identifier` is what its WAL says, None where none was looked at. `clock_offset_s` is how far the
-    store's clock is ahead of the console's, None where it is not known.
+    store's clock is ahead of the console's, None where it is not known. `stored_as` is how another tool than
+    the installed script lays its WAL out, empty where the script does.
     """
 
     role: BucketRole
@@ -43,6 +44,7 @@ class ArchiveCopy:
     listed: bool = True
     system_identifier: int | None = None
     clock_offset_s: float | None = None
+    stored_as: str = ""
 
     def usable(self) -> Mapping[int, Runs]:
         """The segments that are there and not damaged."""

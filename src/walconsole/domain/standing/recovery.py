@@ -47,9 +47,9 @@ class Restorable:
 def restorable(snapshot: Snapshot) -> Restorable | None:
     """From both copies together; None while one that answers was not read to its end."""
     readings = (snapshot.primary, snapshot.dr)
-    if any(reading.problem is None and not _is_known(reading) for reading in readings):
+    if any(reading.problem is None and not is_known(reading) for reading in readings):
         return None
-    read = [reading.value for reading in readings if reading.value is not None and _is_known(reading)]
+    read = [reading.value for reading in readings if reading.value is not None and is_known(reading)]
     if not read:
         return None
     both = reads_both(snapshot)
@@ -65,7 +65,7 @@ def restorable(snapshot: Snapshot) -> Restorable | None:
 def restorable_from(snapshot: Snapshot, role: BucketRole) -> Recoverability | None:
     """From that copy alone; None where it was not read to its end."""
     reading = snapshot.primary if role is BucketRole.PRIMARY else snapshot.dr
-    if reading.value is None or not _is_known(reading):
+    if reading.value is None or not is_known(reading):
         return None
     return _judged(snapshot, [(reading.value, True)])
 
@@ -146,7 +146,8 @@ def _is_coming(snapshot: Snapshot, found: Recoverability, now: float) -> bool:
     return any(gap.first <= stop.first <= gap.last for gap in bucket.gaps)
 
 
-def _is_known(reading: Reading[BucketFacts]) -> bool:
+def is_known(reading: Reading[BucketFacts]) -> bool:
+    """Whether the copy was read to its end, with its base backups."""
     bucket = reading.value
     return reading.problem is None and bucket is not None and bucket.complete and bucket.backups is not None
 
@@ -154,14 +155,14 @@ def _is_known(reading: Reading[BucketFacts]) -> bool:
 def _judged(snapshot: Snapshot, copies: Iterable[_Held]) -> Recoverability:
     server, archiver = snapshot.server.value, snapshot.archiver.value
     copies = tuple(copies)
-    timeline = _timeline(snapshot, [bucket.holding for bucket, _ in copies])
+    timeline = server_timeline(snapshot, [bucket.holding for bucket, _ in copies])
     made = tuple(_Copy(bucket, asked) for bucket, asked in copies)
     size = next((each.bucket.segment_bytes for each in made if each.bucket.segment_bytes), None)
     found = _recoverability(made, replace(cluster_of(server, None, size), timeline=timeline))
     return replace(found, cluster=replace(found.cluster, lsn=archiver.lsn if archiver is not None else None))
 
 
-def _timeline(snapshot: Snapshot, held: Iterable[Holding | None]) -> int | None:
+def server_timeline(snapshot: Snapshot, held: Iterable[Holding | None]) -> int | None:
     """The one that the server writes; None where it was just promoted, and archived nothing of it yet."""
     server, archiver = snapshot.server.value, snapshot.archiver.value
     if server is None:

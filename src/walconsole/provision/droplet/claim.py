@@ -87,14 +87,14 @@ class DropletClaim:
     ) -> None:
         self._shell, self._clock, self._sleep = shell, clock, sleep
         self._key = f"provisioning-{sha256(place.encode()).hexdigest()[:16]}"
-        self._token, self._holder = secrets.token_hex(8), holder or _this_console
+        self._token, self._holder = secrets.token_hex(8), holder or this_console
         self._since = ""
 
     async def take(self) -> None:
         """See site.Claim. Where the droplet has no flock or no /proc, nobody is kept out."""
         self._since = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%H:%M UTC")
         held = await self._acquire()
-        if held is not None and _is_dead(held.whose):
+        if held is not None and is_dead(held.whose):
             held = await self._acquire(dead=held.whose)
         if held is not None:
             remedy = "wait until it has ended, or end it; what it leaves alone is free again after that time"
@@ -169,7 +169,8 @@ class _Held:
         )
 
 
-def _this_console() -> str:
+def this_console() -> str:
+    """Who this is: user, machine, and a process that can be told to be gone (`is_dead`)."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
@@ -190,7 +191,7 @@ def _of_this_machine() -> str:
         return ""
 
 
-def _is_dead(whose: str) -> bool:
+def is_dead(whose: str) -> bool:
     """Whether a holder was a console on this machine that was killed: its process is gone."""
     machine = _of_this_machine()
     found = re.search(rf"\(process (\d{{1,10}}){re.escape(machine)}\) since ", whose) if machine else None

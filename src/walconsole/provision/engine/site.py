@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from walconsole.domain.facts.endpoint_reach import Reach
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
@@ -106,6 +107,8 @@ class Site:
     plain: Plain | None = None
     own: Callable[[BucketTarget], Awaitable[BucketAdmin]] | None = None
     """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""
+    snapshot: Callable[[], Awaitable[Snapshot]] | None = None
+    """Everything read anew, the buckets to their ends and from nothing that an earlier session saved."""
     reach: Callable[[str], Awaitable[Reach]] | None = None
     """The way from here to an endpoint's URL."""
     claim: Claim | None = None

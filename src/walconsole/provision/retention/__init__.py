@@ -1,0 +1,1 @@
+"""Retention: what goes is looked at, locked, deleted and looked at again."""
