@@ -190,8 +190,8 @@ class Told:
     """What the profile says that no probe can find out.
 
     `expect_base_backups`: they are taken here, and that there is none is a fault. `archive_program` is the
-    path of the archive command that provisioning installs on the droplet, empty where that is not known. `keep`
-    is what retention keeps, None: nothing is deleted.
+    path of the archive command that provisioning installs on the droplet, empty where that is not known.
+    `keep` is what retention keeps, None: nothing is deleted.
     """
 
     expect_base_backups: bool = True

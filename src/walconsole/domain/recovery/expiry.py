@@ -76,7 +76,8 @@ class WalDeletion:
 class CopyExpiry:
     """One copy's part: backups, then WAL, then the `.backup` labels (keys) of those backups.
 
-    WAL goes below the segment of number `below`. With `refused` nothing goes, and that is why. `kept` says of
+    WAL goes below the segment of number `below`. `begun` are timeline and position of the starts of all
+    backups that go, in this copy or the other. With `refused` nothing goes, and that is why. `kept` says of
     each backup that stays by which rule.
     """
 
@@ -86,6 +87,7 @@ class CopyExpiry:
     wal: tuple[WalDeletion, ...] = ()
     labels: tuple[str, ...] = ()
     below: int = 0
+    begun: frozenset[tuple[int, int]] = frozenset()
     kept: Mapping[str, str] | None = None
 
     @property
@@ -134,8 +136,10 @@ def expiry_plan(
     going = {role: {} if refused[role] else names for role, names in going.items()}
     _spare_parents(ordered, cluster, going, kept)
     floor = _floor(ordered, going, keep, now)
+    begun = _begun(ordered, going)
     parts = tuple(
-        _part(copy, refused[copy.role], going[copy.role], floor, kept[copy.role], cluster) for copy in ordered
+        _part(copy, refused[copy.role], going[copy.role], begun, floor, kept[copy.role], cluster)
+        for copy in ordered
     )
     after = [after_expiry(copy, part, cluster) for copy, part in zip(ordered, parts, strict=True)]
     return ExpiryPlan(parts, before, recoverability(after, cluster, before.target))
@@ -319,6 +323,7 @@ def _part(
     copy: ArchiveCopy,
     refused: tuple[str, ...],
     going: Mapping[str, str],
+    begun: Collection[tuple[int, int]],
     floor: int | None,
     kept: Mapping[str, str],
     cluster: Cluster,
@@ -335,8 +340,9 @@ def _part(
         copy.role,
         backups=tuple(_deletion(each, going[each.id]) for each in gone),
         wal=tuple(_wal_below(copy.timelines, below, cluster.segment_bytes)),
-        labels=tuple(_labels_of(copy, gone, below, cluster.segment_bytes)),
+        labels=tuple(_labels_of(copy, begun, below, cluster.segment_bytes)),
         below=below,
+        begun=frozenset(begun),
         kept=kept,
     )
 
@@ -362,15 +368,27 @@ def _wal_below(timelines: Mapping[int, Runs], below: int, segment_bytes: int) ->
             yield WalDeletion(lowest.name(segment_bytes), highest.name(segment_bytes), last - first + 1)
 
 
+def _begun(
+    copies: Iterable[ArchiveCopy], going: Mapping[BucketRole, Mapping[str, str]]
+) -> frozenset[tuple[int, int]]:
+    """Where those began that go in any copy: their labels go in all, for one copy may have lost a backup."""
+    starts = (
+        start_of(each)
+        for copy in copies
+        for each in copy.backups
+        if each.writer is Writer.OURS and each.id in going[copy.role]
+    )
+    return frozenset(start for start in starts if start is not None)
+
+
 def _labels_of(
-    copy: ArchiveCopy, gone: Iterable[BaseBackup], below: int, segment_bytes: int
+    copy: ArchiveCopy, begun: Collection[tuple[int, int]], below: int, segment_bytes: int
 ) -> Iterable[str]:
     """The labels of the backups that go, where their WAL goes too."""
-    starts = (start_of(each) for each in gone)
-    begun = {(start[0], start[1] // segment_bytes) for start in starts if start is not None}
+    segments = {(timeline, lsn // segment_bytes) for timeline, lsn in begun}
     for each in copy.backups:
         if each.writer is not Writer.LABEL or each.start_lsn is None:
             continue
         number = each.start_lsn // segment_bytes
-        if number < below and (each.timeline, number) in begun:
+        if number < below and (each.timeline, number) in segments:
             yield from each.keys

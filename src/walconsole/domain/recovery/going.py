@@ -49,8 +49,7 @@ class WalKeys:
         for each in part.wal:
             first, last = (Segment.parse(name, self._size) for name in (each.first, each.last))
             self._planned.setdefault(first.timeline, Runs()).add(first.number, last.number)
-        starts = (each.begun for each in part.backups if each.begun is not None)
-        begun = (Segment.at(timeline, lsn, self._size) for timeline, lsn in starts)
+        begun = (Segment.at(timeline, lsn, self._size) for timeline, lsn in part.begun)
         self._begun = {segment for segment in begun if segment.number < part.below}
         self.wal: list[str] = []
         self.labels: list[str] = []

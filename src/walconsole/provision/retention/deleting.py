@@ -17,9 +17,7 @@ _GONE = frozenset({Meaning.ABSENT_OBJECT, Meaning.ABSENT})
 
 
 class CopyDeletion:
-    """One copy's. Backups first, each with its marker before all else; then WAL, labels, and what says that
-    a backup is being taken away.
-    """
+    """One copy's. Backups first, each with its marker before all else; then WAL and labels (`run`)."""
 
     def __init__(self, site: Site, writer: CopyWriter, lock: ArchiveLock) -> None:
         self._site, self._writer, self._lock = site, writer, lock
@@ -36,7 +34,14 @@ class CopyDeletion:
             await self._erase(some)
             done += len(some)
             yield Printed(f"{self._bucket}: {done} of {plural(len(going.wal), 'object')} of WAL are gone")
-        for some in (*_in_requests(going.labels), *_in_requests(self._last)):
+        for some in _in_requests(going.labels):
+            await self._erase(some)
+
+    async def finish(self) -> None:
+        """What says that backups are being taken away, when every copy's part is done: it tells which labels
+        were theirs, in the other copy too.
+        """
+        for some in _in_requests(self._last):
             await self._erase(some)
 
     async def _backup(self, prefix: str, backup: BackupDeletion) -> None:

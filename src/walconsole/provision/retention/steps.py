@@ -130,11 +130,14 @@ class Expire(_NotUndone):
         self._must_not_be_more(shown, anew)
         await self._lock.confirm()
         self._applied = anew
-        for each in anew.copies:
-            if each.keys:
-                deletion = CopyDeletion(self._site, self._writers[each.role], self._lock)
-                async for event in deletion.run(each):
-                    yield event
+        parts = [
+            (CopyDeletion(self._site, self._writers[each.role], self._lock), each) for each in anew.copies
+        ]
+        for deletion, each in parts:
+            async for event in deletion.run(each):
+                yield event
+        for deletion, _ in parts:
+            await deletion.finish()
 
     async def verify(self) -> AsyncIterator[Event]:
         """By another listing: what was planned is gone, all else is there. Raises ProvisionError."""

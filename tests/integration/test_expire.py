@@ -1,0 +1,281 @@
+"""Retention on real servers: what goes and what stays, refusals, and an end at any request."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.integration.failure_stage import deployment, provisioned
+from tests.integration.provision_stage import Stage
+from tests.servers.rgw import RadosGateway
+from tests.servers.s3 import S3Keys
+from tests.servers.workspace import Workspace
+from walconsole.config.writer import profile_as_toml
+from walconsole.domain.profile import BucketRole, Profile
+from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker
+from walconsole.errors import BlockedError, UsageError
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+Objects = dict[str, bytes]
+KEEP_2 = Keep(full=2)
+
+
+@dataclass
+class Ended:
+    """How the program ended, and what it said on both streams."""
+
+    code: int
+    text: str
+
+
+class Retained:
+    """A deployment with four base backups in the primary copy and three in DR, and what both then held."""
+
+    def __init__(self, stage: Stage, home: Path) -> None:
+        self.stage, self.home = stage, home
+        self.ids: list[str] = []
+        self.saved: dict[BucketRole, Objects] = {}
+
+    @property
+    def name(self) -> str:
+        return self.stage.profile.name
+
+    def back_up(self) -> str:
+        """One more, by the installed script; WAL goes on after it."""
+        program = f"{self.stage.root}/usr/local/bin/{self.name}-base-backup"
+        time.sleep(1.1)  # an id has seconds
+        self.stage.cluster.run([program, "--fast"])
+        self.write()
+        return self.backups(BucketRole.PRIMARY)[-1]
+
+    def write(self) -> None:
+        """A few segments, all archived."""
+        for _ in range(2):
+            self.stage.cluster.sql("SELECT pg_create_restore_point('x')")
+            (row,) = self.stage.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
+        deadline = time.monotonic() + 60
+        while self.stage.cluster.sql("SELECT last_archived_wal FROM pg_stat_archiver") != [row]:
+            assert time.monotonic() < deadline, "it is not archived"
+            time.sleep(0.1)
+
+    def backups(self, role: BucketRole) -> list[str]:
+        keys = sorted(self.stage.objects(role))
+        return [key.split("/")[1] for key in keys if key.endswith("/backup.json")]
+
+    def wal(self, role: BucketRole) -> set[str]:
+        return {key for key in self.stage.objects(role) if "/" not in key}
+
+    def put(self, role: BucketRole, key: str, body: bytes) -> None:
+        """As the archiver's own key."""
+        self._client(role).put_object(Bucket=self.stage.target(role).bucket, Key=key, Body=body)
+
+    def get(self, role: BucketRole, key: str) -> bytes:
+        answer = self._client(role).get_object(Bucket=self.stage.target(role).bucket, Key=key)
+        return bytes(answer["Body"].read())
+
+    def delete(self, role: BucketRole, *keys: str) -> None:
+        client, bucket = self.stage.gateways[role].client(), self.stage.target(role).bucket
+        for key in keys:
+            client.delete_object(Bucket=bucket, Key=key)
+
+    def _client(self, role: BucketRole):  # type: ignore[no-untyped-def]
+        key = self.stage.app_key if role is BucketRole.PRIMARY else self.stage.dr_key
+        keys = S3Keys(f"spaces-{key.access_key}", key.access_key, key.secret)
+        return self.stage.gateways[role].client(keys)
+
+    def save(self) -> None:
+        self.saved = {
+            role: {key: self.get(role, key) for key in self.stage.objects(role)} for role in BucketRole
+        }
+
+    def restore(self) -> None:
+        """Both buckets as they were saved."""
+        for role, objects in self.saved.items():
+            there = self.stage.objects(role)
+            self.delete(role, *(there - objects.keys()))
+            for key in objects.keys() - there:
+                self.put(role, key, objects[key])
+
+    def unchanged(self) -> bool:
+        return all(self.stage.objects(role) == set(objects) for role, objects in self.saved.items())
+
+    def configure(self, keep: Keep | None = KEEP_2, profile: Profile | None = None) -> None:
+        """What the program will read."""
+        made = replace(profile or self.stage.profile, keep=keep)
+        file = self.home / ".config/walconsole/config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(profile_as_toml(made, "it"))
+        file.chmod(0o600)
+
+    async def expire(self, *options: str, kill: tuple[int, str] | None = None) -> Ended:
+        """The program itself, in a process of its own."""
+        module = "walconsole" if kill is None else "tests.integration.expire_child"
+        environment: Mapping[str, str] = {
+            **os.environ,
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": "",
+            **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1]}),
+        }
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, "expire", "it", *options,
+            env=environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await child.communicate()
+        assert child.returncode is not None
+        return Ended(child.returncode, said.decode())
+
+    async def apply(self, kill: tuple[int, str] | None = None) -> Ended:
+        return await self.expire("--apply", "--confirm", self.name, kill=kill)
+
+
+@pytest.fixture
+async def made(
+    workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway, tmp_path: Path
+) -> AsyncIterator[Retained]:
+    """Provisioned by the console itself; DR has lost its oldest backup."""
+    async with deployment(workspace, rgw, rgw_dr, f"expire-{secrets.token_hex(3)}") as stage:
+        await provisioned(stage)
+        held = Retained(stage, tmp_path)
+        await asyncio.to_thread(held.write)
+        for _ in range(3):
+            await asyncio.to_thread(held.back_up)
+        held.ids = held.backups(BucketRole.PRIMARY)
+        oldest = [key for key in stage.objects(BucketRole.DR) if key.startswith(f"base/{held.ids[0]}/")]
+        held.delete(BucketRole.DR, *oldest)
+        held.save()
+        held.configure()
+        yield held
+
+
+def start_of(made: Retained, id: str) -> str:
+    return str(json.loads(made.saved[BucketRole.PRIMARY][f"base/{id}/backup.json"])["start_wal"])
+
+
+def assert_expired(made: Retained) -> None:
+    """The two newest backups, all WAL from the older one's start, and nothing else of what went."""
+    below = start_of(made, made.ids[2])
+    for role in BucketRole:
+        assert made.backups(role) == made.ids[2:]
+        saved = made.saved[role]
+        stays = {
+            key
+            for key in saved
+            if (key.startswith("base/") and key.split("/")[1] in made.ids[2:])
+            or (not key.startswith("base/") and key[:24] >= below)
+            or ".history" in key
+        }
+        assert made.stage.objects(role) == stays
+
+
+async def test_it_deletes_what_was_shown_and_nothing_where_anything_is_in_doubt(made: Retained) -> None:
+    await nothing_goes_without_a_rule(made)
+    await nothing_goes_while_a_lock_lies_there(made)
+    await nothing_goes_by_a_key_that_may_only_read(made)
+    await nothing_goes_beside_another_cluster_s(made)
+    planned = await made.expire("--plan")
+    assert planned.code == 0
+    for id in made.ids[:2]:
+        assert f"goes: {id}, " in planned.text
+        assert f"{made.stage.profile.primary.bucket}: {id}" not in planned.text.partition("stays: ")[2]
+    for id in made.ids[2:]:
+        assert f"stays: {id}: of the newest 2 full backups" in planned.text
+    assert "before: restorable to any moment since " in planned.text
+    assert "after: restorable to any moment since " in planned.text
+    assert made.unchanged()
+
+    ended = await made.apply()
+    assert ended.code == 0, ended.text
+    assert ended.text.count("and all else is there") == 2
+    assert_expired(made)
+    again = await made.expire("--apply", "--confirm", made.name, "--json")
+    assert again.code == 0
+    checks = [json.loads(line).get("check") for line in again.text.splitlines() if line.startswith("{")]
+    assert "nothing goes (keep: 2 full)" in [check["summary"] for check in checks if check]
+    assert_expired(made)
+    await it_is_not_confirmed_without_its_name(made)
+
+
+async def nothing_goes_without_a_rule(made: Retained) -> None:
+    made.configure(None)
+    ended = await made.apply()
+    assert ended.code == BlockedError.exit_code
+    assert "no rule (keep) in the profile: nothing is ever deleted" in ended.text
+    assert made.unchanged()
+    made.configure()
+
+
+async def nothing_goes_while_a_lock_lies_there(made: Retained) -> None:
+    lock = LockMarker("root@elsewhere", "drill", time.time() + 600, "0" * 32)
+    made.put(BucketRole.DR, LOCK_KEY, lock.document())
+    for options in (("--plan",), ("--apply", "--confirm", made.name)):
+        ended = await made.expire(*options)
+        assert ended.code == BlockedError.exit_code, ended.text
+        assert f"a lock lies there: drill by root@elsewhere, in {made.stage.profile.dr.bucket}" in ended.text
+    made.delete(BucketRole.DR, LOCK_KEY)
+    assert made.unchanged()
+
+
+async def nothing_goes_by_a_key_that_may_only_read(made: Retained) -> None:
+    key = made.stage.app_key
+    grants = key.grants
+    made.stage.keys.replace(key, key.name, tuple(replace(each, permission="read") for each in grants))
+    try:
+        ended = await made.apply()
+    finally:
+        made.stage.keys.replace(key, key.name, grants)
+    assert ended.code == BlockedError.exit_code, ended.text
+    bucket = made.stage.profile.primary.bucket
+    assert f"writing {LOCK_KEY} to {bucket}" in ended.text
+    assert f"give the key that the profile names for {bucket} the grant readwrite on it" in ended.text
+    assert made.unchanged()
+
+
+async def nothing_goes_beside_another_cluster_s(made: Retained) -> None:
+    key = f"base/{made.ids[0]}/backup.json"
+    own = made.saved[BucketRole.PRIMARY][key]
+    made.put(BucketRole.PRIMARY, key, json.dumps({**json.loads(own), "system_identifier": "7"}).encode())
+    ended = await made.apply()
+    assert ended.code == BlockedError.exit_code, ended.text
+    assert "a base backup of another cluster's lies in it" in ended.text
+    assert made.unchanged()
+    made.put(BucketRole.PRIMARY, key, own)
+
+
+async def it_is_not_confirmed_without_its_name(made: Retained) -> None:
+    ended = await made.expire("--apply", "--confirm", "another")
+    assert ended.code == UsageError.exit_code
+    assert f"add --confirm {made.name}" in ended.text
+
+
+KILLED = [
+    (0, "after"),
+    (3, "before"),
+    (3, "after"),
+    (8, "after"),
+    (11, "before"),
+    (14, "after"),
+    (17, "before"),
+]
+"""Of about twenty writing calls: the lock's, a marker's, the data's, WAL's, DR's, the last."""
+
+
+async def test_killed_at_any_call_the_same_command_comes_to_the_same_end(made: Retained) -> None:
+    for kill in KILLED:
+        killed = await made.apply(kill)
+        assert killed.code == -signal.SIGKILL, (kill, killed.text)
+        ended = await made.apply()
+        assert ended.code == 0, (kill, ended.text)
+        assert_expired(made)
+        await asyncio.to_thread(made.restore)
+        assert made.unchanged()
