@@ -34,40 +34,49 @@ class ArchiveLock:
         self._nonce = secrets.token_hex(16)
         self._owner = ""
         self._until = 0.0
-        self._held: list[CopyWriter] = []
+        self._held: list[BucketTarget] = []
+        self._left: dict[BucketTarget, str] = {}
+        self._writers: dict[BucketTarget, CopyWriter] = {}
 
     @property
     def is_held(self) -> bool:
-        """Whether it may lie in any copy."""
-        return bool(self._held)
+        """Whether it may lie in any copy, or one does of a process of this machine that was killed."""
+        return bool(self._held or self._left)
+
+    def writer(self, target: BucketTarget) -> CopyWriter:
+        """What writes to that copy; `close` closes it."""
+        if target not in self._writers:
+            self._writers[target] = CopyWriter(self._site, target)
+        return self._writers[target]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for writer in self._writers.values():
+            await writer.close()
 
     async def lying(self, targets: Sequence[BucketTarget]) -> tuple[Lock, ...]:
         """What lies in these copies of others that may live. Raises ObjectStoreError, SshError."""
         found = []
         for target in targets:
             content = await self._read(target)
-            if content is not None and not self._may_be_taken_over(content):
+            marker = None if content is None else _marker(content)
+            if marker is not None and is_dead(marker.owner):
+                self._left[target] = marker.nonce
+            elif content is not None and (marker is None or marker.nonce != self._nonce):
                 found.append(held(content, target.bucket, self._site.clock.now()))
         return tuple(found)
 
-    def _may_be_taken_over(self, content: bytes) -> bool:
-        """It is ours, or that of a process of this machine that is gone."""
-        try:
-            marker = read_lock(content)
-        except RefusedError:
-            return False
-        return marker.nonce == self._nonce or is_dead(marker.owner)
-
-    async def take(self, writers: Sequence[CopyWriter]) -> None:
+    async def take(self, targets: Sequence[BucketTarget]) -> None:
         """In every copy, read back. Raises BlockedError where another has it, or a key may not write."""
         now = self._site.clock.now()
-        theirs = [each for each in await self.lying([each.target for each in writers]) if each.until > now]
+        theirs = [each for each in await self.lying(targets) if each.until > now]
         if theirs:
             raise BlockedError("taking the lock", theirs[0].owner, _WAIT)
         self._owner = f"{this_console()} since {datetime.fromtimestamp(now, UTC):%H:%M} UTC"[:_LONGEST_OWNER]
-        for writer in writers:
-            self._held.append(writer)
-            await self._write(writer)
+        for target in targets:
+            self._held.append(target)
+            await self._write(target)
+            self._left.pop(target, None)
         await self.confirm()
 
     async def hold(self) -> None:
@@ -75,51 +84,50 @@ class ArchiveLock:
         if self._site.clock.now() < self._until - LOCK_S / 2:
             return
         await self.confirm()
-        for writer in self._held:
-            await self._write(writer)
+        for target in self._held:
+            await self._write(target)
 
     async def confirm(self) -> None:
         """Read it in every copy. Raises ProvisionError where another wrote over it, or took it away."""
-        for writer in self._held:
-            content = await self._read(writer.target)
-            if content is None or not self._is_ours(content):
+        for target in self._held:
+            content = await self._read(target)
+            if content is None or not self._is(content, self._nonce):
                 why = "another has taken it meanwhile" if content is not None else "somebody took it away"
-                raise ProvisionError(f"keeping {LOCK_KEY} in {writer.target.bucket}", why, _AGAIN)
+                raise ProvisionError(f"keeping {LOCK_KEY} in {target.bucket}", why, _AGAIN)
 
     async def release(self) -> None:
-        """Take it away where it is ours. Raises the first error; each copy is tried."""
-        failed: ObjectStoreError | ProvisionError | None = None
-        for writer in list(self._held):
+        """Take it away where it is ours, or was left. Raises the first error; each copy is tried."""
+        failed: ObjectStoreError | None = None
+        mine = {**self._left, **dict.fromkeys(self._held, self._nonce)}
+        for target, nonce in mine.items():
             try:
-                content = await self._read(writer.target)
-                if content is not None and self._is_ours(content):
-                    await writer.erase([self._key(writer.target)])
-                self._held.remove(writer)
-            except (ObjectStoreError, ProvisionError) as error:
+                content = await self._read(target)
+                if content is not None and self._is(content, nonce):
+                    await self.writer(target).erase([self._key(target)])
+            except ObjectStoreError as error:
                 failed = failed or error
+        self._held.clear()
+        self._left.clear()
         if failed is not None:
             raise failed
 
-    def _is_ours(self, content: bytes) -> bool:
-        try:
-            return read_lock(content).nonce == self._nonce
-        except RefusedError:
-            return False
+    @staticmethod
+    def _is(content: bytes, nonce: str) -> bool:
+        marker = _marker(content)
+        return marker is not None and marker.nonce == nonce
 
-    async def _write(self, writer: CopyWriter) -> None:
+    async def _write(self, target: BucketTarget) -> None:
         """Raises BlockedError where the key may only read: nothing was changed yet."""
         self._until = self._site.clock.now() + LOCK_S
         marker = LockMarker(self._owner, self._purpose, self._until, self._nonce)
-        key = self._key(writer.target)
+        key = self._key(target)
         try:
-            await writer.put(key, marker.document())
+            await self.writer(target).put(key, marker.document())
         except ObjectStoreError as error:
             if error.meaning not in _DENIED:
                 raise
-            remedy = (
-                f"give the key that the profile names for {writer.target.bucket} the grant readwrite on it"
-            )
-            raise BlockedError(f"writing {key} to {writer.target.bucket}", error.why, remedy) from None
+            remedy = f"give the key that the profile names for {target.bucket} the grant readwrite on it"
+            raise BlockedError(f"writing {key} to {target.bucket}", error.why, remedy) from None
 
     async def _read(self, target: BucketTarget) -> bytes | None:
         """None where none lies there."""
@@ -133,6 +141,14 @@ class ArchiveLock:
     @staticmethod
     def _key(target: BucketTarget) -> str:
         return f"{target.prefix}{LOCK_KEY}"
+
+
+def _marker(content: bytes) -> LockMarker | None:
+    """None for what is no lock of ours."""
+    try:
+        return read_lock(content)
+    except RefusedError:
+        return None
 
 
 _WAIT = "wait until that one has ended; a lock that nobody renews runs out by itself"

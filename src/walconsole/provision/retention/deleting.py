@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from walconsole.domain.profile import BucketTarget
 from walconsole.domain.recovery.expiry import BackupDeletion
 from walconsole.domain.recovery.going import CopyKeys
 from walconsole.domain.recovery.ours import MARKER, expiring_from, expiring_name
@@ -11,7 +12,7 @@ from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.provision.engine.model import Event, Printed
 from walconsole.provision.engine.site import Site
 from walconsole.provision.retention.archive_lock import ArchiveLock
-from walconsole.provision.retention.writing import MOST_KEYS, CopyWriter
+from walconsole.provision.retention.writing import MOST_KEYS
 
 _GONE = frozenset({Meaning.ABSENT_OBJECT, Meaning.ABSENT})
 
@@ -19,9 +20,10 @@ _GONE = frozenset({Meaning.ABSENT_OBJECT, Meaning.ABSENT})
 class CopyDeletion:
     """One copy's. Backups first, each with its marker before all else; then WAL and labels (`run`)."""
 
-    def __init__(self, site: Site, writer: CopyWriter, lock: ArchiveLock) -> None:
-        self._site, self._writer, self._lock = site, writer, lock
-        self._bucket = writer.target.bucket
+    def __init__(self, site: Site, target: BucketTarget, lock: ArchiveLock) -> None:
+        self._site, self._lock = site, lock
+        self._writer = lock.writer(target)
+        self._bucket = target.bucket
         self._last: list[str] = []
 
     async def run(self, going: CopyKeys) -> AsyncIterator[Event]:

@@ -30,7 +30,6 @@ from walconsole.provision.retention.archive_lock import ArchiveLock
 from walconsole.provision.retention.deleting import CopyDeletion
 from walconsole.provision.retention.look import Look, look, target_of
 from walconsole.provision.retention.seen import whats_wrong
-from walconsole.provision.retention.writing import CopyWriter
 
 _ADD_RULE = "say what to keep in the profile, such as keep = { full = 7, days = 14 }"
 _MEND = "mend what it says; nothing was deleted"
@@ -40,8 +39,7 @@ _ANEW = "nothing was deleted; look at the new plan (walconsole expire --plan)"
 def expire_steps(site: Site) -> tuple["Expire", "ReleaseLock"]:
     """Retention by the profile's rules, and the lock given back, whatever becomes of it."""
     lock = ArchiveLock(site, "retention (walconsole expire)")
-    writers: dict[str, CopyWriter] = {}
-    return Expire(site, lock, writers), ReleaseLock(lock, writers)
+    return Expire(site, lock), ReleaseLock(lock)
 
 
 class _NotUndone:
@@ -73,8 +71,8 @@ class Expire(_NotUndone):
         "Interrupted at any moment it can be run again. What is deleted cannot be brought back."
     )
 
-    def __init__(self, site: Site, lock: ArchiveLock, writers: dict[str, CopyWriter]) -> None:
-        self._site, self._lock, self._writers = site, lock, writers
+    def __init__(self, site: Site, lock: ArchiveLock) -> None:
+        self._site, self._lock = site, lock
         self._shown: Look | None = None
         self._applied: Look | None = None
 
@@ -122,16 +120,15 @@ class Expire(_NotUndone):
     async def apply(self) -> AsyncIterator[Event]:
         """Raises BlockedError before anything is deleted, then ObjectStoreError and ProvisionError."""
         shown = await self._seen()
-        for each in shown.copies:
-            self._writers.setdefault(each.role, CopyWriter(self._site, target_of(self._site, each.role)))
-        await self._lock.take([self._writers[each.role] for each in shown.copies])
+        await self._lock.take([target_of(self._site, each.role) for each in shown.copies])
         yield Printed("locked: nobody else reads or deletes there meanwhile")
         anew = await look(self._site, self._lock)
         self._must_not_be_more(shown, anew)
         await self._lock.confirm()
         self._applied = anew
         parts = [
-            (CopyDeletion(self._site, self._writers[each.role], self._lock), each) for each in anew.copies
+            (CopyDeletion(self._site, target_of(self._site, each.role), self._lock), each)
+            for each in anew.copies
         ]
         for deletion, each in parts:
             async for event in deletion.run(each):
@@ -213,14 +210,14 @@ class ReleaseLock(_NotUndone):
         "Takes away the lock that retention took in both copies. One that is left runs out by itself."
     )
 
-    def __init__(self, lock: ArchiveLock, writers: dict[str, CopyWriter]) -> None:
-        self._lock, self._writers = lock, writers
+    def __init__(self, lock: ArchiveLock) -> None:
+        self._lock = lock
 
     async def check(self) -> Check:
         """Whether it lies anywhere."""
         if self._lock.is_held:
             return Check(CheckState.NEEDED, "the lock is this run's")
-        await self._close()
+        await self._lock.close()
         return Check(CheckState.DONE, "no lock of this run's lies anywhere")
 
     async def plan(self) -> Plan:
@@ -232,13 +229,9 @@ class ReleaseLock(_NotUndone):
         try:
             await self._lock.release()
         finally:
-            await self._close()
+            await self._lock.close()
         yield Printed("the lock is taken away")
 
     async def verify(self) -> AsyncIterator[Event]:
         """It was read before, and the store said that it is deleted."""
         yield Proved("no lock of this run's lies anywhere")
-
-    async def _close(self) -> None:
-        for writer in self._writers.values():
-            await writer.close()

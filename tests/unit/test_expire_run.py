@@ -1,0 +1,236 @@
+"""A run of retention over two buckets: never more than was shown, and the same end wherever it is cut."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from tests.data.provisioning import ScriptedGate
+from tests.data.recovery import NOW, backup_id
+from tests.data.retained import PREFIX, KilledError, World, world
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.lock import LOCK_KEY, LOCK_S, LockMarker
+from walconsole.domain.units import bytes_text
+from walconsole.domain.wal import Segment
+from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, RefusedError
+from walconsole.provision.engine.model import CheckState, Progress, Proved, Stage
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.retention import steps
+from walconsole.provision.retention.steps import expire_steps
+
+PRIMARY, DR = BucketRole.PRIMARY, BucketRole.DR
+MINE = f"{PREFIX}{LOCK_KEY}"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> World:
+    one = world()
+    looked_at(monkeypatch, one)
+    return one
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch, made: World) -> None:
+    monkeypatch.setattr(steps, "look", made.look)
+
+
+async def run(made: World, gate: ScriptedGate | None = None) -> list[Progress]:
+    """A console of its own, to the end."""
+    site, told = made.site(), list[Progress]()
+    await Runner(site, expire_steps(site), gate or ScriptedGate(), told.append).run()
+    return told
+
+
+def keys(made: World) -> dict[BucketRole, set[str]]:
+    return {role: set(bucket.objects) for role, bucket in made.buckets.items()}
+
+
+def expected() -> dict[BucketRole, set[str]]:
+    """What stays of `world`: the two newest backups, WAL from the older one's start on, what is neither."""
+    going = tuple(f"base/{backup_id(day)}/" for day in (0.6, 0.8))
+    below = Segment(1, 26).name()
+
+    def is_going(key: str) -> bool:
+        is_wal = key.endswith((".zst", ".00000028.backup")) and "/" not in key
+        return key.startswith(going) or (is_wal and key[:24] < below)
+
+    return {
+        role: {key for key in held if not is_going(key.removeprefix(PREFIX))}
+        for role, held in keys(world()).items()
+    }
+
+
+async def test_what_no_rule_keeps_goes_and_nothing_else(made: World) -> None:
+    gate = ScriptedGate()
+    told = await run(made, gate)
+    assert keys(made) == expected()
+    (question,) = gate.asked
+    assert question.plan.confirm == "shithub"
+    assert question.plan.notes[0].startswith("before: restorable to any moment since ")
+    assert question.plan.notes[1].startswith("after: restorable to any moment since ")
+    assert sum(isinstance(news.event, Proved) for news in told) == 4
+    again = await run(made)
+    first = next(news.check.summary for news in again if news.check is not None)
+    assert first == "nothing goes (keep: 2 full)"
+    assert keys(made) == expected()
+
+
+async def test_killed_at_any_call_the_next_run_comes_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in itertools.count():
+        for when in ("before", "after"):
+            made, numbers = world(), itertools.count()
+            looked_at(monkeypatch, made)
+
+            def spring(numbers: "itertools.count[int]" = numbers, at: int = at) -> None:
+                if next(numbers) >= at:
+                    raise KilledError
+
+            for bucket in made.buckets.values():
+                setattr(bucket, when, spring)
+            try:
+                await run(made)
+            except KilledError:
+                for bucket in made.buckets.values():
+                    setattr(bucket, when, lambda: None)
+                monkeypatch.setattr("walconsole.provision.retention.archive_lock.is_dead", lambda _: True)
+                await run(made)
+            else:
+                assert at > 15
+                return
+            assert keys(made) == expected(), (at, when)
+
+
+async def test_no_is_no(made: World) -> None:
+    with pytest.raises(RefusedError):
+        await run(made, ScriptedGate({"expire": False}))
+    assert keys(made) == keys(world())
+
+
+async def test_nothing_goes_where_a_plan_made_anew_wants_more(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a day ends while somebody thinks it over."""
+    looks = []
+
+    async def looking(*arguments: object) -> object:
+        looks.append(await made.look(*arguments))  # type: ignore[arg-type]
+        made.keep = replace(made.keep, full=1, most_share=1.0)
+        return looks[-1]
+
+    monkeypatch.setattr(steps, "look", looking)
+    with pytest.raises(
+        BlockedError, match="a plan made anew deletes 12 objects more, the first primary: wal/0000"
+    ):
+        await run(made)
+    assert keys(made) == keys(world())
+
+
+async def test_nothing_goes_where_a_guard_refuses_meanwhile(made: World) -> None:
+    bucket = made.buckets[PRIMARY]
+
+    def lose() -> None:
+        bucket.objects.pop(f"{PREFIX}{Segment(1, 29).name()}.zst", None)
+
+    bucket.after = lose
+    with pytest.raises(BlockedError, match=r"since the plan was shown: .* does not reach now"):
+        await run(made)
+    assert len(keys(made)[PRIMARY]) == len(keys(world())[PRIMARY]) - 1
+    assert keys(made)[DR] == keys(world())[DR]
+
+
+@pytest.mark.parametrize("role", list(BucketRole))
+async def test_nothing_goes_while_another_s_lock_lies_in_either_copy(made: World, role: BucketRole) -> None:
+    lock = LockMarker("root@elsewhere", "drill", NOW + 60, "0" * 32)
+    made.buckets[role].objects[MINE] = lock.document()
+    with pytest.raises(BlockedError, match="a lock lies there: drill by root@elsewhere"):
+        await run(made)
+    assert made.buckets[role].objects.pop(MINE) == lock.document()
+    assert keys(made) == keys(world())
+
+
+async def test_a_lock_that_ran_out_is_written_over(made: World) -> None:
+    made.buckets[DR].objects[MINE] = LockMarker("root@elsewhere", "drill", NOW - 1, "0" * 32).document()
+    await run(made)
+    assert keys(made) == expected()
+
+
+async def test_a_lock_that_cannot_be_read_holds(made: World) -> None:
+    made.buckets[DR].objects[MINE] = b"{"
+    with pytest.raises(BlockedError, match="cannot be read"):
+        await run(made)
+
+
+async def test_who_was_later_with_the_lock_has_it(made: World) -> None:
+    theirs = LockMarker("root@elsewhere", "drill", NOW + LOCK_S, "0" * 32).document()
+
+    def write_over() -> None:
+        made.buckets[PRIMARY].objects[MINE] = theirs
+
+    made.buckets[DR].after = write_over
+    with pytest.raises(ProvisionError, match="another has taken it meanwhile"):
+        await run(made)
+    assert made.buckets[PRIMARY].objects.pop(MINE) == theirs
+    assert keys(made) == keys(world())
+
+
+async def test_a_key_that_may_only_read_ends_before_anything_is_deleted(made: World) -> None:
+    made.buckets[DR].may_write = False
+    with pytest.raises(BlockedError, match="the grant readwrite on it"):
+        await run(made)
+    assert keys(made) == keys(world())
+
+
+async def test_a_key_that_the_store_does_not_delete_is_an_error(made: World) -> None:
+    marker = f"{PREFIX}base/{backup_id(0.6)}/backup.json"
+    made.buckets[PRIMARY].refuses[marker] = ["AccessDenied: no"]
+    with pytest.raises(ObjectStoreError, match=r"deleting wal/base/.*/backup.json from .*: AccessDenied: no"):
+        await run(made)
+    held = keys(made)
+    assert held[DR] == keys(world())[DR]
+    assert {each.rpartition("/")[2][:9] for each in held[PRIMARY] - keys(world())[PRIMARY]} == {"expiring."}
+    await run(made)
+    assert keys(made) == expected()
+
+
+async def test_a_store_that_is_busy_is_asked_again(made: World) -> None:
+    segment = f"{PREFIX}{Segment(1, 6).name()}.zst"
+    made.buckets[PRIMARY].refuses[segment] = ["SlowDown: less", "InternalError: x"]
+    await run(made)
+    assert keys(made) == expected()
+
+
+async def test_what_is_missing_afterwards_is_said(made: World) -> None:
+    bucket = made.buckets[DR]
+
+    def lose() -> None:
+        bucket.objects.pop(f"{PREFIX}base/{backup_id(0.2)}/base.tar.zst", None)
+
+    last = f"{PREFIX}{Segment(1, 25).name()}.zst"
+    bucket.after = lambda: None if last in bucket.objects else lose()
+    with pytest.raises(
+        ProvisionError, match=f"{backup_id(0.2)} is missing in shithub-wal-dr, which was to stay"
+    ):
+        await run(made)
+
+
+async def test_without_a_rule_nothing_is_ever_deleted(made: World) -> None:
+    site = made.site()
+    site.profile = replace(site.profile, keep=None)
+    check = await expire_steps(site)[0].check()
+    assert check.state is CheckState.BLOCKED
+    assert "nothing is ever deleted" in check.summary
+
+
+async def test_the_plan_says_of_each_backup_and_of_the_wal_what_becomes_of_it(made: World) -> None:
+    site, told = made.site(), list[Progress]()
+    runner = Runner(site, expire_steps(site), ScriptedGate(), told.append)
+    await runner.check_all()
+    assert runner.stages == {"expire": Stage.WAITING, "release-lock": Stage.DONE}
+    check = next(news.check for news in told if news.check is not None)
+    said = [f"{fact.label}: {fact.value}" for fact in check.facts]
+    assert f"shithub-wal: stays: {backup_id(0.2)}: of the newest 2 full backups" in said
+    (going,) = [line for line in said if line.startswith(f"shithub-wal: goes: {backup_id(0.6)}, ")]
+    assert going.endswith(": no rule keeps it")
+    assert bytes_text(1000) in going
+    first, last = Segment(1, 5).name(), Segment(1, 25).name()
+    assert f"shithub-wal: goes: WAL {first} to {last}, 21 segments" in said
+    assert keys(made) == keys(world())
