@@ -13,6 +13,7 @@ from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_su
 from walconsole.domain.standing.exposure import Agreement
 from walconsole.domain.standing.model import Severity, Verdict
 from walconsole.domain.standing.recovery import Restorable, recovery_line, restorable, restorable_from
+from walconsole.domain.standing.retention import Retention, retention
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 
 
@@ -59,6 +60,11 @@ class Assessment:
     def recovery_of(self, role: BucketRole) -> Recoverability | None:
         """What that copy is worth without the other."""
         return restorable_from(self.snapshot, role)
+
+    @cached_property
+    def retention(self) -> Retention | None:
+        """What retention would delete next, of this minute; None where the profile has no rule."""
+        return retention(self.snapshot, self.now // 60 * 60)
 
     @cached_property
     def outlook(self) -> DiskOutlook | None:

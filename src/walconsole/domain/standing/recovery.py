@@ -156,7 +156,7 @@ def _judged(snapshot: Snapshot, copies: Iterable[_Held]) -> Recoverability:
     server, archiver = snapshot.server.value, snapshot.archiver.value
     copies = tuple(copies)
     timeline = server_timeline(snapshot, [bucket.holding for bucket, _ in copies])
-    made = tuple(_Copy(bucket, asked) for bucket, asked in copies)
+    made = tuple(CopyRead(bucket, asked) for bucket, asked in copies)
     size = next((each.bucket.segment_bytes for each in made if each.bucket.segment_bytes), None)
     found = _recoverability(made, replace(cluster_of(server, None, size), timeline=timeline))
     return replace(found, cluster=replace(found.cluster, lsn=archiver.lsn if archiver is not None else None))
@@ -175,7 +175,7 @@ def server_timeline(snapshot: Snapshot, held: Iterable[Holding | None]) -> int |
     return timeline if known else None
 
 
-class _Copy:
+class CopyRead:
     """A copy by what recovery asks of it: a listing that brought nothing new is the same one.
 
     Its index and its backups are compared by identity, for each stays the same object while nothing changes.
@@ -193,7 +193,7 @@ class _Copy:
         )
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Copy):
+        if not isinstance(other, CopyRead):
             return NotImplemented
         pairs = zip(self._same, other._same, strict=True)
         return all(one is another for one, another in pairs) and self._equal == other._equal
@@ -207,7 +207,7 @@ def _told(histories: Mapping[int, TimelineHistory]) -> tuple[tuple[int, Timeline
 
 
 @lru_cache(maxsize=16)
-def _recoverability(copies: tuple[_Copy, ...], cluster: Cluster) -> Recoverability:
+def _recoverability(copies: tuple[CopyRead, ...], cluster: Cluster) -> Recoverability:
     """Asked for by the verdict, the looks and the screens at every drawing, of the same copies."""
     made = [
         archive_copy(each.bucket, each.bucket.backups or (), read_by_restore=each.asked) for each in copies

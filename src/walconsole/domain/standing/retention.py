@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.recovery.expiry import ExpiryPlan, Keep, Lock, Now, expiry_plan
+from walconsole.domain.recovery.expiry import CopyExpiry, ExpiryPlan, Keep, Lock, Now, expiry_plan
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
+from walconsole.domain.recovery.held import Cluster
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
-from walconsole.domain.standing.recovery import is_known, reads_both, server_timeline
+from walconsole.domain.standing.recovery import CopyRead, is_known, reads_both, server_timeline
 from walconsole.domain.store.answers import Meaning, meaning_of
+from walconsole.domain.units import bytes_text, plural
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
 
 
@@ -44,16 +47,30 @@ def retention(snapshot: Snapshot, now: float, locks: tuple[Lock, ...] = ()) -> R
     buckets = [each.value for each in readings if each.value is not None]
     if unread or len(buckets) < len(readings):
         return Retention(keep, refused=unread, absent=absent)
-    server, archiver = snapshot.server.value, snapshot.archiver.value
     timeline = server_timeline(snapshot, [each.holding for each in buckets])
-    cluster = replace(cluster_of(server, archiver), timeline=timeline)
+    cluster = replace(cluster_of(snapshot.server.value, None), timeline=timeline)
     both = reads_both(snapshot)
+    read = tuple(CopyRead(each, both or each.role is BucketRole.PRIMARY) for each in buckets)
+    offsets = tuple(each.store_clock_offset_s for each in buckets)
+    made = _planned(read, offsets, cluster, keep, Now(now, locks, _archived(snapshot)))
+    return replace(made, absent=absent)
+
+
+@lru_cache(maxsize=8)
+def _planned(
+    read: tuple[CopyRead, ...],
+    clock_offsets_s: tuple[float | None, ...],
+    cluster: Cluster,
+    keep: Keep,
+    now: Now,
+) -> Retention:
+    """Asked for by the screen at every drawing, of the same copies."""
+    made = (archive_copy(each.bucket, each.bucket.backups or (), read_by_restore=each.asked) for each in read)
     copies = tuple(
-        archive_copy(each, each.backups or (), read_by_restore=both or each.role is BucketRole.PRIMARY)
-        for each in buckets
+        replace(copy, clock_offset_s=offset) for copy, offset in zip(made, clock_offsets_s, strict=True)
     )
-    plan = expiry_plan(copies, cluster, keep, Now(now, locks, _archived(snapshot)))
-    return Retention(keep, plan, (), copies, tuple(each.holding for each in buckets), absent)
+    holdings = tuple(each.bucket.holding for each in read)
+    return Retention(keep, expiry_plan(copies, cluster, keep, now), (), copies, holdings)
 
 
 def is_judgeable(snapshot: Snapshot) -> bool:
@@ -100,3 +117,49 @@ def _archived(snapshot: Snapshot) -> Segment | None:
         return last.segment
     written = Segment.at(last.timeline, archiver.lsn, server.segment_bytes)
     return replace(written, number=max(0, written.number - 1))
+
+
+# -- The same in a line.
+
+
+def retention_line(found: Retention | None) -> str:
+    """`keep 7 full, 14 d; next: 2 base backups, 412 segments, about 31 GiB`, or why nothing goes."""
+    if found is None:
+        return "no rule (keep): nothing is deleted"
+    rules = f"keep {found.keep}"
+    if found.plan is None:
+        return f"{rules}; nothing goes: {_first(found.refused)}"
+    goes = [each for each in found.plan.copies if each.backups or each.wal or each.labels]
+    refused = [each for each in found.plan.copies if each.refused and not _is_empty(found, each.role)]
+    if not goes:
+        return f"{rules}; nothing goes" + (f": {_first(refused[0].refused)}" if refused else "")
+    parts = [_next(each, found) for each in goes]
+    same = len(parts) == len(found.copies) > 1 and len(set(parts)) == 1
+    told = (
+        f"{parts[0]} in each copy"
+        if same
+        else "; ".join(f"{part} in the {each.role} copy" for each, part in zip(goes, parts, strict=True))
+    )
+    but = f"; nothing in the {refused[0].role} copy: {_first(refused[0].refused)}" if refused else ""
+    return f"{rules}; next: {told}{but}"
+
+
+def _next(part: CopyExpiry, found: Retention) -> str:
+    """WAL by its mean size: nobody lists it for a line on the screen."""
+    holding = next(
+        held for held, copy in zip(found.holdings, found.copies, strict=True) if copy.role is part.role
+    )
+    segments = part.segments
+    mean = holding.stored_bytes / holding.segments if holding is not None and holding.segments else 0.0
+    stored = round(mean * segments) + sum(each.stored_bytes or 0 for each in part.backups)
+    counts = ((len(part.backups), "base backup"), (segments, "segment"))
+    told = [plural(count, one) for count, one in counts if count]
+    return ", ".join([*told, f"about {bytes_text(stored)}"])
+
+
+def _is_empty(found: Retention, role: BucketRole) -> bool:
+    return any(copy.role is role and not copy.timelines and not copy.backups for copy in found.copies)
+
+
+def _first(refused: tuple[str, ...]) -> str:
+    return refused[0] if refused else "it is not known why"

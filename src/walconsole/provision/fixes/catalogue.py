@@ -13,6 +13,7 @@ from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.probes.verbs import VerbProbe
+from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
 
 KINDS: tuple[type[FixStep], ...] = (
@@ -53,6 +54,8 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     named = _OF_PROVISIONING.get(offer.step)
     if named is not None:
         return tuple(step for step in catalogue.steps(site) if step.id in named)
+    if offer.step == Expire.id:
+        return expire_steps(site)
     if offer.step == ALL_PROBES:
         return tuple(kind(site) for kind in PROBES)  # type: ignore[misc]  # as below
     for kind in (*KINDS, *PROBES):

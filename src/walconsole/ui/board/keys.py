@@ -226,6 +226,7 @@ _RECOVERY = _table(
         ),
         Action("screen.copy_commands", "c", "c", "Copy the commands that restore by hand", "copy commands"),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
+        Action("screen.expire", "x", "x", "Retention: show what no rule keeps, ask, delete", "expire"),
         Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
         _ZOOM,

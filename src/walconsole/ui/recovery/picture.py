@@ -10,6 +10,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.time_strip import switch_times, time_span
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.retention import retention_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,8 @@ class RecoveryPicture:
     of what will be known later. `now` is by the store's clock (seconds since the epoch), `span` what the
     strips show, None where no time is known. `switches` are moments with the timeline that began there.
     `flat` are the copies whose WAL lies as the installed command stores it. `reaches` are the base backups
-    and how far each can be replayed, the newest first, those without a time last.
+    and how far each can be replayed, the newest first, those without a time last. `retention` is what would
+    be deleted next, in words.
     """
 
     verdict: Verdict
@@ -46,6 +48,7 @@ class RecoveryPicture:
     switches: tuple[tuple[float, int], ...]
     flat: frozenset[BucketRole]
     reaches: tuple[BackupReach, ...]
+    retention: str
 
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
@@ -112,5 +115,6 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         span=time_span(found, now + offset),
         switches=switch_times(history, times, together.cluster.segment_bytes) if together is not None else (),
         reaches=tuple(sorted(reaches, key=age_order)),
+        retention=retention_line(assessed.retention),
         flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.model import Fix
 from walconsole.droplet.names import RcloneNames
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
@@ -224,6 +225,10 @@ class RecoveryScreen(PanesScreen):
     def action_archive(self) -> None:
         """What the buckets really hold."""
         self.session.front.open_archive(self.session, "")
+
+    def action_expire(self) -> None:
+        """What retention deletes: looked at, shown, asked about."""
+        self.session.open_fix(Fix("retention", step="expire"))
 
     def action_copy_commands(self) -> None:
         """All commands that restore the base backup under the cursor, to the clipboard."""

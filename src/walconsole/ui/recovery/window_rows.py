@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.recovery.picture import RecoveryPicture
 
-STRIP, MARKS, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF = (
-    "strip", "backup_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof",
+STRIP, MARKS, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF, RETENTION = (
+    "strip", "backup_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof", "retention",
 )  # fmt: skip
 """The entries of the rows."""
 LABEL = 10
@@ -185,6 +185,7 @@ def _texts(picture: RecoveryPicture, width: int, glyphs: Glyphs) -> Iterator[Lin
     if together is not None:
         text = "none: no restore was tried by the console (restore points are not read)"
         yield from _paragraph(PROOF, "proof", text, Tone.MUTED, width)
+        yield from _paragraph(RETENTION, "retention", shown(picture.retention), Tone.TEXT, width)
 
 
 def _paragraph(entry: str, label: str, text: str, tone: Tone, width: int) -> Iterator[Line]:
