@@ -14,6 +14,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot, Told
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
+from walconsole.domain.recovery.keep import Keep
 
 WHOLE: Intervals = {1: ((0x100, 0x2F10),), 2: ((0x2F10, NEWEST.number),)}
 BEHIND: Intervals = {1: ((0x100, 0x2F10),), 2: ((0x2F10, NEWEST.number - 41),)}
@@ -76,7 +77,8 @@ def _buckets(primary: Any, dr: Any, runs: Intervals = WHOLE, dr_runs: Intervals 
 def nightly() -> Snapshot:
     """Every backup leads to now; the oldest is not in DR, which is 41 segments behind."""
     made = tuple(map(base_at, BEGUN))
-    return _buckets(made, made[1:])
+    snapshot = _buckets(made, made[1:])
+    return replace(snapshot, told=replace(snapshot.told, keep=Keep(full=5, days=3)))
 
 
 def broken() -> Snapshot:

@@ -1,4 +1,4 @@
-"""`walconsole expire` that is killed by SIGKILL at one of its writing calls to the store, before or after it."""
+"""`walconsole expire`, killed by SIGKILL before or after one of its writing calls to the store."""
 
 import os
 import signal

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from tests.data.recoveries import BEGUN, RECOVERIES, base_at
 from tests.data.snapshots import STATES
 from tests.data.stage import screen_text, settle, stage, until
+from walconsole.domain.standing.model import Fix
 from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.keys import own
 from walconsole.ui.dashboard.screen import Dashboard
@@ -188,3 +189,26 @@ async def test_whatever_could_not_be_read_promises_nothing(state: str) -> None:
         assert "●" not in shown(screen, "window")
         assert "not read yet" in screen_text(app)
         assert "OK" not in screen_text(app).splitlines()[0][:8]
+
+
+async def test_it_shows_what_retention_lets_go_and_begins_it() -> None:
+    app = stage(RECOVERIES["nightly"]())
+    offers: list[Fix] = []
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        told = " ".join(shown(screen, "window").split())
+        assert (
+            "retention keep 5 full, 3 d; next: 3 base backups, 2,048 segments, about 33.5 GiB in the" in told
+        )
+        assert "nothing in the DR copy: its newest base backup" in told
+        screen.session.open_fix = offers.append  # type: ignore[method-assign]
+        await pilot.press("x")
+        await until(pilot, lambda: bool(offers))
+    assert [fix.step for fix in offers] == ["expire"]
+
+
+async def test_without_a_rule_it_says_that_nothing_is_deleted() -> None:
+    app = stage(RECOVERIES["broken"]())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        assert "no rule (keep): nothing is deleted" in shown(screen, "window")

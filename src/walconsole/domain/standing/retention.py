@@ -121,6 +121,8 @@ def _archived(snapshot: Snapshot) -> Segment | None:
 
 # -- The same in a line.
 
+_NAMES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "DR"}
+
 
 def retention_line(found: Retention | None) -> str:
     """`keep 7 full, 14 d; next: 2 base backups, 412 segments, about 31 GiB`, or why nothing goes."""
@@ -138,9 +140,11 @@ def retention_line(found: Retention | None) -> str:
     told = (
         f"{parts[0]} in each copy"
         if same
-        else "; ".join(f"{part} in the {each.role} copy" for each, part in zip(goes, parts, strict=True))
+        else "; ".join(
+            f"{part} in the {_NAMES[each.role]} copy" for each, part in zip(goes, parts, strict=True)
+        )
     )
-    but = f"; nothing in the {refused[0].role} copy: {_first(refused[0].refused)}" if refused else ""
+    but = f"; nothing in the {_NAMES[refused[0].role]} copy: {_first(refused[0].refused)}" if refused else ""
     return f"{rules}; next: {told}{but}"
 
 
