@@ -30,6 +30,6 @@ def killed(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]
 
 
 if __name__ == "__main__":
-    SpacesAdmin.put = killed(SpacesAdmin.put)  # type: ignore[method-assign]
-    SpacesAdmin.erase = killed(SpacesAdmin.erase)  # type: ignore[method-assign]
+    for name in ("put", "erase"):
+        setattr(SpacesAdmin, name, killed(getattr(SpacesAdmin, name)))
     sys.exit(main())

@@ -59,14 +59,16 @@ class Retained:
         return self.backups(BucketRole.PRIMARY)[-1]
 
     def write(self) -> None:
-        """A few segments, all archived."""
-        for _ in range(2):
-            self.stage.cluster.sql("SELECT pg_create_restore_point('x')")
-            (row,) = self.stage.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
+        """Two segments, both archived."""
+        last = [self._segment() for _ in range(2)][-1:]
         deadline = time.monotonic() + 60
-        while self.stage.cluster.sql("SELECT last_archived_wal FROM pg_stat_archiver") != [row]:
+        while self.stage.cluster.sql("SELECT last_archived_wal FROM pg_stat_archiver") != last:
             assert time.monotonic() < deadline, "it is not archived"
             time.sleep(0.1)
+
+    def _segment(self) -> tuple[object, ...]:
+        self.stage.cluster.sql("SELECT pg_create_restore_point('x')")
+        return self.stage.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")[0]
 
     def backups(self, role: BucketRole) -> list[str]:
         keys = sorted(self.stage.objects(role))

@@ -191,7 +191,7 @@ async def test_whatever_could_not_be_read_promises_nothing(state: str) -> None:
         assert "OK" not in screen_text(app).splitlines()[0][:8]
 
 
-async def test_it_shows_what_retention_lets_go_and_begins_it() -> None:
+async def test_it_shows_what_retention_lets_go_and_begins_it(monkeypatch: pytest.MonkeyPatch) -> None:
     app = stage(RECOVERIES["nightly"]())
     offers: list[Fix] = []
     async with app.run_test(size=(120, 36)) as pilot:
@@ -201,7 +201,7 @@ async def test_it_shows_what_retention_lets_go_and_begins_it() -> None:
             "retention keep 5 full, 3 d; next: 3 base backups, 2,048 segments, about 33.5 GiB in the" in told
         )
         assert "nothing in the DR copy: its newest base backup" in told
-        screen.session.open_fix = offers.append  # type: ignore[method-assign]
+        monkeypatch.setattr(screen.session, "open_fix", offers.append)
         await pilot.press("x")
         await until(pilot, lambda: bool(offers))
     assert [fix.step for fix in offers] == ["expire"]

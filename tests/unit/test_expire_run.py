@@ -1,21 +1,26 @@
 """A run of retention over two buckets: never more than was shown, and the same end wherever it is cut."""
 
+import asyncio
+import contextlib
 import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.data.provisioning import ScriptedGate
 from tests.data.recovery import NOW, backup_id
 from tests.data.retained import PREFIX, KilledError, World, world
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LOCK_S, LockMarker
 from walconsole.domain.units import bytes_text
 from walconsole.domain.wal import Segment
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, RefusedError
 from walconsole.provision.engine.model import CheckState, Progress, Proved, Stage
 from walconsole.provision.engine.runner import Runner
-from walconsole.provision.retention import steps
+from walconsole.provision.retention import archive_lock, steps
 from walconsole.provision.retention.steps import expire_steps
 
 PRIMARY, DR = BucketRole.PRIMARY, BucketRole.DR
@@ -91,12 +96,77 @@ async def test_killed_at_any_call_the_next_run_comes_to_the_same_end(monkeypatch
             except KilledError:
                 for bucket in made.buckets.values():
                     setattr(bucket, when, lambda: None)
-                monkeypatch.setattr("walconsole.provision.retention.archive_lock.is_dead", lambda _: True)
+                monkeypatch.setattr(archive_lock, "is_dead", lambda _: True)
                 await run(made)
             else:
                 assert at > 15
                 return
             assert keys(made) == expected(), (at, when)
+
+
+DAYS = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+async def end_of(made: World, kill: tuple[int, str] | None) -> dict[BucketRole, set[str]]:
+    """What is left; with `kill` after a run that ended at that call, and another.
+
+    Where one copy is in doubt and nothing is to go in the other, a run is blocked.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(steps, "look", made.look)
+        patched.setattr(archive_lock, "is_dead", lambda _: True)
+        if kill is not None:
+            numbers = itertools.count()
+
+            def spring() -> None:
+                if next(numbers) >= kill[0]:
+                    raise KilledError
+
+            for bucket in made.buckets.values():
+                setattr(bucket, kill[1], spring)
+            with contextlib.suppress(KilledError, BlockedError):
+                await run(made)
+            for bucket in made.buckets.values():
+                setattr(bucket, kill[1], lambda: None)
+        with contextlib.suppress(BlockedError):
+            await run(made)
+    return keys(made)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sets(st.sampled_from(DAYS), min_size=1),
+    st.sets(st.sampled_from(DAYS)),
+    st.integers(1, 4),
+    st.tuples(st.integers(0, 25), st.sampled_from(["before", "after"])),
+)
+def test_whatever_lies_there_a_run_that_was_killed_comes_to_the_same_end(
+    days: set[float], lost: set[float], full: int, kill: tuple[int, str]
+) -> None:
+    def made() -> World:
+        one = world(sorted(days), sorted(lost))
+        one.keep = Keep(full=full, most_share=1.0)
+        return one
+
+    assert asyncio.run(end_of(made(), kill)) == asyncio.run(end_of(made(), None))
+
+
+async def test_ended_by_the_operator_it_takes_its_lock_away(made: World) -> None:
+    running = asyncio.create_task(run(made))
+    numbers = itertools.count()
+
+    def end() -> None:
+        if next(numbers) == 3:
+            running.cancel()
+
+    made.buckets[PRIMARY].after = end
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert MINE not in made.buckets[PRIMARY].objects
+    assert MINE not in made.buckets[DR].objects
+    assert keys(made) != keys(world())
+    await run(made)
+    assert keys(made) == expected()
 
 
 async def test_no_is_no(made: World) -> None:

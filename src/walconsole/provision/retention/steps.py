@@ -163,6 +163,8 @@ class Expire(_NotUndone):
         if anew.found is None or anew.found.plan is None:
             why = "; ".join(anew.refused) or "it could not be looked at"
             raise BlockedError(self.title, f"since the plan was shown: {why}", _ANEW)
+        if [each.role for each in anew.copies] != [each.role for each in shown.copies]:
+            raise BlockedError(self.title, "since the plan was shown a bucket came or went", _ANEW)
         going = {each.role for each in shown.copies if each.keys}
         for each in anew.copies:
             if each.role in going and each.part.refused:
