@@ -18,6 +18,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.domain.recovery.keep import Keep
 from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.droplet.files import (
     DropletFile,
@@ -74,6 +75,7 @@ def sandbox_profile(
         dr=_bucket(BucketRole.DR, DR_REGION, endpoints),
         paths=droplet_paths(root),
         api=ApiTarget(endpoint=api, token_envs=(TOKEN_ENV,), app_key_name=default_app_key_name(NAME)),
+        keep=Keep(full=7, days=14),
     )
 
 

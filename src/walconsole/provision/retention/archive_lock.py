@@ -19,11 +19,10 @@ from walconsole.domain.store.answers import Meaning
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError
 from walconsole.provision.droplet.claim import is_dead, this_console
 from walconsole.provision.engine.site import Site
-from walconsole.provision.retention.writing import CopyWriter
+from walconsole.provision.retention.writing import DENIED, CopyWriter
 
 _LONGEST_OWNER = 120
 _NONE = frozenset({Meaning.ABSENT_OBJECT, Meaning.ABSENT})
-_DENIED = frozenset({Meaning.NO_PERMISSION, Meaning.REFUSED})
 
 
 class ArchiveLock:
@@ -124,10 +123,9 @@ class ArchiveLock:
         try:
             await self.writer(target).put(key, marker.document())
         except ObjectStoreError as error:
-            if error.meaning not in _DENIED:
+            if error.meaning not in DENIED:
                 raise
-            remedy = f"give the key that the profile names for {target.bucket} the grant readwrite on it"
-            raise BlockedError(f"writing {key} to {target.bucket}", error.why, remedy) from None
+            raise BlockedError(f"writing {key} to {target.bucket}", error.why, error.remedy) from None
 
     async def _read(self, target: BucketTarget) -> bytes | None:
         """None where none lies there."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
-from walconsole.domain.store.answers import worth_asking_again
+from walconsole.domain.store.answers import Meaning, worth_asking_again
 from walconsole.errors import ObjectStoreError
 from walconsole.ports import BucketAdmin
 from walconsole.provision.engine.site import Site
@@ -17,6 +17,8 @@ T = TypeVar("T")
 MOST_KEYS = 1000
 """Of one DeleteObjects request (S3's documentation)."""
 ATTEMPTS = 4
+DENIED = frozenset({Meaning.NO_PERMISSION, Meaning.REFUSED})
+"""The key may not write there, or not look."""
 _BACKOFF_S = 0.25
 
 
@@ -67,14 +69,21 @@ class CopyWriter:
         return self._admin
 
     async def _persistently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        for attempt in range(1, ATTEMPTS):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return await ask()
             except ObjectStoreError as error:
-                if not worth_asking_again(error.code, error.status, error.why):
+                if error.meaning in DENIED:
+                    raise self._denied(error) from None
+                if attempt == ATTEMPTS or not worth_asking_again(error.code, error.status, error.why):
                     raise
             await self._pause(attempt)
-        return await ask()
+
+    def _denied(self, error: ObjectStoreError) -> ObjectStoreError:
+        remedy = f"give the key that the profile names for {self.target.bucket} the grant readwrite on it"
+        return ObjectStoreError(error.tried, error.why, remedy, code=error.code, status=error.status)
 
     async def _pause(self, attempt: int) -> None:
         await self._site.sleep(_BACKOFF_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311
