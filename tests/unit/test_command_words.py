@@ -118,3 +118,62 @@ def test_nothing_makes_it_raise(text: str) -> None:
     assert all(isinstance(name, str) for name in programs_of(text))
     assert all(configs_of(text))
     assert all(str(target) for target in targets_of(text))
+
+
+@pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        ("rclone --config /etc/r.conf copyto %p s:acme-wal/$(date +%Y%m%d)/%f", ("rclone", "date")),
+        (
+            "d=/srv/wal; mkdir -p ${d}/$(date +%Y%m%d) && gzip -c %p > ${d}/$(date +%Y%m%d)/%f.gz",
+            ("mkdir", "date", "gzip"),
+        ),
+        ("[[ $(date +%H%M) == 1200 ]] && rm -rf /srv/old; cp %p /srv/wal/%f", ("date", "rm", "cp")),
+        ("cp %p \"/srv/`hostname -s`/$(date '+%F (%T)')/%f\"", ("cp", "hostname", "date")),
+        ("cp %p /srv/$((16#%f % 16))/%f", ("cp",)),
+        ("cp %p /srv/$(basename $(dirname %p))/%f", ("cp", "basename", "dirname")),
+        ("PATH=/opt/wal/bin:$PATH ship-wal %p %f", ()),
+        ("export PATH=/opt/wal/bin:$PATH; ship-wal %p %f && /bin/sync", ("/bin/sync",)),
+        ('cd /opt/wal && ./ship-wal "$OLDPWD/%p" %f', ("/opt/wal/ship-wal",)),
+        ("cd /opt && cd wal && bin/ship-wal %p", ("/opt/wal/bin/ship-wal",)),
+        ("cd $HOME/wal && ./ship-wal %p", ()),
+        ("cd && ./ship-wal %p", ()),
+        ("(cd /opt/wal; ./ship-wal %p); bin/x %p; cp %p /x", ("/opt/wal/ship-wal", "bin/x", "cp")),
+        ("(PATH=/opt/wal/bin; ship-wal %p); cp %p /x", ("cp",)),
+        (". /etc/wal.env; ship-wal %p %f", ()),
+        ("set -a; source /etc/wal.env && /opt/ship-wal %p %f", ("/opt/ship-wal",)),
+        ("env PATH=/opt/wal/bin:/usr/bin ship-wal %p", ("env",)),
+        ("env -C /opt/wal ship-wal %p", ("env",)),
+        ("envdir /etc/wal-g.d/env wal-g wal-push %p", ("envdir", "wal-g")),
+        ("bash -lc 'ship-wal %p'", ("bash",)),
+        ("bash -c 'set -o pipefail; gzip -c %p | aws s3 cp - s3://b/%f'", ("bash", "gzip", "aws")),
+        ("flock /run/wal.lock -c 'rclone copyto %p r:b/%f'", ("flock", "rclone")),
+        ("command -v lz4 >/dev/null && lz4 %p /x/%f 2>>/tmp/wal.err", ("lz4",)),
+        ("case %f in history) cp %p /h ;; (partial) true ;; *) rsync %p h:/x ;; esac; sync", ("cp", "rsync", "sync")),
+        ("for d in /a /b; do cp %p $d/%f || exit 1; done", ("cp",)),
+        ("cp %p /x/%f # rclone was here; rsync", ("cp",)),
+        ("echo 'a; rsync %p' && cp %p /x", ("cp",)),
+        ("a=1 b='x; y' cp %p /x", ("cp",)),
+    ],
+)  # fmt: skip
+def test_the_command_is_read_as_the_shell_reads_it(command: str, programs: tuple[str, ...]) -> None:
+    assert programs_of(command) == programs
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "parameters"),
+    [
+        ("rclone copyto %p spaces-prod,no_check_bucket:acme-wal/%f", "spaces-prod:acme-wal", ",no_check_bucket"),
+        ("rclone copyto %p 'sp,region=x,chunk_size=5M:acme-wal/a/%f'", "sp:acme-wal/a", ",region=x,chunk_size=5M"),
+        (
+            "rclone copyto %p 'sp,endpoint=\"https://s3.example.net:9000\":acme-wal/%f'",
+            "sp:acme-wal",
+            ',endpoint="https://s3.example.net:9000"',
+        ),
+        ("rclone copyto %p sp:acme-wal/`date +%H:%M`/%f", "sp:acme-wal", ""),
+    ],
+)  # fmt: skip
+def test_a_connection_string_names_its_remote(text: str, target: str, parameters: str) -> None:
+    (found,) = targets_of(text)
+    assert (str(found), found.parameters) == (target, parameters)
+    assert remotes_of(text) == (found.remote,)

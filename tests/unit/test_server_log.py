@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.domain.facts.evidence import LogEntry, LogKind
-from walconsole.domain.facts.log_entries import is_foreign, read_entry, stamp_at, utc, with_times
+from walconsole.domain.facts.log_entries import read_entry, stamp_at, utc, with_times
 
 AT = datetime(2026, 11, 25, 12, 0, 1, 250_000, UTC).timestamp()
 SEGMENT = "000000010000000000000042"
@@ -123,11 +123,6 @@ def test_what_a_program_prints_has_the_time_of_the_servers_next_word() -> None:
     failed = LogEntry("failed", LogKind.FAILED, at=5.0)
     assert [entry.at for entry in with_times([said, failed, said])] == [5.0, 5.0, 5.0]
     assert with_times([said])[0].at is None
-
-
-def test_a_log_in_another_language_is_noticed() -> None:
-    assert is_foreign("2026-11-25 12:00:01 CET [1] FEHLER:  Archivbefehl fehlgeschlagen")
-    assert not is_foreign(LINES[0][0])
 
 
 @given(st.text(max_size=300))

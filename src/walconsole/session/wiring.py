@@ -165,7 +165,7 @@ def _evidence(
 ) -> tuple[Probe, ...]:
     """What is looked at to find the cause of what goes wrong."""
     return (
-        ServerLogProbe(shell, host, clock, known.setting, profile.paths.root),
+        ServerLogProbe(shell, host, clock, known.setting, profile.paths.root, known.archiver_pid),
         CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
         RetentionProbe(database),
         ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),

@@ -4,24 +4,29 @@ PostgreSQL gives the command to `/bin/sh -c` (shell_archive.c). What is computed
 """
 
 import re
-import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from walconsole.domain.archivers.shell_words import REDIRECTIONS, Operator, Token, Word, tokens
 
 DEFAULT_CONFIG = "~/.config/rclone/rclone.conf"
 """Where rclone looks when nothing names a configuration (its documentation, --config)."""
 
 _BUILTINS = frozenset({
-    "test", "[", "cd", "echo", "printf", "true", "false", ":", "export", "set", "unset", "umask", "ulimit",
+    "test", "[", "[[", "cd", "echo", "printf", "true", "false", ":", "export", "set", "unset", "umask", "ulimit",
     "kill", "wait", "read", "return", "exit", "trap", "eval", ".", "source", "if", "then", "elif", "else",
     "while", "until", "do", "done", "for", "in", "case", "esac", "{", "}", "!", "local", "shift", "break",
-    "continue", "fi",
+    "continue", "fi", "readonly", "declare", "typeset", "let", "pwd", "type", "hash", "alias", "shopt", "getopts",
+    "function", "select", "times", "pushd", "popd", "dirs", "jobs", "disown", "mapfile", "builtin",
 })  # fmt: skip
 _WRAPPERS = frozenset({
     "env", "exec", "nice", "ionice", "timeout", "nohup", "setsid", "time", "chrt", "stdbuf", "command",
-    "sudo", "flock", "xargs",
+    "sudo", "doas", "flock", "xargs", "envdir", "chpst", "runuser", "setpriv", "taskset", "systemd-cat", "cgexec",
+    "chronic", "unbuffer", "builtin",
 })  # fmt: skip
 """They run what comes behind their own options."""
+_OWN_WORDS = {"flock": 1, "envdir": 1, "taskset": 1}
+"""How many words of their own come before that: a lock's file, a folder, a mask."""
 _GO_ON = frozenset({"if", "then", "elif", "else", "while", "until", "do", "{", "!"})
 """A command follows."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
@@ -32,23 +37,30 @@ _OPTIONS_WITH_VALUE = {
     "time": frozenset({"-f", "-o"}),
     "xargs": frozenset({"-I", "-L", "-n", "-P", "-s", "-d", "-E", "-a"}),
     "env": frozenset({"-u", "-C", "-S", "--unset", "--chdir"}),
-    "flock": frozenset[str](),
+    "flock": frozenset({"-w", "--timeout", "-E", "--conflict-exit-code"}),
+    "chpst": frozenset({"-u", "-U", "-b", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-t", "-a"}),
+    "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
+    "setpriv": frozenset[str](),
+    "nohup": frozenset[str](),
+    "command": frozenset[str](),
+    "exec": frozenset({"-a"}),
 }
 """Of those wrappers where a letter means something else than with most."""
-_SEPARATORS = re.compile(r"[;&|()\n]+")
 _SEPARATED = re.compile(r"&&|\|\||[;&|\n]")
 """Between commands; where one stands in quotes a word is missed, and none is made up."""
-_REDIRECTION = re.compile(r"[<>]+[&|]?")
-_ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
-_COMPUTED = re.compile(r"[$`*?]|^%|^[{}\[\]-]")
-_FUNCTION = re.compile(r"([A-Za-z_]\w*)\s*\(\)")
+_ASSIGNMENT = re.compile(r"\w+\+?=.*", re.DOTALL)
+_COMPUTED = re.compile(r"^%|^[{}\[\]-]")
 _DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _CONFIG = re.compile(
     r"(?:--config[= ]\s*|\bRCLONE_CONFIG=|^\s*config=)(?:'([^']+)'|\"([^\"$]+)\"|([^\s'\"$;]+))", re.MULTILINE
 )
 _TARGET = re.compile(
-    r"(?<![\w/.%@:-])([A-Za-z0-9_][\w.+@-]{0,63}):([A-Za-z0-9][A-Za-z0-9.-]{2,62})((?:/[^\s'\"$;%&|)]*)?)"
+    r"(?<![\w/.%@:,-])([A-Za-z0-9_][\w.+@-]{0,63})"
+    r"((?:,\w+(?:=(?:\"[^\"]*\"|'[^']*'|[^,:\s\"']*))?)*)"
+    r":([A-Za-z0-9][A-Za-z0-9.-]{2,62})((?:/[^\s'\"$;%&|)`]*)?)"
 )
+"""rclone's documentation, "Connection strings": `REMOTE,PARAMETER=VALUE,PARAMETER:BUCKET/PREFIX`."""
+_DATE = re.compile(r"\$\(\s*date\b[^()]*\)|`\s*date\b[^`]*`")
 _RUNS_RCLONE = re.compile(r"^(?!\s*#).*?(?<![\w.%@-])rclone(?=[\s'\"]|$)", re.MULTILINE)
 """A word of that name, outside comments: /usr/local/bin/wal-rclone and /opt/rclone/archive.sh are others."""
 _ENVIRONMENT = re.compile(r"\bRCLONE_CONFIG_[A-Z0-9_]+_TYPE=")
@@ -60,11 +72,15 @@ _DEPTH = 3
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`REMOTE:BUCKET/PREFIX`; the prefix is empty or ends in a slash."""
+    """`REMOTE:BUCKET/PREFIX`; the prefix is empty or ends in a slash.
+
+    `parameters` are those of a connection string, with the comma before each; they may hold secrets.
+    """
 
     remote: str
     bucket: str
     prefix: str = ""
+    parameters: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"{self.remote}:{self.bucket}/{self.prefix}".rstrip("/")
@@ -73,84 +89,195 @@ class Target:
 def programs_of(command: str) -> tuple[str, ...]:
     """The programs that a shell would start for it, in order, each once. Never raises.
 
-    A name that is computed at run time, a pattern of `case` and a function of the command's own are none.
+    None is what only the run tells: a name that is computed, a function of the command's own, a name without a
+    folder after PATH was set or a file was read into the shell, and one relative to a folder that is not known.
     """
     found: dict[str, None] = {}
-    functions = frozenset(_FUNCTION.findall(command))
-    for name in _programs(command, 0):
-        literal = (
-            not _COMPUTED.search(name) or shlex.quote(name) in command
-        )  # quoted, it is a name like others
-        if name not in functions and literal:
-            found.setdefault(name)
+    for name in _programs(command, 0, _Place()):
+        found.setdefault(name)
     return tuple(found)
 
 
-def _programs(command: str, depth: int) -> Iterator[str]:
-    reader = _Reader()
-    for word in _words(command):
-        if reader.shell and word.startswith("-"):
-            reader.scripted = reader.scripted or "c" in word
-        elif reader.shell and not _SEPARATORS.fullmatch(word):
-            reader.shell = False
-            if reader.scripted and depth < _DEPTH:
-                yield from _programs(word, depth + 1)
-        elif reader.is_program(word):
-            yield word
+@dataclass
+class _Place:
+    """Where the shell stands: whether PATH is still the server's, and the folder (empty: the data directory)."""
+
+    path: bool = True
+    folder: str = ""
+    known: bool = True
+
+    def enter(self, folder: Word | None) -> None:
+        """`cd`."""
+        if folder is None or folder.computed or folder.text == "-":
+            self.known = False
+        elif folder.text.startswith("/"):
+            self.folder, self.known = folder.text.rstrip("/") + "/", True
+        elif self.folder and not folder.text.startswith("~"):
+            self.folder = f"{self.folder}{folder.text.removeprefix('./').rstrip('/')}/"
+        else:
+            self.known = False
+
+    def located(self, name: str) -> str:
+        """The name as it can be looked for, empty where it cannot."""
+        if "/" not in name:
+            return name if self.path else ""
+        if name.startswith("/"):
+            return name
+        return f"{self.folder}{name.removeprefix('./')}" if self.known and self.folder else name * self.known
+
+
+def _programs(command: str, depth: int, place: _Place) -> Iterator[str]:
+    """`place` is changed as the shell's own would be."""
+    listed = tokens(command)
+    functions = {
+        word.text
+        for word, opened, closed in zip(listed, listed[1:], listed[2:], strict=False)
+        if isinstance(word, Word) and (opened, closed) == (Operator("("), Operator(")"))
+    }
+    reader = _Reader(place)
+    for token in listed:
+        if isinstance(token, Word) and depth < _DEPTH:
+            for inside in token.inside:
+                yield from _programs(inside, depth + 1, replace(place))
+        name = reader.read(token)
+        if name and name not in functions:
+            yield name
+        if reader.command is not None:
+            if depth < _DEPTH:
+                yield from _programs(reader.command, depth + 1, replace(place, path=place.path and not reader.login))
+            reader.command = None
 
 
 class _Reader:
-    """Goes through a command's words; `shell`: a script's file comes, or, `scripted`, what -c shall run."""
+    """Goes through a command's words. `command` is what a shell's -c shall run, once it was read."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+        self.command: str | None = None
+        self.login = False
+        self._pattern = False
+        """In a pattern of `case`."""
+        self._outside: list[_Place] = []
+        """Where the shell stood before each `(`: what it does within holds there alone."""
         self._begin()
 
     def _begin(self) -> None:
-        self.shell = self.scripted = self._skip = False
-        self._expecting, self._wrapper = True, ""
+        self._shell = self._scripted = self._skip = self._searches = False
+        self._expecting, self._wrapper, self._builtin, self._own = True, "", "", 0
+        self._path = self._place.path
 
-    def is_program(self, word: str) -> bool:
-        """Whether this word is a program that is started."""
-        if _SEPARATORS.fullmatch(word):
-            self._begin()
+    def read(self, token: Token) -> str:
+        """The program that this word starts, as it can be looked for; empty for none."""
+        if isinstance(token, Operator):
+            self._operator(token.text)
         elif self._skip:
             self._skip = False
-        elif _REDIRECTION.fullmatch(word):
+        elif self._pattern:
+            self._pattern = token.text != "esac"
+        elif self._shell:
+            self._of_shell(token)
+        elif self._builtin:
+            self._of_builtin(token)
+        elif self._expecting:
+            return self._first(token)
+        return ""
+
+    def _operator(self, text: str) -> None:
+        if text in REDIRECTIONS:
             self._skip = True
-        elif self._expecting and not _ASSIGNMENT.fullmatch(word):
-            return self._first(word)
-        return False
+        elif self._pattern:
+            self._pattern = text != ")"
+            self._begin()
+        else:
+            if self._builtin == "cd":
+                self._place.enter(None)  # home
+            if text == "(":
+                self._outside.append(self._place)
+                self._place = replace(self._place)
+            elif text == ")" and self._outside:
+                self._place = self._outside.pop()
+            self._begin()
+            self._pattern = text in (";;", ";&")
 
-    def _first(self, word: str) -> bool:
+    def _of_shell(self, word: Word) -> None:
+        """A shell's own words: its options, then a script's file or, after -c, a command."""
+        if word.text.startswith(("-", "+")):
+            self._scripted = self._scripted or (not word.text.startswith("--") and "c" in word.text)
+            self.login = self.login or "l" in word.text.removeprefix("--no")
+            return
+        self._shell = self._expecting = False
+        if self._scripted and not word.computed:
+            self.command = word.text
+
+    def _of_builtin(self, word: Word) -> None:
+        """What the shell's own command does to where it stands."""
+        name, self._builtin = self._builtin, ""
+        if name in ("cd", "pushd"):
+            if word.text in ("--", "-P", "-L"):
+                self._builtin = name
+            else:
+                self._place.enter(word)
+        elif name in (".", "source", "eval"):
+            self._place.path = False  # what it sets is not known
+        elif name == "case":
+            self._pattern, self._builtin = False, "case in"
+        elif name == "case in":
+            self._pattern = word.text == "in"
+        elif name in ("export", "declare", "typeset", "readonly"):
+            self._builtin = name
+            self._assign(word.text)
+
+    def _assign(self, text: str) -> None:
+        """A variable is set for all that follows."""
+        if text.startswith(("PATH=", "PATH+=")):
+            self._place.path = False
+
+    def _first(self, word: Word) -> str:
         """A word where a program may stand."""
-        name = word.rpartition("/")[2]
-        if self._wrapper and word.startswith("-"):
-            self._skip = word in _OPTIONS_WITH_VALUE.get(self._wrapper, _TAKE_A_VALUE)
-            return False
-        if self._wrapper == "flock":
-            self._wrapper = "env"  # that was the lock's file
-            return False
-        if self._wrapper and _DURATION.fullmatch(word):
-            return False
-        if word in _BUILTINS:
-            self._expecting = word in _GO_ON
-            return False
-        if name in _WRAPPERS:
-            self._wrapper = name
-            return word not in ("exec", "command")
-        self.shell = name in _SHELLS
-        self._expecting = False
-        return True
+        text = word.text
+        if _ASSIGNMENT.fullmatch(text) and not (word.quoted and text[:1] in "/."):
+            if text.startswith(("PATH=", "PATH+=")):
+                self._path = False
+                self._place.path = self._place.path and bool(self._wrapper)
+            return ""
+        if self._wrapper and text.startswith("-"):
+            self._option(text)
+            return ""
+        if self._wrapper and self._own:
+            self._own -= 1  # that was the lock's file
+            return ""
+        if self._wrapper and _DURATION.fullmatch(text):
+            return ""
+        if text in _BUILTINS and not word.quoted and not self._wrapper:
+            self._expecting = text in _GO_ON
+            self._builtin = "" if self._expecting else text
+            return ""
+        return self._program(word)
 
+    def _option(self, text: str) -> None:
+        """A wrapper's own option."""
+        if self._wrapper == "flock" and text in ("-c", "--command"):
+            self._shell = self._scripted = True
+        elif self._wrapper == "command" and text in ("-v", "-V"):
+            self._expecting = False  # it only looks where that is
+        elif self._wrapper in ("env", "sudo") and text in ("-C", "--chdir", "-D"):
+            self._skip, self._path = True, False
+        elif text != "--":
+            self._skip = text in _OPTIONS_WITH_VALUE.get(self._wrapper, _TAKE_A_VALUE)
 
-def _words(command: str) -> list[str]:
-    lexer = shlex.shlex(command.replace("\n", " ; "), posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        return list(lexer)
-    except ValueError:  # an open quote: the shell would refuse it
-        return command.split()
+    def _program(self, word: Word) -> str:
+        name = word.text.rpartition("/")[2]
+        wraps = name in _WRAPPERS and not word.computed
+        if wraps:
+            self._wrapper, self._own = name, _OWN_WORDS.get(name, 0)
+        else:
+            self._expecting = False
+            self._shell = (name in _SHELLS or name == "su") and not word.computed
+        if word.computed or (_COMPUTED.search(word.text) and not word.quoted) or word.text in ("exec", "command"):
+            return ""
+        if "/" not in word.text and not self._path:
+            return ""
+        return self._place.located(word.text)
 
 
 def configs_of(text: str) -> tuple[str, ...]:
@@ -175,11 +302,11 @@ def remotes_of(text: str) -> tuple[str, ...]:
 
 
 def targets_of(text: str) -> tuple[Target, ...]:
-    """The `REMOTE:BUCKET/PREFIX` in it, in order, each once; URLs are none."""
+    """The `REMOTE:BUCKET/PREFIX` in it, in order, each once; URLs and a date's format are none."""
     found: dict[Target, None] = {}
-    for match in _TARGET.finditer(text):
-        prefix = match[3].strip("/")
-        if match[3].startswith("//"):
+    for match in _TARGET.finditer(_DATE.sub("$DATE", text)):
+        prefix = match[4].strip("/")
+        if match[4].startswith("//"):
             continue
-        found.setdefault(Target(match[1], match[2], f"{prefix}/" if prefix else ""))
+        found.setdefault(Target(match[1], match[3], f"{prefix}/" if prefix else "", match[2]))
     return tuple(found)

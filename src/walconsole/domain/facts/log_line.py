@@ -68,10 +68,13 @@ _ARCHIVING_WORDS = (
 )
 _ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
 """A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
-_OF_THE_SERVER = re.compile(r"\S:  \S|\w\[\d+\]: |^\{|^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,\s]+,")
-"""PostgreSQL puts two spaces behind the level's colon, in any language (elog.c); or writes CSV or JSON;
-syslog names the program that wrote."""
+_LEVEL_BEFORE = re.compile(r"((?:[^\W\d_a-zß-öø-ÿа-џґії]{2,}|[ა-ჰ]{4,}|文)(?:[1-5])?) ?$")
+"""The word of a level, in any language: capitals, or letters that are neither. `upload failed:  x` has none."""
+_OF_SYSLOG = re.compile(r"\w\[\d+\]: (?:\[\d+-\d+\] |#011|\t)")
+"""A part of a message that syslog numbered, or that goes on with the one before."""
 _CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
+ARCHIVER = "archiver"
+"""The archiver's backend_type, which log_line_prefix has as %b."""
 _STAMP_WITHIN, _LEVEL_WITHIN = 64, 200
 """Characters in which a line's prefix says when it was, and how bad it is."""
 
@@ -109,7 +112,24 @@ def is_a_programs(text: str) -> bool:
 
     That is the archive command before all, and its own words are why archiving fails.
     """
-    return bool(text.strip()) and _OF_THE_SERVER.search(text, 0, _LEVEL_WITHIN) is None
+    if not text.strip() or servers_level(text)[0]:
+        return False
+    if text.startswith("{"):
+        return '"error_severity"' not in text
+    return _CSV.match(text) is None and _OF_SYSLOG.search(text, 0, _LEVEL_WITHIN) is None
+
+
+def servers_level(text: str) -> tuple[str, int]:
+    """The level that the server itself wrote, in its language, and where; empty where a program wrote the line.
+
+    PostgreSQL puts two spaces behind the level's colon, in any language (elog.c).
+    """
+    at = text.find(":  ", 0, _LEVEL_WITHIN)
+    while at > 0:
+        if found := _LEVEL_BEFORE.search(text, max(0, at - 24), at):
+            return found[1], found.start()
+        at = text.find(":  ", at + 1, _LEVEL_WITHIN)
+    return "", -1
 
 
 def continues(raw: bytes) -> bool:
@@ -140,24 +160,29 @@ def _from_json(raw: str) -> str:
         record = json.loads(raw)
     except (ValueError, RecursionError):
         return raw
-    if not isinstance(record, dict) or "message" not in record:
-        return raw
+    if not isinstance(record, dict) or "message" not in record or "error_severity" not in record:
+        return raw  # a program's, which writes JSON too
     fields = (
-        record.get(key, "") for key in ("timestamp", "pid", "error_severity", "message", "detail", "hint")
+        record.get(key, "")
+        for key in ("timestamp", "pid", "error_severity", "message", "detail", "hint", "backend_type")
     )
     return _as_text(*(str(field) for field in fields))
 
 
 def _from_csv(raw: str) -> str:
     try:
-        fields = next(csv.reader([raw], strict=True), [])
+        fields = next(csv.reader([raw]), [])  # one that is cut, for its message has line breaks, is read too
     except csv.Error:
         return raw
-    if len(fields) < 16:
+    if len(fields) < 14:
         return raw
-    return _as_text(fields[0], fields[3], fields[11], fields[13], fields[14], fields[15])
+    fields += [""] * (24 - len(fields))
+    return _as_text(fields[0], fields[3], fields[11], fields[13], fields[14], fields[15], fields[23])
 
 
-def _as_text(stamp: str, pid: str, severity: str, message: str, detail: str, hint: str) -> str:
+def _as_text(
+    stamp: str, pid: str, severity: str, message: str, detail: str, hint: str, backend: str = ""
+) -> str:
     tail = (f"  DETAIL:  {detail}" if detail else "") + (f"  HINT:  {hint}" if hint else "")
-    return f"{stamp} [{pid}] {severity or 'LOG'}:  {message}{tail}".replace("\n", " ")
+    who = f" {ARCHIVER}" if backend == ARCHIVER else ""
+    return f"{stamp} [{pid}]{who} {severity or 'LOG'}:  {message}{tail}".replace("\n", " ")

@@ -46,9 +46,20 @@ def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     assessment = Assessment(snapshot, now)
     findings = [finding for look in LOOKS for finding in look(assessment)]
     findings.sort(key=lambda finding: -finding.severity)
+    findings = _told_verbatim(findings, assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)
     return Diagnosis(never_blind(said, snapshot), tuple(findings), told)
+
+
+def _told_verbatim(findings: list[Finding], assessment: Assessment) -> list[Finding]:
+    """Where no finding explains that archiving fails, that one has the command's own last line."""
+    if any("failing" in MODES[finding.rule].explains for finding in findings):
+        return findings
+    return [
+        archiving.in_its_own_words(finding, assessment) if finding.rule == "failing" else finding
+        for finding in findings
+    ]
 
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from walconsole.domain.facts.observed import ArchiverFacts
 from walconsole.domain.facts.snapshot import Snapshot
@@ -75,11 +76,15 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
     """The command's last words before its last failure, and its exit code."""
     failure = assessment.last_failure
     if failure is None:
+        if assessment.last_words:
+            yield f"{assessment.last_words} (the archive command's own words)"
         return
     words = assessment.last_words
     code = failure.exit_code
     if words:
         yield f"{words} (the archive command's own words)"
+    elif failure not in assessment.since_change:
+        yield "the command, its files or the configuration changed since it last failed: it was not tried since"
     if code is None:
         return
     meaning = _ENDS.get(code, "")
@@ -87,6 +92,22 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
         meaning = ""
     silent = "" if words else ", and nothing that it printed is there"
     yield f"it ends with exit code {code}{', ' + meaning if meaning else ''}{silent} (the server's log)"
+
+
+def in_its_own_words(finding: Finding, assessment: Assessment) -> Finding:
+    """A failure whose cause nothing here knows: told by the command's last line, as it is."""
+    words = assessment.last_words
+    if not words:
+        return finding
+    line = words if len(words) <= _LINE_TOLD else f"{words[: _LINE_TOLD - 1]}…"
+    return replace(
+        finding,
+        title=f"{finding.title}, and says: {line}",
+        evidence=("no cause is known here for the command's own last line, which is told as it is", *finding.evidence),
+    )
+
+
+_LINE_TOLD = 160
 
 
 def _process(archiver: ArchiverFacts | None) -> str:

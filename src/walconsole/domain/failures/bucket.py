@@ -44,7 +44,7 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
         known = REFUSALS[meaning]
         if (known.rule, reading.slot) in archivers:
             continue  # the archiver is refused the same: that is the one that matters, and it is told there
-        if meaning in THROTTLED and assessment.last_failure is None:
+        if meaning in THROTTLED and not assessment.has_failed:
             continue  # told as such
         yield Finding(
             known.rule,

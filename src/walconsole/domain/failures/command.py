@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.archivers.command_words import DEFAULT_CONFIG
+from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntry, ProgramFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.patterns import pattern
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
@@ -21,10 +23,17 @@ _CONFIG_WORDS = re.compile(
     r"|cannot be read as user",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"permission denied(?! \([\w,-]+\))|operation not permitted", re.IGNORECASE)
+_DENIED = pattern(rf"(?:{languages.DENIED})(?! \([\w,-]+\))", re.IGNORECASE)
 """Of files: `Permission denied (publickey)` is what ssh says of a login."""
-_READ_ONLY = re.compile(r"read-only file system", re.IGNORECASE)
-_SHELL_NOT_FOUND = re.compile(r"not found$|no such file or directory$", re.IGNORECASE)
+_READ_ONLY = pattern(languages.SEALED, re.IGNORECASE)
+_SHELL_NOT_FOUND = pattern(rf"(?:not found|{languages.ABSENT}).{{0,20}}$", re.IGNORECASE)
+_NOT_FOUND_BY = pattern(
+    r"(?:^|: )['\"‘«]?([^\s:'\"’»]+)['\"’»]?: (?:(?:command |inaccessible or )?not found|orden no encontrada"
+    r"|commande introuvable|comando non trovato|コマンドが見つかりません|команда не найдена|未找到命令"
+    rf"|comando n.{{1,3}}o encontrado|nie znaleziono polecenia|명령어를 찾을 수 없음|Kommando nicht gefunden|{languages.ABSENT})",
+    re.IGNORECASE,
+)
+"""How dash, bash (in its languages) and ksh name what they did not find."""
 
 
 def _programs_proof(snapshot: Snapshot, program: ProgramFacts) -> Proof:
@@ -37,55 +46,83 @@ def _programs_proof(snapshot: Snapshot, program: ProgramFacts) -> Proof:
 
 
 def _exit_lines(assessment: Assessment, code: int) -> tuple[LogEntry, ...]:
-    """Failures with this exit code since the last success, while something waits."""
-    if assessment.last_failure is None:
+    """The newest failure, where it ended with this exit code and nothing was changed since."""
+    failure = assessment.last_failure
+    if failure is None or failure.exit_code != code or failure not in assessment.since_change:
         return ()
-    return tuple(entry for entry in assessment.since_success if entry.exit_code == code)
+    return (failure,)
 
 
 def command_not_found(assessment: Assessment) -> Iterator[Finding]:
-    """Exit 127, or a program that the server's user does not find: nothing counts it as a failure."""
+    """Exit 127: nothing counts it as a failure. Or a program that the server's user does not find, untried yet."""
     snapshot = assessment.snapshot
     facts, lines = snapshot.command.value, _exit_lines(assessment, NOT_FOUND)
     missing = [program for program in facts.programs if program.path is None] if facts else []
-    if not missing and not lines:
-        return
-    if not lines and _works_all_the_same(assessment):
-        return  # what looks like a program in the command is none
-    name = missing[0].name if missing else _named(lines) or "a program"
-    proof = (
-        *(_programs_proof(snapshot, program) for program in missing),
-        *log_lines(snapshot, (*assessment.programs_words(_SHELL_NOT_FOUND), *lines)),
-        *command_and_archiver(snapshot),
-    )
-    unseen = "" if missing else "look as the server's user: command -v PROGRAM"
+    if not lines and (not missing or _tried(assessment)):
+        return  # only the shell knows what it did not find
+    named = _named(assessment.newest_words) if lines else ""
+    name = named or (missing[0].name if missing else "") or "a program"
+    looked = any(program.name == name for program in missing)
     yield Finding(
         "command-not-found",
         assessment.urgency,
-        f"the archive command's program is not found: {name}",
-        tuple(
-            [f"{program.name} is not found by the server's user" for program in missing]
-            + ([f"the shell ends with {NOT_FOUND} (the server's log)"] if lines else [])
+        f"the archive command's program is not found: {name}"
+        if lines
+        else f"the archive command names {name}, which the server's user does not find",
+        (
+            *(f"{program.name} is not found by the server's user" for program in missing),
+            *([f"the shell ends with {NOT_FOUND} (the server's log)"] if lines else []),
         ),
         "install it, or name it by its absolute path in archive_command, then reload",
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
-        proof=proof,
-        fixes=(
-            Fix("install the archive command", ("walconsole provision",), step="archive-command"),
-            Fix(
-                "name the program by its absolute path",
-                (
-                    "command -v PROGRAM",
-                    "edit archive_command in the file that wins",
-                    "SELECT pg_reload_conf();",
-                ),
+        proof=(
+            *(_programs_proof(snapshot, program) for program in missing),
+            *log_lines(snapshot, (*assessment.programs_words(_SHELL_NOT_FOUND), *lines)),
+            *command_and_archiver(snapshot),
+        ),
+        fixes=_fixes_of_not_found(name),
+        certainty=Certainty.PROVED
+        if lines and (looked or named)
+        else Certainty.LIKELY
+        if lines
+        else Certainty.POSSIBLE,
+        surer=""
+        if lines and (looked or named)
+        else "the shell has not said so: look as the server's user, with the server's environment",
+    )
+
+
+def _fixes_of_not_found(name: str) -> tuple[Fix, ...]:
+    looked_for = "PROGRAM" if name == "a program" else name
+    return (
+        Fix("install the archive command", ("walconsole provision",), step="archive-command"),
+        Fix(
+            "name the program by its absolute path",
+            (
+                f"command -v {looked_for}",
+                "edit archive_command in the file that wins",
+                "SELECT pg_reload_conf();",
             ),
         ),
-        certainty=Certainty.PROVED if missing or lines else Certainty.LIKELY,
-        surer=unseen,
     )
+
+
+def _tried(assessment: Assessment) -> bool:
+    """Whether the archiver has run this command since it was loaded, and something else than 127 came of it.
+
+    Where the log cannot be read, how it ended is not known.
+    """
+    snapshot = assessment.snapshot
+    if snapshot.log.value is not None and assessment.last_failure is not None:
+        return True
+    if _works_all_the_same(assessment):
+        return True
+    archiver, server = snapshot.archiver.value, snapshot.server.value
+    if archiver is None or archiver.last_archived_at is None or server is None or assessment.troubled:
+        return False
+    return server.loaded_at is not None and archiver.last_archived_at > server.loaded_at
 
 
 def _works_all_the_same(assessment: Assessment) -> bool:
@@ -96,12 +133,10 @@ def _works_all_the_same(assessment: Assessment) -> bool:
     return not assessment.troubled and age is not None and age < 2 * timeout + 60
 
 
-def _named(lines: tuple[LogEntry, ...]) -> str:
-    for entry in lines:
-        found = re.search(r"'?\"?(/\S+?)['\"]?(?:\s|$)", entry.text)
-        if found:
-            return found[1]
-    return ""
+def _named(words: tuple[LogEntry, ...]) -> str:
+    """What the shell says that it did not find, the newest."""
+    found = (_NOT_FOUND_BY.search(entry.text) for entry in reversed(words))
+    return next((match[1] for match in found if match is not None), "")
 
 
 def command_not_executable(assessment: Assessment) -> Iterator[Finding]:

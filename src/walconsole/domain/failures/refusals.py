@@ -33,7 +33,7 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
         if known.rule not in told:
             told.add(known.rule)
             yield _by_check(assessment, check, result)
-    if told or assessment.last_failure is None:
+    if told or not assessment.has_failed:
         return
     words = assessment.words_of_refusal
     if not words:
@@ -216,7 +216,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
 def throttled(assessment: Assessment) -> Iterator[Finding]:
     """The store asked to slow down, to the archiver or to the console."""
     snapshot = assessment.snapshot
-    if assessment.last_failure is not None:
+    if assessment.has_failed:
         return  # told as a refusal
     words = tuple(entry for code, entry in assessment.words_of_refusal if of_words(code, entry) in THROTTLED)
     problems = [

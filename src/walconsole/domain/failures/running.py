@@ -27,7 +27,7 @@ _LAST_SIGNAL = 64
 def disk_full(assessment: Assessment) -> Iterator[Finding]:
     """The log says that a file system is full, and nothing has been archived since."""
     snapshot = assessment.snapshot
-    lines = [entry for entry in assessment.since_success if entry.kind is LogKind.DISK_FULL]
+    lines = [entry for entry in assessment.newest_lines if entry.kind is LogKind.DISK_FULL]
     if not lines or not assessment.troubled:
         return
     disk = snapshot.wal_disk.value
@@ -80,7 +80,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
         "archive_command",
         since=assessment.failing_since,
         proof=(
-            *log_lines(snapshot, [*assessment.words_before[-2:], *alike[-4:]]),
+            *log_lines(snapshot, [*assessment.newest_words[-2:], *alike[-4:]]),
             *command_and_archiver(snapshot),
         ),
         fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),

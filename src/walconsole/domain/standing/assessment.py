@@ -82,18 +82,33 @@ class Assessment:
         return failure_log.last_failure(self.snapshot, self.since_success)
 
     @cached_property
-    def words_before(self) -> tuple[LogEntry, ...]:
-        """What the archive command printed before that failure."""
-        return failure_log.words_before(self.since_success, self.last_failure)
+    def since_change(self) -> tuple[LogEntry, ...]:
+        """Of that what came after the command, a file of its or the server's configuration changed."""
+        return failure_log.since_change(self.since_success, failure_log.changed_at(self.snapshot))
+
+    @cached_property
+    def newest_words(self) -> tuple[LogEntry, ...]:
+        """What the archive command said in its newest attempt, or the archiver of itself; none of older ones."""
+        return failure_log.newest_words(self.since_change, self.last_failure)
 
     @cached_property
     def last_words(self) -> str:
         """The last line of it that says what is wrong, else the last one."""
-        return failure_log.last_words(self.words_before)
+        return failure_log.last_words(self.newest_words)
 
     def programs_words(self, pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
-        """What the archive command has printed since the last success, where it matches."""
-        return failure_log.programs_words(self.since_success, pattern)
+        """What of it matches."""
+        return failure_log.matching(self.newest_words, pattern)
+
+    @cached_property
+    def newest_lines(self) -> tuple[LogEntry, ...]:
+        """All that the log says of that attempt, and what the server says of itself since the change."""
+        return failure_log.newest_lines(self.since_change, self.last_failure)
+
+    @cached_property
+    def has_failed(self) -> bool:
+        """Whether the newest attempt has failed: by the log, or by the counters where the log leaves it out."""
+        return self.last_failure is not None or self.state is ArchiverState.FAILING
 
     @cached_property
     def troubled(self) -> bool:
@@ -114,8 +129,8 @@ class Assessment:
 
     @cached_property
     def words_of_refusal(self) -> tuple[tuple[str, LogEntry], ...]:
-        """What the archive command has printed about the store since the last success, with its code."""
-        return refusals.words_of_refusal(self.since_success)
+        """What the archive command said of the store in its newest attempt, with its code."""
+        return refusals.words_of_refusal(self.newest_words)
 
     @cached_property
     def refused_checks(self) -> tuple[tuple[ProductionCheck, VerbResult], ...]:
@@ -125,5 +140,5 @@ class Assessment:
     @cached_property
     def told_of_the_archiver(self) -> frozenset[tuple[str, AnySlot]]:
         """Failure modes, by copy, that the archiver itself shows: there the console's view proves them."""
-        words = self.words_of_refusal if self.last_failure is not None else ()
+        words = self.words_of_refusal if self.has_failed else ()
         return refusals.told_of_the_archiver(self.snapshot, self.refused_checks, words)

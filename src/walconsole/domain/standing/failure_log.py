@@ -3,19 +3,23 @@
 import re
 from collections.abc import Sequence
 
+from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
+from walconsole.domain.facts.log_line import servers_level
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.standing.archiver import (
-    host_age,
-    is_failing,
-    ready_count,
-)
+from walconsole.domain.patterns import pattern
+from walconsole.domain.standing.archiver import host_age, is_failing, ready_count
 
-_SERVERS_OWN = re.compile(r"\b[A-Z]{3,9}:  \S")
-"""PostgreSQL puts two spaces behind its level's colon (elog.c)."""
 UNTIMED_WAIT_S = 10.0
 """A failure in a log without times may be an old one; it counts where something has waited this long."""
-_FAILURES = frozenset({LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL})
+_FAILURES = frozenset({LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL, LogKind.ARCHIVER_ERROR})
+_OWN_WORDS = frozenset({LogKind.ARCHIVER_FATAL, LogKind.ARCHIVER_ERROR, LogKind.DETAIL})
+_GOES_ON = frozenset({LogKind.DETAIL, LogKind.COMMAND})
+_CHANGES = frozenset({LogKind.RELOADED, LogKind.STARTED})
+_SAME = re.compile(r"[0-9a-f]{6,}|\d+", re.IGNORECASE)
+"""What differs where a program says the same again: times, counts, ids of requests."""
+_CYCLES = 3
+"""A line that comes twice may be one attempt's; what comes three times over is three attempts."""
 
 COUNTED_UP_TO = 125
 """pgarch.c, shell_archive.c: an exit above it ends the archiver, and is not counted."""
@@ -65,30 +69,110 @@ def _waits(snapshot: Snapshot) -> bool:
     return host_age(snapshot, disk.oldest_ready_at, reading.read_at) >= UNTIMED_WAIT_S
 
 
+def changed_at(snapshot: Snapshot) -> float | None:
+    """When the command, its files or the server's configuration last changed, by the server's clock.
+
+    What failed before that says nothing of what will.
+    """
+    server, command = snapshot.server.value, snapshot.command.value
+    times = [server.loaded_at] if server is not None else []
+    if command is not None:
+        times += [program.modified_at for program in command.programs]
+        times += [config.modified_at for config in command.configs]
+    known = [at for at in times if at is not None]
+    return max(known, default=None)
+
+
+def since_change(entries: Sequence[LogEntry], changed: float | None) -> tuple[LogEntry, ...]:
+    """Of those entries what came after the last reload, start or change of a file."""
+    places = [place for place, entry in enumerate(entries) if entry.kind in _CHANGES]
+    after = entries[places[-1] :] if places else entries
+    if changed is None:
+        return tuple(after)
+    second = float(int(changed))  # many a log has no parts of a second
+    return tuple(entry for entry in after if entry.at is None or entry.at >= second)
+
+
 def is_commands(entry: LogEntry) -> bool:
-    """Whether the archive command printed this line; what a backend says of a table `archive` is none."""
-    if entry.kind is LogKind.PROGRAM:
-        return True
-    return entry.kind is LogKind.OTHER and _SERVERS_OWN.search(entry.text) is None
+    """Whether the archive command printed this line, or the archiver itself failed with it.
+
+    What a backend says of a table `archive` is none.
+    """
+    return entry.kind is LogKind.PROGRAM or entry.kind in _OWN_WORDS
 
 
-def words_before(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:
-    """What the archive command printed before it ended like this; all of it since the last success."""
+def newest_words(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:
+    """Of what the log says since the last success and change, the words of the newest attempt alone.
+
+    Where the log has no ends of attempts (log_min_messages may leave them out) an attempt is what repeats.
+    """
+    begin, end = _attempt(entries, failure)
+    return _last_cycle(tuple(entry for entry in entries[begin:end] if is_commands(entry)))
+
+
+def newest_lines(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:
+    """All of that attempt, whatever its kind, and what the server said of itself meanwhile or before."""
+    begin, end = _attempt(entries, failure)
+    return (*(entry for entry in entries[:begin] if servers_level(entry.text)[0]), *entries[begin:])
+
+
+def _attempt(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[int, int]:
+    """Where the attempt that ended with `failure` begins and ends; nothing where that was before the change."""
+    end = next((place for place, entry in enumerate(entries) if entry is failure), len(entries))
     if failure is None:
-        return ()
-    place = max(index for index, entry in enumerate(entries) if entry is failure)
-    return tuple(entry for entry in entries[:place] if is_commands(entry))
+        return _end_before(entries, end), end
+    if end == len(entries):
+        return end, end  # its words are no cause any more
+    begin = _end_before(entries, end)
+    end += 1
+    while end < len(entries) and entries[end].kind in _GOES_ON:
+        end += 1
+    return begin, end
 
 
-_TELLING = re.compile(r"error|fail|cannot|could not|unable|denied|refused|no such|not found", re.IGNORECASE)
+def _end_before(entries: Sequence[LogEntry], end: int) -> int:
+    """Where the attempt that ends at `end` began: after the end of the one before."""
+    for place in range(end - 1, -1, -1):
+        if entries[place].kind in _FAILURES:
+            place += 1
+            while place < end and entries[place].kind in _GOES_ON:
+                place += 1
+            return place
+    return 0
+
+
+def _last_cycle(words: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
+    """The last of several attempts that said the same; all of it where nothing repeats."""
+    same = [_SAME.sub("#", entry.text) for entry in words]
+    best = covered = 0
+    for period in range(1, len(same) // _CYCLES + 1):
+        at = len(same) - 1
+        while at >= period and same[at] == same[at - period]:
+            at -= 1
+        length = len(same) - 1 - at + period
+        if length >= _CYCLES * period and length > covered:
+            best, covered = period, length
+    return words[-best:] if best else words
+
+
+_TELLING = pattern(
+    rf"error|fail|cannot|could not|unable|refused|not found|{languages.DENIED}|{languages.ABSENT}|{languages.SEALED}",
+    re.IGNORECASE,
+)
 
 
 def last_words(words: Sequence[LogEntry]) -> str:
-    """The last line that it printed which says what is wrong, else the last one."""
-    told = [entry.text for entry in words[-20:] if _TELLING.search(entry.text)]
-    return (told or [entry.text for entry in words[-1:]] or [""])[-1].strip()
+    """The last line that it printed which says what is wrong, else the last one; an error with its details."""
+    lines = [entry for entry in words[-20:] if entry.kind is not LogKind.DETAIL]
+    told = [entry for entry in lines if entry.kind in _OWN_WORDS or _TELLING.search(entry.text)]
+    last = (told or lines)[-1:]
+    if not last:
+        return ""
+    after = words[[entry is last[0] for entry in words].index(True) + 1 :] if last[0].kind in _OWN_WORDS else ()
+    details = (entry.text[max(0, servers_level(entry.text)[1]) :] for entry in after if entry.kind is LogKind.DETAIL)
+    return " ".join((last[0].text.strip(), *details))
 
 
-def programs_words(entries: Sequence[LogEntry], pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
-    """What the archive command has printed since the last success, where it matches."""
-    return tuple(entry for entry in entries if is_commands(entry) and pattern.search(entry.text))
+def matching(words: Sequence[LogEntry], wanted: re.Pattern[str]) -> tuple[LogEntry, ...]:
+    """Those of the words that match."""
+    return tuple(entry for entry in words if wanted.search(entry.text))

@@ -187,7 +187,7 @@ def of_words(code: str, entry: LogEntry) -> Meaning:
 
 
 def words_of_refusal(entries: Sequence[LogEntry]) -> tuple[tuple[str, LogEntry], ...]:
-    """What the archive command has printed about the store since the last success, with its code."""
+    """What the archive command has said about the store, with its code."""
     told = ((code_in(entry.text), entry) for entry in entries if is_commands(entry))
     return tuple((code, entry) for code, entry in told if code)
 

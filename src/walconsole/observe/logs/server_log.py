@@ -2,14 +2,15 @@
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
-from walconsole.domain.facts.log_entries import LOG_LINE, Zone, is_foreign, read_entry, utc, with_times
+from walconsole.domain.facts.log_entries import LOG_LINE, Zone, entries_of, read_entry, utc
+from walconsole.domain.facts.log_languages import DETAILS
 from walconsole.domain.facts.log_line import plain_text
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
@@ -27,6 +28,8 @@ LINES_KEPT = 400
 JOURNAL_BACK_S = 7200.0
 SCRIPT_S = 8.0
 JOURNAL = "journal"
+ARCHIVERS_KEPT = 8
+"""Process ids: one that dies is followed by the next."""
 WORDS_KEPT = 20
 """Lines of programs, where those have a file of their own."""
 
@@ -38,6 +41,8 @@ class _File:
         self._key = key
         self.lines: deque[tuple[str, float | None]] = deque(maxlen=LINES_KEPT)
         """With the time of the look before the one that found it: it is no older; None at the first."""
+        self.found: deque[float | None] = deque(maxlen=LINES_KEPT)
+        """For each of the lines when it was found: it is no younger."""
         self.known = b""
         self.offset = -1
         self.source = ""
@@ -47,17 +52,17 @@ class _File:
         """Read its end anew."""
         self.known, self.offset = b"", -1
 
-    def learn(self, answer: dict[str, bytes], looked_at: float | None) -> list[str]:
-        """Keep what is new since `looked_at`; the new lines."""
+    def learn(self, answer: dict[str, bytes], looked_at: float | None, now: float) -> None:
+        """Keep what is new since `looked_at`, found `now`."""
         source, known = safe(decode(self._of(answer, "source"))), self._of(answer, "known")
         since = looked_at if known == self.known and source != JOURNAL else None
         if known != self.known:
             if source != self.source:
-                self.lines.clear()
+                self._clear()
             self.known = known
         self.source = source
         if source == JOURNAL:
-            self.lines.clear()  # it is asked for the same stretch again
+            self._clear()  # it is asked for the same stretch again
         offset = self._of(answer, "offset")
         written = self._of(answer, "written")
         self.offset = int(offset) if offset.isdigit() else -1
@@ -69,7 +74,11 @@ class _File:
             lines = [line for line in lines if plain_text(line) != line]
         new = [line for line in lines if line]
         self.lines.extend((line, since) for line in new)
-        return new
+        self.found.extend(now for _ in new)
+
+    def _clear(self) -> None:
+        self.lines.clear()
+        self.found.clear()
 
     def _of(self, answer: dict[str, bytes], what: str) -> bytes:
         return answer.get(f"{self._key}.{what}", b"")
@@ -94,11 +103,12 @@ class ServerLogProbe:
         clock: Clock,
         setting: Callable[[str], str | None],
         root: str = "",
+        archiver_pid: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._shell, self._host, self._clock = shell, host, clock
-        self._setting, self._root = setting, root
+        self._setting, self._root, self._archiver_pid = setting, root, archiver_pid
+        self._archivers: deque[int] = deque(maxlen=ARCHIVERS_KEPT)
         self._log, self._beside = _File("log"), _File("beside")
-        self._foreign = False
         self._looked_at: float | None = None
         self._since = clock.now() - JOURNAL_BACK_S
 
@@ -111,11 +121,15 @@ class ServerLogProbe:
     async def take(self) -> Sequence[Fact]:
         """What was written since the last look. Raises errors.SshError, errors.ShellError."""
         await self._host.locate()
+        pid = self._archiver_pid()
+        if pid is not None and pid not in self._archivers:
+            self._archivers.append(pid)
         token = secrets.token_hex(8)
         answer = await self._shell.run(self._script(token), timeout_s=SCRIPT_S)
         at = (answer.sent_at + answer.answered_at) / 2
-        missing = self._learn(read_records(answer.stdout, token))
-        self._looked_at = at + self._host.clock_offset_s
+        now = at + self._host.clock_offset_s
+        missing = self._learn(read_records(answer.stdout, token), now)
+        self._looked_at = now
         return [Fact(Snapshot.log, self._facts(missing), at, self._log.source or self.name)]
 
     def _script(self, token: str) -> str:
@@ -136,6 +150,8 @@ class ServerLogProbe:
             ("most", b"%d" % (MOST_BYTES if self._log.known else FIRST_BYTES)),
             ("since", b"%d" % self._since),
             ("words", LOG_LINE.pattern.encode()),
+            ("details", "|".join(sorted(DETAILS)).encode()),
+            ("archivers", "|".join(map(str, self._archivers)).encode()),
         )
         return "".join(assignment(name, raw) for name, raw in assigned) + log_script("server_log_end.sh")
 
@@ -144,48 +160,48 @@ class ServerLogProbe:
         destinations = {word.strip() for word in (self._setting("log_destination") or "").split(",")}
         return (self._setting("syslog_ident") or "postgres") if destinations == {"syslog"} else ""
 
-    def _learn(self, answer: dict[str, bytes]) -> tuple[str, ...]:
+    def _learn(self, answer: dict[str, bytes], now: float) -> tuple[str, ...]:
         """Keep what is new; what could not be read."""
         if "log.missing" in answer:
             self._log.source = ""
             return (f"the server's log cannot be read: {safe(decode(answer['log.missing']))}",)
         for file in (self._log, self._beside):
-            lines = file.learn(answer, self._looked_at)
-            self._foreign = self._foreign or any(is_foreign(line) for line in lines)
+            file.learn(answer, self._looked_at, now)
         return ()
 
     def _facts(self, missing: tuple[str, ...]) -> LogFacts:
         zone = zone_of(self._setting("log_timezone"))
-        read = ((read_entry(line, zone), since) for line, since in self._log.lines)
-        told = [(_bounded(entry, since), since) for entry, since in read if entry is not None]
-        entries = with_times(entry for entry, _ in told)
-        if not any(entry.at is not None for entry in entries):
-            entries = tuple(replace(entry, at=since) for entry, since in told)
+        entries = entries_of(self._log.lines, zone, self._archivers)
         if self._beside.source:
-            entries = _before_the_last_end(entries, tuple(self._printed(zone)))
-        if self._foreign:
-            missing = (
-                *missing,
-                "the server logs in another language than English: its own lines are not understood",
-            )
+            entries = _before_the_last_end(entries, self._printed(zone, entries))
         return LogFacts(self._log.source, entries, _first_time(entries), missing)
 
-    def _printed(self, zone: Zone) -> Iterator[LogEntry]:
-        """What programs printed into a file of their own: no later than that was last written to."""
-        for line, _ in list(self._beside.lines)[-WORDS_KEPT:]:
-            entry = read_entry(line, zone)
-            if entry is not None and entry.kind in (LogKind.PROGRAM, LogKind.DISK_FULL):
-                yield replace(entry, at=self._beside.written_at)
+    def _printed(self, zone: Zone, entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
+        """What programs printed into a file of their own: no later than that was last written to.
+
+        What was found before the last failure but one ended is that one's, or an older one's.
+        """
+        ends = [entry.at for entry in entries if entry.kind in _ENDS and entry.at is not None][-2:]
+        before = ends[0] if len(ends) == 2 else None
+        lines = [
+            line
+            for (line, _), found in zip(self._beside.lines, self._beside.found, strict=True)
+            if before is None or found is None or found > before
+        ]
+        read = (read_entry(line, zone) for line in lines[-WORDS_KEPT:])
+        return tuple(
+            replace(entry, at=self._beside.written_at)
+            for entry in read
+            if entry is not None and entry.kind in (LogKind.PROGRAM, LogKind.DISK_FULL)
+        )
 
 
-def _bounded(entry: LogEntry, since: float | None) -> LogEntry:
-    """A line of the server's own without a time is no older than the look before the one that found it."""
-    return entry if entry.at is not None or entry.kind is LogKind.PROGRAM else replace(entry, at=since)
+_ENDS = frozenset({LogKind.FAILED, LogKind.KILLED})
 
 
 def _before_the_last_end(entries: Sequence[LogEntry], words: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
     """What a command printed comes before the server's word on how it ended."""
-    ends = [place for place, entry in enumerate(entries) if entry.kind in (LogKind.FAILED, LogKind.KILLED)]
+    ends = [place for place, entry in enumerate(entries) if entry.kind in _ENDS]
     last = ends[-1] if ends else len(entries)
     return (*entries[:last], *words, *entries[last:])
 

@@ -202,6 +202,11 @@ class LatestFacts:
         archiver = self.snapshot().archiver.value
         return archiver.last_archived_wal if archiver is not None else None
 
+    def archiver_pid(self) -> int | None:
+        """The archiver's process id, None where that cannot be seen."""
+        archiver = self.snapshot().archiver.value
+        return archiver.archiver_pid if archiver is not None else None
+
     def in_trouble(self) -> bool:
         """Whether something waits that should be archived, and is not."""
         return Assessment(self.snapshot(), self._clock.now()).troubled

@@ -3,7 +3,8 @@
 # Prepended by server_log.py: log_target.sh with what it needs, token (ends the answer), known and beside_known (the
 # file's inode and path as of the last look, empty at first), offset and beside_offset (how far it was read), most
 # (bytes at most, from the end), since (for the journal: seconds since the epoch), words (an extended regular
-# expression for the server's own lines).
+# expression for the server's own lines), details (levels of lines that go on), archivers (process ids of the
+# archiver's, between bars, may be empty).
 #
 # The answer is records: \001 key space value \000.
 
@@ -12,14 +13,19 @@ export LC_ALL
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
-# of_interest: the server's own lines with one of the words; of other lines, which a program printed, all.
-# PostgreSQL puts two spaces behind the level's colon, and a tab before a line that goes on. A program may print any
+# of_interest: the server's own lines with one of the words, or of an archiver's process, each with its DETAIL and HINT;
+# of other lines, which a program printed, all. PostgreSQL puts two spaces behind the level's colon, and a tab before a
+# line that goes on; no level ends in a small letter, as what programs put before a colon does. A program may print any
 # byte: one that delimits records would hide all that follows.
 of_interest() {
-    tr '\000\001' '  ' | awk -v words="$words" '
+    tr '\000\001' '  ' | awk -v words="$words" -v details="$details" -v archivers="$archivers" '
         /^\t/ { next }
-        /^\{/ || /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9:.]+ [^ ,]+,/ || /:  / {
-            if ($0 ~ words) print
+        /^\{.*"error_severity"/ || /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9:.]+ [^ ,]+,/ || /[^]a-z0-9 :",.;)}>!?-] ?:  / {
+            at = match($0, /[^]a-z0-9 :",.;)}>!?-] ?:  /)
+            head = substr($0, 1, at)
+            own = archivers != "" && head ~ ("(^|[^0-9.])(" archivers ")([^0-9.]|$)")
+            if (head !~ ("(" details ")$")) kept = ($0 ~ words || own)
+            if (kept) print
             next
         }
         NF { print }' | tail -n 400
@@ -34,8 +40,10 @@ of_syslog() {
             if (!at) next
             text = substr($0, at + length(mark))
             if (!sub(/^[0-9]+\]: /, "", text)) next
-            sub(/^\[[0-9]+-[0-9]+\] /, "", text)
+            part = match(text, /^\[[0-9]+-[0-9]+\] /) ? substr(text, 1, RLENGTH) : ""
+            text = substr(text, length(part) + 1)
             if (text ~ /^(#011|\t)/) next
+            if (part !~ /^$|-1\] $/ && text !~ /:  /) next
             if (text !~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-/ && $1 ~ /^[0-9][0-9][0-9][0-9]-/) text = $1 " " text
             print text
         }'

@@ -1,0 +1,189 @@
+"""A command cut into words and operators as a POSIX shell cuts it, with what it computes at run time told apart.
+
+POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6.3 (command substitution). Nothing is run.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_OPERATORS = (
+    "<<<", "<<-", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", ">|", "<>", "<&", ">&", "&>",
+    ";", "&", "|", "(", ")", "\n", "<", ">",
+)  # fmt: skip
+REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
+_ESCAPED_IN_QUOTES = '$`"\\\n'
+_CLOSING = {"(": ")", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """`text` without its quotes. `computed`: part of it is known at run time alone; `quoted`: part was quoted.
+
+    `inside` are the commands of its substitutions.
+    """
+
+    text: str
+    computed: bool = False
+    quoted: bool = False
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What stands between words."""
+
+    text: str
+
+
+Token = Word | Operator
+
+
+def tokens(command: str) -> list[Token]:
+    """Its words and operators, in order. Never raises: an open quote ends at the end."""
+    return list(_Lexer(command).read())
+
+
+class _Lexer:
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text.replace("\\\n", ""), 0
+        self._heredocs: list[str] = []
+        self._heredoc_next = False
+
+    def read(self) -> Iterator[Token]:
+        while self._at < len(self._text):
+            if self._text[self._at] in " \t\r":
+                self._at += 1
+            elif self._text[self._at] == "#":
+                self._at = self._end_of_line()
+            elif operator := self._operator():
+                self._at += len(operator)
+                yield Operator(operator)
+                self._heredoc_next = operator in ("<<", "<<-")
+                if operator == "\n":
+                    self._skip_heredocs()
+            else:
+                word = self._word()
+                if self._at < len(self._text) and self._text[self._at] in "<>" and word.text.isdigit():
+                    continue  # the number of a file descriptor
+                if self._heredoc_next:
+                    self._heredocs.append(word.text)
+                    self._heredoc_next = False
+                yield word
+
+    def _operator(self) -> str:
+        return next((each for each in _OPERATORS if self._text.startswith(each, self._at)), "")
+
+    def _end_of_line(self) -> int:
+        end = self._text.find("\n", self._at)
+        return len(self._text) if end < 0 else end
+
+    def _skip_heredocs(self) -> None:
+        for mark in self._heredocs:
+            while self._at < len(self._text):
+                end = self._end_of_line()
+                line = self._text[self._at : end].strip()
+                self._at = min(end + 1, len(self._text))
+                if line == mark:
+                    break
+        self._heredocs = []
+
+    def _word(self) -> Word:
+        parts: list[str] = []
+        inside: list[str] = []
+        computed = quoted = False
+        while self._at < len(self._text) and self._text[self._at] not in " \t\r" and not self._operator():
+            sign = self._text[self._at]
+            if sign == "'":
+                quoted = True
+                parts.append(self._until("'"))
+            elif sign == '"':
+                quoted = True
+                computed = self._double(parts, inside) or computed
+            elif sign == "\\":
+                quoted = True
+                parts.append(self._text[self._at + 1 : self._at + 2])
+                self._at += 2
+            elif sign in "$`":
+                computed = self._expansion(parts, inside) or computed
+            else:
+                computed = computed or sign in "*?[" and bool(parts or sign != "[")
+                parts.append(sign)
+                self._at += 1
+        return Word("".join(parts), computed, quoted, tuple(inside))
+
+    def _until(self, mark: str) -> str:
+        """What stands between here and the next `mark`, which is passed."""
+        end = self._text.find(mark, self._at + 1)
+        end = len(self._text) if end < 0 else end
+        found = self._text[self._at + 1 : end]
+        self._at = end + 1
+        return found
+
+    def _double(self, parts: list[str], inside: list[str]) -> bool:
+        """In double quotes; whether anything there is computed."""
+        computed = False
+        self._at += 1
+        while self._at < len(self._text) and self._text[self._at] != '"':
+            sign = self._text[self._at]
+            following = self._text[self._at + 1 : self._at + 2]
+            if sign == "\\" and following and following in _ESCAPED_IN_QUOTES:
+                parts.append(following)
+                self._at += 2
+            elif sign in "$`":
+                computed = self._expansion(parts, inside) or computed
+            else:
+                parts.append(sign)
+                self._at += 1
+        self._at += 1
+        return computed
+
+    def _expansion(self, parts: list[str], inside: list[str]) -> bool:
+        """A variable or a substitution; False for a dollar sign that is one."""
+        begin = self._at
+        if self._text[begin] == "`":
+            inside.append(self._until("`").replace("\\`", "`"))
+            return True
+        following = self._text[begin + 1 : begin + 2]
+        if following == "'":  # $'…'
+            self._at += 1
+            parts.append(self._until("'"))
+            return False
+        if following in _CLOSING:
+            self._at += 1
+            body = self._bracketed(following)
+            if following == "(" and not body.startswith("("):
+                inside.append(body)
+            return True
+        self._at += 1
+        if not following or not (following.isalnum() or following in "_@*#?$!-"):
+            parts.append("$")
+            return False
+        self._at += 1
+        while following.isalpha() or following == "_":
+            following = self._text[self._at : self._at + 1]
+            if not following or not (following.isalnum() or following == "_"):
+                break
+            following = "_"
+            self._at += 1
+        return True
+
+    def _bracketed(self, opening: str) -> str:
+        """What stands in brackets that may hold more of them and quotes; they are passed."""
+        closing, depth, begin = _CLOSING[opening], 0, self._at + 1
+        while self._at < len(self._text):
+            sign = self._text[self._at]
+            if sign == "\\":
+                self._at += 1
+            elif sign == "'":
+                self._until("'")
+                continue
+            elif sign == opening:
+                depth += 1
+            elif sign == closing:
+                depth -= 1
+                if not depth:
+                    break
+            self._at += 1
+        found = self._text[begin : self._at]
+        self._at += 1
+        return found
