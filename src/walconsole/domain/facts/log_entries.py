@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
@@ -54,6 +55,7 @@ _ISO = re.compile(
 )
 _EPOCH = re.compile(r"\b(\d{10})\.(\d{3})\b")
 _STAMP_WITHIN = 64
+_LOOKED_AT = 8192
 _LONGEST = 2000
 """Characters that are kept of a line: a program may print megabytes without a line break."""
 Zone = Callable[[datetime], timedelta | None]
@@ -129,10 +131,9 @@ class _Reader:
             if languages.COMMAND.search(text):
                 return LogKind.COMMAND, None
             return (LogKind.DETAIL if self._own else None), None
-        for kind, known in _KINDS:
-            if found := known.search(text):
-                number = next((each for each in found.groups() if each), "")
-                return kind, int(number) if number.isdecimal() and len(number) < 6 else None
+        known = _known(text[:_LOOKED_AT])
+        if known is not None:
+            return known
         if text.startswith("\t") or not text.strip():
             return None, None
         if level in languages.ERRORS:
@@ -162,6 +163,16 @@ class _Reader:
             before = self._errors.pop(who, None)
             if before is not None:
                 yield self._entry(before, LogKind.ARCHIVER_ERROR)
+
+
+@lru_cache(maxsize=1024)
+def _known(text: str) -> tuple[LogKind, int | None] | None:
+    """What its wording says, whoever wrote it. The same lines are read again at each look."""
+    for kind, wording in _KINDS:
+        if found := wording.search(text):
+            number = next((each for each in found.groups() if each), "")
+            return kind, int(number) if number.isdecimal() and len(number) < 6 else None
+    return None
 
 
 _ERRORS_OWN = frozenset({LogKind.ARCHIVER_FATAL, LogKind.ARCHIVER_ERROR, LogKind.DETAIL})

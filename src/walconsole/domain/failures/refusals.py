@@ -12,6 +12,7 @@ from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Sev
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.standing.refusals import (
     REFUSALS,
+    READ_ALONE,
     THROTTLED,
     fixes_for,
     most_telling,
@@ -39,26 +40,34 @@ def production_refused(assessment: Assessment) -> Iterator[Finding]:
     if not words:
         return
     code, meaning = most_telling(words)
-    if meaning is Meaning.NO_PERMISSION and is_preflight(assessment):
+    if meaning in _DENIALS and is_preflight(assessment):
         return
-    yield _by_words(assessment, meaning, tuple(entry for of_code, entry in words if of_code == code))
+    yield _by_words(assessment, code, meaning, tuple(entry for of_code, entry in words if of_code == code))
+
+
+_DENIALS = frozenset({Meaning.NO_PERMISSION, Meaning.REFUSED})
 
 
 def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult) -> Finding:
-    snapshot, meaning = assessment.snapshot, of_result(result)
-    known = REFUSALS[meaning]
+    snapshot, meaning, code = assessment.snapshot, of_result(result), result.code
     words = tuple(entry for _, entry in assessment.words_of_refusal)
+    named = most_telling(assessment.words_of_refusal) if words and assessment.has_failed else ("", meaning)
+    by_words = meaning in (Meaning.REFUSED, Meaning.UNKNOWN) and named[1] not in (Meaning.REFUSED, Meaning.UNKNOWN)
+    if by_words:  # the command was told a code where the check was told a status
+        code, meaning = named
+    known = REFUSALS[meaning]
     copy = reading_of(snapshot, check.where)
     here = tuple(refusal(copy)) if copy is not None else ()
     here = here or _answered_here(copy)
     return Finding(
         known.rule,
         assessment.urgency,
-        f"the store {phrase_of(meaning, result.code)}",
+        f"the store {phrase_of(meaning, code)}",
         (
-            f"{result.verb} of {check.where} as the archiver does it: "
-            f"{result.code or result.said or 'refused'} (rclone on the droplet)",
+            f"{result.verb} of {check.where} as the archiver does it: {_answer(result)} (rclone on the droplet)",
+            *([f"{words[-1].text} (the archive command's own words)"] if by_words else []),
             *(f"from here: {proof.text}" for proof in here[:1]),
+            *_elsewhere(snapshot, check),
         ),
         known.remedy,
         Snapshot.production,
@@ -71,9 +80,24 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *archiver_row(snapshot),
         ),
         fixes=fixes_for(meaning, check.where, check.config),
-        certainty=known.certainty,
-        surer=known.surer,
+        certainty=Certainty.LIKELY if by_words else known.certainty,
+        surer="ask the store from the droplet for the same call" if by_words else known.surer,
     )
+
+
+def _answer(result: VerbResult) -> str:
+    """The store's code and its own message."""
+    if result.code and result.code in result.said:
+        return result.said
+    return f"{result.code}: {result.said}" if result.code and result.said else result.code or result.said or "refused"
+
+
+def _elsewhere(snapshot: Snapshot, check: ProductionCheck) -> Iterator[str]:
+    """Where the archive stands, where the droplet's configuration names another place."""
+    written = check.where.partition(":")[2].partition("/")[0]
+    known = [copy.value for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
+    if written and known and written not in [bucket.bucket for bucket in known]:
+        yield f"the archive stands in {known[0].bucket} at {known[0].endpoint}; the command writes to {check.where}"
 
 
 def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
@@ -82,20 +106,26 @@ def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     return (Proof("the console's own key reads the bucket", copy.source, copy.read_at),)
 
 
-def _by_words(assessment: Assessment, meaning: Meaning, alike: tuple[LogEntry, ...]) -> Finding:
-    """`alike` are the lines that say so."""
+def _by_words(
+    assessment: Assessment, code: str, meaning: Meaning, alike: tuple[LogEntry, ...]
+) -> Finding:
+    """`alike` are the lines that say so. Only what the store is seen to answer elsewhere proves it."""
     snapshot = assessment.snapshot
     here = refused_here(snapshot, REFUSALS[meaning].rule)
     if meaning is Meaning.REFUSED and here and here[0].problem is not None:
         meaning = of_problem(here[0].problem)  # a bare 403 hides what a signed LIST from here is told
+    may_list = meaning in _DENIALS and _listed(snapshot)
+    if may_list:
+        meaning = Meaning.NO_PERMISSION
     known = REFUSALS[meaning]
-    unproved = bool(known.surer) or (meaning is Meaning.NO_PERMISSION and not here)
+    proved = bool(here) and not known.surer
     return Finding(
         known.rule,
         Severity.CRITICAL,
-        f"the store {known.phrase}",
+        f"the store {READ_ALONE if may_list else phrase_of(meaning, code)}",
         (
             f"{alike[-1].text} (the archive command's own words)",
+            *(["the same key may list the bucket (rclone on the droplet)"] if may_list else []),
             *(f"from here: {proof.text}" for copy in here[:1] for proof in refusal(copy)),
         ),
         known.remedy,
@@ -110,8 +140,8 @@ def _by_words(assessment: Assessment, meaning: Meaning, alike: tuple[LogEntry, .
         fixes=_LOOK_BY_HAND
         if known.rule == "endpoint-wrong" and not _runs_rclone(snapshot)
         else fixes_for(meaning),
-        certainty=Certainty.LIKELY if unproved else Certainty.PROVED,
-        surer="ask the store from the droplet, with the archiver's own configuration" if unproved else "",
+        certainty=Certainty.PROVED if proved else Certainty.LIKELY,
+        surer="" if proved else "ask the store from the droplet, with the archiver's own configuration",
     )
 
 
@@ -131,9 +161,11 @@ _LOOK_BY_HAND = (
 
 
 _PREFLIGHT = re.compile(
-    r"CreateBucket|MakeBucket|GetBucketLocation|HeadBucket|prepare upload|failed to make bucket",
+    r"(?:Create|Make|Head)_?Bucket|GetBucket(?:Location|Region|Versioning)|List(?:All)?(?:My)?Buckets|prepare upload"
+    r"|(?:failed|unable) to (?:make|create) bucket|Access to bucket '[^']*' was denied",
     re.IGNORECASE,
 )
+"""A call that asks for the bucket, or makes it: the clients' and S3's own names."""
 _NO_PREFLIGHT = re.compile(r"--s3-no-check-bucket|no_check_bucket")
 
 
@@ -145,19 +177,26 @@ def is_preflight(assessment: Assessment) -> bool:
 def _preflight_words(assessment: Assessment) -> tuple[LogEntry, ...]:
     """What the command says of a check of the bucket, or of a refusal that only such a check explains."""
     snapshot = assessment.snapshot
+    if assessment.refused_checks:
+        return ()  # what the store answers to the archiver's configuration is why
     facts = snapshot.command.value
     script = f"{facts.command}\n{facts.script}" if facts is not None else ""
-    if "rclone" not in script or _NO_PREFLIGHT.search(script):
-        return ()
     refused = tuple(
-        entry
+        (of_words(code, entry), entry)
         for code, entry in assessment.words_of_refusal
-        if of_words(code, entry) in (Meaning.NO_PERMISSION, Meaning.REFUSED)
+        if of_words(code, entry) in _DENIALS
     )
-    named = tuple(entry for entry in refused if _PREFLIGHT.search(entry.text))
+    # A bare 403 for the bucket is what a wrong key gets, too: then the key must be seen to work.
+    named = tuple(
+        entry
+        for meaning, entry in refused
+        if _PREFLIGHT.search(entry.text) and (meaning is Meaning.NO_PERMISSION or _listed(snapshot))
+    )
     if named:
         return named
-    return refused if _listed(snapshot) and _never_worked(snapshot) else ()
+    if "rclone" not in script or _NO_PREFLIGHT.search(script):
+        return ()
+    return tuple(entry for _, entry in refused) if _listed(snapshot) and _never_worked(snapshot) else ()
 
 
 def _listed(snapshot: Snapshot) -> bool:
@@ -189,7 +228,9 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
             f"{words[-1].text} (the archive command's own words)",
             *(("the same key may list the bucket (rclone on the droplet)",) if listed else ()),
         ),
-        "add --s3-no-check-bucket to rclone (or no_check_bucket = true to its section)",
+        "add --s3-no-check-bucket to rclone (or no_check_bucket = true to its section)"
+        if _runs_rclone(snapshot)
+        else "let the key make that one call, or tell the client the region and that the bucket is there",
         Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
@@ -204,12 +245,12 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
                 ("walconsole provision",),
                 "archive-command",
             ),
-            Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",)),
+            *([Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",))] if _runs_rclone(snapshot) else []),
         ),
         certainty=Certainty.PROVED if listed and named else Certainty.LIKELY,
         surer=""
         if listed and named
-        else "can the same key upload with --s3-no-check-bucket? else it lacks the grant",
+        else "can the same key upload without that call (rclone: --s3-no-check-bucket)? else it lacks the grant",
     )
 
 

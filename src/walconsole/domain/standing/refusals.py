@@ -95,6 +95,13 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
         "write a living key and its secret into rclone's configuration",
         "refuses the credentials: expired, malformed, or not there",
     ),
+    Meaning.CREDENTIALS_ABSENT: Refusal(
+        "key-403",
+        "was asked without a key: the archiver's client finds no credentials",
+        "give the client its key where the server's user finds it: in its configuration, or (env_auth, AWS_*) in the "
+        "postmaster's own environment, which a reload does not change",
+        "was asked without a key",
+    ),
     Meaning.REFUSED: Refusal(
         "key-403",
         "refuses the archiver (403)",
@@ -163,6 +170,10 @@ _BARE = Meaning.REFUSED
 def phrase_of(meaning: Meaning, code: str) -> str:
     """What follows after "the store"; where the answer is not known, it is told as the store wrote it."""
     return f"answered {code}" if meaning is Meaning.UNKNOWN and code else REFUSALS[meaning].phrase
+
+
+READ_ALONE = "lets the archiver's key list, and refuses what it uploads: the key may only read"
+"""The phrase where LIST was answered and PUT was refused."""
 
 
 def phrase_here(meaning: Meaning, code: str) -> str:

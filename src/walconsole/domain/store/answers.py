@@ -39,6 +39,7 @@ class Meaning(Enum):
     KEY_UNKNOWN = "the store knows no such key (yet)"
     SIGNATURE_WRONG = "the secret does not belong to the key"
     CREDENTIALS_BAD = "the credentials have expired, are malformed, or are not there"
+    CREDENTIALS_ABSENT = "the client found no credentials, and asked without or not at all"
     CLOCK_SKEW = "the clocks differ too much"
     NO_PERMISSION = "the key is known, and may not do this"
     REFUSED = "a 403 without a code: key, secret or grant"
@@ -65,6 +66,7 @@ class Meaning(Enum):
 
 
 NO_KEY, UNREACHABLE, TIMED_OUT, TLS, NO_SUCH_HOST = "NoKey", "Unreachable", "Timeout", "Tls", "NoSuchHost"
+NO_CREDENTIALS = "NoCredentials"
 NOT_S3, NOT_WHOLE, BAD_ENDPOINT, FORBIDDEN = "NotS3", "NotWhole", "Endpoint", "Forbidden"
 """Our own words, where no store gave a code."""
 NO_SUCH_BUCKET = "NoSuchBucket"
@@ -87,8 +89,19 @@ class Row:
 
 
 _M = Meaning
+_OF_THE_ACCOUNT = (
+    r"\b(?:cap|quota|limit|allowance)s? (?:has been |have been |was |is |of .{1,40} )?(?:exceeded|reached|used up)"
+    r"|exceed\w* .{0,40}\b(?:quota|cap|storage limit)\b|Caps & Alerts|storage limit|over quota|insufficient storage"
+    r"|account .{0,40}\b(?:suspended|disabled|closed|overdue|past due|not active|on hold)\b|\b(?:unpaid|past due)\b"
+    r"|billing (?:account|is|has)|payment (?:required|method|overdue)"
+)
+"""Words of a message that say it is the account's matter, whatever the code; in any case."""
 ROWS: tuple[Row, ...] = (
-    Row(NO_SUCH_BUCKET, _M.ABSENT_BUCKET, printed=r"bucket does not exist"),
+    Row(
+        NO_SUCH_BUCKET,
+        _M.ABSENT_BUCKET,
+        printed=r"bucket ['\"`]?(?:[\w.-]{3,63}['\"`]? )?does(?: not|n't) exist|specified bucket is not found",
+    ),
     Row("NoSuchKey", _M.ABSENT_OBJECT),
     Row("NoSuchVersion", _M.ABSENT_OBJECT),
     Row("NoSuchUpload", _M.ABSENT_OBJECT),
@@ -100,12 +113,35 @@ ROWS: tuple[Row, ...] = (
     Row("NoSuchObjectLockConfiguration", _M.ABSENT_SETTINGS),
     Row("ObjectLockConfigurationNotFoundError", _M.ABSENT_SETTINGS),
     # The key. Spaces answers InvalidAccessKeyId for one that is not active yet, too.
-    Row("InvalidAccessKeyId", _M.KEY_UNKNOWN),
+    Row(
+        "InvalidAccessKeyId",
+        _M.KEY_UNKNOWN,
+        printed=r"access key id you provided (?:does not exist|is not valid)|access key .{0,40}is not valid",
+    ),
     Row("AccessDenied", _M.KEY_UNKNOWN, (GARAGE,), r"No such key: "),
-    Row("SignatureDoesNotMatch", _M.SIGNATURE_WRONG),
+    Row("SignatureDoesNotMatch", _M.SIGNATURE_WRONG, printed=r"request signature we calculated does not match"),
     Row("AccessDenied", _M.SIGNATURE_WRONG, (GARAGE,), r"Invalid signature"),
     Row("InvalidSecretKey", _M.SIGNATURE_WRONG, (CEPH,)),
-    Row("ExpiredToken", _M.CREDENTIALS_BAD),
+    Row(
+        NO_CREDENTIALS,
+        _M.CREDENTIALS_ABSENT,
+        printed=r"NoCredentialProviders|no valid providers in chain|no EC2 IMDS role|unable to locate credentials"
+        r"|failed to refresh cached credentials|could not (?:find|load|locate) (?:any |default )?credentials"
+        r"|partial credentials found|config profile \(.{0,80}\) could not be found|requires option: repo\d+-s3-key"
+        r"|configuration file not available|no AWS(?:AccessKey| credentials)|StaticCredentials: .{0,40} is empty"
+        r"|static credentials are empty|EmptyStaticCreds|credentials? (?:is|are) (?:not set|missing|empty)"
+        r"|missing (?:AWS |S3 )?credentials|no credentials (?:found|provided|supplied)|anonymous (?:access|user)",
+    ),
+    Row("CredentialsNotProvided", _M.CREDENTIALS_ABSENT),
+    Row(
+        "ExpiredToken",
+        _M.CREDENTIALS_BAD,
+        printed=r"(?:token|credentials?|session) (?:included in the request )?(?:is|are|has|have) expired"
+        r"|provided token (?:is|was) malformed|credential is mal-?formed|invalid_grant",
+    ),
+    Row("TokenExpired", _M.CREDENTIALS_BAD),
+    Row("InvalidClientTokenId", _M.CREDENTIALS_BAD),
+    Row("RequestExpired", _M.CREDENTIALS_BAD, (AWS,), r"credentials"),
     Row("InvalidToken", _M.CREDENTIALS_BAD),
     Row("TokenRefreshRequired", _M.CREDENTIALS_BAD),
     Row("MissingSecurityHeader", _M.CREDENTIALS_BAD),
@@ -121,14 +157,14 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("InvalidSecurity", _M.CREDENTIALS_BAD),
     Row("AuthenticationRequired", _M.CREDENTIALS_BAD, (GCS,)),
-    Row("Unauthorized", _M.CREDENTIALS_BAD, (R2,)),
+    Row("Unauthorized", _M.CREDENTIALS_BAD, (R2,), printed=r"(?:status ?code:?|HTTP|error:?) ?401\b"),
     Row("RequestTimeTooSkewed", _M.CLOCK_SKEW, printed=r"difference between the request time"),
     Row("RequestExpired", _M.CLOCK_SKEW),
     Row("ExpiredRequest", _M.CLOCK_SKEW, (R2,)),
     Row("AccessDenied", _M.CLOCK_SKEW, (SEAWEEDFS, MINIO), r"Request is not valid yet|Request has expired"),
     Row("InvalidRequest", _M.CLOCK_SKEW, (GARAGE,), r"Date is too old"),
     # What the key may do, and what anyone may.
-    Row("AccessDenied", _M.ACCOUNT, (B2,), r"\bcap exceeded|Caps & Alerts"),
+    Row("AccessDenied", _M.ACCOUNT, (B2, WASABI, CEPH), _OF_THE_ACCOUNT),
     Row("AccessDenied", _M.NO_PERMISSION, printed=r"Access Denied"),
     Row("AllAccessDisabled", _M.NO_PERMISSION),
     Row("AccessForbidden", _M.NO_PERMISSION, (WASABI,)),
@@ -142,20 +178,30 @@ ROWS: tuple[Row, ...] = (
     Row("AccountProblem", _M.ACCOUNT),
     Row("NotSignedUp", _M.ACCOUNT),
     Row("TooManyBuckets", _M.TOO_MANY_BUCKETS),
-    Row("QuotaExceeded", _M.ACCOUNT, (CEPH, SPACES)),
+    Row("QuotaExceeded", _M.ACCOUNT, (CEPH, SPACES), printed=_OF_THE_ACCOUNT),
     Row("UserSuspended", _M.ACCOUNT, (CEPH, SPACES)),
+    Row("AccountSuspended", _M.ACCOUNT, (WASABI,)),
+    Row("AccountDisabled", _M.ACCOUNT, (GCS,)),
+    Row("StorageCapExceeded", _M.ACCOUNT, (B2,)),
+    Row("TransactionCapExceeded", _M.ACCOUNT, (B2,)),
+    Row("StorageQuotaExceeded", _M.ACCOUNT),
+    Row("InsufficientStorage", _M.ACCOUNT),
     Row("UserProjectAccountProblem", _M.ACCOUNT, (GCS,)),
     Row("NotEntitled", _M.ACCOUNT, (R2,)),
     Row("AccountNotActivated", _M.ACCOUNT, (WASABI,)),
     Row("AuthenticationLockout", _M.ACCOUNT, (WASABI,)),
-    Row("XMinioStorageFull", _M.ACCOUNT, (MINIO,)),
+    Row("XMinioStorageFull", _M.ACCOUNT, (MINIO,), printed=r"reached its minimum free (?:disk|drive)"),
     Row("XMinioAdminBucketQuotaExceeded", _M.ACCOUNT, (MINIO,)),
     # Where it is asked.
     Row("PermanentRedirect", _M.WRONG_REGION),
     Row("TemporaryRedirect", _M.WRONG_REGION),
     Row("Redirect", _M.WRONG_REGION),
     Row("MovedPermanently", _M.WRONG_REGION),
-    Row("AuthorizationHeaderMalformed", _M.WRONG_REGION),
+    Row(
+        "AuthorizationHeaderMalformed",
+        _M.WRONG_REGION,
+        printed=r"region '[^']{0,40}' is wrong|must be addressed using the specified endpoint",
+    ),
     Row("IllegalLocationConstraintException", _M.WRONG_REGION),
     Row("InvalidLocationConstraint", _M.WRONG_REGION),
     Row("InvalidRegion", _M.WRONG_REGION, (MINIO,)),
@@ -263,7 +309,7 @@ _BY_CODE = {row.code: row.meaning for row in ROWS if not row.message}
 _BY_MESSAGE = tuple((row.code, row.message, row.meaning) for row in ROWS if row.message)
 """Compiled when they are first looked for: the first frame does not wait for them."""
 
-KEY_MEANINGS = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.CREDENTIALS_BAD})
+KEY_MEANINGS = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.CREDENTIALS_BAD, _M.CREDENTIALS_ABSENT})
 """A new key pair may cure it."""
 NOT_ACTIVE = frozenset({_M.KEY_UNKNOWN, _M.SIGNATURE_WRONG, _M.NO_PERMISSION, _M.REFUSED})
 """How a key is refused that, or whose grant, does not work yet; and one that was deleted."""
@@ -282,7 +328,7 @@ def meaning_of(code: str, status: int | None = None, said: str = "") -> Meaning:
     if not code:
         return _BY_STATUS[status][0] if status in _BY_STATUS else Meaning.UNKNOWN
     for of_code, message, meaning in _BY_MESSAGE:
-        if of_code == code and re.search(message, said):
+        if of_code == code and re.search(message, said, re.IGNORECASE):
             return meaning
     return _BY_CODE.get(code, Meaning.UNKNOWN)
 

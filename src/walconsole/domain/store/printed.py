@@ -5,8 +5,9 @@ any case.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from walconsole.domain.patterns import pattern
 from walconsole.domain.store.answers import NO_SUCH_BUCKET, ROWS, Meaning, meaning_of
 
 _M = Meaning
@@ -14,10 +15,12 @@ _TELLING = (
     _M.KEY_UNKNOWN,
     _M.SIGNATURE_WRONG,
     _M.CREDENTIALS_BAD,
+    _M.CREDENTIALS_ABSENT,
     _M.CLOCK_SKEW,
     _M.ABSENT_BUCKET,
     _M.THROTTLED,
     _M.ACCOUNT,
+    _M.TOO_MANY_BUCKETS,
     _M.READ_ONLY,
     _M.NO_PERMISSION,
     _M.WRONG_REGION,
@@ -28,6 +31,7 @@ _TELLING = (
     _M.FAULT,
     _M.NAME_INVALID,
     _M.UNSUPPORTED,
+    _M.REQUEST_WRONG,
     _M.NOT_S3,
     _M.REFUSED,
 )
@@ -36,28 +40,62 @@ _OF_TWO_WORDS = re.compile(r"[a-z0-9][A-Z]")
 """A code that is a single word (Forbidden, Redirect) may be anyone's."""
 
 
-def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """For each meaning a pattern of its codes, which finds the code itself, then the words for each."""
+def _codes() -> Iterator[re.Pattern[str]]:
+    """For each meaning a pattern of its codes, which finds the code itself."""
     for meaning in _TELLING:
-        rows = [row for row in ROWS if row.meaning is meaning is meaning_of(row.code)]
-        named = sorted({row.code for row in rows if _OF_TWO_WORDS.search(row.code)})
+        named = sorted(
+            {row.code for row in ROWS if row.meaning is meaning is meaning_of(row.code) and _OF_TWO_WORDS.search(row.code)}
+        )
         if named:
-            yield "", re.compile(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
-        yield from ((row.code, re.compile(row.printed, re.IGNORECASE)) for row in rows if row.printed)
+            yield pattern(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
 
 
-_PATTERNS = tuple(_patterns())
+_CODES = tuple(_codes())
+_WORDS = tuple(
+    (row.code, pattern(row.printed, re.IGNORECASE))
+    for meaning in _TELLING
+    for row in ROWS
+    if row.printed and row.meaning is meaning
+)
+"""The words for a code, the more telling first."""
+_WRITTEN = pattern(
+    r"\bapi error ([A-Za-z][\w.]+)|An error occurred \(([A-Za-z][\w.]+)\)|\bS3 error: \d{3} \(([A-Za-z]\w+)\)"
+    r"|<Code>([A-Za-z][\w.]+)</Code>|\"?\bCode\"?[:=] ?\"?([A-Za-z][\w.]+)"
+    r"|\b([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]*)+): .{0,300}?\bstatus ?code: ?[3-5]\d\d"
+)
+"""Where a program writes the store's code, whatever that is: the Go and Python SDKs, s3cmd, XML, JSON."""
 _NOTHING_LISTED = re.compile(r"directory not found", re.IGNORECASE)
 """All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
 does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
 
 
 def code_in(text: str) -> str:
-    """The code that a program's line stands for, empty for none."""
-    for code, pattern in _PATTERNS:
-        if found := pattern.search(text):
-            return code or found[0]
-    return ""
+    """The code that a program's line stands for, empty for none.
+
+    A code that is written counts for more than words or a status; one that is not known is the store's, too.
+    """
+    for codes in _CODES:
+        if found := codes.search(text):
+            return found[0]
+    written = [next(filter(None, found.groups())) for found in _WRITTEN.finditer(text)]
+    for code in written:
+        if meaning_of(code) in _TELLING and not code.isdigit():
+            return code
+    unknown = _unknown_in(written)
+    for code, words in _WORDS:
+        if words.search(text):
+            return unknown if unknown and meaning_of(code) in _BY_STATUS_TOO else code
+    return unknown
+
+
+_BY_STATUS_TOO = frozenset({_M.REFUSED, _M.FAULT, _M.UNAVAILABLE})
+"""What words say of which only the answer's status is known."""
+
+
+def _unknown_in(written: Sequence[str]) -> str:
+    """The store's own code where a program writes one and it has no row here."""
+    unknown = (code for code in written if meaning_of(code) is Meaning.UNKNOWN)
+    return next((code for code in unknown if _OF_TWO_WORDS.search(code)), "")
 
 
 def code_of_listing(said: str) -> str:
