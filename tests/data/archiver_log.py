@@ -1,4 +1,4 @@
-"""What archiving that fails looks like: a log's lines as the console keeps them, and the counters beside them."""
+"""What archiving that fails looks like: a log's lines as the console keeps them, and the counters."""
 
 from collections.abc import Iterable
 from dataclasses import replace

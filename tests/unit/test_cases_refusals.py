@@ -1,4 +1,4 @@
-"""What stores answer through other tools' words: which failure it is, what is shown of it, and how sure it is."""
+"""What stores answer through other tools' words: which failure it is, what is shown, how sure it is."""
 
 from typing import Any
 
@@ -12,76 +12,113 @@ from walconsole.domain.failures import Diagnosis
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Certainty
 
-GRANT, UNKNOWN_KEY, SECRET = "lacks the grant", "does not know the archiver's key", "refuses the archiver's signature"
+GRANT, UNKNOWN_KEY, SECRET = (
+    "lacks the grant",
+    "does not know the archiver's key",
+    "refuses the archiver's signature",
+)
 ACCOUNT, ABSENT, EXPIRED = "a quota, a cap or a bill", "finds no credentials", "credentials: expired"
-REGION, CLOCK, SLOW = "signs for another region", "refuses the archiver's clock", "asks the archiver to slow down"
+REGION, CLOCK, SLOW = (
+    "signs for another region",
+    "refuses the archiver's clock",
+    "asks the archiver to slow down",
+)
 UNREACHED = "cannot be reached"
 
 WORDS: list[tuple[str, str, str, str]] = [
     # tool and store, its words, the failure mode, a part of the title
-    ("rclone, Ceph", "operation error S3: PutObject, https response error StatusCode: 403, RequestID: tx1, HostID: h, "
+    ("rclone, Ceph", "operation error S3: PutObject, https response error StatusCode: 403, RequestID: "
+     "tx1, HostID: h, "
      "api error QuotaExceeded: UnknownError", "store-error", ACCOUNT),
     ("rclone, Spaces", "Failed to copyto: UserSuspended: UserSuspended\tstatus code: 403, request id: tx1",
      "store-error", ACCOUNT),
-    ("aws, AWS", "An error occurred (AccountProblem) when calling the PutObject operation: There is a problem with your "
+    ("aws, AWS", "An error occurred (AccountProblem) when calling the PutObject operation: There is a "
+     "problem with your "
      "AWS account", "store-error", ACCOUNT),
-    ("s3cmd, Wasabi", "ERROR: S3 error: 403 (AccountNotActivated): The account is not activated", "store-error", ACCOUNT),
-    ("s3cmd, versitygw", "ERROR: S3 error: 403 (QuotaExceeded): Your request was denied due to quota exceeded.",
+    ("s3cmd, Wasabi", "ERROR: S3 error: 403 (AccountNotActivated): The account is not "
+     "activated", "store-error", ACCOUNT),
+    ("s3cmd, versitygw", "ERROR: S3 error: 403 (QuotaExceeded): Your request was denied due to quota "
+     "exceeded.",
      "store-error", ACCOUNT),
-    ("rclone, B2", "AccessDenied: Cannot upload files, storage cap exceeded. See the Caps & Alerts page to increase your "
+    ("rclone, B2", "AccessDenied: Cannot upload files, storage cap exceeded. See the Caps & Alerts page "
+     "to increase your "
      "cap.\tstatus code: 403", "store-error", ACCOUNT),
-    ("aws, B2", "An error occurred (AccessDenied) when calling the PutObject operation: Transaction cap exceeded",
+    ("aws, B2", "An error occurred (AccessDenied) when calling the PutObject operation: Transaction cap "
+     "exceeded",
      "store-error", ACCOUNT),
-    ("aws, Wasabi", "An error occurred (AccessDenied) when calling the PutObject operation: Your account is past due",
+    ("aws, Wasabi", "An error occurred (AccessDenied) when calling the PutObject operation: Your account "
+     "is past due",
      "store-error", ACCOUNT),
     ("mc, MinIO", "mc: <ERROR> Failed to copy `x`. Bucket quota exceeded", "store-error", ACCOUNT),
-    ("mc, MinIO, full", "mc: <ERROR> Failed to copy `x`. Storage backend has reached its minimum free drive threshold.",
+    ("mc, MinIO, full", "mc: <ERROR> Failed to copy `x`. Storage backend has reached its minimum free "
+     "drive threshold.",
      "store-error", ACCOUNT),
-    ("aws, GCS", "An error occurred (AccountDisabled) when calling the PutObject operation: The billing account for the "
+    ("aws, GCS", "An error occurred (AccountDisabled) when calling the PutObject operation: The billing "
+     "account for the "
      "owning project is disabled", "store-error", ACCOUNT),
-    ("rclone, IMDS", "get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, "
+    ("rclone, IMDS", "get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS "
+     "role found, "
      "operation error ec2imds: GetMetadata, canceled, context deadline exceeded", "key-403", ABSENT),
-    ("wal-g", "ERROR: 2026/05/10 10:11:12.250962 NoCredentialProviders: no valid providers in chain", "key-403", ABSENT),
+    ("wal-g", "ERROR: 2026/05/10 10:11:12.250962 NoCredentialProviders: no valid providers in "
+     "chain", "key-403", ABSENT),
     ("aws", "upload failed: - to s3://b/x Unable to locate credentials", "key-403", ABSENT),
     ("barman", "ERROR: Barman cloud WAL archiver exception: Unable to locate credentials", "key-403", ABSENT),
     ("aws profile", "The config profile (wal) could not be found", "key-403", ABSENT),
     ("pgbackrest", "ERROR: [037]: archive-push command requires option: repo1-s3-key", "key-403", ABSENT),
     ("s3cmd", "ERROR: Configuration file not available.", "key-403", ABSENT),
     ("s5cmd", 'ERROR "cp x s3://b/x": NoCredentialProviders: no valid providers in chain', "key-403", ABSENT),
-    ("aws, expired", "An error occurred (ExpiredToken) when calling the PutObject operation: The provided token has expired.",
+    ("aws, expired", "An error occurred (ExpiredToken) when calling the PutObject operation: The provided "
+     "token has expired.",
      "key-403", EXPIRED),
-    ("rclone, malformed", "api error AuthorizationHeaderMalformed: The authorization header is malformed; the Credential is "
+    ("rclone, malformed", "api error AuthorizationHeaderMalformed: The authorization header is malformed; "
+     "the Credential is "
      "mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"", "key-403", EXPIRED),
-    ("mc, key", "mc: <ERROR> Failed to copy `x`. The Access Key Id you provided does not exist in our records.",
+    ("mc, key", "mc: <ERROR> Failed to copy `x`. The Access Key Id you provided does not exist in our "
+     "records.",
      "key-403", UNKNOWN_KEY),
-    ("mc, secret", "mc: <ERROR> Failed to copy `x`. The request signature we calculated does not match the signature you "
+    ("mc, secret", "mc: <ERROR> Failed to copy `x`. The request signature we calculated does not match "
+     "the signature you "
      "provided. Check your key and signing method.", "key-403", SECRET),
-    ("pgbackrest, Hetzner", "<?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message></Message></Error>",
+    ("pgbackrest, Hetzner", "<Error><Code>SignatureDoesNotMatch</Code><Message></Message></Error>",
      "key-403", SECRET),
-    ("s5cmd, R2", 'ERROR "cp x s3://b/x": Unauthorized: Unauthorized status code: 401, request id: , host id:',
+    ("s5cmd, R2", 'ERROR "cp x s3://b/x": Unauthorized: Unauthorized status code: 401, request id: , host '
+     'id:',
      "key-403", EXPIRED),
-    ("aws, R2", "An error occurred (ExpiredRequest) when calling the PutObject operation: Request expired", "clock-skew", CLOCK),
-    ("s3cmd, clock", "ERROR: S3 error: 403 (RequestTimeTooSkewed): The difference between the request time and the current "
+    ("aws, R2", "An error occurred (ExpiredRequest) when calling the PutObject operation: Request "
+     "expired", "clock-skew", CLOCK),
+    ("s3cmd, clock", "ERROR: S3 error: 403 (RequestTimeTooSkewed): The difference between the request "
+     "time and the current "
      "time is too large.", "clock-skew", CLOCK),
-    ("aws, region", "An error occurred (PermanentRedirect) when calling the PutObject operation: The bucket you are attempting "
+    ("aws, region", "An error occurred (PermanentRedirect) when calling the PutObject operation: The "
+     "bucket you are attempting "
      "to access must be addressed using the specified endpoint.", "endpoint-wrong", REGION),
-    ("mc, region", "mc: <ERROR> Failed to copy `x`. The authorization header is malformed; the region 'us-east-1' is wrong; "
+    ("mc, region", "mc: <ERROR> Failed to copy `x`. The authorization header is malformed; the region "
+     "'us-east-1' is wrong; "
      "expecting 'eu-central-1'.", "endpoint-wrong", REGION),
     ("barman, bucket", "ERROR: Bucket acme-wal does not exist", "bucket-404", "does not exist"),
-    ("mc, bucket", "mc: <ERROR> Failed to copy `x`. Bucket `acme-wal` does not exist.", "bucket-404", "does not exist"),
-    ("s5cmd, bucket", 'ERROR "cp x s3://b/x": NoSuchBucket: status code: 404, request id: tx0, host id:', "bucket-404",
+    ("mc, bucket", "mc: <ERROR> Failed to copy `x`. Bucket `acme-wal` does not "
+     "exist.", "bucket-404", "does not exist"),
+    ("s5cmd, bucket", 'ERROR "cp x s3://b/x": NoSuchBucket: status code: 404, request id: tx0, host '
+     'id:', "bucket-404",
      "does not exist"),
     ("s3cmd, grant", "ERROR: S3 error: 403 (AccessDenied): Access Denied", "key-403", GRANT),
-    ("pgbackrest, status", "ERROR: [039]: HTTP request failed with 403 (Forbidden):", "key-403", "refuses the archiver (403)"),
+    ("pgbackrest, status", "ERROR: [039]: HTTP request failed with 403 "
+     "(Forbidden):", "key-403", "refuses the archiver (403)"),
     ("rclone, slow", "api error SlowDown: Please reduce your request rate.", "throttled", SLOW),
-    ("aws, MinIO", "An error occurred (SlowDownWrite) when calling the PutObject operation: Resource requested is unwritable",
+    ("aws, MinIO", "An error occurred (SlowDownWrite) when calling the PutObject operation: Resource "
+     "requested is unwritable",
      "throttled", SLOW),
-    ("curl, TLS", "curl: (60) SSL certificate problem: unable to get local issuer certificate", "endpoint-wrong", UNREACHED),
-    ("aws, DNS", 'Could not connect to the endpoint URL: "https://nyc9.example.net/b/x"', "endpoint-wrong", UNREACHED),
-    ("unknown to us", "operation error S3: PutObject, https response error StatusCode: 403, api error BlockedByPolicyEngine: "
+    ("curl, TLS", "curl: (60) SSL certificate problem: unable to get local issuer "
+     "certificate", "endpoint-wrong", UNREACHED),
+    ("aws, DNS", 'Could not connect to the endpoint URL: '
+     '"https://nyc9.example.net/b/x"', "endpoint-wrong", UNREACHED),
+    ("unknown to us", "operation error S3: PutObject, https response error StatusCode: 403, api error "
+     "BlockedByPolicyEngine: "
      "no writes on Sundays", "store-error", "answered BlockedByPolicyEngine"),
-    ("unknown, s3cmd", "ERROR: S3 error: 418 (TeapotRefuses): short and stout", "store-error", "answered TeapotRefuses"),
-    ("unknown, v1", "TheMoonIsFull: try later\tstatus code: 503, request id: 1", "store-error", "answered TheMoonIsFull"),
+    ("unknown, s3cmd", "ERROR: S3 error: 418 (TeapotRefuses): short and stout", "store-error",
+     "answered TeapotRefuses"),
+    ("unknown, v1", "TheMoonIsFull: try later\tstatus code: 503, request id: 1", "store-error",
+     "answered TheMoonIsFull"),
 ]  # fmt: skip
 
 
@@ -91,7 +128,9 @@ def refused(words: str, *evidence: tuple[AnySlot, Any]) -> Diagnosis:
     )
 
 
-@pytest.mark.parametrize(("words", "rule", "told"), [case[1:] for case in WORDS], ids=[case[0] for case in WORDS])
+@pytest.mark.parametrize(
+    ("words", "rule", "told"), [case[1:] for case in WORDS], ids=[case[0] for case in WORDS]
+)
 def test_a_tools_words_for_a_stores_answer(words: str, rule: str, told: str) -> None:
     root = root_of(refused(words))
     assert (root.rule, told in root.title) == (rule, True), root.title
@@ -121,7 +160,9 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "said", "rule", "certainty"), ANSWERS, ids=[case[0] or "none" for case in ANSWERS])
+@pytest.mark.parametrize(
+    ("code", "said", "rule", "certainty"), ANSWERS, ids=[case[0] or "none" for case in ANSWERS]
+)
 def test_what_the_store_says_itself_is_always_shown(
     code: str, said: str, rule: str, certainty: Certainty
 ) -> None:
@@ -155,13 +196,15 @@ def test_a_list_that_is_answered_and_a_put_that_is_refused_is_a_key_that_may_onl
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("rclone copyto %p r:b/%f", "AccessDenied: not authorized to perform: s3:CreateBucket on resource: arn:aws:s3:::b"),
+        ("rclone copyto %p r:b/%f", "AccessDenied: not authorized to perform: s3:CreateBucket on "
+         "resource: arn:aws:s3:::b"),
         ("barman-cloud-wal-archive s3://b x %p",
          "An error occurred (AccessDenied) when calling the CreateBucket operation: Access Denied"),
         ("wal-g wal-push %p", "ERROR: api error AccessDenied: GetBucketLocation is not allowed"),
         ("mc cp %p m/b/%f", "mc: <ERROR> Unable to make bucket `m/b`. Access Denied."),
         ("s3cmd put %p s3://b/%f", "ERROR: Access to bucket 'b' was denied: S3 error: 403 (AccessDenied)"),
-        ("aws s3 cp %p s3://b/%f", "make_bucket failed: s3://b An error occurred (AccessDenied) when calling the CreateBucket"),
+        ("aws s3 cp %p s3://b/%f", "make_bucket failed: s3://b An error occurred (AccessDenied) when "
+         "calling the CreateBucket"),
     ],
 )  # fmt: skip
 def test_any_tools_question_for_the_bucket_is_a_preflight(command: str, words: str) -> None:
@@ -182,7 +225,9 @@ def test_a_bucket_that_is_not_there_is_why_the_client_would_make_it() -> None:
     words = "api error AccessDenied: s3:CreateBucket"
     facts = (Snapshot.command, CommandFacts("rclone copyto %p r:b/%f"))
     found = refused(words, facts, check(VerbResult("LIST", False, "NoSuchBucket", "NoSuchBucket: gone")))
-    assert [finding.rule for finding in found.findings if finding.rule in ("bucket-404", "preflight-403")] == ["bucket-404"]
+    assert [
+        finding.rule for finding in found.findings if finding.rule in ("bucket-404", "preflight-403")
+    ] == ["bucket-404"]
 
 
 def test_where_the_command_writes_elsewhere_than_the_archive_stands_both_are_told() -> None:

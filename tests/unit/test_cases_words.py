@@ -1,4 +1,4 @@
-"""Archiving that fails in a log of any language, level and format: the cause comes from the command's own words."""
+"""Archiving that fails in a log of any language, level and format: its cause is in the command's words."""
 
 import csv
 import io
@@ -51,7 +51,10 @@ def test_whatever_the_language_the_end_is_one_and_the_words_before_it_are_the_ca
 ) -> None:
     lines = [WORDS, prefix.format(stamp(3)) + end]
     entries = entries_of([(line, None) for line in lines], utc)
-    assert [(entry.kind, entry.exit_code) for entry in entries] == [(LogKind.PROGRAM, None), (LogKind.FAILED, 1)]
+    assert [(entry.kind, entry.exit_code) for entry in entries] == [
+        (LogKind.PROGRAM, None),
+        (LogKind.FAILED, 1),
+    ]
     rule, told = ends_of(failing_with(*lines))
     assert rule == "key-403"
     assert WORDS in told
@@ -97,9 +100,15 @@ def test_in_a_log_without_ends_only_the_attempt_that_repeats_counts() -> None:
             'api error NoSuchBucket"}',
             "bucket-404",
         ),
-        ('{"level":"error","message":"api error InvalidAccessKeyId","time":"2026-05-10T10:11:12Z"}', "key-403"),
+        (
+            '{"level":"error","message":"api error InvalidAccessKeyId","time":"2026-05-10T10:11:12Z"}',
+            "key-403",
+        ),
         ('{"severity":"ERROR","message":"QuotaExceeded","timestamp":"2026-05-10"}', "store-error"),
-        ('{"status":"error","error":{"message":"x","cause":{"error":{"Code":"RequestTimeTooSkewed"}}}}', "clock-skew"),
+        (
+            '{"status":"error","error":{"message":"x","cause":{"error":{"Code":"RequestTimeTooSkewed"}}}}',
+            "clock-skew",
+        ),
         ("<3>upload failed:  NoSuchBucket", "bucket-404"),
     ],
 )
@@ -148,7 +157,8 @@ def _records(fields: dict[str, str]) -> list[str]:
         (
             {
                 "error_severity": "FATAL",
-                "message": 'konnte nicht auf Datei »walg_archive« zugreifen: Datei oder Verzeichnis nicht gefunden',
+                "message": "konnte nicht auf Datei »walg_archive« zugreifen: Datei oder Verzeichnis nicht "
+                "gefunden",
                 "backend_type": "archiver",
             },
             "walg_archive",
@@ -180,7 +190,8 @@ def _library(*lines: str) -> Diagnosis:
 @pytest.mark.parametrize(
     ("error", "rule"),
     [
-        ('ERROR:  could not create file "/srv/x/archtemp.000000010000000000000042.77.1": Permission denied', "permission"),
+        ('ERROR:  could not create file "/srv/x/archtemp.000000010000000000000042.77.1": Permission '
+         'denied', "permission"),
         ("FEHLER:  konnte Datei »/srv/x/archtemp.00« nicht erstellen: Keine Berechtigung", "permission"),
         ("ERREUR:  n'a pas pu créer le fichier « /srv/x/t » : Permission non accordée", "permission"),
         ('ERROR:  ファイル"/srv/x/t"を作成できませんでした: 許可がありません', "permission"),
@@ -188,13 +199,16 @@ def _library(*lines: str) -> Diagnosis:
         ('ОШИБКА:  не удалось создать файл "/srv/x/t": Отказано в доступе', "permission"),
         ('ERROR:  could not create file "/srv/x/t": Read-only file system', "permission"),
         ('ERROR:  could not write file "/srv/x/t": No space left on device', "disk-full"),
-        ("FEHLER:  konnte nicht in Datei »/srv/x/t« schreiben: Auf dem Gerät ist kein Speicherplatz mehr verfügbar", "disk-full"),
+        ("FEHLER:  konnte nicht in Datei »/srv/x/t« schreiben: Auf dem Gerät ist kein Speicherplatz mehr "
+         "verfügbar", "disk-full"),
     ],
 )  # fmt: skip
 def test_a_librarys_error_is_told_by_the_servers_warning_that_follows(error: str, rule: str) -> None:
-    other = f"{stamp(5)} [90] ERROR:  relation \"x\" does not exist"
+    other = f'{stamp(5)} [90] ERROR:  relation "x" does not exist'
     lines = [other, f"{stamp(4)} [77] {error}"]
-    lines.append(f'{stamp(3)} [77] WARNING:  archiving write-ahead log file "{SEGMENT}" failed too many times')
+    lines.append(
+        f'{stamp(3)} [77] WARNING:  archiving write-ahead log file "{SEGMENT}" failed too many times'
+    )
     diagnosis = _library(*lines)
     found, told = ends_of(diagnosis)
     assert found == rule

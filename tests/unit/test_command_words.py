@@ -149,7 +149,8 @@ def test_nothing_makes_it_raise(text: str) -> None:
         ("bash -c 'set -o pipefail; gzip -c %p | aws s3 cp - s3://b/%f'", ("bash", "gzip", "aws")),
         ("flock /run/wal.lock -c 'rclone copyto %p r:b/%f'", ("flock", "rclone")),
         ("command -v lz4 >/dev/null && lz4 %p /x/%f 2>>/tmp/wal.err", ("lz4",)),
-        ("case %f in history) cp %p /h ;; (partial) true ;; *) rsync %p h:/x ;; esac; sync", ("cp", "rsync", "sync")),
+        ("case %f in history) cp %p /h ;; (partial) true ;; *) rsync %p h:/x ;; esac; "
+         "sync", ("cp", "rsync", "sync")),
         ("for d in /a /b; do cp %p $d/%f || exit 1; done", ("cp",)),
         ("cp %p /x/%f # rclone was here; rsync", ("cp",)),
         ("echo 'a; rsync %p' && cp %p /x", ("cp",)),
@@ -163,8 +164,8 @@ def test_the_command_is_read_as_the_shell_reads_it(command: str, programs: tuple
 @pytest.mark.parametrize(
     ("text", "target", "parameters"),
     [
-        ("rclone copyto %p spaces-prod,no_check_bucket:acme-wal/%f", "spaces-prod:acme-wal", ",no_check_bucket"),
-        ("rclone copyto %p 'sp,region=x,chunk_size=5M:acme-wal/a/%f'", "sp:acme-wal/a", ",region=x,chunk_size=5M"),
+        ("rclone copyto %p spaces,no_check_bucket:acme-wal/%f", "spaces:acme-wal", ",no_check_bucket"),
+        ("rclone copyto %p 'sp,region=x,sse=a:acme-wal/a/%f'", "sp:acme-wal/a", ",region=x,sse=a"),
         (
             "rclone copyto %p 'sp,endpoint=\"https://s3.example.net:9000\":acme-wal/%f'",
             "sp:acme-wal",

@@ -124,6 +124,10 @@ def ended(code: int) -> LogEntry:
     )
 
 
+def killed(signal: int) -> LogEntry:
+    return LogEntry("terminated", LogKind.KILLED, at=NOW - 3, signal=signal)
+
+
 def roots(diagnosis: Diagnosis) -> list[str]:
     return [story.root.rule for story in diagnosis.stories if story.severity > 1]
 
@@ -131,8 +135,10 @@ def roots(diagnosis: Diagnosis) -> list[str]:
 CASES: list[tuple[str, list[Any], str]] = [
     ("127", [log(ended(127))], "command-not-found"),
     ("126", [log(ended(126))], "command-not-executable"),
-    ("137", [log(ended(137))], "archiver-crash-loop"),
-    ("signal", [log(LogEntry("terminated", LogKind.KILLED, at=NOW - 3, signal=9))], "archiver-crash-loop"),
+    ("137", [log(ended(137), ended(137))], "archiver-crash-loop"),
+    ("200", [log(ended(200))], "archiver-crash-loop"),
+    ("signal", [log(killed(9), killed(9))], "archiver-crash-loop"),
+    ("segfault", [log(killed(11))], "archiver-crash-loop"),
     ("denied", [log(said("cp: Permission denied"), ended(1))], "permission"),
     ("config", [log(said("didn't find section in config file"), ended(1))], "rclone-config-unreadable"),
     (
@@ -187,7 +193,7 @@ def test_the_cause_is_the_root_and_the_failure_its_consequence(evidence: list[An
     assert any("lost with the disk now" in line for line in story.at_risk)
 
 
-@pytest.mark.parametrize("evidence", [case[1] for case in CASES[:14]], ids=[case[0] for case in CASES[:14]])
+@pytest.mark.parametrize("evidence", [case[1] for case in CASES[:16]], ids=[case[0] for case in CASES[:16]])
 def test_what_the_log_said_before_the_last_success_is_history(evidence: list[Any]) -> None:
     diagnosis = found(
         *evidence, archiver=archiver(failed_count=3, last_failed_at=NOW - 3, last_archived_at=NOW - 1)

@@ -13,15 +13,18 @@ DEFAULT_CONFIG = "~/.config/rclone/rclone.conf"
 """Where rclone looks when nothing names a configuration (its documentation, --config)."""
 
 _BUILTINS = frozenset({
-    "test", "[", "[[", "cd", "echo", "printf", "true", "false", ":", "export", "set", "unset", "umask", "ulimit",
+    "test", "[", "[[", "cd", "echo", "printf", "true", "false", ":", "export", "set", "unset", "umask",
+    "ulimit",
     "kill", "wait", "read", "return", "exit", "trap", "eval", ".", "source", "if", "then", "elif", "else",
     "while", "until", "do", "done", "for", "in", "case", "esac", "{", "}", "!", "local", "shift", "break",
-    "continue", "fi", "readonly", "declare", "typeset", "let", "pwd", "type", "hash", "alias", "shopt", "getopts",
+    "continue", "fi", "readonly", "declare", "typeset", "let", "pwd", "type", "hash", "alias", "shopt",
+    "getopts",
     "function", "select", "times", "pushd", "popd", "dirs", "jobs", "disown", "mapfile", "builtin",
 })  # fmt: skip
 _WRAPPERS = frozenset({
     "env", "exec", "nice", "ionice", "timeout", "nohup", "setsid", "time", "chrt", "stdbuf", "command",
-    "sudo", "doas", "flock", "xargs", "envdir", "chpst", "runuser", "setpriv", "taskset", "systemd-cat", "cgexec",
+    "sudo", "doas", "flock", "xargs", "envdir", "chpst", "runuser", "setpriv", "taskset", "systemd-cat",
+    "cgexec",
     "chronic", "unbuffer", "builtin",
 })  # fmt: skip
 """They run what comes behind their own options."""
@@ -38,7 +41,9 @@ _OPTIONS_WITH_VALUE = {
     "xargs": frozenset({"-I", "-L", "-n", "-P", "-s", "-d", "-E", "-a"}),
     "env": frozenset({"-u", "-C", "-S", "--unset", "--chdir"}),
     "flock": frozenset({"-w", "--timeout", "-E", "--conflict-exit-code"}),
-    "chpst": frozenset({"-u", "-U", "-b", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-t", "-a"}),
+    "chpst": frozenset(
+        {"-u", "-U", "-b", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-t", "-a"}
+    ),
     "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
     "setpriv": frozenset[str](),
     "nohup": frozenset[str](),
@@ -89,8 +94,9 @@ class Target:
 def programs_of(command: str) -> tuple[str, ...]:
     """The programs that a shell would start for it, in order, each once. Never raises.
 
-    None is what only the run tells: a name that is computed, a function of the command's own, a name without a
-    folder after PATH was set or a file was read into the shell, and one relative to a folder that is not known.
+    None is what only the run tells: a name that is computed, a function of the command's own, a name
+    without a folder after PATH was set or a file was read into the shell, and one relative to a folder that
+    is not known.
     """
     found: dict[str, None] = {}
     for name in _programs(command, 0, _Place()):
@@ -100,7 +106,7 @@ def programs_of(command: str) -> tuple[str, ...]:
 
 @dataclass
 class _Place:
-    """Where the shell stands: whether PATH is still the server's, and the folder (empty: the data directory)."""
+    """Where the shell stands: whether PATH is the server's, and its folder (empty: the data directory)."""
 
     path: bool = True
     folder: str = ""
@@ -144,7 +150,9 @@ def _programs(command: str, depth: int, place: _Place) -> Iterator[str]:
             yield name
         if reader.command is not None:
             if depth < _DEPTH:
-                yield from _programs(reader.command, depth + 1, replace(place, path=place.path and not reader.login))
+                yield from _programs(
+                    reader.command, depth + 1, replace(place, path=place.path and not reader.login)
+                )
             reader.command = None
 
 
@@ -273,7 +281,11 @@ class _Reader:
         else:
             self._expecting = False
             self._shell = (name in _SHELLS or name == "su") and not word.computed
-        if word.computed or (_COMPUTED.search(word.text) and not word.quoted) or word.text in ("exec", "command"):
+        if (
+            word.computed
+            or (_COMPUTED.search(word.text) and not word.quoted)
+            or word.text in ("exec", "command")
+        ):
             return ""
         if "/" not in word.text and not self._path:
             return ""

@@ -1,6 +1,7 @@
-"""A command cut into words and operators as a POSIX shell cuts it, with what it computes at run time told apart.
+"""A command cut into words and operators as a POSIX shell cuts it, and what it computes when it runs.
 
-POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6.3 (command substitution). Nothing is run.
+POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6.3 (command substitution).
+Nothing is run.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ _CLOSING = {"(": ")", "{": "}"}
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`text` without its quotes. `computed`: part of it is known at run time alone; `quoted`: part was quoted.
+    """`text` without its quotes. `computed`: part is known when it runs; `quoted`: part was quoted.
 
     `inside` are the commands of its substitutions.
     """
@@ -106,7 +107,7 @@ class _Lexer:
             elif sign in "$`":
                 computed = self._expansion(parts, inside) or computed
             else:
-                computed = computed or sign in "*?[" and bool(parts or sign != "[")
+                computed = computed or (sign in "*?[" and bool(parts or sign != "["))
                 parts.append(sign)
                 self._at += 1
         return Word("".join(parts), computed, quoted, tuple(inside))

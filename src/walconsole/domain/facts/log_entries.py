@@ -1,7 +1,7 @@
 """What a line of PostgreSQL's log tells about archiving.
 
-Wordings from PostgreSQL's sources, 13 to 18: pgarch.c, shell_archive.c, postmaster.c, xlog.c; in other languages
-than English those of `log_languages`.
+Wordings from PostgreSQL's sources, 13 to 18: pgarch.c, shell_archive.c, postmaster.c, xlog.c; in other
+languages than English those of `log_languages`.
 """
 
 import re
@@ -21,8 +21,8 @@ LOG_LINE = re.compile(
     r"|could not load library|reinitializing|rclone|archtemp|/000000"
     # The same of other languages, by a stem: bytes of UTF-8, for the script compares bytes.
     r"|arquiv|arkiver|La orden fallida|アーカイブ|არქივ|아카이브|архив|архів|归档|ar[^ ]+iv komutu"
-    r"|kein Speicherplatz|No queda espacio|Aucun espace disponible|Spazio esaurito|空き領域が|장치에 남은|Brak miejsca"
-    r"|no dispositivo|свободного места|Enheten [^ ]+r full|设备上没有空间"
+    r"|kein Speicherplatz|No queda espacio|Aucun espace disponible|Spazio esaurito|空き領域が|장치에 남은"
+    r"|Brak miejsca|no dispositivo|свободного места|Enheten [^ ]+r full|设备上没有空间"
 )
 """Lines of the server's own that can matter; scripts/server_log_end.sh asks for these words too."""
 
@@ -94,7 +94,7 @@ def read_entry(line: str, zone: Zone) -> LogEntry | None:
 
 
 class _Reader:
-    """Reads lines of one log in their order. `prefixed`: the server's own lines begin with log_line_prefix."""
+    """Reads lines of one log in their order. `prefixed`: the server's own begin with log_line_prefix."""
 
     def __init__(self, zone: Zone, archivers: frozenset[int], *, prefixed: bool) -> None:
         self._zone, self._archivers, self._prefixed = zone, archivers, prefixed
@@ -232,5 +232,3 @@ def with_times(entries: Iterable[LogEntry]) -> tuple[LogEntry, ...]:
         elif before is not None:
             listed[index] = replace(entry, at=before)
     return tuple(listed)
-
-

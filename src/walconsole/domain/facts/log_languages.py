@@ -1,8 +1,8 @@
 """PostgreSQL's words for the end of an archive command, in the languages that lc_messages may be.
 
-From the translations of PostgreSQL 15 (src/backend/po: de, es, fr, it, ja, ka, ko, ru, sv, uk, zh_CN), the errors
-of the C library from glibc's. A letter beyond ASCII may be written in another encoding than the log is read in:
-there any one or two characters count.
+From the translations of PostgreSQL 15 (src/backend/po: de, es, fr, it, ja, ka, ko, ru, sv, uk, zh_CN), the
+errors of the C library from glibc's. A letter beyond ASCII may be written in another encoding than the log is
+read in: there any one to three characters count.
 """
 
 import re
@@ -18,7 +18,8 @@ FAILED = pattern(
     r"|アーカイブコマンドがリターンコード ?(\d+)"
     r"|ბრძანების შეცდომა\. შეცდომის კოდი: (\d+)"
     r"|아카이브 명령 실패, 종료 코드: (\d+)"
-    r"|команда архивации завершилась ошибкой с кодом (\d+)|команда архівації завершилась помилкой з кодом (\d+)"
+    r"|команда архивации завершилась ошибкой с кодом (\d+)|команда архівації завершилась помилкой з кодом "
+    r"(\d+)"
     r"|arkiveringskommando misslyckades med felkod (\d+)"
     r"|归档命令执行失败，退出代码为 ?(\d+)"
     # Not among those of 15: by the stem alone, for what ends with a number (pl, pt_BR, cs), and Turkish.
@@ -60,7 +61,8 @@ RELOADED = pattern(
 )
 NOT_CONFIGURED = pattern(
     r"archive_mode enabled, yet arch|archive_mode ist an, aber|archive_mode est.{1,3} activo, y sin embargo"
-    r"|archive_mode abilitato, ma|archive_modeは有効ですが|archive_mode ჩართულია, მაგრამ|archive_mode가 활성화"
+    r"|archive_mode abilitato, ma|archive_modeは有効ですが|archive_mode ჩართულია, მაგრამ"
+    r"|archive_mode가 활성화"
     r"|режим архивации включ.н, но|archive_mode .{1,3}r p.{1,3}slagen, men|archive_mode активовано, але"
     r"|已启用归档模式参数archive_mode，但是",
     re.IGNORECASE,
@@ -73,7 +75,8 @@ ORPHAN = pattern(
     re.IGNORECASE,
 )
 LIBRARY = pattern(
-    r"could not load library|could not access file|konnte Bibliothek .* nicht laden|nicht auf Datei .* zugreifen"
+    r"could not load library|could not access file|konnte Bibliothek .* nicht laden|nicht auf Datei .* "
+    r"zugreifen"
     r"|cargar la biblioteca|no se pudo acceder al archivo|charger la biblioth|pu acc.{1,3}der au fichier"
     r"|caricamento della libreria|accesso al file .* fallito|をロードできません|アクセスできません"
     r"|ბიბლიოთეკის|წვდომის შეცდომა|라이브러리를 불러|액세스할 수 없|загрузить библиотеку|обращении к файлу"
@@ -82,32 +85,117 @@ LIBRARY = pattern(
     r"|[\"»«]archive_(?:command|library)[\"»«][^\"»«]*: ?[\"»«]",
     re.IGNORECASE,
 )
-"""A library or a file of it is not there; or the value of one of these parameters is refused (percentrepl.c)."""
+"""A library or its file is not there; or the value of such a parameter is refused (percentrepl.c)."""
 TOO_OFTEN = pattern(r"[\"»«]\s?([0-9A-F]{8,40}(?:\.\w+)?)\s?[\"«»]")
 """A name of WAL in quotes: in the warning that archiving a file failed too often, in any language."""
 
 ERRORS = frozenset(
-    "ERROR FATAL PANIC FEHLER PANIK ERREUR ERRORE FATALE PANICO შეცდომა ფატალური პანიკა 오류 치명적오류 손상 ОШИБКА "
-    "ВАЖНО ПАНИКА FEL FATALT ПОМИЛКА ФАТАЛЬНО ПАНІКА 错误 致命错误 比致命错误还过分的错误 ERRO BŁĄD KATASTROFALNY HATA "
-    "CHYBA エラー".split()
+    [
+        "ERROR",
+        "FATAL",
+        "PANIC",
+        "FEHLER",
+        "PANIK",
+        "ERREUR",
+        "ERRORE",
+        "FATALE",
+        "PANICO",
+        "შეცდომა",
+        "ფატალური",
+        "პანიკა",
+        "오류",
+        "치명적오류",
+        "손상",
+        "ОШИБКА",
+        "ВАЖНО",
+        "ПАНИКА",
+        "FEL",
+        "FATALT",
+        "ПОМИЛКА",
+        "ФАТАЛЬНО",
+        "ПАНІКА",
+        "错误",
+        "致命错误",
+        "比致命错误还过分的错误",
+        "ERRO",
+        "BŁĄD",
+        "KATASTROFALNY",
+        "HATA",
+        "CHYBA",
+        "エラー",
+    ]
 )
 """The levels of what failed."""
-DIED = frozenset("FATAL PANIC PANIK FATALE PANICO ფატალური 치명적오류 ВАЖНО FATALT ФАТАЛЬНО 致命错误 KATASTROFALNY".split())
+DIED = frozenset(
+    [
+        "FATAL",
+        "PANIC",
+        "PANIK",
+        "FATALE",
+        "PANICO",
+        "ფატალური",
+        "치명적오류",
+        "ВАЖНО",
+        "FATALT",
+        "ФАТАЛЬНО",
+        "致命错误",
+        "KATASTROFALNY",
+    ]
+)
 DETAILS = frozenset(
-    "DETAIL HINT CONTEXT DETALLE CONTEXTO DÉTAIL ASTUCE CONTEXTE DETTAGLI SUGGERIMENTO CONTESTO 詳細 ヒント 文脈 "
-    "დეტალები მინიშნება კონტექსტი 상세정보 힌트 내용 ПОДРОБНОСТИ ПОДСКАЗКА КОНТЕКСТ DETALJ TIPS KONTEXT ВІДОМОСТІ "
-    "УКАЗІВКА 详细信息 提示 上下文 TIPP ZUSAMMENHANG DETALHE DICA CONTEXTO SZCZEGÓŁY PODPOWIEDŹ AYRINTI İPUCU".split()
+    [
+        "DETAIL",
+        "HINT",
+        "CONTEXT",
+        "DETALLE",
+        "CONTEXTO",
+        "DÉTAIL",
+        "ASTUCE",
+        "CONTEXTE",
+        "DETTAGLI",
+        "SUGGERIMENTO",
+        "CONTESTO",
+        "詳細",
+        "ヒント",
+        "文脈",
+        "დეტალები",
+        "მინიშნება",
+        "კონტექსტი",
+        "상세정보",
+        "힌트",
+        "내용",
+        "ПОДРОБНОСТИ",
+        "ПОДСКАЗКА",
+        "КОНТЕКСТ",
+        "DETALJ",
+        "TIPS",
+        "KONTEXT",
+        "ВІДОМОСТІ",
+        "УКАЗІВКА",
+        "详细信息",
+        "提示",
+        "上下文",
+        "TIPP",
+        "ZUSAMMENHANG",
+        "DETALHE",
+        "DICA",
+        "CONTEXTO",
+        "SZCZEGÓŁY",
+        "PODPOWIEDŹ",
+        "AYRINTI",
+        "İPUCU",
+    ]
 )
 """What goes on with the message before it (elog.c, send_message_to_server_log)."""
 
 DENIED = (
     r"permission denied|operation not permitted|Keine Berechtigung|Permiso denegado|Permission non accord"
     r"|Permesso negato|許可がありません|허가 거부|Brak dost.{1,3}pu|Permiss.{1,3}o negada|Отказано в доступе"
-    r"|Åtkomst nekas|Eri.{1,3}im engellendi|Відмовлено у доступі|权限不够|拒絕不符權限的操作|Operace zam.{1,3}tnuta"
-    r"|Toegang geweigerd"
+    r"|Åtkomst nekas|Eri.{1,3}im engellendi|Відмовлено у доступі|权限不够|拒絕不符權限的操作"
+    r"|Operace zam.{1,3}tnuta|Toegang geweigerd"
 )
 SEALED = (
-    r"read-only file system|Dateisystem ist nur lesbar|ficheros de s.{1,3}lo lectura|accessible en lecture seulement"
+    r"read-only file system|Dateisystem ist nur lesbar|ficheros de s.{1,3}lo lectura|accessible en lecture"
     r"|File system in sola lettura|読み込み専用ファイルシステム|읽기전용 파일 시스템|wy.{1,3}cznie do odczytu"
     r"|arquivos somente para leitura|доступна только для чтения|Skrivskyddat filsystem|Salt-okunur"
     r"|тільки для зчитування|只读文件系统|唯讀的檔案系統|pouze pro .{1,3}ten|is alleen-lezen"
@@ -116,14 +204,18 @@ FULL = (
     r"no space left on device|disk quota exceeded|kein Speicherplatz mehr|Plattenplatz \(Quota\)"
     r"|No queda espacio en el dispositivo|excedido la cuota de disco|Aucun espace disponible sur"
     r"|bordement du quota|Spazio esaurito sul device|Quota disco superata|デバイスに空き領域がありません"
-    r"|ディスク使用量制限を超過|장치에 남은 공간이 없음|디스크 할당량이 초과|Brak miejsca na urz|limit dyskowy"
+    r"|ディスク使用量制限を超過|장치에 남은 공간이 없음|디스크 할당량이 초과|Brak miejsca na urz"
+    r"|limit dyskowy"
     r"|espa.{1,3}o dispon.{1,3}vel no dispositivo|Cota d[ae] disco excedida|осталось свободного места"
-    r"|Превышена дисковая квота|Enheten är full|Diskkvot .{1,3}verskriden|üzerinde boş yer yok|місця на пристрої"
+    r"|Превышена дисковая квота|Enheten är full"
+    r"|Diskkvot .{1,3}verskriden|üzerinde boş yer yok|місця на пристрої"
     r"|Перевищено квоту диска|设备上没有空间|超出磁盘限额|裝置上已無多餘空間|磁碟配額已滿"
 )
 ABSENT = (
     r"no such file|nicht gefunden|No existe el fichero|Aucun fichier ou dossier|o directory non esistente"
-    r"|ファイルやディレクトリはありません|파일이나 디렉터리가 없습니다|takiego pliku|inexistente|Нет такого файла"
-    r"|katalogen finns inte|bir dosya ya da dizin yok|Немає такого файла|没有那个文件|沒有此一檔案|soubor neexistuje"
+    r"|ファイルやディレクトリはありません|파일이나 디렉터리가 없습니다|takiego pliku|inexistente"
+    r"|Нет такого файла|katalogen finns inte|bir dosya ya da dizin yok"
+    r"|Немає такого файла|没有那个文件|沒有此一檔案"
+    r"|soubor neexistuje"
 )
 """The C library's words for EACCES and EPERM, EROFS, ENOSPC and EDQUOT, ENOENT: patterns, in any case."""

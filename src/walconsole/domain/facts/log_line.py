@@ -69,7 +69,7 @@ _ARCHIVING_WORDS = (
 _ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
 """A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
 _LEVEL_BEFORE = re.compile(r"((?:[^\W\d_a-zß-öø-ÿа-џґії]{2,}|[ა-ჰ]{4,}|文)(?:[1-5])?) ?$")
-"""The word of a level, in any language: capitals, or letters that are neither. `upload failed:  x` has none."""
+"""The word of a level, in any language: capitals, or letters without case. `upload failed:  x` has none."""
 _OF_SYSLOG = re.compile(r"\w\[\d+\]: (?:\[\d+-\d+\] |#011|\t)")
 """A part of a message that syslog numbered, or that goes on with the one before."""
 _CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
@@ -120,7 +120,7 @@ def is_a_programs(text: str) -> bool:
 
 
 def servers_level(text: str) -> tuple[str, int]:
-    """The level that the server itself wrote, in its language, and where; empty where a program wrote the line.
+    """The level that the server itself wrote, and where; empty where a program wrote the line.
 
     PostgreSQL puts two spaces behind the level's colon, in any language (elog.c).
     """

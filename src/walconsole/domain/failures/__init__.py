@@ -45,11 +45,19 @@ def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
     assessment = Assessment(snapshot, now)
     findings = [finding for look in LOOKS for finding in look(assessment)]
-    findings.sort(key=lambda finding: -finding.severity)
+    findings.sort(key=_place)
     findings = _told_verbatim(findings, assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)
     return Diagnosis(never_blind(said, snapshot), tuple(findings), told)
+
+
+def _place(finding: Finding) -> tuple[int, bool]:
+    """The worst first; among warnings the one that has a time left."""
+    return -finding.severity, finding.severity is Severity.WARNING and finding.rule not in _IN_TIME
+
+
+_IN_TIME = frozenset({"disk-filling"})
 
 
 def _told_verbatim(findings: list[Finding], assessment: Assessment) -> list[Finding]:

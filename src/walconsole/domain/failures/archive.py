@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
+from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.facts.observed import BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
     another_cluster,
@@ -23,6 +26,7 @@ from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.units import age_text, plural
+from walconsole.domain.wal import wal_name
 
 
 def gaps(assessment: Assessment) -> Iterator[Finding]:
@@ -164,15 +168,22 @@ def _others_wal(assessment: Assessment) -> Iterator[Finding]:
         bucket = reading.value
         found = another_cluster(bucket, server.system_identifier) if bucket is not None else None
         if bucket is not None and found is not None and found.header is not None:
+            newer = _newer_base_backup(bucket, found, server)
             yield Finding(
                 "foreign-writer",
-                Severity.CRITICAL,
-                f"the {copy} bucket holds another cluster's WAL",
+                Severity.NOTE if newer is not None else Severity.CRITICAL,
+                f"the {copy} bucket holds another cluster's WAL"
+                if newer is None
+                else f"the {copy} bucket still holds older WAL of another cluster, as after an upgrade",
                 (
                     f"{found.name} was written by system {found.header.system_identifier} (its page header), "
                     f"this server is {server.system_identifier} (pg_control_system)",
+                    *([f"{newer} is a base backup of this server's, and newer than that"] if newer else []),
                 ),
-                "give each cluster a bucket or a prefix of its own, then take a new base backup",
+                "give each cluster a bucket or a prefix of its own, then take a new base backup"
+                if newer is None
+                else "nothing is needed of it for this server: let retention take it, or move it to a "
+                "prefix of its own",
                 reading.slot,
                 proof=(
                     Proof(
@@ -188,6 +199,29 @@ def _others_wal(assessment: Assessment) -> Iterator[Finding]:
                 ),
             )
             return
+
+
+def _newer_base_backup(bucket: BucketFacts, found: SegmentIdentity, server: ServerFacts) -> str | None:
+    """A whole base backup of this server's from after another cluster's WAL, None where there is none.
+
+    Its newest segment must be seen to be this server's: else the other one writes on.
+    """
+    ours = [
+        each
+        for each in bucket.identities
+        if each.header is not None and each.header.system_identifier == server.system_identifier
+    ]
+    last = wal_name(found.name, server.segment_bytes)
+    if last is None or last.segment is None or bucket.newest_segment not in [each.name for each in ours]:
+        return None
+    for backup in bucket.backups or ():
+        if isinstance(backup, Unreadable) or backup.completeness is not Completeness.COMPLETE:
+            continue
+        first = backup.first_segment(server.segment_bytes)
+        own = str(backup.system_identifier) == server.system_identifier
+        if own and first is not None and first > last.segment:
+            return backup.id
+    return None
 
 
 def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:

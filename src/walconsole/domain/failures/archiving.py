@@ -7,6 +7,7 @@ from dataclasses import replace
 from walconsole.domain.facts.observed import ArchiverFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
+    BEHIND_WAIT_S,
     ArchiverState,
     archive_timeout_s,
     is_failing,
@@ -84,7 +85,7 @@ def _how_it_ended(assessment: Assessment) -> Iterator[str]:
     if words:
         yield f"{words} (the archive command's own words)"
     elif failure not in assessment.since_change:
-        yield "the command, its files or the configuration changed since it last failed: it was not tried since"
+        yield "the command, its files or the configuration changed since: it was not tried again yet"
     if code is None:
         return
     meaning = _ENDS.get(code, "")
@@ -103,7 +104,10 @@ def in_its_own_words(finding: Finding, assessment: Assessment) -> Finding:
     return replace(
         finding,
         title=f"{finding.title}, and says: {line}",
-        evidence=("no cause is known here for the command's own last line, which is told as it is", *finding.evidence),
+        evidence=(
+            "no cause is known here for the command's own last line, which is told as it is",
+            *finding.evidence,
+        ),
     )
 
 
@@ -175,15 +179,28 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
     if trend is not None:
         evidence.append(f"the backlog changes by {trend:+.1f} segments a minute")
     catching_up = trend is not None and trend < 0
+    success = last_success_age(snapshot, now)
+    waiting_only = success is not None and wait is not None and success >= min(wait, BEHIND_WAIT_S)
+    if waiting_only:
+        evidence.append(
+            f"nothing was archived for {duration_text(success)}: the next look tells whether it hangs"
+        )
+    measured = trend is not None and trend > 0 and not waiting_only
     yield Finding(
         "too-slow",
-        Severity.NOTE if catching_up else Severity.WARNING,
-        "archiving is behind and catches up" if catching_up else "archiving is slower than the WAL",
+        Severity.NOTE if catching_up and not waiting_only else Severity.WARNING,
+        "archiving is behind, and nothing arrives at the moment"
+        if waiting_only
+        else "archiving is behind and catches up"
+        if catching_up
+        else "archiving is slower than the WAL",
         tuple(evidence),
         "compress before the transfer, push several segments at once, or write less WAL",
         Snapshot.archiver,
         "archive_command",
         proof=(*ready_files(snapshot), *archiver_row(snapshot)),
+        certainty=Certainty.POSSIBLE if waiting_only else Certainty.PROVED if measured else Certainty.LIKELY,
+        surer="" if measured else "watch for a minute whether the backlog grows while segments arrive",
     )
 
 

@@ -7,7 +7,6 @@ from walconsole.domain.archivers.command_words import DEFAULT_CONFIG
 from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntry, ProgramFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.patterns import pattern
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
@@ -23,14 +22,15 @@ _CONFIG_WORDS = re.compile(
     r"|cannot be read as user",
     re.IGNORECASE,
 )
-_DENIED = pattern(rf"(?:{languages.DENIED})(?! \([\w,-]+\))", re.IGNORECASE)
+_DENIED = re.compile(rf"(?:{languages.DENIED})(?! \([\w,-]+\))", re.IGNORECASE)
 """Of files: `Permission denied (publickey)` is what ssh says of a login."""
-_READ_ONLY = pattern(languages.SEALED, re.IGNORECASE)
-_SHELL_NOT_FOUND = pattern(rf"(?:not found|{languages.ABSENT}).{{0,20}}$", re.IGNORECASE)
-_NOT_FOUND_BY = pattern(
+_READ_ONLY = re.compile(languages.SEALED, re.IGNORECASE)
+_SHELL_NOT_FOUND = re.compile(rf"(?:not found|{languages.ABSENT}).{{0,20}}$", re.IGNORECASE)
+_NOT_FOUND_BY = re.compile(
     r"(?:^|: )['\"‘«]?([^\s:'\"’»]+)['\"’»]?: (?:(?:command |inaccessible or )?not found|orden no encontrada"
     r"|commande introuvable|comando non trovato|コマンドが見つかりません|команда не найдена|未找到命令"
-    rf"|comando n.{{1,3}}o encontrado|nie znaleziono polecenia|명령어를 찾을 수 없음|Kommando nicht gefunden|{languages.ABSENT})",
+    rf"|comando n.{{1,3}}o encontrado|nie znaleziono polecenia|명령어를 찾을 수 없음|Kommando nicht "
+    rf"gefunden|{languages.ABSENT})",
     re.IGNORECASE,
 )
 """How dash, bash (in its languages) and ksh name what they did not find."""
@@ -54,7 +54,7 @@ def _exit_lines(assessment: Assessment, code: int) -> tuple[LogEntry, ...]:
 
 
 def command_not_found(assessment: Assessment) -> Iterator[Finding]:
-    """Exit 127: nothing counts it as a failure. Or a program that the server's user does not find, untried yet."""
+    """Exit 127: nothing counts it as a failure. Or a program is not found, and untried yet."""
     snapshot = assessment.snapshot
     facts, lines = snapshot.command.value, _exit_lines(assessment, NOT_FOUND)
     missing = [program for program in facts.programs if program.path is None] if facts else []

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.facts.observed import Setting
+from walconsole.domain.facts.observed import ConfigFile, Setting
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.pgconf.resolution import Origin, Place, State
+from walconsole.domain.pgconf.values import SettingMeta, same
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState, has_archive_target, is_enabled
 from walconsole.domain.standing.assessment import Assessment
@@ -64,7 +65,7 @@ def dead_config(assessment: Assessment) -> Iterator[Finding]:
         if not file.settings:
             continue
         lines = tuple(f"{file.path}:{line}: {name} = {value}" for name, value, line in file.settings)
-        archives = any(name.startswith("archive_") for name, _, _ in file.settings)
+        archives = matters(snapshot, file)
         yield Finding(
             "dead-config",
             Severity.WARNING if archives else Severity.NOTE,
@@ -85,6 +86,31 @@ def dead_config(assessment: Assessment) -> Iterator[Finding]:
             if archives
             else (),
         )
+
+
+def matters(snapshot: Snapshot, file: ConfigFile) -> bool:
+    """Whether this dead file would change archiving: one of its settings is not in force."""
+    settings, files = snapshot.settings.value, snapshot.files.value
+    resolution = files.resolution if files is not None else None
+    for name, value, _ in file.settings:
+        if not name.lower().startswith("archive_"):
+            continue
+        chain = resolution.chain(name) if resolution is not None else None
+        row = settings.get(name.lower()) if settings is not None else None
+        winner = chain.winner.value if chain is not None and chain.winner is not None else None
+        in_force = (
+            (row.reset_value if row.value == "(disabled)" else row.value) if row is not None else winner
+        )
+        if in_force is None or not _alike(value, in_force, chain.meta if chain is not None else None):
+            return True
+    return False
+
+
+_ON = frozenset({"on", "true", "yes", "1"})
+
+
+def _alike(one: str, other: str, meta: SettingMeta | None) -> bool:
+    return same(one, other, meta) or (one.lower() in _ON and other.lower() in _ON)
 
 
 def _live_place(snapshot: Snapshot) -> str:
@@ -158,7 +184,7 @@ def library_and_command(assessment: Assessment) -> Iterator[Finding]:
     effect = "refuses to run" if fatal else "ignores archive_command"
     yield Finding(
         "library-and-command",
-        Severity.CRITICAL if fatal else Severity.WARNING,
+        Severity.CRITICAL if fatal or assessment.troubled else Severity.WARNING,
         f"archive_library and archive_command are both set: the archiver {effect}",
         (f"archive_library = {library}", f"archive_command = {command}"),
         "unset the one that is not meant, and reload",
@@ -332,7 +358,17 @@ MODES: tuple[FailureMode, ...] = (
             source="PostgreSQL commit d627ce3",
         ),
         look=library_and_command,
-        explains=(*REFUSED, *PILING, "archiver-crash-loop"),
+        explains=(
+            *REFUSED,
+            *PILING,
+            "archiver-crash-loop",
+            "archive-frozen",
+            "command-not-found",
+            "command-not-executable",
+            "rclone-config-unreadable",
+            "permission",
+            "disk-full",
+        ),
     ),
     FailureMode(
         "auto-conf-override",

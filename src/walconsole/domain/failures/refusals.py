@@ -11,8 +11,8 @@ from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
 from walconsole.domain.standing.refusals import (
-    REFUSALS,
     READ_ALONE,
+    REFUSALS,
     THROTTLED,
     fixes_for,
     most_telling,
@@ -52,7 +52,10 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
     snapshot, meaning, code = assessment.snapshot, of_result(result), result.code
     words = tuple(entry for _, entry in assessment.words_of_refusal)
     named = most_telling(assessment.words_of_refusal) if words and assessment.has_failed else ("", meaning)
-    by_words = meaning in (Meaning.REFUSED, Meaning.UNKNOWN) and named[1] not in (Meaning.REFUSED, Meaning.UNKNOWN)
+    by_words = meaning in (Meaning.REFUSED, Meaning.UNKNOWN) and named[1] not in (
+        Meaning.REFUSED,
+        Meaning.UNKNOWN,
+    )
     if by_words:  # the command was told a code where the check was told a status
         code, meaning = named
     known = REFUSALS[meaning]
@@ -64,7 +67,8 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
         assessment.urgency,
         f"the store {phrase_of(meaning, code)}",
         (
-            f"{result.verb} of {check.where} as the archiver does it: {_answer(result)} (rclone on the droplet)",
+            f"{result.verb} of {check.where} as the archiver does it: {_answer(result)} (rclone on the "
+            f"droplet)",
             *([f"{words[-1].text} (the archive command's own words)"] if by_words else []),
             *(f"from here: {proof.text}" for proof in here[:1]),
             *_elsewhere(snapshot, check),
@@ -89,7 +93,11 @@ def _answer(result: VerbResult) -> str:
     """The store's code and its own message."""
     if result.code and result.code in result.said:
         return result.said
-    return f"{result.code}: {result.said}" if result.code and result.said else result.code or result.said or "refused"
+    return (
+        f"{result.code}: {result.said}"
+        if result.code and result.said
+        else result.code or result.said or "refused"
+    )
 
 
 def _elsewhere(snapshot: Snapshot, check: ProductionCheck) -> Iterator[str]:
@@ -97,7 +105,8 @@ def _elsewhere(snapshot: Snapshot, check: ProductionCheck) -> Iterator[str]:
     written = check.where.partition(":")[2].partition("/")[0]
     known = [copy.value for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
     if written and known and written not in [bucket.bucket for bucket in known]:
-        yield f"the archive stands in {known[0].bucket} at {known[0].endpoint}; the command writes to {check.where}"
+        stands = f"the archive stands in {known[0].bucket} at {known[0].endpoint}"
+        yield f"{stands}; the command writes to {check.where}"
 
 
 def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
@@ -106,9 +115,7 @@ def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     return (Proof("the console's own key reads the bucket", copy.source, copy.read_at),)
 
 
-def _by_words(
-    assessment: Assessment, code: str, meaning: Meaning, alike: tuple[LogEntry, ...]
-) -> Finding:
+def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[LogEntry, ...]) -> Finding:
     """`alike` are the lines that say so. Only what the store is seen to answer elsewhere proves it."""
     snapshot = assessment.snapshot
     here = refused_here(snapshot, REFUSALS[meaning].rule)
@@ -161,7 +168,8 @@ _LOOK_BY_HAND = (
 
 
 _PREFLIGHT = re.compile(
-    r"(?:Create|Make|Head)_?Bucket|GetBucket(?:Location|Region|Versioning)|List(?:All)?(?:My)?Buckets|prepare upload"
+    r"(?:Create|Make|Head)_?Bucket|GetBucket(?:Location|Region|Versioning)|List(?:All)?(?:My)?Buckets"
+    r"|prepare upload"
     r"|(?:failed|unable) to (?:make|create) bucket|Access to bucket '[^']*' was denied",
     re.IGNORECASE,
 )
@@ -245,12 +253,17 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
                 ("walconsole provision",),
                 "archive-command",
             ),
-            *([Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",))] if _runs_rclone(snapshot) else []),
+            *(
+                [Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",))]
+                if _runs_rclone(snapshot)
+                else []
+            ),
         ),
         certainty=Certainty.PROVED if listed and named else Certainty.LIKELY,
         surer=""
         if listed and named
-        else "can the same key upload without that call (rclone: --s3-no-check-bucket)? else it lacks the grant",
+        else "can the same key upload without that call (rclone: --s3-no-check-bucket)? else it lacks the "
+        "grant",
     )
 
 

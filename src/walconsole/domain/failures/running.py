@@ -65,17 +65,21 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     if failure is None or not _is_uncounted(failure):
         return
     alike = tuple(entry for entry in assessment.since_success if _is_uncounted(entry))
+    if len(alike) == 1 and _by_hand(failure):
+        return  # somebody, or the console's own step, ended a command that hung: it is tried again
     words = assessment.last_words
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
-        f"the archiver dies and starts again, for the archive command {_how(failure)}",
+        f"the archiver dies and starts again, for the archive command {_how(failure)}"
+        if len(alike) > 1
+        else f"the archiver died and started again, for the archive command {_how(failure)}",
         (
             f"{plural(len(alike), 'time')} since the last success (the server's log)",
             *([f"{words} (the archive command's own words)"] if words else []),
             "failed_count does not move: exits above 125 and signals are not counted",
         ),
-        "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again in peace",
+        "let the command end with 1 to 125 on a failure: then PostgreSQL counts it and tries again",
         Snapshot.log,
         "archive_command",
         since=assessment.failing_since,
@@ -91,6 +95,15 @@ def _is_uncounted(entry: LogEntry) -> bool:
     if entry.kind in (LogKind.KILLED, LogKind.ARCHIVER_FATAL):
         return True
     return entry.kind is LogKind.FAILED and entry.exit_code is not None and entry.exit_code > COUNTED_UP_TO
+
+
+_KILLS = frozenset({2, 9, 15})
+"""SIGINT, SIGKILL, SIGTERM: what somebody sends."""
+
+
+def _by_hand(entry: LogEntry) -> bool:
+    """Whether it may be that somebody ended it: by a signal, which a shell tells as 128 and more."""
+    return (entry.signal or (entry.exit_code or 0) - 128) in _KILLS
 
 
 def _how(entry: LogEntry) -> str:

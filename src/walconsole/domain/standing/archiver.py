@@ -19,6 +19,9 @@ BEHIND_SEGMENTS = 5
 BEHIND_WAIT_S = 15.0
 BEHIND_WAIT_SEGMENTS = 3
 """A backlog is worth a word at this many segments, or at fewer that wait for this long."""
+DRAINED_S, MOVES_S, LONG_WAIT_S = 30.0, 5.0, 60.0
+"""It is on the move where it will be gone within the first; or, where nobody watched, where something was
+archived this recently and nothing has waited that long."""
 
 STALLED_AFTER_S = 90.0
 """pgarch.c retries a failure after 60 s: with a backlog, longer silence than that is a stall."""
@@ -256,10 +259,29 @@ def is_stalled(snapshot: Snapshot, now: float) -> bool:
 
 
 def _is_behind(snapshot: Snapshot, backlog: int | None, now: float) -> bool:
+    """Whether what waits has waited for too long, or will: a burst that is on its way is no backlog."""
     if backlog is None:
         behind = lag(snapshot, now)
         return behind is not None and behind.segments >= BEHIND_SEGMENTS
-    if backlog >= BEHIND_SEGMENTS:
-        return True
     waited = oldest_wait_s(snapshot, now)
-    return backlog >= BEHIND_WAIT_SEGMENTS and waited is not None and waited > BEHIND_WAIT_S
+    if waited is None:
+        return backlog >= BEHIND_SEGMENTS
+    left = drained_in_s(snapshot, backlog, waited)
+    if waited <= BEHIND_WAIT_S:
+        return backlog >= BEHIND_SEGMENTS and left is not None and left > DRAINED_S
+    success = last_success_age(snapshot, now)
+    moves = success is not None and success < MOVES_S and waited < LONG_WAIT_S
+    return backlog >= BEHIND_WAIT_SEGMENTS and (left > DRAINED_S if left is not None else not moves)
+
+
+def drained_in_s(snapshot: Snapshot, backlog: int, waited: float) -> float | None:
+    """How long what waits still takes, as it went while the oldest of it waited; None: not watched."""
+    samples = snapshot.history.archiver
+    if not samples or not waited:
+        return None
+    begin = samples[-1].at - waited
+    before = next((sample for sample in reversed(samples) if sample.at <= begin), None)
+    archived = samples[-1].archived - before.archived if before is not None else 0
+    if before is None or archived <= 0:
+        return None
+    return backlog * (samples[-1].at - before.at) / archived

@@ -88,7 +88,7 @@ class Assessment:
 
     @cached_property
     def newest_words(self) -> tuple[LogEntry, ...]:
-        """What the archive command said in its newest attempt, or the archiver of itself; none of older ones."""
+        """What the archive command said in its newest attempt, or the archiver of itself."""
         return failure_log.newest_words(self.since_change, self.last_failure)
 
     @cached_property
@@ -107,7 +107,7 @@ class Assessment:
 
     @cached_property
     def has_failed(self) -> bool:
-        """Whether the newest attempt has failed: by the log, or by the counters where the log leaves it out."""
+        """Whether the newest attempt has failed: by the log, or by the counters alone."""
         return self.last_failure is not None or self.state is ArchiverState.FAILING
 
     @cached_property

@@ -7,7 +7,6 @@ from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
 from walconsole.domain.facts.log_line import servers_level
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.patterns import pattern
 from walconsole.domain.standing.archiver import host_age, is_failing, ready_count
 
 UNTIMED_WAIT_S = 10.0
@@ -112,12 +111,12 @@ def newest_words(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple
 
 def newest_lines(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:
     """All of that attempt, whatever its kind, and what the server said of itself meanwhile or before."""
-    begin, end = _attempt(entries, failure)
+    begin, _ = _attempt(entries, failure)
     return (*(entry for entry in entries[:begin] if servers_level(entry.text)[0]), *entries[begin:])
 
 
 def _attempt(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[int, int]:
-    """Where the attempt that ended with `failure` begins and ends; nothing where that was before the change."""
+    """Where the attempt that ended with `failure` begins and ends; nothing of before the change."""
     end = next((place for place, entry in enumerate(entries) if entry is failure), len(entries))
     if failure is None:
         return _end_before(entries, end), end
@@ -155,21 +154,26 @@ def _last_cycle(words: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
     return words[-best:] if best else words
 
 
-_TELLING = pattern(
-    rf"error|fail|cannot|could not|unable|refused|not found|{languages.DENIED}|{languages.ABSENT}|{languages.SEALED}",
+_TELLING = re.compile(
+    rf"error|fail|cannot|could not|unable|refused|not "
+    rf"found|{languages.DENIED}|{languages.ABSENT}|{languages.SEALED}",
     re.IGNORECASE,
 )
 
 
 def last_words(words: Sequence[LogEntry]) -> str:
-    """The last line that it printed which says what is wrong, else the last one; an error with its details."""
+    """The last line that says what is wrong, else the last one; an error with its details."""
     lines = [entry for entry in words[-20:] if entry.kind is not LogKind.DETAIL]
     told = [entry for entry in lines if entry.kind in _OWN_WORDS or _TELLING.search(entry.text)]
     last = (told or lines)[-1:]
     if not last:
         return ""
-    after = words[[entry is last[0] for entry in words].index(True) + 1 :] if last[0].kind in _OWN_WORDS else ()
-    details = (entry.text[max(0, servers_level(entry.text)[1]) :] for entry in after if entry.kind is LogKind.DETAIL)
+    after = (
+        words[[entry is last[0] for entry in words].index(True) + 1 :] if last[0].kind in _OWN_WORDS else ()
+    )
+    details = (
+        entry.text[max(0, servers_level(entry.text)[1]) :] for entry in after if entry.kind is LogKind.DETAIL
+    )
     return " ".join((last[0].text.strip(), *details))
 
 

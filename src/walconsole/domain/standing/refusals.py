@@ -98,7 +98,8 @@ REFUSALS: dict[Meaning, Refusal] = dict.fromkeys(Meaning, _NOT_UNDERSTOOD) | {
     Meaning.CREDENTIALS_ABSENT: Refusal(
         "key-403",
         "was asked without a key: the archiver's client finds no credentials",
-        "give the client its key where the server's user finds it: in its configuration, or (env_auth, AWS_*) in the "
+        "give the client its key where the server's user finds it: in its configuration, or (env_auth, "
+        "AWS_*) in the "
         "postmaster's own environment, which a reload does not change",
         "was asked without a key",
     ),

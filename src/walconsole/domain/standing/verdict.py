@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
+    BEHIND_WAIT_S,
     ArchiverState,
     Lag,
     last_failure_age,
     last_success_age,
     nothing_due_yet,
+    oldest_wait_s,
     ready_count,
     state,
 )
@@ -180,6 +182,14 @@ def _late(assessment: Assessment) -> Verdict | None:
     direction = ""
     if trend is not None:
         direction = " and falls further behind" if trend > 0 else " and catches up" if trend < 0 else ""
+    success, wait = (
+        last_success_age(assessment.snapshot, assessment.now),
+        oldest_wait_s(assessment.snapshot, assessment.now),
+    )
+    if success is not None and wait is not None and success >= min(wait, BEHIND_WAIT_S):
+        return Verdict(
+            Level.WARNING, f"archiving is BEHIND, last success {age_text(success)}: {_lost(assessment)}"
+        )
     return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(assessment)}")
 
 

@@ -90,9 +90,12 @@ class Row:
 
 _M = Meaning
 _OF_THE_ACCOUNT = (
-    r"\b(?:cap|quota|limit|allowance)s? (?:has been |have been |was |is |of .{1,40} )?(?:exceeded|reached|used up)"
-    r"|exceed\w* .{0,40}\b(?:quota|cap|storage limit)\b|Caps & Alerts|storage limit|over quota|insufficient storage"
-    r"|account .{0,40}\b(?:suspended|disabled|closed|overdue|past due|not active|on hold)\b|\b(?:unpaid|past due)\b"
+    r"\b(?:cap|quota|limit|allowance)s? (?:has been |have been |was |is |of .{1,40} )?(?:exceeded|reached"
+    r"|used up)"
+    r"|exceed\w* .{0,40}\b(?:quota|cap|storage limit)\b|Caps & Alerts|storage limit|over quota"
+    r"|insufficient storage"
+    r"|account .{0,40}\b(?:suspended|disabled|closed|overdue|past due|not active|on hold)\b|\b(?:unpaid"
+    r"|past due)\b"
     r"|billing (?:account|is|has)|payment (?:required|method|overdue)"
 )
 """Words of a message that say it is the account's matter, whatever the code; in any case."""
@@ -100,7 +103,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         NO_SUCH_BUCKET,
         _M.ABSENT_BUCKET,
-        printed=r"bucket ['\"`]?(?:[\w.-]{3,63}['\"`]? )?does(?: not|n't) exist|specified bucket is not found",
+        printed=r"bucket ['\"`]?(?:[\w.-]{3,63}['\"`]? )?does(?: not|n't) exist|specified bucket is not "
+        r"found",
     ),
     Row("NoSuchKey", _M.ABSENT_OBJECT),
     Row("NoSuchVersion", _M.ABSENT_OBJECT),
@@ -119,18 +123,24 @@ ROWS: tuple[Row, ...] = (
         printed=r"access key id you provided (?:does not exist|is not valid)|access key .{0,40}is not valid",
     ),
     Row("AccessDenied", _M.KEY_UNKNOWN, (GARAGE,), r"No such key: "),
-    Row("SignatureDoesNotMatch", _M.SIGNATURE_WRONG, printed=r"request signature we calculated does not match"),
+    Row(
+        "SignatureDoesNotMatch", _M.SIGNATURE_WRONG, printed=r"request signature we calculated does not match"
+    ),
     Row("AccessDenied", _M.SIGNATURE_WRONG, (GARAGE,), r"Invalid signature"),
     Row("InvalidSecretKey", _M.SIGNATURE_WRONG, (CEPH,)),
     Row(
         NO_CREDENTIALS,
         _M.CREDENTIALS_ABSENT,
-        printed=r"NoCredentialProviders|no valid providers in chain|no EC2 IMDS role|unable to locate credentials"
+        printed=r"NoCredentialProviders|no valid providers in chain|no EC2 IMDS role|unable to locate "
+        r"credentials"
         r"|failed to refresh cached credentials|could not (?:find|load|locate) (?:any |default )?credentials"
-        r"|partial credentials found|config profile \(.{0,80}\) could not be found|requires option: repo\d+-s3-key"
-        r"|configuration file not available|no AWS(?:AccessKey| credentials)|StaticCredentials: .{0,40} is empty"
+        r"|partial credentials found|config profile \(.{0,80}\) could not be found|requires option: "
+        r"repo\d+-s3-key"
+        r"|configuration file not available|no AWS(?:AccessKey| credentials)|StaticCredentials: .{0,40} "
+        r"is empty"
         r"|static credentials are empty|EmptyStaticCreds|credentials? (?:is|are) (?:not set|missing|empty)"
-        r"|missing (?:AWS |S3 )?credentials|no credentials (?:found|provided|supplied)|anonymous (?:access|user)",
+        r"|missing (?:AWS |S3 )?credentials|no credentials (?:found|provided|supplied)|anonymous "
+        r"(?:access|user)",
     ),
     Row("CredentialsNotProvided", _M.CREDENTIALS_ABSENT),
     Row(

@@ -7,7 +7,6 @@ any case.
 import re
 from collections.abc import Iterator, Sequence
 
-from walconsole.domain.patterns import pattern
 from walconsole.domain.store.answers import NO_SUCH_BUCKET, ROWS, Meaning, meaning_of
 
 _M = Meaning
@@ -44,21 +43,25 @@ def _codes() -> Iterator[re.Pattern[str]]:
     """For each meaning a pattern of its codes, which finds the code itself."""
     for meaning in _TELLING:
         named = sorted(
-            {row.code for row in ROWS if row.meaning is meaning is meaning_of(row.code) and _OF_TWO_WORDS.search(row.code)}
+            {
+                row.code
+                for row in ROWS
+                if row.meaning is meaning is meaning_of(row.code) and _OF_TWO_WORDS.search(row.code)
+            }
         )
         if named:
-            yield pattern(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
+            yield re.compile(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
 
 
 _CODES = tuple(_codes())
 _WORDS = tuple(
-    (row.code, pattern(row.printed, re.IGNORECASE))
+    (row.code, re.compile(row.printed, re.IGNORECASE))
     for meaning in _TELLING
     for row in ROWS
     if row.printed and row.meaning is meaning
 )
 """The words for a code, the more telling first."""
-_WRITTEN = pattern(
+_WRITTEN = re.compile(
     r"\bapi error ([A-Za-z][\w.]+)|An error occurred \(([A-Za-z][\w.]+)\)|\bS3 error: \d{3} \(([A-Za-z]\w+)\)"
     r"|<Code>([A-Za-z][\w.]+)</Code>|\"?\bCode\"?[:=] ?\"?([A-Za-z][\w.]+)"
     r"|\b([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]*)+): .{0,300}?\bstatus ?code: ?[3-5]\d\d"
@@ -76,8 +79,8 @@ def code_in(text: str) -> str:
     """
     for codes in _CODES:
         if found := codes.search(text):
-            return found[0]
-    written = [next(filter(None, found.groups())) for found in _WRITTEN.finditer(text)]
+            return str(found[0])
+    written = [str(next(filter(None, found.groups()))) for found in _WRITTEN.finditer(text)]
     for code in written:
         if meaning_of(code) in _TELLING and not code.isdigit():
             return code
