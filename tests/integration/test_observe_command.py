@@ -23,7 +23,7 @@ from walconsole.observe.command.command import CommandProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 
-CONFIG = "[spaces-prod]\ntype = s3\nsecret_access_key = not-to-be-seen\n\n[other remote]\ntype = s3\n"
+CONFIG = "[spaces-prod]\ntype = s3\nendpoint = https://x.example.net\nregion=nyc3\nsecret_access_key = not-to-be-seen\n\n[other remote]\ntype = s3\n"
 GONE = "0000000100000000000000AB"
 
 
@@ -163,6 +163,10 @@ async def test_a_configuration_that_can_be_read(droplet: Connected, server: Post
     assert (found.exists, found.readable, found.why_not) == (True, True, "")
     assert found.sections == ("spaces-prod", "other remote")
     assert found.remotes == ("spaces-prod",)
+    assert found.places == (
+        ("spaces-prod", "endpoint", "https://x.example.net"),
+        ("spaces-prod", "region", "nyc3"),
+    )
     assert found.modified_at == pytest.approx(time.time(), abs=120)
     assert "not-to-be-seen" not in repr(facts)
 

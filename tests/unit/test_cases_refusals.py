@@ -6,7 +6,13 @@ import pytest
 
 from tests.data.archiver_log import failing_with, root_of, stamp
 from tests.data.facts import bucket
-from walconsole.domain.facts.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
+from walconsole.domain.facts.evidence import (
+    CommandFacts,
+    ConfigAccess,
+    ProductionCheck,
+    ProductionFacts,
+    VerbResult,
+)
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.failures import Diagnosis
 from walconsole.domain.redaction import safe
@@ -230,14 +236,35 @@ def test_a_bucket_that_is_not_there_is_why_the_client_would_make_it() -> None:
     ] == ["bucket-404"]
 
 
-def test_where_the_command_writes_elsewhere_than_the_archive_stands_both_are_told() -> None:
+STANDS = f"the archive stands in {bucket().bucket} at {bucket().endpoint}"
+
+
+@pytest.mark.parametrize(
+    ("command", "places", "told"),
+    [
+        ("rclone copyto %p prod:shithub-wall/%f", (), "prod:shithub-wall;"),
+        ("rclone copyto %p prod:shithub-wal/%f", (("prod", "endpoint", "https://fra1.example.net"),),
+         "(endpoint https://fra1.example.net)"),
+        ("rclone copyto %p prod:shithub-wal/%f", (("prod", "endpoint", "ams3.example.net"),
+         ("prod", "region", "ams3")), "endpoint ams3.example.net, region ams3"),
+        ("rclone copyto %p 'prod,endpoint=\"https://s3.example.net\":shithub-wal/%f'",
+         (("prod", "endpoint", bucket().endpoint),), "endpoint https://s3.example.net"),
+    ],
+)  # fmt: skip
+def test_where_the_command_writes_elsewhere_than_the_archive_stands_both_are_told(
+    command: str, places: tuple[tuple[str, str, str], ...], told: str
+) -> None:
+    config = ConfigAccess("/etc/r.conf", True, True, sections=("prod",), remotes=("prod",), places=places)
+    facts = (Snapshot.command, CommandFacts(command, configs=(config,)))
     result = VerbResult("LIST", False, "NoSuchBucket", "NoSuchBucket: gone")
-    found = failing_with(
-        "NoSuchBucket",
-        f"{stamp(3)} [77] LOG:  archive command failed with exit code 1",
-        evidence=(check(result, where="prod:shithub-wall"),),
-        primary=bucket(),
-    )
-    told = " ".join(root_of(found).evidence)
-    assert "shithub-wall" in told
-    assert f"the archive stands in {bucket().bucket} at {bucket().endpoint}" in told
+    evidence = " ".join(root_of(refused("NoSuchBucket", facts, check(result))).evidence)
+    assert told in evidence
+    assert STANDS in evidence
+
+
+@pytest.mark.parametrize("endpoint", [bucket().endpoint, bucket().endpoint.removeprefix("https://"), ""])
+def test_where_it_writes_to_where_the_archive_stands_nothing_is_told(endpoint: str) -> None:
+    places = (("prod", "endpoint", endpoint),) if endpoint else ()
+    config = ConfigAccess("/etc/r.conf", True, True, sections=("prod",), places=places)
+    facts = (Snapshot.command, CommandFacts("rclone copyto %p prod:shithub-wal/%f", configs=(config,)))
+    assert "the command writes to" not in str(root_of(refused("AccessDenied", facts)).evidence)

@@ -102,7 +102,8 @@ class ProgramFacts:
 class ConfigAccess:
     """A configuration of rclone that the archive command uses. `readable` is by the server's own user.
 
-    `sections` are its remotes' names; `remotes` those that the command uses.
+    `sections` are its remotes' names; `remotes` those that the command uses. `places` are (remote, key,
+    value) of what says where a remote is: endpoint, region, provider.
     """
 
     path: str
@@ -112,6 +113,7 @@ class ConfigAccess:
     sections: tuple[str, ...] = ()
     remotes: tuple[str, ...] = ()
     modified_at: float | None = None
+    places: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

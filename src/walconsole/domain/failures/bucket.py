@@ -7,6 +7,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
+from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
@@ -97,6 +98,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
         (
             f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
             f"newest in {bucket.bucket} = {bucket.newest_segment or 'none'} (S3 LIST)",
+            *elsewhere(snapshot),
         ),
         "look at the queue or spool of the command and at the process that empties it"
         if frozen

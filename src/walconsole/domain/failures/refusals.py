@@ -7,6 +7,7 @@ from typing import Any
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
@@ -71,7 +72,7 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             f"droplet)",
             *([f"{words[-1].text} (the archive command's own words)"] if by_words else []),
             *(f"from here: {proof.text}" for proof in here[:1]),
-            *_elsewhere(snapshot, check),
+            *elsewhere(snapshot),
         ),
         known.remedy,
         Snapshot.production,
@@ -100,15 +101,6 @@ def _answer(result: VerbResult) -> str:
     )
 
 
-def _elsewhere(snapshot: Snapshot, check: ProductionCheck) -> Iterator[str]:
-    """Where the archive stands, where the droplet's configuration names another place."""
-    written = check.where.partition(":")[2].partition("/")[0]
-    known = [copy.value for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
-    if written and known and written not in [bucket.bucket for bucket in known]:
-        stands = f"the archive stands in {known[0].bucket} at {known[0].endpoint}"
-        yield f"{stands}; the command writes to {check.where}"
-
-
 def _answered_here(copy: Reading[Any] | None) -> tuple[Proof, ...]:
     if copy is None or copy.value is None:
         return ()
@@ -134,6 +126,7 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
             f"{alike[-1].text} (the archive command's own words)",
             *(["the same key may list the bucket (rclone on the droplet)"] if may_list else []),
             *(f"from here: {proof.text}" for copy in here[:1] for proof in refusal(copy)),
+            *elsewhere(snapshot),
         ),
         known.remedy,
         here[0].slot if here else Snapshot.log,

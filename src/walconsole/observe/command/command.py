@@ -206,6 +206,10 @@ def _config(config: ConfigAccess, key: str, text: str) -> ConfigAccess:
             return replace(config, modified_at=float(text) if text.isdigit() else None)
         case "config.sections":
             return replace(config, sections=tuple(safe(line) for line in text.splitlines() if line))
+        case "config.places":
+            cut = (line.split("\t") for line in text.splitlines())
+            told = ((safe(one[0]), safe(one[1]), safe(one[2])) for one in cut if len(one) == 3)
+            return replace(config, places=tuple(told))
     return config
 
 

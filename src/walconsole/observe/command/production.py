@@ -14,7 +14,7 @@ from walconsole.domain.archivers.command_words import Target, configs_of, target
 from walconsole.domain.facts.evidence import CommandFacts, ProductionCheck, ProductionFacts, VerbResult
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
-from walconsole.domain.redaction import decode, safe
+from walconsole.domain.redaction import decode, may_hold_secret, safe
 from walconsole.domain.store.answers import TIMED_OUT
 from walconsole.domain.store.printed import code_of_listing
 from walconsole.observe.host.invocation import as_user, run_apart
@@ -80,7 +80,7 @@ class ProductionProbe:
 
     async def _check(self, target: Target, config: str) -> ProductionCheck:
         missing = f"{target.prefix}walconsole-looks-{secrets.token_hex(4)}/"
-        where = quote(f"{target.remote}:{target.bucket}/{missing}")
+        where = quote(f"{target.remote}{target.parameters}:{target.bucket}/{missing}")
         script = _script(where, config, self._profile.paths.root)
         ended = await run_apart(
             self._shell,
@@ -125,7 +125,11 @@ def _targets(facts: CommandFacts, profile: Profile) -> tuple[Target, ...]:
     """Where the command writes to: as it or its script says, else as the profile does."""
     text = f"{facts.command}\n{facts.script}"
     sections = {name for config in facts.configs for name in config.sections}
-    named = tuple(target for target in targets_of(text) if not sections or target.remote in sections)
+    named = tuple(
+        target
+        for target in targets_of(text)
+        if (not sections or target.remote in sections) and not may_hold_secret(target.parameters)
+    )  # a secret in a connection string is not written into another argument
     if named or "rclone" not in text:
         return named
     return tuple(_of_profile(target) for target in (profile.primary, profile.dr) if target.keys.rclone_remote)

@@ -88,6 +88,19 @@ look_program() {
     }
 }
 
+# places FILE: remote, key and value of what says where each remote is, between tabs.
+places() {
+    awk '
+        /^[[:space:]]*\[/ { remote = $0; sub(/^[^[]*\[/, "", remote); sub(/\].*/, "", remote); next }
+        {
+            key = value = $0
+            sub(/[[:space:]]*=.*/, "", key)
+            sub(/^[[:space:]]*/, "", key)
+            sub(/^[^=]*=[[:space:]]*/, "", value)
+            if (key == "endpoint" || key == "region" || key == "provider") print remote "\t" key "\t" value
+        }' "$1"
+}
+
 look_config() {
     place=$1
     case $place in '~'*) place=$home${place#'~'} ;; esac
@@ -97,6 +110,7 @@ look_config() {
         say config.at "$(stat -L -c %Y -- "$place" 2>/dev/null)"
         if [ -r "$place" ]; then
             say config.readable 1
+            say config.places "$(places "$place" 2>/dev/null | head -n 300)"
             say config.sections "$(sed -n 's/^[[:space:]]*\[\([^]]*\)\].*/\1/p' "$place" 2>/dev/null | head -n 100)"
         else
             say config.why "mode $(stat -L -c '%a, owner %U:%G' -- "$place" 2>/dev/null)"
