@@ -23,7 +23,10 @@ from walconsole.observe.command.command import CommandProbe
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 
-CONFIG = "[spaces-prod]\ntype = s3\nendpoint = https://x.example.net\nregion=nyc3\nsecret_access_key = not-to-be-seen\n\n[other remote]\ntype = s3\n"
+CONFIG = (
+    "[spaces-prod]\ntype = s3\nendpoint = https://x.example.net\nregion=nyc3\n"
+    "secret_access_key = not-to-be-seen\n\n[other remote]\ntype = s3\n"
+)
 GONE = "0000000100000000000000AB"
 
 

@@ -318,7 +318,9 @@ MODES: tuple[FailureMode, ...] = (
             cause="A clone, a restored server or a test kept the archive_command.",
             signal=(
                 "The page header of the newest and oldest segments (system identifier), and names beyond "
-                "the write position."
+                "the write position. Older WAL of another system identifier is a note where a whole base "
+                "backup of "
+                "this server's is newer: so an upgrade leaves it."
             ),
             fix="Stop the other writer; give each cluster a prefix of its own; take a base backup.",
             never="Delete nothing before it is known whose it is.",

@@ -289,7 +289,11 @@ MODES: tuple[FailureMode, ...] = (
             title="archiving is slower than the WAL",
             symptom=".ready files grow steadily, with no errors.",
             cause="One segment after another, each takes longer than the server takes to fill the next.",
-            signal="The backlog, its trend, and how long the first of them waits.",
+            signal=(
+                "The backlog, its trend, and how long the first of them waits. A burst of WAL that is on "
+                "the move is "
+                "none; nor is it told from a command that hangs before something arrives."
+            ),
             fix=(
                 "Compress before the transfer; write less WAL (wal_compression, checkpoint distance); an "
                 "engine that pushes several at once."

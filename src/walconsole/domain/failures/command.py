@@ -307,8 +307,10 @@ MODES: tuple[FailureMode, ...] = (
                 "PostgreSQL runs the command by /bin/sh with the postmaster's own environment."
             ),
             signal=(
-                "Each program that the command names is looked for as the server's user, with the "
-                "postmaster's PATH; the log's exit code."
+                "The log's exit code, and the shell's own words. Each program that the command names is "
+                "looked for "
+                "as the server's user, with the postmaster's PATH: that alone says only that it may be "
+                "missing."
             ),
             fix=(
                 "Name it by its absolute path, or install it; reload.\n\n"

@@ -412,7 +412,8 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "`config_file`, the postmaster's arguments, `pg_settings.sourcefile`, and the files that "
-                "lie around and look like this cluster's configuration."
+                "lie around and look like this cluster's configuration. A note where all that it sets of "
+                "archiving is in force anyway."
             ),
             fix=(
                 "Put what is meant into conf.d beside the live file, reload (or restart), and take the "

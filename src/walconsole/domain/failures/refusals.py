@@ -333,14 +333,19 @@ MODES: tuple[FailureMode, ...] = (
             title="the store refuses the key",
             symptom="403 in the command's words; segments fail and wait.",
             cause=(
-                "Three causes that look alike. `AccessDenied`: the key is known and its grant is missing. "
-                "`InvalidAccessKeyId`: it was deleted, or is another account's. `SignatureDoesNotMatch`: "
-                "the secret is wrong."
+                "Causes that look alike. `AccessDenied`: the key is known and its grant is missing, or it "
+                "may "
+                "only read (LIST is answered, PUT is refused). `InvalidAccessKeyId`: it was deleted, or is "
+                "another account's. `SignatureDoesNotMatch`: the secret is wrong. `ExpiredToken` and the "
+                "like: "
+                "it was good once. And where the client finds no credentials at all (env_auth with "
+                "nothing in "
+                "the postmaster's environment, no profile, no metadata service) it asks without a key."
             ),
             signal=(
                 "A signed LIST from the droplet with the command's own configuration, beside one from "
                 "here: rclone's first request is a HEAD, whose answer has no code, so that its own words "
-                "are a bare 403."
+                "are a bare 403. The command's words alone prove nothing."
             ),
             fix=(
                 "AccessDenied: give the key readwrite on the bucket again. The others: make a limited key "
@@ -408,8 +413,9 @@ MODES: tuple[FailureMode, ...] = (
                 "`GetBucketLocation` in the words."
             ),
             cause=(
-                "rclone (and other clients) look whether the bucket exists, or try to make it, before the "
-                "upload."
+                "rclone (and barman-cloud, mc, s3cmd, WAL-G) look whether the bucket exists or where it "
+                "is, or try to "
+                "make it, before the upload."
             ),
             signal=(
                 "The refused call in the command's words; or a refused upload by a command without "

@@ -280,7 +280,7 @@ MODES: tuple[FailureMode, ...] = (
                 "for signal N: 137 is SIGKILL, often the kernel's out-of-memory killer). PostgreSQL then "
                 "ends the archiver and starts it anew."
             ),
-            signal="The log lines since the last success.",
+            signal="The log lines since the last success. One death by a signal that somebody sends is none.",
             fix=(
                 "Let the command end with 1 to 125 on every failure. For 137 look at `dmesg` and at the "
                 "unit's memory limit."
