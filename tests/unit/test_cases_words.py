@@ -321,6 +321,11 @@ def test_the_journal_has_a_programs_words_too() -> None:
     assert [entry.kind for entry in entries_of([(line, None)], utc)] == [LogKind.PROGRAM]
 
 
+def test_a_program_that_names_itself_and_its_process_is_one() -> None:
+    (entry,) = entries_of([("wal-push[812]: NoSuchBucket", None)], utc)
+    assert entry.kind is LogKind.PROGRAM
+
+
 def test_a_full_disk_of_an_older_attempt_is_history() -> None:
     lines = ["cp: error writing '/x': No space left on device"]
     lines += [f"{stamp(70)} [77] LOG:  archive command failed with exit code 1"]

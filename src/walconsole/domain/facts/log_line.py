@@ -70,8 +70,11 @@ _ARCHIVING = re.compile(r"\b0000[0-9a-f]{20}\b|\bwal\b")
 """A segment's name (no timeline ever gets beyond 65,535), or WAL as a word."""
 _LEVEL_BEFORE = re.compile(r"((?:[^\W\d_a-zß-öø-ÿа-џґії]{2,}|[ა-ჰ]{4,}|文)(?:[1-5])?) ?$")
 """The word of a level, in any language: capitals, or letters without case. `upload failed:  x` has none."""
-_OF_SYSLOG = re.compile(r"\w\[\d+\]: (?:\[\d+-\d+\] |#011|\t)")
-"""A part of a message that syslog numbered, or that goes on with the one before."""
+_OF_SYSLOG = re.compile(
+    r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\S+T\d\d:\d\d:\d\d\S*) \S+ (?!postgres)\S+\[\d+\]: "
+    r"|\w\[\d+\]: (?:\[\d+-\d+\] |#011|\t)"
+)
+"""Another service's, or a part of a message that syslog numbered, or that goes on with the one before."""
 _CSV = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+,")
 ARCHIVER = "archiver"
 """The archiver's backend_type, which log_line_prefix has as %b."""
