@@ -84,7 +84,7 @@ class Assessment:
     @cached_property
     def since_change(self) -> tuple[LogEntry, ...]:
         """Of that what came after the command, a file of its or the server's configuration changed."""
-        return failure_log.since_change(self.since_success, failure_log.changed_at(self.snapshot))
+        return failure_log.since_change(self.snapshot, self.since_success)
 
     @cached_property
     def newest_words(self) -> tuple[LogEntry, ...]:

@@ -68,28 +68,25 @@ def _waits(snapshot: Snapshot) -> bool:
     return host_age(snapshot, disk.oldest_ready_at, reading.read_at) >= UNTIMED_WAIT_S
 
 
-def changed_at(snapshot: Snapshot) -> float | None:
-    """When the command, its files or the server's configuration last changed, by the server's clock.
+def since_change(snapshot: Snapshot, entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
+    """Of those entries what came after the last reload, start, or change of a file of the command's.
 
-    What failed before that says nothing of what will.
+    What failed before that says nothing of what will. Where the log does not tell of reloads, the console's
+    own session knows when it loaded the configuration, which it does at its next statement.
     """
-    server, command = snapshot.server.value, snapshot.command.value
-    times = [server.loaded_at] if server is not None else []
-    if command is not None:
-        times += [program.modified_at for program in command.programs]
-        times += [config.modified_at for config in command.configs]
-    known = [at for at in times if at is not None]
-    return max(known, default=None)
-
-
-def since_change(entries: Sequence[LogEntry], changed: float | None) -> tuple[LogEntry, ...]:
-    """Of those entries what came after the last reload, start or change of a file."""
     places = [place for place, entry in enumerate(entries) if entry.kind in _CHANGES]
     after = entries[places[-1] :] if places else entries
-    if changed is None:
-        return tuple(after)
-    second = float(int(changed))  # many a log has no parts of a second
-    return tuple(entry for entry in after if entry.at is None or entry.at >= second)
+    command, server = snapshot.command.value, snapshot.server.value
+    files = (*command.programs, *command.configs) if command is not None else ()
+    times = [file.modified_at for file in files if file.modified_at is not None]
+    if not places and server is not None and server.loaded_at is not None:
+        times.append(server.loaded_at - LOADED_LATE_S)
+    changed = float(int(max(times, default=0.0)))  # many a log has no parts of a second
+    return tuple(entry for entry in after if entry.at is None or entry.at >= changed)
+
+
+LOADED_LATE_S = 5.0
+"""How much later than the archiver a session that asks now and then may load the configuration."""
 
 
 def is_commands(entry: LogEntry) -> bool:
