@@ -154,6 +154,57 @@ async def test_of_a_huge_log_only_the_end_is_read(droplet: Connected, server: Po
     assert 76 not in codes
 
 
+HEAD = "2026-11-25 12:00:01.000 UTC [{pid}] "
+OTHERS = [
+    "СООБЩЕНИЕ:  начата контрольная точка: time",
+    'ERROR:  relation "x" does not exist',
+    "STATEMENT:  SELECT 1 FROM x",
+    "LOG:  checkpoint starting: time",
+]
+"""What a server writes that says nothing of its archiver."""
+FOREIGN: dict[str, tuple[list[str], list[LogKind]]] = {
+    "Spanish": (["LOG:  la orden de archivado falló con código de retorno 7"], [LogKind.FAILED]),
+    "Japanese": (
+        [
+            "LOG:  アーカイブコマンドがリターンコード 7で失敗しました",
+            "詳細:  失敗したアーカイブコマンドは次のとおりです: cp",
+        ],
+        [LogKind.FAILED, LogKind.COMMAND],
+    ),
+    "Russian": (["СООБЩЕНИЕ:  команда архивации завершилась ошибкой с кодом 7"], [LogKind.FAILED]),
+    "Chinese": (["日志:  归档命令执行失败，退出代码为 7"], [LogKind.FAILED]),
+    "a library's error, by the archiver's process": (
+        ["FEHLER:  konnte Datei »/x/t« nicht erstellen: Keine Berechtigung", "TIPP:  anderswo"],
+        [LogKind.ARCHIVER_ERROR, LogKind.DETAIL],
+    ),
+    "a value that is refused": (
+        ['ERROR:  invalid value for parameter "archive_command": "cp %q"', "DETAIL:  unexpected placeholder"],
+        [LogKind.ARCHIVER_FATAL, LogKind.DETAIL],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+async def test_a_log_in_another_language(droplet: Connected, server: PostgresServer, case: str) -> None:
+    lines, kinds = FOREIGN[case]
+    with logging(server):
+        none: dict[str, str] = {}
+        looks = ServerLogProbe(droplet.shell, droplet.host, droplet.clock, none.get, archiver_pid=lambda: 801)
+        await read(looks)
+        with server.log_file.open("a") as file:
+            for line in [*OTHERS, *(f"own {line}" for line in lines), *OTHERS]:
+                head = HEAD.format(pid=801 if line.startswith("own ") else 90)
+                file.write(f"{head}{line.removeprefix('own ')}\n")
+            file.write('{"level":"error","msg":"NoSuchBucket"}\nupload failed:  twice\n')
+        entries = (await read(looks)).entries
+    told = [entry for entry in entries if entry.text.startswith(HEAD.format(pid=801))]
+    assert [entry.kind for entry in told][-len(kinds) :] == kinds  # the others' cases are before it
+    assert told[-len(kinds)].text.endswith(lines[0])
+    assert not [entry for entry in entries if entry.text.startswith(HEAD.format(pid=90))]
+    printed = [entry.text for entry in entries if entry.kind is LogKind.PROGRAM]
+    assert {'{"level":"error","msg":"NoSuchBucket"}', "upload failed:  twice"} <= set(printed)
+
+
 FORMATS = {
     "today's": "2026-11-25T12:00:01.250000+00:00 db postgres[41]: [3-1] {text}",
     "the traditional": "Nov 25 12:00:01 db postgres[41]: [3-1] {text}",

@@ -83,10 +83,18 @@ def test_a_watched_archiver_is_told_by_how_fast_it_goes(per_s: float, expected: 
 )
 def test_one_death_by_a_signal_that_somebody_sends_is_no_crash_loop(end: str) -> None:
     line = f"{stamp(3)} [77] {end}"
-    once = failing_with(line, archiver=archiver(ready_count=1, last_archived_at=NOW - 60))
+    hung = wal_disk(ready_count=1, oldest_ready=OLDEST, oldest_ready_at=NOW - 50)
+    once = failing_with(line, archiver=archiver(ready_count=1, last_archived_at=NOW - 60), wal_disk=hung)
     assert "archiver-crash-loop" not in [finding.rule for finding in once.findings]
     again = failing_with(line, line, line, archiver=archiver(ready_count=1, last_archived_at=NOW - 60))
     assert root_of(again).rule == "archiver-crash-loop"
+
+
+def test_a_kill_at_once_is_the_kernels_or_the_commands_own() -> None:
+    fresh = wal_disk(ready_count=1, oldest_ready=OLDEST, oldest_ready_at=NOW - 4)
+    line = f"{stamp(3)} [77] FATAL:  archive command was terminated by signal 9: Killed"
+    found = failing_with(line, archiver=archiver(ready_count=1, last_archived_at=NOW - 60), wal_disk=fresh)
+    assert root_of(found).rule == "archiver-crash-loop"
 
 
 @pytest.mark.parametrize(

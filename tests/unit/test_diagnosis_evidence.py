@@ -135,9 +135,9 @@ def roots(diagnosis: Diagnosis) -> list[str]:
 CASES: list[tuple[str, list[Any], str]] = [
     ("127", [log(ended(127))], "command-not-found"),
     ("126", [log(ended(126))], "command-not-executable"),
-    ("137", [log(ended(137), ended(137))], "archiver-crash-loop"),
+    ("137", [log(ended(137))], "archiver-crash-loop"),
     ("200", [log(ended(200))], "archiver-crash-loop"),
-    ("signal", [log(killed(9), killed(9))], "archiver-crash-loop"),
+    ("signal", [log(killed(9))], "archiver-crash-loop"),
     ("segfault", [log(killed(11))], "archiver-crash-loop"),
     ("denied", [log(said("cp: Permission denied"), ended(1))], "permission"),
     ("config", [log(said("didn't find section in config file"), ended(1))], "rclone-config-unreadable"),

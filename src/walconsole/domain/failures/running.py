@@ -65,7 +65,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     if failure is None or not _is_uncounted(failure):
         return
     alike = tuple(entry for entry in assessment.since_success if _is_uncounted(entry))
-    if len(alike) == 1 and _by_hand(failure):
+    if len(alike) == 1 and _by_hand(failure, snapshot):
         return  # somebody, or the console's own step, ended a command that hung: it is tried again
     words = assessment.last_words
     yield Finding(
@@ -97,13 +97,22 @@ def _is_uncounted(entry: LogEntry) -> bool:
     return entry.kind is LogKind.FAILED and entry.exit_code is not None and entry.exit_code > COUNTED_UP_TO
 
 
-_KILLS = frozenset({2, 9, 15})
-"""SIGINT, SIGKILL, SIGTERM: what somebody sends."""
+_ASKED, _KILLED = frozenset({2, 15}), 9
+"""SIGINT, SIGTERM: what somebody sends; SIGKILL: what they send to a command that does not listen."""
 
 
-def _by_hand(entry: LogEntry) -> bool:
-    """Whether it may be that somebody ended it: by a signal, which a shell tells as 128 and more."""
-    return (entry.signal or (entry.exit_code or 0) - 128) in _KILLS
+def _by_hand(entry: LogEntry, snapshot: Snapshot) -> bool:
+    """Whether it may be that somebody ended it: by a signal, which a shell tells as 128 and more.
+
+    SIGKILL is the kernel's, too, where memory is short: it was somebody's where the command had hung before.
+    """
+    signal = entry.signal or (entry.exit_code or 0) - 128
+    disk = snapshot.wal_disk.value
+    if signal in _ASKED:
+        return True
+    if signal != _KILLED or disk is None or disk.oldest_ready_at is None or entry.at is None:
+        return False
+    return entry.at - disk.oldest_ready_at >= HANGS_AFTER_S
 
 
 def _how(entry: LogEntry) -> str:

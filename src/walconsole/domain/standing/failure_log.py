@@ -77,8 +77,9 @@ def since_change(snapshot: Snapshot, entries: Sequence[LogEntry]) -> tuple[LogEn
     places = [place for place, entry in enumerate(entries) if entry.kind in _CHANGES]
     after = entries[places[-1] :] if places else entries
     command, server = snapshot.command.value, snapshot.server.value
-    files = (*command.programs, *command.configs) if command is not None else ()
-    times = [file.modified_at for file in files if file.modified_at is not None]
+    files = [program.modified_at for program in command.programs] if command is not None else []
+    files += [config.modified_at for config in command.configs] if command is not None else []
+    times = [at for at in files if at is not None]
     if not places and server is not None and server.loaded_at is not None:
         times.append(server.loaded_at - LOADED_LATE_S)
     changed = float(int(max(times, default=0.0)))  # many a log has no parts of a second
