@@ -9,11 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from tests.integration.backup_parts import CHOICES, Backups, region
 from tests.integration.droplet_parts import PREFIX, newer_rclone_path
@@ -94,8 +93,11 @@ def page_commands() -> list[str]:
 
 
 @contextmanager
-def restored(backups: Backups, copy: str) -> Iterator[PostgresServer]:
-    """A server that stands where the page's commands restored it from `copy`, a remote and its bucket."""
+def restored(backups: Backups, copy: str, *, secret: Path | None = None) -> Iterator[PostgresServer]:
+    """A server that stands where the page's commands restored it from `copy`, a remote and its bucket.
+
+    With `secret` as the page says of what is encrypted.
+    """
     original = backups.server
     folder = original.workspace.folder("restored", original.os_user)
     settings, *commands = page_commands()
@@ -110,6 +112,10 @@ def restored(backups: Backups, copy: str) -> Iterator[PostgresServer]:
     assert set(re.findall(r"^(\w+)=", settings, re.MULTILINE)) == set(where)
     given = "".join(f"{name}={shlex.quote(value)}\n" for name, value in where.items())
     script = "\n".join([given, "export RCLONE_CONFIG", *commands]).replace("5499", port)
+    if secret is not None:
+        assert "`.age`, put `age -d -i SECRET-KEY-FILE |` before `zstd`" in PAGE.read_text()
+        decrypt = f"age -d -i {secret} | zstd -q -dc | tar"
+        script = script.replace("base.tar.zst", "base.tar.zst.age").replace("zstd -q -dc | tar", decrypt)
     server = PostgresServer(original.workspace, original.bin_dir, folder, int(port))
     server.socket_dir = folder / "work"
     server.log_file = folder / "work/log"
@@ -270,23 +276,77 @@ def test_parts_are_as_large_as_the_cluster_wants_and_memory_allows(
 # -- Encrypted: the droplet cannot read what it stores.
 
 
-def test_for_age_only_what_was_sent_is_compared(backups: Backups) -> None:
+@dataclass
+class Sealed:
+    """A pair of age's keys: the droplet has the public one, and `secret` is whose who restores."""
+
+    backups: Backups
+    tools: Path
+    secret: Path
+
+    @property
+    def recipients(self) -> Path:
+        return self.tools / "recipients"
+
+    def script(self) -> Path:
+        return self.backups.render(replace(CHOICES, recipients=str(self.recipients)), "sealed", self.tools)
+
+
+@pytest.fixture
+def sealed(backups: Backups) -> Sealed:
     age = or_skip(lambda: find_program("age", server="age", package="age"))
     tools = backups.tools(age=f'exec {age} "$@"\n')
     keys = subprocess.run([age.with_name("age-keygen")], capture_output=True, text=True, check=True)
     (public,) = re.findall(r"^# public key: (\S+)$", keys.stdout, re.MULTILINE)
-    (tools / "recipients").write_text(f"{public}\n")
-    script = backups.render(replace(CHOICES, recipients=str(tools / "recipients")), "sealed", tools)
-    ended = backups.take(script)
+    secret = backups.server.workspace.folder("secret", backups.server.os_user) / "key"
+    secret.write_text(keys.stdout)
+    backups.server.give(secret)
+    made = Sealed(backups, tools, secret)
+    made.recipients.write_text(f"# for the vault\n\n{public}\n")
+    return made
+
+
+def test_an_encrypted_one_is_restored_with_the_secret_key(sealed: Sealed) -> None:
+    backups, server = sealed.backups, sealed.backups.server
+    server.sql("CREATE TABLE sealed AS SELECT 17 AS n")
+    ended = backups.take(sealed.script())
     assert ended.status == 0, ended.stderr
     identity = backups.status["id"]
     for each in backups.regions:
         assert each.backups[identity] == {"base.tar.zst.age", "backup_manifest", "backup.json"}
         assert json.loads(each.get(identity, "backup.json"))["encryption"] == "age"
-    (tools / "secret").write_text(keys.stdout)
-    sealed = backups.dr.get(identity, "base.tar.zst.age")
-    opened = subprocess.run(
-        [age, "-d", "-i", tools / "secret"], input=sealed, capture_output=True, check=True
-    ).stdout
-    assert len(zstandard.ZstdDecompressor().decompressobj().decompress(opened)) > 20_000_000
+    server.sql("INSERT INTO sealed VALUES (18)")
+    wait_archived(server, [fill_segment(server)])
+    with restored(backups, f"spaces-dr:{backups.dr.to.bucket}", secret=sealed.secret) as again:
+        assert rows(again, "SELECT n FROM sealed ORDER BY n") == [17, 18]
     backups.assert_nothing_left()
+
+
+SECRET = "AGE-SECRET-KEY-1QQPQQQSYQCYQ5RQWZQFPG9SCRGWPUGPZYSNZS23V9CCRYDPK8QARCS6S2JS"
+"""Nobody's."""
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "it is no file that"),
+        ("", "it holds no public key"),
+        ("# age1notakey\n", "it holds no public key"),
+        (f"age1qqq\n{SECRET}\n", "line 2 holds a secret key"),
+        (f"# {SECRET.lower()}\n", "line 1 holds a secret key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "line 1 holds a secret key"),
+        ("age1qqq\nhunter2\n", "line 2 is no public key"),
+    ],
+)
+def test_what_holds_no_public_keys_alone_is_refused_and_never_printed(
+    sealed: Sealed, content: str | None, why: str
+) -> None:
+    before = [each.backups for each in sealed.backups.regions]
+    sealed.recipients.unlink()
+    if content is not None:
+        sealed.recipients.write_text(content)
+    ended = sealed.backups.take(sealed.script())
+    assert (ended.status, why in ended.stderr) == (2, True), ended.stderr
+    told = f"{ended.stderr}{ended.stdout}{sealed.backups.status}".lower()
+    assert not {"qqp", "hunter2"} & set(re.findall("qqp|hunter2", told))
+    assert [each.backups for each in sealed.backups.regions] == before

@@ -21,7 +21,8 @@ from tests.servers.proxy import Proxy
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.domain.profile import BucketRole
+from walconsole.domain.profile import BackupSettings, BucketRole
+from walconsole.droplet.choices import BackupChoices
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.engine.model import (
@@ -33,6 +34,7 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.steps.backup_command import BackupCommand
+from walconsole.provision.steps.backup_schedule import BackupSchedule
 from walconsole.provision.steps.catalogue import ARCHIVING, backup_steps, steps
 from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 
@@ -323,3 +325,48 @@ async def test_another_tool_s_archive_is_left_to_it_and_a_refusal_is_told_in_the
         assert check.state is CheckState.BLOCKED
         assert check.summary.startswith("pgBackRest archives this server")
         assert "expect_base_backups" in check.remedy
+
+
+async def test_what_the_profile_changes_is_to_do_again_and_what_cannot_be_is_said_before(
+    stage: Stage,
+) -> None:
+    """Of the script and its schedule; nothing is installed that could never take one."""
+    command, schedule = BackupCommand(stage.site), BackupSchedule(stage.site)
+    place = stage.cluster.workspace.folder("tablespace", stage.cluster.os_user)
+    stage.cluster.sql(f"CREATE TABLESPACE elsewhere LOCATION '{place}'")
+    await stage.site.survey(again=True)
+    for step in (command, FirstBackup(stage.site)):
+        check = await step.check()
+        assert (check.state, "tablespaces of its own (1)" in check.summary) == (CheckState.BLOCKED, True)
+        assert "pgBackRest" in check.remedy
+    stage.cluster.sql("DROP TABLESPACE elsewhere")
+    await stage.site.survey(again=True)
+
+    await Runner(stage.site, (command, schedule), stage.gate, stage.told.append).run()
+    assert [(await step.check()).state for step in (command, schedule)] == [CheckState.DONE] * 2
+    choose(stage, BackupSettings(at="04:05"))
+    assert [(await step.check()).state for step in (command, schedule)] == [
+        CheckState.DONE,
+        CheckState.NEEDED,
+    ]
+    choose(stage, BackupSettings(send_mib_s=40))
+    assert [(await step.check()).state for step in (command, schedule)] == [
+        CheckState.NEEDED,
+        CheckState.DONE,
+    ]
+
+    recipients = stage.cluster.workspace.folder("recipients", stage.cluster.os_user) / "file"
+    choose(stage, BackupSettings(encrypt_for=str(recipients)))
+    for content, why in ((None, "no file that"), ("AGE-SECRET-KEY-1QQQQ\n", "line 1 holds a secret key")):
+        if content is not None:
+            recipients.write_text(content)
+            stage.cluster.give(recipients)
+        check = await command.check()
+        assert (check.state, why in check.summary) == (CheckState.BLOCKED, True), check
+        assert "QQQQ" not in f"{check}"
+    recipients.write_text("age1qqqqqqqq\n")
+    assert (await command.check()).state is CheckState.NEEDED
+
+
+def choose(stage: Stage, chosen: BackupSettings) -> None:
+    stage.site.backup = BackupChoices.for_profile(replace(stage.profile, backups=chosen))

@@ -140,6 +140,22 @@ _P = '[profiles.p]\nhost = "h.example"\n'
             _P + "[console]\ndefault_profile = 'pp'",
             "4: 'default_profile' names no profile: 'pp'; did you mean 'p'?",
         ),
+        (
+            _P + "[profiles.p.backups]\nat = '24:00'",
+            "4: 'at' in [profiles.p.backups] must be a time of day from '00:00' to '23:59', not '24:00'",
+        ),
+        (
+            _P + "backups = { read_mib_s = 1025 }",
+            "3: 'read_mib_s' in [profiles.p.backups] must be between 0 and 1024 MiB/s, not 1025",
+        ),
+        (
+            _P + "backups = { send_mib_s = '5M' }",
+            "3: 'send_mib_s' in [profiles.p.backups] must be a whole number without quotes",
+        ),
+        (
+            _P + "backups = { encrypt_for = 'keys' }",
+            "3: 'encrypt_for' in [profiles.p.backups] must be an absolute path on the droplet",
+        ),
         ("a = ", "1: not TOML: a value is missing"),
         ("a = 1\na = 2", "2: not TOML: this key was already set above"),
         ("[a]\n[a]", "2:3: not TOML: Cannot declare"),
@@ -169,6 +185,13 @@ def test_a_secret_in_the_place_of_a_variables_name_is_not_repeated(file: Path, s
     assert secret not in told
 
 
+@pytest.mark.parametrize("kind", ["AGE-SECRET-KEY-1", "age1", "ssh-ed25519 "])
+def test_a_key_in_the_place_of_the_file_to_encrypt_for_is_not_repeated(file: Path, kind: str) -> None:
+    (told,) = _faults(file, _P + f"backups = {{ encrypt_for = '{kind}QQQQQQQQ' }}")
+    assert "not a key itself" in told
+    assert "QQQ" not in told
+
+
 def test_every_fault_is_told_in_the_order_of_lines(file: Path) -> None:
     told = _faults(file, _P + "port = 0\nsudo = 1\n[profiles.q]\nhots = 'x'\n[consle]\n")
     assert [fault.partition(":")[0] for fault in told] == ["3", "4", "5", "6", "7"]
@@ -193,7 +216,8 @@ def test_values_are_the_domains(file: Path) -> None:
         "[profiles.p]\nhost = '[::1]'\nidentity_files = ['~/id']\nconnect_timeout = 3\n"
         "[profiles.p.postgres]\ncluster = ['15', 'main']\n[profiles.p.primary]\nprefix = 'wal'\n"
         "keys = 'keyring'\n"
-        "endpoint = 'https://nyc3.digitaloceanspaces.com/'\n",
+        "endpoint = 'https://nyc3.digitaloceanspaces.com/'\n"
+        "[profiles.p.backups]\nencrypt_for = '/etc/keys'\nsend_mib_s = 40\nat = '4:05'\n",
     ).profiles["p"]
     assert {key: setting.value for key, setting in settings.items()} == {
         "host": "::1",
@@ -201,6 +225,9 @@ def test_values_are_the_domains(file: Path) -> None:
         "connect_timeout": 3.0,
         "postgres.cluster": ClusterName("15", "main"),
         "primary.prefix": "wal/",
+        "backups.encrypt_for": "/etc/keys",
+        "backups.send_mib_s": 40,
+        "backups.at": "04:05",
         "primary.keys": KeySource.KEYRING,
         "primary.endpoint": "https://nyc3.digitaloceanspaces.com",
     }

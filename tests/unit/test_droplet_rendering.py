@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from walconsole.domain.pgconf.reader import statements
 from walconsole.domain.profile import (
     ApiTarget,
+    BackupSettings,
     BucketRole,
     ClusterName,
     KeyReference,
@@ -152,6 +153,18 @@ def test_the_nights_backup_is_scheduled_as_chosen() -> None:
     assert {"OnCalendar=*-*-* 04:05:00", "RandomizedDelaySec=60"} <= set(timer)
     table = rendering.backup_cron(profile, choices).splitlines()
     assert table[-1] == "5 4 * * * pg /usr/local/bin/shithub-base-backup >/dev/null 2>&1"
+
+
+def test_what_the_profile_says_of_base_backups_is_rendered() -> None:
+    chosen = BackupSettings(encrypt_for="/etc/it's", read_mib_s=100, send_mib_s=40, at="04:05")
+    profile = replace(a_profile(), backups=chosen)
+    choices = BackupChoices.for_profile(profile)
+    script = rendering.backup_script(profile, CHOICES, choices)
+    assert assigned(script, "recipients") == "/etc/it's"
+    assert "read_mib_s=100 send_mib_s=40 " in script
+    assert "OnCalendar=*-*-* 04:05:00" in rendering.backup_timer(profile, choices)
+    assert "\n5 4 * * * " in rendering.backup_cron(profile, choices)
+    assert BackupChoices.for_profile(a_profile()) == BACKUP
 
 
 def test_without_dr_no_script_mentions_it() -> None:

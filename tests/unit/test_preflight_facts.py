@@ -17,7 +17,7 @@ from tests.data.surveys import (
     with_server,
     without,
 )
-from walconsole.domain.profile import Profile, default_paths
+from walconsole.domain.profile import BackupSettings, Profile, default_paths
 from walconsole.domain.store.access_keys import SpacesKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import Compression, DropletChoices
@@ -108,6 +108,7 @@ LITTLE = {"/var/lib/postgresql/15/main/pg_wal": 5 * 1024**2, "/var/tmp": 1024**3
         (without(SURVEY, "zstd", "gzip"), "compression", WARNING, "no zstd or gzip"),
         (without(SURVEY, "zstd"), "zstd", WARNING, "no base backup can be taken"),
         (without(SURVEY, "perl"), "perl", WARNING, "no base backup can be taken"),
+        (with_server(SURVEY, tablespaces=2), "tablespaces", WARNING, "2 of its own"),
         (replace(SURVEY, systemd=False), "schedule", WARNING, "neither systemd nor cron"),
         (replace(SURVEY, systemd=False, crontabs=True), "schedule", OK, "cron"),
         (replace(SURVEY, clock_offset_s=None), "clock", UNKNOWN, "compared"),
@@ -126,7 +127,15 @@ def test_what_is_said_of_a_droplet(survey: Survey, label: str, state: FactState,
 
 def test_where_no_base_backup_is_expected_its_programs_are_not_asked_for() -> None:
     profile = replace(PROFILE, expect_base_backups=False)
-    assert "perl" not in {fact.label for fact in of_droplet(without(SURVEY, "perl"), profile)}
+    asked = with_server(without(SURVEY, "perl"), tablespaces=1)
+    assert not {"perl", "tablespaces"} & {fact.label for fact in of_droplet(asked, profile)}
+
+
+def test_age_is_asked_for_where_base_backups_are_to_be_encrypted() -> None:
+    sealed = replace(PROFILE, backups=BackupSettings(encrypt_for="/etc/recipients"))
+    survey = without(SURVEY, "age")
+    assert "age" not in {fact.label for fact in of_droplet(survey)}
+    assert "apt-get install age" in the_one(of_droplet(survey, sealed), "age").remedy
 
 
 def test_little_space_is_said_of_the_place_where_it_is() -> None:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -122,6 +123,20 @@ def whole(low: int, high: int, unit: str) -> Callable[[object], int]:
     return check
 
 
+_TIME_OF_DAY = pattern(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+def time_of_day(value: object) -> str:
+    """`HH:MM`. TOML's own time, without quotes, is taken as well."""
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
+    checked = text(value)
+    matched = _TIME_OF_DAY.fullmatch(checked)
+    if matched is None:
+        raise UnfitError(f"must be a time of day from '00:00' to '23:59', not {shown(checked)}")
+    return f"{int(matched[1]):02}:{matched[2]}"
+
+
 def list_of(check: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
     """A list of at least one value, each passing `check`."""
 
@@ -165,6 +180,13 @@ def absolute_path(value: object) -> str:
     if not checked.startswith("/"):
         raise UnfitError(f"must be an absolute path on the droplet, not {shown(checked)}")
     return checked
+
+
+def public_keys_file(value: object) -> str:
+    """A path on the droplet; a key itself in its place, of whichever kind, is not repeated."""
+    if isinstance(value, str) and value.strip().lower().startswith(("age", "ssh-")):
+        raise UnfitError("must be the path of a file on the droplet that holds public keys, not a key itself")
+    return absolute_path(value)
 
 
 def local_path(value: object) -> str:

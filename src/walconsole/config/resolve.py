@@ -14,6 +14,7 @@ from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.profile import (
     MOST_CONNECTIONS,
     ApiTarget,
+    BackupSettings,
     BucketRole,
     BucketTarget,
     ClusterName,
@@ -115,6 +116,9 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "postgres.database": PostgresTarget().database,
         "postgres.user": PostgresTarget().user,
         "postgres.os_user": PostgresTarget().os_user,
+        "backups.read_mib_s": BackupSettings().read_mib_s,
+        "backups.send_mib_s": BackupSettings().send_mib_s,
+        "backups.at": BackupSettings().at,
         "api.endpoint": ApiTarget().endpoint,
         "api.token_envs": ApiTarget().token_envs,
         "api.app_key_name": default_app_key_name(name),
@@ -186,6 +190,16 @@ def _profile(settings: Settings) -> Profile:
         expect_base_backups=top.get("expect_base_backups", bool),
         price=_price(_Values(settings, "price")),
         keep=_keep(_Values(settings, "keep")),
+        backups=_backups(_Values(settings, "backups")),
+    )
+
+
+def _backups(values: _Values) -> BackupSettings:
+    return BackupSettings(
+        encrypt_for=values.maybe("encrypt_for", str) or "",
+        read_mib_s=values.get("read_mib_s", int),
+        send_mib_s=values.get("send_mib_s", int),
+        at=values.get("at", str),
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from walconsole.config import checks
 from walconsole.config.checks import Check
+from walconsole.droplet.choices import MOST_READ_MIB_S
 
 
 class Key(NamedTuple):
@@ -281,6 +282,37 @@ _PATH_KEYS = (
     ),
 )
 
+_BACKUP_KEYS = (
+    Key(
+        "backups.encrypt_for",
+        checks.public_keys_file,
+        '"/etc/shithub-age-recipients"',
+        "a file of age's public keys on the droplet, for which base backups are encrypted",
+        "they are not encrypted",
+    ),
+    Key(
+        "backups.read_mib_s",
+        checks.whole(0, MOST_READ_MIB_S, "MiB/s"),
+        "100",
+        "how many MiB a second at most are read from the server for one",
+        "0: as it comes",
+    ),
+    Key(
+        "backups.send_mib_s",
+        checks.whole(0, 65536, "MiB/s"),
+        "40",
+        "how many MiB a second at most are sent to each copy",
+        "0: as it comes",
+    ),
+    Key(
+        "backups.at",
+        checks.time_of_day,
+        '"03:10"',
+        "when the night's base backup begins, by the droplet's clock; systemd adds up to an hour",
+        "03:10",
+    ),
+)
+
 _API_KEYS = (
     Key(
         "api.endpoint",
@@ -375,6 +407,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_bucket_keys("primary", "wal", "nyc3", ("WAL_BUCKET", "PRIMARY_REGION"), "spaces-prod"),
     *_bucket_keys("dr", "wal-dr", "sfo3", ("WAL_DR_BUCKET", "DR_REGION"), "spaces-dr"),
     *_PATH_KEYS,
+    *_BACKUP_KEYS,
     *_API_KEYS,
     *_PRICE_KEYS,
     *_KEEP_KEYS,
@@ -385,6 +418,7 @@ TABLES: dict[str, str] = {
     "primary": "the archive's bucket",
     "dr": "its copy in another region",
     "paths": "names on the droplet that the runbook fixed",
+    "backups": "how base backups are taken",
     "api": "DigitalOcean's keys API; the token itself never stands here",
     "price": "what storage costs, for the archive screen",
     "keep": "what retention keeps; `walconsole expire` deletes the rest",

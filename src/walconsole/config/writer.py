@@ -27,7 +27,7 @@ def profile_as_toml(profile: Profile, table_name: str) -> str:
 
 def _values(profile: Profile) -> dict[str, object]:
     ssh, postgres, api, paths = profile.ssh, profile.postgres, profile.api, profile.paths
-    price = profile.price
+    price, backups = profile.price, profile.backups
     return {
         "name": profile.name,
         "host": ssh.host,
@@ -56,6 +56,10 @@ def _values(profile: Profile) -> dict[str, object]:
         "paths.journal_tag": paths.journal_tag,
         "paths.rclone_config": paths.rclone_config,
         "paths.root": paths.root or None,
+        "backups.encrypt_for": backups.encrypt_for or None,
+        "backups.read_mib_s": backups.read_mib_s,
+        "backups.send_mib_s": backups.send_mib_s,
+        "backups.at": backups.at,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,

@@ -136,6 +136,21 @@ class DropletPaths:
 
 
 @record
+class BackupSettings:
+    """How base backups are taken, as far as it is chosen.
+
+    `encrypt_for` is a file of age's public keys on the droplet; empty: they are not encrypted. `read_mib_s`
+    bounds what is read from the server, `send_mib_s` what is sent to each copy; 0 is no bound. `at` is when
+    the night's begins, `HH:MM` by the droplet's clock.
+    """
+
+    encrypt_for: str = ""
+    read_mib_s: int = 0
+    send_mib_s: int = 0
+    at: str = "03:10"
+
+
+@record
 class ApiTarget:
     """The keys API. `token_envs` are tried in order, then doctl's own configuration file."""
 
@@ -166,6 +181,7 @@ class Profile:
     expect_base_backups: bool = True
     price: Price = SPACES_PRICE
     keep: Keep | None = None
+    backups: BackupSettings = BackupSettings()
 
 
 def spaces_endpoint(region: str) -> str:

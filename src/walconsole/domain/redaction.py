@@ -59,6 +59,7 @@ _SHAPES = (
     pattern(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
     pattern(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
     pattern(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+    pattern(r"(?i)AGE-SECRET-KEY-[0-9a-z]+"),
     pattern(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
     pattern(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
     pattern(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password

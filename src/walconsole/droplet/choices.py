@@ -1,4 +1,4 @@
-"""What of the droplet's scripts is chosen when they are installed, and is not in the profile."""
+"""What of the droplet's scripts is chosen when they are installed; of base backups by the profile, too."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,9 +106,17 @@ class BackupChoices:
 
     @classmethod
     def for_profile(cls, profile: Profile) -> Self:
-        """The defaults, as they are below the profile's root."""
-        root = profile.paths.root
-        return cls(memory_root=f"{root}/dev/shm") if root else cls()  # noqa: S108  # as above
+        """What the profile says, else the defaults, as they are below the profile's root."""
+        chosen = profile.backups
+        hour, minute = (int(part) for part in chosen.at.split(":"))
+        return cls(
+            hour=hour,
+            minute=minute,
+            read_mib_s=chosen.read_mib_s,
+            send_mib_s=chosen.send_mib_s,
+            recipients=chosen.encrypt_for,
+            memory_root=f"{profile.paths.root}/dev/shm",  # noqa: S108  # as above
+        )
 
     def __post_init__(self) -> None:
         if not (0 <= self.hour <= 23 and 0 <= self.minute <= 59):

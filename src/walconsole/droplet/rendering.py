@@ -114,6 +114,7 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
         "PGCLUSTER": _cluster_choice(profile.postgres),
         "SOCKET": quote(profile.postgres.socket_dir or ""),
         "RECIPIENTS": quote(backup.recipients),
+        "RECIPIENTS_FAULT": recipients_fault().rstrip(),
         "READ_MIB_S": str(backup.read_mib_s),
         "SEND_MIB_S": str(backup.send_mib_s),
         "PATIENCE_S": str(backup.patience_s),
@@ -130,6 +131,11 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _BACKUP_PARTS}
     return _script("backup.sh", profile, choices, names.backup, values | parts)
+
+
+def recipients_fault() -> str:
+    """The shell function of that name, which says what is wrong with a file of public keys."""
+    return template("recipients.sh")
 
 
 def backup_service(profile: Profile, backup: BackupChoices) -> str:

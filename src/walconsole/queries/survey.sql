@@ -9,6 +9,7 @@ SELECT json_build_object(
         WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
         ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer
     END,
+    'tablespaces', (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
     'started_at', extract(epoch FROM pg_postmaster_start_time())::float8,
     'settings', (
         SELECT json_object_agg(name, current_setting(name, true))

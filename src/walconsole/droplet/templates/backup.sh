@@ -22,6 +22,8 @@ set -u
 
 @SWEEP@
 
+@RECIPIENTS_FAULT@
+
 @STORING@
 
 @STREAMING@
@@ -222,7 +224,6 @@ for needed in psql zstd perl rclone timeout flock ${recipients:+age}; do
 done
 perl -MDigest::SHA -e 0 2>/dev/null || fail 2 "perl has no Digest::SHA: install all of perl"
 [ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
-[ -z "$recipients" ] || [ -r "$recipients" ] || fail 2 "$recipients, the public keys to encrypt for, cannot be read"
 [ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
     fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
 exec 9<"$state"
@@ -231,6 +232,8 @@ renice -n @NICE@ -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ 2>/dev/null
 trap interrupted HUP INT QUIT TERM
 tell starting
+why=${recipients:+$(recipients_fault "$recipients")}
+[ -z "$why" ] || end 2 "$recipients, the public keys to encrypt for: $why. Nothing was written"
 make_room
 learn
 admit

@@ -56,7 +56,10 @@ class RcloneFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServerSurvey:
-    """PostgreSQL, asked as its own OS user through its socket. Settings are as SHOW prints them."""
+    """PostgreSQL, asked as its own OS user through its socket. Settings are as SHOW prints them.
+
+    `tablespaces` counts those besides the two that every cluster has.
+    """
 
     version_num: int
     in_recovery: bool
@@ -68,6 +71,7 @@ class ServerSurvey:
     started_at: float
     settings: Mapping[str, str]
     """wal_level, archive_mode, archive_command, archive_timeout, from 15 on archive_library, and more."""
+    tablespaces: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,7 @@ def _server(row: Mapping[str, Any]) -> ServerSurvey:
         data_directory=settings.get("data_directory", ""),
         started_at=float(row["started_at"]),
         settings=settings,
+        tablespaces=int(row["tablespaces"]),
     )
 
 

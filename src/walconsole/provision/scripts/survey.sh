@@ -16,7 +16,7 @@ export PATH
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
 tools() {
-    for name in rclone timeout zstd gzip psql perl flock systemctl cron crond logrotate logger runuser setpriv sudo \
+    for name in rclone timeout zstd gzip psql perl flock age systemctl cron crond logrotate logger runuser setpriv sudo \
         curl wget; do
         place=$(command -v "$name" 2>/dev/null) && printf '%s %s\n' "$name" "$place"
     done

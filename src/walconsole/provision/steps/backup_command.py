@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from shlex import quote
 
 from walconsole.domain.archivers.tools import recognise
+from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
+from walconsole.droplet.rendering import recipients_fault
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, run, status_of
 from walconsole.provision.droplet.files import (
@@ -41,6 +43,7 @@ NEEDED = ("psql", "zstd", "perl", "rclone", "timeout", "flock")
 _WRONG_CALL = 2
 """docs/recovery.md: called wrongly. It then says how it is used."""
 _OLDEST = 130000
+_FAULT_SHOWN = 200
 _ELSEWHERE = "set expect_base_backups = false in the profile, where another tool takes the base backups"
 
 
@@ -62,10 +65,29 @@ def stranger(survey: Survey, site: Site) -> Check | None:
         name = library or (tool.name if tool is not None else "")
         why = f"{name} archives this server: base backups are that tool's to take, beside its WAL"
         return Check(CheckState.BLOCKED, why, remedy=_ELSEWHERE)
+    if server.tablespaces:
+        why = f"this cluster has tablespaces of its own ({server.tablespaces}), which cannot be streamed"
+        return Check(CheckState.BLOCKED, why, remedy=f"have pgBackRest take its backups, and {_ELSEWHERE}")
     if server.settings.get("max_wal_senders") == "0":
         why = "max_wal_senders is 0: nothing can stream a base backup"
         return Check(CheckState.BLOCKED, why, remedy="set it to 2 at least, and restart the server")
     return None
+
+
+async def obstacle(survey: Survey, site: Site) -> Check | None:
+    """BLOCKED where none can be taken: by `stranger`, or without its programs and keys to encrypt for."""
+    recipients = site.backup.recipients
+    needed = (*NEEDED, "age") if recipients else NEEDED
+    blocked = stranger(survey, site) or blocked_without(survey, *needed)
+    if blocked is not None or not recipients:
+        return blocked
+    script = f"{recipients_fault()}recipients_fault {quote(recipients)}"
+    status, said = await status_of(site, script, user=os_user(site))
+    if status == 0 and not said.strip():
+        return None
+    why = safe(said.strip())[:_FAULT_SHOWN] or f"it could not be looked at (status {status})"
+    remedy = "put the public key there, a line of `age-keygen`'s that begins with age1; docs/recovery.md"
+    return Check(CheckState.BLOCKED, f"backups.encrypt_for, {recipients}: {why}", remedy=remedy)
 
 
 class BackupCommand:
@@ -91,7 +113,7 @@ class BackupCommand:
     async def check(self) -> Check:
         """Text, mode and owner, and the folder. BLOCKED without a program that it calls."""
         survey = await self._site.survey()
-        blocked = stranger(survey, self._site) or blocked_without(survey, *NEEDED)
+        blocked = await obstacle(survey, self._site)
         if blocked is not None:
             return blocked
         changes, folder = await self._missing(survey)

@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from walconsole.domain.recovery.running import BackupRunStatus
 from walconsole.domain.units import age_text, bytes_text
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.backup_run import BackupRun
 from walconsole.provision.droplet.commands import psql
-from walconsole.provision.droplet.survey import blocked_without
 from walconsole.provision.engine.model import (
     Change,
     Check,
@@ -24,26 +22,17 @@ from walconsole.provision.engine.model import (
     Risk,
 )
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.backup_command import NEEDED, stranger
+from walconsole.provision.steps.backup_command import obstacle
 from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
 
 _CANNOT = 2
 """docs/recovery.md: this cluster cannot be backed up so. Nothing was written."""
 _ONE_COPY = 5
-_SIZE = """SELECT (SELECT sum(pg_database_size(oid))::bigint FROM pg_database),
-    (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))"""
+_SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
 _REMEDIES = {
     _ONE_COPY: "mend what that copy names; then run this step again, which takes one into both",
     4: "run this step again; where it comes back, ask who else writes there, or the store",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """Of the cluster: all databases together, and tablespaces of its own."""
-
-    database_bytes: int
-    tablespaces: int
 
 
 class FirstBackup:
@@ -69,7 +58,7 @@ class FirstBackup:
     async def check(self) -> Check:
         """What each copy holds, and whether one is being taken."""
         survey = await self._site.survey()
-        blocked = stranger(survey, self._site) or blocked_without(survey, *NEEDED)
+        blocked = await obstacle(survey, self._site)
         if blocked is not None:
             return blocked
         looks = await self._looks()
@@ -87,14 +76,8 @@ class FirstBackup:
         return Check(CheckState.NEEDED, f"no complete base backup of this cluster in {_and(lacking)}", facts)
 
     async def plan(self) -> Plan:
-        """The one command, and what it costs. Raises BlockedError for a cluster that cannot be streamed."""
-        size = await self._size()
-        if size.tablespaces:
-            raise BlockedError(
-                self.title,
-                f"this cluster has tablespaces of its own ({size.tablespaces}), which cannot be streamed",
-                "have pgBackRest take its backups, and set expect_base_backups = false in the profile",
-            )
+        """The one command, and what it costs."""
+        database_bytes = int(await psql(self._site, _SIZE) or 0)
         run = BackupRun(self._site)
         running = (await run.look()).running
         where = _and([f"{target.bucket} ({target.region})" for target in self._site.targets()])
@@ -106,7 +89,7 @@ class FirstBackup:
         if running is not None:
             notes.insert(0, f"one is under way ({running.id or 'just begun'}): that one is followed first")
         return Plan(
-            f"take a base backup of {bytes_text(size.database_bytes)} now, into {where}",
+            f"take a base backup of {bytes_text(database_bytes)} now, into {where}",
             commands=(run.command,),
             notes=tuple(notes),
             cost=f"{price.currency}{price.per_gib_month:g} a GiB and month of what is stored, in each copy",
@@ -192,10 +175,6 @@ class FirstBackup:
         stopped = look.backup.stopped
         age = age_text(self._site.clock.now() - stopped) if stopped is not None else "at an unknown time"
         return Fact(look.where, f"{look.backup.id}, {bytes_text(look.backup.stored_bytes)}, {age}")
-
-    async def _size(self) -> _Size:
-        size, _, tablespaces = (await psql(self._site, _SIZE)).partition("\t")
-        return _Size(int(size or 0), int(tablespaces or 0))
 
 
 class BackupNow(FirstBackup):

@@ -36,7 +36,7 @@ def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> 
         yield from _archiving(survey, survey.server, profile)
     yield from _tools(survey, choices)
     if profile.expect_base_backups:
-        yield from _backup_tools(survey)
+        yield from _backup_tools(survey, profile)
     yield _schedule(survey)
     yield from _host(survey, choices)
     unseen = (text for text in survey.missing if text != survey.server_problem)
@@ -129,9 +129,14 @@ def _tools(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
     yield _compression(survey, choices)
 
 
-def _backup_tools(survey: Survey) -> Iterator[Fact]:
+def _backup_tools(survey: Survey, profile: Profile) -> Iterator[Fact]:
     """What only base backups need: archiving can be set up without it."""
-    for program in ("zstd", "perl", "flock"):
+    tablespaces = survey.server.tablespaces if survey.server is not None else 0
+    if tablespaces:
+        why = f"{tablespaces} of its own: this console's base backups cannot hold them, so none will be taken"
+        remedy = "have pgBackRest take the base backups, and set expect_base_backups = false in the profile"
+        yield Fact("tablespaces", why, FactState.WARNING, remedy)
+    for program in ("zstd", "perl", "flock", *(["age"] if profile.backups.encrypt_for else [])):
         if program not in survey.tools:
             why = "not there: no base backup can be taken, and so nothing restored"
             yield Fact(program, why, FactState.WARNING, how_to_install(program))
