@@ -87,20 +87,28 @@ def version(program: str) -> str:
 # -- By hand, by the page's own commands.
 
 
-def page_commands() -> list[str]:
-    """The page's shell blocks, in their order; the first says where from and where to."""
-    return re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def page_commands(*, incremental: bool = False) -> list[str]:
+    """The page's shell blocks, in their order; the first says where from and where to.
+
+    Of an incremental one's, those that the page says take the place of the files.
+    """
+    blocks = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    whole, joined = map(blocks.findall, PAGE.read_text().split("### An incremental one\n"))
+    (files,) = (number for number, block in enumerate(whole) if "pg_verifybackup" in block)
+    return [*whole[:files], *joined, *whole[files + 1 :]] if incremental else whole
 
 
 @contextmanager
-def restored(backups: Backups, copy: str, *, secret: Path | None = None) -> Iterator[PostgresServer]:
+def restored(
+    backups: Backups, copy: str, *, secret: Path | None = None, incremental: bool = False
+) -> Iterator[PostgresServer]:
     """A server that stands where the page's commands restored it from `copy`, a remote and its bucket.
 
     With `secret` as the page says of what is encrypted.
     """
     original = backups.server
     folder = original.workspace.folder("restored", original.os_user)
-    settings, *commands = page_commands()
+    settings, *commands = page_commands(incremental=incremental)
     port = str(free_port())
     where = {
         "copy": f"{copy}/{PREFIX}",

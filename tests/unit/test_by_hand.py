@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from walconsole.domain.recovery.by_hand import (
     CONFIGURE,
     FETCH,
     FILES,
+    JOIN,
     START,
     UNPACK,
     Copies,
@@ -108,9 +110,37 @@ def test_what_they_do_not_suit_is_refused(changes: dict[str, object], words: str
     assert bool(words) == bool(told)
 
 
-def test_neither_a_chain_nor_another_layout_is_restored_so() -> None:
-    held = HeldBackup(base(7), BOTH, BOTH)
-    assert "pg_combinebackup" in why_not(held, (held, held), True)
-    assert "layout" in why_not(held, (held,), False)
+def chained(**changes: object) -> tuple[HeldBackup, HeldBackup]:
+    """A full one, and an incremental one upon it."""
+    full = base(3, day=2, unpacked_bytes=5 << 30)
+    upon = base(7, parent=full.id, unpacked_bytes=1 << 30, **changes)  # type: ignore[arg-type]
+    return HeldBackup(full, BOTH, BOTH), HeldBackup(upon, BOTH, BOTH)
+
+
+def test_an_incremental_one_is_joined_with_all_that_it_builds_upon() -> None:
+    full, upon = chained()
+    assert why_not(upon, (full, upon), True) == ""
+    parts = by_hand(upon.backup, COPIES, segment_bytes=SIZE, chain=[full.backup, upon.backup])
+    text = "\n".join(line for each in parts for line in each.lines) + "\n"
+    assert JOIN in BLOCKS
+    assert JOIN in text
+    assert FILES not in text
+    assert f"chain='{full.backup.id} {upon.backup.id}'\n" in text
+    assert "first=000000010000000000000007\n" in text
+    room = "of 2 backups, joined: 6.00 GiB for them, and as much as the whole cluster besides"
+    assert room in parts[1].title
+    full, upon = chained(encryption="age")
+    assert "decrypt each" in why_not(upon, (full, upon), True)
+    sealed = HeldBackup(replace(full.backup, encryption="age"), BOTH, BOTH)
+    assert why_not(upon, (sealed, upon), True) == ""
+    parts = by_hand(upon.backup, COPIES, segment_bytes=SIZE, chain=[sealed.backup, upon.backup])
+    assert 'base/$each/base.tar.zst.age" | age -d -i SECRET-KEY-FILE | zstd' in "\n".join(parts[1].lines)
+
+
+def test_neither_half_a_chain_nor_another_layout_is_restored_so() -> None:
+    full, upon = chained()
+    for half in ((upon,), (full,)):
+        assert "not known" in why_not(upon, half, True)
+    assert "layout" in why_not(full, (full,), False)
     with pytest.raises(ValueError, match="not known"):
         by_hand(base(7, start_lsn=None), COPIES, segment_bytes=SIZE)

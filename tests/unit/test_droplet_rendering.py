@@ -156,7 +156,7 @@ def test_the_nights_backup_is_scheduled_as_chosen() -> None:
 
 
 def test_what_the_profile_says_of_base_backups_is_rendered() -> None:
-    chosen = BackupSettings(encrypt_for="/etc/it's", read_mib_s=100, send_mib_s=40, at="04:05")
+    chosen = BackupSettings(encrypt_for="/etc/it's", read_mib_s=100, send_mib_s=40, at="04:05", incremental=6)
     profile = replace(a_profile(), backups=chosen)
     choices = BackupChoices.for_profile(profile)
     script = rendering.backup_script(profile, CHOICES, choices)
@@ -164,6 +164,10 @@ def test_what_the_profile_says_of_base_backups_is_rendered() -> None:
     assert "read_mib_s=100 send_mib_s=40 " in script
     assert "OnCalendar=*-*-* 04:05:00" in rendering.backup_timer(profile, choices)
     assert "\n5 4 * * * " in rendering.backup_cron(profile, choices)
+    assert assigned(script, "in_turn") == "6"
+    in_turn = "/usr/local/bin/shithub-base-backup --in-turn"
+    assert f"ExecStart={in_turn}\n" in rendering.backup_service(profile, choices)
+    assert f" {in_turn} >" in rendering.backup_cron(profile, choices)
     assert BackupChoices.for_profile(a_profile()) == BACKUP
 
 
@@ -268,6 +272,7 @@ def test_a_choice_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
         {"hour": 24},
         {"minute": 60},
         {"jitter_s": -1},
+        {"incremental": 31},
         {"read_mib_s": 1025},
         {"send_mib_s": -1},
         {"nice": 20},

@@ -119,6 +119,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "backups.read_mib_s": BackupSettings().read_mib_s,
         "backups.send_mib_s": BackupSettings().send_mib_s,
         "backups.at": BackupSettings().at,
+        "backups.incremental": BackupSettings().incremental,
         "api.endpoint": ApiTarget().endpoint,
         "api.token_envs": ApiTarget().token_envs,
         "api.app_key_name": default_app_key_name(name),
@@ -200,6 +201,7 @@ def _backups(values: _Values) -> BackupSettings:
         read_mib_s=values.get("read_mib_s", int),
         send_mib_s=values.get("send_mib_s", int),
         at=values.get("at", str),
+        incremental=values.get("incremental", int),
     )
 
 

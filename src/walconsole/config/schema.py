@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from walconsole.config import checks
 from walconsole.config.checks import Check
-from walconsole.droplet.choices import MOST_READ_MIB_S
+from walconsole.droplet.choices import MOST_INCREMENTAL, MOST_READ_MIB_S
 
 
 class Key(NamedTuple):
@@ -310,6 +310,13 @@ _BACKUP_KEYS = (
         '"03:10"',
         "when the night's base backup begins, by the droplet's clock; systemd adds up to an hour",
         "03:10",
+    ),
+    Key(
+        "backups.incremental",
+        checks.whole(0, MOST_INCREMENTAL, "backups"),
+        "6",
+        "how many incremental ones follow a full one by the schedule, from PostgreSQL 17 on",
+        "0: each is a full one",
     ),
 )
 

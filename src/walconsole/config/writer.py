@@ -60,6 +60,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "backups.read_mib_s": backups.read_mib_s,
         "backups.send_mib_s": backups.send_mib_s,
         "backups.at": backups.at,
+        "backups.incremental": backups.incremental,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,

@@ -141,13 +141,14 @@ class BackupSettings:
 
     `encrypt_for` is a file of age's public keys on the droplet; empty: they are not encrypted. `read_mib_s`
     bounds what is read from the server, `send_mib_s` what is sent to each copy; 0 is no bound. `at` is when
-    the night's begins, `HH:MM` by the droplet's clock.
+    the night's begins, `HH:MM` by the droplet's clock. So many `incremental` ones follow a full one.
     """
 
     encrypt_for: str = ""
     read_mib_s: int = 0
     send_mib_s: int = 0
     at: str = "03:10"
+    incremental: int = 0
 
 
 @record

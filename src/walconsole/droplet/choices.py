@@ -76,18 +76,21 @@ class DropletChoices:
 MOST_READ_MIB_S = 1024
 """pg_basebackup's own upper limit for --max-rate."""
 
+MOST_INCREMENTAL = 30
+"""A restore needs all of them, and room for all: more are worth less with each."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackupChoices:
     """How base backups shall be taken.
 
     `hour` and `minute` are when the night's backup begins, by the droplet's clock; systemd adds up to
-    `jitter_s`. `read_mib_s` bounds what is read from the server, `send_mib_s` what is sent to each copy; 0 is
-    no bound. After `patience_s` in which nothing moves, or in which the WAL that a backup needs does not come
-    into the archive, it has failed; every `poll_s` it is looked at. `fast_checkpoint` has the server write
-    its checkpoint at once, where otherwise it spreads it. `recipients` is a file of age's public keys on the
-    droplet: only who has a secret key of one can restore. `memory_root` is where a few small files stand
-    meanwhile.
+    `jitter_s`. So many `incremental` ones follow a full one, where the server can. `read_mib_s` bounds what
+    is read from the server, `send_mib_s` what is sent to each copy; 0 is no bound. After `patience_s` in
+    which nothing moves, or in which the WAL that a backup needs does not come into the archive, it has
+    failed; every `poll_s` it is looked at. `fast_checkpoint` has the server write its checkpoint at once,
+    where otherwise it spreads it. `recipients` is a file of age's public keys on the droplet: only who has a
+    secret key of one can restore. `memory_root` is where a few small files stand meanwhile.
 
     Raises ValueError for what cannot be.
     """
@@ -95,6 +98,7 @@ class BackupChoices:
     hour: int = 3
     minute: int = 10
     jitter_s: int = 3600
+    incremental: int = 0
     read_mib_s: int = 0
     send_mib_s: int = 0
     nice: int = 10
@@ -112,6 +116,7 @@ class BackupChoices:
         return cls(
             hour=hour,
             minute=minute,
+            incremental=chosen.incremental,
             read_mib_s=chosen.read_mib_s,
             send_mib_s=chosen.send_mib_s,
             recipients=chosen.encrypt_for,
@@ -129,6 +134,8 @@ class BackupChoices:
             )
         if self.send_mib_s < 0 or self.jitter_s < 0:
             raise ValueError("a rate, and a delay, must not be negative")
+        if not 0 <= self.incremental <= MOST_INCREMENTAL:
+            raise ValueError(f"of incremental backups there must be 0 to {MOST_INCREMENTAL} in turn")
         if not 0 <= self.nice <= 19:
             raise ValueError(f"the niceness must be 0 to 19, not {self.nice}")
         if self.poll_s < 1 or self.patience_s < self.poll_s:

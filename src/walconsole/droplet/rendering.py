@@ -33,7 +33,7 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
 _PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
 """Templates that several scripts have in common, by the name of their place."""
 
-_BACKUP_PARTS = ("storing", "streaming", "proving")
+_BACKUP_PARTS = ("storing", "building", "streaming", "proving")
 """What the base backup's script consists of besides, likewise."""
 
 
@@ -115,6 +115,7 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
         "SOCKET": quote(profile.postgres.socket_dir or ""),
         "RECIPIENTS": quote(backup.recipients),
         "RECIPIENTS_FAULT": recipients_fault().rstrip(),
+        "INCREMENTAL": str(backup.incremental),
         "READ_MIB_S": str(backup.read_mib_s),
         "SEND_MIB_S": str(backup.send_mib_s),
         "PATIENCE_S": str(backup.patience_s),
@@ -145,6 +146,7 @@ def backup_service(profile: Profile, backup: BackupChoices) -> str:
         "OS_USER": profile.postgres.os_user,
         "STATE_NAME": names.backup_state.rpartition("/")[2],
         "BACKUP": names.backup,
+        "HOW": _how(backup),
         "TAG": systemd_value(profile.paths.journal_tag),
         "NICE": str(backup.nice),
     }
@@ -162,6 +164,7 @@ def backup_cron(profile: Profile, backup: BackupChoices) -> str:
     values = {
         "OS_USER": profile.postgres.os_user,
         "BACKUP": names.backup,
+        "HOW": _how(backup),
         "STATE_COMMENT": names.backup_state,
         "HOUR": str(backup.hour),
         "MINUTE": str(backup.minute),
@@ -221,6 +224,11 @@ def _script(
 
 def _text(name: str, profile: Profile, values: Mapping[str, str]) -> str:
     return fill_in(template(name), {**values, "PROFILE": profile.name})
+
+
+def _how(backup: BackupChoices) -> str:
+    """What the schedule asks of the script besides."""
+    return " --in-turn" if backup.incremental else ""
 
 
 def _at(backup: BackupChoices) -> dict[str, str]:

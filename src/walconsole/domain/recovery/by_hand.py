@@ -7,6 +7,7 @@ from shlex import quote
 
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import HeldBackup
+from walconsole.domain.units import bytes_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,17 @@ mkdir -m 700 "$data" "$work" "$work/wal"
 rclone cat "${copy}base/$id/base.tar.zst" | zstd -q -dc | tar -x -f - -C "$data"
 "$bin/pg_verifybackup" -n "$data"
 """
+JOIN = """\
+mkdir -m 700 "$work" "$work/wal" "$work/parts"
+for each in $chain; do
+    mkdir -m 700 "$work/parts/$each"
+    rclone cat "${copy}base/$each/base.tar.zst" | zstd -q -dc | tar -x -f - -C "$work/parts/$each"
+    "$bin/pg_verifybackup" -n "$work/parts/$each" || { rm -r "$work/parts"; break; }
+done
+(cd "$work/parts" && "$bin/pg_combinebackup" --manifest-checksums=SHA256 -o "$data" $chain)
+"$bin/pg_verifybackup" -n "$data" && rm -r "$work/parts"
+"""
+"""The same for an incremental backup and all that it builds upon."""
 FETCH = """\
 rclone lsf --files-only --max-depth 1 "$copy" |
     awk -v first="$first" '/^[0-9A-F]+[.]history/ || /^[0-9A-F]/ && substr($0, 9, 16) >= substr(first, 9)' >"$work/names"
@@ -81,27 +93,37 @@ def why_not(held: HeldBackup, chain: Sequence[HeldBackup], layout_is_flat: bool)
     backup = held.backup
     if backup.writer is not Writer.OURS:
         return f"{backup.writer.value} made it: it is restored with {backup.writer.value}'s own commands"
-    if len(chain) > 1:
-        return f"it is incremental: pg_combinebackup joins it with {chain[0].backup.id} first"
     if not layout_is_flat:
         return "the WAL is stored in another tool's layout: that tool's own commands bring it"
+    if backup.is_incremental and (chain[0].backup.parent is not None or chain[-1] != held):
+        return "all that it builds upon is not known"
+    if len({each.backup.encryption for each in chain}) > 1:
+        return "not all that it builds upon is encrypted as it is: decrypt each as its object's name says"
     if not _PLAIN.fullmatch(backup.place) or backup.encryption not in ("", "age"):
         return "its names or its encryption are not those that the installed script writes"
     return ""
 
 
 def by_hand(
-    backup: BaseBackup, copies: Copies, *, segment_bytes: int, timeline: int | None = None
+    backup: BaseBackup,
+    copies: Copies,
+    *,
+    segment_bytes: int,
+    timeline: int | None = None,
+    chain: Sequence[BaseBackup] = (),
 ) -> tuple[Commands, ...]:
     """The paragraphs, in order, for a backup of ours that `why_not` does not refuse.
 
+    `chain` is what an incremental one consists of, the full one first, itself the last.
     `timeline` is given where `latest` would lead elsewhere. Raises ValueError where its start is not known.
     """
     first = backup.first_segment(segment_bytes)
     if first is None:
         raise ValueError(f"where replay of {backup.id} begins is not known")
     major = "VERSION" if backup.server_version_num is None else str(backup.server_version_num // 10_000)
-    unpack = FILES.replace("base/$id", f"{backup.place}$id")
+    joined = len(chain) > 1
+    unpack = JOIN if joined else FILES
+    unpack = unpack.replace("base/$id", f"{backup.place}$id").replace("base/$each", f"{backup.place}$each")
     if backup.encryption:
         unpack = unpack.replace(_OBJECT, f"{_OBJECT}.age").replace("zstd -q", f"{_DECRYPT} | zstd -q")
     fetch = FETCH + "".join(FETCH.replace('"$copy"', quote(other)) for other in copies.more_wal)
@@ -114,9 +136,13 @@ def by_hand(
             f"work=/var/lib/postgresql/{major}/restoring\n"
             f"RCLONE_CONFIG={quote(copies.rclone_config)}; export RCLONE_CONFIG\n"
             f"id={quote(backup.id)}\n"
-            f"first={first.name(segment_bytes)}\n",
+            f"first={first.name(segment_bytes)}\n"
+            + (f"chain={quote(' '.join(each.id for each in chain))}\n" if joined else ""),
         ),
-        _commands("the files; go no further where pg_verifybackup complains", unpack),
+        _commands(
+            f"the files{_room(chain) if joined else ''}; go no further where pg_verifybackup complains",
+            unpack,
+        ),
         _commands("the WAL, and all timeline histories", fetch + UNPACK),
         _commands("a configuration of its own", CONFIGURE + _on_timeline(timeline)),
         _commands(
@@ -126,6 +152,14 @@ def by_hand(
         ),
         _commands("start it, and wait until the replay has ended", START),
     )
+
+
+def _room(chain: Sequence[BaseBackup]) -> str:
+    """What joining takes on the disk, besides the cluster: all of them unpacked."""
+    sizes = [each.unpacked_bytes for each in chain]
+    known = [size for size in sizes if size is not None]
+    parts = bytes_text(sum(known)) if len(known) == len(sizes) else "room"
+    return f" of {len(chain)} backups, joined: {parts} for them, and as much as the whole cluster besides"
 
 
 def _on_timeline(timeline: int | None) -> str:

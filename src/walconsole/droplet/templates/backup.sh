@@ -1,7 +1,9 @@
 #!/bin/sh
-# @ME@ [--fast]: a base backup of @PROFILE@ into every copy of its archive. Installed by walconsole.
+# @ME@ [--fast] [--incremental | --in-turn]: a base backup of @PROFILE@ into every copy of its archive. Installed by
+# walconsole.
 # Below base/ID/ of each copy: base.tar.zst, backup_manifest and, last of all, backup.json. Without backup.json it is no
-# backup. --fast: an immediate checkpoint, where otherwise the server spreads it.
+# backup. --fast: an immediate checkpoint, where otherwise the server spreads it. --incremental: what changed since the
+# newest one; a full one, and why, where that cannot be. --in-turn: the same, but a full one after so many of them.
 #   0  every copy holds it, read back         4  stored, but not as it was sent
 #   1  not taken now: try again               5  one copy holds it, the other does not
 #   2  called or installed wrongly, or this   9  interrupted by a signal
@@ -26,6 +28,8 @@ set -u
 
 @STORING@
 
+@BUILDING@
+
 @STREAMING@
 
 @PROVING@
@@ -41,8 +45,9 @@ recipients=@RECIPIENTS@    # a file of age's public keys; empty: not encrypted
 read_mib_s=@READ_MIB_S@ send_mib_s=@SEND_MIB_S@    # at most so much a second, the latter to each copy; 0: as it comes
 patience=@PATIENCE_S@ poll=@POLL_S@    # seconds
 checkpoint=@CHECKPOINT@
+in_turn=@INCREMENTAL@    # so many incremental ones follow a full one
 memory_root=@MEMORY_ROOT@ disk_root=@TEMP_ROOT@
-temp='' id='' working='' began=$(date +%s)
+temp='' id='' working='' chain='' upon='' instead='' wanted=full began=$(date +%s)
 
 clean_up() { [ -z "$temp" ] || rm -rf -- "$temp"; }
 trap clean_up EXIT
@@ -67,7 +72,10 @@ end() {
     trap '' HUP INT QUIT TERM
     say "$2"
     case $1 in
-        0) kind=taken level=info ;;
+        0)
+            kind=taken level=info
+            case $instead in '' | 'in turn'*) ;; *) level=warning ;; esac
+            ;;
         5) kind=taken level=warning ;;
         *) kind=failed level=warning ;;
     esac
@@ -132,13 +140,14 @@ SELECT
     coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),
     current_setting('port'),
     (SELECT setting FROM pg_config WHERE name = 'BINDIR'),
-    trim(split_part(current_setting('unix_socket_directories'), ',', 1))
+    trim(split_part(current_setting('unix_socket_directories'), ',', 1)),
+    current_setting('summarize_wal', true)
 FROM pg_stat_archiver"
 
 # learn: what the server is.
 learn() {
     row=$(ask "$facts_sql") || end 1 "PostgreSQL cannot be asked: $row"
-    IFS='|' read -r version from_standby identifier segment_bytes tablespaces expected mode failing port bin socket <<ROW
+    IFS='|' read -r version from_standby identifier segment_bytes tablespaces expected mode failing port bin socket summaries <<ROW
 $row
 ROW
     socket=${placed:-$socket}
@@ -191,6 +200,18 @@ standing() {
     done
 }
 
+# attempt: one backup, under a name of its own. `status` is 6 where the server refuses an incremental one.
+attempt() {
+    find_id &
+    working=$!
+    wait "$working" || end 1 "$(cat "$temp/last_word" 2>/dev/null || echo "what looks for a name was killed")"
+    adopt_id
+    work 2>"$temp/noise" &
+    working=$!
+    wait "$working"
+    status=$?
+}
+
 # work: the backup itself; ends with its status, its last word in `last_word`.
 work() {
     trap - EXIT HUP INT QUIT TERM
@@ -209,11 +230,14 @@ work() {
     conclude
 }
 
-case ${1:-} in
-    '') ;;
-    --fast) checkpoint=fast ;;
-    *) fail 2 "usage: $me [--fast]" ;;
-esac
+for given in "$@"; do
+    case $given in
+        --fast) checkpoint=fast ;;
+        --incremental) wanted=incremental ;;
+        --in-turn) wanted=turn ;;
+        *) fail 2 "usage: $me [--fast] [--incremental | --in-turn]" ;;
+    esac
+done
 cd / || exit 1
 if [ "$(id -un)" != "$os_user" ]; then
     [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
@@ -240,14 +264,22 @@ admit
 mend &
 working=$!
 wait "$working"
-find_id &
-working=$!
-wait "$working" || end 1 "$(cat "$temp/last_word" 2>/dev/null || echo "what looks for a name was killed")"
-adopt_id
-work 2>"$temp/noise" &
-working=$!
-wait "$working"
-status=$?
+if [ "$wanted" != full ]; then
+    choose_upon &
+    working=$!
+    wait "$working" || end 1 "what looks for a base backup to build upon was killed"
+    adopt_upon
+fi
+attempt
+if [ "$status" = 6 ]; then
+    instead="the server says: $(cat "$temp/last_word")"
+    take_back &
+    working=$!
+    wait "$working"
+    id='' chain='' upon=''
+    rm -f -- "$temp"/*
+    attempt
+fi
 case $status in 0 | 1 | 4 | 5) ;; *) status=1 ;; esac
 if [ ! -s "$temp/last_word" ]; then
     [ "$status" != 0 ] || status=1

@@ -1,5 +1,5 @@
 use strict; use warnings; use Digest::SHA;
-my ($temp, $segment_bytes) = @ARGV;
+my ($temp, $segment_bytes, $upon) = @ARGV;    # upon: timeline and start of what an incremental one builds upon
 binmode STDIN;
 
 sub get {    # so many bytes, handed on piece by piece
@@ -37,7 +37,14 @@ while (1) {
     my $digest = Digest::SHA->new(256);
     my $keep = $name =~ /^backup_(label|manifest)$/;
     $kept{$name} = "" if $keep;
-    get($size, sub { $digest->add($_[0]); $kept{$name} .= $_[0] if $keep });
+    my ($part, $begins) = ($name =~ m{(^|/)INCREMENTAL\.[^/]*$}, "");
+    get($size, sub {
+        $digest->add($_[0]);
+        $kept{$name} .= $_[0] if $keep;
+        $begins .= substr $_[0], 0, 4 if $part and length $begins < 4;
+    });
+    die "$name is in the tar, and this is a full backup\n" if $part and not $upon;
+    die "$name does not begin as what changed of a file does\n" if $part and unpack("L", $begins) != 0xd3ae1f0d;
     whole(-$size % 512);
     $found{$name} = "$size " . $digest->hexdigest;
     $bytes += $size;
@@ -71,6 +78,10 @@ die "the manifest names no WAL\n" unless @ranges;
 my $label = $kept{backup_label} // "";
 my ($start, $first) = $label =~ /^START WAL LOCATION: (\S+) \(file ([0-9A-F]{24})\)$/m or die "backup_label has no start\n";
 my ($checkpoint) = $label =~ /^CHECKPOINT LOCATION: (\S+)$/m or die "backup_label has no checkpoint\n";
+my ($from) = $label =~ /^INCREMENTAL FROM LSN: (\S+)$/m;
+my ($of) = $label =~ /^INCREMENTAL FROM TLI: (\d+)$/m;
+my $builds = defined $from && defined $of ? "$of $from" : "";
+die "by its label it builds upon '$builds', not upon '$upon'\n" unless $builds eq $upon;
 my ($timeline) = $label =~ /^START TIMELINE: (\d+)$/m or die "backup_label has no timeline\n";
 
 my ($stop, @segments);

@@ -3,7 +3,7 @@
 # examine: the tar on standard input against the manifest, its last member. Leaves backup_manifest, `facts`, a line
 # NAME VALUE for each, and `segments`, the WAL that the backup needs.
 examine() {
-    perl -e "$(examining)" "$temp" "$segment_bytes" >"$temp/facts" 2>"$temp/said.comparison"
+    perl -e "$(examining)" "$temp" "$segment_bytes" "${upon:+$(cat "$temp/upon_start")}" >"$temp/facts" 2>"$temp/said.comparison"
 }
 
 examining() {
@@ -87,12 +87,14 @@ describe() {
     manifest_bytes=$(wc -c <"$temp/backup_manifest") manifest_sum=$(sha256sum <"$temp/backup_manifest" | cut -d ' ' -f 1)
     encryption=null
     [ -z "$recipients" ] || encryption='"age"'
+    kind='"full","parent":null'
+    [ -z "$upon" ] || kind="\"incremental\",\"parent\":\"$upon\""
     cat <<JSON && [ -n "$manifest_sum" ]
 {"format":1,"id":"$id","label":"walconsole $id","system_identifier":"$identifier","server_version_num":$version,
 "timeline":$(fact timeline),"start_lsn":"$(fact start_lsn)","start_wal":"$(fact start_wal)",
 "stop_lsn":"$(fact stop_lsn)","stop_wal":"$(fact stop_wal)","checkpoint_lsn":"$(fact checkpoint_lsn)",
 "started":"$started","stopped":"$stopped","wal_segment_size":$segment_bytes,"from_standby":$from_standby,
-"kind":"full","parent":null,
+"kind":$kind,
 "objects":[{"name":"$object","bytes":$bytes,"sha256":"$sum","unpacked_bytes":$(fact bytes),"files":$(fact files)},
 {"name":"backup_manifest","bytes":$((manifest_bytes)),"sha256":"$manifest_sum","unpacked_bytes":$((manifest_bytes)),\
 "files":1}],
@@ -107,6 +109,7 @@ JSON
 conclude() {
     took=$(($(date +%s) - began))
     size="$(fact files) files, $(($(fact bytes) / 1048576)) MiB, $((bytes / 1048576)) MiB stored, in $took s"
+    size="$size${upon:+; incremental, upon $upon}${instead:+; a full one: $instead}"
     if [ -e "$temp/bad.primary" ] || [ -e "$temp/bad.dr" ]; then
         give_up 5 "$id$(standing) alone ($size): $(whys)"
     fi

@@ -74,7 +74,13 @@ store_manifest() { keep backup_manifest backup_manifest; }
 
 # publish: from here on it is a backup. What is complete is not taken away again, whatever comes.
 publish() {
-    if keep backup.json backup.json; then : >"$temp/complete.$role"; fi
+    upon_stands || return
+    keep backup.json backup.json || return
+    if ! upon_stands; then
+        again bounded 60 deletefile "$target${folder}backup.json"
+        return 1
+    fi
+    : >"$temp/complete.$role"
 }
 
 # find_id: the second, where no copy has anything of that name yet: a clock may have been set back.

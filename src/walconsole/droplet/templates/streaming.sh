@@ -55,6 +55,7 @@ send_to() {
 stream() {
     object=base.tar.zst${recipients:+.age}
     if [ "$read_mib_s" = 0 ]; then set --; else set -- --max-rate="${read_mib_s}M"; fi
+    [ -z "$upon" ] || set -- "$@" --incremental="$temp/upon_manifest"
     watch >/dev/null 2>&1 9>&- &
     watching=$!
     {
@@ -93,8 +94,13 @@ watch() {
     done
 }
 
-# judge_stream: a 0 of every part, and a tar that is what the manifest says.
+# judge_stream: a 0 of every part, and a tar that is what the manifest says. What the server says before it sends anything
+# of an incremental one (its notes do not reach back, its timeline is another) does not hold for a full one.
 judge_stream() {
+    if [ -n "$upon" ] && grep -qE 'could not (initiate base backup|upload manifest|finish uploading manifest): ' \
+        "$temp/said.pg_basebackup"; then
+        give_up 6 "$(plain "$(cat "$temp/said.pg_basebackup")")"
+    fi
     whys=''
     for each in pg_basebackup tee zstd age tee2 sum comparison; do
         code=$(cat "$temp/ended.$each" 2>/dev/null)

@@ -172,7 +172,13 @@ def commands_of(
     route = found.route_from(reach) if found is not None else None
     if found is None or route is None:
         return "there is nothing to restore from it"
-    roles = [role for role in reach.held.complete_in if role in names.copies]
+    roles = [
+        role
+        for role in reach.held.complete_in
+        if role in names.copies and all(role in each.complete_in for each in route.chain)
+    ]
+    if not roles and reach.held.backup.is_incremental:
+        return "no copy that the profile names holds all that it builds upon: join the copies' parts by hand"
     if not roles:
         return "the profile does not say how rclone names its copy"
     chosen = max(roles, key=lambda role: route.sources.held.get(role, 0))
@@ -186,6 +192,7 @@ def commands_of(
         Copies(names.copies[chosen], others, names.config),
         segment_bytes=found.cluster.segment_bytes,
         timeline=found.target if found.latest != found.target else None,
+        chain=[each.backup for each in route.chain],
     )
 
 
