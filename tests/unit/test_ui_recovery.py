@@ -13,6 +13,7 @@ from tests.data.snapshots import STATES
 from tests.data.stage import RCLONE
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.recovery.by_hand import Commands
 from walconsole.domain.recovery.recoverability import BackupReach
 from walconsole.ui.board.content import Line, Tone
@@ -203,6 +204,11 @@ def test_wal_that_is_only_in_the_other_copy_is_brought_too() -> None:
 
 def _only_in_dr() -> RecoveryPicture:
     """The base backup is in DR alone, which is 41 segments behind."""
+    return _held({BucketRole.PRIMARY: (), BucketRole.DR: (base_at(0x3800),)})
+
+
+def _held(backups: dict[BucketRole, tuple[BaseBackup, ...]]) -> RecoveryPicture:
+    """Each copy with these base backups alone."""
     snapshot = nightly()
     primary, dr = snapshot.primary.value, snapshot.dr.value
     assert primary is not None
@@ -210,11 +216,26 @@ def _only_in_dr() -> RecoveryPicture:
     return picture_of(
         replace(
             snapshot,
-            primary=replace(snapshot.primary, value=replace(primary, backups=())),
-            dr=replace(snapshot.dr, value=replace(dr, backups=(base_at(0x3800),))),
+            primary=replace(snapshot.primary, value=replace(primary, backups=backups[BucketRole.PRIMARY])),
+            dr=replace(snapshot.dr, value=replace(dr, backups=backups[BucketRole.DR])),
         ),
         AT,
     )
+
+
+def test_an_incremental_one_is_joined_from_a_copy_that_holds_all_of_it() -> None:
+    full = base_at(0x3200)
+    upon = base_at(0x3800, parent=full.id)
+    drawn = _held({BucketRole.PRIMARY: (upon,), BucketRole.DR: (full, upon)})
+    told = detail_rows.commands_of(drawn, drawn.reaches[0], RCLONE)
+    assert isinstance(told, tuple), told
+    script = detail_rows.text_of(told)
+    assert "copy=spaces-dr:shithub-wal-dr/" in script
+    assert f"chain='{full.id} {upon.id}'\n" in script
+    parted = _held({BucketRole.PRIMARY: (upon,), BucketRole.DR: (full,)})
+    refused = detail_rows.commands_of(parted, parted.reaches[0], RCLONE)
+    assert isinstance(refused, str)
+    assert refused.startswith("no copy that the profile names holds all that it builds upon")
 
 
 def test_another_tools_backup_is_left_to_that_tool() -> None:
