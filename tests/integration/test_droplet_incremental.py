@@ -134,9 +134,7 @@ exec {backups.server.bin_dir}/pg_basebackup "$@"
 """
     before = backups.complete
     script = backups.render(CHOICES, "refused", backups.tools(pg_basebackup=refusing))
-    script.write_text(
-        script.read_text().replace("program=$bin/pg_basebackup", "program=$(command -v pg_basebackup)")
-    )
+    elsewhere(script)
     why = full_instead(backups, take(backups, "--incremental", script=script))
     assert why.startswith("the server says: ")
     assert "WAL summaries are required" in why
@@ -164,6 +162,53 @@ def test_it_builds_upon_nothing_that_one_copy_lacks(backups: Backups) -> None:
         body = json.dumps({**other, "system_identifier": "7"}, separators=(",", ":"))
         role.put(str(other["id"]), "backup.json", body.encode())
     assert "its system_identifier is not" in full_instead(backups, take(backups, "--incremental"))
+
+
+@pytest.mark.parametrize("to_dr", [True, False])
+def test_a_chain_without_its_beginning_is_not_built_upon(backups: Backups, to_dr: bool) -> None:
+    for role in backups.regions:
+        role.clear()
+    here = Backups(backups.server, backups.primary, backups.dr, to_dr=to_dr)
+    full = here.taken()
+    for _ in range(2):
+        ended = take(here, "--incremental")
+        assert (ended.status, ended.stderr.count("\n")) == (0, 1), ended.stderr
+    assert json.loads(here.primary.get(here.status["id"], "backup.json"))["parent"] != full
+    key = f"{PREFIX}base/{full}/backup_manifest"
+    here.primary.gateway.client().delete_object(Bucket=here.primary.to.bucket, Key=key)
+    ended = take(here, "--incremental")
+    assert ended.status == 0, ended.stderr
+    assert "; a full one: there is none yet to build upon (" in ended.stderr
+    assert f"{full} in spaces-prod:{here.primary.to.bucket}/" in ended.stderr
+    assert "incomplete: backup_manifest is not there" in ended.stderr
+    here.assert_nothing_left()
+
+
+def test_a_full_one_in_its_place_is_not_called_incremental(backups: Backups) -> None:
+    """Whatever pg_basebackup says: the label tells what the server sent."""
+    backups.taken()
+    before = backups.complete
+    ignoring = f"""
+for each in "$@"; do
+    shift
+    case $each in --incremental=*) ;; *) set -- "$@" "$each" ;; esac
+done
+exec {backups.server.bin_dir}/pg_basebackup "$@"
+"""
+    script = backups.render(CHOICES, "ignoring", backups.tools(pg_basebackup=ignoring))
+    elsewhere(script)
+    ended = take(backups, "--incremental", script=script)
+    assert ended.status == 1
+    assert "by its label it builds upon '', not upon '1 " in ended.stderr
+    assert backups.complete == before
+    backups.assert_nothing_left()
+
+
+def elsewhere(script: Path) -> None:
+    """Have it take pg_basebackup from where all other programs are looked for."""
+    own = "program=$bin/pg_basebackup"
+    assert own in script.read_text()
+    script.write_text(script.read_text().replace(own, "program=$(command -v pg_basebackup)"))
 
 
 # -- While it runs.

@@ -10,6 +10,7 @@ from tests.data.surveys import (
     CLUSTER,
     PROFILE,
     RCLONE,
+    SERVER,
     SURVEY,
     SYSTEM,
     a_remote,
@@ -129,6 +130,17 @@ def test_where_no_base_backup_is_expected_its_programs_are_not_asked_for() -> No
     profile = replace(PROFILE, expect_base_backups=False)
     asked = with_server(without(SURVEY, "perl"), tablespaces=1)
     assert not {"perl", "tablespaces"} & {fact.label for fact in of_droplet(asked, profile)}
+
+
+def test_incremental_backups_that_cannot_be_are_said_before() -> None:
+    asked = replace(PROFILE, backups=BackupSettings(incremental=6))
+    label = "incremental backups"
+    newer = with_server(SURVEY, version_num=170010)
+    able = with_server(newer, settings={**SERVER.settings, "summarize_wal": "on"})
+    assert "PostgreSQL 15 takes none" in the_one(of_droplet(SURVEY, asked), label).value
+    assert "summarize_wal is off" in the_one(of_droplet(newer, asked), label).value
+    for survey, profile in ((able, asked), (newer, PROFILE)):
+        assert label not in {fact.label for fact in of_droplet(survey, profile)}
 
 
 def test_age_is_asked_for_where_base_backups_are_to_be_encrypted() -> None:

@@ -34,6 +34,7 @@ from walconsole.domain.wal import Segment
 from walconsole.report.documents import check_document
 from walconsole.report.metrics import metrics
 from walconsole.report.recovery import recovery_lines
+from walconsole.ui.recovery.picture import picture_of
 
 OURS = "/usr/local/bin/shithub-pg-archive"
 BOTH = Told(archive_program=OURS)
@@ -89,6 +90,20 @@ def test_without_any_base_backup_nothing_can_be_restored() -> None:
     assert found(snapshot) == [("no-base-backup", Severity.CRITICAL)]
     (story,) = diagnose(snapshot, NOW).stories
     assert story.at_risk == ("nothing can be restored: WAL replay needs a base backup to begin from",)
+
+
+def test_where_the_script_can_take_none_it_is_not_what_to_do() -> None:
+    snapshot = both(backups=(), backup_labels=0)
+    server = snapshot.server.value
+    assert server is not None
+    spread = replace(snapshot, server=replace(snapshot.server, value=replace(server, tablespaces=1)))
+    assert found(spread) == [("no-base-backup", Severity.CRITICAL)]
+    (story,) = diagnose(spread, NOW).stories
+    finding = story.root
+    assert finding.fixes == ()
+    assert "pgBackRest" in finding.remedy
+    assert finding.evidence[-1].startswith("the cluster has 1 tablespace of its own")
+    assert picture_of(spread, NOW).not_taken.startswith("the cluster has 1 tablespace of its own")
 
 
 def test_where_none_is_expected_the_line_says_so() -> None:

@@ -16,6 +16,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.recovery.by_hand import Commands
 from walconsole.domain.recovery.recoverability import BackupReach
+from walconsole.domain.recovery.words import not_taken_here
 from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 from walconsole.ui.board.typeset import GUTTER
@@ -103,6 +104,13 @@ def test_without_a_base_backup_nothing_is_promised() -> None:
     drawn = picture("none_taken")
     told = text(detail_rows.subject_rows(drawn, "together", dict(drawn.subjects)["together"], 100, UNICODE))
     assert "to do         s takes the first base backup" in told
+
+
+def test_where_the_script_can_take_none_it_is_said_what_can() -> None:
+    drawn = replace(picture("none_taken"), not_taken=not_taken_here(2))
+    told = text(detail_rows.subject_rows(drawn, "together", dict(drawn.subjects)["together"], 300, UNICODE))
+    assert "have pgBackRest take the base backups: the cluster has 2 tablespaces of its own" in told
+    assert "s takes the first" not in told
 
 
 def test_a_hole_that_an_unread_copy_may_fill_is_not_known() -> None:

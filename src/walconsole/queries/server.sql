@@ -22,6 +22,7 @@ SELECT
     CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN
         current_setting('config_file')
     END AS config_file,
+    (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
     current_database()::text AS database,
     current_user::text AS role,
     quote_ident(current_user) AS quoted_role,

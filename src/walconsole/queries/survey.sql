@@ -18,7 +18,8 @@ SELECT json_build_object(
             'archive_mode', 'archive_command', 'archive_library', 'archive_timeout', 'wal_level',
             'max_wal_senders', 'config_file', 'data_directory', 'hba_file', 'external_pid_file', 'port',
             'unix_socket_directories', 'cluster_name', 'log_destination', 'logging_collector', 'log_directory',
-            'log_filename', 'archive_cleanup_command', 'restore_command', 'wal_segment_size', 'max_wal_size'
+            'log_filename', 'archive_cleanup_command', 'restore_command', 'wal_segment_size', 'max_wal_size',
+            'summarize_wal'
         )
     )
 )

@@ -186,7 +186,8 @@ class ServerFacts:
     """PostgreSQL as it describes itself. `loaded_at` is when it last loaded its files (pg_conf_load_time).
 
     `missing` is what this role may not see, and the GRANT that would allow it; `untold` is what no role can
-    see, for the server's version does not tell it.
+    see, for the server's version does not tell it. `tablespaces` counts those besides the two that every
+    cluster has.
     """
 
     version_num: int
@@ -206,6 +207,7 @@ class ServerFacts:
     missing: tuple[str, ...] = ()
     loaded_at: float | None = None
     untold: tuple[str, ...] = ()
+    tablespaces: int = 0
 
 
 @dataclass(frozen=True, slots=True)

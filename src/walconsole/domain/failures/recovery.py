@@ -7,7 +7,15 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.held import Stop, StopKind
 from walconsole.domain.recovery.recoverability import Recoverability
-from walconsole.domain.recovery.words import DAY_S, Limits, gone, nearest_stop, newest_unusable, stale
+from walconsole.domain.recovery.words import (
+    DAY_S,
+    Limits,
+    gone,
+    nearest_stop,
+    newest_unusable,
+    not_taken_here,
+    stale,
+)
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
@@ -54,15 +62,18 @@ def no_base_backup(assessment: Assessment) -> Iterator[Finding]:
             surer="restore from one of them, elsewhere",
         )
         return
+    why_not = not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value is not None else 0)
     yield Finding(
         "no-base-backup",
         Severity.WARNING if restorable.left_out else Severity.CRITICAL,
         "there is no base backup: NOTHING can be restored",
-        _held(snapshot),
-        "take a base backup now, and one every night; a logical dump (pg_dump) is none",
+        (*_held(snapshot), *([why_not] if why_not else [])),
+        "have pgBackRest take the base backups, which stores tablespaces"
+        if why_not
+        else "take a base backup now, and one every night; a logical dump (pg_dump) is none",
         Snapshot.primary,
         proof=tuple(_listings(snapshot)),
-        fixes=(_take_one(snapshot, found),),
+        fixes=() if why_not else (_take_one(snapshot, found),),
         certainty=Certainty.LIKELY if restorable.left_out else Certainty.PROVED,
         surer=_left_out(restorable) or "one that is kept elsewhere, or a disk snapshot, is not seen here",
     )

@@ -80,6 +80,14 @@ def moment_text(at: float, now: float) -> str:
     return f"{told.day} {_MONTHS[told.month - 1]}{year} {clock}"
 
 
+def not_taken_here(tablespaces: int) -> str:
+    """Why the installed script takes no base backup of a cluster with so many tablespaces of its own."""
+    if not tablespaces:
+        return ""
+    counted = plural(tablespaces, "tablespace")
+    return f"the cluster has {counted} of its own, which the installed script cannot store"
+
+
 def _nothing(found: Recoverability) -> Verdict:
     if not found.listed:
         return Verdict(Level.UNKNOWN, "cannot tell what can be restored: the archive is still being listed")

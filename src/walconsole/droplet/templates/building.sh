@@ -45,7 +45,7 @@ trace() {
             echo "the copies have two backups of the name $above"
             return 1
         fi
-        chain="$above${chain:+ $chain}"
+        chain="$above${chain:+ $chain}" role=primary
         above=$(told "$above" parent)
         [ "$above" != null ] || above=''
     done

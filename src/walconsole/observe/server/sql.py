@@ -177,6 +177,7 @@ def _server(row: Row, at: float) -> ServerFacts:
         superuser=truth(row, "superuser"),
         missing=_missing(row),
         loaded_at=number(row, "loaded_at"),
+        tablespaces=integer(row, "tablespaces") or 0,
     )
 
 

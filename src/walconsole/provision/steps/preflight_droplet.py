@@ -24,6 +24,7 @@ _SKEW_REFUSED_S = 900.0
 """S3 refuses a request whose time is 15 minutes off (RequestTimeTooSkewed, in the S3 API's error list)."""
 _SKEW_WARNED_S = 30.0
 _COMMAND_SHOWN = 200
+FIRST_INCREMENTAL = 170000
 _LITTLE_SPACE = 1024**3
 _LITTLE_TEMPORARY_SPACE = 64 * 1024**2
 
@@ -136,10 +137,25 @@ def _backup_tools(survey: Survey, profile: Profile) -> Iterator[Fact]:
         why = f"{tablespaces} of its own: this console's base backups cannot hold them, so none will be taken"
         remedy = "have pgBackRest take the base backups, and set expect_base_backups = false in the profile"
         yield Fact("tablespaces", why, FactState.WARNING, remedy)
+    yield from _incremental(survey, profile)
     for program in ("zstd", "perl", "flock", *(["age"] if profile.backups.encrypt_for else [])):
         if program not in survey.tools:
             why = "not there: no base backup can be taken, and so nothing restored"
             yield Fact(program, why, FactState.WARNING, how_to_install(program))
+
+
+def _incremental(survey: Survey, profile: Profile) -> Iterator[Fact]:
+    """Where incremental backups are asked for, and each will be a full one."""
+    server = survey.server
+    if server is None or not profile.backups.incremental:
+        return
+    label, full = "incremental backups", "each base backup will be a full one"
+    if server.version_num < FIRST_INCREMENTAL:
+        why = f"PostgreSQL {server.version_num // 10000} takes none: {full}"
+        yield Fact(label, why, FactState.WARNING, "take backups.incremental out of the profile")
+    elif server.settings.get("summarize_wal") != "on":
+        remedy = "ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf();"
+        yield Fact(label, f"summarize_wal is off: {full}", FactState.WARNING, remedy)
 
 
 def _absent(program: str) -> Fact:

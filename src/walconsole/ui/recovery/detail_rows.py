@@ -244,7 +244,10 @@ def subject_rows(
     if found.window is not None:
         rows.row("lost", "lost now", lost_text(found, picture.now))
     if not found.backups and found.listed:
-        rows.row("to_do", "to do", "s takes the first base backup; each step asks first", Tone.STRONG)
+        first = "s takes the first base backup; each step asks first"
+        if picture.not_taken:
+            first = f"have pgBackRest take the base backups: {picture.not_taken}"
+        rows.row("to_do", "to do", first, Tone.STRONG)
     asked = " and ".join(NAMES[role] for role in found.read) or "no copy"
     rows.row("asked", "WAL from", f"{asked}; base backups are fetched by hand, from any copy")
     if found.latest != found.target:

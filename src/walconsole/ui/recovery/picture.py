@@ -9,6 +9,7 @@ from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.time_strip import switch_times, time_span
+from walconsole.domain.recovery.words import not_taken_here
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.retention import retention_line
 
@@ -33,9 +34,10 @@ class RecoveryPicture:
     `left_out` are copies that could not be read: what `together` lacks may be there; `being_read` are names
     of what will be known later. `now` is by the store's clock (seconds since the epoch), `span` what the
     strips show, None where no time is known. `switches` are moments with the timeline that began there.
-    `flat` are the copies whose WAL lies as the installed command stores it. `reaches` are the base backups
-    and how far each can be replayed, the newest first, those without a time last. `retention` is what would
-    be deleted next, in words.
+    `not_taken` says why the installed script can take none of this cluster; empty where it can. `flat` are
+    the copies whose WAL lies as the installed command stores it. `reaches` are the base backups and how far
+    each can be replayed, the newest first, those without a time last. `retention` is what would be deleted
+    next, in words.
     """
 
     verdict: Verdict
@@ -49,6 +51,7 @@ class RecoveryPicture:
     flat: frozenset[BucketRole]
     reaches: tuple[BackupReach, ...]
     retention: str
+    not_taken: str = ""
 
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
@@ -116,5 +119,6 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         switches=switch_times(history, times, together.cluster.segment_bytes) if together is not None else (),
         reaches=tuple(sorted(reaches, key=age_order)),
         retention=retention_line(assessed.retention),
+        not_taken=not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value else 0),
         flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
     )
