@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.backup_parts import CHOICES, Backups, region
 from tests.integration.droplet_parts import PREFIX, Ended
-from tests.integration.test_droplet_base_backup import restored, rows
+from tests.integration.test_droplet_base_backup import restored, rows, sealing
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import or_skip
 from tests.servers.ports import wait_until
@@ -209,6 +209,22 @@ def elsewhere(script: Path) -> None:
     own = "program=$bin/pg_basebackup"
     assert own in script.read_text()
     script.write_text(script.read_text().replace(own, "program=$(command -v pg_basebackup)"))
+
+
+def test_an_encrypted_one_builds_upon_encrypted_ones_alone_and_they_are_restored(backups: Backups) -> None:
+    plain = backups.taken()
+    pair = sealing(backups)
+    script = pair.script()
+    assert "its encryption is not age" in full_instead(backups, take(backups, "--incremental", script=script))
+    full = str(described(backups)["id"])
+    change(backups, 6)
+    ended = take(backups, "--incremental", script=script)
+    assert f"; incremental, upon {full}" in ended.stderr
+    wait_archived(backups.server, [fill_segment(backups.server)])
+    where = f"spaces-prod:{backups.primary.to.bucket}"
+    with restored(backups, where, secret=pair.secret, incremental=True) as again:
+        assert rows(again, "SELECT n FROM changing WHERE n = 6 AND t = 'changed'") == [6]
+    assert increment(backups)[1] == plain
 
 
 # -- While it runs.

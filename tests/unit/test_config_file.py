@@ -185,6 +185,12 @@ def test_a_secret_in_the_place_of_a_variables_name_is_not_repeated(file: Path, s
     assert secret not in told
 
 
+@pytest.mark.parametrize("written", ["'3:10'", "'03:10'", "03:10:00"])
+def test_a_time_of_day_is_taken_with_quotes_and_without(file: Path, written: str) -> None:
+    settings = _load(file, _P + f"[profiles.p.backups]\nat = {written}\n").profiles["p"]
+    assert settings["backups.at"].value == "03:10"
+
+
 @pytest.mark.parametrize("kind", ["AGE-SECRET-KEY-1", "age1", "ssh-ed25519 "])
 def test_a_key_in_the_place_of_the_file_to_encrypt_for_is_not_repeated(file: Path, kind: str) -> None:
     (told,) = _faults(file, _P + f"backups = {{ encrypt_for = '{kind}QQQQQQQQ' }}")
