@@ -87,6 +87,44 @@ def test_a_full_and_two_incremental_ones_are_joined_and_have_every_row(backups: 
     backups.assert_nothing_left()
 
 
+def test_a_standby_takes_one_upon_its_own(backups: Backups) -> None:
+    server = backups.server
+    server.write_config("60_test.conf", {"full_page_writes": "on"})
+    server.reload()
+    server.sql("CHECKPOINT")
+    standby = server.standby()
+    standby.configure(archive_mode="on", archive_command="false")
+    standby.start()
+    try:
+        here = Backups(standby, backups.primary, backups.dr)
+        of_standby(backups, here)
+        full = here.status["id"]
+        change(backups, 7)
+        server.sql("CHECKPOINT")
+        position = server.sql("SELECT pg_current_wal_lsn()")[0][0]
+        behind = f"SELECT pg_last_wal_replay_lsn() >= '{position}'"
+        wait_until(lambda: standby.sql(behind) == [(True,)], "it has replayed that", timeout_s=60)
+        said = of_standby(backups, here, "--incremental")
+        assert f"; incremental, upon {full}" in said
+        assert described(here)["from_standby"] is True
+    finally:
+        standby.stop("immediate")
+    wait_archived(server, [fill_segment(server)])
+    with restored(backups, f"spaces-dr:{backups.dr.to.bucket}", incremental=True) as again:
+        assert rows(again, "SELECT n FROM changing WHERE n = 7 AND t = 'changed'") == [7]
+
+
+def of_standby(backups: Backups, here: Backups, *arguments: str) -> str:
+    """One that went well, while the primary goes on and archives: what it said."""
+    running = here.at.start(here.script, *arguments)
+    while running.poll() is None:
+        fill_segment(backups.server)
+        time.sleep(1)
+    _, said = running.communicate()
+    assert running.returncode == 0, said
+    return said
+
+
 # -- Where it cannot be, a full one is taken, and it is said why.
 
 
