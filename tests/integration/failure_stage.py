@@ -398,6 +398,18 @@ def tell_table(record_property: Callable[[str, object], None]) -> None:
     TABLE.clear()
 
 
+@contextmanager
+def rewritten(path: Path, before: str, after: str) -> Iterator[None]:
+    """An installed file with `after` in `before`'s place, for as long as it lasts."""
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
 @asynccontextmanager
 async def broken_deployment(
     workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway

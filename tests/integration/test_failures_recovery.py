@@ -5,14 +5,16 @@ Each is really brought about on base backups that the installed script took, and
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.integration.failure_stage import Watched
+from tests.integration.failure_stage import Watched, rewritten
 from walconsole.domain.failures import Severity
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.standing.model import Level
+from walconsole.droplet.names import names_of
 
 pytestmark = [
     pytest.mark.server,
@@ -89,6 +91,31 @@ async def test_an_old_base_backup(console: Watched) -> None:
         await console.root("backup-stale", within_s=15)
         assert first_line(console)[1].startswith("the newest base backup is 9 d old: a restore would replay ")
     await mended(console, "another base backup")
+
+
+@pytest.mark.failure_mode("backup-failed")
+async def test_a_base_backup_that_fails_is_told_by_its_own_words(console: Watched) -> None:
+    """Two nights without one: the newest is made a day and a half old, and a run fails for real."""
+    (newest,) = console.backups()[-1:]
+
+    def age(text: str) -> str:
+        told = json.loads(text)
+        stopped = datetime.now(UTC) - timedelta(hours=36)
+        return json.dumps({**told, "stopped": f"{stopped:%Y-%m-%dT%H:%M:%SZ}"})
+
+    program = Path(names_of(console.stage.profile).backup)
+    with console.broken("a base backup that cannot reach its server"):
+        console.rewrite(f"base/{newest}/backup.json", age)
+        with (
+            rewritten(program, ' -c "$1" 2>&1; }', ' -p 1 -c "$1" 2>&1; }'),
+            pytest.raises(RuntimeError, match="PostgreSQL cannot be asked"),
+        ):
+            console.cluster.run([str(program), "--fast"])
+        console.observer.refresh()
+        story = await console.root("backup-failed", evidence="PostgreSQL cannot be asked", within_s=15)
+        assert story.severity is Severity.WARNING
+        assert "the newest is 1 d 12 h old" in story.root.title
+    await mended(console, "a base backup that goes well")
 
 
 @pytest.mark.failure_mode("backup-broken")

@@ -202,7 +202,7 @@ async def test_it_shows_what_retention_lets_go_and_begins_it(monkeypatch: pytest
         )
         assert "nothing in the DR copy: its newest base backup" in told
         monkeypatch.setattr(screen.session, "open_fix", offers.append)
-        await pilot.press("x")
+        await pilot.press("D")
         await until(pilot, lambda: bool(offers))
     assert [fix.step for fix in offers] == ["expire"]
 

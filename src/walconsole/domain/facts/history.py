@@ -7,8 +7,10 @@ here, so that a reset neither loses nor invents an archived segment.
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from walconsole.domain.facts.base_backups import BackupSession, BackupSessions
 from walconsole.domain.facts.disk_forecast import DiskSample, Limits, is_urgent
 from walconsole.domain.facts.observed import ArchiverFacts, WalDiskFacts
+from walconsole.domain.recovery.running import recent
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES
 
 SAMPLE_SPACING_S = 5.0
@@ -22,6 +24,20 @@ class ArchiverSample:
 
     at: float
     archived: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupTrack:
+    """What was seen of one base backup that streams: `moved_at` is when its phase or its bytes last changed.
+
+    `samples` are times with the bytes that had been sent by then, of the last few looks.
+    """
+
+    pid: int
+    started_at: float | None
+    phase: str
+    moved_at: float
+    samples: tuple[tuple[float, int], ...] = ()
 
 
 S = TypeVar("S", ArchiverSample, DiskSample)
@@ -42,6 +58,7 @@ class History:
     failed: int = 0
     segment_bytes: int = DEFAULT_SEGMENT_BYTES
     disk_urgent: bool = False
+    backups: tuple[BackupTrack, ...] = ()
 
     def with_archiver(self, facts: ArchiverFacts, at: float, segment_bytes: int | None) -> "History":
         """The history after one more look at pg_stat_archiver."""
@@ -69,6 +86,27 @@ class History:
         disk = (sample,) if back else _append(self.disk, sample)
         urgent = is_urgent(disk, Limits(self.segment_bytes, wal_limit), before=self.disk_urgent)
         return replace(self, disk=disk, disk_urgent=urgent)
+
+    def with_backups(self, facts: BackupSessions, at: float) -> "History":
+        """The history after one more look at the base backups that run; of one that ended nothing is kept."""
+        before = {(track.pid, track.started_at): track for track in self.backups}
+        tracks = [
+            _tracked(before.get((session.pid, session.started_at)), session, at)
+            for session in facts.sessions
+            if session.streams
+        ]
+        return replace(self, backups=tuple(tracks)) if tracks or self.backups else self
+
+
+def _tracked(before: BackupTrack | None, session: BackupSession, at: float) -> BackupTrack:
+    """After the clock went back, or in another phase, the watch begins anew."""
+    sent = session.sent_bytes
+    new = () if sent is None else ((at, sent),)
+    if before is None or before.phase != session.phase or at < before.moved_at:
+        return BackupTrack(session.pid, session.started_at, session.phase, at, new)
+    still = sent == (before.samples[-1][1] if before.samples else None)
+    samples = tuple(recent((*before.samples, *new), at))
+    return replace(before, moved_at=before.moved_at if still else at, samples=samples)
 
 
 def _delta(before: int, after: int) -> int:

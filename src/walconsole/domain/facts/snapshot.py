@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Any, Generic, TypeVar, overload
 
+from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
 from walconsole.domain.facts.evidence import (
     CommandFacts,
     ComparedFacts,
@@ -230,6 +231,12 @@ class Snapshot:
     compared: Slot[ComparedFacts] = Slot(
         "the segment beside its object", Subject.BUCKET, Need.OCCASION, shown=False
     )
+    backup_sessions: Slot[BackupSessions] = Slot(
+        "the base backups that the server knows of", Subject.BUCKET, Need.ANSWER, shown=False
+    )
+    backup_script: Slot[BackupScript] = Slot(
+        "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False
+    )
     history: History = field(default_factory=History)
     told: Told = field(default_factory=Told)
 
@@ -253,5 +260,7 @@ def fold(snapshot: Snapshot, reading: Reading[T], now: float) -> Snapshot:
         elif isinstance(reading.value, WalDiskFacts):
             limit = snapshot.retention.value.wal_limit if snapshot.retention.value else None
             history = history.with_disk(reading.value, reading.read_at, limit)
+        elif isinstance(reading.value, BackupSessions):
+            history = history.with_backups(reading.value, reading.read_at)
     changes: dict[str, Any] = {reading.slot.name: reading}
     return replace(snapshot, taken_at=now, history=history, **changes)

@@ -6,6 +6,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import (
     archive,
     archiving,
+    backup_runs,
     bucket,
     command,
     configuration,
@@ -32,7 +33,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
-    ("The archive", (*archive.MODES, *recovery.MODES, *usability.MODES)),
+    ("The archive", (*archive.MODES, *recovery.MODES, *backup_runs.MODES, *usability.MODES)),
     ("The disk", (*retention.MODES, *disk.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )

@@ -4,7 +4,7 @@ Fields that are not known are ignored, so that a newer script may say more; one 
 so any more counts `format` up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.recovery.hostile import (
@@ -16,13 +16,19 @@ from walconsole.domain.recovery.hostile import (
     words,
 )
 
+SENDING = "streaming database files"
+ARCHIVING = "waiting for wal archiving to finish"
+"""pg_stat_progress_basebackup.phase (backend/catalog/system_views.sql)."""
 FORMAT = 1
+RATE_OVER_S = 10.0
+"""How far back a rate is told from."""
 STREAMING = "streaming"
+WAITS_FOR_WAL = "waiting-for-wal"
 DOING: Mapping[str, str] = {
     "starting": "it looks at the server and the copies",
     STREAMING: "the server sends its files",
     "reading-back": "what was stored is read back",
-    "waiting-for-wal": "the WAL that it needs is looked for in each copy",
+    WAITS_FOR_WAL: "the WAL that it needs is looked for in each copy",
 }
 """What a run does, by the state that it tells; any other state is an end."""
 
@@ -70,3 +76,54 @@ def read_status(content: bytes) -> BackupRunStatus | None:
         )
     except RefusedError:
         return None
+
+
+# -- How fast one goes.
+
+Samples = Sequence[tuple[float, int]]
+"""Times (seconds, of one clock) with how many bytes had been sent by then, oldest first."""
+
+
+def recent(samples: Samples, now: float) -> Samples:
+    """Those from which a rate is told: of the last RATE_OVER_S, the last two in any case."""
+    first = next((at for at, (when, _) in enumerate(samples) if now - when <= RATE_OVER_S), len(samples))
+    return samples[min(first, max(0, len(samples) - 2)) :]
+
+
+def rate_of(samples: Samples) -> float | None:
+    """Bytes a second from the first to the last; None where nothing moved, or there is but one."""
+    if len(samples) < 2:
+        return None
+    (since, first), (until, last) = samples[0], samples[-1]
+    return (last - first) / (until - since) if until > since and last > first else None
+
+
+def left_s(done: int | None, total: int | None, rate: float | None) -> float | None:
+    """Seconds to the end at that rate; None where that is not known, or more came than was thought."""
+    if done is None or total is None or not rate or total < done:
+        return None
+    return (total - done) / rate
+
+
+# -- How one ended.
+
+ENDS: Mapping[int, tuple[str, str]] = {
+    0: ("taken", ""),
+    1: ("not taken", "mend what it names (server, network, key, bucket, archiving), then take one"),
+    2: ("refused", "mend what it names: called or installed wrongly, or this cluster cannot be backed up so"),
+    4: (
+        "not stored as it was sent",
+        "take one; where it comes back, ask who else writes there, or the store",
+    ),
+    5: ("complete in one copy only", "mend what that copy names; the next run tries both"),
+    9: ("ended by a signal", "take one, unless you ended it; see whether something ends it each night"),
+}
+"""The script's exit statuses (docs/recovery.md): what each means in a few words, and what to do."""
+KILLED = ("killed", "see why (is memory short?), then take one: it clears away what that run left")
+
+
+def end_words(exit_status: int | None) -> tuple[str, str]:
+    """What such an end means, and what to do; None is a run that was killed."""
+    if exit_status is None:
+        return KILLED
+    return ENDS.get(exit_status, (f"exit status {exit_status}", "see what it says, then take one"))

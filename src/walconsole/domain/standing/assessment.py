@@ -10,6 +10,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.standing import exposure, failure_log, refusals
 from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
+from walconsole.domain.standing.backup_runs import BackupRuns, backup_runs
 from walconsole.domain.standing.exposure import Agreement
 from walconsole.domain.standing.model import Severity, Verdict
 from walconsole.domain.standing.recovery import Restorable, recovery_line, restorable, restorable_from
@@ -65,6 +66,11 @@ class Assessment:
     def retention(self) -> Retention | None:
         """What retention would delete next, of this minute; None where the profile has no rule."""
         return retention(self.snapshot, self.now // 60 * 60)
+
+    @cached_property
+    def backup_runs(self) -> BackupRuns:
+        """The base backups that run, and how the installed script's last run ended."""
+        return backup_runs(self.snapshot, self.state, self.now)
 
     @cached_property
     def outlook(self) -> DiskOutlook | None:

@@ -19,6 +19,7 @@ from walconsole.observe.host.host_script import (
     Look,
     modified_at,
     read_answer,
+    read_backup_script,
     read_wal_disk,
 )
 from walconsole.observe.poller.probe import Fact, problem_of
@@ -50,13 +51,13 @@ class _Host:
 
 
 class HostProbe:
-    """Fills HOST and WAL_DISK, and locates the cluster (ports.ClusterLocator).
+    """Fills HOST, WAL_DISK and BACKUP_SCRIPT, and locates the cluster (ports.ClusterLocator).
 
     PostgreSQL being down is no failure of this probe: the cluster is known, and does not run.
     """
 
     name = "the host's /proc and file systems"
-    slots = (Snapshot.host, Snapshot.wal_disk)
+    slots = (Snapshot.host, Snapshot.wal_disk, Snapshot.backup_script)
     cadence_s = 2.0
     timeout_s = 18.0  # connecting ends by itself, with better words
 
@@ -92,7 +93,7 @@ class HostProbe:
         self._choice.reopen()
 
     async def take(self) -> Sequence[Fact]:
-        """HOST and, where pg_wal was looked at, WAL_DISK."""
+        """HOST, BACKUP_SCRIPT and, where pg_wal was looked at, WAL_DISK."""
         async with self._one_at_a_time:
             if self._untaken is None:
                 await self._look()
@@ -134,6 +135,8 @@ class HostProbe:
             verifier=self._installed.verifier,
             timer=self._installed.timer,
             cron=self._installed.cron,
+            run_state=self._installed.backup_state,
+            run_name=self._installed.backup.rpartition("/")[2],
             pick=observed.path if observed else b"",
             pick_pid=observed.pid if observed else None,
         )
@@ -203,7 +206,15 @@ class HostProbe:
         at = (answer.sent_at + answer.answered_at) / 2
         host = self._host_facts(read, answer, at)
         self._clock_offset_s = host.clock_offset_s
-        facts = [Fact(Snapshot.host, host, at, "/proc, pg_lsclusters")]
+        facts = [
+            Fact(Snapshot.host, host, at, "/proc, pg_lsclusters"),
+            Fact(
+                Snapshot.backup_script,
+                read_backup_script(read.host, self._remedy()),
+                at,
+                f"{self._installed.backup_state}/status.json",
+            ),
+        ]
         if counted:
             facts.append(self._wal_disk(read, at))
         return facts

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
+from walconsole.domain.recovery.running import read_status
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 
@@ -24,6 +26,8 @@ class Look:
     verifier: str = ""
     timer: str = ""
     cron: str = ""
+    run_state: str = ""
+    run_name: str = ""
     pick: bytes = b""
     pick_pid: int | None = None
 
@@ -38,13 +42,15 @@ class Look:
             ("verifier", self.verifier.encode()),
             ("timer", self.timer.encode()),
             ("cron", self.cron.encode()),
+            ("run_state", self.run_state.encode()),
+            ("run_name", self.run_name.encode()),
             ("pick", self.pick),
         )
         return "".join(assignment(name, raw) for name, raw in assigned) + _body()
 
 
 def _body() -> str:
-    return script_named("host.sh")
+    return script_named("base_backup.sh") + script_named("host.sh")
 
 
 @cache
@@ -227,6 +233,20 @@ def read_wal_disk(group: Group, data_directory: str, remedy: str) -> WalDiskFact
         strange_count=group.integer("wal.strange") or 0,
         strangers=tuple(name for name in (group.text("wal.strangers") or "").split("/") if name),
     )
+
+
+def read_backup_script(host: Group, remedy: str) -> BackupScript:
+    """What the base backup's script tells of itself. `remedy` as above."""
+    text = host.text("backup.status")
+    missing = [
+        f"{path}: cannot be read; {remedy}"
+        for path in (host.text("backup.missing") or "").split("\n")
+        if path
+    ]
+    status = read_status(text.encode("utf-8", "surrogateescape")) if text is not None else None
+    if text is not None and status is None:
+        missing.append("the base backup's status.json: it is none that this console can read")
+    return BackupScript(status, host.text("backup.lives") is not None, tuple(missing))
 
 
 def modified_at(group: Group, path: str) -> float | None:

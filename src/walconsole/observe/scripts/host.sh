@@ -3,7 +3,7 @@
 # Prepended by host_script.py: token (ends the answer), full (1: everything, 0: what changes),
 # pick (the observed cluster's data directory, empty: not known yet), pick_pid (its postmaster as of
 # the last look), heartbeat (a file), verifier, timer and cron (what provisioning installs to renew it),
-# list (1: count the files in pg_wal).
+# list (1: count the files in pg_wal), run_state and run_name with base_backup.sh behind them.
 #
 # The answer is records: \001 key space value \000. A value holds any byte but NUL; anything between
 # records is noise. What could not be read is left out, or said in a `missing` record.
@@ -271,12 +271,29 @@ say_verifier() {
     say verifier "$runs"
 }
 
+# say_base_backup: what the installed script tells of itself, where it ever ran.
+say_base_backup() {
+    [ -n "$run_state" ] || return
+    if [ -d "$run_state" ] && [ ! -x "$run_state" ]; then
+        say backup.missing "$run_state"
+        return
+    fi
+    look_at_run
+    if [ -n "$run_status" ]; then
+        say backup.status "$run_status"
+    elif [ -e "$run_state/status.json" ]; then
+        say backup.missing "$run_state/status.json"
+    fi
+    [ -z "$run_lives" ] || say backup.lives 1
+}
+
 seen=
 looked=0
 postmaster=
 say_clock
 say_first_line uptime /proc/uptime
 say_first_line load /proc/loadavg
+say_base_backup
 if [ "$full" = 1 ]; then
     say_host
     say_verifier

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from walconsole.domain.facts.base_backups import BackupSessions
 from walconsole.domain.facts.evidence import ReplicationSlot, RetentionFacts
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, Setting, SettingsFacts
 from walconsole.domain.facts.snapshot import Problem, Snapshot
@@ -16,6 +17,7 @@ from walconsole.domain.round_trips import Answer, Row
 from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, Segment, parse_lsn
 from walconsole.errors import DatabaseError
 from walconsole.observe.poller.probe import Fact, problem_of
+from walconsole.observe.server.backup_sessions import BACKUPS_SOURCE, read_backup_sessions
 from walconsole.observe.server.statements import integer, joined, number, query, text, truth
 from walconsole.ports import Database
 
@@ -24,7 +26,7 @@ ARCHIVER_LISTED_SINCE = 140000
 _ARCHIVER_UNTOLD = "the archiver process: PostgreSQL lists it from version 14 on (pg_stat_activity)"
 NOT_THERE = frozenset({"42703", "42883", "42P01"})
 """SQLSTATEs of a column, a function and a relation that the server does not have."""
-SEPARABLE = ("settings", "wal_directory")
+SEPARABLE = ("settings", "wal_directory", "base_backup")
 """What is told without these is whole; without the others not even the timeline is known."""
 BOUNDARY_IS_NEXT_SINCE = 170000
 """pg_walfile_name() of a position between two segments: the first of them before 17, then the second."""
@@ -48,10 +50,12 @@ class _WalDirectory:
 
 
 class PostgresProbe:
-    """Fills SERVER, ARCHIVER and, every few ticks, SETTINGS."""
+    """Fills SERVER, ARCHIVER and, every few ticks, SETTINGS and BACKUP_SESSIONS, the latter at each tick
+    while a base backup runs.
+    """
 
     name = "PostgreSQL"
-    slots = (Snapshot.server, Snapshot.archiver, Snapshot.settings)
+    slots = (Snapshot.server, Snapshot.archiver, Snapshot.settings, Snapshot.backup_sessions)
     cadence_s = 1.0
     timeout_s = 18.0  # a connection (10) and a statement (5) end by themselves, with better words
 
@@ -61,6 +65,7 @@ class PostgresProbe:
         self._since_settings = SETTINGS_EVERY
         self._since_listing = MANY_EVERY
         self._directory = _WalDirectory()
+        self._backup_runs = False
         self._loaded_at: tuple[float, float | None] | None = None
         self._lacking: dict[str, Problem] = {}
 
@@ -87,13 +92,21 @@ class PostgresProbe:
             )
         settings = self._since_settings >= SETTINGS_EVERY - 1
         listing = self._may_list_wal and (not self._directory.many or self._since_listing >= MANY_EVERY - 1)
-        answer = await self._fetch(settings=settings, listing=listing)
+        backups = settings or self._backup_runs
+        answer = await self._fetch(settings=settings, listing=listing, backups=backups)
         self._since_settings = 0 if settings else self._since_settings + 1
-        return self._facts(answer, settings=settings)
+        facts = self._facts(answer, settings=settings)
+        return [*facts, self._backups(answer)] if backups else facts
 
-    async def _fetch(self, *, settings: bool, listing: bool) -> Answer:
+    async def _fetch(self, *, settings: bool, listing: bool, backups: bool) -> Answer:
         """Ask; without pg_wal's listing when this role may not, which only trying it tells (once)."""
-        wanted = {"server": True, "archiver": True, "settings": settings, "wal_directory": listing}
+        wanted = {
+            "server": True,
+            "archiver": True,
+            "settings": settings,
+            "wal_directory": listing,
+            "base_backup": backups,
+        }
         names = [name for name, is_wanted in wanted.items() if is_wanted and name not in self._lacking]
         try:
             answer = await self._database.fetch(joined((*names,)))
@@ -142,6 +155,13 @@ class PostgresProbe:
             found = self._lacking.get("settings") or read_settings(row)
             facts.append(Fact(Snapshot.settings, found, at, "pg_settings", cadence_s))
         return facts
+
+    def _backups(self, answer: Answer) -> Fact:
+        found = self._lacking.get("base_backup") or read_backup_sessions(_only_row(answer))
+        self._backup_runs = isinstance(found, BackupSessions) and bool(found.sessions)
+        at = (answer.sent_at + answer.answered_at) / 2
+        cadence_s = self.cadence_s * (1 if self._backup_runs else SETTINGS_EVERY)
+        return Fact(Snapshot.backup_sessions, found, at, BACKUPS_SOURCE, cadence_s)
 
     def _untold(self, row: Row) -> tuple[str, ...]:
         untold = [] if _lists_archiver(row) else [_ARCHIVER_UNTOLD]

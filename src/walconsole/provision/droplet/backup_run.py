@@ -4,15 +4,27 @@ An SSH connection that is cut in the middle stops nothing: the script goes on to
 whoever looks next follows it. It bounds its own waiting, so that nothing here has to.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from shlex import quote
 
-from walconsole.domain.recovery.running import DOING, STREAMING, BackupRunStatus, read_status
+from walconsole.domain.facts.base_backups import BackupSession
+from walconsole.domain.recovery.running import (
+    DOING,
+    SENDING,
+    STREAMING,
+    BackupRunStatus,
+    Samples,
+    left_s,
+    rate_of,
+    read_status,
+    recent,
+)
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
-from walconsole.errors import ProvisionError, ShellError, SshError
+from walconsole.errors import DatabaseError, ProvisionError, ShellError, SshError
+from walconsole.observe.host.host_script import assignment, script_named
+from walconsole.observe.server.backup_sessions import sessions_of
 from walconsole.observe.server.statements import query
 from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
 from walconsole.provision.engine.model import Command, Event, Moving, Printed, Ran, Waiting
@@ -24,12 +36,9 @@ _AWAY_S = 120.0
 _LONGEST_PAUSE_S = 10.0
 _ENDS_WITHIN_S = 10.0
 """After TERM it is waited for so long; it ends what it started, and clears both copies, without us, too."""
-_RATE_OVER_S = 10.0
 _SEEN_DEAD = 2
 _ANOTHER_RUNS = 3
 """docs/recovery.md: the script's exit status where another one runs."""
-_SENDING = "streaming database files"
-"""pg_stat_progress_basebackup.phase (backend/catalog/system_views.sql)."""
 _STORING = "the copies take in what was sent"
 _FILES = "by-hand"
 """In the script's state folder: what a run that was started here said, and with what it ended."""
@@ -40,17 +49,21 @@ class Look:
     """The script as it is now. `status` is its own word, of this run or of the last one.
 
     `lives`: the process that it names runs. `ended` is the exit status of the last run that was started by
-    hand, None while it runs. `said` are lines that it printed. `total_bytes` and `sent_bytes` are the
-    server's own, `phase` its words for what it does.
+    hand, None while it runs. `said` are lines that it printed. `sessions` are the server's that take a base
+    backup, whoever's; None where it does not answer.
     """
 
     status: BackupRunStatus | None
     lives: bool
     ended: int | None = None
     said: tuple[str, ...] = ()
-    total_bytes: int | None = None
-    sent_bytes: int | None = None
-    phase: str = ""
+    sessions: tuple[BackupSession, ...] | None = None
+
+    @property
+    def session(self) -> BackupSession | None:
+        """The script's own, None where there is none."""
+        name = f"walconsole {self.status.id}" if self.status is not None else ""
+        return next((each for each in self.sessions or () if each.application == name), None)
 
     @property
     def running(self) -> BackupRunStatus | None:
@@ -75,16 +88,12 @@ class BackupRun:
         """As it is now. Raises what the shell raises."""
         _, said = await status_of(self._site, await self._looking(), user=os_user(self._site))
         lives, ended, status, lines, progress = (*said.split("\001"), "", "", "", "", "")[:5]
-        total, _, rest = progress.strip("\n").partition("\t")
-        sent, _, phase = rest.partition("\t")
         return Look(
             read_status(status.encode("utf-8", "surrogateescape")),
             lives.strip() == "lives",
             int(ended) if ended.strip().isdigit() else None,
             tuple(safe(line) for line in lines.splitlines() if line.strip()),
-            _number(total),
-            _number(sent),
-            safe(phase.strip()),
+            _sessions(progress),
         )
 
     async def start(self) -> AsyncIterator[Event]:
@@ -135,31 +144,30 @@ class BackupRun:
         """TERM to it: it takes away what it stored. Raises what the shell raises."""
         tries = int(_ENDS_WITHIN_S * 5)
         script = f"""{self._finding()}
-[ -n "$lives" ] || exit 0
-kill "$pid"
+[ -n "$run_lives" ] || exit 0
+kill "$run_pid"
 for n in $(seq {tries}); do
-    kill -0 "$pid" 2>/dev/null || exit 0
+    kill -0 "$run_pid" 2>/dev/null || exit 0
     sleep 0.2
 done"""
         await status_of(self._site, script, user=os_user(self._site), timeout_s=_ENDS_WITHIN_S + 10)
 
     def _finding(self) -> str:
-        """Sets `pid` to the process that the status names, and `lives` where that is the script."""
-        name = quote(self._script.rpartition("/")[2])
-        return f"""cd -- {quote(self._state)} 2>/dev/null || exit 0
-pid=$(sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' ./status.json 2>/dev/null) lives=''
-[ -z "$pid" ] || ! tr '\\000' ' ' 2>/dev/null </proc/"$pid"/cmdline | grep -qF -- {name} || lives=lives"""
+        """Sets what observe/scripts/base_backup.sh says."""
+        state = assignment("run_state", self._state.encode())
+        name = assignment("run_name", self._script.rpartition("/")[2].encode())
+        return f"{state}{name}{script_named('base_backup.sh')}look_at_run"
 
     async def _looking(self) -> str:
-        # What is read before may only be older than what is read after: a run is seen to live before its end.
+        # What is read before may only be older than what is read after: a run tells its end, then it ends.
         psql = await psql_script(self._site, query("base_backup"))
-        return f"""{self._finding()}
-printf '%s\\001%s\\001' "$lives" "$(cat ./{_FILES}.ended 2>/dev/null)"
-cat ./status.json 2>/dev/null
+        said = f"{quote(self._state)}/{_FILES}"
+        return f"""ended=$(cat {said}.ended 2>/dev/null)
+{self._finding()}
+printf '%s\\001%s\\001%s\\001' "$run_lives" "$ended" "$run_status"
+tail -n 5 {said}.said 2>/dev/null
 printf '\\001'
-tail -n 5 ./{_FILES}.said 2>/dev/null
-printf '\\001'
-[ -z "$lives" ] || {psql} 2>/dev/null
+{psql} 2>/dev/null
 :"""
 
     def _launch(self) -> str:
@@ -178,7 +186,7 @@ class _Telling:
     def __init__(self) -> None:
         self._state = self._doing = ""
         self._since = 0.0
-        self._samples: deque[tuple[float, int]] = deque()
+        self._samples: Samples = ()
 
     def of(self, look: Look, status: BackupRunStatus, now: float) -> list[Event]:
         told: list[Event] = []
@@ -195,25 +203,25 @@ class _Telling:
     def _words(self, look: Look, status: BackupRunStatus) -> str:
         if status.state != STREAMING:
             return DOING[status.state]
-        if look.phase:
-            return "streaming" if look.phase == _SENDING else look.phase
+        if look.session is not None and look.session.phase:
+            return "streaming" if look.session.phase == SENDING else look.session.phase
         return _STORING if self._samples else DOING[STREAMING]
 
     def _moving(self, look: Look, now: float) -> Moving:
-        sent, total, for_s = look.sent_bytes, look.total_bytes, now - self._since
-        if look.phase != _SENDING or sent is None:
+        session, for_s = look.session, now - self._since
+        if session is None or session.phase != SENDING or session.sent_bytes is None:
             return Moving(self._doing, for_s)
-        self._samples.append((now, sent))
-        while now - self._samples[0][0] > _RATE_OVER_S and len(self._samples) > 2:
-            self._samples.popleft()
-        since, first = self._samples[0]
-        rate = (sent - first) / (now - since) if now > since and sent > first else None
-        left = (total - sent) / rate if rate and total and total >= sent else None
-        return Moving(self._doing, for_s, sent, total, rate, left)
+        self._samples = recent((*self._samples, (now, session.sent_bytes)), now)
+        rate, total = rate_of(self._samples), session.total_bytes
+        left = left_s(session.sent_bytes, total, rate)
+        return Moving(self._doing, for_s, session.sent_bytes, total, rate, left)
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.strip().isdigit() else None
+def _sessions(progress: str) -> tuple[BackupSession, ...] | None:
+    try:
+        return sessions_of(progress.strip("\n").partition("\t")[0])
+    except DatabaseError:
+        return None
 
 
 def _lost(error: SshError | ShellError) -> ProvisionError:

@@ -6,6 +6,7 @@ from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
+from walconsole.provision.fixes.backups import EndBackup
 from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
 from walconsole.provision.fixes.server import KillHungCommand, Reload, ResetSetting, ResetStatistics
@@ -25,6 +26,7 @@ KINDS: tuple[type[FixStep], ...] = (
     OrphanReady,
     PushWal,
     KillHungCommand,
+    EndBackup,
 )
 _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "restore-grant": ("grants", "write-probe"),

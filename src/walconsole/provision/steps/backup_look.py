@@ -52,6 +52,12 @@ async def look_at_backups(
         return BackupLook(target, why=f"it could not be looked at: {error.why}", remedy=error.remedy)
 
 
+async def names_below(site: Site, target: BucketTarget, identity: str) -> set[str]:
+    """The names of the objects of that base backup in the copy. Raises ObjectStoreError."""
+    prefix = f"{target.prefix}{_FOLDER}{identity}/"
+    return {key.removeprefix(prefix) async for key, _ in _listed(site.store(target), prefix, prefix)}
+
+
 async def _folders(store: ObjectStore, prefix: str) -> list[Folder]:
     """Our backups' folders, the newest first."""
     places = Whereabouts()

@@ -1,14 +1,17 @@
 """Bucket: what the primary and the DR copy of the archive hold, side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading
+from walconsole.domain.standing.archiver import state
+from walconsole.domain.standing.backup_runs import RunningBackup, backup_runs
 from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
 from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
+from walconsole.ui.board.progress import bar, how_far
 from walconsole.ui.board.typeset import (
     GUTTER,
     LABEL_WIDTH,
@@ -18,6 +21,7 @@ from walconsole.ui.board.typeset import (
     fit_middle,
     notice,
     pad,
+    room,
     row,
     shown,
     stamp,
@@ -187,6 +191,26 @@ def _stacked(name: str, cells: list[tuple[str, str, Cell]], view: View) -> list[
     return [head, *rows]
 
 
+def _running(view: View) -> tuple[RunningBackup, ...]:
+    return backup_runs(view.snapshot, state(view.snapshot, view.now), view.now).running
+
+
+def _runs(view: View) -> Iterator[Line]:
+    """A base backup that is being taken; nothing while none is."""
+    for backup in _running(view):
+        named = shown(f"{backup.who} {backup.id}".strip())
+        far = how_far(backup, view.now)
+        text = f"{far or shown(backup.phase)}; {named}"
+        share = backup.share
+        drawn = () if share is None else (*bar(share, view.glyphs), Span(" "))
+        space = room(view) - sum(len(span.text) for span in drawn)
+        tone = Tone.WARNING if backup.stuck else Tone.TEXT
+        text = f"{shown(backup.stuck)}; {text}" if backup.stuck else text
+        yield row(
+            "runs_now", "base backup", *drawn, Span(fit(text, space, view.glyphs.more), tone), value=text
+        )
+
+
 def _summary(view: View) -> tuple[Span, ...]:
     spans: list[Span] = []
     for name, reading in (("primary", view.snapshot.primary), ("DR", view.snapshot.dr)):
@@ -194,6 +218,10 @@ def _summary(view: View) -> tuple[Span, ...]:
         if reading.problem is None and reading.value is not None:
             text += f", {count_text(reading.value.segments)} segments"
         spans += [Span(f"{' · ' if spans else ''}{name} "), Span(text, tone)]
+    for backup in _running(view):
+        share = "" if backup.share is None else f" {backup.share:.0%}"
+        tone = Tone.WARNING if backup.stuck else Tone.TEXT
+        spans.append(Span(f" · base backup{share or ' runs'}", tone))
     return tuple(spans)
 
 
@@ -204,7 +232,7 @@ def render(view: View) -> Content:
     right = _cells(dr, view, _dr_agreement(view))
     return Content(
         (stamp(primary, view.now, "primary"), stamp(dr, view.now, "DR")),
-        (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_both(view, left, right)),
+        (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_both(view, left, right), *_runs(view)),
         _summary(view),
         (
             ("fact", "primary", "DR"),

@@ -29,6 +29,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.printing import moving_text
 from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.progress import bar
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
 from walconsole.ui.provisioning.transcript import undo_words
 
@@ -199,18 +200,13 @@ def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
     return ()
 
 
-_BAR_CELLS = 12
-
-
 def _moving_row(event: Moving, glyphs: Glyphs) -> Line:
     """Where it is known how much it is, with a bar before the words."""
     share = event.share
     words = Span(safe(moving_text(event)), Tone.LABEL)
     if share is None:
         return Line((Span("  ", Tone.TEXT), words))
-    full = int(share * _BAR_CELLS)
-    done, rest = glyphs.both * full, glyphs.outside * (_BAR_CELLS - full)
-    return Line((Span(f"  {done}", Tone.OK), Span(f"{rest} ", Tone.MUTED), words))
+    return Line((Span("  "), *bar(share, glyphs), Span(" "), words))
 
 
 def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import Reading, Snapshot
     from walconsole.domain.recovery.backups import BaseBackup
     from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
+    from walconsole.domain.standing.backup_runs import BackupRuns
     from walconsole.domain.standing.model import Verdict
 
 NAMES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "DR"}
@@ -37,7 +38,7 @@ class RecoveryPicture:
     `not_taken` says why the installed script can take none of this cluster; empty where it can. `flat` are
     the copies whose WAL lies as the installed command stores it. `reaches` are the base backups and how far
     each can be replayed, the newest first, those without a time last. `retention` is what would be deleted
-    next, in words.
+    next, in words. `runs` are those that are being taken, `seen_at` is now by the console's clock.
     """
 
     verdict: Verdict
@@ -51,6 +52,8 @@ class RecoveryPicture:
     flat: frozenset[BucketRole]
     reaches: tuple[BackupReach, ...]
     retention: str
+    runs: BackupRuns
+    seen_at: float
     not_taken: str = ""
 
     @property
@@ -120,5 +123,7 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         reaches=tuple(sorted(reaches, key=age_order)),
         retention=retention_line(assessed.retention),
         not_taken=not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value else 0),
+        runs=assessed.backup_runs,
+        seen_at=now,
         flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
     )

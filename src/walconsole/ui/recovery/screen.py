@@ -230,6 +230,20 @@ class RecoveryScreen(PanesScreen):
         """What retention deletes: looked at, shown, asked about."""
         self.session.open_fix(Fix("retention", step="expire"))
 
+    def action_end_backup(self) -> None:
+        """The step that ends the base backup under the cursor, else the first that runs: it asks first."""
+        runs = self.picture.runs if self.picture is not None else None
+        if runs is None or not runs.running:
+            blind = runs is None or runs.blind
+            why = "; ".join(runs.unseen) if runs is not None and blind else ""
+            text = f"not known whether one runs: {why or 'nothing was read yet'}" if blind else "none runs"
+            self._say(safe(text), "there is no base backup to end", "warning")
+            return
+        row = self.panes["window"].current
+        named = [each.subject for each in runs.running]
+        subject = row.label if row is not None and row.label in named else named[0]
+        self.session.open_fix(Fix("end the base backup that runs", step="end-backup", subject=subject))
+
     def action_copy_commands(self) -> None:
         """All commands that restore the base backup under the cursor, to the clipboard."""
         if self.picture is None or self.reach is None:

@@ -15,6 +15,7 @@ from walconsole.domain.units import age_text, bytes_text, duration_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
+from walconsole.ui.recovery import run_rows
 from walconsole.ui.recovery.picture import TOGETHER
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ _TONES = {
 
 
 def rows(picture: RecoveryPicture, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """The rows of the pane; nothing while neither copy was read."""
+    """The rows of the pane: what runs now before all else, where anything does."""
     strips = _Strips(picture, width, glyphs)
-    return (*strips.lines(), *_texts(picture, width, glyphs))
+    runs = tuple(run_rows.rows(picture.runs, picture.seen_at, width, glyphs))
+    first, then = (runs, ()) if picture.runs.running else ((), runs)
+    return (*first, *strips.lines(), *_texts(picture, width, glyphs), *then)
 
 
 class _Strips:

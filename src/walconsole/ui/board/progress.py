@@ -1,0 +1,35 @@
+"""How far something is, as a bar; and a base backup that runs, in a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from walconsole.domain.units import bytes_text, whole_duration_text
+from walconsole.ui.board.content import Span, Tone
+from walconsole.ui.board.typeset import clock_text
+
+if TYPE_CHECKING:
+    from walconsole.domain.standing.backup_runs import RunningBackup
+    from walconsole.ui.board.glyphs import Glyphs
+
+BAR_CELLS = 12
+
+
+def bar(share: float, glyphs: Glyphs) -> tuple[Span, Span]:
+    """What is done, what is left: BAR_CELLS together. `share` is 0 to 1."""
+    full = int(share * BAR_CELLS)
+    return Span(glyphs.both * full, Tone.OK), Span(glyphs.outside * (BAR_CELLS - full), Tone.MUTED)
+
+
+def how_far(backup: RunningBackup, now: float) -> str:
+    """`45 % of 2.70 GiB, 30.0 MiB/s, ends about 14:02:31Z, in 50 s`, as far as it is known."""
+    if backup.sent_bytes is None:
+        return ""
+    share, total = backup.share, bytes_text(backup.total_bytes)
+    parts = [f"{bytes_text(backup.sent_bytes)} sent" if share is None else f"{share:.0%} of {total}"]
+    if backup.rate:
+        parts.append(f"{bytes_text(backup.rate)}/s")
+    if backup.left_s is not None:
+        ends = clock_text(now + backup.left_s, now + backup.left_s)
+        parts.append(f"ends about {ends}, in {whole_duration_text(backup.left_s)}")
+    return ", ".join(parts)

@@ -1,0 +1,71 @@
+"""Base backups that run now, whoever takes them, with their progress; how the script's last run ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from walconsole.domain.recovery.running import end_words
+from walconsole.domain.recovery.words import moment_text
+from walconsole.domain.units import age_text, whole_duration_text
+from walconsole.ui.board.content import Line, Span, Tone
+from walconsole.ui.board.progress import bar, how_far
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from walconsole.domain.standing.backup_runs import BackupRuns, RunningBackup
+    from walconsole.ui.board.glyphs import Glyphs
+
+RUNS, LAST_RUN = "runs_now", "last_run"
+"""The entries of the rows."""
+LABEL = 10
+_MARGIN = 1
+_MOST = 300
+"""Cells of what the script said."""
+_BLIND = Tone.UNKNOWN
+
+
+def rows(runs: BackupRuns, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """One that runs in two or three rows; that none does in one, or that nobody can tell."""
+    for backup in runs.running:
+        yield from _running(backup, now, width, glyphs)
+    unseen = "; ".join(runs.unseen)
+    if not runs.running:
+        text = f"{NOT_AVAILABLE}: {unseen}" if runs.blind else "no base backup is being taken"
+        yield from _paragraph(RUNS, "runs now", text, _BLIND if runs.blind else Tone.MUTED, width)
+    elif unseen:
+        yield from _paragraph(RUNS, "", f"{NOT_AVAILABLE}: {unseen}", _BLIND, width)
+    last = runs.last
+    if last is not None and last.failed:
+        what = f"{glyphs.warning} {end_words(last.exit_status)[0]} {age_text(max(0.0, now - last.at))}"
+        text = f"{what}, {moment_text(last.at, now)}: {fit(shown(last.message), _MOST, glyphs.more)}"
+        yield from _paragraph(LAST_RUN, "last run", text, Tone.WARNING, width)
+
+
+def _running(backup: RunningBackup, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    who = f"{shown(backup.who)} {shown(backup.id)}".strip()
+    client = f" from {shown(backup.client)}" if backup.client else ""
+    since = "" if backup.since is None else f", for {whole_duration_text(max(0.0, now - backup.since))}"
+    text = f"{who}{client}: {shown(backup.phase)}{since} (x ends it)"
+    yield from _paragraph(RUNS, "runs now", text, Tone.STRONG, width, backup.subject)
+    far = how_far(backup, now)
+    if far:
+        share = backup.share
+        drawn = () if share is None else (*bar(share, glyphs), Span(" "))
+        room = width - GUTTER - LABEL - _MARGIN - sum(len(span.text) for span in drawn)
+        for index, part in enumerate(wrapped(far, room)):
+            before = () if index else drawn
+            yield Line((_head(""), *before, Span(part)), RUNS, backup.subject, far)
+    if backup.stuck:
+        text = f"{glyphs.warning} {shown(backup.stuck)}"
+        yield from _paragraph(RUNS, "", text, Tone.WARNING, width, backup.subject)
+
+
+def _paragraph(entry: str, label: str, text: str, tone: Tone, width: int, name: str = "") -> Iterator[Line]:
+    for index, part in enumerate(wrapped(text, width - GUTTER - LABEL - _MARGIN)):
+        yield Line((_head("" if index else label), Span(part, tone)), entry, name or label, text)
+
+
+def _head(label: str) -> Span:
+    return Span(" " * GUTTER + pad(label, LABEL), Tone.LABEL)
