@@ -10,7 +10,7 @@ from walconsole.domain.standing.unseen import unanswered
 from walconsole.report.lines import exit_code
 from walconsole.report.metric import Metric
 from walconsole.report.parts import Document, iso
-from walconsole.report.recovery import recovery_document
+from walconsole.report.recovery import recovery_document, running_document
 
 SCHEMA_VERSION = 1
 
@@ -29,6 +29,7 @@ def check_document(
         "verdict": safe(diagnosis.verdict.text),
         "not_seen": [each.slot.name for each in unanswered(snapshot)],
         "recovery": recovery_document(Assessment(snapshot, now)),
+        "backup_runs": running_document(Assessment(snapshot, now)),
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers

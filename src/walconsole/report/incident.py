@@ -11,7 +11,7 @@ from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Stor
 from walconsole.domain.units import age_text
 from walconsole.report.documents import source_documents, story_document
 from walconsole.report.parts import Document, iso
-from walconsole.report.recovery import recovery_document, recovery_lines
+from walconsole.report.recovery import recovery_document, recovery_lines, running_document
 
 REPORT_VERSION = 1
 SPAN_S = 24 * 3600.0
@@ -34,6 +34,7 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "verdict": safe(diagnosis.verdict.text),
         "server": {name: safe(value) for name, value in _server(snapshot)},
         "recovery": recovery_document(Assessment(snapshot, now)),
+        "backup_runs": running_document(Assessment(snapshot, now)),
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {

@@ -11,7 +11,7 @@ from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.domain.standing.unseen import ASKED, NEEDED, unanswered
 from walconsole.report.metric import Kind, Metric, known
-from walconsole.report.recovery import recovery_metrics
+from walconsole.report.recovery import recovery_metrics, running_metrics
 
 LEVELS = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
 """Exit codes as monitoring plugins have them (Monitoring Plugins Development Guidelines)."""
@@ -28,6 +28,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_bucket(snapshot.primary, "primary", now),
         *_bucket(snapshot.dr, "dr", now),
         *recovery_metrics(Assessment(snapshot, now)),
+        *running_metrics(Assessment(snapshot, now)),
         *_host(snapshot),
     )
 

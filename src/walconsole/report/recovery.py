@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
+from walconsole.domain.recovery.running import end_words
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.backup_runs import RunningBackup
 from walconsole.domain.standing.recovery import Restorable
 from walconsole.domain.units import bytes_text, plural
 from walconsole.domain.wal import format_lsn
@@ -62,6 +64,58 @@ def _counts(bucket: BucketFacts) -> Iterator[Metric]:
         yield Metric("base_backups", counted[state], "Base backups in it.", labels=labels)
 
 
+def running_metrics(assessment: Assessment) -> Iterator[Metric]:
+    """What runs now, and how the script's last run ended. Where nobody could look there is no number."""
+    runs = assessment.backup_runs
+    if runs.running or not runs.blind:
+        yield Metric("base_backups_running", len(runs.running), "Base backups that are being taken now.")
+    for backup in runs.running[:1]:
+        yield from known("base_backup_running_sent_bytes", backup.sent_bytes, "What was sent of it.")
+        yield from known("base_backup_running_total_bytes", backup.total_bytes, "Of so much, estimated.")
+        yield Metric("base_backup_running_stuck", int(bool(backup.stuck)), "1: it does not go on.")
+    last = runs.last
+    if last is not None:
+        yield Metric("base_backup_last_run_failed", int(last.failed), "1: the script's last run ended badly.")
+        yield Metric("base_backup_last_run_timestamp_seconds", last.at, "When it ended.")
+        yield from known("base_backup_last_run_exit_status", last.exit_status, "With what.")
+
+
+def running_document(assessment: Assessment) -> Document:
+    """The same for whoever reads JSON; `unseen` says what could not be looked at."""
+    runs = assessment.backup_runs
+    last = runs.last
+    return {
+        "running": [_running(each, assessment.now) for each in runs.running],
+        "known": bool(runs.running) or not runs.blind,
+        "unseen": list(runs.unseen),
+        "last_run": None
+        if last is None
+        else {
+            "id": last.id,
+            "at": iso(last.at),
+            "exit_status": last.exit_status,
+            "failed": last.failed,
+            "message": last.message,
+        },
+    }
+
+
+def _running(backup: RunningBackup, now: float) -> Document:
+    return {
+        "who": backup.who,
+        "id": backup.id or None,
+        "subject": backup.subject,
+        "client": backup.client or None,
+        "since": iso(backup.since),
+        "phase": backup.phase,
+        "sent_bytes": backup.sent_bytes,
+        "total_bytes": backup.total_bytes,
+        "bytes_per_second": None if backup.rate is None else round(backup.rate),
+        "ends": None if backup.left_s is None else iso(now + backup.left_s),
+        "stuck": backup.stuck or None,
+    }
+
+
 def recovery_document(assessment: Assessment) -> Document | None:
     """What can be restored; None while that is not known."""
     restorable = assessment.recovery
@@ -114,6 +168,7 @@ def _backup(reach: BackupReach) -> Document:
 def recovery_lines(assessment: Assessment) -> Iterator[str]:
     """For people: the windows, newest first, and what stops each."""
     restorable = assessment.recovery
+    yield from _runs_now(assessment)
     if restorable is None:
         yield "not known: the buckets were not read to their end"
         return
@@ -132,6 +187,18 @@ def _windows(found: Recoverability) -> Iterator[str]:
             f"({format_lsn(window.since_lsn)} to {format_lsn(window.until_lsn)}), from "
             f"{plural(len(window.backups), 'base backup')}, the newest {newest.id}{size}{stop}"
         )
+
+
+def _runs_now(assessment: Assessment) -> Iterator[str]:
+    """Base backups that run, and a last run that failed; nothing where all is as ever."""
+    runs = assessment.backup_runs
+    for backup in runs.running:
+        far = "" if backup.share is None else f", {backup.share:.0%} of {bytes_text(backup.total_bytes)}"
+        stuck = f"; {backup.stuck}" if backup.stuck else ""
+        yield f"runs now: {backup.who} {backup.id}".rstrip() + f", {backup.phase}{far}{stuck}"
+    if runs.last is not None and runs.last.failed:
+        means = end_words(runs.last.exit_status)[0]
+        yield f"the last base backup was {means} ({iso(runs.last.at)}): {runs.last.message}"
 
 
 def _assumed(restorable: Restorable) -> str:

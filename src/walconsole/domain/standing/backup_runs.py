@@ -53,8 +53,9 @@ class RunningBackup:
 
     `who` takes it: a tool's name, else the session's own. `id` is the script's name for it, `pid` the
     server's session, None where none is open (it is read back, say); `scripted`: the script on the observed
-    host says that it is its own. `phase` is what is done now. `rate` (bytes a second) and `left_s` come of
-    what was watched. `stuck` is why it does not go on, empty where it does.
+    host says that it is its own. `streams`: the server sends it, and can be told to end it. `phase` is what
+    is done now. `rate` (bytes a second) and `left_s` come of what was watched. `stuck` is why it does not go
+    on, empty where it does.
     """
 
     who: str
@@ -69,6 +70,7 @@ class RunningBackup:
     left_s: float | None = None
     stuck: str = ""
     scripted: bool = False
+    streams: bool = True
 
     @property
     def subject(self) -> str:
@@ -172,6 +174,7 @@ class _Looks:
             rate,
             left_s(session.sent_bytes, session.total_bytes, rate),
             self._stuck(session.phase, track),
+            streams=session.streams,
         )
 
     def of_script(self, status: BackupRunStatus, session: BackupSession | None) -> RunningBackup:

@@ -22,7 +22,7 @@ def bar(share: float, glyphs: Glyphs) -> tuple[Span, Span]:
 
 
 def how_far(backup: RunningBackup, now: float) -> str:
-    """`45 % of 2.70 GiB, 30.0 MiB/s, ends about 14:02:31Z, in 50 s`, as far as it is known."""
+    """`45% of 2.70 GiB, 30.0 MiB/s, 50 s left (14:02:31Z)`, as far as it is known."""
     if backup.sent_bytes is None:
         return ""
     share, total = backup.share, bytes_text(backup.total_bytes)
@@ -31,5 +31,5 @@ def how_far(backup: RunningBackup, now: float) -> str:
         parts.append(f"{bytes_text(backup.rate)}/s")
     if backup.left_s is not None:
         ends = clock_text(now + backup.left_s, now + backup.left_s)
-        parts.append(f"ends about {ends}, in {whole_duration_text(backup.left_s)}")
+        parts.append(f"{whole_duration_text(backup.left_s)} left ({ends})")
     return ", ".join(parts)

@@ -232,7 +232,7 @@ def render(view: View) -> Content:
     right = _cells(dr, view, _dr_agreement(view))
     return Content(
         (stamp(primary, view.now, "primary"), stamp(dr, view.now, "DR")),
-        (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_both(view, left, right), *_runs(view)),
+        (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_runs(view), *_both(view, left, right)),
         _summary(view),
         (
             ("fact", "primary", "DR"),

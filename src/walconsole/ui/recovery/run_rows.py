@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from walconsole.domain.recovery.running import end_words
 from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.units import age_text, whole_duration_text
@@ -23,13 +25,14 @@ LABEL = 10
 _MARGIN = 1
 _MOST = 300
 """Cells of what the script said."""
+_ENDS = "; x ends it"
 _BLIND = Tone.UNKNOWN
 
 
 def rows(runs: BackupRuns, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """One that runs in two or three rows; that none does in one, or that nobody can tell."""
-    for backup in runs.running:
-        yield from _running(backup, now, width, glyphs)
+    for number, backup in enumerate(runs.running):
+        yield from _running("and" if number else "runs now", backup, now, width, glyphs)
     unseen = "; ".join(runs.unseen)
     if not runs.running:
         text = f"{NOT_AVAILABLE}: {unseen}" if runs.blind else "no base backup is being taken"
@@ -43,12 +46,14 @@ def rows(runs: BackupRuns, now: float, width: int, glyphs: Glyphs) -> Iterator[L
         yield from _paragraph(LAST_RUN, "last run", text, Tone.WARNING, width)
 
 
-def _running(backup: RunningBackup, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def _running(label: str, backup: RunningBackup, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
     who = f"{shown(backup.who)} {shown(backup.id)}".strip()
     client = f" from {shown(backup.client)}" if backup.client else ""
-    since = "" if backup.since is None else f", for {whole_duration_text(max(0.0, now - backup.since))}"
-    text = f"{who}{client}: {shown(backup.phase)}{since} (x ends it)"
-    yield from _paragraph(RUNS, "runs now", text, Tone.STRONG, width, backup.subject)
+    since = "" if backup.since is None else f" for {whole_duration_text(max(0.0, now - backup.since))}"
+    text = f"{who}{client}: {shown(backup.phase)}{since}"
+    if backup.streams and cell_len(text) + len(_ENDS) < width - GUTTER - LABEL - _MARGIN:
+        text += _ENDS
+    yield from _paragraph(RUNS, label, text, Tone.STRONG, width, backup.subject)
     far = how_far(backup, now)
     if far:
         share = backup.share
