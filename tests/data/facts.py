@@ -9,6 +9,7 @@ from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
+from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
 from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
@@ -272,6 +273,8 @@ def healthy(**facts: Any) -> Snapshot:
         "settings": settings(),
         "primary": bucket(),
         "dr": bucket(BucketRole.DR),
+        "backup_sessions": BackupSessions(),
+        "backup_script": BackupScript(),
     } | facts
     snapshot = Snapshot("shithub", began_at=NOW - 60, taken_at=NOW)
     for name, value in values.items():

@@ -10,11 +10,13 @@ from tests.data.archives import DR_RUNS, NEWEST, PRIMARY_RUNS, Intervals, bucket
 from tests.data.facts import MIB, NOW, SEGMENT
 from tests.data.snapshots import HOSTILE, problem
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.facts.base_backups import BackupScript, BackupSession, BackupSessions
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Snapshot, Told
+from walconsole.domain.facts.snapshot import Snapshot, Told, fold
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.recovery.running import ARCHIVING, SENDING, BackupRunStatus
 
 WHOLE: Intervals = {1: ((0x100, 0x2F10),), 2: ((0x2F10, NEWEST.number),)}
 BEHIND: Intervals = {1: ((0x100, 0x2F10),), 2: ((0x2F10, NEWEST.number - 41),)}
@@ -117,11 +119,75 @@ def hostile_names() -> Snapshot:
     """Every name is as bad as it can be."""
     bad = base_at(0x3200, id=HOSTILE, place=f"{HOSTILE}/base/", label=HOSTILE, encryption=HOSTILE)
     cut = replace(cut_at(0x3300), why=HOSTILE, place=HOSTILE)
-    return _buckets((bad, cut, Unreadable(HOSTILE, HOSTILE)), (bad,))
+    made = _buckets((bad, cut, Unreadable(HOSTILE, HOSTILE)), (bad,))
+    session = BackupSession(4711, HOSTILE, client=HOSTILE, phase=HOSTILE, sent_bytes=2**70, total_bytes=1)
+    status = BackupRunStatus(HOSTILE, HOSTILE, 9, 0, 0, exit_status=1, message=HOSTILE * 5)
+    return _with_runs(made, BackupScript(status), session)
+
+
+def running() -> Snapshot:
+    """Somebody's pg_basebackup at a half; the script's own failed in the night."""
+    status = BackupRunStatus(
+        "20260921T031000Z", "failed", 99, int(NOW) - 37_000, int(NOW) - 36_000, 10**9, 10**8, 1,
+        "shithub-wal: 403 AccessDenied: this key may not write below base/; nothing of it is left",
+    )  # fmt: skip
+    made = _with_runs(nightly(), BackupScript(status))
+    for second in range(-9, 1):
+        sent = (1 << 30) + second * 30 * MIB
+        one = BackupSession(
+            4711, "pg_basebackup", True, "postgres", "203.0.113.9", NOW - 45, SENDING, sent, 5 << 29
+        )
+        made = _with_runs(made, BackupScript(status), one, at=NOW + second)
+    return made
+
+
+def waiting() -> Snapshot:
+    """The script's own has been sent, and waits for its WAL while archiving fails; pgBackRest's runs, too."""
+    status = BackupRunStatus("20260921T132000Z", "streaming", 99, int(NOW) - 700, int(NOW) - 690, 5 << 29)
+    own = BackupSession(
+        4711, f"walconsole {status.id}", True, "postgres", "", NOW - 690, ARCHIVING, 5 << 29, 5 << 29
+    )
+    other = BackupSession(4712, "pgBackRest [backup]", False, "postgres", "", NOW - 60)
+    made = nightly()
+    archiver = made.archiver.value
+    assert archiver is not None
+    failing = replace(
+        archiver, failed_count=3, last_failed_wal=archiver.current_wal, last_failed_at=NOW - 20, ready_count=2
+    )
+    made = fold(made, facts.read(Snapshot.archiver, failing), NOW)
+    for at in (NOW - 300, NOW):
+        made = _with_runs(made, BackupScript(status, lives=True), own, other, at=at)
+    return made
+
+
+def unseen() -> Snapshot:
+    """Whether a base backup runs is not known."""
+    made = nightly()
+    for slot in (Snapshot.backup_sessions, Snapshot.backup_script):
+        made = fold(made, problem(slot, "the connection was lost", "it is tried again"), NOW)
+    return made
+
+
+def _with_runs(
+    snapshot: Snapshot, script: BackupScript, *sessions: BackupSession, at: float = NOW
+) -> Snapshot:
+    made = fold(snapshot, facts.read(Snapshot.backup_script, script, at), at)
+    return fold(made, facts.read(Snapshot.backup_sessions, BackupSessions(sessions), at), at)
 
 
 RECOVERIES: dict[str, Callable[[], Snapshot]] = {
-    make.__name__: make for make in (nightly, broken, none_taken, one_copy, not_read, hostile_names)
+    make.__name__: make
+    for make in (
+        nightly,
+        broken,
+        none_taken,
+        one_copy,
+        not_read,
+        hostile_names,
+        running,
+        waiting,
+        unseen,
+    )
 }
 
 __all__ = [

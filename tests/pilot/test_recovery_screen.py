@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -212,3 +213,86 @@ async def test_without_a_rule_it_says_that_nothing_is_deleted() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         assert "no rule (keep): nothing is deleted" in shown(screen, "window")
+
+
+# -- What runs now.
+
+
+def row_of(screen: RecoveryScreen, beginning: str) -> int:
+    rows = screen.panes["window"]
+    return next(at for at in range(rows.rows) if rows.line(at).text.strip().startswith(beginning))
+
+
+@pytest.mark.parametrize("size", SIZES[:3])
+async def test_what_runs_is_the_first_row_with_a_bar(size: tuple[int, int]) -> None:
+    app = stage(RECOVERIES["running"]())
+    async with app.run_test(size=size) as pilot:
+        screen = await opened(pilot)
+        assert row_of(screen, "runs now  pg_basebackup from 203.0.113.9: streaming for ") == 0
+        assert "████········ 40% of 2.50 GiB, 30.0 MiB/s, 51 s left (" in screen_text(app)
+        told = " ".join(shown(screen, "window").split())
+        assert "last run ▲ not taken 10 h 00 min ago" in told
+        assert "this key may not write below base/" in told
+
+
+async def test_what_waits_for_its_wal_says_why() -> None:
+    app = stage(RECOVERIES["waiting"]())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        told = " ".join(shown(screen, "window").split())
+        assert "▲ it waits for its WAL in the archive, and the archiver is FAILING" in told
+        assert "and pgBackRest: it copies the files itself for " in told
+
+
+async def test_none_runs_is_not_said_where_nobody_could_look() -> None:
+    for state, words in (
+        ("nightly", "runs now  no base backup is being taken"),
+        ("unseen", "runs now  n/a: the base backups that the server knows of: the connection was lost"),
+    ):
+        app = stage(RECOVERIES[state]())
+        async with app.run_test(size=(200, 60)) as pilot:
+            screen = await opened(pilot)
+            assert words in shown(screen, "window")
+            app.current.fixer = never
+            await pilot.press("x")
+            assert app.current.fix_run is None
+
+
+def never(fix: Fix) -> Any:
+    raise AssertionError(f"{fix} was asked for")
+
+
+async def test_x_opens_the_step_for_the_one_under_the_cursor_and_only_where_something_may_be_changed() -> (
+    None
+):
+    app = stage(RECOVERIES["waiting"]())
+    asked: list[Fix] = []
+
+    def fixer(fix: Fix) -> Any:
+        asked.append(fix)
+        raise RuntimeError("enough")
+
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("x")  # read-only: said, and nothing more
+        assert not asked
+        app.current.fixer = fixer
+        with pytest.raises(RuntimeError, match="enough"):
+            screen.action_end_backup()
+        await pilot.press("1", *["j"] * row_of(screen, "and "))
+        with pytest.raises(RuntimeError, match="enough"):
+            screen.action_end_backup()
+        assert [(fix.step, fix.subject) for fix in asked] == [
+            ("end-backup", "script"),
+            ("end-backup", "4712"),
+        ]
+
+
+async def test_the_dashboard_begins_its_bucket_with_what_runs_and_is_quiet_else() -> None:
+    for state, drawn in (("running", True), ("nightly", False)):
+        app = stage(RECOVERIES[state]())
+        async with app.run_test(size=(120, 36)) as pilot:
+            await settle(pilot)
+            text = screen_text(app)
+            assert ("base backup" in text) is drawn, text
+            assert ("40% of 2.50 GiB" in text) is drawn, text

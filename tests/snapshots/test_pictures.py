@@ -212,13 +212,13 @@ async def recovery_opened(pilot: Pilot[None]) -> None:
 
 @pytest.mark.parametrize("theme", ["night", "paper"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("state", ["nightly", "broken"])
+@pytest.mark.parametrize("state", ["nightly", "broken", "running", "waiting"])
 def test_recovery(snap_compare: SnapCompare, state: str, size: str, theme: str) -> None:
     app = stage(RECOVERIES[state](), lines=log_lines(), theme=theme)
     assert snap_compare(app, terminal_size=SIZES[size], run_before=recovery_opened)
 
 
-@pytest.mark.parametrize("state", ["none_taken", "one_copy", "not_read", "hostile_names"])
+@pytest.mark.parametrize("state", ["none_taken", "one_copy", "not_read", "hostile_names", "unseen"])
 def test_other_states_of_recovery(snap_compare: SnapCompare, state: str) -> None:
     app = stage(RECOVERIES[state](), lines=log_lines())
     assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=recovery_opened)

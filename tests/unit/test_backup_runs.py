@@ -131,7 +131,7 @@ def test_none_runs_is_a_claim_that_needs_both_sources() -> None:
     found = runs(healthy(backup_sessions=unread, backup_script=BackupScript()))
     assert (found.running, found.blind) == ((), True)
     assert found.unseen == ("the base backups that the server knows of: no SSH",)
-    found = runs(healthy(backup_sessions=BackupSessions()))
+    found = runs(healthy(backup_script=Reading(Snapshot.backup_script)))
     assert found.blind
     assert found.unseen == ("what the base backup's script tells of itself: not read yet",)
     hidden = BackupScript(missing=("/var/lib/x: cannot be read",))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from walconsole.domain.units import bytes_text, whole_duration_text
 from walconsole.ui.board.content import Span, Tone
 from walconsole.ui.board.typeset import clock_text
@@ -13,12 +15,20 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
 
 BAR_CELLS = 12
+_LEAST_WORDS = 24
 
 
 def bar(share: float, glyphs: Glyphs) -> tuple[Span, Span]:
     """What is done, what is left: BAR_CELLS together. `share` is 0 to 1."""
     full = int(share * BAR_CELLS)
     return Span(glyphs.both * full, Tone.OK), Span(glyphs.outside * (BAR_CELLS - full), Tone.MUTED)
+
+
+def bar_before(words: str, share: float | None, room: int, glyphs: Glyphs) -> tuple[Span, ...]:
+    """The bar with a blank behind it; nothing where how far it is is not known, or `words` need the room."""
+    if share is None or room < BAR_CELLS + 1 + min(_LEAST_WORDS, cell_len(words)):
+        return ()
+    return (*bar(share, glyphs), Span(" "))
 
 
 def how_far(backup: RunningBackup, now: float) -> str:

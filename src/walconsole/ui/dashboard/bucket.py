@@ -11,7 +11,7 @@ from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
-from walconsole.ui.board.progress import bar, how_far
+from walconsole.ui.board.progress import bar_before, how_far
 from walconsole.ui.board.typeset import (
     GUTTER,
     LABEL_WIDTH,
@@ -201,8 +201,7 @@ def _runs(view: View) -> Iterator[Line]:
         named = shown(f"{backup.who} {backup.id}".strip())
         far = how_far(backup, view.now)
         text = f"{far or shown(backup.phase)}; {named}"
-        share = backup.share
-        drawn = () if share is None else (*bar(share, view.glyphs), Span(" "))
+        drawn = bar_before(far, backup.share, room(view), view.glyphs)
         space = room(view) - sum(len(span.text) for span in drawn)
         tone = Tone.WARNING if backup.stuck else Tone.TEXT
         text = f"{shown(backup.stuck)}; {text}" if backup.stuck else text
@@ -213,15 +212,15 @@ def _runs(view: View) -> Iterator[Line]:
 
 def _summary(view: View) -> tuple[Span, ...]:
     spans: list[Span] = []
+    for backup in _running(view)[:1]:
+        share = "runs" if backup.share is None else f"{backup.share:.0%}"
+        tone = Tone.WARNING if backup.stuck else Tone.TEXT
+        spans.append(Span(f"base backup {share}", tone))
     for name, reading in (("primary", view.snapshot.primary), ("DR", view.snapshot.dr)):
         text, _, tone = _state(reading, view)
         if reading.problem is None and reading.value is not None:
             text += f", {count_text(reading.value.segments)} segments"
         spans += [Span(f"{' · ' if spans else ''}{name} "), Span(text, tone)]
-    for backup in _running(view):
-        share = "" if backup.share is None else f" {backup.share:.0%}"
-        tone = Tone.WARNING if backup.stuck else Tone.TEXT
-        spans.append(Span(f" · base backup{share or ' runs'}", tone))
     return tuple(spans)
 
 

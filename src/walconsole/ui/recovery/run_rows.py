@@ -10,7 +10,7 @@ from walconsole.domain.recovery.running import end_words
 from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.units import age_text, whole_duration_text
 from walconsole.ui.board.content import Line, Span, Tone
-from walconsole.ui.board.progress import bar, how_far
+from walconsole.ui.board.progress import bar_before, how_far
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def _running(label: str, backup: RunningBackup, now: float, width: int, glyphs: 
     yield from _paragraph(RUNS, label, text, Tone.STRONG, width, backup.subject)
     far = how_far(backup, now)
     if far:
-        share = backup.share
-        drawn = () if share is None else (*bar(share, glyphs), Span(" "))
-        room = width - GUTTER - LABEL - _MARGIN - sum(len(span.text) for span in drawn)
+        room = width - GUTTER - LABEL - _MARGIN
+        drawn = bar_before(far, backup.share, room, glyphs)
+        room -= sum(len(span.text) for span in drawn)
         for index, part in enumerate(wrapped(far, room)):
             before = () if index else drawn
             yield Line((_head(""), *before, Span(part)), RUNS, backup.subject, far)
