@@ -44,6 +44,7 @@ def test_a_status_is_read_as_the_script_writes_it() -> None:
         b"", b"{", b"[]", b"\xff", b'{"format":2}', b'{"format":1}', b"[" * 100_000, b"1" * (2 * MIB),
         json.dumps({**TOLD, "pid": -1}).encode(),
         json.dumps({**TOLD, "exit": 256}).encode(),
+        json.dumps({**TOLD, "at": 10**12}).encode(),
         json.dumps({**TOLD, "read_bytes": "all"}).encode(),
     ],
 )  # fmt: skip

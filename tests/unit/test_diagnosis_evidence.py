@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW, archiver, bucket, healthy, read, server, setting, settings, wal_disk
 from tests.data.snapshots import STATES
+from walconsole.domain.facts.base_backups import BackupScript, BackupSession, BackupSessions
 from walconsole.domain.facts.evidence import (
     ChildProcess,
     CommandFacts,
@@ -29,6 +30,7 @@ from walconsole.domain.facts.evidence import (
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, fold
 from walconsole.domain.failures import Diagnosis, diagnose
+from walconsole.domain.recovery.running import ARCHIVING, SENDING, BackupRunStatus
 
 TEXT = st.text(max_size=40) | st.sampled_from(
     ["AccessDenied", "403 Forbidden", "SlowDown", "permission denied", "chunk-signature=0", "spaces-prod:wal"]
@@ -70,6 +72,17 @@ RULE = st.builds(ExpiryRule, TEXT, TEXT, st.none() | st.integers(0, 4000))
 POLICY = st.builds(PolicyFacts, st.lists(RULE, max_size=3).map(tuple))
 SEGMENT = st.sampled_from(["000000010000000000000042", "x"])
 COMPARED = st.builds(ComparedFacts, SEGMENT, TEXT, st.none() | st.booleans(), head=TEXT)
+SESSION = st.builds(
+    BackupSession, st.integers(0, 1 << 22), TEXT, st.booleans(), client=TEXT, started_at=TIME,
+    phase=TEXT | st.sampled_from([SENDING, ARCHIVING]), sent_bytes=NUMBER, total_bytes=NUMBER,
+)  # fmt: skip
+SESSIONS = st.builds(BackupSessions, st.lists(SESSION, max_size=3).map(tuple))
+SECONDS = st.integers(0, 7_258_118_400)
+STATUS = st.builds(
+    BackupRunStatus, TEXT, TEXT, st.integers(0, 1 << 22), SECONDS, SECONDS, NUMBER, NUMBER,
+    st.none() | st.integers(0, 255), TEXT,
+)  # fmt: skip
+SCRIPT = st.builds(BackupScript, st.none() | STATUS, st.booleans())
 EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
     Snapshot.log: LOG,
     Snapshot.command: COMMAND,
@@ -77,6 +90,8 @@ EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
     Snapshot.retention: RETENTION,
     Snapshot.policy: POLICY,
     Snapshot.compared: COMPARED,
+    Snapshot.backup_sessions: SESSIONS,
+    Snapshot.backup_script: SCRIPT,
 }
 
 

@@ -1,12 +1,16 @@
 """The host script's answer, and which cluster is meant, on whatever a host may say."""
 
+import os
 import shlex
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
@@ -19,6 +23,7 @@ from walconsole.observe.host.host_script import (
     assignment,
     options,
     read_answer,
+    read_backup_script,
     read_wal_disk,
 )
 
@@ -208,3 +213,66 @@ def test_what_is_missing_is_never_zero() -> None:
     assert isinstance(found, WalDiskFacts)
     assert found.missing == ("/d/pg_wal: cannot be read; be root",)
     assert found.wal_files is None
+
+
+# -- What the base backup's script tells of itself.
+
+TOLD = (
+    '{"format":1,"id":"20261129T031000Z","state":"%s","pid":%d,"began":1,"at":2,'
+    '"expected_bytes":3,"read_bytes":2,"exit":%s,"message":""}'
+)
+
+
+def told(state: Path) -> BackupScript:
+    """By the look at the host, whose script this shell runs whole."""
+    look = Look("t", False, False, "", run_state=str(state), run_name="shithub-base-backup")
+    answer = subprocess.run(["sh", "-c", look.script()], capture_output=True, check=True, timeout=20)
+    return read_backup_script(read_answer(answer.stdout, "t").host, "sudo")
+
+
+def test_where_the_script_never_ran_nothing_is_told(tmp_path: Path) -> None:
+    assert told(tmp_path) == told(tmp_path / "none") == BackupScript()
+
+
+def test_it_runs_where_its_process_is_that_script(tmp_path: Path) -> None:
+    script = tmp_path / "shithub-base-backup"
+    script.write_text("sleep 60\n:")
+    status = tmp_path / "status.json"
+    with subprocess.Popen(["sh", str(script)], start_new_session=True) as running:
+        try:
+            status.write_text(TOLD % ("streaming", running.pid, "null"))
+            found = told(tmp_path)
+            assert found.lives
+            assert found.status is not None
+            assert (found.status.pid, found.status.state) == (running.pid, "streaming")
+            status.write_text(TOLD % ("failed", running.pid, "1"))
+            found = told(tmp_path)
+            assert (found.lives, found.status and found.status.exit_status) == (False, 1)
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+    status.write_text(TOLD % ("streaming", running.pid, "null"))
+    assert (told(tmp_path).lives, told(tmp_path).missing) == (False, ())
+    status.write_text(TOLD % ("streaming", os.getpid(), "null"))  # its number is another's by now
+    assert not told(tmp_path).lives
+
+
+@pytest.mark.parametrize(
+    "kind", ["a link", "a link to nothing", "a pipe", "a folder", "no status", "too long"]
+)
+def test_what_stands_there_instead_is_said_and_never_taken_for_none(tmp_path: Path, kind: str) -> None:
+    status = tmp_path / "status.json"
+    if kind == "a link":
+        (tmp_path / "other").write_text(TOLD % ("streaming", 1, "null"))
+        status.symlink_to(tmp_path / "other")
+    elif kind == "a link to nothing":
+        status.symlink_to(tmp_path / "nothing")
+    elif kind == "a pipe":
+        os.mkfifo(status)
+    elif kind == "a folder":
+        status.mkdir()
+    else:
+        status.write_text("x" if kind == "no status" else (TOLD % ("streaming", 1, "null")).ljust(5000) + "x")
+    found = told(tmp_path)
+    assert (found.status, found.lives) == (None, False)
+    (missing,) = found.missing
+    assert "status.json" in missing

@@ -11,10 +11,12 @@ import pytest
 from tests.data.facts import NOW, bucket, healthy
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.facts.base_backups import BackupScript, BackupSession, BackupSessions
 from walconsole.domain.facts.observed import RepeatedSegment
 from walconsole.domain.facts.snapshot import Problem, Snapshot, failed
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.running import BackupRunStatus
 from walconsole.domain.standing.unseen import of_one_look
 from walconsole.report.documents import check_document
 from walconsole.report.incident import report_document, report_markdown
@@ -61,7 +63,13 @@ def hostile(bad: str) -> Snapshot:
         repeats=(RepeatedSegment(bad, (bad, bad), False),),
     )
     dr: Any = failed(healthy().dr, Problem(bad, bad, bad), NOW, bad, 1.0)
-    return replace(healthy(primary=primary), dr=dr)
+    session = BackupSession(1, bad, True, bad, bad, NOW, bad, 1, 2)
+    status = BackupRunStatus(bad, bad, 1, int(NOW), int(NOW), exit_status=1, message=bad)
+    runs = {
+        "backup_sessions": BackupSessions((session,), (bad,)),
+        "backup_script": BackupScript(status, missing=(bad,)),
+    }
+    return replace(healthy(primary=primary, **runs), dr=dr)
 
 
 def outputs(bad: str) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,8 @@ ARCHIVING = "waiting for wal archiving to finish"
 FORMAT = 1
 RATE_OVER_S = 10.0
 """How far back a rate is told from."""
+_LATEST = 7_258_118_400
+"""The year 2200: a later time is nobody's, and no calendar's."""
 STREAMING = "streaming"
 WAITS_FOR_WAL = "waiting-for-wal"
 DOING: Mapping[str, str] = {
@@ -67,8 +69,8 @@ def read_status(content: bytes) -> BackupRunStatus | None:
             words(told, "id"),
             words(told, "state"),
             count(told, "pid"),
-            count(told, "began"),
-            count(told, "at"),
+            count(told, "began", _LATEST),
+            count(told, "at", _LATEST),
             optional_count(told, "expected_bytes"),
             optional_count(told, "read_bytes"),
             optional_count(told, "exit", 255),

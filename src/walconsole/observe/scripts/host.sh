@@ -281,7 +281,7 @@ say_base_backup() {
     look_at_run
     if [ -n "$run_status" ]; then
         say backup.status "$run_status"
-    elif [ -e "$run_state/status.json" ]; then
+    elif [ -e "$run_state/status.json" ] || [ -h "$run_state/status.json" ]; then
         say backup.missing "$run_state/status.json"
     fi
     [ -z "$run_lives" ] || say backup.lives 1
