@@ -7,6 +7,8 @@ out wherever their shape or their name gives them away; known secrets also by th
 import re
 from collections.abc import Iterable
 
+from walconsole.domain.command_secrets import HINTS as COMMAND_HINTS
+from walconsole.domain.command_secrets import command_secrets_masked
 from walconsole.domain.patterns import pattern
 
 MASK = "[redacted]"
@@ -23,12 +25,44 @@ _CONTROLS = pattern(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 
 # A word in a name that gives a secret away, and endings that make the name only speak about one.
 _MARK = pattern(
-    r"secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|account[_-]?key|credential"
-    r"|pgpass(?![a-z])|ldapbindpasswd|(?:^-+|[_.-])pass$"
+    r"secret|passw(?:or)?d|passphrase|passcommand|sshpass|token|api[_-]?key|private[_-]?key|account[_-]?key"
+    r"|credential|sharedaccesssignature|rediscli_auth|pgpass(?![a-z])|ldapbindpasswd|(?:^-+|[_.,-])pass\d?$"
+    r"|(?:encrypt(?:ion)?|enc|crypt|crypto|cipher|master|signing|sign|libsodium|pgp|gpg|customer|sse-?c|sse"
+    r"|application|storage|storage[_-]access|azure|azureblob|b2|swift|st|shared|service|admin|auth|session"
+    r"|config[_-][a-z0-9]+|^rclone[_-][a-z0-9]+)[_-]?key(?:[_-](?:base64|b64|hex))?$"
+    r"|[_-]pwd$"
 )
+_ENVIRONMENT_KEY = pattern(r"[A-Z0-9_]*(?<!ACCESS)(?<!PUBLIC)(?<!HOST)(?<!PRIMARY)(?<!SORT)(?<!S3)_KEY")
 _ABOUT = pattern(
     r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
-    r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required)|.*files?|tokens|passwordcheck|nopasswd"
+    r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required|fd|repeat|store|prompt|stdin|url"
+    r"|uri|arn|status|state|errors?|providers?|helper|cache|lifetime|duration|mode|version|size|bits|user"
+    r"|role|bucket|endpoint|(?<!secret.)ids?)|.*files?|tokens|passwordcheck|nopasswd|-*no[_-].*"
+)
+# An error's name: `ExpiredToken`, `NoCredentialProviders`, `secretName`.
+_CAMEL_ABOUT = pattern(
+    r"(?:Invalid|Expired|No|Missing|Bad|Unknown|Wrong|Incorrect|Unsupported)[A-Z]\w*"
+    r"|\w*[a-z](?:Error|Exception|Fault|Invalid|Expired|Missing|Required|NotFound|Mismatch|Failed|Failure"
+    r"|Providers?|Path|Uri|Url|Type|Name|Ref|(?<!Secret)Id)"
+)
+_SEEN_BY_PATH = pattern(r"(?i)credential|key[\"']?\s*=")
+# What follows `password: ` where it is no password: words, one of which says what happened.
+_PLAIN_WORD = pattern(r"[A-Za-z]?[a-z]*(?:'[a-z]+)?[,.;:]?")
+_ACRONYM = pattern(r"[A-Z][A-Z0-9]{1,4}")
+_SAYS = frozenset(
+    {
+        "no", "not", "none", "nor", "cannot", "can't", "couldn't", "could", "should", "would", "must",
+        "may", "is", "are", "was", "were", "be", "been", "has", "have", "had", "does", "do", "did",
+        "doesn't", "don't", "didn't", "failed", "failing", "fails", "failure", "invalid", "wrong",
+        "incorrect", "missing", "expired", "expires", "required", "unable", "unexpected", "denied",
+        "refused", "rejected", "forbidden", "unauthorized", "unknown", "unsupported", "unavailable",
+        "mismatch", "malformed", "exceeded", "timeout", "timed", "error", "check", "enter", "provided",
+        "found", "expected", "got",
+    }
+)  # fmt: skip
+_NO_SUCH = ("not found", "does not exist", "already exists")
+_PATH = pattern(
+    r"[\"']?(?:~|\.{1,2}|/(?:etc|var|home|root|opt|usr|run|srv|tmp|mnt|secrets|keys))/[\w.@/-]*+[\"']?(?!\S)"
 )
 
 # Values as they are written: in quotes (doubled, escaped, or doubled themselves because they stand in
@@ -51,29 +85,69 @@ _NAMED = pattern(
 _NAME = pattern(r"[A-Za-z0-9_.-]+")
 _SHAPES = (
     pattern(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
-    pattern(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
-    pattern(r"(?i)(?<=authorization: basic )[A-Za-z0-9+/=]{8,}"),
-    pattern(r"(?<=sshpass -p)\s*[^\s'\"]+"),
-    pattern(r"(?<=\blftp -u )[^\s,'\"]+,[^\s'\"]+"),
+    pattern(r"\b(?:gh[ps]_|github_pat_)[A-Za-z0-9_-]{16,}"),
+    pattern(r"\bAIza[0-9A-Za-z_-]{30,}"),  # Google API keys
+    pattern(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"),  # JSON Web Tokens
+    pattern(r"(?i)\bAGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9]{1,20})-1[0-9A-Za-z]+"),
+    pattern(r"(?i)(?<=bearer )(?=[A-Za-z._~+/=-]{0,200}[0-9]|\S{20})[A-Za-z0-9._~+/=-]{8,}"),
+    pattern(r"(?<=sshpass -p)\s*(?:\"[^\"]*+\"|'[^']*+'|[^\s'\"]+)"),
     pattern(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
-    pattern(r"(?<=[?&])(?i:x-amz-(?:signature|credential|security-token))=[^&\s]+"),
+    pattern(r"(?<=://)[^\s/?#:@'\"]*+:(?!\d{1,5}/)[^\s?#@'\"]{1,200}+(?=@)"),  # with a slash in the password
+    pattern(r"(?<=://)[A-Za-z0-9_-]{20,}(?=@)"),  # a token alone
+    pattern(
+        r"(?<![\w@:/.-])[\w.+-]{1,64}+:(?!\d{1,3}(?:\.\d|@))[^\s@/:'\",;()]{1,64}(?=@(?!sha\d)[\w-]+[.:])"
+    ),
+    pattern(
+        r"(?<=[?&])(?i:x-(?:amz|goog|ms|oss|cos|obs)-(?:signature|credential|security-token))=[^&\s'\"]+"
+    ),
     pattern(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
-    pattern(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
-    pattern(r"(?i)AGE-SECRET-KEY-[0-9a-z]+"),
+    pattern(r"(?<=hooks\.slack\.com/services/)[\w/]+"),
+    pattern(
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
+        r"(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    ),
     pattern(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
     pattern(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
-    pattern(r"(?<=\s-u )[^\s:'\"]+:[^\s'\"]+"),  # curl -u user:password
+    pattern(r"(?<=\s-u )(?!\d+:\d+(?!\S))(?:[^\s:'\"]+:[^\s'\"]+|'[^\s:']+:[^']+'|\"[^\s:\"]+:[^\"]+\")"),
+    pattern(
+        r"(?<=\s--user[= ])(?!\d+:\d+(?!\S))(?:[^\s:'\"]+:[^\s'\"]+|'[^\s:']+:[^']+'|\"[^\s:\"]+:[^\"]+\")"
+    ),
+)
+# The same with what stands before it, which is kept.
+_LED = (
+    pattern(
+        r"(?i)(authorization[\"']?\s{0,9}[:=](?:\\?\s){0,9}[\"']?(?:basic|bearer|token|api-?key|key|digest|negotiate"
+        r"|aws|sharedkey(?:lite)?|oss|cos|obs|splunk|sso-key)(?:\\?\s)+)[^\s\"',]+"
+    ),
+    pattern(
+        r"(?i)([?&;](?:sig|signature|sign|access_token|auth_token|token|key|apikey|api_key|auth|secret|pass"
+        r"|passwd|password|pwd)=)[^&\s'\"]+"
+    ),
+    pattern(r"(?i)(\b(?:set-)?cookie:\s*)[^\s=]{1,100}=[^'\"\n]+"),
+    pattern(
+        r"(?i)(<(?:secretaccesskey|secretkey|sessiontoken|securitytoken|password|accesskeysecret)>)[^<]+"
+    ),
+    pattern(r"(\blogin\s+\S+\s+password\s+)\S+"),  # netrc(5)
+    pattern(r"(?m)(^[^\s:]{1,255}:(?:[56]\d{3}|\*):[^\s:]{1,63}:[^\s:]{1,63}:)\S+$"),  # a line of .pgpass
+    pattern(
+        r"(\b(?:(?:aws_)?secret_access_key|aws_session_token|client_secret|secret_key|pass|password2?)\s+)"
+        r"(?=[A-Za-z]*[0-9+/_=])(?![^\s=]*[:=(])[^\s'\"]{8,}"
+    ),  # `rclone config create r s3 secret_access_key X`, `aws configure set`
 )
 # A whole line of pgbouncer's userlist.txt; the same two words at the end of a command are arguments.
 _USERLIST = pattern(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
 
+_USERINFO = 128
+"""The most characters that are looked at before an `@`."""
+
 # Every shape above contains one of these: looking for them first costs a hundredth.
 _HINTS = (
-    "secret", "passw", "passphrase", "token", "apikey", "api_key", "api-key", "privatekey", "private_key",
-    "private-key", "private key", "accountkey", "account_key", "account-key", "credential", "pgpass",
-    "_v1_", "bearer ", "basic ", "pass", "lftp -u", "://",
-    "x-amz-", "signature=", "md5", "scram-", " -u ", '" "',
+    "secret", "pass", "token", "apikey", "privatekey", "private key", "accountkey", "credential", "_v1_",
+    "bearer ", "basic ", "://", "signature=", "md5", "scram-", '" "', "authorization", "cookie", "pwd=",
+    "sig=", "auth=", "aiza", "eyj", "ghp_", "ghs_", "github_pat", ":5432:", ":*:", *COMMAND_HINTS,
 )  # fmt: skip
+_FLAGS = pattern(r"\s-[a-z-]")
+_KEYS = pattern(r"key[\"']?\s*[=:]|[_-]key\s")
 
 
 def printable(text: str) -> str:
@@ -97,8 +171,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
             text = text.replace(secret, MASK)
     if not may_hold_secret(text):
         return text
+    text = command_secrets_masked(text, MASK)
     for shape in _SHAPES:
         text = shape.sub(MASK, text)
+    for led in _LED:
+        text = led.sub(rf"\1{MASK}", text)
     text = _USERLIST.sub(rf"\1{MASK}", text)
     return _values_masked(text)
 
@@ -110,26 +187,81 @@ def _values_masked(text: str) -> str:
     while (named := _NAMED.search(text, at)) is not None:
         at = named.end()
         value = _VALUE.match(text, at) if _gives_away(named[0]) else None
-        if value is not None:
+        if value is not None and not _is_spoken(named[0], value, text):
             parts += text[done:at], MASK
-            done = at = value.end()
+            done = at = _end_of(value, named[0], text)
     return "".join((*parts, text[done:]))
+
+
+def _end_of(value: re.Match[str], named: str, text: str) -> int:
+    """Where the value ends: a passphrase may have blanks without a quote, where a colon leads to it."""
+    if not named.rstrip(" ").lower().endswith("passphrase:") or value[0][0] in "\"'":
+        return value.end()
+    end = text.find("\n", value.end())
+    return len(text) if end < 0 else end
 
 
 def _gives_away(named: str) -> bool:
     name = _NAME.match(named)
-    folded = name[0].lower() if name is not None else ""
-    if folded == "pass":
+    if name is None:
+        return False
+    folded = name[0].lower()
+    if folded == "pass" or (folded == "pwd" and name[0] != "PWD"):
         return "=" in named  # "second pass: 3 files" is none
-    return _MARK.search(folded) is not None and _ABOUT.fullmatch(folded) is None
+    if _ENVIRONMENT_KEY.fullmatch(name[0]) is not None and "=" in named:
+        return True
+    if _MARK.search(folded) is None:
+        return False
+    return _ABOUT.fullmatch(folded) is None and _CAMEL_ABOUT.fullmatch(name[0]) is None
+
+
+def _is_spoken(named: str, value: re.Match[str], text: str) -> bool:
+    """Whether what follows a name is said about it, and not its value."""
+    if _SEEN_BY_PATH.search(named) is not None and _PATH.match(value[0]) is not None:
+        return True
+    if named.rstrip().rstrip("\"'").endswith("="):
+        return False
+    if named[0] == "-":
+        return named.strip() == "-pass" and value[0].startswith(("file:", "env:", "fd:", "stdin"))
+    after = text[value.end() : value.end() + 120]
+    if not named.rstrip().endswith(":"):  # NAME 'value'
+        nothing = not any(sign.isalnum() for sign in value[0])
+        return nothing or (named.startswith(("secret", "credential")) and after.strip().startswith(_NO_SUCH))
+    return named[-1:].isspace() and _is_prose(value[0], after, "credential" in named.lower())
+
+
+def _is_prose(first: str, after: str, easily: bool) -> bool:
+    """Whether these are words of a message. `easily`: what a name like credentials has is seldom a value."""
+    if _PLAIN_WORD.fullmatch(first) is None and not (easily and _ACRONYM.fullmatch(first)):
+        return False
+    following = after.split()[:5]
+    if easily and following:
+        return True
+    words = (word.strip(",.;:!").lower() for word in (first, *following))
+    return (bool(following) or easily) and any(word in _SAYS for word in words)
 
 
 def may_hold_secret(text: str) -> bool:
     """Whether `redact` could change `text` (or, of joined lines, any of them); quick, and rarely wrong."""
     folded = text.casefold()
-    for hint in _HINTS:  # noqa: SIM110  # any() takes three times as long, for every line of a log
+    for hint in _HINTS:  # any() takes three times as long, for every line of a log
         if hint in folded:
             return True
+    if " -" in folded and _FLAGS.search(folded) is not None:
+        return True
+    if "key" in folded and _KEYS.search(folded) is not None:
+        return True
+    return "@" in folded and _names_user_and_host(folded)
+
+
+def _names_user_and_host(text: str) -> bool:
+    """Whether a word may be `user:password@host`. A log's `user@database` has no colon."""
+    at = text.find("@")
+    while at >= 0:
+        colon = text.rfind(":", max(0, at - _USERINFO), at)
+        if colon >= 0 and " " not in (word := text[colon:at]) and "\n" not in word:
+            return True
+        at = text.find("@", at + 1)
     return False
 
 
