@@ -47,7 +47,7 @@ SHA1 = "0123456789abcdef0123456789abcdef01234567"
         ("pg_xlog/", Place(Layout.NESTED, "pg_xlog/")),
         ("pg_wal/", Place(Layout.NESTED, "pg_wal/")),
         ("٢٠٢٦/٠٨/٠١/", Place(Layout.NESTED, "٢٠٢٦/٠٨/٠١/")),
-        ("2026/08/", Place(Layout.NESTED, "2026/08/")),
+        ("2026/08/", Place(Layout.DATED)),
         ("basebackups_005/base_000000010000000000000002/", None),
         ("basebackups_005/", None),
         ("main/base/20260801T120000/", None),
@@ -59,8 +59,8 @@ SHA1 = "0123456789abcdef0123456789abcdef01234567"
         ("site/basebackup_chunk/2026-08-01_12-00_0/", None),
         ("site/basebackup_delta/", None),
         ("basebackup_delta_chunk/2026-08-01_12-00_0/", None),
-        ("/", None),
-        ("//", None),
+        ("/", Place(Layout.NESTED, "/")),
+        ("//", Place(Layout.NESTED, "//")),
     ],
 )
 def test_a_folder_tells_the_layout(directory: str, place: Place | None) -> None:

@@ -4,9 +4,9 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from itertools import chain, islice
 
+from walconsole.domain.archive.dated import dated_folder, seconds
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place, split_key
@@ -25,8 +25,6 @@ EMPTY_KEPT = 1000
 SUFFIXES_KEPT = 16
 OTHER_SUFFIXES = "other"
 """Counts the segments whose suffix is none of the first fifteen."""
-_EPOCH = date(1970, 1, 1)
-_DAY_S = 86400.0
 
 
 @dataclass(slots=True)
@@ -42,8 +40,8 @@ class Archive:
     `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
     of this place's keys in the store's order.
 
-    `days` has, in the dated layout, the midnight (seconds since the epoch) of the folder in which
-    segments lie: a copy that was made later is stored on another day than its folder says.
+    `days` has, in the dated layout, when the day (hour, month) of the folder in which segments lie
+    began, seconds since the epoch: a copy that was made later is stored at another time than it says.
 
     `beside` is what lies next to the folders of an archive that has one for each log.
     """
@@ -129,7 +127,7 @@ class Archive:
             kind = OTHER_SUFFIXES
         self.suffixes[kind] = self.suffixes.get(kind, 0) + group.stop - group.start
         self.last_key = max(self.last_key, last_key)
-        if self.place.layout is Layout.DATED and (day := _folder_day(last_key)) is not None:
+        if self.place.layout is Layout.DATED and (day := _folder_time(last_key)) is not None:
             for number in (group.firsts[0], group.lasts[-1]):
                 self.days.note(group.timeline, number, day)
         newest = Segment(group.timeline, group.lasts[-1])
@@ -228,10 +226,7 @@ class Archive:
             seen = here.stop
 
 
-def _folder_day(key: str) -> float | None:
-    """The midnight of the YYYY/MM/DD/ that `key` lies in, None where the calendar has no such day."""
-    try:
-        day = date.fromisoformat(split_key(key)[0][-11:-1].replace("/", "-"))
-    except ValueError:
-        return None
-    return (day - _EPOCH).days * _DAY_S
+def _folder_time(key: str) -> float | None:
+    """The beginning of the day, hour or month whose folder `key` lies in, None where there is none."""
+    folder = dated_folder(split_key(key)[0])
+    return None if folder is None or folder.at is None else seconds(folder.at)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from walconsole.domain.archive.contents import Archive
-from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place, place_of, split_key
+from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place, place_of, segment_named, split_key
 from walconsole.domain.archive.listing import ObjectListing, Picked
 from walconsole.domain.archive.page_reading import PageReading, SegmentGroup
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.recovery.whereabouts import Whereabouts, may_be_of_a_backup
-from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, MIN_SEGMENT_BYTES, check_segment_bytes
+from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, MIN_SEGMENT_BYTES, Segment, check_segment_bytes
 
 # -- What a page's listing says of its segments: how many bytes they take, and when some were stored.
 
@@ -127,7 +127,9 @@ class ArchiveIndex:
     `foreign` counts keys that are no WAL archive's, `base_backups` those of them that lie in a known writer's
     base backup, `impossible` those that look like segments but
     cannot exist with this segment size; `impossible_name` is the first of them, `highest_low_field`
-    the highest last field (eight digits) among them. `whereabouts` has what was listed of base backups.
+    the highest last field (eight digits) among them.
+    `alike` counts those of the foreign ones that begin with a segment's name, `alike_newest` is the highest
+    of these and `alike_key` its key. `whereabouts` has what was listed of base backups.
     """
 
     def __init__(self, prefix: str = "", segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
@@ -139,6 +141,9 @@ class ArchiveIndex:
         self.impossible = 0
         self.impossible_name: str | None = None
         self.highest_low_field = 0
+        self.alike = 0
+        self.alike_newest: Segment | None = None
+        self.alike_key = ""
         self.whereabouts = Whereabouts()
 
     def __eq__(self, other: object) -> bool:
@@ -202,8 +207,7 @@ class ArchiveIndex:
                 archive.add_other(other)
         self.foreign += reading.foreign
         self.base_backups += reading.base_backups
-        for name in reading.impossible:
-            self._note_impossible(name)
+        self._note_names(reading)
         if measures is not None:
             self._note_measures(measures)
         for key, size in backups:
@@ -227,6 +231,20 @@ class ArchiveIndex:
         for place, timeline, number, stored_at in measures.samples:
             if place in self.archives:
                 self.archives[place].times.note(timeline, number, stored_at)
+
+    def _note_names(self, reading: PageReading) -> None:
+        for name in reading.impossible:
+            self._note_impossible(name)
+        for key in reading.alike:
+            self._note_alike(key)
+
+    def _note_alike(self, key: str) -> None:
+        segment = segment_named(split_key(key)[1], self.segment_bytes)
+        self.alike += 1
+        if segment is None:
+            return
+        if self.alike_newest is None or (segment, key) > (self.alike_newest, self.alike_key):
+            self.alike_newest, self.alike_key = segment, key
 
     def _note_impossible(self, name: str) -> None:
         self.impossible += 1

@@ -5,17 +5,19 @@ place to begin another listing, without anything having to exist there.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from typing import Protocol
 
+from walconsole.domain.archive.dated import DatedForm, Unit, dated_folder
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import (
     GROUPED_LAYOUTS,
     LOG_BYTES,
     Layout,
     archived_name,
+    log_folder,
     place_of,
     split_key,
 )
@@ -24,8 +26,7 @@ from walconsole.domain.wal import Segment, WalNameKind
 SEGMENT_NAME = re.compile(r"[0-9A-F]{24}")
 _GROUP = re.compile(r"[0-9A-F]{16}/")
 _GROUP_LENGTH = 17
-_DATE = re.compile(r"(\d{4})/(\d{2})/(\d{2})/", re.ASCII)
-_LAST_DAY = date(9999, 12, 31).toordinal()
+DAYS = DatedForm((("Y", ""), ("", "/"), ("m", ""), ("", "/"), ("d", ""), ("", "/")), Unit.DAY, ordered=True)
 
 
 class KeySpace(Protocol):
@@ -88,26 +89,43 @@ class SegmentSpace:
 
 @dataclass(frozen=True, slots=True)
 class DaySpace:
-    """The days of the dated layout; a day is the finest place to begin at."""
+    """The folders of the dated layout, in one form: a folder is the finest place to begin at."""
 
     root: str
+    form: DatedForm = DAYS
     page: int = 1
-    limit: int = _LAST_DAY + 1
+
+    @property
+    def limit(self) -> int:
+        """Beyond the last hour, day, month or year that there is."""
+        return _PER_DAY[self.form.unit](datetime.max.replace(tzinfo=UTC)) + 1
 
     def position(self, key: str) -> int | None:
-        """The day's ordinal."""
-        match = _DATE.match(key, len(self.root)) if key.startswith(self.root) else None
-        if match is None:
+        """The number of the hour, day, month or year."""
+        if not key.startswith(self.root):
             return None
-        try:
-            return date(int(match[1]), int(match[2]), int(match[3])).toordinal()
-        except ValueError:
+        folder = dated_folder(split_key(key[len(self.root) :])[0])
+        if folder is None or folder.root or folder.at is None or folder.form != self.form:
             return None
+        return _PER_DAY[self.form.unit](folder.at)
 
     def key(self, position: int) -> str:
-        """The day's folder: it sorts before all that is in it."""
-        day = date.fromordinal(position)
-        return f"{self.root}{day.year:04}/{day.month:02}/{day.day:02}/"
+        """The folder: it sorts before all that is in it."""
+        return self.root + self.form.folder(_BEGINNINGS[self.form.unit](position))
+
+
+_PER_DAY: Mapping[Unit, Callable[[datetime], int]] = {
+    Unit.HOUR: lambda at: at.toordinal() * 24 + at.hour,
+    Unit.DAY: lambda at: at.toordinal(),
+    Unit.MONTH: lambda at: at.year * 12 + at.month - 1,
+    Unit.YEAR: lambda at: at.year,
+}
+_BEGINNINGS: Mapping[Unit, Callable[[int], datetime]] = {
+    Unit.HOUR: lambda hour: datetime.fromordinal(hour // 24).replace(hour=hour % 24, tzinfo=UTC),
+    Unit.DAY: lambda day: datetime.fromordinal(day).replace(tzinfo=UTC),
+    Unit.MONTH: lambda month: datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC),
+    Unit.YEAR: lambda year: datetime(year, 1, 1, tzinfo=UTC),
+}
 
 
 def key_space(key: str, prefix: str, segment_bytes: int) -> KeySpace | None:
@@ -116,8 +134,9 @@ def key_space(key: str, prefix: str, segment_bytes: int) -> KeySpace | None:
     place = place_of(directory)
     if place is None:
         return None
-    if place.layout is Layout.DATED:
-        return DaySpace(prefix + place.root)
+    dated = dated_folder(directory) if place.layout is Layout.DATED else None
+    if dated is not None:
+        return DaySpace(prefix + place.root, dated.form) if dated.form.ordered else None
     match = SEGMENT_NAME.match(basename)
     if match is None:
         return None
@@ -131,9 +150,6 @@ def key_space(key: str, prefix: str, segment_bytes: int) -> KeySpace | None:
 
 _LAST = "~"
 """Sorts after every sign that a name's suffix begins with."""
-_DAYS_AROUND = (0, 1, -1)
-_EPOCH = date(1970, 1, 1)
-_DAY_S = 86400.0
 
 
 def search_keys(holding: Holding, segment: Segment, now: float) -> tuple[str, ...]:
@@ -144,23 +160,21 @@ def search_keys(holding: Holding, segment: Segment, now: float) -> tuple[str, ..
     """
     name = segment.name(holding.segment_bytes)
     before = Segment(segment.timeline, max(0, segment.number - 1)).name(holding.segment_bytes) + _LAST
-    if holding.place.layout is Layout.DATED:
+    newest_folder, newest_name = split_key(holding.newest_key)
+    folder = newest_folder[len(holding.root) :]
+    if holding.place.layout is Layout.DATED and (dated := dated_folder(folder)) is not None:
         about = holding.days.about(segment.timeline, segment.number)
-        return tuple(f"{holding.root}{day}/{before}" for day in _days(about, now))
-    folder = split_key(holding.newest_key)[0][len(holding.root) :]
+        log = log_folder(dated.log, newest_name, name)
+        return tuple(f"{holding.root}{each}{log}{before}" for each in _folders(dated.form, about, now))
     if holding.place.layout in GROUPED_LAYOUTS and folder:  # barman-cloud's folders are sometimes left out
-        folder = f"{name[:16]}/"
+        folder = log_folder(folder, newest_name, name)
     return (f"{holding.root}{folder}{before}",)
 
 
-def _days(about: float | None, now: float) -> Iterator[str]:
-    """The days around both, as folders, each once."""
-    moments = [round(at // _DAY_S) for at in (about, now) if at is not None]
-    ordinals = (_EPOCH.toordinal() + moment + offset for moment in moments for offset in _DAYS_AROUND)
-    for ordinal in dict.fromkeys(ordinals):
-        if 0 < ordinal <= date.max.toordinal():
-            day = date.fromordinal(ordinal)
-            yield f"{day.year:04d}/{day:%m/%d}"
+def _folders(form: DatedForm, about: float | None, now: float) -> Iterator[str]:
+    """The folders around both, each once."""
+    moments = [datetime.fromtimestamp(at, UTC) for at in (about, now) if at is not None]
+    yield from dict.fromkeys(form.folder(near) for moment in moments for near in form.neighbours(moment))
 
 
 def segment_of(key: str, prefix: str, segment_bytes: int) -> Segment | None:

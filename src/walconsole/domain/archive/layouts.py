@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from walconsole.domain.archive.dated import dated_folder
 from walconsole.domain.wal import Segment, WalNameKind
 
 LOG_BYTES = 2**32
@@ -30,6 +31,27 @@ class Layout(StrEnum):
 
 GROUPED_LAYOUTS = frozenset({Layout.BY_LOG, Layout.BARMAN, Layout.PGBACKREST})
 """Those with a folder for each timeline and log."""
+
+
+def log_folder(like: str, of: str, name: str) -> str:
+    """The folder of `name` where the name `of` lies in `like` (relative, with its slash).
+
+    Sixteen digits are timeline and log, eight the log, or else the timeline; any other part stays as it is.
+    """
+    slices = (slice(0, 16), slice(8, 16), slice(0, 8))
+    parts = like.split("/")
+    for at, part in enumerate(parts):
+        own = next((each for each in slices if part and of[each] == part), None)
+        if own is not None:
+            parts[at] = (
+                name[:8] if own.stop == 16 and own.start == 8 and _is_timeline(parts, at, of) else name[own]
+            )
+    return "/".join(parts)
+
+
+def _is_timeline(parts: list[str], at: int, of: str) -> bool:
+    """Whether it is the timeline's folder above the log's, where both have one number."""
+    return of[:8] == parts[at] and at + 2 < len(parts) and parts[at + 1] == of[8:16]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,6 +84,7 @@ _SUFFIX = (
     r"(?:-[0-9a-f]{40})?"
     r"(?:\.(?:gz|zst|zstd|lz4|bz2|xz|lzma|lzo|br|snappy|sz|deflate|gpg|pgp|age|enc|aes))*"
 )
+_NAMED_ALIKE = re.compile(r"[0-9A-F]{24}(?=[^0-9A-Za-z/])")
 _CHECKSUM_LENGTH = 41
 _BASENAME = re.compile(
     r"(?:(?P<history>[0-9A-F]{8})\.history"
@@ -75,14 +98,20 @@ _BASE_BACKUPS = re.compile(
 )
 """A folder `pg_wal` below another is a data directory's; one that stands alone may be an archive."""
 _LAYOUTS = (  # pghoard's folders are from its FileTypePrefixes; its base backups' are above
-    (Layout.DATED, re.compile(r"((?:.*/)?)\d{4}/\d{2}/\d{2}/", re.DOTALL | re.ASCII)),
     (Layout.WAL_G, re.compile(r"((?:.*/)?wal_\d{3}/)", re.DOTALL | re.ASCII)),
     (Layout.BARMAN, re.compile(r"((?:.*/)?wals/)(?:[0-9A-F]{16}/)?", re.DOTALL | re.ASCII)),
     (Layout.PGBACKREST, re.compile(r"((?:.*/)?\d+(?:\.\d+)?-\d+/)(?:[0-9A-F]{16}/)?", re.DOTALL | re.ASCII)),
     (Layout.PGHOARD, re.compile(r"((?:.*/)?)(?:xlog|timeline)/", re.DOTALL | re.ASCII)),
-    (Layout.BY_LOG, re.compile(r"((?:.*/)?)(?:[0-9A-F]{16}|[0-9A-F]{8}\.history)/", re.DOTALL | re.ASCII)),
-    (Layout.NESTED, re.compile(r"((?:.*/)?[^/]+/)", re.DOTALL | re.ASCII)),
+    (
+        Layout.BY_LOG,
+        re.compile(
+            r"((?:.*?/)??)(?:[0-9A-F]{16}|[0-9A-F]{8}\.history|(?:0[0-9A-F]{7}/)?0[0-9A-F]{7})/",
+            re.DOTALL | re.ASCII,
+        ),
+    ),
+    (Layout.NESTED, re.compile(r"((?:.*/)?[^/]*/)", re.DOTALL | re.ASCII)),
 )
+"""After folders by date. A folder without a name (`wal//NAME`) is one, too."""
 
 
 @lru_cache(maxsize=1024)
@@ -95,6 +124,9 @@ def place_of(directory: str) -> Place | None:
         return Place(Layout.FLAT)
     if _BASE_BACKUPS.search(directory):
         return None
+    dated = dated_folder(directory)
+    if dated is not None:
+        return Place(Layout.DATED, dated.root)
     for layout, pattern in _LAYOUTS:
         match = pattern.fullmatch(directory)
         if match:
@@ -138,12 +170,27 @@ def archived_name(basename: str, segment_bytes: int) -> ArchivedName | None:
     return ArchivedName(text, kind, segment.timeline, segment, suffix)
 
 
+def segment_named(basename: str, segment_bytes: int) -> Segment | None:
+    """The segment whose name `basename` begins with, whatever follows it; None where it does not."""
+    match = _NAMED_ALIKE.match(basename)
+    try:
+        return None if match is None else Segment.parse(match[0], segment_bytes)
+    except ValueError:
+        return None
+
+
 def segment_suffix(basename: str) -> str | None:
     """The suffix of a basename that is a whole segment's, None for any other."""
     match = _BASENAME.fullmatch(basename)
     if match is None or match["segment"] is None or match["partial"] or match["backup"]:
         return None
     return match["suffix"]
+
+
+def checksum_of(basename: str) -> str:
+    """The checksum of its content that a segment's name carries (pgBackRest's SHA-1), or nothing."""
+    suffix = segment_suffix(basename) or ""
+    return suffix[1:_CHECKSUM_LENGTH] if suffix.startswith("-") else ""
 
 
 def without_checksum(suffix: str) -> str:

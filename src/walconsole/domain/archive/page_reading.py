@@ -9,7 +9,7 @@ a few keys that are read one by one.
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from walconsole.domain.archive.layouts import (
     holds_base_backup,
     names_pattern,
     place_of,
+    segment_named,
     segment_suffix,
     split_key,
     without_checksum,
@@ -125,6 +126,24 @@ def runs_of(numbers: Sequence[int]) -> tuple[list[int], list[int]]:
     return firsts, lasts
 
 
+def distinct_stretches(numbers: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Where `numbers`, ascending, are each other than the one before: from, and up to.
+
+    One segment under two keys of one folder (its name carries another checksum) begins a new stretch.
+    """
+    if start < stop and numbers[stop - 1] - numbers[start] + 1 == stop - start:
+        within = numbers[start:stop]
+        if len(set(within)) == len(within):
+            yield start, stop
+            return
+    for at in range(start + 1, stop):
+        if numbers[at] == numbers[at - 1]:
+            yield start, at
+            start = at
+    if start < stop:
+        yield start, stop
+
+
 _ONE_BY_ONE = 8
 """Parts of a page up to this many keys are read key by key."""
 _NEVER = "0" * 16
@@ -160,7 +179,7 @@ class PageReading:
     Each key is in one of `groups`, one of `others`, one of the `impossible` names (which look like
     segments and cannot exist), or counted as `foreign`. Groups are in the page's order. `base_backups`
     counts those of the foreign ones that lie in a known writer's base backup. `beside` are the positions of
-    keys under the prefix that are no segments.
+    keys under the prefix that are no segments, `alike` those foreign ones that begin with a segment's name.
     """
 
     __slots__ = (
@@ -168,6 +187,7 @@ class PageReading:
         "_per_log",
         "_prefix",
         "_segment_bytes",
+        "alike",
         "base_backups",
         "beside",
         "foreign",
@@ -184,6 +204,7 @@ class PageReading:
         self.others: list[OtherName] = []
         self.impossible: list[str] = []
         self.beside: list[int] = []
+        self.alike: list[str] = []
         self.foreign = 0
         self.base_backups = 0
 
@@ -270,9 +291,9 @@ class PageReading:
             if not numbers[start]:
                 self.impossible.append(names[start])
                 start += 1
-            if start < stop:
-                runs = runs_of(numbers[start:stop])
-                group = SegmentGroup(place, int(timeline, 16), *runs, suffix, offset + start, offset + stop)
+            for first, end in distinct_stretches(numbers, start, stop):
+                runs = runs_of(numbers[first:end])
+                group = SegmentGroup(place, int(timeline, 16), *runs, suffix, offset + first, offset + end)
                 self.groups.append(group)
             start = stop
 
@@ -291,6 +312,8 @@ class PageReading:
         if name is None or place is None:
             self._foreign(directory if place is None else "", 1)
             self.beside.append(at)
+            if place is not None and segment_named(basename, self._segment_bytes) is not None:
+                self.alike.append(key)
         elif name.kind is WalNameKind.SEGMENT and name.segment is not None:
             number = (name.segment.number,)
             suffix = without_checksum(name.suffix)

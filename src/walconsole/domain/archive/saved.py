@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from walconsole.domain.archive.contents import Archive
 from walconsole.domain.archive.index import ArchiveIndex
-from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
+from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place, segment_named, split_key
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
@@ -211,7 +211,7 @@ def _timeline(value: object) -> int:
 
 
 FORMAT = "walconsole archive index"
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +275,8 @@ def _index_content(index: ArchiveIndex) -> dict[str, object]:
         "base_backups": index.base_backups,
         "impossible": index.impossible,
         "impossible_name": index.impossible_name,
+        "alike": index.alike,
+        "alike_key": index.alike_key,
         "highest_low_field": index.highest_low_field,
         "archives": [_archive_content(archive) for archive in index.archives.values()],
         "backups": _whereabouts_content(index.whereabouts),
@@ -286,6 +288,8 @@ def _index(content: Content) -> ArchiveIndex:
     index.foreign, index.impossible = count(content, "foreign"), count(content, "impossible")
     index.base_backups = count(content, "base_backups")
     index.highest_low_field = count(content, "highest_low_field")
+    index.alike, index.alike_key = count(content, "alike"), field(content, "alike_key", str)
+    index.alike_newest = segment_named(split_key(index.alike_key)[1], index.segment_bytes)
     if content.get("impossible_name") is not None:
         index.impossible_name = field(content, "impossible_name", str)
     for each in field(content, "archives", list):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.redaction import safe
+from walconsole.domain.units import plural
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.continuity import Continuity
@@ -324,6 +326,26 @@ class SharedSegments:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedAlike:
+    """Objects that begin with a segment's name and go on as no known writer's do: what they are is not known.
+
+    `newest` is the highest name, `key` where it lies.
+    """
+
+    objects: int
+    newest: str
+    key: str
+
+    @property
+    def text(self) -> str:
+        """What can be said of them, without a verb."""
+        folder, slash, name = self.key.rpartition("/")
+        under = f", under {folder}{slash}" if slash else ""
+        named = f"{plural(self.objects, 'object')} named like this server's segments{under}"
+        return safe(f"{named}, in a form that is not known ({name})")
+
+
+@dataclass(frozen=True, slots=True)
 class BucketFacts:
     """What a bucket holds of the archive.
 
@@ -396,4 +418,5 @@ class BucketFacts:
     unread: tuple[str, ...] = ()
     doubted: bool = False
     lost: tuple[Gap, ...] = ()
+    alike: NamedAlike | None = None
     backups: "tuple[BaseBackup | Unreadable, ...] | None" = field(default=None, repr=False)

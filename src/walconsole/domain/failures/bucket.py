@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.elsewhere import elsewhere
+from walconsole.domain.standing.exposure import alike_holds
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
@@ -21,6 +24,7 @@ from walconsole.domain.standing.refusals import (
 )
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning
+from walconsole.domain.wal import wal_name
 
 SKEW_LIMIT_S = 60.0
 """S3 refuses a request whose clock is off by 15 minutes; a minute is worth a word."""
@@ -81,6 +85,8 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     if archiver is None or server is None or bucket is None or not bucket.complete:
         return
     answer = assessment.agreement
+    if answer.ok is None:
+        yield from _unknown_form(archiver, server, bucket, snapshot)
     if answer.ok is not False:
         return
     command = _command_text(snapshot)
@@ -130,6 +136,36 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
             ),
         ),
         certainty=Certainty.PROVED,
+    )
+
+
+def _unknown_form(
+    archiver: ArchiverFacts, server: ServerFacts, bucket: BucketFacts, snapshot: Snapshot
+) -> Iterator[Finding]:
+    """Something is stored by the last archived segment's name, and what it is, is not known."""
+    claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
+    if bucket.alike is None or claimed is None or claimed.segment is None:
+        return
+    if not alike_holds(bucket, claimed.segment, server.segment_bytes):
+        return
+    yield Finding(
+        "silent-loss",
+        Severity.WARNING,
+        f"{bucket.bucket} holds {bucket.alike.text}: whether they are its WAL cannot be told",
+        (
+            f"last_archived_wal = {archiver.last_archived_wal} (pg_stat_archiver)",
+            f"newest in a known form = {bucket.newest_segment or 'none'} (S3 LIST)",
+        ),
+        "fetch one of them with the restore command, and store segments under PostgreSQL's name with at most "
+        "a compressor's or an encrypter's ending",
+        Snapshot.primary,
+        "archive_command",
+        proof=(
+            *archiver_row(snapshot),
+            Proof(safe(bucket.alike.key), snapshot.primary.source, snapshot.primary.read_at),
+            *setting_row(snapshot, "archive_command"),
+        ),
+        certainty=Certainty.POSSIBLE,
     )
 
 

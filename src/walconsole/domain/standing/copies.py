@@ -351,6 +351,8 @@ def _segment_bytes(bucket: BucketFacts) -> int:
 def _whole(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict:
     """The verdict where nothing is missing."""
     if not bucket.segments:
+        if bucket.alike is not None:
+            return Verdict(Level.WARNING, f"whether the archive holds WAL is not known: {bucket.alike.text}")
         others = bucket.foreign_objects
         holds = f"{plural(others, 'object')}, none of them WAL" if others else "nothing"
         return Verdict(Level.WARNING, f"the archive is EMPTY: the bucket holds {holds}")

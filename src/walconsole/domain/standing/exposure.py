@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.archive.times import age_s
 from walconsole.domain.facts.history import History
-from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts
+from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import Lag, lag, server_age
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
@@ -64,6 +64,8 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
     claimed = wal_name(archiver.last_archived_wal, server.segment_bytes)
     if claimed is None or claimed.segment is None or claimed.kind is WalNameKind.PARTIAL:
         return Agreement(None, "PostgreSQL names no archived segment")
+    if alike_holds(bucket, claimed.segment, server.segment_bytes) and bucket.alike is not None:
+        return Agreement(None, f"the bucket holds {bucket.alike.text}")
     newest = wal_name(bucket.newest_segment, server.segment_bytes)
     if newest is None or newest.segment is None:
         return _unless_in_flight(snapshot, archiver, Agreement(False, "the bucket holds no segment", None))
@@ -76,6 +78,14 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
     return _unless_in_flight(
         snapshot, archiver, Agreement(False, f"the bucket lacks the last {behind} {word}", behind)
     )
+
+
+def alike_holds(bucket: BucketFacts, claimed: Segment, segment_bytes: int) -> bool:
+    """Whether `claimed` is no segment there, and what it is named for goes as far: nothing is proved then."""
+    alike = wal_name(bucket.alike.newest, segment_bytes) if bucket.alike is not None else None
+    newest = wal_name(bucket.newest_segment, segment_bytes)
+    held = newest is not None and newest.segment is not None and newest.segment >= claimed
+    return not held and alike is not None and alike.segment is not None and alike.segment >= claimed
 
 
 def archived_when_listed(snapshot: Snapshot) -> Segment | None:

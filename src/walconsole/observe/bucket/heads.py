@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from walconsole.domain.archive.comparison import in_common
 from walconsole.domain.archive.holding import Holding
-from walconsole.domain.archive.layouts import segment_suffix, split_key
+from walconsole.domain.archive.layouts import checksum_of, segment_suffix, split_key
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.archive.page_header import (
     LONG_HEADER_BYTES,
@@ -33,10 +33,14 @@ def identical(one: StoredObject, other: StoredObject) -> bool | None:
     """Whether two stored segments have the same bytes, None where a listing cannot tell.
 
     An ETag is the content's MD5 only where it has no dash: a multipart upload's is a checksum of
-    checksums (S3's documentation of ETag). Compressed objects of equal content may differ.
+    checksums (S3's documentation of ETag). Compressed objects of equal content may differ; where both
+    names carry the checksum of what is in them (pgBackRest), that says it.
     """
     if one.etag and one.etag == other.etag and one.size == other.size:
         return True
+    sums = [checksum_of(split_key(stored.key)[1]) for stored in (one, other)]
+    if all(sums):
+        return sums[0] == sums[1]
     first, second = (segment_suffix(split_key(stored.key)[1]) for stored in (one, other))
     plain = not first and not second
     if plain and one.size != other.size:

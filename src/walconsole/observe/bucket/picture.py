@@ -19,7 +19,7 @@ from walconsole.domain.archive.layouts import (
 from walconsole.domain.archive.listing import Picked
 from walconsole.domain.archive.losses import Losses, told
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.facts.observed import BucketFacts, SweepProgress
+from walconsole.domain.facts.observed import BucketFacts, NamedAlike, SweepProgress
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment, WalNameKind
@@ -281,7 +281,14 @@ class BucketPicture:
             doubted=self.doubted,
             lost=told(self.losses, self.index.prefix, size, accepted, archived),
             backups=self.backups.found,
+            alike=self._alike(),
         )
+
+    def _alike(self) -> NamedAlike | None:
+        newest = self.index.alike_newest
+        if newest is None:
+            return None
+        return NamedAlike(self.index.alike, newest.name(self.index.segment_bytes), self.index.alike_key)
 
     def continuity(self, accepted: Sequence[AcceptedGap] = ()) -> Continuity | None:
         """Along the main archive's timelines; made anew only when something of it changed."""
