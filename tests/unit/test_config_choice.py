@@ -225,7 +225,12 @@ def test_a_bare_word_is_a_profile_an_alias_or_a_mistake(
         ("Host *\n", "a", False),
         ("Host db* !db7\n", "db7", False),
         ("# Host a\nHost 'unclosed\n", "a", False),
-        ("Match host a\n", "a", False),
+        ("Match host a\n", "a", True),
+        ("Match originalhost b,a user x\n", "a", True),
+        ("Match !host a\n", "a", False),
+        ("Match host *\n", "a", False),
+        ("Host a # the primary\n", "primary", False),
+        ("Host db* !db7\nHost x db7\n", "db7", True),
         ("\xff\x00Host a", "a", False),
     ],
 )

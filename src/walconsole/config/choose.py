@@ -1,13 +1,12 @@
 """Which server is meant: the argument, DEPLOY_HOST or the file's own choice."""
 
-import fnmatch
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from walconsole.config import checks
 from walconsole.config.reader import ConfigFile, Setting, Settings, suggestion
 from walconsole.config.resolve import Resolved, destination_settings, from_environment, resolve
+from walconsole.domain.ssh_config import criteria, directive, matches, words
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import home_of
 
@@ -17,41 +16,39 @@ _DEEPEST_INCLUDE = 8
 
 
 def is_alias(name: str, config_file: Path) -> bool:
-    """Whether a Host line, other than the bare `*`, matches `name`. An unreadable file knows none."""
-    matched = False
-    for pattern in _patterns(config_file, 0):
-        if pattern.startswith("!"):
-            if fnmatch.fnmatchcase(name, pattern[1:]):
-                return False
-        elif pattern != "*" and fnmatch.fnmatchcase(name, pattern):
-            matched = True
-    return matched
+    """Whether a Host line (other than the bare `*`) or a Match of a host is for `name`.
+
+    An unreadable file knows none.
+    """
+    return any(
+        matches([pattern for pattern in patterns if pattern != "*"], name)
+        for patterns in _host_patterns(config_file, 0)
+    )
 
 
-def _patterns(file: Path, depth: int) -> Iterator[str]:
+def _host_patterns(file: Path, depth: int) -> Iterator[list[str]]:
+    """The patterns of each line that is for some hosts."""
     try:
         lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return
     for line in lines:
-        keyword, values = _directive(line)
-        if keyword == "host":
-            yield from values
-        elif keyword == "include" and depth < _DEEPEST_INCLUDE:
-            for included in _included(values):
-                yield from _patterns(included, depth + 1)
-
-
-def _directive(line: str) -> tuple[str, list[str]]:
-    """ssh_config(5): keyword, then spaces or one `=`, then arguments that may be quoted."""
-    stripped = line.strip()
-    if not stripped or stripped.startswith("#"):
-        return "", []
-    keyword, _, rest = stripped.replace("=", " ", 1).partition(" ")
-    try:
-        return keyword.lower(), shlex.split(rest)
-    except ValueError:
-        return "", []
+        keyword, rest = directive(line)
+        try:
+            arguments = words(rest)
+            if keyword == "host":
+                yield arguments
+            elif keyword == "match":
+                yield from (
+                    pattern.split(",")
+                    for what, negated, pattern in criteria(arguments)
+                    if what in ("host", "originalhost") and not negated
+                )
+        except ValueError:
+            continue
+        if keyword == "include" and depth < _DEEPEST_INCLUDE:
+            for included in _included(arguments):
+                yield from _host_patterns(included, depth + 1)
 
 
 def _included(patterns: list[str]) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """One SSH connection: dialled on demand by one task at a time, redialled when it is lost."""
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -169,7 +170,7 @@ class SshConnection:
         depth: int,
     ) -> asyncssh.SSHClientConnection:
         """Connect to `target` through its jump hosts; every open connection is added to `chain`."""
-        settings = resolve(target)
+        settings = await asyncio.to_thread(resolve, target)
         if depth == 0:
             self.settings = settings
         if depth > MAX_JUMPS:
@@ -220,12 +221,27 @@ class SshConnection:
         client: _Client,
     ) -> asyncssh.SSHClientConnection:
         configured = settings.host_key_algorithms_configured
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".ssh_config") as carried:
+            carried.write("".join(f"{line}\n" for line in settings.carried))
+            carried.flush()
+            return await self._connect_with(carried.name, configured, settings, tunnel, known, client)
+
+    async def _connect_with(
+        self,
+        config: str,
+        configured: bool,
+        settings: SshSettings,
+        tunnel: asyncssh.SSHClientConnection | None,
+        known: KnownHost,
+        client: _Client,
+    ) -> asyncssh.SSHClientConnection:
+        """Connect; asyncssh reads `config`, in which nothing is left to be decided."""
         async with asyncio.timeout(self.target.connect_timeout_s):
             return await asyncssh.connect(
-                settings.alias,
+                settings.host,
                 settings.port,
                 username=settings.user,
-                config=list(settings.config_files),
+                config=[config],
                 tunnel=tunnel,
                 proxy_command=_proxy_command(settings) if tunnel is None else None,
                 host_key_alias=settings.host_key_alias,

@@ -28,6 +28,19 @@ _REMEDY_BY_ERRNO = {
 
 def connection_error(error: BaseException, settings: SshSettings, timeout_s: float) -> SshError:
     """`error`, raised while connecting to `settings`, as one of ours. Authentication is not in here."""
+    found = _connection_error(error, settings, timeout_s)
+    return SshError(found.tried, found.why, _with_lines_passed_over(found.remedy, settings))
+
+
+def _with_lines_passed_over(remedy: str, settings: SshSettings) -> str:
+    """A line of the ssh configuration that was not understood may be what would have led there."""
+    if not settings.not_understood:
+        return remedy
+    passed = safe(settings.not_understood[0])
+    return f"{remedy}{'; ' if remedy else ''}of the ssh configuration this was passed over: {passed}"
+
+
+def _connection_error(error: BaseException, settings: SshSettings, timeout_s: float) -> SshError:
     tried = f"ssh {settings.user}@{settings.address}"
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)) and not getattr(error, "errno", None):
         why = f"no answer within {timeout_s:g} s"
@@ -84,13 +97,18 @@ def authentication_error(
             "name the key in the profile (identity_files) and set IdentitiesOnly yes in ~/.ssh/config",
         )
     if not keys.keys:
-        return AuthenticationError(tried, _no_key(settings, keys, wrong), _no_key_remedy(keys))
+        remedy = _with_lines_passed_over(_no_key_remedy(keys), settings)
+        return AuthenticationError(tried, _no_key(settings, keys, wrong), remedy)
     offered = f"{len(keys.keys)} key{'s' if len(keys.keys) > 1 else ''}"
     why = f"{offered} offered, none accepted" if len(keys.keys) > 1 else f"{offered} offered, not accepted"
     if keys.unreadable:
         why += f" ({safe('; '.join(keys.unreadable))})"
     return AuthenticationError(
-        tried, why, f"check the user name, and that ~{settings.user}/.ssh/authorized_keys there has the key"
+        tried,
+        why,
+        _with_lines_passed_over(
+            f"check the user name, and that ~{settings.user}/.ssh/authorized_keys there has the key", settings
+        ),
     )
 
 

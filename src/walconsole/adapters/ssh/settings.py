@@ -1,8 +1,7 @@
 """What ~/.ssh/config and the profile say about reaching one host, and which keys are offered to it.
 
-asyncssh reads OpenSSH's configuration; what it leaves out and an operator relies on is added here:
-/etc/ssh/ssh_config, StrictHostKeyChecking, HashKnownHosts, `~` and tokens in UserKnownHostsFile,
-and OpenSSH's default known_hosts files.
+The configuration is read as OpenSSH does (`client_config`); where a line of it was not understood, OpenSSH
+itself is asked, if it is there (`openssh`). Added are its default known_hosts files and identities.
 """
 
 import getpass
@@ -13,9 +12,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import asyncssh
-from asyncssh.config import ConfigParseError, SSHClientConfig, SSHConfig
+from asyncssh.config import ConfigParseError
 from asyncssh.public_key import load_keypairs
 
+from walconsole.adapters.ssh.client_config import ClientConfig
+from walconsole.adapters.ssh.openssh import asked, has_usual_home
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import SshError
 
@@ -24,20 +25,11 @@ SYSTEM_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 DEFAULT_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")  # ssh_config(5)
 
 
-class _Config(SSHClientConfig):
-    """asyncssh's parser with the keywords that it would pass over."""
-
-    _percent_expand = SSHClientConfig._percent_expand | {"UserKnownHostsFile"}
-    _handlers = SSHClientConfig._handlers | {
-        "stricthostkeychecking": ("StrictHostKeyChecking", SSHConfig._set_string),
-        "hashknownhosts": ("HashKnownHosts", SSHConfig._set_bool),
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class SshSettings:
     """One host, resolved. `alias` is the name that was asked for, `jump` is ProxyJump's value,
-    `config_files` are what asyncssh reads itself (ciphers, address family, …)."""
+    `carried` is what asyncssh reads itself (ciphers, address family, …), as lines of a configuration.
+    `not_understood` are lines that were passed over, where OpenSSH could not be asked either."""
 
     alias: str
     host: str
@@ -55,7 +47,8 @@ class SshSettings:
     strict: str
     hash_known_hosts: bool
     host_key_algorithms_configured: bool
-    config_files: tuple[str, ...]
+    carried: tuple[str, ...] = ()
+    not_understood: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -66,8 +59,8 @@ class SshSettings:
 
 def resolve(target: SshTarget) -> SshSettings:
     """The settings for `target`. Reads files. Raises errors.SshError naming the file and the line."""
-    files = _config_files(target)
-    options = _load(target, files)
+    config = _load(target, _config_files(target))
+    options = config.get_options(reload=False)
     host = str(options.get("Hostname") or target.host)
     explicit = target.identity_files or tuple(cast(list[str], options.get("IdentityFile") or ()))
     return SshSettings(
@@ -87,7 +80,8 @@ def resolve(target: SshTarget) -> SshSettings:
         strict=str(options.get("StrictHostKeyChecking") or "ask").lower(),
         hash_known_hosts=bool(options.get("HashKnownHosts")),
         host_key_algorithms_configured=options.get("HostKeyAlgorithms") is not None,
-        config_files=files,
+        carried=tuple(f"{option} {value}" for option, value in config.carried.items()),
+        not_understood=tuple(config.not_understood),
     )
 
 
@@ -109,18 +103,37 @@ def _config_files(target: SshTarget) -> tuple[str, ...]:
     return tuple(str(path) for path in candidates if path.is_file() and os.access(path, os.R_OK))
 
 
-def _load(target: SshTarget, files: tuple[str, ...]) -> dict[str, object]:
-    user: Any = target.user if target.user is not None else ()
-    port: Any = target.port if target.port is not None else ()
+def _load(target: SshTarget, files: tuple[str, ...]) -> ClientConfig:
     try:
-        config = _Config.load(
-            cast(Any, None), list(files), False, False, False, _local_user(target), user, target.host, port
-        )
+        config = _read(target, files, final=False)
+        if config.asks_final:
+            config = _read(target, files, final=True)
+        if config.not_understood:
+            _ask_openssh(config, target)
+        config.expand()
     except (ConfigParseError, ValueError) as error:
         raise SshError(f"ssh {target}", str(error), "correct the ssh configuration") from error
     except OSError as error:
         raise SshError(f"ssh {target}", f"{error.filename}: {error.strerror}") from error
-    return config.get_options(reload=False)
+    return config
+
+
+def _read(target: SshTarget, files: tuple[str, ...], *, final: bool) -> ClientConfig:
+    """Read all of them; a second time where a `Match final` waits for what the first found."""
+    user: Any = target.user if target.user is not None else ()
+    port: Any = target.port if target.port is not None else ()
+    config = ClientConfig(_local_user(target), user, target.host, port, final=final)
+    config.read(files)
+    return config
+
+
+def _ask_openssh(config: ClientConfig, target: SshTarget) -> None:
+    file = None if target.config_file is None else _home(target.config_file)
+    if file is None and not has_usual_home():
+        file = str(Path("~/.ssh/config").expanduser())
+    answer = asked(target, file)
+    if answer is not None:
+        config.take(answer)
 
 
 def _known_hosts_files(target: SshTarget, options: dict[str, object]) -> tuple[str, ...]:
