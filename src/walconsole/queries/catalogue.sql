@@ -6,7 +6,8 @@ SELECT
         SELECT json_agg(
             json_build_array(
                 name, setting, unit, vartype, context, min_val, max_val, enumvals, boot_val,
-                source, sourcefile, sourceline, pending_restart
+                source, sourcefile, sourceline, pending_restart,
+                CASE WHEN setting = '(disabled)' THEN reset_val END
             )
             ORDER BY name
         )::text

@@ -6,6 +6,8 @@ to recognise a name that no server has. With it up, pg_settings tells all of it 
 
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from walconsole.domain.pgconf.reader import fold
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
@@ -324,6 +326,28 @@ def is_known(name: str, major: int | None = None) -> bool:
     return now in _names()
 
 
+_BEFORE: Mapping[int, Mapping[str, Mapping[str, Any]]] = {
+    14: {"checkpoint_completion_target": {"boot": "0.5"}, "password_encryption": {"boot": "md5"}},
+    15: {"log_checkpoints": {"boot": "off"}, "wal_compression": {"vartype": VarType.BOOL, "choices": ()}},
+}
+"""What was otherwise before that version."""
+
+
+@functools.cache
+def shipped_to(major: int | None) -> Mapping[str, SettingMeta]:
+    """Those of the shipped settings that a server of that version has, as it has them; None: all of them."""
+    if major is None:
+        return shipped()
+    otherwise = {
+        name: more for since, names in _BEFORE.items() if major < since for name, more in names.items()
+    }
+    return {
+        name: replace(meta, **otherwise.get(name, {}))
+        for name, meta in shipped().items()
+        if is_known(name, major)
+    }
+
+
 class Catalogue:
     """What is known of a server's settings: its own pg_settings, or what is shipped.
 
@@ -333,12 +357,14 @@ class Catalogue:
     def __init__(self, own: Mapping[str, SettingMeta] | None = None, major: int | None = None) -> None:
         self.exact = own is not None
         self.major = major
-        self._metas = {fold(name): meta for name, meta in own.items()} if own is not None else shipped()
+        self._metas = (
+            {fold(name): meta for name, meta in own.items()} if own is not None else shipped_to(major)
+        )
 
     @property
     def names(self) -> Iterable[str]:
         """Every setting that is known with its type, in lower case."""
-        return self._metas.keys()
+        return self._metas.keys() if self.exact else shipped_to(self.major).keys()
 
     def canonical_name(self, name: str) -> str:
         """The name under which the server keeps it."""

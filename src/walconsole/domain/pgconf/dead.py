@@ -96,6 +96,8 @@ class _Survey:
         """The same file as one that is read, by another name."""
         targets = {(self.tree.file(path) or content).link_target for path in self.visits} - {None}
         mine = (content.link_target, content.path)
+        if canonical(content.path) in self.visits:
+            return True  # an include wrote it with `//`, or its folder with a slash at its end
         return content.link_target in self.visits or any(path in targets for path in mine)
 
     def other_cluster(self, path: str) -> str | None:
@@ -106,7 +108,7 @@ class _Survey:
         if folder in (parent(self.resolution.config_file), self.resolution.data_directory):
             return None
         main = join(folder, "postgresql.conf")
-        cluster = debian_cluster(main)
+        cluster = debian_cluster(main, self.data_directory_in(main))
         listing = self.tree.listing(folder)
         if cluster is None or listing is None:
             return self.other_data_directory(folder)
@@ -119,7 +121,7 @@ class _Survey:
         """Another cluster's data directory: a configuration elsewhere names it."""
         for path in self.tree.files:
             if path.endswith("/postgresql.conf") and path != self.resolution.config_file:
-                cluster = debian_cluster(path)
+                cluster = debian_cluster(path, self.data_directory_in(path))
                 if cluster is not None and self.data_directory_in(path) == folder:
                     return f"belongs to cluster {cluster}, whose data directory it lies in"
         return None
@@ -201,7 +203,7 @@ class _Survey:
         live = self.resolution.config_file
         if self.resolution.command_line.value("config_file"):
             return f"the postmaster was started with -c config_file={live}"
-        if debian_cluster(live) is not None:
+        if debian_cluster(live, self.resolution.data_directory) is not None:
             return f"pg_ctlcluster starts this cluster with {live}"
         return f"the server reads {live}"
 

@@ -34,13 +34,17 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A setting of a running server: a row of pg_settings. `value` is in the words of `setting`."""
+    """A setting of a running server: a row of pg_settings. `value` is in the words of `setting`.
+
+    `hidden` is what is set where `value` reads `(disabled)`, None where that is not known.
+    """
 
     value: str
     source: str
     file: str | None = None
     line: int | None = None
     pending_restart: bool = False
+    hidden: str | None = None
 
 
 class Judged(NamedTuple):

@@ -13,8 +13,9 @@ from walconsole.domain.pgconf.catalogue import ARCHIVE_RELEVANT, Catalogue
 from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.loading import InForce, Judged, Loaded, Source, at_start
 from walconsole.domain.pgconf.reader import AUTO_CONF, Reading, read
+from walconsole.domain.pgconf.together import fatal_together
 from walconsole.domain.pgconf.tree import ConfigTree, canonical, join, located
-from walconsole.domain.pgconf.values import Context, SettingMeta, VarType, same
+from walconsole.domain.pgconf.values import BadValueError, Context, SettingMeta, VarType, same, stored
 
 
 class Origin(StrEnum):
@@ -119,6 +120,20 @@ class Resolution:
     def errors(self) -> tuple[Judged, ...]:
         """What would keep the server from starting, in its order."""
         return self.loaded.errors
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What else would keep it from starting: its arguments, and settings that do not go together."""
+        return (*self.command_line.problems, *fatal_together(self._stored))
+
+    def _stored(self, name: str) -> str | None:
+        chain = self.chain(name)
+        if chain is None or chain.winner is None:
+            return None
+        try:
+            return stored(chain.winner.value, chain.meta) if chain.meta is not None else chain.winner.value
+        except BadValueError:
+            return None
 
     @property
     def uncertain(self) -> tuple[str, ...]:
@@ -245,10 +260,31 @@ class _Chains:
         able = [place for place in places if place.state is not State.ERROR and not _session_only(place)]
         winner = able[-1] if able else None
         running = self.in_force.get(name) if self.in_force is not None else None
-        waits = _waits_for(winner, running, meta)
+        waits = "" if self.is_computed(winner, meta) else _waits_for(winner, running, meta)
         marked = tuple(self.marked(place, winner, waits) for place in places)
         at = next((i for i, place in enumerate(places) if place is winner), None)
         return Chain(name, marked, None if at is None else marked[at], meta, running, waits)
+
+    def is_computed(self, winner: Place | None, meta: SettingMeta | None) -> bool:
+        """Whether the running server has what it computes by itself where the winner leaves it to it."""
+        if winner is None or meta is None or self.in_force is None or meta.name not in _COMPUTED:
+            return False
+        try:
+            if stored(winner.value, meta) != _COMPUTED[meta.name]:
+                return False
+        except BadValueError:
+            return False
+        running = self.in_force.get(meta.name)
+        return meta.name != "wal_buffers" or running is None or running.value == self.wal_buffers()
+
+    def wal_buffers(self) -> str:
+        """XLOGChooseNumBuffers(): a 32nd of shared_buffers, at most a segment, at least 8 blocks."""
+        in_force = self.in_force or {}
+        sizes = [in_force.get(name) for name in ("shared_buffers", "wal_segment_size")]
+        shared, segment = (
+            int(each.value) if each is not None and each.value.isdigit() else 0 for each in sizes
+        )
+        return str(max(8, min(shared // 32, (segment or 16 << 20) // 8192)))
 
     def marked(self, place: Place, winner: Place | None, waits: str) -> Place:
         """The place with its final state, once the winner is known."""
@@ -303,13 +339,30 @@ def _why_discarded(loaded: Loaded) -> str:
     return f"{first.entry.file}:{first.entry.line}: {first.why or first.error}" if loaded.errors else ""
 
 
+_CLEANED = frozenset({"cluster_name", "application_name"})
 _REWORDED = frozenset({"datestyle", "timezone", "log_timezone", "client_encoding"})
 """Texts that the server rewrites in its own words: `iso, mdy` is shown as `ISO, MDY`."""
+
+
+_COMPUTED = {
+    "wal_buffers": "-1", "commit_timestamp_buffers": "0", "subtransaction_buffers": "0",
+    "transaction_buffers": "0",
+}  # fmt: skip
+"""Values that leave it to the server, which then shows what it chose."""
+
+
+def _cleaned(text: str) -> tuple[str, str]:
+    """pg_clean_ascii(): what is not printable ASCII is a `?` before version 16, else written as `\\xNN`."""
+    raw = text.encode("utf-8", "surrogateescape")
+    signs = [(chr(byte), chr(byte)) if 32 <= byte < 127 else ("?", f"\\x{byte:02x}") for byte in raw]
+    return "".join(old for old, _ in signs), "".join(new for _, new in signs)
 
 
 def _alike(winner: Place, running: InForce, meta: SettingMeta | None) -> bool:
     if meta is not None and meta.name.lower() in _REWORDED:
         return winner.value.casefold().split() == running.value.casefold().split()
+    if meta is not None and meta.name in _CLEANED and running.value in _cleaned(winner.value):
+        return True
     return same(winner.value, running.value, meta)
 
 
@@ -324,7 +377,9 @@ def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta 
         meta is None or meta.boot is None or running.source != Source.FILE
     ):
         return ""  # the server computes it, or set it itself: no file ever said otherwise
-    if running.value == "(disabled)" or _alike(winner, running, meta):
+    if running.value == "(disabled)":
+        running = replace(running, value=winner.value if running.hidden is None else running.hidden)
+    if _alike(winner, running, meta):
         return ""
     if meta is not None and meta.vartype is VarType.OTHER:
         return ""  # two texts may mean the same

@@ -5,14 +5,17 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from walconsole.domain.pgconf.commandline import parse
+from walconsole.domain.pgconf.commandline import CommandLine, parse
 from walconsole.domain.pgconf.resolution import Resolution, ServerStart, config_file_of
-from walconsole.domain.pgconf.tree import canonical, parent
+from walconsole.domain.pgconf.tree import canonical, join, parent
 from walconsole.domain.redaction import decode
 
-_ENVIRONMENT = re.compile(r"\s*Environment\s*=\s*(?P<words>.*)")
-_EXEC_START = re.compile(r"\s*ExecStart\s*=\s*(?P<command>.*\S)?\s*")
-_DEBIAN = re.compile(r"(?P<root>.*)/(?P<version>[0-9][0-9.]*)/(?P<name>[^/]+)/postgresql\.conf")
+_ASSIGNMENT = re.compile(r"\s*(?P<key>Environment|UnsetEnvironment|ExecStart)\s*=(?P<value>.*)")
+_DEBIAN = re.compile(r"(?P<root>.*)/(?P<version>[0-9]+(?:\.[0-9]+)?)/(?P<name>[^/]+)/postgresql\.conf")
+_NO_CONFIGURATION = re.compile(
+    r".*/var/lib/(?:pgsql|postgres(?:ql)?)/.*|.*/(?:data|docker|pgdata|PGDATA)/[^/]*"
+)
+"""Data directories of other packages, and of containers: their names have a version, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +64,70 @@ class Contradiction:
 
 
 def read_unit_files(unit_files: Mapping[str, bytes]) -> tuple[tuple[Variable, ...], str, str]:
-    """PG* variables in systemd's files, and the last ExecStart= with its `FILE:LINE`."""
-    variables: list[Variable] = []
+    """PG* variables in systemd's files, and the last ExecStart= with its `FILE:LINE`.
+
+    A later assignment replaces one of the same name, an empty one all that came before it, and
+    UnsetEnvironment= takes names away in the end (systemd.exec(5)).
+    """
+    variables: dict[str, Variable] = {}
+    unset: list[str] = []
     exec_start = exec_from = ""
+    for key, value, where in _assignments(in_effect(unit_files)):
+        if key == "Environment":
+            if not value:
+                variables.clear()
+            for variable in _variables(value, where):
+                variables.pop(variable.name, None)
+                variables[variable.name] = variable
+        elif key == "UnsetEnvironment":
+            unset = [*unset, *value.split()] if value else []
+        elif key == "ExecStart" and value:
+            exec_start, exec_from = value, where
+    kept = (each for each in variables.values() if not {each.name, f"{each.name}={each.value}"} & set(unset))
+    return tuple(kept), exec_start, exec_from
+
+
+_HOMES = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+
+
+def in_effect(unit_files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Those that count, in systemd's order: one unit file, then drop-ins by name (systemd.unit(5)).
+
+    Of several of one name the one of the first folder counts; an instance's own unit file hides its template.
+    """
+    placed = [path for path in unit_files if any(home in path for home in _HOMES)]
+    units = [path for path in placed if not parent(path).endswith(".d")]
+    chosen = sorted(units, key=lambda path: ("@." in path, _home_of(path)))[:1]
+    dropins: dict[str, str] = {}
+    for path in sorted(
+        (path for path in placed if path not in units), key=lambda path: (_home_of(path), "@." in path)
+    ):
+        dropins.setdefault(path.rpartition("/")[2], path)
+    others = [path for path in unit_files if path not in placed]
+    ordered = (*chosen, *others, *(dropins[name] for name in sorted(dropins)))
+    return {path: unit_files[path] for path in ordered}
+
+
+def _home_of(path: str) -> int:
+    return next(at for at, home in enumerate(_HOMES) if home in path)
+
+
+def _assignments(unit_files: Mapping[str, bytes]) -> Iterator[tuple[str, str, str]]:
+    """Names and values with their `FILE:LINE`; a backslash at a line's end goes on with the next line."""
     for path, raw in unit_files.items():
+        begun, text = 0, ""
         for number, line in enumerate(decode(raw).split("\n"), 1):
-            assigned = _ENVIRONMENT.fullmatch(line.rstrip("\r"))
+            bare = line.rstrip("\r")
+            if bare.lstrip().startswith(("#", ";")):
+                continue
+            text, begun = text + bare, begun or number
+            if text.endswith("\\"):
+                text = text[:-1] + " "
+                continue
+            assigned = _ASSIGNMENT.fullmatch(text)
             if assigned is not None:
-                variables.extend(_variables(assigned["words"], f"{path}:{number}"))
-            command = _EXEC_START.fullmatch(line.rstrip("\r"))
-            if command is not None and command["command"]:
-                exec_start, exec_from = command["command"], f"{path}:{number}"
-    return tuple(variables), exec_start, exec_from
+                yield assigned["key"], assigned["value"].strip(), f"{path}:{begun}"
+            begun, text = 0, ""
 
 
 def _variables(words: str, where: str) -> Iterator[Variable]:
@@ -100,7 +155,7 @@ def contradictions(launch: Launch, resolution: Resolution) -> tuple[Contradictio
         if variable.name == "PGDATA" and canonical(variable.value) not in folders
     ]
     named = resolution.command_line.directory
-    if named is not None and canonical(named) not in folders:
+    if named is not None and named.startswith("/") and canonical(named) not in folders:
         found.append(
             Contradiction(
                 f"-D {named}",
@@ -122,7 +177,7 @@ def why_pgdata_is_void(launch: Launch, resolution: Resolution) -> str:
     if resolution.command_line.value("config_file"):
         text = f"the postmaster was started with -c config_file={resolution.config_file}"
         return f"{text}, which wins over PGDATA" + ("; pg_ctlcluster does that" if launch.by_debian else "")
-    if launch.by_debian or _DEBIAN.fullmatch(resolution.config_file):
+    if launch.by_debian or debian_cluster(resolution.config_file, resolution.data_directory):
         return (
             f"pg_ctlcluster empties the environment and starts with -c config_file={resolution.config_file}"
         )
@@ -133,8 +188,13 @@ def why_pgdata_is_void(launch: Launch, resolution: Resolution) -> str:
     return f"the server reads {resolution.config_file}"
 
 
-def debian_cluster(config_file: str) -> str | None:
-    """`VERSION/NAME` of a configuration that lies where Debian keeps clusters, else None."""
+def debian_cluster(config_file: str, data_directory: str | None = None) -> str | None:
+    """`VERSION/NAME` of a configuration that lies where Debian keeps clusters, else None.
+
+    Debian keeps it apart from the data; where the two are one folder, it is somebody else's.
+    """
+    if parent(config_file) == data_directory or _NO_CONFIGURATION.fullmatch(config_file):
+        return None
     found = _DEBIAN.fullmatch(config_file)
     return f"{found['version']}/{found['name']}" if found else None
 
@@ -146,12 +206,61 @@ def server_start(
     config_file: str | None,
     data_directory: str | None,
     major: int | None = None,
+    pg_ctl_options: str = "",
 ) -> ServerStart:
     """What `resolve` needs. A running postmaster's own arguments decide which file it reads.
 
     `config_file` and `data_directory` are what the host's list of clusters says; the file counts
-    only where there are no arguments that name one.
+    only where there are no arguments that name one. `pg_ctl_options` are Debian's, which the next
+    start of a server that does not run will have as arguments.
     """
-    told = ServerStart(tuple(argv), pg_environment=environ or {}, major=major)
-    named = config_file_of(told, parse(argv)) if argv else None
+    given = tuple(argv) or _arguments(pg_ctl_options)
+    environment = {name: value for name, value in (environ or {}).items() if name != "PWD"}
+    told = ServerStart(given, pg_environment=environment, major=major)
+    line = parse(given)
+    named = config_file_of(told, line) if argv else None
+    if named is not None and not named.startswith("/"):
+        named = _made_absolute(named, line, (environ or {}).get("PWD"), data_directory, major)
     return replace(told, config_file=named or config_file, data_directory=data_directory)
+
+
+def _made_absolute(
+    named: str, line: CommandLine, pwd: str | None, data_directory: str | None, major: int | None
+) -> str | None:
+    """The path of a configuration file that is named from where the postmaster was started, if that is known."""
+    if line.value("config_file") is None and data_directory is not None:
+        return join(data_directory, "postgresql.conf", major)  # it was named by a relative -D or PGDATA
+    folder = started_in(line.directory, pwd, data_directory)
+    return join(folder, named, major) if folder is not None else None
+
+
+def _arguments(pg_ctl_options: str) -> tuple[str, ...]:
+    """What pg_ctl's -o (--options) hands on, which may be given several times; empty where it is none."""
+    try:
+        words = shlex.split(pg_ctl_options)
+        handed: list[str] = []
+        for at, word in enumerate(words):
+            if word in ("-o", "--options") and at + 1 < len(words):
+                handed += shlex.split(words[at + 1])
+            elif word.startswith("--options="):
+                handed += shlex.split(word.removeprefix("--options="))
+            elif word.startswith("-o") and len(word) > 2:
+                handed += shlex.split(word[2:])
+    except ValueError:
+        return ()
+    return ("postgres", *handed) if handed else ()
+
+
+def started_in(directory: str | None, pwd: str | None, data_directory: str | None) -> str | None:
+    """The folder in which a postmaster was started, where a relative path of its arguments counts from.
+
+    It changes to its data directory itself. `directory` is -D's value, `pwd` its environment's PWD; None
+    where neither tells.
+    """
+    if directory is not None and data_directory is not None and not directory.startswith("/"):
+        relative = canonical(directory)
+        if relative == ".":
+            return data_directory
+        if ".." not in relative.split("/") and data_directory.endswith(f"/{relative}"):
+            return data_directory[: -len(relative) - 1] or "/"
+    return pwd if pwd is not None and pwd.startswith("/") else None

@@ -1,10 +1,12 @@
 """PostgreSQL clusters on the host, and which of them is observed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.pgconf.start import started_in
+from walconsole.domain.pgconf.tree import join
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ClusterChoiceError
@@ -56,11 +58,20 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         port=port or DEFAULT_PORT,
         socket_dir=socket,
         data_directory=decode(path),
-        config_file=given.get("config_file") or group.text("cluster.config"),
+        config_file=_config_file(given, decode(path)) or group.text("cluster.config"),
         running=pid is not None or (unreadable is not None and status.startswith("online")),
         owner=group.text("cluster.owner") or default_owner,
     )
     return Cluster(facts, path, pid, group.text("cluster.log"), unreadable, port is not None)
+
+
+def _config_file(given: Mapping[str, str], data_directory: str) -> str | None:
+    """What the arguments name. A relative one counts from where the postmaster was started: not always known."""
+    named = given.get("config_file")
+    if named is None or named.startswith("/"):
+        return named
+    folder = started_in(given.get("data_directory"), None, data_directory or None)
+    return join(folder, named) if folder is not None else None
 
 
 def _name(text: str | None) -> ClusterName | None:

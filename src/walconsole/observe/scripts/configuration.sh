@@ -177,7 +177,9 @@ follow() {
             'f '*) want "$path" ;;
             'd '*)
                 say_dir "$path"
-                for entry in $entries; do want "$path/${entry##*/}"; done
+                [ -n "$entries" ] || continue
+                base=$(printf '%s/' "$path" | tr -s /)
+                for entry in $entries; do want "$base${entry##*/}"; done
                 ;;
             esac
         done
@@ -226,7 +228,7 @@ say_process() {
     cat "/proc/$pid/cmdline"
     if [ -r "/proc/$pid/environ" ]; then
         say environ "$pid"
-        tr '\000\n' '\n ' <"/proc/$pid/environ" | grep -E '^PG(DATA|PORT|DATESTYLE|OPTIONS|HOST)='
+        tr '\000\n' '\n ' <"/proc/$pid/environ" | grep -E '^(PWD|PG(DATA|PORT|DATESTYLE|OPTIONS|HOST))='
     else
         say noenviron "$pid" denied
     fi
@@ -244,6 +246,12 @@ say_units() {
         names="$instance${nl}postgresql@.service"
         [ "$unit" = "$instance" ] || names=$unit$nl$names
     elif [ -z "$pid" ]; then
+        case $data in
+        */pgsql/*/data)
+            version=${data%/data}
+            unit=${unit:-postgresql-${version##*/}.service}
+            ;;
+        esac
         unit=${unit:-postgresql.service} names=${unit:-postgresql.service}
     fi
     [ -n "$unit" ] || return
@@ -272,14 +280,15 @@ say_unit_file() {
     done
 }
 
-# say_denied PATH...: those that the server's own user may not read, asked as that user.
+# say_denied PATH...: those that the server's own user may not read, asked as that user: what lies in a folder
+# that it may not enter is not even there to it.
 say_denied() {
     [ "$(id -u)" = 0 ] && [ -n "$owner" ] && [ "$owner" != root ] || return
     gid=$(id -g -- "$owner") || return
     say asked "$owner"
     setpriv --reuid="$owner" --regid="$gid" --init-groups /bin/sh -c '
         printf "asked\000"
-        for path; do [ ! -e "$path" ] || [ -r "$path" ] || printf "%s\000" "$path"; done' sh "$@"
+        for path; do [ -r "$path" ] || printf "%s\000" "$path"; done' sh "$@"
 }
 
 files=0 total=0 pid= unit= queue= pgdatas= text=
@@ -293,7 +302,7 @@ for path in $more; do want "$path"; done
 [ -n "$data" ] && want "$data/postgresql.auto.conf"
 follow
 for path in $more; do say_dir "$path"; for entry in $entries; do want "$entry"; done; done
-read_live=$seen
+read_live=$seen$dirs
 say_version
 say_process
 say_units

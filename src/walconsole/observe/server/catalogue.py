@@ -81,7 +81,7 @@ def _in_force(settings: Sequence[Sequence[object]]) -> Iterator[tuple[str, InFor
     """What the server has; not what belongs to the console's own session."""
     for columns in settings:
         name, value, *_ = columns
-        source, file, line, pending = columns[9:13]
+        source, file, line, pending, hidden = (*columns[9:14], None)[:5]
         if source not in _OF_THE_SESSION:
             yield (
                 fold(str(name)),
@@ -91,6 +91,7 @@ def _in_force(settings: Sequence[Sequence[object]]) -> Iterator[tuple[str, InFor
                     None if file is None else str(file),
                     line if isinstance(line, int) else None,
                     pending is True,
+                    None if hidden is None else str(hidden),
                 ),
             )
 

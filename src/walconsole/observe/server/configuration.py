@@ -16,6 +16,7 @@ from walconsole.domain.pgconf.start import (
     read_unit_files,
     server_start,
 )
+from walconsole.domain.pgconf.tree import parent
 from walconsole.errors import ShellError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.configuration_answer import Errand, Gathered, new_token, read_answer
@@ -95,6 +96,7 @@ def _start(gathered: Gathered, cluster: ClusterFacts) -> ServerStart:
         config_file=_config_file(cluster),
         data_directory=cluster.data_directory or None,
         major=gathered.major or _major(cluster),
+        pg_ctl_options=_pg_ctl_options(gathered, _config_file(cluster)),
     )
 
 
@@ -106,7 +108,7 @@ def _debian_name(cluster: ClusterFacts) -> str:
     """`VERSION/NAME`, from pg_lsclusters or from where the configuration lies; empty where it is neither."""
     if cluster.name is not None:
         return str(cluster.name)
-    return debian_cluster(_config_file(cluster)) or ""
+    return debian_cluster(_config_file(cluster), cluster.data_directory or None) or ""
 
 
 def _major(cluster: ClusterFacts) -> int | None:
@@ -117,7 +119,7 @@ def _major(cluster: ClusterFacts) -> int | None:
 
 def config_files(gathered: Gathered, resolution: Resolution, start: ServerStart) -> ConfigFiles:
     """What the host showed, as the snapshot keeps it."""
-    launch = launch_of(gathered)
+    launch = launch_of(gathered, resolution.config_file)
     return ConfigFiles(
         classify(gathered.tree, resolution, launch),
         gathered.tree.cut,
@@ -134,9 +136,12 @@ def config_files(gathered: Gathered, resolution: Resolution, start: ServerStart)
     )
 
 
-def launch_of(gathered: Gathered) -> Launch:
+def launch_of(gathered: Gathered, config_file: str) -> Launch:
     """How the server was, or would be, started."""
     variables, exec_start, exec_from = read_unit_files(gathered.unit_files)
+    environ = gathered.environ
+    if environ is not None:
+        environ = {name: value for name, value in environ.items() if name != "PWD"}
     return Launch(
         unit=gathered.unit_name,
         active_state=gathered.unit.get("ActiveState", ""),
@@ -144,20 +149,20 @@ def launch_of(gathered: Gathered) -> Launch:
         variables=variables,
         exec_start=exec_start,
         exec_start_from=exec_from,
-        pg_ctl_options=_pg_ctl_options(gathered),
+        pg_ctl_options=_pg_ctl_options(gathered, config_file),
         argv=gathered.argv,
-        environ=gathered.environ,
+        environ=environ,
         texts=gathered.unit_files,
     )
 
 
-def _pg_ctl_options(gathered: Gathered) -> str:
-    """pg_ctl_options of Debian's pg_ctl.conf, where there is one."""
-    for path, content in gathered.tree.files.items():
-        if path.endswith("/pg_ctl.conf") and content.raw:
-            found = {one.name: one.value for one in statements(content.raw)}
-            return found.get("pg_ctl_options", "")
-    return ""
+def _pg_ctl_options(gathered: Gathered, config_file: str) -> str:
+    """pg_ctl_options of Debian's pg_ctl.conf beside the configuration, where there is one."""
+    content = gathered.tree.file(f"{parent(config_file)}/pg_ctl.conf")
+    if content is None or not content.raw:
+        return ""
+    found = {one.name: one.value for one in statements(content.raw)}
+    return found.get("pg_ctl_options", "")
 
 
 def _errors(resolution: Resolution) -> Iterator[str]:
@@ -165,4 +170,4 @@ def _errors(resolution: Resolution) -> Iterator[str]:
         entry = judged.entry
         what = f"{entry.name} = {entry.value}: " if entry.name is not None else ""
         yield f"{entry.file}:{entry.line}: {what}{judged.why or judged.error}"
-    yield from resolution.command_line.problems
+    yield from resolution.problems

@@ -130,8 +130,15 @@ class _Gathering:
 
     def gathered(self) -> Gathered:
         files = {path: self.finished(content) for path, content in self.files.items()}
-        tree = ConfigTree(files, self.listings, _cut(files))
+        listings = {path: self.seen_by_server(listing) for path, listing in self.listings.items()}
+        tree = ConfigTree(files, listings, _cut(files))
         return Gathered(tree, self.argv, self.environ, self.unit_name, self.unit, self.unit_files, self.major)
+
+    def seen_by_server(self, listing: Listing) -> Listing:
+        """A folder that root may list and the server may not is none to the server."""
+        if listing.obstacle is None and self.denied is not None and listing.path in self.denied:
+            return Listing(listing.path, obstacle=Obstacle.DENIED)
+        return listing
 
     def finished(self, content: FileContent) -> FileContent:
         there = content.obstacle in (None, Obstacle.DENIED)

@@ -51,7 +51,7 @@ def export_chains(picture: ConfigurationPicture, names: Sequence[str], taken: Sn
 def _errors(picture: ConfigurationPicture) -> Iterator[str]:
     for judged in picture.resolution.errors:
         yield f"{judged.entry.file}:{judged.entry.line}: {judged.why or judged.error}"
-    yield from picture.resolution.command_line.problems
+    yield from picture.resolution.problems
 
 
 def _setting(picture: ConfigurationPicture, chain: Chain) -> dict[str, object]:

@@ -245,5 +245,5 @@ def _outcome(page: Page, picture: ConfigurationPicture) -> None:
     named = resolution.command_line.directory
     if named is not None:
         page.fact("", f"-D {shown(named)} on the command line", Tone.LABEL)
-    for problem in resolution.command_line.problems:
+    for problem in resolution.problems:
         page.fact("", f"{page.glyphs.critical} {shown(problem)}", Tone.CRITICAL)

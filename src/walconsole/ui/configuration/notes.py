@@ -45,7 +45,7 @@ def notice(picture: ConfigurationPicture) -> tuple[str, Tone]:
         why = shown(errors[0].why or errors[0].error or "")
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         parts.insert(0, f"PostgreSQL would not start: {shown(first.file)}:{first.line}{said}: {why}{more}")
-    parts += map(shown, picture.resolution.command_line.problems)
+    parts += map(shown, picture.resolution.problems)
     if picture.files.cut:
         parts.append(shown(picture.files.cut))
     if picture.resolution.uncertain:
