@@ -189,3 +189,97 @@ async def test_no_setting_of_a_fresh_cluster_waits(incident: tuple[DebianCluster
     assert resolution is not None
     assert len(resolution.chains) > 300
     assert [(name, chain.waits_for) for name, chain in resolution.chains.items() if chain.waits_for] == []
+
+
+async def waiting(parts: Connected) -> dict[str, str]:
+    files = await look(parts)
+    [fact] = await CatalogueProbe(parts.database).take()
+    assert isinstance(fact.value, CatalogueFacts)
+    resolution = resolve_all(files, fact.value, running=True)
+    assert resolution is not None
+    return {name: chain.waits_for for name, chain in resolution.chains.items() if chain.waits_for}
+
+
+async def test_what_the_server_shows_in_its_own_words_waits_for_nothing(
+    incident: tuple[DebianCluster, Connected],
+) -> None:
+    cluster, parts = incident
+    main = cluster.config_dir / "postgresql.conf"
+    append(main, "cluster_name = 'Köln'\nwal_buffers = -1\narchive_command = 'cp %p /tmp/%f'\n")
+    cluster.restart()
+    assert await waiting(parts) == {}
+    append(main, "archive_command = 'false'\nwal_buffers = 1MB\n")
+    assert await waiting(parts) == {"archive_command": "reload", "wal_buffers": "restart"}
+    cluster.reload()
+    assert await waiting(parts) == {"wal_buffers": "restart"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("wal_level = minimal", "max_wal_senders = 10"),
+        ("wal_level = minimal\nmax_wal_senders = 0\narchive_mode = on", "archive_mode = on"),
+        ("max_connections = 3\nsuperuser_reserved_connections = 3", "max_connections = 3"),
+        ("wal_level = minimal\nmax_wal_senders = 0", ""),
+    ],
+)
+async def test_settings_that_do_not_go_together(
+    settings: str, said: str, incident: tuple[DebianCluster, Connected]
+) -> None:
+    cluster, parts = incident
+    append(cluster.config_dir / "conf.d" / "50_more.conf", settings)
+    cluster.stop()
+    errors = (await look(parts)).errors
+    assert said in "; ".join(errors)
+    assert bool(errors) is bool(said)
+    if said:
+        with pytest.raises(RuntimeError, match=r"wal_level|superuser_reserved_connections"):
+            cluster.start()
+        (cluster.config_dir / "conf.d" / "50_more.conf").unlink()
+    cluster.start()
+
+
+async def test_a_folder_with_a_slash_at_its_end_is_read(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    more = cluster.config_dir / "more"
+    more.mkdir()
+    (more / "10_timeout.conf").write_text("archive_timeout = 77\n")
+    append(cluster.config_dir / "postgresql.conf", f"include_dir '{cluster.config_dir}//more/'")
+    cluster.reload()
+    files = await look(parts)
+    assert [file.role for file in files.files if "10_timeout" in file.path] == [FileRole.READ]
+    assert resolution_of(files).value("archive_timeout") == "77"
+    assert cluster.sql("SELECT setting FROM pg_settings WHERE name = 'archive_timeout'") == [("77",)]
+
+
+@pytest.mark.root("only root enters a folder that the server may not")
+async def test_a_folder_that_only_root_may_enter(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    closed = cluster.config_dir / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "a.conf").write_text("archive_timeout = 78\n")
+    append(cluster.config_dir / "postgresql.conf", f"include_dir '{closed}'")
+    cluster.stop()
+    files = await look(parts)
+    assert any("could not open" in error for error in files.errors)
+    with pytest.raises(RuntimeError, match="closed"):
+        cluster.start()
+    closed.chmod(0o755)
+    assert not (await look(parts)).errors
+    cluster.start()
+
+
+async def test_the_options_of_pg_ctl_conf_win(incident: tuple[DebianCluster, Connected]) -> None:
+    cluster, parts = incident
+    append(cluster.config_dir / "postgresql.conf", "archive_mode = on")
+    cluster.stop()  # pg_ctlcluster gives them to a stop, too, which refuses what it does not know
+    options = cluster.config_dir / "pg_ctl.conf"
+    options.write_text("pg_ctl_options = '-o \"-c archive_mode=always\"'\n")
+    assert any("split at blanks" in error for error in (await look(parts)).errors)
+    with pytest.raises(RuntimeError, match="too many command-line arguments"):
+        cluster.start()
+    options.write_text("pg_ctl_options = '-o -carchive_mode=always'\n")
+    assert resolution_of(await look(parts)).value("archive_mode") == "always"
+    cluster.start()
+    assert cluster.sql("SHOW archive_mode") == [("always",)]
+    assert resolution_of(await look(parts)).value("archive_mode") == "always"

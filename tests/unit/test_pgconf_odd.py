@@ -300,22 +300,24 @@ def test_what_waits_for_the_server(setting: SettingMeta, text: str, running: InF
 
 
 @pytest.mark.parametrize(
-    ("options", "mode"),
+    ("options", "mode", "refused"),
     [
-        ('-o "-c archive_mode=off"', "off"),
-        ("-w -t 60 -o '-c archive_mode=always' -o '-c port=1'", "always"),
-        ('--options="--archive-mode=off"', "off"),
-        ('-o"-c archive_mode=off"', "off"),
-        ("-w -t 60", "on"),
-        ('-o "unclosed', "on"),
-        ("", "on"),
+        ("-o -carchive_mode=off", "off", False),
+        ("-w -t 60 -o --archive-mode=always -o-cport=1", "always", False),
+        ("--options=--archive-mode=off", "off", False),
+        ('-o"-carchive_mode=off"', "off", False),
+        ('-o "-c archive_mode=off"', "off", True),
+        ("-w -t 60", "on", False),
+        ('-o "unclosed', "on", True),
+        ("", "on", False),
     ],
 )
-def test_options_of_pg_ctl_conf_win_at_the_next_start(options: str, mode: str) -> None:
+def test_options_of_pg_ctl_conf_win_at_the_next_start(options: str, mode: str, refused: bool) -> None:
     start = server_start((), None, config_file=MAIN, data_directory=DATA, pg_ctl_options=options)
     found = resolve(tree_of({MAIN: "archive_mode = on"}), start)
     assert found is not None
     assert found.value("archive_mode") == mode
+    assert bool(found.problems) is refused
     running = server_start(
         ("postgres", "-D", DATA, "-c", f"config_file={MAIN}"), {}, config_file=MAIN, data_directory=DATA,
         pg_ctl_options=options,
@@ -325,9 +327,9 @@ def test_options_of_pg_ctl_conf_win_at_the_next_start(options: str, mode: str) -
 
 def test_the_options_are_those_beside_this_cluster_s_configuration() -> None:
     seen = answer(
-        ("file", "/etc/postgresql/14/old/pg_ctl.conf", b"pg_ctl_options = '-o \"-c archive_mode=always\"'\n"),
+        ("file", "/etc/postgresql/14/old/pg_ctl.conf", b"pg_ctl_options = '-o -carchive_mode=always'\n"),
         ("file", MAIN, b"archive_mode = on\n"),
-        ("file", "/etc/postgresql/15/main/pg_ctl.conf", b"pg_ctl_options = '-o \"-c archive_mode=off\"'\n"),
+        ("file", "/etc/postgresql/15/main/pg_ctl.conf", b"pg_ctl_options = '-o -carchive_mode=off'\n"),
     )
     files = understand(seen, ClusterFacts(None, 5432, "/run", DATA, MAIN, False, "postgres"))
     assert files is not None

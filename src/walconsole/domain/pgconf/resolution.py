@@ -371,7 +371,9 @@ _CHANGED_BY_A_RESTART = (Context.POSTMASTER, Context.INTERNAL, Context.OTHER)
 
 def _waits_for(winner: Place | None, running: InForce | None, meta: SettingMeta | None) -> str:
     """What it takes until the running server has the winner's value; empty when it has it."""
-    if running is None or winner is None or running.source == Source.OVERRIDE:
+    if running is None or winner is None:
+        return ""
+    if running.source == Source.OVERRIDE and (meta is None or meta.name not in _COMPUTED):
         return ""
     if winner.origin is Origin.DEFAULT and (
         meta is None or meta.boot is None or running.source != Source.FILE

@@ -227,7 +227,7 @@ def server_start(
 def _made_absolute(
     named: str, line: CommandLine, pwd: str | None, data_directory: str | None, major: int | None
 ) -> str | None:
-    """The path of a configuration file that is named from where the postmaster was started, if that is known."""
+    """A configuration file that is named from where the postmaster was started, if that is known."""
     if line.value("config_file") is None and data_directory is not None:
         return join(data_directory, "postgresql.conf", major)  # it was named by a relative -D or PGDATA
     folder = started_in(line.directory, pwd, data_directory)
@@ -235,20 +235,40 @@ def _made_absolute(
 
 
 def _arguments(pg_ctl_options: str) -> tuple[str, ...]:
-    """What pg_ctl's -o (--options) hands on, which may be given several times; empty where it is none."""
+    """A postmaster's arguments from pg_ctl's -o (--options) in pg_ctl.conf; empty where there are none.
+
+    pg_ctlcluster splits that text at blanks, quoted or not. Where quotes mean otherwise, pg_ctl does not
+    start anything: the last argument is then one that is refused, and says so.
+    """
+    split = _handed_on(pg_ctl_options.split())
     try:
-        words = shlex.split(pg_ctl_options)
-        handed: list[str] = []
-        for at, word in enumerate(words):
-            if word in ("-o", "--options") and at + 1 < len(words):
-                handed += shlex.split(words[at + 1])
-            elif word.startswith("--options="):
-                handed += shlex.split(word.removeprefix("--options="))
-            elif word.startswith("-o") and len(word) > 2:
-                handed += shlex.split(word[2:])
+        meant = _handed_on(shlex.split(pg_ctl_options))
     except ValueError:
+        meant = split or []
+    if not meant and split is not None:
         return ()
-    return ("postgres", *handed) if handed else ()
+    refused = f"pg_ctl.conf's {pg_ctl_options}: it is split at blanks, whatever is quoted"
+    return ("postgres", *(meant or ()), *(() if split == meant else (refused,)))
+
+
+def _handed_on(words: Sequence[str]) -> list[str] | None:
+    """What -o hands on, which may be given several times and goes through a shell; None where that fails."""
+    handed: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word in ("-o", "--options"):
+            said = next(waiting, "")
+        elif word.startswith("--options="):
+            said = word.removeprefix("--options=")
+        elif word.startswith("-o"):
+            said = word[2:]
+        else:
+            continue
+        try:
+            handed += shlex.split(said)
+        except ValueError:
+            return None
+    return handed
 
 
 def started_in(directory: str | None, pwd: str | None, data_directory: str | None) -> str | None:

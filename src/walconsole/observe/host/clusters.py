@@ -66,7 +66,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
 
 
 def _config_file(given: Mapping[str, str], data_directory: str) -> str | None:
-    """What the arguments name. A relative one counts from where the postmaster was started: not always known."""
+    """What the arguments name; a relative path only where it is known from where the server was started."""
     named = given.get("config_file")
     if named is None or named.startswith("/"):
         return named
