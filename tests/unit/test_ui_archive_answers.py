@@ -180,6 +180,14 @@ def test_growth_and_cost_follow_the_price() -> None:
     assert f"€{stored:,.2f} a month" in cost
 
 
+def test_cost_is_told_of_each_bucket_base_backups_and_wal_apart() -> None:
+    text = of_entry(answered(whole(), 198, price=Price("€", 1.0)), "parts")
+    month = r"€[\d,]+\.\d\d: base backups €[\d,]+\.\d\d, WAL €[\d,]+\.\d\d"
+    assert re.search(rf"of it primary: {month}.*; in 30 d {month}.*; nothing is deleted\)", text)
+    assert re.search(rf"of it DR: {month}", text)
+    assert of_entry(answered(sweeping()), "parts") == ""
+
+
 def _both(snapshot: Snapshot) -> list[BucketFacts]:
     return [facts for facts in (snapshot.primary.value, snapshot.dr.value) if facts is not None]
 

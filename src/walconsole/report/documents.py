@@ -11,6 +11,7 @@ from walconsole.report.lines import exit_code
 from walconsole.report.metric import Metric
 from walconsole.report.parts import Document, iso
 from walconsole.report.recovery import recovery_document, running_document
+from walconsole.report.storage import storage_documents
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +31,7 @@ def check_document(
         "not_seen": [each.slot.name for each in unanswered(snapshot)],
         "recovery": recovery_document(Assessment(snapshot, now)),
         "backup_runs": running_document(Assessment(snapshot, now)),
+        "storage": storage_documents(snapshot, now),
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers

@@ -12,6 +12,7 @@ from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.domain.standing.unseen import ASKED, NEEDED, unanswered
 from walconsole.report.metric import Kind, Metric, known
 from walconsole.report.recovery import recovery_metrics, running_metrics
+from walconsole.report.storage import storage_metrics
 
 LEVELS = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
 """Exit codes as monitoring plugins have them (Monitoring Plugins Development Guidelines)."""
@@ -29,6 +30,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_bucket(snapshot.dr, "dr", now),
         *recovery_metrics(Assessment(snapshot, now)),
         *running_metrics(Assessment(snapshot, now)),
+        *storage_metrics(snapshot, now),
         *_host(snapshot),
     )
 
@@ -95,7 +97,7 @@ def _bucket(reading: Reading[BucketFacts], copy: str, now: float) -> Iterator[Me
     if bucket is None:
         return
     yield Metric("bucket_segments", bucket.segments, "Distinct WAL segments in it.", labels=labels)
-    yield Metric("bucket_stored_bytes", bucket.stored_bytes, "What they take.", labels=labels)
+    yield Metric("bucket_stored_bytes", bucket.stored_bytes, "What all in it takes.", labels=labels)
     yield Metric("bucket_gaps", bucket.gap_count, "Stretches that are missing.", labels=labels)
     yield Metric("bucket_missing_segments", bucket.missing_segments, "Segments in them.", labels=labels)
     if bucket.newest_at is not None:

@@ -150,7 +150,7 @@ def _told(profile: Profile) -> Told:
         program = names_of(profile).archive
     except ValueError:  # a name that provisioning would refuse
         program = ""
-    return Told(profile.expect_base_backups, program, profile.keep)
+    return Told(profile.expect_base_backups, program, profile.keep, profile.price)
 
 
 def _evidence(

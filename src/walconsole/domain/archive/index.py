@@ -125,11 +125,11 @@ class ArchiveIndex:
     """Everything that the keys under `prefix` say, for one wal_segment_size.
 
     `foreign` counts keys that are no WAL archive's, `base_backups` those of them that lie in a known writer's
-    base backup, `impossible` those that look like segments but
-    cannot exist with this segment size; `impossible_name` is the first of them, `highest_low_field`
-    the highest last field (eight digits) among them.
-    `alike` counts those of the foreign ones that begin with a segment's name, `alike_newest` is the highest
-    of these and `alike_key` its key. `whereabouts` has what was listed of base backups.
+    base backup, `backup_bytes` what those take that were folded with their listing, `impossible` those that
+    look like segments but cannot exist with this segment size; `impossible_name` is the first of them,
+    `highest_low_field` the highest last field (eight digits) among them. `alike` counts those of the foreign
+    ones that begin with a segment's name, `alike_newest` is the highest of these and `alike_key` its key.
+    `whereabouts` has what was listed of base backups.
     """
 
     def __init__(self, prefix: str = "", segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
@@ -138,6 +138,7 @@ class ArchiveIndex:
         self.archives: dict[Place, Archive] = {}
         self.foreign = 0
         self.base_backups = 0
+        self.backup_bytes = 0
         self.impossible = 0
         self.impossible_name: str | None = None
         self.highest_low_field = 0
@@ -193,6 +194,7 @@ class ArchiveIndex:
             reading.read(keys)
         measures = measured(reading.groups, listing) if listing is not None else None
         backups = self._of_backups(reading, keys, listing) if listing is not None else ()
+        backup_bytes = _bytes_of_backups(reading, listing) if listing is not None else 0
         for group in reading.groups:
             archive = self.archive_at(group.place)
             if archive is None:
@@ -207,6 +209,7 @@ class ArchiveIndex:
                 archive.add_other(other)
         self.foreign += reading.foreign
         self.base_backups += reading.base_backups
+        self.backup_bytes += backup_bytes
         self._note_names(reading)
         if measures is not None:
             self._note_measures(measures)
@@ -251,6 +254,11 @@ class ArchiveIndex:
         self.highest_low_field = max(self.highest_low_field, int(name[16:24], 16))
         if self.impossible_name is None:
             self.impossible_name = name
+
+
+def _bytes_of_backups(reading: PageReading, listing: ObjectListing) -> int:
+    """What the page's objects take that lie in base backups."""
+    return sum(_sizes(listing, start, stop)[0] for start, stop in reading.in_backups)
 
 
 def _place_beside(by_log: Place) -> Place | None:

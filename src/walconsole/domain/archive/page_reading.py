@@ -178,7 +178,8 @@ class PageReading:
 
     Each key is in one of `groups`, one of `others`, one of the `impossible` names (which look like
     segments and cannot exist), or counted as `foreign`. Groups are in the page's order. `base_backups`
-    counts those of the foreign ones that lie in a known writer's base backup. `beside` are the positions of
+    counts those of the foreign ones that lie in a known writer's base backup, `in_backups` are the stretches
+    of the page that they take (first position, and the one behind the last). `beside` are the positions of
     keys under the prefix that are no segments, `alike` those foreign ones that begin with a segment's name.
     """
 
@@ -193,6 +194,7 @@ class PageReading:
         "foreign",
         "groups",
         "impossible",
+        "in_backups",
         "others",
     )
 
@@ -205,6 +207,7 @@ class PageReading:
         self.impossible: list[str] = []
         self.beside: list[int] = []
         self.alike: list[str] = []
+        self.in_backups: list[tuple[int, int]] = []
         self.foreign = 0
         self.base_backups = 0
 
@@ -222,7 +225,7 @@ class PageReading:
             return False
         place = place_of(head[len(self._prefix) : cut])
         if place is None:
-            self._foreign(head[len(self._prefix) : cut], len(keys))
+            self._foreign(head[len(self._prefix) : cut], 0, len(keys))
         else:
             self.groups.append(SegmentGroup(place, int(head[cut:], 16), *runs, suffix, 0, len(keys)))
         return True
@@ -233,10 +236,15 @@ class PageReading:
         if keys:
             self._read(0, len(keys))
 
-    def _foreign(self, directory: str, count: int) -> None:
-        self.foreign += count
-        if directory and holds_base_backup(directory):
-            self.base_backups += count
+    def _foreign(self, directory: str, start: int, stop: int) -> None:
+        """The keys from `start` up to `stop`, which lie in `directory` (relative; empty: an archive's)."""
+        self.foreign += stop - start
+        if not directory or not holds_base_backup(directory):
+            return
+        self.base_backups += stop - start
+        if self.in_backups and self.in_backups[-1][1] == start:
+            start, _ = self.in_backups.pop()
+        self.in_backups.append((start, stop))
 
     def _is_under(self, directory: str) -> bool:
         return directory.startswith(self._prefix)
@@ -272,7 +280,7 @@ class PageReading:
             return False
         place = place_of(first[len(self._prefix) : cut])
         if place is None:
-            self._foreign(first[len(self._prefix) : cut], len(names))
+            self._foreign(first[len(self._prefix) : cut], start, stop)
         else:
             numbers = segment_numbers(names, lines, suffix, self._per_log)
             self._group(place, names, numbers, suffix, start)
@@ -310,7 +318,7 @@ class PageReading:
             self.impossible.append(basename)
             return
         if name is None or place is None:
-            self._foreign(directory if place is None else "", 1)
+            self._foreign(directory if place is None else "", at, at + 1)
             self.beside.append(at)
             if place is not None and segment_named(basename, self._segment_bytes) is not None:
                 self.alike.append(key)

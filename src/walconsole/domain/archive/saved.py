@@ -273,6 +273,7 @@ def _index_content(index: ArchiveIndex) -> dict[str, object]:
         "segment_bytes": index.segment_bytes,
         "foreign": index.foreign,
         "base_backups": index.base_backups,
+        "backup_bytes": index.backup_bytes,
         "impossible": index.impossible,
         "impossible_name": index.impossible_name,
         "alike": index.alike,
@@ -287,6 +288,7 @@ def _index(content: Content) -> ArchiveIndex:
     index = ArchiveIndex(field(content, "prefix", str), field(content, "segment_bytes", int))
     index.foreign, index.impossible = count(content, "foreign"), count(content, "impossible")
     index.base_backups = count(content, "base_backups")
+    index.backup_bytes = count(content, "backup_bytes")
     index.highest_low_field = count(content, "highest_low_field")
     index.alike, index.alike_key = count(content, "alike"), field(content, "alike_key", str)
     index.alike_newest = segment_named(split_key(index.alike_key)[1], index.segment_bytes)

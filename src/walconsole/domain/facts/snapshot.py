@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Any, Generic, TypeVar, overload
 
+from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
 from walconsole.domain.facts.evidence import (
     CommandFacts,
@@ -192,12 +193,13 @@ class Told:
 
     `expect_base_backups`: they are taken here, and that there is none is a fault. `archive_program` is the
     path of the archive command that provisioning installs on the droplet, empty where that is not known.
-    `keep` is what retention keeps, None: nothing is deleted.
+    `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs.
     """
 
     expect_base_backups: bool = True
     archive_program: str = ""
     keep: Keep | None = None
+    price: Price = SPACES_PRICE
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,8 @@ class BucketPicture:
             partials=main.partials if main else 0,
             backup_labels=main.backups if main else 0,
             base_backups=self.index.base_backups,
+            backup_bytes=self.index.backup_bytes,
+            wal_bytes=sum(archive.stored_bytes for archive in self.index.archives.values()),
             impossible_names=self.index.impossible,
             segment_bytes=size,
             key_endpoint=key_endpoint,

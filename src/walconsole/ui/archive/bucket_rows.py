@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from walconsole.domain.archive.cost import Cost, cost, with_zstd
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.copies import DR_PATIENCE_S, DR_PATIENCE_SEGMENTS, lacking_since
+from walconsole.domain.standing.storage import FORECAST_DAYS, Storage, assumed_text, stored
 from walconsole.domain.units import age_text, bytes_text, count_text, duration_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive.table import NAMES, Table
 from walconsole.ui.board.content import Tone
-from walconsole.ui.board.typeset import shown
+from walconsole.ui.board.typeset import NOT_AVAILABLE, shown
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.comparison import Lacking
+    from walconsole.domain.archive.cost import Price
+    from walconsole.domain.archive.stored_parts import StoredParts
     from walconsole.domain.facts.observed import BucketFacts, RepeatedSegment, SharedSegments, SweepProgress
 
 
@@ -99,6 +102,7 @@ def _why_not_compared(table: Table) -> str:
 
 _REPEATS_LISTED = 5
 _OTHERS_LISTED = 8
+_A_CENT = 0.01
 
 
 def storage_rows(table: Table) -> None:
@@ -138,9 +142,11 @@ def _stored(table: Table, role: BucketRole, facts: BucketFacts) -> None:
 def _costs(table: Table) -> None:
     known = table.known
     copies, grown = known.copies, known.picture.growth
-    stored = sum(facts.stored_bytes for _, facts in copies)
+    total = sum(facts.stored_bytes for _, facts in copies)
     daily = grown.bytes_per_day * len(copies) if grown is not None else None
-    table.row("cost", "cost", _cost_text(cost(stored, daily, known.price), len(copies)))
+    table.row("cost", "cost", _cost_text(cost(total, daily, known.price), len(copies)))
+    for found in stored(known.snapshot, known.now):
+        _parts(table, found)
     if isinstance(known.measured, str):
         table.unknown("zstd", "with zstd", known.measured or "press m to measure it on the newest segments")
         return
@@ -151,6 +157,27 @@ def _costs(table: Table) -> None:
     packed = with_zstd(sum(facts.segments for _, facts in copies) * size, measured.ratio)
     less = grown.segments_per_day * size * measured.ratio * len(copies) if grown is not None else None
     table.row("zstd", "with zstd", f"{text}: {_cost_text(cost(packed, less, known.price), len(copies))}")
+
+
+def _parts(table: Table, found: Storage) -> None:
+    """What one bucket's base backups and WAL cost a month, now and later."""
+    price, name = table.known.price, NAMES[found.role]
+    text = f"{name}: {_month_text(found.now, price)}"
+    if found.later is None:
+        table.row("parts", "of it", f"{text}; in {FORECAST_DAYS} d {NOT_AVAILABLE}: {found.why_not}")
+        return
+    later = _month_text(found.later, price)
+    table.row("parts", "of it", f"{text}; in {FORECAST_DAYS} d {later} ({assumed_text(found)})")
+
+
+def _month_text(parts: StoredParts, price: Price) -> str:
+    """`$0.05: base backups $0.01, WAL $0.04`, and what is neither where it costs a cent."""
+
+    def month(stored_bytes: float) -> str:
+        return f"{price.currency}{cost(stored_bytes, None, price).month:,.2f}"
+
+    other = f", other {month(parts.other)}" if cost(parts.other, None, price).month >= _A_CENT else ""
+    return f"{month(parts.total)}: base backups {month(parts.backups)}, WAL {month(parts.wal)}{other}"
 
 
 def _cost_text(found: Cost, copies: int) -> str:
