@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from walconsole.domain.recovery.backups import Completeness, Writer
+from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.held import HeldBackup, Stop, StopKind
 from walconsole.domain.recovery.ours import ID, LABELLED
@@ -194,19 +194,33 @@ def stale(found: Recoverability, now: float, limits: Limits) -> Verdict | None:
     if newest is None or window is None:
         return None
     backup = newest.held.backup
-    stopped = made_at(backup.id) if backup.stopped is None else backup.stopped
+    stopped = _stopped(backup)
     age = None if stopped is None else now - stopped
-    if stopped is not None and stopped > now + DAY_S:  # less may be the zone of a writer that tells none
-        text = f"the newest base backup {backup.id} says that it ended at {moment_text(stopped, now)}"
-        return Verdict(Level.WARNING, f"{text}, which is yet to come: how old it is nobody can tell")
+    old = too_old(backup, now, limits)
+    if old and age is not None and age < 0:
+        return Verdict(Level.WARNING, f"the newest base backup {backup.id}{old}")
     replay = max(0, window.until_lsn - (backup.start_lsn or 0))
-    old = age is not None and age > limits.oldest_backup_s
     long = limits.most_replay_bytes is not None and replay > limits.most_replay_bytes
     if not old and not long:
         return None
     made = "" if age is None else f" is {_age(age)} old"
     text = f"the newest base backup{made}: a restore would replay {bytes_text(replay)} of WAL"
     return Verdict(Level.WARNING, text)
+
+
+def too_old(backup: BaseBackup, now: float, limits: Limits) -> str:
+    """What its age says against it, in words that follow its name; else empty."""
+    stopped = _stopped(backup)
+    if stopped is None:
+        return ""
+    if stopped > now + DAY_S:  # less may be the zone of a writer that tells none
+        text = f" says that it ended at {moment_text(stopped, now)}"
+        return f"{text}, which is yet to come: how old it is nobody can tell"
+    return f" is {_age(now - stopped)} old" if now - stopped > limits.oldest_backup_s else ""
+
+
+def _stopped(backup: BaseBackup) -> float | None:
+    return made_at(backup.id) if backup.stopped is None else backup.stopped
 
 
 def _age(seconds: float) -> str:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from walconsole.domain.recovery.running import BackupRunStatus
+from walconsole.domain.recovery.words import Limits, too_old
 from walconsole.domain.units import age_text, bytes_text
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.backup_run import BackupRun
@@ -45,8 +46,9 @@ class FirstBackup:
     always = False
     explanation = (
         "Takes a base backup now, by the installed script, and shows how far it is. It is done where each "
-        "copy holds a complete one of this very cluster with all WAL that it needs, as its backup.json "
-        "says, which is read from the copy itself. The script goes on by itself on the droplet where the "
+        "copy holds the newest complete one of this very cluster with all WAL that it needs, as its "
+        "backup.json says, which is read from the copy itself, and where that is not too old to be of use "
+        "at night. The script goes on by itself on the droplet where the "
         "connection is cut or this console is killed; run again, the step follows it. Ended by you it "
         "takes away what it stored. There is no half backup: what has no backup.json is none."
     )
@@ -69,11 +71,11 @@ class FirstBackup:
         return self._judged(looks, facts)
 
     def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...]) -> Check:
-        """DONE where each copy holds one."""
-        lacking = [look.where for look in looks if look.backup is None]
-        if not lacking:
-            return Check(CheckState.DONE, "a complete base backup is in each copy", facts)
-        return Check(CheckState.NEEDED, f"no complete base backup of this cluster in {_and(lacking)}", facts)
+        """DONE where each copy holds the newest, and that is not too old."""
+        why = what_is_to_do(looks, self._site.clock.now())
+        if not why:
+            return Check(CheckState.DONE, "the newest complete base backup is in each copy", facts)
+        return Check(CheckState.NEEDED, why, facts)
 
     async def plan(self) -> Plan:
         """The one command, and what it costs."""
@@ -186,6 +188,20 @@ class BackupNow(FirstBackup):
     def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...]) -> Check:
         """NEEDED always: it was asked for."""
         return Check(CheckState.NEEDED, "a base backup is asked for", facts)
+
+
+def what_is_to_do(looks: list[BackupLook], now: float) -> str:
+    """What is wrong with the copies' newest base backups, by the rule of `backup-stale`; else empty."""
+    lacking = [look.where for look in looks if look.backup is None]
+    if lacking:
+        return f"no complete base backup of this cluster in {_and(lacking)}"
+    held = [(look.where, look.backup) for look in looks if look.backup is not None]
+    newest = max((backup.id for _, backup in held), default="")
+    behind = [where for where, backup in held if backup.id != newest]
+    if behind:
+        return f"the newest complete base backup, {newest}, is not in {_and(behind)}"
+    old = next((said for _, backup in held if (said := too_old(backup, now, Limits()))), "")
+    return f"the newest complete base backup{old}" if old else ""
 
 
 def _and(names: list[str]) -> str:
