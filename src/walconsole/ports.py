@@ -10,7 +10,7 @@ from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import Marks
-from walconsole.domain.facts.evidence import ExpiryRule
+from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion, LinkFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
@@ -112,10 +112,10 @@ class WholeStore(Protocol):
 
 
 class LifecycleStore(Protocol):
-    """What a bucket deletes by itself. Raises errors.ObjectStoreError with S3's own code."""
+    """What a bucket does by itself. Raises errors.ObjectStoreError with S3's own code."""
 
-    async def lifecycle(self) -> tuple[ExpiryRule, ...]:
-        """The rules that delete objects, empty where there are none."""
+    async def lifecycle(self) -> tuple[LifecycleRule, ...]:
+        """What the rules of its lifecycle do, empty where there are none."""
         ...
 
 

@@ -4,6 +4,8 @@ Each is really brought about on a deployment that archives: found as the root, m
 """
 
 import asyncio
+import json
+import shlex
 import subprocess
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -13,6 +15,7 @@ import pytest
 from tests.integration.failure_stage import Watched, edited, watching
 from tests.servers.faults import Fault, FaultyFront
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.model import Finding
 
 pytestmark = [
     pytest.mark.server,
@@ -240,12 +243,19 @@ async def test_odd_segment_size(console: Watched) -> None:
     await console.green("the object moved away")
 
 
+def shown_to_owner(console: Watched) -> None:
+    """The bucket's owner, who may ask for its rules, may read what the archiver's key stored."""
+    for key in console.stage.objects(BucketRole.PRIMARY):
+        console.owner.put_object_acl(Bucket=console.bucket, Key=key, ACL="bucket-owner-full-control")
+
+
 @pytest.mark.failure_mode("lifecycle-eats-wal")
 async def test_lifecycle_eats_wal(console: Watched) -> None:
     """A limited key may not ask for the rules: this console has a key that may."""
     admin = console.rgw.admin
     keys = {"AWS_ACCESS_KEY_ID": admin.access_key, "AWS_SECRET_ACCESS_KEY": admin.secret_key}
     client = console.rgw.client()
+    shown_to_owner(console)
     client.put_bucket_lifecycle_configuration(
         Bucket=console.bucket,
         LifecycleConfiguration={
@@ -260,6 +270,32 @@ async def test_lifecycle_eats_wal(console: Watched) -> None:
             client.delete_bucket_lifecycle(Bucket=console.bucket)
             other.observer.refresh()
         await other.green("the rule taken back")
+
+
+@pytest.mark.failure_mode("no-end-of-uploads")
+async def test_no_rule_ends_uploads(console: Watched) -> None:
+    """The proposal is put as it stands in the note, and is then what the bucket answers."""
+    admin = console.rgw.admin
+    keys = {"AWS_ACCESS_KEY_ID": admin.access_key, "AWS_SECRET_ACCESS_KEY": admin.secret_key}
+    client = console.rgw.client()
+    async with watching(console.stage, keys) as other:
+        await other.noted("no-end-of-uploads", within_s=10)
+        (command,) = (
+            next(each for each in told(other) if console.bucket in each.title.split()).fixes[0].commands
+        )
+        words = shlex.split(command)
+        rules = json.loads(words[words.index("--lifecycle-configuration") + 1])
+        client.put_bucket_lifecycle_configuration(Bucket=console.bucket, LifecycleConfiguration=rules)
+        other.observer.refresh()
+        await other.until(
+            lambda: not any(console.bucket in each.title.split() for each in told(other)), "the note gone", 10
+        )
+        client.delete_bucket_lifecycle(Bucket=console.bucket)
+
+
+def told(console: Watched) -> list[Finding]:
+    """What is said of buckets of which no rule ends uploads."""
+    return [each for each in console.diagnosis().findings if each.rule == "no-end-of-uploads"]
 
 
 @pytest.mark.failure_mode("checksum-embedded")

@@ -19,7 +19,7 @@ from tests.servers.workspace import Workspace
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule, PolicyFacts
+from walconsole.domain.facts.evidence import ComparedFacts, LifecycleRule, PolicyFacts, RuleAction
 from walconsole.domain.facts.snapshot import Snapshot, fold, succeeded
 from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.wal import Segment
@@ -207,7 +207,7 @@ async def test_an_object_of_many_parts_is_read_whole(rgw: RadosGateway) -> None:
 
 async def policy(rgw: RadosGateway, bucket: str, keys: S3Keys) -> PolicyFacts:
     async with store_of(target_of(rgw.endpoint, bucket), keys) as store:
-        (fact,) = await PolicyProbe(bucket, store, HandClock()).take()
+        (fact,) = await PolicyProbe(target_of(rgw.endpoint, bucket), store, HandClock()).take()
     assert isinstance(fact.value, PolicyFacts)
     return fact.value
 
@@ -228,23 +228,39 @@ async def test_rules_that_delete(rgw: RadosGateway) -> None:
             "Status": "Enabled",
             "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
         },
+        {
+            "ID": "tagged",
+            "Filter": {
+                "And": {"Prefix": "", "Tags": [{"Key": "tmp", "Value": "1"}, {"Key": "b", "Value": "2"}]}
+            },
+            "Status": "Enabled",
+            "Expiration": {"Days": 1},
+        },
+        {
+            "ID": "uploads",
+            "Filter": {"Prefix": "base/"},
+            "Status": "Enabled",
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        },
     ]
     rgw.client().put_bucket_lifecycle_configuration(
         Bucket=bucket,
         LifecycleConfiguration={"Rules": rules},  # type: ignore[typeddict-item]  # plain dictionaries
     )
     facts = await policy(rgw, bucket, rgw.admin)
-    assert set(facts.expiry) == {
-        ExpiryRule("wal", "wal/", 7),
-        ExpiryRule("off", "a&b/", 1, enabled=False),
-        ExpiryRule("old", "", 3, noncurrent=True),
+    assert set(facts.rules) == {
+        LifecycleRule("wal", RuleAction.EXPIRE, "wal/", 7),
+        LifecycleRule("off", RuleAction.EXPIRE, "a&b/", 1, enabled=False),
+        LifecycleRule("old", RuleAction.OLD_VERSIONS, days=3),
+        LifecycleRule("tagged", RuleAction.EXPIRE, days=1, tags=(("b", "2"), ("tmp", "1"))),
+        LifecycleRule("uploads", RuleAction.ABORT, "base/", 7),
     }
 
 
 async def test_a_key_that_may_not_ask(rgw: RadosGateway) -> None:
     bucket = rgw.bucket()
     facts = await policy(rgw, bucket, rgw.limited_user({bucket: "read"}))
-    assert facts.expiry == ()
+    assert facts.rules == ()
     assert "lifecycle" in facts.missing[0]
     assert "AccessDenied" in facts.missing[0]
 

@@ -15,7 +15,7 @@ from walconsole.domain.facts.evidence import (
     CommandFacts,
     ComparedFacts,
     ConfigAccess,
-    ExpiryRule,
+    LifecycleRule,
     LogEntry,
     LogFacts,
     LogKind,
@@ -25,6 +25,7 @@ from walconsole.domain.facts.evidence import (
     ProgramFacts,
     ReplicationSlot,
     RetentionFacts,
+    RuleAction,
     VerbResult,
 )
 from walconsole.domain.facts.observed import SettingsFacts
@@ -68,7 +69,14 @@ SLOT = st.builds(
 RETENTION = st.builds(
     RetentionFacts, st.lists(SLOT, max_size=3).map(tuple), NUMBER, summarizer_behind_bytes=NUMBER
 )
-RULE = st.builds(ExpiryRule, TEXT, TEXT, st.none() | st.integers(0, 4000))
+RULE = st.builds(
+    LifecycleRule,
+    TEXT,
+    st.sampled_from(RuleAction),
+    TEXT,
+    st.none() | st.integers(0, 4000),
+    st.none() | st.floats(0, 1e11),
+)
 POLICY = st.builds(PolicyFacts, st.lists(RULE, max_size=3).map(tuple))
 SEGMENT = st.sampled_from(["000000010000000000000042", "x"])
 COMPARED = st.builds(ComparedFacts, SEGMENT, TEXT, st.none() | st.booleans(), head=TEXT)
@@ -89,6 +97,7 @@ EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
     Snapshot.production: PRODUCTION,
     Snapshot.retention: RETENTION,
     Snapshot.policy: POLICY,
+    Snapshot.dr_policy: POLICY,
     Snapshot.compared: COMPARED,
     Snapshot.backup_sessions: SESSIONS,
     Snapshot.backup_script: SCRIPT,
@@ -247,7 +256,7 @@ def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
 def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:
     held = bucket(histories=())
     for days, expected in ((1, ["lifecycle-eats-wal"]), (365, [])):
-        policy = PolicyFacts((ExpiryRule("r", "", days),))
+        policy = PolicyFacts((LifecycleRule("r", RuleAction.EXPIRE, "", days),))
         assert roots(found((Snapshot.policy, policy), archiver=archiver(), primary=held)) == expected
 
 

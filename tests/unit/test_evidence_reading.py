@@ -1,11 +1,13 @@
 """How the answers of the probes that look for causes are read, hostile ones too."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walconsole.adapters.s3.answers import read_lifecycle
-from walconsole.domain.facts.evidence import ExpiryRule
+from walconsole.adapters.s3.lifecycle import read_lifecycle
+from walconsole.domain.facts.evidence import LifecycleRule, RuleAction
 from walconsole.errors import DatabaseError
 from walconsole.observe.server.sql import read_retention
 
@@ -15,53 +17,80 @@ def rule(inside: str) -> bytes:
 
 
 DAYS = "<Expiration><Days>7</Days></Expiration>"
+ON = "<Status>Enabled</Status>"
+DELETES = partial(LifecycleRule, action=RuleAction.EXPIRE)
 
 
 @pytest.mark.parametrize(
     ("inside", "rules"),
     [
-        (
-            f"<ID>a</ID><Prefix>wal/</Prefix><Status>Enabled</Status>{DAYS}",
-            (ExpiryRule("a", "wal/", 7),),
-        ),
+        (f"<ID>a</ID><Prefix>wal/</Prefix>{ON}{DAYS}", (DELETES("a", prefix="wal/", days=7),)),
         (
             f"<ID>b</ID><Filter><Prefix>x/</Prefix></Filter><Status>Disabled</Status>{DAYS}",
-            (ExpiryRule("b", "x/", 7, enabled=False),),
+            (DELETES("b", prefix="x/", days=7, enabled=False),),
         ),
         (
-            f"<ID>c</ID><Filter><And><Prefix>a&amp;b/</Prefix></And></Filter><Status>Enabled</Status>{DAYS}",
-            (ExpiryRule("c", "a&b/", 7),),
+            f"<ID>c</ID><Filter><And><Prefix>a&amp;b/</Prefix></And></Filter>{ON}{DAYS}",
+            (DELETES("c", prefix="a&b/", days=7),),
         ),
         (
-            f"<ID>literal</ID><Prefix>&amp;lt;/</Prefix><Status>Enabled</Status>{DAYS}",
-            (ExpiryRule("literal", "&lt;/", 7),),
+            f"<ID>literal</ID><Prefix>&amp;lt;/</Prefix>{ON}{DAYS}",
+            (DELETES("literal", prefix="&lt;/", days=7),),
+        ),
+        (f"<ID>d</ID><Prefix/>{ON}{DAYS}", (DELETES("d", days=7),)),
+        (
+            f"{ON}<Expiration><Date>2027-01-01T00:00:00Z</Date></Expiration>",
+            (DELETES("", date=1_798_761_600.0),),
         ),
         (
-            f"<ID>d</ID><Prefix/><Status>Enabled</Status>{DAYS}",
-            (ExpiryRule("d", "", 7),),
-        ),
-        (
-            "<Status>Enabled</Status><Expiration><Date>2027-01-01T00:00:00Z</Date></Expiration>",
-            (ExpiryRule("", "", None),),
-        ),
-        (
-            "<ID>e</ID><Status>Enabled</Status><NoncurrentVersionExpiration>"
+            f"<ID>e</ID>{ON}<NoncurrentVersionExpiration><NewerNoncurrentVersions>2</NewerNoncurrentVersions>"
             "<NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration>",
-            (ExpiryRule("e", "", 3, noncurrent=True),),
+            (LifecycleRule("e", RuleAction.OLD_VERSIONS, days=3),),
         ),
         (
-            "<ID>f</ID><Status>Enabled</Status><Expiration><ExpiredObjectDeleteMarker>true"
-            "</ExpiredObjectDeleteMarker></Expiration>",
+            f"<ID>f</ID>{ON}<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
             (),
         ),
         (
-            "<ID>g</ID><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>1"
-            "</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+            f"<ID>g</ID>{ON}<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>"
+            "</AbortIncompleteMultipartUpload>",
+            (LifecycleRule("g", RuleAction.ABORT, days=1),),
+        ),
+        (
+            f"<ID>t</ID><Filter><Tag><Key>tmp</Key><Value>1</Value></Tag></Filter>{ON}{DAYS}",
+            (DELETES("t", days=7, tags=(("tmp", "1"),)),),
+        ),
+        (
+            "<ID>u</ID><Filter><And><Prefix>p/</Prefix><Tag><Key>a</Key><Value>1</Value></Tag>"
+            "<Tag><Key>b</Key><Value></Value></Tag><ObjectSizeGreaterThan>500</ObjectSizeGreaterThan>"
+            f"<ObjectSizeLessThan>64000</ObjectSizeLessThan></And></Filter>{ON}{DAYS}",
+            (
+                DELETES(
+                    "u",
+                    prefix="p/",
+                    days=7,
+                    tags=(("a", "1"), ("b", "")),
+                    larger_than=500,
+                    smaller_than=64000,
+                ),
+            ),
+        ),
+        (
+            f"<ID>w</ID>{ON}<Filter/><Transition><Days>0</Days><StorageClass>STANDARD_IA</StorageClass>"
+            "</Transition><Transition><Days>30</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>"
+            f"{DAYS}",
+            (
+                DELETES("w", days=7),
+                LifecycleRule("w", RuleAction.FREEZE, days=30, storage_class="DEEP_ARCHIVE"),
+            ),
+        ),
+        (
+            f"<ID>instant</ID>{ON}<Transition><Days>1</Days><StorageClass>GLACIER_IR</StorageClass></Transition>",
             (),
         ),
     ],
 )
-def test_rules_that_delete(inside: str, rules: tuple[ExpiryRule, ...]) -> None:
+def test_what_rules_do(inside: str, rules: tuple[LifecycleRule, ...]) -> None:
     assert read_lifecycle(rule(inside)) == rules
 
 
@@ -70,14 +99,15 @@ def test_every_rule_is_read() -> None:
     assert len(read_lifecycle(f"<LifecycleConfiguration>{one * 3}</LifecycleConfiguration>".encode())) == 3
 
 
-def test_a_hostile_rule_is_made_safe() -> None:
-    (found,) = read_lifecycle(rule(f"<ID>\x1b[31mred\x07</ID><Status>Enabled</Status>{DAYS}"))
+def test_a_hostile_rule_is_made_safe_and_short() -> None:
+    (found,) = read_lifecycle(rule(f"<ID>\x1b[31mred\x07</ID><Prefix>{'x' * 9999}</Prefix>{ON}{DAYS}"))
     assert found.rule == "red"
+    assert len(found.prefix) <= 1024
 
 
 @given(st.binary(max_size=300))
 def test_no_answer_makes_it_raise(body: bytes) -> None:
-    assert all(isinstance(found, ExpiryRule) for found in read_lifecycle(body))
+    assert all(isinstance(found, LifecycleRule) for found in read_lifecycle(body))
 
 
 ROW: dict[str, object] = {

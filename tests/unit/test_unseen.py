@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from tests.data.facts import NOW, broken, bucket, healthy, settings
 from walconsole.domain.archive.gaps import Gap
-from walconsole.domain.facts.evidence import CommandFacts, LogFacts, PolicyFacts, RetentionFacts
+from walconsole.domain.facts.evidence import (
+    CommandFacts,
+    LifecycleRule,
+    LogFacts,
+    PolicyFacts,
+    RetentionFacts,
+    RuleAction,
+)
 from walconsole.domain.facts.observed import CatalogueFacts
 from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot
 from walconsole.domain.failures import Diagnosis, Level, diagnose
@@ -22,6 +29,7 @@ from walconsole.report.metrics import metrics
 
 GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
 LIMIT_S = 10.0
+POLICY = PolicyFacts((LifecycleRule("uploads", RuleAction.ABORT, days=7),))
 
 
 def complete(**facts: Any) -> Snapshot:
@@ -31,7 +39,8 @@ def complete(**facts: Any) -> Snapshot:
         "log": LogFacts("/var/log/postgresql.log", ()),
         "command": CommandFacts("/usr/local/bin/archive_command.sh %p %f"),
         "retention": RetentionFacts(()),
-        "policy": PolicyFacts(),
+        "policy": POLICY,
+        "dr_policy": POLICY,
     }
     return healthy(**(asked | facts))
 

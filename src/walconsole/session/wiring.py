@@ -1,7 +1,7 @@
 """From a profile to its observation: the adapters, and the probes that read through them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
@@ -135,7 +135,7 @@ def observe(
         probes=[
             *buckets,
             ConfigurationProbe(shell, host),
-            *_evidence(profile, shell, host, database, clock, known, stores[0], readers[BucketRole.PRIMARY]),
+            *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
@@ -160,7 +160,7 @@ def _evidence(
     database: Database,
     clock: Clock,
     known: LatestFacts,
-    store: SpacesStore,
+    stores: Sequence[SpacesStore],
     reader: ProbeReader,
 ) -> tuple[Probe, ...]:
     """What is looked at to find the cause of what goes wrong."""
@@ -169,8 +169,11 @@ def _evidence(
         CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
         RetentionProbe(database),
         ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),
-        ComparingProbe(shell, host, clock, store, reader, PLAIN, known.snapshot),
-        PolicyProbe(profile.primary.bucket, store, clock),
+        ComparingProbe(shell, host, clock, stores[0], reader, PLAIN, known.snapshot),
+        *(
+            PolicyProbe(target, store, clock)
+            for target, store in zip((profile.primary, profile.dr), stores, strict=True)
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
-from walconsole.adapters.s3.answers import read_lifecycle, read_listing
+from walconsole.adapters.s3.answers import read_listing
 from walconsole.adapters.s3.errors import (
     Attempt,
     asks_for_less,
@@ -26,10 +26,11 @@ from walconsole.adapters.s3.errors import (
 )
 from walconsole.adapters.s3.http import HttpClient, Origin, origin_of
 from walconsole.adapters.s3.key_sources import KeyPairSource
+from walconsole.adapters.s3.lifecycle import read_lifecycle
 from walconsole.adapters.s3.signing import Signer, list_query
 from walconsole.adapters.s3.throttle import Throttle, Turns
 from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
-from walconsole.domain.facts.evidence import ExpiryRule
+from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import ObjectContent, Page
 from walconsole.domain.store.access_keys import KeyPair
@@ -106,8 +107,8 @@ class SpacesStore:
             body += await self._persistently(partial(self._part_once, key, len(body), same))
         return replace(first, body=bytes(body))
 
-    async def lifecycle(self) -> tuple[ExpiryRule, ...]:
-        """The bucket's rules that delete; empty where it has none. One GET ?lifecycle."""
+    async def lifecycle(self) -> tuple[LifecycleRule, ...]:
+        """The bucket's rules; empty where it has none. One GET ?lifecycle."""
         return await self._persistently(self._lifecycle_once)
 
     async def close(self) -> None:
@@ -143,7 +144,7 @@ class SpacesStore:
         self._answered = True
         return page
 
-    async def _lifecycle_once(self) -> tuple[ExpiryRule, ...]:
+    async def _lifecycle_once(self) -> tuple[LifecycleRule, ...]:
         answer, attempt, _ = await self._answer("", "lifecycle=", {})
         if answer.status != 200:
             error = refused(attempt, answer)

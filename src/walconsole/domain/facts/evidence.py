@@ -211,26 +211,46 @@ class RetentionFacts:
         return max(self.max_wal_bytes, self.keep_bytes or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiryRule:
-    """A rule of a bucket's lifecycle that deletes: objects below `prefix` when they are `days` old.
+class RuleAction(StrEnum):
+    """What a rule of a bucket's lifecycle does to the objects that it is about."""
 
-    `days` None: on a date. `noncurrent` rules take old versions alone.
+    EXPIRE = "deletes"
+    FREEZE = "moves to where nothing is read at once"
+    OLD_VERSIONS = "deletes versions that were overwritten or deleted"
+    ABORT = "ends uploads that were begun and never finished"
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleRule:
+    """One action of a rule: it is about objects whose keys begin with `prefix`, once they are `days` old.
+
+    `date` (seconds since the epoch) instead of `days`: at that moment, and from then on at once. Where there
+    are `tags`, only objects that carry all of them; where there are sizes, only those larger than
+    `larger_than` bytes and smaller than `smaller_than`. `storage_class` is where a FREEZE moves them.
     """
 
     rule: str
-    prefix: str
-    days: int | None
+    action: RuleAction
+    prefix: str = ""
+    days: int | None = None
+    date: float | None = None
     enabled: bool = True
-    noncurrent: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
+    larger_than: int | None = None
+    smaller_than: int | None = None
+    storage_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFacts:
-    """What the primary bucket does by itself. `missing` says what its key may not ask."""
+    """What a bucket does by itself. `missing` says what its key may not ask.
 
-    expiry: tuple[ExpiryRule, ...] = ()
+    Not `supported`: its store has no such rules.
+    """
+
+    rules: tuple[LifecycleRule, ...] = ()
     missing: tuple[str, ...] = ()
+    supported: bool = True
 
 
 @dataclass(frozen=True, slots=True)

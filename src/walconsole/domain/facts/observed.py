@@ -359,8 +359,8 @@ class BucketFacts:
     `gaps` are the lowest and the highest, a thousand at most; `gap_count` and `missing_segments`
     count all of them.
     `backup_labels` are the .backup files, which the server archives at a base backup's end, `base_backups`
-    the objects in base backups of the known writers, `backup_bytes` what they take, `wal_bytes` what the whole
-    segments of all archives in it take. `repeated_segments` are stored under more than one
+    the objects in base backups of the known writers, `backup_bytes` what they take, `wal_bytes` what the
+    whole segments of all archives in it take. `repeated_segments` are stored under more than one
     key. `impossible_names` look like segments but cannot exist with `segment_bytes`. `key_endpoint` is
     what the key's source says of the endpoint, empty when nothing.
 

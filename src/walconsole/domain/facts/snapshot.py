@@ -230,6 +230,9 @@ class Snapshot:
         "the store as the archiver reaches it", Subject.BUCKET, Need.OCCASION, shown=False
     )
     policy: Slot[PolicyFacts] = Slot("the bucket's lifecycle", Subject.BUCKET, Need.ANSWER, shown=False)
+    dr_policy: Slot[PolicyFacts] = Slot(
+        "the DR bucket's lifecycle", Subject.BUCKET, Need.ANSWER, shown=False, through_ssh=False
+    )
     compared: Slot[ComparedFacts] = Slot(
         "the segment beside its object", Subject.BUCKET, Need.OCCASION, shown=False
     )

@@ -11,6 +11,7 @@ from walconsole.domain.failures import (
     command,
     configuration,
     disk,
+    lifecycle,
     no_alarm,
     recovery,
     refusals,
@@ -23,7 +24,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
-from walconsole.domain.standing.unseen import never_blind
+from walconsole.domain.standing.unseen import admitting, never_blind
 from walconsole.domain.standing.verdict import at_least, verdict
 
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
@@ -33,7 +34,16 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
-    ("The archive", (*archive.MODES, *recovery.MODES, *backup_runs.MODES, *usability.MODES)),
+    (
+        "The archive",
+        (
+            *archive.MODES,
+            *recovery.MODES,
+            *backup_runs.MODES,
+            *lifecycle.MODES,
+            *usability.MODES,
+        ),
+    ),
     ("The disk", (*retention.MODES, *disk.MODES)),
     ("What looks wrong and is not", no_alarm.MODES),
 )
@@ -50,7 +60,7 @@ def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     findings = _told_verbatim(findings, assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)
-    return Diagnosis(never_blind(said, snapshot), tuple(findings), told)
+    return Diagnosis(admitting(never_blind(said, snapshot), snapshot), tuple(findings), told)
 
 
 def _place(finding: Finding) -> tuple[int, bool]:

@@ -1,21 +1,17 @@
-"""Whether what is archived can be used, and stays: base backups, expiry, names, content."""
+"""Whether what is archived can be used, and stays: names, content."""
 
 import re
 from collections.abc import Iterator
 
-from walconsole.domain.facts.evidence import ComparedFacts, ExpiryRule
-from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import copies, stored_age
-from walconsole.domain.standing.mode import FailureMode, Page, Risk
+from walconsole.domain.standing.copies import copies
+from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
-from walconsole.domain.units import duration_text, plural
-from walconsole.domain.wal import Segment
-
-DAY_S = 86_400.0
+from walconsole.domain.units import plural
 
 
 def _compared(snapshot: Snapshot) -> ComparedFacts | None:
@@ -103,78 +99,6 @@ def _size(count: int | None) -> str:
     return "n/a" if count is None else f"{count:,} bytes"
 
 
-def _age_of_oldest(bucket: BucketFacts, now: float) -> float | None:
-    holding = bucket.holding
-    if holding is None or not holding.timelines:
-        return None
-    timeline = min(holding.timelines)
-    return _stored_age(bucket, Segment(timeline, holding.timelines[timeline].first), now)
-
-
-def _stored_age(bucket: BucketFacts, segment: Segment, now: float) -> float | None:
-    stored_at = bucket.holding.times.about(segment.timeline, segment.number) if bucket.holding else None
-    return None if stored_at is None else stored_age(bucket, stored_at, now)
-
-
-def lifecycle(assessment: Assessment) -> Iterator[Finding]:
-    """A rule of the bucket deletes WAL that a restore from the base backup still needs."""
-    snapshot, now = assessment.snapshot, assessment.now
-    policy, bucket = snapshot.policy.value, snapshot.primary.value
-    if policy is None or bucket is None:
-        return
-    for rule in policy.expiry:
-        if rule.enabled and not rule.noncurrent and rule.days is not None and _covers(rule, bucket):
-            finding = _expiring(snapshot, now, rule, rule.days, bucket)
-            if finding is not None:
-                yield finding
-                return
-
-
-def _covers(rule: ExpiryRule, bucket: BucketFacts) -> bool:
-    """Whether it deletes objects of the archive, or of a part of it."""
-    folder = bucket.folder
-    return folder.startswith(rule.prefix) or rule.prefix.startswith(folder)
-
-
-def _expiring(
-    snapshot: Snapshot, now: float, rule: ExpiryRule, days: int, bucket: BucketFacts
-) -> Finding | None:
-    labels = bucket.holding.labels if bucket.holding is not None else ()
-    age = _stored_age(bucket, labels[-1], now) if labels else _age_of_oldest(bucket, now)
-    left = None if age is None else days * DAY_S - age
-    if left is not None and left > DAY_S and not bucket.histories:
-        return None
-    broken = left is not None and left <= 0
-    what = "the newest base backup's WAL" if labels else "the oldest WAL"
-    when = "already" if broken else f"in {duration_text(left)}" if left is not None else "soon"
-    histories = " and the .history files, which a restore needs for ever" if bucket.histories else ""
-    return Finding(
-        "lifecycle-eats-wal",
-        Severity.CRITICAL if broken else Severity.WARNING,
-        f"the bucket deletes WAL after {plural(days, 'day')}: {what} {when}{histories}",
-        (f"rule {rule.rule or '(no id)'}: {rule.prefix or 'all'} goes after {days} d (S3 lifecycle)",),
-        "let the rule keep WAL for longer than the oldest base backup, and leave .history files alone",
-        Snapshot.policy,
-        proof=(
-            Proof(
-                f"rule {rule.rule or '(no id)'} prefix '{rule.prefix}' expiration {days} days enabled",
-                snapshot.policy.source,
-                snapshot.policy.read_at,
-            ),
-        ),
-        fixes=(
-            Fix(
-                "see and change the rule",
-                (
-                    f"aws s3api get-bucket-lifecycle-configuration --bucket {bucket.bucket} --endpoint-url …",
-                    f"aws s3api put-bucket-lifecycle-configuration --bucket {bucket.bucket} …",
-                ),
-                risk="the whole configuration is replaced by what you put",
-            ),
-        ),
-    )
-
-
 _DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
 
 
@@ -243,33 +167,6 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=already_there,
         explains=("failing", "stalled"),
-    ),
-    FailureMode(
-        "lifecycle-eats-wal",
-        Page(
-            title="the bucket deletes WAL that a restore needs",
-            symptom="Old segments or .history files vanish.",
-            cause=(
-                "An expiry rule is shorter than the age of the base backup that needs the WAL. A .history "
-                "file is needed for ever."
-            ),
-            signal="The bucket's lifecycle rules against the newest base backup's age.",
-            fix=(
-                "Keep WAL for longer than the oldest base backup that shall be usable, and leave .history "
-                "alone."
-            ),
-            source="plugin-barman-cloud#779; pgbackrest#2258",
-        ),
-        look=lifecycle,
-        explains=(
-            "archive-shrunk",
-            "gap",
-            "history-missing",
-            "no-base-backup",
-            "backup-broken",
-            "wal-before-backup-gone",
-        ),
-        risk=Risk.REPLAY,
     ),
     FailureMode(
         "odd-segment-size",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from walconsole.domain.archive.growth import DAY_S, WINDOW_S, growth
+from walconsole.domain.archive.growth import DAY_S, WINDOW_S, growth, stored_bytes_each
 from walconsole.domain.archive.stored_parts import (
     FORECAST_DAYS,
     Staying,
@@ -12,14 +12,17 @@ from walconsole.domain.archive.stored_parts import (
     Trend,
     forecast,
 )
+from walconsole.domain.facts.evidence import PolicyFacts
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.expiry import Keep
+from walconsole.domain.recovery.lifecycle import staying_days
 
 NIGHTLY_S = 2 * DAY_S
 """Where our script finished a base backup within that time, its nightly schedule stands."""
+OUR_PLACE = "base/"
 _NOTHING = Staying()
 
 
@@ -40,9 +43,28 @@ class Storage:
 
 def stored(snapshot: Snapshot, now: float, keep: Keep | None = None) -> tuple[Storage, ...]:
     """Of each copy that was listed to its end, the primary first; as `storage`."""
-    read = (reading.value for reading in (snapshot.primary, snapshot.dr))
-    found = (storage(bucket, now, keep) for bucket in read if bucket is not None)
+    read = ((snapshot.primary.value, snapshot.policy), (snapshot.dr.value, snapshot.dr_policy))
+    found = (
+        storage(bucket, now, keep, _staying(bucket, policy.value))
+        for bucket, policy in read
+        if bucket is not None
+    )
     return tuple(each for each in found if each is not None)
+
+
+def _staying(bucket: BucketFacts, policy: PolicyFacts | None) -> Staying:
+    """What the bucket's own rules leave, as far as they could be read."""
+    holding = bucket.holding
+    if policy is None or holding is None:
+        return _NOTHING
+    made = whole_backups(bucket)
+    newest = made[-1] if made else None
+    key, size = f"{holding.prefix}{OUR_PLACE}", None
+    if newest is not None:
+        key, size = f"{holding.prefix}{newest.place}{newest.id}/", newest.stored_bytes
+    each = stored_bytes_each(holding) or holding.segment_bytes
+    wal, backups = staying_days(policy.rules, holding.newest_key, each, key, size)
+    return Staying(wal_days=wal, backup_days=backups)
 
 
 def storage(
@@ -61,15 +83,15 @@ def storage(
     if grown is None:
         why = "less than ten minutes of history" if bucket.holding is not None else "it holds no WAL"
         return Storage(bucket.role, parts, None, None, staying, why)
-    made = _made(bucket)
-    trend = Trend(grown.bytes_per_day, *_pace(made, now))
+    made = whole_backups(bucket)
+    trend = Trend(grown.bytes_per_day, *pace(made, now))
     known = [
         StoredBackup(max(0.0, now - (each.stopped or now)) / DAY_S, each.stored_bytes or 0) for each in made
     ]
     return Storage(bucket.role, parts, forecast(parts, known, trend, staying), trend, staying)
 
 
-def _made(bucket: BucketFacts) -> list[BaseBackup]:
+def whole_backups(bucket: BucketFacts) -> list[BaseBackup]:
     """Base backups in it that are whole and say when they stopped, oldest first."""
     found = [
         each
@@ -82,7 +104,7 @@ def _made(bucket: BucketFacts) -> list[BaseBackup]:
     return sorted(found, key=lambda each: each.stopped or 0.0)
 
 
-def _pace(made: Sequence[BaseBackup], now: float) -> tuple[float, float]:
+def pace(made: Sequence[BaseBackup], now: float) -> tuple[float, float]:
     """Base backups a day, and the bytes of each: one a night where our script runs, else as in the last week.
 
     Of incremental ones the mean is taken, else the newest one's size.
@@ -118,4 +140,13 @@ def assumed_text(found: Storage) -> str:
     return f"{backups}; {' and '.join(taken) or 'nothing is deleted'}"
 
 
-__all__ = ["FORECAST_DAYS", "NIGHTLY_S", "Storage", "assumed_text", "storage", "stored"]
+__all__ = [
+    "FORECAST_DAYS",
+    "NIGHTLY_S",
+    "Storage",
+    "assumed_text",
+    "pace",
+    "storage",
+    "stored",
+    "whole_backups",
+]

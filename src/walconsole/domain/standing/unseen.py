@@ -10,8 +10,9 @@ The rest (the link, `production`, `compared`) is looked at where and when there 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from walconsole.domain.facts.evidence import PolicyFacts
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Freshness, Need, Problem, Snapshot
+from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Freshness, Need, Problem, Reading, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story, Verdict
 
 NEEDED = tuple(slot for slot in SLOTS if slot.need is Need.VERDICT)
@@ -64,6 +65,22 @@ def never_blind(said: Verdict, snapshot: Snapshot) -> Verdict:
     if said.level is not Level.OK or not missing:
         return said
     return Verdict(Level.UNKNOWN, f"{said.text}{_NO_MORE}{_told(missing)}")
+
+
+def admitting(said: Verdict, snapshot: Snapshot) -> Verdict:
+    """An OK names what could deny it and could not be read, where most keys may not read it: no warning."""
+    both = (("the bucket's", snapshot.policy), ("the DR bucket's", snapshot.dr_policy))
+    whose = [name for name, reading in both if _is_refused(reading)]
+    if said.level is not Level.OK or not whose:
+        return said
+    keys = "this key" if len(whose) == 1 else "these keys"
+    return replace(
+        said, text=f"{said.text}; {' and '.join(whose)} lifecycle rules cannot be read with {keys}"
+    )
+
+
+def _is_refused(reading: Reading[PolicyFacts]) -> bool:
+    return reading.problem is not None or (reading.value is not None and bool(reading.value.missing))
 
 
 def of_one_look(diagnosis: Diagnosis, snapshot: Snapshot, limit_s: float) -> Diagnosis:
