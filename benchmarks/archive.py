@@ -42,7 +42,7 @@ class NamesAlone:
         """So many times the size of one."""
         return (stop - start) * SEGMENT_BYTES
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
         """None of them."""
         return ()
 

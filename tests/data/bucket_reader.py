@@ -59,8 +59,9 @@ class KeysListing(Sequence[StoredObject]):
     def stored_bytes(self, start: int, stop: int) -> int:
         return sum(self[at].size for at in range(start, stop))
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        return [at for at in range(start, stop) if not self[at].size]
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        sizes = ((at, self[at].size) for at in range(start, stop))
+        return [(at, size) for at, size in sizes if not least <= size <= most]
 
     def modified_at(self, position: int) -> float:
         return self[position].modified_at

@@ -14,8 +14,9 @@ import pytest
 
 from tests.integration.failure_stage import Watched, edited, watching
 from tests.servers.faults import Fault, FaultyFront
+from tests.servers.s3 import S3Keys
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.standing.model import Finding
+from walconsole.domain.standing.model import Finding, Severity
 
 pytestmark = [
     pytest.mark.server,
@@ -208,6 +209,28 @@ async def test_damaged_object(console: Watched) -> None:
         console.observer.refresh()
         await console.root("damaged-object", evidence="HTML", within_s=8)
         console.owner.delete_object(Bucket=console.bucket, Key=f"{name}.zst")
+    console.push(name)
+    console.observer.refresh()
+    await console.green("the segment stored again")
+
+
+@pytest.mark.failure_mode("damaged-object")
+async def test_a_segment_cut_short_in_mid_archive(console: Watched) -> None:
+    """Its size in the listing is all that tells: neither the newest nor the oldest one's head."""
+    with console.broken("seven bytes stored as a segment in mid-archive"):
+        name = console.switch()
+        console.switch(2)
+        key = f"{name}.zst"
+        await console.until(lambda: key in console.stage.objects(BucketRole.PRIMARY), "the object", 10)
+        await console.until(lambda: not console.waits(), "all archived", 10)
+        for role in BucketRole:
+            app = console.stage.app_key if role is BucketRole.PRIMARY else console.stage.dr_key
+            keys = S3Keys(f"spaces-{app.access_key}", app.access_key, app.secret)
+            client = console.stage.gateways[role].client(keys)
+            client.put_object(Bucket=console.stage.target(role).bucket, Key=key, Body=b"no WAL!")
+        console.observer.refresh()
+        story = await console.root("damaged-object", evidence=name, within_s=8)
+        assert story.severity is Severity.CRITICAL
     console.push(name)
     console.observer.refresh()
     await console.green("the segment stored again")

@@ -40,8 +40,9 @@ class Listed:
         self.asked["stored_bytes"] += 1
         return sum(map(size_of, self.keys[start:stop]))
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        return [at for at in range(start, stop) if not size_of(self.keys[at])]
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        sizes = ((at, size_of(self.keys[at])) for at in range(start, stop))
+        return [(at, size) for at, size in sizes if not least <= size <= most]
 
     def modified_at(self, position: int) -> float:
         self.asked["modified_at"] += 1

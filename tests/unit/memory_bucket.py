@@ -26,8 +26,8 @@ class MemoryListing(Sequence[StoredObject]):
     def stored_bytes(self, start: int, stop: int) -> int:
         return 16 * (stop - start)
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        return ()
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        return () if least <= 16 <= most else [(at, 16) for at in range(start, stop)]
 
     def modified_at(self, position: int) -> float:
         return float(self._first + position)

@@ -1,11 +1,11 @@
 """What a listing adds to the index: sizes, times, labels, histories, repeats; all of a page or none."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.archive_keys import Listed, folded, names, only, size_of, some_keys, time_of
@@ -21,9 +21,11 @@ from walconsole.domain.archive.layouts import (
     without_checksum,
 )
 from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.wal import Segment, WalNameKind
 
 MIB = 1024 * 1024
+SEGMENT = 16 * MIB
 
 
 class Expected:
@@ -340,8 +342,9 @@ def test_segments_without_a_byte_are_found(
         def __getitem__(self, position: int) -> StoredObject:
             return StoredObject(self.keys[position], 0 if self.keys[position] in none else 9, 1.0)
 
-        def empty(self, start: int, stop: int) -> Sequence[int]:
-            return [at for at in range(start, stop) if self.keys[at] in none]
+        def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+            sizes = ((at, self[at].size) for at in range(start, stop))
+            return [(at, size) for at, size in sizes if not least <= size <= most]
 
     index = ArchiveIndex("")
     index.fold(page, Some(page))
@@ -361,3 +364,79 @@ def test_of_two_keys_of_a_segment_one_may_be_whole() -> None:
     assert sizes(index) == {1: {1}}
     (useless,) = only(index).holding("", index.segment_bytes).empty.values()
     assert not useless.count
+
+
+def odd(index: ArchiveIndex) -> set[int]:
+    """The numbers of segments, of timeline 1, that have another size than a segment."""
+    found = only(index).holding("", index.segment_bytes).odd.get(1, Runs())
+    return {number for first, last in found for number in range(first, last + 1)}
+
+
+class Sized(Listed):
+    """Segments of 16 MiB, but for some keys."""
+
+    def __init__(self, keys: Sequence[str], others: Mapping[str, int]) -> None:
+        super().__init__(keys)
+        self._others = others
+
+    def __getitem__(self, position: int) -> StoredObject:
+        return StoredObject(self.keys[position], self._others.get(self.keys[position], SEGMENT), 1.0)
+
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        sizes = ((at, self[at].size) for at in range(start, stop))
+        return [(at, size) for at, size in sizes if not least <= size <= most]
+
+
+@given(
+    st.sets(st.integers(1, 600), min_size=1, max_size=120),
+    st.sets(st.integers(1, 600), max_size=30),
+    st.sets(st.integers(1, 600), max_size=30),
+    st.integers(1, 130),
+)
+def test_plain_segments_of_another_size_are_found_whatever_the_pages(
+    numbers: set[int], cut: set[int], packed: set[int], page: int
+) -> None:
+    keys = sorted([*names(*(numbers - packed)), *names(*(numbers & packed), suffix=".zst")])
+    assume(keys)
+    others = {key: 70 + at for at, key in enumerate(names(*sorted(cut)))} | dict.fromkeys(
+        names(*packed, suffix=".zst"), 100
+    )
+    index = ArchiveIndex("")
+    for at in range(0, len(keys), page):
+        index.fold(keys[at : at + page], Sized(keys[at : at + page], others))
+    plain = numbers - packed
+    believed = 2 * len(plain & cut) <= len(plain)
+    assert odd(index) == ((plain & cut) if believed else set())
+    assert sizes(index) == {}
+
+
+def test_where_no_plain_name_has_a_segments_size_they_are_compressed_or_encrypted() -> None:
+    keys = names(*range(1, 1001))
+    index = ArchiveIndex("")
+    index.fold(keys, Sized(keys, dict.fromkeys(keys, 16777248)))
+    assert odd(index) == set()
+    assert only(index).odd[1].count == 1000
+    more = names(*range(1001, 2001))
+    index.fold(more, Sized(more, {}))
+    assert len(odd(index)) == 1000  # as many are whole: they are plain, and these are not
+
+
+def test_an_odd_one_that_is_stored_under_another_key_too_may_be_whole() -> None:
+    index = ArchiveIndex("")
+    page = [*names(1), *names(1, suffix=".zst"), *names(2, 3)]
+    index.fold(page, Sized(page, {page[0]: 5}))
+    assert odd(index) == set()
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8])
+@pytest.mark.parametrize("suffix", ["", ".zst", ".gz"])
+@pytest.mark.parametrize("count", [3, 1000])
+def test_what_no_compressor_makes_is_no_segment_whatever_lies_beside_it(
+    size: int, suffix: str, count: int
+) -> None:
+    others = names(*range(1, count), suffix=".zst")
+    page = sorted([*others, *names(count, suffix=suffix)])
+    index = ArchiveIndex("")
+    index.fold(page, Sized(page, {**dict.fromkeys(others, 9), names(count, suffix=suffix)[0]: size}))
+    assert sizes(index) == {1: {count}}
+    assert odd(index) == set()

@@ -516,6 +516,40 @@ def test_where_nothing_was_due_yet_and_no_bucket_can_be_read_it_is_not_ok() -> N
     )
 
 
+def torn(*numbers: int, role: BucketRole = BucketRole.PRIMARY) -> BucketFacts:
+    """A copy in which the objects of these segments have another size than a segment."""
+    runs = Runs()
+    for number in numbers:
+        runs.add(number, number)
+    return bucket(role, holding=holding(odd={1: runs}))
+
+
+def test_a_plain_segment_of_another_size_ends_what_can_be_restored_and_is_told() -> None:
+    both = ours(healthy(primary=torn(0x20), dr=torn(0x20, role=BucketRole.DR)))
+    level, text = line(both)
+    assert level is Level.CRITICAL
+    assert "000000010000000000000020 is damaged in" in text
+    found = {each.slot: each for each in diagnose(both, NOW).findings if each.rule == "damaged-object"}
+    assert found[Snapshot.primary].severity is Severity.CRITICAL
+    assert found[Snapshot.primary].title == (
+        "1 object in the primary bucket is no whole segment: 000000010000000000000020"
+    )
+    assert "not 16,777,216 bytes" in found[Snapshot.primary].proof[0].text
+    assert found[Snapshot.dr].severity is Severity.WARNING
+
+
+def test_one_that_the_other_copy_has_whole_or_that_nothing_needs_is_a_note() -> None:
+    for snapshot in (
+        ours(healthy(primary=torn(0x20))),
+        ours(healthy(dr=torn(0x20, role=BucketRole.DR))),
+        ours(healthy(primary=torn(0x01), dr=torn(0x01, role=BucketRole.DR))),  # before the base backup
+    ):
+        found = [each for each in diagnose(snapshot, NOW).findings if each.rule == "damaged-object"]
+        assert {each.severity for each in found} == {Severity.NOTE}
+        assert line(snapshot)[0] is Level.OK
+    assert line(healthy(primary=torn(0x20)))[0] is Level.CRITICAL, "a stranger reads the primary alone"
+
+
 def test_a_segment_without_a_byte_ends_what_can_be_restored() -> None:
     both_empty = ours(healthy(primary=empty(0x20), dr=empty(0x20, role=BucketRole.DR)))
     level, text = line(both_empty)

@@ -1,5 +1,7 @@
 """Reading ListObjectsV2 answers: RGW's and AWS's ways to write a key, and what is no listing."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,11 +68,14 @@ def test_sizes_are_summed_up_to_a_position(sizes: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(), (0,), (7, 7, 7), (0, 0, 0, 0), (7, 0, 9), (0, 0, 1), (100, 0, 10, 0)])
-def test_objects_without_a_byte_are_found(sizes: tuple[int, ...]) -> None:
+def test_objects_of_other_sizes_are_found(sizes: tuple[int, ...]) -> None:
     objects, _ = read_listing(body(*(entry(f"k{at}", size) for at, size in enumerate(sizes))), complaint)
     for start in range(len(sizes) + 1):
         for stop in range(start, len(sizes) + 1):
-            assert list(objects.empty(start, stop)) == [at for at in range(start, stop) if not sizes[at]]
+            for least, most in ((1, sys.maxsize), (1, 10**9), (7, 7), (0, 8)):
+                assert list(objects.outside(start, stop, least, most)) == [
+                    (at, sizes[at]) for at in range(start, stop) if not least <= sizes[at] <= most
+                ]
 
 
 @given(st.lists(st.tuples(st.text("ab/%é", max_size=40), st.integers(0, 10**12)), max_size=12))

@@ -177,8 +177,9 @@ class Listed:
     def stored_bytes(self, start: int, stop: int) -> int:
         return sum(len(key) for key in self.keys[start:stop])
 
-    def empty(self, start: int, stop: int) -> list[int]:
-        return [at for at in range(start, stop) if not self.keys[at]]
+    def outside(self, start: int, stop: int, least: int, most: int) -> list[tuple[int, int]]:
+        sizes = ((at, len(self.keys[at])) for at in range(start, stop))
+        return [(at, size) for at, size in sizes if not least <= size <= most]
 
     def modified_at(self, position: int) -> float:
         return 1.0

@@ -6,6 +6,7 @@ rather than guessed at.
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -25,6 +26,7 @@ _MODIFIED = re.compile(r"<LastModified>\s*([^<\s]{1,40})\s*</LastModified>")
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _END = "</ListBucketResult>"
+_BELOW = [frozenset(map(str, range(least))) for least in range(10)]
 _SLACK = 8
 """How much shorter an object's text may be than its neighbour's, by the digits of its size."""
 
@@ -32,12 +34,12 @@ _SLACK = 8
 class ListedPage(Sequence[StoredObject]):
     """The objects of one answer; an object is made when it is asked for, keys and sums without."""
 
-    __slots__ = ("_complain", "_empty", "_raw_keys", "_sum", "_text", "keys")
+    __slots__ = ("_complain", "_raw_keys", "_sizes", "_sum", "_text", "keys")
 
     def __init__(self, text: str, raw_keys: list[str], keys: Sequence[str], complain: Complaint) -> None:
         self._text, self._raw_keys, self.keys, self._complain = text, raw_keys, keys, complain
         self._sum: tuple[int, int, int] | None = None
-        self._empty: Sequence[int] = ()
+        self._sizes: int | list[str] = []
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -61,14 +63,21 @@ class ListedPage(Sequence[StoredObject]):
             self._sum = start, stop, self._summed(start, stop)
         return self._sum[2]
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        """The positions of those of a part that have no byte; asked for after its sum it costs nothing."""
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        """Positions and sizes of those of a part that have not from `least` to `most` bytes."""
         self.stored_bytes(start, stop)
-        return self._empty
+        sizes = self._sizes
+        if isinstance(sizes, int):
+            return [] if least <= sizes <= most else [(at, sizes) for at in range(start, stop)]
+        if sizes.count(str(least)) == len(sizes) or (
+            least < 10 and most == sys.maxsize and _BELOW[least].isdisjoint(sizes)
+        ):
+            return []  # as text: a million sizes are compared in a moment
+        return [(at, int(size)) for at, size in enumerate(sizes, start) if not least <= int(size) <= most]
 
     def _summed(self, start: int, stop: int) -> int:
         """Segments mostly have one size: then counting it does."""
-        self._empty = ()
+        self._sizes = []
         if stop <= start:
             return 0
         text, count = self._text, stop - start
@@ -77,15 +86,13 @@ class ListedPage(Sequence[StoredObject]):
             size = text[first.start() - _SLACK : first.end()]  # the longer, the faster it is counted
             last = text.rfind("<Size>")
             if text.startswith(first[0], last) and text.count(size) == count:
-                self._empty = () if int(first[1]) else range(start, stop)
-                return int(first[1]) * count
+                self._sizes = int(first[1])
+                return self._sizes * count
         sizes = _each(_SIZE, text, len(self))
         if len(sizes) != len(self):
             raise self._complain("it has not as many sizes as keys")
-        part = sizes[start:stop]
-        if "0" in part:
-            self._empty = [start + at for at, size in enumerate(part) if size == "0"]
-        return sum(map(int, part))
+        self._sizes = sizes[start:stop]
+        return sum(map(int, self._sizes))
 
     def _element(self, position: int) -> str:
         find = self._text.index if position < len(self) // 2 else self._text.rindex  # from the nearer end

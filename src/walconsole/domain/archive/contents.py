@@ -22,6 +22,8 @@ REPEATED_KEPT = 1000
 """The newest."""
 EMPTY_KEPT = 1000
 """The newest of a timeline."""
+ODD_RUNS_KEPT = 10_000
+"""Of a timeline."""
 SUFFIXES_KEPT = 16
 OTHER_SUFFIXES = "other"
 """Counts the segments whose suffix is none of the first fifteen."""
@@ -36,7 +38,9 @@ class Archive:
     each .history by its timeline (of several the first in key order), `labels` the segments of
     .backup labels, ascending. `repeated` counts segments that are stored under more than one key (a
     retry past midnight in the dated layout, a changed compression), `repeats` has the newest of them by
-    timeline. `empty` has those whose object has no byte: where it was replaced, the next sweep tells.
+    timeline. `empty` has those whose object has no byte, or hardly any: where it was replaced, the next sweep
+    tells. `odd`
+    has those that are stored under their plain name and have not the size of a segment.
     `newest_key` is the key of the highest segment of the newest timeline, `last_key` the last
     of this place's keys in the store's order.
 
@@ -59,6 +63,7 @@ class Archive:
     repeated: int = 0
     repeats: dict[int, Runs] = field(default_factory=dict)
     empty: dict[int, Runs] = field(default_factory=dict)
+    odd: dict[int, Runs] = field(default_factory=dict)
     newest: Segment | None = None
     newest_key: str = ""
     last_key: str = ""
@@ -145,18 +150,31 @@ class Archive:
             del self.repeats[min(self.repeats)]
 
     def add_empty(self, timeline: int, number: int) -> None:
-        """That segment, which was added, has an object without a byte. Kept are the newest."""
+        """That segment, which was added, has an object that holds nothing. Kept are the newest."""
         self._changes += 1
         runs = self.empty.setdefault(timeline, Runs())
         runs.add(number, number)
         runs.keep_highest(EMPTY_KEPT)
 
-    def _useless(self) -> dict[int, Runs]:
+    def add_odd(self, timeline: int, first: int, last: int) -> None:
+        """Those segments, which were added, have objects of another size. The newest runs are kept."""
+        self._changes += 1
+        runs = self.odd.setdefault(timeline, Runs())
+        runs.add(first, last)
+        if len(runs) > ODD_RUNS_KEPT:
+            runs.keep_highest(runs.count // 2)
+
+    def _useless(self, found: dict[int, Runs]) -> dict[int, Runs]:
         """Of what is stored under more than one key the other may be whole."""
         return {
             timeline: runs.minus(self.repeats[timeline]) if timeline in self.repeats else runs.copy()
-            for timeline, runs in self.empty.items()
+            for timeline, runs in found.items()
         }
+
+    def _torn(self) -> dict[int, Runs]:
+        """What is odd where as many are not: else it is compressed or encrypted under plain names."""
+        odd = sum(runs.count for runs in self.odd.values())
+        return self._useless(self.odd) if 2 * odd <= self.suffixes.get("", 0) else {}
 
     def add_other(self, other: OtherName) -> None:
         """A label, a history or a partial segment is stored."""
@@ -197,7 +215,8 @@ class Archive:
             history_keys=dict(sorted(self._all_history_keys().items())),
             labels=tuple(self.labels),
             partials=self.partials,
-            empty=self._useless(),
+            empty=self._useless(self.empty),
+            odd=self._torn(),
             repeated=self.repeated_newest,
             repeated_count=self.repeated,
             newest=self.newest,

@@ -18,8 +18,9 @@ class Holding:
     (how many segments end in which, a checksum left out) are of whole segments. `history_keys` has
     the full key of each .history by its timeline. `labels` are the segments in which a base backup
     began, by the .backup labels. `repeated` are the newest of those that are stored under more than one
-    key, `repeated_count` counts all. `empty` are the newest segments whose
-    object has no byte. `newest` is the highest segment of the newest timeline.
+    key, `repeated_count` counts all. `empty` are the newest segments whose object has no byte, or hardly
+    any, `odd` those that are stored as they are and have not a segment's size. `newest` is the highest
+    segment of the newest timeline.
     """
 
     place: Place
@@ -39,6 +40,7 @@ class Holding:
     last_key: str
     days: StoredTimes = field(default_factory=StoredTimes)
     empty: Mapping[int, Runs] = field(default_factory=dict)
+    odd: Mapping[int, Runs] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -49,6 +51,16 @@ class Holding:
     def segments(self) -> int:
         """Distinct segments over all timelines."""
         return sum(runs.count for runs in self.timelines.values())
+
+    def damaged(self) -> Mapping[int, Runs]:
+        """The segments that are there and of no use, as their sizes tell: `empty` and `odd`."""
+        if not self.odd:
+            return self.empty
+        found = {timeline: runs.copy() for timeline, runs in self.empty.items()}
+        for timeline, runs in self.odd.items():
+            for first, last in runs:
+                found.setdefault(timeline, Runs()).add(first, last)
+        return found
 
     def holds(self, segment: Segment) -> bool:
         """Whether the segment is there."""

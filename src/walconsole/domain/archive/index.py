@@ -3,6 +3,7 @@
 Pages may come in any order and overlap.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from walconsole.domain.wal import DEFAULT_SEGMENT_BYTES, MIN_SEGMENT_BYTES, Segm
 
 # -- What a page's listing says of its segments: how many bytes they take, and when some were stored.
 
+LEAST_BYTES = 9
+"""What has fewer is no segment, however it was compressed: no compressor's frame is that short."""
 _FEW = 16
 """A listing looks through all of its page for the sizes of a part: those of few keys are read one by one."""
 
@@ -30,22 +33,34 @@ class Sample(NamedTuple):
 
 
 class EmptySegment(NamedTuple):
-    """A segment's object without a byte: it is there, and nothing can be replayed from it."""
+    """A segment's object of no byte, or hardly any: it is there, and nothing can be replayed from it."""
 
     place: Place
     timeline: int
     number: int
 
 
+class OddSegments(NamedTuple):
+    """Objects that are named like plain segments, of numbers `first` to `last`, and are not as large."""
+
+    place: Place
+    timeline: int
+    first: int
+    last: int
+
+
 class PageMeasures(NamedTuple):
-    """What the whole segments of each place take, which take nothing, and times of a few of them."""
+    """What the whole segments of each place take, which take next to nothing, which of those that are stored
+    as they are have not a segment's size, and times of a few of them.
+    """
 
     stored_bytes: dict[Place, int]
     empty: list[EmptySegment]
+    odd: list[OddSegments]
     samples: list[Sample]
 
 
-def measured(groups: Sequence[SegmentGroup], listing: ObjectListing) -> PageMeasures:
+def measured(groups: Sequence[SegmentGroup], listing: ObjectListing, segment_bytes: int) -> PageMeasures:
     """The measures of a page's groups; raises what the listing does.
 
     Sampled are, of each place and timeline, the segments of its first key, of its last, and the highest
@@ -53,35 +68,61 @@ def measured(groups: Sequence[SegmentGroup], listing: ObjectListing) -> PageMeas
     """
     stored_bytes: dict[Place, int] = {}
     empty: list[EmptySegment] = []
-    for place, start, stop in _stretches(groups):
-        size, without = _sizes(listing, start, stop)
+    odd: list[OddSegments] = []
+    for stretch in _stretches(groups):
+        plain = not stretch[0].suffix
+        place, start, stop = stretch[0].place, stretch[0].start, stretch[-1].stop
+        least, most = (segment_bytes, segment_bytes) if plain else (LEAST_BYTES, sys.maxsize)
+        size, outside = _sizes(listing, start, stop, least, most)
         stored_bytes[place] = stored_bytes.get(place, 0) + size
-        empty += [_segment_at(groups, at) for at in without]
+        if len(outside) == stop - start and all(each >= LEAST_BYTES for _, each in outside):
+            odd += _whole(stretch)
+        elif outside:
+            numbers = _segments_at(stretch, [at for at, _ in outside])
+            for (_, each), (timeline, number) in zip(outside, numbers, strict=True):
+                if each < LEAST_BYTES:
+                    empty.append(EmptySegment(place, timeline, number))
+                else:
+                    odd.append(OddSegments(place, timeline, number, number))
     samples = [
         Sample(first.place, first.timeline, number, listing.modified_at(at))
         for first, last, highest in _ends(groups)
         for at, number in _sampled(first, last, highest).items()
     ]
-    return PageMeasures(stored_bytes, empty, samples)
+    return PageMeasures(stored_bytes, empty, odd, samples)
 
 
-def _sizes(listing: ObjectListing, start: int, stop: int) -> tuple[int, Sequence[int]]:
-    """The sum of a part's sizes, and the positions of what has none."""
+def _sizes(
+    listing: ObjectListing, start: int, stop: int, least: int = 0, most: int = sys.maxsize
+) -> tuple[int, Sequence[tuple[int, int]]]:
+    """The sum of a part's sizes, and the positions and sizes of what is not from `least` to `most`."""
     if stop - start <= _FEW:
         sizes = [listing[at].size for at in range(start, stop)]
-        return sum(sizes), [start + at for at, size in enumerate(sizes) if not size]
-    return listing.stored_bytes(start, stop), listing.empty(start, stop)
+        outside = [(at, size) for at, size in enumerate(sizes, start) if not least <= size <= most]
+        return sum(sizes), outside
+    return listing.stored_bytes(start, stop), listing.outside(start, stop, least, most)
 
 
-def _segment_at(groups: Sequence[SegmentGroup], at: int) -> EmptySegment:
-    """The segment whose key stands at that position of the page."""
-    group = next(each for each in groups if each.start <= at < each.stop)
-    before = at - group.start
-    for first, last in zip(group.firsts, group.lasts, strict=True):
-        if before <= last - first:
-            return EmptySegment(group.place, group.timeline, first + before)
-        before -= last - first + 1
-    raise IndexError(at)
+def _whole(groups: Sequence[SegmentGroup]) -> Iterator[OddSegments]:
+    for group in groups:
+        for first, last in zip(group.firsts, group.lasts, strict=True):
+            yield OddSegments(group.place, group.timeline, first, last)
+
+
+def _segments_at(groups: Sequence[SegmentGroup], positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Timeline and number of the segments whose keys stand at these positions, ascending, of the page."""
+    runs = (
+        (group.timeline, first, last)
+        for group in groups
+        for first, last in zip(group.firsts, group.lasts, strict=True)
+    )
+    start = groups[0].start
+    timeline, first, last = next(runs)
+    for at in positions:
+        while at > start + last - first:
+            start += last - first + 1
+            timeline, first, last = next(runs)
+        yield timeline, first + at - start
 
 
 def _sampled(first: SegmentGroup, last: SegmentGroup, highest: SegmentGroup) -> dict[int, int]:
@@ -93,14 +134,20 @@ def _sampled(first: SegmentGroup, last: SegmentGroup, highest: SegmentGroup) -> 
     return sampled
 
 
-def _stretches(groups: Sequence[SegmentGroup]) -> list[tuple[Place, int, int]]:
-    """Where segments of one place lie side by side: the fewer they are, the sooner they are measured."""
-    stretches: list[tuple[Place, int, int]] = []
+def _stretches(groups: Sequence[SegmentGroup]) -> list[list[SegmentGroup]]:
+    """Where segments of one place, plain or not, lie side by side: the fewer, the sooner measured."""
+    stretches: list[list[SegmentGroup]] = []
     for group in groups:
-        if stretches and stretches[-1][0] == group.place and stretches[-1][2] == group.start:
-            stretches[-1] = (group.place, stretches[-1][1], group.stop)
+        before = stretches[-1][-1] if stretches else None
+        if (
+            before is not None
+            and before.stop == group.start
+            and before.place == group.place
+            and (not before.suffix) is (not group.suffix)
+        ):
+            stretches[-1].append(group)
         else:
-            stretches.append((group.place, group.start, group.stop))
+            stretches.append([group])
     return stretches
 
 
@@ -192,7 +239,7 @@ class ArchiveIndex:
         if not reading.read_long_runs(keys):
             keys, listing = _in_order(keys, listing)
             reading.read(keys)
-        measures = measured(reading.groups, listing) if listing is not None else None
+        measures = measured(reading.groups, listing, self.segment_bytes) if listing is not None else None
         backups = self._of_backups(reading, keys, listing) if listing is not None else ()
         backup_bytes = _bytes_of_backups(reading, listing) if listing is not None else 0
         for group in reading.groups:
@@ -231,6 +278,9 @@ class ArchiveIndex:
         for place, timeline, number in measures.empty:
             if place in self.archives:
                 self.archives[place].add_empty(timeline, number)
+        for place, timeline, first, last in measures.odd:
+            if place in self.archives:
+                self.archives[place].add_odd(timeline, first, last)
         for place, timeline, number, stored_at in measures.samples:
             if place in self.archives:
                 self.archives[place].times.note(timeline, number, stored_at)

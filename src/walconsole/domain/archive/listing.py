@@ -43,8 +43,10 @@ class ObjectListing(Protocol):
         """The sum of the sizes of the objects from `start` up to, not including, `stop`."""
         ...
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        """The positions of objects without a byte, of those from `start` up to, not including, `stop`."""
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        """Positions and sizes, of objects from `start` up to, not including, `stop`, that have not from
+        `least` to `most` bytes. Asked for after the sum of the same part it costs next to nothing.
+        """
         ...
 
     def modified_at(self, position: int) -> float:
@@ -67,9 +69,10 @@ class Picked:
         """The sum of their sizes."""
         return sum(self._objects[at].size for at in self._positions[start:stop])
 
-    def empty(self, start: int, stop: int) -> Sequence[int]:
-        """Those of them that are."""
-        return [at for at in range(start, stop) if not self[at].size]
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        """Those of them."""
+        sizes = ((at, self[at].size) for at in range(start, stop))
+        return [(at, size) for at, size in sizes if not least <= size <= most]
 
     def modified_at(self, position: int) -> float:
         """One object's Last-Modified."""

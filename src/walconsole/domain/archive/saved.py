@@ -349,6 +349,7 @@ def _archive_content(archive: Archive) -> dict[str, object]:
         "repeated": archive.repeated,
         "repeats": timelines_content(archive.repeats),
         "empty": timelines_content(archive.empty),
+        "odd": timelines_content(archive.odd),
         "newest": segments_content([archive.newest] if archive.newest else []),
         "newest_key": archive.newest_key,
         "last_key": archive.last_key,
@@ -377,6 +378,7 @@ def _fill(archive: Archive, content: Content, highest: int) -> None:
     archive.backups, archive.partials = count(content, "backups"), count(content, "partials")
     archive.repeated, archive.repeats = count(content, "repeated"), timelines(content, "repeats", highest)
     archive.empty = timelines(content, "empty", highest)
+    archive.odd = timelines(content, "odd", highest)
     archive.newest = next(iter(segments(content, "newest", highest)), None)
     archive.newest_key, archive.last_key = field(content, "newest_key", str), field(content, "last_key", str)
     newest = archive.newest

@@ -1,10 +1,14 @@
 """Whether what is archived can be used, and stays: names, content."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.evidence import ComparedFacts
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Reading, Snapshot
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
@@ -12,6 +16,7 @@ from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.units import plural
+from walconsole.domain.wal import Segment
 
 
 def _compared(snapshot: Snapshot) -> ComparedFacts | None:
@@ -99,6 +104,7 @@ def _size(count: int | None) -> str:
     return "n/a" if count is None else f"{count:,} bytes"
 
 
+_RUNS_TOLD = 8
 _DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
 
 
@@ -126,6 +132,84 @@ def damaged(assessment: Assessment) -> Iterator[Finding]:
             ),
             fixes=(Fix("look at the object, and at others beside it", (look,)),),
         )
+
+
+def torn(assessment: Assessment) -> Iterator[Finding]:
+    """Objects under segments' plain names that have not a segment's size: the listing alone proves it."""
+    for copy, reading in copies(assessment.snapshot):
+        bucket = reading.value
+        holding = bucket.holding if bucket is not None else None
+        if bucket is None or holding is None or not bucket.complete:
+            continue
+        size, damaged = holding.segment_bytes, holding.damaged()
+        count = sum(runs.count for runs in damaged.values())
+        if not count:
+            continue
+        newest = max(timeline for timeline, runs in damaged.items() if runs.count)
+        name = Segment(newest, damaged[newest].last).name(size)
+        are = "is" if count == 1 else "are"
+        look = f"aws s3 ls s3://{bucket.bucket}/{holding.root}{name} --endpoint-url {bucket.endpoint}"
+        yield Finding(
+            "damaged-object",
+            _torn_severity(assessment, bucket, damaged),
+            f"{plural(count, 'object')} in the {copy} bucket {are} no whole segment: {name}",
+            (f"a segment that is stored as it is has exactly {size:,} bytes, and none but a few (S3 LIST)",),
+            "find out what cut it short; archive the segment again while it is in pg_wal, copy it from the "
+            "other copy where that has it whole, else take a new base backup",
+            reading.slot,
+            proof=tuple(_torn_proof(holding, damaged, reading)),
+            fixes=(Fix("see its size and when it was stored", (look,)),),
+        )
+
+
+def _torn_severity(assessment: Assessment, bucket: BucketFacts, damaged: Mapping[int, Runs]) -> Severity:
+    """A note where no base backup that can be used needs any of it, or the other copy has all of it whole."""
+    restorable = assessment.recovery
+    if restorable is None:
+        return Severity.WARNING
+    found = restorable.found
+    firsts = [each.first for window in found.windows for each in window.backups if each.first is not None]
+    highest = max(runs.last for runs in damaged.values() if runs.count)
+    needless = highest < min(firsts, default=0) or _is_whole_elsewhere(assessment, bucket, damaged)
+    if found.reaches_newest and needless:
+        return Severity.NOTE
+    beside = bucket.role is BucketRole.DR or found.reaches_newest
+    return Severity.WARNING if beside else Severity.CRITICAL
+
+
+def _is_whole_elsewhere(assessment: Assessment, bucket: BucketFacts, damaged: Mapping[int, Runs]) -> bool:
+    """Whether the other copy has all of it."""
+    both = (reading.value for _, reading in copies(assessment.snapshot) if reading.problem is None)
+    other = next((each.holding for each in both if each is not None and each.role is not bucket.role), None)
+    if other is None:
+        return False
+    bad = other.damaged()
+    return not any(
+        runs.minus(other.timelines.get(timeline, Runs())).count
+        or runs.common(bad.get(timeline, Runs())).count
+        for timeline, runs in damaged.items()
+    )
+
+
+def _torn_proof(
+    holding: Holding, damaged: Mapping[int, Runs], reading: Reading[BucketFacts]
+) -> Iterator[Proof]:
+    """The newest runs of them."""
+    newest = [
+        (timeline, run)
+        for timeline in sorted(damaged, reverse=True)
+        for run in reversed(list(damaged[timeline]))
+    ]
+    for timeline, (first, last) in newest[:_RUNS_TOLD]:
+        names = dict.fromkeys(Segment(timeline, each).name(holding.segment_bytes) for each in (first, last))
+        text = f"{' to '.join(names)}: not {holding.segment_bytes:,} bytes"
+        yield Proof(text, reading.source, reading.read_at)
+
+
+def unusable_objects(assessment: Assessment) -> Iterator[Finding]:
+    """By its head, and by its size."""
+    yield from damaged(assessment)
+    yield from torn(assessment)
 
 
 def odd_names(assessment: Assessment) -> Iterator[Finding]:
@@ -200,7 +284,10 @@ MODES: tuple[FailureMode, ...] = (
                 "the segment, a file system that came back with zeroes, another program's file."
             ),
             signal=(
-                "The first bytes of the newest and the oldest segment: no WAL page, and no known compression."
+                "The first bytes of the newest and the oldest segment: no WAL page, no known compression. "
+                "Of all others the size in the listing: a segment that is not compressed has exactly "
+                "wal_segment_size bytes, and none has 0. Such a segment counts as missing for what can be "
+                "restored."
             ),
             fix=(
                 "Find out what wrote it. Archive the segment again while it is in pg_wal; else take it "
@@ -208,6 +295,6 @@ MODES: tuple[FailureMode, ...] = (
             ),
             never="Do not delete it before another copy was found to be whole.",
         ),
-        look=damaged,
+        look=unusable_objects,
     ),
 )

@@ -21,9 +21,8 @@ def archive_copy(
 ) -> ArchiveCopy:
     """One copy: the bucket's own archive, and the base backups that were `found` in it.
 
-    Labels of which only the index knows are added; a segment without a byte is of no use. Whose
-    WAL it is is known where every head that was read
-    says the same.
+    Labels of which only the index knows are added; a segment without a byte, or of another size than a
+    segment, is of no use. Whose WAL it is is known where every head that was read says the same.
     """
     every = tuple(found)
     backups = [each for each in every if isinstance(each, BaseBackup)]
@@ -37,7 +36,7 @@ def archive_copy(
         histories=bucket.histories_read,
         known_histories=tuple(holding.history_keys) if holding is not None else (),
         times=holding.times if holding is not None else StoredTimes(),
-        damaged=holding.empty if holding is not None else {},
+        damaged=holding.damaged() if holding is not None else {},
         unreadable=tuple(each for each in every if isinstance(each, Unreadable)),
         read_by_restore=read_by_restore,
         listed=bucket.complete and not bucket.doubted,
