@@ -23,9 +23,10 @@ from walconsole.domain.archive.continuity import continuity
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.observed import BucketFacts, CatalogueFacts
 from walconsole.domain.facts.snapshot import Snapshot, Told
 from walconsole.domain.failures import diagnose
+from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.standing.assessment import Assessment
@@ -548,6 +549,49 @@ def test_one_that_the_other_copy_has_whole_or_that_nothing_needs_is_a_note() -> 
         assert {each.severity for each in found} == {Severity.NOTE}
         assert line(snapshot)[0] is Level.OK
     assert line(healthy(primary=torn(0x20)))[0] is Level.CRITICAL, "a stranger reads the primary alone"
+
+
+RESTORE = "/usr/local/bin/shithub-pg-restore"
+
+
+def restoring(snapshot: Snapshot, command: str) -> Snapshot:
+    """The server has that restore_command, as one that was restored or follows does."""
+    force = {"restore_command": InForce(command, "configuration file")}
+    catalogue = CatalogueFacts({}, force, (), NOW, 150018)
+    told = replace(snapshot.told, restore_program=RESTORE)
+    return replace(snapshot, catalogue=read(Snapshot.catalogue, catalogue), told=told)
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "restorable"),
+    [
+        (f'{RESTORE} "%f" "%p"', ("primary", "dr"), True),
+        (f'{RESTORE} "%f" "%p" dr', ("dr",), True),
+        (f"{RESTORE} %f %p 'primary'", ("primary",), False),
+        ("rclone copyto spaces-prod:shithub-wal/%f %p", ("primary",), False),
+        ("rclone copyto spaces-dr:shithub-wal-dr/%f %p", ("dr",), True),
+        (
+            "rclone copyto a:shithub-wal/%f %p || rclone copyto b:shithub-wal-dr/%f %p",
+            ("primary", "dr"),
+            True,
+        ),
+        ("/opt/restore.sh %f %p", (), True),  # not told: as it is thought without one
+        ("", (), True),
+    ],
+)
+def test_a_restore_reads_the_copies_that_its_command_names(
+    command: str, asked: tuple[str, ...], restorable: bool
+) -> None:
+    """The primary lacks a segment that DR holds."""
+    snapshot = restoring(ours(healthy(primary=holed(0x20))), command)
+    recovery = Assessment(snapshot, NOW).recovery
+    assert recovery is not None
+    assert recovery.found.reaches_newest is restorable
+    assert recovery.configured is bool(asked)
+    if asked:
+        assert tuple(role.value for role in recovery.found.read) == asked
+        sure = f"the server's restore_command reads the {' and '.join(asked)}"
+        assert any(each.startswith(sure) for each in recovery_lines(Assessment(snapshot, NOW)))
 
 
 def test_a_segment_without_a_byte_ends_what_can_be_restored() -> None:

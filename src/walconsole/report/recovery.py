@@ -203,7 +203,8 @@ def _runs_now(assessment: Assessment) -> Iterator[str]:
 
 def _assumed(restorable: Restorable) -> str:
     read = " and ".join(role.value for role in restorable.found.read) or "no"
-    return f"assumed: the restore command reads the {read} {'copies' if restorable.reads_both else 'copy'}"
+    sure = "the server's restore_command" if restorable.configured else "assumed: the restore command"
+    return f"{sure} reads the {read} {'copies' if restorable.reads_both else 'copy'}"
 
 
 def _store_clock(assessment: Assessment) -> float:

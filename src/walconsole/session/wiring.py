@@ -147,10 +147,10 @@ def observe(
 
 def _told(profile: Profile) -> Told:
     try:
-        program = names_of(profile).archive
+        names = names_of(profile)
     except ValueError:  # a name that provisioning would refuse
-        program = ""
-    return Told(profile.expect_base_backups, program, profile.keep, profile.price)
+        return Told(profile.expect_base_backups, keep=profile.keep, price=profile.price)
+    return Told(profile.expect_base_backups, names.archive, profile.keep, profile.price, names.restore)
 
 
 def _evidence(

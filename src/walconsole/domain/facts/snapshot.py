@@ -193,13 +193,15 @@ class Told:
 
     `expect_base_backups`: they are taken here, and that there is none is a fault. `archive_program` is the
     path of the archive command that provisioning installs on the droplet, empty where that is not known.
-    `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs.
+    `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs. `restore_program`
+    is the restore command's path, as `archive_program`.
     """
 
     expect_base_backups: bool = True
     archive_program: str = ""
     keep: Keep | None = None
     price: Price = SPACES_PRICE
+    restore_program: str = ""
 
 
 @dataclass(frozen=True)

@@ -312,8 +312,11 @@ def _of(backup: BaseBackup) -> Iterator[str]:
 
 
 def _thought(restorable: Restorable) -> Iterator[str]:
-    """What was taken for granted of the restore command, which no probe reads."""
-    if restorable.reads_both:
+    """What is known of the restore command, or was taken for granted where the server has none."""
+    if restorable.configured:
+        read = " and ".join(role.value for role in restorable.found.read)
+        yield f"the server's restore_command reads the {read} {'copies' if restorable.reads_both else 'copy'}"
+    elif restorable.reads_both:
         yield "the restore command is thought to be the installed one, which reads both copies"
     elif len(restorable.found.read) == 1:
         yield f"the restore command is thought to read the {restorable.found.read[0]} copy alone"

@@ -1,7 +1,8 @@
 """What can be restored, as one snapshot says: both copies' readings, made a Recoverability of.
 
-A restore is thought to read both copies where the archive command is the installed one, for the restore
-command that is installed with it asks both. Of any other it is thought to read the primary copy alone.
+A restore reads the copies that the server's restore_command names, where it has one. Without one it is
+thought to read both where the archive command is the installed one, for the restore command that is installed
+with it asks both; else the primary copy alone.
 A copy whose reading failed is left out: what it may hold is nobody's to deny (`left_out`).
 """
 
@@ -13,6 +14,7 @@ from functools import lru_cache
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.archive.timelines import TimelineHistory
+from walconsole.domain.archivers.restoring import copies_asked
 from walconsole.domain.archivers.tools import recognise
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
@@ -36,12 +38,14 @@ _Held = tuple[BucketFacts, bool]
 class Restorable:
     """What can be restored from the copies that could be read. `left_out` are those that could not.
 
-    `reads_both` is what is thought of the restore command.
+    `reads_both` is what is known of the restore command, or thought; `configured`: the server has one, and
+    its words tell.
     """
 
     found: Recoverability
     left_out: tuple[Reading[BucketFacts], ...]
     reads_both: bool
+    configured: bool = False
 
 
 def restorable(snapshot: Snapshot) -> Restorable | None:
@@ -52,14 +56,17 @@ def restorable(snapshot: Snapshot) -> Restorable | None:
     read = [reading.value for reading in readings if reading.value is not None and is_known(reading)]
     if not read:
         return None
-    both = reads_both(snapshot)
-    found = _judged(snapshot, [(each, both or each is read[0]) for each in read])
+    asked = asked_by_restore(snapshot)
+    both = reads_both(snapshot) if not asked else len(asked) > 1
+    found = _judged(
+        snapshot, [(each, each.role in asked if asked else both or each is read[0]) for each in read]
+    )
     left_out = tuple(
         reading
         for reading in readings
         if reading.problem is not None and meaning_of(reading.problem.code) is not Meaning.ABSENT_BUCKET
     )
-    return Restorable(found, left_out, both)
+    return Restorable(found, left_out, both, bool(asked))
 
 
 def restorable_from(snapshot: Snapshot, role: BucketRole) -> Recoverability | None:
@@ -68,6 +75,17 @@ def restorable_from(snapshot: Snapshot, role: BucketRole) -> Recoverability | No
     if reading.value is None or not is_known(reading):
         return None
     return _judged(snapshot, [(reading.value, True)])
+
+
+def asked_by_restore(snapshot: Snapshot) -> tuple[BucketRole, ...]:
+    """The copies that the server's restore_command names; empty where it has none, or does not tell."""
+    catalogue = snapshot.catalogue.value
+    setting = catalogue.in_force.get("restore_command") if catalogue is not None else None
+    if setting is None or not setting.value:
+        return ()
+    read = (snapshot.primary.value, snapshot.dr.value)
+    buckets = {bucket.role: bucket.bucket for bucket in read if bucket is not None}
+    return copies_asked(setting.value, snapshot.told.restore_program, buckets)
 
 
 def reads_both(snapshot: Snapshot) -> bool:
