@@ -231,6 +231,7 @@ async def test_a_segment_cut_short_in_mid_archive(console: Watched) -> None:
         console.observer.refresh()
         story = await console.root("damaged-object", evidence=name, within_s=8)
         assert story.severity is Severity.CRITICAL
+        console.delete(key)
     console.push(name)
     console.observer.refresh()
     await console.green("the segment stored again")

@@ -159,7 +159,7 @@ def test_the_document_has_bytes_and_money_of_both_copies() -> None:
         2 * (told["base_backup_bytes"] + told["wal_bytes"] + told["other_bytes"]) / GIB, abs=1e-4
     )
     names = {(each.name, dict(each.labels).get("part")) for each in storage_metrics(snapshot, NOW)}
-    assert {("storage_bytes", "wal"), ("forecast_storage_bytes", "base_backups")} <= names
+    assert {("storage_bytes", "wal"), ("forecast_storage_bytes", None)} <= names
 
 
 class Listed:

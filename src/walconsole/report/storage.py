@@ -11,24 +11,15 @@ from walconsole.report.parts import Document
 
 
 def storage_metrics(snapshot: Snapshot, now: float) -> Iterator[Metric]:
-    """Bytes and money of each copy's parts, now and then."""
+    """Bytes of each copy's base backups and WAL, and of all in thirty days; costs are in the document."""
     for found in stored(snapshot, now):
-        yield from _parts(found, found.now, "storage_bytes", "What each part takes.")
+        copy = ("copy", found.role.value)
+        for part, stored_bytes in (("base_backups", found.now.backups), ("wal", found.now.wal)):
+            labels = (copy, ("part", part))
+            yield Metric("storage_bytes", round(stored_bytes), "What each part takes.", labels=labels)
         if found.later is not None:
-            yield from _parts(found, found.later, "forecast_storage_bytes", "And will, at this growth.")
-    for found in stored(snapshot, now):
-        copy = (("copy", found.role.value),)
-        price = snapshot.told.price
-        yield Metric("storage_cost_month", _month(found.now.total, price), "What it costs.", labels=copy)
-        if found.later is not None:
-            month = _month(found.later.total, price)
-            yield Metric("forecast_storage_cost_month", month, "And will.", labels=copy)
-
-
-def _parts(found: Storage, parts: StoredParts, name: str, means: str) -> Iterator[Metric]:
-    for part, stored_bytes in (("base_backups", parts.backups), ("wal", parts.wal), ("other", parts.other)):
-        labels = (("copy", found.role.value), ("part", part))
-        yield Metric(name, round(stored_bytes), means, labels=labels)
+            then = round(found.later.total)
+            yield Metric("forecast_storage_bytes", then, "What all takes in 30 days.", labels=(copy,))
 
 
 def storage_documents(snapshot: Snapshot, now: float) -> list[Document]:
