@@ -56,19 +56,26 @@ def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
     assessment = Assessment(snapshot, now)
     findings = [finding for look in LOOKS for finding in look(assessment)]
-    findings.sort(key=_place)
-    findings = _told_verbatim(findings, assessment)
+    findings = _told_verbatim(_in_time(findings), assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)
     return Diagnosis(admitting(never_blind(said, snapshot), snapshot), tuple(findings), told)
 
 
-def _place(finding: Finding) -> tuple[int, bool]:
-    """The worst first; among warnings the one that has a time left."""
-    return -finding.severity, finding.severity is Severity.WARNING and finding.rule not in _IN_TIME
+def _in_time(findings: list[Finding]) -> list[Finding]:
+    """The worst first; where the disk has a time left, that and what leads to it before other warnings."""
+    findings = sorted(findings, key=lambda finding: -finding.severity)
+    if not any(finding.rule == _DISK and finding.severity is Severity.WARNING for finding in findings):
+        return findings
+
+    def later(finding: Finding) -> bool:
+        leads = finding.rule == _DISK or _DISK in MODES[finding.rule].explains
+        return finding.severity is Severity.WARNING and not leads
+
+    return sorted(findings, key=lambda finding: (-finding.severity, later(finding)))
 
 
-_IN_TIME = frozenset({"disk-filling"})
+_DISK = "disk-filling"
 
 
 def _told_verbatim(findings: list[Finding], assessment: Assessment) -> list[Finding]:
