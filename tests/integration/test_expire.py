@@ -148,6 +148,8 @@ async def made(
     """Provisioned by the console itself; DR has lost its oldest backup."""
     async with deployment(workspace, rgw, rgw_dr, f"expire-{secrets.token_hex(3)}") as stage:
         await provisioned(stage)
+        stage.cluster.write_config("zz_quiet.conf", {"archive_timeout": "0", "autovacuum": "off"})
+        stage.cluster.reload()  # no segment comes but those of the test
         held = Retained(stage, tmp_path)
         await asyncio.to_thread(held.write)
         for _ in range(3):
