@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from walconsole.config.checks import UnfitError, shown, type_name
-from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, RESERVED_PROFILE_NAMES, TABLES, Key
+from walconsole.config.key import Key
+from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, RESERVED_PROFILE_NAMES, TABLES
 from walconsole.config.toml_lines import KeyPath, line_of, locate
 from walconsole.domain.patterns import pattern
 from walconsole.domain.redaction import safe

@@ -3,36 +3,9 @@
 The reader, `config init`, `config show` and a test of docs/configuration.md all work from this table.
 """
 
-from typing import NamedTuple
-
 from walconsole.config import checks
-from walconsole.config.checks import Check
+from walconsole.config.key import Key
 from walconsole.droplet.choices import MOST_INCREMENTAL, MOST_READ_MIB_S
-
-
-class Key(NamedTuple):
-    """`path` is dotted, below [profiles.NAME] or [console].
-
-    `example` is a TOML literal, `default` says in words what holds when the key is left out,
-    `variable` names the environment variable that also sets it.
-    """
-
-    path: str
-    check: Check
-    example: str
-    meaning: str
-    default: str
-    variable: str = ""
-    required: bool = False
-
-    @property
-    def table(self) -> str:
-        return self.path.rpartition(".")[0]
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition(".")[2]
-
 
 CONSOLE_KEYS: tuple[Key, ...] = (
     Key(
