@@ -244,9 +244,23 @@ async def test_who_was_later_with_the_lock_has_it(made: World) -> None:
 
 async def test_a_key_that_may_only_read_ends_before_anything_is_deleted(made: World) -> None:
     made.buckets[DR].may_write = False
-    with pytest.raises(BlockedError, match="the grant readwrite on it"):
+    with pytest.raises(BlockedError, match=r"writing wal/walconsole/lock.json.* the grant readwrite on it"):
         await run(made)
     assert keys(made) == keys(world())
+
+
+async def test_a_grant_that_is_lost_meanwhile_is_no_plan_that_cannot_be_done(made: World) -> None:
+    bucket, numbers = made.buckets[PRIMARY], itertools.count()
+
+    def lose() -> None:
+        bucket.may_write = next(numbers) < 2
+
+    bucket.after = lose
+    with pytest.raises(ObjectStoreError, match="the grant readwrite on it"):
+        await run(made)
+    bucket.after, bucket.may_write = (lambda: None), True
+    await run(made)
+    assert keys(made) == expected()
 
 
 async def test_a_key_that_the_store_does_not_delete_is_an_error(made: World) -> None:

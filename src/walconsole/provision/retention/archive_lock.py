@@ -21,7 +21,7 @@ from walconsole.provision.droplet.claim import is_dead, this_console
 from walconsole.provision.engine.site import Site
 from walconsole.provision.retention.writing import DENIED, CopyWriter
 
-_LONGEST_OWNER = 120
+_LONGEST_OWNER = 190
 _NONE = frozenset({Meaning.ABSENT_OBJECT, Meaning.ABSENT})
 
 
@@ -66,7 +66,7 @@ class ArchiveLock:
         return tuple(found)
 
     async def take(self, targets: Sequence[BucketTarget]) -> None:
-        """In every copy, read back. Raises BlockedError where another has it, or a key may not write."""
+        """In every copy, read back. Raises BlockedError where another has it, or a key may only read."""
         now = self._site.clock.now()
         theirs = [each for each in await self.lying(targets) if each.until > now]
         if theirs:
@@ -74,7 +74,13 @@ class ArchiveLock:
         self._owner = f"{this_console()} since {datetime.fromtimestamp(now, UTC):%H:%M} UTC"[:_LONGEST_OWNER]
         for target in targets:
             self._held.append(target)
-            await self._write(target)
+            try:
+                await self._write(target)
+            except ObjectStoreError as error:
+                if error.meaning not in DENIED:
+                    raise
+                tried = f"writing {self._key(target)} to {target.bucket}"
+                raise BlockedError(tried, error.why, error.remedy) from None
             self._left.pop(target, None)
         await self.confirm()
 
@@ -116,16 +122,9 @@ class ArchiveLock:
         return marker is not None and marker.nonce == nonce
 
     async def _write(self, target: BucketTarget) -> None:
-        """Raises BlockedError where the key may only read: nothing was changed yet."""
         self._until = self._site.clock.now() + LOCK_S
         marker = LockMarker(self._owner, self._purpose, self._until, self._nonce)
-        key = self._key(target)
-        try:
-            await self.writer(target).put(key, marker.document())
-        except ObjectStoreError as error:
-            if error.meaning not in DENIED:
-                raise
-            raise BlockedError(f"writing {key} to {target.bucket}", error.why, error.remedy) from None
+        await self.writer(target).put(self._key(target), marker.document())
 
     async def _read(self, target: BucketTarget) -> bytes | None:
         """None where none lies there."""

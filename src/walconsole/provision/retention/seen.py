@@ -1,5 +1,6 @@
 """What a listing after retention shows: the planned keys gone, everything else there, windows as promised."""
 
+from walconsole.domain.recovery.backups import Writer
 from walconsole.domain.recovery.expiry import CopyExpiry, after_expiry
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
@@ -50,7 +51,7 @@ def _lost(expected: ArchiveCopy, found: ArchiveCopy) -> str:
             return f"WAL of timeline {timeline} ({plural(missing.count, 'segment')})"
     backups = {(each.name, each.completeness) for each in found.backups}
     for each in expected.backups:
-        if each.keys and (each.name, each.completeness) not in backups:
+        if each.writer is not Writer.LABEL and (each.name, each.completeness) not in backups:
             return each.id
     histories = sorted({*expected.known_histories} - {*found.known_histories})
     return f"the history of timeline {histories[0]}" if histories else ""
