@@ -33,8 +33,9 @@ and after. Just before anything is deleted everything is listed and planned anew
 goes. Needs --plan, or --apply with --confirm.
 """
 FIX = """\
-Makes one fix that a finding offers (`walconsole check --json` has its step and subject): looked at first,
-its plan shown, verified at the end. Needs --plan, or --apply with --confirm.
+Makes one fix that a finding offers (`walconsole check --json` has its step and subject), or ends the base
+backup that runs (--step end-backup): looked at first, its plan shown, verified at the end. Needs --plan, or
+--apply with --confirm.
 """
 PROBE = """\
 Digs deeper than `walconsole check`: the way to the store (name, TCP, TLS, clock, large packets), each call
