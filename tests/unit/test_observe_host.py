@@ -271,7 +271,8 @@ def test_what_stands_there_instead_is_said_and_never_taken_for_none(tmp_path: Pa
     elif kind == "a folder":
         status.mkdir()
     else:
-        status.write_text("x" if kind == "no status" else (TOLD % ("streaming", 1, "null")).ljust(5000) + "x")
+        long = (TOLD % ("streaming", 1, "null")).replace('"message":"', f'"message":"{"x" * 5000}')
+        status.write_text("x" if kind == "no status" else long)
     found = told(tmp_path)
     assert (found.status, found.lives) == (None, False)
     (missing,) = found.missing
