@@ -20,7 +20,7 @@ class Layout(StrEnum):
     """Who writes like this."""
 
     FLAT = "NAME"
-    DATED = "YYYY/MM/DD/NAME"
+    DATED = "DATE/NAME"
     WAL_G = "WAL-G, wal_NNN/NAME"
     BARMAN = "barman-cloud, SERVER/wals/TIMELINE+LOG/NAME"
     PGBACKREST = "pgBackRest, archive/STANZA/VERSION-ID/TIMELINE+LOG/NAME"
