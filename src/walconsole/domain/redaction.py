@@ -42,7 +42,7 @@ _ABOUT = pattern(
 # An error's name: `ExpiredToken`, `NoCredentialProviders`, `secretName`.
 _CAMEL_ABOUT = pattern(
     r"(?:Invalid|Expired|No|Missing|Bad|Unknown|Wrong|Incorrect|Unsupported)[A-Z]\w*"
-    r"|\w*[a-z](?:Error|Exception|Fault|Invalid|Expired|Missing|Required|NotFound|Mismatch|Failed|Failure"
+    r"|\w*[a-z](?:Error|Exception|Fault|Invalid|Expired|Missing|Required|Found|Mismatch|Failed|Failure"
     r"|Providers?|Path|Uri|Url|Type|Name|Ref|(?<!Secret)Id)"
 )
 _SEEN_BY_PATH = pattern(r"(?i)credential|key[\"']?\s*=")

@@ -8,6 +8,8 @@ from walconsole.report.metric import Metric
 from walconsole.report.metrics import LEVELS
 
 PREFIX = "walconsole_"
+LONGEST_LINE = 4095
+"""Of a plugin's output readers take 4 KiB, with what ends it (Monitoring Plugins Development Guidelines)."""
 _WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}
 _UNITS = (("_seconds", "s"), ("_bytes", "B"), ("_total", "c"))
 """Units of performance data by the metric's name (Monitoring Plugins Development Guidelines, 2.6)."""
@@ -40,12 +42,17 @@ def _told(story: Story) -> Iterator[str]:
 
 
 def for_nagios(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric]) -> str:
-    """One line with performance data. A bar would end the text, a quote the label."""
+    """One line with performance data, as much of it as fits. A bar would end the text, a quote the label."""
     worst = diagnosis.stories[0].root if diagnosis.stories else None
     named = f" [{worst.rule}]" if worst is not None and diagnosis.verdict.level is not Level.OK else ""
     text = safe(f"WALCONSOLE {_WORDS[diagnosis.verdict.level]} - {profile}: {diagnosis.verdict.text}{named}")
-    data = " ".join(_performance(each) for each in numbers if each.name != "status")
-    return f"{text.replace('|', '/')} | {data}"
+    line = f"{text.replace('|', '/')} |"
+    for each in numbers:
+        more = f" {_performance(each)}" if each.name != "status" else ""
+        if len(line) + len(more) > LONGEST_LINE:
+            break
+        line += more
+    return line
 
 
 def _performance(metric: Metric) -> str:

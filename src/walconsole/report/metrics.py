@@ -19,7 +19,7 @@ LEVELS = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
 
 
 def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metric, ...]:
-    """All that are known at `now`, in a fixed order."""
+    """All that are known at `now`, in a fixed order: what matters least comes last."""
     return (
         *_verdict(diagnosis),
         *_seen(snapshot),
@@ -30,8 +30,8 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_bucket(snapshot.dr, "dr", now),
         *recovery_metrics(Assessment(snapshot, now)),
         *running_metrics(Assessment(snapshot, now)),
-        *storage_metrics(snapshot, now),
         *_host(snapshot),
+        *storage_metrics(snapshot, now),
     )
 
 
