@@ -70,7 +70,7 @@ def _staying(bucket: BucketFacts, policy: PolicyFacts | None) -> Staying:
 def storage(
     bucket: BucketFacts, now: float, keep: Keep | None = None, staying: Staying = _NOTHING
 ) -> Storage | None:
-    """`now` is the console's clock; `keep` is retention's rule, where it runs by itself, `staying` has the
+    """`now` is the console's clock; `keep` is retention's rule, where it is run daily, `staying` has the
     bucket's own rules. None while the bucket is not listed to its end.
     """
     if not bucket.complete:

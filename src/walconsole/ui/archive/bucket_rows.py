@@ -145,8 +145,10 @@ def _costs(table: Table) -> None:
     total = sum(facts.stored_bytes for _, facts in copies)
     daily = grown.bytes_per_day * len(copies) if grown is not None else None
     table.row("cost", "cost", _cost_text(cost(total, daily, known.price), len(copies)))
+    keep = known.snapshot.told.keep
+    expired = {each.role: each.later for each in stored(known.snapshot, known.now, keep)} if keep else {}
     for found in stored(known.snapshot, known.now):
-        _parts(table, found)
+        _parts(table, found, expired.get(found.role))
     if isinstance(known.measured, str):
         table.unknown("zstd", "with zstd", known.measured or "press m to measure it on the newest segments")
         return
@@ -159,15 +161,18 @@ def _costs(table: Table) -> None:
     table.row("zstd", "with zstd", f"{text}: {_cost_text(cost(packed, less, known.price), len(copies))}")
 
 
-def _parts(table: Table, found: Storage) -> None:
-    """What one bucket's base backups and WAL cost a month, now and later."""
+def _parts(table: Table, found: Storage, expired: StoredParts | None) -> None:
+    """What one bucket's base backups and WAL cost a month, now and later; `expired`: where retention is run."""
     price, name = table.known.price, NAMES[found.role]
     text = f"{name}: {_month_text(found.now, price)}"
     if found.later is None:
         table.row("parts", "of it", f"{text}; in {FORECAST_DAYS} d {NOT_AVAILABLE}: {found.why_not}")
         return
     later = _month_text(found.later, price)
-    table.row("parts", "of it", f"{text}; in {FORECAST_DAYS} d {later} ({assumed_text(found)})")
+    text += f"; in {FORECAST_DAYS} d {later} ({assumed_text(found)})"
+    if expired is not None:
+        text += f"; {_month_text(expired, price)} where walconsole expire is run"
+    table.row("parts", "of it", text)
 
 
 def _month_text(parts: StoredParts, price: Price) -> str:
