@@ -5,6 +5,7 @@ import json
 import stat
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 from walconsole.ui.archive.screen import ArchiveScreen
@@ -129,6 +131,17 @@ async def test_what_cannot_be_read_says_why_and_never_zero(state: str) -> None:
             text = told(screen, pane)
             assert "n/a: " in text or "not read yet" in text, pane
             assert "0 segments" not in text
+
+
+async def test_the_bill_says_what_it_would_be_where_retention_is_run() -> None:
+    for keep, told_of in ((None, False), (Keep(full=2), True)):
+        kept = whole()
+        app = stage(observer=player(replace(kept, told=replace(kept.told, keep=keep))))
+        async with app.run_test(size=(200, 60)) as pilot:
+            screen = await opened(pilot)
+            text = " ".join(told(screen, "answers").split())
+            assert "of it primary: " in text
+            assert ("where walconsole expire is run" in text) is told_of
 
 
 # Coverage.
