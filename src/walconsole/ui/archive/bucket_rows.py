@@ -162,7 +162,7 @@ def _costs(table: Table) -> None:
 
 
 def _parts(table: Table, found: Storage, expired: StoredParts | None) -> None:
-    """What one bucket's base backups and WAL cost a month, now and later; `expired`: where retention is run."""
+    """What one bucket's base backups and WAL cost a month, now and later, and where retention is run."""
     price, name = table.known.price, NAMES[found.role]
     text = f"{name}: {_month_text(found.now, price)}"
     if found.later is None:
