@@ -73,10 +73,10 @@ def admitting(said: Verdict, snapshot: Snapshot) -> Verdict:
     whose = [name for name, reading in both if _is_refused(reading)]
     if said.level is not Level.OK or not whose:
         return said
-    keys = "this key" if len(whose) == 1 else "these keys"
-    return replace(
-        said, text=f"{said.text}; {' and '.join(whose)} lifecycle rules cannot be read with {keys}"
-    )
+    rules = f"{whose[0]} lifecycle rules cannot be read with this key"
+    if len(whose) > 1:
+        rules = "lifecycle rules cannot be read with these keys"
+    return replace(said, text=f"{said.text}; {rules}")
 
 
 def _is_refused(reading: Reading[PolicyFacts]) -> bool:
