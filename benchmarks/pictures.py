@@ -70,7 +70,7 @@ PICTURES = (
         4.0,
         "archive",
         "b",
-        (r"only in DR|not in DR", r"identity"),
+        (r"only in DR|not in DR", r"restorable"),
     ),
 )
 
