@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
+from typing import NoReturn
 
 from textual.pilot import Pilot
 
@@ -11,6 +12,7 @@ from tests.data.facts import NOW
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.model import Fix
 from walconsole.droplet.names import RcloneNames
 from walconsole.ports import BucketReader, Screen
 from walconsole.ui.app import WalconsoleApp
@@ -122,3 +124,13 @@ def screen_text(app: WalconsoleApp) -> str:
     """What is on the screen now, line by line."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in strips[: app.size.height])
+
+
+def noting(asked: list[Fix]) -> Callable[[Fix], NoReturn]:
+    """A maker of runs that notes what was asked for and makes none: it raises RuntimeError("enough")."""
+
+    def fixer(fix: Fix) -> NoReturn:
+        asked.append(fix)
+        raise RuntimeError("enough")
+
+    return fixer

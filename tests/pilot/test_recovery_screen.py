@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from tests.data.recoveries import BEGUN, RECOVERIES, base_at
 from tests.data.snapshots import STATES
-from tests.data.stage import screen_text, settle, stage, until
+from tests.data.stage import noting, screen_text, settle, stage, until
 from walconsole.domain.standing.model import Fix
 from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.keys import own
@@ -268,15 +268,11 @@ async def test_x_opens_the_step_for_the_one_under_the_cursor_and_only_where_some
     app = stage(RECOVERIES["waiting"]())
     asked: list[Fix] = []
 
-    def fixer(fix: Fix) -> Any:
-        asked.append(fix)
-        raise RuntimeError("enough")
-
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         await pilot.press("x")  # read-only: said, and nothing more
         assert not asked
-        app.current.fixer = fixer
+        app.current.fixer = noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_end_backup()
         await pilot.press("1", *["j"] * row_of(screen, "and "))

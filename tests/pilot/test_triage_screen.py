@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
-from tests.data.stage import screen_text, settle, stage, until
+from tests.data.stage import noting, screen_text, settle, stage, until
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.standing.model import Fix
@@ -92,16 +91,12 @@ async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_chan
     app = stage(hanging())
     asked: list[Fix] = []
 
-    def fixer(fix: Fix) -> Any:
-        asked.append(fix)
-        raise RuntimeError("enough")
-
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         assert "(read-only: by hand)" in shown(screen, "remedy")
         await pilot.press("f")
         assert not asked
-        app.current.fixer = fixer
+        app.current.fixer = noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_fix()
         assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]
@@ -111,15 +106,11 @@ async def test_d_opens_the_probes() -> None:
     app = stage(hanging())
     asked: list[Fix] = []
 
-    def fixer(fix: Fix) -> Any:
-        asked.append(fix)
-        raise RuntimeError("enough")
-
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         await pilot.press("d")  # read-only: said, and nothing more
         assert not asked
-        app.current.fixer = fixer
+        app.current.fixer = noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_dig()
         assert [fix.step for fix in asked] == ["probes"]
