@@ -20,6 +20,7 @@ def check_document(
     profile: str, snapshot: Snapshot, diagnosis: Diagnosis, numbers: tuple[Metric, ...], now: float
 ) -> Document:
     """What `walconsole check --json` prints. Every text in it is safe to show."""
+    assessment = Assessment(snapshot, now)
     return {
         "document": "walconsole check",
         "schema_version": SCHEMA_VERSION,
@@ -29,8 +30,8 @@ def check_document(
         "exit_code": exit_code(diagnosis),
         "verdict": safe(diagnosis.verdict.text),
         "not_seen": [each.slot.name for each in unanswered(snapshot)],
-        "recovery": recovery_document(Assessment(snapshot, now)),
-        "backup_runs": running_document(Assessment(snapshot, now)),
+        "recovery": recovery_document(assessment),
+        "backup_runs": running_document(assessment),
         "storage": storage_documents(snapshot, now),
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [

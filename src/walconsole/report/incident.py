@@ -25,6 +25,7 @@ _CERTAINTY = {
 
 def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> Document:
     """The report as a JSON document."""
+    assessment = Assessment(snapshot, now)
     return {
         "document": "walconsole incident report",
         "schema_version": REPORT_VERSION,
@@ -33,8 +34,8 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "level": diagnosis.verdict.level.value,
         "verdict": safe(diagnosis.verdict.text),
         "server": {name: safe(value) for name, value in _server(snapshot)},
-        "recovery": recovery_document(Assessment(snapshot, now)),
-        "backup_runs": running_document(Assessment(snapshot, now)),
+        "recovery": recovery_document(assessment),
+        "backup_runs": running_document(assessment),
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {

@@ -20,6 +20,7 @@ LEVELS = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
 
 def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metric, ...]:
     """All that are known at `now`, in a fixed order: what matters least comes last."""
+    assessment = Assessment(snapshot, now)
     return (
         *_verdict(diagnosis),
         *_seen(snapshot),
@@ -28,8 +29,8 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_disk(snapshot, now),
         *_bucket(snapshot.primary, "primary", now),
         *_bucket(snapshot.dr, "dr", now),
-        *recovery_metrics(Assessment(snapshot, now)),
-        *running_metrics(Assessment(snapshot, now)),
+        *recovery_metrics(assessment),
+        *running_metrics(assessment),
         *_host(snapshot),
         *storage_metrics(snapshot, now),
     )

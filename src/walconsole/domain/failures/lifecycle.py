@@ -21,10 +21,11 @@ from walconsole.domain.recovery.lifecycle import (
     losses,
     takes_wal,
 )
+from walconsole.domain.recovery.ours import FOLDER
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.storage import OUR_PLACE, pace, whole_backups
+from walconsole.domain.standing.storage import pace, whole_backups
 from walconsole.domain.units import duration_text, plural
 from walconsole.domain.wal import Segment
 
@@ -212,7 +213,7 @@ def no_end_of_uploads(assessment: Assessment) -> Iterator[Finding]:
     for name, policy, facts, bucket in _each(assessment.snapshot):
         prefix = bucket.holding.prefix if bucket.holding is not None else ""
         known = facts.supported and not facts.missing and policy.problem is None
-        if known and not ends_uploads(facts.rules, f"{prefix}{OUR_PLACE}"):
+        if known and not ends_uploads(facts.rules, f"{prefix}{FOLDER}"):
             yield _proposal(name, policy, facts, bucket, prefix)
 
 

@@ -19,10 +19,10 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.expiry import Keep
 from walconsole.domain.recovery.lifecycle import staying_days
+from walconsole.domain.recovery.ours import FOLDER
 
 NIGHTLY_S = 2 * DAY_S
 """Where our script finished a base backup within that time, its nightly schedule stands."""
-OUR_PLACE = "base/"
 _NOTHING = Staying()
 
 
@@ -59,7 +59,7 @@ def _staying(bucket: BucketFacts, policy: PolicyFacts | None) -> Staying:
         return _NOTHING
     made = whole_backups(bucket)
     newest = made[-1] if made else None
-    key, size = f"{holding.prefix}{OUR_PLACE}", None
+    key, size = f"{holding.prefix}{FOLDER}", None
     if newest is not None:
         key, size = f"{holding.prefix}{newest.place}{newest.id}/", newest.stored_bytes
     each = stored_bytes_each(holding) or holding.segment_bytes

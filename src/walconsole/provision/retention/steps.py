@@ -14,7 +14,6 @@ from walconsole.domain.standing.retention import Retention
 from walconsole.domain.units import plural
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.engine.model import (
-    Change,
     Check,
     CheckState,
     Event,
@@ -25,6 +24,7 @@ from walconsole.provision.engine.model import (
     Proved,
     Risk,
 )
+from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.retention.archive_lock import ArchiveLock
 from walconsole.provision.retention.deleting import CopyDeletion
@@ -42,20 +42,7 @@ def expire_steps(site: Site) -> tuple["Expire", "ReleaseLock"]:
     return Expire(site, lock), ReleaseLock(lock)
 
 
-class _NotUndone:
-    """What is deleted stays so."""
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """Nothing of it is undone."""
-        return None
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """Nothing."""
-        for _ in changes:
-            yield Printed("nothing is undone")
-
-
-class Expire(_NotUndone):
+class Expire(NotUndone):
     """model.Step. Deletes what was shown, or less; never more."""
 
     id = "expire"
@@ -200,7 +187,7 @@ def _refused(found: Retention) -> tuple[str, ...]:
     return tuple(why for part, copy in pairs if copy.timelines or copy.backups for why in part.refused)
 
 
-class ReleaseLock(_NotUndone):
+class ReleaseLock(NotUndone):
     """model.Step. Takes the lock away that the step before it took, whatever became of that."""
 
     id = "release-lock"

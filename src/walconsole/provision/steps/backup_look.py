@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.recovery.hostile import LONGEST
+from walconsole.domain.recovery.ours import FOLDER
 from walconsole.domain.recovery.whereabouts import Folder, Whereabouts, read_folder
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
@@ -13,7 +14,6 @@ from walconsole.ports import ObjectStore
 from walconsole.provision.droplet.survey import ServerSurvey
 from walconsole.provision.engine.site import Site
 
-_FOLDER = "base/"
 _MOST_PAGES = 50
 """Of a listing: 50,000 objects below base/, or WAL of 50,000 segments."""
 _MOST_READ = 20
@@ -54,16 +54,16 @@ async def look_at_backups(
 
 async def names_below(site: Site, target: BucketTarget, identity: str) -> set[str]:
     """The names of the objects of that base backup in the copy. Raises ObjectStoreError."""
-    prefix = f"{target.prefix}{_FOLDER}{identity}/"
+    prefix = f"{target.prefix}{FOLDER}{identity}/"
     return {key.removeprefix(prefix) async for key, _ in _listed(site.store(target), prefix, prefix)}
 
 
 async def _folders(store: ObjectStore, prefix: str) -> list[Folder]:
     """Our backups' folders, the newest first."""
     places = Whereabouts()
-    async for key, size in _listed(store, f"{prefix}{_FOLDER}", f"{prefix}{_FOLDER}"):
+    async for key, size in _listed(store, f"{prefix}{FOLDER}", f"{prefix}{FOLDER}"):
         places.note(key.removeprefix(prefix), size)
-    ours = (each for each in places.folders() if each.writer is Writer.OURS and each.place == _FOLDER)
+    ours = (each for each in places.folders() if each.writer is Writer.OURS and each.place == FOLDER)
     return sorted(ours, key=lambda folder: folder.id, reverse=True)
 
 

@@ -11,7 +11,6 @@ from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.backup_run import BackupRun
 from walconsole.provision.droplet.commands import psql
 from walconsole.provision.engine.model import (
-    Change,
     Check,
     CheckState,
     Event,
@@ -22,6 +21,7 @@ from walconsole.provision.engine.model import (
     Proved,
     Risk,
 )
+from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import obstacle
 from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
@@ -36,7 +36,7 @@ _REMEDIES = {
 }
 
 
-class FirstBackup:
+class FirstBackup(NotUndone):
     """model.Step. Without a base backup in each copy nothing can be restored: nothing is done before."""
 
     id = "first-backup"
@@ -152,15 +152,6 @@ class FirstBackup:
             wal = " to ".join(dict.fromkeys(each.name(segment_bytes) for each in ends if each is not None))
             stored = bytes_text(backup.stored_bytes)
             yield Proved(f"{backup.id} is complete in {look.where}: {stored}, and its WAL {wal}")
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """Nothing: a base backup is never deleted so."""
-        return None
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """Nothing."""
-        for _ in changes:
-            yield Printed("nothing is undone")
 
     async def _looks(self, only: str = "") -> list[BackupLook]:
         """Raises ProvisionError where the server cannot be asked whose it is."""

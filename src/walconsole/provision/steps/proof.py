@@ -20,7 +20,6 @@ from walconsole.provision.droplet.commands import (
     status_of,
 )
 from walconsole.provision.engine.model import (
-    Change,
     Check,
     CheckState,
     Command,
@@ -34,6 +33,7 @@ from walconsole.provision.engine.model import (
     Risk,
     Waiting,
 )
+from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 
 _PAUSE_S = 0.3
@@ -56,7 +56,7 @@ class _Counters:
     since_start: bool
 
 
-class Proof:
+class Proof(NotUndone):
     """model.Step: a segment is archived, every copy of it equals the file, and nothing failed meanwhile."""
 
     id = "proof"
@@ -122,15 +122,6 @@ class Proof:
         if check.state is not CheckState.DONE:
             raise ProvisionError("verifying the archive", check.summary, check.remedy)
         yield Proved(check.summary)
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """Nothing: an object of the archive is never deleted."""
-        return None
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """Nothing."""
-        for _ in changes:
-            yield Printed("nothing is undone")
 
     def _roles(self) -> tuple[str, ...]:
         return tuple(target.role.value for target in self._site.targets())

@@ -23,6 +23,7 @@ from walconsole.provision.engine.model import (
     Waiting,
     Where,
 )
+from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.bucket_state import BucketState, Standing, bucket_states
 
@@ -163,7 +164,7 @@ class TemporaryKeyStep:
         return seen
 
 
-class DeleteTemporaryKey:
+class DeleteTemporaryKey(NotUndone):
     """model.Step that is run whatever happened: nobody is asked whether a full-access key shall stay."""
 
     id = "delete-temporary-key"
@@ -228,15 +229,6 @@ class DeleteTemporaryKey:
             yield Waiting("the store still takes the deleted key", waited, LONGEST_ACTIVATION_S)
             await self._site.sleep(_PAUSE_S)
         yield Proved("the store refuses it")
-
-    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
-        """Nothing to undo."""
-        return None
-
-    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
-        """Nothing to undo."""
-        for _ in changes:
-            yield Printed("nothing is undone")
 
     async def _is_refused(self, pair: KeyPair) -> bool:
         admin = self._site.admin(self._site.profile.primary, pair)
