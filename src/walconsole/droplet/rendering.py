@@ -1,14 +1,16 @@
 """The text of each file, filled in from a profile. Pure: the same profile and choices, the same texts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from shlex import join, quote
 
+from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DropletChoices, WalLevel
+from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.names import names_of, rclone_path
 
 # -- Templates: texts in which `@NAME@` stands for a value.
@@ -85,6 +87,33 @@ def verbs_script(profile: Profile, choices: DropletChoices, where: str, config: 
     values = {"TARGET": quote(where), "OBJECT": quote(name), "TEMP_ROOT": quote(choices.temp_root)}
     asked = replace(profile, paths=replace(profile.paths, rclone_config=config))
     return _script("verbs.sh", asked, choices, "walconsole-verbs", values)
+
+
+def mend_script(
+    profile: Profile,
+    choices: DropletChoices,
+    page: ExpectedPage,
+    sources: Sequence[MendSource],
+    targets: Sequence[MendTarget],
+) -> str:
+    """Brings the segment of `page` from the first of `sources` that is whole to each of `targets`.
+
+    It is not installed.
+    """
+    taken = [
+        join(("from_copy" if source.in_copy else "from_folder", str(number), source.where, source.object))
+        for number, source in enumerate(sources)
+    ]
+    brought = [join(("bring", target.copy, target.where, target.suffix)) for target in targets]
+    values = {
+        "NAME": quote(page.segment.name(page.segment_bytes)),
+        "BYTES": str(page.segment_bytes),
+        "PATTERNS": " | ".join(page.patterns()),
+        "SOURCES": " ||\n    ".join(taken),
+        "TARGETS": "\n".join(brought),
+        "TEMP_ROOT": quote(choices.temp_root),
+    }
+    return _script("mend.sh", profile, choices, "walconsole-mend", values)
 
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:

@@ -1,6 +1,7 @@
 """What the archive lacks, or holds and should not: gaps, missing histories, other clusters' WAL."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
@@ -87,11 +88,7 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
                 for gap in gone[-3:]
             ),
             fixes=(
-                Fix(
-                    "copy it back from the other bucket, where that still holds it",
-                    ("rclone copy --ignore-existing OTHER:BUCKET THIS:BUCKET",),
-                    risk="stop whatever copies the deletions there first",
-                ),
+                replace(_mend(), risk="stop whatever deletes there, or copies the deletions, first"),
                 Fix(
                     "take a new base backup now",
                     ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
@@ -101,9 +98,19 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
+def _mend(*commands: str) -> Fix:
+    """Every hole of every copy, by one plan."""
+    return Fix(
+        "bring back what any place still holds: the other copy, pg_wal, other folders of WAL on the droplet",
+        commands,
+        "mend-holes",
+    )
+
+
 def _fill(gap: Gap) -> tuple[Fix, ...]:
     """How a gap is filled, or lived with."""
     return (
+        _mend(),
         Fix(
             f"push {gap.first} again, if it is still in pg_wal (then the others)",
             (f"ls pg_wal/{gap.first}", f"the archive command with pg_wal/{gap.first}"),
@@ -306,6 +313,7 @@ def dr_behind(assessment: Assessment) -> Iterator[Finding]:
         ),
         "copy what is missing, and check that whatever copies to DR runs",
         Snapshot.dr,
+        fixes=(_mend(),),
     )
 
 

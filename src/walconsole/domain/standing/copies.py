@@ -291,13 +291,19 @@ class Lost:
 
 def settled(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Lost | None:
     """The gaps that no parallel writer will fill by itself; None where there is none."""
-    claimed = archived_when_listed(snapshot) if bucket.role is BucketRole.PRIMARY else None
-    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, claimed, now), reversed(bucket.gaps)))
-    old = bucket.gaps[: len(bucket.gaps) - len(fresh)]
+    old = settled_gaps(snapshot, bucket, now)
     if not old:
         return None
+    fresh = bucket.gaps[len(old) :]
     coming = sum(gap.segments for gap in fresh)
     return Lost(bucket.gap_count - len(fresh), bucket.missing_segments - coming, old[-1])
+
+
+def settled_gaps(snapshot: Snapshot, bucket: BucketFacts, now: float) -> tuple[Gap, ...]:
+    """The open gaps that no parallel writer will fill by itself, as far as they are listed."""
+    claimed = archived_when_listed(snapshot) if bucket.role is BucketRole.PRIMARY else None
+    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, claimed, now), reversed(bucket.gaps)))
+    return bucket.gaps[: len(bucket.gaps) - len(fresh)]
 
 
 def _is_fresh(bucket: BucketFacts, gap: Gap, claimed: Segment | None, now: float) -> bool:

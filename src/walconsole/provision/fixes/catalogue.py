@@ -9,6 +9,7 @@ from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.backups import EndBackup
 from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
+from walconsole.provision.fixes.holes import MendHoles
 from walconsole.provision.fixes.server import KillHungCommand, Reload, ResetSetting, ResetStatistics
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.probes.by_hand import CommandByHand
@@ -25,6 +26,7 @@ KINDS: tuple[type[FixStep], ...] = (
     ExecutableCommand,
     OrphanReady,
     PushWal,
+    MendHoles,
     KillHungCommand,
     EndBackup,
 )

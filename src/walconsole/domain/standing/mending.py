@@ -1,0 +1,158 @@
+"""What each copy of the archive lacks and what it can give, as one snapshot says."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from walconsole.domain.archive.expected_page import ExpectedPage
+from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.archive.growth import stored_bytes_each
+from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.mending import CopyLacks
+from walconsole.domain.archive.runs import Runs
+from walconsole.domain.archive.stored_form import stored_beside
+from walconsole.domain.archive.timelines import TimelineHistory
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import Reading, Snapshot
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.copies import another_cluster, lacks_too_much, settled_gaps
+from walconsole.domain.wal import Segment
+
+_ENCRYPTED = "what it stores cannot be read here, so that nobody can look at it before it is copied"
+_ANOTHERS = "it holds another cluster's WAL: whose a segment is cannot be told by its name"
+
+
+def copies_lacking(snapshot: Snapshot, now: float) -> tuple[CopyLacks, ...]:
+    """Each copy that was read to its end and holds WAL, the primary first.
+
+    A copy lacks what is missing in mid-chain, what it held once and lost, and, where whatever copies to DR
+    does not follow any more, what is newer than DR's newest. What is still on its way to the primary is not
+    missing yet; a gap of DR's counts at once, for whoever fills it meanwhile stores the same.
+    """
+    size = _segment_bytes(snapshot)
+    if size is None:
+        return ()
+    found = (_lacking(snapshot, reading, size, now) for reading in (snapshot.primary, snapshot.dr))
+    return tuple(copy for copy in found if copy is not None)
+
+
+def other_holds(snapshot: Snapshot, role: BucketRole, gap: Gap) -> int:
+    """How many of a copy's missing segments the other copy holds."""
+    other = snapshot.dr.value if role is BucketRole.PRIMARY else snapshot.primary.value
+    if other is None or not other.complete or other.holding is None:
+        return 0
+    holding = other.holding
+    runs, spoilt = holding.timelines.get(gap.timeline), holding.damaged().get(gap.timeline)
+    if runs is None:
+        return 0
+    try:
+        ends = [Segment.parse(name, holding.segment_bytes).number for name in (gap.first, gap.last)]
+    except ValueError:
+        return 0
+    return runs.count_between(*ends) - (spoilt.count_between(*ends) if spoilt is not None else 0)
+
+
+def expected_page(snapshot: Snapshot, segment: Segment) -> ExpectedPage | None:
+    """What the first page of that segment must say; None where the server does not tell whose it is."""
+    server, size = snapshot.server.value, _segment_bytes(snapshot)
+    if server is None or server.system_identifier is None or size is None:
+        return None
+    parents = _parents(snapshot, segment, size)
+    return ExpectedPage(segment, size, server.system_identifier, parents, server.version_num // 10_000)
+
+
+def _parents(snapshot: Snapshot, segment: Segment, segment_bytes: int) -> tuple[int, ...]:
+    """The timeline that was left in that segment: its first page may be from before."""
+    read = [each.value.histories_read for each in (snapshot.primary, snapshot.dr) if each.value is not None]
+    histories: list[TimelineHistory] = [
+        known[segment.timeline] for known in read if segment.timeline in known
+    ]
+    return tuple(
+        switch.parent
+        for history in histories
+        for switch in history.switches
+        if switch.lsn // segment_bytes == segment.number
+    )
+
+
+def _segment_bytes(snapshot: Snapshot) -> int | None:
+    server = snapshot.server.value
+    return server.segment_bytes if server is not None else None
+
+
+def _lacking(snapshot: Snapshot, reading: Reading[BucketFacts], size: int, now: float) -> CopyLacks | None:
+    bucket = reading.value
+    if bucket is None or reading.problem is not None or not bucket.complete or bucket.holding is None:
+        return None
+    holding = bucket.holding
+    if holding.segment_bytes != size:
+        return None
+    due = bucket.gaps if bucket.role is BucketRole.DR else settled_gaps(snapshot, bucket, now)
+    gaps = [*due, *_accepted(bucket), *_lost(bucket, holding)]
+    lacks = _numbers(gaps, size)
+    if bucket.role is BucketRole.DR and lacks_too_much(snapshot, now) is not None:
+        _add_newer(lacks, snapshot, holding)
+    held = holding.timelines
+    lacks = {timeline: runs.minus(held.get(timeline, Runs())) for timeline, runs in lacks.items()}
+    return CopyLacks(
+        bucket.role,
+        {timeline: runs for timeline, runs in lacks.items() if runs.count},
+        held,
+        holding.damaged(),
+        _refuses(snapshot, bucket, holding),
+        _is_readable(bucket),
+        stored_bytes_each(holding) or float(size),
+    )
+
+
+def _accepted(bucket: BucketFacts) -> Sequence[Gap]:
+    """Who accepted a gap did not know where the segments are."""
+    return bucket.continuity.accepted_gaps if bucket.continuity is not None else ()
+
+
+def _lost(bucket: BucketFacts, holding: Holding) -> Iterator[Gap]:
+    """What is gone at the ends of this archive, and not of another place in the bucket."""
+    yield from (gap for gap in bucket.lost if gap.lost_from == holding.root)
+
+
+def _numbers(gaps: Sequence[Gap], segment_bytes: int) -> dict[int, Runs]:
+    found: dict[int, Runs] = {}
+    for gap in gaps:
+        with suppress(ValueError):  # names from a file that may be edited by hand
+            first, last = (Segment.parse(name, segment_bytes).number for name in (gap.first, gap.last))
+            if first <= last:
+                found.setdefault(gap.timeline, Runs()).add(first, last)
+    return found
+
+
+def _add_newer(lacks: dict[int, Runs], snapshot: Snapshot, dr: Holding) -> None:
+    """What the primary holds after DR's newest segment."""
+    primary = snapshot.primary.value
+    if primary is None or primary.holding is None or dr.newest is None:
+        return
+    for timeline, runs in primary.holding.timelines.items():
+        for first, last in runs:
+            after = max(first, dr.newest.number + 1) if timeline == dr.newest.timeline else first
+            if timeline >= dr.newest.timeline and after <= last:
+                lacks.setdefault(timeline, Runs()).add(after, last)
+
+
+def _refuses(snapshot: Snapshot, bucket: BucketFacts, holding: Holding) -> str:
+    """Why nothing can be stored in the copy by copying."""
+    server = snapshot.server.value
+    if another_cluster(bucket, server.system_identifier if server is not None else None) is not None:
+        return _ANOTHERS
+    if not _is_readable(bucket):
+        return _ENCRYPTED
+    newest = holding.newest
+    if newest is None or not holding.newest_key:
+        return "it holds no segment yet, so that nobody can tell in which form it stores them"
+    try:
+        stored_beside(holding, holding.newest_key, newest.name(holding.segment_bytes))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _is_readable(bucket: BucketFacts) -> bool:
+    """Whether the head of one of its segments was read: what is encrypted tells nothing."""
+    return any(identity.header is not None for identity in bucket.identities)
