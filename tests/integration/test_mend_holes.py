@@ -1,13 +1,15 @@
 """Holes of the archive, mended from wherever the segments are: real PostgreSQL, rclone and Ceph."""
 
 import asyncio
+import gzip
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import pytest_asyncio
+import zstandard
 
 from tests.data.provisioning import MemoryRecord
 from tests.integration.failure_stage import deployment, provisioned
@@ -18,6 +20,7 @@ from tests.servers.workspace import Workspace
 from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.model import Fix
+from walconsole.errors import BlockedError, ProvisionError
 from walconsole.process.clock import SystemClock
 from walconsole.provision.engine.model import Plan, Printed, Proved, Question
 from walconsole.provision.engine.model import Stage as At
@@ -171,8 +174,132 @@ async def test_every_hole_of_both_copies_is_mended_by_one_plan(made: Archive) ->
     assert f"3 segments into {made.bucket(PRIMARY)}" in plan.summary
     assert f"3 segments into {made.bucket(DR)}" in plan.summary
     assert "2 from pg_wal" in plan.summary
-    assert any("2 segments are in pg_wal alone" in note for note in plan.notes)
+    assert any("2 segments are in pg_wal alone" in note for note in plan.notes), plan.notes
     stored = [line[:24] for line in said.splitlines() if "stored, read back" in line]
     assert stored == [both[0], both[0], both[1], both[1], dr, primary]
     assert f"{made.bucket(PRIMARY)} holds 3 segments that it lacked, each read back whole" in said
+    assert made.leftovers() == []
+
+
+async def test_what_was_recycled_since_the_plan_is_said_and_the_rest_is_brought(made: Archive) -> None:
+    gone, other = made.names[3], made.names[6]
+    made.lose(PRIMARY, gone, other)
+    made.lose(DR, gone)
+    kept = made.pg_wal / f"kept.{gone}"
+    try:
+        running = made.runner(Asked(before=lambda: (made.pg_wal / gone).rename(kept) and None))
+        with pytest.raises(ProvisionError, match=f"not whole anywhere: {gone}: pg_wal: it is not there"):
+            await running.run()
+        assert running.stages["mend-holes"] is At.FAILED
+        assert made.key(PRIMARY, other) in made.stage.objects(PRIMARY)
+        with pytest.raises(BlockedError, match="2 segments can be brought from nowhere"):
+            await made.runner().run()
+    finally:
+        kept.rename(made.pg_wal / gone)
+    await made.mend()
+    assert made.whole()
+
+
+async def test_another_file_under_the_name_in_pg_wal_is_not_taken_for_it(made: Archive) -> None:
+    """As after a recycling: the name is there, and what is in it is older."""
+    gone, older = made.names[3], made.names[1]
+    made.lose(PRIMARY, gone)
+    made.lose(DR, gone)
+    path, kept = made.pg_wal / gone, made.pg_wal / f"kept.{gone}"
+    path.rename(kept)
+    try:
+        path.write_bytes((made.pg_wal / older).read_bytes())
+        path.chmod(0o644)
+        with pytest.raises(ProvisionError, match="its first page is not this segment's"):
+            await made.runner().run()
+        path.write_bytes(kept.read_bytes()[:1_000_000])
+        with pytest.raises(ProvisionError, match="it has 1000000 bytes, not 16777216"):
+            await made.runner().run()
+    finally:
+        kept.rename(path)
+    assert made.key(PRIMARY, gone) not in made.stage.objects(PRIMARY)
+
+
+async def test_a_damaged_source_is_passed_over_for_the_next(made: Archive) -> None:
+    name = made.names[4]
+    made.lose(PRIMARY, name)
+    key = made.key(DR, name)
+    whole = made.saved[DR][key]
+    made.put(DR, key, whole[: len(whole) // 2])
+    said = await made.mend()
+    assert f"{name} is not taken from {made.bucket(DR)}: it is damaged, or cannot be unpacked" in said
+    assert made.plain(PRIMARY, made.key(PRIMARY, name)) == (made.pg_wal / name).read_bytes()
+    assert made.get(DR, key) == whole[: len(whole) // 2]  # nothing that is there is replaced
+
+
+async def test_a_damaged_source_without_another_is_said(made: Archive) -> None:
+    name, path = made.names[4], made.pg_wal / made.names[4]
+    made.lose(PRIMARY, name)
+    key = made.key(DR, name)
+    wrong = PLAIN.whole(key, made.saved[DR][made.key(DR, made.names[2])], 64 << 20)
+    made.put(DR, key, zstandard.compress(wrong))  # another segment under this one's name
+    kept = path.rename(path.with_name(f"kept.{name}"))
+    try:
+        with pytest.raises(ProvisionError, match=f"{made.bucket(DR)}: its first page is not this segment's"):
+            await made.runner().run()
+    finally:
+        kept.rename(path)
+    assert made.key(PRIMARY, name) not in made.stage.objects(PRIMARY)
+
+
+async def test_a_name_that_holds_other_content_by_then_is_not_overwritten(made: Archive) -> None:
+    """Somebody stores something else between the plan and the copy, in another form."""
+    name, same = made.names[4], made.names[5]
+    made.lose(PRIMARY, name, same)
+    other = gzip.compress(b"not this")
+
+    def meanwhile() -> None:
+        made.put(PRIMARY, f"{name}.gz", other)
+        made.put(PRIMARY, f"{same}.gz", gzip.compress((made.pg_wal / same).read_bytes()))
+
+    with pytest.raises(ProvisionError, match=f"{name}.gz is there, and its content is not the same"):
+        await made.runner(Asked(before=meanwhile)).run()
+    assert made.get(PRIMARY, f"{name}.gz") == other
+    assert made.key(PRIMARY, name) not in made.stage.objects(PRIMARY)
+    assert f"{same} in {made.bucket(PRIMARY)}: is there already, the same" in made.said()
+    assert made.key(PRIMARY, same) not in made.stage.objects(PRIMARY)
+
+
+async def test_a_copy_that_refuses_writes_is_said_and_the_other_is_mended(made: Archive) -> None:
+    names = made.names[2:7]
+    made.lose(PRIMARY, *names)
+    made.lose(DR, *names)
+    key = made.stage.dr_key
+    grants = key.grants
+    made.stage.keys.replace(key, key.name, tuple(replace(grant, permission="read") for grant in grants))
+    try:
+        with pytest.raises(ProvisionError, match=r"not stored: .*DR.*(AccessDenied|403)") as raised:
+            await made.runner().run()
+    finally:
+        made.stage.keys.replace(key, key.name, grants)
+    assert "and 2 more" in raised.value.why  # after three in a row it is not asked any more
+    assert all(made.key(PRIMARY, name) in made.stage.objects(PRIMARY) for name in names)
+    assert not any(made.key(DR, name) in made.stage.objects(DR) for name in names)
+    await made.mend()
+    assert made.whole()
+
+
+async def test_stopped_in_the_middle_it_goes_on_from_there(made: Archive) -> None:
+    names = made.names[2:7]
+    made.lose(PRIMARY, *names)
+    running = asyncio.create_task(made.runner().run())
+    async with asyncio.timeout(60):
+        while "stored, read back" not in made.said():  # noqa: ASYNC110  # the run is another task
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)  # amid the next
+    running.cancel()
+    await asyncio.wait([running])
+    there = [name for name in names if made.key(PRIMARY, name) in made.stage.objects(PRIMARY)]
+    assert 1 <= len(there) < len(names)
+    for name in there:
+        assert made.plain(PRIMARY, made.key(PRIMARY, name)) == (made.pg_wal / name).read_bytes()
+    gate = Asked()
+    await made.mend(gate)
+    assert f"bring back {len(names) - len(there)} segment" in gate.plans[0].summary
+    assert made.whole()
     assert made.leftovers() == []

@@ -36,7 +36,8 @@ class ExpectedPage:
     def mismatch(self, header: PageHeader) -> str:
         """Why a page is not this segment's, empty where it is."""
         start = self.segment.start_lsn(self.segment_bytes)
-        if header.magic not in self._magics():
+        magics = self._magics()
+        if magics and header.magic not in magics:
             return f"its page is of another version (magic {header.magic:04X})"
         if header.system_identifier != self.system_identifier:
             return f"it is of system {header.system_identifier}, not of {self.system_identifier}"
@@ -51,11 +52,11 @@ class ExpectedPage:
     def patterns(self) -> Iterator[str]:
         """The first LONG_HEADER_BYTES in lower-case hex, as patterns for the shell's `case`."""
         for order in ("little", "big"):
-            for magic in self._magics():
+            for magic in self._magics() or (None,):
                 for timeline in self.allowed:
                     yield self._pattern(order == "little", magic, timeline)
 
-    def _pattern(self, little: bool, magic: int, timeline: int) -> str:
+    def _pattern(self, little: bool, magic: int | None, timeline: int) -> str:
         def number(value: int, count: int) -> str:
             return value.to_bytes(count, "little" if little else "big").hex()
 
@@ -63,7 +64,7 @@ class ExpectedPage:
         info = f"{_ANY}{_LONG}{_ANY * 2}" if little else f"{_ANY * 3}{_LONG}"
         return "".join(
             (
-                number(magic, 2),
+                _ANY * 4 if magic is None else number(magic, 2),
                 info,
                 number(timeline, 4),
                 number(self.segment.start_lsn(self.segment_bytes), 8),
@@ -75,8 +76,8 @@ class ExpectedPage:
         )
 
     def _magics(self) -> tuple[int, ...]:
-        own = tuple(magic for magic, major in MAJORS.items() if major == self.major)
-        return own or tuple(MAJORS)
+        """That of the server's version; none where it is not known, so that any will do."""
+        return tuple(magic for magic, major in MAJORS.items() if major == self.major)
 
 
 def fits(pattern: str, head: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-_FOLDER = re.compile(r"""(?<![\w.:@-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
+_FOLDER = re.compile(r"""(?<![\w.:@/-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
 """A path of its own: not a part of `host:/path`, nor one with a variable in it."""
 
 

@@ -113,21 +113,25 @@ async def _folders(
     host = snapshot.host.value
     others = [f"{each.data_directory}/pg_wal" for each in host.clusters] if host is not None else []
     archived = archive_folders(await archive_command_in_force(site))
-    found: list[WalFolder] = []
+    found: dict[str, WalFolder] = {}
     closed: list[str] = []
     for path in list(dict.fromkeys([own, *others, *archived]))[:_FOLDERS_ASKED]:
         listed = await _listed(site, path)
         if isinstance(listed, str):
             closed.append(f"{path} could not be read: {listed}")
             continue
-        folder = WalFolder(path, listed, own=path == own)
-        found.append(await _own(site, folder, snapshot, segment_bytes) if folder.own else folder)
-    return tuple(found), tuple(closed)
+        real, files = listed
+        folder = WalFolder(path, files, own=path == own)
+        if real not in found:  # one folder by two names is one
+            found[real] = await _own(site, folder, snapshot, segment_bytes) if folder.own else folder
+    return tuple(found.values()), tuple(closed)
 
 
-async def _listed(site: Site, path: str) -> Mapping[str, str] | str:
-    """Files by the segment that they hold, or why there are none to be seen."""
-    script = f"cd {quote(path)} && find . -maxdepth 1 -type f -name '[0-9A-F]*' | head -n {_MOST_FILES}"
+async def _listed(site: Site, path: str) -> tuple[str, Mapping[str, str]] | str:
+    """The folder's own path, and files by the segment that they hold; or why there are none to be seen."""
+    script = (
+        f"cd {quote(path)} && pwd -P && find . -maxdepth 1 -type f -name '[0-9A-F]*' | head -n {_MOST_FILES}"
+    )
     try:
         status, said = await status_of(site, script, user=os_user(site), timeout_s=60.0)
     except ShellError as error:
@@ -135,11 +139,12 @@ async def _listed(site: Site, path: str) -> Mapping[str, str] | str:
     if status != 0:
         return f"exit status {status}"
     files: dict[str, str] = {}
-    for line in said.splitlines():
+    real, *lines = said.splitlines() or [path]
+    for line in lines:
         match = _FILE.fullmatch(line.removeprefix("./"))
         if match is not None and (match[1] not in files or not match[2]):
             files[match[1]] = match[0]
-    return files
+    return real, files
 
 
 async def _own(site: Site, folder: WalFolder, snapshot: Snapshot, segment_bytes: int) -> WalFolder:
