@@ -137,6 +137,23 @@ def time_of_day(value: object) -> str:
     return f"{int(matched[1]):02}:{matched[2]}"
 
 
+_DAYS = pattern(r"([0-9]{1,4}) ?([dh])")
+
+
+def days(value: object) -> float:
+    """A time of days or hours, `7d` or `36h`, in days."""
+    checked = text(value)
+    matched = _DAYS.fullmatch(checked)
+    if matched is None or not int(matched[1]):
+        raise UnfitError(f"must be a number of days or hours such as '7d' or '36h', not {shown(checked)}")
+    return int(matched[1]) / (24 if matched[2] == "h" else 1)
+
+
+def days_text(value: float) -> str:
+    """`7d`, `36h`: as `days` reads it."""
+    return f"{value:.0f}d" if value == round(value) else f"{value * 24:.0f}h"
+
+
 def list_of(check: Callable[[object], str]) -> Callable[[object], tuple[str, ...]]:
     """A list of at least one value, each passing `check`."""
 

@@ -15,6 +15,7 @@ from walconsole.domain.profile import (
     MOST_CONNECTIONS,
     ApiTarget,
     BackupSettings,
+    DrillSettings,
     BucketRole,
     BucketTarget,
     ClusterName,
@@ -120,6 +121,8 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "backups.send_mib_s": BackupSettings().send_mib_s,
         "backups.at": BackupSettings().at,
         "backups.incremental": BackupSettings().incremental,
+        "drills.limit_hours": DrillSettings().limit_hours,
+        "drills.reserve_mib": DrillSettings().reserve_mib,
         "api.endpoint": ApiTarget().endpoint,
         "api.token_envs": ApiTarget().token_envs,
         "api.app_key_name": default_app_key_name(name),
@@ -192,6 +195,7 @@ def _profile(settings: Settings) -> Profile:
         price=_price(_Values(settings, "price")),
         keep=_keep(_Values(settings, "keep")),
         backups=_backups(_Values(settings, "backups")),
+        drills=_drills(_Values(settings, "drills"), top.maybe("drill_queries", tuple)),
     )
 
 
@@ -202,6 +206,16 @@ def _backups(values: _Values) -> BackupSettings:
         send_mib_s=values.get("send_mib_s", int),
         at=values.get("at", str),
         incremental=values.get("incremental", int),
+    )
+
+
+def _drills(values: _Values, queries: tuple[str, ...] | None) -> DrillSettings:
+    return DrillSettings(
+        every_days=values.maybe("every", float),
+        folder=values.maybe("folder", str) or "",
+        limit_hours=values.get("limit_hours", float),
+        reserve_mib=values.get("reserve_mib", int),
+        queries=queries or (),
     )
 
 

@@ -82,6 +82,13 @@ _HOST_KEYS = (
         "whether base backups are taken and expected; without one nothing can be restored",
         "true",
     ),
+    Key(
+        "drill_queries",
+        checks.list_of(checks.text),
+        '["SELECT 1 FROM pg_class"]',
+        "SQL of yours that must give a row in the cluster that a restore drill restored",
+        "none",
+    ),
 )
 
 _POSTGRES_KEYS = (
@@ -293,6 +300,37 @@ _BACKUP_KEYS = (
     ),
 )
 
+_DRILL_KEYS = (
+    Key(
+        "drills.every",
+        checks.days,
+        '"7d"',
+        "after which time without a good restore drill the console warns, in days (or hours: '36h')",
+        "no drill is expected",
+    ),
+    Key(
+        "drills.folder",
+        checks.absolute_path,
+        '"/srv/drills"',
+        "a folder on the droplet, the cluster owner's, with room for the whole cluster",
+        "the drill's own below /var/lib",
+    ),
+    Key(
+        "drills.limit_hours",
+        checks.between(0.01, 240, "hours"),
+        "6.0",
+        "a drill that takes longer ends without a proof",
+        "6.0",
+    ),
+    Key(
+        "drills.reserve_mib",
+        checks.whole(0, 1 << 24, "MiB"),
+        "1024",
+        "how much stays free on that disk: where a drill would take it, it is refused",
+        "1024",
+    ),
+)
+
 _API_KEYS = (
     Key(
         "api.endpoint",
@@ -388,6 +426,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_bucket_keys("dr", "wal-dr", "sfo3", ("WAL_DR_BUCKET", "DR_REGION"), "spaces-dr"),
     *_PATH_KEYS,
     *_BACKUP_KEYS,
+    *_DRILL_KEYS,
     *_API_KEYS,
     *_PRICE_KEYS,
     *_KEEP_KEYS,
@@ -399,6 +438,7 @@ TABLES: dict[str, str] = {
     "dr": "its copy in another region",
     "paths": "names on the droplet that the runbook fixed",
     "backups": "how base backups are taken",
+    "drills": "how restore drills are made",
     "api": "DigitalOcean's keys API; the token itself never stands here",
     "price": "what storage costs, for the archive screen",
     "keep": "what retention keeps; `walconsole expire` deletes the rest",

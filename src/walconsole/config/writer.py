@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from walconsole.config.key import Key
+from walconsole.config.checks import days_text
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.recovery.keep import Keep
@@ -28,7 +29,7 @@ def profile_as_toml(profile: Profile, table_name: str) -> str:
 
 def _values(profile: Profile) -> dict[str, object]:
     ssh, postgres, api, paths = profile.ssh, profile.postgres, profile.api, profile.paths
-    price, backups = profile.price, profile.backups
+    price, backups, drills = profile.price, profile.backups, profile.drills
     return {
         "name": profile.name,
         "host": ssh.host,
@@ -62,6 +63,11 @@ def _values(profile: Profile) -> dict[str, object]:
         "backups.send_mib_s": backups.send_mib_s,
         "backups.at": backups.at,
         "backups.incremental": backups.incremental,
+        "drills.every": None if drills.every_days is None else days_text(drills.every_days),
+        "drills.folder": drills.folder or None,
+        "drills.limit_hours": drills.limit_hours,
+        "drills.reserve_mib": drills.reserve_mib,
+        "drill_queries": drills.queries or None,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,

@@ -152,6 +152,23 @@ class BackupSettings:
 
 
 @record
+class DrillSettings:
+    """How restore drills are made, as far as it is chosen.
+
+    `every_days` is after how many days without a good one the console warns; None: none is expected.
+    `folder` is where on the droplet the cluster is restored to, empty: below /var/lib. At most `limit_hours`
+    each takes; `reserve_mib` stay free on that disk. Each of `queries`, SQL, must give a row in the restored
+    cluster.
+    """
+
+    every_days: float | None = None
+    folder: str = ""
+    limit_hours: float = 6.0
+    reserve_mib: int = 1024
+    queries: tuple[str, ...] = ()
+
+
+@record
 class ApiTarget:
     """The keys API. `token_envs` are tried in order, then doctl's own configuration file."""
 
@@ -183,6 +200,7 @@ class Profile:
     price: Price = SPACES_PRICE
     keep: Keep | None = None
     backups: BackupSettings = BackupSettings()
+    drills: DrillSettings = DrillSettings()
 
 
 def spaces_endpoint(region: str) -> str:

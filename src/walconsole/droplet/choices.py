@@ -1,4 +1,4 @@
-"""What of the droplet's scripts is chosen when they are installed; of base backups by the profile, too."""
+"""What of the droplet's scripts is chosen when they are installed; of base backups and drills by the profile, too."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,6 +71,49 @@ class DropletChoices:
             raise ValueError(f"the temporary folder must be an absolute path, not {self.temp_root!r}")
         if any(pause < 0 for pause in self.restore_pauses_s):
             raise ValueError("a pause must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class DrillChoices:
+    """How restore drills shall be made.
+
+    The cluster is restored below `folder` (empty: the script's own below /var/lib), on whose disk
+    `reserve_mib` stay free. A drill that takes longer than `limit_s` ends. After `patience_s` in which its
+    witnesses are not archived it is given up; every `poll_s` it is looked at. Each of `queries` must give a
+    row; one statement may take `statement_s`.
+
+    Raises ValueError for what cannot be.
+    """
+
+    folder: str = ""
+    queries: tuple[str, ...] = ()
+    limit_s: int = 6 * 3600
+    reserve_mib: int = 1024
+    nice: int = 15
+    patience_s: int = 900
+    poll_s: int = 2
+    statement_s: int = 120
+
+    @classmethod
+    def for_profile(cls, profile: Profile) -> Self:
+        """What the profile says, else the defaults."""
+        chosen = profile.drills
+        return cls(
+            folder=chosen.folder,
+            queries=chosen.queries,
+            limit_s=max(1, round(chosen.limit_hours * 3600)),
+            reserve_mib=chosen.reserve_mib,
+        )
+
+    def __post_init__(self) -> None:
+        if not (self.folder or "/").startswith("/"):
+            raise ValueError(f"a path must be absolute: {self.folder!r}")
+        if self.limit_s < 1 or self.reserve_mib < 0 or self.statement_s < 1:
+            raise ValueError("the limits of a drill must be positive")
+        if not 0 <= self.nice <= 19:
+            raise ValueError(f"the niceness must be 0 to 19, not {self.nice}")
+        if self.poll_s < 1 or self.patience_s < self.poll_s:
+            raise ValueError(f"patience must be at least one look of {self.poll_s} s, which must take one")
 
 
 MOST_READ_MIB_S = 1024

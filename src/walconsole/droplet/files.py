@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from walconsole.domain.profile import Profile
 from walconsole.droplet import rendering
-from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.names import names_of
 
 
@@ -65,6 +65,11 @@ def backup_files(
     }
     script = DropletFile(names.backup, 0o755, rendering.backup_script(profile, choices, backup))
     return (script, *by_schedule[schedule])
+
+
+def drill_file(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> DropletFile:
+    """The restore drill's script. Raises ValueError as command_files does."""
+    return DropletFile(names_of(profile).drill, 0o755, rendering.drill_script(profile, choices, drill))
 
 
 def dropin_file(profile: Profile, choices: DropletChoices, conf_d: str) -> DropletFile:

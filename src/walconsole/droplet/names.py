@@ -17,7 +17,7 @@ class InstalledNames:
     """Where the files of one deployment are on its droplet.
 
     `backup_state` is a folder of the cluster's owner: the base backup's lock, what it does now, and which
-    runs may have left something behind.
+    runs may have left something behind; `drill_state` is the restore drill's, likewise.
     """
 
     archive: str
@@ -32,6 +32,11 @@ class InstalledNames:
     backup_timer: str
     backup_cron: str
     backup_state: str
+    drill: str
+    drill_service: str
+    drill_timer: str
+    drill_cron: str
+    drill_state: str
 
     @classmethod
     def of(cls, name: str, root: str = "") -> Self:
@@ -42,6 +47,7 @@ class InstalledNames:
         if not _SHORT_NAME.fullmatch(name):
             raise ValueError(f"not a profile's name (lower-case letters, digits, dashes): {name!r}")
         verifier, backup = f"{name}-verify-wal-archive", f"{name}-base-backup"
+        drill = f"{name}-restore-drill"
         return cls(
             archive=f"{root}/usr/local/bin/{name}-pg-archive",
             restore=f"{root}/usr/local/bin/{name}-pg-restore",
@@ -55,6 +61,11 @@ class InstalledNames:
             backup_timer=f"{root}/etc/systemd/system/{backup}.timer",
             backup_cron=f"{root}/etc/cron.d/{backup}",
             backup_state=f"{root}/var/lib/{backup}",
+            drill=f"{root}/usr/local/bin/{drill}",
+            drill_service=f"{root}/etc/systemd/system/{drill}.service",
+            drill_timer=f"{root}/etc/systemd/system/{drill}.timer",
+            drill_cron=f"{root}/etc/cron.d/{drill}",
+            drill_state=f"{root}/var/lib/{drill}",
         )
 
 

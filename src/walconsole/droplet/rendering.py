@@ -9,7 +9,7 @@ from shlex import join, quote
 
 from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
-from walconsole.droplet.choices import BackupChoices, DropletChoices, WalLevel
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.names import names_of, rclone_path
 
@@ -37,6 +37,9 @@ _PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
 
 _BACKUP_PARTS = ("storing", "building", "streaming", "proving")
 """What the base backup's script consists of besides, likewise."""
+
+_DRILL_PARTS = ("drill_lock", "drill_files", "drill_server", "drill_reading", "drill_result")
+"""And the restore drill's."""
 
 
 def archive_command(profile: Profile) -> str:
@@ -161,6 +164,35 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _BACKUP_PARTS}
     return _script("backup.sh", profile, choices, names.backup, values | parts)
+
+
+def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> str:
+    """What restores the newest base backup beside the server, as the cluster's owner, and proves it."""
+    names = names_of(profile)
+    values = _copies(profile, choices) | {
+        "OS_USER": quote(profile.postgres.os_user),
+        "STATE": quote(names.drill_state),
+        "TAG": quote(profile.paths.journal_tag),
+        "RESTORE": quote(names.restore),
+        "FOLDER": quote(drill.folder or names.drill_state),
+        "PSQL_OPTIONS": join(_psql_options(profile.postgres)),
+        "PGCLUSTER": _cluster_choice(profile.postgres),
+        "PATIENCE_S": str(drill.patience_s),
+        "POLL_S": str(drill.poll_s),
+        "LIMIT_S": str(drill.limit_s),
+        "RESERVE_MIB": str(drill.reserve_mib),
+        "STATEMENT_S": str(drill.statement_s),
+        "TEMP_ROOT": quote(choices.temp_root),
+        "NICE": str(drill.nice),
+    }
+    own = {
+        "DATABASE_USER": quote(profile.postgres.user),
+        "DATABASE": quote(profile.postgres.database),
+        "QUERIES": "\n".join(f"    query {quote(query)}" for query in drill.queries),
+        "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+    }
+    parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}
+    return _script("drill.sh", profile, choices, names.drill, values | parts | own)
 
 
 def recipients_fault() -> str:

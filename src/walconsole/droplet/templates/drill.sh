@@ -1,0 +1,326 @@
+#!/bin/sh
+# @ME@: a restore drill of @PROFILE@: restores its newest base backup beside the server, replays all WAL up to now, proves
+# both sides of that moment, reads the result, and takes it all away. Installed by walconsole.
+#   0  proved                                 4  FAILED: what is archived could not be restored
+#   1  not drilled now: try again             5  proved, but what it says is not in every copy
+#   2  called or installed wrongly, or this   6  refused: no room for it here
+#      cluster cannot be drilled so           9  interrupted by a signal
+#   3  another one runs, or a lock lies in a copy
+#
+# Production is never touched: the drill's server listens to no network, archives nothing, replicates nothing, reads none
+# of the old configuration, and is never promoted. What is written to production is two empty transactions and a switch of
+# the WAL. What it proves is stored in each copy as walconsole/drills/ID.json. What a killed run left the next one takes
+# away first, its server as well.
+#
+# shellcheck disable=SC2030,SC2031,SC2317  # functions are called by their names, the phases are jobs
+set -u
+@COMMON@
+
+@JOBS@
+
+@SWEEP@
+
+@DRILL_LOCK@
+
+@DRILL_FILES@
+
+@DRILL_SERVER@
+
+@DRILL_READING@
+
+@DRILL_RESULT@
+
+@PGCLUSTER@
+os_user=@OS_USER@
+state=@STATE@
+tag=@TAG@
+primary=@PRIMARY@
+dr=@DR@    # empty: there is no second copy
+restore=@RESTORE@    # the installed restore command; one that the server has in force goes before it
+folder=@FOLDER@    # where there is room for the whole cluster
+patience=@PATIENCE_S@ poll=@POLL_S@ limit=@LIMIT_S@    # seconds
+reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
+statement_s=@STATEMENT_S@    # for one statement that reads
+temp_root=@TEMP_ROOT@
+temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''
+began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
+done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+plain() { printf '%s' "$1" | tr -s '\t\n ' ' ' | tr -cd '\40-\176' | tr -d '\\"' | cut -c -500; }
+
+# tell STATE [EXIT MESSAGE]: to who watches: one object, replaced whole.
+tell() {
+    {
+        printf '{"format":1,"id":"%s","state":"%s","pid":%s,"began":%s,"at":%s,' "$id" "$1" $$ "$began" "$(date +%s)"
+        printf '"backup":"%s","done_bytes":%s,"total_bytes":%s,' "$backup" "$done_bytes" "$total_bytes"
+        printf '"segments_done":%s,"segments":%s,"lsn":"%s","reached":"%s",' "$segments_done" "$segments" "$lsn" "$reached"
+        printf '"exit":%s,"message":"%s"}\n' "${2:-null}" "$(plain "${3:-}")"
+    } 2>/dev/null >"$state/.status.$$" && mv -f -- "$state/.status.$$" "$state/status.json"
+}
+
+log() { logger -t "$tag" -p "daemon.$1" -- "$2" 2>/dev/null || say "the journal takes no messages (logger failed)"; }
+
+lives() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+
+# end STATUS MESSAGE: the last word; all that the drill made is gone before it.
+end() {
+    trap '' HUP INT QUIT TERM
+    tear_down
+    say "$2"
+    case $1 in
+        0 | 5) kind=proved level_word=info ;;
+        4) kind=failed level_word=err ;;
+        6) kind=refused level_word=warning ;;
+        *) kind=not-drilled level_word=warning ;;
+    esac
+    log "$level_word" "restore drill: $2"
+    tell $kind "$1" "$2" || say "$state/status.json cannot be written"
+    exit "$1"
+}
+
+interrupted() {
+    trap '' HUP INT QUIT TERM
+    end 9 "interrupted by a signal: nothing was proved"
+}
+
+# tear_down: what was started, the files, the lock.
+tear_down() {
+    if [ -n "$working" ]; then
+        end_jobs
+        wait "$working" 2>/dev/null
+        working=''
+    fi
+    [ -z "$place" ] || take_away "$place"
+    place=''
+    [ -z "$temp" ] || rm -rf -- "$temp"
+    temp=''
+    [ -z "$locked" ] || release_lock
+}
+
+# take_away FOLDER: a drill's, with every process that names it: its server, what unpacks into it.
+take_away() {
+    for force in INT QUIT KILL KILL; do
+        left=''
+        for process in $(grep -lsF -- "$1/" /proc/[0-9]*/cmdline | cut -d / -f 3 | tr '\n' ' '); do
+            if [ "$process" != $$ ] && lives "$process"; then left="$left $process"; fi
+        done
+        [ -n "$left" ] || break
+        # QUIT is PostgreSQL's immediate shutdown. What it wrote is thrown away.
+        # shellcheck disable=SC2086  # words
+        kill -s $force $left 2>/dev/null
+        for patiently in $(seq 50); do
+            still=''
+            for process in $left; do
+                if lives "$process"; then still=$process; fi
+            done
+            [ -n "$still" ] || break
+            sleep 0.1
+            # the server is asked once more: an INT may find it in its start
+            [ "$patiently" != 20 ] || [ "$force" != INT ] || break
+        done
+    done
+    for again in 1 2 3; do
+        rm -rf -- "$1" 2>/dev/null && return
+        sleep "$again"
+    done
+    say "$1 cannot be taken away; the next drill tries again"
+}
+
+# clear_leftovers: of runs that were killed. This one has the host's lock, so that all of them are dead.
+clear_leftovers() {
+    for left_over in "$folder/$me".*.*; do
+        if [ ! -d "$left_over" ] || [ -L "$left_over" ]; then continue; fi
+        say "a drill that was killed left $left_over: it is taken away"
+        take_away "$left_over"
+    done
+    sweep
+}
+
+# timed NAME STATE COMMAND...: a phase; sets took_NAME (milliseconds). Where it ends badly the drill ends with its verdict.
+timed() {
+    named_phase=$1
+    shift
+    phase_began=$(date +%s%3N)
+    during "$@" || settle
+    eval "took_$named_phase=$(($(date +%s%3N) - phase_began))"
+}
+
+# during STATE COMMAND...: it, told of and bounded, while the lock is renewed. Its status is the command's.
+during() {
+    stage=$1
+    shift
+    tell "$stage"
+    { "$@"; } 2>"$temp/noise" 9>&- &
+    working=$!
+    for beat in 0.1 0.1 0.2 0.2 0.4 0.5 0.5; do
+        lives "$working" || break
+        pause "$beat"
+    done
+    while lives "$working"; do
+        look_how_far
+        tell "$stage"
+        keep_bounds
+        pause "$poll"
+    done
+    wait "$working"
+    code=$?
+    working=''
+    look_how_far
+    return $code
+}
+
+# pause SECONDS: so that a signal is not waited for.
+pause() {
+    sleep "$1" 9>&- &
+    wait $!
+}
+
+# keep_bounds: time, room, and the lock.
+keep_bounds() {
+    seconds=$(date +%s)
+    [ "$seconds" -lt "$deadline" ] || end 1 "not drilled: it took longer than $limit s ($stage), the limit"
+    free_mib=$(free_mib "$folder")
+    [ "$free_mib" -gt $((reserve_mib / 2)) ] ||
+        refuse no-room "the disk of $folder has $free_mib MiB left ($stage): the drill ends before production feels it"
+    hold_lock
+}
+
+# free_mib FOLDER: what its disk has for who is not root.
+free_mib() { df -Pk -- "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
+
+# look_how_far: sets what is told.
+look_how_far() {
+    case $stage in
+        fetching)
+            process=$(cat "$temp/tee" 2>/dev/null)
+            read_bytes=$(sed -n 's/^rchar: //p' "/proc/${process:-none}/io" 2>/dev/null)
+            done_bytes=${read_bytes:-$done_bytes}
+            ;;
+        replaying)
+            segments_done=$(grep -cs 'restored log file' "$place/log")
+            segments_done=${segments_done:-0}
+            where=$(drill_ask postgres "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
+AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
+            lsn=${where%%|*} reached=${where#*|}
+            ;;
+    esac
+}
+
+# -- What production is asked.
+
+ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+
+facts_sql="
+SELECT
+    current_setting('server_version_num'),
+    pg_is_in_recovery(),
+    (SELECT system_identifier FROM pg_control_system()),
+    pg_size_bytes(current_setting('wal_segment_size')),
+    (SELECT count(*) FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')),
+    (SELECT sum(pg_database_size(oid))::bigint FROM pg_database),
+    pg_size_bytes(current_setting('max_wal_size')),
+    (SELECT setting FROM pg_config WHERE name = 'BINDIR'),
+    (SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'),
+    current_setting('shared_preload_libraries'),
+    current_setting('restore_command')"
+
+# learn: what the server is, and whether it can be drilled.
+learn() {
+    row=$(ask "$facts_sql") || end 1 "not drilled: PostgreSQL cannot be asked: $row"
+    IFS='|' read -r version standby identifier segment_bytes tablespaces expected max_wal bin libraries preloaded in_force <<ROW
+$row
+ROW
+    [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
+    [ "$standby" = f ] || end 2 "this is a standby: a drill writes two empty transactions, so it runs beside the primary"
+    [ "$tablespaces" = 0 ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
+their old paths"
+    for needed in postgres pg_verifybackup pg_controldata; do
+        [ -x "$bin/$needed" ] || end 2 "$bin/$needed is not there: install all of PostgreSQL $((version / 10000))"
+    done
+    command=${in_force:-"$restore \"%f\" \"%p\""}
+    [ -n "$in_force" ] || [ -x "$restore" ] || end 2 "$restore is not installed, and the server has no restore_command"
+}
+
+# witness: two transactions, with the target between them, in the archive.
+witness() {
+    message="restore drill $id"
+    before=$(ask "SELECT pg_current_xact_id() FROM pg_logical_emit_message(true, 'walconsole', '$message: before')") ||
+        end 1 "not drilled: no witness can be written: $before"
+    target_moment=$(ask "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'") ||
+        end 1 "not drilled: PostgreSQL cannot be asked: $target_moment"
+    sleep 0.05
+    after=$(ask "SELECT pg_current_xact_id() FROM pg_logical_emit_message(true, 'walconsole', '$message: after')") ||
+        end 1 "not drilled: no witness can be written: $after"
+    last=$(ask "SELECT pg_walfile_name(pg_switch_wal())") || end 1 "not drilled: the WAL cannot be switched: $last"
+    slept=0
+    while :; do
+        archived=$(ask "SELECT coalesce(last_archived_wal, ''), failed_count FROM pg_stat_archiver") || archived=''
+        is=${archived%%|*}
+        # after a promotion a lower timeline's may come last
+        case $is in ????????????????????????) [ "$(lowest "$is" "$last")" != "$last" ] || break ;; esac
+        [ "$slept" -lt "$patience" ] ||
+            end 1 "not drilled: $last is not archived after $slept s (the last one is ${is:-none}): mend archiving first"
+        keep_bounds
+        pause "$poll"
+        slept=$((slept + poll))
+    done
+    timeline=$((0x$(printf '%.8s' "$last")))
+}
+
+lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
+
+# number_of SEGMENT: its number on its timeline.
+number_of() {
+    high=${1#????????}
+    low=${high#????????}
+    echo $((0x${high%????????} * (4294967296 / segment_bytes) + 0x$low))
+}
+
+[ $# = 0 ] || fail 2 "usage: $me, without arguments"
+cd / || exit 1
+if [ "$(id -un)" != "$os_user" ]; then
+    [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
+    if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+        exec systemd-run --quiet --scope -p CPUWeight=20 -p IOWeight=20 runuser -u "$os_user" -- "$0"
+    fi
+    exec runuser -u "$os_user" -- "$0"
+fi
+for needed in psql zstd rclone timeout flock tar tee sha256sum; do
+    command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
+done
+[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
+[ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
+    fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
+exec 9<"$state"
+flock -n 9 || fail 3 "another restore drill of @PROFILE@ runs on this host"
+renice -n @NICE@ -p $$ >/dev/null 2>&1
+ionice -c 3 -p $$ 2>/dev/null
+umask 077
+trap interrupted HUP INT QUIT TERM
+trap tear_down EXIT
+tell starting
+if [ ! -d "$folder" ] || [ ! -w "$folder" ]; then end 2 "$folder is no folder that $os_user may write to"; fi
+clear_leftovers
+temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $temp_root"
+id=$(date -u +%Y%m%dT%H%M%SZ)
+learn
+take_lock
+choose_backup
+stage=witnessing
+tell witnessing
+witness
+judge_room
+place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
+data=$place/data
+timed fetch fetching bring_all
+timed verify verifying verify_all
+level=1
+configure
+timed replay replaying replay
+look_at_witnesses
+level=2
+timed check reading read_all
+level=$(cat "$temp/level")
+conclude

@@ -1,0 +1,196 @@
+# -- Which base backup, whether there is room for it, and its files.
+
+# verdict KIND REASON MESSAGE: how a phase ends the drill: failed (what is archived is at fault), refused (this host is),
+# cannot (nobody is known to be).
+verdict() {
+    printf '%s %s %s\n' "$1" "$2" "$3" >"$temp/verdict"
+    exit 1
+}
+
+settle() {
+    if ! read -r kind why said 2>/dev/null <"$temp/verdict"; then
+        end 1 "not drilled: what is $stage was killed (is memory short?): $(plain "$(cat "$temp/noise" 2>/dev/null)")"
+    fi
+    case $kind in
+        failed) fail_drill "$why" "$said" ;;
+        refused) refuse "$why" "$said" ;;
+        *) end 1 "not drilled: $said" ;;
+    esac
+}
+
+# told ID KEY: a value of its backup.json, as far as it is a plain word.
+told() { sed -n "s/.*\"$2\":\"\{0,1\}\([0-9A-Za-z\/]*\)[\",}].*/\1/p" "$temp/told.$1" | head -n 1; }
+
+# choose_backup: the newest of this cluster that has a backup.json, of the primary copy, else of the other; with all that
+# it builds upon. Sets backup, copy, chain.
+choose_backup() {
+    strangers=''
+    for role in $(each_copy); do
+        target=$(target_of "$role")
+        again bounded 60 lsf "${target}base/" --dirs-only || end 1 "not drilled: $target cannot be listed: $(reason $? "$answer")"
+        for each in $(printf '%s\n' "$answer" | sed -n 's|^\([0-9]\{8\}T[0-9]\{6\}Z\)/$|\1|p' | sort -r | head -n 50); do
+            describe_backup "$each" || continue
+            if [ "$(told "$each" system_identifier)" != "$identifier" ]; then
+                strangers=$each
+                continue
+            fi
+            backup=$each copy=$role
+            trace
+            return
+        done
+    done
+    [ -z "$strangers" ] || fail_drill wrong-identifier "no base backup of this cluster ($identifier): the newest, \
+$strangers, is another's ($(told "$strangers" system_identifier))"
+    fail_drill no-base-backup "there is no base backup in $primary${dr:+ or in $dr}"
+}
+
+# describe_backup ID: its backup.json. Without one it is none.
+describe_backup() {
+    again bounded 60 lsf "${target}base/$1/" --files-only --format ps --separator ';' ||
+        end 1 "not drilled: ${target}base/$1/ cannot be listed: $(reason $? "$answer")"
+    printf '%s\n' "$answer" >"$temp/listed.$1"
+    grep -q '^backup[.]json;' "$temp/listed.$1" || return 1
+    again bounded 60 cat --head 65536 "${target}base/$1/backup.json" ||
+        end 1 "not drilled: ${target}base/$1/backup.json cannot be read: $(reason $? "$answer")"
+    printf '%s\n' "$answer" >"$temp/told.$1"
+}
+
+# trace: `chain`, the ids from the full one on. Each must be there as its backup.json says.
+trace() {
+    above=$backup
+    while [ -n "$above" ]; do
+        case $above in ????????T??????Z) ;; *) fail_drill damaged-object "what $backup builds upon has no backup's name" ;; esac
+        case " $chain " in *" $above "*) fail_drill damaged-object "$above builds upon itself" ;; esac
+        [ -e "$temp/told.$above" ] || describe_backup "$above" ||
+            fail_drill damaged-object "$backup builds upon $above, which is not in $target"
+        whole "$above"
+        chain="$above${chain:+ $chain}"
+        above=$(told "$above" parent)
+        [ "$above" != null ] || above=''
+    done
+    if [ "$chain" != "$backup" ] && [ ! -x "$bin/pg_combinebackup" ]; then
+        end 2 "$bin/pg_combinebackup is not there, which joins incremental backups"
+    fi
+}
+
+whole() {
+    [ "$(told "$1" format)" = 1 ] || fail_drill damaged-object "${target}base/$1/backup.json is none that this script can read"
+    [ "$(told "$1" encryption)" = null ] ||
+        end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)"
+    grep -o '"name":"[a-z._]*","bytes":[0-9]*' "$temp/told.$1" | sed 's/"name":"//; s/","bytes":/;/' >"$temp/objects"
+    grep -q '^base[.]tar[.]zst;' "$temp/objects" || fail_drill damaged-object "$1 names no base.tar.zst"
+    while read -r object_is; do
+        grep -qxF -- "$object_is" "$temp/listed.$1" ||
+            fail_drill damaged-object "${target}base/$1/${object_is%;*} is not there as it was stored"
+    done <"$temp/objects"
+}
+
+# sum_of KEY: of the first objects of all that is brought.
+sum_of() {
+    total=0
+    for each in $chain; do
+        one=$(grep -o "\"name\":\"base[.]tar[.]zst\"[^}]*" "$temp/told.$each" | sed -n "s/.*\"$1\":\([0-9]\{1,16\}\).*/\1/p")
+        total=$((total + ${one:-0}))
+    done
+    echo "$total"
+}
+
+# judge_room: refuses with the numbers, before anything is written.
+judge_room() {
+    segments=$(($(number_of "$last") - $(number_of "$(told "$backup" start_wal)") + 1))
+    total_bytes=$(sum_of bytes)
+    unpacked=$(sum_of unpacked_bytes)
+    # of a chain all parts, and the cluster that they are joined to; the replay makes it as large as it is by now
+    [ "$chain" = "$backup" ] || unpacked=$((unpacked + expected))
+    [ "$unpacked" -ge "$expected" ] || unpacked=$expected
+    wal=$((segments * segment_bytes))
+    most=$((2 * max_wal + 536870912))
+    [ "$wal" -le "$most" ] || wal=$most
+    needed_mib=$(((unpacked + wal) / 1048576 + reserve_mib + 1))
+    free_mib=$(free_mib "$folder")
+    [ "$free_mib" -ge "$needed_mib" ] || refuse no-room "$folder has $free_mib MiB free, and $needed_mib MiB are needed: \
+$((unpacked / 1048576)) for the cluster, $((wal / 1048576)) for its WAL, $reserve_mib that stay free"
+}
+
+note() { echo "$2" >"$temp/ended.$1"; }
+
+# known_by FILE COMMAND...: the command, its number in the file.
+known_by() {
+    # shellcheck disable=SC2016  # that shell's
+    sh -c 'echo $$ >"$0"; exec "$@"' "$@"
+}
+
+bring_all() {
+    trap - EXIT HUP INT QUIT TERM
+    target=$(target_of "$copy")
+    mkdir -m 700 "$place/parts" || verdict cannot disk "$place cannot be written"
+    for each in $chain; do
+        bring "$each" "$place/parts/$each"
+    done
+}
+
+# bring ID FOLDER: its files, while what flows is compared with the sum that was noted when it was stored.
+bring() {
+    { mkdir -m 700 "$2" && mkfifo "$temp/flows.$1"; } || verdict cannot disk "$place cannot be written"
+    rm -f -- "$temp"/ended.* "$temp"/said.*
+    sha256sum <"$temp/flows.$1" >"$temp/sum" &
+    summing=$!
+    { stored "$1" 2>"$temp/said.rclone"; note rclone $?; } |
+        { known_by "$temp/tee" tee "$temp/flows.$1"; note tee $?; } |
+        { zstd -q -dc 2>"$temp/said.zstd"; note zstd $?; } |
+        { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; }
+    wait "$summing"
+    for part in rclone tee zstd tar; do
+        [ -s "$temp/ended.$part" ] || verdict cannot killed "$part was killed while it brought $1 (is memory short?)"
+    done
+    ! grep -q 'No space left' "$temp"/said.* || verdict refused no-room "the disk of $folder is full"
+    object=${target}base/$1/base.tar.zst
+    if [ "$(cat "$temp/ended.rclone")" != 0 ] && [ "$(cat "$temp/ended.zstd")$(cat "$temp/ended.tar")" = 00 ]; then
+        verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
+    fi
+    read -r sum _ <"$temp/sum"
+    is=$(grep -o '"name":"base[.]tar[.]zst"[^}]*' "$temp/told.$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p')
+    if [ "$(cat "$temp/ended.zstd")" != 0 ]; then
+        came_whole || verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
+        verdict failed damaged-object "$object cannot be unpacked: $(plain "$(cat "$temp/said.zstd")")"
+    fi
+    [ "$(cat "$temp/ended.tar")" = 0 ] || verdict failed damaged-object "$object is no whole tar: $(plain "$(cat "$temp/said.tar")")"
+    [ "$sum" = "$is" ] || verdict failed damaged-object "$object is not what was stored: its SHA-256 is another"
+}
+
+stored() { rclone cat "${target}base/$1/base.tar.zst" --config "$config" --log-level ERROR --s3-no-check-bucket \
+    --retries 1 --low-level-retries 4 --contimeout @IDLE_TIMEOUT_S@s --timeout @IDLE_TIMEOUT_S@s; }
+
+# came_whole: rclone was not what failed, but for having nobody to write to any more.
+came_whole() {
+    [ "$(cat "$temp/ended.rclone")" = 0 ] || grep -qiE 'broken pipe|SIGPIPE' "$temp/said.rclone" ||
+        [ "$(cat "$temp/ended.rclone")" = 141 ]
+}
+
+# verify_all: every file of each is what its manifest says, before any of them is changed; then they are joined.
+verify_all() {
+    trap - EXIT HUP INT QUIT TERM
+    for each in $chain; do
+        "$bin/pg_verifybackup" -n -q "$place/parts/$each" >"$temp/said.verify" 2>&1 ||
+            verdict failed damaged-object "$each is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
+    done
+    if [ "$chain" = "$backup" ]; then
+        mv -- "$place/parts/$backup" "$data" || verdict cannot disk "$place cannot be written"
+    else
+        # shellcheck disable=SC2086  # words
+        (cd "$place/parts" && "$bin/pg_combinebackup" --manifest-checksums=SHA256 -o "$data" $chain) >"$temp/said.join" 2>&1 ||
+            if grep -q 'No space left' "$temp/said.join"; then
+                verdict refused no-room "the disk of $folder is full"
+            else
+                verdict failed damaged-object "$chain cannot be joined: $(plain "$(tail -n 2 "$temp/said.join")")"
+            fi
+        "$bin/pg_verifybackup" -n -q "$data" >"$temp/said.verify" 2>&1 ||
+            verdict failed damaged-object "$chain joined is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
+    fi
+    rm -rf -- "$place/parts"
+    "$bin/pg_controldata" "$data" >"$temp/control" 2>&1 ||
+        verdict failed damaged-object "its control file cannot be read: $(plain "$(cat "$temp/control")")"
+    is=$(sed -n 's/^Database system identifier: *//p' "$temp/control")
+    [ "$is" = "$identifier" ] || verdict failed wrong-identifier "$backup says that it is of this cluster ($identifier), and its \
+control file is another's ($is)"
+}

@@ -1,0 +1,105 @@
+# -- Whether it can be read.
+
+# reading OPTIONS: for statements of the drill. While it is paused before a DROP's commit that table is locked for ever.
+reading() {
+    PGOPTIONS="-c default_transaction_read_only=on -c lock_timeout=5s -c statement_timeout=${statement_s}s $1"
+    export PGOPTIONS
+}
+
+drill_psql() { psql -XAtq -F '|' -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w "$@"; }
+
+# For each relation a statement that reads all of it: the catalogue, the largest tables, some others.
+relations_sql="
+WITH own AS (
+    SELECT c.oid, n.nspname, c.relname, c.relpages
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpages::bigint * 8192 < 4294967296
+), sample AS (
+    (SELECT * FROM own ORDER BY relpages DESC LIMIT 5) UNION (SELECT * FROM own ORDER BY random() LIMIT 15)
+)
+SELECT format('SELECT count(*) FROM %I.%I', nspname, relname) FROM sample
+UNION ALL
+SELECT format('SELECT count(*) FROM pg_catalog.%I', relname) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace AND relname <> 'pg_largeobject'
+\\gexec"
+
+read_all() {
+    trap - EXIT HUP INT QUIT TERM
+    read_databases
+    echo 3 >"$temp/level"
+    ask_queries
+    check_sums
+}
+
+read_databases() {
+    reading ''
+    drill_psql -d postgres -v ON_ERROR_STOP=1 -c "SELECT format('dbname=''%s''', \
+replace(replace(datname, E'\\\\', E'\\\\\\\\'), '''', E'\\\\''')) FROM pg_database \
+WHERE datallowconn AND datname !~ E'[\\\\n\\\\r]' ORDER BY datname" >"$temp/databases" 2>"$temp/said.databases" ||
+        verdict failed not-readable "pg_database cannot be read: $(plain "$(cat "$temp/said.databases")")"
+    : >"$temp/relations"
+    while read -r database; do
+        read_database "$database" </dev/null
+    done <"$temp/databases"
+    wc -l <"$temp/databases" | tr -d ' ' >"$temp/database_count"
+    wc -l <"$temp/relations" | tr -d ' ' >"$temp/relation_count"
+    [ "$(cat "$temp/relation_count")" -gt 0 ] || verdict failed not-readable "no relation could be read"
+}
+
+# read_database CONNECTION: each error counts, but for a lock that the replay holds, and what takes too long.
+read_database() {
+    reading '-c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off'
+    printf '%s\n' "$relations_sql" >"$temp/relations.sql"
+    drill_psql -d "$1" -v VERBOSITY=verbose -f "$temp/relations.sql" >>"$temp/relations" 2>"$temp/said.reading" ||
+        verdict failed not-readable "$(plain "$1") cannot be connected to: $(plain "$(cat "$temp/said.reading")")"
+    wrong=$(grep -E 'ERROR:  |FATAL:  |PANIC:  |server closed' "$temp/said.reading" | grep -vE 'ERROR:  (55P03|57014): ' | head -n 1)
+    [ -z "$wrong" ] || verdict failed not-readable "$(plain "$1"): $(plain "$wrong")"
+    if grep -qE 'ERROR:  (55P03|57014): ' "$temp/said.reading"; then
+        echo "a relation was locked by what is being replayed, or took longer than $statement_s s" >"$temp/notes"
+    fi
+    [ -x "$bin/pg_amcheck" ] || return 0
+    has=$(drill_psql -d "$1" -c "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'" 2>/dev/null)
+    [ "$has" = 1 ] || return 0
+    reading '-c statement_timeout=0'
+    if "$bin/pg_amcheck" -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w -d "$1" >"$temp/said.amcheck" 2>&1; then
+        echo true >"$temp/amcheck"
+    elif wrong=$(grep -E '^(heap|btree|table|index) ' -A 1 "$temp/said.amcheck" | grep -v 'lock timeout' | head -n 2) &&
+        ! grep -q 'lock timeout' "$temp/said.amcheck"; then
+        verdict failed not-readable "pg_amcheck in $(plain "$1"): $(plain "$wrong")"
+    fi
+}
+
+# ask_queries: the operator's own; each must give a row.
+ask_queries() {
+    reading ''
+    asked=0
+@QUERIES@
+    echo "$asked" >"$temp/query_count"
+    [ "$asked" = 0 ] || echo 4 >"$temp/level"
+}
+
+query() {
+    asked=$((asked + 1))
+    drill_psql -d @DATABASE@ -v ON_ERROR_STOP=1 -c "$1" >"$temp/row" 2>"$temp/said.query" ||
+        verdict failed query "drill_queries, the ${asked}. one: $(plain "$(cat "$temp/said.query")")"
+    [ -s "$temp/row" ] || verdict failed query "drill_queries, the ${asked}. one gives no row"
+}
+
+# check_sums: of every page, where the cluster has them; the server is stopped for it.
+check_sums() {
+    server=$(cat "$temp/server")
+    kill -s INT "$server" 2>/dev/null
+    for patiently in $(seq 600); do
+        lives "$server" || break
+        [ "$patiently" != 500 ] || kill -s QUIT "$server" 2>/dev/null
+        sleep 0.1
+    done
+    [ -x "$bin/pg_checksums" ] || return 0
+    [ "$(sed -n 's/^Data page checksum version: *//p' "$temp/control")" != 0 ] || return 0
+    if "$bin/pg_checksums" --check -D "$data" >"$temp/said.sums" 2>&1; then
+        echo true >"$temp/checksums"
+    elif grep -qE 'checksum verification failed|Bad checksums:  *[1-9]' "$temp/said.sums"; then
+        verdict failed not-readable "pg_checksums: $(plain "$(grep -E 'failed|Bad' "$temp/said.sums" | head -n 2)")"
+    fi
+}

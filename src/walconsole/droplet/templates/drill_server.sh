@@ -1,0 +1,145 @@
+# -- The drill's own server.
+
+drill_port=5499
+
+# drill_ask DATABASE SQL: of the drill's server.
+drill_ask() {
+    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w \
+        -d "$1" -c "$2" 2>&1
+}
+
+# setting NAME VALUE: a line of the configuration.
+setting() { printf "%s = '%s'\n" "$1" "$(printf '%s' "$2" | sed -e 's/\\/\\\\/g' -e "s/'/''/g")"; }
+
+# configure: none of the old server's settings but what the control file demands, and what it loads as far as it is here.
+configure() {
+    rm -f -- "$data/standby.signal" "$data/recovery.signal"
+    mv -f -- "$data/postgresql.auto.conf" "$place/old.auto.conf" 2>/dev/null
+    : >"$data/postgresql.auto.conf"
+    present=''
+    for library in $(printf '%s' "$preloaded" | tr -d '"' | tr ',' ' '); do
+        library=$(basename -- "$library" .so)
+        if [ -e "$libraries/$library.so" ]; then
+            present="$present${present:+,}$library"
+        else
+            notes="$notes${notes:+; }$library is preloaded by the server and not in $libraries"
+        fi
+    done
+    wal_mib=$((segment_bytes / 1048576))
+    if ! {
+        sed -n -e 's/_xacts setting/_transactions setting/' -e 's/_per_xact setting/_per_transaction setting/' \
+            -e 's/^\(max_[a-z_]*\) setting: *\([0-9]*\)$/\1 = \2/p' "$temp/control"
+        setting data_directory "$data"
+        setting hba_file "$place/pg_hba.conf"
+        setting ident_file "$place/pg_ident.conf"
+        setting unix_socket_directories "$temp"
+        setting shared_preload_libraries "$present"
+        setting restore_command "$command"
+        setting recovery_target_time "$target_moment"
+        setting recovery_target_timeline "$timeline"
+        cat <<SETTINGS
+port = $drill_port
+cluster_name = 'walconsole drill'
+recovery_target_action = pause
+hot_standby = on
+shared_buffers = 128MB
+huge_pages = off
+max_wal_size = $((16 * wal_mib > 512 ? 16 * wal_mib : 512))MB
+min_wal_size = $((5 * wal_mib > 80 ? 5 * wal_mib : 80))MB
+checkpoint_timeout = 30s
+autovacuum = off
+lc_messages = C
+logging_collector = off
+log_destination = stderr
+log_min_messages = warning
+max_parallel_workers_per_gather = 0
+ssl = off
+SETTINGS
+    } >"$place/postgresql.conf"; then end 1 "not drilled: $place cannot be written"; fi
+    echo 'local all all trust' >"$place/pg_hba.conf"
+    : >"$place/pg_ident.conf"
+    : >"$data/recovery.signal"
+}
+
+# start_server: what must never be otherwise stands on the command line, which no file overrides.
+start_server() {
+    "$bin/postgres" -D "$data" -c "config_file=$place/postgresql.conf" -c archive_mode=off -c archive_command= \
+        -c listen_addresses= -c primary_conninfo= -c "unix_socket_directories=$temp" -c unix_socket_permissions=0700 \
+        </dev/null >"$place/log" 2>&1 9>&- &
+    server=$!
+    echo "$server" >"$temp/server"
+}
+
+# replay: until the server pauses at the target. It is followed itself: it answers long before its recovery has ended, and
+# may still fail.
+replay() {
+    trap - EXIT HUP INT QUIT TERM
+    start_server
+    paused="pg_is_wal_replay_paused()"
+    [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
+    while lives "$server"; do
+        is=$(drill_ask postgres "SELECT pg_is_in_recovery(), $paused") || is=''
+        case $is in
+            't|t') return 0 ;;
+            f*) verdict failed not-reached "the drill's server ended its recovery before the target" ;;
+        esac
+        sleep 0.2
+    done
+    judge_log
+}
+
+# judge_log: why the server ended by itself, in the failure modes' words.
+judge_log() {
+    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | tail -n 2 | sed 's/^[^A-Z]*//')")
+    newest=$(sed -n 's/.*restored log file "\([0-9A-F]\{24\}\)".*/\1/p' "$place/log" | tail -n 1)
+    following=$(next_segment "$newest")
+    if grep -q 'No space left on device' "$place/log"; then
+        verdict refused no-room "the disk of $folder is full"
+    elif grep -q 'could not access file' "$place/log"; then
+        verdict failed missing-library "a library that the server loads is not here: $last_words"
+    elif grep -q 'WAL file is from different database system' "$place/log"; then
+        verdict failed wrong-identifier "$following in the archive is another cluster's"
+    elif grep -qE 'is damaged, or it could not be unpacked' "$place/log"; then
+        verdict failed damaged-object "$(plain "$(grep -oE '[^ ]* is damaged, or it could not be unpacked' "$place/log" | tail -n 1)")"
+    elif grep -qE 'could not restore file "[0-9A-F.]*.*" from archive' "$place/log"; then
+        verdict cannot unreachable "the archive cannot be asked: $(plain "$(grep -vE '^[0-9-]{10} ' "$place/log" | tail -n 1)")"
+    elif grep -qE 'recovery ended before configured recovery target was reached|could not (locate|find).*checkpoint record|WAL ends before' \
+        "$place/log"; then
+        if grep -qE 'invalid (record|magic|resource|contrecord|info bits|page)|incorrect (resource|prev-link)|unexpected pageaddr' "$place/log" &&
+            asked_for "$following"; then
+            verdict failed damaged-object "${newest:-its WAL} is damaged: $(plain "$(grep -E 'invalid|incorrect|unexpected' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
+        fi
+        verdict failed missing-segment "$following is missing, of those that lead from $backup to now (the last is $last)"
+    elif [ -z "$last_words" ]; then
+        verdict cannot killed "the drill's server was killed (is memory short?)"
+    fi
+    verdict failed not-consistent "the server could not recover: $last_words"
+}
+
+# asked_for SEGMENT: whether the archive gave it, for all that the server says.
+asked_for() { ! grep -qsF -- "$1 is not in the archive" "$place/log"; }
+
+# next_segment SEGMENT: the one after it; of none the backup's first.
+next_segment() {
+    if [ -z "$1" ]; then
+        told "$backup" start_wal
+        return
+    fi
+    number=$(($(number_of "$1") + 1)) each_high=$((4294967296 / segment_bytes))
+    printf '%.8s%08X%08X\n' "$1" $((number / each_high)) $((number % each_high))
+}
+
+# look_at_witnesses: both sides of the target.
+look_at_witnesses() {
+    is_before=$(drill_ask postgres "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
+    is_after=$(drill_ask postgres "SELECT pg_xact_status('$after'::xid8)") ||
+        case $is_after in *'is in the future'*) is_after='not there' ;; *) is_after=$(plain "$is_after") ;; esac
+    [ "$is_before" = committed ] ||
+        fail_drill not-reached "the transaction before the target ($before) is not there: ${is_before:-forgotten}"
+    case $is_after in
+        'in progress' | 'not there') ;;
+        *) fail_drill not-reached "the transaction after the target ($after) should not be there: ${is_after:-forgotten}" ;;
+    esac
+    stage=replaying
+    look_how_far
+}
