@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from walconsole.config.key import Key
 from walconsole.config.checks import days_text
+from walconsole.config.key import Key
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.recovery.keep import Keep

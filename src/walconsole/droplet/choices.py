@@ -1,4 +1,4 @@
-"""What of the droplet's scripts is chosen when they are installed; of base backups and drills by the profile, too."""
+"""What of the droplet's scripts is chosen when they are installed; of backups and drills by the profile."""
 
 from dataclasses import dataclass
 from enum import StrEnum

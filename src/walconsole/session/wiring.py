@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
@@ -146,11 +147,18 @@ def observe(
 
 
 def _told(profile: Profile) -> Told:
+    every_days = profile.drills.every_days
+    told = Told(
+        profile.expect_base_backups,
+        keep=profile.keep,
+        price=profile.price,
+        drill_every_s=None if every_days is None else every_days * 86_400,
+    )
     try:
         names = names_of(profile)
     except ValueError:  # a name that provisioning would refuse
-        return Told(profile.expect_base_backups, keep=profile.keep, price=profile.price)
-    return Told(profile.expect_base_backups, names.archive, profile.keep, profile.price, names.restore)
+        return told
+    return replace(told, archive_program=names.archive, restore_program=names.restore)
 
 
 def _evidence(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from walconsole.domain.pgconf.tree import ConfigTree
     from walconsole.domain.pgconf.values import SettingMeta
     from walconsole.domain.recovery.backups import BaseBackup, Unreadable
+    from walconsole.domain.recovery.drill_result import DrillResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +375,7 @@ class BucketFacts:
     `doubted`: a poll saw that something of it is gone, and it was not listed anew yet. `lost` is what was
     there once and is gone without a reason, where it is no gap; what somebody accepted too. `backups` are
     those of every known writer, whole or not, as their own descriptions say; None before they were read.
+    `drills` are the newest restore drills' results, likewise.
     """
 
     role: BucketRole
@@ -423,3 +425,4 @@ class BucketFacts:
     lost: tuple[Gap, ...] = ()
     alike: NamedAlike | None = None
     backups: "tuple[BaseBackup | Unreadable, ...] | None" = field(default=None, repr=False)
+    drills: "tuple[DrillResult | Unreadable, ...] | None" = field(default=None, repr=False)

@@ -194,7 +194,8 @@ class Told:
     `expect_base_backups`: they are taken here, and that there is none is a fault. `archive_program` is the
     path of the archive command that provisioning installs on the droplet, empty where that is not known.
     `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs. `restore_program`
-    is the restore command's path, as `archive_program`.
+    is the restore command's path, as `archive_program`. `drill_every_s` is after which time without a good
+    restore drill that is worth a warning, None: none is expected.
     """
 
     expect_base_backups: bool = True
@@ -202,6 +203,7 @@ class Told:
     keep: Keep | None = None
     price: Price = SPACES_PRICE
     restore_program: str = ""
+    drill_every_s: float | None = None
 
 
 @dataclass(frozen=True)

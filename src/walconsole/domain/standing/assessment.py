@@ -7,8 +7,10 @@ from functools import cached_property
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.drill_plan import Forecast
+from walconsole.domain.recovery.drill_result import Drills
 from walconsole.domain.recovery.recoverability import Recoverability
-from walconsole.domain.standing import exposure, failure_log, refusals
+from walconsole.domain.standing import drills, exposure, failure_log, refusals
 from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
 from walconsole.domain.standing.backup_runs import BackupRuns, backup_runs
 from walconsole.domain.standing.exposure import Agreement
@@ -56,7 +58,19 @@ class Assessment:
     @cached_property
     def recovery_line(self) -> Verdict:
         """The same in one line, as the first line says it where archiving works."""
-        return recovery_line(self.snapshot, self.recovery, self.lag, self.now)
+        proved = drills.proved(self.drills)
+        return recovery_line(self.snapshot, self.recovery, self.lag, self.now, proved)
+
+    @cached_property
+    def drills(self) -> Drills | None:
+        """What restore drills have proved; None where neither copy was asked for it."""
+        return drills.drills(self.snapshot)
+
+    @cached_property
+    def restore_forecast(self) -> Forecast | None:
+        """What a restore would take now, by the rates of the newest good drill; None: not known."""
+        found = self.recovery.found if self.recovery is not None else None
+        return drills.restore_forecast(self.drills, found)
 
     def recovery_of(self, role: BucketRole) -> Recoverability | None:
         """What that copy is worth without the other."""

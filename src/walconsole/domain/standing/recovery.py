@@ -23,7 +23,7 @@ from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
 from walconsole.domain.recovery.held import Cluster
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
-from walconsole.domain.recovery.words import recovery_verdict
+from walconsole.domain.recovery.words import Drill, recovery_verdict
 from walconsole.domain.standing.archiver import Lag
 from walconsole.domain.standing.copies import settled, writing
 from walconsole.domain.standing.model import Level, Verdict
@@ -98,8 +98,12 @@ def reads_both(snapshot: Snapshot) -> bool:
     return any(tool is not None and tool.ours for tool in tools)
 
 
-def recovery_line(snapshot: Snapshot, restorable: Restorable | None, lag: Lag | None, now: float) -> Verdict:
-    """One line. CRITICAL only where nothing that could not be seen can prove it wrong."""
+def recovery_line(
+    snapshot: Snapshot, restorable: Restorable | None, lag: Lag | None, now: float, drill: Drill | None = None
+) -> Verdict:
+    """One line, with the newest restore that was proved. CRITICAL only where nothing that could not be seen
+    can prove it wrong.
+    """
     if restorable is None:
         return _unread(snapshot) or recovery_verdict(None, now)
     found, bucket = restorable.found, snapshot.primary.value
@@ -111,6 +115,7 @@ def recovery_line(snapshot: Snapshot, restorable: Restorable | None, lag: Lag | 
         idle=lag is not None and lag.idle,
         expected=snapshot.told.expect_base_backups,
         coming=_is_coming(snapshot, found, now),
+        drill=drill,
     )
     if said.level is not Level.CRITICAL:
         return said

@@ -308,10 +308,11 @@ id=$(date -u +%Y%m%dT%H%M%SZ)
 learn
 take_lock
 choose_backup
+judge_room
 stage=witnessing
 tell witnessing
 witness
-judge_room
+count_segments "$last"
 place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
 data=$place/data
 timed fetch fetching bring_all

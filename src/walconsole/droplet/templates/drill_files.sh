@@ -77,6 +77,8 @@ whole() {
     [ "$(told "$1" format)" = 1 ] || fail_drill damaged-object "${target}base/$1/backup.json is none that this script can read"
     [ "$(told "$1" encryption)" = null ] ||
         end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)"
+    [ "$(told "$1" wal_segment_size)" = "$segment_bytes" ] ||
+        fail_drill wrong-identifier "the WAL segments of $1 have $(told "$1" wal_segment_size) bytes, the server's $segment_bytes"
     grep -o '"name":"[a-z._]*","bytes":[0-9]*' "$temp/told.$1" | sed 's/"name":"//; s/","bytes":/;/' >"$temp/objects"
     grep -q '^base[.]tar[.]zst;' "$temp/objects" || fail_drill damaged-object "$1 names no base.tar.zst"
     while read -r object_is; do
@@ -95,9 +97,16 @@ sum_of() {
     echo "$total"
 }
 
+# count_segments LAST: sets segments, of which the replay takes so many.
+count_segments() {
+    segments=$(($(number_of "$1") - $(number_of "$(told "$backup" start_wal)") + 1))
+    [ "$segments" -gt 0 ] || segments=1
+}
+
 # judge_room: refuses with the numbers, before anything is written.
 judge_room() {
-    segments=$(($(number_of "$last") - $(number_of "$(told "$backup" start_wal)") + 1))
+    current=$(ask "SELECT pg_walfile_name(pg_current_wal_insert_lsn())") || end 1 "not drilled: PostgreSQL cannot be asked: $current"
+    count_segments "$current"
     total_bytes=$(sum_of bytes)
     unpacked=$(sum_of unpacked_bytes)
     # of a chain all parts, and the cluster that they are joined to; the replay makes it as large as it is by now

@@ -24,6 +24,7 @@ from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import Page
 from walconsole.domain.wal import Segment, WalNameKind
 from walconsole.observe.bucket.backups import KnownBackups
+from walconsole.observe.bucket.drills import KnownDrills
 from walconsole.observe.bucket.heads import Heads
 
 GAPS_SHOWN = 1000
@@ -46,6 +47,7 @@ class BucketPicture:
         self.marks = Marks()
         self.heads = Heads()
         self.backups = KnownBackups()
+        self.drills = KnownDrills()
         self.objects = 0
         self.stored_bytes = 0
         self.complete = False
@@ -86,6 +88,7 @@ class BucketPicture:
     def take_over(self, before: "BucketPicture") -> None:
         """What the picture before this one read of the same archive is shown until it is read again."""
         self.backups = before.backups
+        self.drills = before.drills
         self.backups.doubted = True
         holding, main = self.holding, before.main
         if holding is None or main is None or main.place != holding.place:
@@ -283,6 +286,7 @@ class BucketPicture:
             doubted=self.doubted,
             lost=told(self.losses, self.index.prefix, size, accepted, archived),
             backups=self.backups.found,
+            drills=self.drills.found,
             alike=self._alike(),
         )
 

@@ -29,6 +29,7 @@ from walconsole.observe.bucket.checks import (
     lost_is_back,
     oldest_is_gone,
 )
+from walconsole.observe.bucket.drills import read_drills
 from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.memory import document_of, picture_from, still_true
 from walconsole.observe.bucket.own_archive import own_place
@@ -383,15 +384,24 @@ class BucketProbe:
     async def _read_backups(self, picture: BucketPicture, *, just_listed: bool = False) -> bool:
         """What base backups say; whether anything of it is new."""
         root = picture.main.place.root if picture.main is not None else ""
-        return await read_backups(
-            picture.backups,
-            picture.index.whereabouts,
-            root,
-            picture.index.prefix,
-            self.store,
-            self.plain,
-            just_listed=just_listed,
+        prefix = picture.index.prefix
+        drills, new = await asyncio.gather(
+            read_drills(picture.drills, prefix, self.store),
+            read_backups(
+                picture.backups,
+                picture.index.whereabouts,
+                root,
+                prefix,
+                self.store,
+                self.plain,
+                just_listed=just_listed,
+            ),
+            return_exceptions=True,
         )
+        for ended in (drills, new):
+            if isinstance(ended, BaseException):
+                raise ended
+        return new is True
 
     async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
         """Turn to the server's own archive where another cluster's was written to last; True if so."""
