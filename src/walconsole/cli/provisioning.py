@@ -26,6 +26,13 @@ how far it is, and reads it in every copy. A run that is under way already is fo
 itself where the connection is cut; ended by a signal the command ends it, and nothing of it stays. Needs
 --plan, or --apply with --confirm.
 """
+DRILL = """\
+Makes a restore drill now, by a script that is put onto the droplet where it is missing: the newest base
+backup is restored into a folder of its own, the WAL is replayed up to this moment, the result is read and
+taken away again. What was proved is stored beside the backups, in every copy. A drill that is under way already is
+followed; ended by a signal the command ends it, and nothing of it stays. Needs --plan, or --apply with
+--confirm.
+"""
 EXPIRE = """\
 Deletes the base backups that no rule of the profile (keep) keeps, and the WAL that none of those which stay
 needs, in both buckets. The plan says what goes, what stays and by which rule, and what can be restored before
@@ -54,6 +61,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         "provision": PROVISION,
         "undo": UNDO,
         "backup": BACKUP,
+        "drill": DRILL,
         "expire": EXPIRE,
         "fix": FIX,
         "probe": PROBE,
@@ -64,7 +72,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         add_fix_options(parser)
     elif command == "probe":
         add_probe_options(parser)
-    elif command == "backup":
+    elif command in ("backup", "drill"):
         add_backup_options(parser)
     else:
         add_options(parser, undo=command in ("undo", "expire"))
@@ -150,7 +158,7 @@ _PROBES = {
 def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
     """How the droplet shall archive. Raises UsageError."""
     defaults = DropletChoices.for_profile(profile)
-    if options.command == "backup":
+    if options.command in ("backup", "drill"):
         return replace(defaults, to_dr=not options.no_dr)
     if options.command != "provision":
         return defaults
@@ -193,6 +201,7 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         json=options.json,
         offer=_offer(options),
         backup=options.command == "backup",
+        drill=options.command == "drill",
         expire=options.command == "expire",
     )
     return provision(session, wish, stop)

@@ -80,6 +80,10 @@ COMMANDS = (
         "provisioning", _FULL, "recovery.md",
     ),
     Command(
+        "drill", "restore the newest base backup beside the server, and prove it",
+        "provisioning", _FULL, "recovery.md",
+    ),
+    Command(
         "expire", "delete base backups and WAL that no rule of the profile keeps",
         "provisioning", _FULL, "recovery.md",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
-from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, home_of, places
 from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Plain, Shell
@@ -127,6 +127,7 @@ def provisioned(
         look=take_survey,
         sleep=asyncio.sleep,
         backup=BackupChoices.for_profile(profile),
+        drill=DrillChoices.for_profile(profile),
         plain=_plain(),
         own=stores.own,
         snapshot=lambda: look_anew(profile, shell, clock, environment),

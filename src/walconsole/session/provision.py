@@ -25,7 +25,7 @@ from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
 from walconsole.provision.retention.steps import expire_steps
-from walconsole.provision.steps.catalogue import backup_steps, steps
+from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
@@ -39,7 +39,7 @@ class ProvisionWish:
 
     `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
     for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning, `backup` a
-    base backup that shall be taken instead, `expire` retention.
+    base backup that shall be taken instead, `drill` a restore drill, `expire` retention.
     """
 
     choices: DropletChoices
@@ -50,6 +50,7 @@ class ProvisionWish:
     json: bool = False
     offer: Fix | None = None
     backup: bool = False
+    drill: bool = False
     expire: bool = False
 
 
@@ -214,6 +215,8 @@ class _Command:
             return undoable(site)
         if self._wish.expire:
             return expire_steps(site)
+        if self._wish.drill:
+            return drill_steps(site)
         if self._wish.backup:
             return backup_steps(site)
         return steps(site) if self._wish.offer is None else fix_steps(site, self._wish.offer)

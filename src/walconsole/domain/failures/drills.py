@@ -35,7 +35,7 @@ def last_drill_failed(assessment: Assessment) -> Iterator[Finding]:
         Severity.CRITICAL if failed else Severity.WARNING,
         f"{what}: {means}: {newest.message}",
         (
-            f"the drill {newest.id} ended {age}: {newest.outcome}, {newest.reason}; host {newest.host or 'n/a'}",
+            f"the drill {newest.id} on {newest.host or 'n/a'} ended {age}: {newest.outcome}, {newest.reason}",
             f"what it had proved by then: {LEVELS[newest.level]}",
             proved,
         ),

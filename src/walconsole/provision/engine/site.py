@@ -9,7 +9,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
-from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, Shell
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Record
@@ -83,7 +83,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True)
 class Site:
-    """`choices` are how this droplet shall archive, `backup` how it takes base backups.
+    """`choices` are how this droplet shall archive, `backup` how it takes base backups,
+    `drill` how it proves them.
 
     `sleep` waits, in seconds; a test's need not.
     `key_service` raises errors.KeyServiceError where there is no token. `admin` makes S3 calls by a given key
@@ -104,6 +105,7 @@ class Site:
     look: Callable[["Site"], Awaitable[Survey]]
     sleep: Sleep
     backup: BackupChoices = field(default_factory=BackupChoices)
+    drill: DrillChoices = field(default_factory=DrillChoices)
     plain: Plain | None = None
     own: Callable[[BucketTarget], Awaitable[BucketAdmin]] | None = None
     """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""

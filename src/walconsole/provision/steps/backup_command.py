@@ -106,6 +106,7 @@ class BackupCommand:
         "What it does, and what a killed run may have left, it notes in a folder of that user's below "
         "/var/lib."
     )
+    what_stays = "base backups stay"
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -113,7 +114,7 @@ class BackupCommand:
     async def check(self) -> Check:
         """Text, mode and owner, and the folder. BLOCKED without a program that it calls."""
         survey = await self._site.survey()
-        blocked = await obstacle(survey, self._site)
+        blocked = await self._obstacle(survey)
         if blocked is not None:
             return blocked
         changes, folder = await self._missing(survey)
@@ -148,7 +149,7 @@ class BackupCommand:
         """The folder where it is missing, then the script."""
         changes, folder = await self._missing(await self._site.survey())
         if folder:
-            made = file_script("own_folder", names_of(self._site.profile).backup_state, os_user(self._site))
+            made = file_script("own_folder", self._state(), os_user(self._site))
             async for event in run(self._site, self._make_folder(), script=made):
                 yield event
         for change in changes:
@@ -176,12 +177,11 @@ class BackupCommand:
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Put back what was there."""
-        state = names_of(self._site.profile).backup_state
         return Plan(
             "put back what was there before the script, or take it away",
             commands=tuple([await put_back_command(self._site, change) for change in changes]),
             files=await undoing(self._site, changes),
-            notes=(f"base backups stay, and so does {state}, with what it tells of them",),
+            notes=(f"{self.what_stays}, and so does {self._state()}, with what it tells of them",),
         )
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
@@ -190,19 +190,26 @@ class BackupCommand:
             async for event in put_back(self._site, change):
                 yield event
 
+    async def _obstacle(self, survey: Survey) -> Check | None:
+        return await obstacle(survey, self._site)
+
+    def _state(self) -> str:
+        """The folder in which the script notes what it does."""
+        return names_of(self._site.profile).backup_state
+
     def _script(self, survey: Survey) -> DropletFile:
         return wanted_backup_files(self._site, survey, Schedule.CRON)[0]  # the same with either
 
     async def _missing(self, survey: Survey) -> tuple[tuple[FileChange, ...], str]:
         """The script where it differs, and what is wrong with its folder, in words."""
         changes = await differences(self._site, (self._script(survey),))
-        state, user = names_of(self._site.profile).backup_state, os_user(self._site)
+        state, user = self._state(), os_user(self._site)
         _, said = await status_of(self._site, f"stat -c '%U %F' -- {quote(state)} 2>/dev/null")
         right = said.strip() == f"{user} directory"
         return changes, "" if right else f"{state} is no folder of {user}'s yet"
 
     def _make_folder(self) -> Command:
-        user, state = quote(os_user(self._site)), quote(names_of(self._site.profile).backup_state)
+        user, state = quote(os_user(self._site)), quote(self._state())
         return Command(f"install -d -o {user} -m 0750 {state}")
 
     def _checks(self, survey: Survey) -> tuple[Command, Command]:

@@ -8,6 +8,8 @@ from walconsole.provision.steps.archive_command import ArchiveCommand
 from walconsole.provision.steps.backup_command import BackupCommand
 from walconsole.provision.steps.backup_schedule import BackupSchedule
 from walconsole.provision.steps.buckets import Buckets
+from walconsole.provision.steps.drill import DrillNow
+from walconsole.provision.steps.drill_command import DrillCommand
 from walconsole.provision.steps.dropin import DropIn
 from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 from walconsole.provision.steps.grants import Grants
@@ -41,7 +43,12 @@ def backup_steps(site: Site) -> tuple[Step, ...]:
     return BackupCommand(site), BackupNow(site)
 
 
+def drill_steps(site: Site) -> tuple[Step, ...]:
+    """What makes one restore drill now: the script where it is missing, and the drill."""
+    return DrillCommand(site), DrillNow(site)
+
+
 def every_step(site: Site) -> tuple[Step, ...]:
     """All that provisioning may ever have run on `site`, for taking back what it changed."""
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = (*KINDS, DrillCommand)
     return tuple(kind(site) for kind in kinds)

@@ -1,0 +1,183 @@
+"""A restore drill: made now by the installed script, followed, and what it proved read in each copy."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from walconsole.domain.recovery.backups import BaseBackup, Unreadable
+from walconsole.domain.recovery.drill_plan import chosen, forecast
+from walconsole.domain.recovery.drill_result import LEVELS
+from walconsole.domain.recovery.drill_status import ENDS, DrillStatus
+from walconsole.domain.units import bytes_text, duration_text, plural
+from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, WalconsoleError
+from walconsole.provision.droplet.drill_run import DrillRun
+from walconsole.provision.engine.model import (
+    Check,
+    CheckState,
+    Event,
+    Fact,
+    FactState,
+    Plan,
+    Printed,
+    Proved,
+    Risk,
+)
+from walconsole.provision.engine.not_undone import NotUndone
+from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
+from walconsole.provision.steps.drill_command import drill_obstacle
+from walconsole.provision.steps.drill_look import DrillNeeds, last_good, needs_of, result_in
+
+_BLOCKED = frozenset({2, 3, 6})
+"""docs/recovery.md: the script's exit statuses where nothing was tried, and no archive is at fault."""
+_GOOD = frozenset({0, 5})
+
+
+class DrillNow(NotUndone):
+    """model.Step. Production is not touched: two empty transactions and a switch of the WAL are all."""
+
+    id = "drill"
+    title = "Restore drill"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Restores the newest base backup beside the server now, by the installed script, replays the WAL up "
+        "to this moment, and shows how far it is. Both sides of the moment are proved: of two transactions, "
+        "one before and one after it, the restored server knows the first alone. Then all databases are "
+        "connected to, the catalogues and a sample of relations are read, and the profile's drill_queries "
+        "are asked. The drill's server listens to no network, archives nothing and is never promoted; its "
+        "files go at the end, whatever the end is. What was proved is stored beside the backups."
+    )
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._made = ""
+
+    async def check(self) -> Check:
+        """NEEDED: it was asked for. BLOCKED where it cannot be made, with the numbers where room is short."""
+        survey = await self._site.survey()
+        blocked = await drill_obstacle(survey, self._site)
+        if blocked is not None:
+            return blocked
+        running = (await DrillRun(self._site).look()).running
+        if running is not None:
+            under_way = Fact("under way", running.id or "one that was just begun", FactState.NOTE)
+            return Check(CheckState.NEEDED, "a restore drill is under way: it is followed", (under_way,))
+        looks = await self._looks()
+        backup = self._backup(looks)
+        if backup is None:
+            why = "; ".join(f"{each.where}: {each.why}" for each in looks)
+            return Check(CheckState.BLOCKED, f"nothing to restore: {why}", remedy="take a base backup first")
+        needs = await needs_of(self._site, backup)
+        facts = (
+            Fact("base backup", f"{backup.id}, {bytes_text(backup.stored_bytes)} stored"),
+            Fact("room", f"{needs.folder}: {needs.room}"),
+        )
+        if not needs.room.suffices:
+            remedy = "set drills.folder to a folder on a larger disk, the cluster owner's"
+            why = f"no room: {needs.folder} has {needs.room}"
+            return Check(CheckState.BLOCKED, why, facts, remedy=remedy)
+        return Check(CheckState.NEEDED, "a restore drill is asked for", facts)
+
+    async def plan(self) -> Plan:
+        """The one command, what it takes, and how long it may."""
+        run = DrillRun(self._site)
+        if (await run.look()).running is not None:
+            return Plan("follow the restore drill that is under way", undo="none: nothing of it stays")
+        backup = self._backup(await self._looks())
+        if backup is None:
+            raise ProvisionError("planning a drill", "there is no base backup any more", "take one first")
+        needs = await needs_of(self._site, backup)
+        wal = bytes_text(needs.segments * needs.segment_bytes)
+        return Plan(
+            f"restore {backup.id} into {needs.folder} and replay {plural(needs.segments, 'segment')} "
+            f"({wal}) up to now",
+            commands=(run.command,),
+            notes=(
+                f"room: {needs.room}",
+                await self._time(backup, needs),
+                "production gets two empty transactions and a switch of its WAL; nothing else reaches it",
+                "while it runs a lock lies in the copies, and retention deletes nothing",
+                "it goes on by itself where the connection is cut; ended here, it takes all away",
+            ),
+            undo="none: nothing of it stays but what it proved, PREFIX/walconsole/drills/ID.json",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError with the script's own last word where it proves nothing."""
+        run = DrillRun(self._site)
+        look = await run.look()
+        try:
+            if look.running is not None:
+                yield Printed("a restore drill is under way, which was begun elsewhere: it is followed")
+                async for event in run.follow():
+                    yield event
+            else:
+                async for event in run.start():
+                    yield event
+                async for event in run.follow(look.status.run if look.status is not None else None):
+                    yield event
+        except asyncio.CancelledError:
+            with contextlib.suppress(WalconsoleError):  # the connection may be what is gone: it goes on then
+                await run.end()
+            raise
+        if run.outcome is None:
+            raise ProvisionError("making a restore drill", "it told no end", "run this step again")
+        self._must_be_good(run.outcome)
+        self._made = run.outcome.id
+        yield Printed(run.outcome.message)
+
+    def _must_be_good(self, outcome: DrillStatus) -> None:
+        """Raises BlockedError where it could not be tried, ProvisionError for any other bad end."""
+        status = outcome.exit_status or 0
+        if status in _GOOD:
+            return
+        means, remedy = ENDS.get(status, (f"exit status {status}", "see what it says"))
+        if status in _BLOCKED:
+            raise BlockedError(self.title, f"{means}: {outcome.message}", remedy)
+        raise ProvisionError("making a restore drill", f"{means}: {outcome.message}", remedy)
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """What it proved, read from each copy by the profile's own key. Raises ProvisionError."""
+        for target in self._site.targets():
+            tried = f"reading what the drill {self._made} proved from {target.bucket} in {target.region}"
+            try:
+                result = await result_in(self._site, target, self._made)
+            except ObjectStoreError as error:
+                raise ProvisionError(tried, error.why, error.remedy) from None
+            if isinstance(result, Unreadable) or not result.good:
+                why = result.why if isinstance(result, Unreadable) else f"it says {result.outcome}"
+                raise ProvisionError(tried, str(why), "run this step again")
+            yield Proved(
+                f"{result.backup} was restored in {duration_text(result.restore_s)}: {LEVELS[result.level]}; "
+                f"so it stands in {target.bucket}"
+            )
+
+    async def _looks(self) -> list[BackupLook]:
+        survey = await self._site.survey()
+        server = survey.server
+        if server is None:
+            raise ProvisionError("looking whose base backups there are", survey.server_problem)
+        looking = (look_at_backups(self._site, target, server) for target in self._site.targets())
+        return list(await asyncio.gather(*looking))
+
+    def _backup(self, looks: list[BackupLook]) -> BaseBackup | None:
+        """The primary copy's newest, as the script chooses; of the other where that has none."""
+        for look in looks:
+            found = look.backup
+            if found is not None and found.system_identifier is not None:
+                return chosen([found], found.system_identifier)
+        return None
+
+    async def _time(self, backup: BaseBackup, needs: DrillNeeds) -> str:
+        earlier = await last_good(self._site, backup.system_identifier or 0)
+        told = forecast(
+            earlier,
+            stored_bytes=backup.stored_bytes,
+            unpacked_bytes=backup.unpacked_bytes,
+            wal_bytes=needs.segments * needs.segment_bytes,
+        )
+        if told is None or earlier is None:
+            return "how long it takes is not known: none was made yet"
+        return f"it may take, by the drill {earlier.id}: {told}, and the reading"
