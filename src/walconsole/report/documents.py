@@ -7,6 +7,7 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import unanswered
+from walconsole.report.drills import drills_document
 from walconsole.report.lines import exit_code
 from walconsole.report.metric import Metric
 from walconsole.report.parts import Document, iso
@@ -32,6 +33,7 @@ def check_document(
         "not_seen": [each.slot.name for each in unanswered(snapshot)],
         "recovery": recovery_document(assessment),
         "backup_runs": running_document(assessment),
+        "drills": drills_document(assessment),
         "storage": storage_documents(snapshot, now),
         "stories": [story_document(story) for story in diagnosis.stories],
         "metrics": [

@@ -10,6 +10,7 @@ from walconsole.domain.standing.event_times import events
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.units import age_text
 from walconsole.report.documents import source_documents, story_document
+from walconsole.report.drills import drills_document
 from walconsole.report.parts import Document, iso
 from walconsole.report.recovery import recovery_document, recovery_lines, running_document
 
@@ -36,6 +37,7 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "server": {name: safe(value) for name, value in _server(snapshot)},
         "recovery": recovery_document(assessment),
         "backup_runs": running_document(assessment),
+        "drills": drills_document(assessment),
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {

@@ -10,6 +10,7 @@ from walconsole.domain.standing.copies import stored_age
 from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.domain.standing.unseen import ASKED, NEEDED, unanswered
+from walconsole.report.drills import drill_metrics
 from walconsole.report.metric import Kind, Metric, known
 from walconsole.report.recovery import recovery_metrics, running_metrics
 from walconsole.report.storage import storage_metrics
@@ -31,6 +32,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_bucket(snapshot.dr, "dr", now),
         *recovery_metrics(assessment),
         *running_metrics(assessment),
+        *drill_metrics(assessment),
         *_host(snapshot),
         *storage_metrics(snapshot, now),
     )

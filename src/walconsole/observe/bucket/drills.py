@@ -27,9 +27,12 @@ class KnownDrills:
     read: dict[str, tuple[object, DrillResult | Unreadable]] = field(default_factory=dict)
 
 
-async def read_drills(known: KnownDrills, prefix: str, store: ObjectStore) -> None:
-    """List and read what is new. Raises what the store does where it fails itself."""
-    listed = await _listed(prefix, store)
+async def read_drills(known: KnownDrills, prefix: str, store: ObjectStore, *, empty: bool = False) -> None:
+    """List and read what is new. `empty`: nothing at all lies below the prefix, and nothing is asked.
+
+    Raises what the store does where it fails itself.
+    """
+    listed = {} if empty else await _listed(prefix, store)
     newest = dict(sorted(listed.items())[-NEWEST_READ:])
     due = [key for key, stamp in newest.items() if key not in known.read or known.read[key][0] != stamp]
     results = await asyncio.gather(*(_result(key, prefix, store) for key in due))

@@ -386,7 +386,12 @@ class BucketProbe:
         root = picture.main.place.root if picture.main is not None else ""
         prefix = picture.index.prefix
         drills, new = await asyncio.gather(
-            read_drills(picture.drills, prefix, self.store),
+            read_drills(
+                picture.drills,
+                prefix,
+                self.store,
+                empty=not (picture.index.archives or picture.index.foreign),
+            ),
             read_backups(
                 picture.backups,
                 picture.index.whereabouts,
