@@ -29,7 +29,7 @@ from walconsole.observe.bucket.checks import (
     lost_is_back,
     oldest_is_gone,
 )
-from walconsole.observe.bucket.drills import read_drills
+from walconsole.observe.bucket.drills import read_drills, together
 from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.memory import document_of, picture_from, still_true
 from walconsole.observe.bucket.own_archive import own_place
@@ -365,14 +365,7 @@ class BucketProbe:
         if picture.main is None:
             await self._read_backups(picture, just_listed=just_listed)
             return
-        polled, read = await asyncio.gather(
-            self._poll(picture),
-            self._read_backups(picture, just_listed=just_listed),
-            return_exceptions=True,
-        )
-        for ended in (polled, read):
-            if isinstance(ended, BaseException):
-                raise ended
+        _, read = await together(self._poll(picture), self._read_backups(picture, just_listed=just_listed))
         if read and not just_listed:
             await self._poll(picture)
 
@@ -385,28 +378,17 @@ class BucketProbe:
         """What base backups say; whether anything of it is new."""
         root = picture.main.place.root if picture.main is not None else ""
         prefix = picture.index.prefix
-        drills, new = await asyncio.gather(
-            read_drills(
-                picture.drills,
-                prefix,
-                self.store,
-                empty=not (picture.index.archives or picture.index.foreign),
-            ),
-            read_backups(
-                picture.backups,
-                picture.index.whereabouts,
-                root,
-                prefix,
-                self.store,
-                self.plain,
-                just_listed=just_listed,
-            ),
-            return_exceptions=True,
+        new = await read_backups(
+            picture.backups,
+            picture.index.whereabouts,
+            root,
+            prefix,
+            self.store,
+            self.plain,
+            just_listed=just_listed,
         )
-        for ended in (drills, new):
-            if isinstance(ended, BaseException):
-                raise ended
-        return new is True
+        await read_drills(picture.drills, prefix, self.store, empty=not picture.index.archives)
+        return new
 
     async def _choose_own(self, picture: BucketPicture, server: str) -> bool:
         """Turn to the server's own archive where another cluster's was written to last; True if so."""
