@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from shlex import join, quote
@@ -117,6 +117,63 @@ def mend_script(
         "TEMP_ROOT": quote(choices.temp_root),
     }
     return _script("mend.sh", profile, choices, "walconsole-mend", values)
+@dataclass(frozen=True, slots=True)
+class MomentWish:
+    """Which WAL is read on the droplet: the files' `names`; `runs` of pg_waldump, one a timeline, each with
+    that, the LSN it begins at and the one before which it ends. `mark` is a word that no text can hold by
+    chance. Bytes are those of a segment, of all that may stand on the disk at a time, and of what shall stay
+    free.
+    """
+
+    names: tuple[str, ...]
+    runs: tuple[tuple[int, str, str], ...]
+    segment_bytes: int
+    needed_bytes: int
+    reserve_bytes: int
+    major: int
+    programs: tuple[str, ...]
+    mark: str
+
+
+LONGEST_MOMENT_TRANSFER_S = 1200
+
+
+def moment_script(profile: Profile, choices: DropletChoices, wish: MomentWish) -> str:
+    """Brings archived WAL into a private folder, prints what pg_waldump says of it. It is not installed."""
+    targets = (profile.primary, profile.dr) if choices.to_dr else (profile.primary,)
+    values = {
+        "TARGETS": " ".join(quote(rclone_path(target)) for target in targets),
+        "TEMP_ROOT": quote(choices.temp_root),
+        "SEGMENT_BYTES": str(wish.segment_bytes),
+        "NEEDED_KIB": str(wish.needed_bytes // 1024),
+        "RESERVE_KIB": str(wish.reserve_bytes // 1024),
+        "LONGEST_S": str(LONGEST_MOMENT_TRANSFER_S),
+        "MAJOR": str(wish.major),
+        "PROGRAMS": " ".join(map(quote, wish.programs)),
+        "NAMES": " ".join(map(quote, wish.names)),
+        "MARK": wish.mark,
+        "RUNS": "\n".join(
+            f"    each {timeline} {quote(first)} {quote(last)}" for timeline, first, last in wish.runs
+        ),
+    }
+    return _script("moment.sh", profile, choices, "walconsole-moment", values)
+
+
+def names_script(
+    profile: Profile, choices: DropletChoices, query: str, wanted: Mapping[int, Sequence[int]]
+) -> str:
+    """Asks the catalogues of today: by database's OID, for these OIDs and files. It is not installed."""
+    server = replace(profile.postgres, database="")
+    values = {
+        "PSQL_OPTIONS": join(_psql_options(profile.postgres)),
+        "PSQL_SERVER": join(word for word in _psql_options(server) if word not in ("-d", "")),
+        "PGCLUSTER": _cluster_choice(profile.postgres),
+        "QUERY": query.rstrip(),
+        "ASKED": "\n".join(
+            f"ask {database} {','.join(map(str, numbers))}" for database, numbers in wanted.items()
+        ),
+    }
+    return _script("names.sh", profile, choices, "walconsole-names", values)
 
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:

@@ -154,6 +154,10 @@ class Recoverability:
         written = self.cluster.lsn
         return Lost(None if written is None else max(0, written - window.until_lsn), behind)
 
+    def path(self, timeline: int | None = None) -> RestorePath | None:
+        """What a restore towards `timeline` (None: the target) reads; None where that was not judged."""
+        return self._paths.get(self.target if timeline is None else timeline)
+
     def route(self, lsn: int, timeline: int | None = None) -> Route | None:
         """The way to that position towards `timeline` (None: the target); None where there is none."""
         timeline = self.target if timeline is None else timeline

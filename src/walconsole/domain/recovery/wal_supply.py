@@ -184,6 +184,18 @@ class RestorePath:
         """The segment of that number which is read."""
         return Segment(self._leg(number).timeline, number)
 
+    def stored_at(self, number: int) -> float | None:
+        """When the segment of that number was stored, as `WalSupply.stored_at` reckons."""
+        return self._supply.stored_at(self.segment(number))
+
+    def first_from(self, number: int) -> int | None:
+        """The lowest segment (number) on the path from `number` on that any copy can give."""
+        for leg in self._legs[bisect_left(self._lasts, number) :]:
+            first = self._supply.first_from(leg.timeline, max(number, leg.first))
+            if first is not None and (leg.last is None or first <= leg.last):
+                return first
+        return None
+
     def _leg(self, number: int) -> Leg:
         return self._legs[bisect_left(self._lasts, number)]
 
@@ -219,11 +231,8 @@ class RestorePath:
 
     def hole_at(self, number: int) -> tuple[int, int] | None:
         """First and last number of what is missing from `number` on; None where nothing comes after it."""
-        for leg in self._legs[bisect_left(self._lasts, number) :]:
-            first = self._supply.first_from(leg.timeline, max(number, leg.first))
-            if first is not None and (leg.last is None or first <= leg.last):
-                return number, first - 1
-        return None
+        first = self.first_from(number)
+        return None if first is None else (number, first - 1)
 
     def astray_at(self, number: int) -> Segment | None:
         """What a server reads instead of that missing segment: an ancestor's of the same number.

@@ -1,0 +1,150 @@
+"""Relations by name, where today's catalogue knows them; else by number, and where to ask.
+
+The WAL has no names. It has files (relfilenode), and of relations that were locked, changed or dropped their
+OIDs. A relation that was dropped since is known to no catalogue of today, but to that of a server that was
+recovered to just before: `SELECT OID::regclass` there.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from walconsole.domain.moments.events import FIRST_NORMAL, Kind, Moment, RelationFile, RelationId
+from walconsole.domain.redaction import safe
+
+MOST_ASKED = 2_000
+"""OIDs and files of a database that are asked for at a time."""
+_INDEXES = frozenset("iI")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation of today: its name with its schema, as SQL quotes it, its relkind, and for an index or a
+    TOAST table the OID of the table that it is part of.
+    """
+
+    name: str
+    kind: str
+    part_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What catalogues of today say. `asked` are the databases that answered, `unasked` says why others did
+    not.
+    """
+
+    databases: Mapping[int, str] = field(default_factory=dict)
+    by_oid: Mapping[RelationId, Relation] = field(default_factory=dict)
+    by_file: Mapping[tuple[int, int], RelationId] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
+    unasked: tuple[str, ...] = ()
+
+    def database(self, oid: int) -> str:
+        """Its name, else its number."""
+        return safe(self.databases[oid]) if oid in self.databases else f"database {oid}"
+
+    def of_file(self, file: RelationFile) -> str:
+        """The table whose file it is, an index's and a TOAST table's being its table's."""
+        oid = self.by_file.get((file.database, file.node))
+        return f"file {file.database}/{file.node}" if oid is None else self.of_oid(oid)
+
+    def of_oid(self, each: RelationId) -> str:
+        """The table's name; its number where no catalogue of today knows it."""
+        relation = self.by_oid.get(each)
+        return f"OID {each.oid}" if relation is None else safe(self._whole(each, relation).name)
+
+    def _whole(self, each: RelationId, relation: Relation) -> Relation:
+        if relation.part_of is None:
+            return relation
+        return self.by_oid.get(RelationId(each.database, relation.part_of), relation)
+
+    def knows(self, each: RelationId) -> bool:
+        """Whether it is there today."""
+        return each in self.by_oid
+
+    def is_index(self, each: RelationId) -> bool:
+        """Whether it is known to be one."""
+        relation = self.by_oid.get(each)
+        return relation is not None and relation.kind in _INDEXES
+
+
+def wanted(moments: Iterable[Moment]) -> dict[int, tuple[int, ...]]:
+    """By database, the OIDs and relfilenodes to ask its catalogue for: both are numbers of the same kind."""
+    found: dict[int, dict[int, None]] = {}
+    for moment in moments:
+        for file in (*(file for file, _ in moment.rows), *moment.files_made):
+            _want(found, file.database, file.node)
+        for each in (*moment.locked, *moment.gone, *moment.truncated):
+            _want(found, each.database, each.oid)
+        for database in moment.databases:
+            for oid in moment.touched:
+                _want(found, database, oid)
+    return {database: tuple(oids) for database, oids in found.items()}
+
+
+def _want(found: dict[int, dict[int, None]], database: int, number: int) -> None:
+    if number < FIRST_NORMAL or not database:
+        return
+    oids = found.setdefault(database, {})
+    if len(oids) < MOST_ASKED:
+        oids[number] = None
+
+
+def read_names(said: str) -> Names:
+    """What the droplet's script printed: a JSON array a line, `["database", oid, name]`, `["relation",
+    database, oid, file, name, kind, part_of]`, `["unasked", oid, why]`. What is no such line is left out.
+    """
+    databases: dict[int, str] = {}
+    by_oid: dict[RelationId, Relation] = {}
+    by_file: dict[tuple[int, int], RelationId] = {}
+    unasked: list[str] = []
+    for line in said.splitlines():
+        try:
+            what, *rest = json.loads(line)
+            if what == "database":
+                databases[int(rest[0])] = str(rest[1])
+            elif what == "unasked":
+                unasked.append(f"{databases.get(int(rest[0]), f'database {int(rest[0])}')}: {rest[1]}")
+            elif what == "relation":
+                database, oid, file, name, kind, part_of = rest
+                each = RelationId(int(database), int(oid))
+                by_oid[each] = Relation(str(name), str(kind), None if part_of is None else int(part_of))
+                if file is not None:
+                    by_file[each.database, int(file)] = each
+        except (ValueError, TypeError, IndexError):
+            continue
+    asked = frozenset(each.database for each in by_oid)
+    return Names(databases, by_oid, by_file, asked, tuple(safe(line) for line in unasked))
+
+
+def judged_kind(moment: Moment, names: Names) -> Kind:
+    """What it is where names help: new files of indexes alone are REINDEX's, and no rows are gone."""
+    if moment.kind is not Kind.TRUNCATED or moment.truncated or not moment.locked:
+        return moment.kind
+    made = {file.node for file in moment.files_made}
+    old = [each for each in moment.locked if each.oid not in made]
+    return Kind.DDL if old and all(names.is_index(each) for each in old) else moment.kind
+
+
+def relations_of(moment: Moment, names: Names) -> tuple[str, ...]:
+    """The tables that it is about, each once, those that matter for what it did first."""
+    about: list[str] = []
+    if moment.kind is Kind.DATABASE_DROPPED:
+        return tuple(names.database(oid) for oid in moment.databases)
+    if moment.kind is Kind.DROPPED:
+        made, gone = {file.node for file in moment.files_made}, set(moment.gone)
+        # DROP locks the table that was named first, then what depends on it
+        locked = [each for each in moment.locked if each in gone or (not gone and each.oid not in made)]
+        about += [names.of_oid(each) for each in dict.fromkeys((*locked, *moment.gone))]
+    elif moment.kind in (Kind.TRUNCATED, Kind.REWRITTEN):
+        gone, made = set(moment.gone), {file.node for file in moment.files_made}
+        about += [names.of_oid(each) for each in moment.truncated]
+        about += [names.of_oid(each) for each in moment.locked if each not in gone and each.oid not in made]
+    elif moment.kind is Kind.DDL:
+        databases = moment.databases or (0,)
+        about += [
+            names.of_oid(RelationId(database, oid)) for oid in moment.touched for database in databases[:1]
+        ]
+    about += [names.of_file(file) for file, _ in moment.rows]
+    return tuple(dict.fromkeys(about))

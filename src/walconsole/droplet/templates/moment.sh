@@ -1,0 +1,96 @@
+#!/bin/sh
+# Brings WAL of @PROFILE@ from the archive into a private folder of its own, and says by pg_waldump what is in it.
+# Nothing else is written, and the folder goes when this ends; what a killed run left is taken away by the next one.
+# Standard output: lines of words, the line `@MARK@ dump`, then gzip: pg_waldump's lines, and after each run of it
+# its exit status and its last words between two `@MARK@`.
+#  20  no folder, no room     22  a segment is in no copy, or cannot be had     23  no pg_waldump of this version
+set -u
+exec 2>&1
+@COMMON@
+
+@UNPACK@
+
+temp_root=@TEMP_ROOT@ bytes=@SEGMENT_BYTES@ needed_kib=@NEEDED_KIB@ reserve_kib=@RESERVE_KIB@ folder='' dumper=''
+
+clean_up() {
+    [ -z "$dumper" ] || kill "$dumper" 2>/dev/null
+    [ -z "$folder" ] || rm -rf -- "$folder"
+}
+trap clean_up EXIT
+trap 'exit 9' HUP INT QUIT PIPE TERM
+
+renice -n 19 -p $$ >/dev/null 2>&1
+ionice -c 3 -p $$ >/dev/null 2>&1
+
+# Folders of runs that were killed: nobody holds their lock. A younger one may not have locked it yet.
+for left in "$temp_root/$me".*; do
+    [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] || continue
+    [ -z "$(find "$left" -maxdepth 0 -mmin -1)" ] || continue
+    flock -n "$left/lock" true 2>/dev/null && rm -rf -- "$left" && echo "taken away, a killed run had left it: $left"
+done
+
+# What is there is asked last of all, just before it is taken.
+free_kib=$(df -Pk -- "$temp_root" 2>/dev/null | awk 'NR == 2 { print $4 }')
+[ -n "$free_kib" ] || fail 20 "there is no $temp_root"
+[ "$free_kib" -ge $((needed_kib + reserve_kib)) ] ||
+    fail 20 "no room in $temp_root: $free_kib KiB are free, $needed_kib are needed and $reserve_kib shall stay free"
+[ -r "$config" ] || fail 22 "$config cannot be read as user $(id -un)"
+
+dump=''
+for each in @PROGRAMS@; do
+    [ -x "$each/pg_waldump" ] && "$each/pg_waldump" --version 2>/dev/null | grep -q ' @MAJOR@[.a-z]' || continue
+    dump=$each/pg_waldump
+    break
+done
+[ -n "$dump" ] || fail 23 "there is no pg_waldump of PostgreSQL @MAJOR@"
+
+umask 077
+folder=$(mktemp -d "$temp_root/$me.XXXXXXXX" 2>/dev/null) || fail 20 "no folder can be made in $temp_root"
+exec 9>"$folder/lock"
+flock -n 9 || fail 20 "$folder/lock cannot be locked"
+mkdir "$folder/wal" "$folder/sent"
+
+# missing: the segments that are not here yet, whole.
+missing() {
+    for name in @NAMES@; do
+        [ -f "$folder/wal/$name" ] || printf '%s\n' "$name"
+    done
+}
+
+why='' count=0
+for target in @TARGETS@; do
+    missing >"$folder/missing"
+    [ -s "$folder/missing" ] || break
+    sed -e p -e 's/$/.zst/p' -e 's/\.zst$/.gz/' "$folder/missing" >"$folder/names"
+    answer=$(bounded @LONGEST_S@ copy "$target" "$folder/sent" --files-from "$folder/names" --no-traverse --transfers 4 2>&1) ||
+        why="$target: $(reason $? "$answer")"
+    while read -r name; do
+        for object in "$name" "$name.zst" "$name.gz"; do
+            [ -f "$folder/sent/$object" ] || continue
+            unpack "$object" <"$folder/sent/$object" 2>/dev/null | head -c $((bytes + 1)) >"$folder/plain"
+            rm -f -- "$folder/sent/$object"
+            if [ "$(wc -c <"$folder/plain")" = "$bytes" ]; then
+                mv -- "$folder/plain" "$folder/wal/$name"
+                count=$((count + 1))
+                break
+            fi
+            why="$target$object is damaged"
+        done
+    done <"$folder/missing"
+    echo "$count segments from $target"
+done
+lacking=$(missing | head -n 1)
+[ -z "$lacking" ] || fail 22 "$lacking is in no copy, or cannot be had${why:+: }$why"
+echo "@MARK@ dump"
+exec 2>/dev/null
+
+# each TIMELINE START END
+each() {
+    TZ=UTC nice -n 19 "$dump" -p "$folder/wal" -t "$1" -s "$2" -e "$3" 2>"$folder/said"
+    printf '@MARK@%s\n' $?
+    tail -c 2000 "$folder/said"
+    printf '@MARK@'
+}
+{
+@RUNS@
+} 9>&- | gzip -1

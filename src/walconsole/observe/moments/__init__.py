@@ -1,0 +1,1 @@
+"""Find the moment: archived WAL, brought to the droplet and read there."""
