@@ -79,10 +79,19 @@ def _quiet(progress: Progress) -> None:
 
 
 class MomentFinder:
-    """Reads for one profile, through a shell on its droplet."""
+    """Reads for one profile, through a shell on its droplet. `reserve_bytes` stay free on its disk at
+    least.
+    """
 
-    def __init__(self, profile: Profile, shell: Shell, choices: DropletChoices | None = None) -> None:
-        self._profile, self._shell = profile, shell
+    def __init__(
+        self,
+        profile: Profile,
+        shell: Shell,
+        choices: DropletChoices | None = None,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        self._profile, self._shell, self._reserve_bytes = profile, shell, reserve_bytes
         self._choices = choices or DropletChoices.for_profile(profile)
 
     async def room(self) -> Room:
@@ -166,8 +175,7 @@ class MomentFinder:
         packaged = (f"/usr/lib/postgresql/{server.major}/bin", f"/usr/pgsql-{server.major}/bin")
         return (*found, *packaged, *self._choices.path.split(":"))
 
-    @staticmethod
-    def _wish(span: WalSpan, server: Server, programs: tuple[str, ...], mark: str) -> MomentWish:
+    def _wish(self, span: WalSpan, server: Server, programs: tuple[str, ...], mark: str) -> MomentWish:
         size = span.segment_bytes
         runs = tuple(
             (
@@ -178,7 +186,7 @@ class MomentFinder:
             for run in span.runs
         )
         return MomentWish(
-            span.names, runs, size, span.room_bytes, RESERVE_BYTES, server.major, programs, mark
+            span.names, runs, size, span.room_bytes, self._reserve_bytes, server.major, programs, mark
         )
 
 
