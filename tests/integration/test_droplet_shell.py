@@ -12,9 +12,21 @@ from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.droplet.files import Schedule, backup_files, command_files, verifier_files
-from walconsole.droplet.rendering import probe_script, verbs_script
+from walconsole.droplet.rendering import MomentWish, moment_script, names_script, probe_script, verbs_script
 
 pytestmark = pytest.mark.server
+
+SEGMENTS = ("000000010000000000000001", "000000010000000000000002")
+WISH = MomentWish(
+    SEGMENTS,
+    ((1, "0/1000000", "0/3000000"),),
+    1 << 24,
+    1 << 26,
+    0,
+    15,
+    ("/it's $HOME/bin", "/usr/bin"),
+    "mark",
+)
 
 
 def awkward() -> Profile:
@@ -46,6 +58,8 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
     asked = (
         probe_script(profile, choices, profile.primary, "object"),
         verbs_script(profile, choices, "remote:bucket/it's/", "/etc/it's.conf", "object"),
+        moment_script(profile, choices, WISH),
+        names_script(profile, choices, "SELECT 1", {5: (16384, 16385)}),
     )
     for number, text in enumerate(asked):
         scripts.append(tmp_path / f"asked-{number}")

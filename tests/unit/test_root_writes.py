@@ -20,7 +20,19 @@ LIBRARY = {"droplet/templates/stand.sh", "provision/scripts/files.sh"} | {
 """tests/integration/test_foreign_folders.py tries these on every plant."""
 AS_THE_SERVER = {
     f"droplet/templates/{name}.sh"
-    for name in ("archive", "restore", "probe", "verbs", "sweep", "unpack", "look", "common", "jobs", "moment", "names")
+    for name in (
+        "archive",
+        "restore",
+        "probe",
+        "verbs",
+        "sweep",
+        "unpack",
+        "look",
+        "common",
+        "jobs",
+        "moment",
+        "names",
+    )
 } | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")

@@ -88,6 +88,10 @@ COMMANDS = (
         "provisioning", _FULL, "recovery.md",
     ),
     Command(
+        "moment", "find the moment to go back to: what was dropped or deleted around a time",
+        "moment", Takes.SERVER | Takes.LOG, "recovery.md",
+    ),
+    Command(
         "fix", "make one fix that a finding offers",
         "provisioning", _FULL, "triage.md",
     ),

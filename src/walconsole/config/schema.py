@@ -347,6 +347,7 @@ TABLES: dict[str, str] = {
 
 RESERVED_PROFILE_NAMES = (
     "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "probe",
+    "backup", "check", "completion", "config", "demo", "expire", "explain", "fix", "moment", "probe",
     "provision", "report", "undo",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,

@@ -84,6 +84,9 @@ grep -E 'restored log file|last completed transaction|redo done|archive recovery
 """  # noqa: E501  # as the page has it
 """The page's own, word for word: a test compares them, and another one runs the page's."""
 
+TO_A_MOMENT = "to stop at a moment: its time for TIME; without a target it replays all there is"
+"""The title of the paragraph that leaves the target open."""
+
 _OBJECT, _DECRYPT = "base.tar.zst", "age -d -i SECRET-KEY-FILE"
 _PLAIN = re.compile(r"[A-Za-z0-9_./=-]*", re.ASCII)
 
@@ -146,7 +149,7 @@ def by_hand(
         _commands("the WAL, and all timeline histories", fetch + UNPACK),
         _commands("a configuration of its own", CONFIGURE + _on_timeline(timeline)),
         _commands(
-            "to stop at a moment: its time for TIME; without a target it replays all there is",
+            TO_A_MOMENT,
             '# echo "recovery_target_time = \'TIME+00\'" >>"$work/postgresql.conf"\n'
             '# echo "recovery_target_action = promote" >>"$work/postgresql.conf"\n',
         ),

@@ -24,7 +24,7 @@ ionice -c 3 -p $$ >/dev/null 2>&1
 
 # Folders of runs that were killed: nobody holds their lock. A younger one may not have locked it yet.
 for left in "$temp_root/$me".*; do
-    [ -d "$left" ] && [ ! -L "$left" ] && [ -O "$left" ] || continue
+    if [ ! -d "$left" ] || [ -L "$left" ] || [ "$(stat -c %u -- "$left" 2>/dev/null)" != "$(id -u)" ]; then continue; fi
     [ -z "$(find "$left" -maxdepth 0 -mmin -1)" ] || continue
     flock -n "$left/lock" true 2>/dev/null && rm -rf -- "$left" && echo "taken away, a killed run had left it: $left"
 done
@@ -38,9 +38,10 @@ free_kib=$(df -Pk -- "$temp_root" 2>/dev/null | awk 'NR == 2 { print $4 }')
 
 dump=''
 for each in @PROGRAMS@; do
-    [ -x "$each/pg_waldump" ] && "$each/pg_waldump" --version 2>/dev/null | grep -q ' @MAJOR@[.a-z]' || continue
-    dump=$each/pg_waldump
-    break
+    [ -x "$each/pg_waldump" ] || continue
+    case $("$each/pg_waldump" --version 2>/dev/null) in
+        *' @MAJOR@' | *' @MAJOR@'[!0-9]*) dump=$each/pg_waldump && break ;;
+    esac
 done
 [ -n "$dump" ] || fail 23 "there is no pg_waldump of PostgreSQL @MAJOR@"
 

@@ -196,6 +196,21 @@ def commands_of(
     )
 
 
+def commands_before(picture: RecoveryPicture, lsn: int, names: RcloneNames) -> tuple[Commands, ...] | str:
+    """The same from the newest base backup that had stopped by `lsn`; or why there are none."""
+    found = picture.together
+    route = found.route(lsn) if found is not None else None
+    if route is None:
+        return "no base backup that had stopped before it leads there"
+    begun = route.chain[-1]
+    reach = next((each for each in picture.reaches if each.held is begun), None)
+    return (
+        "it is not known how far its base backup leads"
+        if reach is None
+        else commands_of(picture, reach, names)
+    )
+
+
 def _lacking(route: Route, chosen: BucketRole) -> list[BucketRole]:
     """The other copies that hold WAL which the chosen one lacks."""
     sources = route.sources

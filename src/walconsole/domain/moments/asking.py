@@ -1,0 +1,81 @@
+"""What an operator asks for: a time as it is written, how far around it, what of the events."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from walconsole.domain.moments.events import Kind, Moment
+from walconsole.domain.moments.names import Names, judged_kind, relations_of
+
+LONGEST_S = 7 * 86_400.0
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?Z?")
+_PART = re.compile(r"(\d{1,6})\s*(s|sec|min|m|h|d)")
+_UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+PLAIN = frozenset((Kind.INSERTED, Kind.OTHER, Kind.CHECKPOINT))
+"""What takes nothing away, and is listed only where all is asked for."""
+
+
+def read_time(text: str, now: float) -> float:
+    """Seconds since the epoch: ISO 8601, without a zone in UTC, or a clock's time, which is today's or
+    yesterday's.
+
+    Raises ValueError with what is wrong.
+    """
+    text = text.strip()
+    clock = _CLOCK.fullmatch(text)
+    today = datetime.fromtimestamp(now, UTC)
+    try:
+        if clock is not None:
+            hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
+            at = today.replace(hour=hour, minute=minute, second=second, microsecond=0)
+            return (at if at <= today else at - timedelta(days=1)).timestamp()
+        if text.isdecimal():
+            raise ValueError(text)
+        told = datetime.fromisoformat(text)
+        return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("write a time as 2026-11-29T14:02:00Z or 14:02, which is UTC") from None
+
+
+def read_span(text: str) -> float:
+    """Seconds: `10min`, `2h`, `90s`, `1h 30min`. Raises ValueError with what is wrong."""
+    parts = _PART.findall(text)
+    seconds = sum(int(count) * _UNITS_S[unit] for count, unit in parts)
+    if not parts or _PART.sub("", text).strip() or not 1 <= seconds <= LONGEST_S:
+        raise ValueError("write a span as 90s, 10min or 2h, from 1 s to 7 d")
+    return float(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which events: those from `since_us` to `until_us` (None: no bound), about `about` (a part of a
+    relation's name, of its number, of what happened or of a text), and without `everything` those alone
+    that take something away, change definitions, or are marks.
+    """
+
+    since_us: int | None = None
+    until_us: int | None = None
+    about: str = ""
+    everything: bool = False
+
+    def has(self, moment: Moment, names: Names) -> bool:
+        """Whether it is one."""
+        at = moment.time_us
+        if at is not None:
+            if self.since_us is not None and at < self.since_us:
+                return False
+            if self.until_us is not None and at > self.until_us:
+                return False
+        kind = judged_kind(moment, names)
+        if not self.everything and not self.about and kind in PLAIN:
+            return False
+        if not self.about:
+            return True
+        wanted = self.about.casefold()
+        words = (kind.value, moment.text, *relations_of(moment, names), *_databases(moment, names))
+        numbers = {str(moment.xid), *(str(each.oid) for each in (*moment.gone, *moment.locked))}
+        return any(wanted in word.casefold() for word in words) or self.about in numbers
+
+
+def _databases(moment: Moment, names: Names) -> tuple[str, ...]:
+    return tuple(names.database(oid) for oid in moment.databases)

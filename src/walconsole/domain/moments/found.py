@@ -1,0 +1,76 @@
+"""All that is known after one reading, and the answer for one event of it."""
+
+from dataclasses import dataclass
+
+from walconsole.domain.moments.asking import Shown
+from walconsole.domain.moments.collecting import Collected
+from walconsole.domain.moments.events import Kind, Moment
+from walconsole.domain.moments.names import Names, judged_kind
+from walconsole.domain.moments.span import WalSpan
+from walconsole.domain.moments.targets import Loss, Target, loss_after, targets_before, targets_with
+
+_WORST = (Kind.DATABASE_DROPPED, Kind.DROPPED, Kind.TRUNCATED, Kind.DELETED, Kind.REWRITTEN, Kind.UPDATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """For one event: targets, the one to use first, and what is lost by them. `keeping`: with the event."""
+
+    moment: Moment
+    keeping: bool
+    targets: tuple[Target, ...]
+    loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMoments:
+    """What was read of which WAL, and what today's catalogues call it. Times asked for are seconds since
+    the epoch.
+    """
+
+    around: float
+    within_s: float
+    span: WalSpan
+    collected: Collected
+    names: Names
+
+    def moments(self, about: str = "", *, everything: bool = False) -> tuple[Moment, ...]:
+        """Those of the time asked for, in the order of the WAL."""
+        shown = Shown(
+            int((self.around - self.within_s) * 1_000_000),
+            int((self.around + self.within_s) * 1_000_000),
+            about,
+            everything,
+        )
+        return tuple(moment for moment in self.collected.moments if shown.has(moment, self.names))
+
+    def at(self, lsn: int) -> Moment | None:
+        """The event at that place."""
+        return next((moment for moment in self.collected.moments if moment.lsn == lsn), None)
+
+    def worst(self, moments: tuple[Moment, ...]) -> Moment | None:
+        """The newest of the worst kind among them; None where nothing takes anything away."""
+        for kind in _WORST:
+            of_it = [moment for moment in moments if judged_kind(moment, self.names) is kind]
+            if of_it:
+                return of_it[-1]
+        return None
+
+    def answer(self, moment: Moment, *, keeping: bool = False) -> Answer:
+        """Where to go back to: just before it, or with it."""
+        ends = self.collected.ends
+        targets = targets_with(moment, ends) if keeping else targets_before(moment, ends)
+        return Answer(moment, keeping, targets, loss_after(moment, ends, self.span.end, keeping=keeping))
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What may be wrong or missing, in words."""
+        late = self.collected.ends.last_dated()
+        notes = [*self.span.notes, *self.collected.doubts, *self.names.unasked]
+        if late is not None and self.span.has_more and late < (self.around + self.within_s) * 1_000_000:
+            notes.append(
+                "what was read ends before the time asked for: the archiver was behind; ask for a later time"
+            )
+        if self.collected.left_out:
+            notes.append(f"{self.collected.left_out} lesser events are not listed: ask for a shorter time")
+        return tuple(notes)
