@@ -14,6 +14,7 @@ from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion, LinkFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
+from walconsole.domain.incidents.model import IncidentLog, Note
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.round_trips import Answer, ObjectContent, Page, ShellAnswer
 from walconsole.domain.store.access_keys import MadeKey, SpacesKey
@@ -151,6 +152,18 @@ class IndexShelf(Protocol):
 
     def save(self, document: bytes) -> None:
         """Replace what was saved. Blocks; call it in a thread."""
+        ...
+
+
+class IncidentShelf(Protocol):
+    """What is remembered of one profile's incidents, beyond the session. Blocks; call it in a thread."""
+
+    def note(self, notes: Sequence[Note], at: float) -> IncidentLog:
+        """What is remembered after these notes, and after those that other consoles made meanwhile.
+
+        `at` is the time now. The same notes may be given again. Raises errors.RegisterError where it cannot
+        be kept; nothing of the notes is kept then.
+        """
         ...
 
 

@@ -346,9 +346,8 @@ TABLES: dict[str, str] = {
 """The tables below a profile, in the order of the example."""
 
 RESERVED_PROFILE_NAMES = (
-    "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "probe",
-    "backup", "check", "completion", "config", "demo", "expire", "explain", "fix", "moment", "probe",
-    "provision", "report", "undo",
+    "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "moment",
+    "probe", "provision", "report", "undo",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,
 which stands above this folder and cannot be imported here."""

@@ -1,4 +1,4 @@
-"""What outlives a session beside log and ledger: an index of each bucket, and the gaps that were accepted."""
+"""What outlives a session beside log and ledger: an index of each bucket, accepted gaps, incidents."""
 
 import hashlib
 import logging
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.profile import BucketTarget
 from walconsole.operator_files.gap_register import GapFile
+from walconsole.operator_files.incident_file import IncidentFile, SessionIncidents
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, make_private, replace_bytes
-from walconsole.ports import GapRegister, IndexShelf
+from walconsole.ports import GapRegister, IncidentShelf, IndexShelf
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +59,11 @@ class IndexFile:
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """`shelf` gives the place for one bucket's index."""
+    """`shelf` gives the place for one bucket's index, `incidents` that for one profile's, by its name."""
 
     shelf: Callable[[BucketTarget], IndexShelf]
     register: GapRegister
+    incidents: Callable[[str], IncidentShelf]
 
 
 class NoShelf:
@@ -97,9 +99,13 @@ class SessionRegister:
 
 def on_disk(environment: Mapping[str, str]) -> KeptFiles:
     """In the operator's cache and configuration folders."""
-    return KeptFiles(lambda target: IndexFile(target, environment), GapFile(environment))
+    return KeptFiles(
+        lambda target: IndexFile(target, environment),
+        GapFile(environment),
+        lambda profile: IncidentFile(profile, environment),
+    )
 
 
 def for_this_session() -> KeptFiles:
     """Nowhere."""
-    return KeptFiles(lambda _: NoShelf(), SessionRegister())
+    return KeptFiles(lambda _: NoShelf(), SessionRegister(), lambda _: SessionIncidents())

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 TEMPORARY_KEYS = "temporary-keys"
 """The folder of the ledger, below `state`."""
+INCIDENTS = "incidents"
+"""The folder of what is remembered, a file for each profile, below `state`."""
 
 
 class Places(NamedTuple):

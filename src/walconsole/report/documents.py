@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from walconsole.domain.facts.snapshot import SLOTS, Snapshot
+from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.report.drills import drills_document
+from walconsole.report.incidents import incidents_document
 from walconsole.report.lines import exit_code
 from walconsole.report.metric import Metric
 from walconsole.report.parts import Document, iso
@@ -18,7 +20,12 @@ SCHEMA_VERSION = 1
 
 
 def check_document(
-    profile: str, snapshot: Snapshot, diagnosis: Diagnosis, numbers: tuple[Metric, ...], now: float
+    profile: str,
+    snapshot: Snapshot,
+    diagnosis: Diagnosis,
+    numbers: tuple[Metric, ...],
+    now: float,
+    remembered: IncidentLog | None = None,
 ) -> Document:
     """What `walconsole check --json` prints. Every text in it is safe to show."""
     assessment = Assessment(snapshot, now)
@@ -36,6 +43,7 @@ def check_document(
         "drills": drills_document(assessment),
         "storage": storage_documents(snapshot, now),
         "stories": [story_document(story) for story in diagnosis.stories],
+        "incidents": incidents_document(remembered),
         "metrics": [
             {"name": each.name, "value": each.value, "labels": dict(each.labels)} for each in numbers
         ],

@@ -1,16 +1,21 @@
 """The incident report: what a post-mortem begins with, as Markdown and as JSON, safe to paste."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import SLOTS, Freshness, Need, Snapshot
+from walconsole.domain.incidents.model import IncidentLog
+from walconsole.domain.incidents.time_line import remembered_events
+from walconsole.domain.incidents.words import told, troubles
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.event_times import events
+from walconsole.domain.standing.event_times import Event, events, folded
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
+from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import age_text
 from walconsole.report.documents import source_documents, story_document
 from walconsole.report.drills import drills_document
+from walconsole.report.incidents import incidents_document
 from walconsole.report.parts import Document, iso
 from walconsole.report.recovery import recovery_document, recovery_lines, running_document
 
@@ -24,7 +29,13 @@ _CERTAINTY = {
 }
 
 
-def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> Document:
+def report_document(
+    profile: str,
+    snapshot: Snapshot,
+    diagnosis: Diagnosis,
+    now: float,
+    remembered: IncidentLog | None = None,
+) -> Document:
     """The report as a JSON document."""
     assessment = Assessment(snapshot, now)
     return {
@@ -38,6 +49,7 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
         "recovery": recovery_document(assessment),
         "backup_runs": running_document(assessment),
         "drills": drills_document(assessment),
+        "incidents": incidents_document(remembered),
         "stories": [story_document(story) for story in diagnosis.stories],
         "time_line": [
             {
@@ -45,15 +57,23 @@ def report_document(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
                 "kind": event.kind.value,
                 "text": safe(event.text),
                 "source": safe(event.source),
+                "count": event.count,
+                "until": iso(event.until),
             }
-            for event in events(snapshot, now - SPAN_S)
+            for event in _happened(snapshot, now, remembered)
         ],
         "not_seen": [safe(line) for line in not_seen(snapshot)],
         "sources": list(source_documents(snapshot, now)),
     }
 
 
-def report_markdown(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> Iterator[str]:
+def report_markdown(
+    profile: str,
+    snapshot: Snapshot,
+    diagnosis: Diagnosis,
+    now: float,
+    remembered: IncidentLog | None = None,
+) -> Iterator[str]:
     """The report's lines."""
     yield f"# WAL archiving of {_plain(profile)}: {diagnosis.verdict.level.value.upper()}"
     yield ""
@@ -63,13 +83,14 @@ def report_markdown(profile: str, snapshot: Snapshot, diagnosis: Diagnosis, now:
     yield ""
     for name, value in _server(snapshot):
         yield f"- {name}: {_plain(value)}"
+    yield from _remembered(remembered)
     yield from ("", "## What can be restored", "")
     yield from (f"- {_plain(line)}" for line in recovery_lines(Assessment(snapshot, now)))
     for number, story in enumerate(diagnosis.stories, 1):
         yield from _story(number, story, now)
     if not diagnosis.stories:
-        yield from ("", "## Findings", "", "Nothing is wrong that walconsole knows of.")
-    yield from _time_line(snapshot, now)
+        yield from ("", "## Findings", "", _calm(snapshot, diagnosis))
+    yield from _time_line(_happened(snapshot, now, remembered))
     yield from _not_seen(snapshot)
 
 
@@ -165,10 +186,44 @@ def _remedy(root: Finding) -> Iterator[str]:
             yield "  ```"
 
 
-def _time_line(snapshot: Snapshot, now: float) -> Iterator[str]:
+def _calm(snapshot: Snapshot, diagnosis: Diagnosis) -> str:
+    text, _ = no_finding(snapshot, diagnosis.verdict)
+    return f"{text[0].upper()}{_plain(text[1:])}."
+
+
+def _remembered(remembered: IncidentLog | None) -> Iterator[str]:
+    """The incident that is open and the one before it, from this look and earlier ones."""
+    if remembered is None:
+        return
+    for title, incident in (("The incident", remembered.open), ("The last incident", remembered.last)):
+        if incident is not None:
+            yield from ("", f"## {title}", "")
+            yield from (f"- {_plain(line)}" for line in told(remembered, incident, _when))
+    lines = tuple(troubles(remembered, _when))
+    if lines:
+        yield from ("", "## What is not remembered", "")
+        yield from (f"- {_plain(line)}" for line in lines)
+
+
+def _when(at: float) -> str:
+    return iso(at) or "n/a"
+
+
+def _happened(snapshot: Snapshot, now: float, remembered: IncidentLog | None) -> tuple[Event, ...]:
+    """The events of the span, and of all of an incident that began before it; equal failures as one."""
+    since = now - SPAN_S
+    known = remembered or IncidentLog()
+    for incident in (known.open, known.last):
+        if incident is not None and (incident.ok_since is None or incident.ok_since >= since):
+            since = min(since, incident.opened_at)
+    return folded(events(snapshot, since, remembered_events(known)))
+
+
+def _time_line(happened: Iterable[Event]) -> Iterator[str]:
     yield from ("", "## Time line", "", "| when (UTC) | what | seen in |", "|---|---|---|")
-    for event in events(snapshot, now - SPAN_S):
-        yield f"| {iso(event.at)} | {event.kind.value}: {_cell(event.text)} | {_cell(event.source)} |"
+    for event in happened:
+        times = f" ({event.count} times, until {iso(event.until)})" if event.until is not None else ""
+        yield f"| {iso(event.at)} | {event.kind.value}: {_cell(event.text)}{times} | {_cell(event.source)} |"
 
 
 def _not_seen(snapshot: Snapshot) -> Iterator[str]:

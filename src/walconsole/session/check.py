@@ -2,20 +2,24 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import Diagnosis, diagnose
+from walconsole.domain.incidents.follow import follow, look_of
+from walconsole.domain.incidents.model import IncidentLog, Look
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.unseen import of_one_look
-from walconsole.errors import UsageError
+from walconsole.errors import RegisterError, UsageError
 from walconsole.operator_files.kept import on_disk
 from walconsole.operator_files.private import replace_text
+from walconsole.ports import IncidentShelf
 from walconsole.process import loop as event_loop
 from walconsole.process.clock import SystemClock
 from walconsole.process.logs import start_logging
@@ -27,6 +31,8 @@ from walconsole.report.lines import exit_code, for_nagios, for_people, for_prome
 from walconsole.report.metrics import metrics
 from walconsole.session.one_look import look_once
 from walconsole.session.wish import Session
+
+_log = logging.getLogger(__name__)
 
 
 class Format(StrEnum):
@@ -64,8 +70,8 @@ def check(session: Session, wish: CheckWish, stop: Stop) -> int:
 
 async def _run(profile: Profile, wish: CheckWish, stop: Stop, environment: Mapping[str, str]) -> int:
     stop.attach(asyncio.get_running_loop(), lambda: None)
-    clock = SystemClock()
-    looking = asyncio.create_task(look_once(profile, clock, environment, on_disk(environment), wish.limit_s))
+    clock, kept = SystemClock(), on_disk(environment)
+    looking = asyncio.create_task(look_once(profile, clock, environment, kept, wish.limit_s))
     asked = asyncio.create_task(stop.requested.wait(), name="asked to end")
     await asyncio.wait([looking, asked], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
@@ -78,27 +84,44 @@ async def _run(profile: Profile, wish: CheckWish, stop: Stop, environment: Mappi
         say(line)
     now = clock.now()
     diagnosis = of_one_look(diagnose(snapshot, now), snapshot, wish.limit_s)
-    _deliver(
-        "".join(f"{line}\n" for line in _lines(profile, snapshot, diagnosis, wish.format, now)), wish.output
-    )
+    shelf = kept.incidents(profile.name)
+    remembered = await asyncio.to_thread(_remembered, shelf, look_of(snapshot, diagnosis, now))
+    lines = _lines(profile, snapshot, diagnosis, wish.format, now, remembered)
+    _deliver("".join(f"{line}\n" for line in lines), wish.output)
     return exit_code(diagnosis)
 
 
+def _remembered(shelf: IncidentShelf, look: Look) -> IncidentLog:
+    """What is remembered after this look. That it cannot be kept changes no verdict."""
+    try:
+        return shelf.note((look,), look.at)
+    except RegisterError as error:
+        _log.warning("%s", error.line())
+        return replace(follow(IncidentLog(), (look,)), problem=error.line())
+
+
 def _lines(
-    profile: Profile, snapshot: Snapshot, diagnosis: Diagnosis, form: Format, now: float
+    profile: Profile,
+    snapshot: Snapshot,
+    diagnosis: Diagnosis,
+    form: Format,
+    now: float,
+    remembered: IncidentLog,
 ) -> Iterator[str]:
     numbers = metrics(snapshot, diagnosis, now)
     match form:
         case Format.JSON:
-            yield json.dumps(check_document(profile.name, snapshot, diagnosis, numbers, now), indent=2)
+            yield json.dumps(
+                check_document(profile.name, snapshot, diagnosis, numbers, now, remembered), indent=2
+            )
         case Format.PROMETHEUS:
             yield from for_prometheus(profile.name, diagnosis, numbers, now)
         case Format.NAGIOS:
             yield for_nagios(profile.name, diagnosis, numbers)
         case Format.REPORT:
-            yield from report_markdown(profile.name, snapshot, diagnosis, now)
+            yield from report_markdown(profile.name, snapshot, diagnosis, now, remembered)
         case Format.REPORT_JSON:
-            yield json.dumps(report_document(profile.name, snapshot, diagnosis, now), indent=2)
+            yield json.dumps(report_document(profile.name, snapshot, diagnosis, now, remembered), indent=2)
         case _:
             yield from for_people(profile.name, diagnosis, verbose=form is Format.VERBOSE)
 

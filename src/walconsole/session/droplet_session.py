@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from walconsole.provision.engine.runner import Runner
     from walconsole.provision.keys.temporary_key import TemporaryKey
     from walconsole.session.demo_process import SandboxProcess
+    from walconsole.session.incident_memory import IncidentMemory
 
 
 def droplet_session(wish: Session, cleanups: Cleanups) -> DropletSession:
@@ -49,6 +50,7 @@ class _Wiring:
         self._environment: Mapping[str, str] = wish.environment
         self._lasting = not isinstance(wish.target, DemoWish)
         self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
+        self._memory: IncidentMemory | None = None
 
     async def connect(self, shown: DropletSession) -> Observer:
         """Make what observes; it connects when it is run. Raises SandboxError."""
@@ -80,10 +82,13 @@ class _Wiring:
         """asyncssh takes a sixth of a second to import: not before the first frame."""
         await asyncio.to_thread(import_module, "walconsole.session.wiring")
         from walconsole.operator_files.kept import for_this_session, on_disk
+        from walconsole.session.incident_memory import IncidentMemory
         from walconsole.session.wiring import observe, ssh_shell
 
         kept = on_disk(self._environment) if self._lasting else for_this_session()
         clock = SystemClock()
+        self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), clock)
+        self._cleanups.add("writing down what is remembered", self._memory.close)
         shell = ssh_shell(profile, shown, clock, self._cleanups)
         return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
 
@@ -107,6 +112,7 @@ class _Wiring:
         from walconsole.provision.fixes.catalogue import fix_steps, independent
         from walconsole.provision.steps.catalogue import steps
         from walconsole.session.deployment import provisioned
+        from walconsole.session.incident_memory import StepsHeard
         from walconsole.session.leftover_keys import offer_leftovers
 
         run = shown.provision_run if offer is None else shown.fix_run
@@ -124,6 +130,7 @@ class _Wiring:
             self._last_fix = cleanups, parts.temporary
         await offer_leftovers(parts, shown)
         chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
+        tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
         return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
 
     async def _end_last_fix(self) -> None:

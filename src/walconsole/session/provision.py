@@ -13,6 +13,7 @@ from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import BlockedError, TemporaryKeyError, UsageError, WalconsoleError
+from walconsole.operator_files.incident_file import IncidentFile
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -27,6 +28,7 @@ from walconsole.provision.fixes.catalogue import fix_steps, independent, undoabl
 from walconsole.provision.retention.steps import expire_steps
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
+from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
 
@@ -115,6 +117,7 @@ class _Command:
         self._profile, self._wish, self._stop = profile, wish, stop
         self._environment = environment
         self._history: list[Progress] = []
+        self._memory = IncidentMemory(IncidentFile(profile.name, environment), SystemClock())
         self._printer: Printer = JsonLines(self._write) if wish.json else PlainLines(self._write)
 
     def _write(self, line: str) -> None:
@@ -131,6 +134,7 @@ class _Command:
         self._stop.attach(asyncio.get_running_loop(), lambda: None)
         cleanups = Cleanups()
         failure: WalconsoleError | None = None
+        cleanups.add("writing down what was run", self._memory.close)
         async with cleanups:
             parts = self._provisioned(cleanups)
             try:
@@ -172,7 +176,9 @@ class _Command:
         wish, site = self._wish, parts.site
         agreed = (*wish.replace, wish.confirm) if wish.expire else wish.replace  # its gate asks for that name
         gate, apart = WordGate(agreed), independent(wish.offer)
-        runner = Runner(site, self._chosen(site), gate, self._heard, independent=apart)
+        chosen = self._chosen(site)
+        tell = StepsHeard(self._memory, chosen).before(self._heard)
+        runner = Runner(site, chosen, gate, tell, independent=apart)
         parts.doubts.told = say
         if wish.apply:
             await self._take_leftovers(parts)

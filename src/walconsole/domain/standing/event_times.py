@@ -1,7 +1,7 @@
 """What happened when, from everything that is known: the time line of an incident."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from walconsole.domain.facts.evidence import LogKind
@@ -23,17 +23,24 @@ class EventKind(StrEnum):
     CONFIGURATION = "configuration"
     STORED = "stored"
     DISK = "disk"
+    ACCESS = "access"
+    """Keys and grants that the console changed."""
     CONSOLE = "console"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at `at`, seconds since the epoch on the console's clock."""
+    """Something that happened at `at`, seconds since the epoch on the console's clock.
+
+    Where equal ones are folded into one, it was `count` times, the last time at `until`.
+    """
 
     at: float
     kind: EventKind
     text: str
     source: str
+    count: int = 1
+    until: float | None = None
 
 
 _LOGGED = {
@@ -51,9 +58,15 @@ _LOGGED = {
 """Lines of the server's log that are events; the others tell more of the same."""
 
 
-def events(snapshot: Snapshot, since: float | None = None) -> tuple[Event, ...]:
-    """Oldest first, the newest MOST_EVENTS of them; from `since` on, where it is given."""
+def events(
+    snapshot: Snapshot, since: float | None = None, remembered: Iterable[Event] = ()
+) -> tuple[Event, ...]:
+    """Oldest first, the newest MOST_EVENTS of them; from `since` on, where it is given.
+
+    `remembered` are those that no source tells of any more.
+    """
     found = [
+        *remembered,
         *_archiver(snapshot),
         *_server(snapshot),
         *_files(snapshot),
@@ -64,6 +77,29 @@ def events(snapshot: Snapshot, since: float | None = None) -> tuple[Event, ...]:
     ]
     kept = [event for event in found if since is None or event.at >= since]
     return tuple(sorted(kept, key=lambda event: event.at)[-MOST_EVENTS:])
+
+
+_REPEATED = frozenset((EventKind.FAILED, EventKind.DISK))
+"""An attempt that fails is made again and again; whatever is not of these is a turn of events."""
+
+
+def folded(happened: Iterable[Event]) -> tuple[Event, ...]:
+    """The same, oldest first, equal failures without a turn between them as one with its count and span."""
+    rows: list[Event] = []
+    at: dict[tuple[EventKind, str, str], int] = {}
+    for event in happened:
+        if event.kind not in _REPEATED:
+            at.clear()
+            rows.append(event)
+            continue
+        key = event.kind, event.text, event.source
+        if key not in at:
+            at[key] = len(rows)
+            rows.append(event)
+            continue
+        first = rows[at[key]]
+        rows[at[key]] = replace(first, count=first.count + event.count, until=event.until or event.at)
+    return tuple(rows)
 
 
 def _here(snapshot: Snapshot, at: float) -> float:

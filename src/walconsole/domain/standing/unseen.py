@@ -40,6 +40,11 @@ def unseen(snapshot: Snapshot) -> tuple[Unseen, ...]:
     return tuple(_not_read(snapshot, NEEDED, failed=True))
 
 
+def was_asked(snapshot: Snapshot) -> bool:
+    """Whether every needed source has answered something, be it that it cannot be read."""
+    return all(slot.of(snapshot).freshness is not Freshness.UNREAD for slot in NEEDED)
+
+
 def unanswered(snapshot: Snapshot) -> tuple[Unseen, ...]:
     """The same, and what else a look that ends must have had an answer from."""
     asked = () if snapshot.settings.value is None else _not_read(snapshot, ASKED, failed=False)
@@ -99,6 +104,21 @@ def of_one_look(diagnosis: Diagnosis, snapshot: Snapshot, limit_s: float) -> Dia
     elif not known.startswith(_NOTHING):
         text += f"; so far {known}"
     return replace(diagnosis, verdict=Verdict(Level.UNKNOWN, text))
+
+
+def no_finding(snapshot: Snapshot, said: Verdict) -> tuple[str, bool]:
+    """What is said where no rule found anything, and whether it is good news: not while something is unread.
+
+    A rule says nothing of a source that was not read.
+    """
+    missing = unseen(snapshot)
+    if len(missing) == len(NEEDED) and not any(each.problem for each in missing):
+        return "nothing was read yet", False
+    if missing:
+        return f"nothing is wrong in what was read; {_told(missing)}", False
+    if said.level is not Level.OK:
+        return "no rule found anything beside what the first line says", False
+    return "nothing is wrong that the console knows of", True
 
 
 def _told(missing: tuple[Unseen, ...], within: str = " yet") -> str:

@@ -308,7 +308,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One piece of news of one step; what it is not about is None. `at` is seconds since the epoch."""
+    """One piece of news of one step; what it is not about is None. `at` is seconds since the epoch.
+
+    `undoing`: the step is being taken back.
+    """
 
     step: str
     stage: Stage
@@ -317,6 +320,7 @@ class Progress:
     plan: Plan | None = None
     event: Event | None = None
     error: WalconsoleError | None = None
+    undoing: bool = False
 
 
 Tell = Callable[[Progress], None]

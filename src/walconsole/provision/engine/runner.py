@@ -57,6 +57,7 @@ class Runner:
         self.stages = {step.id: Stage.WAITING for step in self.steps}
         self._site, self._gate, self._tell_others = site, gate, tell
         self._claim = Claimed(site.claim)
+        self._undoing = False
 
     @property
     def done(self) -> bool:
@@ -122,8 +123,12 @@ class Runner:
 
     async def undo(self) -> None:
         """Take back what was changed, the last first, each asked about. Raises WalconsoleError."""
-        async with self._claim:
-            await self._undo()
+        self._undoing = True
+        try:
+            async with self._claim:
+                await self._undo()
+        finally:
+            self._undoing = False
 
     async def _undo(self) -> None:
         for step, changes, plan in await self.undo_plans():
@@ -257,7 +262,8 @@ class Runner:
     ) -> None:
         self.stages[step.id] = stage
         now = self._site.clock.now()
-        self._tell_others(Progress(step.id, stage, now, check=check, plan=plan, event=event, error=error))
+        news = Progress(step.id, stage, now, check=check, plan=plan, event=event, error=error)
+        self._tell_others(replace(news, undoing=self._undoing))
 
 
 async def _though_cancelled(running: Coroutine[None, None, None]) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
+from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.standing.model import Diagnosis, Level
 from walconsole.ui.board.glyphs import ASCII, UNICODE, Glyphs
 
@@ -100,13 +101,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs."""
+    """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs.
+
+    `remembered` is what is known of incidents, None where nothing is.
+    """
 
     snapshot: Snapshot
     diagnosis: Diagnosis
     now: float
     width: int
     glyphs: Glyphs = UNICODE
+    remembered: IncidentLog | None = None
 
 
 TONE_OF_LEVEL = {

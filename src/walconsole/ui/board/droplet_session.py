@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.log_line import LogLine
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
+    from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.profile import BucketRole
-    from walconsole.domain.standing.model import Fix
+    from walconsole.domain.standing.model import Diagnosis, Fix
     from walconsole.droplet.names import RcloneNames
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
@@ -33,6 +34,8 @@ SOONEST_S = 0.2
 """Snapshots that come closer together are drawn as one."""
 SOONEST_AT_FIRST_S = 0.05
 """The same, while panes are still waiting for their first reading."""
+UNSEEN_LOOK_S = 15.0
+"""So often what is not shown is looked at for what is remembered of it."""
 _PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
@@ -68,6 +71,17 @@ class Questions(Protocol):
     async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool: ...
 
 
+class Memory(Protocol):
+    """What is remembered of incidents, across sessions."""
+
+    @property
+    def log(self) -> IncidentLog: ...
+
+    def look(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> IncidentLog:
+        """After this look."""
+        ...
+
+
 class Front(Protocol):
     """What a session and its screens ask of the app."""
 
@@ -99,7 +113,8 @@ class DropletSession:
     `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
     opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
-    may be changed. `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
+    may be changed; `memory`, None where nothing is remembered. `begins_with_steps` opens at the first.
+    `shown`: whether its screens are those on top.
     """
 
     front: Front
@@ -121,6 +136,7 @@ class DropletSession:
         self.rclone: RcloneNames | None = None
         self.provisioner: MakeRunner | None = None
         self.fixer: Callable[[Fix], MakeRunner] | None = None
+        self.memory: Memory | None = None
         self.provision_run: ProvisionRun | None = None
         self.fix_run: ProvisionRun | None = None
         self.taken: SnapshotTaken | None = None
@@ -131,7 +147,7 @@ class DropletSession:
         self._pace = _PACES.index(1.0)
         self._paused_at: float | None = None
         self._timer: Timer | None = None
-        self._due = self._painted = 0.0
+        self._due = self._painted = self._looked_at = 0.0
         self._shown = False
         self._seen = asyncio.Event()
 
@@ -157,6 +173,8 @@ class DropletSession:
         first, self._snapshot = self._snapshot is None, snapshot
         since = self.clock.monotonic() - self._painted
         apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
+        if not self._shown and self.clock.monotonic() - self._looked_at > UNSEEN_LOOK_S:
+            self._diagnosed(snapshot, self.clock.now())
         self._arm(0.0 if first else max(0.0, apart - since))
 
     def log(self, lines: Sequence[LogLine]) -> None:
@@ -236,16 +254,22 @@ class DropletSession:
         self._timer = None
 
     def _paint(self) -> None:
-        from walconsole.domain.failures import diagnose
-
         self._stop_timer()
         self._painted = self.clock.monotonic()
         if self._snapshot is not None and self._shown:
             now = self.clock.now()
-            self.taken = SnapshotTaken(self._snapshot, diagnose(self._snapshot, now), now)
+            self.taken = SnapshotTaken(self._snapshot, *self._diagnosed(self._snapshot, now))
             view = self._views[-1] if self._views else self.home
             view.post_message(self.taken)
             self._arm(TICK_S)
+
+    def _diagnosed(self, snapshot: Snapshot, now: float) -> tuple[Diagnosis, float, IncidentLog | None]:
+        """What is said of it, and what is remembered after that."""
+        from walconsole.domain.failures import diagnose
+
+        diagnosis, self._looked_at = diagnose(snapshot, now), self.clock.monotonic()
+        remembered = self.memory.look(snapshot, diagnosis, now) if self.memory is not None else None
+        return diagnosis, now, remembered
 
     def show_to(self, view: View) -> None:
         """This screen covers the session's others now."""

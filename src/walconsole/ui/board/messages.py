@@ -8,14 +8,21 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.standing.model import Diagnosis
 
 
 class SnapshotTaken(Message):
-    """A newer snapshot, its diagnosis, and the time both were drawn for."""
+    """A newer snapshot, its diagnosis, and the time both were drawn for.
 
-    def __init__(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> None:
+    `remembered` is what is known of incidents from this session and earlier ones, None where nothing is.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, diagnosis: Diagnosis, now: float, remembered: IncidentLog | None = None
+    ) -> None:
         self.snapshot, self.diagnosis, self.now = snapshot, diagnosis, now
+        self.remembered = remembered
         super().__init__()
 
 

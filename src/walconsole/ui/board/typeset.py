@@ -11,6 +11,8 @@ from typing import TypeVar
 from rich.cells import cell_len, set_cell_size
 
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
+from walconsole.domain.incidents.model import IncidentLog
+from walconsole.domain.incidents.words import closed_line, open_line
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning, meaning_of
@@ -130,6 +132,17 @@ def clock_text(at: float, now: float) -> str:
     """A moment in UTC: `14:02:31Z`, with its date when it is not of the last twelve hours."""
     moment = datetime.fromtimestamp(at, UTC)
     return f"{moment:%H:%M:%SZ}" if 0 <= now - at < 43_200 else f"{moment:%Y-%m-%d %H:%MZ}"
+
+
+def incident_lines(remembered: IncidentLog | None, now: float) -> tuple[str, str]:
+    """What is remembered of the incident that is open, and of the last one; empty for none."""
+    if remembered is None:
+        return "", ""
+
+    def when(at: float) -> str:
+        return clock_text(at, now)
+
+    return open_line(remembered, when), closed_line(remembered, when)
 
 
 def stamp(reading: Reading[T], now: float, name: str) -> Stamp:

@@ -2,9 +2,10 @@
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.model import Finding, Severity
+from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Content, Line, Link, Span, Stamp, Tone, View
-from walconsole.ui.board.typeset import indented, shown, wrapped
+from walconsole.ui.board.typeset import incident_lines, indented, shown, wrapped
 
 _TONE = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
 
@@ -57,9 +58,17 @@ def _detail(text: str, entry: str, lead: str, tone: Tone, view: View, link: Link
     return [Line(line.spans, entry, entry, text, link) for line in lines]
 
 
+def _none(view: View) -> list[Line]:
+    """That no rule found anything, which is good news only where everything was read."""
+    text, is_good = no_finding(view.snapshot, view.diagnosis.verdict)
+    sign, tone = (view.glyphs.ok, Tone.OK) if is_good else (view.glyphs.unknown, Tone.UNKNOWN)
+    return indented(shown(text), view, tone, lead=f"{sign} ", entry="none")
+
+
 def _summary(findings: tuple[Finding, ...], view: View) -> tuple[Span, ...]:
     if not findings:
-        return (Span(f"{view.glyphs.ok} none", Tone.OK),)
+        text, is_good = no_finding(view.snapshot, view.diagnosis.verdict)
+        return (Span(f"{view.glyphs.ok} none", Tone.OK) if is_good else Span(shown(text), Tone.UNKNOWN),)
     worst = findings[0]
     spans = [Span(f"{_sign(worst.severity, view)} {plural(len(findings), 'finding')}", _TONE[worst.severity])]
     return (*spans, Span(f": {shown(worst.title)}"))
@@ -89,9 +98,13 @@ def render(view: View) -> Content:
     if len(findings) > 1 and len(lines) > _GLANCE_ROWS:
         lines = [*_index(findings, view), *lines]
     if not findings:
-        lines = [
-            Line((Span(f"  {view.glyphs.ok} nothing is wrong that the console knows of", Tone.OK),), "none")
-        ]
+        lines = _none(view)
+    open_one, last = incident_lines(view.remembered, view.now)
+    if open_one:
+        lead = f"{view.glyphs.arrow} "
+        lines = [*indented(shown(open_one), view, Tone.LABEL, lead=lead, entry="incident"), *lines]
+    if last:
+        lines += indented(shown(last), view, Tone.MUTED, lead=f"{view.glyphs.dot} ", entry="incident")
     age = max(0.0, view.now - view.snapshot.taken_at)
     source = "rules on all that is read"
     return Content(

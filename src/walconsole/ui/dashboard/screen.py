@@ -98,7 +98,8 @@ class Dashboard(Screen[None]):
             TONE_OF_LEVEL[verdict.level].value,
             self.session.pause_note(message.now),
         )
-        view = View(message.snapshot, message.diagnosis, message.now, self.size.width or 80, self.glyphs)
+        width = self.size.width or 80
+        view = View(message.snapshot, message.diagnosis, message.now, width, self.glyphs, message.remembered)
         for pane in self.fact_panes:
             pane.show(view)
         self.log_pane.begin()

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures.no_alarm import considered
+from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Fix, Severity, Story
 from walconsole.domain.standing.stories import is_calm
 from walconsole.domain.standing.trends import disk_outlook
+from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import age_text, duration_text, plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
-from walconsole.ui.board.typeset import GUTTER, clock_text, shown, wrapped
+from walconsole.ui.board.typeset import GUTTER, clock_text, incident_lines, shown, wrapped
 
 # -- The stories: the cause, what is at risk, what follows from it; or that nothing is wrong.
 
 TONES = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
 _SURE = {Certainty.PROVED: "proved", Certainty.LIKELY: "likely", Certainty.POSSIBLE: "possible"}
-FINDING, CALM = "story", "calm"
+FINDING, CALM, INCIDENT = "story", "calm", "incident"
 
 
 def key_of(finding: Finding) -> str:
@@ -26,7 +28,12 @@ def key_of(finding: Finding) -> str:
 
 
 def story_rows(
-    diagnosis: Diagnosis, snapshot: Snapshot, now: float, width: int, glyphs: Glyphs
+    diagnosis: Diagnosis,
+    snapshot: Snapshot,
+    now: float,
+    width: int,
+    glyphs: Glyphs,
+    remembered: IncidentLog | None = None,
 ) -> tuple[Line, ...]:
     """Every row's label is `key_of` its finding; empty where it is about none."""
     lines: list[Line] = []
@@ -34,7 +41,13 @@ def story_rows(
         if index:
             lines.append(Line((Span(""),)))
         lines += _story(story, now, width, glyphs)
-    return tuple(lines) or tuple(_calm(snapshot, now, width, glyphs))
+    lines = lines or list(_calm(diagnosis, snapshot, now, width, glyphs))
+    for text, lead, tone in zip(
+        incident_lines(remembered, now), (glyphs.arrow, glyphs.dot), (Tone.LABEL, Tone.MUTED), strict=True
+    ):
+        rows = _paragraph(shown(text), width, f"{lead} ", tone, INCIDENT, "") if text else ()
+        lines = [*rows, *lines] if tone is Tone.LABEL else [*lines, *rows]
+    return tuple(lines)
 
 
 def _story(story: Story, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
@@ -65,9 +78,10 @@ def _paragraph_about(
         yield Line((head, Span(part, tone)), FINDING, key_of(finding), text)
 
 
-def _calm(snapshot: Snapshot, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    text = "nothing is wrong that the console knows of"
-    yield Line((Span(" " * GUTTER + f"{glyphs.ok} {text}", Tone.OK),), CALM, "", text)
+def _calm(diagnosis: Diagnosis, snapshot: Snapshot, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    text, is_good = no_finding(snapshot, diagnosis.verdict)
+    lead, tone = (glyphs.ok, Tone.OK) if is_good else (glyphs.unknown, Tone.UNKNOWN)
+    yield from _paragraph(shown(text), width, f"{lead} ", tone, CALM, "")
     for rule, why in considered(Assessment(snapshot, now)):
         for index, part in enumerate(wrapped(shown(why), max(8, width - GUTTER - 5))):
             head = "  " + (f"{glyphs.dot} " if not index else "  ")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.incidents.time_line import remembered_events
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.event_times import events
 from walconsole.ui.board import keys
@@ -169,7 +170,8 @@ class TriageScreen(PanesScreen):
         pane = self.panes[name]
         width = (pane.size.width or self.size.width or 80) - 1
         if name == "story":
-            rows = story_rows(taken.diagnosis, taken.snapshot, taken.now, width, self.glyphs)
+            known = taken.diagnosis, taken.snapshot, taken.now
+            rows = story_rows(*known, width, self.glyphs, taken.remembered)
             pane.show(rows, "Story")
         elif name == "evidence":
             finding = self.finding
@@ -182,7 +184,8 @@ class TriageScreen(PanesScreen):
             )
             pane.show(rows, "What to do")
         else:
-            happened = events(taken.snapshot)
+            log = taken.remembered
+            happened = events(taken.snapshot, remembered=remembered_events(log) if log is not None else ())
             if self._span < 0:
                 self._span = times.first_span(happened, taken.now)
             span_s = times.SPANS_S[self._span]
@@ -281,8 +284,9 @@ class TriageScreen(PanesScreen):
             self.app.notify("nothing was read yet", markup=False, severity="warning")
             return
         name = taken.snapshot.profile_name
-        markdown = "\n".join(report_markdown(name, taken.snapshot, taken.diagnosis, taken.now)) + "\n"
-        document = report_document(name, taken.snapshot, taken.diagnosis, taken.now)
+        known = name, taken.snapshot, taken.diagnosis, taken.now, taken.remembered
+        markdown = "\n".join(report_markdown(*known)) + "\n"
+        document = report_document(*known)
         texts = (
             ("md", markdown),
             ("json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"),

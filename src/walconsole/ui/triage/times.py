@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from walconsole.domain.standing.event_times import Event, EventKind
+from walconsole.domain.standing.event_times import Event, EventKind, folded
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad, shown
 
@@ -33,7 +33,8 @@ def rows(events: Sequence[Event], now: float, span_s: float, width: int, glyphs:
             times = [event.at for event in inside if event.kind is kind]
             if times:
                 lines.append(_marks(kind, times, now, span_s, cells, glyphs))
-    lines += (_event(event, now, width, glyphs) for event in sorted(inside, key=lambda each: -each.at))
+    newest_first = sorted(folded(inside), key=lambda each: -(each.until or each.at))
+    lines += (_event(event, now, width, glyphs) for event in newest_first)
     return tuple(lines)
 
 
@@ -68,14 +69,17 @@ def _mark(count: int, glyphs: Glyphs) -> str:
 
 
 def _event(event: Event, now: float, width: int, glyphs: Glyphs) -> Line:
-    head = f"{clock_text(event.at, now)} {event.kind.value:<13} "
+    at = event.at if event.until is None else event.until
+    head = f"{clock_text(at, now)} {event.kind.value:<13} "
     text = shown(event.text)
+    if event.until is not None:
+        text = f"{event.count} times since {clock_text(event.at, now)}: {text}"
     room = max(8, width - GUTTER - len(head) - 1)
     spans = (
         Span(" " * GUTTER + head, _TONES.get(event.kind, Tone.MUTED)),
         Span(fit(text, room, glyphs.more), Tone.TEXT),
     )
-    return Line(spans, EVENT, event.kind.value, f"{clock_text(event.at, now)} {text} ({shown(event.source)})")
+    return Line(spans, EVENT, event.kind.value, f"{clock_text(at, now)} {text} ({shown(event.source)})")
 
 
 def spans(step: int, current: int) -> int:

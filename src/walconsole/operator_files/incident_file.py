@@ -1,0 +1,140 @@
+"""ports.IncidentShelf: what is remembered of one profile's incidents, in a small file of the operator's.
+
+Every note is folded into what the file says at that moment, under a lock, and the file replaced as a whole:
+consoles beside each other and one that was killed lose nothing but their own last seconds.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NoReturn
+
+from walconsole.domain.incidents.follow import follow
+from walconsole.domain.incidents.model import IncidentLog, Note, SetAside
+from walconsole.domain.incidents.written import NewerError, document_of, log_of
+from walconsole.errors import RegisterError
+from walconsole.operator_files.places import INCIDENTS, places
+from walconsole.operator_files.private import check_private, make_private, open_appending, replace_text
+
+LIMIT_BYTES = 1024 * 1024
+LOCK_PATIENCE_S = 2.0
+_LOCK_AGAIN_S = 0.02
+_MOST_KEPT_ASIDE = 5
+
+
+class IncidentFile:
+    """`profile` is its name, or that of the host it was made for. `environ` says where the state lies."""
+
+    def __init__(self, profile: str, environ: Mapping[str, str]) -> None:
+        self.path = places(environ).state / INCIDENTS / f"{_file_name(profile)}.json"
+
+    def note(self, notes: Sequence[Note], at: float) -> IncidentLog:
+        """See ports.IncidentShelf."""
+        with self._locked():
+            before = self._read(at)
+            after = follow(before, notes)
+            if _without_look(after) != _without_look(before):
+                self._write(after)
+            return after
+
+    def _read(self, at: float) -> IncidentLog:
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                raw = file.read(LIMIT_BYTES + 1)
+        except FileNotFoundError:
+            return IncidentLog()
+        except OSError as error:
+            self._deny("reading", error.strerror or "it cannot be read")
+        if len(raw) > LIMIT_BYTES:
+            return self._set_aside(at, f"it is larger than {LIMIT_BYTES} bytes")
+        try:
+            return log_of(json.loads(raw))
+        except NewerError as error:
+            self._deny("reading", str(error))
+        except (ValueError, RecursionError) as error:
+            return self._set_aside(at, str(error) or type(error).__name__)
+
+    def _set_aside(self, at: float, why: str) -> IncidentLog:
+        """An empty log that says where the unreadable one is now."""
+        numbers = range(1, _MOST_KEPT_ASIDE + 1)
+        names = [self.path.with_name(f"{self.path.name}.unreadable-{number}") for number in numbers]
+        kept = next((name for name in names if not name.exists()), names[-1])
+        try:
+            self.path.replace(kept)
+        except OSError as error:
+            self._deny("putting aside", error.strerror or "it cannot be renamed")
+        log = IncidentLog(set_aside=(SetAside(at, str(kept), why[:400]),))
+        self._write(log)
+        return log
+
+    def _write(self, log: IncidentLog) -> None:
+        text = json.dumps(document_of(log), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+        try:
+            replace_text(self.path, text)
+        except OSError as error:
+            self._deny("writing", error.strerror or "it cannot be written")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            make_private(self.path.parent)
+            handle = open_appending(self.path.with_suffix(".lock"))
+        except OSError as error:
+            self._deny("opening", error.strerror or "its folder cannot be used")
+        try:
+            self._lock(handle)
+            check_private(self.path.parent)
+            yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        """Wait a moment, and no longer: whoever holds it may be a stopped process."""
+        give_up_at = time.monotonic() + LOCK_PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    self._deny("locking", "another console holds it")
+                time.sleep(_LOCK_AGAIN_S)
+            except OSError as error:
+                self._deny("locking", error.strerror or "it cannot be locked")
+            else:
+                return
+
+    def _deny(self, tried: str, why: str) -> NoReturn:
+        remedy = "see to the file and its folder: the incident is remembered by this session alone until then"
+        raise RegisterError(f"{tried} what is remembered in {self.path}", why, remedy) from None
+
+
+class SessionIncidents:
+    """ports.IncidentShelf for this session alone."""
+
+    def __init__(self) -> None:
+        self._log = IncidentLog()
+
+    def note(self, notes: Sequence[Note], at: float) -> IncidentLog:
+        """See ports.IncidentShelf."""
+        del at
+        self._log = follow(self._log, notes)
+        return self._log
+
+
+def _without_look(log: IncidentLog) -> IncidentLog:
+    """What is worth a write: that a healthy server was looked at again is not."""
+    return replace(log, looked_at=None) if log.open is None else log
+
+
+def _file_name(profile: str) -> str:
+    """The profile's name where it can be a file's, else a digest of it."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", profile):
+        return profile
+    return hashlib.sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]
