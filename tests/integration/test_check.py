@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -142,6 +143,47 @@ async def test_critical_with_its_cause_a_report_and_the_fix(
     assert code == 0
     assert re.fullmatch(r"walconsole: transcript: \S+\.md, \S+\.json\n", err)
     assert os.access(program, os.X_OK)
+    await remembered_after_the_mend(stage, config, tmp_path)
+
+
+def earlier(value: Any, seconds: float) -> Any:
+    """A document with every time in it that much earlier."""
+    if isinstance(value, dict):
+        return {name: earlier(each, seconds) for name, each in value.items()}
+    if isinstance(value, list):
+        return [earlier(each, seconds) for each in value]
+    return value - seconds if isinstance(value, float) and value > 1e9 else value
+
+
+async def remembered_after_the_mend(stage: Stage, config: Path, tmp_path: Path) -> None:
+    """Whoever comes later is told what was, how bad it was, and what was run."""
+    for _ in range(60):
+        code, out, err = await walconsole(tmp_path, "check", "--config", str(config), "--json")
+        if code == 0:
+            break
+        await asyncio.sleep(1.0)  # a command that cannot be started is tried again after a minute at most
+    incident = json.loads(out)["incidents"]["open"]
+    assert (code, err, incident["level"]) == (0, "", "critical")
+    assert incident["opened_at"] < incident["last_bad_at"] < incident["ok_since"]
+    assert "command-not-executable" in {cause["id"] for cause in incident["causes"]}
+    assert incident["worst"]["waiting_segments"]["value"] >= 1
+    (step,) = incident["steps"]
+    assert (step["step"], step["result"]) == ("executable-command", "done")
+    assert incident["drained_at"] is not None
+    (path,) = (tmp_path / ".local/state/walconsole/incidents").glob("*.json")
+    assert path.name == f"{stage.profile.name}.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    path.write_text(json.dumps(earlier(json.loads(path.read_text()), 400.0)))  # OK has held by now
+    code, out, _ = await walconsole(tmp_path, "report", "--config", str(config))
+    assert code == 0
+    part = out.partition("## The last incident")[2].partition("## What can be restored")[0]
+    assert "at worst CRITICAL" in part
+    assert "- run by walconsole: “" in part
+    assert "- mended after “" in part
+    rows = [line for line in out.splitlines() if line.startswith("| 20")]
+    assert len(set(rows)) == len(rows)  # no equal rows
+    assert any("step “" in row for row in rows)
 
 
 async def test_unknown_where_nothing_can_be_looked_at(stage: Stage, config: Path, tmp_path: Path) -> None:

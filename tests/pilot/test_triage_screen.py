@@ -8,14 +8,27 @@ from textual.pilot import Pilot
 
 from tests.data.facts import NOW, archiver, healthy, read
 from tests.data.snapshots import STATES, failing, incident
-from tests.data.stage import noting, screen_text, settle, stage, until
+from tests.data.stage import FrozenClock, noting, screen_text, settle, stage, until
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold
-from walconsole.domain.standing.model import Fix
+from walconsole.domain.incidents.model import (
+    HOLD_S,
+    AccessChange,
+    Look,
+    Note,
+    Run,
+    RunResult,
+    Seen,
+)
+from walconsole.domain.standing.model import Fix, Level
+from walconsole.operator_files.incident_file import SessionIncidents
+from walconsole.session.incident_memory import IncidentMemory
+from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.board.keys import own
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.help import PageHelp
+from walconsole.ui.triage import times
 from walconsole.ui.triage.screen import TriageScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
@@ -177,3 +190,60 @@ async def test_no_size_and_no_key_ends_the_session(state: str, size: tuple[int, 
         await pilot.press("escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         assert app.is_running
+
+
+def remembering(app: WalconsoleApp, state: str) -> None:
+    """The app's session knows of an incident before this one, and of a step that was run in it."""
+    start = NOW - 3000
+    cause = Seen("key-403/primary/", "key-403", "critical", "the store refuses the key")
+    shelf = SessionIncidents()
+    bad = Look(start, Level.CRITICAL, "archiving FAILS", (cause,), 412, 90.0, 412, 412 << 24, 600.0)
+    notes: list[Note] = [bad, Run("grants", "Give the grant back", start + 700, RunResult.DONE, start + 705)]
+    notes.append(AccessChange("grants", "grant", "walls@nyc3", "read", "readwrite", start + 702))
+    if state == "idle":
+        notes += [Look(at, Level.OK, "ok", (), 0) for at in (start + 720, start + 720 + HOLD_S)]
+    shelf.note(notes, NOW)
+    app.current.memory = IncidentMemory(shelf, FrozenClock())
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_open_incident_is_on_the_dashboard_and_in_triage(size: tuple[int, int]) -> None:
+    app = stage(failing())
+    async with app.run_test(size=size) as pilot:
+        remembering(app, "failing")
+        screen = await opened(pilot)
+        await until(pilot, lambda: size[0] < 80 or "worst 412" in " ".join(shown(screen, "story").split()))
+        story = " ".join(shown(screen, "story").split())
+        if size[0] >= 80:
+            assert "incident since" in story.partition("refuses the key")[0]
+            assert "“Give the grant back” done at" in story
+        assert screen.finding is not None  # the cursor is on the incident's row: the worst story is meant
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        if size == (120, 36):
+            await until(pilot, lambda: "incident since" in screen_text(app))
+
+
+async def test_after_the_mend_the_last_incident_and_its_time_line_are_there() -> None:
+    app = stage(STATES["idle"]())
+    async with app.run_test(size=(120, 36)) as pilot:
+        remembering(app, "idle")
+        screen = await opened(pilot)
+        await until(pilot, lambda: "last incident" in shown(screen, "story"))
+        assert "(12 min 00 s): key-403, worst 412 segments waiting, mended after" in " ".join(
+            shown(screen, "story").split()
+        )
+        for _ in times.SPANS_S:
+            screen.action_span(1)
+        rows = screen.panes["times"]
+        line = "\n".join(rows.line(index).value for index in range(rows.rows))
+        for words in ("incident opened", "grant walls@nyc3 changed by walconsole", "the verdict is OK again"):
+            assert words in line
+
+
+async def test_nothing_is_called_right_before_it_was_read() -> None:
+    app = stage(STATES["unread"]())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        assert "nothing was read yet" in shown(screen, "story")
+        assert "nothing is wrong" not in shown(screen, "story")

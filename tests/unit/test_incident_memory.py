@@ -172,6 +172,7 @@ async def test_a_step_that_is_done_and_taken_back_is_remembered_with_its_grant()
     await runner.check_all()  # as a screen does first
     assert not memory.log.runs
     await runner.run()
+    await settled()
     (run,) = memory.log.runs
     assert (run.title, run.result) == ("Give the grant back", RunResult.DONE)
     (change,) = memory.log.changes
@@ -191,6 +192,7 @@ async def test_one_that_fails_is_refused_or_interrupted_says_so() -> None:
     memory, runner = a_run(GrantStep(fails=True))
     with pytest.raises(ProvisionError):
         await runner.run()
+    await settled()
     assert [(run.result, run.why) for run in memory.log.runs] == [(RunResult.FAILED, "the API said 500")]
     await memory.close()
 
@@ -198,6 +200,7 @@ async def test_one_that_fails_is_refused_or_interrupted_says_so() -> None:
     memory, runner = a_run(GrantStep(hangs=reached))
     running = asyncio.create_task(runner.run())
     await reached.wait()
+    await settled()
     assert [run.result for run in memory.log.runs] == [RunResult.BEGUN]  # all that a killed console leaves
     running.cancel()
     await asyncio.wait([running])

@@ -48,7 +48,7 @@ class IncidentMemory:
 
     def __init__(self, shelf: IncidentShelf, clock: Clock) -> None:
         self._shelf, self._clock = shelf, clock
-        self._kept = IncidentLog()
+        self._kept, self._answered = IncidentLog(), False
         self._looks: list[Look] = []
         self._notes: list[Note] = []
         self._told: tuple[object, ...] = ()
@@ -57,7 +57,9 @@ class IncidentMemory:
 
     @property
     def log(self) -> IncidentLog:
-        """All that is remembered, what is not written yet included."""
+        """All that is remembered, what is not written yet included; nothing before the first answer."""
+        if not self._answered:
+            return IncidentLog()
         return follow(self._kept, self._pending())
 
     def look(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> IncidentLog:
@@ -100,10 +102,10 @@ class IncidentMemory:
         except RegisterError as error:
             if not self._kept.problem:
                 _log.warning("%s", error.line())
-            self._kept = replace(self._kept, problem=error.line())
+            self._kept, self._answered = replace(self._kept, problem=error.line()), True
             self._due = self._clock.monotonic() + AGAIN_AFTER_S
             return
-        self._kept = kept
+        self._kept, self._answered = kept, True
         self._looks = [look for look in self._looks if look not in looks]
         self._notes = [note for note in self._notes if note not in notes]
 

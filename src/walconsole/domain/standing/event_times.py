@@ -75,7 +75,7 @@ def events(
         *_bucket(snapshot.dr, "DR"),
         *_watched(snapshot),
     ]
-    kept = [event for event in found if since is None or event.at >= since]
+    kept = [event for event in dict.fromkeys(found) if since is None or event.at >= since]
     return tuple(sorted(kept, key=lambda event: event.at)[-MOST_EVENTS:])
 
 
