@@ -20,6 +20,7 @@ FILES = (
     ("~/.config/walconsole/themes/NAME.toml", "your own colour themes"),
     ("~/.ssh/config, ~/.ssh/known_hosts", "read as ssh(1) reads them"),
     ("~/.local/state/walconsole/walconsole.log", "messages and tracebacks"),
+    ("~/.local/state/walconsole/incidents/PROFILE.json", "what is remembered of incidents"),
 )
 KEY_PAGES = {
     "console.md": ("dashboard",),

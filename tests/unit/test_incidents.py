@@ -324,6 +324,21 @@ def test_equal_failures_are_one_row_with_their_count_and_span() -> None:
     ]
 
 
+def test_no_text_is_remembered_that_may_not_be_shown() -> None:
+    said = "aws_secret_access_key=wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY \x1b[31m"
+    hostile = Seen("gap/primary/", "gap", "critical", "x")
+    made = follow(
+        IncidentLog(),
+        [
+            bad(1000, hostile), Run("a", said, 1001.0, RunResult.FAILED, 1002.0, said),
+            AccessChange("a", "grant", said, said, said, 1003.0),
+        ],
+    )  # fmt: skip
+    text = json.dumps(document_of(made))
+    assert "wJalrXUtnFEMI" not in text
+    assert "\\u001b" not in text
+
+
 def test_what_was_taken_back_is_told_as_such() -> None:
     change = AccessChange("limited-key", "key", "walconsole-x", "", "readwrite of b", 1000.0)
     log = follow(IncidentLog(), [change, TakenBack("other", 1001.0), TakenBack("limited-key", 1002.0)])

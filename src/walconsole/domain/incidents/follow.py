@@ -71,8 +71,7 @@ def follow(log: IncidentLog, notes: Iterable[Note]) -> IncidentLog:
             case Run():
                 log = _ran(log, note)
             case AccessChange():
-                if note not in log.changes:
-                    log = replace(log, changes=(*log.changes, note)[-MOST_CHANGES:])
+                log = _changed(log, note)
             case TakenBack():
                 log = _taken_back(log, note)
     return log
@@ -205,6 +204,13 @@ def _ran(log: IncidentLog, run: Run) -> IncidentLog:
     others = tuple(one for one in log.runs if (one.step, one.began_at) != (run.step, run.began_at))
     run = replace(run, title=_text(run.title), why=_text(run.why))
     return replace(log, runs=tuple(sorted((*others, run), key=lambda one: one.began_at))[-MOST_RUNS:])
+
+
+def _changed(log: IncidentLog, note: AccessChange) -> IncidentLog:
+    texts = {name: _text(getattr(note, name)) for name in ("what", "before", "after")}
+    change = replace(note, **texts)
+    same = (one for one in log.changes if replace(one, taken_back_at=None) == change)
+    return log if any(same) else replace(log, changes=(*log.changes, change)[-MOST_CHANGES:])
 
 
 def _taken_back(log: IncidentLog, note: TakenBack) -> IncidentLog:
