@@ -19,7 +19,7 @@ help:
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
 	@echo "make docs      write docs/failures, the index of findings, docs/commands.md and the man page from the sources"
-	@echo "make tested-failures  bring every failure about, and write docs/tested-failures.md"
+	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
@@ -63,7 +63,8 @@ docs: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/write_reference.py
 
 tested-failures: $(VENV)/.dev-installed
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/integration/test_failures_*.py --failure-table docs/tested-failures.md
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \
+		--failure-table docs/tested-failures.md
 
 key-matrix: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/key_matrix.py

@@ -26,7 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What only root can try is not tried by anybody else: the summary says so."""
+    """What only root can try is not tried by anybody else: the summary says so. A case says its kind."""
+    failure_table.note_case(item)
     mark = item.get_closest_marker("root")
     if mark is not None and os.geteuid() != 0:
         pytest.skip(str(mark.args[0]))
@@ -92,9 +93,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     table = failure_table.rows(terminalreporter)
     if table:
         failure_table.tell(terminalreporter, table)
-        written = terminalreporter.config.getoption("--failure-table")
-        if written:
-            failure_table.write(Path(written), table)
+    written = terminalreporter.config.getoption("--failure-table")
+    if written:
+        kinds = failure_table.kinds(terminalreporter)
+        failure_table.tell_kinds(terminalreporter, kinds)
+        failure_table.write(Path(written), table, kinds)
     reasons: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = _reason(report).removeprefix("Skipped: ")

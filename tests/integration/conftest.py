@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 import pytest_asyncio
 
-from tests.integration.failure_stage import FOUND, Watched, broken_deployment, tell_table
+from tests.integration.failure_stage import TABLE, Watched, broken_deployment, tell_table
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 
@@ -13,15 +13,15 @@ from tests.servers.workspace import Workspace
 @pytest.fixture
 def _table(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
     """What the test brought about goes into the summary of the run, and is what it says of itself."""
-    FOUND.clear()
+    TABLE.clear()
     failed_before = request.session.testsfailed
     yield
-    tell_table(record_property)
+    found = tell_table(record_property)
     if request.session.testsfailed > failed_before:
         return  # it says why by itself
     node: pytest.Item = request.node
     marked = {rule for mark in node.iter_markers("failure_mode") for rule in mark.args}
-    assert marked <= FOUND, f"it says that it brings {marked - FOUND} about"
+    assert marked <= found, f"it says that it brings {marked - found} about"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

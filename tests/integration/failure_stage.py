@@ -51,8 +51,6 @@ class Row:
 
 TABLE: list[Row] = []
 """Of this process, in the order of the tests."""
-FOUND: set[str] = set()
-"""The failure modes that the running test has found."""
 
 
 @dataclass
@@ -255,14 +253,16 @@ class Watched:
             return bool(stories) and stories[0].root.rule == rule and _shows(stories[0], evidence)
 
         seconds = await self.until(found, f"{rule} as the root ({evidence})", within_s)
-        TABLE.append(Row(self.marks[-1] if self.marks else rule, rule, seconds))
-        FOUND.add(rule)
+        self.found(rule, seconds)
         return self.stories()[0]
+
+    def found(self, rule: str, seconds: float) -> None:
+        """A row of the table: `rule` was found so long after what was broken last."""
+        TABLE.append(Row(self.marks[-1] if self.marks else rule, rule, seconds))
 
     async def noted(self, rule: str, *, within_s: float = 5.0) -> None:
         """Wait until `rule` is found, as a note or as what follows from something else."""
-        await self.until(lambda: rule in self.rules(), rule, within_s)
-        FOUND.add(rule)
+        self.found(rule, await self.until(lambda: rule in self.rules(), rule, within_s))
 
     async def green(self, mended: str, *, within_s: float = 30.0) -> None:
         """Wait until nothing alarms any more and everything that waited is archived."""
@@ -390,12 +390,14 @@ def _shows(story: Story, evidence: str) -> bool:
     return not evidence or any(re.search(evidence, text) for text in texts)
 
 
-def tell_table(record_property: Callable[[str, object], None]) -> None:
-    """Hand the rows of the test that has ended to the summary of the run."""
+def tell_table(record_property: Callable[[str, object], None]) -> set[str]:
+    """Hand the rows of the test that has ended to the summary of the run; the failure modes in them."""
+    found = {row.found for row in TABLE}
     for row in TABLE:
         green = "" if row.green_s is None else f"{row.green_s:.1f} s after {row.mended}"
         record_property("failure", f"{row.failure}|{row.found}|{row.seconds:.1f}|{green}")
     TABLE.clear()
+    return found
 
 
 @contextmanager

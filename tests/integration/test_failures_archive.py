@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.failure_stage import FOUND, Watched, away, fill, placed, watching
+from tests.integration.failure_stage import Watched, away, fill, placed, watching
 from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.droplet.names import names_of
@@ -233,7 +233,7 @@ async def test_never_archived(console: Watched) -> None:
         later = diagnose(console.screen.last, console.clock.now() + 300)
         assert [story.root.rule for story in later.stories][:1] == ["never-archived"], console.told()
         assert [each.rule for each in later.stories[0].consequences] == ["no-base-backup"]
-        FOUND.add("never-archived")
+        console.found("never-archived", 300.0)
     console.switch()
     console.back_up()
     console.observer.refresh()

@@ -145,12 +145,14 @@ async def test_orphan_ready(console: Watched) -> None:
 @pytest.mark.failure_mode("strange-status-files")
 async def test_strange_status_files(console: Watched) -> None:
     """What another program left there waits for nobody, and is told."""
-    with placed(console.pg_wal / "archive_status" / "notes.txt.ready", ""):
+    odd = console.pg_wal / "archive_status" / "notes.txt.ready"
+    with console.broken("a file of another program's in archive_status"), placed(odd, ""):
         await console.noted("strange-status-files", within_s=8)
         (found,) = (one for one in console.diagnosis().findings if one.rule == "strange-status-files")
         assert found.evidence[0].startswith("notes.txt.ready ")
         assert console.stories() == []
     await console.until(lambda: "strange-status-files" not in console.rules(), "nothing strange", 8)
+    await console.green("the file taken away")
 
 
 @pytest.mark.failure_mode("command-hangs")

@@ -303,6 +303,7 @@ async def test_no_rule_ends_uploads(console: Watched) -> None:
     keys = {"AWS_ACCESS_KEY_ID": admin.access_key, "AWS_SECRET_ACCESS_KEY": admin.secret_key}
     client = console.rgw.client()
     async with watching(console.stage, keys) as other:
+        other.marks.append("no rule ends uploads that were begun and left")
         await other.noted("no-end-of-uploads", within_s=10)
         (command,) = (
             next(each for each in told(other) if console.bucket in each.title.split()).fixes[0].commands
@@ -314,6 +315,7 @@ async def test_no_rule_ends_uploads(console: Watched) -> None:
         await other.until(
             lambda: not any(console.bucket in each.title.split() for each in told(other)), "the note gone", 10
         )
+        await other.green("the proposed rule put")
         client.delete_bucket_lifecycle(Bucket=console.bucket)
 
 

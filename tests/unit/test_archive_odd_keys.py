@@ -17,6 +17,8 @@ from walconsole.domain.archive.saved import dump, load
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.heads import identical
 
+pytestmark = pytest.mark.cases("Keys and folders that an archive may have")
+
 MIB16 = 1 << 24
 
 FORMS = (

@@ -16,6 +16,8 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import ArchiverState, state
 from walconsole.domain.standing.model import Certainty, Severity
 
+pytestmark = pytest.mark.cases("How sure, how bad, and what comes first")
+
 OLDEST = "000000010000000000000042"
 
 

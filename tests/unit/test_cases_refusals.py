@@ -18,6 +18,8 @@ from walconsole.domain.failures import Diagnosis
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Certainty
 
+pytestmark = pytest.mark.cases("What stores refuse, in other tools' words")
+
 GRANT, UNKNOWN_KEY, SECRET = (
     "lacks the grant",
     "does not know the archiver's key",
@@ -134,6 +136,7 @@ def refused(words: str, *evidence: tuple[AnySlot, Any]) -> Diagnosis:
     )
 
 
+@pytest.mark.among
 @pytest.mark.parametrize(
     ("words", "rule", "told"), [case[1:] for case in WORDS], ids=[case[0] for case in WORDS]
 )
@@ -166,6 +169,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.among
 @pytest.mark.parametrize(
     ("code", "said", "rule", "certainty"), ANSWERS, ids=[case[0] or "none" for case in ANSWERS]
 )

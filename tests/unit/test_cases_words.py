@@ -16,6 +16,8 @@ from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.failures import Diagnosis, diagnose
 from walconsole.domain.standing.model import Certainty
 
+pytestmark = pytest.mark.cases("An archive command's words, in any language, level and format of the log")
+
 WORDS = "ERROR: S3 error: 403 (InvalidAccessKeyId): no such key"
 
 
@@ -24,32 +26,33 @@ def ends_of(diagnosis: Diagnosis) -> tuple[str, str]:
     return root.rule, " ".join((root.title, *root.evidence))
 
 
-ENDS = [
+ENDS = {
     # The message catalogues of PostgreSQL 15.
-    "LOG:  archive command failed with exit code 1",
-    "LOG:  Archivbefehl ist fehlgeschlagen mit Statuscode 1",
-    "LOG:  la orden de archivado falló con código de retorno 1",
-    "LOG:  échec de la commande d'archivage avec un code de retour 1",
-    "LOG:  comando di archiviazione fallito con codice di uscita 1",
-    "LOG:  アーカイブコマンドがリターンコード 1で失敗しました",
-    "ჟურნალი:  არქივაციის ბრძანების შეცდომა. შეცდომის კოდი: 1",
-    "로그:  아카이브 명령 실패, 종료 코드: 1",
-    "СООБЩЕНИЕ:  команда архивации завершилась ошибкой с кодом 1",
-    "LOGG:  arkiveringskommando misslyckades med felkod 1",
-    "ЗАПИСУВАННЯ:  команда архівації завершилась помилкой з кодом 1",
-    "日志:  归档命令执行失败，退出代码为 1",
-    "LOG:  comando de arquivamento falhou com código de retorno 1",
-    "DZIENNIK:  polecenie archiwizacji nie powiodło się z kodem wyjścia 1",
-    "LOG:  la orden de archivado fall\ufffd con c\ufffddigo de retorno 1",  # of a log in Latin-1
-]
+    "English": "LOG:  archive command failed with exit code 1",
+    "German": "LOG:  Archivbefehl ist fehlgeschlagen mit Statuscode 1",
+    "Spanish": "LOG:  la orden de archivado falló con código de retorno 1",
+    "French": "LOG:  échec de la commande d'archivage avec un code de retour 1",
+    "Italian": "LOG:  comando di archiviazione fallito con codice di uscita 1",
+    "Japanese": "LOG:  アーカイブコマンドがリターンコード 1で失敗しました",
+    "Georgian": "ჟურნალი:  არქივაციის ბრძანების შეცდომა. შეცდომის კოდი: 1",
+    "Korean": "로그:  아카이브 명령 실패, 종료 코드: 1",
+    "Russian": "СООБЩЕНИЕ:  команда архивации завершилась ошибкой с кодом 1",
+    "Swedish": "LOGG:  arkiveringskommando misslyckades med felkod 1",
+    "Ukrainian": "ЗАПИСУВАННЯ:  команда архівації завершилась помилкой з кодом 1",
+    "Chinese": "日志:  归档命令执行失败，退出代码为 1",
+    "Portuguese": "LOG:  comando de arquivamento falhou com código de retorno 1",
+    "Polish": "DZIENNIK:  polecenie archiwizacji nie powiodło się z kodem wyjścia 1",
+    "Spanish, in Latin-1": "LOG:  la orden de archivado fall\ufffd con c\ufffddigo de retorno 1",
+}
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.among("language")
+@pytest.mark.parametrize("language", ENDS)
 @pytest.mark.parametrize("prefix", ["{} [77] ", "{}:[77]:user=,db=: ", ""])
 def test_whatever_the_language_the_end_is_one_and_the_words_before_it_are_the_cause(
-    end: str, prefix: str
+    language: str, prefix: str
 ) -> None:
-    lines = [WORDS, prefix.format(stamp(3)) + end]
+    lines = [WORDS, prefix.format(stamp(3)) + ENDS[language]]
     entries = entries_of([(line, None) for line in lines], utc)
     assert [(entry.kind, entry.exit_code) for entry in entries] == [
         (LogKind.PROGRAM, None),
@@ -119,7 +122,7 @@ def test_a_programs_json_and_its_two_spaces_are_its_words(line: str, rule: str) 
     assert line in told
 
 
-def _records(fields: dict[str, str]) -> list[str]:
+def _records(fields: dict[str, str]) -> dict[str, str]:
     """One message in the server's three formats."""
     row = [""] * 26
     for place, key in ((0, "timestamp"), (3, "pid"), (11, "error_severity"), (13, "message"), (14, "detail"),
@@ -130,10 +133,15 @@ def _records(fields: dict[str, str]) -> list[str]:
     head = f"{fields['timestamp']} [{fields['pid']}] "
     text = [f"{head}{fields['error_severity']}:  {fields['message']}"]
     text += [f"{head}{key.upper()}:  {fields[key]}" for key in ("detail", "hint") if fields.get(key)]
-    return ["\n".join(text), line.getvalue().strip(), json.dumps(fields)]
+    return {
+        "stderr": "\n".join(text),
+        "csvlog": line.getvalue().strip(),
+        "jsonlog": json.dumps(fields),
+    }
 
 
-@pytest.mark.parametrize("form", range(3), ids=["stderr", "csvlog", "jsonlog"])
+@pytest.mark.among("form")
+@pytest.mark.parametrize("form", ["stderr", "csvlog", "jsonlog"])
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -175,7 +183,7 @@ def _records(fields: dict[str, str]) -> list[str]:
     ],
 )
 def test_the_archivers_own_error_is_told_with_detail_and_hint(
-    fields: dict[str, str], told: str, form: int
+    fields: dict[str, str], told: str, form: str
 ) -> None:
     text = _records({"timestamp": stamp(3), "pid": "801"} | fields)[form]
     diagnosis = failing_with(*text.split("\n"))

@@ -12,6 +12,8 @@ from walconsole.domain.archivers.command_words import (
     targets_of,
 )
 
+pytestmark = pytest.mark.cases("Archive commands, as the shell reads them")
+
 
 @pytest.mark.parametrize(
     ("command", "programs"),

@@ -32,6 +32,8 @@ from walconsole.domain.standing.model import Level, Severity
 from walconsole.domain.standing.storage import stored
 from walconsole.domain.wal import Segment
 
+pytestmark = pytest.mark.cases("Lifecycle rules that delete what a restore needs")
+
 NEWEST = Segment(1, 2000)
 ABORT = LifecycleRule("up", RuleAction.ABORT, "", 7)
 

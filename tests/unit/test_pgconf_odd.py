@@ -24,6 +24,8 @@ from walconsole.observe.host.host_script import Group
 from walconsole.observe.server.configuration import understand
 from walconsole.observe.server.configuration_answer import Errand, Gathered, read_answer
 
+pytestmark = pytest.mark.cases("Configurations, as the server reads them")
+
 MAIN, DATA = "/etc/postgresql/15/main/postgresql.conf", "/var/lib/postgresql/15/main"
 UNITS = "/etc/systemd/system/postgresql@.service.d"
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from walconsole.domain.redaction import MASK, redact, safe
 
+pytestmark = pytest.mark.cases("Secrets in commands, and prose that is none")
+
 SECRET = "S3cretK3y"
 
 COMMANDS = (

@@ -15,6 +15,8 @@ from walconsole.domain.profile import SshTarget
 from walconsole.domain.ssh_config import criteria, directive, matches, words
 from walconsole.errors import SshError
 
+pytestmark = pytest.mark.cases("ssh_config, as OpenSSH reads it")
+
 ELSEWHERE = "Host other\n  HostName 203.0.113.1\n"
 
 

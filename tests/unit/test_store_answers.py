@@ -11,6 +11,8 @@ from walconsole.domain.store.answers import (
 )
 from walconsole.domain.store.vendors import VENDORS, vendor_of
 
+pytestmark = pytest.mark.cases("What stores answer, by their public documentation")
+
 M = Meaning
 """Each answer as the store's public documentation (`Vendor.source`) has it: maker, status, code, message."""
 ANSWERS = [
@@ -128,6 +130,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.among("maker")
 @pytest.mark.parametrize(
     ("maker", "status", "code", "message", "meaning"),
     ANSWERS,
@@ -195,6 +198,7 @@ def test_what_is_worth_asking_again(code: str, status: int | None, again: bool) 
     assert worth_asking_again(code, status) is again
 
 
+@pytest.mark.among("name")
 @pytest.mark.parametrize(
     ("endpoint", "name"),
     [

@@ -14,6 +14,8 @@ from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.standing.trends import archived_per_minute, disk_outlook
 
+pytestmark = pytest.mark.cases("Forecasts of a disk")
+
 
 def _watch(seconds: int, step: int = 1, per_second: float = 0.5, free_per_second: float = 0.0) -> Snapshot:
     snapshot = Snapshot("x", NOW, NOW)

@@ -27,6 +27,8 @@ from walconsole.report.documents import check_document
 from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.report.metrics import metrics
 
+pytestmark = pytest.mark.cases("Green that is not: sources that were not read")
+
 GAP = Gap(1, "00000001000000000000001F", "000000010000000000000021", 3)
 LIMIT_S = 10.0
 POLICY = PolicyFacts((LifecycleRule("uploads", RuleAction.ABORT, days=7),))
