@@ -79,6 +79,15 @@ class Terminal:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def look_of(self, text: str) -> set[tuple[str, str, bool]]:
+        """How the first place that shows `text` is drawn: ink, ground, whether they are swapped."""
+        with self._lock:
+            rows = [self._screen.buffer[y] for y in range(self._screen.lines)]
+            lines = self._screen.display
+        y = next(at for at, line in enumerate(lines) if text in line)
+        x = lines[y].index(text)
+        return {(rows[y][at].fg, rows[y][at].bg, rows[y][at].reverse) for at in range(x, x + len(text))}
+
     def wait_for(self, text: str, timeout: float = 20.0) -> None:
         """Wait until the screen shows `text`."""
         self.wait_until(lambda: text in self.text, text, timeout)

@@ -170,3 +170,25 @@ def test_another_console_connects_to_a_served_droplet(
         serving.communicate(timeout=30)
     assert serving.returncode == 143
     assert _nothing_is_left(temporary)
+
+
+@pytest.mark.parametrize(
+    ("no_colour", "told"),
+    [("", ("brightwhite", "red", False)), ("1", ("default", "default", True))],
+    ids=["sixteen colours, an empty NO_COLOR", "NO_COLOR"],
+)
+def test_a_critical_verdict_can_be_read(
+    console: Open, temporary: Path, no_colour: str, told: tuple[str, str, bool]
+) -> None:
+    terminal = console(
+        *("--theme", "night", "demo"),
+        environment={"TMPDIR": str(temporary), "TERM": "xterm", "NO_COLOR": no_colour},
+        columns=120,
+        rows=36,
+    )
+    terminal.wait_for(VERDICTS["incident"], 60)
+    badge = terminal.look_of("CRITICAL")
+    assert badge == {told}
+    assert not terminal.look_of("archiving is OFF") & badge
+    terminal.type("q")
+    assert terminal.wait() == 0

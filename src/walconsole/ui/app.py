@@ -6,14 +6,19 @@ nothing is read, before the first frame is out.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
+from textual.filter import Monochrome, NoColor
 
 from walconsole.ui.board.keys import app_bindings
 from walconsole.ui.dashboard.screen import Dashboard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.filter import LineFilter
     from textual.screen import Screen
     from textual.theme import Theme
     from textual.worker import Worker
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.provision_run import ProvisionRun
     from walconsole.ui.board.theming import ThemeShelf
+    from walconsole.ui.board.tones import ConsoleTheme
     from walconsole.ui.palette import ConsoleCommands
     from walconsole.ui.questions import Questions
 
@@ -31,6 +37,9 @@ def _commands() -> type[ConsoleCommands]:
     from walconsole.ui.palette import ConsoleCommands
 
     return ConsoleCommands
+
+
+_WITHOUT_COLOUR: Sequence[LineFilter] = (NoColor(),)
 
 
 class WalconsoleApp(App[None]):
@@ -73,9 +82,22 @@ class WalconsoleApp(App[None]):
         self._observations: dict[str, Worker[None]] = {}
         self._numbered = 1
         session.front = self
-        first = self.shelf.first(theme, self.console.color_system)
+        # Textual takes an empty NO_COLOR for a set one; https://no-color.org says otherwise.
+        self.no_color = os.environ.get("NO_COLOR", "") != ""
+        first = self._suited(self.shelf.first(theme, self.console.color_system))
         self.register_theme(first)
         self._begin_with(first)
+
+    def _suited(self, theme: ConsoleTheme) -> ConsoleTheme:
+        from walconsole.ui.board.tones import suited
+
+        return suited(theme, self.console.color_system, no_colour=self.no_color)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without colour the terminal's own, not Textual's greys, in which red is dimmer than the text."""
+        if self.no_color:
+            return _WITHOUT_COLOUR
+        return [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
 
     def _begin_with(self, theme: Theme) -> None:
         """Set the first theme; for most of them without setting every style a second time at the start."""
@@ -116,7 +138,7 @@ class WalconsoleApp(App[None]):
         themes, problems = await asyncio.to_thread(self.shelf.load)
         for theme in themes:
             if theme.name != self.theme:
-                self.register_theme(theme)
+                self.register_theme(self._suited(theme))
         if problems:
             self.notify("\n".join(problems), title="themes", severity="error", markup=False, timeout=15)
 

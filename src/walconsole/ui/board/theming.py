@@ -1,7 +1,7 @@
 """Themes from TOML files: read, checked colour by colour, and the chosen one remembered.
 
 A theme file has `name`, `description`, `dark`, optionally `ansi`, and two tables of colours: `screen`
-(Textual's own, for dialogs and the palette) and `tone` (what the panes' tones look like).
+(Textual's own, for dialogs and the palette) and `tone` (what the panes' tones look like: tones.Tones).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textual.theme import BUILTIN_THEMES
 
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import make_private, replace_text
-from walconsole.ui.board.tones import ConsoleTheme, Tones
+from walconsole.ui.board.tones import REVERSE, ConsoleTheme, Tones, colours_in, cursors
 
 SCREEN_COLOURS = (
     "background", "surface", "panel", "foreground", "primary", "secondary", "accent",
@@ -108,7 +108,7 @@ class _Reader:
         """What Textual's own widgets need besides; an ansi theme must name every derived colour."""
         if table.get("ansi"):
             return dict(BUILTIN_THEMES["ansi-dark"].variables)
-        return _cursors(screen["primary"], screen["background"], screen["panel"])
+        return cursors(screen["primary"], screen["background"], screen["panel"])
 
     def _typed(self, table: dict[str, Any], key: str, kind: type[Any]) -> Any:
         if key not in table:
@@ -135,19 +135,16 @@ class _Reader:
         return colours
 
     def _check_colour(self, colour: object, key: str, where: str) -> None:
+        """A tone may have a ground of its own; the cursor's row may be reversed."""
+        text = colour if isinstance(colour, str) else ""
+        parts = colours_in(text) if where == "tone" else (text,)
+        if where == "tone" and key == "cursor" and text == REVERSE:
+            return
         try:
-            Color.parse(colour) if isinstance(colour, str) else Color.parse("")
+            for part in parts if len(parts) <= 2 else ("",):
+                Color.parse(part)
         except ColorParseError:
             raise self._error(f"{where}.{key} = {colour!r} is not a colour", key, where) from None
-
-
-def _cursors(primary: str, background: str, panel: str) -> dict[str, str]:
-    return {
-        "block-cursor-background": primary,
-        "block-cursor-foreground": background,
-        "block-cursor-text-style": "bold",
-        "input-selection-background": panel,
-    }
 
 
 class ThemeShelf:
@@ -232,7 +229,7 @@ def built_in() -> ConsoleTheme:
         success="#86bf78",
         warning="#e2b04a",
         error="#ff6f69",
-        variables=_cursors("#82aee0", "#11151b", "#232b36"),
+        variables=cursors("#82aee0", "#11151b", "#232b36"),
     )
     theme.description = "Dark and calm: the default"
     return theme

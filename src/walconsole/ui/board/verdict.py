@@ -64,17 +64,19 @@ class VerdictLine(Widget):
         self._set_for = width
         styles = palette(self.app.current_theme)
         style = styles[self.tone]
+        # The badge has the colour; the sentence is never dimmer than what stands below it.
+        said = styles["strong"] if self.word else style
         head = f" {self.sign} {self.word.upper()} " if self.word else " "
         body = f"{self.note}{self.text}"
-        badge = [Segment(head, style + styles.reverse if self.word else style), Segment(" ", styles.base)]
+        badge = [Segment(head, styles.badge[self.tone] if self.word else style), Segment(" ", styles.base)]
         first, *rest = wrapped(body, width - 2, first=width - len(head) - 2)
         most = self._most_when_low if self.app.size.height < _LOW else _MOST_LINES
         if most == 1:
             first, rest = fit(body, width - len(head) - 2), []
         elif len(rest) >= most:
             rest = [*rest[: most - 2], fit(" ".join(rest[most - 2 :]), width - 2)]
-        below = [Strip([Segment(f" {line}", style)]) for line in rest]
-        self._lines = [Strip([*badge, Segment(first, style)]), *below]
+        below = [Strip([Segment(f" {line}", said)]) for line in rest]
+        self._lines = [Strip([*badge, Segment(first, said)]), *below]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the sentence needs."""

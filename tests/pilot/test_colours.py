@@ -1,0 +1,71 @@
+"""Every shipped theme in every depth of colour: what says how things are can be read, and where one is seen."""
+
+import pytest
+
+from tests.data.cells import TERMINALS, Cell, cells, contrast
+from tests.data.snapshots import incident
+from tests.data.stage import settle, stage
+from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.board.theming import shipped_folder
+
+THEMES = sorted(path.stem for path in shipped_folder().glob("*.toml"))
+READABLE = 4.5
+"""What WCAG 2.1 asks of text."""
+APART = 1.15
+"""The cursor's row from the others: the eye needs little for a whole row."""
+
+
+def _words(row: list[Cell]) -> list[Cell]:
+    return [cell for cell in row if cell.text.isalnum()]
+
+
+async def _shown(app: WalconsoleApp, terminal: str, system: str) -> list[list[Cell]]:
+    async with app.run_test(size=(80, 30)) as pilot:
+        await settle(pilot)
+        return cells(app, system, TERMINALS[terminal])
+
+
+def _check(rows: list[list[Cell]]) -> None:
+    text = ["".join(cell.text for cell in row) for row in rows]
+    assert "CRITICAL" in text[0]
+    title = next(at for at, line in enumerate(text) if "Findings" in line)
+    bar, body = _words(rows[title + 1]), _words(rows[title + 3])
+    verdict, footer = _words(rows[0]), _words(rows[-1])
+    assert [cell for cell in [*verdict, *body, *bar, *footer] if cell.contrast < READABLE] == []
+
+    # The badge is a block of its own colour; the sentence is as bright as anything below it.
+    badge, sentence = verdict[: len("CRITICAL")], verdict[len("CRITICAL") :]
+    ordinary = max(cell.contrast for cell in _words([cell for row in rows[2:-1] for cell in row][:2000]))
+    assert min(cell.contrast for cell in sentence) >= min(ordinary, 7.0)
+    assert contrast(badge[0].ground, rows[0][-1].ground) >= 2.5
+
+    here = {cell.ground for cell in bar}
+    assert len(here) == 1
+    assert contrast(here.pop(), body[0].ground) >= APART
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("system", ["truecolor", "256", "standard"])
+async def test_all_is_readable_in_any_depth(
+    monkeypatch: pytest.MonkeyPatch, theme: str, system: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "")  # empty is not set
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
+    for terminal in ("VGA", "xterm"):
+        app = stage(incident(), theme=theme)
+        assert app.console.color_system == system
+        assert not app.no_color
+        _check(await _shown(app, terminal, system))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("system", ["truecolor", "256", "standard"])
+async def test_without_colour_the_terminals_own_two_are_used(
+    monkeypatch: pytest.MonkeyPatch, theme: str, system: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
+    for terminal in ("xterm", "xterm on white"):
+        rows = await _shown(stage(incident(), theme=theme), terminal, system)
+        assert len({frozenset((cell.ink, cell.ground)) for row in rows for cell in row}) == 1
+        _check(rows)
