@@ -90,6 +90,8 @@ def stage(
     folders: tuple[Path, ...] | None = None,
     glyphs: Glyphs = UNICODE,
     observer: ScriptedObserver | None = None,
+    title: str = "shithub",
+    read_only: bool = False,
 ) -> WalconsoleApp:
     """An app that shows `snapshots`."""
     player = observer or ScriptedObserver(snapshots, lines)
@@ -98,7 +100,7 @@ def stage(
         return player
 
     shelf = ThemeShelf(folders or (shipped_folder(),), state or Path("/nonexistent/state.toml"))
-    session = DropletSession("shithub", factory, clock=FrozenClock())
+    session = DropletSession(title, factory, clock=FrozenClock(), read_only=read_only)
     session.rclone = RCLONE
     return WalconsoleApp(session, theme=theme, shelf=shelf, glyphs=glyphs)
 

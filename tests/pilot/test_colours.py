@@ -1,4 +1,4 @@
-"""Every shipped theme in every depth of colour: what says how things are can be read, and where one is seen."""
+"""Every shipped theme in every depth of colour: the verdict and the keys can be read, the cursor is seen."""
 
 import pytest
 
@@ -46,9 +46,7 @@ def _check(rows: list[list[Cell]]) -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("system", ["truecolor", "256", "standard"])
-async def test_all_is_readable_in_any_depth(
-    monkeypatch: pytest.MonkeyPatch, theme: str, system: str
-) -> None:
+async def test_all_is_readable_in_any_depth(monkeypatch: pytest.MonkeyPatch, theme: str, system: str) -> None:
     monkeypatch.setenv("NO_COLOR", "")  # empty is not set
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", system)
     for terminal in ("VGA", "xterm"):

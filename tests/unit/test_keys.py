@@ -9,7 +9,7 @@ from textual.screen import Screen
 from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
-from walconsole.ui.board.keys import DIALOGS, SCREENS, Action, actions, hints, own
+from walconsole.ui.board.keys import CHANGES, DIALOGS, SCREENS, Action, actions, hints, own
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.connecting import HostKeyScreen
@@ -75,6 +75,18 @@ def test_the_footer_says_what_the_table_says(screen: str) -> None:
     shown = dict(hints(screen, "log"))
     assert {action.sign: action.hint for action in actions(screen) if action.hint}.items() <= shown.items()
     assert CLASSES[screen] is Dashboard or CLASSES[screen].actions == actions(screen)  # type: ignore[attr-defined]  # PanesScreen's
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_read_only_footer_offers_nothing_that_changes(screen: str) -> None:
+    offered = {action.sign for action in actions(screen) if action.hint and action.action in CHANGES}
+    signs = {sign for sign, _ in hints(screen, read_only=True)}
+    assert not signs & offered
+    assert signs | offered == {sign for sign, _ in hints(screen)}
+
+
+def test_what_changes_is_in_the_table() -> None:
+    assert {action.action for screen in SCREENS for action in own(screen)} >= CHANGES
 
 
 def test_where_panes_have_digits_the_footer_counts_them() -> None:

@@ -39,6 +39,7 @@ def droplet_session(wish: Session, cleanups: Cleanups) -> DropletSession:
         wiring.disconnect,
         clock=SystemClock(),
         begins_with_steps=wish.provisioning,
+        read_only=wish.read_only or (not isinstance(wish.target, DemoWish) and wish.target.read_only),
     )
 
 

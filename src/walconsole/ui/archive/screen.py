@@ -76,7 +76,7 @@ class ArchiveScreen(PanesScreen):
         )
         self.panes = self.board.panes
         self.views = {one: BucketView(one, pane, glyphs) for one, pane in key_panes.items()}
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
 
     def compose(self) -> ComposeResult:
         """Verdicts, what is being done, panes, keys."""
@@ -234,7 +234,7 @@ class ArchiveScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("archive")
+        return keys.hints("archive", read_only=self.session.read_only)
 
     # Where to look.
 

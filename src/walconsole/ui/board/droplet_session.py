@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from walconsole.ui.board.key_bar import Footnote
 from walconsole.ui.board.messages import SnapshotTaken
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class DropletSession:
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
     may be changed; `memory`, None where nothing is remembered. `begins_with_steps` opens at the first.
     `shown`: whether its screens are those on top.
+    may be changed (`read_only`) or nothing is connected yet. `begins_with_steps` opens at the first. `shown`:
+    whether its screens are those on top.
     """
 
     front: Front
@@ -128,10 +131,11 @@ class DropletSession:
         *,
         clock: Clock,
         begins_with_steps: bool = False,
+        read_only: bool = False,
     ) -> None:
         self.title, self.clock = title, clock
         self._connect, self._disconnect = connect, disconnect
-        self._begins_with_steps = begins_with_steps
+        self._begins_with_steps, self.read_only = begins_with_steps, read_only
         self.price: Price | None = None
         self.rclone: RcloneNames | None = None
         self.provisioner: MakeRunner | None = None
@@ -309,11 +313,11 @@ class DropletSession:
         for view in (self.home, *self._views):
             view.notes_changed()
 
-    def footnote(self) -> str:
-        """Whose server this is, and how often it is read."""
+    def footnote(self) -> Footnote:
+        """Whose server this is, whether it may be changed, and how often it is read."""
         factor = _PACES[self._pace]
-        pace = "" if factor == 1.0 else f"  every x{factor:g}"
-        return f"{self.title}{'  paused' if self._paused_at is not None else ''}{pace}"
+        pace = "paused" if self._paused_at is not None else "" if factor == 1.0 else f"every x{factor:g}"
+        return Footnote(self.title, self.read_only, pace)
 
     def seconds_since(self, moment: float) -> float:
         """By the monotonic clock."""
@@ -366,7 +370,7 @@ class DropletSession:
     def open_provisioning(self) -> None:
         """The screen that sets archiving up, where it was when it was left."""
         if self.provisioner is None:
-            self._refuse("it is read-only, or not connected yet")
+            self._refuse("the session is read-only" if self.read_only else "not connected yet")
             return
         if self.provision_run is None:
             self.provision_run = self._new_run(self.provisioner)
@@ -375,7 +379,7 @@ class DropletSession:
     def open_fix(self, fix: Fix) -> None:
         """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
         if self.fixer is None:
-            self._refuse("it is read-only")
+            self._refuse("the session is read-only" if self.read_only else "not connected yet")
             return
         if self.fix_run is None or not self.fix_run.busy:
             self.fix_run = self._new_run(self.fixer(fix))

@@ -299,11 +299,27 @@ def actions(screen: str) -> tuple[Action, ...]:
     return (*keys.own, *inherited)
 
 
-def hints(screen: str, pane: str = "") -> tuple[tuple[str, str], ...]:
+CHANGES = frozenset({
+    "provision",
+    "screen.fix",
+    "screen.dig",
+    "screen.go",
+    "screen.undo",
+    "screen.expire",
+    "screen.end_backup",
+})  # fmt: skip
+"""What leads to a change of the server, its files or its stores: not offered where that is refused."""
+
+
+def hints(screen: str, pane: str = "", *, read_only: bool = False) -> tuple[tuple[str, str], ...]:
     """The footer's keys while `pane` is in focus, the screen's own first."""
     panes = SCREENS[screen].panes
     wanted = [
-        action for action in actions(screen) if action.hint and (action.scope != "log" or pane == "log")
+        action
+        for action in actions(screen)
+        if action.hint
+        and (action.scope != "log" or pane == "log")
+        and not (read_only and action.action in CHANGES)
     ]
     return (*((action.sign, action.hint) for action in wanted), *([(panes, "panes")] if panes else ()))
 

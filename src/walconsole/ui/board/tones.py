@@ -16,7 +16,8 @@ class Tones(NamedTuple):
     """A colour for each tone, and for what is not text: rules, the cursor's line, the focused title.
 
     A colour, or `INK on GROUND` where the tone has a ground of its own. `cursor` is the ground of the row
-    under it, which keeps its ink; as `INK on GROUND` the row has one ink, and so it has as `reverse`, the terminal's own two.
+    under it, which keeps its ink; as `INK on GROUND` the row has one ink, and as
+    `reverse`, which swaps the terminal's own two.
     The defaults are the theme `night`'s, which so needs no file before the first frame.
     """
 

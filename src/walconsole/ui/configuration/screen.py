@@ -108,7 +108,7 @@ class ConfigurationScreen(PanesScreen):
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
 
     def compose(self) -> ComposeResult:
         """Verdict, notice, panes, keys."""
@@ -253,7 +253,7 @@ class ConfigurationScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("configuration")
+        return keys.hints("configuration", read_only=self.session.read_only)
 
     # Where to look.
 

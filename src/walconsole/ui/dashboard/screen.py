@@ -49,7 +49,10 @@ class Dashboard(Screen[None]):
         self.taken: SnapshotTaken | None = None
         self.unfolded = False
         self.verdict = VerdictLine(f"{session.title}: connecting")
-        self.key_bar = KeyBar(keys.hints("dashboard", "findings"), session.title)
+        self.key_bar = KeyBar(self._hints("findings"), session.footnote())
+
+    def _hints(self, pane: str) -> tuple[tuple[str, str], ...]:
+        return keys.hints("dashboard", pane, read_only=self.session.read_only)
 
     def compose(self) -> ComposeResult:
         """The verdict and the keys: all of the first frame."""
@@ -165,7 +168,7 @@ class Dashboard(Screen[None]):
         """The footer for the pane in focus."""
         if not self.unfolded:
             return
-        self.key_bar.show(keys.hints("dashboard", self.board.focused_name), self.session.footnote())
+        self.key_bar.show(self._hints(self.board.focused_name), self.session.footnote())
 
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""

@@ -88,7 +88,7 @@ class ProvisionScreen(PanesScreen):
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
         self.gate = GateBar(run.answer)
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
         self._events = EventLines(glyphs)
         self._following = True
         self._due: Timer | None = None
@@ -261,7 +261,7 @@ class ProvisionScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("provision")
+        return keys.hints("provision", read_only=self.session.read_only)
 
     # What the operator does.
 

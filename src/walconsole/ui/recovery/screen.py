@@ -60,7 +60,7 @@ class RecoveryScreen(PanesScreen):
         )
         self.board.focused_name = "backups"
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
         self._subject = "backups"
         """The pane whose line the details are about."""
         self._told = ""
@@ -195,7 +195,7 @@ class RecoveryScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("recovery")
+        return keys.hints("recovery", read_only=self.session.read_only)
 
     # What the operator does.
 

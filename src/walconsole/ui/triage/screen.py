@@ -91,7 +91,7 @@ class TriageScreen(PanesScreen):
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
         self._chosen, self._span = "", -1
 
     def compose(self) -> ComposeResult:
@@ -178,7 +178,7 @@ class TriageScreen(PanesScreen):
             title = "Evidence" if finding is None else f"Evidence: {finding.rule}"
             pane.show(evidence_rows(finding, taken.now, width, self.glyphs), title)
         elif name == "remedy":
-            may_change = self.session.fixer is not None
+            may_change = not self.session.read_only
             rows = remedy_rows(
                 self.finding, taken.snapshot, taken.now, width, self.glyphs, may_change=may_change
             )
@@ -197,7 +197,7 @@ class TriageScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("triage")
+        return keys.hints("triage", read_only=self.session.read_only)
 
     # What the operator does.
 
