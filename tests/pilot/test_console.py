@@ -107,9 +107,12 @@ async def test_maximise_and_restore_by_key_and_by_mouse() -> None:
 
 async def test_the_cursor_and_the_view_move_within_the_rows() -> None:
     app = stage(failing())
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 18)) as pilot:
         await settle(pilot)
         pane = app.dashboard.board.panes["findings"]
+        await pilot.press("z")
+        await pilot.pause()
+        assert pane.rows > pane.page
         await pilot.press("G")
         assert pane.cursor == pane.rows - 1
         assert pane.top == pane.rows - pane.page
@@ -125,9 +128,12 @@ async def test_the_cursor_and_the_view_move_within_the_rows() -> None:
 
 async def test_the_wheel_scrolls_what_is_under_the_mouse() -> None:
     app = stage(failing(), lines=log_lines(100))
-    async with app.run_test(size=(80, 18)) as pilot:
+    async with app.run_test(size=(80, 13)) as pilot:
         await settle(pilot)
         pane = app.dashboard.board.panes["findings"]
+        await pilot.press("z")
+        await pilot.pause()
+        assert pane.rows > pane.page + 3
         for event, top in ((MouseScrollDown, 3), (MouseScrollDown, 6), (MouseScrollUp, 3)):
             await pilot._post_mouse_events([event], "#findings", offset=(10, 3))
             await pilot.pause()

@@ -85,6 +85,22 @@ def test_what_is_left_over_goes_to_the_log_and_nothing_is_stretched() -> None:
     assert boxes["log"].y + boxes["log"].height == 58
 
 
+def test_many_findings_move_the_buckets_over_and_the_log_gets_what_that_frees() -> None:
+    calm = arrange(200, 58, "findings", NEEDS | {"findings": 1, "bucket": 18})
+    ill = arrange(200, 58, "findings", NEEDS | {"findings": 24, "bucket": 18})
+    assert calm["bucket"].x == calm["findings"].x
+    assert ill["bucket"].x == ill["configuration"].x > ill["findings"].x
+    assert ill["log"].height >= 25
+
+
+@pytest.mark.parametrize("focused", NAMES)
+@pytest.mark.parametrize("size", [(80, 21), (80, 16), (120, 33), (200, 57)])
+def test_what_to_do_is_in_view_whatever_pane_is_in_focus(focused: str, size: tuple[int, int]) -> None:
+    boxes = arrange(*size, focused, NEEDS, firsts={"findings": 4})
+    assert boxes["findings"].height > 4
+    assert boxes[focused].height > 1
+
+
 def test_columns_are_apart() -> None:
     boxes = arrange(120, 34, "findings", NEEDS)
     assert boxes["findings"].x == boxes["archiver"].width + GAP

@@ -132,7 +132,12 @@ class Board(Container):
 
     def boxes(self, size: Size) -> dict[str, Box]:
         """Where the panes are to stand."""
-        return arrange(size.width, size.height, self.focused_name, self.needs(), maximised=self.maximised)
+        firsts = {name: first for name, pane in self.panes.items() if (first := getattr(pane, "first", 0))}
+        return arrange(
+            *(size.width, size.height, self.focused_name, self.needs()),
+            firsts=firsts,
+            maximised=self.maximised,
+        )
 
     def place(self, size: Size) -> dict[str, Box]:
         """As `boxes`, remembered."""
@@ -142,6 +147,6 @@ class Board(Container):
     def needs(self) -> dict[str, int]:
         """The rows that each pane wants."""
         return {
-            name: _LOG_NEED if name == "log" else pane.rows or _UNKNOWN_NEED
+            name: _LOG_NEED if name == "log" else getattr(pane, "need", pane.rows) or _UNKNOWN_NEED
             for name, pane in self.panes.items()
         }

@@ -90,13 +90,17 @@ class Stamp:
 class Content:
     """A pane's picture: its stamps, its rows, and one line that stands for it while it is folded.
 
-    `table` holds the rows of a pane that is a table, for CSV: a header, then the rows.
+    `table` holds the rows of a pane that is a table, for CSV: a header, then the rows. `wished` is how many
+    rows it would have with more room, 0 for as many as it has; `first` how many of them say the most
+    important thing, which stays in view whatever pane is in focus.
     """
 
     stamps: tuple[Stamp, ...]
     lines: tuple[Line, ...]
     summary: tuple[Span, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
+    wished: int = 0
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class View:
     """What a pane renders from: the snapshot and its diagnosis, the time, its width, the signs.
 
     `remembered` is what is known of incidents, None where nothing is.
+    `rows` are those in view, for a pane that can do with fewer; 0 for all that it has.
     """
 
     snapshot: Snapshot
@@ -112,6 +117,7 @@ class View:
     width: int
     glyphs: Glyphs = UNICODE
     remembered: IncidentLog | None = None
+    rows: int = 0
 
 
 TONE_OF_LEVEL = {

@@ -114,10 +114,8 @@ class DropletSession:
     `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
     opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
-    may be changed; `memory`, None where nothing is remembered. `begins_with_steps` opens at the first.
-    `shown`: whether its screens are those on top.
-    may be changed (`read_only`) or nothing is connected yet. `begins_with_steps` opens at the first. `shown`:
-    whether its screens are those on top.
+    may be changed (`read_only`) or nothing is connected yet; `memory`, None where nothing is remembered.
+    `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
     """
 
     front: Front

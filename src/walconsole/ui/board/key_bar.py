@@ -24,7 +24,7 @@ class Footnote(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """The keys that are shown, and what stands at the right end, "" for none: a badge, the title, the pace."""
+    """The keys that are shown; what stands at the right end, "" for none: a badge, the title, the pace."""
 
     hints: Hints
     badge: str
@@ -38,7 +38,7 @@ def share(hints: Hints, note: Footnote, width: int) -> Shared:
     The title has three fifths at most, what is cut of it is marked; the pace goes before a key does.
     """
     badge = READ_ONLY if note.read_only else ""
-    most = max(0, width * 3 // 5 - (len(badge) + 3 if badge else 0))
+    most = max(0, min(width * 3 // 5, width - 1 - (len(badge) + 3 if badge else 0)))
     title = note.title
     if cell_len(title) > most:
         title = set_cell_size(title, max(0, most - 1)).rstrip() + "…" if most else ""

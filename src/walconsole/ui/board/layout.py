@@ -6,6 +6,7 @@ with their age and a summary, so that everything stays in reach.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 TWO_COLUMNS = 100
@@ -16,11 +17,18 @@ _FEW_ROWS = 3
 _LOG_ROWS = 5
 _LOG = "log"
 
-_COLUMNS: dict[int, tuple[tuple[str, ...], ...]] = {
-    1: (("archiver", "wal_disk", "configuration", "bucket", "droplet", "findings", "log"),),
-    2: (("archiver", "wal_disk", "bucket"), ("findings", "configuration", "droplet")),
-    3: (("archiver", "wal_disk"), ("findings", "bucket"), ("configuration", "droplet")),
+_Columns = tuple[tuple[str, ...], ...]
+_COLUMNS: dict[int, tuple[_Columns, ...]] = {
+    1: ((("archiver", "wal_disk", "configuration", "bucket", "droplet", "findings", "log"),),),
+    2: ((("archiver", "wal_disk", "bucket"), ("findings", "configuration", "droplet")),),
+    3: (
+        (("archiver", "wal_disk"), ("findings", "bucket"), ("configuration", "droplet")),
+        (("archiver", "wal_disk", "droplet"), ("findings",), ("configuration", "bucket")),
+    ),
 }
+"""What may stand where: of several, that whose longest column is the shortest, so that the log gets more."""
+_SHARES = {1: (1,), 2: (1, 1), 3: (11, 11, 13)}
+"""How the columns share the width: names and commands need more than numbers do."""
 _TURN = {"findings": 3, "archiver": 2}
 """Rows a turn, where not one: what says what is wrong grows first."""
 _RANK = ("findings", "archiver", "bucket", "configuration", "wal_disk", "droplet", "log")
@@ -41,27 +49,42 @@ def columns_for(width: int) -> int:
 
 
 def arrange(
-    width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+    width: int,
+    height: int,
+    focused: str,
+    needs: Mapping[str, int],
+    *,
+    firsts: Mapping[str, int] = MappingProxyType({}),
+    maximised: bool = False,
 ) -> dict[str, Box]:
-    """A box for every pane that is visible. `needs` are the rows of each pane's content."""
+    """A box for every pane that is visible. `needs` are the rows of each pane's content.
+
+    `firsts` are those rows that a pane shows whatever pane is in focus: what to do is never folded away.
+    """
     if maximised:
         return {focused: Box(0, 0, width, height)}
     count = columns_for(width) if height >= _LEAST_FOR_COLUMNS else 1
-    columns = _COLUMNS[count]
     if count == 1:
-        heights = stack(columns[0], height, focused, needs)
-        return _place(columns[0], heights, 0, width)
-    tall = max(sum(1 + needs.get(name, 0) for name in names) for names in columns)
+        names = _COLUMNS[1][0][0]
+        return _place(names, stack(names, height, focused, needs, firsts), 0, width)
+    columns = min(_COLUMNS[count], key=lambda columns: _tallest(columns, needs))
+    tall = _tallest(columns, needs)
     log_rows = max(min(_LOG_ROWS, height // 3), height - tall)
     upper = height - log_rows
     boxes: dict[str, Box] = {}
-    each = (width - GAP * (count - 1)) // count
+    x, shares = 0, _SHARES[count]
     for index, names in enumerate(columns):
-        x = index * (each + GAP)
-        wide = width - x if index == count - 1 else each
-        boxes |= _place(names, stack(names, upper, focused, needs), x, wide)
+        wide = (width - GAP * (count - 1)) * shares[index] // sum(shares)
+        wide = width - x if index == count - 1 else wide
+        boxes |= _place(names, stack(names, upper, focused, needs, firsts), x, wide)
+        x += wide + GAP
     boxes[_LOG] = Box(0, upper, width, log_rows)
     return boxes
+
+
+def _tallest(columns: _Columns, needs: Mapping[str, int]) -> int:
+    """The rows of the column that wants the most."""
+    return max(sum(1 + needs.get(name, 0) for name in names) for names in columns)
 
 
 class Wish(NamedTuple):
@@ -99,16 +122,24 @@ def _place(names: Sequence[str], heights: Mapping[str, int], x: int, width: int)
     return boxes
 
 
-def stack(names: Sequence[str], height: int, focused: str, needs: Mapping[str, int]) -> dict[str, int]:
+def stack(
+    names: Sequence[str],
+    height: int,
+    focused: str,
+    needs: Mapping[str, int],
+    firsts: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, int]:
     """Heights, titles included, of panes that share a column of `height` rows."""
     rest = height - len(names)
     if rest < 0:
         return _squeezed(names, height, focused)
     wants = {name: max(1, needs.get(name, 1)) for name in names}
-    if sum(min(want, _FEW_ROWS) for want in wants.values()) <= rest:
-        rows = _shared(wants, rest)
+    few = {name: min(want, max(_FEW_ROWS, firsts.get(name, 0))) for name, want in wants.items()}
+    if sum(few.values()) <= rest:
+        rows = _shared(wants, few, rest)
     else:
-        rows = _folded(wants, rest, focused)
+        kept = {name: min(want, firsts.get(name, 0)) for name, want in wants.items()}
+        rows = _folded(wants, kept, rest, focused)
     return {name: 1 + rows[name] for name in names}
 
 
@@ -118,9 +149,9 @@ def _squeezed(names: Sequence[str], height: int, focused: str) -> dict[str, int]
     return {name: max(0, height) if name == kept else 0 for name in names}
 
 
-def _shared(wants: Mapping[str, int], rest: int) -> dict[str, int]:
-    """A few rows for each, then in turns to those that still want; what is left goes to the log."""
-    rows = {name: min(want, _FEW_ROWS) for name, want in wants.items()}
+def _shared(wants: Mapping[str, int], few: Mapping[str, int], rest: int) -> dict[str, int]:
+    """A `few` rows for each, then in turns to those that still want; what is left goes to the log."""
+    rows = dict(few)
     rest -= sum(rows.values())
     while rest > 0:
         hungry = [name for name in _RANK if name in wants and rows[name] < wants[name]]
@@ -135,15 +166,24 @@ def _shared(wants: Mapping[str, int], rest: int) -> dict[str, int]:
     return rows
 
 
-def _folded(wants: Mapping[str, int], rest: int, focused: str) -> dict[str, int]:
-    """The pane in focus opens as far as it needs, then by rank those that fit at least a few rows."""
+def _folded(wants: Mapping[str, int], kept: Mapping[str, int], rest: int, focused: str) -> dict[str, int]:
+    """The pane in focus opens as far as it needs, then by rank those that fit at least a few rows.
+
+    First of all `kept` rows: those that stay, but the pane in focus has a few, too.
+    """
     rows = dict.fromkeys(wants, 0)
-    order = [name for name in (focused, *_RANK) if name in wants]
-    for name in dict.fromkeys(order):
-        given = min(wants[name], rest)
-        if given < min(wants[name], _FEW_ROWS) and name != focused:
+    order = list(dict.fromkeys(name for name in (focused, *_RANK) if name in wants))
+    spare = rest - min(wants.get(focused, 0), _FEW_ROWS)
+    for name in order:
+        if name != focused and 0 < kept[name] <= spare:
+            rows[name] = kept[name]
+            spare -= kept[name]
+            rest -= kept[name]
+    for name in order:
+        given = min(wants[name] - rows[name], rest)
+        if rows[name] + given < min(wants[name], _FEW_ROWS) and name != focused:
             continue
-        rows[name] = given
+        rows[name] += given
         rest -= given
     opened = next((name for name in order if rows[name]), order[0])
     rows[opened] += rest

@@ -25,6 +25,16 @@ class FactPane(Pane):
         """As many as there are to show."""
         return len(self.content.lines) if self.content else 0
 
+    @property
+    def need(self) -> int:
+        """The rows that it would fill."""
+        return (self.content.wished if self.content else 0) or self.rows
+
+    @property
+    def first(self) -> int:
+        """The rows that stay in view whatever pane is in focus."""
+        return self.content.first if self.content else 0
+
     def line(self, index: int) -> Line:
         """The row at `index`."""
         assert self.content is not None  # noqa: S101  # rows was 0 before
@@ -42,18 +52,25 @@ class FactPane(Pane):
 
         return stamp_spans(self.content.stamps, width, self.view.glyphs)
 
+    @property
+    def _in_view(self) -> int:
+        """All rows where the pane has the board for itself: there one can scroll through them."""
+        return 0 if self.folded or getattr(self.parent, "maximised", False) else self.page
+
     def show(self, view: View) -> None:
         """Draw the view: `view.width` is replaced by the pane's own."""
         from dataclasses import replace
 
         if self._draw is None:
             self._draw = import_module(f"walconsole.ui.dashboard.{self.spec.name}").render
-        self.view = replace(view, width=max(1, self.size.width or view.width))
+        self.view = replace(view, width=max(1, self.size.width or view.width), rows=self._in_view)
         before, self.content = self.content, self._draw(self.view)
         self._repaint(before, self.content)
 
     def _repaint(self, before: Content | None, after: Content) -> None:
         old = before.lines if before else ()
+        if before is not None and (before.wished, before.first) != (after.wished, after.first):
+            self.need_changed()
         if len(old) != len(after.lines):
             self.clamp()
             self.need_changed()
@@ -66,7 +83,12 @@ class FactPane(Pane):
             self.repaint_title()
 
     def on_resize(self) -> None:
-        """Set the rows for the new width."""
-        if self.view is not None and self.size.width and self.view.width != self.size.width:
-            self.show(self.view)
+        """Set the rows for the new size."""
+        view = self.view
+        if (
+            view is not None
+            and self.size.width
+            and (view.width, view.rows) != (self.size.width, self._in_view)
+        ):
+            self.show(view)
         super().on_resize()

@@ -1,7 +1,10 @@
 """Findings: what is wrong, worst first, each with its evidence and what to do."""
 
+from dataclasses import replace
+from typing import NamedTuple
+
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
-from walconsole.domain.standing.model import Finding, Severity
+from walconsole.domain.standing.model import Diagnosis, Finding, Severity
 from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Content, Line, Link, Span, Stamp, Tone, View
@@ -9,25 +12,12 @@ from walconsole.ui.board.typeset import incident_lines, indented, shown, wrapped
 
 _TONE = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
 
-_GLANCE_ROWS = 10
-"""As many rows as a pane shows at once on a small terminal: longer, and an index comes first."""
-
 
 def _sign(severity: Severity, view: View) -> str:
     signs = view.glyphs
     return {Severity.CRITICAL: signs.critical, Severity.WARNING: signs.warning, Severity.NOTE: signs.dot}[
         severity
     ]
-
-
-def _index(findings: tuple[Finding, ...], view: View) -> list[Line]:
-    """Each finding's title on one line, so that a long first one hides no other."""
-    lines = []
-    for finding in findings:
-        spans = (Span(_lead(finding, view), _TONE[finding.severity]), Span(shown(finding.title), Tone.STRONG))
-        lines.append(Line(spans, "finding", finding.rule, finding.title, _link(finding)))
-    rule = Span("  " + view.glyphs.rule * max(4, view.width - 4), Tone.MUTED)
-    return [*lines, Line((rule,), "finding")]
 
 
 def _lead(finding: Finding, view: View) -> str:
@@ -39,17 +29,58 @@ def _link(finding: Finding) -> Link:
     return Link(finding.slot.about.value, finding.setting or "", role)
 
 
-def _finding(finding: Finding, view: View) -> list[Line]:
+class _Told(NamedTuple):
+    """A finding's rows: its title and what to do, and each evidence's."""
+
+    head: list[Line]
+    evidence: list[list[Line]]
+
+
+def _told(finding: Finding, view: View) -> _Told:
     tone = _TONE[finding.severity]
     link, lead = _link(finding), _lead(finding, view)
-    lines = []
+    head = []
     for index, part in enumerate(wrapped(shown(finding.title), view.width - len(lead) - 1)):
-        head = Span(lead if index == 0 else " " * len(lead), tone)
-        lines.append(Line((head, Span(part, Tone.STRONG)), "finding", finding.rule, finding.title, link))
-    for evidence in finding.evidence:
-        lines += _detail(evidence, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link)
+        sign = Span(lead if index == 0 else " " * len(lead), tone)
+        head.append(Line((sign, Span(part, Tone.STRONG)), "finding", finding.rule, finding.title, link))
     if finding.remedy:
-        lines += _detail(finding.remedy, "remedy", f"  {view.glyphs.arrow} ", Tone.TEXT, view, link)
+        head += _detail(finding.remedy, "remedy", f"  {view.glyphs.arrow} ", Tone.TEXT, view, link)
+    evidence = [
+        _detail(each, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link)
+        for each in finding.evidence
+    ]
+    return _Told(head, evidence)
+
+
+def _in_order(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """Worst first, and a cause before what follows from it: what to do about the first is what to do."""
+    told: list[Finding] = []
+    for finding in diagnosis.findings:
+        cause = next((story.root for story in diagnosis.stories if finding in story.consequences), None)
+        if cause is not None and cause.severity is finding.severity and cause not in told:
+            told.append(cause)
+        if finding not in told:
+            told.append(finding)
+    return tuple(told)
+
+
+def _rows(told: list[_Told], view: View) -> list[Line]:
+    """Every title and what to do, each once; then as much evidence as the pane has room for."""
+    needed = sum(len(one.head) + sum(map(len, one.evidence)) for one in told)
+    spare = view.rows - sum(len(one.head) for one in told)
+    whole = not view.rows or needed <= view.rows
+    lines: list[Line] = []
+    for one in told:
+        lines += one.head
+        for each in one.evidence:
+            if not whole and len(each) > spare - 1:
+                spare = 0
+                break
+            lines += each
+            spare -= len(each)
+    if not whole:
+        left = f"  {view.glyphs.dot} there is more evidence: i shows the proof, z all of this pane"
+        lines.append(Line((Span(left, Tone.MUTED),), "evidence"))
     return lines
 
 
@@ -89,24 +120,34 @@ def _table(findings: tuple[Finding, ...]) -> tuple[tuple[str, ...], ...]:
     return (header, *rows)
 
 
-def render(view: View) -> Content:
-    """Every finding of the diagnosis."""
-    findings = view.diagnosis.findings
-    lines: list[Line] = []
-    for finding in findings:
-        lines += _finding(finding, view)
-    if len(findings) > 1 and len(lines) > _GLANCE_ROWS:
-        lines = [*_index(findings, view), *lines]
-    if not findings:
-        lines = _none(view)
+def _incidents(view: View) -> tuple[list[Line], list[Line]]:
+    """What stands above the findings, of the open incident, and what below, of the last."""
     open_one, last = incident_lines(view.remembered, view.now)
+    above: list[Line] = []
+    below: list[Line] = []
     if open_one:
         lead = f"{view.glyphs.arrow} "
-        lines = [*indented(shown(open_one), view, Tone.LABEL, lead=lead, entry="incident"), *lines]
+        above = indented(shown(open_one), view, Tone.LABEL, lead=lead, entry="incident")
     if last:
-        lines += indented(shown(last), view, Tone.MUTED, lead=f"{view.glyphs.dot} ", entry="incident")
+        below = indented(shown(last), view, Tone.MUTED, lead=f"{view.glyphs.dot} ", entry="incident")
+    return above, below
+
+
+def render(view: View) -> Content:
+    """Every finding of the diagnosis."""
+    findings = _in_order(view.diagnosis)
+    told = [_told(finding, view) for finding in findings]
+    before, after = _incidents(view)
+    beside = len(before) + len(after)
+    own = replace(view, rows=max(1, view.rows - beside)) if view.rows else view
+    lines = [*before, *(_rows(told, own) if findings else _none(view)), *after]
     age = max(0.0, view.now - view.snapshot.taken_at)
     source = "rules on all that is read"
     return Content(
-        (Stamp("rules", source, age, Freshness.OK),), tuple(lines), _summary(findings, view), _table(findings)
+        (Stamp("rules", source, age, Freshness.OK),),
+        tuple(lines),
+        _summary(findings, view),
+        _table(view.diagnosis.findings),
+        wished=beside + sum(len(one.head) + sum(map(len, one.evidence)) for one in told),
+        first=len(before) + len(told[0].head) if told else 0,
     )
