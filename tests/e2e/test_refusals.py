@@ -140,10 +140,3 @@ def test_version_and_help(program: Program) -> None:
         done = _run(program, *arguments)
         assert done.returncode == 0
         assert "exit codes:" in done.stdout
-
-
-def test_an_unknown_theme_names_those_there_are(console: Open) -> None:
-    terminal = console("--theme", "nosuch", "demo", columns=300)
-    assert terminal.wait() == 2
-    assert "choosing the theme nosuch: there is none of that name; the themes are: " in terminal.text
-    assert b"\x1b[?1049h" not in terminal.output

@@ -42,3 +42,36 @@ async def test_a_memory_that_cannot_be_written_is_a_toast(tmp_path: Path) -> Non
         await until(pilot, lambda: len(app._notifications) > 0)
         (toast,) = app._notifications
         assert "not remembered" in toast.title
+
+
+async def test_an_unknown_theme_is_a_toast_that_names_those_there_are() -> None:
+    app = stage(healthy(), theme="walconsole-[dark")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: len(app._notifications) > 0)
+        (toast,) = app._notifications
+        told = f"theme walconsole-[dark: there is none of that name; {app.theme} is shown instead"
+        assert told in toast.message
+        assert "ansi, contrast, night, okabe-ito, paper (t chooses)" in toast.message
+
+
+async def test_a_theme_that_is_asked_for_and_broken_says_where(tmp_path: Path) -> None:
+    broken = tmp_path / "mine.toml"
+    broken.write_text('name = "mine"\ndark = perhaps\n', "utf-8")
+    app = stage(healthy(), theme="mine", folders=(shipped_folder(), tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: len(app._notifications) > 0)
+        (toast,) = app._notifications
+        assert f"theme mine: {broken}:2: " in toast.message
+        assert app.theme != "mine"
+
+
+async def test_a_theme_is_found_by_its_name_whatever_its_file_is_called(tmp_path: Path) -> None:
+    text = (shipped_folder() / "paper.toml").read_text("utf-8").replace('name = "paper"', 'name = "mine"')
+    (tmp_path / "other.toml").write_text(text, "utf-8")
+    app = stage(healthy(), theme="mine", folders=(shipped_folder(), tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await until(pilot, lambda: app.theme == "mine")
+        assert not app._notifications

@@ -15,7 +15,7 @@ CONSOLE_KEYS: tuple[Key, ...] = (
         "which profile plain `walconsole` opens",
         "the only profile, when there is one",
     ),
-    Key("theme", checks.text, '"walconsole-dark"', "the theme's name", "the one that was last chosen"),
+    Key("theme", checks.text, '"night"', "the theme's name", "the one that was last chosen"),
     Key("interval", checks.between(0.25, 16, "seconds"), "1.0", "seconds between two readings of SQL", "1.0"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.app import App
 
-from walconsole.errors import UsageError, WalconsoleError
+from walconsole.errors import WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.logs import Crash, start_logging
@@ -24,19 +24,8 @@ MakeApp = Callable[[Session, Cleanups], App[Any]]
 
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
-    """The app; `cleanups` take away whatever it opens. Raises UsageError for an unknown theme."""
-    app = WalconsoleApp(droplet_session(session, cleanups), theme=session.theme)
-    if session.theme not in (None, app.theme):
-        raise _no_theme(str(session.theme), app)
-    return app
-
-
-def _no_theme(name: str, app: WalconsoleApp) -> UsageError:
-    themes, problems = app.shelf.load()
-    faults = [problem for problem in problems if f"{name}.toml" in problem]
-    names = ", ".join(sorted(theme.name for theme in themes))
-    why = faults[0] if faults else "there is none of that name"
-    return UsageError(f"choosing the theme {name}", why, f"the themes are: {names}")
+    """The app; `cleanups` take away whatever it opens."""
+    return WalconsoleApp(droplet_session(session, cleanups), theme=session.theme)
 
 
 def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console) -> int:

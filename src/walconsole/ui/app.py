@@ -40,6 +40,16 @@ def _commands() -> type[ConsoleCommands]:
 
 
 _WITHOUT_COLOUR: Sequence[LineFilter] = (NoColor(),)
+def _no_theme(asked: str, shown: str, themes: Sequence[Theme], problems: Sequence[str]) -> str:
+    """Why a theme that was asked for is not seen, and which there are; other files' problems after it."""
+    from walconsole.domain.redaction import safe
+
+    here = [problem for problem in problems if f"{asked}.toml" in problem]
+    others = [problem for problem in problems if problem not in here]
+    why = here[0] if here else "there is none of that name"
+    names = ", ".join(sorted(theme.name for theme in themes))
+    said = f"theme {safe(asked)}: {why}; {shown} is shown instead. The themes are: {names} (t chooses)"
+    return "\n".join([said, *others])
 
 
 class WalconsoleApp(App[None]):
@@ -85,6 +95,7 @@ class WalconsoleApp(App[None]):
         # Textual takes an empty NO_COLOR for a set one; https://no-color.org says otherwise.
         self.no_color = os.environ.get("NO_COLOR", "") != ""
         first = self._suited(self.shelf.first(theme, self.console.color_system))
+        self._refused_theme = theme if theme not in (None, first.name) else None
         self.register_theme(first)
         self._begin_with(first)
 
@@ -135,10 +146,15 @@ class WalconsoleApp(App[None]):
     async def _load_themes(self) -> None:
         import asyncio
 
+        first = self.theme
         themes, problems = await asyncio.to_thread(self.shelf.load)
         for theme in themes:
             if theme.name != self.theme:
                 self.register_theme(self._suited(theme))
+        if self._refused_theme in self.available_themes:  # its file has another name
+            self.theme = str(self._refused_theme)
+        elif self._refused_theme is not None:
+            problems = [_no_theme(self._refused_theme, first, themes, problems)]
         if problems:
             self.notify("\n".join(problems), title="themes", severity="error", markup=False, timeout=15)
 
