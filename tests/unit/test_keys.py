@@ -17,6 +17,7 @@ from walconsole.ui.dialogs.dialog import Confirm, Dialog
 from walconsole.ui.dialogs.help import HelpScreen
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.recovery.moment_screen import MomentScreen
 from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
@@ -28,6 +29,7 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "provision": ProvisionScreen,
     "triage": TriageScreen,
     "recovery": RecoveryScreen,
+    "moments": MomentScreen,
 }
 OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
 

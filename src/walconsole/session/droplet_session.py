@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.snapshot import AnySlot
     from walconsole.domain.profile import BucketRole, Profile
     from walconsole.domain.standing.model import Fix
+    from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Observer, Screen
     from walconsole.provision.engine.model import Gate, Stage, Step, Tell
     from walconsole.provision.engine.runner import Runner
@@ -73,6 +74,7 @@ class _Wiring:
             runner = partial(self._runner, profile, shell, shown)
             shown.provisioner = partial(runner, None)
             shown.fixer = partial(partial, runner)
+            shown.searcher = partial(_searcher, profile, shell, shown)
         return PacedObserver(observer, wish.interval_s)
 
     async def disconnect(self) -> None:
@@ -208,6 +210,20 @@ class PacedObserver:
 
     def hurry(self, slot: AnySlot) -> None:
         self._observer.hurry(slot)
+
+
+def _searcher(profile: Profile, shell: SshShell, shown: DropletSession) -> MomentSearch:
+    """What finds a moment, in a shell of its own on the observation's connection: it may take minutes."""
+    from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.observe.moments.finding import MomentFinder
+    from walconsole.observe.moments.search import MomentSearch
+
+    def snapshot() -> Snapshot:
+        taken = shown.taken
+        return taken.snapshot if taken is not None else Snapshot(profile.name, shown.clock.now(), 0.0)
+
+    beside = shell.beside()
+    return MomentSearch(MomentFinder(profile, beside), snapshot, shown.clock.now, beside.aclose)
 
 
 def _has_ledger(environment: Mapping[str, str]) -> bool:

@@ -334,6 +334,12 @@ class WalconsoleApp(App[None]):
 
         self.push_screen(RecoveryScreen(session, self.glyphs))
 
+    def open_moments(self, session: DropletSession) -> None:
+        """What happened when, by the archived WAL, and where to go back to."""
+        from walconsole.ui.recovery.moment_screen import MomentScreen
+
+        self.push_screen(MomentScreen(session, self.glyphs))
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None:
         """The screen of a run of steps, unless it is seen already."""
         from walconsole.ui.provisioning.screen import ProvisionScreen

@@ -46,6 +46,16 @@ def read_span(text: str) -> float:
     return float(seconds)
 
 
+def read_asked(text: str, now: float, within_s: float = 600.0) -> tuple[float, float]:
+    """A time, and after it the span where one is written: `14:02 30min`. Raises ValueError with what is
+    wrong.
+    """
+    time, _, span = text.strip().rpartition(" ")
+    if time and _PART.match(span) and not _PART.sub("", span):
+        return read_time(time, now), read_span(span)
+    return read_time(text, now), within_s
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Which events: those from `since_us` to `until_us` (None: no bound), about `about` (a part of a

@@ -2,7 +2,7 @@
 itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from walconsole.domain.archive.layouts import Layout
@@ -50,12 +50,23 @@ class SearchPlan:
 
 
 class MomentSearch:
-    """`snapshot` is what is known of server and archive."""
+    """`snapshot` is what is known of server and archive; `close` ends what the finder has open on the
+    droplet.
+    """
 
     def __init__(
-        self, finder: MomentFinder, snapshot: Callable[[], Snapshot], now: Callable[[], float]
+        self,
+        finder: MomentFinder,
+        snapshot: Callable[[], Snapshot],
+        now: Callable[[], float],
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._finder, self._snapshot, self._now = finder, snapshot, now
+        self._finder, self._snapshot, self._now, self._close = finder, snapshot, now, close
+
+    async def rest(self) -> None:
+        """Have nothing open on the droplet until it is asked again."""
+        if self._close is not None:
+            await self._close()
 
     async def plan(self, around: float, within_s: float, most: int = MOST_SEGMENTS) -> SearchPlan:
         """Changes nothing. Raises MomentError for what cannot be, and what Shell raises."""

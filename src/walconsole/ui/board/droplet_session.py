@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.incidents.model import IncidentLog
+    from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.standing.model import Diagnosis, Fix
     from walconsole.droplet.names import RcloneNames
+    from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
 
@@ -100,6 +102,8 @@ class Front(Protocol):
 
     def open_recovery(self, session: DropletSession) -> None: ...
 
+    def open_moments(self, session: DropletSession) -> None: ...
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
@@ -116,6 +120,9 @@ class DropletSession:
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
     may be changed (`read_only`) or nothing is connected yet; `memory`, None where nothing is remembered.
     `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
+    may be changed. `searcher` makes what finds a moment in the archived WAL, None where nothing may be
+    written to the droplet; `found_moments` is what it found last. `begins_with_steps` opens at the first.
+    `shown`: whether its screens are those on top.
     """
 
     front: Front
@@ -139,6 +146,8 @@ class DropletSession:
         self.provisioner: MakeRunner | None = None
         self.fixer: Callable[[Fix], MakeRunner] | None = None
         self.memory: Memory | None = None
+        self.searcher: Callable[[], MomentSearch] | None = None
+        self.found_moments: FoundMoments | None = None
         self.provision_run: ProvisionRun | None = None
         self.fix_run: ProvisionRun | None = None
         self.taken: SnapshotTaken | None = None

@@ -225,6 +225,9 @@ _RECOVERY = _table(
             "screen.enter", "enter", "Enter", "Go on: window, base backup, what is told of it", "in", "pane"
         ),
         Action("screen.copy_commands", "c", "c", "Copy the commands that restore by hand", "copy commands"),
+        Action(
+            "screen.moments", "m", "m", "Find the moment: what happened when, where to go back to", "moment"
+        ),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
         Action("screen.expire", "D", "D", "Retention: show what no rule keeps, ask, delete", "expire"),
         Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
@@ -242,6 +245,26 @@ _RECOVERY = _table(
     titles={"h": "Commands to the left", "l": "Commands to the right"},
 )
 
+_MOMENTS = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back one step; what is read now is given up", "back"),
+        _EXPLAIN,
+        Action("screen.ask", "a", "a", "Ask for a time: says what it takes, then reads", "ask"),
+        Action("screen.filter", "slash", "/", "Events about a table, a number, a word", "filter"),
+        Action("screen.everything", "o", "o", "Inserts, checkpoints and the like too, or not", "others"),
+        Action("screen.keep", "w", "w", "Go back to just before the event, or to just after it", "with"),
+        Action(
+            "screen.enter", "enter", "Enter", "Go on: to the event's target, loss, commands", "in", "pane"
+        ),
+        Action("screen.copy_commands", "c", "c", "Copy the commands that restore to it", "copy commands"),
+        Action("screen.export", "e", "e", "Export the events, JSON and CSV", "export"),
+        Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
+        _ZOOM,
+    ),
+    {"search": "what was asked", "events": "the events", "answer": "what is told of one"},
+    titles={"h": "Commands to the left", "l": "Commands to the right"},
+)
+
 SCREENS = {
     "dashboard": Keys(_DASHBOARD, inherits=()),
     "archive": Keys(_ARCHIVE, panes="1-5"),
@@ -249,6 +272,7 @@ SCREENS = {
     "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "command_palette")),
     "triage": Keys(_TRIAGE, panes="1-4"),
     "recovery": Keys(_RECOVERY, panes="1-3"),
+    "moments": Keys(_MOMENTS, panes="1-3"),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
 

@@ -226,6 +226,10 @@ class RecoveryScreen(PanesScreen):
         """What the buckets really hold."""
         self.session.front.open_archive(self.session, "")
 
+    def action_moments(self) -> None:
+        """What happened when, and where to go back to."""
+        self.session.front.open_moments(self.session)
+
     def action_expire(self) -> None:
         """What retention deletes: looked at, shown, asked about."""
         self.session.open_fix(Fix("retention", step="expire"))
