@@ -213,7 +213,7 @@ async def test_another_file_under_the_name_in_pg_wal_is_not_taken_for_it(made: A
         with pytest.raises(ProvisionError, match="its first page is not this segment's"):
             await made.runner().run()
         path.write_bytes(kept.read_bytes()[:1_000_000])
-        with pytest.raises(ProvisionError, match="it has 1000000 bytes, not 16777216"):
+        with pytest.raises(ProvisionError, match="it has 1000000 bytes, not 1048576"):
             await made.runner().run()
     finally:
         kept.rename(path)

@@ -30,12 +30,13 @@ from tests.data.archives import (
 from tests.data.bucket_reader import KeysReader, refusal, segment_keys
 from tests.data.facts import NOW
 from tests.data.snapshots import HOSTILE, STATES, incident
-from tests.data.stage import ScriptedObserver, screen_text, settle, stage, until
+from tests.data.stage import ScriptedObserver, noting, screen_text, settle, stage, until
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.standing.model import Fix
 from walconsole.domain.wal import Segment
 from walconsole.errors import RegisterError
 from walconsole.ui.archive.screen import ArchiveScreen
@@ -336,9 +337,34 @@ async def test_hostile_keys_reach_neither_screen_nor_clipboard() -> None:
 # What changes, and what is taken away.
 
 
-async def test_a_gap_is_accepted_with_a_reason_and_not_without() -> None:
+async def test_what_the_other_copy_holds_is_not_lost_and_not_accepted() -> None:
     keys = readers()
     app = stage(observer=player(keys=keys))
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        screen = await opened(pilot, "a")  # on a gap of the primary's, of which DR holds the last segment
+        await until(pilot, lambda: "it is not lost" in screen_text(app))
+        assert "the DR bucket holds 1 of 3" in next(iter(app._notifications)).message
+        assert app.screen is screen
+        assert keys[0].marked == []
+
+
+async def test_f_mends_the_holes_of_both_copies() -> None:
+    app = stage(observer=player())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, "f")  # read-only: said, and nothing more
+        assert app.screen is screen
+        asked: list[Fix] = []
+        app.current.fixer = noting(asked)
+        with pytest.raises(RuntimeError, match="enough"):
+            screen.action_fix()
+        assert [fix.step for fix in asked] == ["mend-holes"]
+
+
+async def test_a_gap_is_accepted_with_a_reason_and_not_without() -> None:
+    keys = readers()
+    lost = {1: ((0x100, 0x11FF), (0x1201, 0x1FFF), (0x2003, 0x2F10)), 2: ((0x2F10, 0x3A41),)}
+    dr = replace(bucket_of(BucketRole.DR, lost), gaps=(), gap_count=0, continuity=None)
+    app = stage(observer=player(of(primary=bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS), dr=dr), keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         screen = await opened(pilot, "a")
         await until(pilot, lambda: isinstance(app.screen, Prompt))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 
 from walconsole.domain.archive.mending import Mend, Source
 from walconsole.domain.profile import BucketRole
@@ -103,7 +104,7 @@ class MendHoles(FixStep):
         for at, mend in enumerate(seen.plan.mends):
             targets = tuple(role for role in mend.targets if not failures.gave_up(role))
             if targets:
-                async for event in self._carried(carrier, mend, failures):
+                async for event in self._carried(carrier, replace(mend, targets=targets), failures):
                     yield event
             done_bytes = (at + 1) * self._segment_bytes(seen)
             spent = self._site.clock.monotonic() - began

@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from shlex import quote
+from typing import NamedTuple
 
 from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.mending import CopyLacks, MendPlan, WalFolder, mend_plan
+from walconsole.domain.archive.page_header import LONG_HEADER_BYTES, read_page_header
 from walconsole.domain.archive.recycling import WalKeeping
 from walconsole.domain.archive.stored_form import PACKED
 from walconsole.domain.archivers.folders import archive_folders
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.copies import writing
 from walconsole.domain.standing.mending import copies_lacking, expected_page
 from walconsole.domain.wal import Segment
@@ -30,6 +33,7 @@ from walconsole.provision.engine.site import Site
 _FILE = re.compile(rf"([0-9A-F]{{24}})({'|'.join(map(re.escape, PACKED))})")
 _MOST_FILES = 200_000
 _FOLDERS_ASKED = 8
+_SHOWN = 200
 _KEEPING = """\
 SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) - '0/0',
  redo_lsn - '0/0', extract(epoch FROM now() - checkpoint_time),
@@ -120,31 +124,53 @@ async def _folders(
         if isinstance(listed, str):
             closed.append(f"{path} could not be read: {listed}")
             continue
-        real, files = listed
-        folder = WalFolder(path, files, own=path == own)
-        if real not in found:  # one folder by two names is one
-            found[real] = await _own(site, folder, snapshot, segment_bytes) if folder.own else folder
+        folder = WalFolder(path, listed.files, own=path == own)
+        if listed.real in found or _is_anothers(listed, snapshot):
+            continue  # one folder by two names is one
+        found[listed.real] = await _own(site, folder, snapshot, segment_bytes) if folder.own else folder
     return tuple(found.values()), tuple(closed)
 
 
-async def _listed(site: Site, path: str) -> tuple[str, Mapping[str, str]] | str:
-    """The folder's own path, and files by the segment that they hold; or why there are none to be seen."""
-    script = (
-        f"cd {quote(path)} && pwd -P && find . -maxdepth 1 -type f -name '[0-9A-F]*' | head -n {_MOST_FILES}"
-    )
+class _Listed(NamedTuple):
+    """A folder's own path, its files by the segment that they hold, the beginning of one of them."""
+
+    real: str
+    files: Mapping[str, str]
+    head: bytes
+
+
+async def _listed(site: Site, path: str) -> _Listed | str:
+    """What is there, or why it cannot be seen."""
+    files = "find . -maxdepth 1 -type f -name '[0-9A-F]*'"
+    script = f"""cd {quote(path)} && pwd -P || exit 3
+one=$({files} -name '{"?" * 24}*' | head -n 1)
+head -c {LONG_HEADER_BYTES} -- "${{one:-/dev/null}}" | od -An -v -tx1 | tr -d ' \n'
+echo
+{files} | head -n {_MOST_FILES}"""
     try:
         status, said = await status_of(site, script, user=os_user(site), timeout_s=60.0)
     except ShellError as error:
         return error.why
-    if status != 0:
-        return f"exit status {status}"
-    files: dict[str, str] = {}
-    real, *lines = said.splitlines() or [path]
-    for line in lines:
+    lines = said.splitlines()
+    if status != 0 or len(lines) < 2:
+        return safe(said.strip())[:_SHOWN] or f"exit status {status}"
+    found: dict[str, str] = {}
+    for line in lines[2:]:
         match = _FILE.fullmatch(line.removeprefix("./"))
-        if match is not None and (match[1] not in files or not match[2]):
-            files[match[1]] = match[0]
-    return real, files
+        if match is not None and (match[1] not in found or not match[2]):
+            found[match[1]] = match[0]
+    head = bytes.fromhex(lines[1]) if re.fullmatch(r"(?:[0-9a-f]{2})*", lines[1]) else b""
+    return _Listed(lines[0], found, head)
+
+
+def _is_anothers(listed: _Listed, snapshot: Snapshot) -> bool:
+    """Whether one of its files is seen to be another cluster's: on one host names are alike."""
+    server = snapshot.server.value
+    try:
+        header = read_page_header(listed.head)
+    except ValueError:
+        return False  # compressed, or no file at all: each is looked at before it is sent
+    return server is not None and header.system_identifier != server.system_identifier
 
 
 async def _own(site: Site, folder: WalFolder, snapshot: Snapshot, segment_bytes: int) -> WalFolder:

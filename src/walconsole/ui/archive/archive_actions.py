@@ -57,6 +57,14 @@ class ArchiveActions:
                 lambda yes: self._withdraw(gap) if yes else None,
             )
             return
+        picture = self.screen.desk.picture if self.screen.desk is not None else None
+        for role, count in picture.held_elsewhere(gap).items() if picture is not None else ():
+            text = (
+                f"{gap_names(gap)}: the {NAMES[role]} bucket holds {count:,} of {gap.segments:,}. "
+                "f brings back what any place still holds; what is missing then may be accepted."
+            )
+            self._say(text, "it is not lost", "warning")
+            return
         label = f"accept {plural(gap.segments, 'segment')} as lost in {where}; why (nothing: no):"
         self.screen.app.push_screen(Prompt(label), lambda reason: self._accept(gap, reason))
 

@@ -107,6 +107,16 @@ class ArchivePicture:
         held = facts.holding.timelines.get(timeline) if facts.holding is not None else None
         return held if held is not None else Runs()
 
+    def held_elsewhere(self, gap: FoundGap) -> Mapping[BucketRole, int]:
+        """How many of a gap's segments each copy without that gap holds, where it holds any."""
+        held: dict[BucketRole, int] = {}
+        for role in BucketRole:
+            runs = self.runs(role, gap.timeline) if role not in gap.by_role else None
+            count = runs.count_between(gap.first, gap.last) if runs is not None else 0
+            if count:
+                held[role] = count
+        return held
+
     @property
     def first_listing(self) -> bool:
         """Whether the main copy is still being listed: what is missing there may only not be listed yet."""

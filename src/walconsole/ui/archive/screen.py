@@ -322,6 +322,12 @@ class ArchiveScreen(PanesScreen):
 
     # What to do, and what to take away.
 
+    def action_fix(self) -> None:
+        """All gaps of both copies by one plan: the screen of steps looks, shows it, asks, does, verifies."""
+        from walconsole.domain.standing.model import Fix
+
+        self.session.open_fix(Fix("mend the holes", step="mend-holes"))
+
     def action_accept(self) -> None:
         """Accept the gap under the cursor, or take that back."""
         self.errands.accept(self.desk.gap if self.desk is not None else None)

@@ -105,7 +105,11 @@ def _remedies(page: Page, gap: Gap, wal_directory: str | None, other: str, *, al
     page.heading("what to do:")
     arrow = f"{page.glyphs.arrow} "
     if all_elsewhere:
-        page.paragraph(f"{other} has all of them: copy them over, and the gap closes.", lead=arrow)
+        page.paragraph(f"{other} has all of them: `f` copies them over, and the gap closes.", lead=arrow)
+    else:
+        page.paragraph(
+            "`f` brings back what the other copy, pg_wal or another folder of WAL still holds.", lead=arrow
+        )
     folder = wal_directory or "PGDATA/pg_wal"
     path = shlex.quote(f"{folder.rstrip('/')}/{gap.first}")
     ready = shlex.quote(f"{folder.rstrip('/')}/archive_status/{gap.first}.ready")

@@ -131,6 +131,7 @@ _ARCHIVE = _table(
         Action(
             "screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"
         ),
+        Action("screen.fix", "f", "f", "Mend the holes of both copies, from wherever segments are", "mend"),
         Action("screen.accept", "a", "a", "Accept the gap as lost, or take that back", "accept"),
         Action("screen.switch_bucket", "b", "b", "Keys of the other bucket", "bucket"),
         Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
