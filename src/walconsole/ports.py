@@ -334,8 +334,8 @@ class Observer(Protocol):
         """Take what fills `slot` now: somebody looks at it."""
         ...
 
-    def bucket(self, role: BucketRole) -> BucketReader:
-        """Reads that bucket beyond what the snapshot says of it."""
+    def bucket(self, role: BucketRole) -> BucketReader | None:
+        """Reads that bucket beyond what the snapshot says of it; None where there is no such copy."""
         ...
 
     def pause(self, paused: bool) -> None:

@@ -225,7 +225,9 @@ class Watched:
     def accept(self, reason: str) -> None:
         """As the archive screen does."""
         for role, gap in self.lost():
-            self.observer.bucket(role).accept(gap, reason)
+            reader = self.observer.bucket(role)
+            assert reader is not None
+            reader.accept(gap, reason)
 
     async def lost_both(self) -> None:
         """Wait until both copies' losses are seen: each bucket is looked at in its own time."""

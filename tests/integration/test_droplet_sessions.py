@@ -15,15 +15,17 @@ from tests.integration.observed import profile_of
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.standing.model import Fix
 from walconsole.process.cleanup import Cleanups
-from walconsole.provision.engine.model import Stage
+from walconsole.provision.engine.model import Question, Stage
 from walconsole.session.droplet_session import droplet_session
 from walconsole.session.wish import Session
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
+from walconsole.ui.dialogs.connecting import ClusterScreen
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -150,3 +152,32 @@ def read_since(session: DropletSession, moment: float) -> bool:
     assert session.taken is not None
     snapshot = session.taken.snapshot
     return min(snapshot.host.read_at or 0.0, snapshot.server.read_at or 0.0) > moment
+
+
+async def test_setting_up_keeps_to_the_cluster_that_was_chosen(
+    sshd: SshServer, make_cluster: MakeCluster, tmp_path: Path
+) -> None:
+    cluster = make_cluster()
+    told = a_profile("chosen", sshd, cluster)
+    chosen = ClusterFacts(
+        ClusterName("16", "other"), 5499, "/run/postgresql", "/data", None, True, "postgres"
+    )
+    async with Cleanups() as cleanups:
+        session = a_session(told, tmp_path, cleanups)
+        async with WalconsoleApp(session).run_test() as pilot:
+            await until(pilot, lambda: session.provisioner is not None, 40.0)
+            asking = asyncio.ensure_future(session.choose_cluster([chosen]))
+            await until(pilot, lambda: isinstance(pilot.app.screen, ClusterScreen))
+            await pilot.press("enter")
+            assert await asking == chosen
+            assert session.provisioner is not None
+            runner = await session.provisioner(Agreeing(), lambda _: None)
+            profile = runner._runner._site.profile  # type: ignore[attr-defined]
+    assert profile.postgres == replace(told.postgres, cluster=chosen.name)
+
+
+class Agreeing:
+    """Says yes."""
+
+    async def ask(self, question: Question) -> bool:
+        return bool(question)

@@ -8,7 +8,9 @@ import pytest
 from walconsole import errors
 from walconsole.cli import main
 from walconsole.cli.arguments import parse
-from walconsole.cli.table import COMMANDS, OPEN, Command
+from walconsole.cli.opening import server_session
+from walconsole.cli.table import COMMANDS, OPEN, Command, Takes
+from walconsole.domain.profile import ClusterName, Profile
 from walconsole.errors import (
     EXIT_CODES,
     PLUGIN_EXIT_CODES,
@@ -37,6 +39,8 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
         (["--config", "config", "config", "path"], "config", {"action": "path", "config": Path("config")}),
         (["demo:22"], "open", {"target": "demo:22"}),
         (["--read-only", "a", "--name", "b"], "open", {"read_only": True, "name": "b"}),
+        (["--cluster", "15/main", "a"], "open", {"cluster": ClusterName("15", "main"), "target": "a"}),
+        (["check", "a", "--cluster", "9.6/x"], "check", {"cluster": ClusterName("9.6", "x")}),
         (["--name", "check", "report"], "report", {"name": "check", "target": None}),
         (["--theme", "x", "demo", "--theme", "y"], "demo", {"theme": "y"}),
         (["--log-file", "l", "check", "a"], "check", {"log_file": Path("l"), "target": "a", "theme": None}),
@@ -63,6 +67,8 @@ def test_arguments(arguments: list[str], command: str, values: dict[str, object]
         (["chekc", "a"], "unrecognized arguments: a; did you mean `walconsole check`?"),
         (["provison", "a", "--plan"], "did you mean `walconsole provision`?"),
         (["--theme", "x", "config", "path"], "unrecognized arguments: --theme"),
+        (["--cluster", "main"], "must be VERSION/NAME as pg_lsclusters shows it"),
+        (["demo", "--cluster", "15/main"], "unrecognized arguments: --cluster"),
         (["config", "path", "a"], "unrecognized arguments: a"),
         (["--config"], "expected one argument"),
         (["--them", "x"], "unrecognized arguments"),
@@ -197,3 +203,20 @@ def test_the_page_on_provisioning_names_every_option_and_step(capsys: pytest.Cap
         assert f"`{option}" in page
     for kind in KINDS:
         assert f"| {kind.title} |" in page
+
+
+@pytest.mark.parametrize("command", [one.name for one in COMMANDS if Takes.SERVER in one.takes])
+def test_the_cluster_can_be_named_wherever_a_server_is(command: str) -> None:
+    before = ["--cluster", "16/other", command, "a"]
+    needed = {"fix": ["--step", "reload", "--plan"], "undo": ["--plan"], "expire": ["--plan"]}
+    needed |= {"backup": ["--plan"], "probe": ["--plan"]}
+    assert vars(parse([*before, *needed.get(command, [])]))["cluster"] == ClusterName("16", "other")
+
+
+def test_the_command_lines_cluster_stands_above_the_profiles(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.p]\nhost = "h.example"\n[profiles.p.postgres]\ncluster = "15/main"\n')
+    for given, wanted in (([], "15/main"), (["--cluster", "17/two"], "17/two")):
+        session = server_session(parse(["--config", str(config), *given, "check", "p"]))
+        assert isinstance(session.target, Profile)
+        assert str(session.target.postgres.cluster) == wanted

@@ -20,6 +20,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
+from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import places
 
@@ -279,6 +280,21 @@ def test_show_has_every_key_with_its_origin(file: ConfigFile, home: dict[str, st
     assert len(lines) == len(resolved.settings)
     assert lines[0].split() == ["host", "shithub.sh", f"{file.path}:2"]
     assert any(line.startswith("dr.bucket ") and line.endswith("default") for line in lines)
+
+
+def test_no_second_copy_is_written_shown_and_stands_above_the_deployments_variables(
+    tmp_path: Path, home: dict[str, str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[profiles.p]\nhost = 'p.example'\ndr = 'none'\n")
+    resolved = choose("p", load(path), home | {"WAL_DR_BUCKET": "elsewhere-dr"})
+    assert not resolved.profile.second_copy
+    assert resolved.profile.buckets == (resolved.profile.primary,)
+    assert not DropletChoices.for_profile(resolved.profile).to_dr
+    assert _round_trip(resolved, tmp_path / "again.toml", home).profile == resolved.profile
+    lines = described(resolved)
+    assert [line.split() for line in lines if line.startswith("dr")] == [["dr", "none", f"{path}:3"]]
+    assert "# WAL_DR_BUCKET and DR_REGION are not used" in lines[0]
 
 
 def test_places_are_where_xdg_says() -> None:

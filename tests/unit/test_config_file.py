@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.config.reader import LARGEST_FILE_BYTES, ConfigFile, FaultyConfigError, load
-from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS
+from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES
 from walconsole.config.writer import example, write_example
 from walconsole.domain.profile import ClusterName, KeySource
 from walconsole.errors import ConfigError
@@ -279,7 +279,22 @@ def test_the_example_is_accepted_as_it_is_and_with_every_key(file: Path) -> None
     assert _load(file, example()).profiles["shithub"]["host"].value == "shithub.sh"
     every = _load(file, re.sub(r"(?m)^#(?=\w+ = )", "", example()))
     assert list(every.console) == [key.path for key in CONSOLE_KEYS]
-    assert list(every.profiles["shithub"]) == [key.path for key in PROFILE_KEYS]
+    words = [key.path for key in PROFILE_KEYS if key.name not in TABLES]  # of those the table
+    assert list(every.profiles["shithub"]) == words
+    assert '\n# dr = "none"\n' in example()
+
+
+def test_no_second_copy_is_a_word_in_place_of_the_table(file: Path) -> None:
+    profile = _load(file, _P + 'dr = "none"\n[profiles.p.primary]\nbucket = "mine-wal"').profiles["p"]
+    assert profile["dr"].value == "none"
+    assert profile["primary.bucket"].value == "mine-wal"
+    assert "dr" not in _load(file, _P + '[profiles.p.dr]\nbucket = "mine-dr"').profiles["p"]
+
+
+@pytest.mark.parametrize("said", ['"off"', "false", "[]", '""'])
+def test_whatever_else_stands_there_is_a_fault(said: str, file: Path) -> None:
+    (fault,) = _faults(file, _P + f"dr = {said}")
+    assert fault.startswith("3: 'dr' in [profiles.p] must be 'none' (no second copy is wanted) or a table")
 
 
 def test_the_documentation_has_every_key_and_no_other() -> None:

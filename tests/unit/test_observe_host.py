@@ -4,18 +4,20 @@ import os
 import shlex
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.surveys import PROFILE
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.errors import ClusterChoiceError, ShellError
-from walconsole.observe.host.clusters import Cluster, candidates, read_cluster
+from walconsole.observe.host.clusters import Cluster, candidates, of_cluster, read_cluster
 from walconsole.observe.host.host_script import (
     Group,
     Look,
@@ -277,3 +279,16 @@ def test_what_stands_there_instead_is_said_and_never_taken_for_none(tmp_path: Pa
     assert (found.status, found.lives) == (None, False)
     (missing,) = found.missing
     assert "status.json" in missing
+
+
+def test_a_cluster_that_was_chosen_is_meant_by_its_name_else_by_its_socket() -> None:
+    named = facts_of("/data/one", name=ClusterName("15", "main"), port=5432)
+    nameless = facts_of("/data/two", name=None, port=6000)
+    assert of_cluster(PROFILE, None) == PROFILE
+    assert of_cluster(PROFILE, named).postgres == replace(PROFILE.postgres, cluster=ClusterName("15", "main"))
+    said = of_cluster(PROFILE, nameless).postgres
+    assert (said.cluster, said.port, said.socket_dir) == (PROFILE.postgres.cluster, 6000, "/run/postgresql")
+
+
+def facts_of(path: str, *, name: ClusterName | None, port: int) -> ClusterFacts:
+    return ClusterFacts(name, port, "/run/postgresql", path, None, True, "postgres")

@@ -12,7 +12,7 @@ from tests.data.archives import accepted
 from tests.data.facts import NOW, bucket
 from tests.data.facts import healthy as whole
 from tests.data.snapshots import HOSTILE, STATES, all_dead, healthy, idle, incident, nothing_readable
-from walconsole.domain.facts.snapshot import Freshness, Snapshot
+from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot, Told
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.ui.board.catalogue import PANES
@@ -164,3 +164,12 @@ def test_what_accepted_gaps_lack_is_in_the_value_that_is_copied() -> None:
     )
     values = [line.value for line in draw("bucket", whole(primary=known)).lines if line.value]
     assert "65, 3 segments missing in accepted gaps\t65, no gap" in values
+
+
+def test_a_second_copy_that_is_not_wanted_is_named_as_that_and_nowhere_as_unread() -> None:
+    alone = replace(healthy(), dr=Reading(Snapshot.dr), told=Told(second_copy=False))
+    for width in (58, 120):
+        drawn = draw("bucket", alone, width)
+        assert "none, by choice" in text_of(drawn)
+        assert "not read" not in text_of(drawn)
+        assert len(drawn.stamps) == 1

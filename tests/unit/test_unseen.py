@@ -19,11 +19,13 @@ from walconsole.domain.facts.evidence import (
     RuleAction,
 )
 from walconsole.domain.facts.observed import CatalogueFacts
-from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot
+from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot, Told
 from walconsole.domain.failures import Diagnosis, Level, diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.copies import NO_SECOND_COPY, dr_verdict
 from walconsole.domain.standing.unseen import ASKED, NEEDED, of_one_look, unanswered
 from walconsole.report.documents import check_document
+from walconsole.report.incident import report_markdown
 from walconsole.report.lines import exit_code, for_nagios, for_people, for_prometheus
 from walconsole.report.metrics import metrics
 
@@ -149,3 +151,28 @@ def test_every_format_says_so() -> None:
     document = json.loads(json.dumps(check_document("x", blind, said, numbers, NOW)))
     assert (document["level"], document["exit_code"]) == ("unknown", 3)
     assert document["not_seen"] == ["primary", "dr"]
+
+
+def test_a_second_copy_that_is_not_wanted_is_missed_by_nobody() -> None:
+    alone = replace(
+        spoiled(spoiled(complete(), Snapshot.dr, "unread"), Snapshot.dr_policy, "unread"),
+        told=Told(second_copy=False),
+    )
+    said = looked(alone)
+    assert (said.verdict.level, said.findings) == (Level.OK, ())
+    assert (unanswered(alone), alone.whole, len(alone.copies)) == ((), True, 1)
+    numbers = metrics(alone, said, NOW)
+    assert not any(label == ("source", "dr") for each in numbers for label in each.labels)
+    document = json.loads(json.dumps(check_document("x", alone, said, numbers, NOW)))
+    assert document["not_seen"] == []
+    assert "dr" not in {each["source"] for each in document["sources"]}
+    verdict = dr_verdict(alone, NOW)
+    assert (verdict.level, verdict.text) == (Level.OK, NO_SECOND_COPY)
+    report = "\n".join(report_markdown("x", alone, said, NOW))
+    assert f"- DR bucket: {NO_SECOND_COPY}" in report
+    assert "could not be looked at" not in report
+
+
+def test_one_that_is_wanted_and_not_there_is() -> None:
+    without = spoiled(complete(), Snapshot.dr, "failed")
+    assert looked(without).verdict.level is not Level.OK

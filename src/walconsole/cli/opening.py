@@ -32,7 +32,8 @@ def config_file(options: Namespace) -> ConfigFile:
 def server_session(options: Namespace) -> Session:
     """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
     file = config_file(options)
-    named = {"name": Setting(options.name, "command line")} if options.name else {}
+    given = {"name": options.name, "postgres.cluster": options.cluster}
+    named = {path: Setting(value, "command line") for path, value in given.items() if value}
     named_else = options.command != OPEN.name
     commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)
     resolved = choose(options.target, file, os.environ, named, commands=commands)
@@ -66,7 +67,7 @@ def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
                 named.update(map(str, setting.value))
     if not isinstance(target, DemoWish):
         named.update(target.api.token_envs, filter(None, [target.postgres.password_env]))
-        for bucket in (target.primary, target.dr):
+        for bucket in target.buckets:
             named.update((bucket.keys.access_key_env, bucket.keys.secret_key_env))
     return named
 

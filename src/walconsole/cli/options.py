@@ -11,6 +11,7 @@ from walconsole.config import checks
 DEFAULTS = {
     "config": None,
     "name": None,
+    "cluster": None,
     "target": None,
     "theme": None,
     "interval": None,
@@ -38,7 +39,7 @@ def add_shared(parser: argparse.ArgumentParser, takes: Takes) -> list[argparse.A
         add("--config", metavar="FILE", type=Path, help="the configuration file (`walconsole config path`)")
     ]
     if Takes.SERVER in takes:
-        added.append(_add_name(parser))
+        added += [_add_name(parser), _add_cluster(parser)]
     if Takes.SCREEN in takes:
         added += _add_screen(parser)
     if Takes.LOG in takes:
@@ -54,6 +55,16 @@ def _add_name(parser: argparse.ArgumentParser) -> argparse.Action:
         type=checked(checks.short_name),
         help="the short name that the defaults come from: buckets NAME-wal, NAME-wal-dr and so on"
         " (default: the profile's name, else the host's first label)",
+    )
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> argparse.Action:
+    return parser.add_argument(
+        "--cluster",
+        metavar="VERSION/NAME",
+        type=checked(checks.cluster),
+        help="the cluster on a host that has several, as pg_lsclusters shows it: 15/main"
+        " (default: the profile's, else the only one)",
     )
 
 

@@ -159,14 +159,14 @@ def choices(options: argparse.Namespace, profile: Profile) -> DropletChoices:
     """How the droplet shall archive. Raises UsageError."""
     defaults = DropletChoices.for_profile(profile)
     if options.command in ("backup", "drill"):
-        return replace(defaults, to_dr=not options.no_dr)
+        return replace(defaults, to_dr=defaults.to_dr and not options.no_dr)
     if options.command != "provision":
         return defaults
     try:
         return replace(
             defaults,
             compression=Compression(options.compression),
-            to_dr=not options.no_dr,
+            to_dr=defaults.to_dr and not options.no_dr,
             archive_timeout_s=options.archive_timeout,
         )
     except ValueError as error:

@@ -238,6 +238,13 @@ def variable(value: object) -> str:
     return checked
 
 
+def no_second_copy(value: object) -> str:
+    """`none`; whatever else says where the second copy is stands in a table."""
+    if value != "none":
+        raise UnfitError(f"must be 'none' (no second copy is wanted) or a table, not {shown(value)}")
+    return "none"
+
+
 def key_source(value: object) -> KeySource:
     choices = ", ".join(f"'{source}'" for source in KeySource)
     checked = text(value)

@@ -89,7 +89,9 @@ def choose(
     if not meant_elsewhere:
         layers.append(deployment)
     resolved = resolve([*layers, profile], name or "")
-    notes = (_ignored(deployment, host),) if meant_elsewhere else ()
+    notes: tuple[str, ...] = (_ignored(deployment, host),) if meant_elsewhere else ()
+    if not resolved.profile.second_copy and any(path.startswith("dr.") for path in deployment):
+        notes += ('WAL_DR_BUCKET and DR_REGION are not used: the profile says dr = "none"',)
     return Resolved(resolved.profile, resolved.settings, notes)
 
 

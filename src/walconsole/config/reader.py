@@ -199,16 +199,22 @@ class _Reader:
         """The checked values of `table` and, below a profile, of its own tables."""
         here = [key for key in keys if key.table == table]
         below = list(TABLES) if path[0] == "profiles" and not table else []
-        self._refuse_others(path, values, [*(key.name for key in here), *below])
+        tables = [name for name in below if isinstance(values.get(name, {}), dict)]
+        self._refuse_others(path, values, list(dict.fromkeys([*(key.name for key in here), *below])))
         found: dict[str, Setting] = {}
         for key in here:
+            if key.name in tables:
+                continue  # `dr` is a table, or a word in its place
             if key.name in values:
                 self._checked(found, (*path, key.name), key, values[key.name])
             elif key.required:
                 self._fault(
                     path, f"{_bracketed(path)} has no '{key.name}'", f"add {key.name} = {key.example}"
                 )
+        words = {key.name for key in here}
         for name in below:
+            if name in words and name not in tables:
+                continue
             nested = self._table((*path, name), values, name)
             found |= self._settings((*path, name), nested or {}, keys, name)
         return found

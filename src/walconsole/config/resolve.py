@@ -89,6 +89,8 @@ def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
     chosen: dict[str, Setting] = {}
     for layer in reversed(layers):
         chosen |= layer
+    if "dr" in chosen:  # nothing of that bucket holds
+        chosen = {path: setting for path, setting in chosen.items() if not path.startswith("dr.")}
     host = str(chosen["host"].value)
     chosen.setdefault("name", Setting(_usable_name(fallback_name) or short_name(host), "default"))
     complete = {path: Setting(value, "default") for path, value in _defaults(chosen).items()} | chosen
@@ -196,6 +198,7 @@ def _profile(settings: Settings) -> Profile:
         keep=_keep(_Values(settings, "keep")),
         backups=_backups(_Values(settings, "backups")),
         drills=_drills(_Values(settings, "drills"), top.maybe("drill_queries", tuple)),
+        second_copy=not settings["dr"].value,
     )
 
 
@@ -304,6 +307,8 @@ def described(resolved: Resolved) -> list[str]:
     """Lines `key  value  origin`, aligned, in the order of the schema."""
     rows = []
     for key in PROFILE_KEYS:
+        if not resolved.profile.second_copy and key.table == "dr":
+            continue
         setting = resolved.settings[key.path]
         value = key.default if setting.value is None else _text(setting.value)
         rows.append((key.path, safe(value), safe(setting.origin)))

@@ -76,6 +76,13 @@ _HOST_KEYS = (
     ),
     Key("read_only", checks.flag, "false", "whether everything that could change something is off", "false"),
     Key(
+        "dr",
+        checks.no_second_copy,
+        '"none"',
+        "no second copy is wanted; it stands in place of the table of that name, which goes",
+        "there is one, or should be",
+    ),
+    Key(
         "expect_base_backups",
         checks.flag,
         "true",

@@ -21,6 +21,8 @@ def profile_as_toml(profile: Profile, table_name: str) -> str:
     values = _values(profile)
     lines: list[str] = []
     for table in ("", *TABLES):
+        if table == "dr" and not profile.second_copy:
+            continue
         lines.append(f"[profiles.{table_name}{'.' if table else ''}{table}]")
         keys = [key for key in PROFILE_KEYS if key.table == table and values[key.path] not in (None, ())]
         lines += [*(f"{key.name} = {_literal(values[key.path])}" for key in keys), ""]
@@ -42,6 +44,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "connect_timeout": ssh.connect_timeout_s,
         "sudo": profile.sudo,
         "read_only": profile.read_only,
+        "dr": None if profile.second_copy else "none",
         "expect_base_backups": profile.expect_base_backups,
         "postgres.cluster": postgres.cluster,
         "postgres.database": postgres.database,
@@ -142,7 +145,8 @@ def _keys(keys: tuple[Key, ...], table: str) -> Iterator[str]:
         without = "Required" if key.required else f"Left out: {key.default}"
         comment = f"{key.meaning[0].upper()}{key.meaning[1:]}{also}. {without}."
         yield from textwrap.wrap(comment, 96, initial_indent="# ", subsequent_indent="# ")
-        yield f"{'' if key.required else '#'}{key.name} = {key.example}"
+        instead = "# " if key.name in TABLES else "#"  # of the table below: only one of the two can hold
+        yield f"{'' if key.required else instead}{key.name} = {key.example}"
 
 
 def _make_folder(folder: Path) -> None:

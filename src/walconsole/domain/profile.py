@@ -184,7 +184,8 @@ class Profile:
 
     `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
     through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
-    there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted.
+    there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`:
+    one is wanted, in `dr`; else that bucket is never asked.
     """
 
     name: str
@@ -201,6 +202,12 @@ class Profile:
     keep: Keep | None = None
     backups: BackupSettings = BackupSettings()
     drills: DrillSettings = DrillSettings()
+    second_copy: bool = True
+
+    @property
+    def buckets(self) -> tuple[BucketTarget, ...]:
+        """Those that are asked, the primary first."""
+        return (self.primary, self.dr) if self.second_copy else (self.primary,)
 
 
 def spaces_endpoint(region: str) -> str:

@@ -53,12 +53,12 @@ class DropletChoices:
 
     @classmethod
     def for_profile(cls, profile: Profile) -> Self:
-        """The defaults, as they are below the profile's root."""
-        root = profile.paths.root
+        """The defaults, as they are below the profile's root; no second copy where it wants none."""
+        root, second = profile.paths.root, profile.second_copy
         if not root:
-            return cls()
+            return cls(to_dr=second)
         path = f"{root}/usr/local/bin:{root}/usr/bin:{DEFAULT_PATH}"
-        return cls(temp_root=f"{root}/var/tmp", path=path)  # noqa: S108  # the droplet's
+        return cls(to_dr=second, temp_root=f"{root}/var/tmp", path=path)  # noqa: S108  # the droplet's
 
     def __post_init__(self) -> None:
         if not 1 <= self.archive_timeout_s <= MOST_ARCHIVE_TIMEOUT_S:

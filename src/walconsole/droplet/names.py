@@ -100,5 +100,5 @@ class RcloneNames:
 
 def rclone_names(profile: Profile) -> RcloneNames:
     """Those of this profile."""
-    copies = {target.role: rclone_path(target) for target in (profile.primary, profile.dr)}
+    copies = {target.role: rclone_path(target) for target in profile.buckets}
     return RcloneNames(copies, profile.paths.rclone_config)

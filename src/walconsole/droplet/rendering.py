@@ -354,7 +354,7 @@ def _at(backup: BackupChoices) -> dict[str, str]:
 
 
 def _copies(profile: Profile, choices: DropletChoices) -> dict[str, str]:
-    dr = rclone_path(profile.dr) if choices.to_dr else ""
+    dr = rclone_path(profile.dr) if choices.to_dr and profile.second_copy else ""
     return {"PRIMARY": quote(rclone_path(profile.primary)), "DR": quote(dr)}
 
 

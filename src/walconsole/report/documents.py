@@ -92,7 +92,7 @@ def finding_document(finding: Finding) -> Document:
 
 def source_documents(snapshot: Snapshot, now: float) -> Iterator[Document]:
     """Every source with how old its answer is, or why there is none."""
-    for slot in SLOTS:
+    for slot in snapshot.slots:
         reading = slot.of(snapshot)
         problem = reading.problem
         yield {

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import SLOTS, Freshness, Need, Snapshot
+from walconsole.domain.facts.snapshot import Freshness, Need, SLOTS, Snapshot
 from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.incidents.time_line import remembered_events
 from walconsole.domain.incidents.words import told, troubles
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.copies import NO_SECOND_COPY
 from walconsole.domain.standing.event_times import Event, events, folded
 from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Story
 from walconsole.domain.standing.unseen import no_finding
@@ -111,6 +112,8 @@ def _server(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             )
         elif reading.problem is not None:
             yield copy, reading.problem.why
+    if not snapshot.told.second_copy:
+        yield "DR bucket", NO_SECOND_COPY
     files, log = snapshot.files.value, snapshot.log.value
     if files is not None and files.errors:
         yield "would keep the server from starting", "; ".join(files.errors)
@@ -235,7 +238,7 @@ def _not_seen(snapshot: Snapshot) -> Iterator[str]:
 
 def not_seen(snapshot: Snapshot) -> Iterator[str]:
     """What was not read, and what of what was read is missing, each with why."""
-    for slot in SLOTS:
+    for slot in snapshot.slots:
         reading = slot.of(snapshot)
         name = slot.name.replace("_", " ")
         if reading.problem is not None:

@@ -46,7 +46,7 @@ def _verdict(diagnosis: Diagnosis) -> Iterator[Metric]:
 
 def _seen(snapshot: Snapshot) -> Iterator[Metric]:
     missing = {each.slot for each in unanswered(snapshot)}
-    for slot in (*NEEDED, *ASKED):
+    for slot in (each for each in (*NEEDED, *ASKED) if each in snapshot.slots):
         labels = (("source", slot.name),)
         yield Metric("source_seen", int(slot not in missing), "1: the verdict rests on it.", labels=labels)
 

@@ -70,7 +70,7 @@ def _how_to_connect(profile: Profile) -> list[str]:
     if postgres.socket_dir is not None:
         port = f" -p {postgres.port}" if postgres.port else ""
         lines.append(f"psql     psql -h {postgres.socket_dir}{port} -U {postgres.user} {postgres.database}")
-    lines += [_bucket_line(bucket, profile) for bucket in (profile.primary, profile.dr)]
+    lines += [_bucket_line(bucket, profile) for bucket in profile.buckets]
     return [*lines, f"keys     {profile.api.endpoint}/v2/spaces/keys"]
 
 

@@ -111,6 +111,7 @@ class _Wiring:
         by default; where there is no room, the run makes a connection of its own for as long as it runs.
         """
         await asyncio.to_thread(import_module, "walconsole.provision.steps.catalogue")
+        from walconsole.observe.host.clusters import of_cluster
         from walconsole.provision.engine.runner import LONGEST_CLEANING_S, Runner
         from walconsole.provision.fixes.catalogue import fix_steps, independent
         from walconsole.provision.steps.catalogue import steps
@@ -122,6 +123,7 @@ class _Wiring:
         if offer is not None:
             await self._end_last_fix()
         cleanups = self._cleanups.part()
+        profile = of_cluster(profile, shown.chosen_cluster)
         beside = shell.beside()
         beside.retry()
         parts = provisioned(
@@ -199,7 +201,7 @@ class PacedObserver:
     def refresh(self) -> None:
         self._observer.refresh()
 
-    def bucket(self, role: BucketRole) -> BucketReader:
+    def bucket(self, role: BucketRole) -> BucketReader | None:
         return self._observer.bucket(role)
 
     def pause(self, paused: bool) -> None:

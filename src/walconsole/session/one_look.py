@@ -47,8 +47,9 @@ class NobodyThere:
         return False
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
-        """No: the profile must name it."""
-        self.refused.append('there are several clusters: name one in the profile (cluster = "VERSION/NAME")')
+        """No: the command line, or the profile, must name it."""
+        why = "there are several clusters: name one (--cluster VERSION/NAME, or cluster in the profile)"
+        self.refused.append(why)
         return None
 
     async def passphrase(self, prompt: str) -> str | None:

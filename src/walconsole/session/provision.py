@@ -80,7 +80,7 @@ class Nobody:
         return False
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
-        """The profile must name it."""
+        """The command line, or the profile, must name it."""
         return None
 
     async def passphrase(self, prompt: str) -> str | None:

@@ -124,7 +124,7 @@ def observe(
     def wake(name: str) -> None:
         observer.wake(name)
 
-    buckets = [bucket(profile.primary), bucket(profile.dr)]
+    buckets = [bucket(target) for target in profile.buckets]
     readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
     known = LatestFacts(clock)
     observer = ServerObserver(
@@ -153,6 +153,7 @@ def _told(profile: Profile) -> Told:
         keep=profile.keep,
         price=profile.price,
         drill_every_s=None if every_days is None else every_days * 86_400,
+        second_copy=profile.second_copy,
     )
     try:
         names = names_of(profile)
@@ -178,10 +179,7 @@ def _evidence(
         RetentionProbe(database),
         ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),
         ComparingProbe(shell, host, clock, stores[0], reader, PLAIN, known.snapshot),
-        *(
-            PolicyProbe(target, store, clock)
-            for target, store in zip((profile.primary, profile.dr), stores, strict=True)
-        ),
+        *(PolicyProbe(target, store, clock) for target, store in zip(profile.buckets, stores, strict=True)),
     )
 
 

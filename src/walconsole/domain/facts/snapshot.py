@@ -195,7 +195,7 @@ class Told:
     path of the archive command that provisioning installs on the droplet, empty where that is not known.
     `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs. `restore_program`
     is the restore command's path, as `archive_program`. `drill_every_s` is after which time without a good
-    restore drill that is worth a warning, None: none is expected.
+    restore drill that is worth a warning, None: none is expected. `second_copy`: there is one, or should be.
     """
 
     expect_base_backups: bool = True
@@ -204,6 +204,7 @@ class Told:
     price: Price = SPACES_PRICE
     restore_program: str = ""
     drill_every_s: float | None = None
+    second_copy: bool = True
 
 
 @dataclass(frozen=True)
@@ -250,13 +251,25 @@ class Snapshot:
     told: Told = field(default_factory=Told)
 
     @property
+    def slots(self) -> tuple[AnySlot, ...]:
+        """The sources that there are: where no second copy is wanted, none of that one's."""
+        return SLOTS if self.told.second_copy else _OF_ONE_COPY
+
+    @property
+    def copies(self) -> tuple[Reading[BucketFacts], ...]:
+        """The readings of the buckets that there are, or should be: the primary's first."""
+        return (self.primary, self.dr) if self.told.second_copy else (self.primary,)
+
+    @property
     def whole(self) -> bool:
         """Every source that the dashboard shows was asked at least once, whatever it answered."""
-        return all(slot.of(self).freshness is not Freshness.UNREAD for slot in SLOTS if slot.shown)
+        return all(slot.of(self).freshness is not Freshness.UNREAD for slot in self.slots if slot.shown)
 
 
 SLOTS: tuple[AnySlot, ...] = tuple(slot for slot in vars(Snapshot).values() if isinstance(slot, Slot))
 """All of them, in the order in which they are declared."""
+
+_OF_ONE_COPY = tuple(slot for slot in SLOTS if slot not in (Snapshot.dr, Snapshot.dr_policy))
 
 
 def fold(snapshot: Snapshot, reading: Reading[T], now: float) -> Snapshot:

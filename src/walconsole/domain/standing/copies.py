@@ -30,6 +30,8 @@ DR_PATIENCE_S = 900.0
 DR_PATIENCE_SEGMENTS = 5
 """A copy that follows by a schedule is behind for a while: more segments, for longer, is worth a word."""
 
+NO_SECOND_COPY = 'no second copy, by choice: the profile says dr = "none"'
+
 SETTLING_S = 15.0
 """Parallel writers finish out of order: below a segment that was stored since, others are still to come.
 
@@ -38,8 +40,8 @@ Not those which PostgreSQL says it archived.
 
 
 def copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
-    """Both copies' names and readings."""
-    return (("primary", snapshot.primary), ("DR", snapshot.dr))
+    """The copies' names and readings; no second one where none is wanted."""
+    return tuple(zip(("primary", "DR"), snapshot.copies, strict=False))
 
 
 def another_cluster(bucket: BucketFacts, system_identifier: str | None) -> SegmentIdentity | None:
@@ -152,8 +154,11 @@ def unusable(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict | N
 def dr_verdict(snapshot: Snapshot, now: float) -> Verdict:
     """Whether the copy in the other region holds what the primary does.
 
-    What was read last is compared; where either bucket cannot be read any more, that is no verdict.
+    What was read last is compared; where either bucket cannot be read any more, that is no verdict. Where the
+    profile says that there is none, that is the operator's choice, and nothing is wrong with it.
     """
+    if not snapshot.told.second_copy:
+        return Verdict(Level.OK, NO_SECOND_COPY)
     unread = _unread("the DR copy", snapshot.dr)
     if unread is not None:
         return unread if unread.level is not Level.CRITICAL else Verdict(Level.WARNING, unread.text)

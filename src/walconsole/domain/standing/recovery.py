@@ -50,7 +50,7 @@ class Restorable:
 
 def restorable(snapshot: Snapshot) -> Restorable | None:
     """From both copies together; None while one that answers was not read to its end."""
-    readings = (snapshot.primary, snapshot.dr)
+    readings = snapshot.copies
     if any(reading.problem is None and not is_known(reading) for reading in readings):
         return None
     read = [reading.value for reading in readings if reading.value is not None and is_known(reading)]
@@ -83,7 +83,7 @@ def asked_by_restore(snapshot: Snapshot) -> tuple[BucketRole, ...]:
     setting = catalogue.in_force.get("restore_command") if catalogue is not None else None
     if setting is None or not setting.value:
         return ()
-    read = (snapshot.primary.value, snapshot.dr.value)
+    read = (each.value for each in snapshot.copies)
     buckets = {bucket.role: bucket.bucket for bucket in read if bucket is not None}
     return copies_asked(setting.value, snapshot.told.restore_program, buckets)
 
@@ -131,10 +131,10 @@ def recovery_line(
 
 def _unread(snapshot: Snapshot) -> Verdict | None:
     """Why there is nothing to judge, where neither copy could be read."""
-    primary, dr = snapshot.primary.problem, snapshot.dr.problem
-    if primary is None or dr is None:
+    problems = [each.problem for each in snapshot.copies]
+    if problems[0] is None or None in problems:
         return None
-    why = f"the bucket could not be read: {primary.reason}"
+    why = f"the bucket could not be read: {problems[0].reason}"
     return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {why}")
 
 

@@ -41,8 +41,8 @@ def retention(snapshot: Snapshot, now: float, locks: tuple[Lock, ...] = ()) -> R
     keep = snapshot.told.keep
     if keep is None:
         return None
-    absent = _is_absent(snapshot.dr)
-    readings = (snapshot.primary,) if absent else (snapshot.primary, snapshot.dr)
+    absent = not snapshot.told.second_copy or _is_absent(snapshot.dr)
+    readings = (snapshot.primary,) if absent else snapshot.copies
     unread = tuple(_unread(snapshot, readings))
     buckets = [each.value for each in readings if each.value is not None]
     if unread or len(buckets) < len(readings):
@@ -77,8 +77,7 @@ def is_judgeable(snapshot: Snapshot) -> bool:
     """Whether all that a plan rests on was asked, and each bucket that answers was read to its end."""
     asked = (snapshot.server, snapshot.archiver, snapshot.settings)
     return all(each.freshness is not Freshness.UNREAD for each in asked) and all(
-        each.problem is not None or (is_known(each) and _is_looked_at(each))
-        for each in (snapshot.primary, snapshot.dr)
+        each.problem is not None or (is_known(each) and _is_looked_at(each)) for each in snapshot.copies
     )
 
 

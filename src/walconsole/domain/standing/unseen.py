@@ -53,6 +53,8 @@ def unanswered(snapshot: Snapshot) -> tuple[Unseen, ...]:
 
 def _not_read(snapshot: Snapshot, slots: tuple[AnySlot, ...], *, failed: bool) -> Iterator[Unseen]:
     for slot in slots:
+        if slot not in snapshot.slots:
+            continue  # there is no second copy, and none is wanted
         reading = slot.of(snapshot)
         if reading.freshness is Freshness.UNREAD or (failed and reading.problem is not None):
             yield Unseen(slot, slot.words, reading.problem)

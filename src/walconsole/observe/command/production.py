@@ -132,7 +132,7 @@ def _targets(facts: CommandFacts, profile: Profile) -> tuple[Target, ...]:
     )  # a secret in a connection string is not written into another argument
     if named or "rclone" not in text:
         return named
-    return tuple(_of_profile(target) for target in (profile.primary, profile.dr) if target.keys.rclone_remote)
+    return tuple(_of_profile(target) for target in profile.buckets if target.keys.rclone_remote)
 
 
 def _of_profile(target: BucketTarget) -> Target:

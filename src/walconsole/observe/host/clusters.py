@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.pgconf.start import started_in
 from walconsole.domain.pgconf.tree import join
-from walconsole.domain.profile import ClusterName, PostgresTarget
+from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.host_script import Group, argv, options
@@ -93,6 +93,16 @@ def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[
     known = [cluster for cluster in matching if cluster.listed] or matching
     running = [cluster for cluster in known if cluster.facts.running]
     return running if len(running) == 1 else known
+
+
+def of_cluster(profile: Profile, chosen: ClusterFacts | None) -> Profile:
+    """The profile, which means that very cluster and no other; as it is where none was chosen."""
+    if chosen is None:
+        return profile
+    said = profile.postgres
+    if chosen.name is not None:
+        return replace(profile, postgres=replace(said, cluster=chosen.name))
+    return replace(profile, postgres=replace(said, port=chosen.port, socket_dir=chosen.socket_dir))
 
 
 def _at(cluster: Cluster, port: int | None) -> Cluster:

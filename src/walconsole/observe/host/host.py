@@ -199,7 +199,7 @@ class HostProbe:
         raise ClusterChoiceError(
             "choose the PostgreSQL cluster to observe",
             f"there are {len(among)}: {', '.join(describe(one.facts) for one in among[:8])}",
-            'choose one (r asks again), or name it in the profile: cluster = "VERSION/NAME"',
+            'choose one (r asks again), or name it: --cluster, or cluster = "VERSION/NAME" in the profile',
         )
 
     def _facts(self, read: HostAnswer, answer: ShellAnswer, *, counted: bool) -> Sequence[Fact]:

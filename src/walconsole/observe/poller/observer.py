@@ -97,9 +97,9 @@ class ServerObserver:
         """See ports.Observer."""
         self._poller.pace(factor)
 
-    def bucket(self, role: BucketRole) -> BucketReader:
+    def bucket(self, role: BucketRole) -> BucketReader | None:
         """See ports.Observer."""
-        return self._readers[role]
+        return self._readers.get(role)
 
     def last_archived(self) -> str | None:
         """The file that PostgreSQL says it archived last, None before it was read."""

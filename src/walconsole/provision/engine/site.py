@@ -129,7 +129,7 @@ class Site:
 
     def targets(self) -> tuple[BucketTarget, ...]:
         """The copies that this droplet archives to, the primary first."""
-        return (self.profile.primary, self.profile.dr) if self.choices.to_dr else (self.profile.primary,)
+        return self.profile.buckets if self.choices.to_dr else (self.profile.primary,)
 
     def secrets(self) -> tuple[str, ...]:
         """What no text may hold."""

@@ -55,8 +55,8 @@ async def look(site: Site, lock: ArchiveLock) -> Look:
 
 
 def target_of(site: Site, role: BucketRole) -> BucketTarget:
-    """The bucket of that copy."""
-    return site.profile.primary if role is BucketRole.PRIMARY else site.profile.dr
+    """The bucket of that copy, which must be one of the profile's."""
+    return next(target for target in site.profile.buckets if target.role is role)
 
 
 async def keys_of(site: Site, target: BucketTarget, holding: Holding | None, part: CopyExpiry) -> CopyKeys:

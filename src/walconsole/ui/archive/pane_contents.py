@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from walconsole.domain.facts.snapshot import Freshness, Reading
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
-from walconsole.domain.standing.copies import archive_verdict, dr_verdict
+from walconsole.domain.standing.copies import NO_SECOND_COPY, archive_verdict, dr_verdict
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive import coverage, replay
@@ -48,9 +48,8 @@ def reading_of(taken: SnapshotTaken, role: BucketRole) -> Reading[BucketFacts]:
 
 def ages(taken: SnapshotTaken, glyphs: Glyphs, *roles: BucketRole) -> tuple[Span, ...]:
     """Sources and ages, of both buckets where none is named."""
-    stamps = [
-        stamp(reading_of(taken, role), taken.now, _NAMES[role]) for role in (roles or tuple(BucketRole))
-    ]
+    there = tuple(BucketRole)[: len(taken.snapshot.copies)]
+    stamps = [stamp(reading_of(taken, role), taken.now, _NAMES[role]) for role in (roles or there)]
     return stamp_spans(stamps, _TITLE_CELLS, glyphs)
 
 
@@ -119,6 +118,8 @@ def _why_no_keys(taken: SnapshotTaken | None, role: BucketRole, *, observed: boo
     if reading is not None and reading.problem is not None and facts is None:
         said = [(f"{NOT_AVAILABLE}: {shown(reading.problem.why)}", Tone.WARNING)]
         return [*said, (shown(reading.problem.remedy), Tone.TEXT)] if reading.problem.remedy else said
+    if role is BucketRole.DR and taken is not None and not taken.snapshot.told.second_copy:
+        return [(NO_SECOND_COPY, Tone.MUTED)]
     if facts is None or not observed:
         return [("not read yet", Tone.MUTED)]
     if not facts.complete:

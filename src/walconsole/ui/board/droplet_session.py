@@ -119,8 +119,7 @@ class DropletSession:
     opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
     may be changed (`read_only`) or nothing is connected yet; `memory`, None where nothing is remembered.
-    `begins_with_steps` opens at the first. `shown`: whether its screens are those on top.
-    may be changed. `searcher` makes what finds a moment in the archived WAL, None where nothing may be
+    `searcher` makes what finds a moment in the archived WAL, None where nothing may be
     written to the droplet; `found_moments` is what it found last. `begins_with_steps` opens at the first.
     `shown`: whether its screens are those on top.
     """
@@ -149,6 +148,7 @@ class DropletSession:
         self.searcher: Callable[[], MomentSearch] | None = None
         self.found_moments: FoundMoments | None = None
         self.provision_run: ProvisionRun | None = None
+        self.chosen_cluster: ClusterFacts | None = None
         self.fix_run: ProvisionRun | None = None
         self.taken: SnapshotTaken | None = None
         self._snapshot: Snapshot | None = None
@@ -203,8 +203,10 @@ class DropletSession:
         return await (await self._questions()).trust_host_key(question)
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
-        """Ask which cluster to watch."""
-        return await (await self._questions()).choose_cluster(clusters)
+        """Ask which cluster to watch; what sets archiving up there keeps to it."""
+        chosen = await (await self._questions()).choose_cluster(clusters)
+        self.chosen_cluster = chosen or self.chosen_cluster
+        return chosen
 
     async def passphrase(self, prompt: str) -> str | None:
         """Ask for a secret; it goes to the one who asked and nowhere else."""

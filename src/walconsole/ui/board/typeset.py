@@ -160,6 +160,8 @@ def dead_word(reading: Reading[T]) -> str:
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
     """Why a source is dead and since when, and what to do; nothing while it is well."""
     signs = view.glyphs
+    if reading.slot not in view.snapshot.slots:
+        return []  # there is no second copy, and none is wanted
     if reading.freshness is Freshness.UNREAD:
         return [Line((Span(f"{' ' * GUTTER}{what}: not read yet", Tone.MUTED),), "unread")]
     if reading.problem is None:

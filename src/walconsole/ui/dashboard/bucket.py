@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Freshness, Reading
+from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.standing.archiver import state
 from walconsole.domain.standing.backup_runs import RunningBackup, backup_runs
 from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
@@ -33,6 +33,10 @@ Cell = tuple[str, str, Tone]
 _SIDE_BY_SIDE = 52
 
 
+_BY_CHOICE = "none, by choice"
+"""No second copy is wanted."""
+
+
 def _state(reading: Reading[BucketFacts], view: View) -> Cell:
     """Exists, or in a word why not; the whole reason stands below the table."""
     signs = view.glyphs
@@ -44,6 +48,8 @@ def _state(reading: Reading[BucketFacts], view: View) -> Cell:
             word = reading.problem.code or "unreachable"
         stale = f"{signs.stale} stale, " if reading.freshness is Freshness.STALE else f"{signs.critical} "
         return stale + shown(word), shown(word), Tone.CRITICAL
+    if reading.slot is Snapshot.dr and not view.snapshot.told.second_copy:
+        return _BY_CHOICE, _BY_CHOICE, Tone.MUTED
     if reading.value is None:
         return f"{signs.unknown} not read yet", "not read yet", Tone.UNKNOWN
     return (
@@ -165,6 +171,8 @@ def _pair(entry: str, label: str, left: Cell, right: Cell, width: int, more: str
 
 
 def _both(view: View, primary: list[tuple[str, str, Cell]], dr: list[tuple[str, str, Cell]]) -> list[Line]:
+    if not view.snapshot.told.second_copy:
+        return [*_stacked("primary", primary, view), row("copies", "DR", Span(_BY_CHOICE, Tone.MUTED))]
     if view.width < _SIDE_BY_SIDE:
         return [*_stacked("primary", primary, view), *_stacked("DR", dr, view)]
     width = min(28, (view.width - GUTTER - LABEL_WIDTH - 1) // 2)
@@ -227,10 +235,11 @@ def _summary(view: View) -> tuple[Span, ...]:
 def render(view: View) -> Content:
     """Both copies, then what is wrong with either in full."""
     primary, dr = view.snapshot.primary, view.snapshot.dr
+    copies = view.snapshot.copies
     left = _cells(primary, view, _agreement(view))
     right = _cells(dr, view, _dr_agreement(view))
     return Content(
-        (stamp(primary, view.now, "primary"), stamp(dr, view.now, "DR")),
+        tuple(stamp(copy, view.now, name) for copy, name in zip(copies, ("primary", "DR"), strict=False)),
         (*notice(primary, view, "primary"), *notice(dr, view, "DR"), *_runs(view), *_both(view, left, right)),
         _summary(view),
         (

@@ -121,7 +121,7 @@ class ClusterScreen(Dialog[ClusterFacts]):
         with Vertical(classes="box") as box:
             box.border_title = "Which cluster?"
             yield Static(
-                "The host has several. The profile's `cluster` can name one for good. Esc: none.",
+                "The host has several. `--cluster`, or `cluster` in the profile, can name one. Esc: none.",
                 markup=False,
                 classes="text",
             )

@@ -94,7 +94,8 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
     unread = restorable.left_out if restorable is not None else ()
     left_out = tuple(BucketRole.DR if each is snapshot.dr else BucketRole.PRIMARY for each in unread)
     alone = {role: assessed.recovery_of(role) for role in BucketRole}
-    answering = [role for role in BucketRole if _reading(snapshot, role).problem is None]
+    there = tuple(BucketRole)[: len(snapshot.copies)]
+    answering = [role for role in there if _reading(snapshot, role).problem is None]
     being_read = [NAMES[role] for role in answering if alone[role] is None]
     if together is None and being_read:
         being_read.insert(0, TOGETHER)

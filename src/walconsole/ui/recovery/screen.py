@@ -170,10 +170,7 @@ class RecoveryScreen(PanesScreen):
         pane.show(rows, title, summary=rows[0].spans[1:] if rows else ())
 
     def _ages(self, taken: SnapshotTaken) -> tuple[Span, ...]:
-        readings = (
-            (taken.snapshot.primary, NAMES[BucketRole.PRIMARY]),
-            (taken.snapshot.dr, NAMES[BucketRole.DR]),
-        )
+        readings = tuple(zip(taken.snapshot.copies, (NAMES[role] for role in BucketRole), strict=False))
         return stamp_spans([stamp(one, taken.now, name) for one, name in readings], _AGES, self.glyphs)
 
     def _notices(self, taken: SnapshotTaken, width: int) -> tuple[Line, ...]:
@@ -184,7 +181,7 @@ class RecoveryScreen(PanesScreen):
 
     def _aged(self, rows: tuple[Line, ...], taken: SnapshotTaken) -> tuple[Line, ...]:
         """Dimmed where nothing of it is current any more."""
-        readings = (taken.snapshot.primary, taken.snapshot.dr)
+        readings = taken.snapshot.copies
         if all(reading.problem is not None for reading in readings):
             return tuple(aged(rows, readings[0], self.glyphs))
         return rows
