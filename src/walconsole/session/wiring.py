@@ -9,6 +9,7 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.domain.command_register import CommandRegister
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 from walconsole.domain.round_trips import Answer
@@ -64,9 +65,18 @@ class DatabaseLater:
         return await asyncio.shield(self._making)
 
 
-def ssh_shell(profile: Profile, operator: Operator, clock: Clock, cleanups: Cleanups) -> SshShell:
-    """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet."""
-    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock)
+def ssh_shell(
+    profile: Profile,
+    operator: Operator,
+    clock: Clock,
+    cleanups: Cleanups,
+    register: CommandRegister | None = None,
+) -> SshShell:
+    """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet.
+
+    `register` is told of every command.
+    """
+    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock, register=register)
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     return shell
 

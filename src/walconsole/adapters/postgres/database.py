@@ -21,6 +21,8 @@ from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
 from walconsole.adapters.postgres.errors import connect_error, server_error
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.domain.command_register import CommandKind
+from walconsole.domain.patterns import pattern
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.round_trips import Answer, Row
@@ -175,10 +177,13 @@ class PostgresDatabase:
     async def _ask(self, connection: Connection, sql: str, timeout_s: float) -> Answer:
         settings = self._settings_for(timeout_s)
         sent_at = self._clock.now()
-        try:
-            rows = await self._within(timeout_s + GRACE_S, _rows(connection, settings + sql))
-        except psycopg.Error as error:
-            raise self._failed(connection, error) from None
+        place, register = self._shell.connection.target.host, self._shell.register
+        with register.telling(CommandKind.SQL, place, named(sql), self._clock.now) as running:
+            try:
+                rows = await self._within(timeout_s + GRACE_S, _rows(connection, settings + sql))
+            except psycopg.Error as error:
+                raise self._failed(connection, error) from None
+            running.status = 0
         self._pending_settings, self._statement_timeout_s = "", timeout_s
         return Answer(rows, sent_at, self._clock.now())
 
@@ -346,6 +351,20 @@ class PostgresDatabase:
 
 class _ConnectionEndedError(DatabaseError):
     """A connection that had worked is gone; a new one may well work."""
+
+
+_JOINED = pattern(r"\) AS (\w+)(?= CROSS JOIN \(\n|\Z)")
+"""The names of queries of which one statement asks all."""
+
+
+def named(sql: str) -> str:
+    """A statement as it is told of: by its queries' names, else by its first line."""
+    joined = _JOINED.findall(sql)
+    if joined:
+        return ", ".join(joined)
+    lines = [line.strip() for line in sql.splitlines() if line.strip()]
+    said = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
+    return (said or lines or [""])[0]
 
 
 async def _rows(connection: Connection, sql: str) -> Sequence[Row]:

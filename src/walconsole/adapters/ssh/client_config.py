@@ -9,7 +9,6 @@ import glob
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, cast
 
 from asyncssh.config import ConfigParseError, SSHClientConfig, SSHConfig
 
+from walconsole.adapters.ssh.local import run_here
 from walconsole.domain.ssh_config import criteria, directive, matches, words
 
 _DEEPEST_INCLUDE = 16  # readconf.c, READCONF_MAX_DEPTH
@@ -193,18 +193,8 @@ def _quoted(word: str) -> str:
 
 def _succeeds(command: str) -> bool | None:
     """Whether the command of a `Match exec` ends with 0, as ssh runs it; None where it takes too long."""
-    try:
-        done = subprocess.run(
-            ["/bin/sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_EXEC_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    return done.returncode == 0
+    status = run_here(["/bin/sh", "-c", command], timeout_s=_EXEC_TIMEOUT_S)
+    return None if status is None else status == 0
 
 
 def _is_local(patterns: str) -> bool | None:

@@ -1,6 +1,7 @@
 """One SSH connection: dialled on demand by one task at a time, redialled when it is lost."""
 
 import asyncio
+import shlex
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,10 +10,12 @@ from typing import Any, TypeVar
 import asyncssh
 
 from walconsole.adapters.ssh import host_keys as ssh_hostkeys
+from walconsole.adapters.ssh import local
 from walconsole.adapters.ssh import wire as ssh_wire
 from walconsole.adapters.ssh.errors import authentication_error, connection_error
 from walconsole.adapters.ssh.host_keys import KnownHost, fingerprint
 from walconsole.adapters.ssh.settings import Identities, SshSettings, collect_identities, resolve
+from walconsole.domain.command_register import HERE, CommandKind, CommandRegister
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator
@@ -61,9 +64,11 @@ class SshConnection:
     Other failures are raised again during a pause that doubles up to LONGEST_PAUSE_S.
     """
 
-    def __init__(self, target: SshTarget, operator: Operator, clock: Clock) -> None:
+    def __init__(
+        self, target: SshTarget, operator: Operator, clock: Clock, register: CommandRegister
+    ) -> None:
         self.target = target
-        self._operator, self._clock = operator, clock
+        self._operator, self._clock, self._register = operator, clock, register
         self._conn: asyncssh.SSHClientConnection | None = None
         self._jumps: list[asyncssh.SSHClientConnection] = []
         self._dialling: asyncio.Task[asyncssh.SSHClientConnection] | None = None
@@ -78,7 +83,7 @@ class SshConnection:
 
     def twin(self) -> "SshConnection":
         """One more to the same target, which asks nothing that was answered for this one."""
-        twin = SshConnection(self.target, self._operator, self._clock)
+        twin = SshConnection(self.target, self._operator, self._clock, self._register)
         twin._passphrases, twin._accepted = self._passphrases, self._accepted
         return twin
 
@@ -170,7 +175,8 @@ class SshConnection:
         depth: int,
     ) -> asyncssh.SSHClientConnection:
         """Connect to `target` through its jump hosts; every open connection is added to `chain`."""
-        settings = await asyncio.to_thread(resolve, target)
+        with local.telling(self._register, self._clock.now):
+            settings = await asyncio.to_thread(resolve, target)
         if depth == 0:
             self.settings = settings
         if depth > MAX_JUMPS:
@@ -236,6 +242,10 @@ class SshConnection:
         client: _Client,
     ) -> asyncssh.SSHClientConnection:
         """Connect; asyncssh reads `config`, in which nothing is left to be decided."""
+        proxy = _proxy_command(settings) if tunnel is None else None
+        if proxy is not None:
+            number = self._register.began(CommandKind.LOCAL, HERE, shlex.join(proxy), self._clock.now())
+            self._register.ended(number, self._clock.now(), problem="it runs as long as the connection does")
         async with asyncio.timeout(self.target.connect_timeout_s):
             return await asyncssh.connect(
                 settings.host,
@@ -243,7 +253,7 @@ class SshConnection:
                 username=settings.user,
                 config=[config],
                 tunnel=tunnel,
-                proxy_command=_proxy_command(settings) if tunnel is None else None,
+                proxy_command=proxy,
                 host_key_alias=settings.host_key_alias,
                 known_hosts=ssh_hostkeys.trusted_by(known),
                 server_host_key_algs=() if configured else ssh_hostkeys.algorithms(known),

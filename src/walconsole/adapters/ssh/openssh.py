@@ -2,10 +2,10 @@
 
 import os
 import pwd
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 
+from walconsole.adapters.ssh.local import run_here
 from walconsole.domain.profile import SshTarget
 
 _TIMEOUT_S = 5.0
@@ -43,20 +43,10 @@ def asked(target: SshTarget, config_file: str | None) -> dict[str, object] | Non
     if target.host.startswith("-"):
         return None
     with tempfile.TemporaryFile() as output:
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.DEVNULL,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, ValueError, subprocess.TimeoutExpired):
-            return None
+        status = run_here(command, timeout_s=_TIMEOUT_S, output=output)
         output.seek(0)
         answer = output.read(_MOST_BYTES)
-    return options_of(answer) if done.returncode == 0 else None
+    return options_of(answer) if status == 0 else None
 
 
 def has_usual_home(environment: Mapping[str, str] = os.environ) -> bool:

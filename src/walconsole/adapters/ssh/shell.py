@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import asyncssh
 
@@ -18,6 +18,7 @@ from walconsole.adapters.ssh.frames import (
     ShellEndedError,
     SupersededError,
 )
+from walconsole.domain.command_register import CommandKind, CommandRegister, Running
 from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe
@@ -36,7 +37,8 @@ _CLOSING_S = 1.0
 class SshShell:
     """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already.
 
-    `lent` is a connection that others use as well: it is left open at the end.
+    `lent` is a connection that others use as well: it is left open at the end. `register` is told of every
+    command, of those on this machine, too, which connecting takes.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class SshShell:
         operator: Operator,
         clock: Clock,
         lent: SshConnection | None = None,
+        register: CommandRegister | None = None,
     ) -> None:
-        self.connection = lent or SshConnection(target, operator, clock)
+        self.register = register if register is not None else CommandRegister()
+        self.connection = lent or SshConnection(target, operator, clock, self.register)
         self._target, self._sudo, self._operator, self._clock = target, sudo, operator, clock
         self._lent = lent
         self._session: FramedSession | None = None
@@ -62,7 +66,12 @@ class SshShell:
         further session on the connection (MaxSessions), it makes one of its own until then.
         """
         return SshShell(
-            self._target, sudo=self._sudo, operator=self._operator, clock=self._clock, lent=self.connection
+            self._target,
+            sudo=self._sudo,
+            operator=self._operator,
+            clock=self._clock,
+            lent=self.connection,
+            register=self.register,
         )
 
     def retry(self) -> None:
@@ -80,23 +89,36 @@ class SshShell:
             raise ValueError(f"a script of the shell may take {ssh_scripts.LONGEST_SCRIPT_S:g} s at most")
         while True:
             conn = await self.connection.get()
-            frame = Frame(script, timeout_s, self._clock.now)
-            self._shell_on(conn).send(frame)
-            try:
-                stdout, status = await frame.answer
-            except SupersededError:
-                continue
-            except OverdueError as overdue:
-                raise await self._silence(timeout_s, overdue) from None
-            except OutputTooLongError:
-                raise self._error(f"a script printed more than {OUTPUT_LIMIT >> 20} MiB") from None
-            except ShellEndedError as ended:
-                raise self._ended(conn, ended) from None
-            except (asyncssh.Error, OSError) as error:
-                if self._leave_lent(error):
-                    continue
-                raise self._broken(conn, error) from error
-            return ShellAnswer(stdout, status, frame.sent_at, self._clock.now())
+            with self._told(CommandKind.SHELL, script) as ran:
+                answer = await self._ask(conn, script, timeout_s)
+                ran.status, ran.not_run = (None, True) if answer is None else (answer.status, False)
+            if answer is not None:
+                return answer
+
+    async def _ask(
+        self, conn: asyncssh.SSHClientConnection, script: str, timeout_s: float
+    ) -> ShellAnswer | None:
+        """Send it and wait; None where it was not run, and is to be sent again."""
+        frame = Frame(script, timeout_s, self._clock.now)
+        self._shell_on(conn).send(frame)
+        try:
+            stdout, status = await frame.answer
+        except SupersededError:
+            return None
+        except OverdueError as overdue:
+            raise await self._silence(timeout_s, overdue) from None
+        except OutputTooLongError:
+            raise self._error(f"a script printed more than {OUTPUT_LIMIT >> 20} MiB") from None
+        except ShellEndedError as ended:
+            raise self._ended(conn, ended) from None
+        except (asyncssh.Error, OSError) as error:
+            if self._leave_lent(error):
+                return None
+            raise self._broken(conn, error) from error
+        return ShellAnswer(stdout, status, frame.sent_at, self._clock.now())
+
+    def _told(self, kind: CommandKind, text: str) -> AbstractContextManager[Running]:
+        return self.register.telling(kind, self._place(), text, self._clock.now)
 
     def _shell_on(self, conn: asyncssh.SSHClientConnection) -> FramedSession:
         """The open shell, or a new one that is being opened; that one also ends what its forerunners left."""
@@ -131,20 +153,22 @@ class SshShell:
     async def _stream(self, command: str) -> AsyncGenerator[bytes, None]:
         name = ssh_scripts.new_name()
         conn, process = await self._start(ssh_scripts.launch(name, sudo=self._sudo))
-        try:
-            with suppress(BrokenPipeError):  # it has ended already: its last words tell why
-                process.stdin.write(ssh_scripts.stream(name, command).encode())
-            rest = await self._skip_greeting(conn, process, name.encode() + b"\n")
-            if rest:
-                yield rest
-            while chunk := await process.stdout.read(STREAM_CHUNK):
-                yield chunk
-            if conn.is_closed():
-                raise self._lost()
-        except (asyncssh.Error, OSError) as error:
-            raise self._broken(conn, error) from error
-        finally:
-            process.close()
+        with self._told(CommandKind.STREAM, command) as ran:
+            try:
+                with suppress(BrokenPipeError):  # it has ended already: its last words tell why
+                    process.stdin.write(ssh_scripts.stream(name, command).encode())
+                rest = await self._skip_greeting(conn, process, name.encode() + b"\n")
+                if rest:
+                    yield rest
+                while chunk := await process.stdout.read(STREAM_CHUNK):
+                    yield chunk
+                if conn.is_closed():
+                    raise self._lost()
+                ran.status = process.exit_status
+            except (asyncssh.Error, OSError) as error:
+                raise self._broken(conn, error) from error
+            finally:
+                process.close()
 
     async def _start(
         self, launch: str

@@ -6,6 +6,7 @@ Screens are given the session that they belong to, and ask it alone. What it is 
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from walconsole.ui.board.key_bar import Footnote
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from walconsole.domain.archive.cost import Price
+    from walconsole.domain.command_register import CommandRegister
     from walconsole.domain.facts.log_line import LogLine
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
@@ -161,6 +163,13 @@ class DropletSession:
         self._due = self._painted = self._looked_at = 0.0
         self._shown = False
         self._seen = asyncio.Event()
+
+    @cached_property
+    def commands(self) -> CommandRegister:
+        """Every command that was run for this session, here and on its droplet."""
+        from walconsole.domain.command_register import CommandRegister
+
+        return CommandRegister()
 
     async def observe(self) -> None:
         """Connect, and observe until cancelled. Raises WalconsoleError for what can never succeed."""

@@ -1,0 +1,201 @@
+"""Every command that the console ran, here and there: what, where, how it ended, when, how long it took.
+
+In memory alone and bounded, redacted before it is kept. A command that is run again and ends in the same way
+is one entry with its count: observation repeats a few scripts for ever, and must not push out what was run
+once. Two that differ in a mark of 16 or more hexadecimal digits alone are the same.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import sha256
+
+from walconsole.domain.patterns import pattern
+from walconsole.domain.redaction import redact, safe
+
+MOST_ENTRIES = 400
+MOST_RUNNING = 100
+MOST_CHARACTERS = 6000
+"""Of one command. With the entries above that is less than 3 MiB."""
+MOST_TIMES = 8
+_MOST_SHOWN = 64
+
+HERE = "this machine"
+
+_PACKED = pattern(r"[A-Za-z0-9+/]{64,}={0,2}")
+"""A file's content on its way to the droplet (base64): it may hold a key, and nobody reads it."""
+_NONCE = pattern(r"\b[0-9a-f]{16,}\b")
+"""What marks where an answer begins and ends: another one each time."""
+
+
+class CommandKind(StrEnum):
+    """By what it was run."""
+
+    SHELL = "shell"
+    """A script of the long-lived shell on the droplet."""
+    STREAM = "stream"
+    """A command on the droplet whose output is read as it comes."""
+    LOCAL = "local"
+    """A process on this machine."""
+    SQL = "SQL"
+    """A statement; it is no command, and is told by its first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One time: `at` it began (seconds since the epoch), `seconds` it took, None while it runs."""
+
+    at: float
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """A command and how it ended, `count` times so; `times` are the last of them, the newest last.
+
+    `where` is the machine, `text` what was run, safe to show. `status` is its exit status, None where there
+    is none: it runs, or `problem` says why nobody knows.
+    """
+
+    kind: CommandKind
+    where: str
+    text: str
+    status: int | None = None
+    problem: str = ""
+    count: int = 1
+    times: tuple[Ran, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return bool(self.times) and self.times[-1].seconds is None
+
+    @property
+    def last(self) -> Ran:
+        """The newest time."""
+        return self.times[-1]
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than with 0. A script may well answer a question with its status."""
+        return bool(self.problem) or bool(self.status)
+
+    @property
+    def line(self) -> str:
+        """The line that says most: a script's functions and settings come first, what it does comes last."""
+        lines = [line.strip() for line in self.text.splitlines()]
+        telling = [
+            line for line in lines if len(line) > 3 and not line.startswith(("#", "printf", "done", "esac"))
+        ]
+        if self.kind is CommandKind.SQL or len(lines) <= 3:
+            return (telling or lines or [""])[0]
+        return (telling or lines)[-1]
+
+
+@dataclass(slots=True)
+class Running:
+    """What whoever runs a command finds out of its end."""
+
+    status: int | None = None
+    problem: str = ""
+    not_run: bool = False
+
+
+@dataclass(slots=True)
+class CommandRegister:
+    """What was run, the last that ended last. It may be told from several threads."""
+
+    _entries: "OrderedDict[tuple[object, ...], CommandEntry]" = field(default_factory=OrderedDict)
+    _running: dict[int, tuple[str, CommandEntry]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _shown: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+    _next: int = 0
+    forgotten: int = 0
+    """How many entries were dropped, the oldest first, since there is room for so many."""
+
+    def began(self, kind: CommandKind, where: str, text: str, at: float) -> int:
+        """It is under way since `at`; the number by which its end is told."""
+        mark = sha256(_NONCE.sub("", text).encode("utf-8", "replace")).hexdigest()
+        with self._lock:
+            entry = CommandEntry(kind, safe(where), self._text(mark, text), times=(Ran(at),))
+            self._next += 1
+            self._running[self._next] = mark, entry
+            while len(self._running) > MOST_RUNNING:  # an end that was never told
+                self._running.pop(next(iter(self._running)))
+            return self._next
+
+    def ended(self, number: int, at: float, status: int | None = None, problem: str = "") -> None:
+        """It ended `at`, with `status`; `problem` says why there is none. A number nobody knows is let go."""
+        with self._lock:
+            mark, begun = self._running.pop(number, ("", None))
+            if begun is None:
+                return
+            ran = Ran(begun.last.at, max(0.0, at - begun.last.at))
+            why = safe((problem.strip().splitlines() or [""])[0])
+            entry = replace(begun, status=status, problem=why, times=(ran,))
+            key = (entry.kind, entry.where, mark, status, why)
+            before = self._entries.pop(key, None)
+            if before is not None:
+                times = (*before.times, ran)[-MOST_TIMES:]
+                entry = replace(entry, count=before.count + 1, times=times)
+            self._entries[key] = entry
+            while len(self._entries) > MOST_ENTRIES:
+                self._entries.popitem(last=False)
+                self.forgotten += 1
+
+    def _text(self, mark: str, text: str) -> str:
+        """As it is shown, which alone is kept. What is sent again and again is made so once."""
+        known = self._shown.pop(mark, None)
+        self._shown[mark] = known = shown(text) if known is None else known
+        if len(self._shown) > _MOST_SHOWN:
+            self._shown.popitem(last=False)
+        return known
+
+    @contextmanager
+    def telling(
+        self, kind: CommandKind, where: str, text: str, now: Callable[[], float]
+    ) -> Iterator["Running"]:
+        """Around a command: told that it began and how it ended, whatever ends it."""
+        running = Running()
+        number = self.began(kind, where, text, now())
+        try:
+            yield running
+        except BaseException as error:
+            running.problem = running.problem or _why(error)
+            raise
+        finally:
+            if running.not_run:
+                self._running.pop(number, None)
+            known = running.status is not None or running.problem
+            self.ended(number, now(), running.status, running.problem if known else "it told no exit status")
+
+    def entries(self) -> tuple[CommandEntry, ...]:
+        """All of them, the newest first; what runs stands before what has ended."""
+        with self._lock:
+            running = [entry for _, entry in reversed(self._running.values())]
+            return (*running, *reversed(self._entries.values()))
+
+
+def _why(error: BaseException) -> str:
+    """What ended the waiting for a command."""
+    if isinstance(error, GeneratorExit):
+        return "it was ended: nobody reads it any more"
+    return str(getattr(error, "why", "")) or ("it was not waited for" if not str(error) else str(error))
+
+
+def shown(text: str) -> str:
+    """A command as it may be kept: redacted, without the content of files, cut where it is long."""
+    packed = _PACKED.sub(lambda match: f"<{len(match[0]):,} characters>", text)
+    lines = safe_lines(packed)
+    if len(lines) <= MOST_CHARACTERS:
+        return lines
+    half = MOST_CHARACTERS // 2
+    return f"{lines[:half]}\n… {len(lines) - 2 * half:,} characters …\n{lines[-half:]}"
+
+
+def safe_lines(text: str) -> str:
+    """Redacted as a whole, for a secret may stand on a line of its own; its lines stay lines."""
+    return "\n".join(safe(line) for line in redact(text).splitlines())
