@@ -92,7 +92,6 @@ class _Wiring:
         clock = SystemClock()
         self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), clock)
         self._cleanups.add("writing down what is remembered", self._memory.close)
-        shell = ssh_shell(profile, shown, clock, self._cleanups)
         shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands)
         return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
 

@@ -11,6 +11,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.exposure import alike_holds
+from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
@@ -123,11 +124,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, (entry for _, entry in assessment.words_of_refusal)),
         ),
         fixes=(
-            Fix(
-                "install an archive command that never says 0 in vain",
-                ("walconsole provision",),
-                "archive-command",
-            ),
+            *ours_in_force(snapshot, "which never says 0 in vain"),
             Fix(
                 "push what is still in pg_wal by hand, oldest first",
                 ("ls pg_wal", "the archive command with each segment that the bucket lacks"),

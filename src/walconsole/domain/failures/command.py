@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from walconsole.domain.archivers.command_words import DEFAULT_CONFIG
 from walconsole.domain.facts import log_languages as languages
@@ -9,6 +10,7 @@ from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntr
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
@@ -61,12 +63,12 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
     if not lines and (not missing or _tried(assessment)):
         return  # only the shell knows what it did not find
     named = _named(assessment.newest_words) if lines else ""
-    name = named or (missing[0].name if missing else "") or "a program"
+    name = named or (missing[0].name if missing else "")
     looked = any(program.name == name for program in missing)
     yield Finding(
         "command-not-found",
         assessment.urgency,
-        f"the archive command's program is not found: {name}"
+        f"the archive command's program is not found: {name or 'a program'}"
         if lines
         else f"the archive command names {name}, which the server's user does not find",
         (
@@ -82,7 +84,7 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, (*assessment.programs_words(_SHELL_NOT_FOUND), *lines)),
             *command_and_archiver(snapshot),
         ),
-        fixes=_fixes_of_not_found(name),
+        fixes=_fixes_of_not_found(snapshot, name),
         certainty=Certainty.PROVED
         if lines and (looked or named)
         else Certainty.LIKELY
@@ -94,19 +96,12 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
-def _fixes_of_not_found(name: str) -> tuple[Fix, ...]:
-    looked_for = "PROGRAM" if name == "a program" else name
-    return (
-        Fix("install the archive command", ("walconsole provision",), step="archive-command"),
-        Fix(
-            "name the program by its absolute path",
-            (
-                f"command -v {looked_for}",
-                "edit archive_command in the file that wins",
-                "SELECT pg_reload_conf();",
-            ),
-        ),
+def _fixes_of_not_found(snapshot: Snapshot, name: str) -> tuple[Fix, ...]:
+    by_path = Fix(
+        "name the program by its absolute path, in the file that sets archive_command, and reload",
+        (*((f"command -v {quote(name)}",) if name else ()), "SELECT pg_reload_conf();"),
     )
+    return (*ours_in_force(snapshot, "which is named by its path"), by_path)
 
 
 def _tried(assessment: Assessment) -> bool:
@@ -201,24 +196,35 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
         "archive_command",
         since=assessment.failing_since,
         proof=(*log_lines(snapshot, lines), *command_and_archiver(snapshot)),
-        fixes=(
-            Fix(
-                "see what it is, and what the kernel says of it",
-                ("findmnt --target FOLDER", "dmesg | tail", "mount -o remount,rw MOUNTPOINT"),
-                risk="a file system that went read-only by itself has an error: check it first",
-            ),
-        )
-        if sealed
-        else (
-            Fix(
-                "see it as the server's user",
-                ("runuser -u postgres -- ls -lZ FILE", "chown postgres: FILE", "restorecon -v FILE"),
-                risk="restorecon gives back the label that the policy has for that path",
-            ),
-        ),
+        fixes=_fixes_of_permission(snapshot, lines[-1].text, sealed=bool(sealed)),
         certainty=Certainty.LIKELY,
         surer="run the archive command by hand as the server's user",
     )
+
+
+_PATH = re.compile(r"(?<![\w.:/-])/[^\s'\"‘’«»:;,`]+")
+
+
+def _fixes_of_permission(snapshot: Snapshot, said: str, *, sealed: bool) -> tuple[Fix, ...]:
+    """With the path that its words name, where they name one."""
+    found = _PATH.search(said)
+    path = quote(found[0]) if found is not None else ""
+    if sealed:
+        mounted = f'"$(findmnt -no TARGET --target {path})"'
+        commands: tuple[str, ...] = (
+            (f"findmnt --target {path}", f"mount -o remount,rw {mounted}") if path else ("findmnt",)
+        )
+        risk = "a file system that went read-only by itself has an error: check it first"
+        look = Fix("see what it is, and what the kernel says of it", ("dmesg | tail", *commands), risk=risk)
+    else:
+        user = server_user(snapshot)
+        commands = (f"namei -l {path}", f"runuser -u {user} -- ls -ldZ {path}") if path else ()
+        look = Fix(
+            "see whose it is, and each folder above it: then give the server's user its right", commands
+        )
+    if is_ours(snapshot):
+        return (look,)
+    return (*ours_in_force(snapshot, "which writes to no file of its own"), look)
 
 
 def _unusable(facts: CommandFacts) -> list[ConfigAccess]:

@@ -8,6 +8,7 @@ from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResu
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.elsewhere import elsewhere
+from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
@@ -241,11 +242,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
             *archiver_row(snapshot),
         ),
         fixes=(
-            Fix(
-                "install the archive command, which does not ask",
-                ("walconsole provision",),
-                "archive-command",
-            ),
+            *ours_in_force(snapshot, "which does not ask"),
             *(
                 [Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",))]
                 if _runs_rclone(snapshot)
@@ -321,7 +318,7 @@ def checksum_embedded(assessment: Assessment) -> Iterator[Finding]:
                     "AWS_RESPONSE_CHECKSUM_VALIDATION=when_required",
                 ),
             ),
-            Fix("install the archive command", ("walconsole provision",), "archive-command"),
+            *ours_in_force(snapshot, "which sends none"),
         ),
     )
 

@@ -9,6 +9,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (
     COUNTED_UP_TO,
 )
+from walconsole.domain.standing.remedies import is_ours, ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
@@ -54,6 +55,7 @@ def disk_full(assessment: Assessment) -> Iterator[Finding]:
                 ("df -h", "df -i", "du -xh --max-depth=2 / | sort -h | tail"),
                 risk="never delete anything in pg_wal: the server cannot start without it",
             ),
+            *(() if is_ours(snapshot) else ours_in_force(snapshot, "which keeps nothing on the disk")),
         ),
     )
 
@@ -87,7 +89,7 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
             *log_lines(snapshot, [*assessment.newest_words[-2:], *alike[-4:]]),
             *command_and_archiver(snapshot),
         ),
-        fixes=(Fix("install the archive command", ("walconsole provision",), step="archive-command"),),
+        fixes=ours_in_force(snapshot, "which ends by itself, and with a status that is counted"),
     )
 
 
@@ -162,21 +164,32 @@ def hangs(assessment: Assessment) -> Iterator[Finding]:
             ),
             *command_and_archiver(snapshot),
         ),
-        fixes=(
-            Fix(
-                "end the hanging command; PostgreSQL tries the segment again",
-                (f"kill {deepest.pid}", *([f"kill -CONT {deepest.pid}"] if _is_stopped(deepest) else [])),
-                "kill-hung-command",
-                risk="what it has sent so far is sent again",
-                subject=str(oldest.pid),
-            ),
-            Fix(
-                "install a command that runs under a time limit", ("walconsole provision",), "archive-command"
-            ),
-        ),
+        fixes=_fixes_of_hanging(snapshot, oldest, deepest),
         certainty=Certainty.PROVED if age >= _CERTAIN_HANG_S or not deepest.sockets else Certainty.LIKELY,
         surer="" if not deepest.sockets else "does its connection move bytes? ss -tip on the droplet tells",
     )
+
+
+def _fixes_of_hanging(snapshot: Snapshot, oldest: ChildProcess, deepest: ChildProcess) -> tuple[Fix, ...]:
+    """What hangs is ended; what has no limit and would hang again makes room for another command first."""
+    end = Fix(
+        "end the hanging command; PostgreSQL tries the segment again",
+        (f"kill {deepest.pid}", *([f"kill -CONT {deepest.pid}"] if _is_stopped(deepest) else [])),
+        "kill-hung-command",
+        risk="what it has sent so far is sent again",
+        subject=str(oldest.pid),
+    )
+    if is_ours(snapshot):
+        return (end,)
+    bounded = ours_in_force(
+        snapshot, "which has a time limit, and end the one that hangs", "bounded-command", str(oldest.pid)
+    )
+    return (*bounded, end) if _never_ends(deepest) else (end, *bounded)
+
+
+def _never_ends(child: ChildProcess) -> bool:
+    """Whether it waits for nothing that could come: no connection, no file's lock, a program that sleeps."""
+    return not child.sockets and "sleep" in f"{child.wait_channel} {child.command}"
 
 
 def _is_stopped(child: ChildProcess) -> bool:

@@ -12,6 +12,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
+from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
@@ -48,13 +49,7 @@ def stuck_on_existing(assessment: Assessment) -> Iterator[Finding]:
         "archive_command",
         since=assessment.failing_since,
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
-        fixes=(
-            Fix(
-                "install a command that takes an identical object for a success",
-                ("walconsole provision",),
-                "archive-command",
-            ),
-        ),
+        fixes=ours_in_force(snapshot, "which takes an identical object for a success"),
         certainty=Certainty.PROVED if proved else Certainty.LIKELY,
         surer="" if proved else "compare the object with the segment in pg_wal, byte by byte",
     )

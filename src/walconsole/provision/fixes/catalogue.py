@@ -1,6 +1,6 @@
 """From a finding's fix to the steps that do it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
@@ -11,6 +11,7 @@ from walconsole.provision.fixes.base import FixStep
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
 from walconsole.provision.fixes.holes import MendHoles
 from walconsole.provision.fixes.server import KillHungCommand, Reload, ResetSetting, ResetStatistics
+from walconsole.provision.fixes.taking_over import DropInOverAll
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe
@@ -34,7 +35,8 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "restore-grant": ("grants", "write-probe"),
     "limited-key": ("grants", "limited-key", "write-probe"),
     "buckets": ("temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe"),
-    "archive-command": ("archive-command", "write-probe"),
+    "archive-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
+    "bounded-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
     "drop-in": ("archive-command", "drop-in", "restart", "proof"),
     "restart": ("restart",),
     "write-probe": ("write-probe",),
@@ -57,7 +59,7 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     """The steps that do what `offer` says. Raises UsageError where there are none of that id."""
     named = _OF_PROVISIONING.get(offer.step)
     if named is not None:
-        return tuple(step for step in catalogue.steps(site) if step.id in named)
+        return tuple(_of_provisioning(site, offer, named))
     if offer.step == Expire.id:
         return expire_steps(site)
     if offer.step == ALL_PROBES:
@@ -69,6 +71,16 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     raise UsageError(
         f"mending by {offer.step or 'a program'!r}", why, "do it by hand: the finding has the commands"
     )
+
+
+def _of_provisioning(site: Site, offer: Offer, named: tuple[str, ...]) -> Iterator[Step]:
+    """In provisioning's order. What hangs is ended once another command is in force, before the proof."""
+    for step in catalogue.steps(site):
+        if step.id not in named:
+            continue
+        if step.id == "proof" and offer.step == "bounded-command":
+            yield KillHungCommand(site, offer.subject)
+        yield DropInOverAll(site) if step.id == "drop-in" else step
 
 
 def undoable(site: Site) -> tuple[Step, ...]:

@@ -52,7 +52,8 @@ from walconsole.provision.engine.site import Site
 AUTO_CONF = "postgresql.auto.conf"
 MINIMAL = "minimal"
 """The wal_level with which a server that shall archive does not start."""
-_OURS = ("archive_mode", "archive_command", "archive_timeout")
+OURS = ("archive_mode", "archive_command", "archive_timeout")
+"""What the drop-in sets, besides wal_level where that is too low."""
 _INCLUDE = "include_dir = 'conf.d'\t\t# added by walconsole: its drop-in lies there\n"
 
 
@@ -93,7 +94,7 @@ class DropIn:
         wanted = await self._wanted(survey)
         facts = self._facts(survey)
         if wanted.changes or wanted.resets:
-            texts = [f"{change.path} is to be written" for change in wanted.changes]
+            texts = [self._said(change, wanted.path) for change in wanted.changes]
             texts += [f"ALTER SYSTEM sets {name}" for name, _ in wanted.resets]
             return Check(CheckState.NEEDED, "; ".join(texts), facts)
         overriding = self._overriding(survey)
@@ -102,7 +103,7 @@ class DropIn:
                 CheckState.BLOCKED,
                 overriding,
                 facts,
-                "take that setting away there: it comes after the drop-in",
+                "take that setting away there: it comes after the drop-in (triage's fix does it, too)",
             )
         wrong = faults(await file_settings(self._site))
         if wrong:
@@ -122,12 +123,14 @@ class DropIn:
         others = foreign(change for change in wanted.changes if change.path == wanted.path)
         notes += [f"{path} is there, and was not written by this console" for path in others]
         notes += await self._read_from_then_on(survey, wanted)
+        notes += self._notes(wanted)
         resets = [
             Command(await psql_script(self._site, f"ALTER SYSTEM RESET {name}"), user=os_user(self._site))
             for name, _ in wanted.resets
         ]
+        paths = dict.fromkeys((wanted.path, *(change.path for change in wanted.changes)))
         return Plan(
-            f"write {wanted.path}",
+            f"write {' and '.join(paths)}",
             commands=(*map(install_command, wanted.changes), *resets),
             files=wanted.changes,
             notes=tuple(notes),
@@ -213,13 +216,21 @@ class DropIn:
         changes = await differences(self._site, (wanted,))
         resets = tuple(
             (name, setting.value)
-            for name in (*_OURS, "wal_level")
+            for name in (*OURS, "wal_level")
             if (setting := survey.configured.get(name)) is not None
             and AUTO_CONF in setting.where
-            and (name in _OURS or setting.value.lower() == MINIMAL)
+            and (name in OURS or setting.value.lower() == MINIMAL)
         )
         # the folder is included when it is there: with a line that names none the server would not start
         return Wanted((*changes, *including), resets, wanted.path)
+
+    def _said(self, change: FileChange, path: str) -> str:
+        """Why this file is to be changed; `path` is the drop-in's."""
+        return f"{change.path} is to be written"
+
+    def _notes(self, wanted: Wanted) -> tuple[str, ...]:
+        """What else is to be known of the files."""
+        return ()
 
     async def _read_from_then_on(self, survey: Survey, wanted: Wanted) -> tuple[str, ...]:
         """What else lies in a folder that the server reads only with the line that includes it."""
@@ -270,7 +281,7 @@ class DropIn:
     def _overriding(self, survey: Survey) -> str:
         """Which of our settings something else sets after us; empty where none does."""
         name = self._site.profile.paths.dropin
-        for setting in _OURS:
+        for setting in OURS:
             configured = survey.configured.get(setting)
             if configured is not None and f"/{name}:" not in configured.where:
                 by = configured.where
@@ -289,7 +300,7 @@ class DropIn:
             )
         else:
             facts.append(Fact("conf.d", survey.conf_d))
-        for name in (*_OURS, "wal_level"):
+        for name in (*OURS, "wal_level"):
             configured = survey.configured.get(name)
             value = f"{configured.value} ({configured.where})" if configured is not None else "not set"
             facts.append(Fact(name, value))

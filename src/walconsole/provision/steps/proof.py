@@ -130,7 +130,7 @@ class Proof(NotUndone):
         survey = await self._site.survey()
         size = survey.server.segment_bytes if survey.server is not None else 0
         limit = _BASE_LIMIT_S + len(self._site.targets()) * size / _BYTES_PER_S
-        told_at = began
+        told_at, archived = began, before.archived
         while True:
             now, counters = self._site.clock.monotonic(), await self._counters()
             if counters.failed > before.failed:
@@ -144,6 +144,8 @@ class Proof(NotUndone):
             if _is_at_least(counters.last, segment):
                 yield Printed(f"PostgreSQL says that {counters.last} is archived")
                 return
+            if counters.archived > archived:  # what waited before it comes first: the limit is each one's
+                archived, began = counters.archived, now
             if now - began > limit:
                 raise ProvisionError(
                     f"archiving segment {segment}",

@@ -1,0 +1,187 @@
+"""An operator at a terminal who presses what the screen offers, and nothing else, until all is green.
+
+He reads the first line, the list of what to do, the footer, the gate. He knows no command line, no file and no
+scenario. Where he is told to do something outside of the console, he stops, and says what he was told.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.e2e.terminal import Terminal
+
+COLUMNS, ROWS, LEFT = 200, 60, 90
+"""Wide enough for triage's panes beside each other: the left ones are `LEFT` cells wide there."""
+GREEN = "OK"
+_VERDICT = re.compile(r"^ *\S (OK|WARNING|CRITICAL|UNKNOWN|TO DO|ASKS|RUNNING|STOPPED|UNDONE)\b")
+_OFFER = re.compile(r"^ {1,3}(\d) (?=\S)")
+_TYPED = re.compile(r"type (\S.*?) to agree")
+_MOVES = {"down": "\x1b[B", "right": "\x1b[C", "enter": "\r", "home": "\x1b[H"}
+"""What moves a cursor, and Enter, are pressed though no footer names them: `?` does, on every screen."""
+_PAUSE_S, _HEALS_IN_S, _STEP_S = 0.25, 45.0, 150.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to mend it, as it stands below "What to do". `row` counts from the first of that pane."""
+
+    title: str
+    row: int
+    by_key: bool
+
+
+@dataclass
+class Walk:
+    """How it went: the verdict at its end, the offers that were taken, and what was to be done by hand."""
+
+    verdict: str = ""
+    taken: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    by_hand: str = ""
+
+
+class Operator:
+    """At `terminal`, which shows the dashboard."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.walked = Walk()
+
+    # What he reads.
+
+    @property
+    def verdict(self) -> str:
+        """The word of the first line."""
+        found = _VERDICT.match(self.terminal.text)
+        return found[1] if found is not None else ""
+
+    @property
+    def _footer(self) -> list[str]:
+        return self.terminal.text.rstrip().rpartition("\n")[2].split("  ")
+
+    def _offers(self, key: str) -> bool:
+        return any(each.strip().partition(" ")[0] == key for each in self._footer)
+
+    def _what_to_do(self) -> list[str]:
+        """The lines of that pane."""
+        lines = self.terminal.text.split("\n")
+        first = next((at for at, line in enumerate(lines) if " What to do " in line[:LEFT]), len(lines))
+        return [line[: LEFT - 1].rstrip(" ┃│") for line in lines[first + 1 : -1]]
+
+    def _listed(self) -> list[Offer]:
+        found: list[Offer] = []
+        rows = self._what_to_do()
+        starts = [row for row, line in enumerate(rows) if _OFFER.match(line)]
+        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+            text = " ".join(line.strip() for line in rows[start:end])
+            title = text.partition(" (f: plan")[0].strip()
+            found.append(Offer(title, start, "(f: plan" in text))
+        return found
+
+    # What he presses.
+
+    def press(self, key: str) -> None:
+        """A key that the footer names, or one that moves."""
+        sent = _MOVES.get(key)
+        if sent is None:
+            self.terminal.wait_until(lambda: self._offers(key), f"the footer offers {key}")
+            sent = "\x1b" if key == "Esc" else key
+        self.terminal.type(sent)
+        time.sleep(_PAUSE_S)
+
+    def walk(self, within_s: float) -> Walk:
+        """From the dashboard to green, or to what must be done outside of the console."""
+        until = time.monotonic() + within_s
+        self.press("i")
+        while time.monotonic() < until:
+            if self._heals(until):
+                break
+            offer = self._next()
+            if offer is None:
+                self.walked.by_hand = "\n".join(line.strip() for line in self._what_to_do() if line.strip())
+                break
+            self._take(offer)
+        self.walked.verdict = self.verdict
+        return self.walked
+
+    def _heals(self, until: float) -> bool:
+        """Whether it is green, and stays it; after a mend it has a while to become so."""
+        patience = _HEALS_IN_S if self.walked.taken else 6.0
+        limit, since = min(until, time.monotonic() + patience), None
+        while time.monotonic() < limit or since is not None:
+            now = time.monotonic()
+            if self.verdict != GREEN:
+                since = None
+                if self._next() is not None and not self.walked.taken:
+                    return False
+            elif since is None:
+                since = now
+            elif now - since > 5.0:
+                return True
+            time.sleep(0.5)
+        return False
+
+    def _next(self) -> Offer | None:
+        """The first that a key does and that was not taken yet."""
+        return next(
+            (one for one in self._listed() if one.by_key and one.title not in self.walked.taken), None
+        )
+
+    def _take(self, offer: Offer) -> None:
+        self.walked.taken.append(offer.title)
+        self.press("Tab") if False else self.terminal.type("3")
+        self.press("home")
+        for _ in range(offer.row):
+            self.press("down")
+        self.press("f")
+        self._through()
+        self.press("Esc")
+        self.terminal.wait_until(lambda: self._offers("f"), "triage is back")
+        self.terminal.type("1")
+        time.sleep(1.0)
+
+    def _through(self) -> None:
+        """Go, and agree to what is asked, until it has ended."""
+        self.terminal.wait_until(lambda: self.verdict in ("TO DO", "STOPPED"), "the steps were looked at", 60)
+        self.press("g")
+        until, began = time.monotonic() + _STEP_S, time.monotonic()
+        while time.monotonic() < until:
+            verdict = self.verdict
+            if verdict == "ASKS" and "Agree?" in self.terminal.text:
+                self._agree()
+            elif verdict in (GREEN, "STOPPED", "UNDONE") and time.monotonic() - began > 1.0:
+                break
+            time.sleep(_PAUSE_S)
+        if self.verdict != GREEN:
+            self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
+
+    def _agree(self) -> None:
+        asked = self.terminal.text
+        name = _TYPED.search(asked)
+        if name is None:
+            self.press("right")
+        else:
+            self.press("right")
+            self.terminal.type(name[1])
+            self.press("enter")
+        self.press("enter")
+        time.sleep(0.5)
+
+
+@contextmanager
+def demo(scenario: str, home: Path) -> Iterator[Operator]:
+    """The console on the embedded droplet, in a terminal, after its first picture."""
+    command = [sys.executable, "-m", "walconsole", "demo", "--scenario", scenario]
+    environment = {"HOME": str(home), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    with Terminal(command, environment=environment, columns=COLUMNS, rows=ROWS) as terminal:
+        operator = Operator(terminal)
+        terminal.wait_until(
+            lambda: operator.verdict in (GREEN, "WARNING", "CRITICAL"), "the first picture", 90
+        )
+        yield operator
+        terminal.type("q")
+        terminal.wait()
