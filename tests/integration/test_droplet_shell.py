@@ -12,7 +12,14 @@ from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.droplet.files import Schedule, backup_files, command_files, verifier_files
-from walconsole.droplet.rendering import MomentWish, moment_script, names_script, probe_script, verbs_script
+from walconsole.droplet.rendering import (
+    MomentWish,
+    moment_script,
+    names_script,
+    probe_script,
+    seconds_script,
+    verbs_script,
+)
 
 pytestmark = pytest.mark.server
 
@@ -60,6 +67,16 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
         verbs_script(profile, choices, "remote:bucket/it's/", "/etc/it's.conf", "object"),
         moment_script(profile, choices, WISH),
         names_script(profile, choices, "SELECT 1", {5: (16384, 16385)}),
+        seconds_script(
+            profile,
+            choices,
+            ("remote:bucket/it's/", "other:bucket/"),
+            "/etc/it's.conf",
+            wal="/it's/pg_wal/0",
+            name="object",
+            packs=True,
+            limit_s=60,
+        ),
     )
     for number, text in enumerate(asked):
         scripts.append(tmp_path / f"asked-{number}")

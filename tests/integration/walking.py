@@ -1,7 +1,7 @@
 """An operator at a terminal who presses what the screen offers, and nothing else, until all is green.
 
-He reads the first line, the list of what to do, the footer, the gate. He knows no command line, no file and no
-scenario. Where he is told to do something outside of the console, he stops, and says what he was told.
+He reads the first line, the list of what to do, the footer, the gate. He knows no command line, no file and
+no scenario. Where he is told to do something outside of the console, he stops, and says what he was told.
 """
 
 import re
@@ -16,7 +16,7 @@ from tests.e2e.terminal import Terminal
 
 COLUMNS, ROWS, LEFT = 200, 60, 90
 """Wide enough for triage's panes beside each other: the left ones are `LEFT` cells wide there."""
-GREEN = "OK"
+GREEN, ALARMS = "OK", ("WARNING", "CRITICAL")
 _VERDICT = re.compile(r"^ *\S (OK|WARNING|CRITICAL|UNKNOWN|TO DO|ASKS|RUNNING|STOPPED|UNDONE)\b")
 _OFFER = re.compile(r"^ {1,3}(\d) (?=\S)")
 _TYPED = re.compile(r"type (\S.*?) to agree")
@@ -36,11 +36,12 @@ class Offer:
 
 @dataclass
 class Walk:
-    """How it went: the verdict at its end, the offers that were taken, and what was to be done by hand."""
+    """How it went: the verdict at its end, the offers taken, what each step told, what is by hand."""
 
     verdict: str = ""
     taken: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     by_hand: str = ""
 
 
@@ -72,11 +73,17 @@ class Operator:
         first = next((at for at, line in enumerate(lines) if " What to do " in line[:LEFT]), len(lines))
         return [line[: LEFT - 1].rstrip(" ┃│") for line in lines[first + 1 : -1]]
 
+    def _pane(self, title: str) -> list[str]:
+        """The lines of a pane at the right, of the screen of steps."""
+        lines = self.terminal.text.split("\n")
+        first = next((at for at, line in enumerate(lines) if f"3 {title} " in line), len(lines))
+        return [line[44:] for line in lines[first + 1 : -1] if line[44:].strip()]
+
     def _listed(self) -> list[Offer]:
         found: list[Offer] = []
         rows = self._what_to_do()
         starts = [row for row, line in enumerate(rows) if _OFFER.match(line)]
-        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        for start, end in zip(starts, [*starts[1:], len(rows)], strict=False):
             text = " ".join(line.strip() for line in rows[start:end])
             title = text.partition(" (f: plan")[0].strip()
             found.append(Offer(title, start, "(f: plan" in text))
@@ -93,8 +100,13 @@ class Operator:
         self.terminal.type(sent)
         time.sleep(_PAUSE_S)
 
-    def walk(self, within_s: float) -> Walk:
-        """From the dashboard to green, or to what must be done outside of the console."""
+    def walk(self, within_s: float, alarms_in_s: float = 0.0) -> Walk:
+        """From the dashboard to green, or to what must be done outside of the console.
+
+        What shows only after a while (a hang, a backlog) is waited for first, for `alarms_in_s`.
+        """
+        if alarms_in_s:
+            self.terminal.wait_until(lambda: self.verdict in ALARMS, "it alarms", alarms_in_s)
         until = time.monotonic() + within_s
         self.press("i")
         while time.monotonic() < until:
@@ -133,7 +145,7 @@ class Operator:
 
     def _take(self, offer: Offer) -> None:
         self.walked.taken.append(offer.title)
-        self.press("Tab") if False else self.terminal.type("3")
+        self.terminal.type("3")
         self.press("home")
         for _ in range(offer.row):
             self.press("down")
@@ -156,6 +168,7 @@ class Operator:
             elif verdict in (GREEN, "STOPPED", "UNDONE") and time.monotonic() - began > 1.0:
                 break
             time.sleep(_PAUSE_S)
+        self.walked.told += [line.strip(" ┃│") for line in self._pane("Done")]
         if self.verdict != GREEN:
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
 
@@ -179,9 +192,7 @@ def demo(scenario: str, home: Path) -> Iterator[Operator]:
     environment = {"HOME": str(home), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     with Terminal(command, environment=environment, columns=COLUMNS, rows=ROWS) as terminal:
         operator = Operator(terminal)
-        terminal.wait_until(
-            lambda: operator.verdict in (GREEN, "WARNING", "CRITICAL"), "the first picture", 90
-        )
+        terminal.wait_until(lambda: operator.verdict in (GREEN, *ALARMS), "the first picture", 90)
         yield operator
         terminal.type("q")
         terminal.wait()

@@ -141,7 +141,7 @@ def add_fix_options(parser: argparse.ArgumentParser) -> None:
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
     """What `probe` takes."""
-    only = "one of the three (default: all)"
+    only = "one of the four (default: all)"
     parser.add_argument("--only", choices=tuple(_PROBES), default="all", help=only)
     parser.add_argument("--subject", metavar="WHAT", default="", help="the WAL file for --only command")
     add_options(parser, undo=True)
@@ -152,6 +152,7 @@ _PROBES = {
     "network": "probe-network",
     "calls": "probe-calls",
     "command": "probe-command",
+    "seconds": "probe-seconds",
 }
 
 

@@ -117,6 +117,8 @@ def mend_script(
         "TEMP_ROOT": quote(choices.temp_root),
     }
     return _script("mend.sh", profile, choices, "walconsole-mend", values)
+
+
 @dataclass(frozen=True, slots=True)
 class MomentWish:
     """Which WAL is read on the droplet: the files' `names`; `runs` of pg_waldump, one a timeline, each with
@@ -174,6 +176,26 @@ def names_script(
         ),
     }
     return _script("names.sh", profile, choices, "walconsole-names", values)
+
+
+def seconds_script(
+    profile: Profile, choices: DropletChoices, places: tuple[str, ...], config: str, *,
+    wal: str, name: str, packs: bool, limit_s: int,
+) -> str:  # fmt: skip
+    """Times each part of archiving the file `wal` at `places` (REMOTE:BUCKET/PREFIX), as an object `name`.
+
+    `packs`: it is sent compressed. Each call is ended after `limit_s`. It is not installed.
+    """
+    values = {
+        "TARGETS": join(places),
+        "WAL": quote(wal),
+        "OBJECT": quote(name),
+        "PACKS": "yes" if packs else "no",
+        "LIMIT_S": str(limit_s),
+        "TEMP_ROOT": quote(choices.temp_root),
+    }
+    asked = replace(profile, paths=replace(profile.paths, rclone_config=config))
+    return _script("seconds.sh", asked, choices, "walconsole-seconds", values)
 
 
 def verify_script(profile: Profile, choices: DropletChoices) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walconsole.domain.facts.snapshot import SLOTS, Snapshot
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
-from walconsole.domain.facts.snapshot import Freshness, Need, SLOTS, Snapshot
+from walconsole.domain.facts.snapshot import Freshness, Need, Snapshot
 from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.incidents.time_line import remembered_events
 from walconsole.domain.incidents.words import told, troubles

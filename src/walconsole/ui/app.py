@@ -40,6 +40,8 @@ def _commands() -> type[ConsoleCommands]:
 
 
 _WITHOUT_COLOUR: Sequence[LineFilter] = (NoColor(),)
+
+
 def _no_theme(asked: str, shown: str, themes: Sequence[Theme], problems: Sequence[str]) -> str:
     """Why a theme that was asked for is not seen, and which there are; other files' problems after it."""
     from walconsole.domain.redaction import safe

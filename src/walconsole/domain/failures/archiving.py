@@ -19,7 +19,7 @@ from walconsole.domain.standing.archiver import (
 )
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
-from walconsole.domain.standing.model import Certainty, Finding, Proof, Severity
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.units import age_text, duration_text, plural
 
@@ -195,10 +195,19 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
         if catching_up
         else "archiving is slower than the WAL",
         tuple(evidence),
-        "compress before the transfer, push several segments at once, or write less WAL",
+        "measure where the seconds of a segment go; what helps follows from that: one segment at a time is "
+        "archived, so that each may take no longer than until the next is complete",
         Snapshot.archiver,
         "archive_command",
         proof=(*ready_files(snapshot), *archiver_row(snapshot)),
+        fixes=(
+            Fix(
+                "measure where the seconds of a segment go: start, compress, upload, read back",
+                ("walconsole probe --only seconds",),
+                step="probe-seconds",
+                risk="a segment is stored under a name of its own, and taken away again",
+            ),
+        ),
         certainty=Certainty.POSSIBLE if waiting_only else Certainty.PROVED if measured else Certainty.LIKELY,
         surer="" if measured else "watch for a minute whether the backlog grows while segments arrive",
     )

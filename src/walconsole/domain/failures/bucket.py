@@ -11,7 +11,6 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.exposure import alike_holds
-from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
@@ -23,6 +22,7 @@ from walconsole.domain.standing.refusals import (
     of_result,
     phrase_here,
 )
+from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning
 from walconsole.domain.wal import wal_name
@@ -61,7 +61,7 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
             reading.slot,
             since=reading.failing_since,
             proof=tuple(refusal(reading)),
-            fixes=fixes_for(meaning) if not both else (),
+            fixes=fixes_for(snapshot, meaning) if not both else (),
             certainty=known.certainty,
             surer=known.surer,
         )
@@ -202,7 +202,7 @@ def clock_skew(assessment: Assessment) -> Iterator[Finding]:
                         f"Date {bucket.store_clock_offset_s:+.0f} s from the console's clock", reading.source
                     ),
                 ),
-                fixes=fixes_for(Meaning.CLOCK_SKEW),
+                fixes=fixes_for(snapshot, Meaning.CLOCK_SKEW),
             )
             return
 

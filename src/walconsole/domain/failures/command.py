@@ -10,10 +10,10 @@ from walconsole.domain.facts.evidence import CommandFacts, ConfigAccess, LogEntr
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import archive_timeout_s, last_success_age
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
+from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a POSIX shell exits with (POSIX.1-2024, Shell Command Language, 2.8.2)."""

@@ -12,6 +12,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
+from walconsole.domain.standing.remedies import RELOAD, restart_by_hand, set_by_hand
 
 
 def where(setting: Setting) -> str:
@@ -45,11 +46,8 @@ def archive_off(assessment: Assessment) -> Iterator[Finding]:
         fixes=(
             Fix("set archiving up from nothing", ("walconsole provision",), "drop-in"),
             Fix(
-                "by hand",
-                (
-                    "archive_mode = on  # in a file of conf.d that is read",
-                    "systemctl restart postgresql@VERSION-NAME",
-                ),
+                "turn it on by hand, once archive_command is set",
+                ("ALTER SYSTEM SET archive_mode = on;", *restart_by_hand(snapshot)),
                 risk="a restart ends every connection",
             ),
         ),
@@ -138,7 +136,7 @@ def pending_restart(assessment: Assessment) -> Iterator[Finding]:
                 fixes=(
                     Fix(
                         "restart PostgreSQL",
-                        ("pg_ctlcluster VERSION NAME restart",),
+                        restart_by_hand(snapshot),
                         "restart",
                         "ends every connection",
                     ),
@@ -164,11 +162,18 @@ def command_empty(assessment: Assessment) -> Iterator[Finding]:
             proof=tuple(setting_row(snapshot, "archive_mode", "archive_command", "archive_library")),
             fixes=(
                 Fix("install the archive command, and set it", ("walconsole provision",), "drop-in"),
-                Fix(
-                    "by hand", ("archive_command = '…'  # in a file that is read", "SELECT pg_reload_conf();")
-                ),
+                *_set_ours(snapshot),
             ),
         )
+
+
+def _set_ours(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """By hand, where it is known what provisioning installs: with the command that lies there already."""
+    program = snapshot.told.archive_program
+    if not program:
+        return ()
+    by_hand = set_by_hand("archive_command", f'{program} "%p" "%f"')
+    return (Fix("set it by hand, where that command is installed already", by_hand),)
 
 
 def library_and_command(assessment: Assessment) -> Iterator[Finding]:
@@ -194,7 +199,9 @@ def library_and_command(assessment: Assessment) -> Iterator[Finding]:
         fixes=(
             Fix(
                 "unset the library, where the command is meant",
-                ("archive_library = ''  # in the file that wins", "SELECT pg_reload_conf();"),
+                ("ALTER SYSTEM RESET archive_library;", RELOAD)
+                if _by_alter_system(settings.get("archive_library"))
+                else set_by_hand("archive_library", ""),
                 "reset-setting" if _by_alter_system(settings.get("archive_library")) else "",
                 subject="archive_library",
             ),
@@ -283,7 +290,7 @@ def archive_always(assessment: Assessment) -> Iterator[Finding]:
         fixes=(
             Fix(
                 "let only the primary archive",
-                ("ALTER SYSTEM SET archive_mode = 'on';", "restart the standby"),
+                ("ALTER SYSTEM SET archive_mode = 'on';", *restart_by_hand(snapshot)),
                 risk="a standby's restart ends its queries",
             ),
         ),

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.elsewhere import elsewhere
-from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import answers, archiver_row, log_lines, refusal, setting_row
@@ -25,6 +25,7 @@ from walconsole.domain.standing.refusals import (
     reading_of,
     refused_here,
 )
+from walconsole.domain.standing.remedies import ours_in_force, rclone_places, runs_rclone
 from walconsole.domain.store.answers import Meaning
 
 
@@ -85,7 +86,7 @@ def _by_check(assessment: Assessment, check: ProductionCheck, result: VerbResult
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=fixes_for(meaning, check.where, check.config),
+        fixes=fixes_for(snapshot, meaning, check.where, check.config),
         certainty=Certainty.LIKELY if by_words else known.certainty,
         surer="ask the store from the droplet for the same call" if by_words else known.surer,
     )
@@ -138,27 +139,10 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
             *setting_row(snapshot, "archive_command"),
             *archiver_row(snapshot),
         ),
-        fixes=_LOOK_BY_HAND
-        if known.rule == "endpoint-wrong" and not _runs_rclone(snapshot)
-        else fixes_for(meaning),
+        fixes=fixes_for(snapshot, meaning),
         certainty=Certainty.PROVED if proved else Certainty.LIKELY,
         surer="" if proved else "ask the store from the droplet, with the archiver's own configuration",
     )
-
-
-def _runs_rclone(snapshot: Snapshot) -> bool:
-    """Whether the archive command uses rclone, as far as it is known."""
-    facts = snapshot.command.value
-    return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
-
-
-_LOOK_BY_HAND = (
-    Fix(
-        "see what the endpoint answers",
-        ("getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null"),
-    ),
-)
-"""Where another client archives: its endpoint is in a place of its own."""
 
 
 _PREFLIGHT = re.compile(
@@ -215,6 +199,16 @@ def _never_worked(snapshot: Snapshot) -> bool:
     return archiver.last_archived_at is None or archiver.last_archived_at < server.loaded_at
 
 
+def _say_no_check(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """In the section of each remote that the command writes to, by rclone itself."""
+    commands = tuple(
+        f"rclone --config {quote(place.config)} config update {quote(place.where.partition(':')[0])} "
+        "no_check_bucket true"
+        for place in rclone_places(snapshot)
+    )
+    return (Fix("say in rclone's configuration that it need not check", commands),) if commands else ()
+
+
 def preflight(assessment: Assessment) -> Iterator[Finding]:
     """The upload would work; the client asks about the bucket first, and a limited key may not."""
     snapshot = assessment.snapshot
@@ -231,7 +225,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
             *(("the same key may list the bucket (rclone on the droplet)",) if listed else ()),
         ),
         "add --s3-no-check-bucket to rclone (or no_check_bucket = true to its section)"
-        if _runs_rclone(snapshot)
+        if runs_rclone(snapshot)
         else "let the key make that one call, or tell the client the region and that the bucket is there",
         Snapshot.log,
         "archive_command",
@@ -243,11 +237,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
         ),
         fixes=(
             *ours_in_force(snapshot, "which does not ask"),
-            *(
-                [Fix("add the flag by hand", ("rclone --s3-no-check-bucket copyto …",))]
-                if _runs_rclone(snapshot)
-                else []
-            ),
+            *_say_no_check(snapshot),
         ),
         certainty=Certainty.PROVED if listed and named else Certainty.LIKELY,
         surer=""

@@ -9,10 +9,10 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.failure_log import (
     COUNTED_UP_TO,
 )
-from walconsole.domain.standing.remedies import is_ours, ours_in_force
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, command_and_archiver, log_lines
+from walconsole.domain.standing.remedies import is_ours, ours_in_force
 from walconsole.domain.standing.unreachable import LINK_CODES, NO_CLUSTER, SHELL_CODES
 from walconsole.domain.units import duration_text, plural
 
@@ -188,8 +188,8 @@ def _fixes_of_hanging(snapshot: Snapshot, oldest: ChildProcess, deepest: ChildPr
 
 
 def _never_ends(child: ChildProcess) -> bool:
-    """Whether it waits for nothing that could come: no connection, no file's lock, a program that sleeps."""
-    return not child.sockets and "sleep" in f"{child.wait_channel} {child.command}"
+    """Whether it waits for nothing that could come: it sleeps, and has no connection open."""
+    return not child.sockets and not _is_stopped(child) and "nanosleep" in child.wait_channel
 
 
 def _is_stopped(child: ChildProcess) -> bool:

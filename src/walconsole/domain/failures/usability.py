@@ -12,10 +12,10 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
-from walconsole.domain.standing.remedies import ours_in_force
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
+from walconsole.domain.standing.remedies import ours_in_force, read_head
 from walconsole.domain.units import plural
 from walconsole.domain.wal import Segment
 
@@ -81,8 +81,8 @@ def different_from_local(assessment: Assessment) -> Iterator[Finding]:
         proof=(*_both(snapshot, compared), *archiver_row(snapshot)),
         fixes=(
             Fix(
-                "archive under a new prefix, once it is known which server is right",
-                ("a new prefix in the archive command", "take a new base backup"),
+                "once it is known which server is right: a new prefix in the archive command of the other, "
+                "and a new base backup there",
                 risk="overwriting the object destroys the other server's history",
             ),
         ),
@@ -112,8 +112,7 @@ def damaged(assessment: Assessment) -> Iterator[Finding]:
         bad = [each for each in heads if _DAMAGED.search(each.problem)]
         if bucket is None or not bad:
             continue
-        config = "/etc/rclone-NAME.conf"
-        look = f"rclone --config {config} cat REMOTE:{bucket.bucket}/{bad[0].key} | head -c 64 | xxd"
+        look = read_head(snapshot, bucket, bad[0].key)
         yield Finding(
             "damaged-object",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from walconsole.domain.facts.evidence import LogEntry, ProductionCheck, VerbResult
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot
+from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.failure_log import (
     is_commands,
 )
 from walconsole.domain.standing.model import Certainty, Fix
+from walconsole.domain.standing.remedies import (
+    RclonePlace,
+    as_server,
+    endpoints,
+    look_from_droplet,
+    rclone_places,
+    runs_rclone,
+)
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.printed import code_in
 
@@ -258,27 +268,31 @@ def reading_of(snapshot: Snapshot, where: str) -> Reading[Any] | None:
     return None
 
 
-def fixes_for(meaning: Meaning, where: str = "", config: str = "") -> tuple[Fix, ...]:
-    """What mends a refusal of `where` (REMOTE:BUCKET/PREFIX), by the rclone configuration `config`."""
-    target, config = where or "REMOTE:BUCKET", config or "/etc/rclone-NAME.conf"
-    look = f"runuser -u postgres -- rclone --config {config} lsf --max-depth 1 {target}"
+def fixes_for(snapshot: Snapshot, meaning: Meaning, where: str = "", config: str = "") -> tuple[Fix, ...]:
+    """What mends a refusal of `where` (REMOTE:BUCKET/PREFIX), by the rclone configuration `config`.
+
+    Where neither is told they are those of the archive command in force. Keys in a configuration that is not
+    rclone's are not written: there grants are given, and the rest is the operator's.
+    """
+    look, rclone = look_from_droplet(snapshot, where, config), runs_rclone(snapshot)
     rule = REFUSALS[meaning].rule
     if meaning is Meaning.NO_PERMISSION:
         return (
-            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
-            _probe(target, config),
+            Fix("give the archiver's keys their grants again", look, "restore-grant"),
+            *_probe(snapshot, where, config),
         )
     if rule == "key-403":
+        new = Fix("make a new limited key, and write it into rclone's configuration", look, "limited-key")
         return (
-            Fix("make a new limited key, and write it into rclone's configuration", (look,), "limited-key"),
-            Fix("give the archiver's keys their grants again", (look,), "restore-grant"),
-            _probe(target, config),
+            *((new,) if rclone else ()),
+            Fix("give the archiver's keys their grants again", look, "restore-grant"),
+            *_probe(snapshot, where, config),
         )
     if rule == "bucket-404":
         return (
             Fix(
                 "make the bucket again (with a temporary key that is deleted at once)",
-                (look,),
+                look,
                 "buckets",
                 "what was in a deleted bucket is lost: take a new base backup",
             ),
@@ -288,21 +302,49 @@ def fixes_for(meaning: Meaning, where: str = "", config: str = "") -> tuple[Fix,
             Fix("let the droplet keep its time", ("timedatectl set-ntp true", "chronyc makestep || true")),
         )
     if rule == "endpoint-wrong":
-        return (
-            Fix(
-                "see what the endpoint answers",
-                (look, "getent hosts ENDPOINT", "openssl s_client -connect ENDPOINT:443 </dev/null"),
-            ),
+        moved = Fix(
+            "write the endpoint where the archive stands into rclone's configuration",
+            look,
+            "rclone-endpoint",
+            "where the archive shall move to the other place, correct the profile instead",
         )
+        return (*((moved,) if rclone and elsewhere(snapshot) else ()), see_endpoint(snapshot, look))
     return ()
 
 
-def _probe(target: str, config: str) -> Fix:
-    """Each call by itself: which of them is refused tells a grant from a key."""
-    name = f"{target}/walconsole-probe --config {config}"
-    return Fix(
-        "write, read and delete a small object as the archiver: which call is refused?",
-        (f"echo x | rclone rcat {name}", f"rclone cat {name}", f"rclone deletefile {name}"),
-        "write-probe",
-        "an object of a few bytes is stored, and taken away again",
+def see_endpoint(snapshot: Snapshot, look: tuple[str, ...] = ()) -> Fix:
+    """Name, address and certificate of each store that the archiver is configured for."""
+    hosts = endpoints(snapshot)
+    commands = [
+        text
+        for host in hosts
+        for text in (
+            f"getent hosts {quote(host.rpartition(':')[0])}",
+            f"openssl s_client -connect {quote(host)} </dev/null",
+        )
+    ]
+    return Fix("see what the endpoint answers", (*look, *commands), "probe-network")
+
+
+def _probe(snapshot: Snapshot, where: str, config: str) -> tuple[Fix, ...]:
+    """Each call by itself: which of them is refused tells a grant from a key. By rclone, where it is used."""
+    if not runs_rclone(snapshot):
+        return ()
+    places = rclone_places(snapshot)
+    place = RclonePlace(where, config) if where and config else places[0] if places else None
+    commands: tuple[str, ...] = ()
+    if place is not None:
+        name = f"{quote(f'{place.where}/walconsole-probe')} --config {quote(place.config)}"
+        calls = (f"rclone cat {name}", f"rclone deletefile {name}")
+        commands = (
+            f"echo x | {as_server(snapshot, f'rclone rcat {name}')}",
+            *(as_server(snapshot, c) for c in calls),
+        )
+    return (
+        Fix(
+            "write, read and delete a small object as the archiver: which call is refused?",
+            commands,
+            "write-probe",
+            "an object of a few bytes is stored, and taken away again",
+        ),
     )

@@ -1,6 +1,13 @@
 """Ways to mend that several failure modes share, in the words of this host: exact commands alone."""
 
+from dataclasses import dataclass
+from shlex import quote
+from urllib.parse import SplitResult, urlsplit
+
+from walconsole.domain.archivers.asking import look_with
+from walconsole.domain.archivers.command_words import targets_of
 from walconsole.domain.archivers.tools import ArchiveTool, recognise
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.model import Fix
 
@@ -63,3 +70,106 @@ def server_user(snapshot: Snapshot) -> str:
     host = snapshot.host.value
     cluster = host.cluster if host is not None else None
     return cluster.owner if cluster is not None and cluster.owner else "postgres"
+
+
+def runs_rclone(snapshot: Snapshot) -> bool:
+    """Whether the archive command uses rclone, as far as it is known."""
+    facts = snapshot.command.value
+    return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
+
+
+def as_server(snapshot: Snapshot, command: str) -> str:
+    """The command for the server's own user, typed as root."""
+    return f"runuser -u {quote(server_user(snapshot))} -- {command}"
+
+
+@dataclass(frozen=True, slots=True)
+class RclonePlace:
+    """Where the archive command writes: `REMOTE:BUCKET/PREFIX`, and by which configuration."""
+
+    where: str
+    config: str
+
+
+def rclone_places(snapshot: Snapshot) -> tuple[RclonePlace, ...]:
+    """As the checks from the droplet found them, else by the command's own words; known ones alone."""
+    production, facts = snapshot.production.value, snapshot.command.value
+    if production is not None and production.checks:
+        return tuple(RclonePlace(check.where, check.config) for check in production.checks)
+    if facts is None or not runs_rclone(snapshot):
+        return ()
+    configs = [config.path for config in facts.configs if config.exists]
+    places = targets_of(f"{facts.command}\n{facts.script}")
+    return tuple(RclonePlace(str(place), configs[0]) for place in places) if configs else ()
+
+
+def look_from_droplet(snapshot: Snapshot, where: str = "", config: str = "") -> tuple[str, ...]:
+    """The call that lists the archive as the archiver does, in its tool's words; none where none is known."""
+    if where and config:
+        places: tuple[RclonePlace, ...] = (RclonePlace(where, config),)
+    else:
+        places = rclone_places(snapshot)
+    if places:
+        place = places[0]
+        listing = f"rclone --config {quote(place.config)} lsf --max-depth 1 {quote(place.where)}"
+        return (as_server(snapshot, listing),)
+    asked = look_with(command_in_force(snapshot))
+    return (as_server(snapshot, asked),) if asked else ()
+
+
+def endpoints(snapshot: Snapshot) -> tuple[str, ...]:
+    """HOST:PORT of each store that the archiver's configuration names, else of the copies that are known."""
+    facts = snapshot.command.value
+    named = (
+        [value for each in facts.configs for _, key, value in each.places if key == "endpoint"]
+        if facts
+        else []
+    )
+    known = [copy.value.endpoint for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
+    urls = [urlsplit(text if "//" in text else f"https://{text}") for text in named or known]
+    found = (f"{url.hostname}:{_port(url)}" for url in urls if url.hostname)
+    return tuple(dict.fromkeys(found))
+
+
+def _port(url: SplitResult) -> int:
+    try:
+        return url.port or (80 if url.scheme == "http" else 443)
+    except ValueError:
+        return 443
+
+
+def restart_by_hand(snapshot: Snapshot) -> tuple[str, ...]:
+    """How this server is restarted, none where it is not known what runs it."""
+    host, files = snapshot.host.value, snapshot.files.value
+    launch = files.launch if files is not None else None
+    if launch is not None and launch.unit:
+        return (f"systemctl restart {quote(launch.unit)}",)
+    cluster = host.cluster if host is not None else None
+    if cluster is not None and cluster.name is not None:
+        return (f"pg_ctlcluster {quote(cluster.name.version)} {quote(cluster.name.name)} restart",)
+    if cluster is not None and cluster.data_directory:
+        return (as_server(snapshot, f"pg_ctl -D {quote(cluster.data_directory)} restart"),)
+    return ()
+
+
+def read_head(snapshot: Snapshot, bucket: BucketFacts, key: str) -> str:
+    """An object's first bytes: by the droplet's rclone where that has the bucket, else with one's own key."""
+    for place in rclone_places(snapshot):
+        remote, _, path = place.where.partition(":")
+        if path.partition("/")[0] == bucket.bucket:
+            object_ = quote(f"{remote}:{bucket.bucket}/{key}")
+            return (
+                as_server(snapshot, f"rclone --config {quote(place.config)} cat --head 64 {object_}")
+                + " | xxd"
+            )
+    where = quote(f"s3://{bucket.bucket}/{key}")
+    return f"aws s3 cp {where} - --endpoint-url {quote(bucket.endpoint)} | head -c 64 | xxd"
+
+
+RELOAD = "SELECT pg_reload_conf();"
+
+
+def set_by_hand(name: str, value: str) -> tuple[str, ...]:
+    """A setting to another value, over all files (postgresql.auto.conf), and a reload."""
+    text = value.replace("'", "''")
+    return (f"ALTER SYSTEM SET {name} = '{text}';", RELOAD)

@@ -8,6 +8,7 @@ from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.backups import EndBackup
 from walconsole.provision.fixes.base import FixStep
+from walconsole.provision.fixes.endpoint import EndpointInForce
 from walconsole.provision.fixes.files import ExecutableCommand, ReadableConfig
 from walconsole.provision.fixes.holes import MendHoles
 from walconsole.provision.fixes.server import KillHungCommand, Reload, ResetSetting, ResetStatistics
@@ -15,6 +16,7 @@ from walconsole.provision.fixes.taking_over import DropInOverAll
 from walconsole.provision.fixes.wal import OrphanReady, PushWal
 from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe
+from walconsole.provision.probes.seconds import SecondsProbe
 from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
@@ -30,6 +32,7 @@ KINDS: tuple[type[FixStep], ...] = (
     MendHoles,
     KillHungCommand,
     EndBackup,
+    EndpointInForce,
 )
 _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "restore-grant": ("grants", "write-probe"),
@@ -45,7 +48,7 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
 """Fixes that are provisioning's own steps, with those that they need around them."""
 
 
-PROBES: tuple[type[FixStep], ...] = (NetworkProbe, VerbProbe, CommandByHand)
+PROBES: tuple[type[FixStep], ...] = (NetworkProbe, VerbProbe, CommandByHand, SecondsProbe)
 """They find out; none needs another."""
 ALL_PROBES = "probes"
 

@@ -23,8 +23,8 @@ class DropInOverAll(DropIn):
     explanation = (
         f"{DropIn.explanation} Where a line of a later file wins over the drop-in, it becomes a comment "
         "there: the plan shows each, the file is kept, and undo puts it back. What writes that file (a "
-        "template, a deployment) may write the line again: mend it there, too. An argument of the server is not a "
-        "file's line: that stays, and is named."
+        "template, a deployment) may write the line again: mend it there, too. An argument of the server is "
+        "not a file's line: that stays, and is named."
     )
 
     async def _wanted(self, survey: Survey) -> Wanted:

@@ -61,7 +61,7 @@ class MomentScreen(PanesScreen):
         )
         self.board.focused_name = "events"
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
         self._told = ""
 
     def compose(self) -> ComposeResult:
