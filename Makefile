@@ -18,7 +18,7 @@ help:
 	@echo "make bench     measure against the budgets and against other consoles"
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
-	@echo "make docs      write docs/failures, the index of findings, docs/commands.md and the man page from the sources"
+	@echo "make docs      write docs/failures, findings, the tables of docs/verdicts.md, docs/commands.md and the man page"
 	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
 	@echo "make clean     remove what the other commands made (.venv too)"
@@ -61,6 +61,7 @@ pictures: $(VENV)/.dev-installed
 docs: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/write_failure_pages.py
 	@$(BIN)/python scripts/write_reference.py
+	@$(BIN)/python scripts/write_verdict_page.py
 
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \
