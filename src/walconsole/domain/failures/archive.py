@@ -8,6 +8,7 @@ from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.facts.observed import BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
@@ -16,6 +17,7 @@ from walconsole.domain.standing.copies import (
     copies,
     gap_age,
     gap_text,
+    held_by_other,
     lacking_since,
     lacks_too_much,
     lost_text,
@@ -51,10 +53,12 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
             (
                 f"{plural(lost.gaps, 'gap')}; the newest is {gap_text(last)} "
                 f"({plural(last.segments, 'segment')}{age})",
+                *_elsewhere(assessment, bucket, lost.segments),
             ),
             "take them from the old primary's pg_wal, else take a new base backup"
             if last.at_switch
-            else "push them again while they are still in pg_wal, else take a new base backup now",
+            else "bring them back from the other copy, or while they are still in pg_wal; else take a new "
+            "base backup now",
             reading.slot,
             since=None if last.until_at is None else now - stored_age(bucket, last.until_at, now),
             proof=tuple(
@@ -63,6 +67,23 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
             ),
             fixes=_fill(last),
         )
+
+
+def _elsewhere(assessment: Assessment, bucket: BucketFacts, missing: int) -> Iterator[str]:
+    """What of it the other copy holds, and whether a restore finds it there."""
+    there = held_by_other(assessment.snapshot, bucket, assessment.now)
+    if not there:
+        return
+    other = "DR" if bucket.role is BucketRole.PRIMARY else "primary"
+    which = "all" if there == missing else f"{there:,}"
+    restorable = assessment.recovery
+    yield f"the {other} bucket holds {which} of them: they are not lost (S3 LIST)" + (
+        ""
+        if restorable is None
+        else "; a restore reads both copies, and takes them from there"
+        if restorable.reads_both
+        else "; a restore reads one copy alone, as far as is known"
+    )
 
 
 def shrunk(assessment: Assessment) -> Iterator[Finding]:

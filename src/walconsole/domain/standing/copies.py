@@ -282,7 +282,30 @@ def _incomplete(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict 
     size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
     newest = f"{gap_text(gap)}{gap_age(bucket, gap, now)}"
     text = f"the archive has a HOLE of {size} in {count}, the newest {newest}; {_reach(bucket, now)}"
+    there = held_by_other(snapshot, bucket, now)
+    if there:
+        text += f"; the DR copy holds {'all' if there == lost.segments else f'{there:,}'} of them"
     return Verdict(Level.CRITICAL, text)
+
+
+def other_holds(snapshot: Snapshot, role: BucketRole, gap: Gap) -> int:
+    """How many of a copy's missing segments the other copy holds, as far as its listing tells."""
+    other = snapshot.dr.value if role is BucketRole.PRIMARY else snapshot.primary.value
+    if other is None or not other.complete or other.holding is None:
+        return 0
+    holding = other.holding
+    runs, spoilt = holding.timelines.get(gap.timeline), holding.damaged().get(gap.timeline)
+    ends = [wal_name(name, holding.segment_bytes) for name in (gap.first, gap.last)]
+    numbers = [end.segment.number for end in ends if end is not None and end.segment is not None]
+    if runs is None or len(numbers) < len(ends):
+        return 0
+    first, last = numbers
+    return runs.count_between(first, last) - (spoilt.count_between(first, last) if spoilt is not None else 0)
+
+
+def held_by_other(snapshot: Snapshot, bucket: BucketFacts, now: float) -> int:
+    """How many of all that is missing in a copy the other one holds: they are not lost."""
+    return sum(other_holds(snapshot, bucket.role, gap) for gap in settled_gaps(snapshot, bucket, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,22 +35,6 @@ def copies_lacking(snapshot: Snapshot, now: float) -> tuple[CopyLacks, ...]:
     return tuple(copy for copy in found if copy is not None)
 
 
-def other_holds(snapshot: Snapshot, role: BucketRole, gap: Gap) -> int:
-    """How many of a copy's missing segments the other copy holds."""
-    other = snapshot.dr.value if role is BucketRole.PRIMARY else snapshot.primary.value
-    if other is None or not other.complete or other.holding is None:
-        return 0
-    holding = other.holding
-    runs, spoilt = holding.timelines.get(gap.timeline), holding.damaged().get(gap.timeline)
-    if runs is None:
-        return 0
-    try:
-        ends = [Segment.parse(name, holding.segment_bytes).number for name in (gap.first, gap.last)]
-    except ValueError:
-        return 0
-    return runs.count_between(*ends) - (spoilt.count_between(*ends) if spoilt is not None else 0)
-
-
 def expected_page(snapshot: Snapshot, segment: Segment) -> ExpectedPage | None:
     """What the first page of that segment must say; None where the server does not tell whose it is."""
     server, size = snapshot.server.value, _segment_bytes(snapshot)

@@ -195,6 +195,7 @@ _ALL = (
         "holes",
         "segments vanished from the archive: a gap in both regions, more in DR alone",
         acts=(
+            SetInFile((("wal_keep_size", "512MB"),)),  # pg_wal still has what no bucket has: for an hour
             WriteSegments(5),
             BaseBackup(),
             WriteSegments(17),
