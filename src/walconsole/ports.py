@@ -104,6 +104,7 @@ class ObjectStore(Protocol):
         ...
 
 
+@runtime_checkable
 class WholeStore(Protocol):
     """Objects as a whole. Raises errors.ObjectStoreError with S3's own code."""
 
@@ -140,6 +141,10 @@ class Plain(Protocol):
 
     def zstd_bytes(self, body: bytes) -> int:
         """How many bytes zstd makes of it, at its default level."""
+        ...
+
+    def packed(self, way: str, body: bytes) -> bytes:
+        """Compressed as stored_form.PACKED names the way, empty for not at all."""
         ...
 
 

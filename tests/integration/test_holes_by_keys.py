@@ -19,7 +19,7 @@ from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.triage.screen import TriageScreen
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
 
 
 async def shown(pilot: Pilot[None], holds: Callable[[], bool], what: str, within_s: float = 90.0) -> None:
@@ -47,7 +47,9 @@ async def test_holes_are_mended_to_green_by_f_alone(from_archive: bool, tmp_path
     async with Cleanups() as cleanups:
         app = make_console(Session(DemoWish("holes"), tmp_path / "walconsole.log"), cleanups)
         async with app.run_test(size=(160, 50)) as pilot:
-            await shown(pilot, lambda: "HOLE of 4 segments in 2 gaps" in screen_text(app), "the hole", 120)
+            await shown(
+                pilot, lambda: "4 segments are missing in the primary" in screen_text(app), "the hole", 120
+            )
             await pilot.press("b" if from_archive else "i")
             wanted = ArchiveScreen if from_archive else TriageScreen
             await shown(pilot, lambda: isinstance(app.screen, wanted), "its screen")

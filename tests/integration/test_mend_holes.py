@@ -4,7 +4,8 @@ import asyncio
 import gzip
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -18,7 +19,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.workspace import Workspace
 from walconsole.adapters.decompress import PLAIN
-from walconsole.domain.profile import BucketRole
+from walconsole.domain.profile import BucketRole, KeyReference, KeySource
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.process.clock import SystemClock
@@ -303,3 +304,64 @@ async def test_stopped_in_the_middle_it_goes_on_from_there(made: Archive) -> Non
     assert f"bring back {len(names) - len(there)} segment" in gate.plans[0].summary
     assert made.whole()
     assert made.leftovers() == []
+
+
+@contextmanager
+def keys_here(made: Archive) -> Iterator[None]:
+    """The profile's keys come from the console's own environment: the droplet is not asked to use any."""
+    site, profile, own = made.stage.site, made.stage.site.profile, made.stage.site.own
+    assert own is not None
+    keys = KeyReference(KeySource.ENVIRONMENT)
+    primary, dr = (replace(target, keys=keys) for target in (profile.primary, profile.dr))
+    site.profile = replace(profile, primary=primary, dr=dr)
+    site.own = lambda target: own(made.stage.target(target.role))
+    try:
+        yield
+    finally:
+        site.profile, site.own = profile, own
+
+
+async def test_where_only_the_console_has_the_keys_it_carries(made: Archive) -> None:
+    both, primary, dr, spoilt, taken = (
+        made.names[3],
+        made.names[6],
+        made.names[1],
+        made.names[4],
+        made.names[5],
+    )
+    made.lose(PRIMARY, both, primary, spoilt, taken)
+    made.lose(DR, both, dr)
+    made.put(DR, made.key(DR, spoilt), made.saved[DR][made.key(DR, spoilt)][:-9])
+    other = gzip.compress(b"not this")
+    gate = Asked(before=lambda: made.put(PRIMARY, f"{taken}.gz", other))
+    with keys_here(made):
+        with pytest.raises(ProvisionError, match=f"not stored: {taken} .*{taken}.gz is there") as raised:
+            await made.runner(gate).run()
+        assert "more" not in raised.value.why
+        assert any("through this console, by its own keys" in note for note in gate.plans[0].notes)
+        assert f"{spoilt} is not taken from {made.bucket(DR)}: it is cut off" in made.said()
+        assert made.get(PRIMARY, f"{taken}.gz") == other
+        made.delete(PRIMARY, f"{taken}.gz")
+        made.put(DR, made.key(DR, spoilt), made.saved[DR][made.key(DR, spoilt)])
+        await made.mend()
+    assert made.whole()
+
+
+async def test_the_console_reads_no_file_that_was_recycled(made: Archive) -> None:
+    gone, older, other = made.names[3], made.names[1], made.names[5]
+    for role in BucketRole:
+        made.lose(role, gone, other)
+    path, kept = made.pg_wal / gone, made.pg_wal / f"kept.{gone}"
+    path.rename(kept)
+    path.write_bytes((made.pg_wal / older).read_bytes())
+    path.chmod(0o644)
+    away, back = made.pg_wal / other, made.pg_wal / f"kept.{other}"
+    try:
+        with keys_here(made), pytest.raises(ProvisionError, match=f"{gone}: pg_wal: it begins at ") as raised:
+            await made.runner(Asked(before=lambda: away.rename(back) and None)).run()
+        assert "and 1 more" in raised.value.why
+        assert f"{other} is not taken from pg_wal: it is not there any more" in made.said()
+    finally:
+        kept.rename(path)
+        back.rename(away)
+    assert not any(made.key(role, gone) in made.stage.objects(role) for role in BucketRole)

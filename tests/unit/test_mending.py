@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.archives import held
+from walconsole.adapters.decompress import PLAIN
 from walconsole.domain.archive.expected_page import ExpectedPage, fits
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.mending import (
@@ -21,7 +22,7 @@ from walconsole.domain.archive.mending import (
 from walconsole.domain.archive.page_header import MAJORS, read_page_header
 from walconsole.domain.archive.recycling import WalKeeping
 from walconsole.domain.archive.runs import Runs
-from walconsole.domain.archive.stored_form import StoredAs, stored_beside
+from walconsole.domain.archive.stored_form import PACKED, StoredAs, stored_beside
 from walconsole.domain.archivers.folders import archive_folders
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
@@ -282,3 +283,20 @@ def test_stored_as_makes_keys() -> None:
 )
 def test_folders_that_a_command_copies_into(command: str, folders: tuple[str, ...]) -> None:
     assert archive_folders(command) == folders
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+@given(body=st.binary(max_size=300), more=st.binary(min_size=1, max_size=3))
+def test_what_is_packed_here_is_read_again(suffix: str, body: bytes, more: bytes) -> None:
+    whole = body + bytes(100_000)
+    packed = PLAIN.packed(PACKED[suffix], whole)
+    assert PLAIN.whole(f"N{suffix}", packed, len(whole)) == whole
+    if suffix:
+        assert len(packed) < 10_000
+        with pytest.raises(ValueError, match=r"cut off|damaged"):
+            PLAIN.whole(f"N{suffix}", packed[: -len(more)], len(whole))
+
+
+def test_no_other_way_is_known() -> None:
+    with pytest.raises(ValueError, match="nothing here makes br"):
+        PLAIN.packed("br", b"")

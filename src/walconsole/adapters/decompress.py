@@ -1,9 +1,10 @@
-"""Plain bytes of what an archiving program compressed: the head of a segment, or a small file whole.
+"""Plain bytes of what an archiving program compressed, and back: a head, or a small file or segment whole.
 
 The libraries are imported when an object needs them. Output is bounded whatever the input claims.
 """
 
 import bz2
+import gzip
 import lzma
 import zlib
 from collections.abc import Callable
@@ -127,6 +128,13 @@ class _Plain:
 
         return len(zstandard.ZstdCompressor().compress(body))
 
+    def packed(self, way: str, body: bytes) -> bytes:
+        """Compressed. Raises ValueError for a way that is not known, or whose library is not installed."""
+        try:
+            return _packed(way, body)
+        except ImportError:
+            raise ValueError(f"the library that makes {way} is not installed") from None
+
 
 PLAIN = _Plain()
 
@@ -149,3 +157,24 @@ def _decompressed(name: str, body: bytes, limit: int) -> tuple[bytes, bool]:
         raise ValueError(f"it is no {suffix}, or damaged: {error}") from None
     except ImportError:
         raise ValueError(f"the library that reads {suffix} is not installed") from None
+
+
+def _packed(way: str, body: bytes) -> bytes:
+    match way:
+        case "":
+            return body
+        case "zst":
+            import zstandard
+
+            return zstandard.ZstdCompressor(write_checksum=True).compress(body)
+        case "gz":
+            return gzip.compress(body, mtime=0)
+        case "lz4":
+            import lz4.frame
+
+            return bytes(lz4.frame.compress(body, content_checksum=True))
+        case "bz2":
+            return bz2.compress(body)
+        case "xz":
+            return lzma.compress(body)
+    raise ValueError(f"nothing here makes {way}")

@@ -24,6 +24,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.base import FixStep
+from walconsole.provision.mending.by_console import ConsoleCarrier
 from walconsole.provision.mending.by_droplet import DropletCarrier, can_carry
 from walconsole.provision.mending.carrier import Brought, Carried, Carrier, Unusable
 from walconsole.provision.mending.look import MendLook, look, target_of
@@ -199,7 +200,9 @@ class MendHoles(FixStep):
     async def _carrier(self, seen: MendLook) -> Carrier:
         if await can_carry(self._site):
             return DropletCarrier(self._site, seen)
-        raise BlockedError(self.title, "the droplet has no rclone, or not the keys to both copies")
+        if self._site.own is None or self._site.plain is None:
+            raise BlockedError(self.title, "the droplet has no rclone, or not the keys to both copies")
+        return ConsoleCarrier(self._site, seen)
 
     def _summary(self, seen: MendLook) -> str:
         parts = [

@@ -80,3 +80,6 @@ class _Uncompressed:
 
     def zstd_bytes(self, body: bytes) -> int:
         raise ValueError("nothing here compresses")
+
+    def packed(self, way: str, body: bytes) -> bytes:
+        raise ValueError("nothing here compresses")
