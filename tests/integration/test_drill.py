@@ -18,7 +18,7 @@ from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
-from walconsole.domain.recovery.lock import LockMarker
+from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker, read_lock
 
 pytestmark = pytest.mark.server
 
@@ -48,6 +48,7 @@ def own(listing: dict[str, str]) -> dict[str, str]:
 def test_a_good_drill_proves_both_sides_of_now_and_leaves_nothing(drills: Drills) -> None:
     server = drills.server
     server.sql("INSERT INTO kept VALUES (1001)")
+    server.sql("CREATE EXTENSION IF NOT EXISTS amcheck")
     before = drills.listing()
     ended = drills.run(drills.render(with_queries("SELECT 1 FROM kept HAVING max(n) = 1001"), "drill-query"))
     assert ended.status == 0, ended.stderr
@@ -59,6 +60,7 @@ def test_a_good_drill_proves_both_sides_of_now_and_leaves_nothing(drills: Drills
     assert told["relations"] > 100
     checksums = server.sql("SHOW data_checksums") == [("on",)]
     assert told["checksums"] is (True if checksums else None)
+    assert told["amcheck"] is True
     assert all(told[f"{phase}_ms"] > 0 for phase in ("fetch", "verify", "replay", "check"))
     assert drills.status["exit"] == 0
     for was, now in zip(before, drills.listing(), strict=True):
@@ -84,6 +86,31 @@ def test_what_the_servers_owner_set_reaches_no_drill(drills: Drills) -> None:
     assert ended.status == 0, ended.stderr
     assert not folder.exists()
     assert drills.result["level"] == 3
+    drills.assert_nothing_left()
+
+
+def test_a_table_that_the_replay_has_locked_is_passed_over_and_said(drills: Drills) -> None:
+    """Paused before the commit of an ALTER its lock is held: a read of that table would hang for ever."""
+    with drills.server.connect(autocommit=False) as altering:
+        altering.execute("ALTER TABLE kept ADD COLUMN later int")
+        ended = drills.run(drills.render(with_queries("SELECT 1 FROM kept LIMIT 1"), "drill-locked"))
+        altering.rollback()
+    assert ended.status == 0, ended.stderr
+    told = drills.result
+    assert told["level"] == 3, "the query could not be asked"
+    assert "a relation was locked" in told["notes"]
+    assert "the 1. one was locked out" in told["notes"]
+
+
+def test_while_it_runs_its_lock_is_one_that_retention_respects(drills: Drills) -> None:
+    running = drills.begin()
+    until(drills, "fetching")
+    for each in drills.backups.regions:
+        marker = read_lock(drills.stored(each, LOCK_KEY))
+        assert marker.purpose == "a restore drill"
+        assert 600 < marker.until - time.time() <= 900
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 0, said
     drills.assert_nothing_left()
 
 
@@ -265,6 +292,25 @@ def test_while_somebody_else_has_the_lock_there_is_no_drill(drills: Drills) -> N
         assert drills.stored(where, "walconsole/lock.json") == lock
     finally:
         where.gateway.client().delete_object(Bucket=where.to.bucket, Key=key)
+
+
+def test_by_its_schedule_it_is_made_where_one_is_due(drills: Drills) -> None:
+    script = drills.render(replace(CHOICES, every_s=86_400), "drill-due")
+    proved = drills.state / "proved"
+    proved.unlink(missing_ok=True)
+    first = drills.at.start(script, "--if-due")
+    assert first.wait(timeout=120) == 0
+    made = drills.result["id"]
+    assert proved.exists()
+    assert drills.at.run(script, "--if-due").silently_well
+    os.utime(proved, (time.time() - 40_000,) * 2)
+    assert drills.at.run(script, "--if-due").silently_well
+    assert drills.result["id"] == made
+    os.utime(proved, (time.time() - 44_000,) * 2)
+    again = drills.at.start(script, "--if-due")
+    assert again.wait(timeout=120) == 0
+    assert drills.result["id"] > made
+    assert drills.at.run(script, "--when-due").status == 2
 
 
 def test_a_drill_that_takes_too_long_ends(drills: Drills) -> None:

@@ -20,6 +20,9 @@ from walconsole.droplet.rendering import (
     seconds_script,
     verbs_script,
 )
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
+from walconsole.droplet.files import Schedule, backup_files, command_files, drill_files, verifier_files
+from walconsole.droplet.rendering import probe_script, verbs_script
 
 pytestmark = pytest.mark.server
 
@@ -57,6 +60,9 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
         *command_files(profile, choices),
         verifier_files(profile, choices, Schedule.CRON)[0],
         backup_files(profile, choices, BackupChoices(recipients="/it's $HOME"), Schedule.CRON)[0],
+        drill_files(
+            profile, choices, DrillChoices(folder="/it's $HOME", queries=("SELECT '`id`'",)), Schedule.CRON
+        )[0],
     )
     scripts = []
     for file in files:

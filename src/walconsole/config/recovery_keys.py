@@ -51,6 +51,13 @@ DRILL_KEYS = (
         "no drill is expected",
     ),
     Key(
+        "drills.at",
+        checks.time_of_day,
+        '"05:10"',
+        "when a night's drill begins where one is due, by the droplet's clock; systemd adds up to an hour",
+        "05:10",
+    ),
+    Key(
         "drills.folder",
         checks.absolute_path,
         '"/srv/drills"',

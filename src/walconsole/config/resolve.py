@@ -123,6 +123,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "backups.send_mib_s": BackupSettings().send_mib_s,
         "backups.at": BackupSettings().at,
         "backups.incremental": BackupSettings().incremental,
+        "drills.at": DrillSettings().at,
         "drills.limit_hours": DrillSettings().limit_hours,
         "drills.reserve_mib": DrillSettings().reserve_mib,
         "api.endpoint": ApiTarget().endpoint,
@@ -216,6 +217,7 @@ def _drills(values: _Values, queries: tuple[str, ...] | None) -> DrillSettings:
     return DrillSettings(
         every_days=values.maybe("every", float),
         folder=values.maybe("folder", str) or "",
+        at=values.get("at", str),
         limit_hours=values.get("limit_hours", float),
         reserve_mib=values.get("reserve_mib", int),
         queries=queries or (),

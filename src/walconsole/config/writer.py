@@ -67,6 +67,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "backups.at": backups.at,
         "backups.incremental": backups.incremental,
         "drills.every": None if drills.every_days is None else days_text(drills.every_days),
+        "drills.at": drills.at,
         "drills.folder": drills.folder or None,
         "drills.limit_hours": drills.limit_hours,
         "drills.reserve_mib": drills.reserve_mib,

@@ -155,7 +155,8 @@ class BackupSettings:
 class DrillSettings:
     """How restore drills are made, as far as it is chosen.
 
-    `every_days` is after how many days without a good one the console warns; None: none is expected.
+    `every_days` is after how many days without a good one another is due, and the console warns; None: none
+    is expected. `at` is when the schedule looks whether one is, `HH:MM` by the droplet's clock.
     `folder` is where on the droplet the cluster is restored to, empty: below /var/lib. At most `limit_hours`
     each takes; `reserve_mib` stay free on that disk. Each of `queries`, SQL, must give a row in the restored
     cluster.
@@ -163,6 +164,7 @@ class DrillSettings:
 
     every_days: float | None = None
     folder: str = ""
+    at: str = "05:10"
     limit_hours: float = 6.0
     reserve_mib: int = 1024
     queries: tuple[str, ...] = ()

@@ -77,16 +77,22 @@ class DropletChoices:
 class DrillChoices:
     """How restore drills shall be made.
 
-    The cluster is restored below `folder` (empty: the script's own below /var/lib), on whose disk
-    `reserve_mib` stay free. A drill that takes longer than `limit_s` ends. After `patience_s` in which its
-    witnesses are not archived it is given up; every `poll_s` it is looked at. Each of `queries` must give a
-    row; one statement may take `statement_s`.
+    Every night at `hour` and `minute`, by the droplet's clock (systemd adds up to `jitter_s`), one is made
+    where the last good one is older than `every_s`; None: there is no schedule. The cluster is restored
+    below `folder` (empty: the script's own below /var/lib), on whose disk `reserve_mib` stay free. A drill
+    that takes longer than `limit_s` ends. After `patience_s` in which its witnesses are not archived it is
+    given up; every `poll_s` it is looked at. Each of `queries` must give a row; one statement may take
+    `statement_s`.
 
     Raises ValueError for what cannot be.
     """
 
     folder: str = ""
     queries: tuple[str, ...] = ()
+    every_s: int | None = None
+    hour: int = 5
+    minute: int = 10
+    jitter_s: int = 3600
     limit_s: int = 6 * 3600
     reserve_mib: int = 1024
     nice: int = 15
@@ -98,9 +104,13 @@ class DrillChoices:
     def for_profile(cls, profile: Profile) -> Self:
         """What the profile says, else the defaults."""
         chosen = profile.drills
+        hour, minute = (int(part) for part in chosen.at.split(":"))
         return cls(
             folder=chosen.folder,
             queries=chosen.queries,
+            every_s=None if chosen.every_days is None else round(chosen.every_days * 86_400),
+            hour=hour,
+            minute=minute,
             limit_s=max(1, round(chosen.limit_hours * 3600)),
             reserve_mib=chosen.reserve_mib,
         )

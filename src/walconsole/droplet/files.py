@@ -67,9 +67,20 @@ def backup_files(
     return (script, *by_schedule[schedule])
 
 
-def drill_file(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> DropletFile:
-    """The restore drill's script. Raises ValueError as command_files does."""
-    return DropletFile(names_of(profile).drill, 0o755, rendering.drill_script(profile, choices, drill))
+def drill_files(
+    profile: Profile, choices: DropletChoices, drill: DrillChoices, schedule: Schedule
+) -> tuple[DropletFile, ...]:
+    """The restore drill's script and its schedule. Raises ValueError as command_files does."""
+    names = names_of(profile)
+    by_schedule = {
+        Schedule.SYSTEMD: (
+            DropletFile(names.drill_service, 0o644, rendering.drill_service(profile, drill)),
+            DropletFile(names.drill_timer, 0o644, rendering.drill_timer(profile, drill)),
+        ),
+        Schedule.CRON: (DropletFile(names.drill_cron, 0o644, rendering.drill_cron(profile, drill)),),
+    }
+    script = DropletFile(names.drill, 0o755, rendering.drill_script(profile, choices, drill))
+    return (script, *by_schedule[schedule])
 
 
 def dropin_file(profile: Profile, choices: DropletChoices, conf_d: str) -> DropletFile:

@@ -259,6 +259,7 @@ def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices)
         "PATIENCE_S": str(drill.patience_s),
         "POLL_S": str(drill.poll_s),
         "LIMIT_S": str(drill.limit_s),
+        "EVERY_S": str(drill.every_s or 0),
         "RESERVE_MIB": str(drill.reserve_mib),
         "STATEMENT_S": str(drill.statement_s),
         "TEMP_ROOT": quote(choices.temp_root),
@@ -272,6 +273,38 @@ def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices)
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}
     return _script("drill.sh", profile, choices, names.drill, values | parts | own)
+
+
+def drill_service(profile: Profile, drill: DrillChoices) -> str:
+    """Its systemd service."""
+    names = names_of(profile)
+    values = {
+        "OS_USER": profile.postgres.os_user,
+        "STATE_NAME": names.drill_state.rpartition("/")[2],
+        "DRILL": names.drill,
+        "TAG": systemd_value(profile.paths.journal_tag),
+        "NICE": str(drill.nice),
+    }
+    return _text("drill.service", profile, values)
+
+
+def drill_timer(profile: Profile, drill: DrillChoices) -> str:
+    """The timer that has it look every night whether one is due."""
+    at = {"HOUR": f"{drill.hour:02}", "MINUTE": f"{drill.minute:02}"}
+    return _text("drill.timer", profile, at | {"JITTER_S": str(drill.jitter_s)})
+
+
+def drill_cron(profile: Profile, drill: DrillChoices) -> str:
+    """The same for a host without systemd, as a file of /etc/cron.d."""
+    names = names_of(profile)
+    values = {
+        "OS_USER": profile.postgres.os_user,
+        "DRILL": names.drill,
+        "STATE_COMMENT": names.drill_state,
+        "HOUR": str(drill.hour),
+        "MINUTE": str(drill.minute),
+    }
+    return _text("drill.cron", profile, values)
 
 
 def recipients_fault() -> str:

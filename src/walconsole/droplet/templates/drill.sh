@@ -1,6 +1,8 @@
 #!/bin/sh
-# @ME@: a restore drill of @PROFILE@: restores its newest base backup beside the server, replays all WAL up to now, proves
-# both sides of that moment, reads the result, and takes it all away. Installed by walconsole.
+# @ME@ [--if-due]: a restore drill of @PROFILE@. Installed by walconsole.
+# Restores its newest base backup beside the server, replays all WAL up to now, proves both sides of that moment, reads
+# the result, and takes it all away.
+# --if-due: not where one was proved lately.
 #   0  proved                                 4  FAILED: what is archived could not be restored
 #   1  not drilled now: try again             5  proved, but what it says is not in every copy
 #   2  called or installed wrongly, or this   6  refused: no room for it here
@@ -39,6 +41,7 @@ dr=@DR@    # empty: there is no second copy
 restore=@RESTORE@    # the installed restore command; one that the server has in force goes before it
 folder=@FOLDER@    # where there is room for the whole cluster
 patience=@PATIENCE_S@ poll=@POLL_S@ limit=@LIMIT_S@    # seconds
+every=@EVERY_S@    # after so many seconds another one is due
 reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
 statement_s=@STATEMENT_S@    # for one statement that reads
 temp_root=@TEMP_ROOT@
@@ -201,7 +204,7 @@ look_how_far() {
         replaying)
             segments_done=$(grep -cs 'restored log file' "$place/log")
             segments_done=${segments_done:-0}
-            where=$(drill_ask postgres "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
+            where=$(drill_ask "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
             lsn=${where%%|*} reached=${where#*|}
             ;;
@@ -257,8 +260,8 @@ witness() {
     slept=0
     while :; do
         archived=$(ask "SELECT coalesce(last_archived_wal, ''), failed_count FROM pg_stat_archiver") || archived=''
-        is=${archived%%|*}
-        # after a promotion a lower timeline's may come last
+        # a label's name begins as its segment's, and is archived after it
+        is=$(printf '%.24s' "${archived%%|*}")
         case $is in ????????????????????????) [ "$(lowest "$is" "$last")" != "$last" ] || break ;; esac
         [ "$slept" -lt "$patience" ] ||
             end 1 "not drilled: $last is not archived after $slept s (the last one is ${is:-none}): mend archiving first"
@@ -278,14 +281,18 @@ number_of() {
     echo $((0x${high%????????} * (4294967296 / segment_bytes) + 0x$low))
 }
 
-[ $# = 0 ] || fail 2 "usage: $me, without arguments"
+case $# in
+    0) ;;
+    1) [ "$1" = --if-due ] || fail 2 "usage: $me [--if-due]" ;;
+    *) fail 2 "usage: $me [--if-due]" ;;
+esac
 cd / || exit 1
 if [ "$(id -un)" != "$os_user" ]; then
     [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
     if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
-        exec systemd-run --quiet --scope -p CPUWeight=20 -p IOWeight=20 runuser -u "$os_user" -- "$0"
+        exec systemd-run --quiet --scope -p CPUWeight=20 -p IOWeight=20 runuser -u "$os_user" -- "$0" "$@"
     fi
-    exec runuser -u "$os_user" -- "$0"
+    exec runuser -u "$os_user" -- "$0" "$@"
 fi
 for needed in psql zstd rclone timeout flock tar tee sha256sum; do
     command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
@@ -295,6 +302,10 @@ done
     fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
 exec 9<"$state"
 flock -n 9 || fail 3 "another restore drill of @PROFILE@ runs on this host"
+# half a day early, or a night's jitter would make it a night late
+if [ $# = 1 ] && [ "$(($(date +%s) - $(stat -c %Y -- "$state/proved" 2>/dev/null || echo 0)))" -lt $((every - 43200)) ]; then
+    exit 0
+fi
 renice -n @NICE@ -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ 2>/dev/null
 umask 077

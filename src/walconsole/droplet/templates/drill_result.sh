@@ -16,7 +16,7 @@ result() {
     printf '"witness_before":"%s","witness_after":"%s",' "$(plain "${is_before:-}")" "$(plain "${is_after:-}")"
     printf '"databases":%s,"relations":%s,"queries":%s,' "$(value database_count)" "$(value relation_count)" "$(value query_count)"
     printf '"checksums":%s,"amcheck":%s,"restore_command":"%s",' "$(value checksums)" "$(value amcheck)" "${in_force:+in force}"
-    printf '"notes":"%s"}\n' "$(plain "$notes$(cat "$temp/notes" 2>/dev/null)")"
+    printf '"notes":"%s"}\n' "$(plain "$notes $(cat "$temp/notes" 2>/dev/null)")"
 }
 
 # store_result OUTCOME REASON MESSAGE: in each copy; `unstored` says where it is not.
@@ -49,6 +49,7 @@ conclude() {
     words="$backup restored to $target_moment in $took s: brought in $((took_fetch / 1000)) s, verified in \
 $((took_verify / 1000)), $segments_done segments replayed in $((took_replay / 1000)), read in $((took_check / 1000)); level $level of 4"
     store_result proved '' "$words"
+    : >"$state/proved"
     [ -z "$unstored" ] || end 5 "$words$unstored"
     end 0 "$words"
 }

@@ -2,10 +2,10 @@
 
 drill_port=5499
 
-# drill_ask DATABASE SQL: of the drill's server.
+# drill_ask SQL: of the drill's server.
 drill_ask() {
     timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w \
-        -d "$1" -c "$2" 2>&1
+        -d @DATABASE@ -c "$1" 2>&1
 }
 
 # setting NAME VALUE: a line of the configuration.
@@ -78,7 +78,7 @@ replay() {
     paused="pg_is_wal_replay_paused()"
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
     while lives "$server"; do
-        is=$(drill_ask postgres "SELECT pg_is_in_recovery(), $paused") || is=''
+        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused") || is=''
         case $is in
             't|t') return 0 ;;
             f*) verdict failed not-reached "the drill's server ended its recovery before the target" ;;
@@ -131,8 +131,8 @@ next_segment() {
 
 # look_at_witnesses: both sides of the target.
 look_at_witnesses() {
-    is_before=$(drill_ask postgres "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
-    is_after=$(drill_ask postgres "SELECT pg_xact_status('$after'::xid8)") ||
+    is_before=$(drill_ask "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
+    is_after=$(drill_ask "SELECT pg_xact_status('$after'::xid8)") ||
         case $is_after in *'is in the future'*) is_after='not there' ;; *) is_after=$(plain "$is_after") ;; esac
     [ "$is_before" = committed ] ||
         fail_drill not-reached "the transaction before the target ($before) is not there: ${is_before:-forgotten}"

@@ -1,11 +1,11 @@
-"""Schedules on a droplet, the verifier's and the base backup's: what runs them, and whether it is on."""
+"""Schedules on a droplet (verifier, base backup, drill): what runs them, and whether it is on."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from shlex import quote
 
 from walconsole.domain.profile import Profile
-from walconsole.droplet.files import DropletFile, Schedule, backup_files, verifier_files
+from walconsole.droplet.files import DropletFile, Schedule, backup_files, drill_files, verifier_files
 from walconsole.droplet.names import names_of
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import programs, run, status_of
@@ -52,6 +52,11 @@ def wanted_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[Drople
 def wanted_backup_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
     """The base backup's script, the first, and its schedule."""
     return backup_files(profile_for(site.profile, survey), site.choices, site.backup, schedule)
+
+
+def wanted_drill_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
+    """The restore drill's script, the first, and its schedule."""
+    return drill_files(profile_for(site.profile, survey), site.choices, site.drill, schedule)
 
 
 def runner_text(schedule: Schedule) -> str:

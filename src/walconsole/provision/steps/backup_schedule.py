@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from walconsole.domain.units import duration_text, plural
-from walconsole.droplet.files import Schedule
+from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.files import differences, foreign, install, install_command, undoing
@@ -14,6 +14,7 @@ from walconsole.provision.droplet.schedules import (
     schedule_of,
     wanted_backup_files,
 )
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Change,
     Check,
@@ -49,9 +50,12 @@ class BackupSchedule:
         "restore has to replay. A run that finds another one under way ends at once."
     )
 
+    done = "a base backup is taken"
+    undone = "no base backup is taken any more, and none is deleted"
+
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._timer = Timer(site, names_of(site.profile).backup_timer)
+        self._timer = Timer(site, self._unit())
 
     async def check(self) -> Check:
         """Every file by text, mode and owner, and the timer's state."""
@@ -68,7 +72,7 @@ class BackupSchedule:
             good = FactState.OK if state == SWITCHED_ON else FactState.NOTE
             facts.append(Fact(self._timer.unit, state, good))
         if not changes and state == SWITCHED_ON:
-            return Check(CheckState.DONE, f"{self._when(schedule)} it is taken", tuple(facts))
+            return Check(CheckState.DONE, f"{self._when(schedule)} {self.done}", tuple(facts))
         missing = [change.path for change in changes]
         if state != SWITCHED_ON:
             missing.append(f"the timer is {state}")
@@ -84,7 +88,7 @@ class BackupSchedule:
             commands += self._timer.switch_on()
             doing.append("switch the timer on")
         return Plan(
-            f"{' and '.join(doing)}: {self._when(schedule)} a base backup is taken",
+            f"{' and '.join(doing)}: {self._when(schedule)} {self.done}",
             commands=tuple(commands),
             files=changes,
             notes=tuple(f"{path} is there, and was not written by this console" for path in others),
@@ -115,19 +119,26 @@ class BackupSchedule:
         if state != SWITCHED_ON:
             remedy = f"see `systemctl status {self._timer.unit}` on the droplet"
             raise ProvisionError(f"looking at {self._timer.unit}", f"it is {state}", remedy)
-        yield Proved(f"{self._when(schedule)} a base backup is taken")
+        yield Proved(f"{self._when(schedule)} {self.done}")
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Switch the timer off, put back what was there, and have systemd read its files again."""
         files = await undoing(self._site, changes)
         commands = await self._timer.undo_commands(changes)
-        note = "no base backup is taken any more, and none is deleted"
-        return Plan("take the base backups' schedule away", commands, files, (note,))
+        return Plan("take the schedule away", commands, files, (self.undone,))
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
         """See Timer.undone."""
         async for event in self._timer.undone(changes):
             yield event
+
+    def _unit(self) -> str:
+        """The timer's path."""
+        return names_of(self._site.profile).backup_timer
+
+    def _wanted(self, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
+        """The script, and what starts it."""
+        return wanted_backup_files(self._site, survey, schedule)
 
     async def _needed(self) -> tuple[Schedule, tuple[FileChange, ...]]:
         """Raises BlockedError where nothing could run it."""
@@ -135,7 +146,7 @@ class BackupSchedule:
         schedule = schedule_of(survey)
         if schedule is None:
             raise BlockedError(self.title, _NO_SCHEDULE.summary, _NO_SCHEDULE.remedy)
-        _, *files = wanted_backup_files(self._site, survey, schedule)
+        _, *files = self._wanted(survey, schedule)
         return schedule, await differences(self._site, files)
 
     async def _state(self, schedule: Schedule) -> str:

@@ -10,6 +10,7 @@ from walconsole.provision.steps.backup_schedule import BackupSchedule
 from walconsole.provision.steps.buckets import Buckets
 from walconsole.provision.steps.drill import DrillNow
 from walconsole.provision.steps.drill_command import DrillCommand
+from walconsole.provision.steps.drill_schedule import DrillSchedule
 from walconsole.provision.steps.dropin import DropIn
 from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 from walconsole.provision.steps.grants import Grants
@@ -44,11 +45,13 @@ def backup_steps(site: Site) -> tuple[Step, ...]:
 
 
 def drill_steps(site: Site) -> tuple[Step, ...]:
-    """What makes one restore drill now: the script where it is missing, and the drill."""
-    return DrillCommand(site), DrillNow(site)
+    """What makes one restore drill now: the script and its schedule where they are missing, and the drill."""
+    if site.profile.drills.every_days is None:
+        return DrillCommand(site), DrillNow(site)
+    return DrillCommand(site), DrillSchedule(site), DrillNow(site)
 
 
 def every_step(site: Site) -> tuple[Step, ...]:
     """All that provisioning may ever have run on `site`, for taking back what it changed."""
-    kinds: tuple[Kind, ...] = (*KINDS, DrillCommand)
+    kinds: tuple[Kind, ...] = (*KINDS, DrillCommand, DrillSchedule)
     return tuple(kind(site) for kind in kinds)

@@ -1,8 +1,8 @@
 """The restore drill's script in /usr/local/bin, root's, and the folder in which it works."""
 
-from walconsole.droplet.files import DropletFile, drill_file
+from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet.schedules import profile_for
+from walconsole.provision.droplet.schedules import wanted_drill_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import Check, CheckState
 from walconsole.provision.engine.site import Site
@@ -43,8 +43,7 @@ class DrillCommand(BackupCommand):
         return await drill_obstacle(survey, self._site)
 
     def _script(self, survey: Survey) -> DropletFile:
-        site = self._site
-        return drill_file(profile_for(site.profile, survey), site.choices, site.drill)
+        return wanted_drill_files(self._site, survey, Schedule.CRON)[0]  # the same with either
 
     def _state(self) -> str:
         return names_of(self._site.profile).drill_state
