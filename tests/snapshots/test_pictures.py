@@ -13,15 +13,18 @@ from textual.pilot import Pilot
 
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
+from tests.data.moments import found_moments, hostile_moments
 from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.recoveries import RECOVERIES
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
+from walconsole.domain.moments.found import FoundMoments
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.glyphs import ASCII
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.provisioning.screen import ProvisionScreen
+from walconsole.ui.recovery.moment_screen import MomentScreen
 from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
@@ -227,3 +230,19 @@ def test_other_states_of_recovery(snap_compare: SnapCompare, state: str) -> None
 def test_recovery_without_unicode(snap_compare: SnapCompare) -> None:
     app = stage(RECOVERIES["broken"](), lines=log_lines(), glyphs=ASCII)
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=recovery_opened)
+
+
+async def moment_opened(pilot: Pilot[None]) -> None:
+    """What was found around a time, the cursor on the worst of it."""
+    await recovery_opened(pilot)
+    await pilot.press("m")
+    await until(pilot, lambda: isinstance(pilot.app.screen, MomentScreen))
+    await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("made", [found_moments, hostile_moments], ids=["plain", "hostile"])
+def test_find_the_moment(snap_compare: SnapCompare, made: Callable[[], FoundMoments], size: str) -> None:
+    app = stage(RECOVERIES["nightly"](), lines=log_lines())
+    app.current.found_moments = made()
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=moment_opened)

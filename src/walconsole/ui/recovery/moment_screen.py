@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.moments.asking import read_asked
@@ -214,7 +215,7 @@ class MomentScreen(PanesScreen):
             self._say(str(error), "that is no time", "warning")
             return
         search = searcher()
-        run_latest(self, "search", lambda: self._search(search, around, within_s))
+        run_latest(self, "search", partial(self._search, search, around, within_s))
 
     async def _search(self, search: MomentSearch, around: float, within_s: float) -> None:
         """Plan, gate, reading; cancelled with the screen, and then nothing stays on the droplet."""
