@@ -7,7 +7,14 @@ from walconsole.domain.moments.collecting import Collected
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.names import Names, judged_kind
 from walconsole.domain.moments.span import WalSpan
-from walconsole.domain.moments.targets import Loss, Target, loss_after, targets_before, targets_with
+from walconsole.domain.moments.targets import (
+    Loss,
+    Target,
+    loss_after,
+    targets_before,
+    targets_with,
+    time_value,
+)
 
 _WORST = (Kind.DATABASE_DROPPED, Kind.DROPPED, Kind.TRUNCATED, Kind.DELETED, Kind.REWRITTEN, Kind.UPDATED)
 
@@ -69,7 +76,8 @@ class FoundMoments:
         notes = [*self.span.notes, *self.collected.doubts, *self.names.unasked]
         if late is not None and self.span.has_more and late < (self.around + self.within_s) * 1_000_000:
             notes.append(
-                "what was read ends before the time asked for: the archiver was behind; ask for a later time"
+                f"what was read ends at {time_value(late)[:19]}Z, before the time asked for:"
+                " ask for a later one, too"
             )
         if self.collected.left_out:
             notes.append(f"{self.collected.left_out} lesser events are not listed: ask for a shorter time")

@@ -80,18 +80,30 @@ def wal_span(found: Recoverability, since: float, until: float, *, most: int = M
         )
         first += (last - first + 1 - most) // 2
         last = first + most - 1
+    there, last = _unbroken(path, first, last, _first_stored(path, oldest, path.newest, (since + until) / 2))
+    if there > first:
+        notes.append(f"{path.segment(there - 1).name(size)} is missing: what was before it is not read")
+    after = path.first_from(last + 1)
+    if after is not None and after > last + 1:
+        notes.append(f"{path.segment(last + 1).name(size)} is missing: what follows it is not read")
+    numbers = range(there, last + 1)
+    return _span(path, numbers, size, tuple(notes))
+
+
+def _unbroken(path: RestorePath, first: int, last: int, middle: int) -> tuple[int, int]:
+    """First and last of a stretch in that range without a hole: the one with `middle`, else that before
+    it.
+    """
     there = path.first_from(first)
     if there is None or there > last:
         raise NothingToReadError("the segments of that time are not in the archive")
-    if there > first:
-        notes.append(f"{plural(there - first, 'segment')} at the beginning of it are missing in the archive")
     reach = path.reach(there)
-    if reach is not None and reach < last:
-        missing = path.segment(reach + 1).name(size)
-        notes.append(f"{missing} is missing in the archive: what follows it is not read")
-        last = reach
-    numbers = range(there, last + 1)
-    return _span(path, numbers, size, tuple(notes))
+    while reach is not None and reach < middle:
+        after = path.first_from(reach + 1)
+        if after is None or after > min(middle, last):
+            break
+        there, reach = after, path.reach(after)
+    return there, last if reach is None else min(last, reach)
 
 
 def _span(path: RestorePath, numbers: Iterable[int], size: int, notes: tuple[str, ...]) -> WalSpan:
@@ -115,7 +127,8 @@ def _first_stored(path: RestorePath, oldest: int, newest: int, at: float) -> int
     low, high = oldest, newest
     while low < high:
         middle = (low + high) // 2
-        stored = path.stored_at(middle)
+        there = path.first_from(middle)
+        stored = None if there is None else path.stored_at(there)
         if stored is None or stored < at:
             low = middle + 1
         else:
