@@ -41,7 +41,7 @@ def sources() -> Iterator[str]:
     """Every source: what is read, what a verdict does without it, and over which way it comes."""
     needs = {
         Need.VERDICT: "no OK: the line says UNKNOWN, and that it was not read",
-        Need.ANSWER: "`check` waits for its answer, whatever it is; an OK may stand without what it would tell",
+        Need.ANSWER: "`check` waits for its answer, whatever it is; an OK may stand without it",
         Need.OCCASION: "nothing: it is looked at where there is something to look at",
     }
     yield "| source | what is read | without it |"

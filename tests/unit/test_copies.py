@@ -11,8 +11,10 @@ from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.standing.copies import archive_verdict, dr_verdict
+from walconsole.domain.standing.copies import archive_verdict, dr_verdict, gaps_told
 from walconsole.domain.standing.model import Level
+from walconsole.ui.board.content import Tone, View
+from walconsole.ui.dashboard.bucket import render
 
 
 def lost(slot: AnySlot, value: Any, code: str) -> Reading[Any]:
@@ -87,6 +89,24 @@ def test_while_segments_are_to_come_none_is_said_to_be_missing() -> None:
     text = "65 segments; 1 segment is still to come among the newest"
     assert archive_verdict(snapshot, NOW).text == text
     assert diagnose(snapshot, NOW).verdict.text.endswith("; some of the newest segments are still to come")
+
+
+@pytest.mark.parametrize("seconds", [None, 3.0, 14.0, 15.0])
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_pane_calls_missing_what_the_line_above_it_does_not(seconds: float | None, count: int) -> None:
+    """An OK archive stood above `1 gap, 1 segment missing`, in red."""
+    snapshot = healthy(archiver=parallel(), primary=with_gap(BucketRole.PRIMARY, seconds, count))
+    facts = snapshot.primary.value
+    assert facts is not None
+    said = gaps_told(snapshot, facts, NOW)
+    assert said is not None
+    text, is_fault = said
+    assert is_fault == (archive_verdict(snapshot, NOW).level is Level.CRITICAL)
+    assert ("missing" in text) == is_fault
+    view = View(snapshot, diagnose(snapshot, NOW), NOW, 118)
+    row = next(line for line in render(view).lines if line.text.strip().startswith("segments"))
+    assert ("missing" in row.text) == is_fault
+    assert (Tone.CRITICAL in {span.tone for span in row.spans}) == is_fault
 
 
 def test_what_postgresql_says_it_archived_is_not_to_come() -> None:

@@ -207,8 +207,7 @@ def _ran(log: IncidentLog, run: Run) -> IncidentLog:
 
 
 def _changed(log: IncidentLog, note: AccessChange) -> IncidentLog:
-    texts = {name: _text(getattr(note, name)) for name in ("what", "before", "after")}
-    change = replace(note, **texts)
+    change = replace(note, what=_text(note.what), before=_text(note.before), after=_text(note.after))
     same = (one for one in log.changes if replace(one, taken_back_at=None) == change)
     return log if any(same) else replace(log, changes=(*log.changes, change)[-MOST_CHANGES:])
 

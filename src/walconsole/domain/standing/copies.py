@@ -329,9 +329,27 @@ def settled(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Lost | None:
 
 def settled_gaps(snapshot: Snapshot, bucket: BucketFacts, now: float) -> tuple[Gap, ...]:
     """The open gaps that no parallel writer will fill by itself, as far as they are listed."""
+    return bucket.gaps[: len(bucket.gaps) - len(still_to_come(snapshot, bucket, now))]
+
+
+def still_to_come(snapshot: Snapshot, bucket: BucketFacts, now: float) -> tuple[Gap, ...]:
+    """The gaps that parallel writers may still fill by themselves, the newest first."""
     claimed = archived_when_listed(snapshot) if bucket.role is BucketRole.PRIMARY else None
-    fresh = list(takewhile(lambda gap: _is_fresh(bucket, gap, claimed, now), reversed(bucket.gaps)))
-    return bucket.gaps[: len(bucket.gaps) - len(fresh)]
+    return tuple(takewhile(lambda gap: _is_fresh(bucket, gap, claimed, now), reversed(bucket.gaps)))
+
+
+def gaps_told(snapshot: Snapshot, bucket: BucketFacts, now: float) -> tuple[str, bool] | None:
+    """`2 gaps, 4 segments missing`, and whether that is a fault; None where nothing is missing.
+
+    What is only still to come is none, here as in the verdict.
+    """
+    coming = sum(gap.segments for gap in still_to_come(snapshot, bucket, now))
+    lost = settled(snapshot, bucket, now)
+    later = f"{plural(coming, 'segment')} still to come" if coming else ""
+    if lost is None:
+        return (later, False) if later else None
+    text = f"{plural(lost.gaps, 'gap')}, {plural(lost.segments, 'segment')} missing"
+    return (f"{text}; {later}" if later else text), True
 
 
 def _is_fresh(bucket: BucketFacts, gap: Gap, claimed: Segment | None, now: float) -> bool:

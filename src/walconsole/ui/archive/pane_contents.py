@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from walconsole.domain.facts.snapshot import Freshness, Reading
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
-from walconsole.domain.standing.copies import NO_SECOND_COPY, archive_verdict, dr_verdict
+from walconsole.domain.standing.copies import NO_SECOND_COPY, archive_verdict, dr_verdict, gaps_told
 from walconsole.domain.units import count_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive import coverage, replay
@@ -62,7 +62,7 @@ def coverage_title(desk: ArchiveViewState) -> str:
     return f"Coverage: {part}, {plural(last - first + 1, 'segment')} (zoomed x{desk.depth})"
 
 
-def answers_summary(desk: ArchiveViewState, glyphs: Glyphs) -> tuple[Span, ...]:
+def answers_summary(desk: ArchiveViewState, taken: SnapshotTaken, glyphs: Glyphs) -> tuple[Span, ...]:
     """What stands for the answers while they are folded."""
     main = desk.picture.main
     if main is None:
@@ -70,11 +70,10 @@ def answers_summary(desk: ArchiveViewState, glyphs: Glyphs) -> tuple[Span, ...]:
     if not main.complete:
         return (Span("being listed", Tone.MUTED),)
     spans = [Span(f"{count_text(main.segments)} segments  ", Tone.LABEL)]
-    if main.gap_count:
-        text = (
-            f"{glyphs.critical} {plural(main.gap_count, 'gap')}, {count_text(main.missing_segments)} missing"
-        )
-        return (*spans, Span(text, Tone.CRITICAL))
+    missing = gaps_told(taken.snapshot, main, taken.now)
+    if missing is not None:
+        text, is_fault = missing
+        return (*spans, Span(f"{glyphs.critical} {text}", Tone.CRITICAL) if is_fault else Span(text))
     return (*spans, Span(f"{glyphs.ok} no open gap", Tone.OK))
 
 
@@ -181,7 +180,7 @@ def fill_answers(
 ) -> None:
     """The table of what is known."""
     known = KnownArchive(desk.picture, taken.snapshot, taken.now, width, glyphs, desk.measured, price)
-    summary = answers_summary(desk, glyphs)
+    summary = answers_summary(desk, taken, glyphs)
     pane.show(answer_rows(known, taken), "Archive", ages(taken, glyphs), summary=summary)
 
 

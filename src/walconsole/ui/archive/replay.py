@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import Writer
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import gap_age
+from walconsole.domain.standing.copies import gap_age, gaps_told, still_to_come
 from walconsole.domain.standing.model import Level
 from walconsole.domain.units import bytes_text, plural
 from walconsole.domain.wal import Segment, format_lsn
@@ -74,13 +74,13 @@ def _gaps(table: Table, main: BucketFacts) -> None:
     lost = [gap for gap in alarming if gap.gap.lost_from is not None]
     if not alarming:
         table.row("gap", "gaps", "none that nobody accepted" if gaps else "none", Tone.OK)
-    elif main.gap_count:
-        text = f"{plural(main.gap_count, 'gap')}, {plural(main.missing_segments, 'segment')} missing"
-        table.row("gap", "gaps", text, Tone.CRITICAL)
+    elif said := gaps_told(table.known.snapshot, main, table.known.now):
+        table.row("gap", "gaps", said[0], Tone.CRITICAL if said[1] else Tone.TEXT)
     elif lost:
         table.row("gap", "gaps", "none between what is there", Tone.TEXT)
+    coming = still_to_come(table.known.snapshot, main, table.known.now)
     for gap in reversed(alarming[-GAPS_LISTED:]):
-        _gap(table, gap)
+        _gap(table, gap, is_coming=gap.gap in coming)
     if len(alarming) > GAPS_LISTED:
         more = f"and {plural(len(alarming) - GAPS_LISTED, 'older gap')}: g goes through all"
         table.row("gap", "", more, Tone.CRITICAL)
@@ -88,14 +88,18 @@ def _gaps(table: Table, main: BucketFacts) -> None:
         _accepted(table, gap)
 
 
-def _gap(table: Table, gap: FoundGap) -> None:
-    """One that alarms: what is missing, how old it is, and in which copy where there are two."""
+def _gap(table: Table, gap: FoundGap, *, is_coming: bool) -> None:
+    """One that alarms: what is missing, how old it is, and in which copy where there are two.
+
+    `is_coming`: it may still be filled, and alarms only when it was not.
+    """
     known, facts = table.known, table.known.picture.facts(gap.role)
     age = gap_age(facts, gap.gap, known.now) if facts is not None else ""
     switch = ", where a timeline was switched" if gap.gap.at_switch else ""
     backups = ", and with it all base backups" if gap.gap.with_backups else ""
     text = f"{_short(gap)}, {plural(gap.segments, 'segment')}{age}{switch}{backups}"
     tone = Tone.CRITICAL if gap.role is known.main_role else Tone.WARNING
+    tone = Tone.TEXT if is_coming else tone
     both = len(gap.by_role) > 1
     what = "gap" if gap.gap.lost_from is None else "gone"
     where = " in both" if both else "" if gap.role is known.main_role else " in DR"

@@ -6,7 +6,7 @@ from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.standing.archiver import state
 from walconsole.domain.standing.backup_runs import RunningBackup, backup_runs
-from walconsole.domain.standing.copies import dr_lacking, lacks_too_much, stored_age
+from walconsole.domain.standing.copies import dr_lacking, gaps_told, lacks_too_much, stored_age
 from walconsole.domain.standing.exposure import agreement
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
@@ -115,6 +115,10 @@ def _segments(bucket: BucketFacts, view: View) -> Cell:
         gone = bucket.continuity.accepted_segments if bucket.continuity is not None else 0
         whole = f"{bucket.segments}, {plural(gone, 'segment')} missing in accepted gaps" if gone else text
         return text, whole, Tone.TEXT
+    said = gaps_told(view.snapshot, bucket, view.now)
+    if said is not None and not said[1]:
+        text = f"{count_text(bucket.segments)}, {count_text(lost)} to come"
+        return text, f"{bucket.segments}, {said[0]}", Tone.TEXT
     text = f"{count_text(bucket.segments)}, {count_text(lost)} missing"
     whole = f"{bucket.segments}, {plural(lost, 'segment')} missing in {plural(bucket.gap_count, 'gap')}"
     return f"{view.glyphs.critical} {text}", whole, Tone.CRITICAL
