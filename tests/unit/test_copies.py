@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
+from tests.data.archives import sweeping
 from tests.data.facts import NOW, SEGMENT, archiver, bucket, healthy, holding
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import AnySlot, Problem, Reading, Snapshot, failed, succeeded
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.standing.archiver import lag
 from walconsole.domain.standing.copies import archive_verdict, dr_verdict, gaps_told
+from walconsole.domain.standing.exposure import exposure
 from walconsole.domain.standing.model import Level
 from walconsole.ui.board.content import Tone, View
 from walconsole.ui.dashboard.bucket import render
@@ -107,6 +110,16 @@ def test_no_pane_calls_missing_what_the_line_above_it_does_not(seconds: float | 
     row = next(line for line in render(view).lines if line.text.strip().startswith("segments"))
     assert ("missing" in row.text) == is_fault
     assert (Tone.CRITICAL in {span.tone for span in row.spans}) == is_fault
+
+
+def test_half_a_listing_lacks_nothing() -> None:
+    """It was red while a large bucket was listed, and its exposure was that of a bucket without WAL."""
+    snapshot = sweeping()
+    text = "\n".join(line.text for line in render(View(snapshot, diagnose(snapshot, NOW), NOW, 118)).lines)
+    assert "so far" in text
+    assert "missing" not in text
+    assert "lacks" not in text
+    assert exposure(snapshot, NOW) == lag(snapshot, NOW)
 
 
 def test_what_postgresql_says_it_archived_is_not_to_come() -> None:

@@ -107,7 +107,10 @@ def archived_when_listed(snapshot: Snapshot) -> Segment | None:
 
 
 def _unless_in_flight(snapshot: Snapshot, archiver: ArchiverFacts, answer: Agreement) -> Agreement:
-    """`answer`, unless what is lacking was archived after the bucket was listed."""
+    """`answer`, unless what is lacking was archived after the bucket was listed, or is not listed yet."""
+    bucket = snapshot.primary.value
+    if bucket is not None and not bucket.complete:
+        return Agreement(None, "the bucket is still being listed", answer.behind)
     listed_at, archived_at = snapshot.primary.read_at, archiver.last_archived_at
     if listed_at is None or archived_at is None:
         return Agreement(None, answer.text, answer.behind)

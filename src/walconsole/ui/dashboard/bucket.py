@@ -109,6 +109,9 @@ def _objects(bucket: BucketFacts, _: View) -> Cell:
 
 def _segments(bucket: BucketFacts, view: View) -> Cell:
     lost = bucket.missing_segments
+    if not bucket.complete:
+        text = f"{count_text(bucket.segments)} so far"
+        return text, text, Tone.TEXT
     if not lost:
         known = len(bucket.accepted_gaps)
         text = f"{count_text(bucket.segments)}, {f'{known} accepted' if known else 'no gap'}"
