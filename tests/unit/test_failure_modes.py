@@ -1,5 +1,6 @@
 """Every failure mode is one record with all its parts, and the documents are what the records say."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from walconsole.domain.standing.refusals import REFUSALS
 from walconsole.domain.store.answers import Meaning
 
 INTEGRATION = Path(__file__).parents[1] / "integration"
+DOCS = Path(__file__).parents[2] / "docs"
 LISTED = [mode for _, modes in FAMILIES for mode in modes]
 
 
@@ -71,3 +73,31 @@ def test_a_mode_is_brought_about_on_real_servers_or_says_why_not() -> None:
     found = _brought_about()
     assert found == {mode.id for mode in LISTED if mode.alarms and not mode.untried}
     assert len(found) > 40
+
+
+def test_the_page_of_what_was_brought_about_has_a_row_for_each() -> None:
+    """Written by a run (`make tested-failures`): a mode that is new is not in it until the next one."""
+    page = (DOCS / "tested-failures.md").read_text("utf-8")
+    table = page.partition("## The kinds")[0]
+    rows = set(re.findall(r"^\| [^|]+ \| \[`([a-z0-9-]+)`\]\(failures/", table, re.MULTILINE))
+    assert _brought_about() - rows == set(), "run `make tested-failures`"
+    assert rows <= MODES.keys()
+
+
+def test_the_kinds_are_tried_in_many_ways() -> None:
+    """Other languages and formats of the log, other tools' words, other stores' documented refusals."""
+    page = (DOCS / "tested-failures.md").read_text("utf-8").partition("## The kinds")[2]
+
+    def named(what: str) -> set[str]:
+        (row,) = re.findall(rf"^\| {what} \((.*)\) \| \d+ \|$", page, re.MULTILINE)
+        return set(row.split("; "))
+
+    languages = named("whatever the language the end is one and the words before it are the cause")
+    assert len(languages) >= 10
+    assert {"stderr", "csvlog", "jsonlog"} <= named("the archivers own error is told with detail and hint")
+    tools = {name.split(",")[0].split(" ")[0] for name in named("a tools words for a stores answer")}
+    assert {"aws", "s3cmd", "mc", "s5cmd", "wal-g", "barman", "pgbackrest", "rclone"} <= tools
+    assert len(named("what a maker documents")) >= 8
+    ways = [int(count) for count in re.findall(r" \| (\d+) \|$", page, re.MULTILINE)]
+    assert re.search(rf"kinds in {sum(ways)} ways\.", page)
+    assert sum(ways) >= 30
