@@ -107,7 +107,7 @@ async def test_maximise_and_restore_by_key_and_by_mouse() -> None:
 
 async def test_the_cursor_and_the_view_move_within_the_rows() -> None:
     app = stage(failing())
-    async with app.run_test(size=(80, 18)) as pilot:
+    async with app.run_test(size=(80, 15)) as pilot:
         await settle(pilot)
         pane = app.dashboard.board.panes["findings"]
         await pilot.press("z")
@@ -128,7 +128,7 @@ async def test_the_cursor_and_the_view_move_within_the_rows() -> None:
 
 async def test_the_wheel_scrolls_what_is_under_the_mouse() -> None:
     app = stage(failing(), lines=log_lines(100))
-    async with app.run_test(size=(80, 13)) as pilot:
+    async with app.run_test(size=(80, 11)) as pilot:
         await settle(pilot)
         pane = app.dashboard.board.panes["findings"]
         await pilot.press("z")

@@ -48,6 +48,35 @@ def test_every_state_is_drawn_at_every_width_on_one_line_a_row(name: str, state:
             assert line.text.isprintable()
 
 
+@pytest.mark.parametrize("rows", [0, 4, 9, 14, 40])
+@pytest.mark.parametrize("state", ["incident", "failing", "all_dead"])
+def test_findings_stand_once_with_what_to_do_first(state: str, rows: int) -> None:
+    snapshot = STATES[state]()
+    view = View(snapshot, diagnose(snapshot, NOW), NOW, 78, rows=rows)
+    content: Content = import_module("walconsole.ui.dashboard.findings").render(view)
+    titles = [line.value for line in content.lines if line.entry == "finding"]
+    assert sorted(titles) == sorted(finding.title for finding in view.diagnosis.findings)
+    assert content.lines[content.first - 1].entry == "remedy"
+    assert len(content.lines) <= content.wished
+    whole_view = len(content.lines) == content.wished
+    assert whole_view == (not rows or content.wished <= rows)
+    assert whole_view or "more evidence" in content.lines[-1].text
+    remedies = {finding.remedy for finding in view.diagnosis.findings}
+    assert remedies <= {line.value for line in content.lines}
+
+
+def test_one_error_is_told_once_on_the_board() -> None:
+    snapshot = STATES["failing"]()
+    view = View(snapshot, diagnose(snapshot, NOW), NOW, 58, rows=30)
+    everything = " ".join(
+        line.text.strip()
+        for name in FACT_PANES
+        for line in import_module(f"walconsole.ui.dashboard.{name}").render(view).lines
+    )
+    assert everything.count("AccessDenied") == 1
+    assert everything.count("grant the key read and write") == 1
+
+
 @pytest.mark.parametrize("name", FACT_PANES)
 def test_hostile_text_arrives_without_controls_and_as_it_reads(name: str) -> None:
     content = draw(name, STATES["hostile"](), 198)

@@ -158,7 +158,10 @@ def dead_word(reading: Reading[T]) -> str:
 
 
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
-    """Why a source is dead and since when, and what to do; nothing while it is well."""
+    """Why a source is dead and since when, and what to do; nothing while it is well.
+
+    Among other panes the findings tell it where there is one about it, and only they: an error is told once.
+    """
     signs = view.glyphs
     if reading.slot not in view.snapshot.slots:
         return []  # there is no second copy, and none is wanted
@@ -176,8 +179,12 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
     of_link = reading.slot is not Snapshot.link and problem.code in LINK_CODES | SHELL_CODES
     if of_link or (reading.slot.through_ssh and link is not None):
         lacking = "no shell" if (link or problem).code in SHELL_CODES else "no SSH"
-        purpose = "" if reading.slot.through_ssh else " to read its key through"
+        purpose = "" if reading.slot.through_ssh else ", over which its key is read"
         text = f"{what} {state}{since}: {lacking}{purpose}"
+        return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
+    if view.rows and any(finding.slot is reading.slot for finding in view.diagnosis.findings):
+        said = "" if state == dead_word(reading) else f", {dead_word(reading)}"
+        text = f"{what} {state}{said}{since}: see Findings"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"
     lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")

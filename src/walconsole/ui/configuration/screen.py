@@ -15,7 +15,7 @@ from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.content import TONE_OF_LEVEL, Line, Tone
 from walconsole.ui.board.key_bar import KeyBar
-from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
+from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # -- Where the four panes stand: settings and files at the left, the chain and the file at the right.
 
 PANES = ("settings", "files", "detail", "file")
-_WIDEST_LEFT = 84
+_WIDEST_LEFT = 112
 _FEW_ROWS = 3
 
 
@@ -48,7 +48,7 @@ def arrange(
         return {focused: Box(0, 0, width, height)}
     if width < TWO_COLUMNS:
         return stacked(width, height, PANES, _wishes(height, focused, needs), rest="file")
-    left = min(_WIDEST_LEFT, width * 9 // 20)
+    left = min(_WIDEST_LEFT, width * 9 // 20 if width < THREE_COLUMNS else width * 11 // 20)
     files = min(1 + needs.get("files", 1), max(1 + _FEW_ROWS, height * 2 // 5))
     spare = height - 1 - max(_FEW_ROWS, needs.get("file", 1))
     detail = max(1 + _FEW_ROWS, min(1 + needs.get("detail", 1), max(height * 11 // 20, spare)))

@@ -84,7 +84,7 @@ def state_span(chain: Chain, place: Place, glyphs: Glyphs, *, running: bool) -> 
 
 
 _WIDEST_NAME = 32
-_SHORTEST_VALUE, _WIDEST_VALUE = 6, 28
+_SHORTEST_VALUE, _WIDEST_VALUE = 6, 40
 _BAD = {"archive_mode": ("off",), "wal_level": ("minimal",), "fsync": ("off",), "full_page_writes": ("off",)}
 
 

@@ -19,6 +19,7 @@ from walconsole.ui.board.typeset import (
     row,
     shown,
     stamp,
+    wrapped,
 )
 
 PANE = "configuration"
@@ -26,6 +27,7 @@ FIRST = ("archive_mode", "archive_command", "archive_library", "archive_timeout"
 _NAME_WIDTH = 16
 _BETWEEN = 2
 _SHORTEST = 7
+_MOST_LINES = 3
 _OFF = {"archive_mode": ("off",), "wal_level": ("minimal",)}
 
 
@@ -60,14 +62,29 @@ def _rows(settings: list[Setting], view: View) -> list[Line]:
     for setting, (name, value, source) in zip(settings, cells, strict=True):
         bad = setting.value in _OFF.get(setting.name, ())
         pending = f"{view.glyphs.warning} restart " if setting.pending_restart else ""
+        tone = Tone.CRITICAL if bad else Tone.STRONG
+        first, *further = _on_lines(value, value_width, more)
+        link = Link(PANE, setting.name)
         spans = (
             Span(" " * GUTTER + pad(name, name_width), Tone.LABEL),
-            Span(pad(fit(value, value_width, more), value_width), Tone.CRITICAL if bad else Tone.STRONG),
+            Span(pad(first, value_width), tone),
             Span(" " * _BETWEEN + pending, Tone.WARNING),
             Span(fit_left(source, max(_SHORTEST, source_width - cell_len(pending)), more), Tone.MUTED),
         )
-        lines.append(Line(spans, "setting", setting.name, setting.value, Link(PANE, setting.name)))
+        lines.append(Line(spans, "setting", setting.name, setting.value, link))
+        for part in further:
+            head = Span(" " * (GUTTER + name_width), Tone.LABEL)
+            lines.append(Line((head, Span(part, tone)), "setting", setting.name, setting.value, link))
     return lines
+
+
+def _on_lines(value: str, width: int, more: str) -> list[str]:
+    """A command is worth a few lines; the rest of a longer one is cut."""
+    parts = wrapped(value, width)
+    if len(parts) > _MOST_LINES:
+        rest = " ".join(parts[_MOST_LINES - 1 :])
+        parts = [*parts[: _MOST_LINES - 1], fit(rest, width, more)]
+    return [fit(part, width, more) for part in parts]
 
 
 def _ordered(settings: tuple[Setting, ...]) -> list[Setting]:

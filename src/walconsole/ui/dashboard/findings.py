@@ -29,6 +29,10 @@ def _link(finding: Finding) -> Link:
     return Link(finding.slot.about.value, finding.setting or "", role)
 
 
+_TELLING = 12
+"""Shorter than this, an evidence may well be a part of another one by chance."""
+
+
 class _Told(NamedTuple):
     """A finding's rows: its title and what to do, and each evidence's."""
 
@@ -36,7 +40,7 @@ class _Told(NamedTuple):
     evidence: list[list[Line]]
 
 
-def _told(finding: Finding, view: View) -> _Told:
+def _told(finding: Finding, evidence_of: list[str], view: View) -> _Told:
     tone = _TONE[finding.severity]
     link, lead = _link(finding), _lead(finding, view)
     head = []
@@ -46,10 +50,20 @@ def _told(finding: Finding, view: View) -> _Told:
     if finding.remedy:
         head += _detail(finding.remedy, "remedy", f"  {view.glyphs.arrow} ", Tone.TEXT, view, link)
     evidence = [
-        _detail(each, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link)
-        for each in finding.evidence
+        _detail(each, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link) for each in evidence_of
     ]
     return _Told(head, evidence)
+
+
+def _unsaid(findings: tuple[Finding, ...], verdict: str) -> list[list[str]]:
+    """Each one's evidence without what the first line or an earlier finding says: an error is told once."""
+    said: list[str] = []
+    left = []
+    for finding in findings:
+        own = [each for each in finding.evidence if each not in verdict]
+        left.append([each for each in own if not any(one in each for one in said)])
+        said += [each for each in finding.evidence if len(each) >= _TELLING]
+    return left
 
 
 def _in_order(diagnosis: Diagnosis) -> tuple[Finding, ...]:
@@ -73,13 +87,11 @@ def _rows(told: list[_Told], view: View) -> list[Line]:
     for one in told:
         lines += one.head
         for each in one.evidence:
-            if not whole and len(each) > spare - 1:
-                spare = 0
-                break
-            lines += each
-            spare -= len(each)
+            if whole or len(each) < spare:
+                lines += each
+                spare -= len(each)
     if not whole:
-        left = f"  {view.glyphs.dot} there is more evidence: i shows the proof, z all of this pane"
+        left = f"  {view.glyphs.dot} more evidence: i shows all, z this pane alone"
         lines.append(Line((Span(left, Tone.MUTED),), "evidence"))
     return lines
 
@@ -136,7 +148,8 @@ def _incidents(view: View) -> tuple[list[Line], list[Line]]:
 def render(view: View) -> Content:
     """Every finding of the diagnosis."""
     findings = _in_order(view.diagnosis)
-    told = [_told(finding, view) for finding in findings]
+    unsaid = _unsaid(findings, view.diagnosis.verdict.text)
+    told = [_told(finding, left, view) for finding, left in zip(findings, unsaid, strict=True)]
     before, after = _incidents(view)
     beside = len(before) + len(after)
     own = replace(view, rows=max(1, view.rows - beside)) if view.rows else view

@@ -31,6 +31,13 @@ def _arrange(
         return stacked(width, height, panes, _wishes(panes, height, focused, needs), rest=last)
     top = 1 + min(max(_FEW_ROWS, needs.get(above, 1)), max(_FEW_ROWS, height // 2))
     left, rest = width * _LEFT // 100, height - top
+    table = 2 + needs.get("backups", 1)
+    if table <= rest // 2:  # nothing is left empty below a short table, and no command beside it is cut
+        return {
+            "window": Box(0, 0, width, top),
+            "backups": Box(0, top, width, table),
+            "detail": Box(0, top + table, width, rest - table),
+        }
     x = left + GAP
     return {
         above: Box(0, 0, width, top),

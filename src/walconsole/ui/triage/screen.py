@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PANES = ("story", "evidence", "remedy", "times")
 _WIDEST_LEFT = 92
 _FEW_ROWS = 3
+_KEPT = {"remedy": 5, "story": 3}
+"""Rows that stay whatever pane is in use: what to do is never folded to a title."""
 
 
 def arrange(
@@ -59,14 +61,14 @@ def arrange(
 
 
 def _wishes(height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:
-    """The story keeps a few rows, the pane in use gets what it wants, the others a few or none."""
+    """Story and what to do keep a few rows; the pane in use gets what it wants, the others what is left."""
     wanted = {name: needs.get(name, 1) for name in PANES}
     few = {name: min(_FEW_ROWS, rows) for name, rows in wanted.items()}
-    if focused != "story":
-        wanted[focused] = min(wanted[focused], max(_FEW_ROWS, height - len(PANES) - few["story"]))
-        few[focused] = 0
-    first = Wish(focused, wanted[focused])
-    return [first, *(Wish(name, wanted[name], few[name]) for name in PANES if name != focused)]
+    kept = [name for name in ("remedy", "story") if name != focused]
+    first = Wish(focused, min(wanted[focused], _FEW_ROWS))
+    always = [Wish(name, min(wanted[name], _KEPT[name])) for name in kept]
+    others = [Wish(name, wanted[name], few[name]) for name in PANES if name != focused]
+    return [first, *always, Wish(focused, wanted[focused]), *others]
 
 
 SPECS = (

@@ -1,11 +1,11 @@
 """The time line as rows: one axis, a row for each kind of event, then the events, the newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from walconsole.domain.standing.event_times import Event, EventKind, folded
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
-from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad, shown
+from walconsole.ui.board.typeset import GUTTER, clock_text, pad, shown, wrapped
 
 SPANS_S = (900.0, 3600.0, 3 * 3600.0, 12 * 3600.0, 24 * 3600.0, 7 * 86400.0)
 SPAN_NAMES = ("15 min", "1 h", "3 h", "12 h", "24 h", "7 d")
@@ -33,8 +33,8 @@ def rows(events: Sequence[Event], now: float, span_s: float, width: int, glyphs:
             times = [event.at for event in inside if event.kind is kind]
             if times:
                 lines.append(_marks(kind, times, now, span_s, cells, glyphs))
-    newest_first = sorted(folded(inside), key=lambda each: -(each.until or each.at))
-    lines += (_event(event, now, width, glyphs) for event in newest_first)
+    for event in sorted(folded(inside), key=lambda each: -(each.until or each.at)):
+        lines += _event(event, now, width)
     return tuple(lines)
 
 
@@ -68,18 +68,18 @@ def _mark(count: int, glyphs: Glyphs) -> str:
     return steps[min(len(steps) - 1, 1 + count)]
 
 
-def _event(event: Event, now: float, width: int, glyphs: Glyphs) -> Line:
+def _event(event: Event, now: float, width: int) -> Iterator[Line]:
+    """When, what kind, and the whole text on as many lines as it needs."""
     at = event.at if event.until is None else event.until
     head = f"{clock_text(at, now)} {event.kind.value:<13} "
     text = shown(event.text)
     if event.until is not None:
         text = f"{event.count} times since {clock_text(event.at, now)}: {text}"
-    room = max(8, width - GUTTER - len(head) - 1)
-    spans = (
-        Span(" " * GUTTER + head, _TONES.get(event.kind, Tone.MUTED)),
-        Span(fit(text, room, glyphs.more), Tone.TEXT),
-    )
-    return Line(spans, EVENT, event.kind.value, f"{clock_text(at, now)} {text} ({shown(event.source)})")
+    copied = f"{clock_text(at, now)} {text} ({shown(event.source)})"
+    tone = _TONES.get(event.kind, Tone.MUTED)
+    for index, part in enumerate(wrapped(text, width - GUTTER - len(head) - 1)):
+        lead = " " * GUTTER + (" " * len(head) if index else head)
+        yield Line((Span(lead, tone), Span(part, Tone.TEXT)), EVENT, event.kind.value, copied)
 
 
 def spans(step: int, current: int) -> int:
