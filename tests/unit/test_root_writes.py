@@ -33,6 +33,7 @@ AS_THE_SERVER = {
         "moment",
         "names",
     )
+    for name in ("archive", "restore", "probe", "verbs", "mend", "sweep", "unpack", "look", "common", "jobs")
 } | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")

@@ -8,7 +8,6 @@ from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.facts.observed import BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
@@ -17,7 +16,6 @@ from walconsole.domain.standing.copies import (
     copies,
     gap_age,
     gap_text,
-    held_by_other,
     lacking_since,
     lacks_too_much,
     lost_text,
@@ -25,6 +23,7 @@ from walconsole.domain.standing.copies import (
     stored_age,
     timeline_beyond,
 )
+from walconsole.domain.standing.mending import MEND, told_elsewhere
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
@@ -53,7 +52,7 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
             (
                 f"{plural(lost.gaps, 'gap')}; the newest is {gap_text(last)} "
                 f"({plural(last.segments, 'segment')}{age})",
-                *_elsewhere(assessment, bucket, lost.segments),
+                *told_elsewhere(assessment, bucket, lost.segments),
             ),
             "take them from the old primary's pg_wal, else take a new base backup"
             if last.at_switch
@@ -67,23 +66,6 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
             ),
             fixes=_fill(last),
         )
-
-
-def _elsewhere(assessment: Assessment, bucket: BucketFacts, missing: int) -> Iterator[str]:
-    """What of it the other copy holds, and whether a restore finds it there."""
-    there = held_by_other(assessment.snapshot, bucket, assessment.now)
-    if not there:
-        return
-    other = "DR" if bucket.role is BucketRole.PRIMARY else "primary"
-    which = "all" if there == missing else f"{there:,}"
-    restorable = assessment.recovery
-    yield f"the {other} bucket holds {which} of them: they are not lost (S3 LIST)" + (
-        ""
-        if restorable is None
-        else "; a restore reads both copies, and takes them from there"
-        if restorable.reads_both
-        else "; a restore reads one copy alone, as far as is known"
-    )
 
 
 def shrunk(assessment: Assessment) -> Iterator[Finding]:
@@ -109,7 +91,7 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
                 for gap in gone[-3:]
             ),
             fixes=(
-                replace(_mend(), risk="stop whatever deletes there, or copies the deletions, first"),
+                replace(MEND, risk="stop whatever deletes there, or copies the deletions, first"),
                 Fix(
                     "take a new base backup now",
                     ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
@@ -119,19 +101,10 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
-def _mend(*commands: str) -> Fix:
-    """Every hole of every copy, by one plan."""
-    return Fix(
-        "bring back what any place still holds: the other copy, pg_wal, other folders of WAL on the droplet",
-        commands,
-        "mend-holes",
-    )
-
-
 def _fill(gap: Gap) -> tuple[Fix, ...]:
     """How a gap is filled, or lived with."""
     return (
-        _mend(),
+        MEND,
         Fix(
             f"push {gap.first} again, if it is still in pg_wal (then the others)",
             (f"ls pg_wal/{gap.first}", f"the archive command with pg_wal/{gap.first}"),
@@ -334,7 +307,7 @@ def dr_behind(assessment: Assessment) -> Iterator[Finding]:
         ),
         "copy what is missing, and check that whatever copies to DR runs",
         Snapshot.dr,
-        fixes=(_mend(),),
+        fixes=(MEND,),
     )
 
 
@@ -380,9 +353,10 @@ MODES: tuple[FailureMode, ...] = (
                 "ends it not, for what is gone is gone. A deletion in the middle is a `gap`."
             ),
             fix=(
-                "Take the key from whoever deleted it. Look for another copy: the other bucket, older "
-                "versions of the objects, pg_wal. Take a base backup now, so that a recovery from here on is "
-                "possible. Then accept the loss on the archive screen (`g`, `a`)."
+                "Take the key from whoever deleted it. Bring back what the other bucket or pg_wal still has "
+                "(`f`, the step `mend-holes`); look for older versions of the objects. Take a base backup "
+                "now, so that a recovery from here on is possible. Then accept the loss on the archive "
+                "screen (`g`, `a`)."
             ),
             never="Do not let a sync carry the deletion to the other copy.",
             source="what walconsole's own tests did: both buckets emptied under a running console, all green",
@@ -429,7 +403,12 @@ MODES: tuple[FailureMode, ...] = (
                 "accepted on the archive screen is not reported; nor is one that parallel writers may only "
                 "not have filled yet."
             ),
-            fix="Push them again while they are in pg_wal (or on a standby); else take a base backup now.",
+            fix=(
+                "Bring them back from wherever they still are, all holes of both copies at once (`f`, the "
+                "step `mend-holes`): the other bucket, pg_wal (before they are recycled there), a standby's "
+                "pg_wal or another archive's folder on the droplet. What is in no place any more is lost: "
+                "take a base backup now, then accept the gap. What one copy holds is not lost."
+            ),
             source="wal-g#1590",
         ),
         look=gaps,
@@ -477,12 +456,7 @@ MODES: tuple[FailureMode, ...] = (
             symptom="More than five segments, the oldest for more than a quarter of an hour.",
             cause="Whatever copies to the other region has stopped, or is too slow.",
             signal="Both listings, segment by segment.",
-            fix=(
-                "Copy what is missing, and see to what copies.\n\n"
-                "```\n"
-                "rclone copy --ignore-existing PRIMARY:BUCKET DR:BUCKET\n"
-                "```"
-            ),
+            fix="Copy what is missing (`f`, the step `mend-holes`), and see to what copies.",
         ),
         look=dr_behind,
         late=Late.COPY,

@@ -14,19 +14,42 @@ from walconsole.domain.archive.timelines import TimelineHistory
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
-from walconsole.domain.standing.copies import another_cluster, lacks_too_much, settled_gaps
-from walconsole.domain.wal import Segment
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.copies import another_cluster, held_by_other, lacks_too_much, settled_gaps
+from walconsole.domain.standing.model import Fix
+from walconsole.domain.wal import Segment, wal_name
 
 _ENCRYPTED = "what it stores cannot be read here, so that nobody can look at it before it is copied"
 _ANOTHERS = "it holds another cluster's WAL: whose a segment is cannot be told by its name"
+
+MEND = Fix(
+    "bring back what any place still holds: the other copy, pg_wal, other folders of WAL on the droplet",
+    step="mend-holes",
+)
+"""Every hole of every copy, by one plan."""
+
+
+def told_elsewhere(assessment: Assessment, bucket: BucketFacts, missing: int) -> Iterator[str]:
+    """What of its `missing` segments the other copy holds, and whether a restore finds them there."""
+    there = held_by_other(assessment.snapshot, bucket, assessment.now)
+    if not there:
+        return
+    other = "DR" if bucket.role is BucketRole.PRIMARY else "primary"
+    text = (
+        f"the {other} bucket holds {'all' if there == missing else f'{there:,}'} of them: they are not lost"
+    )
+    restorable = assessment.recovery
+    if restorable is not None:
+        both = "both copies, and takes them from there"
+        text += f"; a restore reads {both if restorable.reads_both else 'one copy alone, as far as is known'}"
+    yield f"{text} (S3 LIST)"
 
 
 def copies_lacking(snapshot: Snapshot, now: float) -> tuple[CopyLacks, ...]:
     """Each copy that was read to its end and holds WAL, the primary first.
 
     A copy lacks what is missing in mid-chain, what it held once and lost, and, where whatever copies to DR
-    does not follow any more, what is newer than DR's newest. What is still on its way to the primary is not
-    missing yet; a gap of DR's counts at once, for whoever fills it meanwhile stores the same.
+    does not follow any more, what is newer than DR's newest. What may still be on its way is not missing yet.
     """
     size = _segment_bytes(snapshot)
     if size is None:
@@ -70,8 +93,7 @@ def _lacking(snapshot: Snapshot, reading: Reading[BucketFacts], size: int, now: 
     holding = bucket.holding
     if holding.segment_bytes != size:
         return None
-    due = bucket.gaps if bucket.role is BucketRole.DR else settled_gaps(snapshot, bucket, now)
-    gaps = [*due, *_accepted(bucket), *_lost(bucket, holding)]
+    gaps = [*_due(snapshot, bucket, now), *_accepted(bucket), *_lost(bucket, holding)]
     lacks = _numbers(gaps, size)
     if bucket.role is BucketRole.DR and lacks_too_much(snapshot, now) is not None:
         _add_newer(lacks, snapshot, holding)
@@ -86,6 +108,22 @@ def _lacking(snapshot: Snapshot, reading: Reading[BucketFacts], size: int, now: 
         _is_readable(bucket),
         stored_bytes_each(holding) or float(size),
     )
+
+
+def _due(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Iterator[Gap]:
+    """Gaps that have settled, and younger ones of what PostgreSQL says it archived."""
+    server, archiver = snapshot.server.value, snapshot.archiver.value
+    settled = settled_gaps(snapshot, bucket, now)
+    yield from settled
+    if server is None or archiver is None:
+        return
+    archived = wal_name(archiver.last_archived_wal, server.segment_bytes)
+    for gap in bucket.gaps[len(settled) :]:
+        last = wal_name(gap.last, server.segment_bytes)
+        if archived is None or archived.segment is None or last is None or last.segment is None:
+            continue
+        if last.segment <= archived.segment:
+            yield gap
 
 
 def _accepted(bucket: BucketFacts) -> Sequence[Gap]:
