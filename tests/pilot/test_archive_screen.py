@@ -443,7 +443,7 @@ async def test_a_register_that_cannot_be_written_is_told() -> None:
     keys[0].refuses = RegisterError("writing accepted-gaps.toml", "No space left on device", "make room")
     app = stage(observer=player(keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await opened(pilot, "a", "x", "enter")
+        await opened(pilot, "g", "g", "a", "x", "enter")
         await until(pilot, lambda: "No space left on device" in screen_text(app))
         assert keys[0].marked == []
 
