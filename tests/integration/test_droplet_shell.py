@@ -10,8 +10,8 @@ from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
-from walconsole.droplet.choices import BackupChoices, DropletChoices
-from walconsole.droplet.files import Schedule, backup_files, command_files, verifier_files
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
+from walconsole.droplet.files import Schedule, backup_files, command_files, drill_files, verifier_files
 from walconsole.droplet.rendering import (
     MomentWish,
     moment_script,
@@ -20,9 +20,6 @@ from walconsole.droplet.rendering import (
     seconds_script,
     verbs_script,
 )
-from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
-from walconsole.droplet.files import Schedule, backup_files, command_files, drill_files, verifier_files
-from walconsole.droplet.rendering import probe_script, verbs_script
 
 pytestmark = pytest.mark.server
 

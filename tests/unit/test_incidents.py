@@ -269,8 +269,10 @@ def test_the_open_one_in_a_line() -> None:
     )
     failed = replace(run(start + 3000), result=RunResult.FAILED)
     assert open_line(follow(log, [failed]), when).endswith(
-        "“Give the grant back” failed at 14:52:05, 1 other step run before"
+        "2 causes seen, “Give the grant back” done at 14:40:05, “Give the grant back” failed at 14:52:05"
     )
+    more = [run(start + 3100 + turn) for turn in range(3)]
+    assert open_line(follow(log, [failed, *more]), when).endswith(" and 3 steps before")
     assert "OK again since 15:00:00" in open_line(follow(log, [good(15 * 3600.0)]), when)
 
 

@@ -32,8 +32,8 @@ AS_THE_SERVER = {
         "jobs",
         "moment",
         "names",
+        "mend",
     )
-    for name in ("archive", "restore", "probe", "verbs", "mend", "sweep", "unpack", "look", "common", "jobs")
 } | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")

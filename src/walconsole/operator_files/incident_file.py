@@ -20,7 +20,13 @@ from walconsole.domain.incidents.model import IncidentLog, Note, SetAside
 from walconsole.domain.incidents.written import NewerError, document_of, log_of
 from walconsole.errors import RegisterError
 from walconsole.operator_files.places import INCIDENTS, places
-from walconsole.operator_files.private import check_private, make_private, open_appending, replace_text
+from walconsole.operator_files.private import (
+    check_private,
+    keep_aside,
+    make_private,
+    open_appending,
+    replace_text,
+)
 
 LIMIT_BYTES = 1024 * 1024
 LOCK_PATIENCE_S = 2.0
@@ -63,11 +69,8 @@ class IncidentFile:
 
     def _set_aside(self, at: float, why: str) -> IncidentLog:
         """An empty log that says where the unreadable one is now."""
-        numbers = range(1, _MOST_KEPT_ASIDE + 1)
-        names = [self.path.with_name(f"{self.path.name}.unreadable-{number}") for number in numbers]
-        kept = next((name for name in names if not name.exists()), names[-1])
         try:
-            self.path.replace(kept)
+            kept = keep_aside(self.path, _MOST_KEPT_ASIDE)
         except OSError as error:
             self._deny("putting aside", error.strerror or "it cannot be renamed")
         log = IncidentLog(set_aside=(SetAside(at, str(kept), why[:400]),))

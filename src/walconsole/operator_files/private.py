@@ -76,6 +76,17 @@ def replace_bytes(path: Path, content: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
 
 
+def keep_aside(path: Path, most: int) -> Path:
+    """Give a file that cannot be read another name beside its own, the last of `most` again and again.
+
+    Raises OSError.
+    """
+    names = [path.with_name(f"{path.name}.unreadable-{number}") for number in range(1, most + 1)]
+    kept = next((name for name in names if not name.exists() and not name.is_symlink()), names[-1])
+    path.replace(kept)
+    return kept
+
+
 def replace_held(path: Path, content: bytes, beside: Path) -> int:
     """Put it in the place of `path`, locked (flock) from before it has that name.
 

@@ -1,6 +1,6 @@
 """An incident in words: one line for a screen, a few for a report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from walconsole.domain.incidents.model import (
     HOLD_S,
@@ -17,7 +17,7 @@ When = Callable[[float], str]
 """A time in words, as it is shown there."""
 _LOOKS_APART_S = 60.0
 """Looks that are closer together say when something ended."""
-_RUNS_TOLD, _CAUSES_TOLD = 20, 24
+_RUNS_NAMED, _RUNS_TOLD, _CAUSES_TOLD = 2, 20, 24
 _ENDED_WELL = frozenset((RunResult.DONE, RunResult.TAKEN_BACK))
 
 
@@ -34,11 +34,7 @@ def open_line(log: IncidentLog, when: When) -> str:
         parts.append(f"{plural(len(incident.causes), 'cause')} seen")
     if incident.drained_at is not None:
         parts.append(f"nothing waits since {when(incident.drained_at)}")
-    runs = log.runs_of(incident)
-    if runs:
-        parts.append(run_text(runs[-1], when))
-        if len(runs) > 1:
-            parts.append(f"{plural(len(runs) - 1, 'other step')} run before")
+    parts.append(_runs_text(log.runs_of(incident), when))
     return ", ".join(part for part in parts if part)
 
 
@@ -77,9 +73,16 @@ def run_text(run: Run, when: When) -> str:
 
 
 def mended_text(log: IncidentLog, incident: Incident, when: When) -> str:
-    """What was run last before it was over. It is not said that it was that which mended it."""
+    """What was run last before it was over. It is not said that it was this which mended it."""
     well = [run for run in log.runs_of(incident) if run.result in _ENDED_WELL]
-    return f"mended after {run_text(well[-1], when)}" if well else "mended by nothing that walconsole ran"
+    return f"mended after {_runs_text(well, when)}" if well else "mended by nothing that walconsole ran"
+
+
+def _runs_text(runs: Sequence[Run], when: When) -> str:
+    """The last of them, and how many there were before; empty for none."""
+    told = ", ".join(run_text(run, when) for run in runs[-_RUNS_NAMED:])
+    before = len(runs) - _RUNS_NAMED
+    return f"{told} and {plural(before, 'step')} before" if before > 0 else told
 
 
 def _ended(run: Run) -> float:

@@ -13,6 +13,10 @@ from walconsole.ui.board.typeset import incident_lines, indented, shown, wrapped
 _TONE = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.UNKNOWN}
 
 
+_LAST_SHOWN_S = 86_400.0
+"""For a day the dashboard tells of an incident that is over; triage and the report go on to."""
+
+
 def _sign(severity: Severity, view: View) -> str:
     signs = view.glyphs
     return {Severity.CRITICAL: signs.critical, Severity.WARNING: signs.warning, Severity.NOTE: signs.dot}[
@@ -140,7 +144,8 @@ def _incidents(view: View) -> tuple[list[Line], list[Line]]:
     if open_one:
         lead = f"{view.glyphs.arrow} "
         above = indented(shown(open_one), view, Tone.LABEL, lead=lead, entry="incident")
-    if last:
+    closed = view.remembered.last if view.remembered is not None else None
+    if last and closed is not None and view.now - (closed.ok_since or 0.0) < _LAST_SHOWN_S:
         below = indented(shown(last), view, Tone.MUTED, lead=f"{view.glyphs.dot} ", entry="incident")
     return above, below
 
