@@ -9,11 +9,15 @@ import pytest
 from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.unit.test_droplet_rendering import a_profile
+from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
+from walconsole.domain.wal import Segment
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.files import Schedule, backup_files, command_files, drill_files, verifier_files
+from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.rendering import (
     MomentWish,
+    mend_script,
     moment_script,
     names_script,
     probe_script,
@@ -34,6 +38,11 @@ WISH = MomentWish(
     ("/it's $HOME/bin", "/usr/bin"),
     "mark",
 )
+PAGE = ExpectedPage(Segment(2, 5), 16 << 20, "7711950568243775658", (1,), 15)
+SOURCES = [
+    MendSource("remote:bucket/$(id)/", "000000020000000000000005.gz", in_copy=True),
+    MendSource("/it's `id`", "000000020000000000000005", in_copy=False),
+]
 
 
 def awkward() -> Profile:
@@ -80,6 +89,7 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
             packs=True,
             limit_s=60,
         ),
+        mend_script(profile, choices, PAGE, SOURCES, [MendTarget("dr", "remote:bucket/it's/", ".zst")]),
     )
     for number, text in enumerate(asked):
         scripts.append(tmp_path / f"asked-{number}")
