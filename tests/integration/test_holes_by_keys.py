@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
 
 
 async def shown(pilot: Pilot[None], holds: Callable[[], bool], what: str, within_s: float = 90.0) -> None:
+    assert isinstance(pilot.app, WalconsoleApp)
     until = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < until, f"{what} did not come:\n{screen_text(pilot.app)}"

@@ -86,7 +86,7 @@ printf '%s\n' "${COMPREPLY[@]}"
         (["chec"], {"check"}),
         (["config", ""], {"init", "path", "check", "show"}),
         (["config", "show", "--c"], {"--config"}),
-        (["probe", "--only", ""], {"all", "network", "calls", "command"}),
+        (["probe", "--only", ""], {"all", "network", "calls", "command", "seconds"}),
         (["check", "--pro"], {"--prometheus"}),
         (["check", "--sc"], {""}),
         (["completion", ""], set(SHELLS)),

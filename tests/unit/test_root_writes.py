@@ -33,8 +33,11 @@ AS_THE_SERVER = {
         "moment",
         "names",
         "mend",
+        "seconds",
     )
-} | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
+} | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")} | {
+    f"droplet/templates/drill{part}.sh" for part in ("", "_files", "_lock", "_reading", "_result", "_server")
+}
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")
 
@@ -118,11 +121,14 @@ ALLOWED: dict[tuple[str, str], str] = {
     ): _CLAIM,
     ("provision/droplet/backup_run.py", '"$1" --fast >./{}.said 2>&1; echo "$?" >./{}.ended'): _SERVERS,
     ("provision/droplet/backup_run.py", "rm -f ./{}.ended ./{}.said"): _SERVERS,
+    ("provision/droplet/drill_run.py", '"$1" >./{}.said 2>&1; echo "$?" >./{}.ended'): _SERVERS,
+    ("provision/droplet/drill_run.py", "rm -f ./{}.ended ./{}.said"): _SERVERS,
     ("provision/droplet/files.py", "chmod {} {} &&"): _SHOWN,
     ("provision/droplet/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
     ("provision/droplet/files.py", "install -T -m {}{}"): _SHOWN,
     ("provision/droplet/files.py", "rm -f -- {}"): _SHOWN,
     ("provision/droplet/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
+    ("provision/fixes/endpoint.py", "sed -i {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
     ("provision/steps/backup_command.py", "install -d -o {} -m 0750 {}"): _SHOWN,

@@ -21,6 +21,8 @@ from walconsole.provision.engine.site import Site
 from walconsole.provision.keys.asked import LONGEST_DISPOSAL_S
 from walconsole.provision.keys.leftovers import Doubts, Leftover, age_of, delete_leftover, leftovers
 from walconsole.provision.keys.temporary_key import TemporaryKey
+from walconsole.session.heard_ledger import HeardLedger
+from walconsole.session.incident_memory import IncidentMemory
 
 if TYPE_CHECKING:
     from walconsole.adapters.keys_api.service import DigitalOceanKeys
@@ -96,11 +98,13 @@ def provisioned(
     *,
     choices: DropletChoices | None = None,
     lasting: bool = True,
+    memory: IncidentMemory | None = None,
 ) -> Provisioned:
     """The site of `profile`. Nothing connects yet; `cleanups` delete the temporary key and close everything,
     `shell` too.
 
-    `lasting` False: what is recorded goes with the session, as its embedded droplet does.
+    `lasting` False: what is recorded goes with the session, as its embedded droplet does. `memory` is told of
+    the full-access keys.
     """
     from walconsole.provision.droplet.surveying import take_survey
     from walconsole.session.one_look import look_anew
@@ -108,6 +112,8 @@ def provisioned(
     keys = KeysLater(profile, environment)
     cleanups.add("closing the connection to the keys API", keys.close)
     ledger, record = _kept(profile, environment) if lasting else _passing(profile)
+    if memory is not None:
+        ledger = HeardLedger(ledger, memory, clock)
     temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
     cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
     cleanups.add(f"closing the shell on {profile.ssh}", shell.aclose)

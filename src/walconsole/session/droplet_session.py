@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from walconsole.domain.profile import BucketRole, Profile
     from walconsole.domain.standing.model import Fix
     from walconsole.observe.moments.search import MomentSearch
+    from walconsole.operator_files.kept import KeptFiles
     from walconsole.ports import BucketReader, Observer, Screen
     from walconsole.provision.engine.model import Gate, Stage, Step, Tell
     from walconsole.provision.engine.runner import Runner
@@ -65,11 +66,12 @@ class _Wiring:
         profile = replace(profile, read_only=profile.read_only or wish.read_only)
         shown.price, shown.rclone = profile.price, rclone_names(profile)
         shown.status(f"connecting to {profile.ssh}")
+        kept, memory = await self._remembering(profile, shown)
         if self._lasting and await asyncio.to_thread(_has_ledger, self._environment):
             from walconsole.session.leftover_keys import offer_at_start
 
-            offer_at_start(profile, shown, self._environment, self._cleanups)
-        shell, observer = await self._observation(profile, shown)
+            offer_at_start(profile, shown, self._environment, self._cleanups, memory)
+        shell, observer = await self._observation(profile, shown, kept)
         if not profile.read_only:
             runner = partial(self._runner, profile, shell, shown)
             shown.provisioner = partial(runner, None)
@@ -81,17 +83,25 @@ class _Wiring:
         """Close everything, in the order in which that must be done."""
         await self._cleanups.run()
 
-    async def _observation(self, profile: Profile, shown: DropletSession) -> tuple[SshShell, Observer]:
-        """asyncssh takes a sixth of a second to import: not before the first frame."""
-        await asyncio.to_thread(import_module, "walconsole.session.wiring")
+    async def _remembering(self, profile: Profile, shown: DropletSession) -> tuple[KeptFiles, IncidentMemory]:
+        """What outlives the session, and what of incidents does."""
+        await asyncio.to_thread(import_module, "walconsole.session.incident_memory")
         from walconsole.operator_files.kept import for_this_session, on_disk
         from walconsole.session.incident_memory import IncidentMemory
-        from walconsole.session.wiring import observe, ssh_shell
 
         kept = on_disk(self._environment) if self._lasting else for_this_session()
+        memory = self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), SystemClock())
+        self._cleanups.add("writing down what is remembered", memory.close)
+        return kept, memory
+
+    async def _observation(
+        self, profile: Profile, shown: DropletSession, kept: KeptFiles
+    ) -> tuple[SshShell, Observer]:
+        """asyncssh takes a sixth of a second to import: not before the first frame."""
+        await asyncio.to_thread(import_module, "walconsole.session.wiring")
+        from walconsole.session.wiring import observe, ssh_shell
+
         clock = SystemClock()
-        self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), clock)
-        self._cleanups.add("writing down what is remembered", self._memory.close)
         shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands)
         return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
 
@@ -127,7 +137,13 @@ class _Wiring:
         beside = shell.beside()
         beside.retry()
         parts = provisioned(
-            profile, beside, SystemClock(), self._environment, cleanups.part(), lasting=self._lasting
+            profile,
+            beside,
+            SystemClock(),
+            self._environment,
+            cleanups.part(),
+            lasting=self._lasting,
+            memory=self._memory,
         )
         if run is not None:
             cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)

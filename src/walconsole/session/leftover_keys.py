@@ -17,6 +17,8 @@ from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
 from walconsole.provision.keys.leftovers import Doubts, Leftover, age_of, delete_leftover, leftovers
 from walconsole.session.deployment import KeysLater, Provisioned, ledger_folder
+from walconsole.session.heard_ledger import HeardLedger
+from walconsole.session.incident_memory import IncidentMemory
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.export import moment_text
 
@@ -29,10 +31,14 @@ _ELSEWHERE = (
 
 
 def offer_at_start(
-    profile: Profile, shown: DropletSession, environment: Mapping[str, str], cleanups: Cleanups
+    profile: Profile,
+    shown: DropletSession,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+    memory: IncidentMemory,
 ) -> None:
     """Look into the ledger beside everything else; nothing is asked of anybody where it is empty."""
-    ledger = LedgerFolder(ledger_folder(environment))
+    ledger = HeardLedger(LedgerFolder(ledger_folder(environment)), memory, SystemClock())
     if profile.read_only:
         offer = _say_only(profile, shown, ledger)
     else:

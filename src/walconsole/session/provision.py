@@ -170,7 +170,15 @@ class _Command:
 
         profile, clock = self._profile, SystemClock()
         shell = SshShell(profile.ssh, sudo=profile.sudo, operator=Nobody(), clock=clock)
-        return provisioned(profile, shell, clock, self._environment, cleanups, choices=self._wish.choices)
+        return provisioned(
+            profile,
+            shell,
+            clock,
+            self._environment,
+            cleanups,
+            choices=self._wish.choices,
+            memory=self._memory,
+        )
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site

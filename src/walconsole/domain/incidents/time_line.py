@@ -29,5 +29,5 @@ def remembered_events(log: IncidentLog) -> Iterator[Event]:
     for change in log.changes:
         yield Event(change.at, EventKind.ACCESS, access_text(change), _SOURCE)
         if change.taken_back_at is not None:
-            text = f"{change.kind} {change.what}: taken back by walconsole"
+            text = f"{change.kind} {change.what} taken back by walconsole"
             yield Event(change.taken_back_at, EventKind.ACCESS, text, _SOURCE)

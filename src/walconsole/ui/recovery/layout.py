@@ -31,12 +31,12 @@ def _arrange(
         return stacked(width, height, panes, _wishes(panes, height, focused, needs), rest=last)
     top = 1 + min(max(_FEW_ROWS, needs.get(above, 1)), max(_FEW_ROWS, height // 2))
     left, rest = width * _LEFT // 100, height - top
-    table = 2 + needs.get("backups", 1)
-    if table <= rest // 2:  # nothing is left empty below a short table, and no command beside it is cut
+    rows = 2 + needs.get(table, 1)
+    if rows <= rest // 2:  # nothing is left empty below a short table, and no command beside it is cut
         return {
-            "window": Box(0, 0, width, top),
-            "backups": Box(0, top, width, table),
-            "detail": Box(0, top + table, width, rest - table),
+            above: Box(0, 0, width, top),
+            table: Box(0, top, width, rows),
+            told: Box(0, top + rows, width, rest - rows),
         }
     x = left + GAP
     return {
