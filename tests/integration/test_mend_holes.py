@@ -2,11 +2,14 @@
 
 import asyncio
 import gzip
+import os
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -176,6 +179,13 @@ async def test_every_hole_of_both_copies_is_mended_by_one_plan(made: Archive) ->
     assert f"3 segments into {made.bucket(DR)}" in plan.summary
     assert "2 from pg_wal" in plan.summary
     assert any("2 segments are in pg_wal alone" in note for note in plan.notes), plan.notes
+    typed = "\n".join(command.text for command in plan.commands)
+    copyto = (
+        f"copyto --immutable spaces-prod:{made.bucket(PRIMARY)}/{dr}.zst spaces-dr:{made.bucket(DR)}/{dr}.zst"
+    )
+    assert copyto in typed
+    assert f"/pg_wal/{both[0]} | zstd -c | " in typed
+    assert "…" not in typed
     stored = [line[:24] for line in said.splitlines() if "stored, read back" in line]
     assert stored == [both[0], both[0], both[1], both[1], dr, primary]
     assert f"{made.bucket(PRIMARY)} holds 3 segments that it lacked, each read back whole" in said
@@ -285,6 +295,16 @@ async def test_a_copy_that_refuses_writes_is_said_and_the_other_is_mended(made: 
     assert made.whole()
 
 
+def scripts_of(made: Archive) -> list[int]:
+    """The processes of what mends just now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if b"walconsole-mend" in (said := path.read_bytes()) and str(made.stage.root).encode() in said:
+                found.append(int(path.parent.name))
+    return found
+
+
 async def test_stopped_in_the_middle_it_goes_on_from_there(made: Archive) -> None:
     names = made.names[2:7]
     made.lose(PRIMARY, *names)
@@ -295,6 +315,9 @@ async def test_stopped_in_the_middle_it_goes_on_from_there(made: Archive) -> Non
     await asyncio.sleep(0.3)  # amid the next
     running.cancel()
     await asyncio.wait([running])
+    async with asyncio.timeout(30):
+        while scripts_of(made):  # noqa: ASYNC110  # what it started ends with it, a moment later
+            await asyncio.sleep(0.1)
     there = [name for name in names if made.key(PRIMARY, name) in made.stage.objects(PRIMARY)]
     assert 1 <= len(there) < len(names)
     for name in there:
@@ -304,6 +327,47 @@ async def test_stopped_in_the_middle_it_goes_on_from_there(made: Archive) -> Non
     assert f"bring back {len(names) - len(there)} segment" in gate.plans[0].summary
     assert made.whole()
     assert made.leftovers() == []
+
+
+async def test_killed_in_the_middle_it_is_said_and_run_again(made: Archive) -> None:
+    names = made.names[2:6]
+    made.lose(PRIMARY, *names)
+    running = asyncio.create_task(made.runner().run())
+    async with asyncio.timeout(90):
+        while "stored, read back" not in made.said() or not scripts_of(made):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    for process in scripts_of(made):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    with pytest.raises(ProvisionError):
+        await running
+    assert 1 <= sum(made.key(PRIMARY, name) in made.stage.objects(PRIMARY) for name in names) < len(names)
+    await made.mend()
+    assert made.whole()
+    assert made.leftovers() == []
+
+
+async def test_a_folder_that_the_archive_command_copies_into_is_a_source(made: Archive) -> None:
+    """It is named by the command in force; what is in it may be compressed."""
+    gone, user = made.names[3], made.stage.cluster.os_user
+    folder = made.stage.cluster.workspace.folder("beside", user)
+    (folder / f"{gone}.gz").write_bytes(gzip.compress((made.pg_wal / gone).read_bytes()))
+    (folder / f"{gone}.gz").chmod(0o644)
+    for role in BucketRole:
+        made.lose(role, gone)
+    kept = (made.pg_wal / gone).rename(made.pg_wal / f"kept.{gone}")
+    before = str(made.stage.cluster.sql("SHOW archive_command")[0][0])
+    made.stage.cluster.sql(f"ALTER SYSTEM SET archive_command = $$cp %p {folder}/%f && {before}$$")
+    made.stage.cluster.reload()
+    gate = Asked()
+    try:
+        await made.mend(gate)
+    finally:
+        kept.rename(made.pg_wal / gone)
+        made.stage.cluster.sql("ALTER SYSTEM RESET archive_command")
+        made.stage.cluster.reload()
+    assert f"1 from {folder}" in gate.plans[0].summary
+    assert made.whole()
 
 
 @contextmanager

@@ -31,6 +31,8 @@ from walconsole.provision.mending.look import MendLook, look, target_of
 
 COPIES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "DR"}
 _SHOWN = 12
+_TYPED = 4
+"""Segments for which the plan has the commands by hand: each takes a small listing or two."""
 _REFUSALS = 3
 """So many in a row, and the copy is left alone: it will refuse the rest as well."""
 _BACKUP = (
@@ -85,8 +87,10 @@ class MendHoles(FixStep):
         """How many from where, what goes when, and what stays missing."""
         seen = await self._looked()
         carrier = await self._carrier(seen)
+        typed = [await carrier.by_hand(mend) for mend in seen.plan.mends[:_TYPED]]
         return Plan(
             summary=self._summary(seen),
+            commands=tuple(command for command in typed if command is not None),
             notes=tuple(self._notes(seen, carrier)),
             cost=" and ".join(
                 f"about {bytes_text(seen.bytes_of(role))} more in {self._bucket(role)}"
@@ -235,6 +239,8 @@ class MendHoles(FixStep):
 
     def _notes(self, seen: MendLook, carrier: Carrier) -> Iterator[str]:
         yield f"carried {carrier.way}; each is looked at before it is sent, and read back after"
+        if len(seen.plan.mends) > _TYPED:
+            yield f"the commands are those of the first {_TYPED} segments; they do not look at the content"
         if seen.plan.urgent:
             times = [mend.goes_in_s for mend in seen.plan.urgent]
             known = [each for each in times if each is not None]

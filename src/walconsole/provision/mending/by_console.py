@@ -34,6 +34,10 @@ class ConsoleCarrier:
     def __init__(self, site: Site, look: MendLook) -> None:
         self._site, self._look, self._places = site, look, Places(site, look)
 
+    async def by_hand(self, mend: Mend) -> Command | None:
+        """See carrier.Carrier: the keys are not on the droplet."""
+        return None
+
     async def carry(self, mend: Mend) -> AsyncIterator[News]:
         """See carrier.Carrier."""
         page = self._look.page(mend.segment)

@@ -38,6 +38,15 @@ class DropletCarrier:
     def __init__(self, site: Site, look: MendLook) -> None:
         self._site, self._look, self._places = site, look, Places(site, look)
 
+    async def by_hand(self, mend: Mend) -> Command | None:
+        """See carrier.Carrier. From the best of its sources."""
+        try:
+            source = await self._source(mend.sources[0], mend)
+            targets = [await self._target(role, mend) for role in mend.targets]
+        except ValueError:
+            return None
+        return None if source is None else self._typed(source, targets)
+
     async def carry(self, mend: Mend) -> AsyncIterator[News]:
         """See carrier.Carrier."""
         sources = [(source, told) for source in mend.sources if (told := await self._source(source, mend))]
@@ -58,7 +67,7 @@ class DropletCarrier:
             [told for _, told in sources],
             targets,
         )
-        command = Command(self._by_hand(sources[0][1], targets), user=os_user(self._site))
+        command = self._typed(sources[0][1], targets)
         async for event in run(self._site, command, script=script, timeout_s=LONGEST_TRANSFER_S):
             record = _RECORD.fullmatch(event.text) if isinstance(event, Printed) else None
             if record is None:
@@ -88,8 +97,8 @@ class DropletCarrier:
         target = target_of(self._site, role)
         return f"{remote_of(target)}:{target.bucket}/{folder}"
 
-    def _by_hand(self, source: MendSource, targets: list[MendTarget]) -> str:
-        """What an operator would type. The script also looks at the content, before and after."""
+    def _typed(self, source: MendSource, targets: list[MendTarget]) -> Command:
+        """A command for each copy. The script looks at the content besides, before and after."""
         name = source.object[:24]
         suffix = source.object[24:]
         rclone = f"{programs(self._site)}rclone --config {quote(self._site.profile.paths.rclone_config)}"
@@ -102,7 +111,7 @@ class DropletCarrier:
             else:
                 read = self._read(rclone, where, source)
                 lines.append(f"{read}{_unpacked(suffix)}{_packed(each.suffix)} | {rclone} rcat {goal}")
-        return "\n".join(lines)
+        return Command("\n".join(lines), user=os_user(self._site))
 
     def _read(self, rclone: str, where: str, source: MendSource) -> str:
         program = f"{rclone} cat" if source.in_copy else "cat --"

@@ -10,7 +10,7 @@ from walconsole.domain.archive.stored_form import StoredAs, stored_beside
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.wal import Segment
 from walconsole.observe.bucket.locate import locate
-from walconsole.provision.engine.model import Event
+from walconsole.provision.engine.model import Command, Event
 from walconsole.provision.engine.site import Site
 from walconsole.provision.mending.look import MendLook, target_of
 
@@ -59,6 +59,10 @@ class Carrier(Protocol):
     @property
     def way(self) -> str:
         """How, for the plan."""
+        ...
+
+    async def by_hand(self, mend: Mend) -> Command | None:
+        """What an operator would type to bring it; None where nothing typed on the droplet could."""
         ...
 
     def carry(self, mend: Mend) -> AsyncIterator[News]:
