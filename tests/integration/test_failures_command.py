@@ -131,6 +131,22 @@ async def test_slot_retention(console: Watched) -> None:
     await console.green("the slot dropped")
 
 
+@pytest.mark.failure_mode("slot-idle")
+async def test_slot_idle(console: Watched) -> None:
+    """Little is kept yet: a note, which ends with the slot."""
+    with console.broken("a replication slot that nobody reads yet keeps little"):
+        console.sql("SELECT pg_create_physical_replication_slot('idle', true)")
+        console.observer.refresh()
+        try:
+            await console.noted("slot-idle", within_s=90)  # a standby that is restarted has a minute
+            assert not console.stories(), console.told()
+        finally:
+            console.sql("SELECT pg_drop_replication_slot('idle')")
+        console.observer.refresh()
+        await console.until(lambda: "slot-idle" not in console.rules(), "the note gone", 20)
+    await console.green("the slot dropped")
+
+
 @pytest.mark.failure_mode("orphan-ready")
 async def test_orphan_ready(console: Watched) -> None:
     name = "000000010000000000000001"

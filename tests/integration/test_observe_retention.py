@@ -54,6 +54,7 @@ async def test_a_server_that_keeps_nothing(primary: PostgresServer, sshd: SshSer
     assert facts.slots == ()
     assert (facts.max_wal_bytes, facts.keep_bytes) == (32 * MIB, 3 * MIB)
     assert facts.summarizer_behind_bytes is None
+    assert (facts.prepared, facts.prepared_since) == (0, None)
 
 
 async def test_a_slot_that_nobody_reads(primary: PostgresServer, sshd: SshServer) -> None:

@@ -32,6 +32,7 @@ from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, fold
 from walconsole.domain.failures import Diagnosis, diagnose
 from walconsole.domain.recovery.running import ARCHIVING, SENDING, BackupRunStatus
+from walconsole.domain.standing.model import Finding, Severity
 
 TEXT = st.text(max_size=40) | st.sampled_from(
     ["AccessDenied", "403 Forbidden", "SlowDown", "permission denied", "chunk-signature=0", "spaces-prod:wal"]
@@ -251,6 +252,46 @@ def test_an_idle_slot_keeps_wal_and_an_active_one_does_not_alarm() -> None:
     bounded = RetentionFacts((replace(gone, safe_wal_bytes=1 << 20),), max_wal_bytes=1 << 30)
     root = found((Snapshot.retention, bounded), archiver=archiver()).stories[0].root
     assert root.proof[0].text.endswith("retained=5,368,709,120 bytes, lost after 1,048,576 bytes more")
+
+
+def noted(*slots: ReplicationSlot, **more: Any) -> list[Finding]:
+    facts = RetentionFacts(slots, max_wal_bytes=1 << 30, **more)
+    findings = found((Snapshot.retention, facts), archiver=archiver()).findings
+    return [each for each in findings if each.rule == "slot-idle"]
+
+
+def test_a_slot_that_nobody_reads_is_a_note_while_it_keeps_little() -> None:
+    gone = ReplicationSlot("gone", "physical", False, "reserved", 12 << 20, inactive_since=NOW - 90)
+    (note,) = noted(
+        gone, keep_bytes=64 << 20, summarizer_behind_bytes=1 << 20, prepared=1, prepared_since=NOW - 7200
+    )
+    assert note.severity is Severity.NOTE
+    assert "gone is not read: it keeps 12.0 MiB so far" in note.title
+    assert note.evidence == (
+        "slot gone (physical, inactive 1 min 30 s ago, reserved) keeps 12.0 MiB until its reader comes back, "
+        "or it is dropped; nothing bounds that (max_slot_wal_keep_size)",
+        "wal_keep_size keeps the newest 64.0 MiB, for as long as it is set",
+        "summarize_wal keeps 1.00 MiB until they are summarized",
+        "1 prepared transaction, the oldest 2 h 00 min ago, until COMMIT PREPARED or ROLLBACK PREPARED: "
+        "they keep no WAL without a logical slot",
+    )
+    assert noted(replace(gone, inactive_since=NOW - 10)) == []  # a standby that is being restarted
+    assert noted(replace(gone, active=True)) == []
+    assert noted(replace(gone, wal_status="extended")) == []  # slot-retention says it
+
+
+def test_a_slot_that_is_lost_or_about_to_be_is_a_note() -> None:
+    slot = ReplicationSlot("s", "logical", True, "unreserved", 2 << 30, safe_wal_bytes=-5)
+    (note,) = noted(slot, prepared=2)
+    assert "lost with the next checkpoint" in note.title
+    assert "a logical slot keeps WAL from there on" in note.evidence[-1]
+    (note,) = noted(replace(slot, wal_status="lost", active=False, retained_bytes=None))
+    assert note.title == "replication slot s is LOST: its reader must be made anew"
+    bounded = replace(
+        slot, active=False, wal_status="reserved", retained_bytes=1 << 20, safe_wal_bytes=3 << 20
+    )
+    (note,) = noted(bounded)
+    assert "it is lost after 3.00 MiB more (max_slot_wal_keep_size)" in note.evidence[0]
 
 
 def test_what_expires_before_the_next_base_backup_is_said_and_a_year_is_long_enough() -> None:

@@ -116,6 +116,8 @@ ROW: dict[str, object] = {
     "max_wal_bytes": 1,
     "keep_bytes": 0,
     "summarizer_behind_bytes": None,
+    "prepared": 2,
+    "prepared_since": 1.5,
 }
 
 
@@ -126,6 +128,7 @@ def test_slots() -> None:
     assert (slot.retained_bytes, slot.safe_wal_bytes, slot.inactive_since) == (5, None, 1.5)
     assert (facts.max_wal_bytes, facts.keep_bytes) == (1, 0)
     assert facts.summarizer_behind_bytes is None
+    assert (facts.prepared, facts.prepared_since) == (2, 1.5)
 
 
 @pytest.mark.parametrize("slots", ['[{"no": 1}]', "[1]", "{", '{"a": 1}'])

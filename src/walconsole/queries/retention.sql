@@ -14,7 +14,12 @@ SELECT
     ), '[]')::text AS slots,
     pg_size_bytes(current_setting('max_wal_size')) AS max_wal_bytes,
     pg_size_bytes(current_setting('wal_keep_size')) AS keep_bytes,
-    NULL::bigint AS summarizer_behind_bytes
+    NULL::bigint AS summarizer_behind_bytes,
+    prepared.count AS prepared,
+    prepared.oldest AS prepared_since
 FROM (
     SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
-) AS position
+) AS position,
+(
+    SELECT count(*) AS count, extract(epoch FROM min(prepared))::float8 AS oldest FROM pg_prepared_xacts
+) AS prepared

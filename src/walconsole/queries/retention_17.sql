@@ -19,7 +19,12 @@ SELECT
             position.lsn,
             (SELECT nullif(summarized_lsn, '0/0') FROM pg_get_wal_summarizer_state()) -- 0/0: just switched on
         )
-    END::bigint AS summarizer_behind_bytes
+    END::bigint AS summarizer_behind_bytes,
+    prepared.count AS prepared,
+    prepared.oldest AS prepared_since
 FROM (
     SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn
-) AS position
+) AS position,
+(
+    SELECT count(*) AS count, extract(epoch FROM min(prepared))::float8 AS oldest FROM pg_prepared_xacts
+) AS prepared

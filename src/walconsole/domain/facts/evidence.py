@@ -193,13 +193,16 @@ class ReplicationSlot:
 class RetentionFacts:
     """What keeps WAL in pg_wal besides the archiver.
 
-    `summarizer_behind_bytes` is what WAL summaries (17 and later) lack, None where there are none.
+    `summarizer_behind_bytes` is what WAL summaries (17 and later) lack, None where there are none. `prepared`
+    counts the transactions of PREPARE TRANSACTION, `prepared_since` is when the oldest was prepared.
     """
 
     slots: tuple[ReplicationSlot, ...]
     max_wal_bytes: int | None = None
     keep_bytes: int | None = None
     summarizer_behind_bytes: int | None = None
+    prepared: int | None = None
+    prepared_since: float | None = None
 
     @property
     def wal_limit(self) -> int | None:

@@ -8,10 +8,13 @@ from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
+from walconsole.domain.standing.wal_keepers import LOST, UNRESERVED, keepers
 from walconsole.domain.units import bytes_text, duration_text
 
 _LOW_BACKLOG = 3
 """With more than these waiting, it is the archiver that keeps WAL."""
+_RETURNS_IN_S = 60.0
+"""A standby that is restarted is back by then."""
 _RETAINED_SEGMENTS = 32
 """Without max_wal_size known: half a GiB of a default cluster."""
 
@@ -55,6 +58,7 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
             f"{worst.kind} slot, not active, wal_status {worst.wal_status or 'n/a'}{lasted} "
             "(pg_replication_slots)",
             f"{ready_count(snapshot) or 0} segments wait for the archiver: it is not what keeps them",
+            *keepers(snapshot, now),
         ),
         "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
         Snapshot.retention,
@@ -74,6 +78,45 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
             ),
         ),
     )
+
+
+def idle_slots(assessment: Assessment) -> Iterator[Finding]:
+    """Slots that nobody reads while they keep little yet, and those that are lost, or about to be."""
+    snapshot, now = assessment.snapshot, assessment.now
+    facts, server = snapshot.retention.value, snapshot.server.value
+    if facts is None or server is None:
+        return
+    limit = facts.max_wal_bytes or _RETAINED_SEGMENTS * server.segment_bytes
+    told = [slot for slot in facts.slots if _is_told(slot, limit, now)]
+    if not told:
+        return
+    worst = max(told, key=lambda slot: (slot.wal_status in (LOST, UNRESERVED), slot.retained_bytes or 0))
+    title = f"replication slot {worst.name} is not read: it keeps {bytes_text(worst.retained_bytes)} so far"
+    if worst.wal_status == LOST:
+        title = f"replication slot {worst.name} is LOST: its reader must be made anew"
+    elif worst.wal_status == UNRESERVED:
+        title = f"replication slot {worst.name} is lost with the next checkpoint, unless its reader hurries"
+    yield Finding(
+        "slot-idle",
+        Severity.NOTE,
+        title,
+        keepers(snapshot, now),
+        "bring its reader back, or drop the slot where it will not come back"
+        if worst.wal_status != LOST
+        else "make its standby or subscriber anew, and drop the slot",
+        Snapshot.retention,
+        since=worst.inactive_since,
+        proof=tuple(_row(snapshot, slot) for slot in told),
+    )
+
+
+def _is_told(slot: ReplicationSlot, limit: int, now: float) -> bool:
+    if slot.wal_status == LOST:
+        return True
+    if slot.active:
+        return slot.wal_status == UNRESERVED
+    just_left = slot.inactive_since is not None and now - slot.inactive_since < _RETURNS_IN_S
+    return not _keeps(slot, limit) and not just_left
 
 
 def _row(snapshot: Snapshot, slot: ReplicationSlot) -> Proof:
@@ -111,6 +154,32 @@ def _by_summaries(assessment: Assessment, facts: RetentionFacts) -> Finding:
     )
 
 
+_IDLE = FailureMode(
+    "slot-idle",
+    Page(
+        title="a replication slot is not read, or lost",
+        symptom="Nothing yet: pg_wal grows from now on, or a standby cannot go on.",
+        cause=(
+            "A standby or subscriber is gone and its slot was left; or it fell behind by more than "
+            "max_slot_wal_keep_size allows."
+        ),
+        signal=(
+            "pg_replication_slots: active, wal_status, safe_wal_size, for more than a minute. It is a note, "
+            "and becomes `slot-retention` where it keeps more than max_wal_size. Everything that keeps WAL "
+            "is told with it, how much and until when: what waits for the archiver, each slot, wal_keep_size, "
+            "WAL summaries, prepared transactions (which keep WAL only where a logical slot waits for them)."
+        ),
+        fix=(
+            "Bring the reader back. Where it will not come back, drop the slot:\n\n"
+            "```\n"
+            "SELECT slot_name, active, wal_status, restart_lsn FROM pg_replication_slots;\n"
+            "```"
+        ),
+        never="A dropped slot's standby or subscriber must be made anew: ask first whose it is.",
+        source="PostgreSQL's documentation of pg_replication_slots",
+    ),
+    look=idle_slots,
+)
 MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "slot-retention",
@@ -139,4 +208,5 @@ MODES: tuple[FailureMode, ...] = (
         explains=("disk-filling",),
         risk=Risk.DISK,
     ),
+    _IDLE,
 )

@@ -293,4 +293,6 @@ def read_retention(row: Row) -> RetentionFacts:
         integer(row, "max_wal_bytes"),
         integer(row, "keep_bytes"),
         integer(row, "summarizer_behind_bytes"),
+        integer(row, "prepared"),
+        number(row, "prepared_since"),
     )
