@@ -166,8 +166,9 @@ _IDLE = FailureMode(
         signal=(
             "pg_replication_slots: active, wal_status, safe_wal_size, for more than a minute. It is a note, "
             "and becomes `slot-retention` where it keeps more than max_wal_size. Everything that keeps WAL "
-            "is told with it, how much and until when: what waits for the archiver, each slot, wal_keep_size, "
-            "WAL summaries, prepared transactions (which keep WAL only where a logical slot waits for them)."
+            "is told with it, how much and until when: what waits for the archiver, each slot, "
+            "wal_keep_size, WAL summaries, prepared transactions (which keep WAL only where a logical slot "
+            "waits for them)."
         ),
         fix=(
             "Bring the reader back. Where it will not come back, drop the slot:\n\n"
