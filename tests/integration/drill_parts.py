@@ -37,17 +37,17 @@ class Drills:
         script.chmod(0o755)
         return script
 
-    def run(self, script: Path | None = None) -> Ended:
+    def run(self, script: Path | None = None, *arguments: str) -> Ended:
         """A drill, to its end."""
-        process = self.begin(script)
+        process = self.begin(script, *arguments)
         stdout, stderr = process.communicate(timeout=240)
         for region in self.backups.regions:
             assert region.to.keys.secret_key not in stdout + stderr
         return Ended(process.returncode, stdout, stderr)
 
-    def begin(self, script: Path | None = None) -> subprocess.Popen[str]:
+    def begin(self, script: Path | None = None, *arguments: str) -> subprocess.Popen[str]:
         """A drill that goes on by itself."""
-        return self.at.start(script or self.script)
+        return self.at.start(script or self.script, *arguments)
 
     @property
     def status(self) -> dict[str, Any]:

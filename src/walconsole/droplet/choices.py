@@ -36,7 +36,8 @@ class DropletChoices:
     archiving. `temp_root` is where compressed files stand for as long as it takes to send them. `path` is
     where the scripts look for programs. After `idle_timeout_s` without a byte, or without a connection, a
     request has failed. `restore_pauses_s` are slept between the restore command's tries while the archive
-    cannot be asked. `cron_minute` is when cron, where there is no systemd, verifies.
+    cannot be asked; up to `restore_ahead` segments it brings at a
+    time (1: each by itself). `cron_minute` is when cron, where there is no systemd, verifies.
 
     Raises ValueError for what cannot be.
     """
@@ -49,6 +50,7 @@ class DropletChoices:
     temp_root: str = "/var/tmp"  # noqa: S108  # the droplet's; a private folder is made in it
     path: str = DEFAULT_PATH
     restore_pauses_s: tuple[int, ...] = (1, 2, 4, 8, 16)
+    restore_ahead: int = 16
     cron_minute: int = 17
 
     @classmethod
@@ -69,6 +71,8 @@ class DropletChoices:
             raise ValueError(f"cron's minute must be 0 to 59, not {self.cron_minute}")
         if not self.temp_root.startswith("/"):
             raise ValueError(f"the temporary folder must be an absolute path, not {self.temp_root!r}")
+        if not 1 <= self.restore_ahead <= 64:
+            raise ValueError(f"1 to 64 segments can be brought at a time, not {self.restore_ahead}")
         if any(pause < 0 for pause in self.restore_pauses_s):
             raise ValueError("a pause must not be negative")
 

@@ -68,6 +68,7 @@ def restore_script(profile: Profile, choices: DropletChoices) -> str:
     values = _copies(profile, choices) | {
         "TEMP_ROOT": quote(choices.temp_root),
         "PAUSES": " ".join(map(str, choices.restore_pauses_s)),
+        "AHEAD": str(choices.restore_ahead),
     }
     return _script("restore.sh", profile, choices, installed, values)
 
