@@ -40,6 +40,8 @@ async def stage(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -
 
 def _lose(made: Stage) -> None:
     cluster = made.cluster
+    cluster.sql("ALTER SYSTEM SET full_page_writes = on")  # as it is by default
+    cluster.reload()
     cluster.sql("CREATE TABLE orders (n int PRIMARY KEY, note text)")
     program = f"{made.root}/usr/local/bin/{made.profile.name}-base-backup"
     cluster.run([program, "--fast"])
@@ -94,7 +96,7 @@ async def test_the_drop_is_found_and_its_commands_bring_the_table_back(stage: St
     assert code == 0, err
     told: dict[str, Any] = json.loads(out)
     dropped = [event for event in told["events"] if event["kind"] == "dropped"]
-    assert [len(each["gone_oids"]) for each in dropped] == [4]
+    assert [(each["relations"], len(each["gone_oids"])) for each in dropped] == [(["public.orders"], 4)]
     assert told["answer"]["event"] == dropped[0]
     assert told["answer"]["lost_is_all"]
     # the drop, an insert, a delete, and what filled the segment
@@ -133,7 +135,7 @@ def _restored_rows(stage: Stage, commands: str) -> str:
 async def test_it_is_read_by_people_too(stage: Stage, config: Path) -> None:
     code, out, err = await moment(stage, config, "--confirm", stage.profile.name, "--table", "others")
     assert code == 0, err
-    assert "public.others" in out
+    assert "postgres: public.others" in out
     assert "dropped" not in out.split("time (UTC)")[1].split("\n\n")[0]
     assert "recovery_target_inclusive = 'off'" not in out.split("time (UTC)")[0]
     assert "exclusive" in out

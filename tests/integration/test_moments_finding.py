@@ -23,8 +23,10 @@ from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.moments.collecting import Collected
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.names import relations_of
+from walconsole.domain.moments.page_images import Past
 from walconsole.domain.moments.span import WalSpan
 from walconsole.domain.moments.targets import ArchiveEnd
+from walconsole.domain.moments.words import about_text, unknown_text
 from walconsole.domain.wal import Segment
 from walconsole.droplet.choices import DEFAULT_PATH, DropletChoices
 from walconsole.observe.moments.finding import MomentError, MomentFinder, Progress, Server
@@ -70,16 +72,20 @@ def scene(
         stack.callback(server.stop, "immediate")
         choices = DropletChoices(restore_pauses_s=(), idle_timeout_s=5, path=f"{bin_dir}:{DEFAULT_PATH}")
         at = Droplet(server, destination(rgw), destination(rgw_dr), choices)
+        server.write_config("60_images.conf", {"full_page_writes": "on"})
         start_archiving(server, f'{at.archive} "%p" "%f"')
         server.sql("CREATE DATABASE shop")
         with server.connect("shop") as shop:
             shop.execute("CREATE TABLE items (id int PRIMARY KEY, note text)")
-            shop.execute("CREATE TABLE lost (id int)")
+            shop.execute('CREATE SCHEMA "Shop 2"')
+            shop.execute('CREATE TABLE "Shop 2".lost (id int PRIMARY KEY, note text)')
             shop.execute("INSERT INTO items SELECT n, 'x' FROM generate_series(1, 30) n")
             first = fill_segment(server)
             shop.execute("DELETE FROM items WHERE id <= 20")
-            shop.execute("INSERT INTO lost SELECT generate_series(1, 10)")
-            shop.execute("DROP TABLE lost")
+            shop.execute('INSERT INTO "Shop 2".lost SELECT generate_series(1, 10)')
+            shop.execute("CHECKPOINT")
+            shop.execute('DELETE FROM "Shop 2".lost WHERE id > 5')
+            shop.execute('DROP TABLE "Shop 2".lost')
             shop.execute('CREATE TABLE "odd\nname, \u001b[31m" (id int)')
             shop.execute('TRUNCATE "odd\nname, \u001b[31m"')
         last = fill_segment(server)
@@ -113,12 +119,18 @@ async def test_what_happened_is_found_and_named_by_todays_catalogue(
     assert told[-1].records > 100
     names = await finder.names(found)
     assert names.unasked == ()
-    deleted, dropped = _one(found, Kind.DELETED), _one(found, Kind.DROPPED)
+    deleted, later = [each for each in found.moments if each.kind is Kind.DELETED]
+    dropped = _one(found, Kind.DROPPED)
     assert relations_of(deleted, names) == ("public.items",)
     assert deleted.total().deleted == 20
     (database,) = dropped.databases
     assert names.database(database) == "shop"
-    assert relations_of(dropped, names) == (f"OID {dropped.gone[0].oid}",)
+    # today's catalogue does not know it: the WAL has it in an image of pg_class's page
+    assert relations_of(dropped, names) == ('"Shop 2".lost',)
+    assert relations_of(later, names) == ('"Shop 2".lost',)
+    assert len(dropped.gone) == 4
+    assert unknown_text(dropped, names) == ""
+    assert about_text(dropped, replace(names, past=Past())).startswith(f"shop: OID {dropped.locked[0].oid}, ")
     (odd,) = relations_of(_one(found, Kind.TRUNCATED), names)
     assert odd.startswith('public."odd')
     assert odd.isprintable()

@@ -8,6 +8,7 @@ from importlib.resources import files
 from shlex import join, quote
 
 from walconsole.domain.archive.expected_page import ExpectedPage
+from walconsole.domain.moments.page_images import IMAGE_BYTES
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.mending import MendSource, MendTarget
@@ -139,6 +140,8 @@ class MomentWish:
 
 
 LONGEST_MOMENT_TRANSFER_S = 1200
+MOST_IMAGES = 400
+"""Of pages of pg_class, the newest of a timeline."""
 
 
 def moment_script(profile: Profile, choices: DropletChoices, wish: MomentWish) -> str:
@@ -155,6 +158,8 @@ def moment_script(profile: Profile, choices: DropletChoices, wish: MomentWish) -
         "PROGRAMS": " ".join(map(quote, wish.programs)),
         "NAMES": " ".join(map(quote, wish.names)),
         "MARK": wish.mark,
+        "MOST_IMAGES": str(MOST_IMAGES),
+        "IMAGE_BYTES": str(IMAGE_BYTES),
         "RUNS": "\n".join(
             f"    each {timeline} {quote(first)} {quote(last)}" for timeline, first, last in wish.runs
         ),

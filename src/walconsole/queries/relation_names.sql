@@ -1,5 +1,14 @@
 -- Relations of this database by OID or by file, with what an index or a TOAST table is part of.
--- psql's variable `wanted` is an array of numbers, of either kind; version 13 and newer.
+-- Before them its schemas. psql's variable `wanted` is an array of numbers, of either kind; version 13 and newer.
+SELECT pg_catalog.json_build_array(
+    'schema',
+    (SELECT d.oid::int8 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),
+    n.oid::int8,
+    pg_catalog.quote_ident(n.nspname)
+)
+FROM pg_catalog.pg_namespace n
+WHERE n.nspname NOT LIKE 'pg\_t%temp\_%'
+LIMIT 5000;
 WITH asked AS (
     SELECT c.oid, c.relname, c.relkind, c.relnamespace, pg_catalog.pg_relation_filenode(c.oid) AS file
     FROM pg_catalog.pg_class c
@@ -27,4 +36,4 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN owned o ON o.oid = c.oid
 WHERE c.oid IN (SELECT oid FROM asked UNION SELECT part_of FROM owned WHERE part_of IS NOT NULL)
-LIMIT 20000
+LIMIT 20000;

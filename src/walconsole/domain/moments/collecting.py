@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from walconsole.domain.moments.dump import DumpedRecords
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.folding import Ended, Folding
+from walconsole.domain.moments.page_images import Past
 
 MOST_MOMENTS = 5_000
 """The worst of them are listed; how many lesser ones are not is said."""
@@ -103,6 +104,8 @@ class Collected:
     last: int | None
     left_out: int = 0
     doubts: tuple[str, ...] = ()
+    past: Past = field(default_factory=Past)
+    """What relations were called then, as far as images of pg_class's pages tell."""
 
 
 @dataclass(slots=True)

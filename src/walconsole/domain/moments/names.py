@@ -6,15 +6,22 @@ recovered to just before: `SELECT OID::regclass` there.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from walconsole.domain.moments.events import FIRST_NORMAL, Kind, Moment, RelationFile, RelationId
+from walconsole.domain.moments.page_images import Past, PastRelation
 from walconsole.domain.redaction import safe
 
 MOST_ASKED = 2_000
 """OIDs and files of a database that are asked for at a time."""
+PUBLIC, PG_TOAST = 2200, 99
+"""OIDs of schemas that initdb makes (pg_namespace.dat)."""
 _INDEXES = frozenset("iI")
+_PARTS = _INDEXES | frozenset("t")
+"""What belongs to a table that stands there itself."""
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,9 @@ class Names:
     by_file: Mapping[tuple[int, int], RelationId] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()
     unasked: tuple[str, ...] = ()
+    schemas: Mapping[RelationId, str] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    """What relations were called in the WAL's own images."""
 
     def database(self, oid: int) -> str:
         """Its name, else its number."""
@@ -46,13 +56,23 @@ class Names:
 
     def of_file(self, file: RelationFile) -> str:
         """The table whose file it is, an index's and a TOAST table's being its table's."""
-        oid = self.by_file.get((file.database, file.node))
+        place = file.database, file.node
+        oid = self.by_file.get(place) or self.past.by_file.get(place)
         return f"file {file.database}/{file.node}" if oid is None else self.of_oid(oid)
 
     def of_oid(self, each: RelationId) -> str:
-        """The table's name; its number where no catalogue of today knows it."""
+        """The table's name, of today, else of then; its number where neither is known."""
         relation = self.by_oid.get(each)
-        return f"OID {each.oid}" if relation is None else safe(self._whole(each, relation).name)
+        if relation is not None:
+            return safe(self._whole(each, relation).name)
+        was = self.past.by_oid.get(each)
+        return f"OID {each.oid}" if was is None else safe(self._past_name(each.database, was))
+
+    def _past_name(self, database: int, was: PastRelation) -> str:
+        known = {PUBLIC: "public", PG_TOAST: "pg_toast"}.get(was.schema)
+        schema = self.schemas.get(RelationId(database, was.schema), known)
+        name = was.name if _PLAIN.fullmatch(was.name) else '"' + was.name.replace('"', '""') + '"'
+        return f"{schema or f'schema {was.schema}'}.{name}"
 
     def _whole(self, each: RelationId, relation: Relation) -> Relation:
         if relation.part_of is None:
@@ -60,13 +80,17 @@ class Names:
         return self.by_oid.get(RelationId(each.database, relation.part_of), relation)
 
     def knows(self, each: RelationId) -> bool:
-        """Whether it is there today."""
-        return each in self.by_oid
+        """Whether it has a name, of today or of then."""
+        return each in self.by_oid or each in self.past.by_oid
+
+    def kind_of(self, each: RelationId) -> str:
+        """Its relkind, empty where it is not known."""
+        relation = self.by_oid.get(each) or self.past.by_oid.get(each)
+        return "" if relation is None else relation.kind
 
     def is_index(self, each: RelationId) -> bool:
         """Whether it is known to be one."""
-        relation = self.by_oid.get(each)
-        return relation is not None and relation.kind in _INDEXES
+        return self.kind_of(each) in _INDEXES
 
 
 def wanted(moments: Iterable[Moment]) -> dict[int, tuple[int, ...]]:
@@ -98,6 +122,7 @@ def read_names(said: str) -> Names:
     databases: dict[int, str] = {}
     by_oid: dict[RelationId, Relation] = {}
     by_file: dict[tuple[int, int], RelationId] = {}
+    schemas: dict[RelationId, str] = {}
     unasked: list[str] = []
     for line in said.splitlines():
         try:
@@ -106,6 +131,8 @@ def read_names(said: str) -> Names:
                 databases[int(rest[0])] = str(rest[1])
             elif what == "unasked":
                 unasked.append(f"{databases.get(int(rest[0]), f'database {int(rest[0])}')}: {rest[1]}")
+            elif what == "schema":
+                schemas[RelationId(int(rest[0]), int(rest[1]))] = str(rest[2])
             elif what == "relation":
                 database, oid, file, name, kind, part_of = rest
                 each = RelationId(int(database), int(oid))
@@ -115,7 +142,7 @@ def read_names(said: str) -> Names:
         except (ValueError, TypeError, IndexError):
             continue
     asked = frozenset(each.database for each in by_oid)
-    return Names(databases, by_oid, by_file, asked, tuple(safe(line) for line in unasked))
+    return Names(databases, by_oid, by_file, asked, tuple(safe(line) for line in unasked), schemas)
 
 
 def judged_kind(moment: Moment, names: Names) -> Kind:
@@ -136,7 +163,9 @@ def relations_of(moment: Moment, names: Names) -> tuple[str, ...]:
         made, gone = {file.node for file in moment.files_made}, set(moment.gone)
         # DROP locks the table that was named first, then what depends on it
         locked = [each for each in moment.locked if each in gone or (not gone and each.oid not in made)]
-        about += [names.of_oid(each) for each in dict.fromkeys((*locked, *moment.gone))]
+        every = tuple(dict.fromkeys((*locked, *moment.gone)))
+        tables = [each for each in every if names.kind_of(each) not in _PARTS]
+        about += [names.of_oid(each) for each in tables or every]
     elif moment.kind in (Kind.TRUNCATED, Kind.REWRITTEN):
         gone, made = set(moment.gone), {file.node for file in moment.files_made}
         about += [names.of_oid(each) for each in moment.truncated]

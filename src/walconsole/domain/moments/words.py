@@ -82,8 +82,9 @@ def unknown_text(moment: Moment, names: Names) -> str:
         return ""
     first = next((each for each in moment.locked if each in unknown), unknown[0])
     return (
-        "the WAL has no names, and today's catalogue does not know it: on the server that is recovered to"
-        f" before it ask SELECT {first.oid}::regclass; in {names.database(first.database)}"
+        "neither today's catalogue knows it nor an image of pg_class in the WAL that was read: on the server"
+        f" that is recovered to before it ask SELECT {first.oid}::regclass; in"
+        f" {names.database(first.database)}"
     )
 
 

@@ -10,10 +10,9 @@ exec 2>&1
 
 @UNPACK@
 
-temp_root=@TEMP_ROOT@ bytes=@SEGMENT_BYTES@ needed_kib=@NEEDED_KIB@ reserve_kib=@RESERVE_KIB@ folder='' dumper=''
+temp_root=@TEMP_ROOT@ bytes=@SEGMENT_BYTES@ needed_kib=@NEEDED_KIB@ reserve_kib=@RESERVE_KIB@ folder=''
 
 clean_up() {
-    [ -z "$dumper" ] || kill "$dumper" 2>/dev/null
     [ -z "$folder" ] || rm -rf -- "$folder"
 }
 trap clean_up EXIT
@@ -59,7 +58,8 @@ missing() {
 }
 
 why='' count=0
-for target in @TARGETS@; do
+set -- @TARGETS@
+for target in "$@"; do
     missing >"$folder/missing"
     [ -s "$folder/missing" ] || break
     sed -e p -e 's/$/.zst/p' -e 's/\.zst$/.gz/' "$folder/missing" >"$folder/names"
@@ -85,11 +85,28 @@ lacking=$(missing | head -n 1)
 echo "@MARK@ dump"
 exec 2>/dev/null
 
-# each TIMELINE START END
+# each TIMELINE START END: what pg_waldump says of it; then, for their rows' names, the bytes of those records that hold
+# an image of a page of pg_class.
 each() {
-    TZ=UTC nice -n 19 "$dump" -p "$folder/wal" -t "$1" -s "$2" -e "$3" 2>"$folder/said"
-    printf '@MARK@%s\n' $?
+    {
+        TZ=UTC nice -n 19 "$dump" -p "$folder/wal" -t "$1" -s "$2" -e "$3" 2>"$folder/said"
+        echo $? >"$folder/status"
+    } | awk -v images="$folder/images" '{ print } / rel [0-9]+\/[0-9]+\/1259 .*FPW/ {
+        if (match($0, / lsn: [0-9A-F]+\/[0-9A-F]+,/)) print substr($0, RSTART + 6, RLENGTH - 7) >images }'
+    printf '@MARK@'
+    cat "$folder/status"
     tail -c 2000 "$folder/said"
+    echo
+    if [ -f "$folder/images" ]; then
+        tail -n @MOST_IMAGES@ "$folder/images" | while IFS=/ read -r high low; do
+            if [ "${#high}" -gt 8 ] || [ "${#low}" -gt 8 ]; then continue; fi
+            printf 'image %s/%s ' "$high" "$low"
+            name=$(printf '%08X%08X%08X' "$1" "$((0x$high))" "$((0x$low / bytes))")
+            tail -c "+$((0x$low % bytes + 1))" "$folder/wal/$name" | head -c @IMAGE_BYTES@ | base64 | tr -d '\n'
+            echo
+        done
+        rm -f -- "$folder/images"
+    fi
     printf '@MARK@'
 }
 {

@@ -19,6 +19,7 @@ from typing import cast
 
 from walconsole.domain.moments.collecting import Collected, Collecting
 from walconsole.domain.moments.names import Names, read_names, wanted
+from walconsole.domain.moments.page_images import past_of
 from walconsole.domain.moments.span import RESERVE_BYTES, WalSpan
 from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import decode, safe
@@ -126,7 +127,8 @@ class MomentFinder:
             why = stream.last_words or "the droplet said nothing"
             raise MomentError(tried, safe(why), "mend that, then try again")
         collected = collecting.end()
-        return replace(collected, doubts=(*collected.doubts, *_unread(stream, span, collected)))
+        past = past_of(stream.images, server.major, span.segment_bytes, _unpack)
+        return replace(collected, doubts=(*collected.doubts, *_unread(stream, span, collected)), past=past)
 
     async def _collect(
         self, command: str, stream: MomentStream, collecting: Collecting, runs: Sequence[int], told: Told
@@ -143,7 +145,7 @@ class MomentFinder:
         """What today's catalogues call the relations; empty, and why, where they cannot be asked."""
         asked = wanted(collected.moments)
         if not asked:
-            return Names()
+            return Names(past=collected.past)
         query = files("walconsole.queries").joinpath("relation_names.sql").read_text("utf-8")
         script = names_script(self._profile, self._choices, query, asked)
         said = b""
@@ -158,8 +160,8 @@ class MomentFinder:
                             break
         except (TimeoutError, ShellError) as error:
             why = error.line() if isinstance(error, ShellError) else "they did not answer in time"
-            return Names(unasked=(f"today's catalogues: {safe(why)}",))
-        names = read_names(decode(said))
+            return Names(unasked=(f"today's catalogues: {safe(why)}",), past=collected.past)
+        names = replace(read_names(decode(said)), past=collected.past)
         return names if names.databases else replace(names, unasked=(_why_no_names(decode(said)),))
 
     async def _programs(self, server: Server) -> tuple[str, ...]:
@@ -220,3 +222,13 @@ def _unread(stream: MomentStream, span: WalSpan, collected: Collected) -> Sequen
 def _why_no_names(said: str) -> str:
     words = safe(" ".join(said.split())[-300:])
     return f"today's catalogues could not be asked: {words}"
+
+
+def _unpack(stored: bytes, most: int) -> bytes:
+    """An image that zstd compressed. Raises ValueError."""
+    from zstandard import ZstdDecompressor, ZstdError
+
+    try:
+        return ZstdDecompressor().decompress(stored, max_output_size=most)
+    except ZstdError as error:
+        raise ValueError(str(error)) from None

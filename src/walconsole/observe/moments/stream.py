@@ -1,11 +1,17 @@
 """What the droplet's script prints: lines of words, then a compressed stream of pg_waldump's lines."""
 
+import binascii
 import zlib
+from base64 import b64decode
 from collections.abc import Iterator
+
+from walconsole.domain.wal import parse_lsn
 
 GZIP = 31
 """zlib's window bits for a stream of gzip."""
 LONGEST_WORDS = 16 * 1024
+MOST_AFTER = 24 << 20
+"""Of what follows a run: its last words, and the images of pages."""
 _PIECE = 1 << 20
 
 
@@ -22,8 +28,9 @@ class MomentStream:
         self._plain = b""
         self._unpacker = zlib.decompressobj(GZIP)
         self._rest = b""
-        self._said = b""
+        self._said = bytearray()
         self._in_words = False
+        self.images: list[tuple[int, bytes]] = []
         self.began = False
         self.words: list[str] = []
         self.ended: list[tuple[int | None, str]] = []
@@ -67,10 +74,8 @@ class MomentStream:
                 break
             text = after
             if self._in_words:
-                status, _, said = (self._said + before).partition(b"\n")
-                words = said.decode("utf-8", "replace").strip()
-                self.ended.append((int(status) if status.isdigit() else None, words))
-                self._said = b""
+                self._said += before
+                self._run_ended()
                 yield None
             elif before:
                 yield before
@@ -79,6 +84,25 @@ class MomentStream:
         cut = max(0, len(text) - keep)
         whole, self._rest = text[:cut], text[cut:]
         if self._in_words:
-            self._said = (self._said + whole)[-LONGEST_WORDS:]
+            if len(self._said) < MOST_AFTER:
+                self._said += whole
         elif whole:
             yield whole
+
+    def _run_ended(self) -> None:
+        """What stands between the marks: exit status, last words, images."""
+        status, *lines = bytes(self._said).split(b"\n")
+        self._said.clear()
+        words = []
+        for line in lines:
+            what, _, rest = line.partition(b" ")
+            if what != b"image":
+                words.append(line.decode("utf-8", "replace"))
+                continue
+            lsn, _, encoded = rest.partition(b" ")
+            try:
+                self.images.append((parse_lsn(lsn.decode("ascii")), b64decode(encoded, validate=True)))
+            except (ValueError, binascii.Error):
+                continue
+        said = "\n".join(words).strip()[-LONGEST_WORDS:]
+        self.ended.append((int(status) if status.isdigit() else None, said))

@@ -1,0 +1,44 @@
+"""The embedded droplet answers where to go back to, as a real one does."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from tests.integration.observed import RecordingScreen
+from tests.integration.sandbox_child import sandbox
+from walconsole.adapters.ssh.shell import SshShell
+from walconsole.domain.moments.events import Kind
+from walconsole.observe.moments.finding import MomentFinder
+from walconsole.observe.moments.search import MomentSearch
+from walconsole.operator_files.kept import for_this_session
+from walconsole.process.clock import SystemClock
+from walconsole.session.one_look import look_once
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+
+
+async def test_what_the_practice_load_does_is_found() -> None:
+    clock = SystemClock()
+    async with sandbox("--scenario", "healthy") as child:
+        profile = child.profile
+        environment = {**os.environ, **child.environment}
+        until = time.monotonic() + 60
+        while True:
+            snapshot, _ = await look_once(profile, clock, environment, for_this_session(), 20.0)
+            bucket = snapshot.primary.value
+            if (bucket is not None and bucket.segments > 2) or time.monotonic() > until:
+                break
+            await asyncio.sleep(1)
+        shell = SshShell(profile.ssh, sudo=profile.sudo, operator=RecordingScreen(), clock=clock)
+        try:
+            search = MomentSearch(MomentFinder(profile, shell, reserve_bytes=0), lambda: snapshot, clock.now)
+            found = await search.run(await search.plan(clock.now(), 600.0))
+        finally:
+            await shell.aclose()
+    assert found.collected.records > 0
+    kinds = {moment.kind for moment in found.moments(everything=True)}
+    assert Kind.INSERTED in kinds
+    assert Kind.CHECKPOINT in kinds
+    assert found.names.unasked == ()
