@@ -21,7 +21,7 @@ from tests.servers.workspace import Workspace
 from walconsole.domain.moments.collecting import Collected, Collecting
 from walconsole.domain.moments.events import Kind, Moment
 from walconsole.domain.moments.targets import ArchiveEnd, By, Target, loss_after, targets_before, targets_with
-from walconsole.domain.wal import Segment
+from walconsole.domain.wal import Segment, format_lsn
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -188,3 +188,54 @@ def test_rows_are_back_before_they_were_deleted_and_before_the_truncate(
     with recovered(disaster, workspace, target) as server:
         assert _count(server, "emptied") == rows
         assert _count(server, "log") == 2
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_across_a_promotion_the_drop_on_the_new_timeline_is_gone_back_before(
+    workspace: Workspace, release: PostgresRelease
+) -> None:
+    bin_dir = or_skip(lambda: bin_dir_of(workspace, release))
+    server = PostgresServer.make(workspace, bin_dir, wal_segment_mib=1)
+    archive, base = server.folder / "archive", server.folder / "base"
+    server.run(["mkdir", str(archive)])
+    server.configure(archive_mode="on", archive_command=f"cp %p {archive}/%f", autovacuum="off")
+    server.start()
+    try:
+        server.sql("CREATE TABLE orders (n int)")
+        source = f"host={server.host} port={server.port} user={server.user} password={server.password}"
+        server.run(
+            [str(bin_dir / "pg_basebackup"), "-d", source, "-D", str(base), "-X", "none", "-c", "fast"]
+        )
+        server.sql("INSERT INTO orders SELECT generate_series(1, 10)")
+        server.run(["touch", str(server.data_dir / "standby.signal")])
+        server.restart()
+        server.sql("SELECT pg_promote()")
+        server.sql("INSERT INTO orders SELECT generate_series(11, 15)")
+        server.sql("DROP TABLE orders")
+        wait_archived(server, [fill_segment(server)])
+    finally:
+        server.stop()
+    switched = min(path.name for path in archive.glob("00000002*") if len(path.name) == 24)
+    before = sorted(path.name for path in archive.glob("00000001*") if len(path.name) == 24)
+    collecting = Collecting(1)
+    begun = Segment.parse(switched, MIB).start_lsn(MIB)
+    collecting.feed(_printed(server, archive, 1, Segment.parse(before[0], MIB).start_lsn(MIB), begun))
+    collecting.next_timeline(2)
+    collecting.feed(_printed(server, archive, 2, begun, None))
+    found = collecting.end()
+    assert found.doubts == ()
+    (ended,) = [moment for moment in found.moments if moment.kind is Kind.TIMELINE]
+    (drop,) = [moment for moment in found.moments if moment.kind is Kind.DROPPED]
+    assert (ended.text, drop.timeline) == ("timeline 1 ended, 2 began", 2)
+    disaster = Disaster(server, base, archive, found, 0)
+    for target in targets_before(drop, found.ends)[:2]:
+        with recovered(disaster, workspace, target) as back:
+            assert _count(back, "orders") == 15
+
+
+def _printed(server: PostgresServer, archive: Path, timeline: int, start: int, end: int | None) -> bytes:
+    """As the droplet's script calls it: one timeline, from a segment's begin on."""
+    command = [str(server.bin_dir / "pg_waldump"), "-p", str(archive), "-t", str(timeline)]
+    command += ["-s", format_lsn(start)]
+    command += [] if end is None else ["-e", format_lsn(end)]
+    return subprocess.run(command, env={**os.environ, "TZ": "UTC"}, capture_output=True, check=False).stdout
