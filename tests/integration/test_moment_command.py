@@ -146,3 +146,12 @@ async def test_an_event_is_chosen_by_its_place(stage: Stage, config: Path) -> No
     code, out, err = await moment(stage, config, "--confirm", stage.profile.name, "--event", "0/28")
     assert (code, out) == (2, "")
     assert "there is none at 0/28" in err
+
+
+async def test_a_read_only_profile_brings_nothing(stage: Stage, config: Path) -> None:
+    text = config.read_text()
+    assert "read_only = false" in text
+    config.write_text(text.replace("read_only = false", "read_only = true"))
+    code, out, err = await moment(stage, config, "--confirm", stage.profile.name)
+    assert (code, out) == (2, "")
+    assert "read-only" in err

@@ -64,6 +64,12 @@ def find_moment(session: Session, wish: MomentWish, stop: Stop) -> int:
         raise UsageError("reading --around", f"{wish.around!r} is no time", str(error)) from None
     if wish.confirm not in ("", profile.name):
         raise UsageError("finding a moment", f"--confirm is not {profile.name}", "give the profile's name")
+    if wish.confirm and (profile.read_only or session.read_only):
+        raise UsageError(
+            "finding a moment",
+            "the session is read-only: nothing may be brought to the droplet",
+            "leave read_only away",
+        )
     os.umask(0o077)
     start_logging(session.log_file, chosen=session.log_chosen)
     for note in session.notes:
