@@ -345,4 +345,12 @@ def test_what_was_taken_back_is_told_as_such() -> None:
     change = AccessChange("limited-key", "key", "walconsole-x", "", "readwrite of b", 1000.0)
     log = follow(IncidentLog(), [change, TakenBack("other", 1001.0), TakenBack("limited-key", 1002.0)])
     assert log.changes[0].taken_back_at == 1002
-    assert [event.kind for event in remembered_events(log)] == [EventKind.ACCESS, EventKind.ACCESS]
+    assert [(event.kind, event.text) for event in remembered_events(log)] == [
+        (EventKind.ACCESS, "key walconsole-x made by walconsole: readwrite of b"),
+        (EventKind.ACCESS, "key walconsole-x deleted by walconsole"),
+    ]
+    grant = AccessChange("grants", "grant", "walls@nyc3", "read", "readwrite", 1000.0, 1005.0)
+    assert [event.text for event in remembered_events(IncidentLog(changes=(grant,)))] == [
+        "grant walls@nyc3 changed by walconsole: from read to readwrite",
+        "grant walls@nyc3 taken back by walconsole",
+    ]

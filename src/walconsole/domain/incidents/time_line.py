@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from walconsole.domain.incidents.model import IncidentLog, RunResult
-from walconsole.domain.incidents.words import access_text
+from walconsole.domain.incidents.words import access_text, back_text
 from walconsole.domain.standing.event_times import Event, EventKind
 
 _SOURCE = "remembered by walconsole"
@@ -29,5 +29,4 @@ def remembered_events(log: IncidentLog) -> Iterator[Event]:
     for change in log.changes:
         yield Event(change.at, EventKind.ACCESS, access_text(change), _SOURCE)
         if change.taken_back_at is not None:
-            text = f"{change.kind} {change.what} taken back by walconsole"
-            yield Event(change.taken_back_at, EventKind.ACCESS, text, _SOURCE)
+            yield Event(change.taken_back_at, EventKind.ACCESS, back_text(change), _SOURCE)

@@ -15,6 +15,7 @@ from walconsole.domain.units import bytes_text, plural, whole_duration_text
 
 When = Callable[[float], str]
 """A time in words, as it is shown there."""
+_KEY = "key"
 _LOOKS_APART_S = 60.0
 """Looks that are closer together say when something ended."""
 _RUNS_NAMED, _RUNS_TOLD, _CAUSES_TOLD = 2, 20, 24
@@ -156,15 +157,26 @@ def _exposure(worst: Worst, when: When) -> Iterator[str]:
 
 
 def change_text(change: AccessChange, when: When) -> str:
-    """`key KEY made by walconsole at 14:40: readwrite`."""
-    back = "" if change.taken_back_at is None else f"; taken back at {when(change.taken_back_at)}"
+    """`grant KEY BUCKET changed by walconsole: from read to readwrite, at 14:40; taken back at 14:50`."""
+    back = "" if change.taken_back_at is None else f"; {_gone(change)} at {when(change.taken_back_at)}"
     return f"{access_text(change)}, at {when(change.at)}{back}"
 
 
 def access_text(change: AccessChange) -> str:
     """What was changed, without when."""
+    if change.kind == _KEY and not change.before:
+        return f"key {change.what} made by walconsole: {change.after}"
     if change.before and change.after:
         how = f"from {change.before} to {change.after}"
     else:
         how = f"from nothing to {change.after}" if change.after else f"was {change.before or 'nothing'}"
     return f"{change.kind} {change.what} changed by walconsole: {how}"
+
+
+def back_text(change: AccessChange) -> str:
+    """That it was taken back, without when."""
+    return f"{change.kind} {change.what} {_gone(change)} by walconsole"
+
+
+def _gone(change: AccessChange) -> str:
+    return "deleted" if change.kind == _KEY else "taken back"
