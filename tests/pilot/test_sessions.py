@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from tests.data.snapshots import failing, healthy
 from tests.data.stage import FrozenClock, ScriptedObserver, screen_text, settle, stage, until
 from walconsole.errors import ConfigError
+from walconsole.operator_files.incident_file import SessionIncidents
 from walconsole.ports import Screen
+from walconsole.session.incident_memory import IncidentMemory
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.connecting import PassphraseScreen
@@ -128,3 +132,23 @@ async def test_one_that_can_never_succeed_is_told_and_ends_no_other() -> None:
         assert "it names no host" in next(iter(app._notifications)).message
         assert app.failure is None
         assert app.is_running
+
+
+async def test_what_is_not_seen_is_remembered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incident of a droplet whose screens are covered is noted, if not at every snapshot."""
+    app = stage(healthy())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        first, shelf = app.current, SessionIncidents()
+        memory = first.memory = IncidentMemory(shelf, FrozenClock())
+        await app.open_session(other(ScriptedObserver([healthy()])))
+        await settle(pilot)
+        first.publish(failing())  # it was looked at a moment ago
+        assert memory.log.open is None
+        monkeypatch.setattr("walconsole.ui.board.droplet_session.UNSEEN_LOOK_S", 0.0)
+        first.publish(failing())
+        await until(pilot, lambda: memory.log.open is not None)
+        await memory.close()
+        kept = shelf.note((), 0.0).open
+        assert kept is not None
+        assert "key-403" in {cause.rule for cause in kept.causes}
