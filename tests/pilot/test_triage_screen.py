@@ -1,6 +1,7 @@
 """The triage screen under an operator's fingers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,25 @@ from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.incidents.model import (
     HOLD_S,
     AccessChange,
+    IncidentLog,
     Look,
     Note,
     Run,
     RunResult,
     Seen,
+    SetAside,
 )
 from walconsole.domain.standing.model import Fix, Level
 from walconsole.operator_files.incident_file import SessionIncidents
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.board.keys import own
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.help import PageHelp
 from walconsole.ui.triage import times
+from walconsole.ui.triage.rows import story_rows
 from walconsole.ui.triage.screen import TriageScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (100, 10), (40, 10), (20, 5), (1, 1))
@@ -247,3 +252,20 @@ async def test_nothing_is_called_right_before_it_was_read() -> None:
         screen = await opened(pilot)
         assert "nothing was read yet" in shown(screen, "story")
         assert "nothing is wrong" not in shown(screen, "story")
+
+
+async def test_what_is_not_remembered_is_said_with_why() -> None:
+    app = stage(STATES["idle"]())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        aside = SetAside(NOW - 60, "/s/shithub.json.unreadable-1", "it is no object")
+        old = replace(aside, at=NOW - 9 * 86_400, kept="/s/old")
+        log = IncidentLog(set_aside=(old, aside), problem="writing what is remembered: No space left")
+        assert app.dashboard.taken is not None
+        taken = app.dashboard.taken
+        rows = story_rows(taken.diagnosis, taken.snapshot, NOW, 200, UNICODE, log)
+        told = [row.value for row in rows if row.entry == "incident"]
+        assert len(told) == 2
+        assert told[0].startswith("nothing is kept past this session: writing what is remembered: No space")
+        assert "(it is no object); it is kept as /s/shithub.json.unreadable-1" in told[1]
+        assert "unreadable" not in shown(screen, "story")

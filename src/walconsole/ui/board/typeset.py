@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.incidents.model import IncidentLog
-from walconsole.domain.incidents.words import closed_line, open_line
+from walconsole.domain.incidents.words import closed_line, open_line, troubles
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning, meaning_of
@@ -26,6 +26,7 @@ _QUANTITY = re.compile(
     r"(?<=\d) (?=(?:s|min|h|d|B|[KMGT]iB|segments?)\b)|(?<=\d min) (?=\d)|(?<=\d [hd]) (?=\d)"
 )
 _LEAST = 8
+_FORGOTTEN_TOLD_S = 7 * 86_400.0
 
 
 def fit(text: str, width: int, more: str = "…") -> str:
@@ -143,6 +144,14 @@ def incident_lines(remembered: IncidentLog | None, now: float) -> tuple[str, str
         return clock_text(at, now)
 
     return open_line(remembered, when), closed_line(remembered, when)
+
+
+def forgotten(remembered: IncidentLog | None, now: float) -> tuple[str, ...]:
+    """Why something of it is not remembered: for as long as it is so, or for a week."""
+    if remembered is None:
+        return ()
+    recent = tuple(each for each in remembered.set_aside if now - each.at < _FORGOTTEN_TOLD_S)
+    return tuple(troubles(replace(remembered, set_aside=recent), lambda at: clock_text(at, now)))
 
 
 def stamp(reading: Reading[T], now: float, name: str) -> Stamp:

@@ -1,6 +1,6 @@
 """What three panes of triage show, as rows: the stories, the evidence of one finding, what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures.no_alarm import considered
@@ -13,7 +13,7 @@ from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import age_text, duration_text, plural
 from walconsole.ui.board.content import Glyphs, Line, Span, Tone
-from walconsole.ui.board.typeset import GUTTER, clock_text, incident_lines, shown, wrapped
+from walconsole.ui.board.typeset import GUTTER, clock_text, forgotten, incident_lines, shown, wrapped
 
 # -- The stories: the cause, what is at risk, what follows from it; or that nothing is wrong.
 
@@ -42,12 +42,16 @@ def story_rows(
             lines.append(Line((Span(""),)))
         lines += _story(story, now, width, glyphs)
     lines = lines or list(_calm(diagnosis, snapshot, now, width, glyphs))
-    for text, lead, tone in zip(
-        incident_lines(remembered, now), (glyphs.arrow, glyphs.dot), (Tone.LABEL, Tone.MUTED), strict=True
-    ):
-        rows = _paragraph(shown(text), width, f"{lead} ", tone, INCIDENT, "") if text else ()
-        lines = [*rows, *lines] if tone is Tone.LABEL else [*lines, *rows]
-    return tuple(lines)
+    open_one, last = incident_lines(remembered, now)
+    before = _remembered([open_one], glyphs.arrow, Tone.LABEL, width)
+    after = _remembered([last], glyphs.dot, Tone.MUTED, width)
+    lost = _remembered(forgotten(remembered, now), glyphs.warning, Tone.WARNING, width)
+    return (*before, *lines, *after, *lost)
+
+
+def _remembered(texts: Iterable[str], lead: str, tone: Tone, width: int) -> Iterator[Line]:
+    for text in filter(None, texts):
+        yield from _paragraph(shown(text), width, f"{lead} ", tone, INCIDENT, "")
 
 
 def _story(story: Story, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
