@@ -139,3 +139,17 @@ async def test_the_filter_applies_while_it_is_typed() -> None:
         await pilot.press("backspace", "enter")
         await until(pilot, lambda: app.screen is app.dashboard)
         assert log.pattern == "/err"
+
+
+async def test_a_toast_parts_a_path_where_a_folder_ends_and_says_a_thing_once() -> None:
+    app = stage(healthy())
+    path = "/home/deploy/.local/share/walconsole/transcripts/walconsole-provisioning-20261125T030000Z.json"
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        for _ in range(2):
+            app.current.notify(f"[not] markup: {path}", "exported")
+        await until(pilot, lambda: "exported" in screen_text(app))
+        lines = screen_text(app).splitlines()
+        assert sum("exported" in line for line in lines) == 1
+        ends = {line.split()[-1] for line in lines if line.strip()}
+        assert {path[: path.rindex("/") + 1], path[path.rindex("/") + 1 :]} <= ends

@@ -127,8 +127,10 @@ async def test_a_failed_step_says_what_to_do_and_can_be_run_again() -> None:
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: not run.busy)
         await pilot.pause(0.2)
-        assert "the name is taken; mend it, and run it again" in screen.verdict.text
-        assert "the name is taken" in rows(screen, "plan")
+        assert "the name is taken" in screen.verdict.text
+        assert "mend it, and run it again" in rows(screen, "plan")
+        for said in ("the name is taken", "mend it, and run it again"):
+            assert screen_text(pilot.app).count(said) == 1  # type: ignore[arg-type]
         steps[1].fails = ""
         await pilot.press("g")
         await agree(pilot, screen, "buckets")
@@ -301,12 +303,14 @@ async def test_undo_asks_for_each() -> None:
 
 
 async def test_where_nothing_may_be_changed_it_says_so() -> None:
-    app = stage(STATES["incident"]())
+    app = stage(STATES["incident"](), read_only=True)
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await pilot.press("s")
         await pilot.pause(0.1)
         assert isinstance(app.screen, Dashboard)
+        assert "READ-ONLY" in screen_text(app).splitlines()[-1]
+        assert "set up" not in screen_text(app)
         assert any("read-only" in note.message for note in app._notifications)
 
 

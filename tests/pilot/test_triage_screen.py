@@ -106,7 +106,7 @@ async def test_nothing_wrong_is_said_with_what_was_considered() -> None:
 
 
 async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_changed() -> None:
-    app = stage(hanging())
+    app = stage(hanging(), read_only=True)
     asked: list[Fix] = []
 
     async with app.run_test(size=(120, 36)) as pilot:
@@ -114,7 +114,7 @@ async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_chan
         assert "(read-only: by hand)" in shown(screen, "remedy")
         await pilot.press("f")
         assert not asked
-        app.current.fixer = noting(asked)
+        app.current.read_only, app.current.fixer = False, noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_fix()
         assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]

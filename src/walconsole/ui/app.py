@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.filter import LineFilter
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.theme import Theme
     from textual.worker import Worker
@@ -39,6 +40,7 @@ def _commands() -> type[ConsoleCommands]:
     return ConsoleCommands
 
 
+_TOAST_CELLS = 60
 _WITHOUT_COLOUR: Sequence[LineFilter] = (NoColor(),)
 
 
@@ -159,6 +161,23 @@ class WalconsoleApp(App[None]):
             problems = [_no_theme(self._refused_theme, first, themes, problems)]
         if problems:
             self.notify("\n".join(problems), title="themes", severity="error", markup=False, timeout=15)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """A toast, once while it is up; names and paths are parted where their parts end."""
+        from walconsole.ui.board.typeset import folded
+
+        width = max(8, min(_TOAST_CELLS, self.size.width * 4 // 5) - 4)
+        text = "\n".join(part for line in message.splitlines() for part in folded(line, width) or [""])
+        if not any((up.message, up.title) == (text, title) for up in self._notifications):
+            super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
 
     # The sessions.
 

@@ -36,6 +36,40 @@ def fit(text: str, width: int, more: str = "…") -> str:
     return "" if width <= 0 else set_cell_size(text, width - len(more)).rstrip() + more
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Parts a path, a URL or a name that is longer than a line where its parts end, not in one's middle."""
+
+    def _handle_long_word(
+        self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int
+    ) -> None:
+        space = max(1, width - cur_len)
+        word = reversed_chunks[-1]
+        end = next((end for signs in _PARTED_AFTER if (end := _last(word[:space], signs))), 0)
+        if not end and cur_line:
+            return  # the whole of it may find a better place on a line of its own
+        end = end or space
+        cur_line.append(word[:end])
+        reversed_chunks[-1] = word[end:]
+
+
+_PARTED_AFTER = ("/", ",;&?=:|@", "-_.")
+"""Where a word may be parted, the best first."""
+
+
+def _last(text: str, signs: str) -> int:
+    """Behind the last of these signs, 0 where there is none; right at the beginning it parts nothing."""
+    end = 1 + max(text.rfind(sign) for sign in signs)
+    return end if end > 2 else 0
+
+
+def folded(text: str, width: int, *, initial: str = "", indent: str = "") -> list[str]:
+    """`text` on lines of at most `width` characters, parted between words, else between a word's parts."""
+    wrapper = _Wrapper(
+        max(1, width), initial_indent=initial, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
+
+
 def wrapped(text: str, width: int, *, first: int | None = None) -> list[str]:
     """`text` on lines of at most `width` cells, a number and its unit on one.
 
@@ -46,7 +80,7 @@ def wrapped(text: str, width: int, *, first: int | None = None) -> list[str]:
     if first is not None and first < 2 * _LEAST:
         return ["", *wrapped(text, width)]
     bound = _QUANTITY.sub(_BOUND, text)
-    lines = textwrap.wrap(bound, width, initial_indent=indent, break_on_hyphens=False) or [""]
+    lines = folded(bound, width, initial=indent) or [""]
     lines[0] = lines[0][len(indent) :]
     return [fit(line.replace(_BOUND, " "), width) for line in lines]
 

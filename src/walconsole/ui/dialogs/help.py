@@ -6,7 +6,6 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -19,9 +18,12 @@ from walconsole.ui.board.catalogue import PaneSpec
 from walconsole.ui.board.keys import actions as actions_of
 from walconsole.ui.board.keys import dialog_bindings
 from walconsole.ui.board.tones import palette
+from walconsole.ui.board.typeset import folded
 from walconsole.ui.dialogs.dialog import Dialog
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from textual.app import ComposeResult
 
     from walconsole.domain.standing.mode import FailureMode
@@ -56,7 +58,8 @@ def explanations(pane: str) -> list[Explanation]:
     return [*_table()[pane], *_table()["every_pane"]]
 
 
-_WIDTH, _MARGIN = 80, 10
+_WIDTH, _MARGIN = 90, 10
+_KEY_CELLS = 10
 _SCOPES = {"pane": "Keys in a pane", "log": "Keys for the log, from anywhere", "console": "Keys everywhere"}
 
 
@@ -74,11 +77,32 @@ class HelpScreen(Dialog[None]):
         with VerticalScroll(classes="box") as box:
             box.border_title = f"{self.spec.title}: what it means"
             box.border_subtitle = "Esc closes"
-            yield Static(self._text(), classes="text")
+            yield Static(classes="text")
 
     def on_mount(self) -> None:
         """The arrows scroll."""
         self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Set the texts for the room that the box really has."""
+        self.call_after_refresh(self._set)
+
+    def _set(self) -> None:
+        self.query_one(Static).update(self._text())
+
+    @property
+    def _room(self) -> int:
+        """Cells for a line; beside a scroll bar, whether it is there or not yet."""
+        box = self.query_one(VerticalScroll)
+        return max(16, box.content_size.width - (0 if box.show_vertical_scrollbar else 1))
+
+    def _actions(self, text: Text, actions: Iterable[Action]) -> None:
+        """A row a key; what does not fit goes on below its words."""
+        ink = palette(self.app.current_theme).ink
+        for action in actions:
+            for index, line in enumerate(folded(action.title, self._room - _KEY_CELLS)):
+                text.append(f"  {'' if index else action.sign:<{_KEY_CELLS - 2}}", ink["label"])
+                text.append(f"{line}\n", ink["text"])
 
     def action_scroll(self, lines: int) -> None:
         """A line."""
@@ -96,17 +120,13 @@ class HelpScreen(Dialog[None]):
             if not any(action.scope == scope for action in self.actions):
                 continue
             text.append(f"\n{title}\n", ink["strong"])
-            for action in self.actions:
-                if action.scope == scope:
-                    text.append(f"  {action.sign:<8}", ink["label"])
-                    text.append(f"{action.title}\n", ink["text"])
+            self._actions(text, (action for action in self.actions if action.scope == scope))
         return text
 
     def _paragraph(self, text: Text, head: str, body: str) -> None:
         """A paragraph with its head in the margin; nothing where there is nothing to say."""
         ink = palette(self.app.current_theme).ink
-        width = max(24, min(_WIDTH, self.app.size.width - 16) - _MARGIN)
-        for index, line in enumerate(wrap(body, width)):
+        for index, line in enumerate(folded(body, min(_WIDTH, self._room) - _MARGIN)):
             text.append(f"  {'' if index else head:<{_MARGIN - 2}}", ink["label"])
             text.append(f"{line}\n", ink["text"])
 
@@ -130,12 +150,10 @@ class PageHelp(HelpScreen):
         text = Text()
         if self._mode is not None:
             headings = {heading for heading, _ in sections(self._mode)}
-            for line in page_text(self._mode, max(40, min(_WIDEST, self.app.size.width - 10))):
+            for line in page_text(self._mode, min(_WIDEST, self._room)):
                 text.append(f"{line}\n", ink["strong"] if line in headings else ink["text"])
         text.append("\nKeys\n", ink["strong"])
-        for action in self.actions:
-            text.append(f"  {action.sign:<8}", ink["label"])
-            text.append(f"{action.title}\n", ink["text"])
+        self._actions(text, self.actions)
         return text
 
 
@@ -156,10 +174,8 @@ class StepHelp(HelpScreen):
     def _text(self) -> Text:
         ink = palette(self.app.current_theme).ink
         text = Text()
-        for line in wrap(safe(self._explanation), max(24, min(_STEP_HELP_WIDEST, self.app.size.width - 10))):
+        for line in folded(safe(self._explanation), min(_STEP_HELP_WIDEST, self._room)):
             text.append(f"{line}\n", ink["text"])
         text.append("\nKeys\n", ink["strong"])
-        for action in self.actions:
-            text.append(f"  {action.sign:<8}", ink["label"])
-            text.append(f"{action.title}\n", ink["text"])
+        self._actions(text, self.actions)
         return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path, PurePath
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from walconsole.domain.redaction import safe
@@ -31,11 +30,13 @@ from walconsole.provision.engine.printing import moving_text
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
+from walconsole.ui.board.typeset import folded
 from walconsole.ui.provisioning.transcript import undo_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from walconsole.errors import WalconsoleError
     from walconsole.ui.board.glyphs import Glyphs
 
 _TITLE_CELLS = 25
@@ -99,11 +100,14 @@ def _sign(stage: Stage, glyphs: Glyphs) -> str:
     return glyphs.arrow[0] if stage in (Stage.CHECKING, Stage.APPLYING, Stage.VERIFYING) else glyphs.dot
 
 
-def plan_rows(step: Step, news: StepNews, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """What the step found, what it would do, and how that is undone."""
+def plan_rows(
+    step: Step, news: StepNews, width: int, glyphs: Glyphs, *, told: WalconsoleError | None = None
+) -> tuple[Line, ...]:
+    """What the step found, what it would do, and how that is undone. `told`: what the first line says."""
     rows: list[Line] = []
     if news.error is not None:
-        rows += _paragraph(f"{glyphs.critical} {news.error.why}", width, Tone.CRITICAL)
+        if told is None or told.why != news.error.why:
+            rows += _paragraph(f"{glyphs.critical} {news.error.why}", width, Tone.CRITICAL)
         if news.error.remedy:
             rows += _paragraph(f"{glyphs.arrow} {news.error.remedy}", width, Tone.STRONG)
         rows.append(_empty())
@@ -159,7 +163,7 @@ def _plan(step: Step, plan: Plan, width: int) -> Iterator[Line]:
     for note in plan.notes:
         yield from _paragraph(note, width, Tone.TEXT)
     for command in plan.commands:
-        yield from _command_rows(command)
+        yield from _command_rows(command, width)
     for file in plan.files:
         if file.secret:
             yield from _paragraph(f"{file.path}: not shown, for it holds keys", width, Tone.TEXT)
@@ -170,26 +174,30 @@ def _plan(step: Step, plan: Plan, width: int) -> Iterator[Line]:
             yield Line((Span(safe(line), tone),))
 
 
-def _command_rows(command: Command) -> Iterator[Line]:
+def _command_rows(command: Command, width: int) -> Iterator[Line]:
+    """Whole: what is agreed to is what is seen."""
     place = "here" if command.where is Where.HERE else command.user
     lines = command.text.splitlines() or [""]
+    blank = " " * (len(place) + 2)
     for at, line in enumerate(lines[:_COMMAND_LINES]):
-        prompt = f"{place}$ " if not at else " " * (len(place) + 2)
-        yield Line((Span(prompt, Tone.LABEL), Span(safe(line), Tone.TEXT)), value=command.text)
+        parts = _wrapped(safe(line), width - len(blank) - 1, "  ") or [""]
+        for index, part in enumerate(parts):
+            prompt = blank if at or index else f"{place}$ "
+            yield Line((Span(prompt, Tone.LABEL), Span(part, Tone.TEXT)), value=command.text)
     if len(lines) > _COMMAND_LINES:
         more = f"{len(lines) - _COMMAND_LINES} more lines; c copies all"
         yield Line((Span(" " * (len(place) + 2), Tone.LABEL), Span(more, Tone.MUTED)), value=command.text)
 
 
-def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
+def one_event(event: Event, width: int, glyphs: Glyphs) -> Iterable[Line]:
     """What was run, what it said, what it was waited for, what was proved or is changed."""
     match event:
         case Ran(command):
-            return _command_rows(command)
+            return _command_rows(command, width)
         case Printed(text):
-            return (Line((Span(f"  {safe(text)}", Tone.TEXT),), value=text),)
+            return _after("  ", text, width, Tone.TEXT)
         case Proved(text):
-            return (Line((Span(f"{glyphs.ok} ", Tone.OK), Span(safe(text), Tone.STRONG)), value=text),)
+            return _after(f"{glyphs.ok} ", text, width, Tone.STRONG)
         case Waiting(what, waited_s, limit_s):
             text = f"  {safe(what)}: {waited_s:.0f} s of at most {limit_s:.0f} s"
             return (Line((Span(text, Tone.LABEL),)),)
@@ -198,6 +206,15 @@ def one_event(event: Event, glyphs: Glyphs) -> Iterable[Line]:
         case Changing(change):
             return (Line((Span(f"  {glyphs.arrow} {_change(change)}", Tone.LABEL),), value=change.what),)
     return ()
+
+
+def _after(lead: str, text: str, width: int, tone: Tone) -> list[Line]:
+    """The text after `lead`, on as many lines as it needs."""
+    parts = _wrapped(safe(text), width - len(lead) - 1) or [""]
+    return [
+        Line((Span(" " * len(lead) if at else lead, Tone.OK), Span(part, tone)), value=text)
+        for at, part in enumerate(parts)
+    ]
 
 
 def _moving_row(event: Moving, glyphs: Glyphs) -> Line:
@@ -255,7 +272,7 @@ def _paragraph(text: str, width: int, tone: Tone) -> list[Line]:
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Lines of at most `width` cells; a path is not parted at its dashes."""
-    return wrap(text, max(20, width), subsequent_indent=indent, break_on_hyphens=False)
+    return folded(text, max(20, width), indent=indent)
 
 
 def _empty() -> Line:
@@ -265,6 +282,7 @@ def _empty() -> Line:
 # -- What a step did and said, as rows that grow with it: only what is new is set.
 
 ROWS_KEPT = 5_000
+_UNBOUNDED = 100_000
 
 
 class EventLines:
@@ -274,15 +292,16 @@ class EventLines:
     """
 
     def __init__(self, glyphs: Glyphs) -> None:
-        self._glyphs = glyphs
+        self._glyphs, self._width = glyphs, 0
         self._news: StepNews | None = None
         self._heard = 0
         self._waiting = False
         self.rows: list[Line] = []
 
-    def of(self, news: StepNews) -> list[Line]:
-        """The rows of `news`, at most ROWS_KEPT; the list is the same one as long as the step is."""
-        if news is not self._news or news.heard < self._heard:
+    def of(self, news: StepNews, width: int = _UNBOUNDED) -> list[Line]:
+        """The rows of `news`, at most ROWS_KEPT; the list is the same one as long as step and width are."""
+        if news is not self._news or news.heard < self._heard or width != self._width:
+            self._width = width
             self._news, self._heard, self._waiting, self.rows = news, 0, False, []
         fresh = min(news.heard - self._heard, len(news.events))
         self._heard = news.heard
@@ -296,4 +315,4 @@ class EventLines:
         if waits and self._waiting:
             self.rows.pop()
         self._waiting = waits
-        self.rows += one_event(event, self._glyphs)
+        self.rows += one_event(event, self._width, self._glyphs)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from walconsole.errors import WalconsoleError
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
@@ -214,10 +215,11 @@ class ProvisionScreen(PanesScreen):
             pane.show((), pane.spec.title)
         elif name == "plan":
             step, news = chosen
-            pane.show(rows.plan_rows(step, news, width, self.glyphs), step.title)
+            failure = self.run.failure if not self.run.busy else None
+            pane.show(rows.plan_rows(step, news, width, self.glyphs, told=failure), step.title)
         else:
             at_end = pane.cursor >= pane.rows - 1
-            told = self._events.of(chosen[1])
+            told = self._events.of(chosen[1], width)
             pane.show(told, "Done", cursor=len(told) - 1 if at_end and told else -1)
 
     def _show_verdict(self) -> None:
@@ -235,7 +237,7 @@ class ProvisionScreen(PanesScreen):
                 Tone.WARNING,
             )
         if run.failure is not None and not run.busy:
-            return glyphs.critical, "stopped", safe(run.failure.line()), Tone.CRITICAL
+            return glyphs.critical, "stopped", safe(self._why(run.failure)), Tone.CRITICAL
         if run.busy:
             doing = titles.get(run.current, "looking at the droplet")
             return glyphs.arrow[0], "running", f"{doing}{self._of_all()}", Tone.LABEL
@@ -249,6 +251,12 @@ class ProvisionScreen(PanesScreen):
         count = f"{len(needed)} of {len(run.steps)} steps to do"
         text = f"{count}, the first is {needed[0].title}; g goes, and asks before each"
         return glyphs.warning, "to do", text, Tone.WARNING
+
+    def _why(self, failure: WalconsoleError) -> str:
+        """Without what to do where the plan's pane, below, says that."""
+        chosen = self._step()
+        shown = chosen is not None and chosen[1].error is not None and chosen[1].error.why == failure.why
+        return f"{failure.tried}: {failure.why}" if shown else failure.line()
 
     def _of_all(self) -> str:
         stages = [news.stage for news in self.run.news.values()]
