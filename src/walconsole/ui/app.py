@@ -92,6 +92,7 @@ class WalconsoleApp(App[None]):
         self.shelf = shelf or ThemeShelf()
         self._glyphs = glyphs
         self._leaving: Screen[bool] | None = None
+        self._saying: set[tuple[str, str]] = set()
         self.sessions: dict[str, DropletSession] = {self.DEFAULT_MODE: session}
         self._observations: dict[str, Worker[None]] = {}
         self._numbered = 1
@@ -176,8 +177,12 @@ class WalconsoleApp(App[None]):
 
         width = max(8, min(_TOAST_CELLS, self.size.width * 4 // 5) - 4)
         text = "\n".join(part for line in message.splitlines() for part in folded(line, width) or [""])
-        if not any((up.message, up.title) == (text, title) for up in self._notifications):
-            super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
+        said = text, title
+        if said in self._saying or any((up.message, up.title) == said for up in self._notifications):
+            return
+        self._saying.add(said)  # until Textual has heard it
+        super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
+        self.call_later(self._saying.discard, said)
 
     # The sessions.
 
