@@ -29,13 +29,15 @@ KEY_PAGES = {
     "provisioning.md": ("provision",),
     "triage.md": ("triage",),
     "recovery.md": ("recovery", "moments"),
+    "commands-run.md": ("commands",),
 }
 """The pages with lists of keys, and the screens that each is about."""
 NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "space": "Space",
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "home": "Home", "end": "End",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "Up", "down": "Down", "left": "Left", "right": "Right",
-    "f1": "F1",
+    "f1": "F1", "exclamation_mark": "!", "colon": ":", "less_than_sign": "<", "greater_than_sign": ">",
+    "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 """How Textual's names of keys are written."""
 _LIST = re.compile(r"(\| key \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)+")

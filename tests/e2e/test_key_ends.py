@@ -157,7 +157,7 @@ def wizard(account: Account, console: Open, program: Program) -> Begin:
             "provision", "droplet", "--config", str(config), environment=account.environment, **options
         )
         terminal.wait_for("TO DO", 40)
-        terminal.type("g")
+        terminal.type("x")
         terminal.wait_for("Temporary key adds")
         terminal.type("\x1b[C")
         terminal.type("\r")

@@ -118,7 +118,7 @@ async def test_no_size_and_no_key_ends_the_session(size: tuple[int, int]) -> Non
 async def test_every_state_of_the_snapshot_opens(state: str) -> None:
     app = stage(observer=player((ARCHIVES | STATES)[state]()))
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = await opened(pilot, "g", "enter", "y", "escape", "2", "y", "3", "enter", "y", "a", "escape")
+        screen = await opened(pilot, "n", "enter", "y", "escape", "2", "y", "3", "enter", "y", "A", "escape")
         assert app._exception is None
         assert screen.verdicts.archive.word
 
@@ -170,16 +170,16 @@ async def test_enter_goes_into_the_cell_down_to_the_key_and_esc_comes_back() -> 
         assert isinstance(app.screen, Dashboard)
 
 
-async def test_g_moves_coverage_and_keys_to_the_next_gap() -> None:
+async def test_n_moves_coverage_and_keys_to_the_next_gap() -> None:
     app = stage(observer=player())
     async with app.run_test(size=(200, 60)) as pilot:
-        screen = await opened(pilot, "g")
+        screen = await opened(pilot, "n")
         assert screen.desk is not None
         assert screen.desk.at == Segment(1, 0x800)
         after = Segment(1, 0x811).name()
         await until(pilot, on_key(screen, BucketRole.PRIMARY, after))
         await until(pilot, on_key(screen, BucketRole.DR, after))
-        await pilot.press("g")
+        await pilot.press("n")
         await until(pilot, on_key(screen, BucketRole.PRIMARY, Segment(1, 0x1201).name()))
         assert "000000010000001200000000" in told(screen, "object")
 
@@ -187,7 +187,7 @@ async def test_g_moves_coverage_and_keys_to_the_next_gap() -> None:
 async def test_no_gap_is_said() -> None:
     app = stage(observer=player(whole()))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await opened(pilot, "g")
+        await opened(pilot, "n")
         await until(pilot, lambda: "no gap is known" in screen_text(app))
 
 
@@ -309,12 +309,12 @@ async def test_b_shows_the_other_bucket_and_digits_reach_both() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         assert "3 Primary keys: shithub-wal" in screen_text(app)
-        await pilot.press("b")
+        await pilot.press("B")
         assert "4 DR keys: shithub-wal-dr" in screen_text(app)
         assert screen.board.focused_name == "coverage"
         await pilot.press("3")
         assert "3 Primary keys: shithub-wal" in screen_text(app)
-        await pilot.press("b")
+        await pilot.press("B")
         assert screen.board.focused_name == "dr"
 
 
@@ -341,7 +341,7 @@ async def test_what_the_other_copy_holds_is_not_lost_and_not_accepted() -> None:
     keys = readers()
     app = stage(observer=player(keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        screen = await opened(pilot, "a")  # on a gap of the primary's, of which DR holds the last segment
+        screen = await opened(pilot, "A")  # on a gap of the primary's, of which DR holds the last segment
         await until(pilot, lambda: "it is not lost" in screen_text(app))
         assert "the DR bucket holds 1 of 3" in next(iter(app._notifications)).message
         assert app.screen is screen
@@ -366,14 +366,14 @@ async def test_a_gap_is_accepted_with_a_reason_and_not_without() -> None:
     dr = replace(bucket_of(BucketRole.DR, lost), gaps=(), gap_count=0, continuity=None)
     app = stage(observer=player(of(primary=bucket_of(BucketRole.PRIMARY, PRIMARY_RUNS), dr=dr), keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        screen = await opened(pilot, "a")
+        screen = await opened(pilot, "A")
         await until(pilot, lambda: isinstance(app.screen, Prompt))
         assert "accept 3 segments as lost in primary" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: "nothing was accepted" in screen_text(app))
-        await pilot.press("a", "escape")
+        await pilot.press("A", "escape")
         assert keys[0].marked == []
-        await pilot.press("a", *"disk died", "enter")
+        await pilot.press("A", *"disk died", "enter")
         await until(pilot, lambda: bool(keys[0].marked))
         assert keys[0].marked == ["accept 000000010000002000000000 to 000000010000002000000002: disk died"]
         assert keys[1].marked == []
@@ -384,7 +384,7 @@ async def test_a_gap_in_both_buckets_is_accepted_in_both() -> None:
     keys = readers()
     app = stage(observer=player(keys=keys))
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, "g", "g", "a")
+        await opened(pilot, "n", "n", "A")
         await until(pilot, lambda: isinstance(app.screen, Prompt))
         await pilot.press("x", "enter")
         await until(pilot, lambda: bool(keys[1].marked))
@@ -395,12 +395,12 @@ async def test_an_accepted_gap_is_taken_back_only_when_confirmed() -> None:
     keys = readers()
     app = stage(observer=player(keys=keys))
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, "g", "a")
+        await opened(pilot, "n", "A")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert app.screen.query_one("#no", Button).has_focus
         assert "lost with the old droplet" in screen_text(app)
         await pilot.press("enter")
-        await pilot.press("a")
+        await pilot.press("A")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert keys[0].marked == []
         await pilot.press("right", "enter")
@@ -423,14 +423,14 @@ async def test_what_is_gone_is_shown_and_accepted_like_a_gap(left: bool) -> None
     keys = (Register(runs), Register(runs, BucketRole.DR))
     app = stage(observer=player(of(**both), keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        screen = await opened(pilot, "g")
+        screen = await opened(pilot, "n")
         assert "LOST" in screen_text(app)
         assert "✗" in told(screen, "coverage")
         if left:
             said = " ".join(told(screen, "answers").split())
             assert "gone in both" in said
             assert "and with it all base backups" in said
-        await pilot.press("a")
+        await pilot.press("A")
         await until(pilot, lambda: isinstance(app.screen, Prompt))
         assert "accept 14,593 segments as lost in primary and DR" in screen_text(app)
         await pilot.press(*"on purpose", "enter")
@@ -443,15 +443,15 @@ async def test_a_register_that_cannot_be_written_is_told() -> None:
     keys[0].refuses = RegisterError("writing accepted-gaps.toml", "No space left on device", "make room")
     app = stage(observer=player(keys=keys))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await opened(pilot, "g", "g", "a", "x", "enter")
+        await opened(pilot, "n", "n", "A", "x", "enter")
         await until(pilot, lambda: "No space left on device" in screen_text(app))
         assert keys[0].marked == []
 
 
-async def test_without_a_gap_under_the_cursor_a_asks_nothing() -> None:
+async def test_without_a_gap_under_the_cursor_it_asks_nothing() -> None:
     app = stage(observer=player(whole()))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        screen = await opened(pilot, "a")
+        screen = await opened(pilot, "A")
         await until(pilot, lambda: "no gap is under the cursor" in screen_text(app))
         assert app.screen is screen
 

@@ -62,7 +62,7 @@ async def opened(pilot: Pilot[None]) -> MomentScreen:
     await settle(pilot)
     await pilot.press("v")
     await until(pilot, lambda: isinstance(pilot.app.screen, RecoveryScreen))
-    await pilot.press("m")
+    await pilot.press("M")
     stack = pilot.app.screen_stack
     await until(pilot, lambda: any(isinstance(each, MomentScreen) for each in stack))
     await pilot.pause()
@@ -167,10 +167,10 @@ async def test_the_answer_follows_the_cursor_and_w_keeps_the_event() -> None:
         screen = await opened(pilot)
         await pilot.press("k")
         await until(pilot, lambda: "public.prices" in shown(screen, "answer").splitlines()[0])
-        await pilot.press("w")
+        await pilot.press("I")
         await until(pilot, lambda: ", inclusive" in shown(screen, "answer"))
         assert screen.panes["answer"].spec.title == "Just after it"
-        await pilot.press("w", "g")
+        await pilot.press("I", "g")
         await until(pilot, lambda: "restore point" in shown(screen, "answer").splitlines()[0])
 
 
@@ -199,7 +199,7 @@ async def test_the_filter_applies_while_it_is_typed_and_escape_brings_back() -> 
         await pilot.press("slash", *"orders", "enter")
         await until(pilot, lambda: screen.about == "orders")
         assert screen.table.rows == 1 + 30 + 15 + 1
-        await pilot.press("slash", *["backspace"] * 6, "enter", "o")
+        await pilot.press("slash", *["backspace"] * 6, "enter", "a")
         await until(pilot, lambda: screen.table.rows == len(FOUND.collected.moments))
 
 
@@ -208,7 +208,7 @@ async def test_c_copies_the_commands_with_the_target_in_them() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         assert screen.moment is not None
-        await pilot.press("c")
+        await pilot.press("Y")
         assert f"recovery_target_lsn = '\"'\"'{format_lsn(screen.moment.lsn)}'\"'\"''" in app.clipboard
         assert "recovery_target_inclusive" in app.clipboard
         assert "TIME+00" not in app.clipboard
@@ -228,7 +228,7 @@ async def test_enter_and_escape_go_step_by_step_and_what_was_found_stays() -> No
         await until(pilot, lambda: screen.board.focused_name == "events")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RecoveryScreen))
-        await pilot.press("m")
+        await pilot.press("M")
         await until(pilot, lambda: isinstance(app.screen, MomentScreen))
         assert app.screen.picture.found is FOUND  # type: ignore[attr-defined]  # the screen's
 
@@ -257,7 +257,7 @@ async def test_it_holds_at_every_size(size: tuple[int, int], made: Callable[[], 
     app = staged(ScriptedSearch(), made())
     async with app.run_test(size=size) as pilot:
         screen = await opened(pilot)
-        for key in ("j", "tab", "j", "z", "z", "1", "2", "w", "o", "G", "g", "question_mark", "escape"):
+        for key in ("j", "tab", "j", "z", "z", "1", "2", "I", "a", "G", "g", "question_mark", "escape"):
             await pilot.press(key)
         await pilot.pause()
         assert not isinstance(app.screen, HelpScreen)

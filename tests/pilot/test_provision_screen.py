@@ -75,7 +75,7 @@ async def test_every_step_asks_with_the_focus_on_cancel_and_the_end_sums_up() ->
     app = app_with(steps)
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await asked(pilot, screen, "buckets")
         assert isinstance(app.focused, Button)
         assert app.focused.id == "gate_no"
@@ -107,7 +107,7 @@ async def test_cancel_and_escape_are_a_no() -> None:
         steps = played_steps()
         async with app_with(steps).run_test(size=(100, 30)) as pilot:
             screen, run = await opened(pilot)
-            await pilot.press("g")
+            await pilot.press("x")
             await asked(pilot, screen, "buckets")
             await pilot.press(key)
             await until(pilot, lambda run=run: not run.busy)  # type: ignore[misc]
@@ -123,7 +123,7 @@ async def test_a_failed_step_says_what_to_do_and_can_be_run_again() -> None:
     steps[1].fails = "the name is taken"
     async with app_with(steps).run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: not run.busy)
         await pilot.pause(0.2)
@@ -132,7 +132,7 @@ async def test_a_failed_step_says_what_to_do_and_can_be_run_again() -> None:
         for said in ("the name is taken", "mend it, and run it again"):
             assert screen_text(pilot.app).count(said) == 1  # type: ignore[arg-type]
         steps[1].fails = ""
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")
         assert run.news["buckets"].stage is Stage.CHANGED
@@ -144,7 +144,7 @@ async def test_leaving_the_screen_ends_nothing_and_it_is_found_where_it_was() ->
     app = app_with(steps)
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: run.changing)
         await pilot.press("escape")
@@ -168,7 +168,7 @@ async def test_quitting_while_a_step_is_applied_asks_first() -> None:
     app = app_with(steps)
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: run.changing)
         await pilot.press("q")
@@ -187,7 +187,7 @@ async def test_a_second_ctrl_c_leaves() -> None:
     app = app_with(steps)
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: run.changing)
         await pilot.press("ctrl+c")
@@ -209,7 +209,7 @@ async def test_a_gate_says_for_how_long_a_key_has_been_alive_and_does_not_wait_f
     app = with_steps(stage(STATES["incident"]()), steps, key)
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await asked(pilot, screen, "buckets")
         said = " ".join(screen_text(app).split())
         words = r"The temporary key is alive for 2 min \d\d s; without an answer it is deleted in \d\.\d s"
@@ -242,7 +242,7 @@ async def test_a_key_that_may_be_alive_stands_in_the_first_line_of_each_screen()
 async def test_what_was_done_is_plain_and_waiting_is_one_line() -> None:
     async with app_with(played_steps()).run_test(size=(120, 36)) as pilot:
         screen, _ = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")
         await pilot.press("1", "k")
@@ -265,12 +265,12 @@ async def test_help_copy_and_transcript(tmp_path: Path, monkeypatch: pytest.Monk
     app = app_with(played_steps())
     async with app.run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("c")
+        await pilot.press("Y")
         assert app.clipboard.startswith("aws s3api create-bucket --bucket shithub-wal")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, StepHelp))
         assert "What it is for" in screen_text(app)
-        await pilot.press("escape", "g")
+        await pilot.press("escape", "x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")
         await pilot.press("escape")
@@ -289,7 +289,7 @@ async def test_undo_asks_for_each() -> None:
     steps = played_steps()
     async with app_with(steps).run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")
         await pilot.press("escape")
@@ -320,7 +320,7 @@ async def test_a_transcript_is_written_by_itself_and_the_summary_says_where(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     async with app_with(played_steps()).run_test(size=(120, 36)) as pilot:
         screen, run = await opened(pilot)
-        await pilot.press("g")
+        await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")
         assert run.transcript == ""  # it goes on

@@ -126,7 +126,7 @@ async def test_d_opens_the_probes() -> None:
 
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
-        await pilot.press("d")  # read-only: said, and nothing more
+        await pilot.press("P")  # read-only: said, and nothing more
         assert not asked
         app.current.fixer = noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
@@ -171,9 +171,9 @@ async def test_the_time_line_grows_and_shrinks() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot)
         before = shown(screen, "times")
-        await pilot.press("h")
+        await pilot.press("less_than_sign")
         assert shown(screen, "times") != before
-        await pilot.press("l")
+        await pilot.press("greater_than_sign")
         assert shown(screen, "times") == before
 
 

@@ -155,7 +155,7 @@ def asks(screen: ProvisionScreen, step: str) -> bool:
 async def gate_asks(pilot: Pilot[None], times: int) -> ProvisionScreen:
     """The gate of the last of so many steps, the others agreed to."""
     screen = await provision_opened(pilot)
-    await pilot.press("g")
+    await pilot.press("x")
     for at in range(1, times + 1):
         await until(pilot, partial(asks, screen, screen.run.steps[at].id))
         await pilot.pause(0.3)

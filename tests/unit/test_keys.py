@@ -10,6 +10,7 @@ from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.keys import CHANGES, DIALOGS, SCREENS, Action, actions, hints, own
+from walconsole.ui.commands.screen import CommandsScreen
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.connecting import HostKeyScreen
@@ -30,8 +31,77 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "triage": TriageScreen,
     "recovery": RecoveryScreen,
     "moments": MomentScreen,
+    "commands": CommandsScreen,
 }
 OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
+
+
+# A key that is free on one screen is not free: vim's habits stay (g and G are the first and the last line), a
+# capital letter is for what has consequences, or for more of the same.
+MEANINGS = {
+    key: (meaning, frozenset(actions.split()))
+    for key, meaning, actions in (
+        ("q", "quit", "quit"),
+        ("?", "explain", "explain"),
+        ("r", "read anew", "refresh_now look"),
+        ("i", "triage", "triage"),
+        ("c", "configuration", "configuration"),
+        ("b", "archive", "archive"),
+        ("v", "recovery", "recovery"),
+        ("s", "set archiving up", "provision"),
+        ("p", "pause reading", "pause"),
+        ("z", "maximise", "maximise"),
+        ("/", "find in the list: filter it, or go there", "filter find"),
+        ("space", "hold the log", "hold_log"),
+        ("F", "follow the log", "follow"),
+        ("a", "all, or those that matter", "all_lines all_settings all_commands everything"),
+        ("W", "wrap lines", "wrap"),
+        ("V", "mark lines", "mark"),
+        ("y", "copy the line or what is marked", "copy_value"),
+        ("Y", "copy the commands", "copy_commands"),
+        ("e", "write to a file", "export"),
+        ("t", "theme", "choose_theme"),
+        ("+", "read more often", "pace"),
+        ("-", "read less often", "pace"),
+        ("^z", "suspend", "suspend_process"),
+        ("!", "commands that were run", "show_commands"),
+        (":", "a command by its name", "command_palette"),
+        ("Enter", "go on", "enter"),
+        ("Esc", "back one step", "leave restore"),
+        ("n", "next gap", "next_gap"),
+        ("A", "accept as lost", "accept"),
+        ("B", "the other bucket", "switch_bucket"),
+        ("m", "measure compression", "measure"),
+        ("w", "what if", "what_if"),
+        ("d", "difference", "difference"),
+        ("x", "execute the steps", "go"),
+        ("u", "undo", "undo"),
+        ("f", "fix", "fix"),
+        ("P", "probe deeper", "dig"),
+        ("J", "next story", "next_story"),
+        ("K", "the story before", "next_story"),
+        ("o", "open where it is", "go_there"),
+        ("<", "a longer time", "span"),
+        (">", "a shorter time", "span"),
+        ("D", "retention: delete", "expire"),
+        ("M", "find the moment", "moments"),
+        ("T", "ask for a time", "ask"),
+        ("I", "with the event, or before it", "keep"),
+        ("X", "end what runs", "end_backup"),
+        ("Tab", "next pane", "next_pane"),
+        ("S-Tab", "previous pane", "next_pane"),
+        ("j", "down", "move"),
+        ("k", "up", "move"),
+        ("h", "left", "sideways"),
+        ("l", "right", "sideways"),
+        ("PgDn", "page down", "page"),
+        ("PgUp", "page up", "page"),
+        ("g", "first", "ends"),
+        ("G", "last", "ends"),
+        *((str(digit), f"pane {digit}", "jump") for digit in range(1, 10)),
+    )
+}
+"""What a key means, and the actions that mean so."""
 
 
 def _method(action: Action) -> str:
@@ -45,6 +115,29 @@ def test_every_action_exists_and_no_key_means_two_things(screen: str) -> None:
     for action in actions(screen):
         owner = CLASSES[screen] if action.action.startswith("screen.") else WalconsoleApp
         assert hasattr(owner, _method(action)), action
+
+
+def test_no_key_has_two_meanings_on_any_two_screens() -> None:
+    for screen in SCREENS:
+        for action in actions(screen):
+            meaning, meant = MEANINGS[action.sign]
+            assert _method(action).removeprefix("action_") in meant, (screen, action.sign, meaning)
+
+
+def test_no_key_is_bound_under_another_sign_elsewhere() -> None:
+    signs: dict[str, set[str]] = {}
+    for screen in SCREENS:
+        for action in actions(screen):
+            for key in action.keys.split(","):
+                signs.setdefault(key, set()).add(MEANINGS[action.sign][0])
+    assert {key: found for key, found in signs.items() if len(found) > 1} == {}
+
+
+def test_every_meaning_is_taken_somewhere_and_has_one_key() -> None:
+    taken = {action.sign for screen in SCREENS for action in actions(screen)}
+    assert set(MEANINGS) - taken == {"6", "7", "8", "9"} - taken
+    words = [meaning for meaning, _ in MEANINGS.values()]
+    assert len(words) == len(set(words))
 
 
 @pytest.mark.parametrize("name", DIALOGS)

@@ -24,7 +24,7 @@ _LOCK_AGAIN_S = 0.01
 LIMIT_BYTES = 4 * 1024 * 1024
 _HEADING = """\
 # Gaps in the archive that somebody knows to be lost. walconsole shows them and does not alarm.
-# Written by its archive screen (a); may be edited by hand.
+# Written by its archive screen (A); may be edited by hand.
 """
 _TABLE = re.compile(r"^\s*\[\[\s*gap\s*\]\]\s*(?:#.*)?$", re.MULTILINE)
 _ANY_TABLE = re.compile(r"^\s*\[", re.MULTILINE)

@@ -281,6 +281,13 @@ class WalconsoleApp(App[None]):
         """Read less often (1) or more often (-1)."""
         self.current.pace(step)
 
+    def action_show_commands(self) -> None:
+        """Every command that was run for the current session; once, however often it is asked for."""
+        from walconsole.ui.commands.screen import CommandsScreen
+
+        if not isinstance(self.screen, CommandsScreen):
+            self.push_screen(CommandsScreen(self.current, self.glyphs))
+
     def action_provision(self) -> None:
         """The screen that sets archiving up, where it was when it was left."""
         self.current.open_provisioning()

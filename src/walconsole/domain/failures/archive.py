@@ -84,7 +84,7 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
                 *(f"gone: {gap_text(gap)} ({plural(gap.segments, 'segment')})" for gap in gone[-3:]),
             ),
             "find out who deleted it, and whether the other copy or an older version of the objects still "
-            "has it; take a new base backup now; then accept the loss on the archive screen (a), and say why",
+            "has it; take a new base backup now; then accept the loss on the archive screen (A), and say why",
             reading.slot,
             proof=tuple(
                 Proof(f"gone: {gap_text(gap)}", "the index of an earlier S3 LIST", bucket.swept_at)
@@ -356,7 +356,7 @@ MODES: tuple[FailureMode, ...] = (
                 "Take the key from whoever deleted it. Bring back what the other bucket or pg_wal still has "
                 "(`f`, the step `mend-holes`); look for older versions of the objects. Take a base backup "
                 "now, so that a recovery from here on is possible. Then accept the loss on the archive "
-                "screen (`g`, `a`)."
+                "screen (`n`, `A`)."
             ),
             never="Do not let a sync carry the deletion to the other copy.",
             source="what walconsole's own tests did: both buckets emptied under a running console, all green",

@@ -45,7 +45,7 @@ class ArchiveActions:
         from walconsole.ui.dialogs.dialog import Confirm, Prompt
 
         if gap is None:
-            self._say("no gap is under the cursor: g goes to the next one", severity="warning")
+            self._say("no gap is under the cursor: n goes to the next one", severity="warning")
             return
         where = " and ".join(NAMES[role] for role in gap.by_role)
         if gap.is_accepted:

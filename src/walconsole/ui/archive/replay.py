@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from walconsole.ui.archive.picture import FoundGap
 
 GAPS_LISTED = 40
-"""Rows for single gaps at most: `g` goes through all of them."""
+"""Rows for single gaps at most: `n` goes through all of them."""
 BACKUPS_LISTED = 8
 _TONES = {
     Level.OK: Tone.OK,
@@ -82,7 +82,7 @@ def _gaps(table: Table, main: BucketFacts) -> None:
     for gap in reversed(alarming[-GAPS_LISTED:]):
         _gap(table, gap, is_coming=gap.gap in coming)
     if len(alarming) > GAPS_LISTED:
-        more = f"and {plural(len(alarming) - GAPS_LISTED, 'older gap')}: g goes through all"
+        more = f"and {plural(len(alarming) - GAPS_LISTED, 'older gap')}: n goes through all"
         table.row("gap", "", more, Tone.CRITICAL)
     for gap in [gap for gap in gaps if gap.is_accepted][-GAPS_LISTED:]:
         _accepted(table, gap)

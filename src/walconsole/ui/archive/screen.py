@@ -302,6 +302,8 @@ class ArchiveScreen(PanesScreen):
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, a zoom, from the object to its key, the screen."""
+        if self.unfiltered():
+            return
         if self.board.maximised:
             self.action_maximise()
         elif self.board.focused_name == "object" and self._came_from != "object":
@@ -316,9 +318,12 @@ class ArchiveScreen(PanesScreen):
         name = self.board.focused_name
         self.journeys.next_gap(BucketRole(name) if name in KEYS else None)
 
-    def action_jump_to(self) -> None:
-        """Ask for a segment, an LSN or a time."""
-        self.journeys.ask()
+    def action_find(self) -> None:
+        """Ask for a segment, an LSN or a time, and go there; lists that are known whole are filtered."""
+        if self.board.focused_name in (*KEYS, "coverage"):
+            self.journeys.ask()
+        else:
+            super().action_find()
 
     # What to do, and what to take away.
 
@@ -341,7 +346,9 @@ class ArchiveScreen(PanesScreen):
         self.errands.export()
 
     def action_copy_value(self) -> None:
-        """The name, the key or the value under the cursor, to the clipboard."""
+        """The name, the key or the value under the cursor, or what is marked, to the clipboard."""
+        if self.copy_marked():
+            return
         row = self.pane.current
         text = safe(row.value) or row.text.strip() if row is not None else ""
         if text:

@@ -97,7 +97,7 @@ def _accepted(page: Page, gap: Gap, now: float) -> None:
     page.fact("reason", shown(accepted.reason))
     by = f" by {shown(accepted.by)}" if accepted.by else ""
     page.fact("accepted", f"{clock_text(accepted.accepted_at, now)}{by}")
-    page.paragraph("`a` withdraws that: then it alarms again.", Tone.LABEL)
+    page.paragraph("`A` withdraws that: then it alarms again.", Tone.LABEL)
 
 
 def _remedies(page: Page, gap: Gap, wal_directory: str | None, other: str, *, all_elsewhere: bool) -> None:
@@ -119,7 +119,7 @@ def _remedies(page: Page, gap: Gap, wal_directory: str | None, other: str, *, al
     page.paragraph(shown(f"sudo -u postgres touch {ready}"), Tone.STRONG, lead="  ")
     page.paragraph(
         "What is nowhere is lost: take a new base backup, which makes later recovery possible again, "
-        "then accept the gap with `a`.",
+        "then accept the gap with `A`.",
         lead=arrow,
     )
 

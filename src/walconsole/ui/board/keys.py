@@ -1,7 +1,9 @@
 """Every action of every screen, once: its keys, its words in the footer, the palette and the help.
 
 Bindings, footer, palette, help and the documents' lists are all made from this table, so that none can forget
-one. A key does one thing on a screen; where it does another on another screen, its title says what.
+one. A key means one thing wherever a screen takes it, whatever it is done to there: whoever learned it on one
+knows it on all. A test has what each means (`tests/unit/test_keys.py`). Dialogs take keys away: there y and n
+are yes and no, and letters are typed.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ class Keys(NamedTuple):
 
 _EXPLAIN = Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane")
 _ZOOM = Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane")
+_MARK = Action("screen.mark", "V", "V", "Mark lines, to copy several at once", "", "pane")
+_COPY = Action("screen.copy_value", "y", "y", "Copy the line, or those that are marked", "copy", "pane")
+_FIND = Action("screen.find", "slash", "/", "Filter the list in focus", "filter", "pane")
 _MOVES = (
     Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
     Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
@@ -100,15 +105,18 @@ _DASHBOARD = _table(
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
         Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
         Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
-        Action("screen.follow", "f", "f", "Follow the log, or stay", "follow", "log"),
+        Action("screen.follow", "F", "F", "Follow the log, or stay", "follow", "log"),
         Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
-        Action("screen.copy_value", "y", "y", "Copy the line's value", "", "pane"),
+        Action("screen.wrap", "W", "W", "Wrap the log's lines, or cut them", "wrap", "log"),
+        _MARK,
+        _COPY._replace(hint=""),
         Action("screen.export", "e", "e", "Export the pane to a file", "", "pane"),
         Action("choose_theme", "t", "t", "Choose a theme"),
         Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
         Action("pace(1)", "minus", "-", "Read less often", ""),
         Action("suspend_process", "ctrl+z", "^z", "Suspend; the shell's fg comes back"),
-        Action("command_palette", "ctrl+p", "^p", "Command palette", "palette"),
+        Action("show_commands", "exclamation_mark", "!", "Every command that was run, here and there"),
+        Action("command_palette", "colon,ctrl+p", ":", "A command by its name: the palette", "palette"),
         Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
         Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
     ),
@@ -126,17 +134,24 @@ _ARCHIVE = _table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step", "back"),
         _EXPLAIN,
-        Action("screen.next_gap", "g", "g", "Next gap", "gap"),
-        Action("screen.jump_to", "slash", "/", "Go to a segment, an LSN or a time", "go to"),
+        Action("screen.next_gap", "n", "n", "Next gap", "gap"),
+        Action(
+            "screen.find",
+            "slash",
+            "/",
+            "Filter the list in focus; in coverage and keys go to a segment, an LSN or a time",
+            "find",
+        ),
         Action(
             "screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"
         ),
         Action("screen.fix", "f", "f", "Mend the holes of both copies, from wherever segments are", "mend"),
-        Action("screen.accept", "a", "a", "Accept the gap as lost, or take that back", "accept"),
-        Action("screen.switch_bucket", "b", "b", "Keys of the other bucket", "bucket"),
+        Action("screen.accept", "A", "A", "Accept the gap as lost, or take that back", "accept"),
+        Action("screen.switch_bucket", "B", "B", "Keys of the other bucket", "bucket"),
         Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
         Action("screen.export", "e", "e", "Export gaps, index or listing", "export"),
-        Action("screen.copy_value", "y", "y", "Copy the name or the key", "copy", "pane"),
+        _MARK,
+        _COPY._replace(title="Copy the name or the key, or the marked lines"),
         _ZOOM,
         Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
     ),
@@ -160,11 +175,12 @@ _CONFIGURATION = _table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
         _EXPLAIN,
-        Action("screen.search", "slash", "/", "Search settings by name or value", "search"),
+        Action("screen.find", "slash", "/", "Filter the list in focus; settings by name or value", "filter"),
         Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
         Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
         Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
-        Action("screen.copy_place", "y", "y", "Copy path:line", "copy"),
+        _MARK,
+        _COPY._replace(title="Copy path:line, or the marked lines"),
         Action("screen.export", "e", "e", "Export every chain to a file", "export"),
         _ZOOM,
         Action(
@@ -177,9 +193,12 @@ _PROVISION = _table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard; what runs goes on", "back"),
         Action("screen.explain", "question_mark,f1", "?", "Explain the step", "help", "pane"),
-        Action("screen.go", "g", "g", "Go: run the steps, each one asks first", "go"),
+        Action("screen.go", "x", "x", "Execute the steps, each one asks first", "execute"),
         Action("screen.look", "r", "r", "Look again at every step; changes nothing", "look again"),
-        Action("screen.copy_commands", "c", "c", "Copy the step's commands, to do it by hand", "copy"),
+        Action("screen.copy_commands", "Y", "Y", "Copy the step's commands, to do it by hand", "copy"),
+        _FIND._replace(hint=""),
+        _MARK,
+        _COPY._replace(hint=""),
         Action("screen.export", "e", "e", "Write a transcript (Markdown and JSON)", "transcript"),
         Action("screen.undo", "u", "u", "Undo what was changed, each step asks first", "undo"),
         _ZOOM,
@@ -207,14 +226,19 @@ _TRIAGE = _table(
             "pane",
         ),
         Action("screen.fix", "f", "f", "Mend it: look, show the plan, ask, do, verify", "fix"),
-        Action("screen.dig", "d", "d", "Dig deeper: the way to the store, call by call, by hand", "dig"),
-        Action("screen.copy_commands", "y", "y", "Copy the commands, or the line", "copy"),
+        Action("screen.dig", "P", "P", "Probe deeper: the way to the store, call by call, by hand", "probe"),
+        Action("screen.copy_commands", "Y", "Y", "Copy the fix's commands, to do it by hand", "copy"),
+        Action("screen.next_story(1)", "J,right_square_bracket", "J", "The next story", "story", "pane"),
+        Action("screen.next_story(-1)", "K,left_square_bracket", "K", "The story before", "", "pane"),
+        _FIND._replace(hint=""),
+        _MARK,
+        _COPY._replace(hint="", title="Copy the line, of a fix its commands, or the marked lines"),
         Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
         Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),
         _ZOOM,
         Action("screen.enter", "enter", "Enter", "Go on: story, evidence, fix", "", "pane"),
-        Action("screen.span(1)", "h,left", "h", "A longer time line", "", "pane"),
-        Action("screen.span(-1)", "l,right", "l", "A shorter time line", "", "pane"),
+        Action("screen.span(1)", "less_than_sign", "<", "A longer time line", "", "pane"),
+        Action("screen.span(-1)", "greater_than_sign", ">", "A shorter time line", "", "pane"),
     ),
     {"story": "the story", "evidence": "the evidence", "remedy": "the fix", "times": "the time line"},
 )
@@ -225,18 +249,20 @@ _RECOVERY = _table(
         Action(
             "screen.enter", "enter", "Enter", "Go on: window, base backup, what is told of it", "in", "pane"
         ),
-        Action("screen.copy_commands", "c", "c", "Copy the commands that restore by hand", "copy commands"),
+        Action("screen.copy_commands", "Y", "Y", "Copy the commands that restore by hand", "copy commands"),
         Action(
-            "screen.moments", "m", "m", "Find the moment: what happened when, where to go back to", "moment"
+            "screen.moments", "M", "M", "Find the moment: what happened when, where to go back to", "moment"
         ),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
         Action("screen.expire", "D", "D", "Retention: show what no rule keeps, ask, delete", "expire"),
         Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
-        Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
+        _FIND._replace(hint=""),
+        _MARK,
+        _COPY,
         Action(
             "screen.end_backup",
-            "x",
-            "x",
+            "X",
+            "X",
             "End the base backup that runs: plan, ask, do, verify",
             "end backup",
         ),
@@ -250,14 +276,14 @@ _MOMENTS = _table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step; what is read now is given up", "back"),
         _EXPLAIN,
-        Action("screen.ask", "a", "a", "Ask for a time: says what it takes, then reads", "ask"),
+        Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask"),
         Action("screen.filter", "slash", "/", "Events about a table, a number, a word", "filter"),
-        Action("screen.everything", "o", "o", "Inserts, checkpoints and the like too, or not", "others"),
-        Action("screen.keep", "w", "w", "Go back to just before the event, or to just after it", "with"),
+        Action("screen.everything", "a", "a", "Inserts, checkpoints and the like too, or not", "all"),
+        Action("screen.keep", "I", "I", "Go back to just before the event, or to just after it", "with"),
         Action(
             "screen.enter", "enter", "Enter", "Go on: to the event's target, loss, commands", "in", "pane"
         ),
-        Action("screen.copy_commands", "c", "c", "Copy the commands that restore to it", "copy commands"),
+        Action("screen.copy_commands", "Y", "Y", "Copy the commands that restore to it", "copy commands"),
         Action("screen.export", "e", "e", "Export the events, JSON and CSV", "export"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
         _ZOOM,
@@ -266,18 +292,38 @@ _MOMENTS = _table(
     titles={"h": "Commands to the left", "l": "Commands to the right"},
 )
 
+_COMMANDS = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back to where it was opened", "back"),
+        _EXPLAIN,
+        _FIND,
+        Action("screen.all_commands", "a", "a", "All, or those that did not end with 0", "all"),
+        Action("screen.enter", "enter", "Enter", "Go on: the whole of the command", "in", "pane"),
+        _MARK,
+        _COPY,
+        Action("screen.copy_commands", "Y", "Y", "Copy the whole command", "copy whole"),
+        Action("screen.export", "e", "e", "Export the list, JSON and CSV", "export"),
+        _ZOOM,
+        Action("refresh_now", "r", "r", "Read everything now", "refresh"),
+    ),
+    {"commands": "the commands", "detail": "the whole of one"},
+    titles={"h": "Left", "l": "Right"},
+)
+
 SCREENS = {
     "dashboard": Keys(_DASHBOARD, inherits=()),
     "archive": Keys(_ARCHIVE, panes="1-5"),
     "configuration": Keys(_CONFIGURATION, panes="1-4"),
-    "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "command_palette")),
+    "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "show_commands", "command_palette")),
     "triage": Keys(_TRIAGE, panes="1-4"),
     "recovery": Keys(_RECOVERY, panes="1-3"),
     "moments": Keys(_MOMENTS, panes="1-3"),
+    "commands": Keys(_COMMANDS, panes="1-2"),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
 
 _ANSWERS = (
+    Action("answer(True)", "y", "y", "Agree"),
     Action("answer(False)", "n", "n", "Cancel"),
     Action("app.focus_previous", "left,up", "Left", "Previous"),
     Action("app.focus_next", "right,down", "Right", "Next"),
@@ -298,7 +344,7 @@ DIALOGS = {
     "host_key": (
         Action("answer(True)", "y", "y", "Trust"),
         Action("answer(False)", "n", "n", "Refuse"),
-        *_ANSWERS[1:],
+        *_ANSWERS[2:],
         Action("scroll(1)", "pagedown", "PgDn", "Page down"),
         Action("scroll(-1)", "pageup", "PgUp", "Page up"),
     ),

@@ -37,6 +37,7 @@ class Pane(Widget, can_focus=True):
         self.top = 0
         self.cursor = 0
         self.left = 0
+        self.mark: int | None = None
         self.glyphs = glyphs
         self._title_drawn: Strip | None = None
         self._title_next: Strip | None = None
@@ -59,6 +60,34 @@ class Pane(Widget, can_focus=True):
     def summary(self) -> tuple[Span, ...]:
         """The line that stands for the rows while the pane is folded."""
         return ()
+
+    # Lines that are marked, from where that began to the cursor.
+
+    @property
+    def marked(self) -> range:
+        """The rows that are marked; none where no mark was set."""
+        if self.mark is None:
+            return range(0)
+        return range(min(self.mark, self.cursor), min(max(self.mark, self.cursor) + 1, self.rows))
+
+    def toggle_mark(self) -> None:
+        """Begin to mark at the cursor, or mark nothing any more."""
+        self.mark = self.cursor if self.mark is None and self.rows else None
+        self.refresh()
+
+    def copied(self, rows: range) -> str:
+        """What is copied of rows, a line each: its value, else what it reads.
+
+        A paragraph that is set over several rows is copied once.
+        """
+        parts: list[str] = []
+        before = ""
+        for line in map(self.line, rows):
+            is_part = bool(line.value) and line.value not in line.text
+            if not (is_part and line.value == before):
+                parts.append(line.value or line.text.strip())
+            before = line.value if is_part else ""
+        return "\n".join(parts)
 
     # Geometry.
 
@@ -96,6 +125,8 @@ class Pane(Widget, can_focus=True):
         whole = self._strip(self.line(index).spans)
         seen = self._cut(whole.crop(self.left), space)
         strip = Strip([*seen.extend_cell_length(space, styles.base), *bar])
+        if index in self.marked:
+            strip = Strip(Segment.apply_style(strip, post_style=styles.reverse), strip.cell_length)
         if index == self.cursor and self.has_focus:
             strip = Strip(Segment.apply_style(strip, post_style=styles.cursor), strip.cell_length)
         return strip
@@ -200,12 +231,15 @@ class Pane(Widget, can_focus=True):
             self.refresh()
         elif cursor != self.cursor:
             before, self.cursor = self.cursor, cursor
-            self.repaint_rows([before, cursor])
+            between = range(min(before, cursor), max(before, cursor) + 1)
+            self.repaint_rows([before, cursor] if self.mark is None else list(between))
 
     def clamp(self) -> None:
         """Keep view and cursor within rows that became fewer."""
         self.top = max(0, min(self.top, self.rows - max(1, self.page)))
         self.cursor = max(0, min(self.cursor, self.rows - 1))
+        if self.mark is not None:
+            self.mark = max(0, min(self.mark, self.rows - 1))
 
     # Events.
 

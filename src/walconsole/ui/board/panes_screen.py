@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from walconsole.domain.redaction import safe
+
 if TYPE_CHECKING:
     from walconsole.ui.board.boxes import Boxes
     from walconsole.ui.board.droplet_session import DropletSession
@@ -93,6 +95,45 @@ class PanesScreen(Screen[None]):
     def action_ends(self, end: int) -> None:
         """The first or the last line."""
         self.pane.go_to(self.pane.rows - 1 if end else 0)
+
+    # Finding, marking, copying.
+
+    def action_find(self) -> None:
+        """Filter the list in focus while it is typed; Esc brings back the filter before."""
+        from walconsole.ui.dialogs.dialog import FilterScreen
+
+        self.app.push_screen(FilterScreen(self.pane))
+
+    def unfiltered(self) -> bool:
+        """End marking, else the filter, of the pane in focus; False where there was neither."""
+        pane = self.pane
+        if pane.mark is not None:
+            pane.toggle_mark()
+        elif pane.pattern:
+            pane.filter("")
+        else:
+            return False
+        return True
+
+    def action_mark(self) -> None:
+        """Begin to mark lines, or mark none any more."""
+        self.pane.toggle_mark()
+
+    def copy_marked(self) -> bool:
+        """Copy the marked lines, where there are any."""
+        from walconsole.ui.board.clipboard import copy_marked
+
+        return copy_marked(self.app, self.pane)
+
+    def copy_rows(self) -> None:
+        """Copy what is marked, else the row under the cursor."""
+        row = self.pane.current
+        if self.copy_marked() or row is None:
+            return
+        text = safe(row.value) or row.text.strip()
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.app.notify(text, title="copied", markup=False, timeout=3)
 
     def action_maximise(self) -> None:
         """Give the pane in focus all the room, or take it back."""

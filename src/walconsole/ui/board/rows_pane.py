@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -9,7 +10,11 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from walconsole.domain.redaction import printable
+from walconsole.ui.board.content import Span, Tone
+from walconsole.ui.board.matching import matcher
 from walconsole.ui.board.pane import Pane
+from walconsole.ui.board.typeset import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from textual import events
 
     from walconsole.ui.board.catalogue import PaneSpec
-    from walconsole.ui.board.content import Line, Span
+    from walconsole.ui.board.content import Line
     from walconsole.ui.board.glyphs import Glyphs
 
 
@@ -41,6 +46,9 @@ class RowsPane(Pane):
     def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
         super().__init__(spec, glyphs)
         self._rows: Sequence[Line] = ()
+        self._given: Sequence[Line] = ()
+        self._kept: list[int] | None = None
+        self.pattern = ""
         self._note: tuple[Span, ...] = ()
         self._summary: tuple[Span, ...] = ()
         self._width = 0
@@ -55,12 +63,27 @@ class RowsPane(Pane):
         return self._rows[index]
 
     @property
+    def all_rows(self) -> Sequence[Line]:
+        """All that were given, filtered or not."""
+        return self._given
+
+    @property
+    def row(self) -> int:
+        """The number of the row under the cursor among all that were given, filtered or not."""
+        return (
+            self.cursor if self._kept is None or self.cursor >= len(self._kept) else self._kept[self.cursor]
+        )
+
+    @property
     def current(self) -> Line | None:
         """The row under the cursor."""
         return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
     def title_spans(self, width: int) -> tuple[Span, ...]:
-        """The note, where there is room."""
+        """The note, where there is room; what is filtered comes first."""
+        if self.pattern:
+            text = f"{len(self._rows):,} of {len(self._given):,} with {printable(self.pattern)}"
+            return (Span(fit(text, max(0, width), self.glyphs.more), Tone.WARNING),)
         return self._note if sum(len(span.text) for span in self._note) <= width else ()
 
     def summary(self) -> tuple[Span, ...]:
@@ -77,13 +100,33 @@ class RowsPane(Pane):
         cursor: int = -1,
     ) -> None:
         """Show other rows; the cursor stays where it is, or goes to `cursor`."""
-        self._rows, self._note, self._summary = rows, note, summary
+        self._given, self._note, self._summary = rows, note, summary
+        self._sift()
         if title != self.spec.title:
             self.spec = self.spec._replace(title=title)
         self.clamp()
         if cursor >= 0:
             self.centre(cursor)
         self.refresh()
+
+    def filter(self, pattern: str) -> None:
+        """Show only rows that match; all of them again for an empty one. ValueError: no such expression."""
+        matcher(pattern)
+        here = self.row
+        self.pattern = pattern
+        self._sift()
+        self.mark = None
+        self.clamp()
+        self.centre(here)
+        self.post_message(self.CursorMoved(self))
+
+    def _sift(self) -> None:
+        """The rows that match, by what they read and by what is copied of them."""
+        self._rows, self._kept = self._given, None
+        if self.pattern:
+            matches = matcher(self.pattern)
+            kept = [n for n, line in enumerate(self._given) if matches(f"{line.text}\n{line.value}")]
+            self._rows, self._kept = [self._given[number] for number in kept], kept
 
     def note(self, spans: tuple[Span, ...]) -> None:
         """Another right end of the title."""
@@ -94,9 +137,11 @@ class RowsPane(Pane):
     def restart(self) -> None:
         """The rows that come are others altogether: begin at the first one."""
         self.top = self.cursor = self.left = 0
+        self.mark, self.pattern = None, ""
 
     def centre(self, index: int) -> None:
         """Put the cursor on a row, in the middle of the view where it was outside."""
+        index = index if self._kept is None else bisect_left(self._kept, index)
         cursor = max(0, min(index, self.rows - 1))
         if not self.top <= cursor < self.top + self.page:
             self.top = max(0, min(cursor - self.page // 2, self.rows - self.page))

@@ -275,6 +275,8 @@ class ConfigurationScreen(PanesScreen):
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, an answer, a search, the screen."""
         desk = self.desk
+        if self.unfiltered():
+            return
         if self.board.maximised:
             self.action_maximise()
         elif desk is not None and desk.back():
@@ -286,10 +288,16 @@ class ConfigurationScreen(PanesScreen):
 
     # What to ask.
 
-    def action_search(self) -> None:
-        """Filter the list while the pattern is typed; Esc brings back the one before."""
+    def action_find(self) -> None:
+        """Filter the list while the pattern is typed; Esc brings back the one before.
+
+        That of the settings has more to search in than it shows.
+        """
         from walconsole.ui.dialogs.dialog import Prompt
 
+        if self.board.focused_name != "settings":
+            super().action_find()
+            return
         if self.desk is None:
             return
         before = self.desk.pattern
@@ -356,8 +364,10 @@ class ConfigurationScreen(PanesScreen):
 
     # What to take away.
 
-    def action_copy_place(self) -> None:
-        """path:line of the row under the cursor, to the clipboard."""
+    def action_copy_value(self) -> None:
+        """path:line of the row under the cursor, or what is marked, to the clipboard."""
+        if self.copy_marked():
+            return
         row: Line | None = self.pane.current
         text = safe(row.value) or row.text.strip() if row is not None else ""
         if text:

@@ -1,6 +1,7 @@
 """Log: lines about archiving from PostgreSQL's log and the verifier's journal."""
 
 import re
+from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -47,6 +48,40 @@ def log_line(line: LogLine, signs: Glyphs) -> Line:
     )
 
 
+def _indent(line: Line) -> int:
+    """The cells before a line's text: its time and its sign."""
+    return sum(cell_len(span.text) for span in line.spans[:2])
+
+
+def starts(line: Line, width: int) -> list[int]:
+    """Where each row of a line that is wrapped to `width` begins, in characters of its text."""
+    text, room = "".join(span.text for span in line.spans[2:]), max(8, width - _indent(line))
+    found, at = [0], 0
+    while cell_len(text[at:]) > room:
+        end = at + room
+        while end > at + 1 and cell_len(text[at:end]) > room:
+            end -= 1
+        blank = text.rfind(" ", at + 1, end)
+        at = blank + 1 if blank > at + room // 3 else end
+        found.append(at)
+    return found
+
+
+def part_of(line: Line, start: int, width: int) -> Line:
+    """The row of a wrapped line that begins at `start` of its text; what is copied is the whole line."""
+    indent = _indent(line)
+    places = starts(line, width)
+    end = next((place for place in places if place > start), None)
+    head = line.spans[:2] if not start else (Span(" " * indent),)
+    rest: list[Span] = []
+    at = 0
+    for span in line.spans[2:]:
+        begin, stop = max(0, start - at), len(span.text) if end is None else max(0, end - at)
+        rest.append(span._replace(text=span.text[begin:stop]))
+        at += len(span.text)
+    return replace(line, spans=(*head, *rest))
+
+
 def empty_line(*, filtered: bool) -> Line:
     """Why there is nothing to see."""
     text = "  no line passes the filter" if filtered else "  no line was read yet"
@@ -61,6 +96,7 @@ def state_spans(
     held: int | None,
     following: bool,
     archiving_only: bool,
+    wrapping: bool,
     pattern: str,
 ) -> tuple[Span, ...]:
     """What the filter lets through, and whether new lines come in."""
@@ -68,6 +104,8 @@ def state_spans(
     if pattern:
         parts.append(Span(f"filter {pattern}", Tone.STRONG))
     parts.append(Span(count_text(shown), Tone.LABEL))
+    if wrapping:
+        parts.append(Span("wrapped", Tone.MUTED))
     if held is not None:
         parts.append(Span(f"{signs.stale} paused, {count_text(held)} held", Tone.WARNING))
     else:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from walconsole.ui.board.matching import matcher
 from walconsole.ui.board.pane import Pane
 
 if TYPE_CHECKING:
@@ -20,33 +20,22 @@ KEPT = 20_000
 FLUSH_S = 0.1
 
 
-def matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a text has `pattern` in it, whatever its case; a regular expression between slashes.
-
-    Raises ValueError when the expression is not one.
-    """
-    if len(pattern) > 1 and pattern.startswith("/"):
-        try:
-            found = re.compile(pattern[1:].removesuffix("/"), re.IGNORECASE).search
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return lambda text: found(text) is not None
-    wanted = pattern.casefold()
-    return lambda text: wanted in text.casefold()
-
-
 class LogPane(Pane):
     """Lines of the server's log and the verifier's journal, newest last."""
 
     def __init__(self, spec: PaneSpec, glyphs: Glyphs) -> None:
         super().__init__(spec, glyphs)
         self.following, self.paused, self.archiving_only = True, False, True
+        self.wrapping = False
         self.pattern = ""
         self._matches: Callable[[str], bool] | None = None
         self._all: deque[LogLine] = deque(maxlen=KEPT)
         self._shown: deque[LogLine] = deque(maxlen=KEPT)
+        self._parts: deque[tuple[LogLine, int]] = deque(maxlen=KEPT)
+        """While lines wrap: every row's line, and the cell of its text at which the row begins."""
         self._held: deque[LogLine] = deque(maxlen=KEPT)
         self._dirty = self.begun = False
+        self._wrapped_at = 0
 
     # Taking lines in.
 
@@ -74,8 +63,10 @@ class LogPane(Pane):
     def _take(self, lines: Sequence[LogLine]) -> None:
         self._all.extend(lines)
         fresh = list(self._wanted(lines))
-        lost = max(0, len(self._shown) + len(fresh) - KEPT)
+        before, parts = self.rows, self._wrapped(fresh)
+        lost = max(0, before + len(parts if self.wrapping else fresh) - KEPT)
         self._shown.extend(fresh)
+        self._parts.extend(parts)
         if lost and not self.following:
             self.top, self.cursor = max(0, self.top - lost), max(0, self.cursor - lost)
 
@@ -102,14 +93,17 @@ class LogPane(Pane):
     @property
     def rows(self) -> int:
         """Lines that pass the filter."""
-        return max(1, len(self._shown)) if self.begun else 0
+        return max(1, len(self._parts if self.wrapping else self._shown)) if self.begun else 0
 
     def line(self, index: int) -> Line:
         """The line at `index`, or why there is none."""
-        from walconsole.ui.dashboard.log import empty_line, log_line
+        from walconsole.ui.dashboard.log import empty_line, log_line, part_of
 
         if not self._shown:
             return empty_line(filtered=bool(self._all))
+        if self.wrapping:
+            line, start = self._parts[index]
+            return part_of(log_line(line, self.glyphs), start, self._text_width)
         return log_line(self._shown[index], self.glyphs)
 
     def lines(self) -> tuple[LogLine, ...]:
@@ -129,6 +123,7 @@ class LogPane(Pane):
             held=len(self._held) if self.paused else None,
             following=self.following,
             archiving_only=self.archiving_only,
+            wrapping=self.wrapping,
             pattern=self.pattern,
         )
 
@@ -149,8 +144,47 @@ class LogPane(Pane):
         self.archiving_only = not self.archiving_only
         self._refilter()
 
+    def toggle_wrap(self) -> None:
+        """Set lines over as many rows as they need, or one row each; the cursor stays on its line."""
+        line = self._line_at(self.cursor)
+        self.wrapping = not self.wrapping
+        self.left, self.mark = 0, None
+        self._wrap_again()
+        if line is not None and not self.following:
+            self.cursor = self._row_of(line)
+            self.top = max(0, min(self.cursor - self.page // 2, self.rows - self.page))
+        self._dirty = True
+        self._flush()
+
+    def _line_at(self, row: int) -> LogLine | None:
+        lines: Sequence[LogLine] = [line for line, _ in self._parts] if self.wrapping else self._shown
+        return lines[row] if row < len(lines) else None
+
+    def _row_of(self, line: LogLine) -> int:
+        rows = (one for one, _ in self._parts) if self.wrapping else iter(self._shown)
+        return next((row for row, one in enumerate(rows) if one is line), 0)
+
+    @property
+    def _text_width(self) -> int:
+        """Cells of a row for a line's text, behind its time and sign, before the scroll bar."""
+        return max(8, self.size.width - 1)
+
+    def _wrapped(self, lines: Iterable[LogLine]) -> list[tuple[LogLine, int]]:
+        from walconsole.ui.dashboard.log import log_line, starts
+
+        if not self.wrapping:
+            return []
+        width = self._text_width
+        return [(line, at) for line in lines for at in starts(log_line(line, self.glyphs), width)]
+
+    def _wrap_again(self) -> None:
+        self._parts = deque(self._wrapped(self._shown), maxlen=KEPT)
+        self._wrapped_at = self.size.width
+
     def _refilter(self) -> None:
         self._shown = deque(self._wanted(self._all), maxlen=KEPT)
+        self._wrap_again()
+        self.mark = None
         self.clamp()
         self._dirty = True
         self._flush()
@@ -183,7 +217,9 @@ class LogPane(Pane):
         self.repaint_title()
 
     def on_resize(self) -> None:
-        """Keep the end in view while following."""
+        """Keep the end in view while following; wrap for the new width."""
+        if self.wrapping and self.size.width != self._wrapped_at:
+            self._wrap_again()
         super().on_resize()
         self._dirty = True
         self._flush()

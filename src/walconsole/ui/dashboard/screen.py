@@ -196,8 +196,10 @@ class Dashboard(Screen[None]):
         self.board.rearrange()
 
     def action_restore(self) -> None:
-        """End a maximised pane."""
-        if self.board.maximised:
+        """End marking lines, else a maximised pane."""
+        if self.pane.mark is not None:
+            self.pane.toggle_mark()
+        elif self.board.maximised:
             self.action_maximise()
 
     def action_move(self, rows: int) -> None:
@@ -248,13 +250,20 @@ class Dashboard(Screen[None]):
     def action_copy_value(self) -> None:
         """The cursor's line, to the clipboard."""
         from walconsole.domain.redaction import safe
+        from walconsole.ui.board.clipboard import copy_marked
 
-        if not self.pane.rows:
+        if not self.pane.rows or copy_marked(self.app, self.pane):
             return
         line = self.pane.line(self.pane.cursor)
         text = safe(line.value) or line.text.strip()
         self.app.copy_to_clipboard(text)
         self.app.notify(text, title="copied", markup=False, timeout=3)
+
+    def action_mark(self) -> None:
+        """Begin to mark lines, or mark none any more."""
+        if self.pane is self.log_pane and self.log_pane.following:
+            self.log_pane.toggle_follow()
+        self.pane.toggle_mark()
 
     def action_export(self) -> None:
         """The pane in focus, to a file that did not exist before."""
@@ -292,6 +301,10 @@ class Dashboard(Screen[None]):
     def action_follow(self) -> None:
         """Stay at the newest line, or not."""
         self.log_pane.toggle_follow()
+
+    def action_wrap(self) -> None:
+        """Set the log's lines over as many rows as they need, or cut them."""
+        self.log_pane.toggle_wrap()
 
     def action_all_lines(self) -> None:
         """All lines, or those about archiving."""

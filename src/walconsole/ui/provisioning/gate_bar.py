@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from walconsole.provision.engine.model import Question
 
 
+NOT_MEANT_S = 0.3
+"""A yes that comes sooner than this after the question cannot be an answer to it."""
+
+
 class GateBar(Vertical):
     """Hidden while nothing is asked. `answered` hears True or False, once for each question."""
 
@@ -28,6 +33,7 @@ class GateBar(Vertical):
         super().__init__()
         self._answered = answered
         self._question: Question | None = None
+        self._asked_at = 0.0
 
     def compose(self) -> ComposeResult:
         """What is asked, and the answers."""
@@ -54,6 +60,7 @@ class GateBar(Vertical):
         self.display = question is not None
         if question is None:
             return
+        self._asked_at = monotonic()
         name = question.plan.confirm
         field = self.query_one("#gate_name", Input)
         field.value, field.display, field.placeholder = "", bool(name), f"type {safe(name)} to agree"
@@ -81,10 +88,16 @@ class GateBar(Vertical):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """An answer."""
         event.stop()
-        self.action_answer(event.button.id == "gate_yes")
+        self._answer(event.button.id == "gate_yes")
 
     def action_answer(self, agreed: bool) -> None:
-        """An answer by key, or by button."""
+        """An answer by key. No yes where a name is to be typed, nor at once: `y` was for what was before."""
+        sudden = monotonic() - self._asked_at < NOT_MEANT_S
+        if agreed and (sudden or self.query_one("#gate_yes", Button).disabled):
+            return
+        self._answer(agreed)
+
+    def _answer(self, agreed: bool) -> None:
         if self._question is not None:
             self._answered(agreed)
 

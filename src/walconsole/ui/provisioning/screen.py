@@ -249,7 +249,7 @@ class ProvisionScreen(PanesScreen):
         if not needed:
             return "", "", f"{self.session.title}: not looked at yet", Tone.MUTED
         count = f"{len(needed)} of {len(run.steps)} steps to do"
-        text = f"{count}, the first is {needed[0].title}; g goes, and asks before each"
+        text = f"{count}, the first is {needed[0].title}; x executes them, and asks before each"
         return glyphs.warning, "to do", text, Tone.WARNING
 
     def _why(self, failure: WalconsoleError) -> str:
@@ -308,12 +308,18 @@ class ProvisionScreen(PanesScreen):
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, a question (that is a no), the screen."""
+        if self.unfiltered():
+            return
         if self.board.maximised:
             self.action_maximise()
         elif self.run.question is not None:
             self.run.answer(False)
         else:
             self.dismiss(None)
+
+    def action_copy_value(self) -> None:
+        """The row under the cursor, or what is marked, to the clipboard."""
+        self.copy_rows()
 
     def action_copy_commands(self) -> None:
         """The commands of the step under the cursor, to the clipboard."""

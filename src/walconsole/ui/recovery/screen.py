@@ -118,7 +118,7 @@ class RecoveryScreen(PanesScreen):
     def reach(self) -> BackupReach | None:
         """The base backup under the cursor; the newest one before there is a cursor."""
         reaches = self.picture.reaches if self.picture is not None else ()
-        return reaches[min(self.table.cursor, len(reaches) - 1)] if reaches else None
+        return reaches[min(self.table.row, len(reaches) - 1)] if reaches else None
 
     def fill(self, *names: str) -> None:
         """Set the rows of these panes anew, for their widths."""
@@ -205,6 +205,8 @@ class RecoveryScreen(PanesScreen):
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, from the details to what they are about, the screen."""
+        if self.unfiltered():
+            return
         if self.board.maximised:
             self.action_maximise()
         elif self.board.focused_name == "detail":
@@ -258,7 +260,9 @@ class RecoveryScreen(PanesScreen):
         self._say(f"restore {safe(self.reach.held.backup.id)} by hand", "copied")
 
     def action_copy_value(self) -> None:
-        """The value of the line under the cursor, of a command its paragraph, to the clipboard."""
+        """The value of the line under the cursor, of a command its paragraph, or what is marked."""
+        if self.copy_marked():
+            return
         row = self.pane.current
         text = "\n".join(safe(line) for line in row.value.split("\n")) if row is not None else ""
         text = text or (row.text.strip() if row is not None else "")

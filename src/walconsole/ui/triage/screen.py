@@ -215,10 +215,32 @@ class TriageScreen(PanesScreen):
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, the screen."""
+        if self.unfiltered():
+            return
         if self.board.maximised:
             self.action_maximise()
         else:
             self.dismiss(None)
+
+    def action_next_story(self, step: int) -> None:
+        """The cause of the next story, or of the one before, under the cursor."""
+        taken, pane = self.taken, self.panes["story"]
+        if taken is None:
+            return
+        roots = [key_of(story.root) for story in taken.diagnosis.stories]
+        first = {row.label: number for number, row in reversed(list(enumerate(pane.all_rows)))}
+        places = [first[root] for root in roots if root in first]
+        here = pane.row
+        begin = max((place for place in places if place <= here), default=0)
+        beyond = [place for place in places if (place > here if step > 0 else place < begin)]
+        self.action_jump("story")
+        if beyond:
+            pane.centre(beyond[0] if step > 0 else beyond[-1])
+            pane.post_message(RowsPane.CursorMoved(pane))
+
+    def action_sideways(self, step: int) -> None:
+        """The pane beside."""
+        self.action_next_pane(step)
 
     def action_span(self, step: int) -> None:
         """A longer or a shorter time line."""
@@ -241,7 +263,7 @@ class TriageScreen(PanesScreen):
         if fix is None:
             self.app.notify("there is nothing to mend here", markup=False, timeout=3)
         elif not fix.step:
-            self.app.notify("no program should do this: y copies the commands", markup=False, timeout=5)
+            self.app.notify("no program should do this: Y copies the commands", markup=False, timeout=5)
         else:
             self.session.open_fix(fix)
 
@@ -251,16 +273,29 @@ class TriageScreen(PanesScreen):
 
         self.session.open_fix(Fix("dig deeper", step="probes"))
 
+    def action_copy_value(self) -> None:
+        """What is marked, else of a fix its commands, else the line under the cursor, to the clipboard."""
+        if (
+            self.board.focused_name not in ("remedy", "story")
+            or self.pane.mark is not None
+            or not self._copy_commands()
+        ):
+            self.copy_rows()
+
     def action_copy_commands(self) -> None:
-        """A fix's commands, else the line under the cursor, to the clipboard."""
-        fix = self._offered() if self.board.focused_name in ("remedy", "story") else None
-        row = self.pane.current
-        text = "\n".join(fix.commands) if fix is not None and fix.commands else ""
-        text = safe(text) if "\n" not in text else "\n".join(safe(line) for line in text.split("\n"))
-        text = text or (safe(row.value) or row.text.strip() if row is not None else "")
+        """A fix's commands, to the clipboard."""
+        if not self._copy_commands():
+            self.app.notify("there are no commands to copy here", markup=False, timeout=3)
+
+    def _copy_commands(self) -> bool:
+        fix = self._offered()
+        text = (
+            "\n".join(safe(line) for command in fix.commands for line in command.split("\n")) if fix else ""
+        )
         if text:
             self.app.copy_to_clipboard(text)
             self.app.notify(text.splitlines()[0], title="copied", markup=False, timeout=3)
+        return bool(text)
 
     def action_go_there(self) -> None:
         """The screen that the finding belongs to."""

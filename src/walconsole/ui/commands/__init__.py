@@ -1,0 +1,1 @@
+"""The screen of the commands that the console ran."""
