@@ -44,6 +44,7 @@ def server_session(options: Namespace) -> Session:
 def session(options: Namespace, file: ConfigFile, target: Target) -> Session:
     """What to open. An option wins over the file's [console]."""
     theme, interval = file.console.get("theme"), file.console.get("interval")
+    notify = file.console.get("notify")
     return Session(
         target=target,
         log_file=options.log_file or places(os.environ).log_file,
@@ -51,6 +52,7 @@ def session(options: Namespace, file: ConfigFile, target: Target) -> Session:
         theme=options.theme or (str(theme.value) if theme else None),
         interval_s=options.interval or (float(str(interval.value)) if interval else 1.0),
         read_only=options.read_only,
+        notify=tuple(notify.value) if notify and isinstance(notify.value, tuple) else (),
         notes=file.warnings,
         environment=keep_secrets(os.environ, _secret_variables(file, target)),
     )

@@ -12,6 +12,9 @@ from walconsole.domain.patterns import pattern
 from walconsole.domain.profile import ClusterName, KeySource, SshTarget
 from walconsole.domain.redaction import MASK, redact
 
+ALERTS = ("bell", "osc9")
+"""The terminal's bell, and a notification that the terminal passes on to the desktop (OSC 9)."""
+
 Check = Callable[[object], object]
 
 _TYPES: dict[type, str] = {
@@ -235,6 +238,14 @@ def variable(value: object) -> str:
         )
     if not _VARIABLE.fullmatch(checked):
         raise UnfitError(f"must be the name of an environment variable, not {shown(checked)}")
+    return checked
+
+
+def alert(value: object) -> str:
+    """A way to call an operator who looks elsewhere."""
+    checked = text(value)
+    if checked not in ALERTS:
+        raise UnfitError(f"must be one of {', '.join(map(repr, ALERTS))}, not {shown(checked)}")
     return checked
 
 

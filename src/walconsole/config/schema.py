@@ -16,6 +16,13 @@ CONSOLE_KEYS: tuple[Key, ...] = (
         "the only profile, when there is one",
     ),
     Key("theme", checks.text, '"night"', "the theme's name", "the one that was last chosen"),
+    Key(
+        "notify",
+        checks.list_of(checks.alert),
+        '["bell", "osc9"]',
+        "how the terminal tells that the verdict got worse: its bell, a notification (OSC 9), or both",
+        "it does not",
+    ),
     Key("interval", checks.between(0.25, 16, "seconds"), "1.0", "seconds between two readings of SQL", "1.0"),
 )
 

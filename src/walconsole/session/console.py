@@ -25,7 +25,7 @@ MakeApp = Callable[[Session, Cleanups], App[Any]]
 
 def make_console(session: Session, cleanups: Cleanups) -> WalconsoleApp:
     """The app; `cleanups` take away whatever it opens."""
-    return WalconsoleApp(droplet_session(session, cleanups), theme=session.theme)
+    return WalconsoleApp(droplet_session(session, cleanups), theme=session.theme, alerts=session.notify)
 
 
 def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console) -> int:

@@ -22,6 +22,7 @@ Target = Profile | DemoWish
 @dataclass(frozen=True, slots=True)
 class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
+    `notify`: how a verdict that got worse is told (config.checks.ALERTS).
 
     `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
     are looked for; what the console starts gets os.environ, which has no secrets (process.environment).
@@ -32,6 +33,7 @@ class Session:
     log_chosen: bool = False
     theme: str | None = None
     interval_s: float = 1.0
+    notify: tuple[str, ...] = ()
     read_only: bool = False
     notes: tuple[str, ...] = ()
     provisioning: bool = False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
     from textual.worker import Worker
 
+    from walconsole.domain.standing.model import Verdict
     from walconsole.errors import WalconsoleError
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from walconsole.ui.board.tones import ConsoleTheme
     from walconsole.ui.palette import ConsoleCommands
     from walconsole.ui.questions import Questions
+
+
+MOST_ALERT = 200
+"""Characters of a notification: a desktop shows no more, and some terminals take no more."""
 
 
 def _commands() -> type[ConsoleCommands]:
@@ -61,7 +66,7 @@ class WalconsoleApp(App[None]):
 
     `failure` is set when it ended because the only session could never have worked. `shelf` holds the
     themes and remembers the chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding
-    can show.
+    can show. `alerts` are how the terminal tells that the verdict got worse: `bell`, `osc9`.
     """
 
     CSS = """
@@ -84,13 +89,14 @@ class WalconsoleApp(App[None]):
         theme: str | None = None,
         shelf: ThemeShelf | None = None,
         glyphs: Glyphs | None = None,
+        alerts: tuple[str, ...] = (),
     ) -> None:
         from walconsole.ui.board.theming import ThemeShelf
 
         super().__init__()
         self.failure: WalconsoleError | None = None
         self.shelf = shelf or ThemeShelf()
-        self._glyphs = glyphs
+        self._glyphs, self._alerts = glyphs, alerts
         self._leaving: Screen[bool] | None = None
         self._saying: set[tuple[str, str]] = set()
         self.sessions: dict[str, DropletSession] = {self.DEFAULT_MODE: session}
@@ -340,6 +346,20 @@ class WalconsoleApp(App[None]):
             self.notify(problem, title="the theme is not remembered", severity="warning", markup=False)
 
     # What sessions and their screens ask for: see droplet_session.Front.
+
+    def worsened(self, session: DropletSession, verdict: Verdict) -> None:
+        """Call whoever looks elsewhere, as far as that is wanted: by the bell, by a desktop notification.
+
+        OSC 9 (iTerm2, kitty, WezTerm, Windows Terminal, foot …): a text, which begins with no digit, for
+        ConEmu's own OSC 9 does.
+        """
+        from walconsole.domain.redaction import safe
+
+        if "osc9" in self._alerts and self._driver is not None:
+            text = safe(f"walconsole {session.title}: {verdict.level.value}: {verdict.text}")
+            self._driver.write(f"\x1b]9;{text[:MOST_ALERT]}\x07")
+        if "bell" in self._alerts:
+            self.bell()
 
     def open_triage(self, session: DropletSession) -> None:
         """The cause, its proof, how to mend it."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.profile import BucketRole
-    from walconsole.domain.standing.model import Diagnosis, Fix
+    from walconsole.domain.standing.model import Diagnosis, Fix, Verdict
+    from walconsole.domain.standing.worsening import Watched
     from walconsole.droplet.names import RcloneNames
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Clock, Observer
@@ -96,6 +97,8 @@ class Front(Protocol):
         self, message: str, *, title: str, severity: SeverityLevel, timeout: float | None, markup: bool
     ) -> None: ...
 
+    def worsened(self, session: DropletSession, verdict: Verdict) -> None: ...
+
     def open_triage(self, session: DropletSession) -> None: ...
 
     def open_configuration(self, session: DropletSession, setting: str) -> None: ...
@@ -156,6 +159,7 @@ class DropletSession:
         self._snapshot: Snapshot | None = None
         self._observer: Observer | None = None
         self._views: list[View] = []
+        self._watched: Watched | None = None
         self._key_notes: dict[int, tuple[str, ...]] = {}
         self._pace = _PACES.index(1.0)
         self._paused_at: float | None = None
@@ -281,6 +285,7 @@ class DropletSession:
         if self._snapshot is not None and self._shown:
             now = self.clock.now()
             self.taken = SnapshotTaken(self._snapshot, *self._diagnosed(self._snapshot, now))
+            self._tell_worse(self.taken)
             view = self._views[-1] if self._views else self.home
             view.post_message(self.taken)
             self._arm(TICK_S)
@@ -292,6 +297,15 @@ class DropletSession:
         diagnosis, self._looked_at = diagnose(snapshot, now), self.clock.monotonic()
         remembered = self.memory.look(snapshot, diagnosis, now) if self.memory is not None else None
         return diagnosis, now, remembered
+
+    def _tell_worse(self, taken: SnapshotTaken) -> None:
+        from walconsole.domain.standing.worsening import Watched, is_begun, watch
+
+        verdict = taken.diagnosis.verdict
+        before = self._watched or Watched()
+        self._watched, worse = watch(before, verdict, taken.now, begun=is_begun(taken.snapshot))
+        if worse:
+            self.front.worsened(self, verdict)
 
     def show_to(self, view: View) -> None:
         """This screen covers the session's others now."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
 
 TITLES = ("last", "times", "exit", "took", "where", "command")
-_TIME, _TIMES, _EXIT, _TOOK = 9, 7, 6, 9
+_TIME, _TIMES, _EXIT, _TOOK = 10, 7, 6, 9
 _MOST_WHERE = 24
 
 

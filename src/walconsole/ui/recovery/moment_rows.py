@@ -40,7 +40,7 @@ ASKED, READ, NOTE, DOING, EVENT, TOLD, COMMAND = (
 """The entries of the rows."""
 NO_COMMANDS = "no_commands"
 LABEL = 13
-HOW = "a asks for a time (UTC), such as 14:02 or 2026-11-29 14:02 30min: what happened around it is then read"
+HOW = "T asks for a time (UTC), such as 14:02 or 2026-11-29 14:02 30min: what happened around it is then read"
 
 
 @dataclass(frozen=True, slots=True)
