@@ -21,6 +21,7 @@ from walconsole.ui.board.provision_run import ProvisionRun
 from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.dialog import Confirm
 from walconsole.ui.dialogs.help import StepHelp
+from walconsole.ui.provisioning import gate_bar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 
 SIZES = ((80, 24), (120, 36), (200, 60), (60, 12), (20, 5))
@@ -331,3 +332,34 @@ async def test_a_transcript_is_written_by_itself_and_the_summary_says_where(
     text, document = exported(tmp_path / "walconsole" / "transcripts")
     assert "changed: bucket shithub-wal@nyc3" in text
     assert json.loads(document)["changes"][0]["what"] == "shithub-wal@nyc3"
+
+
+async def test_y_agrees_at_the_gate_not_where_a_name_is_asked_for_and_not_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = played_steps()
+    app = app_with(steps)
+    monkeypatch.setattr(gate_bar, "NOT_MEANT_S", 3600.0)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, run = await opened(pilot)
+        await pilot.press("x")
+        await asked(pilot, screen, "buckets")
+        await pilot.press("y")  # it was on its way before the question was there
+        await pilot.pause(0.2)
+        assert run.question is not None
+        assert not steps[1].applied
+        monkeypatch.setattr(gate_bar, "NOT_MEANT_S", 0.0)
+        await pilot.press("y")
+        await asked(pilot, screen, "drop-in")
+        assert steps[1].applied
+        await pilot.press("y")
+        await pilot.pause(0.2)
+        assert run.question is not None  # its name is to be typed
+        app.screen.query_one("#gate_name", Input).focus()
+        await pilot.press("y")
+        assert app.screen.query_one("#gate_name", Input).value == "y"
+        assert not steps[2].applied
+        app.screen.query_one("#gate_no", Button).focus()
+        await pilot.press("n")
+        await until(pilot, lambda: run.question is None)
+        assert not steps[2].applied
