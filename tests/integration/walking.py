@@ -22,7 +22,7 @@ _OFFER = re.compile(r"^ {1,3}(\d) (?=\S)")
 _TYPED = re.compile(r"type (\S.*?) to agree")
 _MOVES = {"down": "\x1b[B", "right": "\x1b[C", "enter": "\r", "home": "\x1b[H"}
 """What moves a cursor, and Enter, are pressed though no footer names them: `?` does, on every screen."""
-_PAUSE_S, _HEALS_IN_S, _STEP_S = 0.25, 45.0, 150.0
+_PAUSE_S, _HEALS_IN_S, _STEP_S, _HOLDS_S = 0.25, 45.0, 150.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Operator:
         What shows only after a while (a hang, a backlog) is waited for first, for `alarms_in_s`.
         """
         if alarms_in_s:
-            self.terminal.wait_until(lambda: self.verdict in ALARMS, "it alarms", alarms_in_s)
+            self._until_it_alarms(alarms_in_s)
         until = time.monotonic() + within_s
         self.press("i")
         while time.monotonic() < until:
@@ -120,6 +120,17 @@ class Operator:
         self.walked.verdict = self.verdict
         return self.walked
 
+    def _until_it_alarms(self, within_s: float) -> None:
+        """And goes on alarming: a backlog may drain by itself."""
+        since, until = 0.0, time.monotonic() + within_s
+        while not since or time.monotonic() - since < _HOLDS_S:
+            if self.verdict not in ALARMS:
+                assert time.monotonic() < until, f"it does not alarm:\n{self.terminal.text}"
+                since = 0.0
+            else:
+                since = since or time.monotonic()
+            time.sleep(0.5)
+
     def _heals(self, until: float) -> bool:
         """Whether it is green, and stays it; after a mend it has a while to become so."""
         patience = _HEALS_IN_S if self.walked.taken else 6.0
@@ -132,7 +143,7 @@ class Operator:
                     return False
             elif since is None:
                 since = now
-            elif now - since > 5.0:
+            elif now - since > _HOLDS_S:
                 return True
             time.sleep(0.5)
         return False
@@ -150,6 +161,13 @@ class Operator:
         for _ in range(offer.row):
             self.press("down")
         self.press("f")
+        until = time.monotonic() + 20.0
+        while not self._offers("g") and time.monotonic() < until:
+            time.sleep(_PAUSE_S)
+        if not self._offers("g"):  # it was gone before the key was pressed
+            self.walked.taken.remove(offer.title)
+            self.terminal.type("1")
+            return
         self._through()
         self.press("Esc")
         self.terminal.wait_until(lambda: self._offers("f"), "triage is back")

@@ -209,7 +209,12 @@ def test_the_page_on_provisioning_names_every_option_and_step(capsys: pytest.Cap
 def test_the_cluster_can_be_named_wherever_a_server_is(command: str) -> None:
     before = ["--cluster", "16/other", command, "a"]
     needed = {"fix": ["--step", "reload", "--plan"], "undo": ["--plan"], "expire": ["--plan"]}
-    needed |= {"backup": ["--plan"], "probe": ["--plan"], "drill": ["--plan"], "moment": ["--around", "14:02"]}
+    needed |= {
+        "backup": ["--plan"],
+        "probe": ["--plan"],
+        "drill": ["--plan"],
+        "moment": ["--around", "14:02"],
+    }
     assert vars(parse([*before, *needed.get(command, [])]))["cluster"] == ClusterName("16", "other")
 
 

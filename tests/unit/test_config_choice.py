@@ -293,7 +293,9 @@ def test_no_second_copy_is_written_shown_and_stands_above_the_deployments_variab
     assert not DropletChoices.for_profile(resolved.profile).to_dr
     assert _round_trip(resolved, tmp_path / "again.toml", home).profile == resolved.profile
     lines = described(resolved)
-    assert [line.split() for line in lines if line.startswith(("dr ", "dr."))] == [["dr", "none", f"{path}:3"]]
+    assert [line.split() for line in lines if line.startswith(("dr ", "dr."))] == [
+        ["dr", "none", f"{path}:3"]
+    ]
     assert "# WAL_DR_BUCKET and DR_REGION are not used" in lines[0]
 
 

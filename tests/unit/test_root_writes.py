@@ -18,26 +18,31 @@ LIBRARY = {"droplet/templates/stand.sh", "provision/scripts/files.sh"} | {
     f"provision/scripts/keeper_{name}.sh" for name in ("read", "write", "take", "change")
 }
 """tests/integration/test_foreign_folders.py tries these on every plant."""
-AS_THE_SERVER = {
-    f"droplet/templates/{name}.sh"
-    for name in (
-        "archive",
-        "restore",
-        "probe",
-        "verbs",
-        "sweep",
-        "unpack",
-        "look",
-        "common",
-        "jobs",
-        "moment",
-        "names",
-        "mend",
-        "seconds",
-    )
-} | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")} | {
-    f"droplet/templates/drill{part}.sh" for part in ("", "_files", "_lock", "_reading", "_result", "_server")
-}
+AS_THE_SERVER = (
+    {
+        f"droplet/templates/{name}.sh"
+        for name in (
+            "archive",
+            "restore",
+            "probe",
+            "verbs",
+            "sweep",
+            "unpack",
+            "look",
+            "common",
+            "jobs",
+            "moment",
+            "names",
+            "mend",
+            "seconds",
+        )
+    }
+    | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
+    | {
+        f"droplet/templates/drill{part}.sh"
+        for part in ("", "_files", "_lock", "_reading", "_result", "_server")
+    }
+)
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")
 

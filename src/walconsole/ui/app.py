@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.standing.model import Verdict
     from walconsole.errors import WalconsoleError
-    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.droplet_session import DropletSession, Filtered
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.provision_run import ProvisionRun
     from walconsole.ui.board.theming import ThemeShelf
@@ -360,6 +360,12 @@ class WalconsoleApp(App[None]):
             self._driver.write(f"\x1b]9;{text[:MOST_ALERT]}\x07")
         if "bell" in self._alerts:
             self.bell()
+
+    def ask_filter(self, pane: Filtered) -> None:
+        """Filter a list while the pattern is typed."""
+        from walconsole.ui.dialogs.dialog import FilterScreen
+
+        self.push_screen(FilterScreen(pane))
 
     def open_triage(self, session: DropletSession) -> None:
         """The cause, its proof, how to mend it."""

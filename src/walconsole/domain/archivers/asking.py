@@ -88,3 +88,23 @@ def _after(command: str, folder: str) -> str:
     words = shlex.split(command)
     at = words.index(folder) + 1 if folder in words else len(words)
     return words[at] if at < len(words) and not _SHELL.search(words[at]) else ""
+
+
+def backup_with(command: str, data_directory: str) -> str:
+    """The call that takes a base backup, by the tool of the archive command; empty where none is known."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    for at, word in enumerate(words):
+        tool = word.rpartition("/")[2]
+        program = [*_prefix([each for each in words[:at] if not _SHELL.search(each)]), word]
+        options = _kept(words[at + 1 :], _OPTIONS.get(tool, ()))
+        if tool == "pgbackrest":
+            return shlex.join((*program, *options, "backup"))
+        if tool == "wal-g" and data_directory:
+            return shlex.join((*program, "backup-push", *options, data_directory))
+        if tool == "barman-cloud-wal-archive":
+            listing = _asked(tool, program, options, command)
+            return listing.replace("barman-cloud-backup-list", "barman-cloud-backup", 1)
+    return ""

@@ -12,6 +12,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.backup_runs import ScriptEnd
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
+from walconsole.domain.standing.remedies import base_backup
 from walconsole.domain.units import age_text, whole_duration_text
 
 _LATE_S = 28 * 3600.0
@@ -58,11 +59,7 @@ def last_run_failed(assessment: Assessment) -> Iterator[Finding]:
             ),
         ),
         fixes=(
-            Fix(
-                "take a base backup",
-                (f"sudo -u postgres /usr/local/bin/{name}-base-backup --fast",),
-                risk="reads the whole cluster",
-            ),
+            base_backup(snapshot),
             Fix("see what its runs said", (f"journalctl -t {name}-wal-archive -n 50",)),
         ),
     )

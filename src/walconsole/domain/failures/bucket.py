@@ -22,7 +22,7 @@ from walconsole.domain.standing.refusals import (
     of_result,
     phrase_here,
 )
-from walconsole.domain.standing.remedies import ours_in_force
+from walconsole.domain.standing.remedies import archive_by_hand, ours_in_force
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import Meaning
 from walconsole.domain.wal import wal_name
@@ -127,7 +127,7 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
             *ours_in_force(snapshot, "which never says 0 in vain"),
             Fix(
                 "push what is still in pg_wal by hand, oldest first",
-                ("ls pg_wal", "the archive command with each segment that the bucket lacks"),
+                archive_by_hand(snapshot, *filter(None, (archiver.last_archived_wal,))),
                 "push-wal",
                 subject=archiver.last_archived_wal or "",
             ),

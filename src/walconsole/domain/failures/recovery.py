@@ -21,6 +21,7 @@ from walconsole.domain.standing.copies import copies
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.recovery import Restorable, kept_elsewhere
+from walconsole.domain.standing.remedies import base_backup, copy_missing
 from walconsole.domain.units import bytes_text, plural
 
 _WAL = frozenset(
@@ -163,7 +164,12 @@ def wal_gone(assessment: Assessment) -> Iterator[Finding]:
         fixes=(
             Fix(
                 "copy them back from the other bucket, where that still holds them",
-                ("rclone copy --ignore-existing OTHER:BUCKET THIS:BUCKET",),
+                tuple(
+                    command
+                    for _, reading in copies(snapshot)
+                    if reading.value is not None
+                    for command in copy_missing(snapshot, reading.value)
+                ),
                 risk="stop whatever deletes them first",
             ),
             _take_one(snapshot, restorable.found),
@@ -328,12 +334,9 @@ def _left_out(restorable: Restorable) -> str:
 
 
 def _take_one(snapshot: Snapshot, found: Recoverability | None = None) -> Fix:
-    """By hand; where nothing that was `found` can be restored, also by the steps of the set-up."""
-    return Fix(
-        "take a base backup",
-        (f"sudo -u postgres /usr/local/bin/{snapshot.profile_name}-base-backup --fast",),
-        "first-backup" if found is not None and found.window is None else "",
-        risk="reads the whole cluster",
+    """One more; where nothing that was `found` can be restored, with its schedule."""
+    return base_backup(
+        snapshot, step="first-backup" if found is not None and found.window is None else "backup-now"
     )
 
 

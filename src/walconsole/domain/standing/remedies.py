@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import SplitResult, urlsplit
 
-from walconsole.domain.archivers.asking import look_with
+from walconsole.domain.archivers.asking import backup_with, look_with
 from walconsole.domain.archivers.command_words import targets_of
-from walconsole.domain.archivers.tools import ArchiveTool, recognise
+from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.model import Fix
 
+_WHOLE_CLUSTER = "reads the whole cluster"
 _WHOLE = frozenset(("pgBackRest", "WAL-G", "WAL-E", "Barman", "pgHoard", "pg_probackup", "OmniPITR"))
 """Archivers whose base backups are restored with the WAL that they themselves archived."""
 
@@ -173,3 +174,49 @@ def set_by_hand(name: str, value: str) -> tuple[str, ...]:
     """A setting to another value, over all files (postgresql.auto.conf), and a reload."""
     text = value.replace("'", "''")
     return (f"ALTER SYSTEM SET {name} = '{text}';", RELOAD)
+
+
+def data_directory(snapshot: Snapshot) -> str:
+    """The server's, empty where it is not known."""
+    server, host = snapshot.server.value, snapshot.host.value
+    if server is not None and server.data_directory:
+        return server.data_directory
+    cluster = host.cluster if host is not None else None
+    return cluster.data_directory if cluster is not None else ""
+
+
+def base_backup(snapshot: Snapshot, risk: str = _WHOLE_CLUSTER, step: str = "backup-now") -> Fix:
+    """One more base backup: by the installed script, or by the archiver that its WAL is restored with."""
+    title = "take a base backup"
+    if is_anothers(snapshot):
+        asked = backup_with(command_in_force(snapshot), data_directory(snapshot))
+        return Fix(title, (as_server(snapshot, asked),) if asked else (), risk=risk)
+    ours = snapshot.told.archive_program
+    program = f"{ours.removesuffix('-pg-archive')}-base-backup" if ours.endswith("-pg-archive") else ""
+    program = program or f"/usr/local/bin/{snapshot.profile_name}-base-backup"
+    return Fix(title, (as_server(snapshot, f"{quote(program)} --fast"),), step, risk)
+
+
+def archive_by_hand(snapshot: Snapshot, *names: str) -> tuple[str, ...]:
+    """The archive command in force on these files of pg_wal, as the archiver runs it."""
+    command, folder = command_in_force(snapshot), data_directory(snapshot)
+    if command in OFF or not folder:
+        return ()
+    filled = (
+        command.replace("%%", "\0").replace("%p", f"pg_wal/{name}").replace("%f", name).replace("\0", "%")
+        for name in names
+    )
+    return tuple(as_server(snapshot, f"sh -c {quote(f'cd {quote(folder)} && {text}')}") for text in filled)
+
+
+def copy_missing(snapshot: Snapshot, to: BucketFacts) -> tuple[str, ...]:
+    """What one copy lacks, from the other, by the droplet's rclone; none where that does not know both."""
+    places = {place.where.partition(":")[2].partition("/")[0]: place for place in rclone_places(snapshot)}
+    other = next(
+        (copy.value for copy in (snapshot.primary, snapshot.dr) if copy.value not in (None, to)), None
+    )
+    if other is None or to.bucket not in places or other.bucket not in places or to.bucket == other.bucket:
+        return ()
+    source, target = places[other.bucket], places[to.bucket]
+    copying = f"rclone --config {quote(source.config)} copy --ignore-existing --immutable"
+    return (as_server(snapshot, f"{copying} {quote(source.where)} {quote(target.where)}"),)

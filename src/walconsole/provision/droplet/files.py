@@ -197,7 +197,7 @@ async def install(site: Site, step: str, change: FileChange) -> AsyncIterator[Ev
         yield Ran(install_command(change))
         await ask(site, file_script("take_out", change.path), tried=f"removing {change.path} on the droplet")
         return
-    yield Ran(Command(f"{_install(change)} … {quote(change.path)}", user=change.user))
+    yield Ran(install_command(change))
     await ask(site, _write_script(change), tried=f"writing {change.path} on the droplet")
     yield Printed(f"{change.path}: {len(change.after.splitlines())} lines, mode {change.mode:04o}")
 

@@ -4,7 +4,7 @@ Texts in here may hold what a remote program said; what shows them passes them t
 None holds a secret: where a command needs one, its text says where that comes from.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
@@ -17,7 +17,7 @@ class Risk(StrEnum):
     """What a step may do to the deployment."""
 
     READS = "reads only"
-    ADDS = "adds what was not there"
+    ADDS = "adds something new"
     CHANGES = "changes what is in use"
     INTERRUPTS = "interrupts the database"
 
@@ -291,7 +291,11 @@ class Gate(Protocol):
 
 
 class Stage(StrEnum):
-    """Where a step is. The last six are ends, until the step is run again."""
+    """Where a step is. The last nine are ends, until the step is run again.
+
+    LATER: a look found nothing to do, for what it follows is not done yet (`FOLLOWS`). UNDONE, KEPT: what it
+    had changed was taken back, or is of a kind that stays.
+    """
 
     WAITING = "waiting"
     CHECKING = "checking"
@@ -304,6 +308,17 @@ class Stage(StrEnum):
     BLOCKED = "blocked"
     FAILED = "failed"
     SKIPPED = "not reached"
+    LATER = "not yet"
+    UNDONE = "taken back"
+    KEPT = "stays"
+
+
+FOLLOWS: Mapping[str, str] = {
+    "delete-temporary-key": "temporary-key",
+    "limited-key": "grants",
+    "kill-hung-command": "drop-in",
+}
+"""Steps that have nothing to do until another one was done: by that one's id, where both are run."""
 
 
 @dataclass(frozen=True, slots=True)

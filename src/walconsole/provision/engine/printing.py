@@ -93,7 +93,7 @@ class PlainLines:
             self._event(news.event)
         if news.error is not None:
             self._line(f"   {news.stage}: {news.error.line()}")
-        elif news.stage in (Stage.CHANGED, Stage.REFUSED, Stage.SKIPPED):
+        elif news.stage in (Stage.CHANGED, Stage.REFUSED, Stage.SKIPPED, Stage.LATER, Stage.UNDONE):
             self._line(f"   {news.stage}")
 
     def undo(self, step: Step, plan: Plan | None) -> None:

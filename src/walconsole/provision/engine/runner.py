@@ -14,6 +14,7 @@ from walconsole.domain.units import duration_text
 from walconsole.errors import BlockedError, RefusedError, WalconsoleError
 from walconsole.provision.droplet.claim import Claimed
 from walconsole.provision.engine.model import (
+    FOLLOWS,
     Change,
     Changing,
     Check,
@@ -36,7 +37,18 @@ from walconsole.provision.engine.site import Site
 
 LONGEST_ASKING_S = 600.0
 """For so long a temporary key lives while nobody answers a gate."""
-ENDED = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
+ENDED = frozenset(
+    (
+        Stage.DONE,
+        Stage.CHANGED,
+        Stage.REFUSED,
+        Stage.BLOCKED,
+        Stage.FAILED,
+        Stage.SKIPPED,
+        Stage.UNDONE,
+        Stage.KEPT,
+    )
+)
 GOOD = frozenset((Stage.DONE, Stage.CHANGED))
 LONGEST_CLEANING_S = 30.0
 """For each step that is always run, when the run itself was cancelled."""
@@ -107,9 +119,16 @@ class Runner:
                 check = await self._checked(step)
                 if check.state is CheckState.NEEDED:
                     self._tell(step, Stage.WAITING, plan=await step.plan())
+                elif check.state is CheckState.DONE and self._is_before_its_time(step):
+                    self._tell(step, Stage.LATER)
             except WalconsoleError as error:
                 self._cleanse(error)
                 self._tell(step, Stage.BLOCKED, error=error)
+
+    def _is_before_its_time(self, step: Step) -> bool:
+        """Whether it has nothing to do only because what it follows is not done yet."""
+        before = FOLLOWS.get(step.id, "")
+        return before in self.stages and self.stages[before] not in GOOD
 
     async def undo_plans(self) -> tuple[tuple[Step, tuple[Change, ...], Plan | None], ...]:
         """Each step that changed something, the last one first, its changes, and how they would be undone."""
@@ -133,7 +152,7 @@ class Runner:
     async def _undo(self) -> None:
         for step, changes, plan in await self.undo_plans():
             if plan is None:
-                self._tell(step, Stage.DONE, check=Check(CheckState.DONE, "nothing of it is undone"))
+                self._tell(step, Stage.KEPT, check=Check(CheckState.DONE, "nothing of it is undone"))
                 continue
             await self._claim.take()
             self._tell(step, Stage.ASKING, plan=plan)
@@ -143,7 +162,7 @@ class Runner:
             await self._undone(step, changes)
             for change in changes:
                 await asyncio.to_thread(self._site.record.undone, change)
-            self._tell(step, Stage.CHANGED)
+            self._tell(step, Stage.UNDONE)
 
     async def _undone(self, step: Step, changes: tuple[Change, ...]) -> None:
         try:

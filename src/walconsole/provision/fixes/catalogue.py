@@ -63,6 +63,8 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     named = _OF_PROVISIONING.get(offer.step)
     if named is not None:
         return tuple(_of_provisioning(site, offer, named))
+    if offer.step == "backup-now":
+        return catalogue.backup_steps(site)
     if offer.step == Expire.id:
         return expire_steps(site)
     if offer.step == ALL_PROBES:

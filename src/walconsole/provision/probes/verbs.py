@@ -70,11 +70,10 @@ class VerbProbe(FixStep):
             for text in _by_hand(f"{_place(target)}walconsole-probe-by-hand", options)
         ]
         commands += [
-            Command(
-                f"aws s3api put-object --bucket {target.bucket} …  # and so on, with your own key", Where.HERE
-            )
+            Command(text, Where.HERE)
             for target in now.targets
-            if self._known(target) is not None
+            if (known := self._known(target)) is not None
+            for text in _from_here_by_hand(known)
         ]
         return Plan(
             "write, look at, read and delete objects of its own at "
@@ -199,6 +198,17 @@ def _result(verb: str, status: str, milliseconds: str, words: str) -> VerbResult
         return VerbResult(verb, False, "TooOld", said, seconds)
     code = code_of_listing(said) if verb == "LIST" else code_in(said)
     return VerbResult(verb, False, code, said, seconds)
+
+
+def _from_here_by_hand(known: BucketTarget) -> tuple[str, ...]:
+    """With one's own key, by aws."""
+    place = quote(f"s3://{known.bucket}/{known.prefix}walconsole-probe-from-here")
+    options = f"--endpoint-url {quote(known.endpoint)}"
+    return (
+        f"echo x | aws s3 cp - {place} {options}",
+        f"aws s3 cp {place} - {options}",
+        f"aws s3 rm {place} {options}",
+    )
 
 
 def _place(target: Target) -> str:

@@ -28,7 +28,6 @@ from walconsole.provision.engine.model import (
     Plan,
     Printed,
     Proved,
-    Ran,
     Risk,
     Waiting,
     Where,
@@ -187,7 +186,7 @@ class LimitedKey:
             )
             await site.temporary.keep(name)
             placed = True  # from here on it may be in the file: only undo takes it away
-            yield Ran(Command(f"write the new key into [{'], ['.join(one.use.remotes)}] of {config}"))
+            yield Printed(f"writing the new key into [{'], ['.join(one.use.remotes)}] of {config}")
             await ask(
                 site,
                 exchange_script(config, one.use.remotes, made.pair),

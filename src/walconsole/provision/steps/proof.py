@@ -12,6 +12,7 @@ from walconsole.errors import ProvisionError
 from walconsole.observe.server.statements import query
 from walconsole.provision.droplet.commands import (
     LONGEST_TRANSFER_S,
+    data_directory,
     last_lines,
     os_user,
     psql,
@@ -87,16 +88,17 @@ class Proof(NotUndone):
     async def plan(self) -> Plan:
         """By hand: the switch, and the comparison."""
         user = os_user(self._site)
-        switch = Command(await psql_script(self._site, _SWITCH), user=user)
+        switch = Command(f"segment=$({await psql_script(self._site, _SWITCH)} | cut -f 1)", user=user)
+        restore, data = quote(names_of(self._site.profile).restore), await data_directory(self._site)
         fetch = [
-            Command(
-                f"{quote(names_of(self._site.profile).restore)} SEGMENT /var/tmp/SEGMENT {role}", user=user
-            )
+            Command(f'{restore} "$segment" {kept} {role} && {compared}', user=user)
             for role in self._roles()
+            for kept in (f'{quote(self._site.choices.temp_root)}/"$segment"',)
+            for compared in (f'cmp {kept} {quote(data)}/pg_wal/"$segment"',)
         ]
         return Plan(
             "switch to a new segment, and see it arrive in " + " and ".join(self._roles()),
-            commands=(switch, *fetch, Command("cmp /var/tmp/SEGMENT PG_WAL/SEGMENT", user=user)),
+            commands=(switch, *fetch),
             notes=("the switch fills the rest of the current segment with zeroes, once",),
             undo="nothing is to be undone: the segment belongs to the archive",
         )
@@ -168,7 +170,7 @@ trap 'rm -rf -- "$folder"' EXIT
 {restore} {segment} "$folder/{segment}" {target.role.value} || exit 1
 [ -f {quote(wal)} ] || exit {_RECYCLED}
 cmp "$folder/{segment}" {quote(wal)}"""
-        fetched = f"FOLDER/{segment}"
+        fetched = f"{self._site.choices.temp_root}/{segment}"
         text = f"{restore} {segment} {fetched} {target.role.value} && cmp {fetched} {quote(wal)}"
         shown = Command(text, user=os_user(self._site))
         running = run(self._site, shown, script=script, accepted=(0, _RECYCLED), timeout_s=LONGEST_TRANSFER_S)

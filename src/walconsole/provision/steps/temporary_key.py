@@ -33,6 +33,12 @@ LONGEST_ACTIVATION_S = 90.0
 _PAUSE_S = 1.0
 _FORBIDDEN = 403
 _BY_HAND = "cloud.digitalocean.com/spaces/access_keys"
+_LISTING = "doctl spaces keys list --format Name,AccessKey --no-header"
+
+
+def by_hand_name(profile: str) -> str:
+    """What such a key is called where somebody makes it by hand: the next start finds it by its prefix."""
+    return f"{PREFIX}{profile}-by-hand"
 
 
 class TemporaryKeyStep:
@@ -78,9 +84,10 @@ class TemporaryKeyStep:
 
     async def plan(self) -> Plan:
         """What is asked for, and how long it lives."""
-        name = f"{PREFIX}{self._site.profile.name}-TIME-RANDOM"
+        name = by_hand_name(self._site.profile.name)
         return Plan(
-            f"make the full-access key {name}, for as long as it takes to make the buckets",
+            f"make a full-access key {PREFIX}{self._site.profile.name}-TIME-RANDOM, for as long as it takes "
+            "to make the buckets",
             commands=(
                 Command(
                     f"doctl spaces keys create {name} --grants 'bucket=;permission=fullaccess'",
@@ -195,11 +202,12 @@ class DeleteTemporaryKey(NotUndone):
 
     async def plan(self) -> Plan:
         """By hand it is two commands."""
+        name = f'"{self._site.temporary.name or by_hand_name(self._site.profile.name)}"'
         return Plan(
             f"delete {self._site.temporary.name or 'the temporary key'}, and read back that it is gone",
             commands=(
-                Command("doctl spaces keys list --format Name,AccessKey", Where.HERE, ""),
-                Command("doctl spaces keys delete ACCESS_KEY", Where.HERE, ""),
+                Command(f"key=$({_LISTING} | awk '$1 == {name} {{ print $2 }}')", Where.HERE, ""),
+                Command('doctl spaces keys delete "$key"', Where.HERE, ""),
             ),
             notes=(f"or in the browser: {_BY_HAND}",),
         )

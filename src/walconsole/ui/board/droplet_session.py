@@ -88,6 +88,14 @@ class Memory(Protocol):
         ...
 
 
+class Filtered(Protocol):
+    """What is filtered by `pattern`; ValueError for one that is no regular expression."""
+
+    pattern: str
+
+    def filter(self, pattern: str) -> None: ...
+
+
 class Front(Protocol):
     """What a session and its screens ask of the app."""
 
@@ -98,6 +106,8 @@ class Front(Protocol):
     ) -> None: ...
 
     def worsened(self, session: DropletSession, verdict: Verdict) -> None: ...
+
+    def ask_filter(self, pane: Filtered) -> None: ...
 
     def open_triage(self, session: DropletSession) -> None: ...
 
@@ -424,5 +434,10 @@ class DropletSession:
         from walconsole.ui.board.provision_run import ProvisionRun
 
         run = ProvisionRun(make)
-        run.finished = lambda ended: self.front.keep_transcript(self, ended)
+        run.finished = self._run_ended
         return run
+
+    def _run_ended(self, run: ProvisionRun) -> None:
+        """What it did is kept, and everything is read anew: what it changed shows at once."""
+        self.front.keep_transcript(self, run)
+        self.refresh()

@@ -126,7 +126,7 @@ class Pane(Widget, can_focus=True):
         seen = self._cut(whole.crop(self.left), space)
         strip = Strip([*seen.extend_cell_length(space, styles.base), *bar])
         if index in self.marked:
-            strip = Strip(Segment.apply_style(strip, post_style=styles.reverse), strip.cell_length)
+            strip = Strip(Segment.apply_style(strip, post_style=styles.marked), strip.cell_length)
         if index == self.cursor and self.has_focus:
             strip = Strip(Segment.apply_style(strip, post_style=styles.cursor), strip.cell_length)
         return strip

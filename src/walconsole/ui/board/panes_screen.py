@@ -100,9 +100,7 @@ class PanesScreen(Screen[None]):
 
     def action_find(self) -> None:
         """Filter the list in focus while it is typed; Esc brings back the filter before."""
-        from walconsole.ui.dialogs.dialog import FilterScreen
-
-        self.app.push_screen(FilterScreen(self.pane))
+        self.session.front.ask_filter(self.pane)
 
     def unfiltered(self) -> bool:
         """End marking, else the filter, of the pane in focus; False where there was neither."""

@@ -61,13 +61,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StepNews:
-    """The latest of one step. `events` are the last of its latest run, with times; `heard` counts all."""
+    """The latest of one step. `events` are the last of its latest run, with times; `heard` counts all.
+
+    `applied`: it did what it does in this session, whether it came to its end or not.
+    """
 
     stage: Stage = Stage.WAITING
     check: Check | None = None
     plan: Plan | None = None
     error: WalconsoleError | None = None
     heard: int = 0
+    applied: bool = False
     events: deque[tuple[float, Event]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
 
     def hear(self, at: float, event: Event) -> None:
@@ -236,7 +240,8 @@ class ProvisionRun:
         if progress.stage is Stage.CHECKING:
             news.forget()
         news.stage = progress.stage
-        self._applied = self._applied or progress.stage is Stage.APPLYING
+        if progress.stage is Stage.APPLYING:
+            self._applied = news.applied = True
         self.current = progress.step
         if progress.check is not None:
             news.check = progress.check
@@ -253,5 +258,5 @@ class ProvisionRun:
     def _keep_changes(self, progress: Progress) -> None:
         if isinstance(progress.event, Changing) and not self._undoing:
             self.changes.append(progress.event.change)
-        elif self._undoing and progress.stage is Stage.CHANGED:
+        elif self._undoing and progress.stage is Stage.UNDONE:
             self.changes = [change for change in self.changes if change.step != progress.step]

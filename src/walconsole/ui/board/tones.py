@@ -60,6 +60,7 @@ class Palette:
             for name, style in self.ink.items()
         }
         self.struck = Style(strike=True)
+        self.marked = Style(underline=True, bold=True) if self.cursor.reverse else Style(reverse=True)
 
     def __getitem__(self, tone: str) -> Style:
         return self._styles[tone]

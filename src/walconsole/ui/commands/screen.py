@@ -63,7 +63,7 @@ class CommandsScreen(PanesScreen):
         self.board = Boxes(arrange, self.table, RowsPane(PaneSpec(2, "detail", "Command"), glyphs))
         self.board.focused_name = "commands"
         self.panes = self.board.panes
-        self.key_bar = KeyBar(self.hints(), session.title)
+        self.key_bar = KeyBar(self.hints(), session.footnote())
         self._entries: tuple[CommandEntry, ...] = ()
         self._chosen: tuple[object, ...] = ()
         self._all = True

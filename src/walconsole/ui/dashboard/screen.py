@@ -289,10 +289,8 @@ class Dashboard(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for a pattern, and apply it while it is typed."""
-        from walconsole.ui.dialogs.dialog import FilterScreen
-
         self.action_jump("log")
-        self.app.push_screen(FilterScreen(self.log_pane))
+        self.session.front.ask_filter(self.log_pane)
 
     def action_hold_log(self) -> None:
         """Hold new lines back, or let them in."""

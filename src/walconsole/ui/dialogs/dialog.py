@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
+
+    from walconsole.ui.board.droplet_session import Filtered
 
 Answer = TypeVar("Answer")
 
@@ -115,14 +117,6 @@ class Prompt(Dialog[str]):
 
 
 # -- The log's filter, on the last line; it applies while it is typed.
-
-
-class Filtered(Protocol):
-    """What is filtered by `pattern`; ValueError for one that is no regular expression."""
-
-    pattern: str
-
-    def filter(self, pattern: str) -> None: ...
 
 
 class FilterScreen(Dialog[None]):

@@ -21,6 +21,7 @@ from walconsole.provision.engine.model import (
     Printed,
     Proved,
     Ran,
+    Risk,
     Stage,
     Step,
     Waiting,
@@ -54,6 +55,9 @@ _WORDS = {
     Stage.BLOCKED: ("blocked", Tone.CRITICAL),
     Stage.FAILED: ("failed", Tone.CRITICAL),
     Stage.SKIPPED: ("not reached", Tone.MUTED),
+    Stage.LATER: ("not yet", Tone.MUTED),
+    Stage.UNDONE: ("taken back", Tone.OK),
+    Stage.KEPT: ("stays", Tone.MUTED),
 }
 _FACT_TONES = {
     FactState.OK: Tone.TEXT,
@@ -78,6 +82,8 @@ def _step_row(step: Step, news: StepNews | None, glyphs: Glyphs) -> Line:
     word, tone = _WORDS[stage]
     if stage is Stage.WAITING and news is not None and news.check is not None:
         word, tone = ("needed", Tone.STRONG)
+    if stage is Stage.DONE and step.risk is Risk.READS:
+        word = "no fault found" if not step.gated else word
     sign = _sign(stage, glyphs)
     return Line(
         (
@@ -91,7 +97,7 @@ def _step_row(step: Step, news: StepNews | None, glyphs: Glyphs) -> Line:
 
 
 def _sign(stage: Stage, glyphs: Glyphs) -> str:
-    if stage in (Stage.DONE, Stage.CHANGED):
+    if stage in (Stage.DONE, Stage.CHANGED, Stage.UNDONE):
         return glyphs.ok
     if stage in (Stage.BLOCKED, Stage.FAILED):
         return glyphs.critical
@@ -114,7 +120,7 @@ def plan_rows(
     if news.stage is Stage.CHANGED:
         rows += _paragraph(f"done: {_last_proof(news)}", width, Tone.OK)
     elif news.check is not None:
-        rows += _check_rows(news.check, width, glyphs)
+        rows += _check_rows(news.check, news.stage, width, glyphs)
     if news.plan is not None and (news.check is None or news.check.state is not CheckState.DONE):
         rows.append(_empty())
         rows += _plan(step, news.plan, width)
@@ -126,10 +132,13 @@ def _last_proof(news: StepNews) -> str:
     return proofs[-1] if proofs else "it was verified"
 
 
-def _check_rows(check: Check, width: int, glyphs: Glyphs) -> Iterator[Line]:
+def _check_rows(check: Check, stage: Stage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     tone = {CheckState.DONE: Tone.OK, CheckState.NEEDED: Tone.STRONG, CheckState.BLOCKED: Tone.CRITICAL}
     word = {CheckState.DONE: "done", CheckState.NEEDED: "needed", CheckState.BLOCKED: "blocked"}
-    yield from _paragraph(f"{word[check.state]}: {check.summary}", width, tone[check.state])
+    if stage in (Stage.LATER, Stage.UNDONE, Stage.KEPT):
+        yield from _paragraph(f"{stage}: {check.summary}", width, Tone.STRONG)
+    else:
+        yield from _paragraph(f"{word[check.state]}: {check.summary}", width, tone[check.state])
     if check.remedy:
         yield from _paragraph(f"{glyphs.arrow} {check.remedy}", width, Tone.STRONG)
     for fact in check.facts:
@@ -230,7 +239,7 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
     """What this session changed, where, and how each is undone."""
     changes = run.changes
     if not changes:
-        return (Line((Span("nothing was changed in this session", Tone.MUTED),)),)
+        return tuple(_nothing_to_undo(run, width, glyphs))
     rows = [Line((Span("changed in this session, oldest first", Tone.STRONG),))]
     for change in changes:
         rows += _paragraph(f"{glyphs.dot} {_change(change)}", width, Tone.TEXT)
@@ -243,6 +252,23 @@ def summary_rows(run: ProvisionRun, width: int, glyphs: Glyphs) -> tuple[Line, .
     if run.transcript:
         rows += _labelled("transcript", _together(run.transcript), width)
     return tuple(rows)
+
+
+def _nothing_to_undo(run: ProvisionRun, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """Where no change is left: what ran all the same, with what became of it."""
+    ran = [
+        (step, news)
+        for step in run.steps
+        if (news := run.news[step.id]).applied and step.risk is not Risk.READS
+    ]
+    if not ran:
+        yield Line((Span("nothing was changed in this session", Tone.MUTED),))
+        return
+    yield Line((Span("nothing is left that could be undone; what ran", Tone.STRONG),))
+    for step, news in ran:
+        yield from _paragraph(f"{glyphs.dot} {step.title}: {step.risk}, {news.stage}", width, Tone.TEXT)
+        if news.plan is not None and news.plan.undo and news.stage is not Stage.UNDONE:
+            yield from _labelled("  undo", news.plan.undo, width)
 
 
 def _together(written: str) -> str:

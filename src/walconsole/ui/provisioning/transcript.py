@@ -33,7 +33,18 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.ui.board.export import Export
 
-_ENDS = frozenset((Stage.DONE, Stage.CHANGED, Stage.REFUSED, Stage.BLOCKED, Stage.FAILED, Stage.SKIPPED))
+_ENDS = frozenset(
+    (
+        Stage.DONE,
+        Stage.CHANGED,
+        Stage.REFUSED,
+        Stage.BLOCKED,
+        Stage.FAILED,
+        Stage.SKIPPED,
+        Stage.UNDONE,
+        Stage.KEPT,
+    )
+)
 
 
 def as_markdown(
@@ -105,13 +116,17 @@ def _command(command: Command) -> list[str]:
     return ["", *(f"      {place}$ {safe(line)}" for line in command.text.splitlines()), ""]
 
 
+def _grant_back(before: str) -> str:
+    return f"give back {before}" if before not in ("", "none") else "take the grant away again"
+
+
 def undo_words(change: Change) -> str:
     """How this one is taken back; not redacted."""
     if change.kept:
         return f"put {change.kept} back"
     return {
         ChangeKind.FILE: f"remove {change.what}",
-        ChangeKind.GRANT: f"give back {change.before or 'no grant'}",
+        ChangeKind.GRANT: _grant_back(change.before),
         ChangeKind.KEY: "delete the key",
         ChangeKind.SCHEDULE: "switch it off",
         ChangeKind.SETTING: f"ALTER SYSTEM SET it to {change.before!r}",
