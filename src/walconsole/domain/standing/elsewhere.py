@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from walconsole.domain.archivers.command_words import Target, remotes_of, targets_of
+from walconsole.domain.archivers.destinations import destinations_of
 from walconsole.domain.facts.evidence import CommandFacts
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import safe
 
 _PARAMETER = re.compile(r",(endpoint|region|provider)=[\"']?([^\"',]+)")
 
@@ -24,7 +26,7 @@ def elsewhere(snapshot: Snapshot) -> tuple[str, ...]:
     stands = " and ".join(f"{bucket.bucket} at {bucket.endpoint}" for bucket in known)
     return tuple(
         f"the command writes to {written}; the archive stands in {stands}"
-        for written in _others(facts, known)
+        for written in (*_others(facts, known), *_of_other_tools(facts, known))
     )
 
 
@@ -40,6 +42,15 @@ def _others(facts: CommandFacts, known: list[BucketFacts]) -> Iterator[str]:
         if not same_name or (host and all(_host(bucket.endpoint) != host for bucket in same_name)):
             told = ", ".join(f"{key} {value}" for key, value in sorted(places.items()))
             yield f"{target}{f' ({told})' if told else ''}"
+
+
+def _of_other_tools(facts: CommandFacts, known: list[BucketFacts]) -> Iterator[str]:
+    """By the words of the command and its script alone: what a tool's own file says is not read."""
+    for told in destinations_of(f"{facts.command}\n{facts.script}"):
+        host = _host(told.endpoint).removeprefix(f"{told.bucket}.")
+        same_name = [bucket for bucket in known if bucket.bucket == told.bucket]
+        if not same_name or (host and all(_host(bucket.endpoint) != host for bucket in same_name)):
+            yield safe(str(told))
 
 
 def _places(facts: CommandFacts, target: Target) -> dict[str, str]:

@@ -129,21 +129,25 @@ class MendHoles(FixStep):
         anew = await look(self._site)
         self._seen = anew
         for role, segment in self._done:
-            copy = next((each for each in anew.copies if each.role is role), None)
-            if copy is None or not (
-                segment.timeline in copy.held and segment.number in copy.held[segment.timeline]
-            ):
-                name = segment.name(self._segment_bytes(anew))
-                raise ProvisionError(
-                    "looking at what was brought",
-                    f"{name} was stored in {self._bucket(role)} and read back, and a new listing lacks it",
-                    "find out who deletes there; then run this step again",
-                )
+            self._must_be_there(anew, role, segment)
         for role, count in Counter(role for role, _ in self._done).items():
             held = plural(count, "segment that it lacked", "segments that it lacked")
             yield Proved(f"{self._bucket(role)} holds {held}, each read back whole")
         for line in _left(anew):
             yield Printed(line)
+
+    def _must_be_there(self, anew: MendLook, role: BucketRole, segment: Segment) -> None:
+        """Raises ProvisionError."""
+        tried = "looking at what was brought"
+        copy = next((each for each in anew.copies if each.role is role), None)
+        if copy is None:
+            why = "; ".join(anew.unread) or anew.why_not or f"{self._bucket(role)} could not be listed"
+            raise ProvisionError(tried, why, "each object was read back; look again once it answers")
+        held = copy.held.get(segment.timeline)
+        if held is None or segment.number not in held:
+            name = segment.name(self._segment_bytes(anew))
+            why = f"{name} was stored in {self._bucket(role)} and read back, and a new listing lacks it"
+            raise ProvisionError(tried, why, "find out who deletes there; then run this step again")
 
     # One segment.
 
