@@ -85,6 +85,7 @@ MEANINGS = {
         (">", "a shorter time", "span"),
         ("D", "retention: delete", "expire"),
         ("M", "find the moment", "moments"),
+        ("R", "restore drill", "drill"),
         ("T", "ask for a time", "ask"),
         ("I", "with the event, or before it", "keep"),
         ("X", "end what runs", "end_backup"),

@@ -11,10 +11,12 @@ from tests.data.recoveries import BEGUN, RECOVERIES, base_at, nightly
 from tests.data.recoveries import NOW as AT
 from tests.data.snapshots import STATES
 from tests.data.stage import RCLONE
+from tests.unit.test_drill_result import good as drill_result
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.recovery.by_hand import Commands
+from walconsole.domain.recovery.drill_result import DrillResult, Outcome
 from walconsole.domain.recovery.recoverability import BackupReach
 from walconsole.domain.recovery.words import not_taken_here
 from walconsole.ui.board.content import Line, Tone
@@ -330,3 +332,45 @@ def test_the_same_reach_is_found_in_each_copy() -> None:
     reach: BackupReach = drawn.reaches[-1]
     assert reach.held.complete_in == (BucketRole.PRIMARY,)
     assert "DR alone      ▲ nothing: it is not in this copy" in details("nightly", -1)
+
+
+# -- What was proved.
+
+
+def _drilled(*found: DrillResult) -> RecoveryPicture:
+    """The healthy picture, where restore drills left these in the primary copy."""
+    snapshot = EVERY["healthy"]()
+    server, primary = snapshot.server.value, snapshot.primary.value
+    assert server is not None
+    assert primary is not None
+    whose = int(server.system_identifier or 0) % 2**64
+    mine = tuple(replace(each, system_identifier=whose) for each in found)
+    return picture_of(
+        replace(snapshot, primary=replace(snapshot.primary, value=replace(primary, drills=mine))), AT
+    )
+
+
+def _proof(drawn: RecoveryPicture) -> tuple[str, Tone]:
+    return window_rows.proof_text(drawn, UNICODE)
+
+
+def test_what_a_drill_proved_stands_with_its_time_and_what_a_restore_would_take_now() -> None:
+    assert _proof(_drilled())[0].startswith("none: ")
+    text, tone = _proof(_drilled(replace(drill_result(), ended=AT - 2 * 86_400)))
+    assert tone is Tone.OK
+    assert "20261129T152750Z restored in 4.3 s" in text
+    assert "level 4 of 4; now: restore " in text
+
+
+def test_a_drill_that_failed_later_comes_before_what_was_proved_once() -> None:
+    good = replace(drill_result(), ended=AT - 2 * 86_400)
+    failed = replace(
+        good, id="20261130T000000Z", ended=AT - 60, outcome=Outcome.FAILED, reason="missing-segment"
+    )
+    text, tone = _proof(_drilled(good, failed))
+    assert tone is Tone.CRITICAL
+    assert "a WAL segment is missing" in text
+    assert "; before that: 20261129T152750Z restored in " in text
+    text, tone = _proof(_drilled(replace(failed, outcome=Outcome.REFUSED, reason="no-room")))
+    assert tone is Tone.WARNING
+    assert "no restore was ever proved" in text

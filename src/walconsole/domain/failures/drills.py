@@ -45,7 +45,12 @@ def last_drill_failed(assessment: Assessment) -> Iterator[Finding]:
         proof=(_proof(newest, assessment),),
         fixes=(
             Fix("take a base backup", (f"sudo -u postgres /usr/local/bin/{name}-base-backup --fast",)),
-            Fix("run a drill", (f"sudo -u postgres /usr/local/bin/{name}-restore-drill",)),
+            Fix(
+                "run a drill",
+                (f"sudo -u postgres /usr/local/bin/{name}-restore-drill",),
+                step="drill",
+                risk="reads a base backup, and writes as much as the cluster takes",
+            ),
         ),
     )
 
@@ -80,7 +85,14 @@ def no_recent_drill(assessment: Assessment) -> Iterator[Finding]:
         Snapshot.primary,
         since=None if good is None else good.ended + every_s,
         proof=(_proof(good, assessment),) if good is not None else (),
-        fixes=(Fix("run a drill", (f"sudo -u postgres /usr/local/bin/{name}-restore-drill",)),),
+        fixes=(
+            Fix(
+                "run a drill",
+                (f"sudo -u postgres /usr/local/bin/{name}-restore-drill",),
+                step="drill",
+                risk="reads a base backup, and writes as much as the cluster takes",
+            ),
+        ),
     )
 
 

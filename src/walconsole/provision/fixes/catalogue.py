@@ -20,6 +20,7 @@ from walconsole.provision.probes.seconds import SecondsProbe
 from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
+from walconsole.provision.steps.drill import DrillNow
 
 KINDS: tuple[type[FixStep], ...] = (
     ResetSetting,
@@ -67,6 +68,8 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
         return catalogue.backup_steps(site)
     if offer.step == Expire.id:
         return expire_steps(site)
+    if offer.step == DrillNow.id:
+        return catalogue.drill_steps(site)
     if offer.step == ALL_PROBES:
         return tuple(kind(site) for kind in PROBES)  # type: ignore[misc]  # as below
     for kind in (*KINDS, *PROBES):

@@ -254,6 +254,7 @@ _RECOVERY = _table(
             "screen.moments", "M", "M", "Find the moment: what happened when, where to go back to", "moment"
         ),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
+        Action("screen.drill", "R", "R", "Prove it: a restore drill: plan, ask, do, verify", "drill"),
         Action("screen.expire", "D", "D", "Retention: show what no rule keeps, ask, delete", "expire"),
         Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
         _FIND._replace(hint=""),

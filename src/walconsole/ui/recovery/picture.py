@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Reading, Snapshot
     from walconsole.domain.recovery.backups import BaseBackup
+    from walconsole.domain.recovery.drill_plan import Forecast
+    from walconsole.domain.recovery.drill_result import Drills
     from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Window
     from walconsole.domain.standing.backup_runs import BackupRuns
     from walconsole.domain.standing.model import Verdict
@@ -39,6 +41,7 @@ class RecoveryPicture:
     the copies whose WAL lies as the installed command stores it. `reaches` are the base backups and how far
     each can be replayed, the newest first, those without a time last. `retention` is what would be deleted
     next, in words. `runs` are those that are being taken, `seen_at` is now by the console's clock.
+    `drills` is what restore drills proved, `forecast` what a restore would take now by their rates.
     """
 
     verdict: Verdict
@@ -55,6 +58,8 @@ class RecoveryPicture:
     runs: BackupRuns
     seen_at: float
     not_taken: str = ""
+    drills: Drills | None = None
+    forecast: Forecast | None = None
 
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
@@ -126,5 +131,7 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         not_taken=not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value else 0),
         runs=assessed.backup_runs,
         seen_at=now,
+        drills=assessed.drills,
+        forecast=assessed.restore_forecast,
         flat=frozenset(each.role for each in read if each.layout == Layout.FLAT.value),
     )

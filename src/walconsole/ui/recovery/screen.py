@@ -233,6 +233,10 @@ class RecoveryScreen(PanesScreen):
         """What retention deletes: looked at, shown, asked about."""
         self.session.open_fix(Fix("retention", step="expire"))
 
+    def action_drill(self) -> None:
+        """A restore is tried beside the server: looked at, shown, asked about, followed."""
+        self.session.open_fix(Fix("a restore drill", step="drill"))
+
     def action_end_backup(self) -> None:
         """The step that ends the base backup under the cursor, else the first that runs: it asks first."""
         runs = self.picture.runs if self.picture is not None else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from walconsole.domain.recovery.drill_result import HIGHEST_LEVEL, Outcome
 from walconsole.domain.recovery.held import StopKind
 from walconsole.domain.recovery.time_strip import Moments, cell_of, time_strip
 from walconsole.domain.recovery.words import moment_text
@@ -186,8 +187,8 @@ def _texts(picture: RecoveryPicture, width: int, glyphs: Glyphs) -> Iterator[Lin
     if together is not None and together.window is not None:
         yield from _paragraph(LOST, "lost now", lost_text(together, picture.now), Tone.TEXT, width)
     if together is not None:
-        text = "none: no restore was tried by the console (restore points are not read)"
-        yield from _paragraph(PROOF, "proof", text, Tone.MUTED, width)
+        text, tone = proof_text(picture, glyphs)
+        yield from _paragraph(PROOF, "proof", text, tone, width)
         yield from _paragraph(RETENTION, "retention", shown(picture.retention), Tone.TEXT, width)
 
 
@@ -239,6 +240,29 @@ def ends_text(window: Window, now: float) -> str:
         return f"{format_lsn(window.since_lsn)} to {format_lsn(window.until_lsn)}{side}"
     lasted = duration_text(max(0.0, window.until - window.since))
     return f"{moment_text(window.since, now)} to {moment_text(window.until, now)}, {lasted}"
+
+
+def proof_text(picture: RecoveryPicture, glyphs: Glyphs) -> tuple[str, Tone]:
+    """What restore drills proved: the newest verdict, and the newest proof where that is another."""
+    drills = picture.drills
+    newest = drills.newest if drills is not None else None
+    if drills is None or newest is None:
+        return "none: no restore was tried by the console (restore points are not read)", Tone.MUTED
+    good, now = drills.good, picture.seen_at
+    proved = ""
+    if good is not None:
+        takes = "" if picture.forecast is None else f"; now: {picture.forecast}"
+        level = f"level {good.level} of {HIGHEST_LEVEL}"
+        took, when = duration_text(good.restore_s), moment_text(good.ended, now)
+        proved = f"{good.backup} restored in {took}, {when}, {level}{takes}"
+    if newest.good:
+        return f"{glyphs.ok} {proved}", Tone.OK
+    sign, tone = glyphs.warning, Tone.WARNING
+    if newest.outcome is Outcome.FAILED:
+        sign, tone = glyphs.critical, Tone.CRITICAL
+    before = f"; before that: {proved}" if proved else "; no restore was ever proved"
+    said = f"the drill of {moment_text(newest.ended, now)}: {newest.why[0]}: {shown(newest.message)}"
+    return f"{sign} {said}{before}", tone
 
 
 def lost_text(found: Recoverability, now: float) -> str:
