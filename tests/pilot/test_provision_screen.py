@@ -80,7 +80,7 @@ async def test_every_step_asks_with_the_focus_on_cancel_and_the_end_sums_up() ->
         await asked(pilot, screen, "buckets")
         assert isinstance(app.focused, Button)
         assert app.focused.id == "gate_no"
-        assert "Buckets adds what was not there. Agree?" in screen_text(app)
+        assert "Buckets adds something new. Agree?" in screen_text(app)
         assert not steps[1].applied
         await pilot.press("right", "enter")
         await asked(pilot, screen, "drop-in")

@@ -75,7 +75,7 @@ async def test_a_revoked_grant_is_one_story_from_the_key_to_the_disk() -> None:
         assert story.index("refuses the key") < story.index("archiving fails at")
         assert "lost with the disk now" in story
         assert "AccessDenied" in shown(screen, "evidence")
-        assert "rclone" in shown(screen, "remedy")
+        assert "aws s3 ls s3://shithub-wal/" in shown(screen, "remedy")
         assert "38 segments wait" in shown(screen, "remedy")
 
 
@@ -117,7 +117,7 @@ async def test_f_opens_the_steps_of_the_fix_and_only_where_something_may_be_chan
         app.current.read_only, app.current.fixer = False, noting(asked)
         with pytest.raises(RuntimeError, match="enough"):
             screen.action_fix()
-        assert [(fix.step, fix.subject) for fix in asked] == [("kill-hung-command", "4711")]
+        assert [(fix.step, fix.subject) for fix in asked] == [("bounded-command", "4711")]
 
 
 async def test_d_opens_the_probes() -> None:

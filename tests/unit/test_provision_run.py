@@ -76,8 +76,8 @@ async def test_a_flood_of_lines_does_not_wash_away_what_was_changed() -> None:
 async def test_what_is_taken_back_is_no_longer_listed_and_the_rest_is() -> None:
     undone = [
         applying(Printed("taken back"), "drop-in"),
-        Progress("drop-in", Stage.CHANGED, 2.0),
-        Progress("buckets", Stage.DONE, 2.0),
+        Progress("drop-in", Stage.UNDONE, 2.0),
+        Progress("buckets", Stage.KEPT, 2.0),
     ]
     run = a_run([applying(Changing(MADE)), applying(Changing(WRITTEN), "drop-in")], undone)
     run.start()

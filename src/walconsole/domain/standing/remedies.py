@@ -1,5 +1,6 @@
 """Ways to mend that several failure modes share, in the words of this host: exact commands alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import SplitResult, urlsplit
@@ -115,7 +116,14 @@ def look_from_droplet(snapshot: Snapshot, where: str = "", config: str = "") -> 
         listing = f"rclone --config {quote(place.config)} lsf --max-depth 1 {quote(place.where)}"
         return (as_server(snapshot, listing),)
     asked = look_with(command_in_force(snapshot))
-    return (as_server(snapshot, asked),) if asked else ()
+    return (as_server(snapshot, asked),) if asked else tuple(_look_from_here(snapshot))[:1]
+
+
+def _look_from_here(snapshot: Snapshot) -> Iterator[str]:
+    """With one's own key, where nothing is known of the archiver's."""
+    for copy in (snapshot.primary, snapshot.dr):
+        if copy.value is not None:
+            yield f"aws s3 ls {quote(f's3://{copy.value.bucket}/')} --endpoint-url {quote(copy.value.endpoint)}"
 
 
 def endpoints(snapshot: Snapshot) -> tuple[str, ...]:

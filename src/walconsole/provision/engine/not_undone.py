@@ -15,4 +15,4 @@ class NotUndone:
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
         """Nothing."""
         for _ in changes:
-            yield Printed("nothing is undone")
+            yield Printed("what it did stays")

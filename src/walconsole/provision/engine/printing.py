@@ -43,7 +43,7 @@ _MOVING_EVERY_S = 30.0
 def moving_text(event: Moving) -> str:
     """`WHAT: 40 % of 2.0 GiB, 61 MiB/s, 20 s left`, as far as it is known; else for how long it goes on."""
     if event.done is None:
-        return f"{event.what}: {whole_duration_text(event.for_s)}"
+        return f"{event.what}: {whole_duration_text(event.for_s)}" if event.for_s >= 1.0 else event.what
     share = event.share
     parts = [bytes_text(event.done) if share is None else f"{share:.0%} of {bytes_text(event.total)}"]
     if event.rate:

@@ -39,7 +39,7 @@ class _Access(FixStep):
         path, user = self._fits(_PATH, "absolute path"), os_user(self._site)
         status, _ = await status_of(self._site, f"test {self.test} {quote(path)}", user=user)
         if status == 0:
-            return Check(CheckState.DONE, f"{user} can {self.verb} {path}")
+            return Check(CheckState.DONE, f"user {user} can {self.verb} {path}")
         exists, now = await status_of(
             self._site, f"[ -f {quote(path)} ] && stat -L -c '%a %U:%G' -- {quote(path)}"
         )
@@ -48,9 +48,9 @@ class _Access(FixStep):
         barred = await self._barred(path, user)
         if barred:
             remedy = "move the file to where that user can reach it, and name it there"
-            return Check(CheckState.BLOCKED, f"{user} may not enter {barred}", remedy=remedy)
+            return Check(CheckState.BLOCKED, f"user {user} may not enter {barred}", remedy=remedy)
         return Check(
-            CheckState.NEEDED, f"{user} may not {self.verb} {path}", (Fact(path, safe(now.strip())),)
+            CheckState.NEEDED, f"user {user} may not {self.verb} {path}", (Fact(path, safe(now.strip())),)
         )
 
     async def plan(self) -> Plan:
@@ -58,7 +58,7 @@ class _Access(FixStep):
         path = self._fits(_PATH, "absolute path")
         user = await whose(self._site, path, at=True)
         return Plan(
-            summary=f"let {os_user(self._site)} {self.verb} {path}",
+            summary=f"let user {os_user(self._site)} {self.verb} {path}",
             commands=commands([_text(each, path) for each in await self._wanted(user)], user),
             notes=(f"now: {safe(await self._now(path))}",),
             undo="puts back owner and mode",
@@ -87,9 +87,11 @@ class _Access(FixStep):
         status, _ = await status_of(self._site, f"test {self.test} {quote(path)}", user=user)
         if status != 0:
             raise ProvisionError(
-                f"letting {user} {self.verb} {path}", "it still may not", "a noexec mount, an ACL or SELinux?"
+                f"letting user {user} {self.verb} {path}",
+                "it still may not",
+                "a noexec mount, an ACL or SELinux?",
             )
-        yield Proved(f"{user} can {self.verb} {path}")
+        yield Proved(f"user {user} can {self.verb} {path}")
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Owner and mode as they were."""

@@ -173,7 +173,7 @@ class BackupCommand:
         path = self._script(survey).path
         if "usage:" not in said:
             raise ProvisionError(f"calling {path}", f"it did not say how it is used: {said[:200]}")
-        yield Proved(f"{path} can be run by {os_user(self._site)}")
+        yield Proved(f"{path} can be run by user {os_user(self._site)}")
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """Put back what was there."""

@@ -181,7 +181,7 @@ class WriteProbe:
                 raise ProvisionError(
                     f"probing {rclone_path(target)}", "it did not pass", "run this step again"
                 )
-            yield Proved(f"{os_user(self._site)} can write to {target.bucket} in {target.region}")
+            yield Proved(f"user {os_user(self._site)} can write to {target.bucket} in {target.region}")
 
     async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
         """It leaves nothing."""

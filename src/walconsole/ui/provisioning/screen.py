@@ -152,7 +152,7 @@ class ProvisionScreen(PanesScreen):
         age = self.session.seconds_since(question.key_since)
         left = -self.session.seconds_since(question.answer_by)
         self.gate.say(
-            f"The temporary key is alive for {duration_text(age)}; without an answer it is deleted"
+            f"The temporary key {_alive(age)}; without an answer it is deleted"
             f" in {duration_text(max(0.0, left))}."
         )
 
@@ -241,16 +241,38 @@ class ProvisionScreen(PanesScreen):
         if run.busy:
             doing = titles.get(run.current, "looking at the droplet")
             return glyphs.arrow[0], "running", f"{doing}{self._of_all()}", Tone.LABEL
-        if run.undone:
+        if run.undone and any(news.stage is Stage.UNDONE for news in run.news.values()):
             return glyphs.ok, "undone", "what was changed from here is taken back", Tone.OK
+        if run.undone:
+            return glyphs.dot, "undone", "nothing is recorded that could be taken back", Tone.MUTED
         if run.runner is not None and run.runner.done:
             return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
-        needed = [step for step in run.steps if run.news[step.id].stage is Stage.WAITING]
-        if not needed:
+        return self._looked()
+
+    def _looked(self) -> tuple[str, str, str, Tone]:
+        """What a look has found: a step that is blocked is where `g` would stop."""
+        steps, news, glyphs = self.run.steps, self.run.news, self.glyphs
+        open_ = [step for step in steps if news[step.id].stage in (Stage.WAITING, Stage.BLOCKED)]
+        blocked = next((step for step in open_ if news[step.id].stage is Stage.BLOCKED), None)
+        looked = [one for one in news.values() if one.check is not None or one.error is not None]
+        if not looked or not steps:
             return "", "", f"{self.session.title}: not looked at yet", Tone.MUTED
-        count = f"{len(needed)} of {len(run.steps)} steps to do"
-        text = f"{count}, the first is {needed[0].title}; x executes them, and asks before each"
-        return glyphs.warning, "to do", text, Tone.WARNING
+        if not open_:
+            later = sum(one.stage in (Stage.UNDONE, Stage.KEPT) for one in news.values())
+            text = "what could be taken back is taken back" if later else "every step is done already"
+            return glyphs.ok, "ok", text, Tone.OK
+        if blocked is open_[0]:
+            return (
+                glyphs.critical,
+                "blocked",
+                safe(f"{blocked.title}: {_why(news[blocked.id])}"),
+                Tone.CRITICAL,
+            )
+        count = f"{len(open_)} of {len(steps)} steps to do"
+        goes = "x executes them, and asks before each"
+        if blocked is not None:
+            goes = f"x goes as far as {blocked.title}, which is blocked, and asks before each"
+        return glyphs.warning, "to do", f"{count}, the first is {open_[0].title}; {goes}", Tone.WARNING
 
     def _why(self, failure: WalconsoleError) -> str:
         """Without what to do where the plan's pane, below, says that."""
@@ -349,6 +371,21 @@ class ProvisionScreen(PanesScreen):
         title = chosen[0].title if chosen is not None else "Setting archiving up"
         text = chosen[0].explanation if chosen is not None else _ABOUT
         self.app.push_screen(StepHelp(title, text, self.actions))
+
+
+def _alive(age_s: float) -> str:
+    """For how long, in whole seconds; not for none."""
+    return "has just been made" if age_s < 1.0 else f"is alive for {duration_text(age_s)}"
+
+
+def _why(news: StepNews) -> str:
+    """What stands in a step's way, and what to do about it."""
+    if news.error is not None:
+        return news.error.line()
+    check = news.check
+    if check is None:
+        return "it cannot be done now"
+    return f"{check.summary}; {check.remedy}" if check.remedy else check.summary
 
 
 _ABOUT = (

@@ -143,9 +143,11 @@ def remedy_rows(
 
 def _fix(number: int, fix: Fix, width: int, glyphs: Glyphs, *, may_change: bool) -> Iterator[Line]:
     label = str(number)
-    how = ""
-    if fix.step:
-        how = " (f: plan, ask, do, verify)" if may_change else " (read-only: by hand)"
+    how = " (by hand, outside of the console)" if fix.commands else ""
+    if fix.step and may_change:
+        how = " (f: plan, ask, do, verify)"
+    elif fix.step:
+        how = " (read-only: by hand)" if fix.commands else " (not while it is read-only)"
     yield from _paragraph(f"{shown(fix.title)}{how}", width, f"{number + 1} ", Tone.TEXT, FIX, label)
     for command in fix.commands:
         yield from _paragraph(shown(command), width, "    ", Tone.LABEL, COMMAND, label)
