@@ -27,6 +27,7 @@ from walconsole.domain.standing.mending import MEND, told_elsewhere
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
+from walconsole.domain.standing.remedies import archive_by_hand, base_backup
 from walconsole.domain.units import age_text, plural
 from walconsole.domain.wal import wal_name
 
@@ -64,7 +65,7 @@ def gaps(assessment: Assessment) -> Iterator[Finding]:
                 Proof(f"missing: {gap_text(gap)}", reading.source, reading.read_at)
                 for gap in bucket.gaps[-3:]
             ),
-            fixes=_fill(last),
+            fixes=_fill(assessment.snapshot, last),
         )
 
 
@@ -92,30 +93,22 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
             ),
             fixes=(
                 replace(MEND, risk="stop whatever deletes there, or copies the deletions, first"),
-                Fix(
-                    "take a new base backup now",
-                    ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
-                    risk="reads the whole cluster; what is gone stays gone",
-                ),
+                base_backup(assessment.snapshot, "reads the whole cluster; what is gone stays gone"),
             ),
         )
 
 
-def _fill(gap: Gap) -> tuple[Fix, ...]:
+def _fill(snapshot: Snapshot, gap: Gap) -> tuple[Fix, ...]:
     """How a gap is filled, or lived with."""
     return (
         MEND,
         Fix(
             f"push {gap.first} again, if it is still in pg_wal (then the others)",
-            (f"ls pg_wal/{gap.first}", f"the archive command with pg_wal/{gap.first}"),
+            archive_by_hand(snapshot, gap.first),
             "push-wal",
             subject=gap.first,
         ),
-        Fix(
-            "take a new base backup now",
-            ("pg_basebackup -D /var/backups/base -X none -c fast -P",),
-            risk="reads the whole cluster; older base backups stay cut off",
-        ),
+        base_backup(snapshot, "reads the whole cluster; older base backups stay cut off"),
     )
 
 
@@ -145,7 +138,7 @@ def history_missing(assessment: Assessment) -> Iterator[Finding]:
             fixes=(
                 Fix(
                     "push the .history file again",
-                    (f"the archive command with {found.missing_histories[0]:08X}.history",),
+                    archive_by_hand(snapshot, f"{found.missing_histories[0]:08X}.history"),
                     "push-wal",
                     subject=f"{found.missing_histories[0]:08X}.history",
                 ),

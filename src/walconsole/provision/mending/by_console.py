@@ -47,7 +47,7 @@ class ConsoleCarrier:
             )
             raise BlockedError("mending the holes", why, "give the droplet's rclone the keys to both copies")
         for source in mend.sources:
-            yield Ran(Command(f"read {self._words(source, mend)}", Where.HERE))
+            XX
             try:
                 plain, packed = await self._taken(source, mend, page)
             except (ObjectStoreError, ValueError) as error:
