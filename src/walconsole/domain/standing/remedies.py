@@ -123,7 +123,8 @@ def _look_from_here(snapshot: Snapshot) -> Iterator[str]:
     """With one's own key, where nothing is known of the archiver's."""
     for copy in (snapshot.primary, snapshot.dr):
         if copy.value is not None:
-            yield f"aws s3 ls {quote(f's3://{copy.value.bucket}/')} --endpoint-url {quote(copy.value.endpoint)}"
+            place = quote(f"s3://{copy.value.bucket}/")
+            yield f"aws s3 ls {place} --endpoint-url {quote(copy.value.endpoint)}"
 
 
 def endpoints(snapshot: Snapshot) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from walconsole.domain.redaction import decode, safe
 from walconsole.errors import BlockedError, ObjectStoreError
 from walconsole.ports import Plain, WholeStore
 from walconsole.provision.droplet.commands import os_user, script_for
-from walconsole.provision.engine.model import Command, Ran, Where
+from walconsole.provision.engine.model import Command, Printed
 from walconsole.provision.engine.site import Site
 from walconsole.provision.mending.carrier import Brought, Carried, News, Places, Unusable
 from walconsole.provision.mending.look import MendLook, target_of
@@ -47,7 +47,7 @@ class ConsoleCarrier:
             )
             raise BlockedError("mending the holes", why, "give the droplet's rclone the keys to both copies")
         for source in mend.sources:
-            XX
+            yield Printed(f"reading {self._words(source, mend)}")
             try:
                 plain, packed = await self._taken(source, mend, page)
             except (ObjectStoreError, ValueError) as error:

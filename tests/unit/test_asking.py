@@ -1,0 +1,60 @@
+"""The store is asked in the words of the tool that archives."""
+
+import pytest
+
+from tests.data.exact import faults
+from walconsole.domain.archivers.asking import backup_with, look_with
+
+DATA = "/var/lib/postgresql/16/main"
+
+
+@pytest.mark.parametrize(
+    ("command", "look", "backup"),
+    [
+        (
+            "pgbackrest --stanza=main archive-push %p",
+            "pgbackrest --stanza=main check",
+            "pgbackrest --stanza=main backup",
+        ),
+        (
+            "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x archive-push %p",
+            "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x check",
+            "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x backup",
+        ),
+        (
+            "envdir /etc/wal-g.d/env wal-g wal-push %p",
+            "envdir /etc/wal-g.d/env wal-g wal-show",
+            f"envdir /etc/wal-g.d/env wal-g backup-push {DATA}",
+        ),
+        (
+            "wal-g --config /etc/w.yaml wal-push %p >> /var/log/w.log 2>&1",
+            "wal-g wal-show --config /etc/w.yaml",
+            f"wal-g backup-push --config /etc/w.yaml {DATA}",
+        ),
+        (
+            "barman-cloud-wal-archive --gzip --endpoint-url https://h s3://wal/x main %p",
+            "barman-cloud-backup-list --endpoint-url https://h s3://wal/x main",
+            "barman-cloud-backup --endpoint-url https://h s3://wal/x main",
+        ),
+        (
+            "aws s3 cp %p s3://wal/main/%f --endpoint-url https://h --profile p --quiet",
+            "aws s3 ls s3://wal/main/ --endpoint-url https://h --profile p",
+            "",
+        ),
+        ("s3cmd -c /etc/s3cfg put %p s3://wal/%f", "s3cmd ls s3://wal/ -c /etc/s3cfg", ""),
+        (
+            "s5cmd --endpoint-url https://h cp %p s3://wal/a/%f",
+            "s5cmd --endpoint-url https://h ls s3://wal/a/",
+            "",
+        ),
+        ("aws s3 cp %p s3://$BUCKET/%f", "", ""),
+        ("cp %p /mnt/%f", "", ""),
+        ("test ! -f 'x", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_of_each_tool(command: str, look: str, backup: str) -> None:
+    assert look_with(command) == look
+    assert backup_with(command, DATA) == backup
+    for text in filter(None, (look_with(command), backup_with(command, DATA))):
+        assert [fault for fault in faults(text) if "no program" not in fault] == []
