@@ -241,7 +241,7 @@ async def test_a_store_that_goes_in_circles_is_told(tmp_path: Path) -> None:
     path, told = await written((), ListingFormat.CSV, tmp_path, Circle(segment_keys(1_500)))
     assert path is None
     assert isinstance(told[-1], ListingFailed)
-    assert "does not go on" in told[-1].why
+    assert "does not continue" in told[-1].why
     assert names(tmp_path) == []
 
 

@@ -133,7 +133,7 @@ def test_without_a_server_nothing_claims_to_be_in_force() -> None:
         snapshot = fold(snapshot, problem(slot, "connection refused"), NOW)
     desk = desk_of(snapshot, "max_wal_size")
     text = detail(desk)
-    assert "in force    n/a: from the files alone, for connection refused" in text
+    assert "in force    n/a: from the files alone: connection refused" in text
     assert "● applied: this one wins" in text
     assert notice(desk.picture)[0] == "from the files alone: connection refused"
 
@@ -157,7 +157,7 @@ def test_the_difference_puts_archiving_first_and_names_both_sides() -> None:
     text = detail(desk, Subject(Kind.DIFFERENCE, DEAD))
     assert text.index("- archive_timeout = 1min  line 3") < text.index("- work_mem = 1MB  line 1")
     assert "+ archive_timeout = 0  built-in default" in text
-    assert "1 setting says what is in force" in text
+    assert "1 setting agrees with what is in force" in text
     assert "only in the files in force" in text
     assert desk.back()
     assert not desk.back()

@@ -94,8 +94,8 @@ def test_what_is_not_understood_says_what_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("2026-02-30", "no date and time of the calendar"),
-        ("24:00", "no date and time of the calendar"),
+        ("2026-02-30", "not a date and time of the calendar"),
+        ("24:00", "not a date and time of the calendar"),
         ("000000010000000000000141", "its last field is at most 000000FF"),
         ("1/0/141", "its last field is at most 000000FF"),
     ],

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walconsole.domain.units import lasting_text
 from walconsole.ui.board.typeset import folded
 
 
@@ -30,3 +31,16 @@ def test_no_line_is_longer_and_nothing_is_lost(text: str, width: int) -> None:
 )
 def test_where_a_word_is_parted(text: str, width: int, lines: list[str]) -> None:
     assert folded(text, width) == lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-2, ""),
+        (0.4, ""),
+        (1, " for 1 s"),
+        (185, " for 3 min 05 s"),
+    ],
+)
+def test_less_than_a_second_has_not_lasted(seconds: float, text: str) -> None:
+    assert lasting_text(seconds) == text

@@ -43,6 +43,11 @@ def whole_duration_text(seconds: float) -> str:
     return f"{int(seconds)} s" if 0 <= seconds < 10 else duration_text(float(int(seconds)))
 
 
+def lasting_text(seconds: float) -> str:
+    """` for 41 s`; nothing for less than a second, which has not lasted."""
+    return f" for {whole_duration_text(seconds)}" if seconds >= 1 else ""
+
+
 def age_text(seconds: float | None) -> str:
     """An age in whole units: `now`, `41 s ago`, `3 min 05 s ago`; None is `never`."""
     if seconds is None:

@@ -30,7 +30,7 @@ def link_lost(assessment: Assessment) -> Iterator[Finding]:
     if problem is None:
         return
     since = snapshot.link.failing_since or snapshot.host.failing_since
-    lasted = () if since is None else (f"for {duration_text(now - since)}",)
+    lasted = () if since is None or now - since < 1 else (f"for {duration_text(now - since)}",)
     yield Finding(
         "ssh-lost",
         Severity.CRITICAL,
@@ -48,7 +48,7 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
     if problem is None or problem.code in LINK_CODES | SHELL_CODES or link_problem(snapshot) is not None:
         return
     since = snapshot.archiver.failing_since
-    lasted = () if since is None else (f"for {duration_text(now - since)}",)
+    lasted = () if since is None or now - since < 1 else (f"for {duration_text(now - since)}",)
     yield Finding(
         "postgres-unreachable",
         Severity.CRITICAL,

@@ -19,7 +19,7 @@ from walconsole.domain.standing.copies import settled, stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.standing.unseen import proved
-from walconsole.domain.units import age_text, bytes_text, plural, whole_duration_text
+from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
 
 
 def verdict(assessment: Assessment) -> Verdict:
@@ -84,7 +84,7 @@ def _unseen(assessment: Assessment) -> Verdict | None:
 
 
 def _for(since: float | None, now: float) -> str:
-    return "" if since is None else f" for {whole_duration_text(max(0.0, now - since))}"
+    return "" if since is None else lasting_text(now - since)
 
 
 def _last_known(snapshot: Snapshot, now: float) -> str:

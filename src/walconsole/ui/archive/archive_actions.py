@@ -53,7 +53,7 @@ class ArchiveActions:
             reason = mark.reason if mark is not None else ""
             texts = (gap_names(gap), f"accepted as lost in {where}: {reason}", "", "It will alarm again.")
             self.screen.app.push_screen(
-                Confirm("Take back that the gap is accepted?", texts, "Take it back"),
+                Confirm("No longer accept this gap as lost?", texts, "Take it back"),
                 lambda yes: self._withdraw(gap) if yes else None,
             )
             return
@@ -65,7 +65,7 @@ class ArchiveActions:
             )
             self._say(text, "it is not lost", "warning")
             return
-        label = f"accept {plural(gap.segments, 'segment')} as lost in {where}; why (nothing: no):"
+        label = f"accept {plural(gap.segments, 'segment')} as lost in {where}; why (empty: cancel):"
         self.screen.app.push_screen(Prompt(label), lambda reason: self._accept(gap, reason))
 
     def _accept(self, gap: FoundGap, reason: str | None) -> None:

@@ -121,7 +121,7 @@ def _why_unknown(meaning: Meaning, copies: Copies) -> str:
     if copies.other is None:
         return "the other bucket was not read"
     if meaning.name.kind is WalNameKind.PARTIAL:
-        return "of partial segments the index keeps only how many there are"
+        return "the index only counts partial segments"
     if not copies.other.complete:
         return "the other bucket is still being listed"
     return "the other bucket has no archive in this place"

@@ -110,8 +110,8 @@ async def _copy(reader: BucketReader, sheet: _Sheet, tell: Callable[[Message], o
         if (keys and keys[0] <= after) or (page.truncated and not keys):
             raise ObjectStoreError(
                 f"listing bucket {reader.target.bucket}",
-                "a page does not go on after the one before it",
-                "export again; if it stays so the store does not list in key order",
+                "a page does not continue where the one before it ended",
+                "export again; if it happens again, the store does not list in key order",
                 code="BrokenListing",
             )
         objects += await _settled(sheet.write, page.objects)
@@ -184,7 +184,7 @@ class _Sheet:
                     continue
                 self.path.rename(path)
             return path
-        raise FileExistsError(f"{_TRIES} exports of this second exist already")
+        raise FileExistsError(f"{_TRIES} exports of this second already exist")
 
     def discard(self) -> None:
         """Close it, and take the unfinished name away; where that cannot be it stays marked by its name."""
@@ -200,7 +200,7 @@ class _Sheet:
                 return unfinished, open_new(unfinished)
             except FileExistsError:
                 continue
-        raise FileExistsError(f"{_TRIES} exports of this second exist already")
+        raise FileExistsError(f"{_TRIES} exports of this second already exist")
 
     def _names(self) -> list[Path]:
         counts = ("", *(f"-{count}" for count in range(2, _TRIES + 1)))

@@ -103,7 +103,7 @@ def _read_moment(day: str, minute: str, second: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"{text} is no date and time of the calendar") from None
+        raise ValueError(f"{text} is not a date and time of the calendar") from None
 
 
 def _age(text: str, now: float) -> float | None:

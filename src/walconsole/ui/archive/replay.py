@@ -73,11 +73,11 @@ def _gaps(table: Table, main: BucketFacts) -> None:
     alarming = [gap for gap in gaps if not gap.is_accepted]
     lost = [gap for gap in alarming if gap.gap.lost_from is not None]
     if not alarming:
-        table.row("gap", "gaps", "none that nobody accepted" if gaps else "none", Tone.OK)
+        table.row("gap", "gaps", "none but accepted ones" if gaps else "none", Tone.OK)
     elif said := gaps_told(table.known.snapshot, main, table.known.now):
         table.row("gap", "gaps", said[0], Tone.CRITICAL if said[1] else Tone.TEXT)
     elif lost:
-        table.row("gap", "gaps", "none between what is there", Tone.TEXT)
+        table.row("gap", "gaps", "none between the segments that are there", Tone.TEXT)
     coming = still_to_come(table.known.snapshot, main, table.known.now)
     for gap in reversed(alarming[-GAPS_LISTED:]):
         _gap(table, gap, is_coming=gap.gap in coming)

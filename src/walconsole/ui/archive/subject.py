@@ -118,7 +118,7 @@ def _remedies(page: Page, gap: Gap, wal_directory: str | None, other: str, *, al
     page.paragraph("What is still there is archived again once it has a .ready file:", lead=arrow)
     page.paragraph(shown(f"sudo -u postgres touch {ready}"), Tone.STRONG, lead="  ")
     page.paragraph(
-        "What is nowhere is lost: take a new base backup, which makes later recovery possible again, "
+        "What is found nowhere is lost: take a new base backup, which makes later recovery possible again, "
         "then accept the gap with `A`.",
         lead=arrow,
     )

@@ -392,7 +392,7 @@ class DropletSession:
         if self._observer is not None:
             self._observer.pace(_PACES[self._pace])
         self._update_keys()
-        self.notify(f"every interval x {_PACES[self._pace]:g}", "", timeout=2)
+        self.notify(f"every interval is {_PACES[self._pace]:g} times as long", "", timeout=2)
 
     def bucket_reader(self, role: BucketRole) -> BucketReader | None:
         """Reads a bucket beyond what the snapshot says of it; None before there is an observer."""

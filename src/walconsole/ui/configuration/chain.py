@@ -112,9 +112,7 @@ def _in_force(page: Page, picture: ConfigurationPicture, chain: Chain) -> None:
         page.fact("", "the server's own value is not shown to this session", Tone.MUTED)
     else:
         page.fact("a start has", now_text(chain), Tone.STRONG)
-        page.fact(
-            "in force", f"{NOT_AVAILABLE}: from the files alone, for {shown(picture.alone)}", Tone.MUTED
-        )
+        page.fact("in force", f"{NOT_AVAILABLE}: from the files alone: {shown(picture.alone)}", Tone.MUTED)
 
 
 def _source(running: InForce) -> str:

@@ -141,7 +141,8 @@ def difference_rows(picture: ConfigurationPicture, path: str, width: int, glyphs
     for row in differing:
         _both(page, picture, row, path)
     if alike:
-        page.heading(plural(len(alike), "setting says what is in force", "settings say what is in force"))
+        words = "setting agrees with what is in force", "settings agree with what is in force"
+        page.heading(plural(len(alike), *words))
     for row in alike:
         spot = Spot(path, row.line or 0)
         text = f"{shown(row.name)} = {value_text(row.name, row.here or '')}"

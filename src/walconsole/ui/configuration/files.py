@@ -98,7 +98,7 @@ def detail(picture: ConfigurationPicture, path: str, width: int, glyphs: Glyphs)
     if content.server_reads is False:
         page.fact("", "the server's own user may not read it", Tone.CRITICAL)
     if content.cut:
-        page.fact("cut", "it is longer than what was read of it", Tone.WARNING)
+        page.fact("cut", "it is too long: only its beginning was read", Tone.WARNING)
     if dead:
         _changes(page, file)
     _errors_in(page, picture, path)
@@ -173,7 +173,7 @@ def start_detail(picture: ConfigurationPicture, width: int, glyphs: Glyphs) -> t
         page.paragraph(shown(text), Tone.WARNING, lead=f"{glyphs.warning} ")
     if not picture.files.contradictions:
         page.paragraph(
-            "nothing that says how it is started contradicts another", Tone.OK, lead=f"{glyphs.ok} "
+            "nothing that tells how it is started contradicts the rest", Tone.OK, lead=f"{glyphs.ok} "
         )
     launch = picture.files.launch or Launch()
     page.heading("systemd")
@@ -187,7 +187,7 @@ def start_detail(picture: ConfigurationPicture, width: int, glyphs: Glyphs) -> t
 
 def _unit(page: Page, launch: Launch) -> None:
     if not launch.unit:
-        page.fact("unit", f"{NOT_AVAILABLE}: no unit of systemd is known for it", Tone.MUTED)
+        page.fact("unit", f"{NOT_AVAILABLE}: no systemd unit is known for it", Tone.MUTED)
     else:
         page.fact("unit", shown(f"{launch.unit}, {launch.active_state or 'state not known'}"))
     for path in launch.unit_files:

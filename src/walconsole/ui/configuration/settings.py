@@ -70,7 +70,7 @@ def state_span(chain: Chain, place: Place, glyphs: Glyphs, *, running: bool) -> 
         case State.ERROR:
             return Span(f"{glyphs.critical} in error: {shown(place.why)}", Tone.CRITICAL)
         case State.DISCARDED:
-            return Span(f"{glyphs.critical} thrown away, for {shown(place.why)}", Tone.CRITICAL)
+            return Span(f"{glyphs.critical} ignored: {shown(place.why)}", Tone.CRITICAL)
         case State.NOT_LOADED:
             return Span(f"{glyphs.warning} not yet loaded, {shown(place.why)}", Tone.WARNING)
         case State.OVERRIDDEN:

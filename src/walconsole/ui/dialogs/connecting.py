@@ -89,7 +89,7 @@ class PassphraseScreen(Dialog[str]):
             yield Static("")
             yield Input(password=True)
             yield Static(
-                "Enter: use it   Esc: do not. It is kept in memory only.", classes="text", markup=False
+                "Enter: use it   Esc: cancel   It is kept in memory only.", classes="text", markup=False
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

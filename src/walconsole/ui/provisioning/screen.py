@@ -242,15 +242,15 @@ class ProvisionScreen(PanesScreen):
             doing = titles.get(run.current, "looking at the droplet")
             return glyphs.arrow[0], "running", f"{doing}{self._of_all()}", Tone.LABEL
         if run.undone and any(news.stage is Stage.UNDONE for news in run.news.values()):
-            return glyphs.ok, "undone", "what was changed from here is taken back", Tone.OK
+            return glyphs.ok, "undone", "what was changed from here is undone", Tone.OK
         if run.undone:
-            return glyphs.dot, "undone", "nothing is recorded that could be taken back", Tone.MUTED
+            return glyphs.dot, "undone", "nothing is recorded that could be undone", Tone.MUTED
         if run.runner is not None and run.runner.done:
             return glyphs.ok, "ok", safe(run.last_proof() or "every step is done"), Tone.OK
         return self._looked()
 
     def _looked(self) -> tuple[str, str, str, Tone]:
-        """What a look has found: a step that is blocked is where `g` would stop."""
+        """What a look has found: a step that is blocked is where the run would stop."""
         steps, news, glyphs = self.run.steps, self.run.news, self.glyphs
         open_ = [step for step in steps if news[step.id].stage in (Stage.WAITING, Stage.BLOCKED)]
         blocked = next((step for step in open_ if news[step.id].stage is Stage.BLOCKED), None)
@@ -298,7 +298,7 @@ class ProvisionScreen(PanesScreen):
     def action_go(self) -> None:
         """Run the steps; each asks first."""
         if self.run.busy:
-            self.app.notify("it runs already", markup=False, timeout=3)
+            self.app.notify("it is running already", markup=False, timeout=3)
             return
         self._following = True
         self.run.start()
@@ -307,7 +307,7 @@ class ProvisionScreen(PanesScreen):
     def action_look(self) -> None:
         """Look at every step again."""
         if self.run.busy:
-            self.app.notify("it runs: it looks at each step by itself", markup=False, timeout=3)
+            self.app.notify("it is running, and looks at each step by itself", markup=False, timeout=3)
             return
         self.run.look()
         self._soon()
@@ -315,7 +315,7 @@ class ProvisionScreen(PanesScreen):
     def action_undo(self) -> None:
         """Take back what was changed; each step asks first."""
         if self.run.busy:
-            self.app.notify("it runs: wait until it has ended", markup=False, timeout=3)
+            self.app.notify("it is running: wait until it has ended", markup=False, timeout=3)
             return
         self._following = True
         self.run.undo()

@@ -100,7 +100,7 @@ def _made(rows: _Rows, picture: RecoveryPicture, reach: BackupReach) -> None:
     }[backup.verified]
     rows.row("verified", "verified", said, Tone.TEXT if backup.verified else Tone.MUTED)
     if backup.encryption:
-        rows.row("encryption", "encrypted", f"{shown(backup.encryption)}: without its secret key of no use")
+        rows.row("encryption", "encrypted", f"{shown(backup.encryption)}: of no use without its secret key")
 
 
 def _places(rows: _Rows, reach: BackupReach, names: RcloneNames) -> None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from walconsole.domain.recovery.running import end_words
 from walconsole.domain.recovery.words import moment_text
-from walconsole.domain.units import age_text, whole_duration_text
+from walconsole.domain.units import age_text, lasting_text
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar_before, how_far
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE, fit, pad, shown, wrapped
@@ -49,7 +49,7 @@ def rows(runs: BackupRuns, now: float, width: int, glyphs: Glyphs) -> Iterator[L
 def _running(label: str, backup: RunningBackup, now: float, width: int, glyphs: Glyphs) -> Iterator[Line]:
     who = f"{shown(backup.who)} {shown(backup.id)}".strip()
     client = f" from {shown(backup.client)}" if backup.client else ""
-    since = "" if backup.since is None else f" for {whole_duration_text(max(0.0, now - backup.since))}"
+    since = "" if backup.since is None else lasting_text(now - backup.since)
     text = f"{who}{client}: {shown(backup.phase)}{since}"
     if backup.streams and cell_len(text) + len(_ENDS) < width - GUTTER - LABEL - _MARGIN:
         text += _ENDS

@@ -243,7 +243,9 @@ class RecoveryScreen(PanesScreen):
         if runs is None or not runs.running:
             blind = runs is None or runs.blind
             why = "; ".join(runs.unseen) if runs is not None and blind else ""
-            text = f"not known whether one runs: {why or 'nothing was read yet'}" if blind else "none runs"
+            text = (
+                f"not known whether one is running: {why or 'nothing was read yet'}" if blind else "none runs"
+            )
             self._say(safe(text), "there is no base backup to end", "warning")
             return
         row = self.panes["window"].current

@@ -167,9 +167,9 @@ def _backlog(snapshot: Snapshot, now: float, width: int, glyphs: Glyphs) -> Iter
     trend = outlook.backlog_per_min if outlook is not None else None
     if trend is not None and trend < 0:
         left = duration_text(waiting / -trend * 60)
-        text += f", {-trend:.1f} a minute fewer: none in {left}"
+        text += f", {-trend:.1f} fewer each minute: none in {left}"
     elif trend is not None and trend > 0:
-        text += f", {trend:.1f} a minute more"
+        text += f", {trend:.1f} more each minute"
     tone = Tone.OK if trend is not None and trend < 0 else Tone.WARNING
     yield from _paragraph(
         text, width, f"{glyphs.warning if tone is Tone.WARNING else glyphs.ok} ", tone, BACKLOG, ""

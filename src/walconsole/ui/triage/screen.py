@@ -263,7 +263,7 @@ class TriageScreen(PanesScreen):
         if fix is None:
             self.app.notify("there is nothing to mend here", markup=False, timeout=3)
         elif not fix.step:
-            self.app.notify("no program should do this: Y copies the commands", markup=False, timeout=5)
+            self.app.notify("this is not for a program to do: Y copies the commands", markup=False, timeout=5)
         else:
             self.session.open_fix(fix)
 
