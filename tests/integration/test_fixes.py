@@ -19,7 +19,7 @@ from tests.servers.workspace import Workspace
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import BlockedError, ProvisionError, UsageError, WalconsoleError
-from walconsole.provision.engine.model import Proved
+from walconsole.provision.engine.model import Printed, Proved
 from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import fix_steps
@@ -239,3 +239,64 @@ async def test_reset_statistics(stage: Stage) -> None:
     stage.cluster.sql("ALTER SYSTEM RESET archive_command")
     stage.cluster.reload()
     await runner(stage, "reset-statistics").run()
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def put_text(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+
+
+async def test_rclone_endpoint(stage: Stage) -> None:
+    config = Path(stage.profile.paths.rclone_config)
+    before = text_of(config)
+    wrong = before.replace(f"endpoint = {stage.profile.dr.endpoint}", "endpoint = http://127.0.0.1:9")
+    assert wrong != before
+    put_text(config, wrong)
+    proofs = await mend(stage, "rclone-endpoint")
+    assert text_of(config) == before
+    assert any(stage.profile.dr.bucket in text for text in proofs)
+    await undo(stage, "rclone-endpoint")
+    assert text_of(config) == wrong
+    await mend(stage, "rclone-endpoint")
+
+
+async def test_a_line_that_wins_over_the_drop_in_is_taken_out_and_comes_back(stage: Stage) -> None:
+    path = stage.cluster.write_config("zz_later.conf", {"work_mem": "5MB", "archive_command": "/bin/true"})
+    stage.cluster.reload()
+    text = text_of(path)
+    running = runner(stage, "archive-command")
+    await running.run()
+    assert running.stages["drop-in"] is At.CHANGED
+    assert setting(stage, "archive_command").startswith(f"{stage.root}/usr/local/bin/")
+    assert "work_mem" in text_of(path).split("# taken out by walconsole")[0]
+    changes = [change.what for change in stage.site.record.changes() if change.step == "drop-in"]
+    assert changes[-1] == str(path)
+    again = runner(stage, "archive-command")
+    await again.run()
+    assert set(again.stages.values()) == {At.DONE}
+    await undo(stage, "drop-in")
+    assert text_of(path) == text
+    path.unlink()
+    stage.cluster.reload()
+    again = runner(stage, "archive-command")
+    await again.run()
+    assert setting(stage, "archive_command").startswith(f"{stage.root}/usr/local/bin/")
+
+
+async def test_the_seconds_of_a_segment(stage: Stage) -> None:
+    stage.cluster.sql("SELECT pg_create_restore_point('seconds')")
+    stage.cluster.sql("SELECT pg_switch_wal()")
+    running = runner(stage, "probe-seconds")
+    await running.run()
+    proofs = [news.event.text for news in stage.told if isinstance(news.event, Proved)]
+    printed = [news.event.text for news in stage.told if isinstance(news.event, Printed)]
+    assert [text for text in proofs if text.startswith("a segment takes about ")]
+    parts = {text.split()[0] for text in printed}
+    assert {"start", "ask", "upload", "read"} <= parts
+    for role in BucketRole:
+        bucket = stage.profile.primary.bucket if role is BucketRole.PRIMARY else stage.profile.dr.bucket
+        assert sum(f":{bucket}" in text for text in printed if text.startswith("upload")) == 1
+        assert not [key for key in stage.objects(role) if "walconsole-probe" in key]

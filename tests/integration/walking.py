@@ -17,7 +17,7 @@ from tests.e2e.terminal import Terminal
 COLUMNS, ROWS, LEFT = 200, 60, 90
 """Wide enough for triage's panes beside each other: the left ones are `LEFT` cells wide there."""
 GREEN, ALARMS = "OK", ("WARNING", "CRITICAL")
-_VERDICT = re.compile(r"^ *\S (OK|WARNING|CRITICAL|UNKNOWN|TO DO|ASKS|RUNNING|STOPPED|UNDONE)\b")
+_VERDICT = re.compile(r"^ *\S (OK|WARNING|CRITICAL|UNKNOWN|TO DO|ASKS|RUNNING|STOPPED|BLOCKED|UNDONE)\b")
 _OFFER = re.compile(r"^ {1,3}(\d) (?=\S)")
 _TYPED = re.compile(r"type (\S.*?) to agree")
 _MOVES = {"down": "\x1b[B", "right": "\x1b[C", "enter": "\r", "home": "\x1b[H"}
@@ -176,7 +176,12 @@ class Operator:
 
     def _through(self) -> None:
         """Go, and agree to what is asked, until it has ended."""
-        self.terminal.wait_until(lambda: self.verdict in ("TO DO", "STOPPED"), "the steps were looked at", 60)
+        ends = ("TO DO", "STOPPED", "BLOCKED", GREEN)
+        self.terminal.wait_until(lambda: self.verdict in ends, "the steps were looked at", 60)
+        if self.verdict in ("BLOCKED", "STOPPED"):
+            self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
+        if self.verdict != "TO DO":
+            return
         self.press("g")
         until, began = time.monotonic() + _STEP_S, time.monotonic()
         while time.monotonic() < until:

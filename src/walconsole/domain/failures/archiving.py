@@ -18,6 +18,7 @@ from walconsole.domain.standing.archiver import (
     ready_count,
 )
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.mending import runs_rclone
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
@@ -200,17 +201,25 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
         Snapshot.archiver,
         "archive_command",
         proof=(*ready_files(snapshot), *archiver_row(snapshot)),
-        fixes=(
-            Fix(
-                "measure where the seconds of a segment go: start, compress, upload, read back",
-                ("walconsole probe --only seconds",),
-                step="probe-seconds",
-                risk="a segment is stored under a name of its own, and taken away again",
-            ),
-        ),
+        fixes=() if waiting_only else _measure(snapshot),
         certainty=Certainty.POSSIBLE if waiting_only else Certainty.PROVED if measured else Certainty.LIKELY,
         surer="" if measured else "watch for a minute whether the backlog grows while segments arrive",
     )
+
+
+def _measure(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """Part by part where rclone does it; another tool as a whole, for its parts are its own."""
+    if runs_rclone(snapshot):
+        return (
+            Fix(
+                "measure where the seconds of a segment go: start, compress, upload, read back",
+                ("walconsole probe --only seconds",),
+                "probe-seconds",
+                "a segment is stored under a name of its own, and taken away again",
+            ),
+        )
+    title = "time the archive command by hand, on the segment that waits longest"
+    return (Fix(title, ("walconsole probe --only command",), "probe-command"),)
 
 
 def never_archived(assessment: Assessment) -> Iterator[Finding]:
