@@ -12,7 +12,7 @@ from tests.integration.observed import connected, profile_of
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.domain.command_register import HERE, CommandEntry, CommandKind
+from walconsole.command_register import HERE, CommandEntry, CommandKind
 from walconsole.errors import ShellError, SshError
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]

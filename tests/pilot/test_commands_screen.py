@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from tests.data.facts import NOW
 from tests.data.snapshots import healthy, nothing_readable
 from tests.data.stage import screen_text, settle, stage, until
-from walconsole.domain.command_register import HERE, CommandKind
+from walconsole.command_register import HERE, CommandKind
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.commands.screen import CommandsScreen
 

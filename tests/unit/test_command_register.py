@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from walconsole.adapters.postgres.database import named
-from walconsole.domain.command_register import (
+from walconsole.command_register import (
     HERE,
     MOST_CHARACTERS,
     MOST_ENTRIES,

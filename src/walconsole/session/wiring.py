@@ -9,7 +9,7 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.domain.command_register import CommandRegister
+from walconsole.command_register import CommandRegister
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile
 from walconsole.domain.round_trips import Answer

@@ -21,7 +21,7 @@ from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
 from walconsole.adapters.postgres.errors import connect_error, server_error
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.domain.command_register import CommandKind
+from walconsole.command_register import CommandKind
 from walconsole.domain.patterns import pattern
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode, safe

@@ -15,7 +15,7 @@ from walconsole.adapters.ssh import wire as ssh_wire
 from walconsole.adapters.ssh.errors import authentication_error, connection_error
 from walconsole.adapters.ssh.host_keys import KnownHost, fingerprint
 from walconsole.adapters.ssh.settings import Identities, SshSettings, collect_identities, resolve
-from walconsole.domain.command_register import HERE, CommandKind, CommandRegister
+from walconsole.command_register import HERE, CommandKind, CommandRegister
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO
 
-from walconsole.domain.command_register import HERE, CommandKind, CommandRegister
+from walconsole.command_register import HERE, CommandKind, CommandRegister
 
 _told: ContextVar[tuple[CommandRegister, Callable[[], float]] | None] = ContextVar("told", default=None)
 """Who is told of what runs in this context, and the clock; asyncio.to_thread takes it along."""

@@ -18,7 +18,7 @@ from walconsole.adapters.ssh.frames import (
     ShellEndedError,
     SupersededError,
 )
-from walconsole.domain.command_register import CommandKind, CommandRegister, Running
+from walconsole.command_register import CommandKind, CommandRegister, Running
 from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe

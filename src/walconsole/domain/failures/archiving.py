@@ -18,10 +18,10 @@ from walconsole.domain.standing.archiver import (
     ready_count,
 )
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.mending import runs_rclone
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
+from walconsole.domain.standing.remedies import runs_rclone
 from walconsole.domain.units import age_text, duration_text, plural
 
 

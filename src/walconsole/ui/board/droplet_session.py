@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.timer import Timer
 
+    from walconsole.command_register import CommandRegister
     from walconsole.domain.archive.cost import Price
-    from walconsole.domain.command_register import CommandRegister
     from walconsole.domain.facts.log_line import LogLine
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
@@ -181,7 +181,7 @@ class DropletSession:
     @cached_property
     def commands(self) -> CommandRegister:
         """Every command that was run for this session, here and on its droplet."""
-        from walconsole.domain.command_register import CommandRegister
+        from walconsole.command_register import CommandRegister
 
         return CommandRegister()
 

@@ -12,7 +12,7 @@ from walconsole.ui.commands.rows import TITLES, cells
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from walconsole.domain.command_register import CommandEntry
+    from walconsole.command_register import CommandEntry
 
 
 def export_commands(entries: Sequence[CommandEntry], now: float) -> Export:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from walconsole.domain.command_register import HERE, CommandKind
+from walconsole.command_register import HERE, CommandKind
 from walconsole.domain.units import duration_text, plural
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.page import Page
@@ -13,7 +13,7 @@ from walconsole.ui.board.typeset import GUTTER, clock_text, fit, pad
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from walconsole.domain.command_register import CommandEntry
+    from walconsole.command_register import CommandEntry
     from walconsole.ui.board.glyphs import Glyphs
 
 TITLES = ("last", "times", "exit", "took", "where", "command")

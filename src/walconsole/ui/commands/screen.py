@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.domain.command_register import CommandEntry
+    from walconsole.command_register import CommandEntry
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
