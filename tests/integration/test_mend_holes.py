@@ -122,22 +122,22 @@ class Archive:
                     assert self.plain(role, key) == PLAIN.whole(key, body, 64 << 20), key
         return True
 
-    def runner(self, gate: Asked | None = None) -> Runner:
+    def runner(self, gate: Asked | None = None, subject: str = "") -> Runner:
         self.stage.told.clear()
-        steps = fix_steps(self.stage.site, Fix("", step="mend-holes"))
+        steps = fix_steps(self.stage.site, Fix("", step="mend-holes", subject=subject))
         return Runner(self.stage.site, steps, gate or Asked(), self.stage.told.append)
 
     def said(self) -> str:
         events = [news.event for news in self.stage.told]
         return "\n".join(event.text for event in events if isinstance(event, Printed | Proved))
 
-    async def mend(self, gate: Asked | None = None) -> str:
+    async def mend(self, gate: Asked | None = None, subject: str = "") -> str:
         """What it said; it must end well, and find nothing more to do."""
-        running = self.runner(gate)
+        running = self.runner(gate, subject)
         await running.run()
         assert running.stages["mend-holes"] is At.CHANGED, self.said()
         said = self.said()
-        again = self.runner()
+        again = self.runner(subject=subject)
         await again.run()
         assert again.stages["mend-holes"] is At.DONE, self.said()
         return said
@@ -429,3 +429,20 @@ async def test_the_console_reads_no_file_that_was_recycled(made: Archive) -> Non
         kept.rename(path)
         back.rename(away)
     assert not any(made.key(role, gone) in made.stage.objects(role) for role in BucketRole)
+
+
+async def test_what_a_copy_lost_at_its_ends_or_all_of_it_comes_back(made: Archive) -> None:
+    """The finding remembers what that was; an empty copy takes the form of the other."""
+    wal = [key for key in made.saved[PRIMARY] if "/" not in key]
+    names = sorted({key[:24] for key in wal if key.endswith(".zst") and ".backup" not in key})
+    made.delete(PRIMARY, *[made.key(PRIMARY, name) for name in names])
+    made.lose(DR, names[0], names[-1])  # whose ends come from pg_wal
+    ends = f"{names[0]}-{names[-1]}"
+    gate = Asked()
+    await made.mend(gate, f"primary:{ends} dr:{names[0]}-{names[0]} dr:{names[-1]}-{names[-1]}")
+    assert any(
+        "is empty of WAL: it is stored there as the other copy" in note for note in gate.plans[0].notes
+    )
+    assert made.whole()
+    with pytest.raises(ProvisionError, match="is no stretch of a copy's segments"):
+        await made.runner(subject="primary:../../etc").run()

@@ -25,7 +25,13 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.copies import archive_verdict, held_by_other, other_holds
-from walconsole.domain.standing.mending import copies_lacking, expected_page
+from walconsole.domain.standing.mending import (
+    copies_lacking,
+    expected_page,
+    lost_stretches,
+    lost_subject,
+    mend_all,
+)
 from walconsole.domain.wal import Segment
 
 PRIMARY, DR = BucketRole.PRIMARY, BucketRole.DR
@@ -79,7 +85,6 @@ def test_a_copy_that_was_not_read_to_its_end_neither_gives_nor_takes() -> None:
         ({"identities": ()}, "cannot be read here"),
         ({"identities": (identity(NEWEST, "1"),)}, "another cluster's WAL"),
         ({"holding": {"newest_key": f"{NEWEST.name()}.gpg"}}, "cannot be made here"),
-        ({"holding": {"newest": None}}, "no segment yet"),
     ],
 )
 def test_where_nothing_can_be_stored_it_says_why(changes: dict[str, Any], why: str) -> None:
@@ -124,3 +129,29 @@ def test_what_the_other_copy_holds_is_told_with_the_gap() -> None:
 
 def test_a_name_that_is_none_is_held_by_nobody() -> None:
     assert other_holds(holes(), PRIMARY, Gap(1, "x", "y", 1)) == 0
+
+
+def test_what_was_lost_is_told_to_the_step_and_read_by_it() -> None:
+    gone = Gap(1, Segment(1, 0x50).name(), Segment(1, 0xFF).name(), 0xB0, lost_from="")
+    primary = bucket_of(PRIMARY, PRIMARY_RUNS, lost=(gone,))
+    dr = bucket_of(DR, DR_RUNS, lost=(replace(gone, accepted=primary.accepted_gaps[0]),))
+    fix = mend_all(of(primary=primary, dr=dr))
+    assert (fix.step, fix.subject) == ("mend-holes", f"primary:{gone.first}-{gone.last}")
+    assert lost_stretches(fix.subject) == {PRIMARY: ((gone.first, gone.last),)}
+    both = f"{fix.subject} {lost_subject(DR, [gone, gone])}"
+    assert lost_stretches(both)[DR] == ((gone.first, gone.last),) * 2
+    assert mend_all(holes()).subject == ""
+    with pytest.raises(ValueError, match="is no stretch"):
+        lost_stretches("primary:$(id)")
+
+
+def test_a_copy_that_lost_everything_takes_the_form_of_the_other() -> None:
+    nothing: dict[str, Any] = {"holding": None, "continuity": None, "gaps": (), "segments": 0}
+    snapshot = of(primary=bucket_of(PRIMARY, PRIMARY_RUNS, **nothing), dr=bucket_of(DR, DR_RUNS))
+    assert [copy.role for copy in copies_lacking(snapshot, NOW)] == [DR]
+    lost = {PRIMARY: ((Segment(1, 0x100).name(), Segment(1, 0x1FF).name()),)}
+    primary, dr = copies_lacking(snapshot, NOW, lost)
+    assert (numbers(primary), primary.refuses) == ([(0x100, 0x1FF)], "")
+    assert len(mend_plan((primary, dr), (), SEGMENT).of(PRIMARY)) == 0x100
+    neither = of(primary=snapshot.primary, dr=bucket_of(DR, DR_RUNS, **nothing))
+    assert "no copy holds a segment any more" in copies_lacking(neither, NOW, lost)[0].refuses

@@ -23,7 +23,7 @@ from walconsole.domain.standing.copies import (
     stored_age,
     timeline_beyond,
 )
-from walconsole.domain.standing.mending import MEND, told_elsewhere
+from walconsole.domain.standing.mending import MEND, lost_subject, told_elsewhere
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
@@ -92,7 +92,11 @@ def shrunk(assessment: Assessment) -> Iterator[Finding]:
                 for gap in gone[-3:]
             ),
             fixes=(
-                replace(MEND, risk="stop whatever deletes there, or copies the deletions, first"),
+                replace(
+                    MEND,
+                    risk="stop whatever deletes there, or copies the deletions, first",
+                    subject=lost_subject(bucket.role, gone),
+                ),
                 base_backup(assessment.snapshot, "reads the whole cluster; what is gone stays gone"),
             ),
         )

@@ -1,12 +1,15 @@
 """What each copy of the archive lacks and what it can give, as one snapshot says."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.growth import stored_bytes_each
 from walconsole.domain.archive.holding import Holding
+from walconsole.domain.archive.losses import open_ones
 from walconsole.domain.archive.mending import CopyLacks
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.stored_form import stored_beside
@@ -14,6 +17,7 @@ from walconsole.domain.archive.timelines import TimelineHistory
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import another_cluster, held_by_other, lacks_too_much, settled_gaps
 from walconsole.domain.standing.model import Fix
@@ -21,6 +25,8 @@ from walconsole.domain.wal import Segment, wal_name
 
 _ENCRYPTED = "what it stores cannot be read here, so that nobody can look at it before it is copied"
 _ANOTHERS = "it holds another cluster's WAL: whose a segment is cannot be told by its name"
+_STRETCHES = 20
+_STRETCH = re.compile(r"(primary|dr):([0-9A-F]{24})-([0-9A-F]{24})")
 
 MEND = Fix(
     "bring back what any place still holds: the other copy, pg_wal, other folders of WAL on the droplet",
@@ -45,8 +51,41 @@ def told_elsewhere(assessment: Assessment, bucket: BucketFacts, missing: int) ->
     yield f"{text} (S3 LIST)"
 
 
-def copies_lacking(snapshot: Snapshot, now: float) -> tuple[CopyLacks, ...]:
-    """Each copy that was read to its end and holds WAL, the primary first.
+Stretch = tuple[str, str]
+"""The names of the first and the last of some segments."""
+
+
+def lost_subject(role: BucketRole, gone: Sequence[Gap]) -> str:
+    """What a copy lost at its ends, for the step, whose own look at the bucket cannot remember it."""
+    return " ".join(f"{role.value}:{gap.first}-{gap.last}" for gap in gone[-_STRETCHES:])
+
+
+def mend_all(snapshot: Snapshot) -> Fix:
+    """The same with all that both copies lost at their ends and nobody accepted."""
+    told = [
+        lost_subject(bucket.role, gone)
+        for bucket in (snapshot.primary.value, snapshot.dr.value)
+        if bucket is not None and (gone := open_ones(bucket.lost))
+    ]
+    return replace(MEND, subject=" ".join(told))
+
+
+def lost_stretches(subject: str) -> Mapping[BucketRole, tuple[Stretch, ...]]:
+    """What `lost_subject` said. Raises ValueError for anything else."""
+    found: dict[BucketRole, tuple[Stretch, ...]] = {}
+    for word in subject.split():
+        match = _STRETCH.fullmatch(word)
+        if match is None:
+            raise ValueError(f"{word!r} is no stretch of a copy's segments")
+        role = BucketRole(match[1])
+        found[role] = (*found.get(role, ()), (match[2], match[3]))
+    return found
+
+
+def copies_lacking(
+    snapshot: Snapshot, now: float, lost: Mapping[BucketRole, Sequence[Stretch]] | None = None
+) -> tuple[CopyLacks, ...]:
+    """Each copy that was read to its end and holds WAL, or held some that is `lost`, the primary first.
 
     A copy lacks what is missing in mid-chain, what it held once and lost, and, where whatever copies to DR
     does not follow any more, what is newer than DR's newest. What may still be on its way is not missing yet.
@@ -54,7 +93,11 @@ def copies_lacking(snapshot: Snapshot, now: float) -> tuple[CopyLacks, ...]:
     size = _segment_bytes(snapshot)
     if size is None:
         return ()
-    found = (_lacking(snapshot, reading, size, now) for reading in (snapshot.primary, snapshot.dr))
+    known = lost or {}
+    found = (
+        _lacking(snapshot, reading, size, now, known.get(role, ()))
+        for role, reading in zip(BucketRole, (snapshot.primary, snapshot.dr), strict=True)
+    )
     return tuple(copy for copy in found if copy is not None)
 
 
@@ -86,14 +129,24 @@ def _segment_bytes(snapshot: Snapshot) -> int | None:
     return server.segment_bytes if server is not None else None
 
 
-def _lacking(snapshot: Snapshot, reading: Reading[BucketFacts], size: int, now: float) -> CopyLacks | None:
+def _lacking(
+    snapshot: Snapshot, reading: Reading[BucketFacts], size: int, now: float, lost: Sequence[Stretch]
+) -> CopyLacks | None:
     bucket = reading.value
-    if bucket is None or reading.problem is not None or not bucket.complete or bucket.holding is None:
+    if bucket is None or reading.problem is not None or not bucket.complete:
         return None
     holding = bucket.holding
+    stretches = [Gap(int(first[:8], 16), first, last, 0) for first, last in lost]
+    if holding is None or holding.newest is None:  # nothing, or labels alone
+        lacks = _numbers(stretches, size)
+        return (
+            CopyLacks(bucket.role, lacks, {}, refuses=_empty_refuses(snapshot, bucket.role))
+            if lacks
+            else None
+        )
     if holding.segment_bytes != size:
         return None
-    gaps = [*_due(snapshot, bucket, now), *_accepted(bucket), *_lost(bucket, holding)]
+    gaps = [*_due(snapshot, bucket, now), *_accepted(bucket), *_lost(bucket, holding), *stretches]
     lacks = _numbers(gaps, size)
     if bucket.role is BucketRole.DR and lacks_too_much(snapshot, now) is not None:
         _add_newer(lacks, snapshot, holding)
@@ -164,7 +217,8 @@ def _refuses(snapshot: Snapshot, bucket: BucketFacts, holding: Holding) -> str:
     if another_cluster(bucket, server.system_identifier if server is not None else None) is not None:
         return _ANOTHERS
     if not _is_readable(bucket):
-        return _ENCRYPTED
+        problem = next((safe(identity.problem) for identity in bucket.identities if identity.problem), "")
+        return f"{_ENCRYPTED} ({problem})" if problem else _ENCRYPTED
     newest = holding.newest
     if newest is None or not holding.newest_key:
         return "it holds no segment yet, so that nobody can tell in which form it stores them"
@@ -173,6 +227,14 @@ def _refuses(snapshot: Snapshot, bucket: BucketFacts, holding: Holding) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def _empty_refuses(snapshot: Snapshot, role: BucketRole) -> str:
+    """The same of a copy that holds no segment any more: it takes the form of the other one."""
+    other = (snapshot.dr if role is BucketRole.PRIMARY else snapshot.primary).value
+    if other is None or not other.complete or other.holding is None or other.holding.newest is None:
+        return "no copy holds a segment any more, so that nobody can tell in which form they were stored"
+    return _refuses(snapshot, other, other.holding)
 
 
 def _is_readable(bucket: BucketFacts) -> bool:

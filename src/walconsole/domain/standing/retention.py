@@ -84,7 +84,9 @@ def is_judgeable(snapshot: Snapshot) -> bool:
 def _is_looked_at(reading: Reading[BucketFacts]) -> bool:
     """Whether its heads were read, which tell whose it is; an empty bucket has none."""
     bucket = reading.value
-    return bucket is not None and (bucket.holding is None or bucket.checked_at is not None)
+    if bucket is None or bucket.holding is None:
+        return bucket is not None
+    return bucket.checked_at is not None and (bool(bucket.identities) or bucket.holding.newest is None)
 
 
 def _unread(snapshot: Snapshot, readings: tuple[Reading[BucketFacts], ...]) -> Iterator[str]:

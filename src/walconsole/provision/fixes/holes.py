@@ -1,12 +1,13 @@
 """Mending every hole of every copy from wherever its segments are: another copy, pg_wal, another folder."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from walconsole.domain.archive.mending import Mend, Source
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.mending import Stretch, lost_stretches
 from walconsole.domain.units import bytes_text, duration_text, plural
 from walconsole.domain.wal import Segment
 from walconsole.errors import BlockedError, ProvisionError
@@ -61,9 +62,16 @@ class MendHoles(FixStep):
         self._stored: Counter[BucketRole] = Counter()
         self._done: list[tuple[BucketRole, Segment]] = []
 
+    def _lost(self) -> Mapping[BucketRole, Sequence[Stretch]]:
+        """What the finding remembers. Raises ProvisionError where the subject is something else."""
+        try:
+            return lost_stretches(self._subject)
+        except ValueError as error:
+            raise ProvisionError(self.title, str(error), "take it from the finding") from None
+
     async def check(self) -> Check:
         """Everything is looked at anew, each time."""
-        self._seen = seen = await look(self._site)
+        self._seen = seen = await look(self._site, self._lost())
         if seen.why_not:
             return Check(CheckState.BLOCKED, seen.why_not, remedy="give the console's role pg_monitor")
         facts = tuple(self._facts(seen))
@@ -126,7 +134,7 @@ class MendHoles(FixStep):
 
     async def verify(self) -> AsyncIterator[Event]:
         """By a new listing: what was brought is there. What no place holds is said."""
-        anew = await look(self._site)
+        anew = await look(self._site, self._lost())
         self._seen = anew
         for role, segment in self._done:
             self._must_be_there(anew, role, segment)
@@ -200,7 +208,7 @@ class MendHoles(FixStep):
 
     async def _looked(self) -> MendLook:
         if self._seen is None:
-            self._seen = await look(self._site)
+            self._seen = await look(self._site, self._lost())
         if not self._seen.plan.mends:
             raise BlockedError(self.title, "there is nothing that can be brought", "look again")
         return self._seen
@@ -243,6 +251,9 @@ class MendHoles(FixStep):
 
     def _notes(self, seen: MendLook, carrier: Carrier) -> Iterator[str]:
         yield f"carried {carrier.way}; each is looked at before it is sent, and read back after"
+        for role in COPIES:
+            if seen.plan.of(role) and seen.is_empty(role):
+                yield f"{self._bucket(role)} is empty of WAL: it is stored there as the other copy stores it"
         if len(seen.plan.mends) > _TYPED:
             yield f"the commands are those of the first {_TYPED} segments; they do not look at the content"
         if seen.plan.urgent:

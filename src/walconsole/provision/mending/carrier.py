@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.mending import Mend, Source
 from walconsole.domain.archive.stored_form import StoredAs, stored_beside
 from walconsole.domain.profile import BucketRole
@@ -79,14 +80,17 @@ class Places:
 
     async def key_in(self, role: BucketRole, segment: Segment) -> str | None:
         """The key of the object that holds it, None where there is none (any more)."""
-        store = self._site.store(target_of(self._site, role))
-        found = await locate(store, self._look.holding(role), segment, self._site.clock.now())
+        target = target_of(self._site, role)
+        holding = self._look.holding(role, target.prefix)
+        found = await locate(self._site.store(target), holding, segment, self._site.clock.now())
         return found[0].key if found else None
 
     async def stored_as(self, role: BucketRole, segment: Segment) -> StoredAs:
         """Where it belongs there, as the segment beside it lies. Raises ValueError where nothing fits."""
-        holding = self._look.holding(role)
-        beside = self._neighbour(role, segment)
+        holding = self._look.holding(role, target_of(self._site, role).prefix)
+        if self._look.is_empty(role):
+            return stored_beside(holding, holding.newest_key, segment.name(holding.segment_bytes))
+        beside = self._neighbour(holding, segment)
         if (role, beside) not in self._beside:
             key = await self.key_in(role, beside)
             if key is None:
@@ -94,9 +98,8 @@ class Places:
             self._beside[role, beside] = key
         return stored_beside(holding, self._beside[role, beside], segment.name(holding.segment_bytes))
 
-    def _neighbour(self, role: BucketRole, segment: Segment) -> Segment:
+    def _neighbour(self, holding: Holding, segment: Segment) -> Segment:
         """The nearest before it, else after it, else the newest of all."""
-        holding = self._look.holding(role)
         runs = holding.timelines.get(segment.timeline)
         if runs is not None and runs.count:
             before = runs.last_until(segment.number)

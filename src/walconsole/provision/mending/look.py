@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.copies import writing
-from walconsole.domain.standing.mending import copies_lacking, expected_page
+from walconsole.domain.standing.mending import Stretch, copies_lacking, expected_page
 from walconsole.domain.wal import Segment
 from walconsole.errors import ProvisionError, ShellError
 from walconsole.provision.droplet.commands import (
@@ -58,12 +58,25 @@ class MendLook:
     unread: tuple[str, ...] = ()
     why_not: str = ""
 
-    def holding(self, role: BucketRole) -> Holding:
-        """What that copy, which is one of `copies`, holds."""
+    def is_empty(self, role: BucketRole) -> bool:
+        """Whether that copy holds no segment any more, so that nothing there shows a form."""
+        return self._held(role) is None
+
+    def holding(self, role: BucketRole, prefix: str) -> Holding:
+        """What that copy, whose keys begin with `prefix`, holds; an empty one in the form of the other."""
+        own = self._held(role)
+        if own is not None:
+            return own
+        other = self._held(BucketRole.DR if role is BucketRole.PRIMARY else BucketRole.PRIMARY)
+        if other is None:
+            raise AssertionError("what no copy holds is not planned for an empty one")
+        key = prefix + other.newest_key.removeprefix(other.prefix)
+        return replace(other, prefix=prefix, timelines={}, newest_key=key, last_key=key)
+
+    def _held(self, role: BucketRole) -> Holding | None:
         bucket = (self.snapshot.primary if role is BucketRole.PRIMARY else self.snapshot.dr).value
-        if bucket is None or bucket.holding is None:
-            raise AssertionError("a copy that gives or takes segments holds some")
-        return bucket.holding
+        holding = bucket.holding if bucket is not None else None
+        return holding if holding is not None and holding.newest is not None else None
 
     def page(self, segment: Segment) -> ExpectedPage:
         """What the segment's first page must say."""
@@ -78,8 +91,11 @@ class MendLook:
         return round(each * len(self.plan.of(role)))
 
 
-async def look(site: Site) -> MendLook:
-    """Raises what the ports raise, and ProvisionError where the server does not answer."""
+async def look(site: Site, lost: Mapping[BucketRole, Sequence[Stretch]]) -> MendLook:
+    """`lost` is what the copies held once, at their ends.
+
+    Raises what the ports raise, and ProvisionError where the server does not answer.
+    """
     if site.snapshot is None:
         raise AssertionError("this site cannot be observed")
     snapshot = await site.snapshot()
@@ -87,7 +103,7 @@ async def look(site: Site) -> MendLook:
     if server is None or server.system_identifier is None:
         why = "the server does not tell its system identifier, so that nobody knows whose WAL is whose"
         return MendLook(snapshot, why_not=why)
-    copies = await asyncio.to_thread(copies_lacking, snapshot, site.clock.now())
+    copies = await asyncio.to_thread(copies_lacking, snapshot, site.clock.now(), lost)
     unread = tuple(_unread(snapshot))
     if not any(copy.lacks for copy in copies):
         return MendLook(snapshot, copies, unread=unread)

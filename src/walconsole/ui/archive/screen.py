@@ -329,9 +329,10 @@ class ArchiveScreen(PanesScreen):
 
     def action_fix(self) -> None:
         """All gaps of both copies by one plan: the screen of steps looks, shows it, asks, does, verifies."""
-        from walconsole.domain.standing.model import Fix
+        from walconsole.domain.standing.mending import mend_all
 
-        self.session.open_fix(Fix("mend the holes", step="mend-holes"))
+        if self.taken is not None:
+            self.session.open_fix(mend_all(self.taken.snapshot))
 
     def action_accept(self) -> None:
         """Accept the gap under the cursor, or take that back."""
