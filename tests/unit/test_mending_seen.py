@@ -118,7 +118,7 @@ def test_what_the_other_copy_holds_is_told_with_the_gap() -> None:
     assert primary is not None
     assert [other_holds(snapshot, PRIMARY, gap) for gap in primary.gaps] == [0, 1]
     assert held_by_other(snapshot, primary, NOW) == 1
-    assert "the DR copy holds 1 of them" in archive_verdict(snapshot, NOW).text
+    assert "HOLE of 4 segments in 2 gaps (DR holds 1), the newest" in archive_verdict(snapshot, NOW).text
     found = {(each.rule, each.slot): each for each in diagnose(snapshot, NOW).findings}
     gap = found["gap", Snapshot.primary]
     assert any("the DR bucket holds 1 of them: they are not lost" in text for text in gap.evidence)

@@ -281,10 +281,9 @@ def _incomplete(snapshot: Snapshot, bucket: BucketFacts, now: float) -> Verdict 
     gap = lost.newest
     size, count = plural(lost.segments, "segment"), plural(lost.gaps, "gap")
     newest = f"{gap_text(gap)}{gap_age(bucket, gap, now)}"
-    text = f"the archive has a HOLE of {size} in {count}, the newest {newest}; {_reach(bucket, now)}"
     there = held_by_other(snapshot, bucket, now)
-    if there:
-        text += f"; the DR copy holds {'all' if there == lost.segments else f'{there:,}'} of them"
+    dr = f" (DR holds {'all' if there == lost.segments else f'{there:,}'})" if there else ""
+    text = f"the archive has a HOLE of {size} in {count}{dr}, the newest {newest}; {_reach(bucket, now)}"
     return Verdict(Level.CRITICAL, text)
 
 
