@@ -40,7 +40,7 @@ class Drills:
     def run(self, script: Path | None = None, *arguments: str) -> Ended:
         """A drill, to its end."""
         process = self.begin(script, *arguments)
-        stdout, stderr = process.communicate(timeout=240)
+        stdout, stderr = process.communicate(timeout=600)
         for region in self.backups.regions:
             assert region.to.keys.secret_key not in stdout + stderr
         return Ended(process.returncode, stdout, stderr)
