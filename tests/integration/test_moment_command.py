@@ -149,9 +149,13 @@ async def test_an_event_is_chosen_by_its_place(stage: Stage, config: Path) -> No
 
 
 async def test_a_read_only_profile_brings_nothing(stage: Stage, config: Path) -> None:
-    text = config.read_text()  # noqa: ASYNC240
-    assert "read_only = false" in text
-    config.write_text(text.replace("read_only = false", "read_only = true"))  # noqa: ASYNC240
+    await asyncio.to_thread(_make_read_only, config)
     code, out, err = await moment(stage, config, "--confirm", stage.profile.name)
     assert (code, out) == (2, "")
     assert "read-only" in err
+
+
+def _make_read_only(config: Path) -> None:
+    text = config.read_text()
+    assert "read_only = false" in text
+    config.write_text(text.replace("read_only = false", "read_only = true"))

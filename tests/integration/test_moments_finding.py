@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -159,6 +160,29 @@ async def test_each_copy_serves_what_the_other_lacks_or_has_damaged(
             each[0].put_object(Bucket=each[1], Key=scene.key(0), Body=first)
         dr.put_object(Bucket=other, Key=scene.key(-1), Body=last)
     assert scene.at.leftovers == []
+
+
+async def test_with_the_primarys_bucket_gone_all_comes_from_dr(scene: Scene, finder: MomentFinder) -> None:
+    profile = finder._profile
+    gone = replace(profile, primary=replace(profile.primary, bucket="this-bucket-is-gone"))
+    found = await MomentFinder(gone, finder._shell, scene.at.choices, reserve_bytes=0).read(
+        scene.span, scene.server
+    )
+    assert _one(found, Kind.DROPPED).gone
+    assert scene.at.leftovers == []
+
+
+async def test_without_a_server_the_names_of_the_wal_are_left_and_why_is_said(
+    scene: Scene, finder: MomentFinder
+) -> None:
+    nowhere = replace(finder._profile, postgres=replace(finder._profile.postgres, port=1))
+    other = MomentFinder(nowhere, finder._shell, scene.at.choices, reserve_bytes=0)
+    found = await other.read(scene.span, scene.server)
+    names = await other.names(found)
+    (lost,) = relations_of(_one(found, Kind.DROPPED), names)
+    assert re.fullmatch(r"schema \d+\.lost", lost)
+    assert "today's catalogues could not be asked" in names.unasked[0]
+    assert "No such file or directory" in names.unasked[0]
 
 
 async def test_nothing_is_brought_where_there_is_no_room(scene: Scene, finder: MomentFinder) -> None:

@@ -1,6 +1,7 @@
 """The rows of the screen that finds a moment, as pure functions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -117,3 +118,14 @@ def test_every_pane_has_its_place(width: int, focused: str) -> None:
     boxes = arrange_moments(width, 36, focused, {"search": 4, "events": 30, "answer": 60})
     assert set(boxes) == set(MOMENT_PANES)
     assert all(box.width > 0 and box.height > 0 for box in boxes.values())
+
+
+def test_of_too_many_events_the_worst_are_listed_and_how_many_are_not() -> None:
+    found = found_moments()
+    inserts = [each for each in found.collected.moments if each.kind is Kind.INSERTED]
+    many = (*inserts * 40, *found.collected.moments)
+    picture = picture_of(replace(found, collected=replace(found.collected, moments=many)), everything=True)
+    assert len(picture.moments) == moment_rows.MOST_SHOWN
+    assert {Kind.DROPPED, Kind.TRUNCATED, Kind.DELETED} <= {each.kind for each in picture.moments}
+    told = f"1,000 of {len(many):,}, the worst, the oldest first"
+    assert moment_rows.events_note(picture) == told

@@ -34,6 +34,8 @@ class EndLog:
 
     def __init__(self) -> None:
         self.lsns, self._times = array("Q"), array("q")
+        self._latest = array("q")
+        """The latest time up to each: it grows, so that it can be bisected."""
         self._xids, self._committed = array("L"), bytearray()
         self.beyond = 0
 
@@ -43,7 +45,9 @@ class EndLog:
             self.beyond += 1
             return
         self.lsns.append(end.lsn)
-        self._times.append(_UNDATED if end.at_us is None else end.at_us)
+        at = _UNDATED if end.at_us is None else end.at_us
+        self._times.append(at)
+        self._latest.append(max(at, self._latest[-1]) if self._latest else at)
         self._xids.append(end.xid)
         self._committed.append(end.committed)
 
@@ -78,7 +82,8 @@ class EndLog:
 
     def first_not_before(self, at_us: int, lsn: int) -> int | None:
         """The place of the first end before `lsn` whose time is `at_us` or later, committed or not."""
-        return next((place for place in range(self.place_of(lsn)) if self._times[place] >= at_us), None)
+        place = bisect_left(self._latest, at_us)
+        return place if place < self.place_of(lsn) else None
 
     def first_dated(self) -> int | None:
         """The earliest time of all, in microseconds."""

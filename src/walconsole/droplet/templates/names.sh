@@ -1,6 +1,7 @@
 #!/bin/sh
 # Asks the catalogues of today for the names of relations. Changes nothing. A JSON array a line.
 set -u
+exec 2>&1
 @COMMON@
 @PGCLUSTER@
 PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=20s -c lock_timeout=2s'

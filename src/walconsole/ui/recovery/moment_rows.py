@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from walconsole.domain.moments.collecting import weight
 from walconsole.domain.moments.events import Kind
 from walconsole.domain.moments.names import judged_kind
 from walconsole.domain.moments.words import (
@@ -40,14 +41,15 @@ ASKED, READ, NOTE, DOING, EVENT, TOLD, COMMAND = (
 """The entries of the rows."""
 NO_COMMANDS = "no_commands"
 LABEL = 13
+MOST_SHOWN = 1_000
 HOW = "T asks for a time (UTC), such as 14:02 or 2026-11-29 14:02 30min: what happened around it is then read"
 
 
 @dataclass(frozen=True, slots=True)
 class MomentPicture:
     """`doing` says what is under way, `problem` why there is nothing; both empty where neither is. `about`
-    filters, `everything` lists inserts and the like, too; `keeping`: targets with the event instead of
-    before it.
+    filters, `everything` lists inserts and the like, too; `keeping`: targets with the event instead of before
+    it. `left_out` lesser events of those that the filter leaves are not among `moments`.
     """
 
     found: FoundMoments | None
@@ -57,6 +59,7 @@ class MomentPicture:
     about: str = ""
     everything: bool = False
     keeping: bool = False
+    left_out: int = 0
 
     @property
     def verdict(self) -> tuple[Level, str]:
@@ -86,9 +89,14 @@ def picture_of(
     everything: bool = False,
     keeping: bool = False,
 ) -> MomentPicture:
-    """With the events that the filter leaves."""
-    moments = found.moments(about, everything=everything) if found is not None else ()
-    return MomentPicture(found, moments, doing, problem, about, everything, keeping)
+    """With the events that the filter leaves, of too many the MOST_SHOWN that are most worth listing."""
+    every = found.moments(about, everything=everything) if found is not None else ()
+    moments = every
+    if len(every) > MOST_SHOWN:
+        worth = sorted(range(len(every)), key=lambda place: -weight(every[place]))
+        moments = tuple(every[place] for place in sorted(worth[:MOST_SHOWN]))
+    left_out = len(every) - len(moments)
+    return MomentPicture(found, moments, doing, problem, about, everything, keeping, left_out)
 
 
 # -- What was asked, and read.
@@ -216,7 +224,9 @@ def events_note(picture: MomentPicture) -> str:
     """Beside the title."""
     if picture.found is None:
         return "nothing was read yet"
-    return f"{count_text(len(picture.moments))}, the oldest first"
+    many = count_text(len(picture.moments))
+    of = f" of {count_text(len(picture.moments) + picture.left_out)}, the worst" if picture.left_out else ""
+    return f"{many}{of}, the oldest first"
 
 
 # -- What is told of one.

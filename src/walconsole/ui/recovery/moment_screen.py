@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -237,8 +238,11 @@ class MomentScreen(PanesScreen):
                 self.show_all(restart=True)
 
     def _do(self, text: str) -> None:
+        """What is under way; the events stay as they are."""
         self.doing = text
-        self.show_all()
+        self.picture = replace(self.picture, doing=text, problem=self.problem)
+        self._show_verdict()
+        self.fill("search")
 
     def _progress(self, progress: Progress) -> None:
         text = progress.said or f"{progress.records:,} records read"
