@@ -10,6 +10,7 @@ from tests.integration.observed import RecordingScreen
 from tests.integration.sandbox_child import sandbox
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.moments.events import Kind
+from walconsole.domain.moments.names import relations_of
 from walconsole.observe.moments.finding import MomentFinder
 from walconsole.observe.moments.search import MomentSearch
 from walconsole.operator_files.kept import for_this_session
@@ -19,9 +20,9 @@ from walconsole.session.one_look import look_once
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 
-async def test_what_the_practice_load_does_is_found() -> None:
+async def test_the_dropped_table_of_the_demo_is_found_by_its_name() -> None:
     clock = SystemClock()
-    async with sandbox("--scenario", "healthy") as child:
+    async with sandbox("--scenario", "dropped-table") as child:
         profile = child.profile
         environment = {**os.environ, **child.environment}
         until = time.monotonic() + 60
@@ -37,8 +38,9 @@ async def test_what_the_practice_load_does_is_found() -> None:
             found = await search.run(await search.plan(clock.now(), 600.0))
         finally:
             await shell.aclose()
-    assert found.collected.records > 0
-    kinds = {moment.kind for moment in found.moments(everything=True)}
-    assert Kind.INSERTED in kinds
-    assert Kind.CHECKPOINT in kinds
     assert found.names.unasked == ()
+    (dropped,) = [moment for moment in found.moments() if moment.kind is Kind.DROPPED]
+    (deleted,) = [moment for moment in found.moments() if moment.kind is Kind.DELETED]
+    assert relations_of(dropped, found.names) == relations_of(deleted, found.names) == ("public.orders",)
+    assert deleted.total().deleted == 20
+    assert found.worst(found.moments()) is dropped

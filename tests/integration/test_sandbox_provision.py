@@ -30,7 +30,7 @@ MENDED: dict[str, set[str]] = {
         "write-probe",
         "proof",
     },
-    **{name: set() for name in ("healthy", "idle", "holes", "slow")},
+    **{name: set() for name in ("healthy", "idle", "holes", "slow", "dropped-table")},
 }
 
 

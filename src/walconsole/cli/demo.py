@@ -12,7 +12,7 @@ from walconsole.session.wish import DemoWish
 
 def declare(command: str, parser: ArgumentParser) -> None:
     """Its arguments."""
-    states = [f"  {one.name:<9} {one.summary}" for one in SCENARIOS.values()]
+    states = [f"  {one.name:<13} {one.summary}" for one in SCENARIOS.values()]
     failures = [f"  {one.name:<25} {one.summary}" for one in PRACTICE.values()]
     scenarios = ["scenarios:", *states, "one failure mode each, to practise triage (key i):", *failures]
     parser.description = (

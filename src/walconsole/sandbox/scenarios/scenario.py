@@ -215,6 +215,24 @@ _ALL = (
             Verify(),
         ),
     ),
+    Scenario(
+        "dropped-table",
+        "somebody deleted orders and dropped the table a moment ago: find the moment (v, then m)",
+        acts=(
+            *_WORKS,
+            Sql(
+                (
+                    "create table orders (id int primary key, customer text, cents int)",
+                    "insert into orders select n, 'customer ' || n % 9, n * 9 from generate_series(1, 500) n",
+                    "checkpoint",
+                )
+            ),
+            WriteSegments(1),
+            Sql(("delete from orders where id > 480", "drop table orders")),
+            WriteSegments(1),
+            WaitUntil("everything is archived", _ALL_ARCHIVED),
+        ),
+    ),
 )
 
 
