@@ -226,3 +226,19 @@ def test_counts_of_a_part_are_marked() -> None:
         dump.add("Heap", 7, f"{operation} off: 1, blkref #0: rel 1663/5/16384 blk 0")
     dump.commit(7, "12:00:01")
     assert rows_text(collect(dump.text).moments[0]) == "-1 ~1 +2"
+
+
+@pytest.mark.parametrize(
+    ("updated", "deleted", "listed"), [(9, 0, False), (10, 0, True), (3, 1, True), (0, 1, True)]
+)
+def test_updates_of_few_rows_are_listed_where_all_is_asked_for(
+    updated: int, deleted: int, listed: bool
+) -> None:
+    dump = Dump()
+    for operation, count in (("UPDATE", updated), ("DELETE", deleted)):
+        for _ in range(count):
+            dump.add("Heap", 7, f"{operation} off: 1, blkref #0: rel 1663/5/16384 blk 0")
+    dump.commit(7, "12:00:01")
+    (moment,) = collect(dump.text).moments
+    assert Shown().has(moment, Names()) is listed
+    assert Shown(everything=True).has(moment, Names())

@@ -13,6 +13,10 @@ _PART = re.compile(r"(\d{1,6})\s*(s|sec|min|m|h|d)")
 _UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 PLAIN = frozenset((Kind.INSERTED, Kind.OTHER, Kind.CHECKPOINT))
 """What takes nothing away, and is listed only where all is asked for."""
+FEW_UPDATED = 10
+"""Updates of fewer rows are an application's daily work, and are listed likewise. A row that was deleted
+is not.
+"""
 
 
 def read_time(text: str, now: float) -> float:
@@ -77,7 +81,7 @@ class Shown:
             if self.until_us is not None and at > self.until_us:
                 return False
         kind = judged_kind(moment, names)
-        if not self.everything and not self.about and kind in PLAIN:
+        if not self.everything and not self.about and _is_plain(kind, moment):
             return False
         if not self.about:
             return True
@@ -85,6 +89,13 @@ class Shown:
         words = (kind.value, moment.text, *relations_of(moment, names), *_databases(moment, names))
         numbers = {str(moment.xid), *(str(each.oid) for each in (*moment.gone, *moment.locked))}
         return any(wanted in word.casefold() for word in words) or self.about in numbers
+
+
+def _is_plain(kind: Kind, moment: Moment) -> bool:
+    if kind is not Kind.UPDATED:
+        return kind in PLAIN
+    total = moment.total()
+    return not total.deleted and total.updated < FEW_UPDATED
 
 
 def _databases(moment: Moment, names: Names) -> tuple[str, ...]:

@@ -171,9 +171,13 @@ def relations_of(moment: Moment, names: Names) -> tuple[str, ...]:
         about += [names.of_oid(each) for each in moment.truncated]
         about += [names.of_oid(each) for each in moment.locked if each not in gone and each.oid not in made]
     elif moment.kind is Kind.DDL:
-        databases = moment.databases or (0,)
+        database = next(iter(moment.databases), 0)
+        touched = [RelationId(database, oid) for oid in moment.touched]
+        # of the past an index and a TOAST table are not known to be which table's
         about += [
-            names.of_oid(RelationId(database, oid)) for oid in moment.touched for database in databases[:1]
+            names.of_oid(each)
+            for each in touched
+            if each in names.by_oid or names.kind_of(each) not in _PARTS
         ]
     about += [names.of_file(file) for file, _ in moment.rows]
     return tuple(dict.fromkeys(about))

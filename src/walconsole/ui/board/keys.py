@@ -279,7 +279,7 @@ _MOMENTS = _table(
         _EXPLAIN,
         Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask"),
         Action("screen.filter", "slash", "/", "Events about a table, a number, a word", "filter"),
-        Action("screen.everything", "a", "a", "Inserts, checkpoints and the like too, or not", "all"),
+        Action("screen.everything", "a", "a", "Inserts, small updates, checkpoints too, or not", "all"),
         Action("screen.keep", "I", "I", "Go back to just before the event, or to just after it", "with"),
         Action(
             "screen.enter", "enter", "Enter", "Go on: to the event's target, loss, commands", "in", "pane"

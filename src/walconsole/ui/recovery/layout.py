@@ -58,6 +58,8 @@ def _wishes(panes: tuple[str, str, str], height: int, focused: str, needs: Mappi
     backups = 1 + needs.get(table, 1)
     few = min(backups, 1 + _FEW_ROWS)
     wanted = {above: needs.get(above, 1), table: backups, told: needs.get(told, 1)}
+    if focused == table:  # what is told of one is seen beside a long list, too
+        wanted[table] = min(backups, max(few, height // 2))
     return [
         Wish(focused, min(wanted[focused], _FEW_ROWS)),
         Wish(above, window),
