@@ -158,10 +158,10 @@ def earlier(value: Any, seconds: float) -> Any:
 async def remembered_after_the_mend(stage: Stage, config: Path, tmp_path: Path) -> None:
     """Whoever comes later is told what was, how bad it was, and what was run."""
     code, out, err = await walconsole(tmp_path, "check", "--config", str(config), "--json")
-    for _ in range(60):
+    for _ in range(60):  # a command that could not be started is tried again after a minute at most
         if code == 0:
             break
-        await asyncio.sleep(1.0)  # a command that cannot be started is tried again after a minute at most
+        await asyncio.sleep(1.0)
         code, out, err = await walconsole(tmp_path, "check", "--config", str(config), "--json")
     incident = json.loads(out)["incidents"]["open"]
     assert (code, err, incident["level"]) == (0, "", "critical")
