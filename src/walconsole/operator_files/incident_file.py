@@ -21,7 +21,6 @@ from walconsole.domain.incidents.written import NewerError, document_of, log_of
 from walconsole.errors import RegisterError
 from walconsole.operator_files.places import INCIDENTS, places
 from walconsole.operator_files.private import (
-    check_private,
     keep_aside,
     make_private,
     open_appending,
@@ -93,7 +92,6 @@ class IncidentFile:
             self._deny("opening", error.strerror or "its folder cannot be used")
         try:
             self._lock(handle)
-            check_private(self.path.parent)
             yield
         finally:
             os.close(handle)
