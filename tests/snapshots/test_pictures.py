@@ -62,6 +62,24 @@ def test_other_themes(snap_compare: SnapCompare, theme: str) -> None:
     assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=drawn)
 
 
+TITLE = "shithub (deploy@db-1.fra1.example.net)"
+
+
+def test_read_only_on_a_small_terminal(snap_compare: SnapCompare) -> None:
+    app = stage(STATES["failing"](), lines=log_lines(), title=TITLE, read_only=True)
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=drawn)
+
+
+def test_what_to_do_stays_while_another_pane_is_in_focus(snap_compare: SnapCompare) -> None:
+    async def elsewhere(pilot: Pilot[None]) -> None:
+        await drawn(pilot)
+        await pilot.press("1")
+        await pilot.pause(0.15)
+
+    app = stage(STATES["failing"](), lines=log_lines(), title=TITLE)
+    assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=elsewhere)
+
+
 def test_a_terminal_far_too_small(snap_compare: SnapCompare) -> None:
     app = stage(STATES["incident"](), lines=log_lines())
     assert snap_compare(app, terminal_size=(20, 5), run_before=drawn)
