@@ -20,6 +20,15 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _colours_of_any_terminal() -> Iterator[None]:
+    """The app in this process shows what it does in truecolor, whatever terminal the tests run in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
+        patch.delenv("NO_COLOR", raising=False)
+        yield
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where `make tested-failures` wants its page."""
     parser.addoption("--failure-table", metavar="FILE", help="write the failures that were brought about")
