@@ -24,6 +24,8 @@ MOST_TIMES = 8
 _MOST_SHOWN = 64
 
 HERE = "this machine"
+LASTING = "it runs as long as the connection does"
+"""Of what carries a connection: it tells no exit status that anybody waits for."""
 
 _PACKED = pattern(r"[A-Za-z0-9+/]{64,}={0,2}")
 """A file's content on its way to the droplet (base64): it may hold a key, and nobody reads it."""
@@ -81,7 +83,7 @@ class CommandEntry:
     @property
     def failed(self) -> bool:
         """Whether it ended otherwise than with 0. A script may well answer a question with its status."""
-        return bool(self.problem) or bool(self.status)
+        return self.problem not in ("", LASTING) or bool(self.status)
 
     @property
     def line(self) -> str:

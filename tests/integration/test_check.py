@@ -1,6 +1,7 @@
 """`walconsole check`, `report` and `fix` as programs, against a real deployment: ok, critical, unknown."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -229,3 +230,23 @@ async def test_a_host_key_that_nobody_can_vouch_for(stage: Stage, config: Path, 
     assert "host key" in err
     assert "SHA256:" in err
     assert "UNKNOWN" in out
+
+
+async def test_without_a_second_copy_that_is_wanted_nothing_asks_for_one_or_misses_it(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """`dr = "none"`: the other bucket is never asked, and the report says that it was chosen."""
+    config = tmp_path / "config.toml"
+    alone = dataclasses.replace(stage.profile, second_copy=False)
+    config.write_text(profile_as_toml(alone, alone.name))
+    assert '\ndr = "none"\n' in config.read_text()
+    code, out, err = await walconsole(tmp_path, "config", "check", "--config", str(config))
+    assert code == 0, out + err
+    code, out, err = await walconsole(tmp_path, "check", "--config", str(config), "--json")
+    document = json.loads(out)
+    assert (code, document["level"], document["not_seen"]) == (0, "ok", []), out + err
+    assert not {"dr", "dr_policy"} & {each["source"] for each in document["sources"]}
+    assert alone.dr.bucket not in out
+    code, out, _ = await walconsole(tmp_path, "report", "--config", str(config))
+    assert code == 0
+    assert 'no second copy, by choice: the profile says dr = "none"' in out.replace("\\", "")

@@ -12,7 +12,7 @@ from tests.integration.observed import connected, profile_of
 from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.command_register import HERE, CommandEntry, CommandKind
+from walconsole.command_register import HERE, LASTING, CommandEntry, CommandKind
 from walconsole.errors import ShellError, SshError
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(60)]
@@ -97,3 +97,5 @@ async def test_statements_by_their_names(sshd: SshServer, postgres: PostgresServ
         await to.database.fetch("-- What is asked here.\nSELECT 1 AS one")
         found = [entry for entry in to.shell.register.entries() if entry.kind is CommandKind.SQL]
         assert [(entry.text, entry.status) for entry in found] == [("What is asked here.", 0)]
+        (pipe,) = [entry for entry in to.shell.register.entries() if entry.problem == LASTING]
+        assert (pipe.kind, pipe.failed) == (CommandKind.STREAM, False)

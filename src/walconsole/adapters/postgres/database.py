@@ -17,11 +17,11 @@ from psycopg.pq import Conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 
-from walconsole.adapters.postgres.bridge import LOCAL_PORT, Bridge
+from walconsole.adapters.postgres.bridge import LAUNCH, LOCAL_PORT, Bridge, bridge_script
 from walconsole.adapters.postgres.errors import connect_error, server_error
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.command_register import CommandKind
+from walconsole.command_register import LASTING, CommandKind
 from walconsole.domain.patterns import pattern
 from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.redaction import decode, safe
@@ -256,9 +256,14 @@ class PostgresDatabase:
             raise connect_error(self._tried(), error, bridge, self._target, place) from None
 
     async def _open_process(self, bridge: Bridge, conn: asyncssh.SSHClientConnection) -> None:
+        place, register = self._shell.connection.target.host, self._shell.register
+        command = f"{LAUNCH}\n{bridge_script(self._target.os_user)}"
+        number = register.began(CommandKind.STREAM, place, command, self._clock.now())
         try:
             await bridge.open_process(conn, self._target.os_user)
+            register.ended(number, self._clock.now(), problem=LASTING)
         except (asyncssh.Error, OSError) as error:
+            register.ended(number, self._clock.now(), problem=str(error) or "the session was refused")
             bridge.close()  # so that libpq stops waiting
             raise self._channel_refused(conn, error) from error
 

@@ -15,7 +15,7 @@ from walconsole.adapters.ssh import wire as ssh_wire
 from walconsole.adapters.ssh.errors import authentication_error, connection_error
 from walconsole.adapters.ssh.host_keys import KnownHost, fingerprint
 from walconsole.adapters.ssh.settings import Identities, SshSettings, collect_identities, resolve
-from walconsole.command_register import HERE, CommandKind, CommandRegister
+from walconsole.command_register import HERE, LASTING, CommandKind, CommandRegister
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator
@@ -245,7 +245,7 @@ class SshConnection:
         proxy = _proxy_command(settings) if tunnel is None else None
         if proxy is not None:
             number = self._register.began(CommandKind.LOCAL, HERE, shlex.join(proxy), self._clock.now())
-            self._register.ended(number, self._clock.now(), problem="it runs as long as the connection does")
+            self._register.ended(number, self._clock.now(), problem=LASTING)
         async with asyncio.timeout(self.target.connect_timeout_s):
             return await asyncssh.connect(
                 settings.host,

@@ -80,7 +80,8 @@ def detail(entry: CommandEntry, now: float, width: int, glyphs: Glyphs) -> tuple
     page.fact("run by", entry.kind.value)
     status = "it runs" if entry.running else "none" if entry.status is None else str(entry.status)
     page.fact("exit status", f"{status}{f': {entry.problem}' if entry.problem else ''}", _tone(entry))
-    page.fact("so ended", plural(entry.count, "time"))
+    if not entry.running:
+        page.fact("so ended", plural(entry.count, "time"))
     for number, ran in enumerate(reversed(entry.times)):
         lasted = "runs" if ran.seconds is None else duration_text(ran.seconds)
         lasted = f"{ran.seconds * 1000:.0f} ms" if ran.seconds is not None and ran.seconds < 1 else lasted

@@ -1,0 +1,27 @@
+"""Nothing is run beside the register: the few places that start a command, here or there, are these."""
+
+import re
+from pathlib import Path
+
+import walconsole
+
+SOURCE = Path(walconsole.__file__).parent
+RUNS = re.compile(
+    r"subprocess\.(?:run|Popen|call|check_\w+)\(|create_subprocess_\w+\(|os\.(?:system|popen|exec\w+|spawn\w+)\("
+    r"|\.create_process\(|\.create_session\("
+)
+TOLD = {
+    "adapters/ssh/local.py": "tells the register of each",
+    "adapters/ssh/shell.py": "tells the register of each",
+    "adapters/postgres/bridge.py": "the pipe to PostgreSQL's socket, told of by the database",
+    "session/demo_process.py": "the embedded droplet of `walconsole demo` itself",
+}
+
+
+def test_whatever_starts_a_command_is_known() -> None:
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if RUNS.search(path.read_text("utf-8")) and "sandbox" not in path.relative_to(SOURCE).parts
+    }
+    assert found == set(TOLD)
