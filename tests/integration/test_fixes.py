@@ -298,5 +298,5 @@ async def test_the_seconds_of_a_segment(stage: Stage) -> None:
     assert {"start", "ask", "upload", "read"} <= parts
     for role in BucketRole:
         bucket = stage.profile.primary.bucket if role is BucketRole.PRIMARY else stage.profile.dr.bucket
-        assert sum(f":{bucket}" in text for text in printed if text.startswith("upload")) == 1
+        assert sum(f":{bucket}:" in text for text in printed if text.startswith("upload")) == 1
         assert not [key for key in stage.objects(role) if "walconsole-probe" in key]

@@ -132,9 +132,8 @@ class Operator:
             time.sleep(0.5)
 
     def _heals(self, until: float) -> bool:
-        """Whether it is green, and stays it; after a mend it has a while to become so."""
-        patience = _HEALS_IN_S if self.walked.taken else 6.0
-        limit, since = min(until, time.monotonic() + patience), None
+        """Whether it is green, and stays it; it has a while to become so, or for the next look to tell more."""
+        limit, since = min(until, time.monotonic() + _HEALS_IN_S), None
         while time.monotonic() < limit or since is not None:
             now = time.monotonic()
             if self.verdict != GREEN:

@@ -6,9 +6,12 @@ import pytest
 
 from tests.data.provision_run import MADE, WRITTEN, played_steps
 from walconsole.provision.engine.model import (
+    Change,
+    ChangeKind,
     Changing,
     Event,
     Gate,
+    Plan,
     Printed,
     Progress,
     Stage,
@@ -18,7 +21,8 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.board.provision_run import HISTORY_KEPT, ProvisionRun, StepNews
-from walconsole.ui.provisioning.rows import ROWS_KEPT, EventLines
+from walconsole.ui.provisioning.rows import ROWS_KEPT, EventLines, summary_rows
+from walconsole.ui.provisioning.transcript import undo_words
 
 
 class Telling:
@@ -141,3 +145,38 @@ def test_only_the_last_rows_are_kept_however_many_come_between_two_looks(at_once
         if number % at_once == 0:
             lines.of(news)
     assert texts(lines, news) == [str(number) for number in range(count - ROWS_KEPT, count)]
+
+
+def summary(run: ProvisionRun) -> str:
+    return "\n".join(line.text for line in summary_rows(run, 100, UNICODE))
+
+
+async def test_a_probe_that_wrote_is_not_said_to_have_changed_nothing() -> None:
+    probe = played_steps()[1]
+    run = a_run(
+        [
+            Progress(probe.id, Stage.APPLYING, 1.0, plan=Plan("write", undo="nothing is left to undo")),
+            Progress(probe.id, Stage.CHANGED, 2.0),
+        ]
+    )
+    run.start()
+    await ended(run)
+    said = summary(run)
+    assert f"{probe.title}: adds something new, done" in said
+    assert "nothing is left to undo" in said
+    assert "nothing was changed" not in said
+
+
+async def test_where_nothing_ran_nothing_was_changed() -> None:
+    run = a_run([])
+    run.start()
+    await ended(run)
+    assert summary(run) == "nothing was changed in this session"
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [("", "take the grant away again"), ("none", "take the grant away again"), ("read", "give back read")],
+)
+def test_a_grant_is_taken_back_in_words_that_can_be_read(before: str, words: str) -> None:
+    assert undo_words(Change("grants", ChangeKind.GRANT, "key", before=before)) == words

@@ -185,6 +185,37 @@ async def test_plans_of_all_steps_change_nothing_and_ask_nobody() -> None:
     assert [news.plan.summary for news in run.told if news.plan is not None] == ["plan of a"]
 
 
+async def test_a_step_whose_time_has_not_come_is_not_called_done() -> None:
+    """The temporary key is deleted two steps after it was made: before, there is none to delete."""
+    log: list[str] = []
+    made, gone = Step("temporary-key", log), Step("delete-temporary-key", log, CheckState.DONE)
+    run = Run([made, gone])
+    runner = run.runner()
+    await runner.check_all()
+    assert runner.stages["delete-temporary-key"] is Stage.LATER
+    assert not runner.done
+    await runner.run()
+    assert runner.stages == {"temporary-key": Stage.CHANGED, "delete-temporary-key": Stage.DONE}
+    made.state = CheckState.DONE
+    await runner.check_all()
+    assert set(runner.stages.values()) == {Stage.DONE}
+
+
+async def test_what_was_undone_is_not_called_done() -> None:
+    log: list[str] = []
+
+    class Kept(Step):
+        async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+            return None
+
+    run = Run([Step("a", log), Kept("b", log)])
+    runner = run.runner()
+    await runner.run()
+    await runner.undo()
+    assert runner.stages == {"a": Stage.UNDONE, "b": Stage.KEPT}
+    assert not runner.done
+
+
 async def test_undo_goes_backwards_asks_and_forgets() -> None:
     log: list[str] = []
     run = Run([Step("a", log), Step("b", log)])

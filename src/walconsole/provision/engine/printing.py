@@ -86,14 +86,14 @@ class PlainLines:
             self._head = news.step
             self._line(f"== {self._titles.get(news.step, news.step)}")
         if news.check is not None:
-            self._check(news.check)
+            self._check(news.check, news.stage)
         if news.plan is not None and news.stage in (Stage.WAITING, Stage.ASKING):
             self._plan(news.plan)
         if news.event is not None:
             self._event(news.event)
         if news.error is not None:
             self._line(f"   {news.stage}: {news.error.line()}")
-        elif news.stage in (Stage.CHANGED, Stage.REFUSED, Stage.SKIPPED, Stage.LATER, Stage.UNDONE):
+        elif news.stage in (Stage.CHANGED, Stage.REFUSED, Stage.SKIPPED, Stage.UNDONE):
             self._line(f"   {news.stage}")
 
     def undo(self, step: Step, plan: Plan | None) -> None:
@@ -109,13 +109,14 @@ class PlainLines:
         good = sum(stage in (Stage.DONE, Stage.CHANGED) for stage in stages.values())
         self._line(f"{good} of {len(stages)} steps done")
 
-    def _check(self, check: Check) -> None:
+    def _check(self, check: Check, stage: Stage) -> None:
         for fact in check.facts:
             # Each part by itself: a label before a colon would pass for the name of a secret.
             text = f"{safe(fact.label)}: {safe(fact.value)}{safe(_remedy(fact.remedy))}"
             self._write(f" {_SIGNS[fact.state]} {text}")
         words = {CheckState.DONE: "done already", CheckState.NEEDED: "needed", CheckState.BLOCKED: "blocked"}
-        self._line(f"   {words[check.state]}: {check.summary}{_remedy(check.remedy)}")
+        word = str(stage) if stage in (Stage.LATER, Stage.KEPT) else words[check.state]
+        self._line(f"   {word}: {check.summary}{_remedy(check.remedy)}")
 
     def _plan(self, plan: Plan) -> None:
         self._line(f"   plan: {plan.summary}")

@@ -116,11 +116,9 @@ class Runner:
         """
         for step in self.steps:
             try:
-                check = await self._checked(step)
+                check = await self._checked(step, looking=True)
                 if check.state is CheckState.NEEDED:
                     self._tell(step, Stage.WAITING, plan=await step.plan())
-                elif check.state is CheckState.DONE and self._is_before_its_time(step):
-                    self._tell(step, Stage.LATER)
             except WalconsoleError as error:
                 self._cleanse(error)
                 self._tell(step, Stage.BLOCKED, error=error)
@@ -215,7 +213,8 @@ class Runner:
         if check.state is CheckState.BLOCKED:
             raise BlockedError(step.title, check.summary, check.remedy)
 
-    async def _checked(self, step: Step) -> Check:
+    async def _checked(self, step: Step, *, looking: bool = False) -> Check:
+        """`looking`: nothing is run, so that what it follows may be open still."""
         self._tell(step, Stage.CHECKING)
         check = await step.check()
         stage = {
@@ -223,6 +222,8 @@ class Runner:
             CheckState.NEEDED: Stage.WAITING,
             CheckState.BLOCKED: Stage.BLOCKED,
         }[check.state]
+        if looking and stage is Stage.DONE and self._is_before_its_time(step):
+            stage = Stage.LATER
         self._tell(step, stage, check=check)
         return check
 
