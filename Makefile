@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures key-matrix clean
+.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures walks key-matrix clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make wheel     build the package into dist/"
 	@echo "make pictures  take the README's pictures of the running demo"
 	@echo "make docs      write docs/failures, findings, the tables of docs/verdicts.md, docs/commands.md and the man page"
+	@echo "make walks     follow every scenario of the demo to its end, by keys alone"
 	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
 	@echo "make clean     remove what the other commands made (.venv too)"
@@ -66,6 +67,9 @@ docs: $(VENV)/.dev-installed
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \
 		--failure-table docs/tested-failures.md
+
+walks: $(VENV)/.dev-installed
+	@$(BIN)/pytest -v -n 2 tests/integration/test_sandbox_walk.py --every-walk
 
 key-matrix: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/key_matrix.py

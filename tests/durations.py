@@ -7,6 +7,7 @@ is not named here counts as short; `pytest --durations=0` tells when one belongs
 LONGEST_FIRST = (
     "integration/test_provision.py",
     "integration/test_sandbox_provision.py",
+    "integration/test_sandbox_walk.py",
     "integration/test_sandbox_practice.py",
     "integration/test_sandbox_scenarios.py",
     "integration/test_provision_dropin.py",

@@ -132,7 +132,7 @@ class Operator:
             time.sleep(0.5)
 
     def _heals(self, until: float) -> bool:
-        """Whether it is green, and stays it; it has a while to become so, or for the next look to tell more."""
+        """Whether it is green, and stays it; it has a while for that, or for the next look to tell more."""
         limit, since = min(until, time.monotonic() + _HEALS_IN_S), None
         while time.monotonic() < limit or since is not None:
             now = time.monotonic()

@@ -15,7 +15,7 @@ from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, screen_text, settle, stage, until
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.provision.engine import runner
-from walconsole.provision.engine.model import Stage
+from walconsole.provision.engine.model import CheckState, Stage
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.board.provision_run import ProvisionRun
 from walconsole.ui.dashboard.screen import Dashboard
@@ -69,6 +69,18 @@ async def test_it_looks_first_and_changes_nothing(size: tuple[int, int]) -> None
         assert "4 of 5 steps to do, the first is Buckets" in screen.verdict.text
         assert screen.panes["steps"].cursor == 1
         assert "there is no bucket shithub-wal" in " ".join(rows(screen, "plan").split())
+
+
+async def test_a_step_that_is_blocked_is_said_before_x_is_pressed() -> None:
+    """The first that is open is where `x` would stop at once; a later one is where it would stop then."""
+    for blocked, said in ((1, "BLOCKED  Buckets: "), (3, "x goes as far as ")):
+        steps = played_steps()
+        steps[blocked].state = CheckState.BLOCKED
+        app = app_with(steps)
+        async with app.run_test(size=(160, 40)) as pilot:
+            screen, _ = await opened(pilot)
+            assert said in screen_text(app), screen.verdict.text
+            assert "not looked at yet" not in screen.verdict.text
 
 
 async def test_every_step_asks_with_the_focus_on_cancel_and_the_end_sums_up() -> None:

@@ -198,8 +198,8 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
         tuple(evidence),
         "wait for the next look: it tells whether the command hangs"
         if waiting_only
-        else "measure where the seconds of a segment go; what helps follows from that: one segment at a time is "
-        "archived, so that each may take no longer than until the next is complete",
+        else "measure where the seconds of a segment go; what helps follows from that: one segment at a time "
+        "is archived, so that each may take no longer than until the next is complete",
         Snapshot.archiver,
         "archive_command",
         proof=(*ready_files(snapshot), *archiver_row(snapshot)),
