@@ -21,6 +21,7 @@ from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
 from walconsole.provision.steps.drill import DrillNow
+from walconsole.provision.steps.preflight import Preflight
 
 KINDS: tuple[type[FixStep], ...] = (
     ResetSetting,
@@ -41,7 +42,7 @@ _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "buckets": ("temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe"),
     "archive-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
     "bounded-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
-    "drop-in": ("archive-command", "drop-in", "restart", "proof"),
+    "drop-in": tuple(kind.id for kind in catalogue.ARCHIVING if kind is not Preflight),
     "restart": ("restart",),
     "write-probe": ("write-probe",),
     "first-backup": ("backup-command", "backup-schedule", "first-backup"),
