@@ -205,10 +205,9 @@ class _Command:
             await (runner.undo() if wish.apply else self._undo_plans(runner))
         else:
             await (runner.run() if wish.apply else runner.check_all())
-        if wish.expire and not wish.apply and Stage.BLOCKED in runner.stages.values():
-            raise BlockedError(
-                "planning retention", "it cannot be done as things are", "mend what is said above"
-            )
+        if (wish.expire or wish.drill) and not wish.apply and Stage.BLOCKED in runner.stages.values():
+            planning = "planning a restore drill" if wish.drill else "planning retention"
+            raise BlockedError(planning, "it cannot be done as things are", "mend what is said above")
 
     def _heard(self, progress: Progress) -> None:
         self._history.append(progress)

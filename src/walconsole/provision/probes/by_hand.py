@@ -105,7 +105,7 @@ class CommandByHand(FixStep):
         """What a success means. Raises ProvisionError for what is none."""
         tried = f"running the archive command by hand on {name}"
         if ended is None:
-            raise ProvisionError(tried, "how it ended is not known", "run it yourself: c copies it")
+            raise ProvisionError(tried, "how it ended is not known", "run it yourself: Y copies it")
         status, seconds = ended
         if status == 0:
             return f"exit status 0 after {seconds:.1f} s: by hand it works, on {name}"

@@ -194,7 +194,7 @@ def _command_rows(command: Command, width: int) -> Iterator[Line]:
             prompt = blank if at or index else f"{place}$ "
             yield Line((Span(prompt, Tone.LABEL), Span(part, Tone.TEXT)), value=command.text)
     if len(lines) > _COMMAND_LINES:
-        more = f"{len(lines) - _COMMAND_LINES} more lines; c copies all"
+        more = f"{len(lines) - _COMMAND_LINES} more lines; Y copies all"
         yield Line((Span(" " * (len(place) + 2), Tone.LABEL), Span(more, Tone.MUTED)), value=command.text)
 
 

@@ -226,7 +226,7 @@ def _shell(rows: _Rows, picture: RecoveryPicture, reach: BackupReach, names: Rcl
         return
     rows.blank()
     rows.row(
-        "by_hand", "by hand", "on any host with PostgreSQL, rclone and zstd; c copies all of it", Tone.STRONG
+        "by_hand", "by hand", "on any host with PostgreSQL, rclone and zstd; Y copies all of it", Tone.STRONG
     )
     for number, paragraph in enumerate(commands, 1):
         title = f"# {number}. {paragraph.title}"

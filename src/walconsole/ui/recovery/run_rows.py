@@ -25,7 +25,7 @@ LABEL = 10
 _MARGIN = 1
 _MOST = 300
 """Cells of what the script said."""
-_ENDS = "; x ends it"
+_ENDS = "; X ends it"
 _BLIND = Tone.UNKNOWN
 
 
