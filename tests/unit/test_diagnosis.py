@@ -289,8 +289,8 @@ VERDICTS: list[tuple[dict[str, Any], Level, str]] = [
         {"primary": bucket(gaps=(GAP,))},
         Level.CRITICAL,
         "the archive has a HOLE of 3 segments in 1 gap (DR holds all), the newest "
-        "00000001000000000000001F to 000000010000000000000021; "
-        "unbroken only back to 000000010000000000000001 (44 min 24 s ago)",
+        "00000001000000000000001F to 000000010000000000000021; unbroken only back to "
+        "000000010000000000000001 (44 min 24 s ago)",
     ),
     (
         {"server": server(in_recovery=True)},
