@@ -315,8 +315,10 @@ MODES: tuple[FailureMode, ...] = (
                 "none; nor is it told from a command that hangs before something arrives."
             ),
             fix=(
-                "Compress before the transfer; write less WAL (wal_compression, checkpoint distance); an "
-                "engine that pushes several at once."
+                "Measure first (`f` in triage, or `walconsole probe --only seconds`): the tool's start, "
+                "compressing, the upload and reading back, for each copy, beside how often a segment is due. "
+                "Then what is longest: compress before the transfer; write less WAL (wal_compression, "
+                "checkpoint distance); an engine that pushes several at once."
             ),
             never="Do not switch archiving off to let it catch up: that makes a gap.",
             source="railway#89; a plugin of CloudNativePG, 656 (1.9 s a segment)",
