@@ -175,11 +175,10 @@ class Operator:
 
     def _through(self) -> None:
         """Go, and agree to what is asked, until it has ended."""
-        ends = ("TO DO", "STOPPED", "BLOCKED", GREEN)
-        self.terminal.wait_until(lambda: self.verdict in ends, "the steps were looked at", 60)
-        if self.verdict in ("BLOCKED", "STOPPED"):
+        verdict = self._settled("TO DO", "STOPPED", "BLOCKED", GREEN)
+        if verdict in ("BLOCKED", "STOPPED"):
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
-        if self.verdict != "TO DO":
+        if verdict != "TO DO":
             return
         self.press("g")
         until, began = time.monotonic() + _STEP_S, time.monotonic()
@@ -193,6 +192,17 @@ class Operator:
         self.walked.told += [line.strip(" ┃│") for line in self._pane("Done")]
         if self.verdict != GREEN:
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
+
+    def _settled(self, *verdicts: str) -> str:
+        """The one of these that the first line goes on saying: a frame may be painted in parts."""
+        until, last = time.monotonic() + 90.0, ""
+        while True:
+            verdict = self.verdict
+            if verdict in verdicts and verdict == last:
+                return verdict
+            assert time.monotonic() < until, f"the steps were not looked at:\n{self.terminal.text}"
+            last = verdict
+            time.sleep(0.7)
 
     def _agree(self) -> None:
         asked = self.terminal.text
