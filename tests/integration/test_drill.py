@@ -129,6 +129,17 @@ def test_the_restore_command_in_force_is_the_one_that_is_proved(drills: Drills) 
     assert len([line for line in called.read_text().splitlines() if line.startswith("it's 0000")]) > 2
 
 
+def test_a_restore_command_that_brings_nothing_is_what_is_at_fault(drills: Drills) -> None:
+    """Its failure looks to the server like the archive's end."""
+    drills.server.write_config("70_restore.conf", {"restore_command": "false"})
+    drills.server.reload()
+    try:
+        assert "did not bring 0000000" in failed(drills, "restore-command")
+    finally:
+        drills.server.write_config("70_restore.conf", {"restore_command": ""})
+        drills.server.reload()
+
+
 def test_postgresql_18_and_an_incremental_backup(
     make_postgres: MakePostgres, rgw: RadosGateway, rgw_dr: RadosGateway
 ) -> None:

@@ -122,7 +122,8 @@ MODES: tuple[FailureMode, ...] = (
             signal=(
                 "`PREFIX/walconsole/drills/ID.json` in either copy: the newest result of this cluster is not "
                 "`proved`. The drill says the reason in the words of the failure modes: `missing-segment`, "
-                "`damaged-object`, `wrong-identifier`, `no-base-backup`, `no-room`, `missing-library`, "
+                "`restore-command`, `damaged-object`, `wrong-identifier`, `no-base-backup`, `no-room`, "
+                "`missing-library`, "
                 "`not-reached`, `not-consistent`, `not-readable`, `query`."
             ),
             fix=(

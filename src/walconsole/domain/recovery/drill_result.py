@@ -59,6 +59,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "a WAL segment is missing",
         "take a base backup now: it needs nothing of what is older; then see who deletes there",
     ),
+    "restore-command": (
+        "the restore command does not bring what is archived",
+        "call it by hand, as the cluster's owner, and read what it says",
+    ),
     "damaged-object": (
         "an object is damaged",
         "take a base backup now; where the object is whole in the other copy, copy it over",

@@ -109,11 +109,24 @@ judge_log() {
             asked_for "$following"; then
             verdict failed damaged-object "${newest:-its WAL} is damaged: $(plain "$(grep -E 'invalid|incorrect|unexpected' "$place/log" | tail -n 1 | sed 's/^[^A-Z]*//')")"
         fi
+        look_for "$following"
         verdict failed missing-segment "$following is missing, of those that lead from $backup to now (the last is $last)"
     elif [ -z "$last_words" ]; then
         verdict cannot killed "the drill's server was killed (is memory short?)"
     fi
     verdict failed not-consistent "the server could not recover: $last_words"
+}
+
+# look_for SEGMENT: ends where a copy has it after all: a command that fails alike in an outage makes an end of it.
+look_for() {
+    for role in $(each_copy); do
+        where=$(target_of "$role")
+        found=$(printf '%s\n' "$1" "$1.zst" "$1.gz" | bounded 60 lsf "$where" --files-from - --no-traverse 2>&1) ||
+            verdict cannot unreachable "$1 was not brought, and whether $where has it cannot be asked: $(reason $? "$found")"
+        case $found in
+            "$1"*) verdict failed restore-command "the restore command did not bring $1, which is in $where" ;;
+        esac
+    done
 }
 
 # asked_for SEGMENT: whether the archive gave it, for all that the server says.
