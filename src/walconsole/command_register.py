@@ -27,6 +27,8 @@ HERE = "this machine"
 LASTING = "it runs as long as the connection does"
 """Of what carries a connection: it tells no exit status that anybody waits for."""
 
+_TELLS_LITTLE = ("#", "printf", "done", "esac")
+
 _PACKED = pattern(r"[A-Za-z0-9+/]{64,}={0,2}")
 """A file's content on its way to the droplet (base64): it may hold a key, and nobody reads it."""
 _NONCE = pattern(r"\b[0-9a-f]{16,}\b")
@@ -87,14 +89,18 @@ class CommandEntry:
 
     @property
     def line(self) -> str:
-        """The line that says most: a script's functions and settings come first, what it does comes last."""
+        """The line that says most.
+
+        A script's functions come first and what it does comes last, as far as that says anything without what
+        its variables hold; else what its first comment says of it.
+        """
         lines = [line.strip() for line in self.text.splitlines()]
-        telling = [
-            line for line in lines if len(line) > 3 and not line.startswith(("#", "printf", "done", "esac"))
-        ]
+        telling = [line for line in lines if len(line) > 3 and not line.startswith(_TELLS_LITTLE)]
         if self.kind is CommandKind.SQL or len(lines) <= 3:
             return (telling or lines or [""])[0]
-        return (telling or lines)[-1]
+        last = (telling or lines)[-1]
+        said = next((line for line in lines if line.startswith("# ")), "")
+        return said if said and ("$" in last or last.startswith(("'", '"', ")"))) else last
 
 
 @dataclass(slots=True)

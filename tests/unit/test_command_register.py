@@ -98,7 +98,12 @@ def test_the_line_that_says_most() -> None:
     register = CommandRegister()
     ran(register, "f() { :; }\ng() { :; }\n\n# now\nsay_host 12\n}\n")
     ran(register, "systemctl restart postgresql")
-    assert [entry.line for entry in register.entries()] == ["systemctl restart postgresql", "say_host 12"]
+    ran(register, 'token=1\n# One look at the host.\nlook() { :; }\nsay end "$token"\n')
+    assert [entry.line for entry in register.entries()] == [
+        "# One look at the host.",
+        "systemctl restart postgresql",
+        "say_host 12",
+    ]
 
 
 def test_whatever_ends_the_waiting_is_told_and_what_was_not_run_is_not() -> None:
