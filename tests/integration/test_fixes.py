@@ -23,6 +23,7 @@ from walconsole.provision.engine.model import Printed, Proved
 from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import fix_steps
+from walconsole.provision.fixes.taking_over import DropInOverAll
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -277,7 +278,7 @@ async def test_a_line_that_wins_over_the_drop_in_is_taken_out_and_comes_back(sta
     again = runner(stage, "archive-command")
     await again.run()
     assert set(again.stages.values()) == {At.DONE}
-    await undo(stage, "drop-in")
+    await Runner(stage.site, (DropInOverAll(stage.site),), stage.gate, stage.told.append).undo()
     assert text_of(path) == text
     path.unlink()
     stage.cluster.reload()

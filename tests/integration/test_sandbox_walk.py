@@ -13,7 +13,7 @@ from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 BY_KEYS = {
-    "incident": "set archiving up from nothing",
+    "incident": "set what is meant in the configuration that is read",
     "failing": "give the archiver's keys their grants again",
     "command-hangs": "put walconsole's archive command in its place",
     "key-403": "give the archiver's keys their grants again",
