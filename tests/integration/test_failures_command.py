@@ -186,5 +186,6 @@ async def test_command_hangs_while_something_else_fills_the_disk(console: Watche
         filling.cancel()
         await asyncio.wait([filling])
         console.own_disk = False
-    os.kill(int(story.root.fixes[0].commands[0].split()[1]), signal.SIGTERM)
+    end = next(fix for fix in story.root.fixes if fix.step == "kill-hung-command")
+    os.kill(int(end.commands[0].split()[1]), signal.SIGTERM)
     await console.green("the process ended")
