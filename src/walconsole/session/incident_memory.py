@@ -37,6 +37,8 @@ _MOST_LOOKS = 64
 _ACCESS = {ChangeKind.KEY: "key", ChangeKind.GRANT: "grant"}
 _RESULTS = {
     Stage.CHANGED: RunResult.DONE,
+    Stage.UNDONE: RunResult.TAKEN_BACK,
+    Stage.KEPT: RunResult.DONE,
     Stage.REFUSED: RunResult.REFUSED,
     Stage.BLOCKED: RunResult.BLOCKED,
     Stage.FAILED: RunResult.FAILED,
@@ -153,8 +155,7 @@ class StepsHeard:
 
     def _ended(self, run: Run, news: Progress) -> None:
         result = _RESULTS[news.stage]
-        if news.undoing and result is RunResult.DONE:
-            result = RunResult.TAKEN_BACK
+        if result is RunResult.TAKEN_BACK:
             self._memory.note(TakenBack(run.step, news.at))
         why = news.error.why if news.error is not None else ""
         if isinstance(news.event, Printed):

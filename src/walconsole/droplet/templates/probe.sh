@@ -44,4 +44,4 @@ cmp -s "$folder/sent" "$folder/back" || fail 14 "$target$object is not what was 
 echo "deleting it"
 try "deleting from $target" 15 deletefile "$target$object"
 object=''
-echo "$(id -un) may write to, read from and delete in $target"
+echo "user $(id -un) may write to, read from and delete in $target"

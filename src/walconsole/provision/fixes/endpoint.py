@@ -99,7 +99,7 @@ class EndpointInForce(FixStep):
         """Each section in turn; the old file is kept first. Raises ProvisionError."""
         config = (await self._site.survey()).rclone.config
         wrong = await self._wrong()
-        kept = await keep(self._site, config)
+        user, kept = await whose(self._site, config), await keep(self._site, config)
         yield Changing(
             Change(
                 self.id,
@@ -112,7 +112,7 @@ class EndpointInForce(FixStep):
             )
         )
         for one in wrong:
-            yield Ran(Command(_by_hand(config, one)))
+            yield Ran(Command(_by_hand(config, one), user=user))
             script = f"""{file_functions()}
 printf '%s\\n' {shlex.quote(one.remote)} {shlex.quote(one.wanted)} |
     rework {shlex.quote(config)} {shlex.quote(_REWRITE)} || {{
