@@ -19,8 +19,8 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
-# Textual's pilot takes the app for idle after 20 ms in which it hardly computed, twice a key: nine tenths of what
-# the pilots take. A quarter of that is as good a sign, for the share of the time is what counts.
+# Textual's pilot takes the app for idle after 20 ms in which it hardly computed, twice a key: nine tenths of
+# what the pilots take. A quarter of that is as good a sign, for the share of the time is what counts.
 _wait.SLEEP_GRANULARITY = 1 / 200
 _wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 20
 

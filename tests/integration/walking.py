@@ -182,14 +182,15 @@ class Operator:
             return
         self.press("g")
         until, began = time.monotonic() + _STEP_S, time.monotonic()
+        told: list[str] = []
         while time.monotonic() < until:
-            verdict = self.verdict
+            verdict, told = self.verdict, self._pane("Done") or told
             if verdict == "ASKS" and "Agree?" in self.terminal.text:
                 self._agree()
             elif verdict in (GREEN, "STOPPED", "UNDONE") and time.monotonic() - began > 1.0:
                 break
             time.sleep(_PAUSE_S)
-        self.walked.told += [line.strip(" ┃│") for line in self._pane("Done")]
+        self.walked.told += [line.strip(" ┃│") for line in self._pane("Done") or told]
         if self.verdict != GREEN:
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
 

@@ -46,7 +46,7 @@ async def opened(pilot: Pilot[None]) -> tuple[ProvisionScreen, ProvisionRun]:
 async def asked(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:
     await until(pilot, lambda: screen.run.question is not None and screen.run.question.step == step)
     await until(pilot, lambda: screen.gate.asking)
-    await pilot.pause(0.15)
+    await pilot.pause(gate_bar.NOT_MEANT_S + 0.05)
 
 
 async def agree(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:
@@ -282,7 +282,7 @@ async def test_help_copy_and_transcript(tmp_path: Path, monkeypatch: pytest.Monk
         assert app.clipboard.startswith("aws s3api create-bucket --bucket shithub-wal")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, StepHelp))
-        assert "What it is for" in screen_text(app)
+        await until(pilot, lambda: "What it is for" in screen_text(app))
         await pilot.press("escape", "x")
         await agree(pilot, screen, "buckets")
         await asked(pilot, screen, "drop-in")

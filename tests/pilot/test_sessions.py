@@ -47,7 +47,7 @@ async def test_each_session_keeps_its_screens_and_the_keys_concern_the_one_that_
         await settle(pilot)
         assert isinstance(app.screen, Dashboard)
         assert app.dashboard is not first_home
-        assert "archiving fails" in screen_text(app)
+        await until(pilot, lambda: "archiving FAILS" in screen_text(app))
         await pilot.press("p")
         await until(pilot, lambda: "PAUSED" in screen_text(app))
         assert "pause True" in second_observer.asked

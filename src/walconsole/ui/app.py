@@ -188,7 +188,7 @@ class WalconsoleApp(App[None]):
             return
         self._saying.add(said)  # until Textual has heard it
         super().notify(text, title=title, severity=severity, timeout=timeout, markup=markup)
-        self.call_later(self._saying.discard, said)
+        self.call_later(lambda: self._saying.discard(said))
 
     # The sessions.
 

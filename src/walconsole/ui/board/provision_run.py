@@ -226,7 +226,9 @@ class ProvisionRun:
         if self.runner is not None:
             self.undone, self.suggested = False, ""
             await self.runner.run()
-            self.suggested = SUMMARY
+            steps = self.runner.steps
+            # Where nothing is left that could be undone, what a probe has found is what is looked at.
+            self.suggested = SUMMARY if self.changes or not steps else steps[-1].id
 
     async def _undo(self) -> None:
         if self.runner is not None:
