@@ -34,8 +34,8 @@ async def mended(pilot: Pilot[None], app: WalconsoleApp) -> None:
     """From where `f` was pressed: go, yes, and until the step is done."""
     await shown(pilot, lambda: isinstance(app.screen, ProvisionScreen), "the screen of steps")
     await shown(pilot, lambda: "bring back" in screen_text(app), "the plan")
-    assert "g go" in screen_text(app)
-    await pilot.press("g")
+    assert "x execute" in screen_text(app)
+    await pilot.press("x")
     gate = app.screen.query_one(GateBar)
     await shown(pilot, lambda: gate.asking, "the gate")
     await pilot.press("right", "enter")

@@ -161,9 +161,9 @@ class Operator:
             self.press("down")
         self.press("f")
         until = time.monotonic() + 20.0
-        while not self._offers("g") and time.monotonic() < until:
+        while not self._offers("x") and time.monotonic() < until:
             time.sleep(_PAUSE_S)
-        if not self._offers("g"):  # it was gone before the key was pressed
+        if not self._offers("x"):  # it was gone before the key was pressed
             self.walked.taken.remove(offer.title)
             self.terminal.type("1")
             return
@@ -180,7 +180,7 @@ class Operator:
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
         if verdict != "TO DO":
             return
-        self.press("g")
+        self.press("x")
         until, began = time.monotonic() + _STEP_S, time.monotonic()
         told: list[str] = []
         while time.monotonic() < until:

@@ -43,10 +43,14 @@ async def opened(pilot: Pilot[None]) -> tuple[ProvisionScreen, ProvisionRun]:
     return screen, screen.run
 
 
+_MEANT_S = gate_bar.NOT_MEANT_S + 0.05
+"""So long after the question an answer counts."""
+
+
 async def asked(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:
     await until(pilot, lambda: screen.run.question is not None and screen.run.question.step == step)
     await until(pilot, lambda: screen.gate.asking)
-    await pilot.pause(gate_bar.NOT_MEANT_S + 0.05)
+    await pilot.pause(_MEANT_S)
 
 
 async def agree(pilot: Pilot[None], screen: ProvisionScreen, step: str) -> None:

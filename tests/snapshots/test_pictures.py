@@ -253,7 +253,7 @@ def test_recovery_without_unicode(snap_compare: SnapCompare) -> None:
 async def moment_opened(pilot: Pilot[None]) -> None:
     """What was found around a time, the cursor on the worst of it."""
     await recovery_opened(pilot)
-    await pilot.press("m")
+    await pilot.press("M")
     await until(pilot, lambda: isinstance(pilot.app.screen, MomentScreen))
     await pilot.pause(0.3)
 
