@@ -94,9 +94,8 @@ async def test_help_explains_the_pane_in_focus() -> None:
         await settle(pilot)
         await pilot.press("4", "question_mark")
         await until(pilot, lambda: app.screen is not app.dashboard and app.focused is not None)
-        text = screen_text(app)
-        assert "Bucket: what it means" in text
-        assert "worry" in text
+        await until(pilot, lambda: "worry" in screen_text(app))
+        assert "Bucket: what it means" in screen_text(app)
         await pilot.press("escape")
         assert app.screen is app.dashboard
 
