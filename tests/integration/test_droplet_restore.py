@@ -125,7 +125,7 @@ def test_sigterm_is_passed_on_as_postgresql_wants_it(
 ) -> None:
     proxy = make_proxy(rgw.port)
     at = droplet(postgres, rgw, replace(AT_ONCE, idle_timeout_s=30), f"http://{proxy.host}:{proxy.port}")
-    put(rgw, at.primary, SEGMENT, random_bytes(SEGMENT, 8 * MIB))
+    put(rgw, at.primary, SEGMENT, random_bytes(SEGMENT, 64 * MIB))
     process = at.start(at.restore, SEGMENT, at.wanted)
     wait_until(lambda: proxy.traffic.bytes_down > MIB, "the download is under way", every_s=0.001)
     proxy.stall()

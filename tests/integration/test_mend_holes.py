@@ -18,6 +18,7 @@ import zstandard
 from tests.data.provisioning import MemoryRecord
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
+from tests.servers.ports import wait_until
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.workspace import Workspace
@@ -359,6 +360,7 @@ async def test_a_folder_that_the_archive_command_copies_into_is_a_source(made: A
     before = str(made.stage.cluster.sql("SHOW archive_command")[0][0])
     made.stage.cluster.sql(f"ALTER SYSTEM SET archive_command = $$cp %p {folder}/%f && {before}$$")
     made.stage.cluster.reload()
+    wait_until(lambda: str(folder) in str(made.stage.cluster.sql("SHOW archive_command")), "it is in force")
     gate = Asked()
     try:
         await made.mend(gate)

@@ -123,7 +123,10 @@ async def test_all_is_well_and_nothing_is_left(stage: Stage) -> None:
         assert len(found) == 2
         assert all("HTTP " in line and "its clock +0 s" in line for line in found), found
     assert left_behind(stage) == []
-    assert [question.step for question in stage.gate.asked] == ["probe-calls"]  # the network one only reads
+    assert [question.step for question in stage.gate.asked] == [
+        "probe-calls",  # the network one only reads
+        "probe-seconds",
+    ]
 
 
 async def test_a_grant_that_only_reads(stage: Stage) -> None:
@@ -266,4 +269,5 @@ async def test_one_that_fails_does_not_keep_the_others_from_running(stage: Stage
         "probe-network": At.CHANGED,
         "probe-calls": At.FAILED,
         "probe-command": At.FAILED,
+        "probe-seconds": At.BLOCKED,
     }

@@ -22,7 +22,7 @@ _OFFER = re.compile(r"^ {1,3}(\d) (?=\S)")
 _TYPED = re.compile(r"type (\S.*?) to agree")
 _MOVES = {"down": "\x1b[B", "right": "\x1b[C", "enter": "\r", "home": "\x1b[H"}
 """What moves a cursor, and Enter, are pressed though no footer names them: `?` does, on every screen."""
-_PAUSE_S, _HEALS_IN_S, _STEP_S, _HOLDS_S = 0.25, 45.0, 360.0, 6.0
+_PAUSE_S, _HEALS_IN_S, _STEP_S, _HOLDS_S = 0.25, 150.0, 360.0, 6.0
 
 
 @dataclass(frozen=True)

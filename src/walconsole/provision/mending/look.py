@@ -135,7 +135,7 @@ async def _folders(
     archived = archive_folders(await archive_command_in_force(site))
     found: dict[str, WalFolder] = {}
     closed: list[str] = []
-    for path in list(dict.fromkeys([own, *others, *archived]))[:_FOLDERS_ASKED]:
+    for path in list(dict.fromkeys([own, *archived, *others]))[:_FOLDERS_ASKED]:
         listed = await _listed(site, path)
         if isinstance(listed, str):
             closed.append(f"{path} could not be read: {listed}")
