@@ -5,9 +5,12 @@ is not named here counts as short; `pytest --durations=0` tells when one belongs
 """
 
 LONGEST_FIRST = (
+    "integration/test_drill.py",
+    "integration/test_sandbox_walk.py",
+    "integration/test_droplet_incremental.py",
+    "integration/test_expire.py",
     "integration/test_provision.py",
     "integration/test_sandbox_provision.py",
-    "integration/test_sandbox_walk.py",
     "integration/test_sandbox_practice.py",
     "integration/test_sandbox_scenarios.py",
     "integration/test_provision_dropin.py",
@@ -16,6 +19,12 @@ LONGEST_FIRST = (
     "integration/test_failures_archive.py",
     "snapshots/test_pictures.py",
     "integration/test_failures_store.py",
+    "integration/test_mend_holes.py",
+    "integration/test_moment_recovery.py",
+    "integration/test_moments_finding.py",
+    "integration/test_failures_recovery.py",
+    "integration/test_droplet_base_backup_faults.py",
+    "integration/test_holes_by_keys.py",
     "integration/test_failures_configuration.py",
     "integration/test_sandbox_ends.py",
     "integration/test_key_safety.py",
