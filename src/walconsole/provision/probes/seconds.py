@@ -62,7 +62,7 @@ class SecondsProbe(FixStep):
             return Check(
                 CheckState.BLOCKED,
                 "the archive command in force does not use rclone",
-                remedy="the probe Command by hand times it as a whole (d in triage)",
+                remedy="the probe Command by hand times it as a whole (P in triage)",
             )
         name = await self._segment()
         if not name:
