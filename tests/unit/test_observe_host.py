@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.surveys import PROFILE
+from tests.servers.ports import wait_until
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
@@ -243,8 +244,8 @@ def test_it_runs_where_its_process_is_that_script(tmp_path: Path) -> None:
     with subprocess.Popen(["sh", str(script)], start_new_session=True) as running:
         try:
             status.write_text(TOLD % ("streaming", running.pid, "null"))
+            wait_until(lambda: told(tmp_path).lives, "it is seen to run")
             found = told(tmp_path)
-            assert found.lives
             assert found.status is not None
             assert (found.status.pid, found.status.state) == (running.pid, "streaming")
             status.write_text(TOLD % ("failed", running.pid, "1"))
