@@ -6,7 +6,6 @@ is not named here counts as short; `pytest --durations=0` tells when one belongs
 
 LONGEST_FIRST = (
     "integration/test_drill.py",
-    "integration/test_sandbox_walk.py",
     "integration/test_droplet_incremental.py",
     "integration/test_expire.py",
     "integration/test_provision.py",
@@ -19,6 +18,7 @@ LONGEST_FIRST = (
     "integration/test_failures_archive.py",
     "snapshots/test_pictures.py",
     "integration/test_failures_store.py",
+    "integration/test_sandbox_walk.py",
     "integration/test_mend_holes.py",
     "integration/test_moment_recovery.py",
     "integration/test_moments_finding.py",

@@ -329,6 +329,20 @@ def test_a_drill_that_takes_too_long_ends(drills: Drills) -> None:
     drills.assert_nothing_left()
 
 
+def test_a_path_too_long_for_its_socket_is_no_fault_of_the_archive(drills: Drills) -> None:
+    short = drills.at.temp_root
+    long = short.with_name("x" * 90)
+    long.mkdir(mode=0o700)
+    os.chown(long, short.stat().st_uid, short.stat().st_gid)
+    script = drills.render(CHOICES, "drill-long")
+    script.write_text(script.read_text().replace(str(short), str(long)))
+    ended = drills.run(script)
+    assert ended.status == 1, ended.stderr
+    assert "too long a path for the socket" in ended.stderr
+    assert list(long.iterdir()) == []
+    drills.assert_nothing_left()
+
+
 # -- Killed.
 
 

@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(500)]
 
 @pytest.fixture
 async def stage(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> AsyncIterator[Stage]:
-    async with deployment(workspace, rgw, rgw_dr, f"drill-{secrets.token_hex(3)}") as made:
+    name = f"d{secrets.token_hex(2)}"  # short: its folder, below a long one of the tests, holds a socket
+    async with deployment(workspace, rgw, rgw_dr, name) as made:
         await provisioned(made)
         yield made
 

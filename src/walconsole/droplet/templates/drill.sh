@@ -315,6 +315,9 @@ tell starting
 if [ ! -d "$folder" ] || [ ! -w "$folder" ]; then end 2 "$folder is no folder that $os_user may write to"; fi
 clear_leftovers
 temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $temp_root"
+# A socket's path has 107 bytes at most, and that folder holds the drill's: a server that cannot have it says nothing of
+# the archive.
+[ ${#temp} -le 93 ] || end 1 "not drilled: $temp is too long a path for the socket of the drill's server (93 characters at most)"
 id=$(date -u +%Y%m%dT%H%M%SZ)
 learn
 take_lock

@@ -111,6 +111,8 @@ judge_log() {
         fi
         look_for "$following"
         verdict failed missing-segment "$following is missing, of those that lead from $backup to now (the last is $last)"
+    elif grep -q 'could not create any Unix-domain sockets' "$place/log"; then
+        verdict cannot socket "the drill's server could not make its socket in $temp"
     elif [ -z "$last_words" ]; then
         verdict cannot killed "the drill's server was killed (is memory short?)"
     fi
