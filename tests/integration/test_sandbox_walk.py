@@ -46,9 +46,10 @@ ELSEWHERE = {
 }
 
 
-ONE_A_KIND = ("failing", "command-hangs", "endpoint-wrong", "backup-stale", "slow")
-"""A grant, another command in force, a file of the droplet, a base backup, and what no key mends. The others
-are walked by `make walks` (`--every-walk`): each takes most of a minute."""
+ONE_A_KIND = ("command-hangs", "endpoint-wrong", "backup-stale", "slow")
+"""Another command in force, a file of the droplet, a base backup, and what no key mends. The others are walked by
+`make walks` (`--every-walk`): each takes most of a minute. A grant (failing, key-403) is not among these yet: on Python
+3.11.2 it ends green only after some five minutes, when rclone gives up a connection to the demo's store that hangs."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
