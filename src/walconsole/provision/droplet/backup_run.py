@@ -6,7 +6,6 @@ whoever looks next follows it. It bounds its own waiting, so that nothing here h
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from shlex import quote
 
 from walconsole.domain.facts.base_backups import BackupSession
 from walconsole.domain.recovery.running import (
@@ -23,25 +22,21 @@ from walconsole.domain.recovery.running import (
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
 from walconsole.errors import DatabaseError, ProvisionError, ShellError, SshError
-from walconsole.observe.host.host_script import assignment, script_named
 from walconsole.observe.server.backup_sessions import sessions_of
 from walconsole.observe.server.statements import query
-from walconsole.provision.droplet.commands import ask, os_user, psql_script, status_of
-from walconsole.provision.engine.model import Command, Event, Moving, Printed, Ran, Waiting
+from walconsole.provision.droplet.commands import os_user, psql_script, status_of
+from walconsole.provision.droplet.installed_run import InstalledRun
+from walconsole.provision.engine.model import Event, Moving, Printed, Waiting
 from walconsole.provision.engine.site import Site
 
 _BEGINS_WITHIN_S = 30.0
 _AWAY_S = 120.0
 """For so long a connection that is away is waited for."""
 _LONGEST_PAUSE_S = 10.0
-_ENDS_WITHIN_S = 10.0
-"""After TERM it is waited for so long; it ends what it started, and clears both copies, without us, too."""
 _SEEN_DEAD = 2
 _ANOTHER_RUNS = 3
 """docs/recovery.md: the script's exit status where another one runs."""
 _STORING = "the copies take in what was sent"
-_FILES = "by-hand"
-"""In the script's state folder: what a run that was started here said, and with what it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +66,17 @@ class Look:
         return self.status if self.lives else None
 
 
-class BackupRun:
+class BackupRun(InstalledRun):
     """The script on one droplet. `outcome` is how the run that was followed ended, None where none did."""
+
+    options = " --fast"
+    """Who waits for it shall not wait for a checkpoint that is spread."""
+    ends_within_s = 10.0
 
     def __init__(self, site: Site) -> None:
         names = names_of(site.profile)
-        self._site, self._script, self._state = site, names.backup, names.backup_state
+        super().__init__(site, names.backup, names.backup_state)
         self.outcome: BackupRunStatus | None = None
-
-    @property
-    def command(self) -> Command:
-        """What an operator types. --fast: who waits for it shall not wait for a checkpoint that is spread."""
-        return Command(f"{quote(self._script)} --fast", user=os_user(self._site))
 
     async def look(self) -> Look:
         """As it is now. Raises what the shell raises."""
@@ -95,12 +89,6 @@ class BackupRun:
             tuple(safe(line) for line in lines.splitlines() if line.strip()),
             _sessions(progress),
         )
-
-    async def start(self) -> AsyncIterator[Event]:
-        """Let it go. Raises ProvisionError."""
-        yield Ran(self.command)
-        tried = f"starting {self._script} on the droplet"
-        await ask(self._site, self._launch(), user=os_user(self._site), tried=tried)
 
     async def follow(self, before: tuple[int, int] | None = None) -> AsyncIterator[Event]:
         """Tell how far it is until it has ended; `outcome` says how. `before` is a run that is not meant.
@@ -140,44 +128,12 @@ class BackupRun:
                 raise _not_begun(look, self._script)
             await self._site.sleep(min(_LONGEST_PAUSE_S, max(1.0, (now - began) / 100)))
 
-    async def end(self) -> None:
-        """TERM to it: it takes away what it stored. Raises what the shell raises."""
-        tries = int(_ENDS_WITHIN_S * 5)
-        script = f"""{self._finding()}
-[ -n "$run_lives" ] || exit 0
-kill "$run_pid"
-for n in $(seq {tries}); do
-    kill -0 "$run_pid" 2>/dev/null || exit 0
-    sleep 0.2
-done"""
-        await status_of(self._site, script, user=os_user(self._site), timeout_s=_ENDS_WITHIN_S + 10)
-
-    def _finding(self) -> str:
-        """Sets what observe/scripts/base_backup.sh says."""
-        state = assignment("run_state", self._state.encode())
-        name = assignment("run_name", self._script.rpartition("/")[2].encode())
-        return f"{state}{name}{script_named('base_backup.sh')}look_at_run"
-
     async def _looking(self) -> str:
-        # What is read before may only be older than what is read after: a run tells its end, then it ends.
         psql = await psql_script(self._site, query("base_backup"))
-        said = f"{quote(self._state)}/{_FILES}"
-        return f"""ended=$(cat {said}.ended 2>/dev/null)
-{self._finding()}
-printf '%s\\001%s\\001%s\\001' "$run_lives" "$ended" "$run_status"
-tail -n 5 {said}.said 2>/dev/null
+        return f"""{self._seen()}
 printf '\\001'
 {psql} 2>/dev/null
 :"""
-
-    def _launch(self) -> str:
-        """As its owner, in its own folder, with nothing of this shell's open."""
-        inner = f'"$1" --fast >./{_FILES}.said 2>&1; echo "$?" >./{_FILES}.ended'
-        return f"""cd -- {quote(self._state)} || exit 1
-rm -f ./{_FILES}.ended ./{_FILES}.said
-if command -v setsid >/dev/null; then detached=setsid; else detached=nohup; fi
-$detached /bin/sh -c {quote(inner)} sh {quote(self._script)} </dev/null >/dev/null 2>&1 &
-"""
 
 
 class _Telling:
