@@ -1,5 +1,6 @@
 """Which complete base backup of this cluster a copy holds, read by the profile's own key."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from walconsole.domain.recovery.hostile import LONGEST
 from walconsole.domain.recovery.ours import FOLDER
 from walconsole.domain.recovery.whereabouts import Folder, Whereabouts, read_folder
 from walconsole.domain.wal import Segment
-from walconsole.errors import ObjectStoreError
+from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import ObjectStore
 from walconsole.provision.droplet.survey import ServerSurvey
 from walconsole.provision.engine.site import Site
@@ -37,6 +38,16 @@ class BackupLook:
     def where(self) -> str:
         """`BUCKET in REGION`."""
         return f"{self.target.bucket} in {self.target.region}"
+
+
+async def looks_at_backups(site: Site, only: str = "") -> list[BackupLook]:
+    """Each copy's, as look_at_backups. Raises ProvisionError where the server cannot be asked whose it is."""
+    survey = await site.survey()
+    server = survey.server
+    if server is None:
+        raise ProvisionError("looking whose base backups there are", survey.server_problem)
+    looking = (look_at_backups(site, target, server, only) for target in site.targets())
+    return list(await asyncio.gather(*looking))
 
 
 async def look_at_backups(

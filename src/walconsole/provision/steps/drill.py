@@ -24,7 +24,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
+from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups
 from walconsole.provision.steps.drill_command import drill_obstacle
 from walconsole.provision.steps.drill_look import DrillNeeds, last_good, needs_of, result_in
 
@@ -64,7 +64,7 @@ class DrillNow(NotUndone):
         if running is not None:
             under_way = Fact("under way", running.id or "one that was just begun", FactState.NOTE)
             return Check(CheckState.NEEDED, "a restore drill is under way: it is followed", (under_way,))
-        looks = await self._looks()
+        looks = await looks_at_backups(self._site)
         backup = self._backup(looks)
         if backup is None:
             why = "; ".join(f"{each.where}: {each.why}" for each in looks)
@@ -85,7 +85,7 @@ class DrillNow(NotUndone):
         run = DrillRun(self._site)
         if (await run.look()).running is not None:
             return Plan("follow the restore drill that is under way", undo="none: nothing of it stays")
-        backup = self._backup(await self._looks())
+        backup = self._backup(await looks_at_backups(self._site))
         if backup is None:
             raise ProvisionError("planning a drill", "there is no base backup any more", "take one first")
         needs = await needs_of(self._site, backup)
@@ -153,14 +153,6 @@ class DrillNow(NotUndone):
                 f"{result.backup} was restored in {duration_text(result.restore_s)}: {LEVELS[result.level]}; "
                 f"so it stands in {target.bucket}"
             )
-
-    async def _looks(self) -> list[BackupLook]:
-        survey = await self._site.survey()
-        server = survey.server
-        if server is None:
-            raise ProvisionError("looking whose base backups there are", survey.server_problem)
-        looking = (look_at_backups(self._site, target, server) for target in self._site.targets())
-        return list(await asyncio.gather(*looking))
 
     def _backup(self, looks: list[BackupLook]) -> BaseBackup | None:
         """The primary copy's newest, as the script chooses; of the other where that has none."""

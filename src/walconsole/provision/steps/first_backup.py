@@ -24,7 +24,7 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import obstacle
-from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
+from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups
 
 _CANNOT = 2
 """docs/recovery.md: this cluster cannot be backed up so. Nothing was written."""
@@ -63,7 +63,7 @@ class FirstBackup(NotUndone):
         blocked = await obstacle(survey, self._site)
         if blocked is not None:
             return blocked
-        looks = await self._looks()
+        looks = await looks_at_backups(self._site)
         facts = tuple(self._fact(look) for look in looks)
         running = (await BackupRun(self._site).look()).running
         if running is not None:
@@ -143,7 +143,7 @@ class FirstBackup(NotUndone):
 
     async def verify(self) -> AsyncIterator[Event]:
         """The backup's own description, from each copy by the profile's own key. Raises ProvisionError."""
-        for look in await self._looks(self._taken):
+        for look in await looks_at_backups(self._site, self._taken):
             if look.backup is None:
                 tried = f"reading {self._taken or 'the base backup'} from {look.where}"
                 raise ProvisionError(tried, look.why, look.remedy or "run this step again")
@@ -152,15 +152,6 @@ class FirstBackup(NotUndone):
             wal = " to ".join(dict.fromkeys(each.name(segment_bytes) for each in ends if each is not None))
             stored = bytes_text(backup.stored_bytes)
             yield Proved(f"{backup.id} is complete in {look.where}: {stored}, and its WAL {wal}")
-
-    async def _looks(self, only: str = "") -> list[BackupLook]:
-        """Raises ProvisionError where the server cannot be asked whose it is."""
-        survey = await self._site.survey()
-        server = survey.server
-        if server is None:
-            raise ProvisionError("looking whose base backups there are", survey.server_problem)
-        looking = (look_at_backups(self._site, target, server, only) for target in self._site.targets())
-        return list(await asyncio.gather(*looking))
 
     def _fact(self, look: BackupLook) -> Fact:
         if look.backup is None:
