@@ -206,6 +206,32 @@ async def test_a_bug_dims_its_pane_and_is_logged(caplog: pytest.LogCaptureFixtur
     assert "Traceback" in caplog.text
 
 
+async def test_a_probe_whose_group_of_tasks_failed_is_taken_again_and_again() -> None:
+    async def refused() -> None:
+        await asyncio.sleep(0)
+        raise ObjectStoreError("LIST", "no", code="AccessDenied")
+
+    refusals = 2
+
+    async def act() -> None:
+        nonlocal refusals
+        if not refusals:
+            return
+        refusals -= 1
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(refused())
+        except* ObjectStoreError:
+            pass
+        raise ObjectStoreError("LIST", "no", code="AccessDenied")
+
+    grouped = FakeProbe(act)
+    async with polling(grouped) as (_, published):
+        snapshot = await published.until(lambda s: s.link.value and not s.link.problem)
+    assert snapshot.link.value == LINK
+    assert grouped.taken >= 3
+
+
 async def test_an_adapter_that_cancels_itself_ends_nothing() -> None:
     probe = FakeProbe(raising(asyncio.CancelledError()))
     async with polling(probe) as (_, published):

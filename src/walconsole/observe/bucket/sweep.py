@@ -101,8 +101,7 @@ class Sweep:
         self._workers = 0
         failure: BaseException | None = None
         try:
-            async with asyncio.TaskGroup() as self._tasks:
-                self._staff()
+            await asyncio.create_task(self._list_ranges())  # a group counts its own task's cancellations
         except* WalconsoleError as errors:
             failure = _first(errors)
         finally:
@@ -111,6 +110,10 @@ class Sweep:
         if failure is not None:
             raise failure  # not inside except*: Python 3.11.2 would make a group of it
         return self.complete
+
+    async def _list_ranges(self) -> None:
+        async with asyncio.TaskGroup() as self._tasks:
+            self._staff()
 
     def _staff(self) -> None:
         """As many workers as there are ranges waiting and the latency is worth."""

@@ -276,9 +276,12 @@ class _Rounds:
     async def _attempt(self) -> Sequence[Fact] | Problem:
         """What the probe found, or why not: this is the boundary where any failure becomes a reading."""
         probe = self.probe
+        # In a task of its own: up to Python 3.12 a TaskGroup whose child fails at its end leaves its task a
+        # cancellation too many, and 3.11.2's asyncio.timeout() then ends that task, with no TimeoutError.
+        taking = asyncio.ensure_future(probe.take())
         try:
             async with asyncio.timeout(probe.timeout_s):
-                return await probe.take()
+                return await taking
         except TimeoutError:
             why = f"{probe.name}: no answer within {probe.timeout_s:g} s"
             return Problem(why, "it is tried again and again; is the network up?", TIMEOUT)
