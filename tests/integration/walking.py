@@ -71,7 +71,8 @@ class Operator:
         """The lines of that pane."""
         lines = self.terminal.text.split("\n")
         first = next((at for at, line in enumerate(lines) if " What to do " in line[:LEFT]), len(lines))
-        return [line[: LEFT - 1].rstrip(" ┃│") for line in lines[first + 1 : -1]]
+        log = next((at for at, line in enumerate(lines) if "─5 Log" in line[:LEFT]), len(lines) - 1)
+        return [line[: LEFT - 1].rstrip(" ┃│") for line in lines[first + 1 : log]]
 
     def _pane(self, title: str) -> list[str]:
         """The lines of a pane at the right, of the screen of steps."""

@@ -5,6 +5,7 @@ After a change that is meant: look at the report, then run pytest with --snapsho
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.recoveries import RECOVERIES
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
+from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
+from walconsole.domain.facts.snapshot import succeeded
 from walconsole.domain.moments.found import FoundMoments
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
@@ -62,6 +65,7 @@ def test_other_themes(snap_compare: SnapCompare, theme: str) -> None:
     assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=drawn)
 
 
+WAITS = "000000010000000000000042"
 TITLE = "shithub (deploy@db-1.fra1.example.net)"
 
 
@@ -101,6 +105,35 @@ def test_triage(snap_compare: SnapCompare, state: str, size: str, theme: str) ->
         await pilot.pause(0.1)
 
     app = stage(STATES[state](), lines=log_lines(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_triage_with_a_log(snap_compare: SnapCompare, size: str) -> None:
+    async def opened(pilot: Pilot[None]) -> None:
+        await drawn(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TriageScreen))
+        if size == "80x24":
+            await pilot.press("5")
+        await pilot.pause(0.1)
+
+    failing = STATES["failing"]()
+    said = [
+        (LogKind.FAILED, "LOG:  archive command failed with exit code 1"),
+        (
+            LogKind.COMMAND,
+            f"DETAIL:  The failed archive command was: /usr/local/bin/shithub-pg-archive {WAITS}",
+        ),
+        (LogKind.PROGRAM, f"shithub-pg-archive: {WAITS} not archived to spaces:shithub-wal/: AccessDenied"),
+    ]
+    entries = tuple(
+        LogEntry(text, kind, failing.taken_at - 60 * (12 - each)) for each in range(12) for kind, text in said
+    )
+    log = succeeded(
+        failing.log, LogFacts("/var/log/postgresql/15-main.log", entries), failing.taken_at, "log", 5.0
+    )
+    app = stage(replace(failing, log=log), lines=log_lines())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=opened)
 
 

@@ -240,7 +240,13 @@ _TRIAGE = _table(
         Action("screen.span(1)", "less_than_sign", "<", "A longer time line", "", "pane"),
         Action("screen.span(-1)", "greater_than_sign", ">", "A shorter time line", "", "pane"),
     ),
-    {"story": "the story", "evidence": "the evidence", "remedy": "the fix", "times": "the time line"},
+    {
+        "story": "the story",
+        "evidence": "the evidence",
+        "remedy": "the fix",
+        "times": "the time line",
+        "log": "the log",
+    },
 )
 _RECOVERY = _table(
     (
@@ -316,7 +322,7 @@ SCREENS = {
     "archive": Keys(_ARCHIVE, panes="1-5"),
     "configuration": Keys(_CONFIGURATION, panes="1-4"),
     "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "show_commands", "command_palette")),
-    "triage": Keys(_TRIAGE, panes="1-4"),
+    "triage": Keys(_TRIAGE, panes="1-5"),
     "recovery": Keys(_RECOVERY, panes="1-3"),
     "moments": Keys(_MOMENTS, panes="1-3"),
     "commands": Keys(_COMMANDS, panes="1-2"),

@@ -1,7 +1,8 @@
-"""What three panes of triage show, as rows: the stories, the evidence of one finding, what to do about it."""
+"""What the panes show, as rows: the stories, the evidence of one finding, what to do about it, the log."""
 
 from collections.abc import Iterable, Iterator
 
+from walconsole.domain.facts.evidence import LogFacts, LogKind
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures.no_alarm import considered
 from walconsole.domain.incidents.model import IncidentLog
@@ -180,3 +181,24 @@ def _paragraph(text: str, width: int, lead: str, tone: Tone, entry: str, label: 
     blank = " " * len(lead)
     for index, part in enumerate(wrapped(text, max(8, width - GUTTER - len(lead) - 1))):
         yield Line((Span(" " * GUTTER + (blank if index else lead) + part, tone),), entry, label, text)
+
+
+# -- What the log says about archiving, the newest first, each line whole.
+
+LOG = "log line"
+_LOG_TONES = dict.fromkeys(
+    (LogKind.FAILED, LogKind.KILLED, LogKind.ARCHIVER_FATAL, LogKind.ARCHIVER_ERROR, LogKind.CRASHED),
+    Tone.CRITICAL,
+) | {LogKind.DISK_FULL: Tone.CRITICAL, LogKind.ORPHAN: Tone.WARNING, LogKind.NOT_CONFIGURED: Tone.WARNING}
+
+
+def log_rows(told: LogFacts | None, now: float, width: int) -> tuple[Line, ...]:
+    """Nothing while no log was read."""
+    lines: list[Line] = []
+    for entry in reversed(told.entries if told is not None else ()):
+        head = f"{'' if entry.at is None else clock_text(entry.at, now):<9} "
+        tone = _LOG_TONES.get(entry.kind, Tone.TEXT)
+        for index, part in enumerate(wrapped(shown(entry.text), max(8, width - GUTTER - len(head) - 1))):
+            lead = Span(" " * GUTTER + (" " * len(head) if index else head), Tone.MUTED)
+            lines.append(Line((lead, Span(part, tone)), LOG, entry.kind.value, entry.text))
+    return tuple(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.facts.snapshot import Snapshot
@@ -19,7 +19,7 @@ from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.triage import times
-from walconsole.ui.triage.rows import evidence_rows, key_of, remedy_rows, story_rows
+from walconsole.ui.triage.rows import evidence_rows, key_of, log_rows, remedy_rows, story_rows
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from walconsole.ui.board.messages import SnapshotTaken
 
 
-# -- Where the four panes stand: the story left, its evidence right, the fix and the time line below.
+# -- Where the panes stand: the story left, its evidence right, the fix and the time line below, then the log.
 
-PANES = ("story", "evidence", "remedy", "times")
+PANES = ("story", "evidence", "remedy", "times", "log")
 _WIDEST_LEFT = 92
 _FEW_ROWS = 3
 _KEPT = {"remedy": 5, "story": 3}
 """Rows that stay whatever pane is in use: what to do is never folded to a title."""
+_ROWS_WITH_LOG, _LEAST_LOG = 40, 5
+"""A screen lower than that has the log only while it is in use."""
 
 
 def arrange(
@@ -46,13 +48,20 @@ def arrange(
     if maximised or height < 2 * len(PANES):
         return {focused: Box(0, 0, width, height)}
     if width < TWO_COLUMNS:
-        return stacked(width, height, PANES, _wishes(height, focused, needs), rest=focused)
+        with_log = focused == "log" or height >= _ROWS_WITH_LOG
+        names = PANES if with_log else PANES[:-1]
+        return stacked(width, height, names, _wishes(names, focused, needs), rest=focused)
     left = min(_WIDEST_LEFT, width * 9 // 20)
     x, wide = left + GAP, width - left - GAP
-    lower = min(max(needs.get("remedy", 1), needs.get("times", 1)) + 1, height * 9 // 20)
-    upper = max(1 + _FEW_ROWS, min(max(needs.get("story", 1), needs.get("evidence", 1)) + 2, height - lower))
-    lower = height - upper
-    return {
+    log = height // 3 if focused == "log" else 0
+    lower = min(max(needs.get("remedy", 1), needs.get("times", 1)) + 1, (height - log) * 9 // 20)
+    wanted = max(needs.get("story", 1), needs.get("evidence", 1)) + 2
+    upper = max(1 + _FEW_ROWS, min(wanted, height - log - lower))
+    log = max(log, min(needs.get("log", 1) + 1, height - upper - lower))
+    log = log if log > _LEAST_LOG else 0
+    lower = height - log - upper
+    below = {"log": Box(0, height - log, width, log)} if log else {}
+    return below | {
         "story": Box(0, 0, left, upper),
         "evidence": Box(x, 0, wide, upper),
         "remedy": Box(0, upper, left, lower),
@@ -60,14 +69,14 @@ def arrange(
     }
 
 
-def _wishes(height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:
+def _wishes(names: Sequence[str], focused: str, needs: Mapping[str, int]) -> list[Wish]:
     """Story and what to do keep a few rows; the pane in use gets what it wants, the others what is left."""
-    wanted = {name: needs.get(name, 1) for name in PANES}
+    wanted = {name: needs.get(name, 1) for name in names}
     few = {name: min(_FEW_ROWS, rows) for name, rows in wanted.items()}
     kept = [name for name in ("remedy", "story") if name != focused]
     first = Wish(focused, min(wanted[focused], _FEW_ROWS))
     always = [Wish(name, min(wanted[name], _KEPT[name])) for name in kept]
-    others = [Wish(name, wanted[name], few[name]) for name in PANES if name != focused]
+    others = [Wish(name, wanted[name], few[name]) for name in names if name != focused]
     return [first, *always, Wish(focused, wanted[focused]), *others]
 
 
@@ -76,6 +85,7 @@ SPECS = (
     PaneSpec(2, "evidence", "Evidence"),
     PaneSpec(3, "remedy", "What to do"),
     PaneSpec(4, "times", "Time line"),
+    PaneSpec(5, "log", "Log"),
 )
 _HURRIED = (Snapshot.log, Snapshot.command, Snapshot.production, Snapshot.retention, Snapshot.archiver)
 
@@ -185,6 +195,11 @@ class TriageScreen(PanesScreen):
                 self.finding, taken.snapshot, taken.now, width, self.glyphs, may_change=may_change
             )
             pane.show(rows, "What to do")
+        elif name == "log":
+            told = taken.snapshot.log.value
+            pane.show(
+                log_rows(told, taken.now, width), "Log" if told is None else f"Log: {safe(told.source)}"
+            )
         else:
             log = taken.remembered
             happened = events(taken.snapshot, remembered=remembered_events(log) if log is not None else ())
@@ -204,11 +219,11 @@ class TriageScreen(PanesScreen):
     # What the operator does.
 
     def action_enter(self) -> None:
-        """From the story to its evidence, on to what to do, to doing it; a time line is maximised."""
+        """From the story to its evidence, on to what to do, to doing it; time line and log are maximised."""
         name = self.board.focused_name
         if name == "remedy":
             self.action_fix()
-        elif name == "times":
+        elif name in ("times", "log"):
             self.action_maximise()
         else:
             self.action_jump("evidence" if name == "story" else "remedy")
