@@ -154,10 +154,10 @@ def _command(command: Command) -> Iterator[str]:
     parser = declared(command)
     positional = [one for one in parser._actions if not one.option_strings]
     needed = [f"{one.option_strings[0]} {_value(one)}" for one in parser._actions if _is_needed(one)]
-    words = [*(f"[{_value(one)}]" if one.nargs == "?" else _value(one) for one in positional), *needed]
+    words = [*(f"[{_value(one)}]" if one.nargs in ("?", "*") else _value(one) for one in positional), *needed]
     yield from (f'.SS "{_roff(" ".join(["walconsole", command.name, *words, "[options]"]))}"',)
     yield _roff((parser.description or "").strip())
-    yield from _arguments([one for one in parser._actions if one.dest != "target"])
+    yield from _arguments([one for one in parser._actions if one.dest not in ("target", "targets")])
     shared = [one.option_strings[0] for one in add_shared(argparse.ArgumentParser(), command.takes)]
     yield from (".PP", _roff(f"And: {', '.join(shared)}."))
     if parser.epilog:
@@ -189,7 +189,7 @@ def _value(action: argparse.Action) -> str:
 
 
 def _target(command: Command) -> str:
-    return next(_value(one) for one in declared(command)._actions if one.dest == "target")
+    return next(_value(one) for one in declared(command)._actions if one.dest in ("target", "targets"))
 
 
 def _item(head: str, body: str) -> tuple[str, ...]:

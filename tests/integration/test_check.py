@@ -110,6 +110,34 @@ async def test_every_form(stage: Stage, config: Path, tmp_path: Path) -> None:
     assert "walconsole.prom" not in str(sorted(os.listdir(tmp_path))).replace("'walconsole.prom'", "")  # noqa: PTH208
 
 
+async def test_of_several_each_is_told_and_a_dead_host_costs_the_others_nothing(
+    stage: Stage, config: Path, tmp_path: Path, make_proxy: MakeProxy
+) -> None:
+    """One is well, one archives to a place that holds nothing, one host takes the connection and says nothing."""
+    silent = make_proxy(stage.profile.ssh.port or 22)
+    silent.stall()
+    broken = dataclasses.replace(
+        stage.profile, primary=dataclasses.replace(stage.profile.primary, prefix="elsewhere/")
+    )
+    dead = dataclasses.replace(stage.profile, ssh=dataclasses.replace(stage.profile.ssh, port=silent.port))
+    with config.open("a") as file:
+        file.write(profile_as_toml(broken, "broken"))
+        file.write(profile_as_toml(dead, "dead"))
+    code, out, err = await walconsole(tmp_path, "check", "--config", str(config), "--all", "--timeout", "6")
+    assert (code, err) == (2, "")
+    told = [line.split(": ")[:2] for line in out.splitlines()]
+    assert told == [["broken", "CRITICAL"], ["dead", "UNKNOWN"], [stage.profile.name, "OK"]]
+    code, out, _ = await walconsole(
+        tmp_path, "check", "--config", str(config), "dead", stage.profile.name, "--json", "--timeout", "6"
+    )
+    document = json.loads(out)
+    assert (code, document["exit_code"]) == (3, 3)
+    assert [each["cluster"] for each in document["clusters"]] == ["dead", stage.profile.name]
+    seen = {each["cluster"]: each["not_seen"] for each in document["clusters"]}
+    assert "host" in seen["dead"]
+    assert seen[stage.profile.name] == []
+
+
 async def test_critical_with_its_cause_a_report_and_the_fix(
     stage: Stage, config: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options, left = parser.parse_known_args(arguments, argparse.Namespace(**DEFAULTS))
     if left:
         chosen.error(f"unrecognized arguments: {' '.join(left)}")
+    return _with_target(options)
+
+
+def _with_target(options: argparse.Namespace) -> argparse.Namespace:
+    """`target` is the one that was named, where it is one."""
+    if len(options.targets) == 1:
+        (options.target,) = options.targets
     return options
 
 
@@ -73,11 +80,12 @@ def _names(takes: Takes) -> set[str]:
 def _parse_open(arguments: Sequence[str]) -> argparse.Namespace:
     parser = open_parser()
     options, left = parser.parse_known_args(arguments, argparse.Namespace(command=OPEN.name, **DEFAULTS))
-    if left:
-        near = get_close_matches(options.target or "", BY_NAME, n=1)
+    first, *others = options.targets or (options.target or "",)
+    near = get_close_matches(first, BY_NAME, n=1)
+    if left or (near and others):
         meant = f"; did you mean `{PROGRAM} {near[0]}`?" if near else ""
-        parser.error(f"unrecognized arguments: {' '.join(left)}{meant}")
-    return options
+        parser.error(f"unrecognized arguments: {' '.join([*(others if near else ()), *left])}{meant}")
+    return _with_target(options)
 
 
 def open_parser() -> argparse.ArgumentParser:

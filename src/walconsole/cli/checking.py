@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from walconsole.cli.opening import server_session
-from walconsole.cli.options import add_target
+from walconsole.cli.opening import means_several, server_session, server_sessions
+from walconsole.cli.options import add_target, add_targets
 from walconsole.errors import PLUGIN_UNKNOWN, WalconsoleError
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
@@ -14,6 +14,7 @@ from walconsole.session.wish import Session
 CHECK = """\
 Looks once at everything the console looks at, and says what it says: archiving works, or not, and why.
 It changes nothing, asks nothing, and needs one SSH connection. For cron, monitoring plugins and Prometheus.
+Of several it says a line each, the worst first, and ends as the worst does.
 """
 REPORT = """\
 Looks once and writes the incident report: the causes with their evidence, what is at risk, what to do, and
@@ -25,13 +26,22 @@ LONGEST_LIMIT_S = 600.0
 def declare(command: str, parser: argparse.ArgumentParser) -> None:
     """The arguments of the two commands."""
     parser.description = CHECK if command == "check" else REPORT
-    add_target(parser)
+    (add_targets if command == "check" else add_target)(parser)
     (add_check_options if command == "check" else add_report_options)(parser)
 
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
     """The exit code, as monitoring plugins have them."""
+    if means_several(options):
+        return as_plugin(lambda: _run_several(options, stop))
     return as_plugin(lambda: run(options, server_session(options), stop))
+
+
+def _run_several(options: argparse.Namespace, stop: Stop) -> int:
+    sessions = server_sessions(options)
+    from walconsole.session.check import CheckWish, Format, check_several
+
+    return check_several(sessions, CheckWish(Format(options.format), options.output, options.timeout), stop)
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,15 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from walconsole.cli.table import BY_NAME, OPEN
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.domain.ssh_config import is_pattern
+from walconsole.errors import UsageError
 from walconsole.operator_files.places import places
 from walconsole.process.environment import keep_secrets
 from walconsole.process.garbage import collect_nothing
@@ -41,8 +44,46 @@ def server_session(options: Namespace) -> Session:
     return replace(made, notes=(*made.notes, *resolved.notes))
 
 
-def session(options: Namespace, file: ConfigFile, target: Target) -> Session:
-    """What to open. An option wins over the file's [console]."""
+def server_sessions(options: Namespace) -> tuple[Session, ...]:
+    """The same for several: each profile, host or pattern that was named. Raises ConfigError, UsageError."""
+    from walconsole.config.several import choose_several
+
+    if options.name or options.cluster:
+        raise UsageError(
+            "opening several servers", "--name and --cluster are one server's", "say it in their profiles"
+        )
+    file = config_file(options)
+    chosen = choose_several(
+        options.targets, file, os.environ, hosts=options.hosts, tags=options.tag, every=options.all
+    )
+    profiles = [each.resolved.profile for each in chosen]
+    environment = keep_secrets(os.environ, set().union(*(_secret_variables(file, one) for one in profiles)))
+    made = [
+        replace(session(options, file, one, environment), called=each.name)
+        for one, each in zip(profiles, chosen, strict=True)
+    ]
+    notes = [note for each in chosen for note in each.resolved.notes]
+    return (replace(made[0], notes=(*made[0].notes, *notes)), *made[1:])
+
+
+def means_several(options: Namespace) -> bool:
+    """Whether more than one server may be meant, by how they were named."""
+    return bool(
+        options.all
+        or options.hosts
+        or options.tag
+        or len(options.targets) > 1
+        or any(is_pattern(word) for word in options.targets)
+    )
+
+
+def session(
+    options: Namespace, file: ConfigFile, target: Target, environment: Mapping[str, str] | None = None
+) -> Session:
+    """What to open. An option wins over the file's [console].
+
+    `environment` None: this process's, out of which the secrets are taken.
+    """
     theme, interval = file.console.get("theme"), file.console.get("interval")
     notify = file.console.get("notify")
     return Session(
@@ -54,7 +95,7 @@ def session(options: Namespace, file: ConfigFile, target: Target) -> Session:
         read_only=options.read_only,
         notify=tuple(notify.value) if notify and isinstance(notify.value, tuple) else (),
         notes=file.warnings,
-        environment=keep_secrets(os.environ, _secret_variables(file, target)),
+        environment=environment or keep_secrets(os.environ, _secret_variables(file, target)),
     )
 
 

@@ -13,6 +13,10 @@ DEFAULTS = {
     "name": None,
     "cluster": None,
     "target": None,
+    "targets": (),
+    "hosts": None,
+    "tag": (),
+    "all": False,
     "theme": None,
     "interval": None,
     "read_only": False,
@@ -91,6 +95,34 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="a profile of the configuration file, else a host ([::1]:22 for IPv6 with a port);"
         " without it DEPLOY_HOST or the default profile",
+    )
+
+
+def add_targets(parser: argparse.ArgumentParser, *, many: bool = True) -> None:
+    """Which servers; `many` adds the other ways to name them."""
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="PROFILE | [user@]host[:port]",
+        default=argparse.SUPPRESS,
+        help="profiles of the configuration file, else hosts ([::1]:22 for IPv6 with a port), or patterns of"
+        " them ('db-*'); without any DEPLOY_HOST or the default profile",
+    )
+    if not many:
+        return
+    parser.add_argument("--all", action="store_true", default=argparse.SUPPRESS, help="every profile")
+    parser.add_argument(
+        "--hosts",
+        metavar="FILE",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="those that the file lists: a profile or a host a line, # begins a comment",
+    )
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=argparse.SUPPRESS,
+        help="of them those with this tag in their profile; several: any of them",
     )
 
 

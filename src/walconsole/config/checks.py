@@ -32,6 +32,7 @@ _BUCKET = pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = pattern(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _CLUSTER = pattern(r"(?P<version>\d{1,2}(?:\.\d{1,2})?)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
 _HOST_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_TAG = pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 _LOGIN = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
 _BACKUP_ID = pattern(r"[0-9]{8}T[0-9]{6}Z")
 _FORBIDDEN = pattern(r"[\x00-\x1f\x7f]")
@@ -77,6 +78,7 @@ def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[object], str]:
 
 short_name = _matching(_SHORT_NAME, "lower-case letters, digits and dashes (it names buckets), at most 52")
 region = _matching(_REGION, "a region's short name such as 'nyc3'")
+tag = _matching(_TAG, "letters, digits, and any of . _ + -, at most 40")
 login = _matching(_LOGIN, "a user's name")
 backup_id = _matching(_BACKUP_ID, "a base backup's id such as '20261129T031000Z'")
 

@@ -26,6 +26,12 @@ def is_alias(name: str, config_file: Path) -> bool:
     )
 
 
+def ssh_hosts(config_file: Path) -> list[str]:
+    """The names that its Host lines have, patterns left out, each once, in their order."""
+    names = (name for patterns in _host_patterns(config_file, 0) for name in patterns)
+    return list(dict.fromkeys(name for name in names if not any(sign in name for sign in "*?!")))
+
+
 def _host_patterns(file: Path, depth: int) -> Iterator[list[str]]:
     """The patterns of each line that is for some hosts."""
     try:

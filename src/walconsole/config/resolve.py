@@ -116,6 +116,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "sudo": True,
         "read_only": False,
         "expect_base_backups": True,
+        "tags": (),
         "postgres.database": PostgresTarget().database,
         "postgres.user": PostgresTarget().user,
         "postgres.os_user": PostgresTarget().os_user,
@@ -200,6 +201,7 @@ def _profile(settings: Settings) -> Profile:
         backups=_backups(_Values(settings, "backups")),
         drills=_drills(_Values(settings, "drills"), top.maybe("drill_queries", tuple)),
         second_copy=not settings["dr"].value,
+        tags=top.get("tags", tuple),
     )
 
 

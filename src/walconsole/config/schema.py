@@ -97,6 +97,13 @@ _HOST_KEYS = (
         "true",
     ),
     Key(
+        "tags",
+        checks.list_of(checks.tag),
+        '["production", "eu"]',
+        "groups that it belongs to, where many are looked at",
+        "none",
+    ),
+    Key(
         "drill_queries",
         checks.list_of(checks.text),
         '["SELECT 1 FROM pg_class"]',

@@ -44,6 +44,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "connect_timeout": ssh.connect_timeout_s,
         "sudo": profile.sudo,
         "read_only": profile.read_only,
+        "tags": profile.tags or None,
         "dr": None if profile.second_copy else "none",
         "expect_base_backups": profile.expect_base_backups,
         "postgres.cluster": postgres.cluster,

@@ -187,7 +187,7 @@ class Profile:
     `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
     through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
     there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`:
-    one is wanted, in `dr`; else that bucket is never asked.
+    one is wanted, in `dr`; else that bucket is never asked. `tags` are the groups that it stands in.
     """
 
     name: str
@@ -205,6 +205,7 @@ class Profile:
     backups: BackupSettings = BackupSettings()
     drills: DrillSettings = DrillSettings()
     second_copy: bool = True
+    tags: tuple[str, ...] = ()
 
     @property
     def buckets(self) -> tuple[BucketTarget, ...]:

@@ -96,6 +96,11 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(pieces.get(sign) or re.escape(sign) for sign in compact), re.DOTALL)
 
 
+def is_pattern(word: str) -> bool:
+    """Whether it may stand for several names. A `[` begins an IPv6 address, and no set."""
+    return "*" in word or "?" in word
+
+
 def matches(patterns: Sequence[str], text: str) -> bool:
     """Whether one of the patterns matches, and none that begins with `!` does."""
     matched = False

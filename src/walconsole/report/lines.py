@@ -1,6 +1,7 @@
 """A check as lines: for people, for monitoring plugins' readers, for Prometheus' textfile collector."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Diagnosis, Level, Severity, Story
@@ -10,7 +11,7 @@ from walconsole.report.metrics import LEVELS
 PREFIX = "walconsole_"
 LONGEST_LINE = 4095
 """Of a plugin's output readers take 4 KiB, with what ends it (Monitoring Plugins Development Guidelines)."""
-_WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}
+WORDS = {Level.OK: "OK", Level.WARNING: "WARNING", Level.CRITICAL: "CRITICAL", Level.UNKNOWN: "UNKNOWN"}
 _UNITS = (("_seconds", "s"), ("_bytes", "B"), ("_total", "c"))
 """Units of performance data by the metric's name (Monitoring Plugins Development Guidelines, 2.6)."""
 
@@ -22,7 +23,7 @@ def exit_code(diagnosis: Diagnosis) -> int:
 
 def for_people(profile: str, diagnosis: Diagnosis, *, verbose: bool = False) -> Iterator[str]:
     """The verdict on one line; `verbose` tells each story below it."""
-    yield safe(f"{profile}: {_WORDS[diagnosis.verdict.level]}: {diagnosis.verdict.text}")
+    yield safe(f"{profile}: {WORDS[diagnosis.verdict.level]}: {diagnosis.verdict.text}")
     if not verbose:
         return
     for story in diagnosis.stories:
@@ -45,7 +46,7 @@ def for_nagios(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric]) ->
     """One line with performance data, as much of it as fits. A bar would end the text, a quote the label."""
     worst = diagnosis.stories[0].root if diagnosis.stories else None
     named = f" [{worst.rule}]" if worst is not None and diagnosis.verdict.level is not Level.OK else ""
-    text = safe(f"WALCONSOLE {_WORDS[diagnosis.verdict.level]} - {profile}: {diagnosis.verdict.text}{named}")
+    text = safe(f"WALCONSOLE {WORDS[diagnosis.verdict.level]} - {profile}: {diagnosis.verdict.text}{named}")
     line = f"{text.replace('|', '/')} |"
     for each in numbers:
         more = f" {_performance(each)}" if each.name != "status" else ""
@@ -69,23 +70,46 @@ def _number(value: float) -> str:
 
 def for_prometheus(profile: str, diagnosis: Diagnosis, numbers: Sequence[Metric], at: float) -> Iterator[str]:
     """The text exposition format 0.0.4, every family once, with HELP and TYPE."""
-    profile = safe(profile)
-    shown: set[str] = set()
-    for metric in sorted(numbers, key=lambda each: [other.name for other in numbers].index(each.name)):
-        name = PREFIX + metric.name
-        if metric.name not in shown:
-            shown.add(metric.name)
-            yield f"# HELP {name} {metric.meaning}"
-            yield f"# TYPE {name} {metric.kind.value}"
-        yield f"{name}{{{_labels((('profile', profile), *metric.labels))}}} {_number(metric.value)}"
-    yield f"# HELP {PREFIX}finding 1 for each finding that the check reports, by id and severity."
-    yield f"# TYPE {PREFIX}finding gauge"
-    for rule, severity, root in _rules(diagnosis):
-        labels = (("profile", profile), ("id", rule), ("severity", severity), ("root", root))
-        yield f"{PREFIX}finding{{{_labels(labels)}}} 1"
-    yield f"# HELP {PREFIX}check_timestamp_seconds When the check was made."
-    yield f"# TYPE {PREFIX}check_timestamp_seconds gauge"
-    yield f"{PREFIX}check_timestamp_seconds{{{_labels((('profile', profile),))}}} {at:.3f}"
+    yield from exposition([Scrape((("profile", safe(profile)),), diagnosis, tuple(numbers), at)])
+
+
+class Scrape(NamedTuple):
+    """What is told of one cluster: its labels, which no other one has, and what was found at `at`."""
+
+    labels: tuple[tuple[str, str], ...]
+    diagnosis: Diagnosis
+    numbers: tuple[Metric, ...]
+    at: float
+
+
+def exposition(scrapes: Sequence[Scrape]) -> Iterator[str]:
+    """The same for several clusters: a family's samples stand together, whosever they are."""
+    families: dict[str, list[tuple[Scrape, Metric]]] = {}
+    for scrape in scrapes:
+        for metric in scrape.numbers:
+            families.setdefault(metric.name, []).append((scrape, metric))
+    for name, samples in families.items():
+        first = samples[0][1]
+        yield from _family(name, first.meaning, first.kind.value)
+        for scrape, metric in samples:
+            yield _sample(name, (*scrape.labels, *metric.labels), _number(metric.value))
+    yield from _family("finding", "1 for each finding that the check reports, by id and severity.")
+    for scrape in scrapes:
+        for rule, severity, root in _rules(scrape.diagnosis):
+            yield _sample(
+                "finding", (*scrape.labels, ("id", rule), ("severity", severity), ("root", root)), "1"
+            )
+    yield from _family("check_timestamp_seconds", "When the check was made.")
+    for scrape in scrapes:
+        yield _sample("check_timestamp_seconds", scrape.labels, f"{scrape.at:.3f}")
+
+
+def _family(name: str, meaning: str, kind: str = "gauge") -> tuple[str, str]:
+    return f"# HELP {PREFIX}{name} {meaning}", f"# TYPE {PREFIX}{name} {kind}"
+
+
+def _sample(name: str, labels: Sequence[tuple[str, str]], value: str) -> str:
+    return f"{PREFIX}{name}{{{_labels(labels)}}} {value}"
 
 
 def _rules(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:

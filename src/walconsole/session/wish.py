@@ -22,7 +22,8 @@ Target = Profile | DemoWish
 @dataclass(frozen=True, slots=True)
 class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
-    `notify`: how a verdict that got worse is told (config.checks.ALERTS).
+    `notify`: how a verdict that got worse is told (config.checks.ALERTS). `called` tells it from others that
+    are opened beside it, empty where there are none.
 
     `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
     are looked for; what the console starts gets os.environ, which has no secrets (process.environment).
@@ -30,6 +31,7 @@ class Session:
 
     target: Target
     log_file: Path
+    called: str = ""
     log_chosen: bool = False
     theme: str | None = None
     interval_s: float = 1.0
@@ -44,4 +46,6 @@ class Session:
         """What the console's title line names before anything is connected."""
         if isinstance(self.target, DemoWish):
             return f"demo: {self.target.scenario}"
+        if self.called and self.called != self.target.name:
+            return f"{self.called} ({self.target.ssh})"
         return f"{self.target.name} ({self.target.ssh})"
