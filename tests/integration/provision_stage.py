@@ -46,6 +46,7 @@ from walconsole.provision.keys.temporary_key import TemporaryKey
 from walconsole.provision.steps.catalogue import steps
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
 from walconsole.sandbox.keys_api.keys import Grant, Key
+from walconsole.session.deployment import authorities_of
 
 NAME = "staged"
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
@@ -96,9 +97,13 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    cluster: PostgresServer, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway, name: str = NAME
-) -> AsyncIterator[Stage]:
-    """The incident's state: no bucket, no grant, nothing installed, archive_mode off."""
+    cluster: PostgresServer, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway, name: str = NAME,
+    *, secure: bool = False,
+) -> AsyncIterator[Stage]:  # fmt: skip
+    """The incident's state: no bucket, no grant, nothing installed, archive_mode off.
+
+    `secure`: the stores have a name, and speak TLS with certificates of an authority of their own.
+    """
     root = _root(cluster)
     sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={cluster.conf_root}"})
     with SpacesAccount((rgw, rgw_dr)) as keys:
@@ -106,7 +111,7 @@ async def staged(
         dr = keys.create(f"{name}-dr", ())
         async with (
             KeysApi(keys, {TOKEN: ALL_SCOPES}) as api,
-            _parts(cluster, sshd, (rgw, rgw_dr), name, root, api, keys, app, dr) as stage,
+            _parts(cluster, sshd, (rgw, rgw_dr), name, root, api, keys, app, dr, secure) as stage,
         ):
             yield stage
 
@@ -122,8 +127,12 @@ async def _parts(
     keys: SpacesAccount,
     app: Key,
     dr: Key,
+    secure: bool,
 ) -> AsyncIterator[Stage]:
     profile = _profile(profile_of(sshd, cluster), name, root, gateways, api.url)
+    if secure:
+        primary, second = (_over_tls(*one) for one in zip(profile.buckets, gateways, strict=True))
+        profile = replace(profile, primary=primary, dr=second)
     _configure_rclone(profile, cluster, app, dr)
     shell = SshShell(profile.ssh, sudo=False, operator=RecordingScreen(), clock=RealClock())
     service = DigitalOceanKeys(profile.api, ApiToken(TOKEN, "the test"))
@@ -144,7 +153,7 @@ async def _parts(
 
     site = Site(
         profile=profile,
-        choices=DropletChoices.for_profile(profile),
+        choices=replace(DropletChoices.for_profile(profile), authorities=authorities_of(profile)),
         shell=shell,
         clock=RealClock(),
         record=MemoryRecord(),
@@ -209,6 +218,11 @@ def _profile(
         paths=paths,
         api=ApiTarget(endpoint=api),
     )
+
+
+def _over_tls(target: BucketTarget, gateway: RadosGateway) -> BucketTarget:
+    endpoint = f"https://localhost:{gateway.tls_port}"
+    return replace(target, endpoint=endpoint, ca_file=str(gateway.certificate.authority))
 
 
 def _configure_rclone(profile: Profile, cluster: PostgresServer, app: Key, dr: Key) -> None:

@@ -125,7 +125,7 @@ async def test_a_certificate_that_nobody_trusts(console: Watched) -> None:
 async def test_pgbackrest_without_its_stanza(console: Watched) -> None:
     program = or_skip(lambda: find_program("pgbackrest", server="pgBackRest", package="pgbackrest"))
     rgw = console.rgw
-    to = Destination(rgw.endpoint, rgw.tls_port, rgw.certificate.file, console.bucket, rgw.admin)
+    to = Destination(rgw.endpoint, rgw.tls_port, rgw.certificate.authority, console.bucket, rgw.admin)
     text = CONF.format(to=to, server=console.cluster, stanza="main")
     conf = write_private(console.cluster, "pgbackrest-stranger.conf", text)
     with console.broken("pgBackRest without its stanza"):

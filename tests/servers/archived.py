@@ -19,7 +19,7 @@ def destination(gateway: RadosGateway, bucket: str = "") -> Destination:
     """A new bucket and a key that may read, write and delete in it and do nothing else."""
     name = gateway.bucket(bucket)
     keys = gateway.limited_user({name: "readwrite"})
-    return Destination(gateway.endpoint, gateway.tls_port, gateway.certificate.file, name, keys)
+    return Destination(gateway.endpoint, gateway.tls_port, gateway.certificate.authority, name, keys)
 
 
 def begin_at(server: PostgresServer, segment: str) -> None:

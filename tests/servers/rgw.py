@@ -9,11 +9,11 @@ import json
 import signal
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.certificates import make_certificate
+from tests.servers.certificates import issue_certificate
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.programs import find_program
 from tests.servers.s3 import Permission, S3Keys, bucket_policy, new_keys, s3_client
@@ -82,12 +82,15 @@ class RadosGateway:
     """One region. `admin` may create buckets, as a full-access key may; limited_user() makes the others.
 
     stop_gateway() and start_gateway() take S3 away and bring it back with its data. `tls_port` serves
-    the same over TLS, with `certificate`. `conf` is what Ceph's own programs read to reach it.
+    the same over TLS, with `certificate`, which an authority of its own issued for loopback and `names`.
+    `conf` is what Ceph's own programs read to reach it.
     """
 
     host = LOOPBACK
 
-    def __init__(self, workspace: Workspace, region: str = "nyc3", dns_name: str = "") -> None:
+    def __init__(
+        self, workspace: Workspace, region: str = "nyc3", dns_name: str = "", names: Sequence[str] = ()
+    ) -> None:
         self._mon = _program("ceph-mon")
         self._osd = _program("ceph-osd")
         self._gateway = _program("radosgw")
@@ -96,7 +99,7 @@ class RadosGateway:
         self.region = region
         self.port, self.tls_port = free_port(), free_port()
         self.folder = workspace.folder(f"rgw-{region}")
-        self.certificate = make_certificate(self.folder, "Ceph RGW")
+        self.certificate = issue_certificate(self.folder, "Ceph RGW", names)
         self.admin = new_keys("admin")
         self._grants: dict[str, dict[str, tuple[S3Keys, Permission]]] = {}
         self._numbers = itertools.count(1)

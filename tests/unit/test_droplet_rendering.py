@@ -23,8 +23,22 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.droplet import rendering
-from walconsole.droplet.choices import BackupChoices, Compression, DropletChoices, WalLevel
-from walconsole.droplet.files import Schedule, backup_files, command_files, dropin_file, verifier_files
+from walconsole.droplet.choices import (
+    Authorities,
+    BackupChoices,
+    Compression,
+    DrillChoices,
+    DropletChoices,
+    WalLevel,
+)
+from walconsole.droplet.files import (
+    Schedule,
+    backup_files,
+    command_files,
+    drill_files,
+    dropin_file,
+    verifier_files,
+)
 from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
 from walconsole.droplet.rendering import fill_in
 
@@ -291,3 +305,60 @@ def test_the_compression_is_the_chosen_one() -> None:
     for compression in Compression:
         script = rendering.archive_script(a_profile(), replace(CHOICES, compression=compression))
         assert assigned(script, "compression") == compression.value
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----"
+SECRET = "-----BEGIN PRIVATE KEY-----\nTUlHSA==\n-----END PRIVATE KEY-----"
+
+
+def with_authority(*roles: BucketRole) -> Profile:
+    """Whose copies in these roles have an authority of their own."""
+    profile = a_profile()
+    primary, dr = (
+        replace(one, ca_file="/here/ca.pem" if one.role in roles else None) for one in profile.buckets
+    )
+    return replace(profile, primary=primary, dr=dr)
+
+
+def test_of_a_file_of_certificates_nothing_else_is_brought() -> None:
+    held = rendering.certificates_in(f"{SECRET}\n{PEM}\nsubject=x\n{PEM}\n{SECRET}\n")
+    assert held == f"{PEM}\n"
+    assert rendering.certificates_in(SECRET) == ""
+
+
+def test_the_certificates_are_a_file_and_what_rclone_trusts() -> None:
+    profile = with_authority(BucketRole.PRIMARY, BucketRole.DR)
+    choices = DropletChoices(authorities=Authorities(f"{PEM}\n"))
+    certificates, archive, restore = command_files(profile, choices)
+    assert (certificates.path, certificates.mode) == ("/etc/rclone-shithub-ca.pem", 0o644)
+    assert certificates.text.endswith(f"walconsole\n{PEM}\n")
+    scripts = [archive, restore]
+    scripts += [verifier_files(profile, choices, Schedule.CRON)[0]]
+    scripts += [backup_files(profile, choices, BACKUP, Schedule.CRON)[0]]
+    scripts += [drill_files(profile, choices, DrillChoices(), Schedule.CRON)[0]]
+    for script in scripts:
+        assert "\nRCLONE_CA_CERT=/etc/rclone-shithub-ca.pem\nexport RCLONE_CA_CERT\n" in script.text
+
+
+def test_beside_a_public_store_the_public_authorities_stay_trusted() -> None:
+    profile = with_authority(BucketRole.PRIMARY)
+    choices = DropletChoices(authorities=Authorities(f"{PEM}\n", alone=False))
+    script = rendering.archive_script(profile, choices)
+    assert "\nSSL_CERT_FILE=/etc/rclone-shithub-ca.pem\nexport SSL_CERT_FILE\n" in script
+    assert "RCLONE_CA_CERT" not in script
+
+
+def test_a_script_that_runs_before_them_brings_them_or_goes_by_what_is_there() -> None:
+    profile = with_authority(BucketRole.PRIMARY, BucketRole.DR)
+    choices = DropletChoices(authorities=Authorities(f"{PEM}\n"))
+    probe = rendering.probe_script(profile, choices, profile.primary, "walconsole-probe-x")
+    assert f"{PEM}\n'    # of the stores" in probe
+    assert '\nRCLONE_CA_CERT="$folder/ca.pem"\n' in probe
+    verbs = rendering.verbs_script(profile, choices, "r:b/", "/etc/r.conf", "x")
+    assert "if [ -r /etc/rclone-shithub-ca.pem ]; then\nRCLONE_CA_CERT=" in verbs
+
+
+def test_without_an_authority_no_script_is_another() -> None:
+    script = rendering.archive_script(a_profile(), CHOICES)
+    assert "CA_CERT" not in script
+    assert "CERT_FILE" not in script

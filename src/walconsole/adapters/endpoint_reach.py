@@ -16,8 +16,11 @@ TIMEOUT_S = 8.0
 _PORTS = {"https": 443, "http": 80}
 
 
-async def reach(endpoint: str) -> Reach:
-    """`endpoint` is a URL. Raises nothing: what failed is the result's `problem`."""
+async def reach(endpoint: str, ca_file: str | None = None) -> Reach:
+    """`endpoint` is a URL; `ca_file` is whom to trust instead of the usual ones.
+
+    Raises nothing: what failed is the result's `problem`.
+    """
     parts = urlsplit(endpoint)
     host, port = parts.hostname or endpoint, parts.port or _PORTS.get(parts.scheme, 443)
     began = time.monotonic()
@@ -28,10 +31,16 @@ async def reach(endpoint: str) -> Reach:
         return Reach(host, problem=f"the name {host} is not resolved: {_why(error)}")
     shown = host if port in _PORTS.values() else f"{host}:{port}"
     named = Reach(shown, addresses([str(entry[4][0]) for entry in found]), name_s=time.monotonic() - began)
-    return await _connected(named, host, port, secure=parts.scheme != "http")
+    context = None
+    if parts.scheme != "http":
+        try:
+            context = ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            return replace(named, problem=f"the CA file {ca_file} cannot be used: {_why(error)}")
+    return await _connected(named, host, port, context)
 
 
-async def _connected(named: Reach, host: str, port: int, *, secure: bool) -> Reach:
+async def _connected(named: Reach, host: str, port: int, context: ssl.SSLContext | None) -> Reach:
     began = time.monotonic()
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -40,14 +49,14 @@ async def _connected(named: Reach, host: str, port: int, *, secure: bool) -> Rea
         return replace(named, problem=f"no TCP connection to port {port}: {_why(error)}")
     there = replace(named, connect_s=time.monotonic() - began)
     try:
-        if secure:
+        if context is not None:
             began = time.monotonic()
             async with asyncio.timeout(TIMEOUT_S):
-                await writer.start_tls(ssl.create_default_context(), server_hostname=host)
+                await writer.start_tls(context, server_hostname=host)
             there = replace(there, tls_s=time.monotonic() - began)
         return await _asked(there, host, reader, writer)
     except (OSError, TimeoutError, ssl.SSLError) as error:
-        stage = "TLS" if secure and there.tls_s is None else "HTTP"
+        stage = "TLS" if context is not None and there.tls_s is None else "HTTP"
         return replace(there, problem=f"{stage} fails: {_why(error)}")
     finally:
         writer.close()

@@ -195,8 +195,9 @@ def _bucket_keys(
         Key(
             f"{role}.ca_file",
             checks.local_path,
-            '"/etc/ssl/certs/ca-certificates.crt"',
-            "certificates to trust instead of the usual ones",
+            '"~/lab-ca.pem"',
+            "certificates (PEM) to trust instead of the usual ones; the step Archive command brings them to"
+            " the droplet (but a collection of more than 16)",
             "the usual ones",
         ),
         Key(

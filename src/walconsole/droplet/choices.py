@@ -29,6 +29,17 @@ class WalLevel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Authorities:
+    """Certificates (PEM) by which the droplet shall know the stores; empty for none.
+
+    `alone`: instead of the droplet's own; else beside them, since one copy needs those.
+    """
+
+    text: str = ""
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DropletChoices:
     """How this droplet shall archive.
 
@@ -37,7 +48,8 @@ class DropletChoices:
     where the scripts look for programs. After `idle_timeout_s` without a byte, or without a connection, a
     request has failed. `restore_pauses_s` are slept between the restore command's tries while the archive
     cannot be asked; up to `restore_ahead` segments it brings at a
-    time (1: each by itself). `cron_minute` is when cron, where there is no systemd, verifies.
+    time (1: each by itself). `cron_minute` is when cron, where there is no systemd, verifies. `authorities`
+    are whom it trusts to be the stores.
 
     Raises ValueError for what cannot be.
     """
@@ -52,6 +64,7 @@ class DropletChoices:
     restore_pauses_s: tuple[int, ...] = (1, 2, 4, 8, 16)
     restore_ahead: int = 16
     cron_minute: int = 17
+    authorities: Authorities = Authorities()
 
     @classmethod
     def for_profile(cls, profile: Profile) -> Self:

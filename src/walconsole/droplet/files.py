@@ -26,9 +26,14 @@ class DropletFile:
 
 
 def command_files(profile: Profile, choices: DropletChoices) -> tuple[DropletFile, ...]:
-    """The archive and the restore command. Raises ValueError where the profile's name is no short name."""
+    """The archive and the restore command, after the certificates by which they know the stores, if any.
+
+    Raises ValueError where the profile's name is no short name.
+    """
     names = names_of(profile)
+    text = rendering.authorities(profile, choices)
     return (
+        *((DropletFile(names.authorities, 0o644, text),) if text else ()),
         DropletFile(names.archive, 0o755, rendering.archive_script(profile, choices)),
         DropletFile(names.restore, 0o755, rendering.restore_script(profile, choices)),
     )

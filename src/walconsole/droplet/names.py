@@ -16,12 +16,14 @@ _REMOTES = {BucketRole.PRIMARY: "spaces-prod", BucketRole.DR: "spaces-dr"}
 class InstalledNames:
     """Where the files of one deployment are on its droplet.
 
+    `authorities` are the certificates by which rclone knows the stores, where the profile names any.
     `backup_state` is a folder of the cluster's owner: the base backup's lock, what it does now, and which
     runs may have left something behind; `drill_state` is the restore drill's, likewise.
     """
 
     archive: str
     restore: str
+    authorities: str
     verifier: str
     service: str
     timer: str
@@ -51,6 +53,7 @@ class InstalledNames:
         return cls(
             archive=f"{root}/usr/local/bin/{name}-pg-archive",
             restore=f"{root}/usr/local/bin/{name}-pg-restore",
+            authorities=f"{root}/etc/rclone-{name}-ca.pem",
             verifier=f"{root}/usr/local/bin/{verifier}",
             service=f"{root}/etc/systemd/system/{verifier}.service",
             timer=f"{root}/etc/systemd/system/{verifier}.timer",

@@ -43,6 +43,43 @@ _DRILL_PARTS = ("drill_lock", "drill_files", "drill_server", "drill_reading", "d
 """And the restore drill's."""
 
 
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+
+
+def certificates_in(text: str) -> str:
+    """Those of a PEM file, each once, and nothing else of it: a file may hold a private key, too."""
+    return "".join(f"{one}\n" for one in dict.fromkeys(_CERTIFICATE.findall(text)))
+
+
+def authorities(profile: Profile, choices: DropletChoices) -> str:
+    """The file of certificates by which rclone on the droplet knows the profile's stores; empty for none."""
+    text = choices.authorities.text
+    return (
+        f"# {profile.name}: whom rclone trusts to be the store, written by walconsole\n{text}" if text else ""
+    )
+
+
+def _trust(place: str, *, alone: bool) -> str:
+    """Shell that has rclone heed the certificates in `place`, as shell words it.
+
+    Go reads SSL_CERT_FILE instead of the system's one file, and the system's folders nevertheless
+    (crypto/x509, root_unix.go): so both are trusted.
+    """
+    variable = "RCLONE_CA_CERT" if alone else "SSL_CERT_FILE"
+    return f"{variable}={place}\nexport {variable}"
+
+
+def _trusting(profile: Profile, choices: DropletChoices, *, lasting: bool) -> str:
+    """The same for a script: for one that lasts by what is installed with it, else by what is there."""
+    place = quote(names_of(profile).authorities)
+    if lasting:
+        return _trust(place, alone=choices.authorities.alone) if choices.authorities.text else ""
+    if not any(target.ca_file for target in profile.buckets):
+        return ""
+    alone = choices.authorities.alone and all(target.ca_file for target in profile.buckets)
+    return f"if [ -r {place} ]; then\n{_trust(place, alone=alone)}\nfi"
+
+
 def archive_command(profile: Profile) -> str:
     """The setting's value, `COMMAND "%p" "%f"`."""
     return f'{names_of(profile).archive} "%p" "%f"'
@@ -80,6 +117,8 @@ def probe_script(profile: Profile, choices: DropletChoices, target: BucketTarget
         "TARGET": quote(rclone_path(target)),
         "OBJECT": quote(name),
         "TEMP_ROOT": quote(choices.temp_root),
+        "CERTIFICATES": quote(authorities(profile, choices)),
+        "TRUST_THEM": _trust('"$folder/ca.pem"', alone=choices.authorities.alone),
     }
     return _script("probe.sh", profile, choices, "walconsole-probe", values)
 
@@ -390,7 +429,9 @@ def logrotate_rule(profile: Profile) -> str:
 def _script(
     name: str, profile: Profile, choices: DropletChoices, installed: str, values: Mapping[str, str]
 ) -> str:
+    trust = _trusting(profile, choices, lasting="/" in installed)
     shared = {
+        "TRUST": f"\n{trust}" if trust else "",
         "ME": installed.rpartition("/")[2],
         "INSTALLED": installed,
         "PATH": quote(choices.path),

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
-from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
+from walconsole.droplet.choices import Authorities, BackupChoices, DrillChoices, DropletChoices
+from walconsole.droplet.rendering import certificates_in
+from walconsole.errors import ConfigError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, home_of, places
 from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Plain, Shell
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from walconsole.adapters.ssh.shell import SshShell
 
 _AFTER_DISPOSAL_S = 5.0
+_MOST_CERTIFICATES = 16
+"""Of a file that is brought: more are a collection of public authorities, and the droplet has its own."""
 
 
 class KeysLater:
@@ -122,7 +126,7 @@ def provisioned(
     cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
     site = Site(
         profile=profile,
-        choices=choices or DropletChoices.for_profile(profile),
+        choices=replace(choices or DropletChoices.for_profile(profile), authorities=authorities_of(profile)),
         shell=shell,
         clock=clock,
         record=record,
@@ -184,12 +188,37 @@ def _admin(target: BucketTarget, pair: KeyPair) -> BucketAdmin:
     return SpacesAdmin(target, pair)
 
 
-async def _reach(endpoint: str) -> Reach:
+async def _reach(endpoint: str, ca_file: str | None) -> Reach:
     from walconsole.adapters.endpoint_reach import (
         reach,  # ssl and asyncio's streams: not before they are needed
     )
 
-    return await reach(endpoint)
+    return await reach(endpoint, ca_file)
+
+
+def authorities_of(profile: Profile) -> Authorities:
+    """What the copies' `ca_file`s hold for the droplet.
+
+    Raises ConfigError where one cannot be read, or holds none.
+    """
+    found: list[str] = []
+    for target in profile.buckets:
+        if target.ca_file:
+            text = _certificates(target.ca_file)
+            if text.count("BEGIN") <= _MOST_CERTIFICATES:
+                found.append(text)
+    return Authorities(certificates_in("".join(found)), alone=len(found) == len(profile.buckets))
+
+
+def _certificates(path: str) -> str:
+    tried = f"reading the certificates in {path}"
+    try:
+        text = certificates_in(Path(path).read_text("ascii", "replace"))
+    except OSError as error:
+        raise ConfigError(tried, error.strerror or type(error).__name__, "correct ca_file") from None
+    if not text:
+        raise ConfigError(tried, "it holds none in PEM", "name the file of the authority's certificate")
+    return text
 
 
 def _plain() -> Plain:

@@ -6,7 +6,7 @@ export PATH LC_ALL HOME
 # rclone 1.60 fail, RCLONE_* would override the configuration file, PG* would lead psql elsewhere.
 for variable in $(env | sed -nE 's/^((AWS_|RCLONE_|PG)[A-Za-z0-9_]*)=.*/\1/p'); do
     unset "$variable"
-done
+done@TRUST@
 
 me=@ME@
 config=@RCLONE_CONFIG@

@@ -35,6 +35,11 @@ refusal() {
 [ -e "$config" ] || [ -L "$config" ] || fail 11 "user $(id -un) finds no $config"
 [ -r "$config" ] || fail 11 "$config cannot be read as user $(id -un); it should belong to root:$(id -gn), mode 0640"
 folder=$(mktemp -d @TEMP_ROOT@/walconsole-probe.XXXXXXXX) || fail 10 "no room for a small file in "@TEMP_ROOT@
+certificates=@CERTIFICATES@    # of the stores, which are not installed yet
+if [ -n "$certificates" ]; then
+    printf '%s' "$certificates" >"$folder/ca.pem" || fail 10 "no room for a small file in "@TEMP_ROOT@
+@TRUST_THEM@
+fi
 printf 'walconsole probes whether %s may write here: %s\n' "$(id -un)" "$object" >"$folder/sent"
 echo "writing $target$object"
 try "writing to $target" 12 copyto "$folder/sent" "$target$object" --checksum

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from walconsole.domain.facts.endpoint_reach import Reach, addresses, judge, lines, skew
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.http_date import http_date
+from walconsole.droplet.names import names_of
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import status_of
 from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Printed, Proved, Risk
@@ -89,7 +90,17 @@ class NetworkProbe(FixStep):
         return addresses([endpoint for endpoint in found if endpoint])
 
     async def _from_here(self, endpoint: str) -> Reach | None:
-        return await self._site.reach(endpoint) if self._site.reach is not None else None
+        return (
+            await self._site.reach(endpoint, self._ca_file(endpoint))
+            if self._site.reach is not None
+            else None
+        )
+
+    def _ca_file(self, endpoint: str) -> str | None:
+        """The profile's for whoever has that name."""
+        host = urlsplit(endpoint).hostname
+        targets = self._site.targets()
+        return next((one.ca_file for one in targets if urlsplit(one.endpoint).hostname == host), None)
 
     async def _from_droplet(self, endpoint: str) -> Reach:
         parts = urlsplit(endpoint)
@@ -98,7 +109,8 @@ class NetworkProbe(FixStep):
             return Reach(safe(host or endpoint), problem="the endpoint's name is none")
         port = parts.port or (80 if scheme == "http" else 443)
         script = files("walconsole.provision.scripts").joinpath("reach.sh").read_text()
-        values = f"scheme={quote(scheme)} host={quote(host)} port={port}\n"
+        trusted = names_of(self._site.profile).authorities if self._ca_file(endpoint) else ""
+        values = f"scheme={quote(scheme)} host={quote(host)} port={port} trusted={quote(trusted)}\n"
         _, said = await status_of(self._site, values + script, timeout_s=_LONGEST_S)
         return read(_named(host, port), [(key, safe(value)) for key, value in _RECORD.findall(said)], scheme)
 

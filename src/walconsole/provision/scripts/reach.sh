@@ -1,6 +1,6 @@
 # The way from the droplet to an endpoint. It changes nothing, and sends nothing but an unsigned GET of /.
 #
-# Prepended: scheme, host, port. A record a line: KEY VALUE.
+# Prepended: scheme, host, port; trusted, a file of certificates to go by where it is there. A record a line: KEY VALUE.
 
 LC_ALL=C
 export LC_ALL
@@ -21,7 +21,8 @@ if command -v curl >/dev/null; then
     mark=$(printf '\001')
     form='%{time_namelookup} %{time_connect} %{time_appconnect} %{http_code} %{remote_ip}'
     say asked_at "$(date +%s.%3N)"
-    answer=$(curl -q -sS --noproxy '*' -o /dev/null -D - --connect-timeout 8 --max-time 15 -w "\\n${mark}curl $form\\n" \
+    [ -r "$trusted" ] || trusted=
+    answer=$(curl -q -sS ${trusted:+--cacert "$trusted"} --noproxy '*' -o /dev/null -D - --connect-timeout 8 --max-time 15 -w "\\n${mark}curl $form\\n" \
         "$scheme://$host:$port/" 2>&1)
     status=$?
     say answered_at "$(date +%s.%3N)"

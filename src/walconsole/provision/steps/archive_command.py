@@ -5,6 +5,7 @@ from shlex import quote
 
 from walconsole.domain.units import plural
 from walconsole.droplet.files import DropletFile, command_files
+from walconsole.droplet.names import names_of
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, run
 from walconsole.provision.droplet.files import (
@@ -50,7 +51,8 @@ class ArchiveCommand:
         "segment, and the restore command that fetches one back. The archive command says that a segment is "
         "archived only when every copy has it, read back by size and checksum; it never overwrites another "
         "segment. Nothing uses them until the drop-in names them. A file that is there already is kept; one "
-        "that this console did not write is replaced only when its name is typed."
+        "that this console did not write is replaced only when its name is typed. Where the profile names "
+        "certificates (ca_file), they are brought along, and rclone trusts them."
     )
 
     def __init__(self, site: Site) -> None:
@@ -77,9 +79,9 @@ class ArchiveCommand:
             f"{path} is there, and was not written by this console: it is kept, and replaced"
             for path in others
         ]
-        checks = tuple(command for file in self._wanted() for command in self._checks(file))
+        checks = tuple(command for file in self._scripts() for command in self._checks(file))
         return Plan(
-            summary=f"write {plural(len(changes), 'script')}, root's, mode 0755",
+            summary=_summary(changes),
             commands=(*(install_command(change) for change in changes), *checks),
             files=changes,
             notes=tuple(notes),
@@ -100,7 +102,7 @@ class ArchiveCommand:
             raise ProvisionError(
                 "reading the commands back", f"{left[0].path} is not as it was written", "run this step again"
             )
-        for file in self._wanted():
+        for file in self._scripts():
             parse, call = self._checks(file)
             async for event in run(self._site, parse):
                 yield event
@@ -131,9 +133,23 @@ class ArchiveCommand:
     def _wanted(self) -> tuple[DropletFile, ...]:
         return command_files(self._site.profile, self._site.choices)
 
+    def _scripts(self) -> tuple[DropletFile, ...]:
+        """Without the certificates, which nobody runs."""
+        certificates = names_of(self._site.profile).authorities
+        return tuple(file for file in self._wanted() if file.path != certificates)
+
     def _checks(self, file: DropletFile) -> tuple[Command, Command]:
         user = os_user(self._site)
         return Command(f"sh -n {quote(file.path)}", user=user), Command(quote(file.path), user=user)
+
+
+def _summary(changes: tuple[FileChange, ...]) -> str:
+    """What is written: scripts, and certificates where the profile names any."""
+    scripts = [change for change in changes if change.mode & 0o111]
+    written = [f"{plural(len(scripts), 'script')}, root's, mode 0755"] if scripts else []
+    if len(scripts) < len(changes):
+        written.append("the certificates by which they know the store")
+    return f"write {' and '.join(written)}"
 
 
 def _fact(file: DropletFile, changes: tuple[FileChange, ...]) -> Fact:

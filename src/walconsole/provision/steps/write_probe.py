@@ -92,7 +92,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     r"x509|certificate": (
         "endpoint",
         "the droplet does not trust who answers there: check the endpoint, the droplet's clock, and that"
-        " ca-certificates is installed",
+        " ca-certificates is installed; name an authority of your own in the profile (ca_file)",
     ),
     r"no such host|server misbehaving|connection (?:refused|reset)|no route|unreachable|EOF\b": (
         "endpoint",
