@@ -1,0 +1,172 @@
+"""Where a server archives to, as its command and the tool's files say: every value with its source.
+
+What a tool's module makes (`rclone`, `pgbackrest`, ...). A secret is in a KeyPair alone, which no repr shows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from walconsole.domain.store.access_keys import KeyPair
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Certainty(StrEnum):
+    """How sure a value is."""
+
+    STATED = "stated"
+    """It stands there."""
+    DEFAULT = "default"
+    """Nothing says it: the tool's own default, by its documentation."""
+    PRESUMED = "presumed"
+    """Concluded from something else, and may be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """A value and where it comes from, in words: `/etc/pgbackrest.conf line 4`, `variable AWS_REGION of ...`."""
+
+    value: T
+    source: str = ""
+    certainty: Certainty = Certainty.STATED
+
+    def but(self, value: U) -> "Found[U]":
+        """Another value, concluded from the same source."""
+        return Found(value, self.source, self.certainty)
+
+
+def default(value: T, whose: str) -> Found[T]:
+    """What holds because nothing says otherwise; `whose` names the tool."""
+    return Found(value, f"{whose}'s default", Certainty.DEFAULT)
+
+
+def presumed(value: T, why: str) -> Found[T]:
+    """What follows from something else."""
+    return Found(value, why, Certainty.PRESUMED)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Store:
+    """A bucket. `endpoint` is a URL without a path; `prefix` is empty or ends in a slash.
+
+    `ca` is the path on the droplet of certificates that the tool trusts, None for the system's.
+    `verify_tls` False: the tool checks no certificate.
+    """
+
+    bucket: Found[str]
+    prefix: Found[str]
+    endpoint: Found[str]
+    region: Found[str]
+    path_style: Found[bool]
+    ca: Found[str] | None = None
+    verify_tls: bool = True
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket.value}/{self.prefix.value}".rstrip("/") + f" at {self.endpoint.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """A folder, absolute, without a slash at its end.
+
+    `host` None: on the droplet itself, maybe a mount; else `[user@]host` that the server reaches by SSH, and
+    `port` its port where one is named.
+    """
+
+    path: Found[str]
+    host: Found[str] | None = None
+    port: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host.value}:{self.path.value}" if self.host is not None else self.path.value
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadStore:
+    """A place that the console does not read: `what` names it as far as it is known, `why` says why not."""
+
+    what: Found[str]
+    why: str
+
+    def __str__(self) -> str:
+        return self.what.value
+
+
+Store = S3Store | FolderStore | UnreadStore
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The key pair that the server's tool uses. `pair` None: there is none here, and `why_not` says why.
+
+    `source` is where it is from, in words; `token` a session's token, empty where there is none.
+    """
+
+    source: str
+    pair: KeyPair | None = None
+    why_not: str = ""
+    token: str = field(default="", repr=False)
+
+
+NO_CREDENTIALS = Credentials("", None, "")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveTarget:
+    """One place that the server archives to, by `tool` (as `tools.recognise` names it).
+
+    `layout` is where below the store a segment lies, in words (`archive/main/15-1/`), `backups` where base
+    backups of the same tool are, `retention` what it keeps: None where the tool has no such thing or nothing
+    was read of it. `compression` and `encryption` are the tool's own words, `none` for none.
+    `notes` is what is noticed besides, and what was not understood.
+    """
+
+    tool: Found[str]
+    store: Store
+    credentials: Credentials = NO_CREDENTIALS
+    layout: Found[str] | None = None
+    compression: Found[str] | None = None
+    encryption: Found[str] | None = None
+    backups: Found[str] | None = None
+    retention: Found[str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def rows(self) -> Iterator[tuple[str, Found[str]]]:
+        """Every value that is known, as text, by its name; no secret is among them."""
+        yield "tool", self.tool
+        store = self.store
+        if isinstance(store, S3Store):
+            yield "endpoint", store.endpoint
+            yield "region", store.region
+            yield "bucket", store.bucket
+            yield "prefix", store.prefix
+            yield "path_style", store.path_style.but("true" if store.path_style.value else "false")
+            if store.ca is not None:
+                yield "ca", store.ca
+        elif isinstance(store, FolderStore):
+            yield "folder", store.path
+            if store.host is not None:
+                yield "host", store.host
+        else:
+            yield "store", store.what
+        for name in ("layout", "compression", "encryption", "backups", "retention"):
+            found = getattr(self, name)
+            if found is not None:
+                yield name, found
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found out: the places that the server archives to, the first one first.
+
+    `streaming` says in words that WAL is taken from the server by streaming, empty where it is not: then
+    archive_mode may be off on purpose. `notes` is what was not understood or could not be read. `targets`
+    empty and no `notes`: nothing is archived anywhere.
+    """
+
+    targets: tuple[ArchiveTarget, ...] = ()
+    streaming: str = ""
+    notes: tuple[str, ...] = ()
