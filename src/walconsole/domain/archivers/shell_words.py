@@ -4,8 +4,10 @@ POSIX.1-2024, Shell Command Language, 2.2 (quoting), 2.3 (tokens), 2.6.3 (comman
 Nothing is run.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 _OPERATORS = (
     "<<<", "<<-", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", ">|", "<>", "<&", ">&", "&>",
@@ -20,13 +22,15 @@ _CLOSING = {"(": ")", "{": "}"}
 class Word:
     """`text` without its quotes. `computed`: part is known when it runs; `quoted`: part was quoted.
 
-    `inside` are the commands of its substitutions.
+    `inside` are the commands of its substitutions, `raw` is the word as it stands, on line `line` from 1.
     """
 
     text: str
     computed: bool = False
     quoted: bool = False
     inside: tuple[str, ...] = ()
+    raw: str = field(default="", compare=False, repr=False)
+    line: int = field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,12 @@ def tokens(command: str) -> list[Token]:
 
 class _Lexer:
     def __init__(self, text: str) -> None:
-        self._text, self._at = text.replace("\\\n", ""), 0
+        parts = text.split("\\\n")
+        self._text, self._at = "".join(parts), 0
+        self._joints = list(accumulate(map(len, parts[:-1])))
         self._heredocs: list[str] = []
         self._heredoc_next = False
+        self._counted = 0, 1
 
     def read(self) -> Iterator[Token]:
         while self._at < len(self._text):
@@ -92,6 +99,7 @@ class _Lexer:
         parts: list[str] = []
         inside: list[str] = []
         computed = quoted = False
+        begin, line = self._at, self._line()
         while self._at < len(self._text) and self._text[self._at] not in " \t\r" and not self._operator():
             sign = self._text[self._at]
             if sign == "'":
@@ -110,7 +118,14 @@ class _Lexer:
                 computed = computed or (sign in "*?[" and bool(parts or sign != "["))
                 parts.append(sign)
                 self._at += 1
-        return Word("".join(parts), computed, quoted, tuple(inside))
+        return Word("".join(parts), computed, quoted, tuple(inside), self._text[begin : self._at], line)
+
+    def _line(self) -> int:
+        """The line that stands here; counted on from the last one that was asked for."""
+        counted, line = self._counted
+        line += self._text.count("\n", counted, self._at)
+        self._counted = self._at, line
+        return line + bisect_right(self._joints, self._at)
 
     def _until(self, mark: str) -> str:
         """What stands between here and the next `mark`, which is passed."""

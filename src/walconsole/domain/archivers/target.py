@@ -27,7 +27,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """A value and where it comes from, in words: `/etc/pgbackrest.conf line 4`, `variable AWS_REGION of ...`."""
+    """A value and where it comes from, in words: `/etc/pgbackrest.conf line 4`, `the command`."""
 
     value: T
     source: str = ""

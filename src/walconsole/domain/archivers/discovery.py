@@ -1,0 +1,240 @@
+"""From the settings in force to where the server archives: the command's calls, each by its tool's module."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from walconsole.domain.archivers import barman, local_tools, pgbackrest, rclone, s3_clients, walg
+from walconsole.domain.archivers.calls import Call, calls_of, followed
+from walconsole.domain.archivers.expansion import UNKNOWN, Names, text_of
+from walconsole.domain.archivers.look import FileText, Look, Seen, Wanted
+from walconsole.domain.archivers.shell_words import Word, tokens
+from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, UnreadStore
+from walconsole.domain.archivers.tools import OFF
+from walconsole.domain.redaction import safe
+
+COMMAND = "archive_command"
+MOST_TARGETS = 8
+_DEEPEST_SCRIPT = 2
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "env"})
+_OURS = "installed by walconsole"
+_NOTHING = frozenset({"true", ":", "exit", "cd"})
+
+Reader = Callable[[Call, Look], Iterable[ArchiveTarget]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What PostgreSQL's configuration says, in force or as its files have it; `source` is where that is."""
+
+    command: str = ""
+    library: str = ""
+    directory: str = ""
+    """basic_archive.archive_directory."""
+    source: str = COMMAND
+    version: int = 0
+    """The major version, 0 where it is not known."""
+
+
+def _one(reader: Callable[[Call, Look], ArchiveTarget | None]) -> Reader:
+    def read(call: Call, look: Look) -> Iterable[ArchiveTarget]:
+        found = reader(call, look)
+        return () if found is None else (found,)
+
+    return read
+
+
+_BY_NAME: dict[str, Reader] = {
+    "rclone": _one(rclone.target),
+    "pgbackrest": pgbackrest.targets,
+    "barman-cloud-wal-archive": _one(barman.cloud_target),
+    "barman-wal-archive": _one(lambda call, _look: barman.server_target(call)),
+    "pghoard_postgres_command": _one(local_tools.pghoard),
+    **dict.fromkeys(
+        ("wal-g", "walg", "wal-g-pg", "walg-daemon-client", "walg_archive", "wal-e", "wal-e.py"),
+        _one(walg.target),
+    ),
+    **dict.fromkeys(
+        ("aws", "s3cmd", "s5cmd", "s4cmd", "mc", "mcli", "gsutil", "gcloud", "azcopy"),
+        _one(s3_clients.target),
+    ),
+}
+_NAMED = {
+    "manager": ("CloudNativePG", "its operator's resources say where: kubectl get cluster, objectstore"),
+    "rds_wal_archive": ("Amazon RDS", "where it archives to is Amazon's own"),
+    "BlobLogUpload.sh": ("Azure Database for PostgreSQL", "where it archives to is Azure's own"),
+    "omnipitr-archive": ("OmniPITR", "its options are not read"),
+    "repmgr": ("repmgr", "it is no archiver of its own"),
+}
+"""Known by name, and not read."""
+
+
+def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
+    """What follows from what was read so far, and what to read before it is asked again. Never raises."""
+    look = Look(seen)
+    library = settings.library.strip()
+    notes: list[str] = []
+    if library and settings.command not in OFF and settings.version and settings.version < 16:
+        notes.append(f"archive_library = {library} holds, and archive_command is ignored")
+    if library:
+        targets = _of_library(library, settings, look)
+    elif settings.command in OFF:
+        targets = ()
+    else:
+        targets = _of_command(settings, look)
+        if not targets:
+            notes.append(f"the archive command stores nothing: {safe(settings.command)[:120]}")
+    listed = _distinct(targets)
+    if len({target.tool.value for target in listed}) > 1:
+        notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
+    notes += [safe(note) for note in look.notes]
+    return Discovery(listed, notes=tuple(notes)), look.wanted
+
+
+def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
+    name = library.rpartition("/")[2].removesuffix(".so")
+    if name == "basic_archive":
+        return (local_tools.basic_archive(settings.directory, settings.source),)
+    call = Call(name, ("wal-push",), look.environment(), "archive_library")
+    if name == "walg_archive":
+        found = walg.target(call, look)
+        return () if found is None else (found,)
+    return (_unknown(name, "archive_library", "this archive library is not known here"),)
+
+
+def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
+    calls = calls_of(settings.command, look, COMMAND)
+    found: list[ArchiveTarget] = []
+    unknown: list[ArchiveTarget] = []
+    for call in calls:
+        _read(call, look, found, unknown, 0)
+    if found:
+        return tuple(found)
+    return tuple(unknown)
+
+
+def _read(
+    call: Call, look: Look, found: list[ArchiveTarget], unknown: list[ArchiveTarget], depth: int
+) -> None:
+    """Add the call's targets, or those of the script that it is."""
+    reader = _reader(call)
+    if reader is not None:
+        targets = [_by(call, target) for target in reader(call, look)]
+        if call.user and call.user != look.seen.user and targets:
+            look.note(
+                f"{call.name} runs as {call.user}: files were looked for as {look.seen.user} finds them"
+            )
+        found += targets
+        return
+    if call.name in _NAMED:
+        tool, why = _NAMED[call.name]
+        found.append(ArchiveTarget(Found(tool, call.source), UnreadStore(Found(tool, call.source), why)))
+        return
+    if UNKNOWN in call.program or call.name in _NOTHING:
+        return
+    program = look.program(call.program)
+    if program is not None and (program.script is None or depth >= _DEEPEST_SCRIPT):
+        _not_followed(call, look, unknown, program.path, depth)
+    elif program is not None and program.script is not None:
+        _follow(call, program.script, look, found, unknown, depth)
+
+
+def _follow(
+    call: Call,
+    script: FileText,
+    look: Look,
+    found: list[ArchiveTarget],
+    unknown: list[ArchiveTarget],
+    depth: int,
+) -> None:
+    if _OURS in script.text[:400]:
+        found += _ours(call, script, look)
+        return
+    interpreter = _interpreter(script.text)
+    if interpreter not in _SHELLS:
+        why = f"{script.path} is a program for {interpreter}: it is not followed"
+        unknown.append(_unknown(call.name, call.source, why))
+        return
+    before = len(found) + len(unknown)
+    for inner in followed(call, script.text, look, script.path, depth + 1):
+        _read(inner, look, found, unknown, depth + 1)
+    if len(found) + len(unknown) == before and _is_given(call):
+        why = f"nothing in {script.path} is known here to store a file"
+        unknown.append(_unknown(call.name, call.source, why))
+
+
+def _reader(call: Call) -> Reader | None:
+    name = call.name
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if name.startswith("pg_probackup"):
+        return _one(local_tools.probackup)
+    if name.startswith("rclone-v"):
+        return _BY_NAME["rclone"]
+    return _one(local_tools.target) if local_tools.stores_by_itself(call) else None
+
+
+def _by(call: Call, target: ArchiveTarget) -> ArchiveTarget:
+    return target if not call.user else replace(target, notes=(*target.notes, f"it runs as {call.user}"))
+
+
+def _is_given(call: Call) -> bool:
+    """Whether it gets the segment: then it is what archives."""
+    return any("%p" in word or "%f" in word for word in call.words)
+
+
+def _not_followed(call: Call, look: Look, unknown: list[ArchiveTarget], path: str, depth: int) -> None:
+    if not _is_given(call) and depth:
+        return
+    if not path:
+        why = f"{call.program} is not found as {look.seen.user}"
+    elif depth >= _DEEPEST_SCRIPT:
+        why = f"{path} is a script in a script in a script: it is not followed"
+    else:
+        why = f"{path} is not known here: what it does with a segment cannot be told"
+    unknown.append(_unknown(call.name, call.source, why))
+
+
+def _unknown(name: str, source: str, why: str) -> ArchiveTarget:
+    return ArchiveTarget(Found(safe(name), source), UnreadStore(Found("an unknown place", source), safe(why)))
+
+
+def _interpreter(text: str) -> str:
+    """What runs the script, by its first line; sh where it has none."""
+    first = text.partition("\n")[0]
+    if not first.startswith("#!"):
+        return "sh"
+    words = [word.rpartition("/")[2] for word in first[2:].split()]
+    if words[:1] == ["env"]:
+        words = [word for word in words[1:] if not word.startswith("-")]
+    return words[0] if words else "sh"
+
+
+def _ours(call: Call, script: FileText, look: Look) -> list[ArchiveTarget]:
+    """Of the script that provisioning installs: the first value of its variables."""
+    values: dict[str, str] = {}
+    for token in tokens(script.text):
+        if isinstance(token, Word):
+            name, given, value = (token.raw or token.text).partition("=")
+            if given and name in ("config", "primary", "dr"):
+                values.setdefault(name, text_of(value, Names()))
+    found = []
+    for name in ("primary", "dr"):
+        remote = values.get(name, "")
+        if remote:
+            words = ("--config", values.get("config", ""), "copyto", "%p", f"{remote}%f")
+            inner = Call("rclone", words, {}, f"{name} in {script.path}", call.user)
+            found += [replace(each, tool=Found("walconsole", script.path)) for each in _reads(inner, look)]
+    return found
+
+
+def _reads(call: Call, look: Look) -> Iterable[ArchiveTarget]:
+    found = rclone.target(call, look)
+    return () if found is None else (found,)
+
+
+def _distinct(targets: Iterable[ArchiveTarget]) -> tuple[ArchiveTarget, ...]:
+    """Each store once, and those that are known before those that only the run tells."""
+    found: dict[str, ArchiveTarget] = {}
+    for target in targets:
+        found.setdefault(str(target.store), target)
+    return tuple(found.values())[:MOST_TARGETS]

@@ -1,0 +1,157 @@
+"""What a shell word is once its variables are filled in, as far as they are known.
+
+POSIX.1-2024, Shell Command Language, 2.6.2 (parameter expansion). Nothing is run: what only a run tells
+becomes UNKNOWN, and only `basename`, `dirname` and `printf %s` are followed.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from walconsole.domain.archivers.shell_words import Word, tokens
+from walconsole.domain.archivers.target import Found
+
+UNKNOWN = "\x00"
+"""In a word: something that only the run tells."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*|[0-9]|[@*#?$!-]")
+_OPERATION = re.compile(r"([A-Za-z_]\w*|[0-9@*])(:?[-=+?]|##?|%%?)?(.*)", re.DOTALL)
+_CLOSING = {"(": ")", "{": "}"}
+
+
+@dataclass(slots=True)
+class Names:
+    """What the shell knows: variables, the positional parameters from `$0` on (None: not known)."""
+
+    variables: dict[str, Found[str]] = field(default_factory=dict)
+    inherited: Mapping[str, Found[str]] = field(default_factory=dict)
+    positional: Sequence[str] | None = None
+
+    def get(self, name: str) -> str | None:
+        """The value, None where it is not known."""
+        if name.isdigit():
+            known = self.positional
+            return known[int(name)] if known is not None and int(name) < len(known) else None
+        if name in ("@", "*"):
+            return " ".join(self.positional[1:]) if self.positional is not None else None
+        found = self.variables.get(name) or self.inherited.get(name)
+        return found.value if found is not None else None
+
+
+def expanded(word: Word, names: Names) -> list[str]:
+    """The word's fields: one, but for `"$@"` and a bare `$OPTIONS`, which is split."""
+    raw = word.raw or word.text
+    if raw in ('"$@"', "$@", "$*", '"${@}"') and names.positional is not None:
+        return list(names.positional[1:])
+    bare = re.fullmatch(r"\$(?:(\w+)|\{(\w+)\})", raw)
+    if bare is not None:
+        value = names.get(bare[1] or bare[2])
+        return [UNKNOWN] if value is None else value.split()
+    return [text_of(raw, names)]
+
+
+def text_of(raw: str, names: Names) -> str:
+    """The text without its quotes, filled in."""
+    parts: list[str] = []
+    at, quoted = 0, False
+    while at < len(raw):
+        sign = raw[at]
+        if sign == "'" and not quoted:
+            end = raw.find("'", at + 1)
+            end = len(raw) if end < 0 else end
+            parts.append(raw[at + 1 : end])
+            at = end + 1
+        elif sign == '"':
+            quoted, at = not quoted, at + 1
+        elif sign == "\\":
+            following = raw[at + 1 : at + 2]
+            parts.append(following if not quoted or following in '$`"\\' else f"\\{following}")
+            at += 2
+        elif sign in "$`":
+            text, at = _expansion(raw, at, names)
+            parts.append(text)
+        else:
+            parts.append(sign)
+            at += 1
+    return "".join(parts)
+
+
+def _expansion(raw: str, at: int, names: Names) -> tuple[str, int]:
+    """What stands for the expansion at `at`, and where it ends."""
+    if raw[at] == "`":
+        end = raw.find("`", at + 1)
+        end = len(raw) if end < 0 else end
+        return _substituted(raw[at + 1 : end], names), end + 1
+    following = raw[at + 1 : at + 2]
+    if following in _CLOSING:
+        end = _end_of(raw, at + 1)
+        inside = raw[at + 2 : end]
+        if following == "{":
+            return _operation(inside, names), end + 1
+        return (UNKNOWN if inside.startswith("(") else _substituted(inside, names)), end + 1
+    match = _NAME.match(raw, at + 1)
+    if match is None:
+        return "$", at + 1
+    value = names.get(match[0])
+    return (UNKNOWN if value is None else value), match.end()
+
+
+def _end_of(raw: str, at: int) -> int:
+    """Where the bracket that opens at `at` is closed."""
+    opening, closing, depth = raw[at], _CLOSING[raw[at]], 0
+    quote = ""
+    for place in range(at, len(raw)):
+        sign = raw[place]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign == "'":
+            quote = sign
+        elif sign == opening:
+            depth += 1
+        elif sign == closing:
+            depth -= 1
+            if not depth:
+                return place
+    return len(raw)
+
+
+def _operation(inside: str, names: Names) -> str:
+    """`${NAME}` and its forms: a default, a prefix or suffix taken off."""
+    match = _OPERATION.fullmatch(inside)
+    if match is None:
+        return UNKNOWN
+    name, what, rest = match[1], match[2] or "", match[3]
+    value = names.get(name)
+    if not what:
+        return UNKNOWN if value is None or rest else value
+    if what in (":-", "-", ":=", "="):
+        return value or text_of(rest, names)
+    if what in (":?", "?"):
+        return UNKNOWN if value is None else value
+    if what == "##" and rest == "*/" and value is not None:
+        return base_name(value)
+    return UNKNOWN
+
+
+def base_name(value: str) -> str:
+    """`basename`: of `%p` that is `%f`."""
+    last = value.rpartition("/")[2]
+    return "%f" if last == "%p" else last
+
+
+def _substituted(command: str, names: Names) -> str:
+    """What a command substitution prints, where that can be known."""
+    words = [token for token in tokens(command) if isinstance(token, Word)]
+    listed = [text for word in words for text in expanded(word, names)]
+    if len(listed) != len(tokens(command)) or not 2 <= len(listed) <= 4:
+        return UNKNOWN
+    program, last = listed[0].rpartition("/")[2], listed[-1]
+    if UNKNOWN in last:
+        return UNKNOWN
+    if program == "basename" and len(listed) == 2:
+        return base_name(last)
+    if program == "dirname" and "/" in last:
+        return last.rpartition("/")[0] or "/"
+    if program == "printf" and listed[1] == "%s" and len(listed) == 3:
+        return last
+    return UNKNOWN

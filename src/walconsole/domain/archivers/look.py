@@ -1,0 +1,143 @@
+"""What was read of a host so far, asked for piece by piece: what is not there yet is noted as wanted.
+
+A tool's module asks for the files that it needs and goes on as if an unread one were missing. Whoever drives
+it reads what is `wanted` and asks again: nothing here reads anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from walconsole.domain.archivers.target import Found
+
+MOST_ROUNDS = 3
+"""So often something is read: the command's files, what those name, and what those name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file as the server's user finds it. `problem` says why it could not be read; `cut`: more follows."""
+
+    path: str
+    text: str = field(default="", repr=False)
+    problem: str = ""
+    cut: bool = False
+
+    def line_of(self, start: int) -> str:
+        """`PATH line N` for a place in the text."""
+        return f"{self.path} line {self.text.count(chr(10), 0, start) + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFile:
+    """A program as PATH gives it: `path` empty where it is not found, `script` its text if that is one."""
+
+    path: str
+    script: FileText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that was read. `environ` is the postmaster's, `home` the server's user's by passwd.
+
+    `environ_from` says where the environment was read, or why it was not.
+    """
+
+    user: str = "postgres"
+    home: str = "/var/lib/postgresql"
+    data: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environ_from: str = "the server's environment"
+    files: Mapping[str, FileText] = field(default_factory=dict)
+    """By path; one that is not there has an empty text and the problem ABSENT."""
+    folders: Mapping[str, tuple[FileText, ...]] = field(default_factory=dict)
+    programs: Mapping[str, ProgramFile] = field(default_factory=dict)
+
+
+ABSENT = "not there"
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What is to be read next; paths are absolute, programs as they are called."""
+
+    files: dict[str, None] = field(default_factory=dict)
+    folders: dict[str, None] = field(default_factory=dict)
+    programs: dict[str, None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.folders or self.programs)
+
+
+class Look:
+    """Asks `seen`, and notes in `wanted` what it lacks and in `notes` what could not be read."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.wanted = Wanted()
+        self.notes: dict[str, None] = {}
+
+    def note(self, text: str) -> None:
+        """Something to tell the operator, once."""
+        self.notes[text] = None
+
+    def path(self, path: str, home: str = "") -> str:
+        """Absolute: `~` is the server's user's home, anything else is relative to the data directory."""
+        if path == "~" or path.startswith("~/"):
+            return (home or self.seen.home) + path[1:]
+        return path if path.startswith("/") else f"{self.seen.data}/{path.removeprefix('./')}"
+
+    def file(self, path: str) -> FileText | None:
+        """The file, None while it is not read and where it is not there; why it cannot be read is noted."""
+        found = self.seen.files.get(path)
+        if found is None:
+            self.wanted.files[path] = None
+            return None
+        if found.problem == ABSENT:
+            return None
+        if found.problem:
+            self.note(f"{path} cannot be read as {self.seen.user}: {found.problem}")
+            return None
+        if found.cut:
+            self.note(f"{path} is long: only its beginning was read")
+        return found
+
+    def first(self, *paths: str) -> FileText | None:
+        """The first that is there, as a tool looks for its configuration; None while one is not read."""
+        found = [self.file(path) for path in paths]  # all are asked for in one round
+        if any(path not in self.seen.files for path in paths):
+            return None
+        return next((each for each in found if each is not None), None)
+
+    def folder(self, path: str) -> tuple[FileText, ...]:
+        """The files in it, by name; empty while it is not read and where it is not there."""
+        found = self.seen.folders.get(path)
+        if found is None:
+            self.wanted.folders[path] = None
+            return ()
+        for each in found:
+            if each.problem and each.problem != ABSENT:
+                self.note(f"{each.path} cannot be read as {self.seen.user}: {each.problem}")
+        return tuple(each for each in found if not each.problem)
+
+    def program(self, name: str) -> ProgramFile | None:
+        """Where PATH has it; None while that is not known."""
+        found = self.seen.programs.get(name)
+        if found is None:
+            self.wanted.programs[name] = None
+        elif found.script is not None and found.script.cut:
+            self.note(f"{found.path} is long: only its beginning was read")
+        return found
+
+    def environment(self) -> dict[str, Found[str]]:
+        """The postmaster's, which every command inherits."""
+        return {
+            name: Found(value, f"variable {name} of {self.seen.environ_from}")
+            for name, value in self.seen.environ.items()
+        }
+
+    def read_folder_as_environment(self, path: str) -> dict[str, Found[str]]:
+        """envdir(8): a variable a file, its first line; an empty file unsets, NULs are line breaks."""
+        return {
+            each.path.rpartition("/")[2]: Found(each.text.partition("\n")[0].rstrip(" \t"), each.path)
+            for each in self.folder(path)
+        }
