@@ -179,11 +179,23 @@ def list_of(check: Callable[[object], str]) -> Callable[[object], tuple[str, ...
 
 
 def bucket(value: object) -> str:
-    """S3's rule for bucket names, which Spaces keeps."""
+    """S3's rule for bucket names, which Spaces keeps; or a folder's path, which may begin with `[user@]host:`."""
     checked = text(value)
+    if "/" in checked:
+        return _folder(checked)
     if not _BUCKET.fullmatch(checked) or ".." in checked or _is_address(checked):
         raise UnfitError(f"must be 3 to 63 lower-case letters, digits, dashes and dots, not {shown(checked)}")
     return checked
+
+
+def _folder(checked: str) -> str:
+    """`/mnt/wal` on the droplet, `backup@nas:/srv/wal` on another host."""
+    host, colon, path = checked.rpartition(":") if ":/" in checked else ("", "", checked)
+    if colon:
+        destination(host)
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise UnfitError(f"must be a bucket's name, /a/path or [user@]host:/a/path, not {shown(checked)}")
+    return f"{host}{colon}{path.rstrip('/') or '/'}"
 
 
 def prefix(value: object) -> str:

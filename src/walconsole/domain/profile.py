@@ -14,6 +14,11 @@ MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
 
 
+def is_folder(bucket: str) -> bool:
+    """Whether the place of an archive is a folder's path, not a bucket's name: no bucket's has a slash."""
+    return "/" in bucket
+
+
 class BucketRole(StrEnum):
     """Which copy of the archive a bucket holds."""
 
@@ -97,6 +102,9 @@ class KeyReference:
 class BucketTarget:
     """One bucket of the archive. `prefix` is empty or ends in a slash.
 
+    A `bucket` that is a path is a folder instead: `/mnt/wal` on the droplet, `[user@]host:/srv/wal` on another
+    host that is reached by SSH. Of such a one region, endpoint and keys say nothing.
+
     At most `connections` requests are under way at a time: as many as the store's latency is worth.
     """
 
@@ -109,6 +117,16 @@ class BucketTarget:
     path_style: bool = False
     ca_file: str | None = None
     connections: int = MOST_CONNECTIONS
+
+    @property
+    def folder(self) -> str:
+        """The absolute path of a folder, empty for a bucket."""
+        return self.bucket[self.bucket.find(":/") + 1 :] if is_folder(self.bucket) else ""
+
+    @property
+    def folder_host(self) -> str:
+        """`[user@]host` of a folder on another host than the droplet, else empty."""
+        return self.bucket[: self.bucket.find(":/")] if ":/" in self.bucket else ""
 
     @property
     def signing_region(self) -> str:

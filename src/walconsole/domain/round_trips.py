@@ -36,7 +36,7 @@ class Page:
     """One page of a listing in key order.
 
     `store_clock` is the answer's Date header, read at `answered_at` on the console's clock;
-    `seconds` is how long the request took.
+    `seconds` is how long the request took. `as_of` is when it was so, where that was before it was asked for.
     """
 
     objects: ObjectListing
@@ -44,6 +44,7 @@ class Page:
     store_clock: float | None
     answered_at: float
     seconds: float = 0.0
+    as_of: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

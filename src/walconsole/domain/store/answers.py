@@ -69,6 +69,10 @@ NO_KEY, UNREACHABLE, TIMED_OUT, TLS, NO_SUCH_HOST = "NoKey", "Unreachable", "Tim
 NO_CREDENTIALS = "NoCredentials"
 NOT_S3, NOT_WHOLE, BAD_ENDPOINT, FORBIDDEN = "NotS3", "NotWhole", "Endpoint", "Forbidden"
 """Our own words, where no store gave a code."""
+NO_SUCH_FOLDER, FOLDER_DENIED, FOLDER_FAULT = "NoSuchFolder", "FolderDenied", "FolderFault"
+NO_SUCH_FILE, NO_LIFECYCLE, FOLDER_UNASKED = "NoSuchFile", "NoLifecycle", "FolderUnasked"
+FOLDER_CODES = frozenset({NO_SUCH_FOLDER, FOLDER_DENIED, FOLDER_FAULT, FOLDER_UNASKED})
+"""The same of a folder: what the operating system answers."""
 NO_SUCH_BUCKET = "NoSuchBucket"
 """For those who conclude it from something else than a store's own answer."""
 
@@ -289,6 +293,12 @@ ROWS: tuple[Row, ...] = (
         r"|^(?!.*status ?code:? 403).*deserialization failed",  # rclone's of a 403 whose body is empty
     ),
     Row(BAD_ENDPOINT, _M.NOT_S3),
+    Row(NO_SUCH_FOLDER, _M.ABSENT_BUCKET),
+    Row(FOLDER_DENIED, _M.NO_PERMISSION),
+    Row(FOLDER_FAULT, _M.FAULT),
+    Row(FOLDER_UNASKED, _M.NO_KEY),
+    Row(NO_SUCH_FILE, _M.ABSENT_OBJECT),
+    Row(NO_LIFECYCLE, _M.UNSUPPORTED),
 )
 """Rows that ask for a message count before those that do not, wherever they stand."""
 

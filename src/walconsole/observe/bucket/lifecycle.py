@@ -23,7 +23,7 @@ class PolicyProbe:
     def __init__(self, target: BucketTarget, store: LifecycleStore, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self.slots = (Snapshot.policy if target.role is BucketRole.PRIMARY else Snapshot.dr_policy,)
-        self.name = f"S3 lifecycle of {target.bucket}"
+        self.name = f"{'what deletes in' if target.folder else 'S3 lifecycle of'} {target.bucket}"
 
     async def take(self) -> Sequence[Fact]:
         """One request. A key that may not ask is said in `missing`. Raises errors.ObjectStoreError."""

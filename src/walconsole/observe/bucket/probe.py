@@ -81,7 +81,7 @@ class BucketProbe:
         last_archived: Callable[[], str | None] = lambda: None,
         system_identifier: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.name = f"S3 LIST {target.bucket}"
+        self.name = f"{'find' if target.folder else 'S3 LIST'} {target.bucket}"
         self.slots = (Snapshot.primary if target.role is BucketRole.PRIMARY else Snapshot.dr,)
         self.target, self.store, self.plain, self.register = target, store, plain, register
         self.clock = clock
@@ -296,7 +296,7 @@ class BucketProbe:
             if picture.heads.listed(page.objects[at] for at, key in enumerate(keys) if key in watched):
                 self._check_due = 0.0
             if not page.truncated or not keys or keys[-1] <= after or not picture.in_main(keys[-1]):
-                self._listed_at = self.clock.now()
+                self._listed_at = self.clock.now() if page.as_of is None else page.as_of
                 return
             after, max_keys, first = keys[-1], 1000, False
 

@@ -1,0 +1,296 @@
+"""What a folder holds, as keys in the order in which S3 lists them: from what find prints, kept small.
+
+A key is a file's path below the folder. Files of one directory are kept together, for a directory is what is
+listed again when it changed; a million keys take about 50 MB while they are kept.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+
+from walconsole.domain.archive.listing import StoredObject
+from walconsole.domain.redaction import decode
+
+CLOCK = "printf 'c%s\\0000\\0000\\000' \"$(date +%s)\"\n"
+STATUS = "printf 'e%s\\0000\\0000\\000' \"$?\"\n"
+FIND = r"\( -type f -printf 'f%P\0%s\0%T@\0' \) -o \( -type d -printf 'd%P\0%s\0%T@\0' \)"
+"""find(1): three fields a file or directory, each ended by NUL, which no name can hold: a letter and the path
+below the starting point, the size in bytes, the time of the last change of its contents in seconds. CLOCK and
+STATUS print records of the same form.
+"""
+_FIELDS = 3
+SETTLING_S = 2.0
+"""A file that was written to within this time may be in the middle of being copied."""
+
+
+class FindReader:
+    """Reads what find prints, as it comes: `feed` chunks, then `end`. Raises ValueError for anything else.
+
+    A path that find prints is below `below` (empty, or with a slash at its end). `shallow`: only that directory's
+    own files are listed, and `directories` are those in it. `clock` is the host's when it began, `status` what
+    find ended with, both None before they came; `rest` is what is no record.
+    """
+
+    def __init__(self, below: str = "", *, shallow: bool = False) -> None:
+        self.clock: float | None = None
+        self.status: int | None = None
+        self.rest = b""
+        self.directories: set[str] = set()
+        self._below, self._shallow = below, shallow
+        self._packs: dict[bytes, _Pack] = {}
+
+    def feed(self, chunk: bytes) -> None:
+        """Some more of it."""
+        fields = (self.rest + chunk).split(b"\0")
+        whole = (len(fields) - 1) // _FIELDS * _FIELDS
+        self.rest = b"\0".join(fields[whole:])
+        packs = self._packs
+        for named, size, at in zip(
+            fields[0:whole:_FIELDS], fields[1:whole:_FIELDS], fields[2:whole:_FIELDS], strict=True
+        ):
+            if named[:1] == b"f":
+                cut = max(1, named.rfind(b"/") + 1)
+                pack = packs.get(named[1:cut]) or self._pack(named[1:cut])
+                pack.names.append(named[cut:])
+                pack.sizes.append(int(size))
+                pack.times.append(float(at))
+            else:
+                self._special(named[:1], named[1:], float(at))
+
+    def _special(self, kind: bytes, value: bytes, at: float) -> None:
+        if kind == b"d":
+            directory = value + b"/" if value else b""
+            if self._shallow and directory:
+                self.directories.add(self._below + decode_path(directory))
+            else:
+                self._pack(directory).changed_at = at
+        elif kind == b"c":
+            self.clock = float(value)
+        elif kind == b"e":
+            self.status = int(value)
+        else:
+            raise ValueError(f"find printed {decode(kind + value[:80])!r}")
+
+    def _pack(self, directory: bytes) -> "_Pack":
+        return self._packs.setdefault(directory, _Pack(self._below + decode_path(directory)))
+
+    def end(self, into: "FolderListing") -> bool:
+        """All came: it takes the place of what `into` knew. Whether files were left out that settle yet."""
+        packs, now = self._packs.values(), self.clock
+        blocks = {pack.directory: pack.sorted(now) for pack in packs}
+        into.replace(blocks, now)
+        return sum(map(len, blocks.values())) < sum(len(pack.names) for pack in packs)
+
+
+def decode_path(raw: bytes) -> str:
+    """A path as a key; bytes that are no UTF-8 survive, and come back by `encode_path`."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def encode_path(path: str) -> bytes:
+    """The bytes that the host knows it by."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+class _Pack:
+    """The files of one directory as they came."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.changed_at = 0.0
+        self.names: list[bytes] = []
+        self.sizes, self.times = array("q"), array("d")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def sorted(self, host_now: float | None) -> "Block":
+        names, sizes, times = self.names, self.sizes, self.times
+        order = sorted(range(len(names)), key=names.__getitem__)
+        newest = max(times, default=0.0)
+        if host_now is not None and newest > host_now - SETTLING_S:
+            order = [at for at in order if _is_settled(names[at], sizes[at], times[at], host_now)]
+        return Block(
+            self.directory,
+            [names[at] for at in order],
+            array("q", [sizes[at] for at in order]),
+            array("d", [times[at] for at in order]),
+            self.changed_at,
+            newest,
+        )
+
+
+def _is_settled(name: bytes, size: int, at: float, host_now: float) -> bool:
+    """Whether nobody is writing it any more; a plain segment of the default size is whole at once."""
+    if at <= host_now - SETTLING_S or at > host_now + SETTLING_S:
+        return True
+    return size == _DEFAULT_SEGMENT and len(name) == _SEGMENT_NAME
+
+
+_DEFAULT_SEGMENT, _SEGMENT_NAME = 16 * 1024 * 1024, 24
+
+
+class Block:
+    """The files of one directory in the order of their names, packed; `ends` are its first and last key.
+
+    `changed_at` is when the directory changed last, `newest_at` its newest file, both by the folder's clock.
+    """
+
+    __slots__ = ("_ends", "_names", "changed_at", "directory", "ends", "newest_at", "sizes", "times")
+
+    def __init__(
+        self,
+        directory: str,
+        names: Sequence[bytes],
+        sizes: "array[int]",
+        times: "array[float]",
+        changed_at: float,
+        newest_at: float,
+    ) -> None:
+        self.directory, self.sizes, self.times = directory, sizes, times
+        self.changed_at, self.newest_at = changed_at, newest_at
+        self._names = b"\0".join(names)
+        self._ends = array("Q", accumulate((len(name) + 1 for name in names), initial=0))
+        mine = encode_path(directory)
+        self.ends = (mine + names[0], mine + names[-1]) if names else (b"", b"")
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def name(self, at: int) -> bytes:
+        """One file's name."""
+        return self._names[self._ends[at] : self._ends[at + 1] - 1]
+
+    def keys(self, start: int, stop: int) -> list[str]:
+        """The keys of files `start` up to, not including, `stop`."""
+        if start >= stop:
+            return []
+        joined = decode_path(self._names[self._ends[start] : self._ends[stop] - 1])
+        names = joined.split("\0")
+        return [self.directory + name for name in names] if self.directory else names
+
+    def after(self, wanted: bytes) -> int:
+        """How many of its files come before, or are, a key."""
+        mine = encode_path(self.directory)
+        if not wanted.startswith(mine):
+            return 0 if wanted < mine else len(self)
+        return bisect_right(range(len(self)), wanted[len(mine) :], key=self.name)
+
+
+class FolderListing:
+    """All that is known of a folder; `page` is what S3 would list."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, Block] = {}
+        self.host_now = 0.0
+        self._ordered: list[Block] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(block) for block in self.blocks.values())
+
+    def replace(self, blocks: Mapping[str, Block], host_now: float | None) -> None:
+        """These directories are so now; `host_now` is the host's clock when they were listed."""
+        self.blocks |= blocks
+        self._ordered = None
+        if host_now is not None:
+            self.host_now = host_now
+
+    def forget(self, directories: Iterable[str]) -> None:
+        """These are gone, with all below them."""
+        for gone in directories:
+            for name in [each for each in self.blocks if each.startswith(gone)]:
+                del self.blocks[name]
+        self._ordered = None
+
+    def children(self, directory: str) -> set[str]:
+        """The directories that lie in that one, with their slashes."""
+        deeper = (name for name in self.blocks if name.startswith(directory) and name != directory)
+        return {name for name in deeper if name.find("/", len(directory)) == len(name) - 1}
+
+    def page(self, start_after: str, count: int) -> tuple["FolderPage", bool]:
+        """The first `count` files after a key, and whether more follow."""
+        wanted = encode_path(start_after)
+        parts: list[tuple[Block, int, int]] = []
+        held, upto = 0, b""
+        for block in self._in_order():
+            if block.ends[1] <= wanted:
+                continue
+            if held > count and block.ends[0] > upto:
+                break
+            start = block.after(wanted)
+            stop = min(len(block), start + count + 1)
+            parts.append((block, start, stop))
+            held += stop - start
+            upto = max(upto, encode_path(block.directory) + block.name(stop - 1))
+        if len(parts) == 1 or (parts and _follow_one_another(parts)):
+            return _joined(parts, count), held > count
+        return _merged(parts, count), held > count
+
+    def _in_order(self) -> list[Block]:
+        if self._ordered is None:
+            filled = (block for block in self.blocks.values() if len(block))
+            self._ordered = sorted(filled, key=lambda block: block.ends[0])
+        return self._ordered
+
+
+_Part = tuple[Block, int, int]
+
+
+def _follow_one_another(parts: Sequence[_Part]) -> bool:
+    """Whether every block ends before the next one begins."""
+    return all(one[0].ends[1] < other[0].ends[0] for one, other in pairwise(parts))
+
+
+def _joined(parts: Sequence[_Part], count: int) -> "FolderPage":
+    keys: list[str] = []
+    sizes, times = array("q"), array("d")
+    for block, start, stop in parts:
+        stop = min(stop, start + count - len(keys))
+        keys += block.keys(start, stop)
+        sizes += block.sizes[start:stop]
+        times += block.times[start:stop]
+    return FolderPage(keys, sizes, times)
+
+
+def _merged(parts: Sequence[_Part], count: int) -> "FolderPage":
+    rows = [
+        (encode_path(key), key, block.sizes[start + at], block.times[start + at])
+        for block, start, stop in parts
+        for at, key in enumerate(block.keys(start, stop))
+    ]
+    rows = sorted(rows)[:count]
+    sizes, times = array("q", [row[2] for row in rows]), array("d", [row[3] for row in rows])
+    return FolderPage([row[1] for row in rows], sizes, times)
+
+
+class FolderPage:
+    """One page of it: an ObjectListing."""
+
+    def __init__(self, keys: list[str], sizes: "array[int]", times: "array[float]") -> None:
+        self.keys: Sequence[str] = keys
+        self._sizes, self._times = sizes, times
+
+    def stored_bytes(self, start: int, stop: int) -> int:
+        """The sum of the sizes of those files."""
+        return sum(self._sizes[start:stop])
+
+    def outside(self, start: int, stop: int, least: int, most: int) -> Sequence[tuple[int, int]]:
+        """Positions and sizes of those that have not from `least` to `most` bytes."""
+        sizes = self._sizes[start:stop]
+        if not sizes or (min(sizes) >= least and max(sizes) <= most):
+            return ()
+        return [(start + at, size) for at, size in enumerate(sizes) if not least <= size <= most]
+
+    def modified_at(self, position: int) -> float:
+        """When one of them was changed last."""
+        return self._times[position]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[StoredObject]:
+        return (self[at] for at in range(len(self)))
+
+    def __getitem__(self, position: int) -> StoredObject:
+        return StoredObject(self.keys[position], self._sizes[position], self._times[position])

@@ -1,0 +1,104 @@
+"""A folder on a real host, read through SSH as a bucket is."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.connect_parts import open_shell, target
+from tests.servers.sshd import SshServer
+from walconsole.adapters.folder.store import FolderStore
+from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
+from walconsole.domain.store.answers import Meaning
+from walconsole.errors import ObjectStoreError
+
+pytestmark = pytest.mark.server
+
+LONG_AGO = 1_700_000_000
+
+
+@asynccontextmanager
+async def store_of(sshd: SshServer, folder: Path, prefix: str = "") -> AsyncIterator[FolderStore]:
+    place = BucketTarget(
+        BucketRole.PRIMARY, str(folder), "", "", KeyReference(KeySource.DROPLET), prefix=prefix
+    )
+    async with open_shell(target(sshd)) as shell:
+        yield FolderStore(place, shell)
+
+
+def put(path: Path, body: bytes = b"x", at: float = LONG_AGO) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+    os.utime(path, (at, at))
+
+
+async def keys_of(store: FolderStore, after: str = "", count: int = 1000) -> list[str]:
+    return list((await store.page(start_after=after, max_keys=count)).objects.keys)
+
+
+async def until(store: FolderStore, expected: list[str]) -> None:
+    """A poll lists at most once a second, and not what was written to in the last two."""
+    for _ in range(80):
+        if await keys_of(store, "0") == expected:
+            return
+        await asyncio.sleep(0.1)
+    assert await keys_of(store, "0") == expected
+
+
+async def test_what_comes_and_goes_is_seen_and_what_is_being_copied_is_not(
+    sshd: SshServer, tmp_path: Path
+) -> None:
+    put(tmp_path / "1a")
+    put(tmp_path / "sub" / "it's ü", b"abc")
+    put(tmp_path / "sub" / "deep" / "x")
+    async with store_of(sshd, tmp_path) as store:
+        assert await keys_of(store) == ["1a", "sub/deep/x", "sub/it's ü"]
+        put(tmp_path / "1b")
+        put(tmp_path / "new" / "below" / "y")
+        (tmp_path / "sub" / "deep" / "x").unlink()
+        (tmp_path / "sub" / "deep").rmdir()
+        await until(store, ["1a", "1b", "new/below/y", "sub/it's ü"])
+        (tmp_path / "1c").write_bytes(b"half")
+        assert "1c" not in await keys_of(store, "0")
+        await until(store, ["1a", "1b", "1c", "new/below/y", "sub/it's ü"])
+        found = await store.read("sub/it's ü", 2)
+        assert (found.body, found.size) == (b"ab", 3)
+        assert (await store.whole("sub/it's ü", 10)).body == b"abc"
+
+
+async def test_a_prefix_is_a_folder_below(sshd: SshServer, tmp_path: Path) -> None:
+    for name in ("pg/1", "pg/2", "pg.x", "other/1"):
+        put(tmp_path / name)
+    async with store_of(sshd, tmp_path, "pg/") as store:
+        assert await keys_of(store) == ["pg/1", "pg/2"]
+
+
+@pytest.mark.parametrize(
+    ("make", "meaning", "words"),
+    [
+        (lambda path: None, Meaning.ABSENT_BUCKET, "no such file or directory"),
+        (lambda path: path.write_text(""), Meaning.ABSENT_BUCKET, "not a directory"),
+        (lambda path: path.symlink_to(path), Meaning.FAULT, "too many levels"),
+    ],
+)
+async def test_what_is_no_folder_is_told_in_the_systems_words(
+    sshd: SshServer, tmp_path: Path, make: "os.PathLike[str]", meaning: Meaning, words: str
+) -> None:
+    make(tmp_path / "wal")  # type: ignore[operator]
+    async with store_of(sshd, tmp_path / "wal") as store:
+        with pytest.raises(ObjectStoreError, match=words) as told:
+            await store.page()
+        assert told.value.meaning is meaning
+
+
+async def test_a_key_that_leads_out_of_the_folder_is_not_read(sshd: SshServer, tmp_path: Path) -> None:
+    put(tmp_path / "secret")
+    (tmp_path / "wal").mkdir()
+    async with store_of(sshd, tmp_path / "wal") as store:
+        for key in ("../secret", "/etc/passwd", "gone"):
+            with pytest.raises(ObjectStoreError) as told:
+                await store.read(key, 10)
+            assert told.value.meaning is Meaning.ABSENT_OBJECT
