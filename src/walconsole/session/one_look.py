@@ -9,6 +9,7 @@ from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import is_in_folders
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import KeptFiles, for_this_session
@@ -118,6 +119,8 @@ def _is_whole(snapshot: Snapshot, now: float) -> bool:
     What the archiver's side of the store answers is waited for only where something is wrong.
     """
     if not snapshot.whole or any(each.problem is None for each in unanswered(snapshot)):
+        return False
+    if is_in_folders(snapshot) and snapshot.folders.freshness is Freshness.UNREAD:
         return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD

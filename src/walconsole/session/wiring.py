@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
+from walconsole.adapters.folder.store import FolderStore
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
 from walconsole.domain.facts.snapshot import Told
-from walconsole.domain.profile import BucketRole, BucketTarget, Profile
+from walconsole.domain.profile import BucketRole, BucketTarget, Profile, SshTarget
 from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
 from walconsole.observe.bucket.lifecycle import PolicyProbe
@@ -20,7 +22,9 @@ from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.observe.command.command import CommandProbe
 from walconsole.observe.command.comparing import ComparingProbe
 from walconsole.observe.command.production import ProductionProbe
+from walconsole.observe.host.folders import FolderProbe
 from walconsole.observe.host.host import HostProbe
+from walconsole.observe.host.invocation import as_user
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.stream import LogFollower, log_sources
 from walconsole.observe.poller.observer import LatestFacts, ServerObserver
@@ -28,7 +32,7 @@ from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.sql import RetentionProbe
 from walconsole.operator_files.kept import KeptFiles
-from walconsole.ports import Clock, Database, Observer, Operator
+from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
 
@@ -63,6 +67,21 @@ class DatabaseLater:
         if self._making is None:
             self._making = asyncio.create_task(asyncio.to_thread(self._make), name="import of psycopg")
         return await asyncio.shield(self._making)
+
+
+class Store(ObjectStore, WholeStore, LifecycleStore, Protocol):
+    """One place of the archive, as far as it is read."""
+
+
+def folder_store(profile: Profile, target: BucketTarget, shell: SshShell, cleanups: Cleanups) -> FolderStore:
+    """A folder on the droplet, read through `shell`, or on another host, as the operator's own ssh reaches it."""
+    if target.folder_host:
+        user, _, host = target.folder_host.rpartition("@")
+        there = SshTarget(host, user=user or None, config_file=profile.ssh.config_file)
+        shell = shell.to(there)
+        cleanups.add(f"closing the SSH connection to {target.folder_host}", shell.aclose)
+        return FolderStore(target, shell)
+    return FolderStore(target, shell, partial(as_user, profile.postgres.os_user))
 
 
 def ssh_shell(
@@ -100,12 +119,20 @@ def observe(
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
-    stores: list[SpacesStore] = []
+    stores: list[Store] = []
+    beside = shell.beside()
+    cleanups.add("closing the shell that looks at folders", beside.aclose)
 
-    def bucket(target: BucketTarget) -> BucketProbe:
+    def store_of(target: BucketTarget) -> Store:
+        if target.folder:
+            return folder_store(profile, target, beside, cleanups)
         keys = key_source(target.keys, environment, rclone)
         store = SpacesStore(target, keys, environ=environment, connections=target.connections)
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
+        return store
+
+    def bucket(target: BucketTarget) -> BucketProbe:
+        store = store_of(target)
         stores.append(store)
         probe = BucketProbe(
             target,
@@ -146,6 +173,7 @@ def observe(
         probes=[
             *buckets,
             ConfigurationProbe(shell, host),
+            FolderProbe(beside, host, clock, profile, known.snapshot),
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,
@@ -179,7 +207,7 @@ def _evidence(
     database: Database,
     clock: Clock,
     known: LatestFacts,
-    stores: Sequence[SpacesStore],
+    stores: Sequence[Store],
     reader: ProbeReader,
 ) -> tuple[Probe, ...]:
     """What is looked at to find the cause of what goes wrong."""

@@ -114,8 +114,8 @@ class _Pack:
         return Block(
             self.directory,
             [names[at] for at in order],
-            array("q", [sizes[at] for at in order]),
-            array("d", [times[at] for at in order]),
+            array("q", (sizes[at] for at in order)),
+            array("d", (times[at] for at in order)),
             self.changed_at,
             newest,
         )

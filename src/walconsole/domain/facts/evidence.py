@@ -260,7 +260,8 @@ class PolicyFacts:
 class ComparedFacts:
     """The segment that PostgreSQL cannot archive beside the object of its name.
 
-    `identical` None: one of them could not be read, `why` says which. `head` is the object's first bytes as
+    `identical` None: one of them could not be read, `why` says which. `beginning`: the object is shorter, and the
+    segment begins with its bytes. `head` is the object's first bytes as
     text where they are no WAL (chunk signatures that a client wrote into the object).
     """
 
@@ -273,3 +274,4 @@ class ComparedFacts:
     object_bytes: int | None = None
     why: str = ""
     head: str = ""
+    beginning: bool = False

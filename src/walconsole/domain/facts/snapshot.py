@@ -18,6 +18,7 @@ from walconsole.domain.facts.evidence import (
     ProductionFacts,
     RetentionFacts,
 )
+from walconsole.domain.facts.folders import FolderFacts
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import (
     ArchiverFacts,
@@ -246,6 +247,9 @@ class Snapshot:
     )
     backup_script: Slot[BackupScript] = Slot(
         "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False
+    )
+    folders: Slot[FolderFacts] = Slot(
+        "the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False
     )
     history: History = field(default_factory=History)
     told: Told = field(default_factory=Told)

@@ -12,6 +12,7 @@ from walconsole.domain.failures import (
     configuration,
     disk,
     drills,
+    folder,
     lifecycle,
     no_alarm,
     recovery,
@@ -35,6 +36,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
+    ("The folder", folder.MODES),
     (
         "The archive",
         (

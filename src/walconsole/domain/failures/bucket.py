@@ -24,7 +24,7 @@ from walconsole.domain.standing.refusals import (
 )
 from walconsole.domain.standing.remedies import archive_by_hand, ours_in_force
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
-from walconsole.domain.store.answers import Meaning
+from walconsole.domain.store.answers import FOLDER_CODES, Meaning
 from walconsole.domain.wal import wal_name
 
 SKEW_LIMIT_S = 60.0
@@ -46,6 +46,8 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
         problem = reading.problem
         if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
             continue
+        if problem.code in FOLDER_CODES and _told_as_folder(snapshot):
+            continue
         meaning = of_problem(problem)
         known = REFUSALS[meaning]
         if (known.rule, reading.slot) in archivers:
@@ -65,6 +67,14 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
             certainty=known.certainty,
             surer=known.surer,
         )
+
+
+def _told_as_folder(snapshot: Snapshot) -> bool:
+    """Whether what is wrong with a folder is told by what its file system says."""
+    facts = snapshot.folders.value
+    return facts is not None and any(
+        each.why or each.expected_mount or each.writable is False for each in facts.folders
+    )
 
 
 def _severity(copy: str, unreachable: bool, assessment: Assessment) -> Severity:

@@ -8,10 +8,11 @@ from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.evidence import ComparedFacts
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
-from walconsole.domain.profile import BucketRole
+from walconsole.domain.profile import BucketRole, is_folder
 from walconsole.domain.standing.archiver import is_failing
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies
+from walconsole.domain.standing.folders import object_path
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
@@ -67,6 +68,9 @@ def different_from_local(assessment: Assessment) -> Iterator[Finding]:
     compared = _compared(snapshot)
     if compared is None or compared.identical is not False or "chunk-signature" in compared.head:
         return
+    primary = snapshot.primary.value
+    if compared.beginning and primary is not None and is_folder(primary.bucket):
+        return  # a copy that was cut short: that is told as such
     yield Finding(
         "same-name-different-content",
         Severity.CRITICAL,
@@ -142,7 +146,11 @@ def torn(assessment: Assessment) -> Iterator[Finding]:
         newest = max(timeline for timeline, runs in damaged.items() if runs.count)
         name = Segment(newest, damaged[newest].last).name(size)
         are = "is" if count == 1 else "are"
-        look = f"aws s3 ls s3://{bucket.bucket}/{holding.root}{name} --endpoint-url {bucket.endpoint}"
+        look = (
+            f"ls -l {object_path(bucket.bucket, f'{holding.root}{name}')}"
+            if is_folder(bucket.bucket)
+            else f"aws s3 ls s3://{bucket.bucket}/{holding.root}{name} --endpoint-url {bucket.endpoint}"
+        )
         yield Finding(
             "damaged-object",
             _torn_severity(assessment, bucket, damaged),

@@ -10,6 +10,7 @@ from walconsole.domain.archivers.command_words import targets_of
 from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.model import Fix
 
 _WHOLE_CLUSTER = "reads the whole cluster"
@@ -122,9 +123,18 @@ def look_from_droplet(snapshot: Snapshot, where: str = "", config: str = "") -> 
 def _look_from_here(snapshot: Snapshot) -> Iterator[str]:
     """With one's own key, where nothing is known of the archiver's."""
     for copy in (snapshot.primary, snapshot.dr):
-        if copy.value is not None:
+        if copy.value is not None and is_folder(copy.value.bucket):
+            yield folder_command(copy.value.bucket, "ls -l", "", "| tail")
+        elif copy.value is not None:
             place = quote(f"s3://{copy.value.bucket}/")
             yield f"aws s3 ls {place} --endpoint-url {quote(copy.value.endpoint)}"
+
+
+def folder_command(place: str, command: str, key: str, after: str = "") -> str:
+    """A command upon a file in a folder: on the droplet, or by the operator's own ssh on another host."""
+    host, path = place[: place.find(":/")] if ":/" in place else "", place[place.find(":/") + 1 :]
+    typed = f"{command} {quote(f'{path.rstrip(chr(47))}/{key}')}"
+    return f"ssh {quote(host)} {quote(typed)} {after}".rstrip() if host else f"{typed} {after}".rstrip()
 
 
 def endpoints(snapshot: Snapshot) -> tuple[str, ...]:
@@ -136,6 +146,7 @@ def endpoints(snapshot: Snapshot) -> tuple[str, ...]:
         else []
     )
     known = [copy.value.endpoint for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
+    known = [endpoint for endpoint in known if endpoint]
     urls = [urlsplit(text if "//" in text else f"https://{text}") for text in named or known]
     found = (f"{url.hostname}:{_port(url)}" for url in urls if url.hostname)
     return tuple(dict.fromkeys(found))
@@ -172,6 +183,8 @@ def read_head(snapshot: Snapshot, bucket: BucketFacts, key: str) -> str:
                 as_server(snapshot, f"rclone --config {quote(place.config)} cat --head 64 {object_}")
                 + " | xxd"
             )
+    if is_folder(bucket.bucket):
+        return folder_command(bucket.bucket, "head -c 64", key, "| xxd")
     where = quote(f"s3://{bucket.bucket}/{key}")
     return f"aws s3 cp {where} - --endpoint-url {quote(bucket.endpoint)} | head -c 64 | xxd"
 

@@ -186,6 +186,21 @@ class BucketPicture:
             number not in there and self._is_in(directory, first.timeline, number) for number in expected
         )
 
+    def whole_again(self, page: Page) -> bool:
+        """Whether a segment that was no whole one when it was listed is one in this page: it was replaced."""
+        holding = self.holding
+        damaged = holding.damaged() if holding is not None else {}
+        if holding is None or not any(runs.count for runs in damaged.values()):
+            return False
+        for at, key in enumerate(page.objects.keys):
+            found = self._segment(key)
+            runs = damaged.get(found.timeline) if found is not None else None
+            if found is None or runs is None or found.number not in runs or not self.in_main(key):
+                continue
+            if page.objects[at].size == holding.segment_bytes:
+                return True
+        return False
+
     def _is_in(self, directory: str, timeline: int, number: int) -> bool:
         """Whether that segment lies in `directory`, where every log has a folder of its own."""
         name = Segment(timeline, number).name(self.index.segment_bytes)

@@ -290,6 +290,8 @@ class BucketProbe:
             page = await self.store.page(start_after=after, max_keys=max_keys)
             if first and picture.vanished(page, after):
                 self._doubt(picture)
+            elif first and picture.whole_again(page):
+                self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
             picture.add_new(page)
             keys = page.objects.keys
             watched = picture.heads.watched(picture.newest_key)

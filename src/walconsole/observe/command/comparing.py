@@ -113,14 +113,18 @@ class ComparingProbe:
         digest = await asyncio.to_thread(lambda: hashlib.sha256(plain).hexdigest())
         same = None if why_not else digest == local
         head = "" if same else _head(plain)
-        return ComparedFacts(name, key, same, local, digest, local_bytes, len(plain), why_not, head)
+        begins = False
+        if same is False and local_bytes is not None and len(plain) < local_bytes:
+            begins = (await self._local(name, len(plain)))[0] == digest
+        return ComparedFacts(name, key, same, local, digest, local_bytes, len(plain), why_not, head, begins)
 
-    async def _local(self, name: str) -> tuple[str, int | None, str]:
-        """SHA-256 and size of the file in pg_wal, or why they cannot be had."""
+    async def _local(self, name: str, count: int | None = None) -> tuple[str, int | None, str]:
+        """SHA-256 (of its first `count` bytes) and size of the file in pg_wal, or why they cannot be had."""
         await self._host.locate()
         data = decode(self._host.observed.path) if self._host.observed is not None else ""
         path = quote(f"{data}/pg_wal/{name}")
-        script = f"sha256sum -- {path} && stat -c %s -- {path}"
+        whole = f"sha256sum -- {path}" if count is None else f"head -c {count} -- {path} | sha256sum"
+        script = f"{whole} && stat -c %s -- {path}"
         tried = f"reading pg_wal/{name} on the droplet"
         ended = await run_apart(self._shell, self._clock, script, timeout_s=30.0, tried=tried)
         words = decode(ended.output).split()

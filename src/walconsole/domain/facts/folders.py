@@ -1,0 +1,45 @@
+"""The folders that the server archives to: what their file systems say of them.
+
+As in `observed`: `None` means "could not be read"; texts are safe to show.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFolder:
+    """A folder on the droplet, as the server's own user finds it.
+
+    `why` is why it could not be looked at, in the operating system's words, and then the rest is not known, but
+    for `expected_mount`: below that mount point it lies by /etc/fstab or a unit of systemd, and nothing is
+    mounted there; `expected_source` and `expected_type` are what should be. `mode` is octal digits, `free_bytes`
+    what the server's user may still write. `beside_data`: it is on the data directory's file system.
+    """
+
+    path: str
+    why: str = ""
+    owner: str = ""
+    mode: str = ""
+    writable: bool | None = None
+    mount_point: str = ""
+    filesystem: str = ""
+    read_only: bool = False
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    free_inodes: int | None = None
+    beside_data: bool | None = None
+    expected_mount: str = ""
+    expected_source: str = ""
+    expected_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFacts:
+    """What of the archive lies in folders: those on the droplet, and `elsewhere` what is sent to other hosts.
+
+    `missing` says what could not be looked at.
+    """
+
+    folders: tuple[ArchiveFolder, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,433 @@
+"""An archive in a folder: not mounted, gone, not writable, full, torn, beside the data, on a host not read."""
+
+from collections.abc import Iterator
+from shlex import quote
+
+from walconsole.domain.archivers.folders import refuses_existing
+from walconsole.domain.facts.evidence import ComparedFacts
+from walconsole.domain.facts.folders import ArchiveFolder
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import is_folder
+from walconsole.domain.standing.archiver import is_failing
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import object_path
+from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
+from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
+from walconsole.domain.standing.remedies import command_in_force, server_user
+from walconsole.domain.units import bytes_text
+
+_SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
+_SCARCE_INODES = 1000
+_DEFAULT_SEGMENT = 16 << 20
+
+
+def wrong_folder(assessment: Assessment) -> Iterator[Finding]:
+    """What is wrong with each folder, the first cause alone: what is not mounted is not full, too."""
+    facts = assessment.snapshot.folders.value
+    for folder in facts.folders if facts is not None else ():
+        found = (
+            _not_mounted(assessment, folder)
+            or _missing(assessment, folder)
+            or _not_writable(assessment, folder)
+            or _full(assessment, folder)
+        )
+        if found is not None:
+            yield found
+        if folder.beside_data and not folder.expected_mount:
+            yield _beside(assessment, folder)
+
+
+def _not_mounted(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
+    if not folder.expected_mount:
+        return None
+    snapshot, point = assessment.snapshot, folder.expected_mount
+    what = f"{folder.expected_source} ({folder.expected_type or 'its type is not said'})"
+    where = "on the disk below it" if not folder.why else "nowhere"
+    return Finding(
+        "folder-not-mounted",
+        Severity.CRITICAL,
+        f"{point} is not mounted: what is archived to {folder.path} is stored {where}",
+        (
+            f"{what} belongs on {point} (/etc/fstab, or a unit of systemd); nothing is mounted there",
+            *([f"{folder.path}: {folder.why}"] if folder.why else [_space_told(folder)]),
+        ),
+        "mount it, then copy what was archived meanwhile from below the mount point",
+        Snapshot.folders,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(
+            Proof(f"{point} {what}: in no line of /proc/mounts", "stat on the droplet", _at(snapshot)),
+            *setting_row(snapshot, "archive_command"),
+        ),
+        fixes=(
+            Fix("mount it", (f"mount {quote(point)}", f"findmnt -T {quote(folder.path)}")),
+            Fix(
+                "see what was stored below the mount point meanwhile",
+                (
+                    "d=$(mktemp -d)",
+                    'mount --bind / "$d"',
+                    f'ls -l "$d"{quote(folder.path)} | tail',
+                    'umount "$d" && rmdir "$d"',
+                ),
+                risk="copy it into the archive before it is removed there: it may be nowhere else",
+            ),
+        ),
+    )
+
+
+def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
+    if not folder.why:
+        return None
+    snapshot, user = assessment.snapshot, server_user(assessment.snapshot)
+    gone, denied = "No such file" in folder.why, "Permission denied" in folder.why
+    where = quote(folder.path)
+    owned = f"; owner {folder.owner}, mode {folder.mode}" if folder.owner else ""
+    looking = Fix("see who may enter it", (f"namei -l {where}", f"findmnt -T {where}"))
+    if gone:
+        how, remedy = "is not there", "make it again, owned by the server's user"
+        fixes = (Fix("make it again", (f"install -d -o {quote(user)} -g {quote(user)} -m 750 {where}",)),)
+    elif denied and folder.owner:
+        how, remedy = f"cannot be entered by {user}", "give it to the server's user"
+        fixes = (_given(folder, user), looking)
+    else:
+        how = f"cannot be entered by {user}" if denied else "does not answer as a folder"
+        remedy, fixes = "look at it and at the folders above it", (looking,)
+    return Finding(
+        "folder-not-writable" if denied else "folder-missing",
+        Severity.CRITICAL,
+        f"the archive's folder {folder.path} {how}",
+        (f"{folder.path}: {folder.why} (as user {user}{owned})",),
+        remedy,
+        Snapshot.folders,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(
+            Proof(f"{folder.path}: {folder.why}{owned}", "stat on the droplet", _at(snapshot)),
+            *archiver_row(snapshot),
+        ),
+        fixes=fixes,
+    )
+
+
+def _given(folder: ArchiveFolder, user: str) -> Fix:
+    where = quote(folder.path)
+    return Fix(
+        "let the server's user write there", (f"chown {quote(user)} {where}", f"chmod u+rwx {where}")
+    )
+
+
+def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
+    if folder.writable is not False:
+        return None
+    snapshot, user = assessment.snapshot, server_user(assessment.snapshot)
+    how = "is mounted read-only" if folder.read_only else f"may not be written to by {user}"
+    mend = (
+        Fix(
+            "mount it for writing",
+            (f"mount -o remount,rw {quote(folder.mount_point)}",),
+            risk="a file system that turned itself read-only has errors: see dmesg first",
+        )
+        if folder.read_only
+        else _given(folder, user)
+    )
+    return Finding(
+        "folder-not-writable",
+        Severity.CRITICAL,
+        f"the archive's folder {folder.path} {how}",
+        (f"owner {folder.owner}, mode {folder.mode}, on {folder.mount_point} ({folder.filesystem})",),
+        "mount it for writing: dmesg tells why it is not" if folder.read_only else "give it to the server's user",
+        Snapshot.folders,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(
+            Proof(
+                f"{folder.path}: {folder.owner} {folder.mode}{' ro' if folder.read_only else ''}",
+                f"test -w as {user}",
+                _at(snapshot),
+            ),
+            *archiver_row(snapshot),
+        ),
+        fixes=(mend,),
+    )
+
+
+def _full(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
+    snapshot, free, inodes = assessment.snapshot, folder.free_bytes, folder.free_inodes
+    if free is None:
+        return None
+    server = snapshot.server.value
+    segment = server.segment_bytes if server is not None else _DEFAULT_SEGMENT
+    none_left = free < segment or inodes == 0
+    scarce = (
+        free < segment * _SCARCE_SEGMENTS
+        or free < (folder.total_bytes or 0) * _SCARCE_SHARE
+        or (inodes is not None and inodes < _SCARCE_INODES)
+    )
+    if not none_left and not scarce:
+        return None
+    where = quote(folder.path)
+    return Finding(
+        "folder-full",
+        Severity.CRITICAL if none_left else Severity.WARNING,
+        f"the archive's folder {folder.path} has {'no room for another segment' if none_left else 'little room'}: "
+        f"{_space_told(folder)}",
+        (f"{folder.mount_point} ({folder.filesystem}); a segment is {bytes_text(segment)}",),
+        "make room on that file system, or grow it; of the archive delete only what no base backup needs",
+        Snapshot.folders,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(
+            Proof(
+                f"{folder.path}: {free:,} bytes and {'n/a' if inodes is None else f'{inodes:,}'} inodes free",
+                "stat -f on the droplet",
+                _at(snapshot),
+            ),
+            *log_lines(snapshot, assessment.newest_words[-2:]),
+        ),
+        fixes=(
+            Fix(
+                "see what fills it",
+                (f"df -h {where}", f"df -i {where}", f"du -xh --max-depth=2 {where} | sort -h | tail"),
+                risk="a segment that a base backup needs is needed for every restore from it",
+            ),
+        ),
+    )
+
+
+def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
+    return Finding(
+        "folder-beside-data",
+        Severity.WARNING,
+        f"the archive's folder {folder.path} is on the data directory's own file system: it is no second place",
+        (f"both are on {folder.mount_point} ({folder.filesystem}): one lost disk takes both",),
+        "archive to another disk or host, or have that folder copied to one",
+        Snapshot.folders,
+        "archive_command",
+        proof=(
+            Proof(f"{folder.path} and the data directory: one device", "stat on the droplet", _at(assessment.snapshot)),
+            *setting_row(assessment.snapshot, "archive_command"),
+        ),
+        fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
+    )
+
+
+def _space_told(folder: ArchiveFolder) -> str:
+    free = "n/a" if folder.free_bytes is None else bytes_text(folder.free_bytes)
+    inodes = "" if folder.free_inodes is None else f" and {folder.free_inodes:,} inodes"
+    return f"{free}{inodes} free"
+
+
+def _at(snapshot: Snapshot) -> float | None:
+    return snapshot.folders.read_at
+
+
+def elsewhere_unread(assessment: Assessment) -> Iterator[Finding]:
+    """What is sent to another host, and is in no copy that is read."""
+    snapshot = assessment.snapshot
+    facts = snapshot.folders.value
+    read = {reading.value.bucket for reading in snapshot.copies if reading.value is not None}
+    for place in facts.elsewhere if facts is not None else ():
+        if place in read:
+            continue
+        yield Finding(
+            "folder-elsewhere",
+            Severity.WARNING,
+            f"the archive lies in {place}, which was not read: what it holds is not known",
+            ("the archive command sends it there by rsync or scp",),
+            f'name it in the profile where your own ssh reaches that host: [primary] bucket = "{place}"',
+            Snapshot.folders,
+            "archive_command",
+            proof=tuple(setting_row(snapshot, "archive_command")),
+            fixes=(Fix("see whether it can be reached, from your own machine", (_looking(place),)),),
+            certainty=Certainty.POSSIBLE,
+            surer="a copy that is read",
+        )
+
+
+def _looking(place: str) -> str:
+    host, _, path = place.partition(":")
+    return f"ssh {quote(host)} ls -l {quote(quote(path))} | tail"
+
+
+# -- A copy that was cut short, under its final name.
+
+
+def torn_copy(assessment: Assessment) -> Iterator[Finding]:
+    """The file that the segment that fails should become is only its beginning."""
+    snapshot = assessment.snapshot
+    archiver, compared, primary = snapshot.archiver.value, snapshot.compared.value, snapshot.primary.value
+    if archiver is None or compared is None or primary is None or not is_folder(primary.bucket):
+        return
+    if not is_failing(archiver) or compared.segment != archiver.last_failed_wal or not is_torn(compared):
+        return
+    path = object_path(primary.bucket, compared.key)
+    traps = refuses_existing(command_in_force(snapshot))
+    have = "n/a" if compared.object_bytes is None else f"{compared.object_bytes:,}"
+    whole = "n/a" if compared.local_bytes is None else f"{compared.local_bytes:,}"
+    yield Finding(
+        "torn-copy",
+        Severity.CRITICAL,
+        f"{compared.key} in {primary.bucket} was cut short"
+        + (", and the archive command refuses what exists: it fails for ever" if traps else ""),
+        (f"it has {have} bytes, the segment in pg_wal {whole}, and it is the beginning of it",),
+        "move the torn file away, PostgreSQL archives the segment again; and let the command copy under another "
+        "name and rename",
+        Snapshot.compared,
+        "archive_command",
+        since=assessment.failing_since,
+        proof=(
+            Proof(f"{have} bytes: {compared.key}", "stat and SHA-256 on the droplet", snapshot.compared.read_at),
+            *archiver_row(snapshot),
+            *setting_row(snapshot, "archive_command"),
+        ),
+        fixes=(
+            Fix("move the torn file out of the way", (f"mv -- {path} {path}.torn",)),
+            Fix(
+                "have it copied under another name, and renamed when it is whole",
+                (safe_copy(primary.bucket),),
+                risk="it replaces the archive command in force",
+            ),
+        ),
+    )
+
+
+def is_torn(compared: ComparedFacts) -> bool:
+    """Whether the object is the beginning of the segment and no more."""
+    return compared.beginning
+
+
+def safe_copy(folder: str) -> str:
+    """A statement that sets an archive command which never leaves half a file under a segment's name."""
+    where = folder.rstrip("/")
+    command = (
+        f'test ! -f "{where}/%f" && cp %p "{where}/.%f.part" && sync "{where}/.%f.part" '
+        f'&& mv "{where}/.%f.part" "{where}/%f"'
+    )
+    return f"ALTER SYSTEM SET archive_command = '{command.replace(chr(39), chr(39) * 2)}'; SELECT pg_reload_conf();"
+
+
+_FOLLOWS = (*REFUSED, *PILING)
+
+MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "folder-not-mounted",
+        Page(
+            title="the archive's folder is a mount point, and nothing is mounted there",
+            symptom=(
+                "Archiving fails; or it works, and the archive has lost all that it held, while the root disk fills."
+            ),
+            cause=(
+                "A network file system or a disk that did not come back after a reboot. A folder that is left "
+                "below the mount point takes the segments in its place."
+            ),
+            signal=(
+                "/etc/fstab, or a mount unit in /etc/systemd/system, names a mount point at or above the folder, "
+                "and /proc/mounts has none there."
+            ),
+            fix=(
+                "Mount it. Then look below the mount point: what was archived meanwhile lies there.\n\n"
+                "```\nmount /mnt/wal\nfindmnt -T /mnt/wal\n```"
+            ),
+            never="Do not delete what lies below the mount point before it was copied into the archive.",
+        ),
+        look=wrong_folder,
+        explains=(
+            *_FOLLOWS, "archive-shrunk", "gap", "folder-missing", "folder-full", "no-base-backup", "disk-full",
+        ),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-missing",
+        Page(
+            title="the archive's folder is not there",
+            symptom="`cannot create regular file …: No such file or directory` in the log; archiving fails.",
+            cause="It was removed or renamed, or its file system is mounted elsewhere, or not any more.",
+            signal="stat on the droplet, as the server's own user.",
+            fix=(
+                "Make it again, owned by the server's user. What it held is lost unless it was only renamed: take "
+                "a base backup.\n\n```\ninstall -d -o postgres -g postgres -m 750 /mnt/wal\n```"
+            ),
+        ),
+        look=wrong_folder,
+        explains=(*_FOLLOWS, "archive-shrunk", "gap", "no-base-backup", "permission"),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-not-writable",
+        Page(
+            title="the server's user may not write to the archive's folder",
+            symptom="`Permission denied` or `Read-only file system` in the log; archiving fails.",
+            cause=(
+                "Its owner or mode was changed, a folder above it may not be entered, an NFS server maps the user "
+                "to another, or the file system is mounted read-only."
+            ),
+            signal="`test -w`, as the server's own user; the options in /proc/mounts.",
+            fix="```\nchown postgres /mnt/wal\nchmod u+rwx /mnt/wal\n```\n\nor, read-only:\n\n"
+            "```\ndmesg | tail\nmount -o remount,rw /mnt/wal\n```",
+        ),
+        look=wrong_folder,
+        explains=(*_FOLLOWS, "permission"),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-full",
+        Page(
+            title="the archive's folder has no room",
+            symptom="`No space left on device` or `Disk quota exceeded`; archiving fails, or will.",
+            cause="Nothing deletes old base backups and WAL there, or something else fills its file system.",
+            signal="Free bytes and inodes of its file system (statfs), against the size of a segment.",
+            fix="```\ndf -h /mnt/wal; df -i /mnt/wal\ndu -xh --max-depth=2 /mnt/wal | sort -h | tail\n```",
+            never="Delete no segment that a base backup needs, and nothing in pg_wal.",
+        ),
+        look=wrong_folder,
+        explains=(*_FOLLOWS, "disk-full", "damaged-object", "torn-copy", "archiver-crash-loop"),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-beside-data",
+        Page(
+            title="the archive is on the data directory's own file system",
+            symptom="All works.",
+            cause="A folder on the same disk survives a dropped table, and not a lost disk or droplet.",
+            signal="The device of both (stat).",
+            fix="Archive to another disk or host, or have the folder copied to one.",
+        ),
+        look=wrong_folder,
+    ),
+    FailureMode(
+        "torn-copy",
+        Page(
+            title="a segment's copy was cut short, and has its final name",
+            symptom="One segment fails for ever; its file in the archive is too short.",
+            cause=(
+                "`cp` writes under the final name: a crash, a full disk or a killed command leaves half a file. "
+                "`test ! -f` then refuses to copy it again."
+            ),
+            signal="The file is compared with the beginning of the segment in pg_wal (SHA-256).",
+            fix=(
+                "Move the torn file away; PostgreSQL tries again by itself. Then copy under another name and "
+                "rename.\n\n```\nmv /mnt/wal/NAME /mnt/wal/NAME.torn\n```"
+            ),
+            never="Do not delete the .ready file: the segment would never be archived.",
+            source="PostgreSQL's documentation, 26.3.1, of archive commands that are interrupted",
+        ),
+        look=torn_copy,
+        explains=("failing", "stalled", "damaged-object", "gap", "same-name-different-content", *PILING),
+        risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "folder-elsewhere",
+        Page(
+            title="the archive lies on another host, which was not read",
+            symptom="PostgreSQL says that it archives; nothing says what arrives.",
+            cause="The archive command sends to another host by rsync or scp, and the profile does not name it.",
+            signal="The command's words.",
+            fix=(
+                "Name it in the profile, where your own ssh reaches that host.\n\n"
+                '```\n[primary]\nbucket = "backup@nas:/srv/wal"\n```'
+            ),
+        ),
+        look=elsewhere_unread,
+    ),
+)

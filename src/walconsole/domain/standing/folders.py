@@ -1,0 +1,31 @@
+"""An archive that lies in folders: which they are, and which one a copy is."""
+
+from shlex import quote
+
+from walconsole.domain.archivers.folders import archive_folders, folders_elsewhere
+from walconsole.domain.facts.folders import ArchiveFolder
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import is_folder
+from walconsole.domain.standing.remedies import command_in_force
+
+
+def is_in_folders(snapshot: Snapshot) -> bool:
+    """Whether the archive command, or a copy that is read, is a folder, on the droplet or elsewhere."""
+    copies = (reading.value for reading in snapshot.copies)
+    if any(copy is not None and is_folder(copy.bucket) for copy in copies):
+        return True
+    command = command_in_force(snapshot)
+    return bool(archive_folders(command) or folders_elsewhere(command))
+
+
+def object_path(place: str, key: str) -> str:
+    """An object of a folder as one types its path: quoted."""
+    path = place[place.find(":/") + 1 :]
+    return quote(f"{path.rstrip('/')}/{key}")
+
+
+def folder_at(snapshot: Snapshot, place: str) -> ArchiveFolder | None:
+    """What is known of the folder of that path."""
+    facts = snapshot.folders.value
+    folders = facts.folders if facts is not None else ()
+    return next((each for each in folders if each.path == place), None)

@@ -1,0 +1,152 @@
+"""The folders that are archived to: which they are, and what their file systems say of them."""
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from walconsole.domain.archivers.folders import archive_folders, folders_elsewhere, receiver_folder
+from walconsole.domain.facts.folders import ArchiveFolder, FolderFacts
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import Profile
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ShellError
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.host.host_script import all_records, assignment, script_named
+from walconsole.observe.host.invocation import as_user
+from walconsole.observe.poller.probe import Fact
+from walconsole.ports import Clock, Shell
+
+SOURCE = "stat of the archive's folder"
+SCRIPT_S = 30.0
+MOST_FOLDERS = 8
+_NO_USER = 125
+"""invocation.as_user: nobody of that name, or one may not become that user."""
+
+
+class FolderProbe:
+    """Fills FOLDERS, with the profile's and those that the archive command, its script or library name.
+
+    `shell` should be its own: a network file system that does not answer blocks it.
+    """
+
+    name = SOURCE
+    slots = (Snapshot.folders,)
+    cadence_s = 10.0
+    timeout_s = 40.0
+
+    def __init__(
+        self,
+        shell: Shell,
+        host: HostProbe,
+        clock: Clock,
+        profile: Profile,
+        snapshot: Callable[[], Snapshot],
+    ) -> None:
+        self._shell, self._host, self._clock, self._profile = shell, host, clock, profile
+        self._snapshot = snapshot
+        self._received: tuple[str, ...] = ()
+
+    async def take(self) -> Sequence[Fact]:
+        """Nothing before the settings were read. Raises errors.SshError, errors.ShellError."""
+        snapshot = self._snapshot()
+        settings, command = snapshot.settings.value, snapshot.command.value
+        if settings is None:
+            return ()
+        text = settings.value("archive_command") or ""
+        words = f"{text}\n{command.script if command is not None else ''}"
+        library = settings.value("basic_archive.archive_directory") or ""
+        named = [each.folder for each in self._profile.buckets if each.folder and not each.folder_host]
+        paths = [*named, *archive_folders(words), *([library] if library else []), *self._received]
+        wanted = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))[:MOST_FOLDERS]
+        facts, received = await self._look(wanted)
+        if received != self._received:
+            self._received = received
+            return await self.take()
+        facts = replace(facts, elsewhere=folders_elsewhere(words))
+        return [Fact(Snapshot.folders, facts, self._clock.now(), SOURCE)]
+
+    async def _look(self, folders: Sequence[str]) -> tuple[FolderFacts, tuple[str, ...]]:
+        token = secrets.token_hex(8)
+        data = self._host.observed.path if self._host.observed is not None else b""
+        assigned = (
+            ("token", token.encode()),
+            ("folders", "\n".join(folders).encode("utf-8", "surrogateescape")),
+            ("data", data),
+            ("root", self._profile.paths.root.encode()),
+        )
+        script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("folder.sh")
+        user = self._profile.postgres.os_user
+        answer = await self._shell.run(as_user(user, script), timeout_s=SCRIPT_S)
+        missing: tuple[str, ...] = ()
+        if answer.status == _NO_USER:
+            missing = (f"whether user {user} may write there: it could not be asked as that user",)
+            answer = await self._shell.run(f"({script})", timeout_s=SCRIPT_S)
+        try:
+            records = all_records(answer.stdout, token)
+        except ShellError:
+            why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
+            raise ShellError("looking at the archive's folder", why, "is /bin/sh a POSIX shell?") from None
+        found = tuple(
+            replace(each, writable=None) if missing else each for each in read_folders(records)
+        )
+        received = (receiver_folder(decode(value).split("\n")) for key, value in records if key == "receiver")
+        return FolderFacts(found, missing=missing), tuple(path for path in received if path)
+
+
+def read_folders(records: Sequence[tuple[str, bytes]]) -> list[ArchiveFolder]:
+    """The folders of the script's answer, in its order."""
+    found: list[ArchiveFolder] = []
+    device = ""
+    for key, value in records:
+        text = safe(decode(value)).strip()
+        if key == "folder":
+            found.append(ArchiveFolder(text))
+        elif key.startswith("folder.") and found:
+            if key == "folder.stat":
+                device = text.rpartition(" ")[2]
+            found[-1] = _with(found[-1], key, decode(value).strip(), device)
+    return found
+
+
+def _with(folder: ArchiveFolder, key: str, text: str, device: str) -> ArchiveFolder:
+    match key:
+        case "folder.why":
+            return replace(folder, why=safe(text.rpartition(": ")[2] or text))
+        case "folder.expected":
+            point, source, kind = (*text.split("\t"), "", "")[:3]
+            return replace(
+                folder, expected_mount=safe(point), expected_source=safe(source), expected_type=safe(kind)
+            )
+        case "folder.stat":
+            owner, mode = (*text.split(), "", "")[:2]
+            return replace(folder, owner=safe(owner), mode=safe(mode))
+        case "folder.space":
+            return _spacious(folder, text)
+        case "folder.point":
+            return replace(folder, mount_point=safe(text))
+        case "folder.options":
+            return replace(folder, read_only="ro" in text.split(","))
+        case "folder.data":
+            return replace(folder, beside_data=text == device if text else None)
+        case "folder.writable":
+            return replace(folder, writable=text == "1")
+    return folder
+
+
+_SPACE = re.compile(r"(\d{1,12}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\S{1,40})")
+
+
+def _spacious(folder: ArchiveFolder, text: str) -> ArchiveFolder:
+    """Block size, blocks, those that a user may take, inodes and free ones, the file system's type (stat -f)."""
+    told = _SPACE.fullmatch(text)
+    if told is None:
+        return folder
+    block, blocks, free, inodes, free_inodes = (int(part) for part in told.groups()[:5])
+    return replace(
+        folder,
+        filesystem=safe(told[6]),
+        total_bytes=block * blocks,
+        free_bytes=block * free,
+        free_inodes=free_inodes if inodes else None,
+    )

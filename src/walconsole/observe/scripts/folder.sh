@@ -1,0 +1,58 @@
+# The folders that are archived to, as the server's own user finds them. It changes nothing.
+#
+# Prepended by folders.py: token (ends the answer), folders (one a line), data (the data directory), root (where /etc
+# is, empty for the file system's own). The answer is records: \001 key space value \000.
+
+LC_ALL=C
+export LC_ALL
+
+say() { printf '\001%s %s\000' "$1" "$2"; }
+
+# mounts_known: mount point, source, type of what is to be mounted, between tabs.
+mounts_known() {
+    awk '!/^[[:space:]]*#/ && $2 ~ /^\// && $2 != "/" && $3 != "swap" { print $2 "\t" $1 "\t" $3 }' "$root/etc/fstab"
+    for unit in "$root"/etc/systemd/system/*.mount; do
+        [ -r "$unit" ] || continue
+        awk -F= '$1 == "Where" { at = $2 } $1 == "What" { what = $2 } $1 == "Type" { type = $2 }
+            END { if (at != "") print at "\t" what "\t" type }' "$unit"
+    done
+}
+
+# unmounted FOLDER: the mount point that it lies below and where nothing is mounted, the deepest one.
+unmounted() {
+    mounts_known 2>/dev/null | awk -F '\t' -v path="$1/" '
+        index(path, $1 "/") == 1 && length($1) > length(best) { best = $1; line = $0 }
+        END { if (best != "") print line }' | {
+        IFS= read -r line || return 0
+        point=${line%%"	"*}
+        awk -v point="$point" '$2 == point { found = 1 } END { exit !found }' /proc/self/mounts || say folder.expected "$line"
+    }
+}
+
+options() { awk -v point="$1" '$2 == point { found = $4 } END { print found }' /proc/self/mounts; }
+
+look() {
+    say folder "$1"
+    unmounted "$1"
+    why=$(timeout -s KILL 5 stat -L -- "$1/." 2>&1 >/dev/null) || {
+        say folder.why "${why:-stat: it did not answer within 5 s}"
+        say folder.stat "$(timeout -s KILL 5 stat -L -c '%U:%G %a' -- "$1" 2>/dev/null)"
+        return 0
+    }
+    say folder.stat "$(stat -L -c '%U:%G %a %d' -- "$1/.")"
+    say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$1/.")"
+    point=$(stat -L -c %m -- "$1/.")
+    say folder.point "$point"
+    say folder.options "$(options "$point")"
+    [ -n "$data" ] && say folder.data "$(stat -L -c %d -- "$data/." 2>/dev/null)"
+    if [ -w "$1/." ] && [ -x "$1/." ]; then say folder.writable 1; else say folder.writable 0; fi
+}
+
+while IFS= read -r line; do [ -z "$line" ] || look "$line"; done <<LIST
+$folders
+LIST
+for process in /proc/[0-9]*; do
+    IFS= read -r name 2>/dev/null <"$process/comm" || continue
+    case $name in pg_receivewal | pg_receivexlog) say receiver "$(tr '\000' '\n' <"$process/cmdline" 2>/dev/null)" ;; esac
+done
+say end "$token"

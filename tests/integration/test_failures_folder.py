@@ -1,0 +1,236 @@
+"""An archive in a folder: PostgreSQL copies to it for real, and it fails as folders do."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.integration.observed import RecordingScreen, profile_of
+from tests.servers.archived import fill_segment, start_archiving, wait_archived
+from tests.servers.fixtures import MakePostgres
+from tests.servers.full_disk import full_disk
+from tests.servers.postgres import PostgresServer
+from tests.servers.sshd import SshServer
+from walconsole.domain.failures import Diagnosis, Story, diagnose
+from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource, Profile
+from walconsole.domain.standing.model import Severity
+from walconsole.operator_files.kept import for_this_session
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.session.wiring import observe, ssh_shell
+
+pytestmark = pytest.mark.server
+
+COPY = 'test ! -f "{0}/%f" && cp %p "{0}/%f"'
+PLAIN = 'cp %p "{0}/%f"'
+
+
+@dataclass
+class Archiving:
+    """A server that archives into `folder`, on another file system than its data; and what is seen of it."""
+
+    server: PostgresServer
+    folder: Path
+    screen: RecordingScreen
+
+    def diagnosis(self) -> Diagnosis:
+        """What the console says now."""
+        return diagnose(self.screen.last, time.time())
+
+    def stories(self) -> list[Story]:
+        """Those that alarm, the worst first; that nobody takes base backups is no matter here."""
+        told = [each for each in self.diagnosis().stories if each.severity >= Severity.WARNING]
+        return [each for each in told if each.root.rule not in ("no-base-backup", "disk-filling")]
+
+    def rules(self) -> set[str]:
+        """All that is found."""
+        return {finding.rule for finding in self.diagnosis().findings}
+
+    async def until(self, holds: Callable[[], object], what: str, timeout_s: float = 40.0) -> None:
+        """Wait until it holds."""
+        ends = time.monotonic() + timeout_s
+        while time.monotonic() < ends:
+            if holds():
+                return
+            await asyncio.sleep(0.1)
+        told = [(each.root.rule, [one.rule for one in each.consequences]) for each in self.stories()]
+        last = self.screen.last
+        shown = (told, last.folders.value, last.primary.problem, last.compared.value, self.diagnosis().verdict)
+        raise AssertionError(f"{what} did not come about: {shown}")
+
+    async def root(self, rule: str) -> Story:
+        """Wait until the worst story's root is that."""
+        await self.until(lambda: self.stories() and self.stories()[0].root.rule == rule, rule)
+        return self.stories()[0]
+
+    async def green(self) -> None:
+        """Wait until nothing alarms, and the folder holds what the server says it archived."""
+
+        def holds() -> bool:
+            self.server.reload()  # an archiver that died starts at once
+            bucket, archiver = self.screen.last.primary.value, self.screen.last.archiver.value
+            if bucket is None or archiver is None or not bucket.complete or self.stories():
+                return False
+            return bucket.newest_segment == archiver.last_archived_wal and not archiver.ready_count
+
+        await self.until(holds, "green")
+
+    def mend(self, story: Story) -> None:
+        """Run the first fix's commands, as an operator types them as root."""
+        for command in story.root.fixes[0].commands:
+            subprocess.run(["sh", "-c", command], check=True)
+
+
+@pytest.fixture
+def elsewhere(make_postgres: MakePostgres) -> Iterator[Path]:
+    """A folder on a memory's file system, which is another than the data directory's."""
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="walconsole-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server(make_postgres: MakePostgres) -> PostgresServer:
+    """With small segments: many fit."""
+    return make_postgres(wal_segment_mib=1, start=False)
+
+
+def profile_into(sshd: SshServer, server: PostgresServer, folder: Path, root: str = "") -> Profile:
+    """A profile that names the folder, and no second copy."""
+    profile = profile_of(sshd, server)
+    where = BucketTarget(BucketRole.PRIMARY, str(folder), "", "", KeyReference(KeySource.DROPLET))
+    paths = replace(profile.paths, root=root)
+    return replace(profile, primary=where, second_copy=False, paths=paths, expect_base_backups=False)
+
+
+@asynccontextmanager
+async def archiving(
+    sshd: SshServer, server: PostgresServer, folder: Path, command: str = COPY, root: str = ""
+) -> AsyncIterator[Archiving]:
+    """It archives into `folder/wal`, is green, and watched."""
+    into = folder / "wal"
+    into.mkdir()
+    server.give(into)
+    start_archiving(server, command.format(into))
+    wait_archived(server, [fill_segment(server) for _ in range(2)])
+    screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
+    async with cleanups:
+        profile = profile_into(sshd, server, into, root)
+        shell = ssh_shell(profile, screen, clock, cleanups)
+        observer = observe(profile, shell, clock, dict(os.environ), cleanups, for_this_session())
+        running = asyncio.create_task(observer.run(screen), name="observer")
+        try:
+            await screen.until(lambda: screen.snapshots and screen.last.whole, "a first picture")
+            watched = Archiving(server, into, screen)
+            await watched.green()
+            yield watched
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+
+
+@contextmanager
+def fstab_of(beside: Path, line: str) -> Iterator[str]:
+    """A root whose /etc/fstab has that line."""
+    (beside / "etc").mkdir()
+    (beside / "etc" / "fstab").write_text(f"# <file system> <mount point>\n{line}\n")
+    yield str(beside)
+
+
+@pytest.mark.root("only root gives a folder away, and takes it back")
+@pytest.mark.failure_mode("folder-missing")
+@pytest.mark.failure_mode("folder-not-writable")
+@pytest.mark.failure_mode("torn-copy")
+async def test_a_folder_that_is_taken_away_locked_and_torn_is_named_and_mended(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    async with archiving(sshd, server, elsewhere) as watched:
+        os.chown(watched.folder, 0, 0)
+        fill_segment(server)
+        watched.mend(await watched.root("folder-not-writable"))
+        await watched.green()
+
+        server.configure(archive_command="false")
+        server.reload()
+        name = fill_segment(server)
+        torn = watched.folder / name
+        torn.write_bytes((server.data_dir / "pg_wal" / name).read_bytes()[:300_000])
+        server.give(torn)
+        server.configure(archive_command=COPY.format(watched.folder))
+        server.reload()
+        story = await watched.root("torn-copy")
+        assert "fails for ever" in story.root.title
+        watched.mend(story)
+        await watched.green()
+        assert torn.stat().st_size == server_segment(server)
+        server.sql(story.root.fixes[1].commands[0].partition("; ")[0])
+        server.reload()
+        wait_archived(server, [fill_segment(server)])
+        assert not list(watched.folder.glob(".*")), "nothing is left under the other name"
+
+        watched.folder.rename(watched.folder.with_name("kept"))
+        fill_segment(server)
+        watched.mend(await watched.root("folder-missing"))
+        wait_archived(server, [fill_segment(server)])
+        await watched.until(lambda: "folder-missing" not in watched.rules(), "its end")
+
+
+def server_segment(server: PostgresServer) -> int:
+    """wal_segment_size in bytes."""
+    return int(str(server.sql("SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'")[0][0]))
+
+
+@pytest.mark.root("only root mounts")
+@pytest.mark.failure_mode("folder-full")
+async def test_a_folder_without_room_is_named(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    async with archiving(sshd, server, elsewhere, PLAIN) as watched:
+        with full_disk(server, watched.folder):
+            fill_segment(server)
+            story = await watched.root("folder-full")
+            watched.mend(story)
+        await watched.green()
+
+
+@pytest.mark.root("only root mounts")
+@pytest.mark.failure_mode("folder-not-mounted")
+async def test_a_mount_that_is_missing_is_named_and_mounted_again(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path
+) -> None:
+    point = elsewhere / "mnt"
+    point.mkdir(mode=0o755)
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0755", "archive", str(point)]
+    line = f"archive {point} tmpfs size=64m 0 0"
+    subprocess.run(mounting, check=True)
+    try:
+        with fstab_of(elsewhere, line) as root:
+            async with archiving(sshd, server, point, root=root) as watched:
+                subprocess.run(["mount", "--move", str(point), str(make_beside(elsewhere))], check=True)
+                watched.folder.mkdir()
+                server.give(watched.folder)
+                wait_archived(server, [fill_segment(server)])
+                story = await watched.root("folder-not-mounted")
+                assert "archive-shrunk" in [each.rule for each in story.consequences]
+                assert story.root.fixes[0].commands[0] == f"mount {point}"
+                subprocess.run(["mount", "--move", str(elsewhere / "beside"), str(point)], check=True)
+                wait_archived(server, [fill_segment(server)])
+                await watched.until(lambda: "folder-not-mounted" not in watched.rules(), "its end")
+    finally:
+        for mounted in (point, elsewhere / "beside"):
+            subprocess.run(["umount", "--lazy", str(mounted)], check=False, capture_output=True)
+
+
+def make_beside(elsewhere: Path) -> Path:
+    """Another place to mount to."""
+    (elsewhere / "beside").mkdir()
+    return elsewhere / "beside"
