@@ -18,11 +18,13 @@ from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.comparison import lacking
 from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.failures import Severity, diagnose
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
 from walconsole.observe.bucket.probe import BucketProbe
-from walconsole.operator_files.kept import NoShelf, SessionRegister
+from walconsole.operator_files.kept import NoShelf, SessionRegister, for_this_session
 from walconsole.process.clock import SystemClock
 from walconsole.sandbox.scenarios.scenario import SCENARIOS
+from walconsole.session.one_look import look_once
 
 pytestmark = pytest.mark.server
 
@@ -198,6 +200,22 @@ async def test_dropped_table() -> None:
     async with droplet("--scenario", "dropped-table") as host:
         assert (await host.sql(STATE)).startswith("t||")
         assert await host.sql("select to_regclass('orders') is null") == "t"
+
+
+@pytest.mark.failure_mode("folder-beside-data")
+async def test_folder() -> None:
+    async with droplet("--scenario", "folder") as host:
+        clock = SystemClock()
+        snapshot, _ = await look_once(host.profile, clock, {}, for_this_session(), 60.0)
+        diagnosis = diagnose(snapshot, clock.now())
+        alarms = [story.root.rule for story in diagnosis.stories if story.severity >= Severity.WARNING]
+        assert alarms == ["folder-beside-data"], diagnosis
+        facts = snapshot.primary.value
+        assert facts is not None
+        assert facts.holding is not None
+        assert facts.gap_count == 0
+        assert len(facts.holding.labels) == 1
+        assert await host.sql(f"select last_archived_wal >= '{facts.newest_segment}' from pg_stat_archiver")
 
 
 async def wait_for(host: Droplet, query: str) -> None:

@@ -41,6 +41,7 @@ BY_HAND = {
 ELSEWHERE = {
     "healthy": "nothing is wrong",
     "idle": "nothing is wrong",
+    "folder": "nobody's but its own command archives there: its test looks at it",
     "dropped-table": "nothing of the archive is wrong: its test finds the moment, and restores by hand",
     "holes": "a segment is copied from where it still is: the other copy's test",
 }

@@ -6,7 +6,7 @@ from walconsole.cli.opening import config_file, open_screen, session
 from walconsole.cli.options import checked, number
 from walconsole.config import checks
 from walconsole.process.stop import Stop
-from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO, PRACTICE, SCENARIOS
+from walconsole.sandbox.scenarios.scenario import ARCHIVES, EVERY_SCENARIO, PRACTICE, SCENARIOS
 from walconsole.session.wish import DemoWish
 
 
@@ -14,6 +14,8 @@ def declare(command: str, parser: ArgumentParser) -> None:
     """Its arguments."""
     states = [f"  {one.name:<13} {one.summary}" for one in SCENARIOS.values()]
     failures = [f"  {one.name:<25} {one.summary}" for one in PRACTICE.values()]
+    others = [f"  {one.name:<13} {one.summary}" for one in ARCHIVES.values()]
+    states += ["archives that others set up:", *others]
     scenarios = ["scenarios:", *states, "one failure mode each, to practise triage (key i):", *failures]
     parser.description = (
         "The console on an embedded droplet: a real PostgreSQL, SSH server and S3, loopback only."

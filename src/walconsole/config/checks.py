@@ -179,7 +179,7 @@ def list_of(check: Callable[[object], str]) -> Callable[[object], tuple[str, ...
 
 
 def bucket(value: object) -> str:
-    """S3's rule for bucket names, which Spaces keeps; or a folder's path, which may begin with `[user@]host:`."""
+    """S3's rule for bucket names, which Spaces keeps; or a folder's path, maybe behind `[user@]host:`."""
     checked = text(value)
     if "/" in checked:
         return _folder(checked)

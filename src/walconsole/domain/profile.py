@@ -102,8 +102,8 @@ class KeyReference:
 class BucketTarget:
     """One bucket of the archive. `prefix` is empty or ends in a slash.
 
-    A `bucket` that is a path is a folder instead: `/mnt/wal` on the droplet, `[user@]host:/srv/wal` on another
-    host that is reached by SSH. Of such a one region, endpoint and keys say nothing.
+    A `bucket` that is a path is a folder instead: `/mnt/wal` on the droplet, `[user@]host:/srv/wal` on
+    another host that is reached by SSH. Of such a one region, endpoint and keys say nothing.
 
     At most `connections` requests are under way at a time: as many as the store's latency is worth.
     """
@@ -224,6 +224,11 @@ class Profile:
     drills: DrillSettings = DrillSettings()
     second_copy: bool = True
     tags: tuple[str, ...] = ()
+
+    @property
+    def in_folders(self) -> bool:
+        """Whether a copy is a folder: nothing is set up there."""
+        return any(target.folder for target in self.buckets)
 
     @property
     def buckets(self) -> tuple[BucketTarget, ...]:

@@ -20,7 +20,7 @@ from walconsole.sandbox.host.process import Account, choose_account
 from walconsole.sandbox.host.programs import PostgresPrograms, Tools, find_postgres, find_rclone
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
-from walconsole.sandbox.profile import TOKEN_ENV, sandbox_profile
+from walconsole.sandbox.profile import TOKEN_ENV, folder_profile, sandbox_profile
 from walconsole.sandbox.scenarios.scenario import (
     ASSETS_GRANT,
     BUCKET,
@@ -139,13 +139,16 @@ class _Parts:
         await player.play(self.status)
         self.keys.activation_s = self.options.activation_s
         profile = sandbox_profile(postgres.workspace, self.account, ssh_port, endpoints, api.url)
+        if self.options.scenario.into_folder:
+            profile = folder_profile(profile, postgres.workspace)
         return Ready(profile, {TOKEN_ENV: token}), player
 
     async def _make_cluster(self) -> tuple[Postgres, PostgresPrograms]:
         programs = await find_postgres(self.root, self.account, self.options.postgres_bin)
         postgres = Postgres(programs, Workspace(self.root, programs.major), self.account)
         await postgres.create()
-        postgres.configure(archiving=self.options.scenario.archiving)
+        scenario = self.options.scenario
+        postgres.configure(archiving=scenario.archiving, into_folder=scenario.into_folder)
         return postgres, programs
 
     async def _start_spaces(self) -> tuple[Path, list[SpacesGate]]:

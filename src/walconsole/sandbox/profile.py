@@ -79,6 +79,12 @@ def sandbox_profile(
     )
 
 
+def folder_profile(profile: Profile, workspace: Workspace) -> Profile:
+    """The same, where the archive is a folder on the droplet."""
+    primary = replace(profile.primary, bucket=str(workspace.archive), region="", endpoint="")
+    return replace(profile, primary=primary, second_copy=False, keep=None)
+
+
 def installing_profile(workspace: Workspace, account: Account) -> Profile:
     """As much of the profile as what is installed on the droplet depends on."""
     profile = sandbox_profile(workspace, account, 0, {REGION: "", DR_REGION: ""}, "")

@@ -71,6 +71,11 @@ class Workspace:
         return self.root / f"var/log/postgresql/postgresql-{self.version}-{CLUSTER}.log"
 
     @property
+    def archive(self) -> Path:
+        """The folder of an archive that needs no bucket."""
+        return self.root / "srv/wal"
+
+    @property
     def journal(self) -> Path:
         return self.root / "var/log/journal"
 

@@ -72,7 +72,7 @@ class _Wiring:
 
             offer_at_start(profile, shown, self._environment, self._cleanups, memory)
         shell, observer = await self._observation(profile, shown, kept)
-        if not profile.read_only:
+        if not profile.read_only and not profile.in_folders:
             runner = partial(self._runner, profile, shell, shown)
             shown.provisioner = partial(runner, None)
             shown.fixer = partial(partial, runner)

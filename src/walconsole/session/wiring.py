@@ -74,7 +74,7 @@ class Store(ObjectStore, WholeStore, LifecycleStore, Protocol):
 
 
 def folder_store(profile: Profile, target: BucketTarget, shell: SshShell, cleanups: Cleanups) -> FolderStore:
-    """A folder on the droplet, read through `shell`, or on another host, as the operator's own ssh reaches it."""
+    """A folder on the droplet, read through `shell`, or on another host, by the operator's own ssh."""
     if target.folder_host:
         user, _, host = target.folder_host.rpartition("@")
         there = SshTarget(host, user=user or None, config_file=profile.ssh.config_file)

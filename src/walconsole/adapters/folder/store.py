@@ -1,11 +1,10 @@
-"""ports.ObjectStore on a folder: listed by find in one stream, then only what its directories say has changed.
+"""ports.ObjectStore on a folder: listed by find in one stream, then only what has changed.
 
-A directory's time of change tells of files that came and went (rename(2), unlink(2)), not of one that is written
-in place: one that was written to a moment before is listed again.
+A directory's time of change tells of files that came and went (rename(2), unlink(2)), not of one that is
+written in place: one that was written to a moment before is listed again.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -43,8 +42,8 @@ _SCRIPT_S = 12.0
 class FolderStore:
     """One folder. Raises ObjectStoreError for what the host refuses, and what the shell does.
 
-    `shell` should be the folder's own: a network file system that does not answer blocks it. `as_server` makes of
-    a script one that the server's user runs: where root may not read, it may. `where` is what it is called.
+    `shell` should be the folder's own: a network file system that does not answer blocks it. `as_server`
+    makes of a script one that the server's user runs: where root may not read, it may.
     """
 
     key_hint = "the SSH connection"
@@ -106,7 +105,9 @@ class FolderStore:
     async def lifecycle(self) -> tuple[LifecycleRule, ...]:
         """A folder has no rules of its own. Raises ObjectStoreError that says so."""
         raise ObjectStoreError(
-            f"reading the rules of {safe(self._place)}", "a folder deletes nothing by itself", code=NO_LIFECYCLE
+            f"reading the rules of {safe(self._place)}",
+            "a folder deletes nothing by itself",
+            code=NO_LIFECYCLE,
         )
 
     # Listing.
@@ -152,10 +153,10 @@ class FolderStore:
             return list(known)
         parents = {name[: name.rstrip("/").rfind("/") + 1] for name in known if name}
         newest = sorted(known, key=lambda name: -known[name].changed_at)[:_NEWEST_WATCHED]
-        return list(dict.fromkeys(["", *sorted(parents)[: _WATCHED], *newest]))
+        return list(dict.fromkeys(["", *sorted(parents)[:_WATCHED], *newest]))
 
     async def _list(self, into: FolderListing, below: str, *, deep: bool) -> bool:
-        """Whether nothing was left out that settles yet. Raises ObjectStoreError where not all can be read."""
+        """Whether nothing was left out that settles yet. Raises ObjectStoreError."""
         reader = await self._found(below, deep=deep)
         settled = not reader.end(into)
         for directory in reader.directories:
@@ -190,7 +191,9 @@ class FolderStore:
         """Why find ended with an error: it has said why on standard error."""
         if status == 128 + 9:
             why = f"it could not be listed within {LISTING_S} s"
-            return ObjectStoreError(tried, why, "does its file system answer? findmnt, dmesg", code=FOLDER_FAULT)
+            return ObjectStoreError(
+                tried, why, "does its file system answer? findmnt, dmesg", code=FOLDER_FAULT
+            )
         path = word(f"{self._folder}/{below}")
         asked = f"LC_ALL=C timeout 20 find {path} -ignore_readdir_race -printf '' 2>&1 >/dev/null | head -n 1"
         answer = await self._shell.run(self._by_user(asked), timeout_s=2 * _SCRIPT_S)

@@ -40,7 +40,7 @@ def listing(folder: str, below: str, *, deep: bool) -> str:
 
 
 def changes(folder: str, directories: list[str]) -> str:
-    """Prints CLOCK, then which of the directories are there and when each changed last, as `d` and its path."""
+    """Prints CLOCK, then which directories are there and when each changed last, as `d` and its path."""
     paths = " ".join(word(f"./{each}") for each in directories)
     asked = f"find {paths} -maxdepth 0 -type d -printf 'd%p\\0%s\\0%T@\\0'"
     return f"{_entering(folder)}{CLOCK}timeout -s KILL {_LOOKING_S} {asked} 2>/dev/null\n:\n"
@@ -70,7 +70,9 @@ def refused(tried: str, place: str, said: bytes) -> ObjectStoreError:
     text = safe(decode(said[-300:])).strip()
     cause = text.rpartition(": ")[2] or "it could not be looked at"
     known = next((row for row in _SAYS if row[0] in text), None)
-    code, remedy = (known[1], known[2]) if known else (FOLDER_FAULT, "look at its file system: findmnt, dmesg")
+    code, remedy = (
+        (known[1], known[2]) if known else (FOLDER_FAULT, "look at its file system: findmnt, dmesg")
+    )
     return ObjectStoreError(tried, f"{place}: {cause[:1].lower()}{cause[1:]}", remedy, code=code)
 
 

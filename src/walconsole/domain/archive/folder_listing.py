@@ -27,9 +27,9 @@ SETTLING_S = 2.0
 class FindReader:
     """Reads what find prints, as it comes: `feed` chunks, then `end`. Raises ValueError for anything else.
 
-    A path that find prints is below `below` (empty, or with a slash at its end). `shallow`: only that directory's
-    own files are listed, and `directories` are those in it. `clock` is the host's when it began, `status` what
-    find ended with, both None before they came; `rest` is what is no record.
+    A path that find prints is below `below` (empty, or with a slash at its end). `shallow`: only that
+    directory's own files are listed, and `directories` are those in it. `clock` is the host's when it began,
+    `status` what find ended with, both None before they came; `rest` is what is no record.
     """
 
     def __init__(self, below: str = "", *, shallow: bool = False) -> None:

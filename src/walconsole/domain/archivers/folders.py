@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 _FOLDER = re.compile(r"""(?<![\w.:@/-])(/[^\s'"$`;&|<>%]*)/["']?%f""")
 """A path of its own: not a part of `host:/path`, nor one with a variable in it."""
-_COPIES = re.compile(r"(?<![\w./-])(?:/\S*/)?(?:cp|install|mv|rsync|dd|gzip|pigz|zstd|lz4|xz|bzip2|cat|lzop)\s")
-_INTO = re.compile(
-    r"""%p["']?\s+["']?(/[^\s'"$`;&|<>%]+?)/?["']?\s*(?:$|[;&|\n)])""", re.MULTILINE
+_COPIES = re.compile(
+    r"(?<![\w./-])(?:/\S*/)?(?:cp|install|mv|rsync|dd|gzip|pigz|zstd|lz4|xz|bzip2|cat|lzop)\s"
 )
+_INTO = re.compile(r"""%p["']?\s+["']?(/[^\s'"$`;&|<>%]+?)/?["']?\s*(?:$|[;&|\n)])""", re.MULTILINE)
 """`cp %p /mnt/wal/` keeps the name: %p ends in it."""
 _ELSEWHERE = re.compile(
     r"""(?<![\w.@/:-])((?:[\w.-]+@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][\w.-]*)):{1,2}(/[^\s'"$`;&|<>%]*?)/?["']?(?:/["']?%f|\s*(?:$|[;&|\n)]))""",
@@ -32,7 +32,9 @@ def folders_elsewhere(command: str) -> tuple[str, ...]:
     """`[user@]host:/path` of what it sends to other hosts by rsync or scp, each once."""
     if not _SENDS.search(command):
         return ()
-    return tuple(dict.fromkeys(f"{match[1]}:{match[2]}" for match in _ELSEWHERE.finditer(command) if match[2]))
+    return tuple(
+        dict.fromkeys(f"{match[1]}:{match[2]}" for match in _ELSEWHERE.finditer(command) if match[2])
+    )
 
 
 def receiver_folder(words: Sequence[str]) -> str:
@@ -52,8 +54,10 @@ def receiver_folder(words: Sequence[str]) -> str:
 
 
 def refuses_existing(command: str) -> bool:
-    """Whether it stores nothing where a file of that name is already there: a copy cut short stays for ever."""
+    """Whether it stores nothing where a file of that name is there: a copy cut short stays for ever."""
     return _REFUSES.search(command) is not None
 
 
-_REFUSES = re.compile(r"(?:test|\[)\s+!\s+-[efs]\s|(?<!\w)(?:cp|mv)\s+(?:-\w*n|--no-clobber|--update=none)|-o\s+noclobber|set\s+-C")
+_REFUSES = re.compile(
+    r"(?:test|\[)\s+!\s+-[efs]\s|(?<!\w)(?:cp|mv)\s+(?:-\w*n|--no-clobber|--update=none)|-o\s+noclobber|set\s+-C"
+)

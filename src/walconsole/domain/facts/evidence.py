@@ -260,9 +260,9 @@ class PolicyFacts:
 class ComparedFacts:
     """The segment that PostgreSQL cannot archive beside the object of its name.
 
-    `identical` None: one of them could not be read, `why` says which. `beginning`: the object is shorter, and the
-    segment begins with its bytes. `head` is the object's first bytes as
-    text where they are no WAL (chunk signatures that a client wrote into the object).
+    `identical` None: one of them could not be read, `why` says which. `beginning`: the object is shorter, and
+    the segment begins with its bytes. `head` is the object's first bytes as text where they are no WAL (chunk
+    signatures that a client wrote into the object).
     """
 
     segment: str

@@ -248,9 +248,7 @@ class Snapshot:
     backup_script: Slot[BackupScript] = Slot(
         "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False
     )
-    folders: Slot[FolderFacts] = Slot(
-        "the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False
-    )
+    folders: Slot[FolderFacts] = Slot("the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False)
     history: History = field(default_factory=History)
     told: Told = field(default_factory=Told)
 

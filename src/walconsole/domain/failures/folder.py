@@ -1,4 +1,4 @@
-"""An archive in a folder: not mounted, gone, not writable, full, torn, beside the data, on a host not read."""
+"""An archive in a folder: not mounted, gone, not writable, full, torn, beside the data, not read."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -14,7 +14,7 @@ from walconsole.domain.standing.folders import object_path
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.remedies import command_in_force, server_user
+from walconsole.domain.standing.remedies import RELOAD, command_in_force, server_user
 from walconsole.domain.units import bytes_text
 
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
@@ -84,6 +84,7 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     where = quote(folder.path)
     owned = f"; owner {folder.owner}, mode {folder.mode}" if folder.owner else ""
     looking = Fix("see who may enter it", (f"namei -l {where}", f"findmnt -T {where}"))
+    fixes: tuple[Fix, ...]
     if gone:
         how, remedy = "is not there", "make it again, owned by the server's user"
         fixes = (Fix("make it again", (f"install -d -o {quote(user)} -g {quote(user)} -m 750 {where}",)),)
@@ -112,9 +113,7 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
 
 def _given(folder: ArchiveFolder, user: str) -> Fix:
     where = quote(folder.path)
-    return Fix(
-        "let the server's user write there", (f"chown {quote(user)} {where}", f"chmod u+rwx {where}")
-    )
+    return Fix("let the server's user write there", (f"chown {quote(user)} {where}", f"chmod u+rwx {where}"))
 
 
 def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
@@ -136,7 +135,9 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
         Severity.CRITICAL,
         f"the archive's folder {folder.path} {how}",
         (f"owner {folder.owner}, mode {folder.mode}, on {folder.mount_point} ({folder.filesystem})",),
-        "mount it for writing: dmesg tells why it is not" if folder.read_only else "give it to the server's user",
+        "mount it for writing: dmesg tells why it is not"
+        if folder.read_only
+        else "give it to the server's user",
         Snapshot.folders,
         "archive_command",
         since=assessment.failing_since,
@@ -170,8 +171,8 @@ def _full(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
     return Finding(
         "folder-full",
         Severity.CRITICAL if none_left else Severity.WARNING,
-        f"the archive's folder {folder.path} has {'no room for another segment' if none_left else 'little room'}: "
-        f"{_space_told(folder)}",
+        f"the archive's folder {folder.path} has "
+        f"{'no room for another segment' if none_left else 'little room'}: {_space_told(folder)}",
         (f"{folder.mount_point} ({folder.filesystem}); a segment is {bytes_text(segment)}",),
         "make room on that file system, or grow it; of the archive delete only what no base backup needs",
         Snapshot.folders,
@@ -199,13 +200,17 @@ def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
     return Finding(
         "folder-beside-data",
         Severity.WARNING,
-        f"the archive's folder {folder.path} is on the data directory's own file system: it is no second place",
+        f"the archive's folder {folder.path} is on the data directory's file system: it is no second place",
         (f"both are on {folder.mount_point} ({folder.filesystem}): one lost disk takes both",),
         "archive to another disk or host, or have that folder copied to one",
         Snapshot.folders,
         "archive_command",
         proof=(
-            Proof(f"{folder.path} and the data directory: one device", "stat on the droplet", _at(assessment.snapshot)),
+            Proof(
+                f"{folder.path} and the data directory: one device",
+                "stat on the droplet",
+                _at(assessment.snapshot),
+            ),
             *setting_row(assessment.snapshot, "archive_command"),
         ),
         fixes=(Fix("see which disks there are", ("lsblk -o NAME,SIZE,FSTYPE,MOUNTPOINT", "findmnt --real")),),
@@ -271,13 +276,15 @@ def torn_copy(assessment: Assessment) -> Iterator[Finding]:
         f"{compared.key} in {primary.bucket} was cut short"
         + (", and the archive command refuses what exists: it fails for ever" if traps else ""),
         (f"it has {have} bytes, the segment in pg_wal {whole}, and it is the beginning of it",),
-        "move the torn file away, PostgreSQL archives the segment again; and let the command copy under another "
-        "name and rename",
+        "move the torn file away, PostgreSQL archives the segment again; and let the command copy under "
+        "another name and rename",
         Snapshot.compared,
         "archive_command",
         since=assessment.failing_since,
         proof=(
-            Proof(f"{have} bytes: {compared.key}", "stat and SHA-256 on the droplet", snapshot.compared.read_at),
+            Proof(
+                f"{have} bytes: {compared.key}", "stat and SHA-256 on the droplet", snapshot.compared.read_at
+            ),
             *archiver_row(snapshot),
             *setting_row(snapshot, "archive_command"),
         ),
@@ -304,7 +311,8 @@ def safe_copy(folder: str) -> str:
         f'test ! -f "{where}/%f" && cp %p "{where}/.%f.part" && sync "{where}/.%f.part" '
         f'&& mv "{where}/.%f.part" "{where}/%f"'
     )
-    return f"ALTER SYSTEM SET archive_command = '{command.replace(chr(39), chr(39) * 2)}'; SELECT pg_reload_conf();"
+    value = command.replace("'", "''")
+    return f"ALTER SYSTEM SET archive_command = '{value}'; {RELOAD}"
 
 
 _FOLLOWS = (*REFUSED, *PILING)
@@ -315,15 +323,15 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="the archive's folder is a mount point, and nothing is mounted there",
             symptom=(
-                "Archiving fails; or it works, and the archive has lost all that it held, while the root disk fills."
+                "Archiving fails; or it works, the archive has lost what it held, and the root disk fills."
             ),
             cause=(
-                "A network file system or a disk that did not come back after a reboot. A folder that is left "
-                "below the mount point takes the segments in its place."
+                "A network file system or a disk that did not come back after a reboot. A folder that is "
+                "left below the mount point takes the segments in its place."
             ),
             signal=(
-                "/etc/fstab, or a mount unit in /etc/systemd/system, names a mount point at or above the folder, "
-                "and /proc/mounts has none there."
+                "/etc/fstab, or a mount unit in /etc/systemd/system, names a mount point at or above the "
+                "folder, and /proc/mounts has none there."
             ),
             fix=(
                 "Mount it. Then look below the mount point: what was archived meanwhile lies there.\n\n"
@@ -333,7 +341,13 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=wrong_folder,
         explains=(
-            *_FOLLOWS, "archive-shrunk", "gap", "folder-missing", "folder-full", "no-base-backup", "disk-full",
+            *_FOLLOWS,
+            "archive-shrunk",
+            "gap",
+            "folder-missing",
+            "folder-full",
+            "no-base-backup",
+            "disk-full",
         ),
         risk=Risk.STOPPED,
     ),
@@ -345,8 +359,8 @@ MODES: tuple[FailureMode, ...] = (
             cause="It was removed or renamed, or its file system is mounted elsewhere, or not any more.",
             signal="stat on the droplet, as the server's own user.",
             fix=(
-                "Make it again, owned by the server's user. What it held is lost unless it was only renamed: take "
-                "a base backup.\n\n```\ninstall -d -o postgres -g postgres -m 750 /mnt/wal\n```"
+                "Make it again, owned by the server's user. What it held is lost unless it was only renamed: "
+                "take a base backup.\n\n```\ninstall -d -o postgres -g postgres -m 750 /mnt/wal\n```"
             ),
         ),
         look=wrong_folder,
@@ -359,8 +373,8 @@ MODES: tuple[FailureMode, ...] = (
             title="the server's user may not write to the archive's folder",
             symptom="`Permission denied` or `Read-only file system` in the log; archiving fails.",
             cause=(
-                "Its owner or mode was changed, a folder above it may not be entered, an NFS server maps the user "
-                "to another, or the file system is mounted read-only."
+                "Its owner or mode was changed, a folder above it may not be entered, an NFS server maps the "
+                "user to another, or the file system is mounted read-only."
             ),
             signal="`test -w`, as the server's own user; the options in /proc/mounts.",
             fix="```\nchown postgres /mnt/wal\nchmod u+rwx /mnt/wal\n```\n\nor, read-only:\n\n"
@@ -401,8 +415,8 @@ MODES: tuple[FailureMode, ...] = (
             title="a segment's copy was cut short, and has its final name",
             symptom="One segment fails for ever; its file in the archive is too short.",
             cause=(
-                "`cp` writes under the final name: a crash, a full disk or a killed command leaves half a file. "
-                "`test ! -f` then refuses to copy it again."
+                "`cp` writes under the final name: a crash, a full disk or a killed command leaves half a "
+                "file. `test ! -f` then refuses to copy it again."
             ),
             signal="The file is compared with the beginning of the segment in pg_wal (SHA-256).",
             fix=(
@@ -421,7 +435,7 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="the archive lies on another host, which was not read",
             symptom="PostgreSQL says that it archives; nothing says what arrives.",
-            cause="The archive command sends to another host by rsync or scp, and the profile does not name it.",
+            cause="The archive command sends to another host, and the profile does not name that place.",
             signal="The command's words.",
             fix=(
                 "Name it in the profile, where your own ssh reaches that host.\n\n"

@@ -87,9 +87,7 @@ class FolderProbe:
         except ShellError:
             why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
             raise ShellError("looking at the archive's folder", why, "is /bin/sh a POSIX shell?") from None
-        found = tuple(
-            replace(each, writable=None) if missing else each for each in read_folders(records)
-        )
+        found = tuple(replace(each, writable=None) if missing else each for each in read_folders(records))
         received = (receiver_folder(decode(value).split("\n")) for key, value in records if key == "receiver")
         return FolderFacts(found, missing=missing), tuple(path for path in received if path)
 
@@ -138,7 +136,7 @@ _SPACE = re.compile(r"(\d{1,12}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\d{1,19}) (\S
 
 
 def _spacious(folder: ArchiveFolder, text: str) -> ArchiveFolder:
-    """Block size, blocks, those that a user may take, inodes and free ones, the file system's type (stat -f)."""
+    """Block size, blocks, those that a user may take, inodes, free ones, the file system's type (stat -f)."""
     told = _SPACE.fullmatch(text)
     if told is None:
         return folder

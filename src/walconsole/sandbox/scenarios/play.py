@@ -33,6 +33,7 @@ from walconsole.sandbox.scenarios.scenario import (
     AgeBackup,
     BaseBackup,
     BreakEndpoint,
+    LabelledBackup,
     LoseOfBackup,
     LoseSegments,
     LoseWalOfBackup,
@@ -56,6 +57,7 @@ _SEGMENT_BYTES = SEGMENT_MB * 1024 * 1024
 _MOST_BYTES = 2 * 1024**3
 _LEAST_FREE_BYTES = 512 * 1024**2
 _LOOK_EVERY_TICKS = 60
+_NAMED_BACKUP_SINCE = 150000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,14 @@ class Load:
         async with self.connection() as connection:
             for statement in statements:
                 await connection.execute(statement.encode())
+
+    async def back_up(self) -> None:
+        """A base backup, but for the copying of the files: begun and ended."""
+        async with self.connection() as connection:
+            newer = connection.info.server_version >= _NAMED_BACKUP_SINCE
+            began = "pg_backup_start('nightly', true)" if newer else "pg_start_backup('nightly', true, false)"
+            await connection.execute(f"select {began}".encode())
+            await connection.execute(b"select pg_backup_stop()" if newer else b"select pg_stop_backup(false)")
 
     async def is_true(self, sql: str) -> bool:
         """What a query that answers one boolean says."""
@@ -197,6 +207,8 @@ class Player:
             case LoseSegments(primary, dr):
                 await self._lose(Copy.PRIMARY, primary)
                 await self._lose(Copy.DR, dr)
+            case LabelledBackup():
+                await self.load.back_up()
             case SetInFile() | Sql() | Mode() | BreakEndpoint():
                 await self._break(act)
 
@@ -292,7 +304,7 @@ class Player:
         """What runs for as long as the droplet does: the write load and the verifier's schedule."""
         rate = self.scenario.segments_per_min if segments_per_min is None else segments_per_min
         chores = [self.load.run(rate)] if rate > 0 else []
-        return [*chores, self._verify_on_schedule()]
+        return chores if self.scenario.into_folder else [*chores, self._verify_on_schedule()]
 
     async def _verify_on_schedule(self) -> None:
         """As the timer does while it is switched on, but oftener."""

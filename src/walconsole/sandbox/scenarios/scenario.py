@@ -115,6 +115,11 @@ class BreakEndpoint:
     """Have rclone's configuration name an address at which nothing listens."""
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledBackup:
+    """Begin and end a base backup that somebody copies by hand: its label is archived with the WAL."""
+
+
 Act = (
     WriteSegments
     | WaitUntil
@@ -130,6 +135,7 @@ Act = (
     | Sql
     | Mode
     | BreakEndpoint
+    | LabelledBackup
 )
 
 
@@ -138,7 +144,8 @@ class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 
     `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then. Where it
-    practises a failure mode of another id than its name, `finding` is that.
+    practises a failure mode of another id than its name, `finding` is that. `into_folder`: the server copies its
+    WAL to a folder, nothing of ours is installed, and there are no buckets.
     """
 
     name: str
@@ -147,6 +154,7 @@ class Scenario:
     segments_per_min: float = 8.0
     acts: tuple[Act, ...] = ()
     finding: str = ""
+    into_folder: bool = False
 
 
 _ARCHIVED = "select archived_count >= {count} from pg_stat_archiver"
@@ -290,4 +298,20 @@ _PRACTICE = (
 PRACTICE = {scenario.name: scenario for scenario in _PRACTICE}
 SCENARIOS = {scenario.name: scenario for scenario in _ALL}
 """States that the console is shown in; each can be provisioned to green."""
-EVERY_SCENARIO = SCENARIOS | PRACTICE
+_ARCHIVES = (
+    Scenario(
+        "folder",
+        "a server that copies its WAL to a folder with cp, found by its archive_command alone",
+        archiving=False,
+        into_folder=True,
+        acts=(
+            WriteSegments(1),
+            LabelledBackup(),
+            WriteSegments(4),
+            WaitUntil("it is archived", _ALL_ARCHIVED),
+        ),
+    ),
+)
+ARCHIVES = {scenario.name: scenario for scenario in _ARCHIVES}
+"""Archives that others set up: nothing is provisioned there."""
+EVERY_SCENARIO = SCENARIOS | PRACTICE | ARCHIVES
