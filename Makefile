@@ -63,6 +63,7 @@ docs: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/write_failure_pages.py
 	@$(BIN)/python scripts/write_reference.py
 	@$(BIN)/python scripts/write_verdict_page.py
+	@$(BIN)/python scripts/write_stores_page.py
 
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \

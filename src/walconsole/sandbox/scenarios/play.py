@@ -207,13 +207,11 @@ class Player:
             case LoseSegments(primary, dr):
                 await self._lose(Copy.PRIMARY, primary)
                 await self._lose(Copy.DR, dr)
-            case LabelledBackup():
-                await self.load.back_up()
-            case SetInFile() | Sql() | Mode() | BreakEndpoint():
-                await self._break(act)
+            case SetInFile() | Sql() | Mode() | BreakEndpoint() | LabelledBackup():
+                await self._by_hand(act)
 
-    async def _break(self, act: SetInFile | Sql | Mode | BreakEndpoint) -> None:
-        """Bring a failure mode about."""
+    async def _by_hand(self, act: SetInFile | Sql | Mode | BreakEndpoint | LabelledBackup) -> None:
+        """What somebody does on the droplet, most often to its harm."""
         match act:
             case SetInFile(settings):
                 await self._set_in_file(settings)
@@ -223,6 +221,8 @@ class Player:
                 await asyncio.to_thread(self._file(target).chmod, bits)
             case BreakEndpoint():
                 await asyncio.to_thread(self.tools.break_endpoint)
+            case LabelledBackup():
+                await self.load.back_up()
 
     async def _set_in_file(self, settings: Collection[tuple[str, str]]) -> None:
         """In conf.d, after the drop-in."""

@@ -144,8 +144,8 @@ class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 
     `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then. Where it
-    practises a failure mode of another id than its name, `finding` is that. `into_folder`: the server copies its
-    WAL to a folder, nothing of ours is installed, and there are no buckets.
+    practises a failure mode of another id than its name, `finding` is that. `into_folder`: the server copies
+    its WAL to a folder, nothing of ours is installed, and there are no buckets.
     """
 
     name: str
