@@ -65,8 +65,7 @@ def gathered(files: ConfigTree, *, argv: Sequence[str] = ARGV, pgdata: str = PGD
         files,
         tuple(argv),
         {} if argv else None,
-        "postgresql@15-main.service",
-        {"ActiveState": "active" if argv else "failed"},
+        {"postgresql@15-main.service": {"ActiveState": "active" if argv else "failed"}},
         {"/lib/systemd/system/postgresql@.service": unit, **({DROPIN: dropin} if pgdata else {})},
     )
 

@@ -399,6 +399,22 @@ async def test_a_link_where_the_drop_in_goes_is_neither_shown_nor_kept(stage: St
     dropin(stage).unlink()
 
 
+@pytest.mark.parametrize("command", ["echo 'Cluster is already running.'; false", "true"])
+async def test_the_same_process_is_not_restarted_and_nothing_else(stage: Stage, command: str) -> None:
+    """systemd's restart of a server that runs beside its unit fails; another tool's may do nothing at all."""
+    await written(stage)
+    text, pid = dropin(stage).read_text(), stage.cluster.pid
+    data = str(stage.cluster.data_dir)
+    restarting = Restarting(stage.site, Control(command, "false"), str(dropin(stage)), "", "", data)
+    told = str(await events(stage.site, restarting.run()))
+    assert restarting.outcome is not None
+    assert (restarting.outcome.word, stage.cluster.pid) == ("unchanged", pid), told
+    assert f"it is the same process as before ({pid})" in told
+    assert "did not come up" not in told
+    assert "away" not in told
+    assert dropin(stage).read_text() == text
+
+
 @led_astray
 @pytest.mark.parametrize("before", ["# mine\n", None])
 async def test_a_restart_s_way_back_writes_through_no_link(
@@ -413,7 +429,9 @@ async def test_a_restart_s_way_back_writes_through_no_link(
         plant(stage, path, victim)
     log = dropin(stage).with_name("server.log")
     plant(stage, log, victim)
-    restarting = Restarting(stage.site, Control("false", "true"), str(dropin(stage)), change.kept, str(log))
+    # with another data directory it is not known which process ran before: a failure is one then
+    control = Control("false", "true")
+    restarting = Restarting(stage.site, control, str(dropin(stage)), change.kept, str(log), "/nowhere")
     told = await events(stage.site, restarting.run())
     assert restarting.outcome is not None
     assert restarting.outcome.word == "rolled-back", told

@@ -95,7 +95,9 @@ def test_the_process_and_its_unit() -> None:
     )
     assert gathered.argv == ("postgres", "-D", "/data\N{REPLACEMENT CHARACTER}")
     assert gathered.environ == {"PGDATA": "/data", "PGOPTIONS": "-c a=b"}
-    assert (gathered.unit_name, gathered.unit["ActiveState"]) == ("postgresql.service", "active")
+    assert gathered.pid == 712
+    [(name, told)] = gathered.units.items()
+    assert (name, told["ActiveState"]) == ("postgresql.service", "active")
     assert list(gathered.unit_files) == ["/etc/systemd/system/postgresql.service"]
     assert answer(record("noenviron", "712", b"denied")).environ is None
 

@@ -147,7 +147,7 @@ ALLOWED: dict[tuple[str, str], str] = {
         "provision/scripts/restart.sh",
         'fi >>"$folder/log" 2>&1 || say "$dropin could not be put back"',
     ): _KEPT,
-    ("provision/scripts/restart.sh", 'if restart_server >>"$folder/log" 2>&1 && up; then'): _KEPT,
+    ("provision/scripts/restart.sh", 'restart_server >>"$folder/log" 2>&1'): _KEPT,
     (
         "provision/scripts/restart.sh",
         'printf \'%s\\n\' "$1" >"$folder/result.new" && mv -f "$folder/result.new" "$folder/result"',

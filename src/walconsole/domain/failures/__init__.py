@@ -12,6 +12,7 @@ from walconsole.domain.failures import (
     configuration,
     disk,
     drills,
+    droplet,
     folder,
     lifecycle,
     no_alarm,
@@ -31,6 +32,7 @@ from walconsole.domain.standing.verdict import at_least, verdict
 
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("What cannot be seen", sources.MODES),
+    ("The droplet", droplet.MODES),
     ("Configuration", configuration.MODES),
     ("The archive command", (*command.MODES, *running.MODES)),
     ("The store's refusals", refusals.MODES),

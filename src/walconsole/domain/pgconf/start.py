@@ -34,6 +34,8 @@ class Launch:
     `variables` are only PGDATA and the like, whatever else an Environment= holds. `exec_start` is
     the last one in systemd's order; `pg_ctl_options` is what Debian's pg_ctl.conf adds. `argv` is
     empty when the server does not run. `texts` are systemd's files by path, as they were read.
+    `outside` is where the running server is instead of in its unit (`session-3.scope`, `cron.service`): empty
+    where it is in it, and where that cannot be told.
     """
 
     unit: str = ""
@@ -46,6 +48,7 @@ class Launch:
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    outside: str = ""
 
     @property
     def by_debian(self) -> bool:

@@ -163,11 +163,12 @@ def restart_by_hand(snapshot: Snapshot) -> tuple[str, ...]:
     """How this server is restarted, none where it is not known what runs it."""
     host, files = snapshot.host.value, snapshot.files.value
     launch = files.launch if files is not None else None
-    if launch is not None and launch.unit:
+    if launch is not None and launch.unit and not launch.outside:
         return (f"systemctl restart {quote(launch.unit)}",)
     cluster = host.cluster if host is not None else None
     if cluster is not None and cluster.name is not None:
-        return (f"pg_ctlcluster {quote(cluster.name.version)} {quote(cluster.name.name)} restart",)
+        skip = "--skip-systemctl-redirect " if launch is not None and launch.outside else ""
+        return (f"pg_ctlcluster {skip}{quote(cluster.name.version)} {quote(cluster.name.name)} restart",)
     if cluster is not None and cluster.data_directory:
         return (as_server(snapshot, f"pg_ctl -D {quote(cluster.data_directory)} restart"),)
     return ()

@@ -232,12 +232,19 @@ say_process() {
     else
         say noenviron "$pid" denied
     fi
+    say cgroup "$pid"
+    cat "/proc/$pid/cgroup"
     while IFS= read -r line; do
-        case $line in *.service) unit=${line##*/} ;; esac
+        case $line in
+        */user@*.service/*) ;;
+        */ssh.service | */sshd.service | */ssh@*.service | */sshd@*.service | */cron*.service | */atd.service) ;;
+        *.service) unit=${line##*/} ;;
+        esac
     done <"/proc/$pid/cgroup"
 }
 
-# say_units: systemd's own word about the unit, and the files from which it comes.
+# say_units: systemd's own word about the unit in which the server runs and about the one that is to start it,
+# in this order, and the files from which the latter comes.
 say_units() {
     names=$unit
     if [ -n "$cluster" ]; then
@@ -245,19 +252,25 @@ say_units() {
         unit=${unit:-$instance}
         names="$instance${nl}postgresql@.service"
         [ "$unit" = "$instance" ] || names=$unit$nl$names
-    elif [ -z "$pid" ]; then
+    elif [ -z "$unit" ]; then
         case $data in
         */pgsql/*/data)
             version=${data%/data}
-            unit=${unit:-postgresql-${version##*/}.service}
+            unit=postgresql-${version##*/}.service
             ;;
+        *) [ -n "$pid" ] || unit=postgresql.service ;;
         esac
-        unit=${unit:-postgresql.service} names=${unit:-postgresql.service}
+        names=$unit
     fi
     [ -n "$unit" ] || return
-    say unit "$unit"
-    systemctl show --no-pager -p Id -p LoadState -p ActiveState -p FragmentPath -p DropInPaths \
-        -p Environment -p EnvironmentFiles -p ExecStart "$unit"
+    shown=
+    for name in $unit ${instance:-}; do
+        [ "$name" != "$shown" ] || continue
+        shown=$name
+        say unit "$name"
+        systemctl show --no-pager -p Id -p LoadState -p ActiveState -p MainPID -p FragmentPath -p DropInPaths \
+            -p Environment -p EnvironmentFiles -p ExecStart "$name"
+    done
     for home in "$root/etc/systemd/system" "$root/run/systemd/system" "$root/usr/lib/systemd/system" \
         "$root/lib/systemd/system"; do
         [ -d "$home" ] || continue

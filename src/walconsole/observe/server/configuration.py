@@ -17,6 +17,7 @@ from walconsole.domain.pgconf.start import (
     server_start,
 )
 from walconsole.domain.pgconf.tree import parent
+from walconsole.domain.pgconf.unit import unit_of
 from walconsole.errors import ShellError
 from walconsole.observe.poller.probe import Fact
 from walconsole.observe.server.configuration_answer import Errand, Gathered, new_token, read_answer
@@ -142,9 +143,10 @@ def launch_of(gathered: Gathered, config_file: str) -> Launch:
     environ = gathered.environ
     if environ is not None:
         environ = {name: value for name, value in environ.items() if name != "PWD"}
+    unit = unit_of(gathered.units, gathered.pid, gathered.cgroup)
     return Launch(
-        unit=gathered.unit_name,
-        active_state=gathered.unit.get("ActiveState", ""),
+        unit=unit.name,
+        active_state=unit.state,
         unit_files=tuple(gathered.unit_files),
         variables=variables,
         exec_start=exec_start,
@@ -153,6 +155,7 @@ def launch_of(gathered: Gathered, config_file: str) -> Launch:
         argv=gathered.argv,
         environ=environ,
         texts=gathered.unit_files,
+        outside=(unit.place or "no unit") if unit.holds is False else "",
     )
 
 

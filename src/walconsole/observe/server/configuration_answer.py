@@ -63,17 +63,19 @@ class Gathered:
     """Everything that the host showed. `major` is the version that made the data directory (PG_VERSION).
 
     `argv` and `environ` (PGDATA and the like) are the running postmaster's, empty when none runs;
-    `environ` is None when this SSH user may not see it. `unit` is what systemctl says of the unit,
-    `unit_files` are systemd's own files by path, in systemd's order of precedence.
+    `environ` is None when this SSH user may not see it. `units` is what systemctl says of the units that may
+    be the server's, by name, `unit_files` are systemd's own files by path, in systemd's order of precedence.
+    `pid` and `cgroup` (/proc/PID/cgroup) are the postmaster's.
     """
 
     tree: ConfigTree
     argv: tuple[str, ...]
     environ: Mapping[str, str] | None
-    unit_name: str
-    unit: Mapping[str, str]
+    units: Mapping[str, Mapping[str, str]]
     unit_files: Mapping[str, bytes]
     major: int | None = None
+    pid: int | None = None
+    cgroup: str = ""
 
 
 @dataclass(slots=True)
@@ -85,10 +87,11 @@ class _Gathering:
     modified: dict[str, float] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
     environ: dict[str, str] | None = field(default_factory=dict)
-    unit_name: str = ""
-    unit: dict[str, str] = field(default_factory=dict)
+    units: dict[str, Mapping[str, str]] = field(default_factory=dict)
     unit_files: dict[str, bytes] = field(default_factory=dict)
     major: int | None = None
+    pid: int | None = None
+    cgroup: str = ""
     ended: bool = False
 
     def take(self, kind: str, path: str, body: bytes) -> None:
@@ -114,13 +117,15 @@ class _Gathering:
         match kind:
             case "argv":
                 self.argv = tuple(decode(word) for word in body.removesuffix(b"\0").split(b"\0"))
+                self.pid = int(path) if path.isascii() and path.isdigit() else None
+            case "cgroup":
+                self.cgroup = decode(body[:MAX_FILE_BYTES])
             case "environ":
                 self.environ = _assignments(body)
             case "noenviron":
                 self.environ = None
             case "unit":
-                self.unit_name = path
-                self.unit = _assignments(body)
+                self.units[path] = _assignments(body)
             case "unitfile":
                 self.unit_files[path] = body
             case "version":
@@ -132,7 +137,16 @@ class _Gathering:
         files = {path: self.finished(content) for path, content in self.files.items()}
         listings = {path: self.seen_by_server(listing) for path, listing in self.listings.items()}
         tree = ConfigTree(files, listings, _cut(files))
-        return Gathered(tree, self.argv, self.environ, self.unit_name, self.unit, self.unit_files, self.major)
+        return Gathered(
+            tree,
+            self.argv,
+            self.environ,
+            self.units,
+            self.unit_files,
+            self.major,
+            self.pid,
+            self.cgroup,
+        )
 
     def seen_by_server(self, listing: Listing) -> Listing:
         """A folder that root may list and the server may not is none to the server."""

@@ -108,6 +108,8 @@ class Survey:
     missing: tuple[str, ...] = ()
     unit: str = ""
     """The systemd unit that runs the cluster, `postgresql@15-main.service`; empty where none does."""
+    outside: str = ""
+    """Where the running server is instead of in that unit; empty where it is in it, or nothing tells."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Of the postmaster, names of AWS_* and RCLONE_* variables alone, their values left out."""
     configured: Mapping[str, ConfiguredSetting] = field(default_factory=dict)

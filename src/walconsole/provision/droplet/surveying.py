@@ -45,6 +45,7 @@ class LiveFiles:
     configured: Mapping[str, ConfiguredSetting] = field(default_factory=dict)
     unit: str = ""
     missing: tuple[str, ...] = ()
+    outside: str = ""
 
 
 def live_files(found: ConfigFiles) -> LiveFiles:
@@ -54,7 +55,8 @@ def live_files(found: ConfigFiles) -> LiveFiles:
         return LiveFiles(missing=("the live configuration could not be read",))
     known = launch is not None and launch.active_state not in ("", "inactive")
     unit = launch.unit if launch is not None and (known or launch.unit_files) else ""
-    return LiveFiles(conf_d(resolution), _configured(resolution), unit, found.uncertain)
+    outside = launch.outside if launch is not None else ""
+    return LiveFiles(conf_d(resolution), _configured(resolution), unit, found.uncertain, outside)
 
 
 def conf_d(resolution: Resolution) -> str | None:
@@ -150,6 +152,7 @@ def _survey(site: Site, seen: _Seen, live: LiveFiles, answer: Group) -> Survey:
         region=region_of(answer),
         missing=tuple(dict.fromkeys(seen.missing)),
         unit=live.unit if systemd else "",
+        outside=live.outside if systemd else "",
         environment=dict.fromkeys(words(answer, "environ"), ""),
         configured=live.configured,
         crontabs=answer.text("crontabs") is not None and bool({"cron", "crond"} & tools.keys()),

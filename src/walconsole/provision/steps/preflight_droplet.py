@@ -19,6 +19,7 @@ from walconsole.provision.droplet.survey import (
     version_text,
 )
 from walconsole.provision.engine.model import Fact, FactState
+from walconsole.provision.steps.restarting import control_of
 
 _SKEW_REFUSED_S = 900.0
 """S3 refuses a request whose time is 15 minutes off (RequestTimeTooSkewed, in the S3 API's error list)."""
@@ -39,6 +40,8 @@ def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> 
     if profile.expect_base_backups:
         yield from _backup_tools(survey, profile)
     yield _schedule(survey)
+    if survey.server is not None:
+        yield _restarted_by(survey)
     yield from _host(survey, choices)
     unseen = (text for text in survey.missing if text != survey.server_problem)
     yield from (Fact("not seen", text, FactState.UNKNOWN) for text in unseen)
@@ -184,6 +187,22 @@ def _schedule(survey: Survey) -> Fact:
         why = "neither systemd nor cron: nothing would run the verifier"
         return Fact("schedule", why, FactState.WARNING, how_to_install("cron"))
     return Fact("schedule", "a systemd timer" if schedule is Schedule.SYSTEMD else "cron")
+
+
+def _restarted_by(survey: Survey) -> Fact:
+    """What the step Restart will run, and what the next boot would meet."""
+    control = control_of(survey)
+    if survey.outside:
+        where = f"the server runs in {survey.outside}, not in {survey.unit}"
+        how = f"it is restarted there, by {control.restart}" if control is not None else "nothing restarts it"
+        remedy = (
+            f"a boot or an upgrade starts {survey.unit}: stop the server, then systemctl start {survey.unit}"
+        )
+        return Fact("restart", f"{where}: {how}", FactState.WARNING, remedy)
+    if control is None:
+        why = "nothing is known that restarts this server: that will be yours to do"
+        return Fact("restart", why, FactState.NOTE)
+    return Fact("restart", f"where one is needed, by {control.restart}")
 
 
 def _host(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:

@@ -160,7 +160,10 @@ class Restart:
             Change(self.id, ChangeKind.RESTART, survey.unit or "PostgreSQL", at=self._site.clock.now())
         )
         dropin = await self._written_dropin(survey)
-        restarting = Restarting(self._site, control, dropin.what, dropin.kept, await server_log(self._site))
+        data = survey.server.data_directory if survey.server is not None else ""
+        restarting = Restarting(
+            self._site, control, dropin.what, dropin.kept, await server_log(self._site), data
+        )
         async for event in restarting.run():
             yield event
         outcome = restarting.outcome
@@ -169,6 +172,13 @@ class Restart:
                 "restarting PostgreSQL",
                 "THE SERVER IS DOWN: it did not start, not even with the old drop-in put back",
                 f"read its log above; correct what it names, then: {control.start}",
+            )
+        if outcome.word == "unchanged":
+            raise ProvisionError(
+                "restarting PostgreSQL",
+                "it was not restarted: the same process runs as before; the drop-in stays for the next start",
+                f"the command's own words above say why; restart it by hand ({control.restart}), then run"
+                " this again",
             )
         if outcome.word != "restarted":
             await asyncio.to_thread(self._forget, dropin)

@@ -39,30 +39,40 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a restart ended: `restarted`, `rolled-back` or `down`; `away_s` is how long the server was away."""
+    """How a restart ended: `restarted`, `unchanged`, `rolled-back` or `down`.
+
+    `away_s` is how long the server was away; of one that is unchanged it is empty.
+    """
 
     word: str
     away_s: str
 
 
 def control_of(survey: Survey) -> Control | None:
-    """By systemd where it runs the server, else Debian's pg_ctlcluster; None where neither is there."""
-    if survey.systemd and survey.unit:
+    """By systemd where the server is in its unit, else Debian's pg_ctlcluster; None where neither is there.
+
+    A server beside its unit is restarted where it is: systemd would start a second one.
+    """
+    if survey.systemd and survey.unit and not survey.outside:
         unit = quote(survey.unit)
         return Control(f"systemctl restart {unit}", f"systemctl reset-failed {unit}; systemctl start {unit}")
     name = survey.cluster.name if survey.cluster is not None else None
     if name is None:
         return None
+    program = "pg_ctlcluster --skip-systemctl-redirect" if survey.outside else "pg_ctlcluster"
     cluster = f"{quote(name.version)} {quote(name.name)}"
-    return Control(f"pg_ctlcluster {cluster} restart", f"pg_ctlcluster {cluster} start")
+    return Control(f"{program} {cluster} restart", f"{program} {cluster} start")
 
 
 class Restarting:
     """One restart. `outcome` is set when `run` has ended by itself."""
 
-    def __init__(self, site: Site, control: Control, dropin: str, kept: str, log: str) -> None:
+    def __init__(
+        self, site: Site, control: Control, dropin: str, kept: str, log: str, data_directory: str
+    ) -> None:
         self._site, self._control = site, control
         self._dropin, self._kept, self._log = dropin, kept, log
+        self._data_directory = data_directory
         self._folder = f"{kept_folder(site)}/restart"
         self._told = 0
         self.outcome: Outcome | None = None
@@ -137,10 +147,17 @@ $detached /bin/sh {folder}/restart.sh </dev/null >/dev/null 2>&1 &
             f"restart_server() {{ {self._control.restart}; }}\n"
             f"start_server() {{ {self._control.start}; }}\n"
             f"alive() {{\n{alive}\n}}\n"
+            f"postmaster() {{\n{as_user(os_user(site), self._postmaster())}\n}}\n"
             f"log_size() {{\n{self._of_the_log(_SIZE)}\n}}\n"
             f"log_from() {{\n{self._of_the_log(_FROM)}\n}}\n"
         )
         return f"{path}{assigned}{file_functions()}{functions}{_body()}"
+
+    def _postmaster(self) -> str:
+        """Its process and its start (postmaster.pid's first and third line), where it still runs."""
+        file = quote(f"{self._data_directory}/postmaster.pid")
+        read = "{ IFS= read -r pid && IFS= read -r data && IFS= read -r began; }"
+        return f'{read} <{file} && kill -0 "$pid" && printf \'%s since %s\' "$pid" "$began"'
 
     def _of_the_log(self, command: str) -> str:
         """Reads the server's log as the server: in its folder a link may lead anywhere."""

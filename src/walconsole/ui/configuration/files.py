@@ -190,6 +190,8 @@ def _unit(page: Page, launch: Launch) -> None:
         page.fact("unit", f"{NOT_AVAILABLE}: no systemd unit is known for it", Tone.MUTED)
     else:
         page.fact("unit", shown(f"{launch.unit}, {launch.active_state or 'state not known'}"))
+    if launch.outside:
+        page.fact("", shown(f"the server does not run in it, but in {launch.outside}"), Tone.WARNING)
     for path in launch.unit_files:
         page.fact("drop-in" if ".d/" in path else "unit file", shown(path), spot=Spot(path, 1))
     if launch.exec_start:
