@@ -39,14 +39,14 @@ def unit_of(units: Mapping[str, Mapping[str, str]], pid: int | None, cgroup: str
     by_process = [name for name, told in units.items() if pid and told.get("MainPID") == str(pid)]
     if by_process:
         return UnitOfServer(by_process[0], _state(units, by_process[0]), True, by_process[0])
-    expected = next(reversed(units), "")
+    expected = tuple(units)[-1] if units else ""
     if pid is None:
         return UnitOfServer(expected, _state(units, expected))
     if place in units and not _VISITORS.fullmatch(place):
         return UnitOfServer(place, _state(units, place), True, place)
     told = units.get(expected, {})
     starts_it = told.get("LoadState") == "loaded"
-    empty = told.get("MainPID") in (None, "", "0") or told.get("ActiveState") in _ASLEEP
+    empty = told.get("MainPID") == "0"
     seen = bool(place) or (bool(cgroup) and told.get("ActiveState") in _ASLEEP)
     outside = starts_it and seen and empty and place != expected
     return UnitOfServer(expected, _state(units, expected), False if outside else None, place)
