@@ -11,8 +11,6 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
-    another_cluster,
-    beyond_server,
     copies,
     gap_age,
     gap_text,
@@ -28,6 +26,7 @@ from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.standing.remedies import archive_by_hand, base_backup
+from walconsole.domain.standing.whose import another_cluster, beyond_server
 from walconsole.domain.units import age_text, plural
 from walconsole.domain.wal import wal_name
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
 
 IDLE_NOISE_BYTES = 64 * 1024
@@ -90,14 +91,15 @@ def archive_timeout_s(settings: SettingsFacts | None) -> float | None:
 def archived_through(snapshot: Snapshot) -> Segment | None:
     """The last segment that is known to be in the archive.
 
-    pg_stat_archiver's, else (its counters were reset, or it last archived a .history) the bucket's.
+    pg_stat_archiver's, else (its counters were reset, or it last archived a .history) the bucket's, where
+    that is this server's.
     """
     archiver, server = snapshot.archiver.value, snapshot.server.value
     if server is None:
         return None
     for text in (
         archiver.last_archived_wal if archiver else None,
-        snapshot.primary.value.newest_segment if snapshot.primary.value else None,
+        own_newest(snapshot),
     ):
         name = wal_name(text, server.segment_bytes)
         if name is not None and name.segment is not None:

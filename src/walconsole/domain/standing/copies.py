@@ -8,13 +8,13 @@ from itertools import takewhile
 from walconsole.domain.archive.comparison import Lacking, lacking
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
-from walconsole.domain.archive.page_header import SegmentIdentity
 from walconsole.domain.archive.times import age_s
-from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
+from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.exposure import archived_when_listed
 from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.standing.whose import another_cluster, beyond_server, writing
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.units import (
     age_text,
@@ -42,40 +42,6 @@ Not those which PostgreSQL says it archived.
 def copies(snapshot: Snapshot) -> tuple[tuple[str, Reading[BucketFacts]], ...]:
     """The copies' names and readings; no second one where none is wanted."""
     return tuple(zip(("primary", "DR"), snapshot.copies, strict=False))
-
-
-def another_cluster(bucket: BucketFacts, system_identifier: str | None) -> SegmentIdentity | None:
-    """The newest segment, else the oldest, that belongs to another cluster than the server's."""
-    if system_identifier is None:
-        return None
-    for identity in bucket.identities:
-        if identity.header is not None and identity.header.system_identifier != system_identifier:
-            return identity
-    return None
-
-
-def beyond_server(snapshot: Snapshot) -> tuple[Segment, Segment] | None:
-    """The bucket's newest segment and the server's current one, where the bucket's is the newer.
-
-    The server cannot have archived what it has not finished writing: somebody else writes there. Only
-    a position that was read after the listing counts, for the server writes on meanwhile.
-    """
-    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
-    read_at, listed_at = snapshot.archiver.read_at, snapshot.primary.read_at
-    if archiver is None or server is None or bucket is None or read_at is None or listed_at is None:
-        return None
-    newest = wal_name(bucket.newest_segment, server.segment_bytes)
-    if newest is None or newest.segment is None or read_at < listed_at or server.in_recovery:
-        return None
-    current = writing(archiver, server)
-    return (newest.segment, current) if newest.segment > current else None
-
-
-def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
-    """The segment that the server writes. pg_walfile_name knows its timeline before the next checkpoint."""
-    named = wal_name(archiver.current_wal, server.segment_bytes)
-    timeline = server.timeline if named is None or named.segment is None else named.segment.timeline
-    return Segment.at(timeline, archiver.lsn, server.segment_bytes)
 
 
 def timeline_beyond(snapshot: Snapshot) -> int | None:

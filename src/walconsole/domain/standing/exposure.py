@@ -7,6 +7,7 @@ from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import Lag, lag, server_age
+from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.wal import Segment, WalNameKind, wal_name
 
 LISTING_GRACE_S = 2.0
@@ -42,7 +43,7 @@ def exposed(snapshot: Snapshot, now: float, behind: Lag | None, answer: Agreemen
         return behind
     if answer.ok is not False:
         return behind
-    newest = wal_name(bucket.newest_segment, server.segment_bytes)
+    newest = wal_name(own_newest(snapshot), server.segment_bytes)
     if newest is None or newest.segment is None:
         return None
     lost = max(0, archiver.lsn - newest.segment.next().start_lsn(server.segment_bytes))
@@ -66,6 +67,8 @@ def agreement(archiver: ArchiverFacts, server: ServerFacts, snapshot: Snapshot) 
         return Agreement(None, "PostgreSQL names no archived segment")
     if alike_holds(bucket, claimed.segment, server.segment_bytes) and bucket.alike is not None:
         return Agreement(None, f"the bucket holds {bucket.alike.text}")
+    if holds_others_newest(snapshot):
+        return Agreement(None, f"the bucket's newest, {bucket.newest_segment}, is not this server's")
     newest = wal_name(bucket.newest_segment, server.segment_bytes)
     if newest is None or newest.segment is None:
         return _unless_in_flight(snapshot, archiver, Agreement(False, "the bucket holds no segment", None))

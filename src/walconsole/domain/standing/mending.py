@@ -19,8 +19,9 @@ from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.copies import another_cluster, held_by_other, lacks_too_much, settled_gaps
+from walconsole.domain.standing.copies import held_by_other, lacks_too_much, settled_gaps
 from walconsole.domain.standing.model import Fix
+from walconsole.domain.standing.whose import another_cluster
 from walconsole.domain.wal import Segment, wal_name
 
 _ENCRYPTED = "what it stores cannot be read here, so that nobody can look at it before it is copied"

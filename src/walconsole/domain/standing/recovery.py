@@ -25,8 +25,9 @@ from walconsole.domain.recovery.recoverability import Recoverability, recoverabi
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.words import Drill, recovery_verdict
 from walconsole.domain.standing.archiver import Lag
-from walconsole.domain.standing.copies import settled, writing
+from walconsole.domain.standing.copies import settled
 from walconsole.domain.standing.model import Level, Verdict
+from walconsole.domain.standing.whose import writing
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.wal import wal_name
 

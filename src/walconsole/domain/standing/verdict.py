@@ -19,6 +19,7 @@ from walconsole.domain.standing.copies import settled, stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.standing.unseen import proved
+from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
 
 
@@ -117,10 +118,12 @@ def _broken(assessment: Assessment) -> Verdict | None:
 
 
 def _off_since(snapshot: Snapshot, now: float) -> str:
-    bucket = snapshot.primary.value
-    if bucket is not None and bucket.newest_segment and bucket.newest_at is not None:
+    bucket, newest = snapshot.primary.value, own_newest(snapshot)
+    if bucket is not None and newest is not None and bucket.newest_at is not None:
         age = age_text(stored_age(bucket, bucket.newest_at, now))
-        return f"nothing written after {bucket.newest_segment} ({age}) would survive a lost disk"
+        return f"nothing written after {newest} ({age}) would survive a lost disk"
+    if holds_others_newest(snapshot):
+        return "what the archive holds is another cluster's; nothing of this one would survive a lost disk"
     return "nothing written since the server began would survive a lost disk"
 
 

@@ -17,8 +17,8 @@ from walconsole.domain.archivers.folders import archive_folders
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
 from walconsole.domain.redaction import safe
-from walconsole.domain.standing.copies import writing
 from walconsole.domain.standing.mending import Stretch, copies_lacking, expected_page
+from walconsole.domain.standing.whose import writing
 from walconsole.domain.wal import Segment
 from walconsole.errors import ProvisionError, ShellError
 from walconsole.provision.droplet.commands import (

@@ -1,0 +1,66 @@
+"""Whose WAL the primary bucket holds: this server's own, as far as its page headers and positions tell.
+
+Several clusters may be given one bucket, or one console may be shown another cluster of its host: what the
+first one archived saves nothing of what the second one writes.
+"""
+
+from walconsole.domain.archive.page_header import SegmentIdentity
+from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.wal import Segment, wal_name
+
+
+def another_cluster(bucket: BucketFacts, system_identifier: str | None) -> SegmentIdentity | None:
+    """The newest segment, else the oldest, that belongs to another cluster than the server's."""
+    if system_identifier is None:
+        return None
+    for identity in bucket.identities:
+        if identity.header is not None and identity.header.system_identifier != system_identifier:
+            return identity
+    return None
+
+
+def beyond_server(snapshot: Snapshot) -> tuple[Segment, Segment] | None:
+    """The bucket's newest segment and the server's current one, where the bucket's is the newer.
+
+    The server cannot have archived what it has not finished writing: somebody else writes there. Only
+    a position that was read after the listing counts, for the server writes on meanwhile.
+    """
+    archiver, server, bucket = snapshot.archiver.value, snapshot.server.value, snapshot.primary.value
+    read_at, listed_at = snapshot.archiver.read_at, snapshot.primary.read_at
+    if archiver is None or server is None or bucket is None or read_at is None or listed_at is None:
+        return None
+    newest = wal_name(bucket.newest_segment, server.segment_bytes)
+    if newest is None or newest.segment is None or read_at < listed_at or server.in_recovery:
+        return None
+    current = writing(archiver, server)
+    return (newest.segment, current) if newest.segment > current else None
+
+
+def writing(archiver: ArchiverFacts, server: ServerFacts) -> Segment:
+    """The segment that the server writes. pg_walfile_name knows its timeline before the next checkpoint."""
+    named = wal_name(archiver.current_wal, server.segment_bytes)
+    timeline = server.timeline if named is None or named.segment is None else named.segment.timeline
+    return Segment.at(timeline, archiver.lsn, server.segment_bytes)
+
+
+def own_newest(snapshot: Snapshot) -> str | None:
+    """The primary bucket's newest segment where it may be this server's; None where it is seen not to be.
+
+    Seen: its page header names another system, or the server has not written that far.
+    """
+    server, bucket = snapshot.server.value, snapshot.primary.value
+    if bucket is None or bucket.newest_segment is None:
+        return None
+    if server is not None and beyond_server(snapshot) is not None:
+        return None
+    for identity in bucket.identities:
+        if identity.name == bucket.newest_segment and identity.header is not None and server is not None:
+            return identity.name if identity.header.system_identifier == server.system_identifier else None
+    return bucket.newest_segment
+
+
+def holds_others_newest(snapshot: Snapshot) -> bool:
+    """Whether the primary bucket has a newest segment, and it is another server's."""
+    bucket = snapshot.primary.value
+    return bucket is not None and bucket.newest_segment is not None and own_newest(snapshot) is None
