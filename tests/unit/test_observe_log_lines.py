@@ -188,6 +188,42 @@ def test_a_line_that_goes_on_is_of_the_same_matter() -> None:
     assert second.text == " and more"
 
 
+AT = "2026-11-22 13:47:28.123 UTC [412]"
+QUERY = "SELECT last_archived_wal FROM pg_stat_archiver"
+
+
+@pytest.mark.parametrize(
+    ("lines", "about"),
+    [
+        ((f"{AT} LOG:  duration: 6003.1 ms", f"{AT} STATEMENT:  {QUERY}"), (False, False)),
+        ((f"{AT} ERROR:  canceling statement", f"{AT} STATEMENT:  {QUERY}", "\tWHERE true"), (False,) * 3),
+        ((f"{AT} FEHLER:  abgebrochen", f"{AT} ANWEISUNG:  {QUERY}"), (False, False)),
+        ((f"{AT} 오류:  취소", f"{AT} 명령 구문:  {QUERY}"), (False, False)),
+        ((f"{AT} ERREUR:  annulé", f"{AT} INSTRUCTION :  {QUERY}"), (False, False)),
+        ((f"{AT} ERROR:  WAL is not archived", f"{AT} STATEMENT:  SELECT pg_backup_stop()"), (True, True)),
+        ((f"{AT} LOG:  could not do it", f"{AT} DETAIL:  The archive command failed"), (True, True)),
+        ((f"{AT} ERROR:  no", f"{AT} HINT:  See pg_wal.", f"{AT} STATEMENT:  SELECT 1"), (True, True, True)),
+        ((f"{AT} STATEMENT:  {QUERY}", f"{AT} LOG:  archived"), (False, True)),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_no_part_of_a_message_is_shown_without_it(
+    lines: tuple[str, ...], about: tuple[bool, ...], at_once: bool
+) -> None:
+    """A statement of somebody's that names WAL is no message about archiving."""
+    stream = LogStream("postgresql", always=False)
+    stream.opened()
+    read: list[LogLine] = []
+    for line in ["".join(f"{each}\n" for each in lines)] if at_once else [f"{each}\n" for each in lines]:
+        stream.feed(line.encode(), 0.0)
+        read += stream.read(MOST, 0.0)
+    told = tuple(line.about_archiving for line in read)
+    if at_once:
+        assert told == about
+    else:  # what was shown already stays as it was; nothing is shown without what it belongs to
+        assert told[-1] == about[-1]
+
+
 def test_a_private_key_is_hidden_line_by_line() -> None:
     stream = LogStream("x", always=True)
     stream.opened()

@@ -131,6 +131,8 @@ class _Reader:
             if languages.COMMAND.search(text):
                 return LogKind.COMMAND, None
             return (LogKind.DETAIL if self._own else None), None
+        if level in languages.STATEMENTS:
+            return None, None  # somebody's words: what they are about stands in the message above them
         known = _known(text[:_LOOKED_AT])
         if known is not None:
             return known

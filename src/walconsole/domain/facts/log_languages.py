@@ -187,6 +187,40 @@ DETAILS = frozenset(
     ]
 )
 """What goes on with the message before it (elog.c, send_message_to_server_log)."""
+STATEMENTS = frozenset(
+    [
+        "STATEMENT",
+        "QUERY",
+        "LOCATION",
+        "ANWEISUNG",
+        "ANFRAGE",
+        "SENTENCIA",
+        "CONSULTA",
+        "INSTRUCTION",
+        "REQUÊTE",
+        "ISTRUZIONE",
+        "文",
+        "問い合わせ",
+        "ოპერატორი",
+        "მოთხოვნა",
+        "구문",
+        "쿼리",
+        "ОПЕРАТОР",
+        "ЗАПРОС",
+        "SATS",
+        "FRÅGA",
+        "ІНСТРУКЦІЯ",
+        "ЗАПИТ",
+        "语句",
+        "查询",
+        "COMANDO",
+        "WYRAŻENIE",
+        "ZAPYTANIE",
+        "İFADE",
+        "SORGU",
+    ]
+)
+"""What repeats somebody's statement below the message that is about it (the same function)."""
 
 DENIED = (
     r"permission denied|operation not permitted|Keine Berechtigung|Permiso denegado|Permission non accord"

@@ -10,6 +10,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from walconsole.domain.facts.log_languages import STATEMENTS
+
 
 class LogLevel(StrEnum):
     """How bad a line says it is, in one order for PostgreSQL's and the journal's words."""
@@ -143,6 +145,17 @@ def continues(raw: bytes) -> bool:
 def continuation(before: LogLine, text: str) -> LogLine:
     """A line that goes on with `before`: of its time and level, and about the same matter."""
     return LogLine(before.origin, before.stamp, before.level, text, before.about_archiving)
+
+
+def below(before: LogLine, line: LogLine, level: str) -> tuple[LogLine, LogLine]:
+    """The message `before` and the line of its `level` below it: none is shown without the other.
+
+    A statement that names WAL makes no message one about archiving; the message's own details do.
+    """
+    if level in STATEMENTS:
+        return before, line._replace(about_archiving=before.about_archiving)
+    about = before.about_archiving or line.about_archiving
+    return before._replace(about_archiving=about), line._replace(about_archiving=about)
 
 
 def plain_text(raw: str) -> str:

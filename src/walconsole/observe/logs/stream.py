@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
-from walconsole.domain.facts.log_line import LogLevel, LogLine, continuation, continues, plain_text, read_line
+from walconsole.domain.facts.log_languages import DETAILS, STATEMENTS
+from walconsole.domain.facts.log_line import (
+    LogLevel,
+    LogLine,
+    below,
+    continuation,
+    continues,
+    plain_text,
+    read_line,
+    servers_level,
+)
 from walconsole.domain.profile import DropletPaths
 from walconsole.domain.redaction import MASK, decode, may_hold_secret, printable, redact, safe
 from walconsole.domain.units import count_text
@@ -143,6 +153,8 @@ class LogStream:
         self._held: list[bytes] | None = None
         self._settles_at = 0.0
         self._before: LogLine | None = None
+        self._message: LogLine | None = None
+        self._since_message = 0
         self._key_lines = 0
 
     def opened(self) -> None:
@@ -191,7 +203,10 @@ class LogStream:
         texts = [self._text(line) for line in raw]
         if may_hold_secret("\n".join(texts)):
             texts = [redact(text) for text in texts]
-        return [self._line(text, line) for text, line in zip(texts, raw, strict=True)]
+        lines: list[LogLine] = []
+        for text, line in zip(texts, raw, strict=True):
+            self._add(lines, text, line)
+        return lines
 
     def _text(self, raw: bytes) -> str:
         text = decode(raw[:LONGEST_LINE])
@@ -201,13 +216,26 @@ class LogStream:
             text = self._without_key(text)
         return printable(plain_text(text.rstrip("\r")))
 
-    def _line(self, text: str, raw: bytes) -> LogLine:
+    def _add(self, lines: list[LogLine], text: str, raw: bytes) -> None:
+        """The line; the message above it is looked at anew where this one belongs to it."""
         if self._before is not None and continues(raw):
             line = continuation(self._before, text)
+            self._since_message += 1
         else:
             line = read_line(self.origin, text, always=self._always)
+            level = "" if self._always else servers_level(text)[0]
+            if level not in DETAILS and level not in STATEMENTS:
+                self._message, self._since_message = line, 0
+            else:
+                self._since_message += 1
+                if self._message is None:  # what it is about was before the stream began
+                    line = line._replace(about_archiving=False)
+                else:
+                    self._message, line = below(self._message, line, level)
+                    if self._since_message <= len(lines):
+                        lines[-self._since_message] = self._message
         self._before = line
-        return line
+        lines.append(line)
 
     def _without_key(self, text: str) -> str:
         """A private key goes over many lines: none of them is shown."""
