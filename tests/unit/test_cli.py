@@ -225,3 +225,23 @@ def test_the_command_lines_cluster_stands_above_the_profiles(tmp_path: Path) -> 
         session = server_session(parse(["--config", str(config), *given, "check", "p"]))
         assert isinstance(session.target, Profile)
         assert str(session.target.postgres.cluster) == wanted
+
+
+@pytest.mark.parametrize(
+    ("word", "agreed"), [("prod", True), ("shithub", True), ("shit", False), ("", False), ("droplet", False)]
+)
+def test_a_profile_is_confirmed_as_it_was_typed_and_by_its_name(
+    tmp_path: Path, word: str, agreed: bool
+) -> None:
+    """`[profiles.prod]` with `name = "shithub"`: both name it, and a part of either does not."""
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.prod]\nhost = "droplet"\nname = "shithub"\n')
+    session = server_session(parse(["--config", str(config), "provision", "prod", "--plan"]))
+    assert session.agreed(word) is agreed
+
+
+def test_without_an_argument_its_name_confirms_it(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.prod]\nhost = "droplet"\nname = "shithub"\n')
+    session = server_session(parse(["--config", str(config), "provision", "--plan"]))
+    assert (session.agreed("shithub"), session.agreed("")) == (True, False)

@@ -23,6 +23,7 @@ from walconsole.provision.engine.model import (
     Risk,
     Stage,
 )
+from walconsole.provision.engine.printing import PlainLines
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 
@@ -252,3 +253,29 @@ async def test_what_nobody_foresaw_still_takes_away_its_own() -> None:
     with pytest.raises(ZeroDivisionError):
         await run.runner().run()
     assert log == ["apply c", "verify c"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "undoing", "said"),
+    [
+        ([Stage.DONE, Stage.CHANGED, Stage.WAITING], False, "2 of 3 steps done"),
+        ([Stage.UNDONE] * 6 + [Stage.WAITING] * 14, True, "6 steps taken back"),
+        ([Stage.UNDONE, Stage.KEPT, Stage.WAITING], True, "1 step taken back, 1 step stays"),
+        ([Stage.UNDONE, Stage.FAILED, Stage.WAITING], True, "1 step taken back, 1 failed"),
+        ([Stage.REFUSED, Stage.WAITING], True, "0 steps taken back, 1 not agreed to"),
+    ],
+)
+def test_what_is_said_at_the_end_of_a_run_and_of_an_undo(
+    stages: list[Stage], undoing: bool, said: str
+) -> None:
+    lines: list[str] = []
+    printer = PlainLines(lines.append, undoing=undoing)
+    printer.end({str(number): stage for number, stage in enumerate(stages)})
+    assert lines == [said]
+
+
+def test_plans_to_undo_end_with_how_many_there_are() -> None:
+    lines: list[str] = []
+    printer = PlainLines(lines.append, undoing=True)
+    printer.end({"a": Stage.WAITING})
+    assert lines == ["0 steps to take back"]

@@ -58,7 +58,8 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         default=MOST_SEGMENTS,
         help=f"read at most so many (default {MOST_SEGMENTS})",
     )
-    add("--confirm", metavar="NAME", default="", help="the profile's name: yes to the room that it takes")
+    agreed = "the profile as typed, or its `name`: yes to the room that it takes"
+    add("--confirm", metavar="NAME", default="", help=agreed)
     add("--json", action="store_true", help="a JSON document")
 
 

@@ -41,7 +41,7 @@ def server_session(options: Namespace) -> Session:
     commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)
     resolved = choose(options.target, file, os.environ, named, commands=commands)
     made = session(options, file, resolved.profile)
-    return replace(made, notes=(*made.notes, *resolved.notes))
+    return replace(made, notes=(*made.notes, *resolved.notes), typed=options.target or "")
 
 
 def server_sessions(options: Namespace) -> tuple[Session, ...]:

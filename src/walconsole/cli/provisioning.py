@@ -91,7 +91,8 @@ def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
     what = parser.add_mutually_exclusive_group(required=undo)
     what.add_argument("--plan", action="store_true", help="print what would be done, and change nothing")
     what.add_argument("--apply", action="store_true", help="do it, without a screen; needs --confirm")
-    parser.add_argument("--confirm", metavar="NAME", default="", help="the profile's name: yes to every gate")
+    agreed = "the profile as typed, or its `name`: yes to every gate"
+    parser.add_argument("--confirm", metavar="NAME", default="", help=agreed)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     if undo:
         return

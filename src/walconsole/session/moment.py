@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.moments.asking import read_time
 from walconsole.domain.moments.by_target import with_target
@@ -62,8 +62,9 @@ def find_moment(session: Session, wish: MomentWish, stop: Stop) -> int:
         around = read_time(wish.around, SystemClock().now())
     except ValueError as error:
         raise UsageError("reading --around", f"{wish.around!r} is no time", str(error)) from None
-    if wish.confirm not in ("", profile.name):
+    if wish.confirm and not session.agreed(wish.confirm):
         raise UsageError("finding a moment", f"--confirm is not {profile.name}", "give the profile's name")
+    wish = replace(wish, confirm=profile.name if wish.confirm else "")
     if wish.confirm and (profile.read_only or session.read_only):
         raise UsageError(
             "finding a moment",

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.profile import Profile
@@ -39,9 +39,10 @@ _CLEANING_S = 60.0
 class ProvisionWish:
     """What the command line asks for. `apply` False: show the plan and change nothing.
 
-    `confirm` is the profile's name, typed: it answers every gate. `replace` answers those gates that ask
-    for the name of what is replaced. `offer` is a fix that shall be made instead of provisioning, `backup` a
-    base backup that shall be taken instead, `drill` a restore drill, `expire` retention.
+    `confirm` is the profile, named once more as it was typed or by its `name`: it answers every gate.
+    `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
+    made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
+    `expire` retention.
     """
 
     choices: DropletChoices
@@ -97,10 +98,11 @@ def provision(session: Session, wish: ProvisionWish, stop: Stop) -> int:
         )
     if wish.apply and (profile.read_only or session.read_only):
         raise UsageError("provisioning", "the session is read-only", "leave --read-only and read_only away")
-    if wish.apply and wish.confirm != profile.name:
+    if wish.apply and not session.agreed(wish.confirm):
         raise UsageError(
             f"changing {profile.name}", "that was not confirmed", f"add --confirm {profile.name}, its name"
         )
+    wish = replace(wish, confirm=profile.name if wish.apply else "")
     os.umask(0o077)
     warning = start_logging(session.log_file, chosen=session.log_chosen)
     for note in (*session.notes, *([warning] if warning else [])):
@@ -118,7 +120,8 @@ class _Command:
         self._environment = environment
         self._history: list[Progress] = []
         self._memory = IncidentMemory(IncidentFile(profile.name, environment), SystemClock())
-        self._printer: Printer = JsonLines(self._write) if wish.json else PlainLines(self._write)
+        plain = PlainLines(self._write, undoing=wish.undo)
+        self._printer: Printer = JsonLines(self._write) if wish.json else plain
 
     def _write(self, line: str) -> None:
         """A line; where nobody can read it any more, that is a request to end."""

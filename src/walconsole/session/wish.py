@@ -23,7 +23,8 @@ Target = Profile | DemoWish
 class Session:
     """One console. `interval_s` is the time between two readings of SQL; every cadence follows it.
     `notify`: how a verdict that got worse is told (config.checks.ALERTS). `called` tells it from others that
-    are opened beside it, empty where there are none.
+    are opened beside it, empty where there are none. `typed` is what named the target on the command line,
+    empty where nothing did.
 
     `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
     are looked for; what the console starts gets os.environ, which has no secrets (process.environment).
@@ -39,7 +40,12 @@ class Session:
     read_only: bool = False
     notes: tuple[str, ...] = ()
     provisioning: bool = False
+    typed: str = ""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    def agreed(self, word: str) -> bool:
+        """Whether `word`, typed behind --confirm, names the profile: as it was typed, or by its `name`."""
+        return isinstance(self.target, Profile) and word in {self.target.name, self.typed} - {""}
 
     @property
     def title(self) -> str:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.units import bytes_text, whole_duration_text
+from walconsole.domain.units import bytes_text, plural, whole_duration_text
 from walconsole.provision.engine.model import (
     Changing,
     Check,
@@ -53,6 +54,18 @@ def moving_text(event: Moving) -> str:
     return f"{event.what}: {', '.join(parts)}"
 
 
+def tally(stages: Iterable[Stage], *, undoing: bool) -> str:
+    """How many steps are done, of an undo how many are taken back, in a few words."""
+    counts = Counter(stages)
+    if not undoing:
+        good = counts[Stage.DONE] + counts[Stage.CHANGED]
+        return f"{good} of {counts.total()} steps done"
+    kept = plural(counts[Stage.KEPT], "step stays", "steps stay")
+    parts = [f"{plural(counts[Stage.UNDONE], 'step')} taken back", *([kept] if counts[Stage.KEPT] else [])]
+    parts += [f"{counts[stage]} {stage}" for stage in (Stage.FAILED, Stage.REFUSED) if counts[stage]]
+    return ", ".join(parts)
+
+
 class Printer(Protocol):
     """Writes what a run tells."""
 
@@ -68,12 +81,13 @@ class Printer(Protocol):
 class PlainLines:
     """For people: a head for each step, indented what belongs to it."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, *, undoing: bool = False) -> None:
         self._write = write
         self._titles: dict[str, str] = {}
         self._head = ""
         self._waiting = ""
         self._moved = ("", 0)
+        self._undoing, self._to_undo = undoing, 0
 
     def begin(self, site: Site, steps: Sequence[Step]) -> None:
         """Whose droplet it is."""
@@ -98,6 +112,7 @@ class PlainLines:
 
     def undo(self, step: Step, plan: Plan | None) -> None:
         """How a step would be undone."""
+        self._to_undo += plan is not None
         self._line(f"== {step.title}")
         if plan is None:
             self._line("   nothing of it is undone")
@@ -105,9 +120,11 @@ class PlainLines:
             self._plan(plan)
 
     def end(self, stages: Mapping[str, Stage]) -> None:
-        """How many steps are where."""
-        good = sum(stage in (Stage.DONE, Stage.CHANGED) for stage in stages.values())
-        self._line(f"{good} of {len(stages)} steps done")
+        """How many steps are where; of plans to undo, how many there are."""
+        if self._undoing and set(stages.values()) <= {Stage.WAITING}:
+            self._line(f"{plural(self._to_undo, 'step')} to take back")
+        else:
+            self._line(tally(stages.values(), undoing=self._undoing))
 
     def _check(self, check: Check, stage: Stage) -> None:
         for fact in check.facts:

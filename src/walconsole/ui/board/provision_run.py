@@ -119,6 +119,11 @@ class ProvisionRun:
         return self._task is not None and not self._task.done()
 
     @property
+    def undoing(self) -> bool:
+        """Whether it takes back what was changed."""
+        return self._undoing
+
+    @property
     def changing(self) -> bool:
         """Whether a step is being applied just now."""
         return self.busy and any(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
 from walconsole.provision.engine.model import Stage, Step
+from walconsole.provision.engine.printing import tally
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
@@ -282,8 +283,7 @@ class ProvisionScreen(PanesScreen):
 
     def _of_all(self) -> str:
         stages = [news.stage for news in self.run.news.values()]
-        good = sum(stage in (Stage.DONE, Stage.CHANGED) for stage in stages)
-        return f"; {good} of {len(stages)} steps done" if stages else ""
+        return f"; {tally(stages, undoing=self.run.undoing)}" if stages else ""
 
     def repaint_lines(self) -> None:
         """The verdict."""
