@@ -198,6 +198,46 @@ class ApiTarget:
     ca_file: str | None = None
 
 
+class WebhookShape(StrEnum):
+    """What a webhook's receiver takes."""
+
+    JSON = "json"
+    SLACK = "slack"
+    MATTERMOST = "mattermost"
+    DISCORD = "discord"
+    NTFY = "ntfy"
+
+
+@record
+class NotifySettings:
+    """Who is told by `walconsole watch`, and when.
+
+    What ends in `_env` names a secret: a systemd credential, an environment variable, or an entry of
+    `keyring_service`. `command` are a program's words; Spans are minutes
+    and hours, as they are written.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook_env: str = ""
+    webhook_shape: WebhookShape = WebhookShape.JSON
+    webhook_token_env: str = ""
+    pagerduty_env: str = ""
+    pagerduty_endpoint: str = "https://events.pagerduty.com"
+    mail_to: tuple[str, ...] = ()
+    mail_from: str = ""
+    sendmail: str = "/usr/sbin/sendmail"
+    smtp: str = ""
+    smtp_user: str = ""
+    smtp_password_env: str = ""
+    ping_env: str = ""
+    ping_minutes: float = 5.0
+    keyring_service: str = ""
+    worse_after_minutes: float = 2.0
+    blind_after_minutes: float = 10.0
+    well_after_minutes: float = 10.0
+    again_hours: float = 24.0
+
+
 @record
 class Profile:
     """Everything that the console needs to know before it connects.
@@ -222,6 +262,7 @@ class Profile:
     keep: Keep | None = None
     backups: BackupSettings = BackupSettings()
     drills: DrillSettings = DrillSettings()
+    notify: NotifySettings = NotifySettings()
     second_copy: bool = True
     tags: tuple[str, ...] = ()
 

@@ -23,7 +23,7 @@ class NewerError(ValueError):
 
 def document_of(log: IncidentLog) -> dict[str, object]:
     """Plain values, as json.dumps takes them."""
-    return {"document": DOCUMENT, "version": VERSION, **_plain(log)}
+    return {"document": DOCUMENT, "version": VERSION, **plain(log)}
 
 
 def log_of(document: object) -> IncidentLog:
@@ -36,21 +36,23 @@ def log_of(document: object) -> IncidentLog:
     if version != VERSION:
         raise ValueError("it has no version")
     rest = {name: value for name, value in document.items() if name not in ("document", "version")}
-    read: IncidentLog = _record(IncidentLog, rest, "it")
+    read: IncidentLog = record_of(IncidentLog, rest, "it")
     return read
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A dataclass as plain values, as json.dumps takes them."""
     if is_dataclass(value):
         return {
-            one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _NOT_KEPT
+            one.name: plain(getattr(value, one.name)) for one in fields(value) if one.name not in _NOT_KEPT
         }
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value.value if isinstance(value, StrEnum) else value
 
 
-def _record(kind: type[Any], value: object, where: str) -> Any:  # an instance of `kind`
+def record_of(kind: type[Any], value: object, where: str) -> Any:
+    """An instance of `kind`, a dataclass; `where` names it. Raises ValueError, which says where it is odd."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} is no object")
     hints = get_type_hints(kind)
@@ -71,11 +73,9 @@ def _value(kind: Any, value: object, where: str) -> Any:
             raise ValueError(f"{where} is no list, or too long a one")
         return tuple(_value(get_args(kind)[0], each, f"{where}[{at}]") for at, each in enumerate(value))
     if is_dataclass(kind) and isinstance(kind, type):
-        return _record(kind, value, where)
-    if kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_sane(value, where):
-            raise ValueError(f"{where} is no number that can be")
-        return float(value)
+        return record_of(kind, value, where)
+    if kind in (int, float):
+        return _number(kind, value, where)
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise ValueError(f"{where} is no text, or too long a one")
     try:
@@ -84,7 +84,14 @@ def _value(kind: Any, value: object, where: str) -> Any:
         raise ValueError(f"{where} is none of {', '.join(kind)}") from None
 
 
-def _is_sane(value: float, where: str) -> bool:
+def _number(kind: type[Any], value: object, where: str) -> Any:
+    fits = int if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, fits) or not _is_sane(value, where):
+        raise ValueError(f"{where} is no number that can be")
+    return kind(value)
+
+
+def _is_sane(value: Any, where: str) -> bool:
     """A time must be one that can be shown; a span or a count of bytes only finite."""
     is_time = where.rpartition(".")[2].endswith(("at", "since"))
     return math.isfinite(value) and 0 <= value <= (_LATEST if is_time else _MOST)
