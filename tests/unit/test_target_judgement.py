@@ -1,0 +1,173 @@
+"""A target is judged before anything is restored: each trap with its numbers, against plain archives."""
+
+import pytest
+
+from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history
+from walconsole.domain.moments.targets import By, Target, time_value
+from walconsole.domain.recovery.backups import Completeness
+from walconsole.domain.recovery.recoverability import Recoverability, recoverability
+from walconsole.domain.recovery.target_judgement import (
+    TargetJudgement,
+    TargetKnown,
+    Trap,
+    judged_target,
+    moment_of,
+)
+from walconsole.domain.recovery.wal_supply import ArchiveCopy
+from walconsole.domain.wal import format_lsn
+
+HOUR_S = 3600.0
+BASE_AT = NOW - 3 * HOUR_S
+"""When the base backup of `archive` had begun; it stopped a minute later."""
+TIMES = {number: BASE_AT + (number - 3) * HOUR_S / 4 for number in range(1, 20)}
+"""Segment 3 was stored when the base backup began, each later one a quarter of an hour after it."""
+
+
+def archive(stored: dict[int, range | list[int]] | None = None, *more: ArchiveCopy) -> Recoverability:
+    """One base backup in segment 3, WAL up to segment 12."""
+    made = base(3, day=(NOW - BASE_AT) / 86_400.0)
+    return recoverability([copy_of(stored or {1: range(1, 13)}, made, times=TIMES), *more], CLUSTER)
+
+
+def at(moment: float) -> Target:
+    return Target(By.TIME, time_value(int(moment * 1_000_000)), True, 1, "")
+
+
+def place(segment: int, timeline: int = 1) -> Target:
+    return Target(By.LSN, format_lsn(segment * SIZE + 1000), False, timeline, "")
+
+
+def traps(judged: TargetJudgement) -> tuple[list[Trap], list[Trap]]:
+    return [each.trap for each in judged.refusals], [each.trap for each in judged.warnings]
+
+
+READ = TargetKnown(last_commit=BASE_AT + 2 * HOUR_S)
+"""The WAL was read to its end: the last commit is two hours after the base backup."""
+CASES: list[tuple[str, Target | None, TargetKnown, list[Trap], list[Trap]]] = [
+    ("a time before the last commit", at(BASE_AT + HOUR_S), READ, [], []),
+    ("a time, and no commit known", at(BASE_AT + HOUR_S), TargetKnown(), [], [Trap.AFTER_LAST_COMMIT]),
+    ("a time after the last commit", at(BASE_AT + 2.1 * HOUR_S), READ, [Trap.AFTER_LAST_COMMIT], []),
+    ("the last commit's own time", at(BASE_AT + 2 * HOUR_S), READ, [Trap.AFTER_LAST_COMMIT], []),
+    ("a time after the archive", at(NOW), READ, [Trap.AFTER_ARCHIVE], []),
+    ("a time before the base backup", at(BASE_AT - 60), READ, [Trap.BEFORE_CONSISTENCY], []),
+    ("a time within the base backup", at(BASE_AT + 30), READ, [Trap.BEFORE_CONSISTENCY], []),
+    ("a time without a zone", Target(By.TIME, "2026-11-29 07:00:00", True, 1, ""), READ,
+     [Trap.NOT_PLACED], []),
+    ("a place", place(5), TargetKnown(), [], []),
+    ("a place within the base backup", Target(By.LSN, format_lsn(3 * SIZE + 100), False, 1, ""), READ,
+     [Trap.BEFORE_CONSISTENCY], []),
+    ("a place before it", place(2), TargetKnown(), [Trap.BEFORE_CONSISTENCY], []),
+    ("a place after the archive", place(13), TargetKnown(), [Trap.AFTER_ARCHIVE], []),
+    ("a transaction that was found", Target(By.XID, "731", False, 1, ""), TargetKnown(lsn=5 * SIZE), [], []),
+    ("a transaction that was not", Target(By.XID, "731", False, 1, ""), TargetKnown(), [], [Trap.NOT_PLACED]),
+    ("a restore point before it", Target(By.NAME, "a", None, 1, ""), TargetKnown(lsn=SIZE),
+     [Trap.BEFORE_CONSISTENCY], []),
+    ("the end", None, TargetKnown(), [], []),
+    ("the end, with tablespaces", None, TargetKnown(tablespaces=2), [], [Trap.TABLESPACES]),
+    ("a timeline that is nowhere", place(5, 7), TargetKnown(), [Trap.NO_HISTORY], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "known", "refusals", "warnings"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_each_trap_is_known_before_it_is_tried(
+    target: Target | None, known: TargetKnown, refusals: list[Trap], warnings: list[Trap]
+) -> None:
+    judged = judged_target(target, archive(), known)
+    assert traps(judged) == (refusals, warnings)
+    assert judged.possible is not bool(refusals)
+    assert all(each.text and each.remedy for each in (*judged.refusals, *judged.warnings))
+
+
+def test_it_says_by_how_much_and_what_can_be_reached() -> None:
+    early = judged_target(at(BASE_AT + 30), archive()).refusals[0]
+    assert "is 30 s before 2026-11-29 04:38:30Z, where the oldest base backup" in early.text
+    assert early.remedy == "the earliest that can be reached is 2026-11-29 04:38:30Z"
+    late = judged_target(at(NOW), archive()).refusals[0]
+    assert "is 45 min 00 s after 2026-11-29 06:52:30Z, where the archive ends" in late.text
+    idle = judged_target(at(BASE_AT + 2.1 * HOUR_S), archive(), READ).refusals[0]
+    assert "is 6 min 00 s after the last commit in the archive, 2026-11-29 06:37:30Z" in idle.text
+
+
+def test_what_is_lost_is_up_to_the_archives_end() -> None:
+    judged = judged_target(place(5), archive())
+    assert judged.lost_bytes == 13 * SIZE - (5 * SIZE + 1000)
+    assert judged.route is not None
+    assert judged.route.first == "000000010000000000000003"
+    assert judged_target(at(BASE_AT + HOUR_S), archive()).lost_s == 1.25 * HOUR_S
+
+
+def test_a_hole_is_named_and_how_far_one_gets() -> None:
+    holed = archive({1: [*range(1, 7), *range(8, 13)]})
+    (behind,) = judged_target(place(9), holed).refusals
+    assert behind.trap is Trap.SILENT_HOLE
+    assert "000000010000000000000007 is missing" in behind.text
+    assert f"at {format_lsn(7 * SIZE)}" in behind.text
+    assert judged_target(at(TIMES[9]), holed).refusals[0].trap is Trap.SILENT_HOLE
+    end = judged_target(None, holed)
+    assert end.possible
+    assert traps(end) == ([], [Trap.SILENT_HOLE])
+    assert f"opens at {format_lsn(7 * SIZE)} without an error" in end.warnings[0].text
+
+
+def test_between_two_windows_both_sides_are_said() -> None:
+    later = base(9, day=(NOW - TIMES[9]) / 86_400.0)
+    found = archive({1: [*range(1, 7), *range(8, 13)]}, copy_of({}, later))
+    (between,) = judged_target(place(8), found).refusals
+    assert between.trap is Trap.SILENT_HOLE
+    assert f"the next that can be reached 16.0 MiB after it, {format_lsn(9 * SIZE + 312)}" in between.text
+
+
+def test_a_foreign_branch_is_no_child_and_is_never_latest() -> None:
+    left = history(2, (1, 2 * SIZE))
+    found = recoverability([copy_of({1: range(1, 13), 2: range(2, 9)}, base(3), histories=[left])], CLUSTER)
+    refused = judged_target(place(5, 2), found)
+    assert traps(refused)[0] == [Trap.NOT_A_CHILD]
+    assert "timeline 2 does not descend from it" in refused.refusals[0].text
+    assert refused.refusals[0].remedy == "timeline 1 can be reached"
+    own = judged_target(place(5), found)
+    assert own.possible
+    assert "name timeline 1, never 'latest'" in [each.remedy for each in own.warnings]
+
+
+def test_a_history_that_is_missing_is_named() -> None:
+    found = recoverability([copy_of({1: range(1, 8), 2: range(7, 12)}, base(3))], CLUSTER)
+    (refused,) = judged_target(place(9, 2), found).refusals
+    assert (refused.trap, "00000002.history is missing" in refused.text) == (Trap.NO_HISTORY, True)
+
+
+def test_without_a_base_backup_nothing_leads_anywhere() -> None:
+    none = recoverability([copy_of({1: range(1, 9)})], CLUSTER)
+    assert traps(judged_target(place(5), none)) == ([Trap.NO_BACKUP], [])
+    broken = base(3, completeness=Completeness.INCOMPLETE, why="its backup.json is missing")
+    cut = recoverability([copy_of({1: range(1, 9)}, broken)], CLUSTER)
+    assert traps(judged_target(None, cut)) == ([Trap.BACKUP_BROKEN], [])
+    gone = recoverability([copy_of({1: [1, 2, 4, 5]}, base(3, 4))], CLUSTER)
+    assert traps(judged_target(None, gone)) == ([Trap.WAL_GONE], [])
+
+
+def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() -> None:
+    left = history(2, (1, 6 * SIZE + 900))
+    found = recoverability(
+        [copy_of({1: range(1, 8), 2: range(7, 12)}, base(3), histories=[left])], CLUSTER, timeline=2
+    )
+    (refused,) = judged_target(None, found).refusals
+    assert refused.trap is Trap.SILENT_HOLE
+    assert refused.remedy == f"recover to LSN {format_lsn(6 * SIZE)}, exclusive, and no further"
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2026-11-29 07:37:30.000000+00", NOW),
+        ("2026-11-29 07:37:30Z", NOW),
+        ("2026-11-29 08:37:30+01", NOW),
+        ("2026-11-29 07:37:30", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_time_without_a_zone_is_none(value: str, moment: float | None) -> None:
+    assert moment_of(value) == moment
