@@ -191,6 +191,10 @@ class Recoverability:
             return None
         return self._routed(self.target, begun, (begun.last + 1) * self.cluster.segment_bytes)
 
+    def route_through(self, begun: BackupReach, lsn: int, timeline: int) -> Route | None:
+        """The way from this backup, one of that timeline's, to `lsn`; None where it is of no use."""
+        return None if begun.last is None else self._routed(timeline, begun, lsn)
+
     def _routed(self, timeline: int, begun: BackupReach, lsn: int) -> Route:
         path, size = self._paths[timeline], self.cluster.segment_bytes
         first, consistent = begun.first or 0, begun.consistent or 0

@@ -1,0 +1,207 @@
+"""To where a recovery goes: the moment, and the place in which the recovered cluster shall stand.
+
+When recovery stops is told in domain/moments/targets.py, which is where PostgreSQL's source says so.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from walconsole.domain.moments.targets import Target, time_value
+from walconsole.domain.pgconf.advice import quoted
+from walconsole.domain.profile import ClusterName
+from walconsole.domain.wal import format_lsn, parse_lsn
+
+MOST_XID = 2**64 - 1
+LONGEST_NAME = 63
+"""A restore point's name has MAXFNAMELEN - 1 bytes at most; pg_create_restore_point(text)."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,50}", re.ASCII)
+
+
+class RecoverTo(StrEnum):
+    """Which setting names the target. LATEST: none does, all that is archived is replayed."""
+
+    TIME = "time"
+    LSN = "lsn"
+    XID = "xid"
+    NAME = "name"
+    IMMEDIATE = "immediate"
+    LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryTarget:
+    """A target of recovery. `value` is as the server takes it, empty for IMMEDIATE and LATEST.
+
+    `inclusive`: what stands at the target is replayed, too; None where that does not matter. `timeline` None:
+    the one that the server wrote last, which the plan names.
+    """
+
+    to: RecoverTo
+    value: str = ""
+    inclusive: bool | None = None
+    timeline: int | None = None
+
+    @classmethod
+    def of(cls, target: Target) -> "RecoveryTarget":
+        """The same as one that a moment found."""
+        return cls(RecoverTo(target.by.value), target.value, target.inclusive, target.timeline)
+
+    @property
+    def at(self) -> float | None:
+        """Seconds since the epoch, for a time."""
+        return datetime.fromisoformat(self.value).timestamp() if self.to is RecoverTo.TIME else None
+
+    @property
+    def lsn(self) -> int | None:
+        """The position, for one."""
+        return parse_lsn(self.value) if self.to is RecoverTo.LSN else None
+
+    @property
+    def how(self) -> str:
+        """`lsn 0/203A4D0, exclusive`; `all that is archived`."""
+        if self.to is RecoverTo.LATEST:
+            return "all that is archived"
+        if self.to is RecoverTo.IMMEDIATE:
+            return "the end of the base backup"
+        how = {True: ", inclusive", False: ", exclusive", None: ""}[self.inclusive]
+        return f"{self.to.value} {self.value}{how}"
+
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """What recovery is to be given, by name and value; the timeline where one is named."""
+        lines: list[tuple[str, str]] = []
+        if self.to is RecoverTo.IMMEDIATE:
+            lines.append(("recovery_target", "immediate"))
+        elif self.to is not RecoverTo.LATEST:
+            lines.append((f"recovery_target_{self.to.value}", self.value))
+        if self.inclusive is not None:
+            lines.append(("recovery_target_inclusive", "on" if self.inclusive else "off"))
+        if self.timeline is not None:
+            lines.append(("recovery_target_timeline", str(self.timeline)))
+        return tuple(lines)
+
+    def lines(self) -> tuple[str, ...]:
+        """The same, as postgresql.conf has it."""
+        return tuple(f"{name} = {quoted(value)}" for name, value in self.settings())
+
+    def options(self) -> tuple[str, ...]:
+        """What `walconsole recover` is given for it."""
+        if self.to is RecoverTo.LATEST:
+            return ("--to-latest",)
+        if self.to is RecoverTo.IMMEDIATE:
+            return ("--to-immediate",)
+        name = "--to" if self.to is RecoverTo.TIME else f"--to-{self.to.value}"
+        side = {True: ("--through",), False: ("--before",), None: ()}[self.inclusive]
+        line = () if self.timeline is None else ("--timeline", str(self.timeline))
+        return (name, self.value, *side, *line)
+
+
+def read_target(
+    to: RecoverTo, text: str = "", *, inclusive: bool | None = None, timeline: int | None = None
+) -> RecoveryTarget:
+    """What an operator wrote. Raises ValueError with what is wrong.
+
+    A time must have its zone: a droplet's, a console's and a user's are three.
+    """
+    reading = _READ.get(to)
+    value = reading(text.strip()) if reading is not None else ""
+    if to not in _WITH_SIDES:
+        if inclusive is not None:
+            raise ValueError(f"before or through says nothing of {to.value}")
+    elif inclusive is None:
+        inclusive = to is not RecoverTo.LSN  # PostgreSQL's default is on; of a place just before is meant
+    return RecoveryTarget(to, value, inclusive, timeline)
+
+
+_WITH_SIDES = frozenset({RecoverTo.TIME, RecoverTo.LSN, RecoverTo.XID})
+
+
+def _time(text: str) -> str:
+    try:
+        told = datetime.fromisoformat(text)
+        at_us = round((told - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError("write a time with its zone, as '2026-11-28 14:02:00Z' or '… 15:02+01'") from None
+    return time_value(at_us)
+
+
+def _lsn(text: str) -> str:
+    try:
+        return format_lsn(parse_lsn(text))
+    except ValueError:
+        raise ValueError("write a place in the WAL as 0/203A4D0") from None
+
+
+def _xid(text: str) -> str:
+    if not text.isdecimal() or len(text) > 20 or not 3 <= int(text) <= MOST_XID:
+        raise ValueError("write a transaction's number as 1234, 3 or above")
+    return str(int(text))
+
+
+def _name(text: str) -> str:
+    if not text or len(text.encode()) > LONGEST_NAME or not text.isprintable():
+        raise ValueError(f"a restore point's name has 1 to {LONGEST_NAME} bytes")
+    return text
+
+
+_READ = {RecoverTo.TIME: _time, RecoverTo.LSN: _lsn, RecoverTo.XID: _xid, RecoverTo.NAME: _name}
+
+
+def time_text(at: float) -> str:
+    """`2026-11-28 14:02:00Z`: with its day and its zone, always."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def is_earlier(new: RecoveryTarget, old: RecoveryTarget) -> bool:
+    """Whether it is known that `new` lies before `old`: what was replayed is not taken back."""
+    if new.at is not None and old.at is not None:
+        return new.at < old.at
+    if new.lsn is not None and old.lsn is not None:
+        return new.lsn < old.lsn
+    return False
+
+
+def on_timeline(target: RecoveryTarget, timeline: int) -> RecoveryTarget:
+    """The target with its timeline named, where it names none: `latest` may lead elsewhere."""
+    return target if target.timeline is not None else replace(target, timeline=timeline)
+
+
+# -- Where.
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPlace:
+    """A new `cluster` beside the old one; None: in the old one's place, whose files are moved aside."""
+
+    cluster: ClusterName | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the old cluster's own place is taken."""
+        return self.cluster is None
+
+    def options(self) -> tuple[str, ...]:
+        """What `walconsole recover` is given for it."""
+        return ("--in-place",) if self.cluster is None else ("--into", str(self.cluster))
+
+    @property
+    def text(self) -> str:
+        """`in place of the old cluster`, `into the new cluster 15/restored`."""
+        return (
+            "in place of the old cluster" if self.cluster is None else f"into the new cluster {self.cluster}"
+        )
+
+
+IN_PLACE = RecoveryPlace()
+
+
+def read_into(text: str) -> RecoveryPlace:
+    """`15/restored`. Raises ValueError with what is wrong."""
+    version, _, name = text.strip().partition("/")
+    if not version.isdecimal() or not 13 <= int(version) <= 99 or not _NAME.fullmatch(name):
+        raise ValueError(
+            "name the new cluster as VERSION/NAME, as Debian does: 15/restored; a recovery onto another host "
+            "or into a bare folder is made by hand (docs/recovery.md)"
+        )
+    return RecoveryPlace(ClusterName(str(int(version)), name))

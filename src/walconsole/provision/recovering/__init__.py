@@ -1,0 +1,1 @@
+"""A recovery, as steps: to the pause, on from there, or back."""
