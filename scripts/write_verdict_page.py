@@ -94,7 +94,8 @@ def modes() -> Iterator[str]:
         yield "|---|---|---|---|"
         for mode in members:
             risk = mode.risk.value if mode.risk is not None else "what it explains" if mode.explains else ""
-            risk = risk if mode.alarms else "nothing: it is no alarm"
+            if not mode.alarms:
+                risk = "a recovery" if mode.refused else "nothing: it is no alarm"
             leads = ", ".join(f"`{each}`" for each in mode.explains)
             yield f"| {_link(mode)} | {_cell(mode.page.signal)}{_untried(mode)} | {risk} | {leads} |"
 

@@ -101,3 +101,26 @@ async def test_an_override_and_a_lost_grant_are_two_stories(console: Watched) ->
             lambda: {s.root.rule for s in console.stories()} & both == {"key-403"}, "one cause less", 8
         )
     await console.green("both taken back")
+
+
+@pytest.mark.failure_mode("recovery-target-left", "recovery-settings-left")
+async def test_what_an_earlier_recovery_left_in_postgresql_auto_conf(console: Watched) -> None:
+    with console.broken("recovery_target_time, primary_conninfo of before in postgresql.auto.conf"):
+        console.sql("ALTER SYSTEM SET recovery_target_time = '2026-11-28 14:02:00+00'")
+        console.sql("ALTER SYSTEM SET primary_conninfo = 'host=10.0.0.9 password=not-shown-anywhere'")
+        console.config(archive_timeout="59")  # seen at once, and then the files are read
+        await console.root("recovery-target-left", evidence="recovery_target_time = 2026-11-28")
+        await console.noted("recovery-settings-left")
+        assert "not-shown-anywhere" not in str(console.diagnosis())
+        console.sql("ALTER SYSTEM RESET recovery_target_time")
+        console.sql("ALTER SYSTEM RESET primary_conninfo")
+    await console.green("ALTER SYSTEM RESET")
+    assert "recovery-settings-left" not in console.rules()
+
+
+@pytest.mark.failure_mode("signal-file-left")
+async def test_signal_file_left(console: Watched) -> None:
+    signal = console.cluster.data_dir / "standby.signal"
+    with console.broken("standby.signal beside the running primary"), placed(signal, ""):
+        await console.root("signal-file-left", evidence="standby.signal")
+    await console.green("the file taken away")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history
+from walconsole.domain.failures import MODES
 from walconsole.domain.moments.targets import By, Target, time_value
 from walconsole.domain.recovery.backups import Completeness
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
@@ -171,3 +172,7 @@ def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() ->
 )
 def test_a_time_without_a_zone_is_none(value: str, moment: float | None) -> None:
     assert moment_of(value) == moment
+
+
+def test_every_trap_has_a_page() -> None:
+    assert {each.value for each in Trap} <= MODES.keys()

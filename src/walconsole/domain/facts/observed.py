@@ -56,7 +56,11 @@ class HostKeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster."""
+    """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster.
+
+    `signals` are the files in its data directory that make its next start a recovery, or a standby's:
+    `standby.signal`, `recovery.signal`; none where the directory may not be entered.
+    """
 
     name: ClusterName | None
     port: int
@@ -65,6 +69,7 @@ class ClusterFacts:
     config_file: str | None
     running: bool
     owner: str
+    signals: tuple[str, ...] = ()
 
 
 class VerifierSchedule(StrEnum):

@@ -16,6 +16,7 @@ from walconsole.domain.failures import (
     folder,
     lifecycle,
     no_alarm,
+    recovering,
     recovery,
     refusals,
     retention,
@@ -51,6 +52,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
         ),
     ),
     ("The disk", (*retention.MODES, *disk.MODES)),
+    ("A recovery", recovering.MODES),
     ("What looks wrong and is not", no_alarm.MODES),
 )
 """In the order in which findings of one severity are told."""

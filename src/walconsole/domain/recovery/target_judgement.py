@@ -29,7 +29,7 @@ class Trap(StrEnum):
     AFTER_LAST_COMMIT = "target-after-last-commit"
     NOT_PLACED = "target-not-placed"
     NOT_A_CHILD = "timeline-not-a-child"
-    NO_HISTORY = "timeline-history-missing"
+    NO_HISTORY = "history-missing"
     SILENT_HOLE = "recovery-opens-at-hole"
     TABLESPACES = "recovery-tablespaces"
     NO_BACKUP = "no-base-backup"

@@ -59,7 +59,7 @@ class FailureMode:
     `look` finds it. One look may tell several modes apart (all name it, it runs once, in the first one's
     place), and another mode's look may find this one, too. `explains` are the ids of what it leads to; what
     those lead to follows by itself. `untried` says why no test brings it about on real servers, where none
-    does.
+    does. `refused`: nothing looks for it, a target of recovery is judged by it before anything is restored.
     """
 
     id: str
@@ -69,6 +69,7 @@ class FailureMode:
     risk: Risk | None = None
     late: Late | None = None
     untried: str = ""
+    refused: bool = False
 
     @property
     def alarms(self) -> bool:
@@ -95,7 +96,7 @@ def sections(mode: FailureMode) -> Iterator[tuple[str, str]]:
         ("What you see", page.symptom),
         ("What is behind it", page.cause),
         ("How walconsole knows", page.signal),
-        ("What to do" if mode.alarms else "Why it is no alarm", page.fix),
+        ("What to do" if mode.alarms or mode.refused else "Why it is no alarm", page.fix),
         ("What not to do", page.never),
         ("Seen in", page.source),
     )

@@ -61,6 +61,9 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         config_file=_config_file(given, decode(path)) or group.text("cluster.config"),
         running=pid is not None or (unreadable is not None and status.startswith("online")),
         owner=group.text("cluster.owner") or default_owner,
+        signals=tuple(
+            f"{each}.signal" for each in ("standby", "recovery") if group.raw.get(f"cluster.{each}")
+        ),
     )
     return Cluster(facts, path, pid, group.text("cluster.log"), unreadable, port is not None)
 

@@ -178,6 +178,8 @@ say_cluster() {
     data=$1
     say cluster "$data"
     say_postmaster "$data"
+    # Files that make the next start a recovery, or a standby's (access/transam/xlogrecovery.c).
+    for s in standby recovery; do [ -e "$1/$s.signal" ] && say cluster.$s 1; done
     [ -z "$postmaster" ] || seen="$seen $postmaster "
     looked=$((looked + 1))
     if [ "$pick" = "$data" ] || { [ -z "$pick" ] && [ "$looked" -le 8 ]; }; then
