@@ -4,15 +4,14 @@ import pytest
 
 from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history
 from walconsole.domain.failures import MODES
-from walconsole.domain.moments.targets import By, Target, time_value
 from walconsole.domain.recovery.backups import Completeness
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, read_target, time_text
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.target_judgement import (
     TargetJudgement,
     TargetKnown,
     Trap,
     judged_target,
-    moment_of,
 )
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.wal import format_lsn
@@ -30,12 +29,16 @@ def archive(stored: dict[int, range | list[int]] | None = None, *more: ArchiveCo
     return recoverability([copy_of(stored or {1: range(1, 13)}, made, times=TIMES), *more], CLUSTER)
 
 
-def at(moment: float) -> Target:
-    return Target(By.TIME, time_value(int(moment * 1_000_000)), True, 1, "")
+def at(moment: float) -> RecoveryTarget:
+    return read_target(RecoverTo.TIME, time_text(moment), timeline=1)
 
 
-def place(segment: int, timeline: int = 1) -> Target:
-    return Target(By.LSN, format_lsn(segment * SIZE + 1000), False, timeline, "")
+def place(segment: int, timeline: int | None = None, more: int = 1000) -> RecoveryTarget:
+    return read_target(RecoverTo.LSN, format_lsn(segment * SIZE + more), timeline=timeline)
+
+
+END = RecoveryTarget(RecoverTo.LATEST)
+XID = read_target(RecoverTo.XID, "731")
 
 
 def traps(judged: TargetJudgement) -> tuple[list[Trap], list[Trap]]:
@@ -44,7 +47,7 @@ def traps(judged: TargetJudgement) -> tuple[list[Trap], list[Trap]]:
 
 READ = TargetKnown(last_commit=BASE_AT + 2 * HOUR_S)
 """The WAL was read to its end: the last commit is two hours after the base backup."""
-CASES: list[tuple[str, Target | None, TargetKnown, list[Trap], list[Trap]]] = [
+CASES: list[tuple[str, RecoveryTarget, TargetKnown, list[Trap], list[Trap]]] = [
     ("a time before the last commit", at(BASE_AT + HOUR_S), READ, [], []),
     ("a time, and no commit known", at(BASE_AT + HOUR_S), TargetKnown(), [], [Trap.AFTER_LAST_COMMIT]),
     ("a time after the last commit", at(BASE_AT + 2.1 * HOUR_S), READ, [Trap.AFTER_LAST_COMMIT], []),
@@ -52,19 +55,18 @@ CASES: list[tuple[str, Target | None, TargetKnown, list[Trap], list[Trap]]] = [
     ("a time after the archive", at(NOW), READ, [Trap.AFTER_ARCHIVE], []),
     ("a time before the base backup", at(BASE_AT - 60), READ, [Trap.BEFORE_CONSISTENCY], []),
     ("a time within the base backup", at(BASE_AT + 30), READ, [Trap.BEFORE_CONSISTENCY], []),
-    ("a time without a zone", Target(By.TIME, "2026-11-29 07:00:00", True, 1, ""), READ,
-     [Trap.NOT_PLACED], []),
     ("a place", place(5), TargetKnown(), [], []),
-    ("a place within the base backup", Target(By.LSN, format_lsn(3 * SIZE + 100), False, 1, ""), READ,
+    ("a place within the base backup", place(3, more=100), READ,
      [Trap.BEFORE_CONSISTENCY], []),
     ("a place before it", place(2), TargetKnown(), [Trap.BEFORE_CONSISTENCY], []),
     ("a place after the archive", place(13), TargetKnown(), [Trap.AFTER_ARCHIVE], []),
-    ("a transaction that was found", Target(By.XID, "731", False, 1, ""), TargetKnown(lsn=5 * SIZE), [], []),
-    ("a transaction that was not", Target(By.XID, "731", False, 1, ""), TargetKnown(), [], [Trap.NOT_PLACED]),
-    ("a restore point before it", Target(By.NAME, "a", None, 1, ""), TargetKnown(lsn=SIZE),
+    ("a transaction that was found", XID, TargetKnown(lsn=5 * SIZE), [], []),
+    ("a transaction that was not", XID, TargetKnown(), [], [Trap.NOT_PLACED]),
+    ("a restore point before it", read_target(RecoverTo.NAME, "a"), TargetKnown(lsn=SIZE),
      [Trap.BEFORE_CONSISTENCY], []),
-    ("the end", None, TargetKnown(), [], []),
-    ("the end, with tablespaces", None, TargetKnown(tablespaces=2), [], [Trap.TABLESPACES]),
+    ("the end of the base backup", RecoveryTarget(RecoverTo.IMMEDIATE), TargetKnown(), [], []),
+    ("the end", END, TargetKnown(), [], []),
+    ("the end, with tablespaces", END, TargetKnown(tablespaces=2), [], [Trap.TABLESPACES]),
     ("a timeline that is nowhere", place(5, 7), TargetKnown(), [Trap.NO_HISTORY], []),
 ]  # fmt: skip
 
@@ -75,7 +77,7 @@ CASES: list[tuple[str, Target | None, TargetKnown, list[Trap], list[Trap]]] = [
     ids=[case[0] for case in CASES],
 )
 def test_each_trap_is_known_before_it_is_tried(
-    target: Target | None, known: TargetKnown, refusals: list[Trap], warnings: list[Trap]
+    target: RecoveryTarget, known: TargetKnown, refusals: list[Trap], warnings: list[Trap]
 ) -> None:
     judged = judged_target(target, archive(), known)
     assert traps(judged) == (refusals, warnings)
@@ -108,7 +110,7 @@ def test_a_hole_is_named_and_how_far_one_gets() -> None:
     assert "000000010000000000000007 is missing" in behind.text
     assert f"at {format_lsn(7 * SIZE)}" in behind.text
     assert judged_target(at(TIMES[9]), holed).refusals[0].trap is Trap.SILENT_HOLE
-    end = judged_target(None, holed)
+    end = judged_target(END, holed)
     assert end.possible
     assert traps(end) == ([], [Trap.SILENT_HOLE])
     assert f"opens at {format_lsn(7 * SIZE)} without an error" in end.warnings[0].text
@@ -145,9 +147,9 @@ def test_without_a_base_backup_nothing_leads_anywhere() -> None:
     assert traps(judged_target(place(5), none)) == ([Trap.NO_BACKUP], [])
     broken = base(3, completeness=Completeness.INCOMPLETE, why="its backup.json is missing")
     cut = recoverability([copy_of({1: range(1, 9)}, broken)], CLUSTER)
-    assert traps(judged_target(None, cut)) == ([Trap.BACKUP_BROKEN], [])
+    assert traps(judged_target(END, cut)) == ([Trap.BACKUP_BROKEN], [])
     gone = recoverability([copy_of({1: [1, 2, 4, 5]}, base(3, 4))], CLUSTER)
-    assert traps(judged_target(None, gone)) == ([Trap.WAL_GONE], [])
+    assert traps(judged_target(END, gone)) == ([Trap.WAL_GONE], [])
 
 
 def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() -> None:
@@ -155,23 +157,9 @@ def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() ->
     found = recoverability(
         [copy_of({1: range(1, 8), 2: range(7, 12)}, base(3), histories=[left])], CLUSTER, timeline=2
     )
-    (refused,) = judged_target(None, found).refusals
+    (refused,) = judged_target(END, found).refusals
     assert refused.trap is Trap.SILENT_HOLE
     assert refused.remedy == f"recover to LSN {format_lsn(6 * SIZE)}, exclusive, and no further"
-
-
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
-        ("2026-11-29 07:37:30.000000+00", NOW),
-        ("2026-11-29 07:37:30Z", NOW),
-        ("2026-11-29 08:37:30+01", NOW),
-        ("2026-11-29 07:37:30", None),
-        ("yesterday", None),
-    ],
-)
-def test_a_time_without_a_zone_is_none(value: str, moment: float | None) -> None:
-    assert moment_of(value) == moment
 
 
 def test_every_trap_has_a_page() -> None:

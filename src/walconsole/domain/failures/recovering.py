@@ -177,8 +177,8 @@ MODES: tuple[FailureMode, ...] = (
             title="postgresql.auto.conf carries an old primary_conninfo or restore_command",
             symptom="Nothing here; a restored copy reads WAL from somewhere else, or connects to a server.",
             cause=(
-                "The server was a standby once (`pg_basebackup -R`), or was restored by a tool that wrote its "
-                "settings there. The file lies in the data directory, every base backup has it, and it is "
+                "The server was a standby once (`pg_basebackup -R`), or was restored by a tool that wrote "
+                "its settings there. The file lies in the data directory, every base backup has it, it is "
                 "read after all other files."
             ),
             signal=(

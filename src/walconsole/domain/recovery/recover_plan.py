@@ -3,7 +3,7 @@
 Pure. What is known of the archive is a Recoverability; of the host, what it was asked for (RecoveryHost).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.profile import BucketRole, ClusterName

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from walconsole.domain.moments.targets import By, Target
 from walconsole.domain.recovery.held import Stop, StopKind
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Route, Window
 from walconsole.domain.units import bytes_text, duration_text, plural
-from walconsole.domain.wal import format_lsn, parse_lsn
+from walconsole.domain.wal import format_lsn
 
 
 class Trap(StrEnum):
@@ -62,13 +62,13 @@ class TargetKnown:
 
 @dataclass(frozen=True, slots=True)
 class TargetJudgement:
-    """`target` None: the end of the archive. `route` is the way there, None where there is none.
+    """`route` is the way to the target, towards `timeline`; None where there is none.
 
     `lost_s` and `lost_bytes` are from the target to the end of what is archived on its timeline, None where
     that is not known. With `refusals` it is not to be tried at all.
     """
 
-    target: Target | None
+    target: RecoveryTarget
     timeline: int
     route: Route | None
     refusals: tuple[Objection, ...]
@@ -83,25 +83,27 @@ class TargetJudgement:
 
 
 def judged_target(
-    target: Target | None, found: Recoverability, known: TargetKnown | None = None
+    target: RecoveryTarget, found: Recoverability, known: TargetKnown | None = None
 ) -> TargetJudgement:
-    """What comes of recovering to `target` (None: to the archive's end, on the server's timeline).
-
-    Raises ValueError for an LSN that is none.
-    """
+    """What comes of recovering to `target`; one without a timeline is on the server's."""
     known = known or TargetKnown()
-    timeline = found.target if target is None else target.timeline
+    timeline = target.timeline or found.target
     reach = found.reach.get(timeline)
     windows = reach.windows if reach is not None else ()
     if not windows:
         refused = _no_way(found, timeline, reach.reaches if reach is not None else ())
         return TargetJudgement(target, timeline, None, (refused,))
-    if target is None:
-        judged = _to_the_end(found, timeline, windows[-1])
-    elif target.by is By.TIME:
-        judged = _to_a_time(target, found, windows, known)
+    target = replace(target, timeline=timeline)
+    if target.to is RecoverTo.LATEST:
+        judged = _to_the_end(target, found, timeline, windows[-1])
+    elif target.to is RecoverTo.IMMEDIATE:
+        stop = windows[-1].backups[-1].held.backup.stop_lsn or windows[-1].since_lsn
+        lost = max(0, windows[-1].until_lsn - stop)
+        judged = TargetJudgement(target, timeline, found.route(stop, timeline), (), lost_bytes=lost)
+    elif target.to is RecoverTo.TIME:
+        judged = _to_a_time(target, found, timeline, windows, known)
     else:
-        judged = _to_a_place(target, found, windows, known)
+        judged = _to_a_place(target, found, timeline, windows, known)
     return replace(judged, warnings=(*judged.warnings, *_of_cluster(found, timeline, known)))
 
 
@@ -109,12 +111,16 @@ def judged_target(
 
 
 def _to_a_place(
-    target: Target, found: Recoverability, windows: Sequence[Window], known: TargetKnown
+    target: RecoveryTarget,
+    found: Recoverability,
+    timeline: int,
+    windows: Sequence[Window],
+    known: TargetKnown,
 ) -> TargetJudgement:
-    timeline, newest = target.timeline, windows[-1]
-    lsn = parse_lsn(target.value) if target.by is By.LSN else known.lsn
+    newest = windows[-1]
+    lsn = target.lsn if target.to is RecoverTo.LSN else known.lsn
     if lsn is None:
-        what = "transaction" if target.by is By.XID else "restore point"
+        what = "transaction" if target.to is RecoverTo.XID else "restore point"
         risk = Objection(
             Trap.NOT_PLACED,
             f"where the {what} {target.value} stands in the WAL is not known: it must come after "
@@ -136,12 +142,13 @@ def _to_a_place(
 
 
 def _to_a_time(
-    target: Target, found: Recoverability, windows: Sequence[Window], known: TargetKnown
+    target: RecoveryTarget,
+    found: Recoverability,
+    timeline: int,
+    windows: Sequence[Window],
+    known: TargetKnown,
 ) -> TargetJudgement:
-    timeline, moment = target.timeline, moment_of(target.value)
-    if moment is None:
-        why = f"{target.value!r} is no time with a zone: the server would read it in its own"
-        return _not_placed(target, why, "give it in UTC: 2026-11-29 14:02:00Z")
+    moment = target.at or 0.0
     spans = tuple(
         _Span(each.since, each.until, each.stop)
         for each in windows
@@ -149,7 +156,7 @@ def _to_a_time(
     )
     if not spans:
         why = "when the archive's segments were stored is not known: no time can be placed in it"
-        return _not_placed(target, why, "give an LSN")
+        return TargetJudgement(target, timeline, None, (Objection(Trap.NOT_PLACED, why, "give an LSN"),))
     lost_s = max(0.0, spans[-1].until - moment)
     route = found.route_at(moment, timeline)
     if route is None:
@@ -158,19 +165,6 @@ def _to_a_time(
     idle = _after_last_commit(moment, known.last_commit)
     refusals, warnings = ((), idle) if known.last_commit is None else (idle, ())
     return TargetJudgement(target, timeline, route, refusals, warnings, lost_s)
-
-
-def moment_of(value: str) -> float | None:
-    """The seconds since the epoch that a `recovery_target_time` with a zone means; None for any other."""
-    try:
-        at = datetime.fromisoformat(value.strip().replace(" +", "+"))
-    except ValueError:
-        return None
-    return None if at.tzinfo is None else at.timestamp()
-
-
-def _not_placed(target: Target, why: str, remedy: str) -> TargetJudgement:
-    return TargetJudgement(target, target.timeline, None, (Objection(Trap.NOT_PLACED, why, remedy),))
 
 
 def _after_last_commit(moment: float, last: float | None) -> tuple[Objection, ...]:
@@ -190,17 +184,19 @@ def _after_last_commit(moment: float, last: float | None) -> tuple[Objection, ..
 # -- The archive's end.
 
 
-def _to_the_end(found: Recoverability, timeline: int, window: Window) -> TargetJudgement:
+def _to_the_end(
+    target: RecoveryTarget, found: Recoverability, timeline: int, window: Window
+) -> TargetJudgement:
     route, stop = found.route(window.until_lsn, timeline), window.stop
     if stop is None:
-        return TargetJudgement(None, timeline, route, (), lost_s=0.0, lost_bytes=0)
+        return TargetJudgement(target, timeline, route, (), lost_s=0.0, lost_bytes=0)
     end = format_lsn(window.until_lsn)
     text = f"a server without a target opens at {end} without an error: {stop.text}"
     if stop.kind is StopKind.SEGMENT_MISSING and _ASTRAY in stop.text:
         refused = Objection(Trap.SILENT_HOLE, text, f"recover to LSN {end}, exclusive, and no further")
-        return TargetJudgement(None, timeline, None, (refused,))
+        return TargetJudgement(target, timeline, None, (refused,))
     remedy = "fill the hole first where any copy has the segments; else this is as far as a restore goes"
-    return TargetJudgement(None, timeline, route, (), (Objection(Trap.SILENT_HOLE, text, remedy),))
+    return TargetJudgement(target, timeline, route, (), (Objection(Trap.SILENT_HOLE, text, remedy),))
 
 
 _ASTRAY = "onto another branch"
