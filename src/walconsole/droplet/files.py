@@ -88,6 +88,11 @@ def drill_files(
     return (script, *by_schedule[schedule])
 
 
+def recover_file(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> DropletFile:
+    """The recovery's script. Raises ValueError as command_files does."""
+    return DropletFile(names_of(profile).recover, 0o755, rendering.recover_script(profile, choices, drill))
+
+
 def dropin_file(profile: Profile, choices: DropletChoices, conf_d: str) -> DropletFile:
     """The drop-in in `conf_d`, the include folder of the configuration that the server really reads."""
     path = f"{conf_d.rstrip('/')}/{profile.paths.dropin}"

@@ -18,7 +18,8 @@ class InstalledNames:
 
     `authorities` are the certificates by which rclone knows the stores, where the profile names any.
     `backup_state` is a folder of the cluster's owner: the base backup's lock, what it does now, and which
-    runs may have left something behind; `drill_state` is the restore drill's, likewise.
+    runs may have left something behind; `drill_state` is the restore drill's, likewise, and `recover_state`
+    tells where a recovery stands.
     """
 
     archive: str
@@ -39,6 +40,8 @@ class InstalledNames:
     drill_timer: str
     drill_cron: str
     drill_state: str
+    recover: str
+    recover_state: str
 
     @classmethod
     def of(cls, name: str, root: str = "") -> Self:
@@ -49,7 +52,7 @@ class InstalledNames:
         if not _SHORT_NAME.fullmatch(name):
             raise ValueError(f"not a profile's name (lower-case letters, digits, dashes): {name!r}")
         verifier, backup = f"{name}-verify-wal-archive", f"{name}-base-backup"
-        drill = f"{name}-restore-drill"
+        drill, recover = f"{name}-restore-drill", f"{name}-recover"
         return cls(
             archive=f"{root}/usr/local/bin/{name}-pg-archive",
             restore=f"{root}/usr/local/bin/{name}-pg-restore",
@@ -69,6 +72,8 @@ class InstalledNames:
             drill_timer=f"{root}/etc/systemd/system/{drill}.timer",
             drill_cron=f"{root}/etc/cron.d/{drill}",
             drill_state=f"{root}/var/lib/{drill}",
+            recover=f"{root}/usr/local/bin/{recover}",
+            recover_state=f"{root}/var/lib/{recover}",
         )
 
 

@@ -39,8 +39,9 @@ _PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
 _BACKUP_PARTS = ("storing", "building", "streaming", "proving")
 """What the base backup's script consists of besides, likewise."""
 
-_DRILL_PARTS = ("drill_lock", "drill_files", "drill_server", "drill_reading", "drill_result")
-"""And the restore drill's."""
+_RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
+_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_result")
+"""And the restore drill's; a recovery's has the first of them in common with it."""
 
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
@@ -318,6 +319,30 @@ def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices)
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}
     return _script("drill.sh", profile, choices, names.drill, values | parts | own)
+
+
+def recover_script(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> str:
+    """What recovers the cluster, phase by phase, as its owner, by what a drill's script does."""
+    names = names_of(profile)
+    values = _copies(profile, choices) | {
+        "OS_USER": quote(profile.postgres.os_user),
+        "STATE": quote(names.recover_state),
+        "TAG": quote(profile.paths.journal_tag),
+        "RESTORE": quote(names.restore),
+        "PSQL_OPTIONS": join(_psql_options(profile.postgres)),
+        "PGCLUSTER": _cluster_choice(profile.postgres),
+        "POLL_S": str(drill.poll_s),
+        "RESERVE_MIB": str(drill.reserve_mib),
+        "TEMP_ROOT": quote(choices.temp_root),
+    }
+    own = {
+        "DATABASE_USER": quote(profile.postgres.user),
+        "DATABASE": quote(profile.postgres.database),
+        "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+    }
+    in_it = (*_RESTORING_PARTS, "recover_place")
+    parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in in_it}
+    return _script("recover.sh", profile, choices, names.recover, values | parts | own)
 
 
 def drill_service(profile: Profile, drill: DrillChoices) -> str:

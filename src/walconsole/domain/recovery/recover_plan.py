@@ -27,7 +27,8 @@ _COPIES = {BucketRole.PRIMARY: "the primary", BucketRole.DR: "DR"}
 @dataclass(frozen=True, slots=True)
 class RecoveryWish:
     """What is asked for. `backup` is the base backup's id to begin with, empty: the plan chooses. `looks` are
-    read-only statements that are asked while it is paused, `tables` those whose rows are counted then.
+    read-only statements that are asked while it is paused, in `database` (empty: the profile's), `tables`
+    those whose rows are counted then.
     """
 
     target: RecoveryTarget
@@ -35,6 +36,7 @@ class RecoveryWish:
     backup: str = ""
     looks: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class RecoveryHost:
     `data` is the old cluster's data directory, `cluster` its Debian name, `running` whether it takes
     statements. `free_mib` is of the disk on which the recovered cluster shall lie, `folder` the folder of
     that disk. `databases_bytes` is how large the databases are, `max_wal_bytes` the server's max_wal_size.
-    `clusters` are the names that are taken. `mounted`: the old data directory is a file system of its own, or a link.
+    `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
+    cluster's owner, empty where it can; `crowded`: why nothing can be made beside it.
     """
 
     data: str
@@ -56,7 +59,8 @@ class RecoveryHost:
     max_wal_bytes: int = 1 << 30
     reserve_mib: int = 1024
     clusters: tuple[ClusterName, ...] = ()
-    mounted: bool = False
+    fixed: str = ""
+    crowded: str = ""
     in_recovery: bool = False
     tablespaces: int = 0
 
@@ -307,6 +311,11 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             "the old cluster is not known on this host: neither its configuration nor its data directory",
             "name it in the profile (cluster), or recover by hand: docs/recovery.md",
         )
+    if host.crowded:
+        yield Concern(
+            f"nothing can be made beside {host.data}: {host.crowded}",
+            "let its parent folder be the cluster owner's, or recover by hand: docs/recovery.md",
+        )
     if host.in_recovery:
         yield Concern("this server is a standby", "recover on the primary's host, and make the standby anew")
     if host.tablespaces:
@@ -316,9 +325,9 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             "recover by hand on another host, or with the tool that took the backup",
         )
     if place.cluster is None:
-        if host.mounted:
+        if host.fixed:
             yield Concern(
-                f"{host.data} is a file system of its own, or a link: it cannot be moved aside in one step",
+                f"{host.data} cannot be moved aside in one step: {host.fixed}",
                 "recover into a new cluster beside it: --into VERSION/NAME",
             )
         return

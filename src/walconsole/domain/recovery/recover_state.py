@@ -1,8 +1,8 @@
 """Where a recovery stands, as its script on the droplet tells: `recovery`, a file of lines `name=value`.
 
 The file lies in the recovery's state folder and is replaced whole, so that whoever looks next, on any
-console, knows what was begun. The folder is the cluster owner's, who may write anything there: what does not fit is
-taken for nothing.
+console, knows what was begun. The folder is the cluster owner's, who may write anything there: what does not
+fit is taken for nothing.
 """
 
 import re
@@ -86,7 +86,8 @@ class RecoveryState:
     `data` is the recovered tree, `work` its folder beside it (configuration, log, WAL that was kept), `old`
     the old cluster's data directory. `place` is where it shall stand. `socket` is the folder of the paused
     server's socket and `port` its number. `lsn` and `reached` are how far was replayed: a position, and the
-    time of the last commit, as the server wrote it. `kept` counts WAL files of the old server that were kept.
+    time of the last commit, as the server wrote it. `kept` counts WAL files of the old server that were kept,
+    None: that was not done yet. `tree` is where the recovered files lie for good, once they do.
     `stopped_old`: this recovery stopped the old server. `lives`: its server's process runs. `running`: its
     script does. `message` is the script's last word, `exit_status` how it ended.
     """
@@ -105,7 +106,8 @@ class RecoveryState:
     lsn: str = ""
     reached: str = ""
     timeline: int | None = None
-    kept: int = 0
+    tree: str = ""
+    kept: int | None = None
     stopped_old: bool = False
     lives: bool = False
     running: bool = False
@@ -143,7 +145,7 @@ def read_recovery(text: str) -> RecoveryState | None:
         cluster = ClusterName(*told["into"].split("/")) if told.get("into") else None
     except (ValueError, TypeError):
         return None
-    paths = {name: told.get(name, "") for name in ("data", "work", "old", "socket")}
+    paths = {name: told.get(name, "") for name in ("data", "work", "old", "socket", "tree")}
     if any(path and not _IS_PATH.fullmatch(path) for path in paths.values()):
         return None
     return RecoveryState(
@@ -157,7 +159,7 @@ def read_recovery(text: str) -> RecoveryState | None:
         lsn=safe(told.get("lsn", ""))[:20],
         reached=safe(told.get("reached", ""))[:40],
         timeline=_number(told, "timeline"),
-        kept=_number(told, "kept") or 0,
+        kept=_number(told, "kept"),
         stopped_old=told.get("stopped_old") == "yes",
     )
 

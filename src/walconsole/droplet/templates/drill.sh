@@ -22,6 +22,8 @@ set -u
 
 @SWEEP@
 
+@PHASES@
+
 @DRILL_LOCK@
 
 @DRILL_FILES@
@@ -46,26 +48,9 @@ reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
 statement_s=@STATEMENT_S@    # for one statement that reads
 temp_root=@TEMP_ROOT@
 temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''
+undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal
 began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
 done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
-
-now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
-
-plain() { printf '%s' "$1" | tr -s '\t\n ' ' ' | tr -cd '\40-\176' | tr -d '\\"' | cut -c -500; }
-
-# tell STATE [EXIT MESSAGE]: to who watches: one object, replaced whole.
-tell() {
-    {
-        printf '{"format":1,"id":"%s","state":"%s","pid":%s,"began":%s,"at":%s,' "$id" "$1" $$ "$began" "$(date +%s)"
-        printf '"backup":"%s","done_bytes":%s,"total_bytes":%s,' "$backup" "$done_bytes" "$total_bytes"
-        printf '"segments_done":%s,"segments":%s,"lsn":"%s","reached":"%s",' "$segments_done" "$segments" "$lsn" "$reached"
-        printf '"exit":%s,"message":"%s"}\n' "${2:-null}" "$(plain "${3:-}")"
-    } 2>/dev/null >"$state/.status.$$" && mv -f -- "$state/.status.$$" "$state/status.json"
-}
-
-log() { logger -t "$tag" -p "daemon.$1" -- "$2" 2>/dev/null || say "the journal takes no messages (logger failed)"; }
-
-lives() { grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
 # end STATUS MESSAGE: the last word; all that the drill made is gone before it.
 end() {
@@ -141,45 +126,6 @@ clear_leftovers() {
     sweep
 }
 
-# timed NAME STATE COMMAND...: a phase; sets took_NAME (milliseconds). Where it ends badly the drill ends with its verdict.
-timed() {
-    named_phase=$1
-    shift
-    phase_began=$(date +%s%3N)
-    during "$@" || settle
-    eval "took_$named_phase=$(($(date +%s%3N) - phase_began))"
-}
-
-# during STATE COMMAND...: it, told of and bounded, while the lock is renewed. Its status is the command's.
-during() {
-    stage=$1
-    shift
-    tell "$stage"
-    { "$@"; } 2>"$temp/noise" 9>&- &
-    working=$!
-    for beat in 0.1 0.1 0.2 0.2 0.4 0.5 0.5; do
-        lives "$working" || break
-        pause "$beat"
-    done
-    while lives "$working"; do
-        look_how_far
-        tell "$stage"
-        keep_bounds
-        pause "$poll"
-    done
-    wait "$working"
-    code=$?
-    working=''
-    look_how_far
-    return $code
-}
-
-# pause SECONDS: so that a signal is not waited for.
-pause() {
-    sleep "$1" 9>&- &
-    wait $!
-}
-
 # keep_bounds: time, room, and the lock.
 keep_bounds() {
     seconds=$(date +%s)
@@ -188,27 +134,6 @@ keep_bounds() {
     [ "$free_mib" -gt $((reserve_mib / 2)) ] ||
         refuse no-room "the disk of $folder has $free_mib MiB left ($stage): the drill ends before production feels it"
     hold_lock
-}
-
-# free_mib FOLDER: what its disk has for who is not root.
-free_mib() { df -Pk -- "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
-
-# look_how_far: sets what is told.
-look_how_far() {
-    case $stage in
-        fetching)
-            process=$(cat "$temp/tee" 2>/dev/null)
-            read_bytes=$(sed -n 's/^rchar: //p' "/proc/${process:-none}/io" 2>/dev/null)
-            done_bytes=${read_bytes:-$done_bytes}
-            ;;
-        replaying)
-            segments_done=$(grep -cs 'restored log file' "$place/log")
-            segments_done=${segments_done:-0}
-            where=$(drill_ask "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
-AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
-            lsn=${where%%|*} reached=${where#*|}
-            ;;
-    esac
 }
 
 # -- What production is asked.
@@ -246,6 +171,11 @@ their old paths"
     [ -n "$in_force" ] || [ -x "$restore" ] || end 2 "$restore is not installed, and the server has no restore_command"
 }
 
+target_settings() {
+    setting recovery_target_time "$target_moment"
+    setting recovery_target_timeline "$timeline"
+}
+
 # witness: two transactions, with the target between them, in the archive.
 witness() {
     message="restore drill $id"
@@ -272,14 +202,54 @@ witness() {
     timeline=$((0x$(printf '%.8s' "$last")))
 }
 
-lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
-
-# number_of SEGMENT: its number on its timeline.
-number_of() {
-    high=${1#????????}
-    low=${high#????????}
-    echo $((0x${high%????????} * (4294967296 / segment_bytes) + 0x$low))
+# choose_backup: the newest of this cluster that has a backup.json, of the primary copy, else of the other; with all that
+# it builds upon. Sets backup, copy, chain.
+choose_backup() {
+    strangers=''
+    for role in $(each_copy); do
+        target=$(target_of "$role")
+        again bounded 60 lsf "${target}base/" --dirs-only || end 1 "$undone: $target cannot be listed: $(reason $? "$answer")"
+        for each in $(printf '%s\n' "$answer" | sed -n 's|^\([0-9]\{8\}T[0-9]\{6\}Z\)/$|\1|p' | sort -r | head -n 50); do
+            describe_backup "$each" || continue
+            if [ "$(told "$each" system_identifier)" != "$identifier" ]; then
+                strangers=$each
+                continue
+            fi
+            backup=$each copy=$role
+            trace
+            return
+        done
+    done
+    [ -z "$strangers" ] || fail_drill wrong-identifier "no base backup of this cluster ($identifier): the newest, \
+$strangers, is another's ($(told "$strangers" system_identifier))"
+    fail_drill no-base-backup "there is no base backup in $primary${dr:+ or in $dr}"
 }
+
+# count_segments LAST: sets segments, of which the replay takes so many.
+count_segments() {
+    segments=$(($(number_of "$1") - $(number_of "$(told "$backup" start_wal)") + 1))
+    [ "$segments" -gt 0 ] || segments=1
+}
+
+# judge_room: refuses with the numbers, before anything is written.
+judge_room() {
+    current=$(ask "SELECT pg_walfile_name(pg_current_wal_insert_lsn())") || end 1 "$undone: PostgreSQL cannot be asked: $current"
+    count_segments "$current"
+    total_bytes=$(sum_of bytes)
+    unpacked=$(sum_of unpacked_bytes)
+    # of a chain all parts, and the cluster that they are joined to; the replay makes it as large as it is by now
+    [ "$chain" = "$backup" ] || unpacked=$((unpacked + expected))
+    [ "$unpacked" -ge "$expected" ] || unpacked=$expected
+    wal=$((segments * segment_bytes))
+    most=$((2 * max_wal + 536870912))
+    [ "$wal" -le "$most" ] || wal=$most
+    needed_mib=$(((unpacked + wal) / 1048576 + reserve_mib + 1))
+    free_mib=$(free_mib "$folder")
+    [ "$free_mib" -ge "$needed_mib" ] || refuse no-room "$folder has $free_mib MiB free, and $needed_mib MiB are needed: \
+$((unpacked / 1048576)) for the cluster, $((wal / 1048576)) for its WAL, $reserve_mib that stay free"
+}
+
+lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
 
 case $# in
     0) ;;
@@ -328,7 +298,7 @@ tell witnessing
 witness
 count_segments "$last"
 place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
-data=$place/data
+data=$place/data sockets=$temp
 timed fetch fetching bring_all
 timed verify verifying verify_all
 level=1

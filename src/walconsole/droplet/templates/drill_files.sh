@@ -1,4 +1,4 @@
-# -- Which base backup, whether there is room for it, and its files.
+# -- A base backup's description, all that it builds upon, and its files.
 
 # verdict KIND REASON MESSAGE: how a phase ends the drill: failed (what is archived is at fault), refused (this host is),
 # cannot (nobody is known to be).
@@ -9,49 +9,26 @@ verdict() {
 
 settle() {
     if ! read -r kind why said 2>/dev/null <"$temp/verdict"; then
-        end 1 "not drilled: what is $stage was killed (is memory short?): $(plain "$(cat "$temp/noise" 2>/dev/null)")"
+        end 1 "$undone: what is $stage was killed (is memory short?): $(plain "$(cat "$temp/noise" 2>/dev/null)")"
     fi
     case $kind in
         failed) fail_drill "$why" "$said" ;;
         refused) refuse "$why" "$said" ;;
-        *) end 1 "not drilled: $said" ;;
+        *) end 1 "$undone: $said" ;;
     esac
 }
 
 # told ID KEY: a value of its backup.json, as far as it is a plain word.
 told() { sed -n "s/.*\"$2\":\"\{0,1\}\([0-9A-Za-z\/]*\)[\",}].*/\1/p" "$temp/told.$1" | head -n 1; }
 
-# choose_backup: the newest of this cluster that has a backup.json, of the primary copy, else of the other; with all that
-# it builds upon. Sets backup, copy, chain.
-choose_backup() {
-    strangers=''
-    for role in $(each_copy); do
-        target=$(target_of "$role")
-        again bounded 60 lsf "${target}base/" --dirs-only || end 1 "not drilled: $target cannot be listed: $(reason $? "$answer")"
-        for each in $(printf '%s\n' "$answer" | sed -n 's|^\([0-9]\{8\}T[0-9]\{6\}Z\)/$|\1|p' | sort -r | head -n 50); do
-            describe_backup "$each" || continue
-            if [ "$(told "$each" system_identifier)" != "$identifier" ]; then
-                strangers=$each
-                continue
-            fi
-            backup=$each copy=$role
-            trace
-            return
-        done
-    done
-    [ -z "$strangers" ] || fail_drill wrong-identifier "no base backup of this cluster ($identifier): the newest, \
-$strangers, is another's ($(told "$strangers" system_identifier))"
-    fail_drill no-base-backup "there is no base backup in $primary${dr:+ or in $dr}"
-}
-
 # describe_backup ID: its backup.json. Without one it is none.
 describe_backup() {
     again bounded 60 lsf "${target}base/$1/" --files-only --format ps --separator ';' ||
-        end 1 "not drilled: ${target}base/$1/ cannot be listed: $(reason $? "$answer")"
+        end 1 "$undone: ${target}base/$1/ cannot be listed: $(reason $? "$answer")"
     printf '%s\n' "$answer" >"$temp/listed.$1"
     grep -q '^backup[.]json;' "$temp/listed.$1" || return 1
     again bounded 60 cat --head 65536 "${target}base/$1/backup.json" ||
-        end 1 "not drilled: ${target}base/$1/backup.json cannot be read: $(reason $? "$answer")"
+        end 1 "$undone: ${target}base/$1/backup.json cannot be read: $(reason $? "$answer")"
     printf '%s\n' "$answer" >"$temp/told.$1"
 }
 
@@ -95,30 +72,6 @@ sum_of() {
         total=$((total + ${one:-0}))
     done
     echo "$total"
-}
-
-# count_segments LAST: sets segments, of which the replay takes so many.
-count_segments() {
-    segments=$(($(number_of "$1") - $(number_of "$(told "$backup" start_wal)") + 1))
-    [ "$segments" -gt 0 ] || segments=1
-}
-
-# judge_room: refuses with the numbers, before anything is written.
-judge_room() {
-    current=$(ask "SELECT pg_walfile_name(pg_current_wal_insert_lsn())") || end 1 "not drilled: PostgreSQL cannot be asked: $current"
-    count_segments "$current"
-    total_bytes=$(sum_of bytes)
-    unpacked=$(sum_of unpacked_bytes)
-    # of a chain all parts, and the cluster that they are joined to; the replay makes it as large as it is by now
-    [ "$chain" = "$backup" ] || unpacked=$((unpacked + expected))
-    [ "$unpacked" -ge "$expected" ] || unpacked=$expected
-    wal=$((segments * segment_bytes))
-    most=$((2 * max_wal + 536870912))
-    [ "$wal" -le "$most" ] || wal=$most
-    needed_mib=$(((unpacked + wal) / 1048576 + reserve_mib + 1))
-    free_mib=$(free_mib "$folder")
-    [ "$free_mib" -ge "$needed_mib" ] || refuse no-room "$folder has $free_mib MiB free, and $needed_mib MiB are needed: \
-$((unpacked / 1048576)) for the cluster, $((wal / 1048576)) for its WAL, $reserve_mib that stay free"
 }
 
 note() { echo "$2" >"$temp/ended.$1"; }

@@ -48,25 +48,25 @@ take_lock() {
     dead_nonce=$(head -c 32 "$state/nonce" 2>/dev/null)
     dead_nonce=${dead_nonce:-none}
     for role in $(each_copy); do
-        read_lock "$role" || end 1 "not drilled: $why"
-        ! is_held || end 3 "not drilled: $(target_of "$role") is locked: $(plain "$lying")"
+        read_lock "$role" || end 1 "$undone: $why"
+        ! is_held || end 3 "$undone: $(target_of "$role") is locked: $(plain "$lying")"
     done
     nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    echo "$nonce" >"$state/nonce" || end 1 "not drilled: $state cannot be written (is the disk full?)"
+    echo "$nonce" >"$state/nonce" || end 1 "$undone: $state cannot be written (is the disk full?)"
     locked=yes
     for role in $(each_copy); do
-        write_lock "$role" || end 1 "not drilled: the lock cannot be written to $(target_of "$role"): $(reason $? "$answer")"
+        write_lock "$role" || end 1 "$undone: the lock cannot be written to $(target_of "$role"): $(reason $? "$answer")"
     done
     for role in $(each_copy); do
-        read_lock "$role" || end 1 "not drilled: $why"
-        [ "$(nonce_in "$lying")" = "$nonce" ] || end 3 "not drilled: another took the lock in $(target_of "$role") at the same time"
+        read_lock "$role" || end 1 "$undone: $why"
+        [ "$(nonce_in "$lying")" = "$nonce" ] || end 3 "$undone: another took the lock in $(target_of "$role") at the same time"
     done
 }
 
 write_lock() {
     renewed=$(date +%s)
-    printf '{"format": 1, "owner": "%s", "purpose": "a restore drill", "until": %s, "nonce": "%s"}\n' \
-        "$(plain "$me on $(uname -n), process $$")" $((renewed + 900)) "$nonce" >"$temp/lock.json"
+    printf '{"format": 1, "owner": "%s", "purpose": "%s", "until": %s, "nonce": "%s"}\n' \
+        "$(plain "$me on $(uname -n), process $$")" "$purpose" $((renewed + 900)) "$nonce" >"$temp/lock.json"
     again put "$temp/lock.json" "$(target_of "$1")walconsole/lock.json"
 }
 
@@ -75,7 +75,7 @@ hold_lock() {
     [ $(($(date +%s) - renewed)) -ge 300 ] || return 0
     for role in $(each_copy); do
         if read_lock "$role" && [ -n "$lying" ] && [ "$(nonce_in "$lying")" != "$nonce" ]; then
-            end 3 "not drilled to its end: another took the lock in $(target_of "$role")"
+            end 3 "$undone to its end: another took the lock in $(target_of "$role")"
         fi
         write_lock "$role" || say "the lock in $(target_of "$role") cannot be renewed: $(reason $? "$answer")"
     done

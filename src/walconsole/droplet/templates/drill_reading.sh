@@ -1,4 +1,4 @@
-# -- Whether it can be read.
+# -- Whether it can be read, and what its witnesses say.
 
 # reading OPTIONS: for statements of the drill. While it is paused before a DROP's commit that table is locked for ever.
 reading() {
@@ -6,7 +6,7 @@ reading() {
     export PGOPTIONS
 }
 
-drill_psql() { psql -XAtq -F '|' -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w "$@"; }
+drill_psql() { psql -XAtq -F '|' -h "$sockets" -p "$drill_port" -U @DATABASE_USER@ -w "$@"; }
 
 no_time='ERROR:  (55P03|57014): '    # lock_not_available, query_canceled
 
@@ -64,7 +64,7 @@ read_database() {
     has=$(drill_psql -d "$1" -c "SELECT 1 FROM pg_extension WHERE extname = 'amcheck'" 2>/dev/null)
     [ "$has" = 1 ] || return 0
     reading '-c statement_timeout=0'
-    if "$bin/pg_amcheck" -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w "$1" >"$temp/said.amcheck" 2>&1; then
+    if "$bin/pg_amcheck" -h "$sockets" -p "$drill_port" -U @DATABASE_USER@ -w "$1" >"$temp/said.amcheck" 2>&1; then
         echo true >"$temp/amcheck"
         return
     fi
@@ -116,4 +116,19 @@ check_sums() {
     elif grep -qE 'checksum verification failed|Bad checksums:  *[1-9]' "$temp/said.sums"; then
         verdict failed not-readable "pg_checksums: $(plain "$(grep -E 'failed|Bad' "$temp/said.sums" | head -n 2)")"
     fi
+}
+
+# look_at_witnesses: both sides of the target.
+look_at_witnesses() {
+    is_before=$(drill_ask "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
+    is_after=$(drill_ask "SELECT pg_xact_status('$after'::xid8)") ||
+        case $is_after in *'is in the future'*) is_after='not there' ;; *) is_after=$(plain "$is_after") ;; esac
+    [ "$is_before" = committed ] ||
+        fail_drill not-reached "the transaction before the target ($before) is not there: ${is_before:-forgotten}"
+    case $is_after in
+        'in progress' | 'not there') ;;
+        *) fail_drill not-reached "the transaction after the target ($after) should not be there: ${is_after:-forgotten}" ;;
+    esac
+    stage=replaying
+    look_how_far
 }

@@ -1,10 +1,10 @@
-# -- The drill's own server.
+# -- The drill's own server; a recovery's is like it until it is promoted. `sockets` is the folder of its socket.
 
 drill_port=5499
 
 # drill_ask SQL: of the drill's server.
 drill_ask() {
-    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$temp" -p "$drill_port" -U @DATABASE_USER@ -w \
+    timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 -h "$sockets" -p "$drill_port" -U @DATABASE_USER@ -w \
         -d @DATABASE@ -c "$1" 2>&1
 }
 
@@ -14,7 +14,7 @@ setting() { printf "%s = '%s'\n" "$1" "$(printf '%s' "$2" | sed -e 's/\\/\\\\/g'
 # configure: none of the old server's settings but what the control file demands, and what it loads as far as it is here.
 configure() {
     rm -f -- "$data/standby.signal" "$data/recovery.signal"
-    mv -f -- "$data/postgresql.auto.conf" "$place/old.auto.conf" 2>/dev/null
+    [ -e "$place/old.auto.conf" ] || mv -f -- "$data/postgresql.auto.conf" "$place/old.auto.conf" 2>/dev/null
     : >"$data/postgresql.auto.conf"
     present=''
     for library in $(printf '%s' "$preloaded" | tr -d '"' | tr ',' ' '); do
@@ -32,14 +32,13 @@ configure() {
         setting data_directory "$data"
         setting hba_file "$place/pg_hba.conf"
         setting ident_file "$place/pg_ident.conf"
-        setting unix_socket_directories "$temp"
+        setting unix_socket_directories "$sockets"
         setting shared_preload_libraries "$present"
         setting restore_command "$command"
-        setting recovery_target_time "$target_moment"
-        setting recovery_target_timeline "$timeline"
+        target_settings
         cat <<SETTINGS
 port = $drill_port
-cluster_name = 'walconsole drill'
+cluster_name = '$purpose'
 recovery_target_action = pause
 hot_standby = on
 shared_buffers = 128MB
@@ -47,6 +46,7 @@ huge_pages = off
 max_wal_size = $((16 * wal_mib > 512 ? 16 * wal_mib : 512))MB
 min_wal_size = $((5 * wal_mib > 80 ? 5 * wal_mib : 80))MB
 checkpoint_timeout = 30s
+wal_retrieve_retry_interval = 1s
 autovacuum = off
 lc_messages = C
 logging_collector = off
@@ -58,16 +58,35 @@ SETTINGS
     } >"$place/postgresql.conf"; then end 1 "not drilled: $place cannot be written"; fi
     echo 'local all all trust' >"$place/pg_hba.conf"
     : >"$place/pg_ident.conf"
-    : >"$data/recovery.signal"
+    : >"$data/$signal"
 }
 
 # start_server: what must never be otherwise stands on the command line, which no file overrides.
 start_server() {
-    "$bin/postgres" -D "$data" -c "config_file=$place/postgresql.conf" -c archive_mode=off -c archive_command= \
-        -c listen_addresses= -c primary_conninfo= -c "unix_socket_directories=$temp" -c unix_socket_permissions=0700 \
+    # shellcheck disable=SC2086  # nothing, or a word
+    $detached "$bin/postgres" -D "$data" -c "config_file=$place/postgresql.conf" -c archive_mode=off -c archive_command= \
+        -c listen_addresses= -c primary_conninfo= -c "unix_socket_directories=$sockets" -c unix_socket_permissions=0700 \
         </dev/null >"$place/log" 2>&1 9>&- &
     server=$!
     echo "$server" >"$temp/server"
+}
+
+# look_how_far: sets what is told.
+look_how_far() {
+    case $stage in
+        fetching)
+            process=$(cat "$temp/tee" 2>/dev/null)
+            read_bytes=$(sed -n 's/^rchar: //p' "/proc/${process:-none}/io" 2>/dev/null)
+            done_bytes=${read_bytes:-$done_bytes}
+            ;;
+        replaying)
+            segments_done=$(grep -cs 'restored log file' "$place/log")
+            segments_done=${segments_done:-0}
+            where=$(drill_ask "SELECT pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() \
+AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')") || return 0
+            lsn=${where%%|*} reached=${where#*|}
+            ;;
+    esac
 }
 
 # replay: until the server pauses at the target. It is followed itself: it answers long before its recovery has ended, and
@@ -81,7 +100,7 @@ replay() {
         is=$(drill_ask "SELECT pg_is_in_recovery(), $paused") || is=''
         case $is in
             't|t') return 0 ;;
-            f*) verdict failed not-reached "the drill's server ended its recovery before the target" ;;
+            f*) verdict failed not-reached "$its_server ended its recovery before the target" ;;
         esac
         sleep 0.2
     done
@@ -112,9 +131,9 @@ judge_log() {
         look_for "$following"
         verdict failed missing-segment "$following is missing, of those that lead from $backup to now (the last is $last)"
     elif grep -q 'could not create any Unix-domain sockets' "$place/log"; then
-        verdict cannot socket "the drill's server could not make its socket in $temp"
+        verdict cannot socket "$its_server could not make its socket in $temp"
     elif [ -z "$last_words" ]; then
-        verdict cannot killed "the drill's server was killed (is memory short?)"
+        verdict cannot killed "$its_server was killed (is memory short?)"
     fi
     verdict failed not-consistent "the server could not recover: $last_words"
 }
@@ -142,19 +161,4 @@ next_segment() {
     fi
     number=$(($(number_of "$1") + 1)) each_high=$((4294967296 / segment_bytes))
     printf '%.8s%08X%08X\n' "$1" $((number / each_high)) $((number % each_high))
-}
-
-# look_at_witnesses: both sides of the target.
-look_at_witnesses() {
-    is_before=$(drill_ask "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
-    is_after=$(drill_ask "SELECT pg_xact_status('$after'::xid8)") ||
-        case $is_after in *'is in the future'*) is_after='not there' ;; *) is_after=$(plain "$is_after") ;; esac
-    [ "$is_before" = committed ] ||
-        fail_drill not-reached "the transaction before the target ($before) is not there: ${is_before:-forgotten}"
-    case $is_after in
-        'in progress' | 'not there') ;;
-        *) fail_drill not-reached "the transaction after the target ($after) should not be there: ${is_after:-forgotten}" ;;
-    esac
-    stage=replaying
-    look_how_far
 }

@@ -3,7 +3,7 @@
 As `backup_run`: a connection that is cut stops nothing, and whoever looks next follows it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from walconsole.domain.recovery.drill_status import DOING, FETCHING, REPLAYING, DrillStatus, read_drill_status
@@ -45,8 +45,13 @@ class DrillLook:
 
 
 class DrillRun(InstalledRun):
-    """The script on one droplet. `outcome` is how the run that was followed ended, None where none did."""
+    """The script on one droplet. `outcome` is how the run that was followed ended, None where none did.
 
+    `about` is what it is in words, `doing` are those of its states that are not ends.
+    """
+
+    about = "the restore drill"
+    doing = DOING
     ends_within_s = 60.0
     """It ends its server first, and takes files and lock away."""
 
@@ -72,7 +77,7 @@ class DrillRun(InstalledRun):
         Raises ProvisionError where it does not begin, ends without a word, or cannot be seen any more.
         """
         self.outcome = None
-        clock, telling = self._site.clock, _Telling()
+        clock, telling = self._site.clock, _Telling(self.about, self.doing)
         began = seen_at = clock.monotonic()
         dead = 0
         while True:
@@ -82,8 +87,8 @@ class DrillRun(InstalledRun):
                 seen_at = clock.monotonic()
             except (SshError, ShellError) as error:
                 if now - seen_at > _AWAY_S:
-                    raise _lost(error) from error
-                what = "the connection is away, and the drill goes on without it"
+                    raise _lost(self.about, error) from error
+                what = f"the connection is away, and {self.about} goes on without it"
                 yield Waiting(what, now - seen_at, _AWAY_S)
                 await self._site.sleep(1.0)
                 continue
@@ -96,7 +101,7 @@ class DrillRun(InstalledRun):
                     return
                 dead = 0 if look.lives else dead + 1
                 if dead > _SEEN_DEAD:
-                    raise _silent(look)
+                    raise _silent(self.about, look)
             elif look.ended is not None or now - began > _BEGINS_WITHIN_S:
                 raise _not_begun(look, self._script)
             await self._site.sleep(min(_LONGEST_PAUSE_S, max(1.0, (now - began) / 100)))
@@ -105,29 +110,30 @@ class DrillRun(InstalledRun):
 class _Telling:
     """What of each look is news, and how fast it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: str, doing: Mapping[str, str]) -> None:
+        self._about, self._doing = about, doing
         self._state = ""
         self._since = 0.0
         self._samples: Samples = ()
 
     def of(self, status: DrillStatus, now: float) -> list[Event]:
         told: list[Event] = []
-        if status.exit_status is not None or status.state not in DOING:
+        if status.exit_status is not None or status.state not in self._doing:
             return told
         if status.state != self._state:
             self._state, self._since, self._samples = status.state, now, ()
-            told.append(Printed(f"{status.backup or 'the drill'}: {DOING[status.state]}"))
+            told.append(Printed(f"{status.backup or self._about}: {self._doing[status.state]}"))
         return [*told, self._moving(status, now)]
 
     def _moving(self, status: DrillStatus, now: float) -> Event:
         for_s = now - self._since
         if status.state == FETCHING:
-            return self._counted(DOING[FETCHING], for_s, status.done_bytes, status.total_bytes, now)
+            return self._counted(self._doing[FETCHING], for_s, status.done_bytes, status.total_bytes, now)
         if status.state != REPLAYING:
-            return Moving(DOING[status.state], for_s)
+            return Moving(self._doing[status.state], for_s)
         counted = f"{status.segments_done or 0} of {status.segments or 'n/a'} segments"
         reached = f", up to {status.reached}" if status.reached else ""
-        return Moving(f"{DOING[REPLAYING]}: {counted}{reached}", for_s)
+        return Moving(f"{self._doing[REPLAYING]}: {counted}{reached}", for_s)
 
     def _counted(self, what: str, for_s: float, done: int | None, total: int | None, now: float) -> Event:
         if done is None:
@@ -137,18 +143,18 @@ class _Telling:
         return Moving(what, for_s, done, total, rate, left_s(done, total, rate))
 
 
-def _lost(error: SshError | ShellError) -> ProvisionError:
+def _lost(about: str, error: SshError | ShellError) -> ProvisionError:
     return ProvisionError(
-        "following the restore drill",
+        f"following {about}",
         f"the connection did not come back: {error.line()}",
-        "the drill goes on to its end by itself; run this step again, which follows it",
+        "it goes on by itself; run this step again, which follows it",
     )
 
 
-def _silent(look: DrillLook) -> ProvisionError:
+def _silent(about: str, look: DrillLook) -> ProvisionError:
     said = f"; its last words: {'; '.join(look.said)}" if look.said else ""
     return ProvisionError(
-        "making a restore drill",
+        f"following {about}",
         f"its script was killed{said}",
         "see why (is memory short?); run this step again: it clears away what that run left",
     )

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from walconsole.domain.profile import Profile
-from walconsole.droplet.files import DropletFile, Schedule, backup_files, drill_files, verifier_files
+from walconsole.droplet.files import (
+    DropletFile,
+    Schedule,
+    backup_files,
+    drill_files,
+    recover_file,
+    verifier_files,
+)
 from walconsole.droplet.names import names_of
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import programs, run, status_of
@@ -52,6 +59,11 @@ def wanted_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[Drople
 def wanted_backup_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
     """The base backup's script, the first, and its schedule."""
     return backup_files(profile_for(site.profile, survey), site.choices, site.backup, schedule)
+
+
+def wanted_recover_file(site: Site, survey: Survey) -> DropletFile:
+    """The recovery's script."""
+    return recover_file(profile_for(site.profile, survey), site.choices, site.drill)
 
 
 def wanted_drill_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:

@@ -20,3 +20,62 @@ A screen may run `to_the_pause` and `onwards` as one list: the gate of `recover-
 | recover-give-up | GiveUp | the private server ended, the old one started again |
 | recover-dump | DumpPart | one table or database of the paused copy, into a file |
 """
+
+from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_state import RecoveryState
+from walconsole.domain.recovery.recover_target import RecoveryTarget
+from walconsole.provision.engine.model import Step
+from walconsole.provision.engine.site import Site
+from walconsole.provision.recovering.archived import LastWord, NewTimeline
+from walconsole.provision.recovering.choosing import ChooseBackup, KeepOld, RecoverCommand
+from walconsole.provision.recovering.ending import GiveUp, PromoteCopy, TakeOver
+from walconsole.provision.recovering.looking import DumpPart, LookBefore
+from walconsole.provision.recovering.recovery import Recovery, site_of
+from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
+from walconsole.provision.steps.backup_command import BackupCommand
+from walconsole.provision.steps.first_backup import BackupNow
+
+
+def to_the_pause(recovery: Recovery) -> tuple[Step, ...]:
+    """From the wish to the look before it counts."""
+    return (
+        ChooseBackup(recovery),
+        RecoverCommand(recovery),
+        KeepOld(recovery),
+        RestoreBackup(recovery),
+        ReplayToTarget(recovery),
+        LookBefore(recovery),
+    )
+
+
+def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
+    """From the pause to the verdict. `state` says which cluster the base backup is of."""
+    own = site_of(recovery.site, state)
+    return (
+        PromoteCopy(recovery),
+        TakeOver(recovery),
+        NewTimeline(recovery),
+        BackupCommand(own),
+        BackupNow(own),
+        LastWord(recovery),
+    )
+
+
+def further(recovery: Recovery, target: RecoveryTarget) -> tuple[Step, ...]:
+    """A later target, without a new restore."""
+    return ReplayToTarget(recovery, target), LookBefore(recovery)
+
+
+def back(recovery: Recovery) -> tuple[Step, ...]:
+    """Given up: the old server again."""
+    return (GiveUp(recovery),)
+
+
+def dumping(recovery: Recovery, database: str = "", table: str = "") -> tuple[Step, ...]:
+    """A part of the paused copy, into a file."""
+    return (DumpPart(recovery, database, table),)
+
+
+def recovery_of(site: Site, wish: RecoveryWish | None = None) -> Recovery:
+    """What the steps of one recovery share; without a wish of the one that was begun."""
+    return Recovery(site, wish)

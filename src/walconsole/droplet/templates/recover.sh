@@ -1,0 +1,422 @@
+#!/bin/sh
+# @ME@ VERB: a recovery of @PROFILE@, phase by phase. Installed by walconsole, which calls it; docs/recovery.md.
+#   begin ID BACKUP primary|dr TIMELINE WORK OLD [VERSION/NAME]   what shall be done: noted, nothing else
+#   restore                         the base backup, into WORK/data: fetched, unpacked, compared
+#   replay TO [VALUE [on|off]]      by a private server, up to the target: time, lsn, xid, name, immediate, latest
+#   keep-wal                        what lies in OLD/pg_wal and was not archived, into WORK/saved
+#   promote                         opened for writing, and stopped: it still archives nothing
+#   take-place                      WORK/data into OLD's place, OLD moved aside
+#   take-place CONFIG NEW PORT      beside it, as VERSION/NAME, with a copy of the folder CONFIG in NEW
+#   stop                            the private server ended
+#   note NAME VALUE                 a phase, or what became of the old server
+#   0  done                                   4  FAILED: what is archived cannot be restored so
+#   1  not now: try again                     6  refused: no room for it here
+#   2  called wrongly, or it cannot be        9  interrupted by a signal: the same call goes on
+#   3  another one runs, or a lock lies in a copy
+#
+# The private server listens to no network, archives nothing, replicates nothing, and reads none of the old
+# configuration: what must never be otherwise stands on its command line. It is a standby (standby.signal): where its
+# archive ends, or has a hole, it waits, and never opens by itself. Nothing of the old cluster is touched, nothing is
+# deleted but what this script unpacked by half.
+#
+# shellcheck disable=SC2030,SC2031,SC2317  # functions are called by their names, the phases are jobs
+# shellcheck disable=SC2034,SC2154  # what is kept is assigned and read by its name
+set -u
+@COMMON@
+
+@JOBS@
+
+@SWEEP@
+
+@PHASES@
+
+@DRILL_LOCK@
+
+@DRILL_FILES@
+
+@DRILL_SERVER@
+
+@RECOVER_PLACE@
+
+@PGCLUSTER@
+os_user=@OS_USER@
+state=@STATE@
+tag=@TAG@
+primary=@PRIMARY@
+dr=@DR@    # empty: there is no second copy
+restore=@RESTORE@    # the installed restore command
+poll=@POLL_S@    # seconds
+reserve_mib=@RESERVE_MIB@    # half of it stays free on that disk, whatever comes
+temp_root=@TEMP_ROOT@
+undone='not recovered' purpose='a recovery' its_server="the recovery's server" signal=standby.signal
+temp='' place='' data='' chain='' server='' working='' stage=starting locked='' renewed=0 roles=''
+began=$(date +%s) notes='' done_bytes=null total_bytes=null segments=null segments_done=null
+sockets=$state preloaded='' libraries='' folder='' last='that of the target'
+
+# -- What is known of it: $state/recovery, lines of NAME=VALUE, replaced whole; a copy lies in its own folder.
+
+fields='id phase backup copy timeline work old into to value inclusive lsn reached reached_target kept stopped_old bin version tree
+segment_bytes'
+for field in $fields; do eval "$field=''"; done
+
+recall() {
+    [ -f "$state/recovery" ] || return 0
+    while IFS= read -r line; do
+        name=${line%%=*} told=${line#*=}
+        case " $fields " in *" $name "*) eval "$name=\$told" ;; esac
+    done <"$state/recovery"
+    place=$work data=$work/data folder=$work
+}
+
+keep() {
+    if ! {
+        echo format=1
+        for field in $fields; do eval "printf '%s=%s\n' \"\$field\" \"\$$field\""; done
+        printf 'data=%s\nsocket=%s\n' "$data" "$sockets"
+    } >"$state/.recovery.$$" || ! mv -f -- "$state/.recovery.$$" "$state/recovery"; then
+        end 1 "$undone: $state cannot be written (is the disk full?)"
+    fi
+    [ ! -d "$work" ] || cp -f -- "$state/recovery" "$work/recovery" 2>/dev/null
+}
+
+reach() {
+    phase=$1
+    keep
+}
+
+# end STATUS MESSAGE: the last word. What was reached stays, its server as well.
+end() {
+    trap '' HUP INT QUIT TERM
+    tear_down
+    say "$2"
+    case $1 in
+        0) level_word=info ;;
+        4) level_word=err ;;
+        *) level_word=warning ;;
+    esac
+    log "$level_word" "recovery: $2"
+    tell "${phase:-none}" "$1" "$2" || say "$state/status.json cannot be written"
+    exit "$1"
+}
+
+interrupted() {
+    trap '' HUP INT QUIT TERM
+    end 9 "interrupted by a signal: the same call goes on"
+}
+
+tear_down() {
+    if [ -n "$working" ]; then
+        end_jobs
+        wait "$working" 2>/dev/null
+        working=''
+    fi
+    [ -z "$temp" ] || rm -rf -- "$temp"
+    temp=''
+    [ -z "$locked" ] || release_lock
+}
+
+fail_drill() { end 4 "FAILED ($1): $2"; }
+refuse() { end 6 "refused ($1): $2"; }
+
+keep_bounds() {
+    free_mib=$(free_mib "$place")
+    [ "$free_mib" -gt $((reserve_mib / 2)) ] ||
+        refuse no-room "the disk of $place has $free_mib MiB left ($stage): it ends before anything else feels it"
+    [ -z "$locked" ] || hold_lock
+}
+
+# each_copy: those that answer. A recovery is made when things are broken: one copy is enough.
+each_copy() { echo "$roles"; }
+
+find_copies() {
+    for role in primary dr; do
+        where=$(target_of "$role")
+        [ -n "$where" ] || continue
+        if again bounded 60 lsf "${where}walconsole/" --files-only; then
+            roles="$roles${roles:+ }$role"
+        else
+            say "$where cannot be listed, and is left out: $(reason $? "$answer")"
+        fi
+    done
+    [ -n "$roles" ] || end 1 "$undone: no copy of the archive can be listed: $(reason 1 "$answer")"
+}
+
+# ask SQL: of the old server, which may be gone.
+ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
+
+# find_programs: those of the backup's own version.
+find_programs() {
+    version=$(told "$backup" server_version_num) major=$((version / 10000))
+    for bin in "/usr/lib/postgresql/$major/bin" "/usr/pgsql-$major/bin" $(printf '%s' "$PATH" | tr : ' '); do
+        case $("$bin/postgres" --version 2>/dev/null) in *" $major"[!0-9]* | *" $major") break ;; esac
+        bin=''
+    done
+    [ -n "$bin" ] || end 2 "PostgreSQL $major is not installed here: install all of it"
+    for needed in pg_verifybackup pg_controldata; do
+        [ -x "$bin/$needed" ] || end 2 "$bin/$needed is not there: install all of PostgreSQL $major"
+    done
+}
+
+# -- The verbs.
+
+begin() {
+    if [ $# -lt 6 ] || [ $# -gt 7 ]; then fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD [VERSION/NAME]"; fi
+    case $phase in
+        '' | done | given-up) ;;
+        *)
+            [ "$id" = "$1" ] || end 2 "the recovery $id is $phase: go on with it, or give it up"
+            end 0 "the recovery $id is noted already"
+            ;;
+    esac
+    for field in $fields; do eval "$field=''"; done
+    id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=$6 into=${7:-} phase=restoring
+    place=$work data=$work/data
+    case $work$old in *[!-A-Za-z0-9/._+@,:]*) end 2 "$work, $old: such a name of a folder cannot be handled" ;; esac
+    [ "$(stat -c '%U %F' -- "$work" 2>/dev/null)" = "$os_user directory" ] ||
+        end 2 "$work is not a folder of ${os_user}'s"
+    keep
+    end 0 "the recovery $id is noted"
+}
+
+restore_backup() {
+    case $phase in
+        restoring) ;;
+        '') end 2 "no recovery was begun" ;;
+        *) end 0 "$backup is unpacked already" ;;
+    esac
+    find_copies
+    case " $roles " in *" $copy "*) ;; *) end 1 "$undone: the copy that has $backup ($copy) cannot be listed" ;; esac
+    target=$(target_of "$copy")
+    describe_backup "$backup" || fail_drill no-base-backup "$backup has no backup.json in $target any more"
+    segment_bytes=$(told "$backup" wal_segment_size) identifier=$(told "$backup" system_identifier)
+    find_programs
+    take_lock
+    trace
+    # what an earlier call unpacked by half
+    rm -rf -- "$place/parts" "$data"
+    total_bytes=$(sum_of bytes)
+    timed fetch fetching bring_all
+    timed verify verifying verify_all
+    cp -f -- "$temp/told.$backup" "$place/backup.json" || end 1 "$undone: $place cannot be written"
+    reach restored
+    end 0 "$backup is unpacked in $data, and is what its manifest says: brought in $((took_fetch / 1000)) s, \
+compared in $((took_verify / 1000)) s"
+}
+
+target_settings() {
+    case $to in
+        latest) ;;
+        immediate) setting recovery_target immediate ;;
+        *) setting "recovery_target_$to" "$value" ;;
+    esac
+    case $inclusive in on | off) setting recovery_target_inclusive "$inclusive" ;; esac
+    setting recovery_target_timeline "$timeline"
+}
+
+replay_to() {
+    case $phase in
+        restored | replaying | paused | ended) ;;
+        *) end 2 "there is nothing to replay: the recovery is ${phase:-not begun}" ;;
+    esac
+    case ${1:-} in
+        time | lsn | xid | name | immediate | latest) to=$1 value=${2:-} inclusive=${3:-} ;;
+        *) end 2 "usage: $me replay time|lsn|xid|name|immediate|latest [VALUE [on|off]]" ;;
+    esac
+    [ -x "$restore" ] || end 2 "$restore is not installed"
+    find_copies
+    take_lock
+    stop_server
+    reach replaying
+    prepare_server
+    timed replay replaying replay_on
+    how=$(cat "$temp/how")
+    [ "$how" != ended ] || drill_ask "SELECT pg_wal_replay_pause()" >/dev/null
+    stage=replaying
+    look_how_far
+    reached_target=yes
+    case $how$to in ended | endedlatest) ;; ended*) reached_target=no ;; esac
+    reach "$how"
+    case $reached_target$how in
+        noended) end 0 "the target is not in what could be had: all is replayed, up to $lsn, the last commit of ${reached:-n/a}" ;;
+        yesended) end 0 "all that could be had is replayed, up to $lsn, the last commit of ${reached:-n/a}" ;;
+        *) end 0 "it stands at the target, at $lsn, the last commit of ${reached:-n/a}" ;;
+    esac
+}
+
+# prepare_server: its configuration, and whence its WAL comes: the archive, then what was kept of the old server's.
+prepare_server() {
+    cp -f -- "$place/backup.json" "$temp/told.$backup"
+    "$bin/pg_controldata" "$data" >"$temp/control" 2>&1 ||
+        end 1 "$undone: its control file cannot be read: $(plain "$(cat "$temp/control")")"
+    libraries=$("$bin/pg_config" --pkglibdir 2>/dev/null)
+    preloaded=$(ask "SHOW shared_preload_libraries") || preloaded=''
+    command="$restore \"%f\" \"%p\" || { s=\$?; [ \$s = 1 ] || exit \$s; exec cp -- \"$place/saved/%f\" \"%p\" 2>/dev/null; }"
+    if command -v setsid >/dev/null; then detached=setsid; fi
+    configure
+    : >"$place/log"
+}
+
+# server_of: the process of its server, if it lives.
+server_of() {
+    process=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
+    case $process in '' | *[!0-9]*) return ;; esac
+    tr '\000' ' ' 2>/dev/null <"/proc/$process/cmdline" | grep -qF -- "-D $data " || return
+    echo "$process"
+}
+
+stop_server() {
+    process=$(server_of)
+    [ -n "$process" ] || return 0
+    kill -s INT "$process" 2>/dev/null
+    for patiently in $(seq 600); do
+        lives "$process" || return 0
+        [ "$patiently" != 500 ] || kill -s QUIT "$process" 2>/dev/null
+        sleep 0.1
+    done
+    end 1 "$undone: the recovery's server ($process) does not end"
+}
+
+# replay_on: until it pauses at the target, or waits for WAL that nobody has. Of an archive that cannot be asked it waits
+# for the answer; it opens never.
+replay_on() {
+    trap - EXIT HUP INT QUIT TERM
+    start_server
+    paused="pg_is_wal_replay_paused()"
+    [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
+    same='' waits=0
+    while lives "$server"; do
+        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, coalesce((SELECT wait_event FROM pg_stat_activity \
+WHERE backend_type = 'startup'), ''), pg_last_wal_replay_lsn()") || is=''
+        case $is in
+            't|t|'*)
+                echo paused >"$temp/how"
+                return 0
+                ;;
+            'f|'*) verdict failed not-reached "$its_server ended its recovery before the target" ;;
+        esac
+        judge_waiting
+        sleep 0.5
+    done
+    judge_log
+}
+
+# judge_waiting: counts looks that found it waiting in the same place, with the archive's word that there is no more. A copy
+# that cannot be asked says nothing of that.
+judge_waiting() {
+    words=$(grep -E 'restored log file "[0-9A-F]{24}"|[0-9A-F]{24} is not in the archive$|not known to be missing|is damaged, or it could' \
+        "$place/log" | tail -n 50)
+    case $(printf '%s\n' "$words" | grep -v 'restored log file' | tail -n 1) in
+        *'is damaged, or it could'*)
+            verdict failed damaged-object "$(plain "$(printf '%s' "$words" | grep -oE '[^ ]* is damaged' | tail -n 1)")"
+            ;;
+        *'is not in the archive') ;;
+        *) waits=0 ;;
+    esac
+    if [ -z "$is" ]; then
+        # not consistent yet: it answers nobody
+        case $words in *'is not in the archive') waits=$((waits + 1)) ;; *) waits=0 ;; esac
+        [ "$waits" -lt 60 ] || verdict failed missing-segment "it does not become consistent: $(plain "${words##*: }")"
+        return
+    fi
+    [ "${is##*|}" = "$same" ] || waits=0
+    same=${is##*|}
+    case $is in *'|RecoveryRetrieveRetryInterval|'*) waits=$((waits + 1)) ;; esac
+    if [ "$waits" -ge 4 ]; then
+        echo ended >"$temp/how"
+        exit 0
+    fi
+}
+
+promote() {
+    case $phase in
+        paused | ended | promoting) ;;
+        promoted | taken-over) end 0 "it is promoted already" ;;
+        *) end 2 "there is nothing to promote: the recovery is ${phase:-not begun}" ;;
+    esac
+    # without that file it was opened by an earlier call, which was killed
+    if [ -e "$data/standby.signal" ]; then
+        server=$(server_of)
+        is=''
+        [ -z "$server" ] || is=$(drill_ask "SELECT pg_is_in_recovery()") || is=''
+        if [ "$is" != t ] || [ "$reached_target" = no ]; then start_again; fi
+        reach promoting
+        said=$(drill_ask "SELECT pg_promote(false)") || end 1 "$undone: it cannot be promoted: $(plain "$said")"
+    fi
+    server=$(server_of)
+    [ -z "$server" ] || wait_open
+    stop_server
+    settle_tree
+    timeline_now=$("$bin/pg_controldata" "$data" | sed -n "s/^Latest checkpoint's TimeLineID: *//p")
+    reach promoted
+    end 0 "it is promoted onto timeline ${timeline_now:-n/a}, and stopped: it archives nothing yet"
+}
+
+# start_again: its server is not there any more, or has a target that it did not reach, with which it would not open.
+start_again() {
+    [ "$reached_target" != no ] || to=latest value='' inclusive=''
+    find_copies
+    stop_server
+    prepare_server
+    timed replay replaying replay_on
+}
+
+wait_open() {
+    for patiently in $(seq 1200); do
+        lives "$server" ||
+            end 4 "FAILED (not-consistent): it ended when it was promoted: $(plain "$(grep -E 'FATAL|PANIC' "$place/log" | tail -n 2)")"
+        [ "$(drill_ask "SELECT pg_is_in_recovery()")" != f ] || break
+        sleep 0.5
+    done
+    said=$(drill_ask CHECKPOINT) || end 1 "$undone: the promoted server cannot be asked: $(plain "$said")"
+}
+
+note_value() {
+    case ${1:-} in
+        phase) phase=$2 ;;
+        stopped_old) stopped_old=$2 ;;
+        kept) kept=$2 ;;
+        *) fail 2 "usage: $me note phase|stopped_old|kept VALUE" ;;
+    esac
+    keep
+    exit 0
+}
+
+verb=${1:-}
+case $verb in
+    begin | keep-wal | restore | replay | promote | take-place | stop | note) shift ;;
+    *) fail 2 "usage: $me begin|keep-wal|restore|replay|promote|take-place|stop|note ..." ;;
+esac
+cd / || exit 1
+if [ "$(id -un)" != "$os_user" ]; then
+    [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
+    exec runuser -u "$os_user" -- "$0" "$verb" "$@"
+fi
+for needed in psql zstd rclone timeout flock tar tee sha256sum; do
+    command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
+done
+[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
+[ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
+    fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
+[ ${#state} -le 93 ] || fail 2 "$state is too long a path for a server's socket (93 characters at most)"
+exec 9<"$state"
+flock -n 9 || fail 3 "a phase of a recovery of @PROFILE@ runs on this host"
+umask 077
+recall
+trap interrupted HUP INT QUIT TERM
+trap tear_down EXIT
+sweep
+temp=$(mktemp -d "$temp_root/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "$undone: no folder can be made in $temp_root"
+[ "$verb" = note ] || tell starting
+case $verb in
+    begin) begin "$@" ;;
+    keep-wal) keep_wal ;;
+    restore) restore_backup ;;
+    replay) replay_to "$@" ;;
+    promote) promote ;;
+    take-place) take_place "$@" ;;
+    stop)
+        stop_server
+        end 0 "the recovery's server does not run"
+        ;;
+    note) note_value "$@" ;;
+esac

@@ -1,0 +1,340 @@
+"""From the pause on: promoted, and in its place; or given up."""
+
+from collections.abc import AsyncIterator
+from shlex import join, quote
+
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
+from walconsole.errors import BlockedError, ProvisionError
+from walconsole.provision.droplet.commands import ask, os_user, programs, psql, run, status_of
+from walconsole.provision.droplet.files import install, look_at
+from walconsole.provision.engine.model import (
+    Change,
+    ChangeKind,
+    Changing,
+    Check,
+    CheckState,
+    Command,
+    Event,
+    FileChange,
+    Plan,
+    Printed,
+    Proved,
+    Risk,
+    Waiting,
+)
+from walconsole.provision.engine.not_undone import NotUndone
+from walconsole.provision.engine.site import Site
+from walconsole.provision.recovering.control import OldServer, start_of_new
+from walconsole.provision.recovering.looking import not_reached
+from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
+
+_UP_WITHIN_S = 120.0
+_PROMOTABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED, RecoveryPhase.PROMOTING})
+_PROMOTED = frozenset({RecoveryPhase.PROMOTED, RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE})
+
+
+class PromoteCopy(NotUndone):
+    """model.Step. From here on there is no other target; the old files are still what they were."""
+
+    id = "recover-promote"
+    title = "Promote"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Opens the paused server for writing, onto a new timeline, and stops it: it is private still, and"
+        " archives nothing. What the pause needed (standby.signal, its configuration) is moved out of the"
+        " tree, and what an earlier recovery left in postgresql.auto.conf is taken out, with a copy kept."
+        " No later target can be chosen any more; the old cluster is as it was."
+    )
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery = recovery
+
+    async def check(self) -> Check:
+        """BLOCKED where nothing is at a target."""
+        state = await self._recovery.state()
+        if state.phase in _PROMOTED:
+            return Check(CheckState.DONE, "it was promoted")
+        if state.phase is RecoveryPhase.GIVEN_UP:
+            return Check(CheckState.BLOCKED, "it was given up", remedy="begin another one")
+        return Check(CheckState.NEEDED, "it is to be opened for writing")
+
+    async def plan(self) -> Plan:
+        """The name of the profile must be typed."""
+        state = await self._recovery.state()
+        at = f"{state.lsn}, the last commit of {state.reached or 'n/a'}" if state.lsn else "where it pauses"
+        notes = ["the old cluster's files are not touched by it"]
+        if not_reached(state):
+            notes.insert(0, "the target was NOT reached: what is opened is all that could be had")
+        return Plan(
+            f"promote what was recovered, at {at}",
+            commands=(self._recovery.command("promote"),),
+            notes=tuple(notes),
+            undo="none: to choose another target take a new restore",
+            confirm=self._recovery.site.profile.name,
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError."""
+        state = await self._recovery.state()
+        if state.phase not in _PROMOTABLE:
+            raise BlockedError(self.title, state.words[0], state.words[1])
+        async for event in self._recovery.run("promote"):
+            yield event
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError where it did not get so far."""
+        state = await self._recovery.state()
+        if state.phase not in _PROMOTED:
+            raise ProvisionError("promoting", state.words[0], "run this step again")
+        yield Proved(f"{state.data} is a cluster of its own, on a timeline of its own")
+
+
+class TakeOver:
+    """model.Step. The recovered files in their place, with the real configuration; the old ones stay."""
+
+    id = "recover-take-over"
+    title = "In its place"
+    risk = Risk.INTERRUPTS
+    gated = True
+    always = False
+    explanation = (
+        "Stops the old server where it runs: two that archive into one prefix spoil it. In place, the old"
+        " data directory is moved aside in one step and the recovered one takes its name. Into a new "
+        "cluster, that gets a copy of the old one's configuration with a port of its own, and the old "
+        "cluster is not started by itself any more. Then it is started as it will run, archiving. Nothing"
+        " is deleted."
+    )
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery, self._site = recovery, recovery.site
+
+    async def check(self) -> Check:
+        """DONE once it runs so."""
+        state = await self._recovery.state()
+        if state.phase in IN_FORCE:
+            return Check(CheckState.DONE, f"it runs in {state.tree}")
+        return Check(CheckState.NEEDED, f"{state.place.text} it is to run")
+
+    async def plan(self) -> Plan:
+        """Both commands, and what an application is to be told."""
+        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        commands = [Command(old.stop)] if old.runs and old.stop else []
+        commands.append(self._recovery.command(*await self._words(state, old)))
+        into = state.place.cluster
+        if into is None:
+            commands.append(Command(old.start or "start it as the old server was started"))
+            notes = [f"the old files stay as {state.old}.before-{state.id}"]
+        else:
+            commands.append(Command(start_of_new(into, await self._site.survey(), self._site)))
+            notes = [f"the old cluster's files stay in {state.old}; its start.conf says manual from now on"]
+        return Plan(
+            f"run what was recovered {state.place.text}",
+            commands=tuple(commands),
+            notes=tuple(notes),
+            downtime="a few seconds" if old.runs else "ends with it",
+            undo="none by itself: the old files stay, and docs/recovery.md says how to go back to them",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError."""
+        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        if state.phase is not RecoveryPhase.PROMOTED:
+            raise BlockedError(self.title, state.words[0], state.words[1])
+        into = state.place.cluster
+        if old.runs:
+            async for event in self._stop(old):
+                yield event
+        if into is not None:
+            async for event in self._only_by_hand(old):
+                yield event
+        now = self._site.clock.now()
+        aside = f"moved to {state.old}.before-{state.id}" if into is None else f"beside {state.old}"
+        yield Changing(Change(self.id, ChangeKind.SETTING, state.old, "the old files", aside, at=now))
+        async for event in self._recovery.run(*await self._words(state, old)):
+            yield event
+        start = old.start if into is None else start_of_new(into, await self._site.survey(), self._site)
+        if start is None:
+            raise BlockedError(
+                self.title, "nothing is known that starts it", "start it as the old server was"
+            )
+        async for event in run(self._site, Command(start), timeout_s=600.0):
+            yield event
+        async for event in self._wait(state):
+            yield event
+        await self._recovery.note("phase", RecoveryPhase.TAKEN_OVER.value)
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """The server itself. Raises ProvisionError."""
+        state = await self._recovery.state()
+        site = site_of(self._site, state)
+        said = await psql(
+            site,
+            "SELECT current_setting('data_directory'), pg_is_in_recovery(), current_setting('archive_mode')",
+        )
+        directory, recovering, archiving = (*said.split("\t"), "", "")[:3]
+        if directory.rstrip("/") != state.tree or recovering != "f":
+            raise ProvisionError(
+                "asking the recovered server", f"it says {directory}, in recovery: {recovering}"
+            )
+        yield Proved(f"it runs in {directory}, takes writes, archive_mode is {archiving}")
+        yield Printed(await self._told(state, site))
+
+    async def undo_plan(self, changes: tuple[Change, ...]) -> Plan | None:
+        """By hand: docs/recovery.md."""
+        return None
+
+    async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        """Nothing."""
+        for _ in changes:
+            yield Printed("what it did stays; docs/recovery.md says how to go back to the old files")
+
+    async def _told(self, state: RecoveryState, site: Site) -> str:
+        """For applications, and the command for the old files."""
+        port = (await psql(site, "SHOW port")).strip()
+        if state.place.cluster is not None:
+            return (
+                f"applications: port {port} of this host from now on; the profile: cluster = "
+                f'"{state.place.cluster}"; the old files, when nobody needs them any more: '
+                f"pg_dropcluster {state.place.cluster.version} OLD-NAME"
+            )
+        return (
+            f"applications: as before, port {port}; the old files, when nobody needs them any more: "
+            f"rm -r {quote(f'{state.old}.before-{state.id}')}"
+        )
+
+    async def _words(self, state: RecoveryState, old: OldServer) -> tuple[str, ...]:
+        into = state.place.cluster
+        if into is None:
+            return ("take-place",)
+        if not old.configuration or old.cluster is None:
+            raise BlockedError(self.title, "the old cluster's configuration is not known", "make it by hand")
+        new = f"{old.configuration.rsplit('/', 2)[0]}/{into.version}/{into.name}"
+        return "take-place", old.configuration, new, await self._port(new)
+
+    async def _port(self, new: str) -> str:
+        """The one that the new cluster has already, else the next that is free."""
+        sought = quote(r"s/^port = '\([0-9]*\)'.*/\1/p")
+        kept = f"sed -n {sought} {quote(new)}/postgresql.conf 2>/dev/null | tail -n 1"
+        free = "perl -I/usr/share/postgresql-common -MPgCommon -e 'print next_free_port()'"
+        script = f'port=$({kept})\n[ -n "$port" ] || port=$({programs(self._site)}{free})\necho "$port"'
+        said = (await ask(self._site, script, tried="asking for a free port")).strip()
+        if not said.isdigit():
+            raise ProvisionError("asking for a free port", said[:200] or "no answer")
+        return said
+
+    async def _stop(self, old: OldServer) -> AsyncIterator[Event]:
+        if old.stop is None:
+            raise BlockedError(self.title, "nothing is known that stops the old server", "stop it by hand")
+        now = self._site.clock.now()
+        yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it runs", "it is stopped", at=now))
+        await self._recovery.note("stopped_old", "yes")
+        async for event in run(self._site, Command(old.stop), timeout_s=600.0):
+            yield event
+        if (await OldServer.of(self._site)).runs:
+            raise ProvisionError("stopping the old server", "it still runs", "see what starts it again")
+
+    async def _only_by_hand(self, old: OldServer) -> AsyncIterator[Event]:
+        """After a boot the old server must not archive beside the new one."""
+        path = f"{old.configuration}/start.conf"
+        place = await look_at(self._site, path)
+        if place.now is None or place.now.text.split()[-1:] != ["auto"]:
+            return
+        now = place.now
+        text = now.text.replace("auto\n", "manual\n")
+        change = FileChange(path, now.text, text, now.mode, now.owner, now.group, user=place.user)
+        async for event in install(self._site, self.id, change):
+            yield event
+
+    async def _wait(self, state: RecoveryState) -> AsyncIterator[Event]:
+        site, clock = site_of(self._site, state), self._site.clock
+        began = clock.monotonic()
+        while True:
+            waited = clock.monotonic() - began
+            try:
+                await site.survey(again=True)
+                await psql(site, "SELECT 1")
+                return
+            except ProvisionError as error:
+                if waited > _UP_WITHIN_S:
+                    raise ProvisionError(
+                        "starting the recovered server", error.why, "read its log; then run this step again"
+                    ) from None
+            yield Waiting("the recovered server starts", waited, _UP_WITHIN_S)
+            await site.sleep(1.0)
+
+
+class GiveUp(NotUndone):
+    """model.Step. Back to the old server, as long as its files are in their place."""
+
+    id = "recover-give-up"
+    title = "Give it up"
+    risk = Risk.CHANGES
+    gated = True
+    always = False
+    explanation = (
+        "Ends the recovery's private server and starts the old one again where this recovery stopped it. "
+        "What was recovered stays in its folder; the command that removes it is shown."
+    )
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery, self._site = recovery, recovery.site
+
+    async def check(self) -> Check:
+        """BLOCKED once the recovered files are in force."""
+        state = await self._recovery.state()
+        if state.phase in (RecoveryPhase.NONE, RecoveryPhase.GIVEN_UP):
+            return Check(CheckState.DONE, state.words[0])
+        if state.phase in IN_FORCE or state.tree:
+            old = f"{state.old}.before-{state.id}" if state.place.in_place else state.old
+            why = f"what was recovered is in force in {state.tree}; the old files are in {old}"
+            return Check(
+                CheckState.BLOCKED, why, remedy="docs/recovery.md says how to go back to the old files"
+            )
+        return Check(CheckState.NEEDED, f"the recovery {state.id} is to be ended: {state.words[0]}")
+
+    async def plan(self) -> Plan:
+        """The commands."""
+        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        commands = [self._recovery.command("stop")]
+        if state.stopped_old and not old.runs and old.start is not None:
+            commands.append(Command(old.start))
+        return Plan(
+            "give the recovery up" + (", and start the old server again" if len(commands) > 1 else ""),
+            commands=tuple(commands),
+            notes=(f"what was recovered stays; to remove it: {_removal(state)}",),
+            undo="begin it again",
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError."""
+        state = await self._recovery.state()
+        async for event in self._recovery.run("stop"):
+            yield event
+        old = await OldServer.of(self._site)
+        if state.stopped_old and not old.runs:
+            if old.start is None:
+                raise BlockedError(
+                    self.title, "nothing is known that starts the old server", "start it by hand"
+                )
+            now = self._site.clock.now()
+            yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it is stopped", "it runs", at=now))
+            async for event in run(self._site, Command(old.start), timeout_s=600.0):
+                yield event
+        await self._recovery.note("phase", RecoveryPhase.GIVEN_UP.value)
+        yield Printed(f"what was recovered stays; to remove it: {_removal(state)}")
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """The old server takes statements again, where it was stopped here. Raises ProvisionError."""
+        state = await self._recovery.state()
+        if state.stopped_old:
+            await self._site.survey(again=True)
+            await psql(self._site, "SELECT 1")
+            yield Proved("the old server takes statements again")
+        status, _ = await status_of(self._site, f"test -e {quote(state.work)}", user=os_user(self._site))
+        yield Proved(f"it is given up; {state.work} {'is still there' if status == 0 else 'is gone'}")
+
+
+def _removal(state: RecoveryState) -> str:
+    return join(("rm", "-r", "--", state.work))

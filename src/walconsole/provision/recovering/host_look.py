@@ -1,0 +1,75 @@
+"""What the host is asked before a recovery: the old cluster's files, room beside them, names that are taken."""
+
+from shlex import quote
+
+from walconsole.domain.profile import ClusterName
+from walconsole.domain.recovery.recover_plan import RecoveryHost
+from walconsole.errors import ProvisionError
+from walconsole.provision.droplet.commands import os_user, programs, psql, status_of
+from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.engine.site import Site
+
+_SQL = """SELECT sum(pg_database_size(oid))::bigint, pg_size_bytes(current_setting('max_wal_size'))
+FROM pg_database"""
+
+_LOOK = """data={data}
+parent=${{data%/*}}
+at=$parent
+while [ ! -d "$at" ]; do at=${{at%/*}}; at=${{at:-/}}; done
+df -Pk -- "$at" | awk 'NR == 2 {{ print "free", int($4 / 1024) }}'
+echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
+[ ! -L "$data" ] || echo 'fixed it is a link'
+if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "$parent")" ]; then
+    echo 'fixed it is a file system of its own'
+fi
+[ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
+{path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
+"""
+
+
+async def look_at_host(site: Site) -> RecoveryHost:
+    """Asked of the droplet, and of the old server where it runs. Raises ProvisionError."""
+    survey = await site.survey(again=True)
+    data = data_of(survey)
+    if not data:
+        return RecoveryHost("", None, False, None)
+    script = _LOOK.format(data=quote(data), path=programs(site))
+    status, said = await status_of(site, script)
+    if status != 0 and not said:
+        raise ProvisionError("looking at the host", f"exit status {status}")
+    told = [line.partition(" ")[::2] for line in said.splitlines()]
+    by_key = dict(told)
+    owner, free = by_key.get("parent", ""), by_key.get("free", "")
+    clusters = tuple(
+        ClusterName(*value.split("/")) for key, value in told if key == "cluster" and value.count("/") == 1
+    )
+    server = survey.server
+    databases, max_wal = await _sizes(site) if server is not None else (0, 1 << 30)
+    crowded = "" if owner == os_user(site) else f"its folder is {owner or 'nobody'}'s, not {os_user(site)}'s"
+    return RecoveryHost(
+        data,
+        survey.cluster.name if survey.cluster is not None else None,
+        server is not None,
+        int(free) if free.isdigit() else None,
+        data.rpartition("/")[0],
+        databases,
+        max_wal,
+        site.drill.reserve_mib,
+        clusters,
+        fixed=by_key.get("fixed", ""),
+        crowded=crowded,
+        in_recovery=server is not None and server.in_recovery,
+        tablespaces=int(by_key.get("tablespaces", "0") or 0),
+    )
+
+
+def data_of(survey: Survey) -> str:
+    """The old cluster's data directory, whether it runs or not; empty where it is not known."""
+    if survey.server is not None and survey.server.data_directory:
+        return survey.server.data_directory.rstrip("/")
+    return survey.cluster.data_directory.rstrip("/") if survey.cluster is not None else ""
+
+
+async def _sizes(site: Site) -> tuple[int, int]:
+    databases, max_wal = (await psql(site, _SQL)).split("\t")
+    return int(databases or 0), int(max_wal)

@@ -1,0 +1,180 @@
+"""One recovery on one droplet: where it stands, what is planned, and the runs of its script.
+
+What was begun is known by the script's own file on the droplet: whoever looks next goes on from there.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from shlex import join, quote
+
+from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.drill_status import DOING, DrillStatus
+from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
+from walconsole.domain.standing.recovery import restorable
+from walconsole.droplet.names import names_of
+from walconsole.errors import BlockedError, ProvisionError
+from walconsole.provision.droplet.commands import ask, os_user, status_of
+from walconsole.provision.droplet.drill_run import DrillRun
+from walconsole.provision.engine.model import Command, Event, Printed
+from walconsole.provision.engine.site import Site
+from walconsole.provision.recovering.host_look import look_at_host
+from walconsole.provision.steps.drill_look import last_good
+
+IN_FORCE = frozenset({RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE})
+_BLOCKED = frozenset({2, 3, 6})
+_PHASES = {**DOING, "starting": "it looks where it stands", "keeping": "the old server's last WAL is kept"}
+ENDS = {
+    1: ("not done now", "mend what it names, then run it again: it goes on where it was"),
+    2: ("it cannot be done so", "see what it says"),
+    3: ("another has the lock, or a phase runs", "wait until that one has ended, then run it again"),
+    4: ("FAILED", "see what it names; another base backup (--backup ID) may lead there"),
+    6: ("no room", "make room on that disk, then run it again"),
+    9: ("ended by a signal", "run it again: it goes on where it was"),
+}
+"""The script's exit statuses (docs/recovery.md): what each means, and what to do."""
+
+
+class RecoverRun(DrillRun):
+    """The recovery's script, called with a verb."""
+
+    about = "the recovery"
+    doing = _PHASES
+
+    def __init__(self, site: Site, *words: str) -> None:
+        super().__init__(site)
+        names = names_of(site.profile)
+        self._script, self._state = names.recover, names.recover_state
+        self.options = f" {join(words)}" if words else ""
+
+
+class Recovery:
+    """What the steps of one recovery share. `wish` None: what was begun is gone on with."""
+
+    def __init__(self, site: Site, wish: RecoveryWish | None = None) -> None:
+        self.site, self._asked = site, wish
+        self.id = f"{datetime.fromtimestamp(site.clock.now(), UTC):%Y%m%dT%H%M%SZ}"
+        """Of a recovery that this begins."""
+        self._plan: RecoveryPlan | None = None
+
+    async def state(self) -> RecoveryState:
+        """Where it stands; RecoveryPhase.NONE where none was begun. Raises what the shell raises."""
+        names = names_of(self.site.profile)
+        script = f"""cat -- {quote(names.recover_state)}/recovery 2>/dev/null
+printf '\\001'
+data=$(sed -n 's/^data=//p' {quote(names.recover_state)}/recovery 2>/dev/null)
+pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
+case $pid in '' | *[!0-9]*) ;; *)
+    tr '\\000' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "-D $data " && echo lives ;;
+esac
+:"""
+        _, said = await status_of(self.site, script, user=os_user(self.site))
+        text, _, lives = said.partition("\001")
+        state = read_recovery(text) or RecoveryState()
+        look = await RecoverRun(self.site).look()
+        status = look.status
+        return replace(
+            state,
+            lives=lives.strip() == "lives",
+            running=look.running is not None,
+            message=status.message if status is not None else "",
+            exit_status=status.exit_status if status is not None else None,
+        )
+
+    async def wish(self) -> RecoveryWish:
+        """What is asked for: told here, else what was begun. Raises BlockedError where neither is."""
+        if self._asked is not None:
+            return self._asked
+        state = await self.state()
+        if state.target is None:
+            raise BlockedError("going on with a recovery", "none was begun", "say where to: --to, --into")
+        return RecoveryWish(state.target, state.place, state.backup)
+
+    async def plan(self) -> RecoveryPlan:
+        """Made once. Raises ProvisionError, and what the shell and the stores raise."""
+        if self._plan is None:
+            wish = await self.wish()
+            if self.site.snapshot is None:
+                raise ProvisionError("planning a recovery", "this site cannot be observed")
+            snapshot = await self.site.snapshot()
+            known = restorable(snapshot)
+            found = known.found if known is not None else None
+            roles = (BucketRole.PRIMARY, BucketRole.DR)
+            unread = known.left_out if known is not None else ()
+            left_out = [role for role, each in zip(roles, snapshot.copies, strict=False) if each in unread]
+            identifier = found.cluster.system_identifier if found is not None else None
+            earlier = await last_good(self.site, identifier) if identifier is not None else None
+            host = await look_at_host(self.site)
+            now = self.site.clock.now()
+            self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier, now=now)
+        return self._plan
+
+    async def run(self, *words: str) -> AsyncIterator[Event]:
+        """A phase by the script, to its end; one that is under way is followed first.
+
+        Raises BlockedError, ProvisionError with the script's own last word. Cancelled, the script goes on:
+        what it does can be gone on with, and nothing of it is lost.
+        """
+        run = RecoverRun(self.site, *words)
+        look = await run.look()
+        if look.running is not None:
+            yield Printed("a phase of the recovery is under way, which was begun elsewhere: it is followed")
+            async for event in run.follow():
+                yield event
+            look = await run.look()
+        async for event in run.start():
+            yield event
+        async for event in run.follow(look.status.run if look.status is not None else None):
+            yield event
+        self._must_be_good(words[0], run.outcome)
+        if run.outcome is not None:
+            yield Printed(run.outcome.message)
+
+    def _must_be_good(self, verb: str, outcome: DrillStatus | None) -> None:
+        tried = f"recovering ({verb})"
+        if outcome is None:
+            raise ProvisionError(tried, "it told no end", "run it again: it goes on where it was")
+        status = outcome.exit_status or 0
+        if status == 0:
+            return
+        means, remedy = ENDS.get(status, (f"exit status {status}", "see what it says"))
+        error = BlockedError if status in _BLOCKED else ProvisionError
+        raise error(tried, f"{means}: {outcome.message}", remedy)
+
+    async def note(self, name: str, value: str) -> None:
+        """A word in the script's own file. Raises ProvisionError."""
+        script = join((names_of(self.site.profile).recover, "note", name, value))
+        await ask(self.site, script, user=os_user(self.site), tried=f"noting that the {name} is {value}")
+
+    def command(self, *words: str) -> Command:
+        """What an operator types for a phase."""
+        return Command(join((names_of(self.site.profile).recover, *words)), user=os_user(self.site))
+
+    async def ask_copy(self, sql: str, *, database: str = "", timeout_s: float = 60.0) -> tuple[int, str]:
+        """A statement for the paused server, read-only and bounded; its exit status and what it said."""
+        state = await self.state()
+        postgres = self.site.profile.postgres
+        options = (
+            "-c default_transaction_read_only=on -c lock_timeout=3s "
+            f"-c statement_timeout={int(timeout_s)}s -c idle_in_transaction_session_timeout={int(timeout_s)}s"
+        )
+        words = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-F", " | "]
+        words += ["-h", state.socket, "-p", str(state.port), "-U", postgres.user]
+        words += ["-d", database or postgres.database, "-c", sql]
+        script = f"PGOPTIONS={quote(options)}; export PGOPTIONS\n{self._path()}{join(words)} </dev/null 2>&1"
+        status, said = await status_of(self.site, script, user=os_user(self.site), timeout_s=timeout_s + 10)
+        return status, said[:65536]
+
+    def _path(self) -> str:
+        root = self.site.profile.paths.root
+        return f"PATH={quote(self.site.choices.path)}; export PATH\n" if root else ""
+
+
+def site_of(site: Site, state: RecoveryState) -> Site:
+    """The same droplet, with the cluster that was recovered as its own."""
+    into = state.place.cluster
+    if into is None:
+        return site
+    postgres = replace(site.profile.postgres, cluster=into, port=None, socket_dir=None, data_directory=None)
+    return replace(site, profile=replace(site.profile, postgres=postgres), _survey=None)

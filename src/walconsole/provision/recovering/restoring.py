@@ -1,0 +1,151 @@
+"""The base backup unpacked beside the old files, and its WAL replayed to a pause at the target."""
+
+from collections.abc import AsyncIterator
+
+from walconsole.domain.recovery.recover_state import READABLE, RecoveryPhase, RecoveryState
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, is_earlier, on_timeline
+from walconsole.errors import ProvisionError
+from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Proved, Risk
+from walconsole.provision.engine.not_undone import NotUndone
+from walconsole.provision.recovering.recovery import Recovery
+
+_BEFORE_RESTORE = frozenset({RecoveryPhase.NONE, RecoveryPhase.RESTORING})
+_AFTER_PAUSE = frozenset(
+    {RecoveryPhase.PROMOTING, RecoveryPhase.PROMOTED, RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE}
+)
+STAYS = "walconsole recover --give-up ends it; its folder stays until you remove it"
+
+
+class RestoreBackup(NotUndone):
+    """model.Step. Into the recovery's own folder: nothing of the old cluster is touched."""
+
+    id = "recover-restore"
+    title = "Base backup"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Brings the base backup, with all that it builds upon, compares what flows with the sum that was "
+        "noted when it was stored, unpacks it into the recovery's own folder and compares each file with "
+        "the manifest. While it reads a lock lies in the copies that answer, so that retention deletes "
+        "nothing. It goes on by itself where the connection is cut; killed, the same step unpacks anew."
+    )
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery = recovery
+
+    async def check(self) -> Check:
+        """DONE once it is unpacked and compared."""
+        state = await self._recovery.state()
+        if state.is_open and state.phase not in _BEFORE_RESTORE:
+            return Check(CheckState.DONE, f"{state.backup} is unpacked in {state.data}")
+        return Check(CheckState.NEEDED, "the base backup is to be unpacked beside the old files")
+
+    async def plan(self) -> Plan:
+        """One command, and how long it may take."""
+        state = await self._recovery.state()
+        backup, notes = state.backup, ()
+        if not state.is_open:
+            plan = await self._recovery.plan()
+            backup = plan.backup.id if plan.backup is not None else "n/a"
+            time = "not known: no drill was made yet" if plan.forecast is None else str(plan.forecast)
+            notes = (f"room: {plan.room or 'n/a'}", f"it may take: {time}")
+        return Plan(
+            f"bring and unpack {backup}, and compare it with its manifest",
+            commands=(self._recovery.command("restore"),),
+            notes=(*notes, "it goes on by itself where the connection is cut"),
+            undo=STAYS,
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError with the script's own last word."""
+        async for event in self._recovery.run("restore"):
+            yield event
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError where it is not unpacked."""
+        state = await self._recovery.state()
+        if state.phase in _BEFORE_RESTORE:
+            raise ProvisionError("restoring the base backup", "it is not unpacked", "run this step again")
+        yield Proved(f"{state.backup} lies in {state.data}, as its manifest says")
+
+
+class ReplayToTarget(NotUndone):
+    """model.Step. `further` None: to the target that is asked for; else a later one, without a restore."""
+
+    id = "recover-replay"
+    title = "Replay, and pause at the target"
+    risk = Risk.ADDS
+    gated = True
+    always = False
+    explanation = (
+        "Starts a private server on what was unpacked: no network, a socket in a folder of its own, "
+        "archiving off on its command line, none of the old configuration, none of what an earlier "
+        "recovery or a standby left. It replays the archive, then what was kept of the old server's "
+        "pg_wal, and pauses at the target. It is a standby: where the archive ends, or has a hole, it "
+        "waits, and never opens by itself. A later target goes on from where it is; an earlier one takes "
+        "a new restore."
+    )
+
+    def __init__(self, recovery: Recovery, further: RecoveryTarget | None = None) -> None:
+        self._recovery, self._further = recovery, further
+
+    async def check(self) -> Check:
+        """DONE where it stands at that very target; BLOCKED for one that lies before it."""
+        state = await self._recovery.state()
+        target = await self._target(state)
+        if state.phase in _AFTER_PAUSE:
+            return Check(CheckState.DONE, f"it was promoted: {state.words[0]}")
+        if state.phase is RecoveryPhase.NONE or state.phase is RecoveryPhase.GIVEN_UP:
+            if self._further is None:
+                return Check(CheckState.NEEDED, f"{target.how} is to be replayed to")
+            return Check(
+                CheckState.BLOCKED, "no recovery stands at a target", remedy="begin one: --to, --into"
+            )
+        if state.phase in READABLE and state.target is not None and is_earlier(target, state.target):
+            why = f"{target.how} lies before {state.target.how}: what is replayed is not taken back"
+            return Check(CheckState.BLOCKED, why, remedy="--give-up, then begin anew with the earlier target")
+        if state.readable and state.target == target:
+            return Check(CheckState.DONE, f"it stands: {target.how}, at {state.lsn}")
+        return Check(CheckState.NEEDED, f"{target.how} is to be replayed to")
+
+    async def plan(self) -> Plan:
+        """The command."""
+        target = await self._target(await self._recovery.state())
+        return Plan(
+            f"replay up to {target.how}, and pause there",
+            commands=(self._recovery.command(*_words(target)),),
+            notes=("nothing outside of the recovery's own folder is written",),
+            undo=STAYS,
+        )
+
+    async def apply(self) -> AsyncIterator[Event]:
+        """Raises ProvisionError with the reason in the failure modes' words."""
+        target = await self._target(await self._recovery.state())
+        async for event in self._recovery.run(*_words(target)):
+            yield event
+
+    async def verify(self) -> AsyncIterator[Event]:
+        """The server itself is asked. Raises ProvisionError where it is not paused."""
+        status, said = await self._recovery.ask_copy("SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()")
+        state = await self._recovery.state()
+        if status != 0 or not said.startswith("t") or not state.readable:
+            raise ProvisionError("asking the recovery's server", said.strip()[:300], "run this step again")
+        yield Proved(f"it is in recovery, at {state.lsn}; the last commit is of {state.reached or 'n/a'}")
+
+    async def _target(self, state: RecoveryState) -> RecoveryTarget:
+        if self._further is not None:
+            named = state.target.timeline if state.target is not None else None
+            return self._further if named is None else on_timeline(self._further, named)
+        wish = await self._recovery.wish()
+        if state.is_open and state.timeline is not None:
+            return on_timeline(wish.target, state.timeline)
+        return (await self._recovery.plan()).target
+
+
+def _words(target: RecoveryTarget) -> tuple[str, ...]:
+    """What the script is called with."""
+    if target.to in (RecoverTo.LATEST, RecoverTo.IMMEDIATE):
+        return "replay", target.to.value
+    side = {True: ("on",), False: ("off",), None: ()}[target.inclusive]
+    return "replay", target.to.value, target.value, *side
