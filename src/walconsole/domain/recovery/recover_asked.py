@@ -1,0 +1,92 @@
+"""What a recovery is asked for as words, those of `walconsole recover`, and back: one line carries it all."""
+
+from collections.abc import Iterator, Sequence
+from shlex import join
+
+from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_target import (
+    IN_PLACE,
+    RecoverTo,
+    read_into,
+    read_target,
+)
+
+_TARGETS = {
+    "--to": RecoverTo.TIME,
+    "--to-lsn": RecoverTo.LSN,
+    "--to-xid": RecoverTo.XID,
+    "--to-name": RecoverTo.NAME,
+    "--to-latest": RecoverTo.LATEST,
+    "--to-immediate": RecoverTo.IMMEDIATE,
+}
+_SIDES = {"--before": False, "--through": True}
+_ALONE = frozenset({"--to-latest", "--to-immediate", "--in-place", *_SIDES})
+_WITH_VALUE = frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--table"}) - _ALONE
+_LONGEST_TIMELINE = 10
+
+
+def wish_words(wish: RecoveryWish) -> tuple[str, ...]:
+    """The options that ask for it."""
+    target = wish.target.options()
+    if wish.target.timeline is not None and "--timeline" not in target:
+        target = (*target, "--timeline", str(wish.target.timeline))
+    return (*target, *wish.place.options(), *_more(wish))
+
+
+def _more(wish: RecoveryWish) -> Iterator[str]:
+    if wish.backup:
+        yield from ("--backup", wish.backup)
+    for sql in wish.looks:
+        yield from ("--look", sql)
+    for table in wish.tables:
+        yield from ("--table", table)
+
+
+def command_line(profile: str, wish: RecoveryWish, *more: str) -> str:
+    """The command that does the same without a screen."""
+    return join(("walconsole", "recover", profile, *wish_words(wish), *more))
+
+
+def read_wish(words: Sequence[str]) -> RecoveryWish:
+    """What these options ask for; of one that is given twice the last counts. Raises ValueError with what is
+    wrong.
+    """
+    told = list(_pairs(words))
+    last = dict(told)
+    to, value = RecoverTo.LATEST, ""
+    inclusive: bool | None = None
+    for name, text in told:
+        to, value = (_TARGETS[name], text) if name in _TARGETS else (to, value)
+        inclusive = _SIDES.get(name, inclusive)
+    timeline = _timeline(last["--timeline"]) if "--timeline" in last else None
+    return RecoveryWish(
+        read_target(to, value, inclusive=inclusive, timeline=timeline),
+        read_into(last["--into"]) if "--into" in last else IN_PLACE,
+        last.get("--backup", ""),
+        tuple(text for name, text in told if name == "--look"),
+        tuple(text for name, text in told if name == "--table"),
+    )
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    rest = iter(words)
+    for word in rest:
+        if word in _ALONE:
+            yield word, ""
+        elif word in _WITH_VALUE:
+            yield word, _after(word, rest)
+        else:
+            raise ValueError(f"{word!r} asks for nothing")
+
+
+def _after(word: str, rest: Iterator[str]) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise ValueError(f"{word} wants a value")
+    return value
+
+
+def _timeline(text: str) -> int:
+    if not text.isdecimal() or len(text) > _LONGEST_TIMELINE or not int(text):
+        raise ValueError("name a timeline by its number, 1 or above")
+    return int(text)

@@ -1,0 +1,99 @@
+"""A recovery as one snapshot allows it: what is known of the host, the plan, the judgement of its target."""
+
+from dataclasses import dataclass
+
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.recovery.recover_plan import (
+    RecoveryHost,
+    RecoveryPlan,
+    RecoveryWish,
+    plan_recovery,
+)
+from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryPlace
+from walconsole.domain.recovery.target_judgement import TargetJudgement, TargetKnown, judged_target
+from walconsole.domain.standing.assessment import Assessment
+
+_MIB = 1 << 20
+_NEW_NAME = "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a recovery would take and lose, and what is in its way. `judged` is None where nothing was read.
+
+    Room is of the disk that holds pg_wal, where that lies in the data directory: the steps ask the disk
+    itself.
+    """
+
+    plan: RecoveryPlan
+    judged: TargetJudgement | None
+
+    @property
+    def possible(self) -> bool:
+        """Whether nothing that is known refuses it."""
+        return self.plan.possible and (self.judged is None or not self.judged.refusals)
+
+
+def foreseen(
+    assessment: Assessment, wish: RecoveryWish, *, lsn: int | None = None, last_commit: float | None = None
+) -> Foreseen:
+    """`lsn` is the target's place in the WAL, `last_commit` the archive's last one, where that was read."""
+    snapshot, restorable = assessment.snapshot, assessment.recovery
+    found = restorable.found if restorable is not None else None
+    left_out = (
+        ()
+        if restorable is None
+        else tuple(
+            BucketRole.DR if each is snapshot.dr else BucketRole.PRIMARY for each in restorable.left_out
+        )
+    )
+    host, drills = host_of(snapshot), assessment.drills
+    plan = plan_recovery(
+        wish,
+        found,
+        host,
+        left_out=left_out,
+        earlier=drills.good if drills is not None else None,
+        now=assessment.now,
+    )
+    known = TargetKnown(lsn, last_commit, host.tablespaces)
+    return Foreseen(plan, None if found is None else judged_target(wish.target, found, known))
+
+
+def host_of(snapshot: Snapshot) -> RecoveryHost:
+    """The old cluster and its disk, as far as observation knows them."""
+    facts, server, disk = snapshot.host.value, snapshot.server.value, snapshot.wal_disk.value
+    cluster = facts.cluster if facts is not None else None
+    data = cluster.data_directory if cluster is not None else ""
+    if server is not None and server.data_directory:
+        data = server.data_directory
+    beside = disk is not None and bool(data) and disk.directory.startswith(f"{data}/")
+    return RecoveryHost(
+        data=data,
+        cluster=cluster.name if cluster is not None else None,
+        running=cluster is not None and cluster.running,
+        free_mib=disk.free_bytes // _MIB if disk is not None and beside else None,
+        folder=disk.directory if disk is not None else "",
+        clusters=names_taken(snapshot),
+        in_recovery=server is not None and server.in_recovery,
+        tablespaces=server.tablespaces if server is not None else 0,
+    )
+
+
+def names_taken(snapshot: Snapshot) -> tuple[ClusterName, ...]:
+    """Of all clusters on the host."""
+    facts = snapshot.host.value
+    return tuple(each.name for each in facts.clusters if each.name is not None) if facts is not None else ()
+
+
+def place_beside(snapshot: Snapshot) -> RecoveryPlace:
+    """A new cluster whose name is free, of the old one's version; none where the old one is not Debian's."""
+    facts = snapshot.host.value
+    name = facts.cluster.name if facts is not None and facts.cluster is not None else None
+    if name is None:
+        return IN_PLACE
+    taken = set(names_taken(snapshot))
+    names = (f"{_NEW_NAME}{number or ''}" for number in (0, *range(2, 100)))
+    free = (ClusterName(name.version, each) for each in names)
+    return RecoveryPlace(next(each for each in free if each not in taken))

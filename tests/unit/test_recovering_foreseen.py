@@ -1,0 +1,74 @@
+"""What one snapshot says of a recovery before it is begun: where it may stand, what it takes and loses."""
+
+from dataclasses import replace
+
+from tests.data import facts
+from tests.data.archives import NEWEST
+from tests.data.facts import MIB, SEGMENT
+from tests.data.recoveries import NOW, nightly
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import ClusterName
+from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_target import (
+    IN_PLACE,
+    RecoverTo,
+    RecoveryPlace,
+    RecoveryTarget,
+    read_target,
+)
+from walconsole.domain.recovery.target_judgement import Trap
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.recovering import Foreseen, foreseen, host_of, place_beside
+from walconsole.domain.wal import format_lsn
+
+HERE = read_target(RecoverTo.LSN, format_lsn((NEWEST.number - 4) * SEGMENT + 800), timeline=2)
+
+
+def clusters(*names: str) -> Snapshot:
+    made = nightly()
+    host = made.host.value
+    assert host is not None
+    others = tuple(replace(facts.CLUSTER, name=ClusterName("15", name)) for name in names)
+    return replace(made, host=replace(made.host, value=replace(host, clusters=(facts.CLUSTER, *others))))
+
+
+def of(snapshot: Snapshot, target: RecoveryTarget = HERE) -> Foreseen:
+    wish = RecoveryWish(target, place_beside(snapshot))
+    return foreseen(Assessment(snapshot, NOW), wish)
+
+
+def test_it_stands_beside_the_old_cluster_under_a_name_that_is_free() -> None:
+    assert place_beside(nightly()) == RecoveryPlace(ClusterName("15", "restored"))
+    assert place_beside(clusters("restored")) == RecoveryPlace(ClusterName("15", "restored2"))
+    assert place_beside(clusters("restored", "restored2")) == RecoveryPlace(ClusterName("15", "restored3"))
+
+
+def test_a_cluster_that_is_none_of_debians_is_recovered_in_its_place() -> None:
+    made = nightly()
+    host = made.host.value
+    assert host is not None
+    bare = replace(host, cluster=replace(facts.CLUSTER, name=None))
+    assert place_beside(replace(made, host=replace(made.host, value=bare))) == IN_PLACE
+
+
+def test_the_disk_is_known_where_pg_wal_lies_in_the_data_directory() -> None:
+    made = nightly()
+    disk = made.wal_disk.value
+    assert disk is not None
+    assert host_of(made).free_mib == disk.free_bytes // MIB
+    elsewhere = replace(made, wal_disk=replace(made.wal_disk, value=replace(disk, directory="/wal")))
+    assert host_of(elsewhere).free_mib is None
+
+
+def test_a_place_in_the_archive_is_possible_and_what_comes_after_is_lost() -> None:
+    told = of(nightly())
+    assert told.possible, (told.plan.refusals, told.judged and told.judged.refusals)
+    assert told.judged is not None
+    assert told.judged.lost_bytes == 5 * SEGMENT - 800
+
+
+def test_a_place_that_nothing_reaches_is_refused_with_the_page_that_explains_it() -> None:
+    told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
+    assert not told.possible
+    assert told.judged is not None
+    assert [each.trap for each in told.judged.refusals] == [Trap.AFTER_ARCHIVE]
