@@ -28,7 +28,7 @@ KEY_PAGES = {
     "configuration-screen.md": ("configuration",),
     "provisioning.md": ("provision",),
     "triage.md": ("triage",),
-    "recovery.md": ("recovery", "moments"),
+    "recovery.md": ("recovery", "moments", "recover"),
     "commands-run.md": ("commands",),
 }
 """The pages with lists of keys, and the screens that each is about."""

@@ -17,17 +17,20 @@ from tests.data.configuration import configured
 from tests.data.moments import found_moments, hostile_moments
 from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.recoveries import RECOVERIES
+from tests.data.recovering import PAUSED
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import ScriptedObserver, settle, stage, until
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.facts.snapshot import succeeded
 from walconsole.domain.moments.found import FoundMoments
+from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
 from walconsole.ui.board.glyphs import ASCII
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.recovery.moment_screen import MomentScreen
+from walconsole.ui.recovery.recover_screen import RecoverScreen
 from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
@@ -297,3 +300,34 @@ def test_find_the_moment(snap_compare: SnapCompare, made: Callable[[], FoundMome
     app = stage(RECOVERIES["nightly"](), lines=log_lines())
     app.current.found_moments = made()
     assert snap_compare(app, terminal_size=SIZES[size], run_before=moment_opened)
+
+
+async def recover_opened(pilot: Pilot[None]) -> None:
+    """From the event under the cursor to the screen that goes back to just before it."""
+    await moment_opened(pilot)
+    await pilot.press("U")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RecoverScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, RecoverScreen)
+    await until(pilot, lambda: screen.unread == "")
+    await pilot.pause(0.2)
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "state"),
+    [
+        ("80x24", "night", RecoveryState()),
+        ("120x36", "paper", RecoveryState()),
+        ("200x60", "night", RecoveryState()),
+        ("80x24", "paper", PAUSED),
+        ("120x36", "night", PAUSED),
+    ],
+    ids=["small", "light", "large", "paused-small-light", "paused"],
+)
+def test_recover(snap_compare: SnapCompare, size: str, theme: str, state: RecoveryState) -> None:
+    async def read() -> RecoveryState:
+        return state
+
+    app = stage(RECOVERIES["nightly"](), lines=log_lines(), theme=theme)
+    app.current.found_moments, app.current.recovery_state = found_moments(), read
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=recover_opened)

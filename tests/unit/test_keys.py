@@ -19,6 +19,7 @@ from walconsole.ui.dialogs.help import HelpScreen
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.recovery.moment_screen import MomentScreen
+from walconsole.ui.recovery.recover_screen import RecoverScreen
 from walconsole.ui.recovery.screen import RecoveryScreen
 from walconsole.ui.triage.screen import TriageScreen
 
@@ -31,6 +32,7 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "triage": TriageScreen,
     "recovery": RecoveryScreen,
     "moments": MomentScreen,
+    "recover": RecoverScreen,
     "commands": CommandsScreen,
 }
 OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
@@ -85,6 +87,7 @@ MEANINGS = {
         (">", "a shorter time", "span"),
         ("D", "retention: delete", "expire"),
         ("M", "find the moment", "moments"),
+        ("U", "go back to a moment: recover", "recover"),
         ("R", "restore drill", "drill"),
         ("T", "ask for a time", "ask"),
         ("I", "with the event, or before it", "keep"),

@@ -399,6 +399,17 @@ class WalconsoleApp(App[None]):
 
         self.push_screen(MomentScreen(session, self.glyphs))
 
+    def open_recover(self, session: DropletSession) -> None:
+        """To where a recovery shall go, and the way there; the one that is up below is come back to."""
+        from walconsole.ui.recovery.recover_screen import RecoverScreen
+
+        below = [screen for screen in self.screen_stack if isinstance(screen, RecoverScreen)]
+        if not below:
+            self.push_screen(RecoverScreen(session, self.glyphs))
+            return
+        while self.screen is not below[-1]:
+            self.pop_screen()
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None:
         """The screen of a run of steps, unless it is seen already."""
         from walconsole.ui.provisioning.screen import ProvisionScreen

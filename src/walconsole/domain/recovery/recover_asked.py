@@ -1,12 +1,16 @@
 """What a recovery is asked for as words, those of `walconsole recover`, and back: one line carries it all."""
 
+import re
 from collections.abc import Iterator, Sequence
 from shlex import join
 
+from walconsole.domain.moments.asking import read_time
+from walconsole.domain.moments.targets import time_value
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
     RecoverTo,
+    RecoveryTarget,
     read_into,
     read_target,
 )
@@ -90,3 +94,29 @@ def _timeline(text: str) -> int:
     if not text.isdecimal() or len(text) > _LONGEST_TIMELINE or not int(text):
         raise ValueError("name a timeline by its number, 1 or above")
     return int(text)
+
+
+# -- A target as an operator types it on a screen.
+
+HOW = "a time (UTC), an LSN, xid N, name NAME, latest"
+_LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}", re.ASCII)
+_NAMED = re.compile(r"(xid|name|lsn)\s+(\S.*)", re.ASCII)
+
+
+def read_aim(text: str, now: float) -> RecoveryTarget:
+    """`14:02`, `2026-11-28 14:02:00Z`, `0/203A4D0`, `xid 731`, `name before_the_import`, `latest`.
+
+    A time stops before what was committed then or later, a place just before it: what is meant by it is the
+    damage. Raises ValueError with what is wrong.
+    """
+    text = text.strip()
+    if text in (RecoverTo.LATEST, RecoverTo.IMMEDIATE):
+        return read_target(RecoverTo(text))
+    named = _NAMED.fullmatch(text)
+    if named is not None:
+        to = RecoverTo(named[1])
+        return read_target(to, named[2], inclusive=None if to is RecoverTo.NAME else False)
+    if _LSN.fullmatch(text):
+        return read_target(RecoverTo.LSN, text, inclusive=False)
+    at = read_time(text, now)
+    return read_target(RecoverTo.TIME, time_value(round(at * 1_000_000)), inclusive=False)

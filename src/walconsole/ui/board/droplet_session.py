@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.profile import BucketRole
+    from walconsole.domain.recovery.recover_state import RecoveryState
     from walconsole.domain.standing.model import Diagnosis, Fix, Verdict
     from walconsole.domain.standing.worsening import Watched
     from walconsole.droplet.names import RcloneNames
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
+    from walconsole.ui.recovery.recover_rows import RecoverDraft
 
 TICK_S = 1.1
 """Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""
@@ -119,6 +121,8 @@ class Front(Protocol):
 
     def open_moments(self, session: DropletSession) -> None: ...
 
+    def open_recover(self, session: DropletSession) -> None: ...
+
     def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
 
     def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
@@ -135,7 +139,9 @@ class DropletSession:
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
     may be changed (`read_only`) or nothing is connected yet; `memory`, None where nothing is remembered.
     `searcher` makes what finds a moment in the archived WAL, None where nothing may be
-    written to the droplet; `found_moments` is what it found last. `begins_with_steps` opens at the first.
+    written to the droplet; `found_moments` is what it found last. `recovery_state` reads where a recovery
+    stands there, None likewise; `recover_draft` is what was chosen for one. `begins_with_steps` opens at the
+    first.
     `shown`: whether its screens are those on top.
     """
 
@@ -162,6 +168,8 @@ class DropletSession:
         self.memory: Memory | None = None
         self.searcher: Callable[[], MomentSearch] | None = None
         self.found_moments: FoundMoments | None = None
+        self.recovery_state: Callable[[], Awaitable[RecoveryState]] | None = None
+        self.recover_draft: RecoverDraft | None = None
         self.provision_run: ProvisionRun | None = None
         self.chosen_cluster: ClusterFacts | None = None
         self.fix_run: ProvisionRun | None = None

@@ -259,6 +259,7 @@ _RECOVERY = _table(
         Action(
             "screen.moments", "M", "M", "Find the moment: what happened when, where to go back to", "moment"
         ),
+        Action("screen.recover", "U", "U", "Go back to a moment: recover, step by step", "recover"),
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
         Action("screen.drill", "R", "R", "Prove it: a restore drill: plan, ask, do, verify", "drill"),
         Action("screen.expire", "D", "D", "Retention: show what no rule keeps, ask, delete", "expire"),
@@ -290,6 +291,7 @@ _MOMENTS = _table(
         Action(
             "screen.enter", "enter", "Enter", "Go on: to the event's target, loss, commands", "in", "pane"
         ),
+        Action("screen.recover", "U", "U", "Go back to just before the event: recover", "recover"),
         Action("screen.copy_commands", "Y", "Y", "Copy the commands that restore to it", "copy commands"),
         Action("screen.export", "e", "e", "Export the events, JSON and CSV", "export"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
@@ -297,6 +299,32 @@ _MOMENTS = _table(
     ),
     {"search": "what was asked", "events": "the events", "answer": "what is told of one"},
     titles={"h": "Commands to the left", "l": "Commands to the right"},
+)
+
+_RECOVER = _table(
+    (
+        Action("screen.leave", "escape", "Esc", "Back one step; what goes on there goes on", "back"),
+        _EXPLAIN,
+        Action(
+            "screen.go", "x", "x", "Execute: begin, go on, open what is paused; each asks first", "execute"
+        ),
+        Action(
+            "screen.ask", "T", "T", "A target: a time, LSN, transaction; at the pause a later one", "target"
+        ),
+        Action("screen.dig", "P", "P", "Look into the paused copy: a read-only query", "look into it"),
+        Action("screen.undo", "u", "u", "Give the recovery up: asks first", "give up"),
+        Action(
+            "screen.enter", "enter", "Enter", "Choose the line anew: what, to where, where", "choose", "pane"
+        ),
+        Action("screen.keep", "I", "I", "Stop before what stands at the target, or after it", "with"),
+        Action("screen.moments", "M", "M", "Find the moment, and take the one just before it", "moment"),
+        Action("screen.look", "r", "r", "Read anew where it stands", "look again"),
+        Action("screen.copy_commands", "Y", "Y", "Copy the command that does the same", "copy"),
+        _COPY._replace(hint="", title="Copy the line"),
+        _ZOOM,
+    ),
+    {"aim": "what and where to", "forecast": "what it takes", "way": "the way"},
+    sideways=False,
 )
 
 _COMMANDS = _table(
@@ -325,6 +353,7 @@ SCREENS = {
     "triage": Keys(_TRIAGE, panes="1-5"),
     "recovery": Keys(_RECOVERY, panes="1-3"),
     "moments": Keys(_MOMENTS, panes="1-3"),
+    "recover": Keys(_RECOVER, panes="1-3"),
     "commands": Keys(_COMMANDS, panes="1-2"),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""

@@ -8,6 +8,8 @@ from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box, Wis
 PANES = ("window", "backups", "detail")
 MOMENT_PANES = ("search", "events", "answer")
 """Those of the screen that finds a moment stand likewise: what is above, the list, what is told of one."""
+RECOVER_PANES = ("aim", "forecast", "way")
+"""And of the one that leads through a recovery: what was chosen, what it takes, the way."""
 _FEW_ROWS = 3
 _LEFT = 58
 """Percent of the width for the base backups, where something can stand beside them."""
@@ -48,6 +50,7 @@ def _arrange(
 
 arrange = partial(_arrange, PANES)
 arrange_moments = partial(_arrange, MOMENT_PANES)
+arrange_recover = partial(_arrange, RECOVER_PANES)
 
 
 def _wishes(panes: tuple[str, str, str], height: int, focused: str, needs: Mapping[str, int]) -> list[Wish]:

@@ -10,6 +10,7 @@ from walconsole.domain.moments.asking import read_asked
 from walconsole.domain.moments.by_target import with_target
 from walconsole.domain.moments.targets import time_value
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.recovering import place_beside
 from walconsole.droplet.names import RcloneNames
 from walconsole.errors import WalconsoleError
 from walconsole.ui.board import keys
@@ -24,6 +25,7 @@ from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.recovery import detail_rows, moment_rows
 from walconsole.ui.recovery.layout import arrange_moments
 from walconsole.ui.recovery.picture import picture_of
+from walconsole.ui.recovery.recover_rows import draft_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -272,6 +274,17 @@ class MomentScreen(PanesScreen):
         """Targets with the event, or before it."""
         self.keeping = not self.keeping
         self.show_all()
+
+    def action_recover(self) -> None:
+        """Go back to just before the event under the cursor, or to just after it."""
+        moment, found, taken = self.moment, self.picture.found, self.taken
+        if moment is None or found is None or taken is None:
+            self._say("no event was found yet", "nothing to go back from", "warning")
+            return
+        self.session.recover_draft = draft_of(
+            found.answer(moment, keeping=self.keeping), found, place_beside(taken.snapshot)
+        )
+        self.session.front.open_recover(self.session)
 
     def action_enter(self) -> None:
         """From the list to what is told of the event; that over the whole screen."""

@@ -229,6 +229,10 @@ class RecoveryScreen(PanesScreen):
         """What happened when, and where to go back to."""
         self.session.front.open_moments(self.session)
 
+    def action_recover(self) -> None:
+        """To where, in which place, and the steps."""
+        self.session.front.open_recover(self.session)
+
     def action_expire(self) -> None:
         """What retention deletes: looked at, shown, asked about."""
         self.session.open_fix(Fix("retention", step="expire"))
