@@ -92,6 +92,10 @@ COMMANDS = (
         "moment", Takes.SERVER | Takes.LOG, "recovery.md",
     ),
     Command(
+        "recover", "recover the cluster: to a moment, paused there to look, then promoted or given up",
+        "recovering", Takes.SERVER | Takes.LOG, "recovery.md",
+    ),
+    Command(
         "fix", "make one fix that a finding offers",
         "provisioning", _FULL, "triage.md",
     ),

@@ -141,6 +141,7 @@ def provisioned(
         plain=_plain(),
         own=stores.own,
         snapshot=lambda: look_anew(profile, shell, clock, environment),
+        whole=lambda: look_anew(profile, shell, clock, environment, whole=True),
         reach=_reach,
         claim=DropletClaim(shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock),
     )

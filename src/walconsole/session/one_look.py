@@ -75,18 +75,19 @@ async def look_once(
 
 
 async def look_anew(
-    profile: Profile, shell: "SshShell", clock: Clock, environment: Mapping[str, str]
+    profile: Profile, shell: "SshShell", clock: Clock, environment: Mapping[str, str], *, whole: bool = False
 ) -> Snapshot:
     """Through a shell that is there, the buckets listed to their ends, for whoever is about to delete.
 
-    After LONGEST_LOOK_S what was read by then.
+    `whole`: every source, for a verdict. After LONGEST_LOOK_S what was read by then.
     """
     from walconsole.session.wiring import observe
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
         observer = observe(profile, shell, clock, environment, cleanups, for_this_session())
-        await _watch(observer, screen, is_judgeable, LONGEST_LOOK_S)
+        enough = (lambda snapshot: _is_whole(snapshot, clock.now())) if whole else is_judgeable
+        await _watch(observer, screen, enough, LONGEST_LOOK_S)
     now = clock.now()
     return screen.snapshot or Snapshot(profile.name, now, now)
 

@@ -29,6 +29,7 @@ from walconsole.provision.retention.steps import expire_steps
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
+from walconsole.session.recovering import RecoverAsked, recover_steps
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
 
@@ -42,7 +43,7 @@ class ProvisionWish:
     `confirm` is the profile, named once more as it was typed or by its `name`: it answers every gate.
     `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
     made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
-    `expire` retention.
+    `expire` retention, `recover` a phase of a recovery.
     """
 
     choices: DropletChoices
@@ -55,6 +56,14 @@ class ProvisionWish:
     backup: bool = False
     drill: bool = False
     expire: bool = False
+    recover: RecoverAsked | None = None
+
+    @property
+    def planning(self) -> str:
+        """What a plan is made of that may be refused as a whole; empty for what goes step by step."""
+        if self.recover is not None:
+            return "planning a recovery"
+        return "planning a restore drill" if self.drill else "planning retention" if self.expire else ""
 
 
 class WordGate:
@@ -185,9 +194,10 @@ class _Command:
 
     async def _steps(self, parts: Provisioned) -> None:
         wish, site = self._wish, parts.site
-        agreed = (*wish.replace, wish.confirm) if wish.expire else wish.replace  # its gate asks for that name
+        by_name = wish.expire or wish.recover is not None  # whose gates ask for that name
+        agreed = (*wish.replace, wish.confirm) if by_name else wish.replace
         gate, apart = WordGate(agreed), independent(wish.offer)
-        chosen = self._chosen(site)
+        chosen = await self._chosen(site)
         tell = StepsHeard(self._memory, chosen).before(self._heard)
         runner = Runner(site, chosen, gate, tell, independent=apart)
         parts.doubts.told = say
@@ -208,9 +218,8 @@ class _Command:
             await (runner.undo() if wish.apply else self._undo_plans(runner))
         else:
             await (runner.run() if wish.apply else runner.check_all())
-        if (wish.expire or wish.drill) and not wish.apply and Stage.BLOCKED in runner.stages.values():
-            planning = "planning a restore drill" if wish.drill else "planning retention"
-            raise BlockedError(planning, "it cannot be done as things are", "mend what is said above")
+        if wish.planning and not wish.apply and Stage.BLOCKED in runner.stages.values():
+            raise BlockedError(wish.planning, "it cannot be done as things are", "mend what is said above")
 
     def _heard(self, progress: Progress) -> None:
         self._history.append(progress)
@@ -225,10 +234,12 @@ class _Command:
         problem, where = save_transcript(title, runner.steps, self._history, changes)
         say(f"no transcript was written: {problem}" if problem else f"transcript: {where}")
 
-    def _chosen(self, site: Site) -> tuple[Step, ...]:
+    async def _chosen(self, site: Site) -> tuple[Step, ...]:
         """The steps that are asked for. Raises UsageError for a fix that there is none of."""
         if self._wish.undo:
             return undoable(site)
+        if self._wish.recover is not None:
+            return await recover_steps(site, self._wish.recover)
         if self._wish.expire:
             return expire_steps(site)
         if self._wish.drill:

@@ -378,13 +378,12 @@ def _warnings(
             f"'latest' would lead to timeline {found.latest}; {target.timeline} is named to the server",
             "--timeline chooses another",
         )
-    window = found.reach[target.timeline].windows[-1:] if target.timeline in found.reach else ()
-    until = window[0].until if window else None
+    judged = found.reach.get(target.timeline or found.target)
+    until = judged.windows[-1].until if judged is not None and judged.windows else None
     if target.at is not None and until is not None and target.at > until:
-        where = "the old server's pg_wal, which is kept" if host.data else "nowhere"
         yield Concern(
-            f"what was archived ends about {time_text(until)}, before the target: what was committed "
-            f"after that can come from {where} alone"
+            f"what was archived ends about {time_text(until)}, before the target: what was committed after "
+            "that comes from the old server's last WAL, which is archived or kept first"
         )
     if target.to in (RecoverTo.XID, RecoverTo.NAME) and not wish.backup:
         yield Concern(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from shlex import join
 
 from walconsole.domain.moments.targets import Target, time_value
 from walconsole.domain.pgconf.advice import quoted
@@ -16,6 +17,8 @@ from walconsole.domain.wal import format_lsn, parse_lsn
 MOST_XID = 2**64 - 1
 LONGEST_NAME = 63
 """A restore point's name has MAXFNAMELEN - 1 bytes at most; pg_create_restore_point(text)."""
+_LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_DATED = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,50}", re.ASCII)
 
 
@@ -153,6 +156,23 @@ def time_text(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
+def read_step(text: str, *, inclusive: bool | None = None) -> RecoveryTarget:
+    """A later target as it is written: a position, a transaction's number, a time, `latest`, else a name.
+
+    Raises ValueError with what is wrong.
+    """
+    value = text.strip()
+    if value == "latest":
+        return read_target(RecoverTo.LATEST, inclusive=inclusive)
+    if _LSN.fullmatch(value):
+        return read_target(RecoverTo.LSN, value, inclusive=inclusive)
+    if value.isdecimal():
+        return read_target(RecoverTo.XID, value, inclusive=inclusive)
+    if _DATED.match(value):
+        return read_target(RecoverTo.TIME, value, inclusive=inclusive)
+    return read_target(RecoverTo.NAME, value, inclusive=inclusive)
+
+
 def is_earlier(new: RecoveryTarget, old: RecoveryTarget) -> bool:
     """Whether it is known that `new` lies before `old`: what was replayed is not taken back."""
     if new.at is not None and old.at is not None:
@@ -194,6 +214,11 @@ class RecoveryPlace:
 
 
 IN_PLACE = RecoveryPlace()
+
+
+def recover_command(profile: str, target: RecoveryTarget, place: RecoveryPlace, *more: str) -> str:
+    """What an operator types: `walconsole recover PROFILE --to-lsn 0/203A4D0 --before --into 15/restored`."""
+    return join(("walconsole", "recover", profile, *target.options(), *place.options(), *more))
 
 
 def read_into(text: str) -> RecoveryPlace:

@@ -49,16 +49,19 @@ class Restorable:
     configured: bool = False
 
 
-def restorable(snapshot: Snapshot) -> Restorable | None:
-    """From both copies together; None while one that answers was not read to its end."""
+def restorable(snapshot: Snapshot, *, by_installed: bool = False) -> Restorable | None:
+    """From both copies together; None while one that answers was not read to its end.
+
+    `by_installed`: by the restore command that this console installs, which asks both.
+    """
     readings = snapshot.copies
     if any(reading.problem is None and not is_known(reading) for reading in readings):
         return None
     read = [reading.value for reading in readings if reading.value is not None and is_known(reading)]
     if not read:
         return None
-    asked = asked_by_restore(snapshot)
-    both = reads_both(snapshot) if not asked else len(asked) > 1
+    asked = () if by_installed else asked_by_restore(snapshot)
+    both = by_installed or (reads_both(snapshot) if not asked else len(asked) > 1)
     found = _judged(
         snapshot, [(each, each.role in asked if asked else both or each is read[0]) for each in read]
     )

@@ -55,8 +55,8 @@ sockets=$state preloaded='' libraries='' folder='' last='that of the target'
 
 # -- What is known of it: $state/recovery, lines of NAME=VALUE, replaced whole; a copy lies in its own folder.
 
-fields='id phase backup copy timeline work old into to value inclusive lsn reached reached_target kept stopped_old bin version tree
-segment_bytes'
+fields='id phase backup copy timeline work old into to value inclusive lsn reached reached_target kept stopped_old'
+fields="$fields bin version segment_bytes tree"
 for field in $fields; do eval "$field=''"; done
 
 recall() {
@@ -283,10 +283,9 @@ replay_on() {
     start_server
     paused="pg_is_wal_replay_paused()"
     [ "$version" -lt 140000 ] || paused="pg_get_wal_replay_pause_state() = 'paused'"
-    same='' waits=0
+    same='' since=0
     while lives "$server"; do
-        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, coalesce((SELECT wait_event FROM pg_stat_activity \
-WHERE backend_type = 'startup'), ''), pg_last_wal_replay_lsn()") || is=''
+        is=$(drill_ask "SELECT pg_is_in_recovery(), $paused, pg_last_wal_replay_lsn()") || is=''
         case $is in
             't|t|'*)
                 echo paused >"$temp/how"
@@ -300,30 +299,28 @@ WHERE backend_type = 'startup'), ''), pg_last_wal_replay_lsn()") || is=''
     judge_log
 }
 
-# judge_waiting: counts looks that found it waiting in the same place, with the archive's word that there is no more. A copy
-# that cannot be asked says nothing of that.
+# judge_waiting: whether the archive has said three times, in the same place, that there is no more. A copy that cannot be
+# asked says nothing of that. What was kept of the old server is brought again each time it looks for more.
 judge_waiting() {
-    words=$(grep -E 'restored log file "[0-9A-F]{24}"|[0-9A-F]{24} is not in the archive$|not known to be missing|is damaged, or it could' \
-        "$place/log" | tail -n 50)
-    case $(printf '%s\n' "$words" | grep -v 'restored log file' | tail -n 1) in
+    words=$(grep -E '[0-9A-F]{24} is not in the archive$|not known to be missing|is damaged, or it could' "$place/log")
+    case $(printf '%s\n' "$words" | tail -n 1) in
         *'is damaged, or it could'*)
             verdict failed damaged-object "$(plain "$(printf '%s' "$words" | grep -oE '[^ ]* is damaged' | tail -n 1)")"
             ;;
         *'is not in the archive') ;;
-        *) waits=0 ;;
+        *) return ;;
     esac
-    if [ -z "$is" ]; then
-        # not consistent yet: it answers nobody
-        case $words in *'is not in the archive') waits=$((waits + 1)) ;; *) waits=0 ;; esac
-        [ "$waits" -lt 60 ] || verdict failed missing-segment "it does not become consistent: $(plain "${words##*: }")"
-        return
-    fi
-    [ "${is##*|}" = "$same" ] || waits=0
-    same=${is##*|}
-    case $is in *'|RecoveryRetrieveRetryInterval|'*) waits=$((waits + 1)) ;; esac
-    if [ "$waits" -ge 4 ]; then
+    asked=$(printf '%s\n' "$words" | grep -c 'is not in the archive$')
+    at=${is##*|}
+    # not consistent yet, it answers nobody
+    [ -n "$is" ] || at=$(grep -o 'restored log file "[0-9A-F]*"' "$place/log" | sort -u | wc -l)
+    if [ "$at" != "$same" ]; then
+        same=$at since=$asked
+    elif [ -n "$is" ] && [ $((asked - since)) -ge 3 ]; then
         echo ended >"$temp/how"
         exit 0
+    elif [ $((asked - since)) -ge 20 ]; then
+        verdict failed missing-segment "it does not become consistent: $(plain "$(printf '%s\n' "$words" | tail -n 1)")"
     fi
 }
 

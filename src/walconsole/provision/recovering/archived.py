@@ -44,15 +44,10 @@ class NewTimeline(NotUndone):
         self._recovery, self._site = recovery, recovery.site
 
     async def check(self) -> Check:
-        """DONE where each copy has the history."""
-        state = await self._recovery.state()
-        if state.phase not in IN_FORCE:
-            return Check(CheckState.NEEDED, "the new timeline is to be archived")
-        history, _ = await self._names(state)
-        missing = await self._missing(history)
-        if not missing:
-            return Check(CheckState.DONE, f"{history} is in each copy")
-        return Check(CheckState.NEEDED, f"{history} is not in {' and '.join(missing)} yet")
+        """DONE once the recovery is: what was kept and the switch are told again until then."""
+        if (await self._recovery.state()).phase is RecoveryPhase.DONE:
+            return Check(CheckState.DONE, "the new timeline is in each copy")
+        return Check(CheckState.NEEDED, "the new timeline is to be archived")
 
     async def plan(self) -> Plan:
         """The switch, and the files that were kept."""
@@ -172,9 +167,9 @@ class LastWord(NotUndone):
             await self._recovery.note("phase", RecoveryPhase.DONE.value)
             yield Printed(f'say cluster = "{into}" in the profile, then: walconsole check')
             return
-        if site.snapshot is None:
+        if site.whole is None:
             raise ProvisionError("reading the first line", "this site cannot be observed")
-        line = verdict(Assessment(await site.snapshot(), site.clock.now()))
+        line = verdict(Assessment(await site.whole(), site.clock.now()))
         yield Printed(f"{line.level.value}  {line.text}")
         if line.level is not Level.OK:
             raise ProvisionError(

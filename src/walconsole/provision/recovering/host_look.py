@@ -1,4 +1,4 @@
-"""What the host is asked before a recovery: the old cluster's files, room beside them, names that are taken."""
+"""What the host is asked before a recovery: the old cluster, room beside it, names that are taken."""
 
 from shlex import quote
 

@@ -50,10 +50,21 @@ class RecoverRun(DrillRun):
 
 
 class Recovery:
-    """What the steps of one recovery share. `wish` None: what was begun is gone on with."""
+    """What the steps of one recovery share. `wish` None: what was begun is gone on with, and `looks`,
+    `tables` and `database` are what is looked at then.
+    """
 
-    def __init__(self, site: Site, wish: RecoveryWish | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        wish: RecoveryWish | None = None,
+        *,
+        looks: tuple[str, ...] = (),
+        tables: tuple[str, ...] = (),
+        database: str = "",
+    ) -> None:
         self.site, self._asked = site, wish
+        self._looks, self._tables, self._database = looks, tables, database
         self.id = f"{datetime.fromtimestamp(site.clock.now(), UTC):%Y%m%dT%H%M%SZ}"
         """Of a recovery that this begins."""
         self._plan: RecoveryPlan | None = None
@@ -89,7 +100,9 @@ esac
         state = await self.state()
         if state.target is None:
             raise BlockedError("going on with a recovery", "none was begun", "say where to: --to, --into")
-        return RecoveryWish(state.target, state.place, state.backup)
+        return RecoveryWish(
+            state.target, state.place, state.backup, self._looks, self._tables, self._database
+        )
 
     async def plan(self) -> RecoveryPlan:
         """Made once. Raises ProvisionError, and what the shell and the stores raise."""
@@ -98,7 +111,7 @@ esac
             if self.site.snapshot is None:
                 raise ProvisionError("planning a recovery", "this site cannot be observed")
             snapshot = await self.site.snapshot()
-            known = restorable(snapshot)
+            known = restorable(snapshot, by_installed=True)
             found = known.found if known is not None else None
             roles = (BucketRole.PRIMARY, BucketRole.DR)
             unread = known.left_out if known is not None else ()
@@ -176,5 +189,5 @@ def site_of(site: Site, state: RecoveryState) -> Site:
     into = state.place.cluster
     if into is None:
         return site
-    postgres = replace(site.profile.postgres, cluster=into, port=None, socket_dir=None, data_directory=None)
+    postgres = replace(site.profile.postgres, cluster=into, port=None, socket_dir=None)
     return replace(site, profile=replace(site.profile, postgres=postgres), _survey=None)

@@ -44,7 +44,7 @@ class RestoreBackup(NotUndone):
     async def plan(self) -> Plan:
         """One command, and how long it may take."""
         state = await self._recovery.state()
-        backup, notes = state.backup, ()
+        backup, notes = state.backup, tuple[str, ...]()
         if not state.is_open:
             plan = await self._recovery.plan()
             backup = plan.backup.id if plan.backup is not None else "n/a"

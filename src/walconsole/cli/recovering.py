@@ -1,0 +1,180 @@
+"""`walconsole recover`: its arguments, and what is made of them."""
+
+import argparse
+import re
+
+from walconsole.cli.opening import server_session
+from walconsole.cli.options import add_target
+from walconsole.domain.profile import Profile
+from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_target import (
+    IN_PLACE,
+    RecoverTo,
+    RecoveryPlace,
+    RecoveryTarget,
+    read_into,
+    read_step,
+    read_target,
+)
+from walconsole.droplet.choices import DropletChoices
+from walconsole.errors import UsageError
+from walconsole.process.stop import Stop
+
+ABOUT = """\
+Recovers the cluster, phase by phase. --plan says which base backup, what it takes, what is lost, and what is
+in the way; nothing is changed. --apply restores it beside the old files, replays to the target by a private
+server, pauses there, and prints what --look and --count ask: nothing of it counts yet. From there: --step-to
+a later target, --look-only, --dump a table or a database, --promote it to its end (in force, archived, backed
+up), or --give-up: the old server again. Without any of these it says where a recovery stands. All that
+changes anything needs --confirm. Interrupted anywhere, the same command goes on.
+"""
+EPILOG = """\
+examples:
+  walconsole recover shop --to '2026-11-28 14:02:00Z' --into 15/restored --plan
+  walconsole recover shop --to-lsn 0/203A4D0 --in-place --count orders --apply --confirm shop
+  walconsole recover shop --step-to '2026-11-28 14:05:00Z' --confirm shop
+  walconsole recover shop --promote --confirm shop
+"""
+_TABLE = re.compile(r'[\w.$"]{1,200}')
+_PHASES = ("plan", "apply", "promote", "give_up", "look_only", "step_to", "dump")
+
+
+def declare(command: str, parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    parser.description, parser.epilog = ABOUT, EPILOG
+    add_target(parser)
+    _add_targets(parser)
+    _add_phases(parser)
+    add = parser.add_argument
+    add("--look", metavar="SQL", action="append", default=[], help="ask the paused server; may be repeated")
+    add("--count", metavar="TABLE", action="append", default=[], help="count its rows there; may be repeated")
+    add("--in-database", metavar="NAME", default="", help="for --look, --count and --dump (the profile's)")
+    add("--confirm", metavar="NAME", default="", help="the profile's name: yes to every gate")
+    add("--json", action="store_true", help="one JSON object a line instead of text")
+
+
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--to", metavar="TIME", help="a time with its zone: '2026-11-28 14:02:00Z'")
+    target.add_argument("--to-lsn", metavar="LSN", help="a place in the WAL (default: just before it)")
+    target.add_argument("--to-xid", metavar="XID", help="a transaction")
+    target.add_argument("--to-name", metavar="NAME", help="a restore point")
+    target.add_argument("--to-immediate", action="store_true", help="the end of the base backup")
+    target.add_argument("--to-latest", action="store_true", help="all that is archived, and was kept")
+    side = parser.add_mutually_exclusive_group()
+    side.add_argument("--before", action="store_true", help="stop just before the target")
+    side.add_argument("--through", action="store_true", help="replay what stands at the target, too")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--into", metavar="VERSION/NAME", help="a new cluster beside the old one")
+    where.add_argument("--in-place", action="store_true", help="in its place: the old files are moved aside")
+    parser.add_argument("--timeline", metavar="NUMBER", type=int, help="the timeline (the server's)")
+    parser.add_argument("--backup", metavar="ID", default="", help="the base backup to begin with")
+
+
+def _add_phases(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--plan", action="store_true", help="print what would be done, and change nothing")
+    what.add_argument("--apply", action="store_true", help="restore, replay, pause at the target, look")
+    what.add_argument("--step-to", metavar="TARGET", help="a later time, LSN, xid, name, or latest")
+    what.add_argument("--look-only", action="store_true", help="ask the paused server once more")
+    what.add_argument("--dump", metavar="TABLE|database", help="write a part of the paused copy into a file")
+    what.add_argument("--promote", action="store_true", help="go on to the end with what was recovered")
+    what.add_argument("--give-up", action="store_true", help="end it, and start the old server again")
+
+
+def start(options: argparse.Namespace, stop: Stop) -> int:
+    """The exit code. Raises WalconsoleError."""
+    session = server_session(options)
+    if not isinstance(session.target, Profile):
+        raise UsageError("walconsole recover", "no server is named", "name a profile or a host")
+    tables = tuple(options.count)
+    for table in (*tables, *([options.dump] if options.dump else [])):
+        if not _TABLE.fullmatch(table):
+            raise UsageError("reading the name of a table", f"{table!r} is none", "write SCHEMA.TABLE")
+    wish = _wish(options, tables)
+    from walconsole.session.provision import ProvisionWish, provision  # with the steps: not for --help
+    from walconsole.session.recovering import Part, RecoverAsked
+
+    parts = {
+        "step_to": Part.FURTHER,
+        "look_only": Part.LOOK,
+        "dump": Part.DUMP,
+        "promote": Part.ONWARDS,
+        "give_up": Part.BACK,
+    }
+    phase = next((name for name in _PHASES if getattr(options, name)), "plan")
+    table = options.dump if options.dump and options.dump != "database" else ""
+    asked = RecoverAsked(
+        parts.get(phase, Part.TO_THE_PAUSE),
+        wish,
+        _later(options),
+        tuple(options.look),
+        tables,
+        options.in_database,
+        table,
+    )
+    return provision(
+        session,
+        ProvisionWish(
+            DropletChoices.for_profile(session.target),
+            apply=phase not in ("plan", "look_only"),
+            confirm=options.confirm,
+            json=options.json,
+            recover=asked,
+        ),
+        stop,
+    )
+
+
+def _wish(options: argparse.Namespace, tables: tuple[str, ...]) -> RecoveryWish | None:
+    """What is asked for anew; None where what was begun is gone on with."""
+    target, place = _target(options), _place(options)
+    if target is None and place is None:
+        return None
+    if target is None or place is None:
+        missing = (
+            "where to: --to, --to-lsn, …" if target is None else "where: --into VERSION/NAME or --in-place"
+        )
+        raise UsageError("walconsole recover", "half of it is missing", f"say {missing}")
+    return RecoveryWish(target, place, options.backup, tuple(options.look), tables, options.in_database)
+
+
+def _target(options: argparse.Namespace) -> RecoveryTarget | None:
+    given = {
+        RecoverTo.TIME: options.to,
+        RecoverTo.LSN: options.to_lsn,
+        RecoverTo.XID: options.to_xid,
+        RecoverTo.NAME: options.to_name,
+        RecoverTo.IMMEDIATE: options.to_immediate,
+        RecoverTo.LATEST: options.to_latest,
+    }
+    for to, value in given.items():
+        if value:
+            try:
+                text = "" if value is True else value
+                return read_target(to, text, inclusive=_side(options), timeline=options.timeline)
+            except ValueError as error:
+                raise UsageError("reading the target", f"{value!r} is none", str(error)) from None
+    return None
+
+
+def _later(options: argparse.Namespace) -> RecoveryTarget | None:
+    if not options.step_to:
+        return None
+    try:
+        return read_step(options.step_to, inclusive=_side(options))
+    except ValueError as error:
+        raise UsageError("reading --step-to", f"{options.step_to!r} is no target", str(error)) from None
+
+
+def _side(options: argparse.Namespace) -> bool | None:
+    return False if options.before else True if options.through else None
+
+
+def _place(options: argparse.Namespace) -> RecoveryPlace | None:
+    if options.in_place:
+        return IN_PLACE
+    try:
+        return read_into(options.into) if options.into else None
+    except ValueError as error:
+        raise UsageError("reading --into", f"{options.into!r} is no new cluster", str(error)) from None
