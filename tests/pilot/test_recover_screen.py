@@ -24,7 +24,7 @@ from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.dialogs.dialog import Choice, Prompt
 from walconsole.ui.dialogs.help import HelpScreen
 from walconsole.ui.recovery.moment_screen import MomentScreen
-from walconsole.ui.recovery.recover_screen import BACK, FURTHER, LOOK, ONWARDS, RECOVER, RecoverScreen
+from walconsole.ui.recovery.recover_screen import BACK, DUMP, FURTHER, LOOK, ONWARDS, RECOVER, RecoverScreen
 from walconsole.ui.recovery.screen import RecoveryScreen
 
 FOUND = found_moments()
@@ -38,7 +38,7 @@ class Staged:
         self.fixes: list[Fix] = []
         self.session = next(iter(self.app.sessions.values()))
         self.session.found_moments = FOUND
-        self.session.open_fix = self.fixes.append  # type: ignore[method-assign]  # the steps have tests of their own
+        self.session.open_fix = self.fixes.append  # type: ignore[assignment,method-assign]  # they have tests of their own
 
         async def read() -> RecoveryState:
             if isinstance(state, ShellError):
@@ -81,14 +81,17 @@ async def test_from_the_event_to_the_steps_by_keys() -> None:
         assert dropped is not None
         aim = shown(screen, "aim")
         assert "happened dropped 3: shop: OID 16400" in aim
-        assert f"target lsn {format_lsn(dropped.lsn)}, exclusive" in aim
+        assert dropped.first_lsn is not None
+        assert (
+            f"target lsn {format_lsn(dropped.first_lsn)}, exclusive" in aim
+        )  # nothing was committed between
         assert "where into the new cluster 15/restored" in aim
         assert "at least 17 transactions" in shown(screen, "forecast")
         assert "recover shithub to lsn" in " ".join(screen_text(staged.app).split())
         await pilot.press("x")
         await until(pilot, lambda: bool(staged.fixes))
         assert staged.fixes[0].step == RECOVER
-        assert staged.wish.target.lsn == dropped.lsn
+        assert staged.wish.target.lsn == dropped.first_lsn
         assert staged.wish.target.inclusive is False
         assert staged.wish.place.cluster == ClusterName("15", "restored")
 
@@ -146,6 +149,14 @@ async def test_a_recovery_that_stands_open_is_shown_whoever_began_it_and_led_on(
         await pilot.press("P", *"t", "enter")
         await until(pilot, lambda: len(staged.fixes) == 2)
         assert (staged.fixes[1].step, staged.wish.looks) == (LOOK, ("select count(*) from t",))
+        await pilot.press("e", *"shop/public.t", "enter")
+        await until(pilot, lambda: len(staged.fixes) == 3)
+        assert (staged.fixes[2].step, staged.wish.database, staged.wish.tables) == (
+            DUMP,
+            "shop",
+            ("public.t",),
+        )
+        staged.fixes.pop()
         await pilot.press("u")
         await until(pilot, lambda: len(staged.fixes) == 3)
         assert (staged.fixes[2].step, staged.wish.place) == (BACK, PAUSED.place)

@@ -29,7 +29,7 @@ TARGETS = [
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.to.value)
 @pytest.mark.parametrize("place", [IN_PLACE, BESIDE], ids=["in place", "beside"])
 def test_it_comes_back_as_it_was(target: RecoveryTarget, place: RecoveryPlace) -> None:
-    wish = RecoveryWish(target, place, "20261128T020000Z", ("select count(*) from t",), ("public.t",))
+    wish = RecoveryWish(target, place, "20261128T020000Z", ("select count(*) from t",), ("public.t",), "shop")
     assert read_wish(wish_words(wish)) == wish
     line = command_line("shithub", wish, "--plan")
     assert read_wish(shlex.split(line)[3:-1]) == wish

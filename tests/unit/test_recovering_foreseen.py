@@ -68,7 +68,14 @@ def test_a_place_in_the_archive_is_possible_and_what_comes_after_is_lost() -> No
 
 
 def test_a_place_that_nothing_reaches_is_refused_with_the_page_that_explains_it() -> None:
-    told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
+    told = of(nightly(), read_target(RecoverTo.LSN, "0/1000", timeline=2))
     assert not told.possible
     assert told.judged is not None
-    assert [each.trap for each in told.judged.refusals] == [Trap.AFTER_ARCHIVE]
+    assert [each.trap for each in told.judged.refusals] == [Trap.BEFORE_CONSISTENCY]
+
+
+def test_what_is_not_archived_yet_may_come_from_the_old_servers_pg_wal() -> None:
+    told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
+    assert told.possible
+    assert told.judged is not None
+    assert [each.trap for each in told.judged.warnings] == [Trap.AFTER_ARCHIVE]

@@ -1,5 +1,7 @@
 """A target is judged before anything is restored: each trap with its numbers, against plain archives."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.data.recovery import CLUSTER, NOW, SIZE, base, copy_of, history
@@ -65,6 +67,12 @@ CASES: list[tuple[str, RecoveryTarget, TargetKnown, list[Trap], list[Trap]]] = [
     ("a restore point before it", read_target(RecoverTo.NAME, "a"), TargetKnown(lsn=SIZE),
      [Trap.BEFORE_CONSISTENCY], []),
     ("the end of the base backup", RecoveryTarget(RecoverTo.IMMEDIATE), TargetKnown(), [], []),
+    ("after the archive, and pg_wal may be had", at(NOW), TargetKnown(more_wal=True), [],
+     [Trap.AFTER_ARCHIVE]),
+    ("a place after it, likewise", place(13), TargetKnown(more_wal=True), [], [Trap.AFTER_ARCHIVE]),
+    ("after the last commit, likewise", at(BASE_AT + 2.1 * HOUR_S), replace(READ, more_wal=True), [],
+     [Trap.AFTER_LAST_COMMIT]),
+    ("before the base backup, likewise", place(2), TargetKnown(more_wal=True), [Trap.BEFORE_CONSISTENCY], []),
     ("the end", END, TargetKnown(), [], []),
     ("the end, with tablespaces", END, TargetKnown(tablespaces=2), [], [Trap.TABLESPACES]),
     ("a timeline that is nowhere", place(5, 7), TargetKnown(), [Trap.NO_HISTORY], []),

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from tests.data.moments import found_moments
 from tests.data.recoveries import NOW, RECOVERIES
 from tests.data.recovering import PAUSED
+from walconsole.domain.recovery.recover_draft import RecoverDraft, before_its_locks, draft_of
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, read_target
@@ -19,7 +20,7 @@ from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.dialogs.help import explanations
 from walconsole.ui.recovery import recover_rows
 from walconsole.ui.recovery.layout import RECOVER_PANES
-from walconsole.ui.recovery.recover_rows import RecoverDraft, RecoverPicture, draft_of
+from walconsole.ui.recovery.recover_rows import RecoverPicture
 
 SNAPSHOT = RECOVERIES["nightly"]()
 FOUND = found_moments()
@@ -99,3 +100,26 @@ def test_a_refusal_is_said_once_with_its_page() -> None:
     assert refused[0] == "target-before-consistency"
     rows = [row for row in every(PICTURES["blocked"], 199)["forecast"] if row.entry == recover_rows.REFUSED]
     assert "walconsole explain target-before-consistency" in " ".join(row.text for row in rows)
+
+
+def test_where_nothing_was_committed_meanwhile_it_goes_to_before_the_locks() -> None:
+    draft = found_draft()
+    moment = FOUND.worst(FOUND.moments())
+    assert moment is not None
+    assert moment.first_lsn is not None
+    (first, why), (second, _) = draft.offered[:2]
+    assert (first.lsn, second.lsn) == (moment.first_lsn, moment.lsn)
+    assert "its tables can be read and dumped" in why
+    ends = FOUND.collected.ends
+    assert before_its_locks(replace(moment, has_beginning=False), ends) is None
+    assert before_its_locks(replace(moment, locked=()), ends) is None
+
+
+def test_where_others_were_committed_meanwhile_it_says_what_it_lacks() -> None:
+    moment = FOUND.worst(FOUND.moments())
+    first = FOUND.collected.ends.lsns[0]
+    assert moment is not None
+    found = before_its_locks(replace(moment, first_lsn=first), FOUND.collected.ends)
+    assert found is not None
+    assert found[2] > 0
+    assert found[1].endswith(f"lacks {found[2]} transactions more")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from walconsole.adapters.ssh.shell import SshShell
     from walconsole.domain.facts.snapshot import AnySlot
     from walconsole.domain.profile import BucketRole, Profile
+    from walconsole.domain.recovery.recover_state import RecoveryState
     from walconsole.domain.standing.model import Fix
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.operator_files.kept import KeptFiles
@@ -77,6 +78,7 @@ class _Wiring:
             shown.provisioner = partial(runner, None)
             shown.fixer = partial(partial, runner)
             shown.searcher = partial(_searcher, profile, shell, shown)
+            shown.recovery_state = partial(self._recovery_state, profile, shell, shown)
         return PacedObserver(observer, wish.interval_s)
 
     async def disconnect(self) -> None:
@@ -153,6 +155,25 @@ class _Wiring:
         chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
         tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
         return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
+
+    async def _recovery_state(
+        self, profile: Profile, shell: SshShell, shown: DropletSession
+    ) -> RecoveryState:
+        """Where a recovery stands on the droplet, whoever began it. Raises what the shell raises."""
+        await asyncio.to_thread(import_module, "walconsole.provision.recovering.recovery")
+        from walconsole.observe.host.clusters import of_cluster
+        from walconsole.provision.recovering.recovery import Recovery
+        from walconsole.session.deployment import provisioned
+
+        cleanups = self._cleanups.part()
+        profile = of_cluster(profile, shown.chosen_cluster)
+        parts = provisioned(
+            profile, shell.beside(), SystemClock(), self._environment, cleanups, lasting=self._lasting
+        )
+        try:
+            return await Recovery(parts.site).state()
+        finally:
+            await cleanups.run()
 
     async def _end_last_fix(self) -> None:
         """Close what the fix before this one had open; the session's end, where a key of it may be alive."""

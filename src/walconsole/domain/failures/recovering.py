@@ -219,7 +219,10 @@ MODES: tuple[FailureMode, ...] = (
             title="the target lies after the archive's end",
             symptom="All WAL is replayed, then FATAL: `recovery ended before configured recovery target`.",
             cause="What was committed last was not archived yet, or the time was taken from another clock.",
-            signal="The target against the end of the last segment that every copy together can give.",
+            signal=(
+                "The target against the end of the last segment that all copies together can give. A warning "
+                "where the old server's pg_wal may still be had, which is replayed after the archive."
+            ),
             fix=(
                 "Push the old server's last WAL first, if it can still be read; else recover to the "
                 "archive's end, without a target."
@@ -240,7 +243,7 @@ MODES: tuple[FailureMode, ...] = (
             ),
             signal=(
                 "Refused where the WAL was read to its end and the last commit is known; a warning where it "
-                "is not."
+                "is not, or where the old server's pg_wal may have more."
             ),
             fix="Recover to the archive's end: the data are the same.",
             never="",

@@ -25,7 +25,9 @@ _TARGETS = {
 }
 _SIDES = {"--before": False, "--through": True}
 _ALONE = frozenset({"--to-latest", "--to-immediate", "--in-place", *_SIDES})
-_WITH_VALUE = frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--table"}) - _ALONE
+_WITH_VALUE = (
+    frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--table", "--database"}) - _ALONE
+)
 _LONGEST_TIMELINE = 10
 
 
@@ -44,6 +46,8 @@ def _more(wish: RecoveryWish) -> Iterator[str]:
         yield from ("--look", sql)
     for table in wish.tables:
         yield from ("--table", table)
+    if wish.database:
+        yield from ("--database", wish.database)
 
 
 def command_line(profile: str, wish: RecoveryWish, *more: str) -> str:
@@ -69,6 +73,7 @@ def read_wish(words: Sequence[str]) -> RecoveryWish:
         last.get("--backup", ""),
         tuple(text for name, text in told if name == "--look"),
         tuple(text for name, text in told if name == "--table"),
+        last.get("--database", ""),
     )
 
 

@@ -52,11 +52,13 @@ class TargetKnown:
 
     `lsn` is the target's place in the WAL (bytes), which a found moment tells of a transaction or a restore
     point. `last_commit` is when the last transaction that the archive holds was committed (seconds since the
-    epoch), where the WAL was read up to its end. `tablespaces` counts the cluster's own.
+    epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
+    on after the archive's end. `tablespaces` counts the cluster's own.
     """
 
     lsn: int | None = None
     last_commit: float | None = None
+    more_wal: bool = False
     tablespaces: int | None = None
 
 
@@ -135,7 +137,18 @@ def _to_a_place(
         return TargetJudgement(target, timeline, route, (), lost_bytes=lost)
     spans = tuple(_Span(each.since_lsn, each.until_lsn, each.stop) for each in windows)
     refused = _outside(spans, lsn, lambda at: format_lsn(int(at)), bytes_text)
+    if refused.trap is Trap.AFTER_ARCHIVE and known.more_wal:
+        return _from_pg_wal(target, found, newest, refused)
     return TargetJudgement(target, timeline, None, (refused,), lost_bytes=lost)
+
+
+def _from_pg_wal(
+    target: RecoveryTarget, found: Recoverability, newest: Window, refused: Objection
+) -> TargetJudgement:
+    """All that is archived, and what the old server kept: whether that holds the target nobody knows yet."""
+    risk = Objection(refused.trap, f"{refused.text}, unless the old server's pg_wal has it", refused.remedy)
+    route = found.route(newest.until_lsn, newest.timeline)
+    return TargetJudgement(target, newest.timeline, route, (), (risk,), 0.0, 0)
 
 
 # -- A time.
@@ -161,9 +174,12 @@ def _to_a_time(
     route = found.route_at(moment, timeline)
     if route is None:
         refused = _outside(spans, moment, _clock, duration_text)
+        if refused.trap is Trap.AFTER_ARCHIVE and known.more_wal:
+            return _from_pg_wal(target, found, windows[-1], refused)
         return TargetJudgement(target, timeline, None, (refused,), lost_s=lost_s)
     idle = _after_last_commit(moment, known.last_commit)
-    refusals, warnings = ((), idle) if known.last_commit is None else (idle, ())
+    is_sure = known.last_commit is not None and not known.more_wal
+    refusals, warnings = (idle, ()) if is_sure else ((), idle)
     return TargetJudgement(target, timeline, route, refusals, warnings, lost_s)
 
 

@@ -57,7 +57,7 @@ def foreseen(
         earlier=drills.good if drills is not None else None,
         now=assessment.now,
     )
-    known = TargetKnown(lsn, last_commit)  # of tablespaces the plan tells
+    known = TargetKnown(lsn, last_commit, bool(host.data))  # of tablespaces the plan tells
     return Foreseen(plan, None if found is None else judged_target(wish.target, found, known))
 
 

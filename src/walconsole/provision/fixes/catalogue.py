@@ -1,7 +1,10 @@
 """From a finding's fix to the steps that do it."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
+from walconsole.domain.recovery.recover_asked import read_wish
+from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.standing.model import Fix as Offer
 from walconsole.errors import UsageError
 from walconsole.provision.engine.model import Step
@@ -18,6 +21,8 @@ from walconsole.provision.probes.by_hand import CommandByHand
 from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.probes.seconds import SecondsProbe
 from walconsole.provision.probes.verbs import VerbProbe
+from walconsole.provision.recovering import catalogue as recovering
+from walconsole.provision.recovering.loading import LoadPart
 from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
 from walconsole.provision.steps.drill import DrillNow
@@ -71,6 +76,8 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
         return expire_steps(site)
     if offer.step == DrillNow.id:
         return catalogue.drill_steps(site)
+    if offer.step.startswith("recover"):
+        return _of_a_recovery(site, offer)
     if offer.step == ALL_PROBES:
         return tuple(kind(site) for kind in PROBES)  # type: ignore[misc]  # as below
     for kind in (*KINDS, *PROBES):
@@ -80,6 +87,30 @@ def fix_steps(site: Site, offer: Offer) -> tuple[Step, ...]:
     raise UsageError(
         f"mending by {offer.step or 'a program'!r}", why, "do it by hand: the finding has the commands"
     )
+
+
+def _of_a_recovery(site: Site, offer: Offer) -> tuple[Step, ...]:
+    """The part of a recovery that `offer` names; its subject is what is asked for, as options."""
+    try:
+        wish = read_wish(shlex.split(offer.subject))
+    except ValueError as error:
+        raise UsageError("recovering", str(error), "choose it anew") from None
+    recovery = recovering.recovery_of(site, wish)
+    match offer.step:
+        case "recover":
+            return recovering.to_the_pause(recovery)
+        case "recover-onwards":
+            return recovering.onwards(recovery, RecoveryState(place=wish.place))
+        case "recover-further":
+            return recovering.further(recovery, wish.target)
+        case "recover-look":
+            return recovering.further(recovery, wish.target)[1:]
+        case "recover-give-up":
+            return recovering.back(recovery)
+        case "recover-dump" if wish.database or wish.tables:
+            part = wish.database, "".join(wish.tables[:1])
+            return (*recovering.dumping(recovery, *part), LoadPart(recovery, *part))
+    raise UsageError("recovering", f"{offer.step} is no part of it", "choose it on the screen")
 
 
 def _of_provisioning(site: Site, offer: Offer, named: tuple[str, ...]) -> Iterator[Step]:

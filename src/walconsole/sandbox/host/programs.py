@@ -133,7 +133,10 @@ async def _rclone_version(path: Path, root: Path, account: Account) -> str:
 
 _COMMANDS = ("systemctl", "journalctl", "logger", "pg_ctlcluster", "pg_lsclusters", "pg_wrapper")
 _CLIENTS = ("psql", "pg_basebackup", "pg_dump", "pg_isready", "pg_receivewal")
-_SERVER_PROGRAMS = ("pg_controldata", "pg_waldump", "pg_verifybackup", "pg_archivecleanup")
+_SERVER_PROGRAMS = (
+    "postgres", "pg_controldata", "pg_waldump", "pg_verifybackup", "pg_archivecleanup", "pg_config",
+    "pg_combinebackup", "pg_restore", "pg_amcheck",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.profile import BucketRole
+    from walconsole.domain.recovery.recover_draft import RecoverDraft
     from walconsole.domain.recovery.recover_state import RecoveryState
     from walconsole.domain.standing.model import Diagnosis, Fix, Verdict
     from walconsole.domain.standing.worsening import Watched
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
-    from walconsole.ui.recovery.recover_rows import RecoverDraft
 
 TICK_S = 1.1
 """Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""

@@ -312,6 +312,9 @@ _RECOVER = _table(
             "screen.ask", "T", "T", "A target: a time, LSN, transaction; at the pause a later one", "target"
         ),
         Action("screen.dig", "P", "P", "Look into the paused copy: a read-only query", "look into it"),
+        Action(
+            "screen.export", "e", "e", "Dump a table or a database of the paused copy: asks first", "dump"
+        ),
         Action("screen.undo", "u", "u", "Give the recovery up: asks first", "give up"),
         Action(
             "screen.enter", "enter", "Enter", "Choose the line anew: what, to where, where", "choose", "pane"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from walconsole.domain.moments.asking import read_asked
 from walconsole.domain.moments.by_target import with_target
 from walconsole.domain.moments.targets import time_value
+from walconsole.domain.recovery.recover_draft import draft_of
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.recovering import place_beside
 from walconsole.droplet.names import RcloneNames
@@ -25,7 +26,6 @@ from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.recovery import detail_rows, moment_rows
 from walconsole.ui.recovery.layout import arrange_moments
 from walconsole.ui.recovery.picture import picture_of
-from walconsole.ui.recovery.recover_rows import draft_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from walconsole.domain.moments.words import about_text, loss_text, time_text, what_text
 from walconsole.domain.recovery.recover_asked import command_line
-from walconsole.domain.recovery.recover_plan import RecoveryWish, plan_lines
-from walconsole.domain.recovery.recover_target import RecoveryTarget
+from walconsole.domain.recovery.recover_plan import plan_lines
 from walconsole.domain.standing.model import Level
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.typeset import GUTTER, pad, shown, wrapped
@@ -16,9 +14,9 @@ from walconsole.ui.board.typeset import GUTTER, pad, shown, wrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from walconsole.domain.moments.found import Answer, FoundMoments
+    from walconsole.domain.recovery.recover_draft import RecoverDraft
     from walconsole.domain.recovery.recover_state import RecoveryState
-    from walconsole.domain.recovery.recover_target import RecoveryPlace
+    from walconsole.domain.recovery.recover_target import RecoveryTarget
     from walconsole.domain.standing.recovering import Foreseen
     from walconsole.ui.board.glyphs import Glyphs
 
@@ -28,39 +26,6 @@ HAPPENED, TARGET, WHERE, STANDS, PLANNED, REFUSED, RISKED, STEP, CHOICE, COMMAND
 """The entries of the rows."""
 LABEL = 13
 NOTHING_HAPPENED = "not said: M finds what happened when, and takes the moment just before it"
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverDraft:
-    """What the operator has chosen so far. `event` says what happened, empty where nothing was looked for;
-    `offered` are the targets that stop just before it, the one to use first. `lsn` is its place in the WAL
-    (bytes), `last_commit` the archive's last commit (seconds since the epoch), None where that was not read.
-    `loss` is what such a target loses, by the WAL itself; empty where it was not read.
-    """
-
-    wish: RecoveryWish
-    event: str = ""
-    offered: tuple[RecoveryTarget, ...] = ()
-    lsn: int | None = None
-    last_commit: float | None = None
-    loss: str = ""
-
-
-def draft_of(answer: Answer, found: FoundMoments, place: RecoveryPlace) -> RecoverDraft:
-    """What goes back to just before one event that was found, or (`answer.keeping`) to just after it."""
-    offered = tuple(RecoveryTarget.of(each) for each in answer.targets if not each.fault)
-    ends = found.collected.ends
-    newest = ends.last_committed() if answer.loss.is_all else None
-    last_us = None if newest is None else ends.time_of(newest)
-    happened = f"{what_text(answer.moment, found.names)}: {about_text(answer.moment, found.names)}"
-    return RecoverDraft(
-        RecoveryWish(offered[0], place),
-        f"{happened}, {time_text(answer.moment)}Z",
-        offered,
-        answer.moment.lsn,
-        None if last_us is None else last_us / 1_000_000,
-        loss_text(answer.loss),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +91,7 @@ def _with(text: str, remedy: str) -> str:
 def _next(state: RecoveryState) -> str:
     """The keys of this screen that lead on."""
     if state.readable:
-        return "P looks into it, x opens it, T takes a later target, u gives up"
+        return "P looks into it, e dumps a part, x opens it, T takes a later target, u gives up"
     return "x goes on where it was, u gives it up"
 
 
@@ -187,7 +152,7 @@ _WHILE_OPEN = ("loses", "base backup", "WAL")
 
 def _told(label: str, text: str, draft: RecoverDraft) -> str:
     """What the plan says; of a loss what the WAL says, where it was read for this target."""
-    if label == "loses" and draft.loss and draft.wish.target in draft.offered:
+    if label == "loses" and draft.loss and draft.is_offered:
         return draft.loss
     return f"{text}; the first step asks the disk itself" if label == "room" else text
 
@@ -218,22 +183,34 @@ _BEFORE = (
         "asks once more; then it is promoted, on a timeline of its own",
         "the old data stay as they are",
     ),
-    ("in force", "the real configuration, archiving, a new base backup", "shown command by command"),
+    (
+        "in force",
+        "the old server is stopped; real configuration, archiving, base backup",
+        "the old files stay",
+    ),
+)
+_LOOK = (
+    "look into it: a read-only query, a table's rows. What the replayed WAL has locked (a DROP whose commit "
+    "is not replayed) cannot be read: lock_timeout and statement_timeout end the question"
+)
+_PART = (
+    "dump a table, or a database, into a file beside it; a table that the running server lacks is loaded "
+    "into it. After a wrong DROP that is all it takes: the old server goes on, and u gives this up"
 )
 _CHOICES = (
-    ("P", "look into it: a read-only query, a table's rows. What the replayed WAL has locked (a DROP whose "
-     "commit is not replayed) cannot be read: lock_timeout and statement_timeout end the question"),
+    ("P", _LOOK),
+    ("e", _PART),
     ("x", "open it: asks, promotes, puts the configuration in force, takes a base backup"),
     ("T", "another, later target: it is replayed on without a new restore; back is a new restore"),
     ("u", "give it up: its server ends, an old one that was stopped for it is started again"),
-)  # fmt: skip
+)
 
 
 def way_rows(picture: RecoverPicture, width: int) -> tuple[Line, ...]:
     """What x does, step by step, and how each is taken back; where it stands open, what can be chosen."""
     lines: list[Line] = []
     if picture.open is not None:
-        for key, text in _CHOICES if picture.open.readable else (_CHOICES[1], _CHOICES[3]):
+        for key, text in _CHOICES if picture.open.readable else (_CHOICES[2], _CHOICES[4]):
             lines += _labelled(CHOICE, key, text, width)
         return tuple(lines)
     for number, (name, text, undo) in enumerate(_BEFORE, 1):

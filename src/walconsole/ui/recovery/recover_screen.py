@@ -7,6 +7,7 @@ from shlex import join
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.recovery.recover_asked import HOW, read_aim, wish_words
+from walconsole.domain.recovery.recover_draft import RecoverDraft
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
@@ -31,7 +32,7 @@ from walconsole.ui.board.rows_pane import RowsPane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.recovery import recover_rows
 from walconsole.ui.recovery.layout import arrange_recover
-from walconsole.ui.recovery.recover_rows import RecoverDraft, RecoverPicture
+from walconsole.ui.recovery.recover_rows import RecoverPicture
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.messages import SnapshotTaken
 
-RECOVER, ONWARDS, FURTHER, BACK, LOOK = (
-    "recover", "recover-onwards", "recover-further", "recover-give-up", "recover-look",
+RECOVER, ONWARDS, FURTHER, BACK, LOOK, DUMP = (
+    "recover", "recover-onwards", "recover-further", "recover-give-up", "recover-look", "recover-dump",
 )  # fmt: skip
 """What this screen asks for of the steps (provision/fixes/catalogue.py); the wish is their subject."""
 
@@ -206,8 +207,8 @@ class RecoverScreen(PanesScreen):
     def _ask_target(self) -> None:
         from walconsole.ui.dialogs.dialog import Choice
 
-        offered = [*self.draft.offered, RecoveryTarget(RecoverTo.LATEST)]
-        options = [each.how for each in offered]
+        offered = [each for each, _ in self.draft.offered] + [RecoveryTarget(RecoverTo.LATEST)]
+        options = [*(f"{each.how}: {why}" for each, why in self.draft.offered), offered[-1].how]
 
         def chosen(number: int | None) -> None:
             if number is None:
@@ -221,8 +222,8 @@ class RecoverScreen(PanesScreen):
 
     def _aim(self, target: RecoveryTarget) -> None:
         draft = self.draft
-        kept = draft.lsn if target in draft.offered else None
-        self._choose(replace(draft, wish=replace(draft.wish, target=target), lsn=kept))
+        chosen = replace(draft, wish=replace(draft.wish, target=target))
+        self._choose(chosen if chosen.is_offered else replace(chosen, lsn=None))
 
     def action_ask(self) -> None:
         """A target as it is typed; where a recovery is paused, a later one."""
@@ -314,6 +315,25 @@ class RecoverScreen(PanesScreen):
 
         label = "read-only SQL, ended by lock_timeout and statement_timeout:"
         self.app.push_screen(Prompt(label, "select count(*) from "), asked)
+
+    def action_export(self) -> None:
+        """One table or one database of the paused copy, into a file beside it: most of the time all that is
+        needed.
+        """
+        from walconsole.ui.dialogs.dialog import Prompt
+
+        going = self.picture.open if self.picture is not None else None
+        if going is None or not going.readable:
+            self._say("it can be dumped from while it is paused", "nothing to dump", "warning")
+            return
+
+        def asked(text: str | None) -> None:
+            database, slash, table = (text or "").strip().rpartition("/")
+            if table or slash:
+                tables = (table,) if table else ()
+                self._open(DUMP, replace(self._wish_of(going), tables=tables, database=database))
+
+        self.app.push_screen(Prompt("dump (TABLE, DATABASE/TABLE, DATABASE/):"), asked)
 
     def _wish_of(self, going: RecoveryState) -> RecoveryWish:
         """What that recovery was asked for."""
