@@ -117,7 +117,7 @@ def start(options: argparse.Namespace, stop: Stop) -> int:
         session,
         ProvisionWish(
             DropletChoices.for_profile(session.target),
-            apply=phase not in ("plan", "look_only"),
+            apply=phase != "plan",
             confirm=options.confirm,
             json=options.json,
             recover=asked,

@@ -29,7 +29,7 @@ from walconsole.provision.retention.steps import expire_steps
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
-from walconsole.session.recovering import RecoverAsked, recover_steps
+from walconsole.session.recovering import Part, RecoverAsked, recover_steps
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
 
@@ -57,6 +57,11 @@ class ProvisionWish:
     drill: bool = False
     expire: bool = False
     recover: RecoverAsked | None = None
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing is changed by it, so that nothing needs to be agreed to."""
+        return self.recover is not None and self.recover.part is Part.LOOK
 
     @property
     def planning(self) -> str:
@@ -105,9 +110,10 @@ def provision(session: Session, wish: ProvisionWish, stop: Stop) -> int:
         raise UsageError(
             "provisioning", "the embedded droplet has no command line", "use the demo's own screen"
         )
-    if wish.apply and (profile.read_only or session.read_only):
+    changes = wish.apply and not wish.only_reads
+    if changes and (profile.read_only or session.read_only):
         raise UsageError("provisioning", "the session is read-only", "leave --read-only and read_only away")
-    if wish.apply and not session.agreed(wish.confirm):
+    if changes and not session.agreed(wish.confirm):
         raise UsageError(
             f"changing {profile.name}", "that was not confirmed", f"add --confirm {profile.name}, its name"
         )
@@ -201,7 +207,7 @@ class _Command:
         tell = StepsHeard(self._memory, chosen).before(self._heard)
         runner = Runner(site, chosen, gate, tell, independent=apart)
         parts.doubts.told = say
-        if wish.apply:
+        if wish.apply and not wish.only_reads:
             await self._take_leftovers(parts)
         else:
             await _name_leftovers(parts)

@@ -165,8 +165,13 @@ esac
         return Command(join((names_of(self.site.profile).recover, *words)), user=os_user(self.site))
 
     async def ask_copy(self, sql: str, *, database: str = "", timeout_s: float = 60.0) -> tuple[int, str]:
-        """A statement for the paused server, read-only and bounded; its exit status and what it said."""
+        """A statement for the paused server, read-only and bounded; its exit status and what it said.
+
+        Raises BlockedError where it does not stand where it can be asked.
+        """
         state = await self.state()
+        if not state.readable:
+            raise BlockedError("asking the recovery's server", *state.words)
         postgres = self.site.profile.postgres
         options = (
             "-c default_transaction_read_only=on -c lock_timeout=3s "

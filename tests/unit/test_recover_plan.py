@@ -1,0 +1,299 @@
+"""A recovery before it is made: which base backup, what it takes, and everything that is in its way."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base, copy_of, history
+from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.recovery.backups import Completeness, Writer
+from walconsole.domain.recovery.recover_plan import (
+    PlannedLoss,
+    RecoveryHost,
+    RecoveryPlan,
+    RecoveryWish,
+    plan_lines,
+    plan_recovery,
+)
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
+from walconsole.domain.recovery.recover_target import (
+    IN_PLACE,
+    RecoverTo,
+    RecoveryPlace,
+    RecoveryTarget,
+    read_into,
+    read_target,
+    time_text,
+)
+from walconsole.domain.recovery.recoverability import recoverability
+from walconsole.domain.recovery.wal_supply import ArchiveCopy
+from walconsole.domain.wal import format_lsn
+
+PRIMARY, DR = BucketRole.PRIMARY, BucketRole.DR
+HOST = RecoveryHost(
+    "/var/lib/postgresql/15/main", ClusterName("15", "main"), True, 50_000, folder="/var/lib/postgresql/15"
+)
+INTO = read_into("15/restored")
+TIMES = {number: NOW - DAY_S * (12 - number) / 10 for number in range(1, 12)}
+OLD, NEW = base(3, day=0.9, unpacked_bytes=100 * MIB), base(7, day=0.45, unpacked_bytes=100 * MIB)
+BOTH = (
+    copy_of({1: range(1, 11)}, OLD, NEW, times=TIMES),
+    copy_of({1: range(1, 11)}, OLD, NEW, role=DR, times=TIMES),
+)
+
+
+def at(day: float) -> RecoveryTarget:
+    """A time so many days ago."""
+    return read_target(RecoverTo.TIME, time_text(NOW - day * DAY_S))
+
+
+def lsn(segment: int, offset: int = 1000, **more: object) -> RecoveryTarget:
+    return read_target(RecoverTo.LSN, format_lsn(segment * SIZE + offset), **more)  # type: ignore[arg-type]
+
+
+LATEST = read_target(RecoverTo.LATEST)
+
+
+def planned(
+    target: RecoveryTarget,
+    *copies: ArchiveCopy,
+    place: RecoveryPlace = INTO,
+    host: RecoveryHost = HOST,
+    backup: str = "",
+    left_out: tuple[BucketRole, ...] = (),
+) -> RecoveryPlan:
+    found = recoverability(copies or BOTH, CLUSTER)
+    return plan_recovery(RecoveryWish(target, place, backup), found, host, left_out=left_out, now=NOW)
+
+
+# -- Which base backup.
+
+
+@pytest.mark.parametrize(
+    ("target", "backup"),
+    [
+        (LATEST, NEW),
+        (at(0.2), NEW),
+        (at(0.45), OLD),  # the newest had not stopped by then: it takes a minute
+        (at(0.6), OLD),
+        (lsn(9), NEW),
+        (lsn(7, 311), OLD),  # a byte before the newest had stopped
+        (lsn(7, 312), NEW),
+        (lsn(4), OLD),
+        (read_target(RecoverTo.XID, "742"), NEW),
+        (read_target(RecoverTo.NAME, "point"), NEW),
+        (read_target(RecoverTo.IMMEDIATE), NEW),
+    ],
+)
+def test_the_newest_that_had_stopped_before_the_target(target: RecoveryTarget, backup: object) -> None:
+    plan = planned(target)
+    assert plan.refusals == ()
+    assert (plan.backup, plan.copy, plan.target.timeline) == (backup, PRIMARY, 1)
+
+
+def test_another_one_may_be_named_and_its_wal_is_counted() -> None:
+    plan = planned(LATEST, backup=OLD.id)
+    assert plan.backup == OLD
+    assert (plan.first, plan.last, plan.segments) == (
+        "000000010000000000000003",
+        "00000001000000000000000A",
+        8,
+    )
+    assert plan.wal_bytes == 8 * SIZE
+    assert planned(read_target(RecoverTo.IMMEDIATE), backup=OLD.id).segments == 1
+
+
+def test_of_the_copy_that_has_it_and_can_be_read() -> None:
+    alone = copy_of({1: range(1, 11)}, times=TIMES)
+    assert planned(LATEST, alone, BOTH[1]).copy is DR
+    plan = planned(LATEST, BOTH[1], left_out=(PRIMARY,))
+    assert plan.copy is DR
+    assert any("the primary could not be read" in each.text for each in plan.warnings)
+
+
+# -- What is in the way.
+
+HOLE = copy_of({1: [*range(1, 6), *range(7, 11)]}, OLD, times=TIMES)
+BRANCH = copy_of(
+    {1: range(1, 11), 2: range(5, 9)}, OLD, NEW, histories=[history(2, (1, 5 * SIZE + 100))], times=TIMES
+)
+ENCRYPTED = replace(NEW, encryption="age")
+
+
+@pytest.mark.parametrize(
+    ("target", "copies", "why"),
+    [
+        (at(1.5), BOTH, f"lies before {OLD.id} had stopped"),
+        (lsn(2), BOTH, f"lies before {OLD.id} had stopped"),
+        (lsn(3, 100), BOTH, "a server cannot go back in one"),
+        (LATEST, (copy_of({1: range(1, 11)}),), "there is no base backup"),
+        (lsn(8), (HOLE,), "000000010000000000000006 is missing"),
+        (LATEST, (HOLE,), "000000010000000000000006 is missing"),
+        (LATEST, (copy_of({1: range(4, 11)}, OLD),), "000000010000000000000003 is missing"),
+        (replace(LATEST, timeline=9), BOTH, "timeline 9 is not known"),
+        (
+            replace(lsn(8), timeline=2),
+            (copy_of({1: range(1, 11), 2: [8]}, OLD),),
+            "00000002.history is missing",
+        ),
+        (LATEST, (copy_of({1: range(1, 11)}, ENCRYPTED),), "its secret key is not on this host"),
+        (LATEST, (copy_of({1: range(1, 11)}, replace(NEW, completeness=Completeness.INCOMPLETE)),), NEW.id),
+    ],
+)
+def test_is_known_before_it_is_tried(
+    target: RecoveryTarget, copies: tuple[ArchiveCopy, ...], why: str
+) -> None:
+    plan = planned(target, *copies)
+    assert not plan.possible
+    assert why in " ".join(each.text for each in plan.refusals)
+
+
+def test_a_backup_on_the_other_branch_is_not_begun_with() -> None:
+    plan = planned(replace(LATEST, timeline=2), BRANCH)
+    assert plan.backup == OLD, "the newer one is on the branch that was left"
+    assert plan.last == "000000020000000000000008"
+    named = planned(replace(LATEST, timeline=2), BRANCH, backup=NEW.id)
+    assert "timeline 2 does not descend from it" in named.refusals[0].text
+
+
+def test_up_to_the_hole_it_can_go() -> None:
+    assert planned(lsn(5), HOLE).possible
+    plan = planned(lsn(8), HOLE)
+    assert f"--to-lsn {format_lsn(6 * SIZE)}" in plan.refusals[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "why"),
+    [
+        ({"data": ""}, INTO, "is not known on this host"),
+        ({"in_recovery": True}, INTO, "is a standby"),
+        ({"tablespaces": 2}, IN_PLACE, "restored over production's"),
+        ({"crowded": "its folder is root's"}, INTO, "nothing can be made beside"),
+        ({"fixed": "it is a link"}, IN_PLACE, "cannot be moved aside in one step: it is a link"),
+        ({"cluster": None}, INTO, "none of Debian's"),
+        ({"clusters": (ClusterName("15", "restored"),)}, INTO, "there is a cluster 15/restored"),
+        ({}, read_into("16/restored"), "starts with 15 alone"),
+        ({"free_mib": 500}, INTO, "no room: /var/lib/postgresql/15 has 500 MiB free"),
+        ({"databases_bytes": 90_000 * MIB}, INTO, "no room"),
+    ],
+)
+def test_what_the_host_refuses(changes: dict[str, object], place: RecoveryPlace, why: str) -> None:
+    plan = planned(LATEST, place=place, host=replace(HOST, **changes))  # type: ignore[arg-type]
+    assert not plan.possible
+    assert why in " ".join(each.text for each in plan.refusals)
+
+
+def test_a_link_or_another_cluster_beside_is_no_matter_elsewhere() -> None:
+    assert planned(LATEST, host=replace(HOST, fixed="it is a link")).possible
+    assert planned(LATEST, place=IN_PLACE, host=replace(HOST, cluster=None)).possible
+
+
+def test_another_tools_backup_is_left_to_it() -> None:
+    theirs = replace(NEW, writer=Writer.BARMAN)
+    assert "Barman made" in planned(LATEST, copy_of({1: range(1, 11)}, theirs)).refusals[0].text
+
+
+def test_without_any_copy_nothing_is_planned() -> None:
+    plan = plan_recovery(RecoveryWish(LATEST, INTO), None, HOST)
+    assert [each.text for each in plan.refusals] == ["no copy of the archive could be read"]
+
+
+# -- What to know, and what is told.
+
+
+@pytest.mark.parametrize(
+    ("target", "copies", "host", "note"),
+    [
+        (at(-1.0), BOTH, HOST, "comes from the old server's last WAL"),
+        (read_target(RecoverTo.XID, "742"), BOTH, HOST, "lies after the newest base backup is not known"),
+        (LATEST, BOTH, replace(HOST, running=False), "the old server does not run"),
+        (LATEST, (BRANCH,), HOST, "'latest' would lead to timeline 2; 1 is named"),
+    ],
+)
+def test_what_is_told_and_does_not_stop_it(
+    target: RecoveryTarget, copies: tuple[ArchiveCopy, ...], host: RecoveryHost, note: str
+) -> None:
+    plan = planned(target, *copies, host=host)
+    assert plan.possible
+    assert note in " ".join(each.text for each in plan.warnings)
+
+
+def test_what_is_lost_after_it() -> None:
+    assert planned(lsn(9, 0)).loss == PlannedLoss(None, 2 * SIZE)
+    loss = planned(at(0.5)).loss
+    assert loss.seconds == pytest.approx(DAY_S * 0.3, abs=2)
+    assert planned(LATEST).loss == PlannedLoss()
+
+
+def test_the_lines_of_a_plan() -> None:
+    told = dict(plan_lines(planned(lsn(9))))
+    assert told["target"] == f"lsn {format_lsn(9 * SIZE + 1000)}, exclusive, timeline 1"
+    assert told["where"] == "into the new cluster 15/restored"
+    assert told["base backup"] == f"{NEW.id}, 0.98 KiB stored, from the primary"
+    assert told["takes"] == "not known: no restore drill was made yet"
+    assert told["room"].startswith("50000 MiB free")
+    assert "loses" not in dict(plan_lines(planned(LATEST)))
+
+
+# -- Where it stands, by the file on the droplet.
+
+KEPT = f"""\
+format=1
+id=20261128T140200Z
+phase=paused
+backup={backup_id(1.0)}
+copy=dr
+timeline=2
+work=/var/lib/postgresql/15/restored.recovery-20261128T140200Z
+old=/var/lib/postgresql/15/main
+into=15/restored
+to=lsn
+value=0/203A4D0
+inclusive=off
+lsn=0/203A4A0
+reached=2026-11-28T14:01:59Z
+kept=3
+stopped_old=
+data=/var/lib/postgresql/15/restored.recovery-20261128T140200Z/data
+socket=/var/lib/shop-recover
+"""
+
+
+def test_where_it_stands() -> None:
+    state = read_recovery(KEPT)
+    assert state is not None
+    assert (state.phase, state.copy, state.kept, state.stopped_old) == (RecoveryPhase.PAUSED, DR, 3, False)
+    assert state.target == read_target(RecoverTo.LSN, "0/203A4D0", inclusive=False, timeline=2)
+    assert state.place == INTO
+    assert state.is_open
+    assert not state.readable
+    assert "its server does not run" in state.words[0]
+    assert replace(state, lives=True).readable
+    begun = read_recovery(
+        KEPT.replace("to=lsn", "to=").replace("kept=3", "kept=").replace("into=15/restored", "into=")
+    )
+    assert begun is not None
+    assert (begun.target, begun.kept, begun.place) == (None, None, IN_PLACE)
+
+
+@pytest.mark.parametrize(
+    ("was", "is_"),
+    [
+        ("format=1", "format=2"),
+        ("id=20261128T140200Z", "id=../../etc"),
+        ("phase=paused", "phase=flying"),
+        ("copy=dr", "copy=third"),
+        ("value=0/203A4D0", "value=everything"),
+        ("into=15/restored", "into=a/b/c"),
+        ("old=/var", "old=var"),
+    ],
+)
+def test_what_no_script_writes_is_no_recovery(was: str, is_: str) -> None:
+    assert was in KEPT
+    assert read_recovery(KEPT.replace(was, is_)) is None
+
+
+def test_no_recovery_at_all() -> None:
+    assert read_recovery("") is None
+    assert RecoveryState().words[0] == "no recovery was begun"
+    assert not RecoveryState().is_open

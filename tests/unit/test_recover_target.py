@@ -1,0 +1,125 @@
+"""To where a recovery goes, as it is written, kept and given to the server."""
+
+import pytest
+
+from walconsole.domain.moments.targets import By, Target
+from walconsole.domain.profile import ClusterName
+from walconsole.domain.recovery.recover_target import (
+    IN_PLACE,
+    RecoverTo,
+    RecoveryPlace,
+    RecoveryTarget,
+    is_earlier,
+    read_into,
+    read_step,
+    read_target,
+    recover_command,
+    time_text,
+)
+
+TIME = "2026-11-28 14:02:00.000000+00"
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "inclusive", "lines"),
+    [
+        (RecoverTo.TIME, "2026-11-28 14:02:00Z", None, (f"recovery_target_time = '{TIME}'", "recovery_target_inclusive = 'on'")),
+        (RecoverTo.TIME, "2026-11-28T15:02+01:00", False, (f"recovery_target_time = '{TIME}'", "recovery_target_inclusive = 'off'")),
+        (RecoverTo.LSN, "0/203a4d0", None, ("recovery_target_lsn = '0/203A4D0'", "recovery_target_inclusive = 'off'")),
+        (RecoverTo.LSN, "0/203A4D0", True, ("recovery_target_lsn = '0/203A4D0'", "recovery_target_inclusive = 'on'")),
+        (RecoverTo.XID, " 0742 ", None, ("recovery_target_xid = '742'", "recovery_target_inclusive = 'on'")),
+        (RecoverTo.NAME, "before it's late", None, ("recovery_target_name = 'before it''s late'",)),
+        (RecoverTo.IMMEDIATE, "", None, ("recovery_target = 'immediate'",)),
+        (RecoverTo.LATEST, "", None, ()),
+    ],
+)  # fmt: skip
+def test_what_is_written_is_what_the_server_is_given(
+    to: RecoverTo, text: str, inclusive: bool | None, lines: tuple[str, ...]
+) -> None:
+    assert read_target(to, text, inclusive=inclusive).lines() == lines
+    named = read_target(to, text, inclusive=inclusive, timeline=3)
+    assert named.lines() == (*lines, "recovery_target_timeline = '3'")
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "inclusive"),
+    [
+        (RecoverTo.TIME, "2026-11-28 14:02:00", None),  # whose clock?
+        (RecoverTo.TIME, "14:02", None),
+        (RecoverTo.TIME, "yesterday", None),
+        (RecoverTo.LSN, "203A4D0", None),
+        (RecoverTo.LSN, "0/203A4D0'; DROP", None),
+        (RecoverTo.XID, "2", None),
+        (RecoverTo.XID, "-5", None),
+        (RecoverTo.XID, "1" * 30, None),
+        (RecoverTo.NAME, "", None),
+        (RecoverTo.NAME, "two\nlines", None),
+        (RecoverTo.NAME, "ä" * 32, None),
+        (RecoverTo.NAME, "point", True),
+        (RecoverTo.LATEST, "", False),
+        (RecoverTo.IMMEDIATE, "", True),
+    ],
+)
+def test_what_is_no_target_is_refused(to: RecoverTo, text: str, inclusive: bool | None) -> None:
+    with pytest.raises(ValueError, match=r"write|restore point|says nothing"):
+        read_target(to, text, inclusive=inclusive)
+
+
+@pytest.mark.parametrize(
+    ("text", "to"),
+    [
+        ("2026-11-28 14:02:00Z", RecoverTo.TIME),
+        ("0/203A4D0", RecoverTo.LSN),
+        ("742", RecoverTo.XID),
+        ("latest", RecoverTo.LATEST),
+        ("before the migration", RecoverTo.NAME),
+    ],
+)
+def test_a_later_target_is_told_by_its_form(text: str, to: RecoverTo) -> None:
+    assert read_step(text).to is to
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "earlier"),
+    [
+        ("2026-11-28 14:01:59Z", "2026-11-28 14:02:00Z", True),
+        ("2026-11-28 14:02:00Z", "2026-11-28 14:02:00Z", False),
+        ("0/1000", "0/2000", True),
+        ("0/3000", "0/2000", False),
+        ("742", "741", False),  # numbers are given when a transaction begins: nothing tells
+        ("0/1000", "2026-11-28 14:02:00Z", False),
+    ],
+)
+def test_only_what_is_known_to_be_earlier_is_called_so(new: str, old: str, earlier: bool) -> None:
+    assert is_earlier(read_step(new), read_step(old)) is earlier
+
+
+def test_a_moments_target_is_one_and_its_command_leads_back_to_it() -> None:
+    target = RecoveryTarget.of(Target(By.LSN, "0/203A4D0", False, 2, "exact"))
+    assert target == read_target(RecoverTo.LSN, "0/203A4D0", inclusive=False, timeline=2)
+    assert recover_command("shop", target, read_into("15/restored"), "--plan") == (
+        "walconsole recover shop --to-lsn 0/203A4D0 --before --timeline 2 --into 15/restored --plan"
+    )
+    by_name = read_target(RecoverTo.NAME, "it's")
+    assert (
+        recover_command("shop", by_name, IN_PLACE)
+        == """walconsole recover shop --to-name 'it'"'"'s' --in-place"""
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["restored", "15/", "15/Up", "15/../x", "x/y", "15/-a", "/srv/restored", "9.6/main"]
+)
+def test_what_is_no_new_clusters_name_is_refused_with_what_to_do(text: str) -> None:
+    with pytest.raises(ValueError, match="VERSION/NAME"):
+        read_into(text)
+
+
+def test_a_new_clusters_name() -> None:
+    assert read_into(" 15/restored-2 ") == RecoveryPlace(ClusterName("15", "restored-2"))
+    assert not read_into("15/restored").in_place
+    assert IN_PLACE.in_place
+
+
+def test_a_time_in_words_has_its_day_and_zone() -> None:
+    assert time_text(read_target(RecoverTo.TIME, "2026-11-28 15:02+01").at or 0.0) == "2026-11-28 14:02:00Z"
