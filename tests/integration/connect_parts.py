@@ -13,6 +13,7 @@ from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+from walconsole.domain.patience import Patience
 from walconsole.domain.profile import PostgresTarget, SshTarget
 
 
@@ -77,17 +78,28 @@ def through(server: SshServer, port: int, folder: Path) -> SshTarget:
     return replace(target(server, port=port), known_hosts_file=str(known))
 
 
-def make_shell(ssh: SshTarget, *, sudo: bool = False, operator: ScriptedOperator | None = None) -> SshShell:
+def make_shell(
+    ssh: SshTarget,
+    *,
+    sudo: bool = False,
+    operator: ScriptedOperator | None = None,
+    patience: Patience | None = None,
+) -> SshShell:
     """An unconnected shell."""
-    return SshShell(ssh, sudo=sudo, operator=operator or ScriptedOperator(), clock=WallClock())
+    operator = operator or ScriptedOperator()
+    return SshShell(ssh, sudo=sudo, operator=operator, clock=WallClock(), patience=patience)
 
 
 @asynccontextmanager
 async def open_shell(
-    ssh: SshTarget, *, sudo: bool = False, operator: ScriptedOperator | None = None
+    ssh: SshTarget,
+    *,
+    sudo: bool = False,
+    operator: ScriptedOperator | None = None,
+    patience: Patience | None = None,
 ) -> AsyncIterator[SshShell]:
     """A shell that is closed afterwards."""
-    shell = make_shell(ssh, sudo=sudo, operator=operator)
+    shell = make_shell(ssh, sudo=sudo, operator=operator, patience=patience)
     try:
         yield shell
     finally:

@@ -15,6 +15,7 @@ from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
 from walconsole.adapters.ssh import frames as ssh_frames
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.domain.patience import Patience
 from walconsole.errors import ShellError
 from walconsole.observe.host.invocation import as_user
 
@@ -106,7 +107,7 @@ async def test_a_script_that_runs_too_long_is_killed_with_its_children(sshd: Ssh
     async with open_shell(target(sshd)) as shell:
         with pytest.raises(ShellError, match="longer than") as raised:
             await shell.run("sleep 86399; echo never", timeout_s=0.3)
-        assert raised.value.code == "Timeout"
+        assert raised.value.code == "Hangs"
         assert await text(shell, "echo next") == "next"
         await _gone(shell, "sleep 86399")
 
@@ -355,10 +356,10 @@ async def test_a_sudo_that_asks_and_waits_is_told(make_sshd: MakeSshd, tmp_path:
 
 async def test_a_shell_that_never_begins_is_told(make_sshd: MakeSshd) -> None:
     server = make_sshd({"ForceCommand": "echo please wait; sleep 30"})
-    async with open_shell(target(server)) as shell:
+    async with open_shell(target(server), patience=Patience(1.0)) as shell:
         with pytest.raises(ShellError, match="had not begun after 1 s; it said: please wait") as raised:
             await shell.run("id -u", timeout_s=1)
-        assert raised.value.code == "Timeout"
+        assert raised.value.code == "Hangs"
 
 
 async def _gone(shell: SshShell, command: str) -> None:

@@ -54,7 +54,7 @@ def test_pauses_double_to_half_a_minute(jitters: list[float]) -> None:
     [
         ("SshLost", 0, 1.0),
         ("SshLost", 9, 30.0),
-        ("Timeout", 9, 2.0),
+        ("Overdue", 9, 2.0),
         ("Authentication", 0, 30.0),
         ("HostKey", 0, None),
     ],
@@ -185,7 +185,7 @@ async def test_a_hung_probe_delays_no_other_never_overlaps_and_fails() -> None:
     async with polling(hung, quick) as (_, published):
         snapshot = await published.until(lambda s: s.files.problem and s.link.value)
         assert snapshot.files.problem is not None
-        assert snapshot.files.problem.code == "Timeout"
+        assert snapshot.files.problem.code == "Overdue"
         assert "hung" in snapshot.files.problem.why
         assert snapshot.files.freshness is Freshness.FAILED
     assert hung.most_running == 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
+from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import is_in_folders
@@ -67,7 +68,8 @@ async def look_once(
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
-        shell = ssh_shell(profile, screen, clock, cleanups)
+        patience = Patience(limit_s, at_once=True)
+        shell = ssh_shell(profile, screen, clock, cleanups, patience=patience)
         observer = observe(profile, shell, clock, environment, cleanups, keeping)
         await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now()), limit_s)
     now = clock.now()

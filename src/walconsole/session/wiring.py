@@ -13,6 +13,7 @@ from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
 from walconsole.domain.facts.snapshot import Told
+from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole, BucketTarget, Profile, SshTarget
 from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
@@ -90,12 +91,20 @@ def ssh_shell(
     clock: Clock,
     cleanups: Cleanups,
     register: CommandRegister | None = None,
+    patience: Patience | None = None,
 ) -> SshShell:
     """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet.
 
-    `register` is told of every command.
+    `register` is told of every command; `patience` says how long answers are waited for.
     """
-    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=operator, clock=clock, register=register)
+    shell = SshShell(
+        profile.ssh,
+        sudo=profile.sudo,
+        operator=operator,
+        clock=clock,
+        register=register,
+        patience=patience,
+    )
     cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
     return shell
 
@@ -179,6 +188,7 @@ def observe(
         readers=readers,
         log=LogFollower(shell, clock, log_sources(profile.paths, host)),
         told=_told(profile),
+        patience=shell.patience,
     )
     known.follow(lambda: observer.snapshot)
     return observer

@@ -175,6 +175,7 @@ class PostgresDatabase:
             bridge.close()
 
     async def _ask(self, connection: Connection, sql: str, timeout_s: float) -> Answer:
+        timeout_s = self._shell.patience.limit(timeout_s)
         settings = self._settings_for(timeout_s)
         sent_at = self._clock.now()
         place, register = self._shell.connection.target.host, self._shell.register
@@ -250,7 +251,7 @@ class PostgresDatabase:
             raise DatabaseError(self._tried(), why, "check TMPDIR and its free space") from error
         connecting = connect(folder, self._target, self._password, statement_timeout_s=STATEMENT_TIMEOUT_S)
         try:
-            return await self._within(CONNECT_S, connecting)
+            return await self._within(self._shell.patience.attempt(CONNECT_S), connecting)
         except psycopg.Error as error:
             # Not chained: psycopg's error refers to the connection, which knows the password.
             raise connect_error(self._tried(), error, bridge, self._target, place) from None

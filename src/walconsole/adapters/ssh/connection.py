@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from walconsole.adapters.ssh.errors import authentication_error, connection_erro
 from walconsole.adapters.ssh.host_keys import KnownHost, fingerprint
 from walconsole.adapters.ssh.settings import Identities, SshSettings, collect_identities, resolve
 from walconsole.command_register import HERE, LASTING, CommandKind, CommandRegister
+from walconsole.domain.patience import Patience
 from walconsole.domain.profile import SshTarget
 from walconsole.errors import AuthenticationError, HostKeyError, SshError
 from walconsole.ports import Clock, Operator
@@ -39,9 +40,13 @@ class _Client(asyncssh.SSHClient):
         self._keys: list[asyncssh.SSHKeyPair] | None = keys.keys
         self.shown_key: asyncssh.SSHKey | None = None
         self._conn: asyncssh.SSHClientConnection | None = None
+        self.reached: Callable[[], None] = lambda: None
+        self.was_reached = False
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._conn = conn
+        self.was_reached = True
+        self.reached()
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.shown_key = key  # only called for keys that are not known
@@ -65,10 +70,17 @@ class SshConnection:
     """
 
     def __init__(
-        self, target: SshTarget, operator: Operator, clock: Clock, register: CommandRegister
+        self,
+        target: SshTarget,
+        operator: Operator,
+        clock: Clock,
+        register: CommandRegister,
+        patience: Patience | None = None,
     ) -> None:
         self.target = target
         self._operator, self._clock, self._register = operator, clock, register
+        self._patience = patience if patience is not None else Patience()
+        self._silence_s = 0.0
         self._conn: asyncssh.SSHClientConnection | None = None
         self._jumps: list[asyncssh.SSHClientConnection] = []
         self._dialling: asyncio.Task[asyncssh.SSHClientConnection] | None = None
@@ -83,7 +95,7 @@ class SshConnection:
 
     def twin(self) -> "SshConnection":
         """One more to the same target, which asks nothing that was answered for this one."""
-        twin = SshConnection(self.target, self._operator, self._clock, self._register)
+        twin = SshConnection(self.target, self._operator, self._clock, self._register, self._patience)
         twin._passphrases, twin._accepted = self._passphrases, self._accepted
         return twin
 
@@ -114,6 +126,13 @@ class SshConnection:
         for conn in conns:
             if conn is not None:
                 conn.abort()
+
+    def follow_pace(self) -> None:
+        """Bear as long a silence as the droplet's pace asks for, before the connection counts as lost."""
+        wanted_s = self._patience.attempt(KEEPALIVE_INTERVAL_S * (KEEPALIVE_COUNT + 1))
+        if self.connected and self._conn is not None and wanted_s != self._silence_s:
+            self._silence_s = wanted_s
+            self._conn.set_keepalive(wanted_s / (KEEPALIVE_COUNT + 1), KEEPALIVE_COUNT)
 
     async def alive(self, timeout_s: float) -> bool:
         """Whether the other end answers a keepalive within `timeout_s`."""
@@ -165,6 +184,9 @@ class SshConnection:
         self._conn, self._jumps = conn, [jump for jump in reversed(chain) if jump is not conn]
         self.connects += 1
         self.connected_at = self._clock.now()
+        self._patience.lost()
+        self._silence_s = 0.0
+        self.follow_pace()
         return conn
 
     async def _reach(
@@ -215,7 +237,11 @@ class SshConnection:
                     wrong = [file for file, answered in asked.items() if answered]
                     raise authentication_error(error, settings, keys, wrong) from error
             except (OSError, asyncssh.Error, ValueError) as error:
-                raise connection_error(error, settings, self.target.connect_timeout_s) from error
+                limit_s = self.target.connect_timeout_s
+                if client.was_reached and isinstance(error, TimeoutError):
+                    limit_s = self._patience.attempt(limit_s)
+                    self._patience.waits(limit_s)  # the next attempt has longer
+                raise connection_error(error, settings, limit_s) from error
             finally:
                 keys.close()
 
@@ -246,7 +272,12 @@ class SshConnection:
         if proxy is not None:
             number = self._register.began(CommandKind.LOCAL, HERE, shlex.join(proxy), self._clock.now())
             self._register.ended(number, self._clock.now(), problem=LASTING)
-        async with asyncio.timeout(self.target.connect_timeout_s):
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.target.connect_timeout_s) as limit:
+            # The kernel answers at once however busy the droplet is; sshd, which is behind it, does not.
+            client.reached = lambda: limit.reschedule(
+                loop.time() + self._patience.attempt(self.target.connect_timeout_s)
+            )
             return await asyncssh.connect(
                 settings.host,
                 settings.port,

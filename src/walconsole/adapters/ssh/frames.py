@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import asyncssh
 
@@ -29,11 +29,12 @@ class OutputTooLongError(Exception):
 class OverdueError(Exception):
     """A script did not end in its time, and its shell was given up.
 
-    `began`: the shell ran it. Else `said` is what came in its stead, made safe to show.
+    `began`: the shell ran it. Else `said` is what came in its stead, made safe to show. `ran_s` is how long
+    it was waited for.
     """
 
-    def __init__(self, said: str = "", *, began: bool = True) -> None:
-        self.said, self.began = said, began
+    def __init__(self, said: str = "", *, began: bool = True, ran_s: float = 0.0) -> None:
+        self.said, self.began, self.ran_s = said, began, ran_s
         super().__init__(said)
 
 
@@ -110,11 +111,25 @@ class Frame:
         return True
 
 
-class FramedSession(asyncssh.SSHClientSession[bytes]):
-    """The exec channel of the shell called `name`, as asyncssh sees it."""
+Judge = Callable[[float, float], Awaitable[float]]
+"""By a script's usual time and how long it has run: how much longer it may run, 0 where it hangs."""
+Measured = Callable[[float, float], None]
+"""Told a script's usual time, and after how long it was answered."""
 
-    def __init__(self, name: str, prologue: str) -> None:
+
+class FramedSession(asyncssh.SSHClientSession[bytes]):
+    """The exec channel of the shell called `name`, as asyncssh sees it.
+
+    A script that is overdue is given up at once where there is no `judge`.
+    """
+
+    def __init__(
+        self, name: str, prologue: str, judge: Judge | None = None, measured: Measured | None = None
+    ) -> None:
         self.name = name
+        self._judge, self._measured = judge, measured
+        self._judging: asyncio.Task[None] | None = None
+        self._turn_at = 0.0
         self.ended = False
         self.left_running = False
         self._prologue = prologue.encode()
@@ -179,7 +194,9 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
                 self._abandon(error)
                 return
             if rest is not None:
-                self._frames.popleft()
+                answered = self._frames.popleft()
+                if self._measured is not None:
+                    self._measured(answered.timeout_s, self._ran_s())
                 self._served += 1
                 self._start_timer()
 
@@ -200,13 +217,40 @@ class FramedSession(asyncssh.SSHClientSession[bytes]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._judging is not None:
+            self._judging.cancel()
+            self._judging = None
         if self._frames:
             loop = asyncio.get_running_loop()
+            self._turn_at = loop.time()
             self._timer = loop.call_later(self._frames[0].timeout_s, self._overdue)
 
+    def _ran_s(self) -> float:
+        return asyncio.get_running_loop().time() - self._turn_at
+
     def _overdue(self) -> None:
+        self._timer = None
+        if self._judge is None:
+            self._give_first_up()
+        else:
+            judged = self._judged(self._judge, self._frames[0])
+            self._judging = asyncio.create_task(judged, name="an overdue script")
+
+    async def _judged(self, judge: Judge, frame: Frame) -> None:
+        """Give it up where it hangs; else ask again when its time is over."""
+        more_s = await judge(frame.timeout_s, self._ran_s())
+        if self.ended or not self._frames or self._frames[0] is not frame:
+            return
+        self._judging = None
+        if more_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(more_s, self._overdue)
+        else:
+            self._give_first_up()
+
+    def _give_first_up(self) -> None:
         began = self._served > 0 or self._frames[0].begun
-        self._abandon(OverdueError("" if began else self._said(), began=began))
+        said = "" if began else self._said()
+        self._abandon(OverdueError(said, began=began, ran_s=self._ran_s()))
 
     def _said(self) -> str:
         """What came before anything was served; nologin, for one, says why on its output."""

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable
 
+from walconsole.domain.patience import HANGS, seconds_text
 from walconsole.errors import ShellError
 
 _PROLOGUE = "LC_ALL=C; export LC_ALL; unset LANGUAGE CDPATH ENV; cd /\n"
@@ -200,9 +201,9 @@ def begins_not(tried: str, said: str, waited_s: float) -> ShellError:
     for sign, why, remedy in _SUDO_REMEDIES:
         if sign in said:
             return ShellError(tried, f"{why}: {said}", remedy, code="Sudo")
-    why = f"the shell had not begun after {waited_s:g} s{f'; it said: {said}' if said else ''}"
+    why = f"the shell had not begun after {seconds_text(waited_s)}{f'; it said: {said}' if said else ''}"
     return ShellError(
-        tried, why, "look at the host's load, and at what its login shell and sudo do", code="Timeout"
+        tried, why, "look at the host's load, and at what its login shell and sudo do", code=HANGS
     )
 
 

@@ -20,6 +20,7 @@ from walconsole.adapters.ssh.frames import (
 )
 from walconsole.command_register import CommandKind, CommandRegister, Running
 from walconsole.domain.facts.observed import LinkFacts
+from walconsole.domain.patience import HANGS, OVERDUE, SHORT_S, Patience, seconds_text
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.round_trips import ShellAnswer
@@ -27,7 +28,10 @@ from walconsole.errors import ShellError, SshError, WalconsoleError
 from walconsole.ports import Clock, Operator
 
 LIVENESS_S = 2.5
-"""How long a silent connection may take to answer a keepalive before it is given up."""
+"""How long a silent connection may take to answer a keepalive before it is given up, unless it is slow."""
+_PULSE = "true"
+"""A command of nothing: how long it takes is how slow the droplet is."""
+_LOOKS_AGAIN_S = 1.0
 
 STREAM_CHUNK = 256 * 1024
 _GREETING_LIMIT = 64 * 1024
@@ -38,7 +42,8 @@ class SshShell:
     """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already.
 
     `lent` is a connection that others use as well: it is left open at the end. `register` is told of every
-    command, of those on this machine, too, which connecting takes.
+    command, of those on this machine, too, which connecting takes. `patience` says how long answers are
+    waited for, and is told how long they took.
     """
 
     def __init__(
@@ -50,9 +55,11 @@ class SshShell:
         clock: Clock,
         lent: SshConnection | None = None,
         register: CommandRegister | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.register = register if register is not None else CommandRegister()
-        self.connection = lent or SshConnection(target, operator, clock, self.register)
+        self.patience = patience if patience is not None else Patience()
+        self.connection = lent or SshConnection(target, operator, clock, self.register, self.patience)
         self._target, self._sudo, self._operator, self._clock = target, sudo, operator, clock
         self._lent = lent
         self._session: FramedSession | None = None
@@ -72,6 +79,7 @@ class SshShell:
             clock=self._clock,
             lent=self.connection,
             register=self.register,
+            patience=self.patience,
         )
 
     def to(self, target: SshTarget) -> "SshShell":
@@ -86,6 +94,8 @@ class SshShell:
 
     async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
         """See ports.Shell. A script that runs longer than `timeout_s` is killed, and its shell with it.
+
+        Not where the droplet is slow: then it has as long as that takes, within what is allowed.
 
         Concurrent calls share their round trips; the scripts run one after the other. A call that is
         cancelled leaves its script to end by itself, in its time. Raises ValueError for a time that the
@@ -133,7 +143,7 @@ class SshShell:
         self._note_left_running()
         name = ssh_scripts.new_name()
         first = ssh_scripts.serving(name, sudo=self._sudo) + ssh_scripts.prologue(self._left_running)
-        session = FramedSession(name, first)
+        session = FramedSession(name, first, self._more, self._measured)
         self._session = session
         self._opening = asyncio.create_task(self._open(conn, session))
         return session
@@ -228,7 +238,7 @@ class SshShell:
 
     async def confirm_link(self) -> None:
         """Give the connection up when it does not answer any more. Raises errors.SshError then."""
-        if not await self.connection.alive(LIVENESS_S):
+        if not await self.connection.alive(self.patience.limit(LIVENESS_S)):
             self.connection.drop()
             raise self._lost("it did not answer any more")
 
@@ -263,10 +273,55 @@ class SshShell:
             await self.confirm_link()
         except SshError as error:
             return error
+        ran_s = max(timeout_s, overdue.ran_s)
         if not overdue.began:
-            return ssh_scripts.begins_not(self._tried(), overdue.said, timeout_s)
-        why = f"a script ran longer than {timeout_s:g} s and was ended"
-        return self._error(why, "look at the host's load, and at what its login shell does", code="Timeout")
+            return ssh_scripts.begins_not(self._tried(), overdue.said, ran_s)
+        slow = ran_s + _LOOKS_AGAIN_S > self.patience.most(timeout_s) > timeout_s
+        why = f"a script ran longer than {seconds_text(ran_s)} and was ended"
+        remedy = "look at the host's load, and at what its login shell does"
+        return self._error(why, remedy, code=OVERDUE if slow else HANGS)
+
+    def _measured(self, usual_s: float, seconds: float) -> None:
+        if usual_s <= SHORT_S:
+            self.patience.measured(seconds)
+            self.connection.follow_pace()
+
+    async def _more(self, usual_s: float, ran_s: float) -> float:
+        """How much longer an overdue script may run, by how long a command of nothing takes."""
+        loop, patience = asyncio.get_running_loop(), self.patience
+        began = loop.time()
+        pulse = asyncio.create_task(self._pulse(), name="a command of nothing")
+        try:
+            while not pulse.done():
+                waited_s = loop.time() - began
+                if ran_s + waited_s >= patience.most(usual_s):
+                    return 0.0
+                if waited_s >= _LOOKS_AGAIN_S:
+                    patience.waits(ran_s + waited_s)
+                left_s = patience.most(usual_s) - ran_s - waited_s
+                await asyncio.wait([pulse], timeout=min(_LOOKS_AGAIN_S, left_s))
+        finally:
+            pulse.cancel()
+            await asyncio.gather(pulse, return_exceptions=True)
+        took_s = pulse.result() if not pulse.cancelled() and pulse.exception() is None else None
+        ran_s += loop.time() - began
+        if took_s is None:  # there is no room for another session, or no connection any more
+            return max(0.0, patience.limit(usual_s) - ran_s)
+        patience.measured(took_s)
+        self.connection.follow_pace()
+        return patience.more(usual_s, ran_s, took_s)
+
+    async def _pulse(self) -> float | None:
+        """How long a command of nothing takes on the droplet, seconds; None where it could not be started."""
+        conn = await self.connection.get()
+        began = asyncio.get_running_loop().time()
+        with self._told(CommandKind.STREAM, _PULSE) as ran:
+            try:
+                ended = await conn.run(_PULSE, encoding=None, stdin=asyncssh.DEVNULL)
+            except (asyncssh.Error, OSError):
+                return None
+            ran.status = ended.exit_status
+        return asyncio.get_running_loop().time() - began
 
     def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
         if conn.is_closed():

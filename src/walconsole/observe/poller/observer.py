@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from walconsole.domain.facts.evidence import CommandFacts
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told
+from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
@@ -45,6 +46,7 @@ class ServerObserver:
 
     `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
     are those beyond SSH and PostgreSQL: the buckets, the configuration files. `readers` read the buckets.
+    `patience` is the shell's.
     `told` is what the profile says of what no probe can find out.
     """
 
@@ -60,6 +62,7 @@ class ServerObserver:
         log: LogFollower | None = None,
         readers: Mapping[BucketRole, BucketReader] | None = None,
         told: Told | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._readers = readers or {}
         self._shell, self._host, self._log = shell, host, log
@@ -71,7 +74,7 @@ class ServerObserver:
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
         every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
-        self._poller = Poller(every, clock, self._publish, profile_name, told)
+        self._poller = Poller(every, clock, self._publish, profile_name, told, patience)
 
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""

@@ -18,13 +18,13 @@ from walconsole.domain.facts.snapshot import (
     fold,
     succeeded,
 )
+from walconsole.domain.patience import HANGS, OVERDUE, Patience, seconds_text
 from walconsole.errors import WalconsoleError
 from walconsole.observe.poller.probe import (
     AUTHENTICATION,
     BUG,
     HOST_KEY,
     SSH_LOST,
-    TIMEOUT,
     Fact,
     Probe,
     Refreshable,
@@ -39,8 +39,8 @@ LONGEST_PAUSE_S = 30.0
 JITTER = 0.2
 """A pause is up to this part longer or shorter, so that a fleet of consoles does not knock at once."""
 
-_LONGEST = {TIMEOUT: 2.0}
-"""An attempt that timed out has waited already."""
+_LONGEST = {OVERDUE: 2.0, HANGS: 2.0}
+"""An attempt that was overdue has waited already."""
 _SHORTEST = {AUTHENTICATION: LONGEST_PAUSE_S}
 """Refused keys: fail2ban counts attempts; a host that is only booting (pam_nologin) still heals."""
 _PARKED = frozenset({HOST_KEY})
@@ -102,7 +102,7 @@ _log = logging.getLogger(__name__)
 
 SLOWEST_PACE = 16.0
 FASTEST_PACE = 0.25
-_CONNECTION_CODES = frozenset({SSH_LOST, HOST_KEY, AUTHENTICATION, TIMEOUT})
+_CONNECTION_CODES = frozenset({SSH_LOST, HOST_KEY, AUTHENTICATION, OVERDUE, HANGS})
 
 
 class Poller:
@@ -119,13 +119,15 @@ class Poller:
         publish: Callable[[Snapshot], None],
         profile_name: str,
         told: Told | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._clock = clock
         self._publish = publish
         self._publishing = False
         now = clock.now()
         self.snapshot = Snapshot(profile_name, began_at=now, taken_at=now, told=told or Told())
-        self._rounds = [_Rounds(probe, clock, self._attempted) for probe in probes]
+        patience = patience if patience is not None else Patience()
+        self._rounds = [_Rounds(probe, clock, patience, self._attempted, self._late) for probe in probes]
 
     async def run(self) -> None:
         """Poll until cancelled. A probe's failure, whatever it is, ends nothing."""
@@ -166,15 +168,22 @@ class Poller:
         self, rounds: "_Rounds", outcome: Sequence[Fact] | Problem, before: Problem | None
     ) -> None:
         """Fold what an attempt brought; where the connection is back, let the others use it at once."""
+        self._fold(rounds, outcome)
+        if not isinstance(outcome, Problem) and before is not None and before.code in _CONNECTION_CODES:
+            for other in self._rounds:
+                if other.problem is not None and other.problem.code in _CONNECTION_CODES:
+                    other.wake()
+
+    def _late(self, rounds: "_Rounds", problem: Problem) -> None:
+        """An attempt takes longer than usual, and goes on: that is told beside what was known before."""
+        self._fold(rounds, problem)
+
+    def _fold(self, rounds: "_Rounds", outcome: Sequence[Fact] | Problem) -> None:
         for reading in _readings(self.snapshot, rounds, outcome, self._clock.now()):
             self.snapshot = fold(self.snapshot, reading, self._clock.now())
         if not self._publishing:
             self._publishing = True
             asyncio.get_running_loop().call_soon(self._publish_once)
-        if not isinstance(outcome, Problem) and before is not None and before.code in _CONNECTION_CODES:
-            for other in self._rounds:
-                if other.problem is not None and other.problem.code in _CONNECTION_CODES:
-                    other.wake()
 
     def _publish_once(self) -> None:
         self._publishing = False
@@ -209,9 +218,12 @@ class _Rounds:
         self,
         probe: Probe,
         clock: Clock,
+        patience: Patience,
         attempted: Callable[["_Rounds", Sequence[Fact] | Problem, Problem | None], None],
+        late: Callable[["_Rounds", Problem], None],
     ) -> None:
         self.probe = probe
+        self._patience, self._late = patience, late
         self.problem: Problem | None = None
         self.schedule = Schedule(probe.cadence_s, due=clock.monotonic())
         self._clock = clock
@@ -276,15 +288,10 @@ class _Rounds:
     async def _attempt(self) -> Sequence[Fact] | Problem:
         """What the probe found, or why not: this is the boundary where any failure becomes a reading."""
         probe = self.probe
-        # In a task of its own: up to Python 3.12 a TaskGroup whose child fails at its end leaves its task a
-        # cancellation too many, and 3.11.2's asyncio.timeout() then ends that task, with no TimeoutError.
-        taking = asyncio.ensure_future(probe.take())
         try:
-            async with asyncio.timeout(probe.timeout_s):
-                return await taking
-        except TimeoutError:
-            why = f"{probe.name}: no answer within {probe.timeout_s:g} s"
-            return Problem(why, "it is tried again and again; is the network up?", TIMEOUT)
+            return await self._taken()
+        except _OverdueError as overdue:
+            return overdue.problem
         except WalconsoleError as error:
             return problem_of(error)
         except asyncio.CancelledError:
@@ -296,6 +303,46 @@ class _Rounds:
             _log.exception("probe %s", probe.name)
             why = f"{probe.name}: {type(error).__name__} inside walconsole"
             return Problem(why, "this is a bug: the log file has the details", BUG)
+
+    async def _taken(self) -> Sequence[Fact]:
+        """What the probe found. Where the droplet is slow it has longer, and that is told meanwhile.
+
+        Raises _OverdueError.
+        """
+        loop, usual_s, patience = asyncio.get_running_loop(), self.probe.timeout_s, self._patience
+        began, told = loop.time(), patience.at_once
+        # A task of its own: up to Python 3.12 a TaskGroup whose child fails at its end leaves its task a
+        # cancellation too many, and 3.11.2's asyncio.timeout() then ends that task, with no TimeoutError.
+        taking = asyncio.ensure_future(self.probe.take())
+        try:
+            while True:
+                until_s = patience.attempt(usual_s) if told else usual_s
+                await asyncio.wait([taking], timeout=max(0.0, began + until_s - loop.time()))
+                if taking.done():
+                    return taking.result()
+                lasted_s = loop.time() - began
+                if lasted_s >= patience.attempt(usual_s):
+                    raise _OverdueError(self._overdue(lasted_s, goes_on=False))
+                if not told:
+                    told = True
+                    self._late(self, self._overdue(lasted_s, goes_on=True))
+        finally:
+            if not taking.done():
+                taking.cancel()
+                await asyncio.wait([taking])
+
+    def _overdue(self, lasted_s: float, *, goes_on: bool) -> Problem:
+        why = f"no answer within {seconds_text(lasted_s)}"
+        tried = "it is waited for on: the droplet is slow" if goes_on else "it is tried again and again"
+        return Problem(f"{self.probe.name}: {why}", tried, OVERDUE, brief=why)
+
+
+class _OverdueError(Exception):
+    """A probe has not answered in its time."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.why)
 
 
 def _problem_in(outcome: Sequence[Fact] | Problem) -> Problem | None:

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from shlex import quote
 
 from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.patience import HANGS, OVERDUE
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ProvisionError, ShellError
 from walconsole.observe.host.invocation import as_user
@@ -19,8 +20,6 @@ from walconsole.provision.engine.model import Command, Event, Printed, Ran
 from walconsole.provision.engine.site import Site
 
 ROOT = "root"
-TIMEOUT = "Timeout"
-"""The code of a ShellError for a script that was ended since it took too long."""
 LONGEST_COMMAND_S = 180.0
 """For what ends in a moment unless something hangs: the disk, a lock, systemd."""
 LONGEST_TRANSFER_S = 1800.0
@@ -44,7 +43,7 @@ async def ask(site: Site, script: str, *, user: str = ROOT, timeout_s: float = 2
     try:
         answer = await site.shell.run(script_for(site, script, user), timeout_s=timeout_s)
     except ShellError as error:
-        if error.code != TIMEOUT:
+        if error.code not in (HANGS, OVERDUE):
             raise
         raise _hangs(tried, timeout_s, []) from None
     said = decode(answer.stdout)
