@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.facts.strain import NOT_KNOWN, Strain
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
@@ -105,6 +106,7 @@ class HostFacts:
     heartbeat_at: float | None
     missing: tuple[str, ...] = ()
     verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
+    strain: Strain = NOT_KNOWN
 
     @property
     def clock_offset_s(self) -> float:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import ArchiverFacts, BucketFacts, ServerFacts
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Problem, Snapshot
+from walconsole.domain.patience import OVERDUE
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.archiver import ArchiverState
 from walconsole.domain.standing.assessment import Assessment
@@ -23,6 +24,7 @@ from walconsole.domain.standing.refusals import (
     phrase_here,
 )
 from walconsole.domain.standing.remedies import archive_by_hand, ours_in_force
+from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import FOLDER_CODES, Meaning
 from walconsole.domain.wal import wal_name
@@ -44,11 +46,11 @@ def refused(assessment: Assessment) -> Iterator[Finding]:
     both = no_key and lacking == snapshot.dr.problem
     for copy, reading in copies(snapshot)[: 1 if both else 2]:
         problem = reading.problem
-        if problem is None or problem.code in LINK_CODES | SHELL_CODES:  # its key lies on the droplet
+        if problem is None or not _was_asked(problem, snapshot):
             continue
         if problem.code in FOLDER_CODES and _told_as_folder(snapshot):
             continue
-        meaning = of_problem(problem)
+        meaning = Meaning.UNREACHABLE if problem.code == OVERDUE else of_problem(problem)
         known = REFUSALS[meaning]
         if (known.rule, reading.slot) in archivers:
             continue  # the archiver is refused the same: that is the one that matters, and it is told there
@@ -75,6 +77,13 @@ def _told_as_folder(snapshot: Snapshot) -> bool:
     return facts is not None and any(
         each.why or each.expected_mount or each.writable is False for each in facts.folders
     )
+
+
+def _was_asked(problem: Problem, snapshot: Snapshot) -> bool:
+    """Whether the store was: its key may lie on the droplet, which cannot be reached, or is slow."""
+    if problem.code == OVERDUE:
+        return slowness(snapshot) is None
+    return problem.code not in LINK_CODES | SHELL_CODES
 
 
 def _severity(copy: str, unreachable: bool, assessment: Assessment) -> Severity:

@@ -1,13 +1,51 @@
-"""The droplet as it runs PostgreSQL: a server beside its unit."""
+"""The droplet as it runs PostgreSQL: too slow to answer, or with the server beside its unit."""
 
 from collections.abc import Iterator
 from shlex import quote
 
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.patience import seconds_text
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.remedies import as_server
+from walconsole.domain.standing.slowness import slowness
+
+
+def slow_droplet(assessment: Assessment) -> Iterator[Finding]:
+    """It answers, and late: what is read of it is old, and some of it is not read."""
+    snapshot = assessment.snapshot
+    found = slowness(snapshot)
+    if found is None:
+        return
+    host, overdue = snapshot.host.value, found.overdue
+    busy = host.strain.text if host is not None else ""
+    took = f"the last look at it took {seconds_text(found.answer_s)}" if found.answer_s else ""
+    yield Finding(
+        "slow-droplet",
+        Severity.WARNING if found.is_severe else Severity.NOTE,
+        "the droplet is slow to answer",
+        tuple(
+            filter(
+                None,
+                (
+                    overdue.why if overdue is not None else "",
+                    f"{took} (a few tenths of a second are usual)" if took else "",
+                    f"{busy} (/proc)" if busy else "",
+                ),
+            )
+        ),
+        "see what keeps it busy; the console waits longer meanwhile, and shows how old each value is",
+        found.slot,
+        since=snapshot.host.failing_since if overdue is not None else None,
+        proof=(Proof(busy, "/proc", snapshot.host.read_at),) if busy else (),
+        fixes=(
+            Fix(
+                "see what keeps it busy",
+                ("ps -A -o pid,stat,pcpu,pmem,args --sort=-pcpu | head -n 15", "cat /proc/pressure/*"),
+            ),
+        ),
+    )
 
 
 def outside_unit(assessment: Assessment) -> Iterator[Finding]:
@@ -45,6 +83,36 @@ def _into_its_unit(snapshot: Snapshot, unit: str) -> Iterator[Fix]:
 
 
 MODES: tuple[FailureMode, ...] = (
+    FailureMode(
+        "slow-droplet",
+        Page(
+            title="the droplet is slow to answer",
+            symptom="Values grow old, panes say that no answer came yet; PostgreSQL may serve all the while.",
+            cause=(
+                "Too little processor or memory for what runs there: a load above the number of "
+                "processors, swapping, or a hypervisor that gives its time to other guests (steal). Or the "
+                "network is slow."
+            ),
+            signal=(
+                "A look at the host takes more than 5 s, or is not answered in its usual time while the "
+                "connection stands. A command of nothing, asked then, tells a slow droplet from one script "
+                "that hangs. The finding has the load, the memory and the steal time."
+            ),
+            fix=(
+                "See what keeps it busy. With much steal time, move to another droplet, or to dedicated "
+                "processors.\n\n"
+                "```\n"
+                "ps -A -o pid,stat,pcpu,pmem,args --sort=-pcpu | head -n 15\n"
+                "cat /proc/pressure/*\n"
+                "```"
+            ),
+            never="Do not take it for an outage: a restart of PostgreSQL makes a busy droplet busier.",
+            source="proc(5); the kernel's documentation of PSI",
+        ),
+        look=slow_droplet,
+        untried="a droplet that is slow for minutes takes as long to try: one check of one is tried whole",
+        explains=("host-unreadable",),
+    ),
     FailureMode(
         "outside-unit",
         Page(

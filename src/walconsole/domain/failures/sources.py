@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from walconsole.domain.facts.observed import HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.patience import OVERDUE
 from walconsole.domain.postgres_versions import KNOWN, is_newer
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
@@ -64,7 +65,7 @@ def host_unreadable(assessment: Assessment) -> Iterator[Finding]:
     snapshot = assessment.snapshot
     for reading in (snapshot.host, snapshot.wal_disk, snapshot.files):
         problem = reading.problem
-        if problem is None or problem.code in LINK_CODES or problem.code == NO_CLUSTER:
+        if problem is None or problem.code in LINK_CODES or problem.code in (NO_CLUSTER, OVERDUE):
             continue
         alone = snapshot.archiver.problem != problem  # else PostgreSQL was never asked
         facts = f"the host's facts cannot be read ({reading.slot.name.replace('_', ' ')})"

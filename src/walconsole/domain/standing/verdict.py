@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.patience import OVERDUE
 from walconsole.domain.standing.archiver import (
     BEHIND_WAIT_S,
     ArchiverState,
@@ -71,9 +72,9 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         if down and snapshot.host.problem is None:
             text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
             return Verdict(Level.CRITICAL, text)
-        return Verdict(
-            Level.UNKNOWN, f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
-        )
+        text = f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
+        late = problem.code == OVERDUE
+        return Verdict(Level.UNKNOWN, text + (_last_known(snapshot, now) if late else ""))
     if snapshot.archiver.value is None or snapshot.settings.value is None:
         failure = snapshot.host.problem or snapshot.settings.problem
         if failure is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Problem, Snapshot
+from walconsole.domain.facts.strain import ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.profile import Profile
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
@@ -75,6 +76,7 @@ class HostProbe:
         self._looks_since_count = 0
         self._many = False
         self._clock_offset_s = 0.0
+        self._processor_time: ProcessorTime | None = None
 
     @property
     def observed(self) -> Cluster | None:
@@ -243,6 +245,19 @@ class HostProbe:
             heartbeat_at=self._heartbeat_at(read),
             verifier=known.verifier,
             missing=tuple(missing),
+            strain=self._strain(read.host),
+        )
+
+    def _strain(self, host: Group) -> Strain:
+        """What keeps it busy, the processors' time since the look before."""
+        before, self._processor_time = self._processor_time, processor_time(host.text("strain.cpu") or "")
+        return strain(
+            _first_number(host.text("load")),
+            host.integer("strain.processors"),
+            host.text("strain.memory") or "",
+            host.text("strain.pressure") or "",
+            self._processor_time,
+            before,
         )
 
     def _wal_disk(self, read: HostAnswer, at: float) -> Fact:

@@ -289,12 +289,30 @@ say_base_backup() {
     [ -z "$run_lives" ] || say backup.lives 1
 }
 
+# say_strain: the processors' time, how many there are, and the memory.
+say_strain() {
+    processors=0
+    while IFS= read -r line; do
+        case $line in
+        'cpu '*) say strain.cpu "$line" ;;
+        cpu[0-9]*) processors=$((processors + 1)) ;;
+        *) break ;;
+        esac
+    done 2>/dev/null </proc/stat
+    say strain.processors "$processors"
+    { IFS= read -r total && IFS= read -r line && IFS= read -r available; } 2>/dev/null </proc/meminfo &&
+        say strain.memory "$total
+$available"
+    say_first_line strain.pressure /proc/pressure/memory
+}
+
 seen=
 looked=0
 postmaster=
 say_clock
 say_first_line uptime /proc/uptime
 say_first_line load /proc/loadavg
+say_strain
 say_base_backup
 if [ "$full" = 1 ]; then
     say_host
