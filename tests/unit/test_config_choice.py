@@ -274,6 +274,20 @@ def test_a_profile_is_written_and_read_again(
     assert _round_trip(resolved, tmp_path / "again.toml", home).profile == resolved.profile
 
 
+def test_an_archive_in_a_folder_has_no_second_copy_unless_it_is_named(
+    tmp_path: Path, home: dict[str, str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[profiles.p]\nhost = 'p.example'\n[profiles.p.primary]\nbucket = '/mnt/wal'\n")
+    resolved = choose("p", load(path), home)
+    primary = resolved.profile.primary
+    assert (primary.folder, primary.region, primary.endpoint) == ("/mnt/wal", "", "")
+    assert resolved.profile.buckets == (primary,)
+    assert _round_trip(resolved, tmp_path / "again.toml", home).profile == resolved.profile
+    path.write_text(path.read_text() + "[profiles.p.dr]\nbucket = 'acme-wal-dr'\n")
+    assert choose("p", load(path), home).profile.second_copy
+
+
 def test_show_has_every_key_with_its_origin(file: ConfigFile, home: dict[str, str]) -> None:
     resolved = choose("shithub", file, home)
     lines = described(resolved)

@@ -328,3 +328,24 @@ def test_the_example_is_written_once_for_the_operator_alone(tmp_path: Path) -> N
         write_example(file)
     with pytest.raises(ConfigError, match="not a directory"):
         write_example(file / "below")
+
+
+@pytest.mark.parametrize(
+    ("said", "bucket"),
+    [
+        ("/mnt/wal", "/mnt/wal"),
+        ("/mnt/wal/", "/mnt/wal"),
+        ("/", "/"),
+        ("nas:/srv/wal", "nas:/srv/wal"),
+        ("backup@[fe80::1]:/srv/wal/", "backup@[fe80::1]:/srv/wal"),
+    ],
+)
+def test_a_bucket_may_be_a_folder(said: str, bucket: str, file: Path) -> None:
+    profile = _load(file, _P + f'[profiles.p.primary]\nbucket = "{said}"').profiles["p"]
+    assert profile["primary.bucket"].value == bucket
+
+
+@pytest.mark.parametrize("said", ["mnt/wal", "/mnt/../etc", "-oProxyCommand=x:/wal", "a b:/wal", ":/wal"])
+def test_a_folder_is_an_absolute_path(said: str, file: Path) -> None:
+    (fault,) = _faults(file, _P + f'[profiles.p.primary]\nbucket = "{said}"')
+    assert fault.startswith("4: 'bucket' in [profiles.p.primary]")

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from walconsole.domain.patterns import pattern
-from walconsole.domain.profile import ClusterName, KeySource, SshTarget
+from walconsole.domain.profile import ClusterName, KeySource, SshTarget, folder_place
 from walconsole.domain.redaction import MASK, redact
 
 ALERTS = ("bell", "osc9")
@@ -190,12 +190,12 @@ def bucket(value: object) -> str:
 
 def _folder(checked: str) -> str:
     """`/mnt/wal` on the droplet, `backup@nas:/srv/wal` on another host."""
-    host, colon, path = checked.rpartition(":") if ":/" in checked else ("", "", checked)
-    if colon:
+    host, path = folder_place(checked)
+    if host:
         destination(host)
-    if not path.startswith("/") or ".." in path.split("/"):
+    if not (host or checked.startswith("/")) or not path.startswith("/") or ".." in path.split("/"):
         raise UnfitError(f"must be a bucket's name, /a/path or [user@]host:/a/path, not {shown(checked)}")
-    return f"{host}{colon}{path.rstrip('/') or '/'}"
+    return f"{host}{':' if host else ''}{path.rstrip('/') or '/'}"
 
 
 def prefix(value: object) -> str:

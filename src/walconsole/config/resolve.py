@@ -27,6 +27,7 @@ from walconsole.domain.profile import (
     SshTarget,
     default_app_key_name,
     default_paths,
+    is_folder,
     spaces_endpoint,
 )
 from walconsole.domain.recovery.keep import DEFAULT_MOST_SHARE, Keep
@@ -89,6 +90,9 @@ def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
     chosen: dict[str, Setting] = {}
     for layer in reversed(layers):
         chosen |= layer
+    primary = chosen.get("primary.bucket")
+    if primary and is_folder(str(primary.value)) and not any(path.startswith("dr.") for path in chosen):
+        chosen.setdefault("dr", Setting("none", "default"))  # of a folder no second copy is expected
     if "dr" in chosen:  # nothing of that bucket holds
         chosen = {path: setting for path, setting in chosen.items() if not path.startswith("dr.")}
     host = str(chosen["host"].value)
@@ -146,12 +150,14 @@ def _defaults(chosen: Settings) -> dict[str, object]:
 def _bucket_defaults(role: BucketRole, name: str, chosen: Settings) -> dict[str, object]:
     suffix, remote = _BUCKET_DEFAULTS[role]
     region = chosen.get(f"{role}.region")
-    place = str(region.value) if region else DEFAULT_REGIONS[role]
+    bucket = chosen.get(f"{role}.bucket")
+    in_folder = bucket is not None and is_folder(str(bucket.value))
+    place = str(region.value) if region else "" if in_folder else DEFAULT_REGIONS[role]
     names = KeyReference(KeySource.ENVIRONMENT)
     return {
         f"{role}.bucket": f"{name}-{suffix}",
         f"{role}.region": place,
-        f"{role}.endpoint": spaces_endpoint(place),
+        f"{role}.endpoint": "" if in_folder else spaces_endpoint(place),
         f"{role}.prefix": "",
         f"{role}.path_style": False,
         f"{role}.connections": MOST_CONNECTIONS,

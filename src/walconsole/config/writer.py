@@ -95,8 +95,8 @@ def _bucket_values(target: BucketTarget) -> dict[str, object]:
     keys = target.keys
     values = {
         "bucket": target.bucket,
-        "region": target.region,
-        "endpoint": target.endpoint,
+        "region": target.region or None,
+        "endpoint": target.endpoint or None,
         "prefix": target.prefix,
         "path_style": target.path_style,
         "connections": target.connections,

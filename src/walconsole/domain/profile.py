@@ -19,6 +19,14 @@ def is_folder(bucket: str) -> bool:
     return "/" in bucket
 
 
+def folder_place(bucket: str) -> tuple[str, str]:
+    """Host (`[user@]host`, empty for the droplet itself) and path of a folder; both empty for a bucket."""
+    host, _, path = bucket.partition(":/")
+    if not is_folder(bucket):
+        return "", ""
+    return ("", bucket) if "/" in host or not path else (host, f"/{path}")
+
+
 class BucketRole(StrEnum):
     """Which copy of the archive a bucket holds."""
 
@@ -121,12 +129,12 @@ class BucketTarget:
     @property
     def folder(self) -> str:
         """The absolute path of a folder, empty for a bucket."""
-        return self.bucket[self.bucket.find(":/") + 1 :] if is_folder(self.bucket) else ""
+        return folder_place(self.bucket)[1]
 
     @property
     def folder_host(self) -> str:
         """`[user@]host` of a folder on another host than the droplet, else empty."""
-        return self.bucket[: self.bucket.find(":/")] if ":/" in self.bucket else ""
+        return folder_place(self.bucket)[0]
 
     @property
     def signing_region(self) -> str:

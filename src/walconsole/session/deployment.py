@@ -11,7 +11,7 @@ from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import Authorities, BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.rendering import certificates_in
-from walconsole.errors import ConfigError
+from walconsole.errors import BlockedError, ConfigError
 from walconsole.operator_files.key_ledger import LedgerFolder
 from walconsole.operator_files.places import TEMPORARY_KEYS, home_of, places
 from walconsole.ports import BucketAdmin, Clock, KeyLedger, KeyService, ObjectStore, Plain, Shell
@@ -108,8 +108,14 @@ def provisioned(
     `shell` too.
 
     `lasting` False: what is recorded goes with the session, as its embedded droplet does. `memory` is told of
-    the full-access keys.
+    the full-access keys. Raises BlockedError where the archive is a folder: nothing is set up there.
     """
+    if profile.in_folders:
+        raise BlockedError(
+            f"setting archiving up for {profile.name}",
+            f"its archive is the folder {profile.primary.bucket}, which others set up",
+            "name a bucket under [primary] in the profile, or use the commands that findings show",
+        )
     from walconsole.provision.droplet.surveying import take_survey
     from walconsole.session.one_look import look_anew
 

@@ -5,7 +5,7 @@ from shlex import quote
 from walconsole.domain.archivers.folders import archive_folders, folders_elsewhere
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.profile import is_folder
+from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.standing.remedies import command_in_force
 
 
@@ -20,8 +20,7 @@ def is_in_folders(snapshot: Snapshot) -> bool:
 
 def object_path(place: str, key: str) -> str:
     """An object of a folder as one types its path: quoted."""
-    path = place[place.find(":/") + 1 :]
-    return quote(f"{path.rstrip('/')}/{key}")
+    return quote(f"{folder_place(place)[1].rstrip('/')}/{key}")
 
 
 def folder_at(snapshot: Snapshot, place: str) -> ArchiveFolder | None:

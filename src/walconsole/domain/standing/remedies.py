@@ -10,7 +10,7 @@ from walconsole.domain.archivers.command_words import targets_of
 from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.profile import is_folder
+from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.standing.model import Fix
 
 _WHOLE_CLUSTER = "reads the whole cluster"
@@ -132,8 +132,9 @@ def _look_from_here(snapshot: Snapshot) -> Iterator[str]:
 
 def folder_command(place: str, command: str, key: str, after: str = "") -> str:
     """A command upon a file in a folder: on the droplet, or by the operator's own ssh on another host."""
-    host, path = place[: place.find(":/")] if ":/" in place else "", place[place.find(":/") + 1 :]
-    typed = f"{command} {quote(f'{path.rstrip(chr(47))}/{key}')}"
+    host, path = folder_place(place)
+    where = path.rstrip("/")
+    typed = f"{command} {quote(f'{where}/{key}')}"
     return f"ssh {quote(host)} {quote(typed)} {after}".rstrip() if host else f"{typed} {after}".rstrip()
 
 

@@ -32,7 +32,7 @@ class FolderProbe:
 
     name = SOURCE
     slots = (Snapshot.folders,)
-    cadence_s = 10.0
+    cadence_s = 5.0
     timeout_s = 40.0
 
     def __init__(
