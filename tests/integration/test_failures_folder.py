@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.failure_stage import TABLE, Row
 from tests.integration.observed import RecordingScreen, profile_of
 from tests.servers.archived import fill_segment, start_archiving, wait_archived
 from tests.servers.fixtures import MakePostgres
@@ -72,13 +73,22 @@ class Archiving:
         )
         raise AssertionError(f"{what} did not come about: {shown}")
 
-    async def root(self, rule: str) -> Story:
-        """Wait until the worst story's root is that."""
+    async def root(self, rule: str, broken: str) -> Story:
+        """Wait until the worst story's root is that, for what was `broken`."""
+        began = time.monotonic()
         await self.until(lambda: self.stories() and self.stories()[0].root.rule == rule, rule)
+        TABLE.append(Row(broken, rule, time.monotonic() - began))
         return self.stories()[0]
 
-    async def green(self) -> None:
+    async def gone(self, rule: str, mended: str) -> None:
+        """Wait until it is found no more."""
+        began = time.monotonic()
+        await self.until(lambda: rule not in self.rules(), f"the end of {rule}")
+        TABLE[-1].mended, TABLE[-1].green_s = mended, time.monotonic() - began
+
+    async def green(self, mended: str = "") -> None:
         """Wait until nothing alarms, and the folder holds what the server says it archived."""
+        began = time.monotonic()
 
         nudged = time.monotonic()
 
@@ -93,6 +103,8 @@ class Archiving:
             return bucket.newest_segment == archiver.last_archived_wal and not archiver.ready_count
 
         await self.until(holds, "green")
+        if mended:
+            TABLE[-1].mended, TABLE[-1].green_s = mended, time.monotonic() - began
 
     def mend(self, story: Story) -> None:
         """Run the first fix's commands, as an operator types them as root."""
@@ -125,9 +137,15 @@ def profile_into(sshd: SshServer, server: PostgresServer, folder: Path, root: st
 
 @asynccontextmanager
 async def archiving(
-    sshd: SshServer, server: PostgresServer, folder: Path, command: str = COPY, root: str = ""
+    sshd: SshServer,
+    server: PostgresServer,
+    folder: Path,
+    command: str = COPY,
+    root: str = "",
+    *,
+    well: bool = True,
 ) -> AsyncIterator[Archiving]:
-    """It archives into `folder/wal`, is green, and watched."""
+    """It archives into `folder/wal`, is green unless it is not `well`, and watched."""
     into = folder / "wal"
     into.mkdir()
     server.give(into)
@@ -142,7 +160,8 @@ async def archiving(
         try:
             await screen.until(lambda: screen.snapshots and screen.last.whole, "a first picture")
             watched = Archiving(server, into, screen)
-            await watched.green()
+            if well:
+                await watched.green()
             yield watched
         finally:
             running.cancel()
@@ -167,8 +186,8 @@ async def test_a_folder_that_is_taken_away_locked_and_torn_is_named_and_mended(
     async with archiving(sshd, server, elsewhere) as watched:
         os.chown(watched.folder, 0, 0)
         fill_segment(server)
-        watched.mend(await watched.root("folder-not-writable"))
-        await watched.green()
+        watched.mend(await watched.root("folder-not-writable", "the archive's folder is root's"))
+        await watched.green("given back")
 
         start_archiving(server, "false")
         name = fill_segment(server)
@@ -176,10 +195,10 @@ async def test_a_folder_that_is_taken_away_locked_and_torn_is_named_and_mended(
         torn.write_bytes((server.data_dir / "pg_wal" / name).read_bytes()[:300_000])
         server.give(torn)
         start_archiving(server, COPY.format(watched.folder))
-        story = await watched.root("torn-copy")
+        story = await watched.root("torn-copy", "a copy that was cut short, behind test ! -f")
         assert "fails for ever" in story.root.title
         watched.mend(story)
-        await watched.green()
+        await watched.green("moved away")
         assert torn.stat().st_size == server_segment(server)
         server.sql(story.root.fixes[1].commands[0].partition("; ")[0])
         server.reload()
@@ -190,10 +209,10 @@ async def test_a_folder_that_is_taken_away_locked_and_torn_is_named_and_mended(
 
         watched.folder.rename(watched.folder.with_name("kept"))
         fill_segment(server)
-        watched.mend(await watched.root("folder-missing"))
+        watched.mend(await watched.root("folder-missing", "the archive's folder renamed"))
         server.reload()
         wait_archived(server, [fill_segment(server)])
-        await watched.until(lambda: "folder-missing" not in watched.rules(), "its end")
+        await watched.gone("folder-missing", "made again")
 
 
 def server_segment(server: PostgresServer) -> int:
@@ -209,9 +228,8 @@ async def test_a_folder_without_room_is_named(
     async with archiving(sshd, server, elsewhere, PLAIN) as watched:
         with full_disk(server, watched.folder):
             fill_segment(server)
-            story = await watched.root("folder-full")
-            watched.mend(story)
-        await watched.green()
+            watched.mend(await watched.root("folder-full", "a full file system over the archive's folder"))
+        await watched.green("it had room again")
 
 
 @pytest.mark.root("only root mounts")
@@ -231,13 +249,13 @@ async def test_a_mount_that_is_missing_is_named_and_mounted_again(
                 watched.folder.mkdir()
                 server.give(watched.folder)
                 wait_archived(server, [fill_segment(server)])
-                story = await watched.root("folder-not-mounted")
+                story = await watched.root("folder-not-mounted", "the archive's mount is gone, fstab has it")
                 await watched.until(lambda: "archive-shrunk" in watched.rules(), "the loss")
                 assert "archive-shrunk" in [each.rule for each in watched.stories()[0].consequences]
                 assert story.root.fixes[0].commands[0] == f"mount {point}"
                 run("mount", "--move", str(elsewhere / "beside"), str(point))
                 wait_archived(server, [fill_segment(server)])
-                await watched.until(lambda: "folder-not-mounted" not in watched.rules(), "its end")
+                await watched.gone("folder-not-mounted", "mounted again")
     finally:
         for mounted in (point, elsewhere / "beside"):
             run("sh", "-c", f"umount --lazy {mounted} 2>/dev/null; true")
@@ -246,6 +264,22 @@ async def test_a_mount_that_is_missing_is_named_and_mounted_again(
 def run(*words: str) -> None:
     """As root."""
     subprocess.run(words, check=True)
+
+
+@pytest.mark.failure_mode("folder-beside-data")
+@pytest.mark.failure_mode("folder-elsewhere")
+async def test_a_folder_beside_the_data_and_another_host_are_told(
+    sshd: SshServer, server: PostgresServer
+) -> None:
+    (server.data_dir.parent / "beside").mkdir()
+    both = f"{PLAIN} && {{{{ rsync -aq %p nobody@127.0.0.2:/srv/wal/%f 2>/dev/null || true; }}}}"
+    async with archiving(sshd, server, server.data_dir.parent / "beside", both, well=False) as watched:
+        story = await watched.root("folder-beside-data", "a folder beside the data directory")
+        assert not story.consequences
+        await watched.until(lambda: "folder-elsewhere" in watched.rules(), "what is sent to another host")
+        TABLE.append(Row("rsync to a host that is not in the profile", "folder-elsewhere", 0.0))
+        start_archiving(server, PLAIN.format(watched.folder))
+        await watched.gone("folder-elsewhere", "the command sends it there no more")
 
 
 def make_beside(elsewhere: Path) -> Path:

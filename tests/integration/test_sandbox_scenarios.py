@@ -202,7 +202,6 @@ async def test_dropped_table() -> None:
         assert await host.sql("select to_regclass('orders') is null") == "t"
 
 
-@pytest.mark.failure_mode("folder-beside-data")
 async def test_folder() -> None:
     async with droplet("--scenario", "folder") as host:
         clock = SystemClock()
