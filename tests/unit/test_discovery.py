@@ -246,6 +246,7 @@ WRAPPED = [
     "/opt/wal.sh %p %f",
     "bash /opt/wal.sh %p %f",
     "/opt/outer.sh %p",
+    "/opt/bare.sh %p",
 ]
 SCRIPTS = {
     "/opt/wal.sh": """#!/bin/bash
@@ -261,6 +262,8 @@ put "$1" "$2" || { echo failed >&2; exit 1; }
 logger "archived $2"
 """,
     "/opt/outer.sh": '#!/bin/sh\nname=$(basename "$1")\n. /etc/wal.env\nexec /opt/wal.sh "$1" "$name"\n',
+    "/opt/bare.sh": '#!/bin/sh\nset -- "$1"\nOPTS="--endpoint-url https://s3.example.net --region x"\n'
+    'exec aws ${2:-} ${VERBOSE:-} $OPTS s3 cp "$1" "s3://acme-wal/p/${1##*/}"\n',
     "/etc/wal.env": "WAL_BUCKET=acme-wal\n",
 }
 

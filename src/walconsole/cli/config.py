@@ -3,14 +3,15 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from walconsole.cli.opening import config_file, config_path
 from walconsole.cli.options import shared
 from walconsole.cli.table import Takes
 from walconsole.config.choose import choose
 from walconsole.config.reader import load
-from walconsole.config.resolve import described
-from walconsole.config.writer import write_example
+from walconsole.config.resolve import Resolved, described
+from walconsole.config.writer import write_example, written_for
 from walconsole.domain.redaction import safe
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
@@ -26,6 +27,13 @@ def declare(command: str, parser: ArgumentParser) -> None:
         )
         if name == "show":
             action.add_argument("target", nargs="?", metavar="PROFILE | HOST", help="whose values")
+            action.add_argument(
+                "--ask", action="store_true", help="ask the host too, as is done for one that has no profile"
+            )
+        if name == "init":
+            action.add_argument(
+                "target", nargs="?", metavar="HOST", help="ask this host, and write its profile"
+            )
 
 
 def start(options: Namespace, stop: Stop) -> int:
@@ -35,8 +43,29 @@ def start(options: Namespace, stop: Stop) -> int:
 
 def _init(options: Namespace) -> int:
     path = config_path(options)
+    if options.target is not None:
+        return _init_for(options, path)
     write_example(path)
     return _print(f"{path} is written: put your host into it, then run `walconsole config check`")
+
+
+def _init_for(options: Namespace, path: Path) -> int:
+    """A profile of that host, as the host itself says it."""
+    if path.exists():
+        write_example(path)  # it says so before anything is asked
+    resolved, told = _asked(choose(options.target, config_file(options), os.environ))
+    name = resolved.profile.name
+    write_example(path, written_for(resolved, name))
+    for line in told:
+        say(line)
+    return _print(f"{path} is written, with what {resolved.profile.ssh} says: `walconsole {name}` opens it")
+
+
+def _asked(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
+    """With what the host says, and what is to be told; where it cannot be asked nothing changes."""
+    from walconsole.session.ask_host import ask_host  # asyncssh: a sixth of a second
+
+    return ask_host(resolved)
 
 
 def _path(options: Namespace) -> int:
@@ -51,7 +80,14 @@ def _check(options: Namespace) -> int:
 
 
 def _show(options: Namespace) -> int:
-    return _print(*described(choose(options.target, config_file(options), os.environ)))
+    file = config_file(options)
+    resolved = choose(options.target, file, os.environ)
+    told: tuple[str, ...] = ()
+    if options.ask or (options.target is not None and options.target not in file.profiles):
+        resolved, told = _asked(resolved)
+    for line in told:
+        say(line)
+    return _print(*described(resolved))
 
 
 def _print(*lines: str) -> int:
@@ -61,7 +97,7 @@ def _print(*lines: str) -> int:
 
 
 _ACTIONS = {
-    "init": ("write a commented example; never overwrites", _init),
+    "init": ("write a commented example, or a host's own profile; never overwrites", _init),
     "path": ("print where the configuration file is", _path),
     "check": ("say with line numbers what is wrong in it", _check),
     "show": ("print every value that holds for a profile or host, and where it comes from", _show),

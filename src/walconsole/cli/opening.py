@@ -41,7 +41,7 @@ def server_session(options: Namespace) -> Session:
     commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)
     resolved = choose(options.target, file, os.environ, named, commands=commands)
     made = session(options, file, resolved.profile)
-    return replace(made, notes=(*made.notes, *resolved.notes), typed=options.target or "")
+    return replace(made, notes=(*made.notes, *resolved.notes), resolved=resolved, typed=options.target or "")
 
 
 def server_sessions(options: Namespace) -> tuple[Session, ...]:
@@ -59,7 +59,7 @@ def server_sessions(options: Namespace) -> tuple[Session, ...]:
     profiles = [each.resolved.profile for each in chosen]
     environment = keep_secrets(os.environ, set().union(*(_secret_variables(file, one) for one in profiles)))
     made = [
-        replace(session(options, file, one, environment), called=each.name)
+        replace(session(options, file, one, environment), called=each.name, resolved=each.resolved)
         for one, each in zip(profiles, chosen, strict=True)
     ]
     notes = [note for each in chosen for note in each.resolved.notes]

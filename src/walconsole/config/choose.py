@@ -98,7 +98,7 @@ def choose(
     notes: tuple[str, ...] = (_ignored(deployment, host),) if meant_elsewhere else ()
     if not resolved.profile.second_copy and any(path.startswith("dr.") for path in deployment):
         notes += ('WAL_DR_BUCKET and DR_REGION are not used: the profile says dr = "none"',)
-    return Resolved(resolved.profile, resolved.settings, notes)
+    return resolved._replace(notes=notes)
 
 
 def _profile_name(

@@ -42,11 +42,16 @@ _BUCKET_DEFAULTS = {BucketRole.PRIMARY: ("wal", "spaces-prod"), BucketRole.DR: (
 
 
 class Resolved(NamedTuple):
-    """The profile, and every setting that it was made from with its origin, defaults included."""
+    """The profile, and every setting that it was made from with its origin, defaults included.
+
+    `layers` and `fallback_name` are what it was resolved from.
+    """
 
     profile: Profile
     settings: Settings
     notes: tuple[str, ...] = ()
+    layers: tuple[Settings, ...] = ()
+    fallback_name: str = ""
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
@@ -98,7 +103,7 @@ def resolve(layers: list[Settings], fallback_name: str = "") -> Resolved:
     host = str(chosen["host"].value)
     chosen.setdefault("name", Setting(_usable_name(fallback_name) or short_name(host), "default"))
     complete = {path: Setting(value, "default") for path, value in _defaults(chosen).items()} | chosen
-    return Resolved(_profile(complete), complete)
+    return Resolved(_profile(complete), complete, (), tuple(layers), fallback_name)
 
 
 def _usable_name(name: str) -> str:
@@ -298,7 +303,15 @@ def _bucket(role: BucketRole, settings: Settings) -> BucketTarget:
         path_style=values.get("path_style", bool),
         connections=values.get("connections", int),
         ca_file=values.maybe("ca_file", str),
+        ca_text=_found(role, "ca_text", settings),
+        unread=_found(role, "unread", settings),
     )
+
+
+def _found(role: BucketRole, name: str, settings: Settings) -> str:
+    """What no file says and only the host tells, empty where it was not asked."""
+    setting = settings.get(f"{role}.{name}")
+    return str(setting.value) if setting is not None else ""
 
 
 def _api(values: _Values) -> ApiTarget:

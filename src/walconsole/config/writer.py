@@ -3,15 +3,18 @@
 import errno
 import json
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from walconsole.config.checks import days_text
+from walconsole.config.checks import UnfitError, days_text
 from walconsole.config.key import Key
+from walconsole.config.resolve import Resolved
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.redaction import safe
 from walconsole.errors import ConfigError
 from walconsole.operator_files.private import write_new
 
@@ -151,6 +154,46 @@ def _keys(keys: tuple[Key, ...], table: str) -> Iterator[str]:
         yield f"{'' if key.required else instead}{key.name} = {key.example}"
 
 
+def written_for(resolved: Resolved, table_name: str) -> str:
+    """The whole file for one server: what is not a default stands there with where it comes from.
+
+    What a profile cannot hold (a place that is not read) stays a comment.
+    """
+    lines = [_HEAD, "[console]", *_keys(CONSOLE_KEYS, ""), ""]
+    lines += [f"# {safe(note)}" for note in resolved.notes]
+    lines += [f"[profiles.{table_name}]", *_set_keys("", resolved)]
+    for table, meaning in TABLES.items():
+        if table == "dr" and not resolved.profile.second_copy:
+            continue
+        lines += ["", f"# {meaning[0].upper()}{meaning[1:]}.", f"[profiles.{table_name}.{table}]"]
+        lines += _set_keys(table, resolved)
+    return "\n".join(lines) + "\n"
+
+
+def _set_keys(table: str, resolved: Resolved) -> Iterator[str]:
+    for key in PROFILE_KEYS:
+        if key.table != table:
+            continue
+        setting = resolved.settings[key.path]
+        if setting.origin == "default" or setting.value in (None, (), ""):
+            yield from _keys((key,), table)
+            continue
+        literal = _literal(setting.value)
+        unread = resolved.settings.get(f"{table}.unread")
+        fit = _fits(key, literal) and (unread is None or not unread.value or key.name != "bucket")
+        comment = f"{key.meaning[0].upper()}{key.meaning[1:]}. {safe(setting.origin)}"
+        yield from textwrap.wrap(comment, 96, initial_indent="# ", subsequent_indent="# ")
+        yield f"{'' if fit else '#'}{key.name} = {literal}"
+
+
+def _fits(key: Key, literal: str) -> bool:
+    try:
+        key.check(tomllib.loads(f"v = {literal}")["v"])
+    except (UnfitError, tomllib.TOMLDecodeError):
+        return False
+    return True
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -158,12 +201,12 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a directory") from None
 
 
-def write_example(path: Path) -> None:
-    """Write the example for the operator alone (0600). Raises ConfigError; never overwrites."""
+def write_example(path: Path, text: str | None = None) -> None:
+    """Write the example, or `text`, for the operator alone (0600). Raises ConfigError; never overwrites."""
     tried = f"writing {path}"
     try:
         _make_folder(path.parent)
-        write_new(path, example())
+        write_new(path, example() if text is None else text)
     except FileExistsError:
         raise ConfigError(tried, "it exists", "edit it, or move it away first") from None
     except OSError as error:

@@ -96,7 +96,8 @@ class KeyReference:
 
     ENVIRONMENT: two variables of the console's own environment. KEYRING: `keyring_service` with the
     entries `access_key_id` and `secret_access_key`. DROPLET: section `rclone_remote` of the
-    droplet's rclone configuration, read over SSH into memory only.
+    droplet's rclone configuration, read over SSH into memory only; without a section the pair that the
+    server's own archiver uses, as it was found there.
     """
 
     source: KeySource
@@ -114,6 +115,8 @@ class BucketTarget:
     another host that is reached by SSH. Of such a one region, endpoint and keys say nothing.
 
     At most `connections` requests are under way at a time: as many as the store's latency is worth.
+    `ca_text` is certificates (PEM) that were found on the droplet, to trust where `ca_file` names none.
+    `unread` says why nobody can read this copy here, empty where it is read.
     """
 
     role: BucketRole
@@ -125,6 +128,8 @@ class BucketTarget:
     path_style: bool = False
     ca_file: str | None = None
     connections: int = MOST_CONNECTIONS
+    ca_text: str = ""
+    unread: str = ""
 
     @property
     def folder(self) -> str:

@@ -137,7 +137,7 @@ async def _look(session: Session, limit_s: float, *, alone: bool) -> Checked:
     assert isinstance(profile, Profile)  # noqa: S101  # _check has refused anything else
     name, kept = session.called or profile.name, on_disk(environment)
     try:
-        snapshot, refused = await look_once(profile, clock, environment, kept, limit_s)
+        snapshot, refused = await look_once(profile, clock, environment, kept, limit_s, session.resolved)
     except WalconsoleError as error:
         if alone:
             raise

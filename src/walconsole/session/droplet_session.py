@@ -55,6 +55,7 @@ class _Wiring:
         self._lasting = not isinstance(wish.target, DemoWish)
         self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
         self._memory: IncidentMemory | None = None
+        self._profile: Profile | None = None
 
     async def connect(self, shown: DropletSession) -> Observer:
         """Make what observes; it connects when it is run. Raises SandboxError."""
@@ -64,8 +65,7 @@ class _Wiring:
             self._environment = {**self._environment, **droplet.environment}
         else:
             profile = wish.target
-        profile = replace(profile, read_only=profile.read_only or wish.read_only)
-        shown.price, shown.rclone = profile.price, rclone_names(profile)
+        profile = self._take_up(profile, shown)
         shown.status(f"connecting to {profile.ssh}")
         kept, memory = await self._remembering(profile, shown)
         if self._lasting and await asyncio.to_thread(_has_ledger, self._environment):
@@ -74,12 +74,28 @@ class _Wiring:
             offer_at_start(profile, shown, self._environment, self._cleanups, memory)
         shell, observer = await self._observation(profile, shown, kept)
         if not profile.read_only and not profile.in_folders:
-            runner = partial(self._runner, profile, shell, shown)
+            runner = partial(self._runner, shell, shown)
             shown.provisioner = partial(runner, None)
             shown.fixer = partial(partial, runner)
-            shown.searcher = partial(_searcher, profile, shell, shown)
-            shown.recovery_state = partial(self._recovery_state, profile, shell, shown)
+            shown.searcher = partial(self._searcher, shell, shown)
+            shown.recovery_state = partial(self._recovery_state, shell, shown)
         return PacedObserver(observer, wish.interval_s)
+
+    def _take_up(self, profile: Profile, shown: DropletSession) -> Profile:
+        """From now on this is the droplet's profile; what was found on the host may change it."""
+        profile = replace(profile, read_only=profile.read_only or self._wish.read_only)
+        shown.price, shown.rclone = profile.price, rclone_names(profile)
+        self._profile = profile
+        return profile
+
+    @property
+    def _current(self) -> Profile:
+        """Raises AssertionError before anything is connected, when nothing asks."""
+        assert self._profile is not None  # noqa: S101  # a runner is made after it is taken up
+        return self._profile
+
+    def _searcher(self, shell: SshShell, shown: DropletSession) -> MomentSearch:
+        return _searcher(self._current, shell, shown)
 
     async def disconnect(self) -> None:
         """Close everything, in the order in which that must be done."""
@@ -101,15 +117,29 @@ class _Wiring:
     ) -> tuple[SshShell, Observer]:
         """asyncssh takes a sixth of a second to import: not before the first frame."""
         await asyncio.to_thread(import_module, "walconsole.session.wiring")
-        from walconsole.session.wiring import observe, ssh_shell
+        from walconsole.session.wiring import finding_of, observe, ssh_shell
 
         clock = SystemClock()
         shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands)
-        return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
+        if self._wish.resolved is None:
+            return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
+        from walconsole.session.finding import FindingObserver
+
+        finding = finding_of(self._wish.resolved, shell, clock)
+
+        def begin() -> Observer:
+            completed = self._take_up(finding.profile, shown)
+            if finding.adopted is not None:
+                for line in finding.adopted.differences:
+                    shown.notify(line, "the profile and the host differ", "warning", 30)
+            cleanups = self._cleanups
+            return observe(completed, shell, clock, self._environment, cleanups, kept, finding)
+
+        status = f"asking {profile.ssh} where its server archives to"
+        return shell, FindingObserver(finding, begin, status)
 
     async def _runner(
         self,
-        profile: Profile,
         shell: SshShell,
         shown: DropletSession,
         offer: Fix | None,
@@ -135,7 +165,7 @@ class _Wiring:
         if offer is not None:
             await self._end_last_fix()
         cleanups = self._cleanups.part()
-        profile = of_cluster(profile, shown.chosen_cluster)
+        profile = of_cluster(self._current, shown.chosen_cluster)
         beside = shell.beside()
         beside.retry()
         parts = provisioned(
@@ -156,9 +186,7 @@ class _Wiring:
         tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
         return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
 
-    async def _recovery_state(
-        self, profile: Profile, shell: SshShell, shown: DropletSession
-    ) -> RecoveryState:
+    async def _recovery_state(self, shell: SshShell, shown: DropletSession) -> RecoveryState:
         """Where a recovery stands on the droplet, whoever began it. Raises what the shell raises."""
         await asyncio.to_thread(import_module, "walconsole.provision.recovering.recovery")
         from walconsole.observe.host.clusters import of_cluster
@@ -166,7 +194,7 @@ class _Wiring:
         from walconsole.session.deployment import provisioned
 
         cleanups = self._cleanups.part()
-        profile = of_cluster(profile, shown.chosen_cluster)
+        profile = of_cluster(self._current, shown.chosen_cluster)
         parts = provisioned(
             profile, shell.beside(), SystemClock(), self._environment, cleanups, lasting=self._lasting
         )

@@ -19,6 +19,7 @@ from walconsole.process.cleanup import Cleanups
 
 if TYPE_CHECKING:
     from walconsole.adapters.ssh.shell import SshShell
+    from walconsole.config.resolve import Resolved
 
 LONGEST_LOOK_S = 600.0
 """A million segments take two seconds to list, or a minute and a half where the store is far and slow."""
@@ -61,17 +62,36 @@ class NobodyThere:
 
 
 async def look_once(
-    profile: Profile, clock: Clock, environment: Mapping[str, str], keeping: KeptFiles, limit_s: float
+    profile: Profile,
+    clock: Clock,
+    environment: Mapping[str, str],
+    keeping: KeptFiles,
+    limit_s: float,
+    resolved: "Resolved | None" = None,
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer."""
-    from walconsole.session.wiring import observe, ssh_shell
+    """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer.
+
+    With `resolved`, which `profile` came of, the host is asked first where it archives to.
+    """
+    from walconsole.session.wiring import finding_of, observe, ssh_shell
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
         patience = Patience(limit_s, at_once=True)
         shell = ssh_shell(profile, screen, clock, cleanups, patience=patience)
-        observer = observe(profile, shell, clock, environment, cleanups, keeping)
-        await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now()), limit_s)
+        if resolved is None:
+            observer = observe(profile, shell, clock, environment, cleanups, keeping)
+        else:
+            from walconsole.session.finding import FindingObserver
+
+            finding = finding_of(resolved, shell, clock)
+
+            def begin() -> Observer:
+                return observe(finding.profile, shell, clock, environment, cleanups, keeping, finding)
+
+            observer = FindingObserver(finding, begin, "")
+        asked = resolved is not None
+        await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now(), asked), limit_s)
     now = clock.now()
     return screen.snapshot or Snapshot(profile.name, now, now), tuple(dict.fromkeys(screen.refused))
 
@@ -116,14 +136,18 @@ async def _until(screen: NobodyThere, is_enough: Callable[[Snapshot], bool]) -> 
         await screen.changed.wait()
 
 
-def _is_whole(snapshot: Snapshot, now: float) -> bool:
+def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
     """Every source was asked, and a bucket that answers was listed to its end.
+
+    `asked`: the host is asked where it archives to, too.
 
     What the archiver's side of the store answers is waited for only where something is wrong.
     """
     if not snapshot.whole or any(each.problem is None for each in unanswered(snapshot)):
         return False
     if is_in_folders(snapshot) and snapshot.folders.freshness is Freshness.UNREAD:
+        return False
+    if asked and snapshot.discovery.freshness is Freshness.UNREAD:
         return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD

@@ -8,15 +8,18 @@ from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.folder.store import FolderStore
-from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
+from walconsole.adapters.s3.key_sources import FoundKeys, RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
+from walconsole.config.resolve import Resolved
+from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.patience import Patience
-from walconsole.domain.profile import BucketRole, BucketTarget, Profile, SshTarget
-from walconsole.domain.round_trips import Answer
+from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, Profile, SshTarget
+from walconsole.domain.round_trips import Answer, ObjectContent, Page
 from walconsole.droplet.names import names_of
+from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.lifecycle import PolicyProbe
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
@@ -36,6 +39,7 @@ from walconsole.operator_files.kept import KeptFiles
 from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
+from walconsole.session.finding import HostFinding
 
 # -- PostgreSQL's adapter, imported while SSH connects: psycopg takes as long as that does.
 
@@ -85,6 +89,36 @@ def folder_store(profile: Profile, target: BucketTarget, shell: SshShell, cleanu
     return FolderStore(target, shell, partial(as_user, profile.postgres.os_user))
 
 
+class UnreadPlace:
+    """A place that the server archives to and nobody reads here. Raises ObjectStoreError that says why."""
+
+    key_hint = key_endpoint = ""
+
+    def __init__(self, target: BucketTarget) -> None:
+        look = "look with the archiver's own program; or name a store that can be read, in the profile"
+        self._error = ObjectStoreError(f"reading {target.bucket}", target.unread, look, code=UNREAD_PLACE)
+
+    async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
+        raise self._error
+
+    async def read(self, key: str, count: int) -> ObjectContent:
+        raise self._error
+
+    async def whole(self, key: str, limit: int) -> ObjectContent:
+        raise self._error
+
+    async def lifecycle(self) -> tuple[LifecycleRule, ...]:
+        raise self._error
+
+
+UNREAD_PLACE = "UnreadPlace"
+
+
+def finding_of(resolved: Resolved, shell: SshShell, clock: Clock) -> HostFinding:
+    """What finds out where the server of `resolved` archives to, through `shell`. Nothing connects yet."""
+    return HostFinding(resolved, shell, HostProbe(shell, resolved.profile, clock), clock)
+
+
 def ssh_shell(
     profile: Profile,
     operator: Operator,
@@ -116,14 +150,16 @@ def observe(
     environment: Mapping[str, str],
     cleanups: Cleanups,
     keeping: KeptFiles,
+    finding: HostFinding | None = None,
 ) -> Observer:
     """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
 
     Nothing connects yet.
 
-    `environment` is where keys and tokens are looked for, `keeping` what outlives the session.
+    `environment` is where keys and tokens are looked for, `keeping` what outlives the session. `finding` is
+    what the host itself says of where it archives to, None where it is not asked.
     """
-    host = HostProbe(shell, profile, clock)
+    host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
@@ -133,9 +169,13 @@ def observe(
     cleanups.add("closing the shell that looks at folders", beside.aclose)
 
     def store_of(target: BucketTarget) -> Store:
+        if target.unread:
+            return UnreadPlace(target)
         if target.folder:
             return folder_store(profile, target, beside, cleanups)
         keys = key_source(target.keys, environment, rclone)
+        if finding is not None and target.keys.source is KeySource.DROPLET and not target.keys.rclone_remote:
+            keys = FoundKeys(finding.first_keys(target.role), partial(finding.keys, target.role))
         store = SpacesStore(target, keys, environ=environment, connections=target.connections)
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
         return store
@@ -183,6 +223,7 @@ def observe(
             *buckets,
             ConfigurationProbe(shell, host),
             FolderProbe(beside, host, clock, profile, known.snapshot),
+            *([finding.probe()] if finding is not None else []),
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,

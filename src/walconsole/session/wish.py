@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from walconsole.config.resolve import Resolved
 from walconsole.domain.profile import Profile
 
 
@@ -26,6 +27,7 @@ class Session:
     are opened beside it, empty where there are none. `typed` is what named the target on the command line,
     empty where nothing did.
 
+    `resolved` is how the target came about, and what it leaves to be found on the host; None for the demo.
     `provisioning`: open at the screen that sets archiving up. `environment` is where keys, tokens and folders
     are looked for; what the console starts gets os.environ, which has no secrets (process.environment).
     """
@@ -41,6 +43,7 @@ class Session:
     notes: tuple[str, ...] = ()
     provisioning: bool = False
     typed: str = ""
+    resolved: Resolved | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
     def agreed(self, word: str) -> bool:

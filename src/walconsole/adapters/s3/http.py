@@ -2,7 +2,8 @@
 
 Only GET, no redirects followed, no cookies, nothing from AWS_*. HTTPS goes through the proxy that
 HTTPS_PROXY names unless NO_PROXY exempts the host; plain http never does. Certificates are checked
-against `ca_file`, or else the system's (SSL_CERT_FILE and SSL_CERT_DIR as OpenSSL reads them).
+against `ca_file` or the PEM `ca_text`, or else the system's (SSL_CERT_FILE and SSL_CERT_DIR as OpenSSL
+reads them).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from walconsole.adapters.s3.wire import (
@@ -104,11 +106,17 @@ class HttpClient:
     """Requests to one origin over at most `limit` connections, which are kept between requests."""
 
     def __init__(
-        self, origin: Origin, environ: Mapping[str, str], *, ca_file: str | None = None, limit: int = 64
+        self,
+        origin: Origin,
+        environ: Mapping[str, str],
+        *,
+        ca_file: str | None = None,
+        ca_text: str = "",
+        limit: int = 64,
     ) -> None:
         self.origin = origin
         self._proxy = _proxy_for(origin, environ)
-        self._ca_file = ca_file
+        self._ca_file, self._ca_text = ca_file, ca_text
         self._tls: ssl.SSLContext | None = None
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(limit)
@@ -224,10 +232,13 @@ class HttpClient:
         """Made once, in a thread: reading the system's certificates takes tens of milliseconds."""
         if self._tls is None:
             try:
-                self._tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+                text = None if self._ca_file else self._ca_text or None
+                make = partial(ssl.create_default_context, cafile=self._ca_file, cadata=text)
+                self._tls = await asyncio.to_thread(make)
             except OSError as error:
                 why = error.strerror or "it holds no certificate"
-                raise TransportError(f"cannot use the CA file {self._ca_file}: {why}") from error
+                whose = f"the CA file {self._ca_file}" if self._ca_file else "the certificates of the droplet"
+                raise TransportError(f"cannot use {whose}: {why}") from error
         return self._tls
 
 

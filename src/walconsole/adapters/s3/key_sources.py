@@ -6,9 +6,10 @@ A pair lives in memory only. Its secret is in no repr, message or log.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from walconsole.domain.archivers.target import Credentials
 from walconsole.domain.profile import KeyReference, KeySource
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
@@ -216,6 +217,47 @@ class DropletKeys:
         return self._config.forget()
 
 
+class FoundKeys:
+    """The pair that the server's own archiver uses, as it was found on the droplet.
+
+    `first` is what was found at the start; `again` looks there anew.
+    """
+
+    def __init__(
+        self,
+        first: Credentials,
+        again: Callable[[], Awaitable[Credentials]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._found: Credentials | None = first
+        self._again, self._monotonic = again, monotonic
+        self._read_at = monotonic()
+
+    async def key_pair(self) -> KeyPair:
+        """Raises ObjectStoreError NoKey, SshError, ShellError."""
+        if self._found is None:
+            self._found = await self._again()
+            self._read_at = self._monotonic()
+        found = self._found
+        where = f"the droplet ({safe(found.source)})" if found.source else "the droplet"
+        elsewhere = 'set keys = "environment" or "keyring" in the profile'
+        if found.token:
+            why = "the pair belongs to a session token, which is not used here"
+            raise no_key(where, why, elsewhere)
+        if found.pair is None:
+            self.forget()  # it may be added while the console runs
+            raise no_key(where, safe(found.why_not) or "no pair was found", elsewhere)
+        return checked_pair(found.pair.access_key, found.pair.secret, where)
+
+    def forget(self) -> bool:
+        """Look for it anew next time, at most once a minute."""
+        due = self._monotonic() - self._read_at >= REREAD_SPACING_S
+        if due:
+            self._found = None
+        return due
+
+
 _SECTION = re.compile(r"\[(?P<name>[^\]]*)\]")
 
 
@@ -241,6 +283,20 @@ def parse_rclone(text: str, path: str) -> dict[str, dict[str, str]]:
     return sections
 
 
+class _UnfoundKeys:
+    """Where the profile leaves the pair to what is found on the droplet, and nothing was looked for."""
+
+    async def key_pair(self) -> KeyPair:
+        raise no_key(
+            "the droplet",
+            "this does not use the pair of the server's own archiver",
+            'set keys = "environment" or "keyring", or rclone_remote, in the profile',
+        )
+
+    def forget(self) -> bool:
+        return False
+
+
 def key_source(
     reference: KeyReference, environ: Mapping[str, str], rclone: RcloneConfig | None
 ) -> KeyPairSource:
@@ -249,6 +305,8 @@ def key_source(
         return EnvironmentKeys(reference, environ)
     if reference.source is KeySource.KEYRING:
         return KeyringKeys(reference)
+    if not reference.rclone_remote:
+        return _UnfoundKeys()
     if rclone is None:
         raise ValueError("keys from the droplet need its rclone configuration")
     return DropletKeys(rclone, reference.rclone_remote)

@@ -263,7 +263,7 @@ def _route(target: BucketTarget, environ: Mapping[str, str], connections: int) -
     else:
         origin = replace(origin, host=f"{target.bucket}.{origin.host}")
     try:
-        http = HttpClient(origin, environ, ca_file=target.ca_file, limit=connections)
+        http = HttpClient(origin, environ, ca_file=target.ca_file, ca_text=target.ca_text, limit=connections)
     except ValueError as error:
         raise bad_endpoint(target, str(error), "correct HTTPS_PROXY") from None
     return _Route(http, path, target.signing_region)

@@ -1,5 +1,6 @@
 """From the settings in force to where the server archives: the command's calls, each by its tool's module."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, text_of
 from walconsole.domain.archivers.look import FileText, Look, Seen, Wanted
 from walconsole.domain.archivers.shell_words import Word, tokens
-from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, UnreadStore
+from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, S3Store, UnreadStore
 from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.redaction import safe
 
@@ -83,7 +84,7 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
         targets = _of_command(settings, look)
         if not targets:
             notes.append(f"the archive command stores nothing: {safe(settings.command)[:120]}")
-    listed = _distinct(targets)
+    listed = tuple(_with_certificates(target, look) for target in _distinct(targets))
     if len({target.tool.value for target in listed}) > 1:
         notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
     notes += [safe(note) for note in look.notes]
@@ -230,6 +231,22 @@ def _ours(call: Call, script: FileText, look: Look) -> list[ArchiveTarget]:
 def _reads(call: Call, look: Look) -> Iterable[ArchiveTarget]:
     found = rclone.target(call, look)
     return () if found is None else (found,)
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+"""Nothing else of that file is kept: some hold a private key, too."""
+
+
+def _with_certificates(target: ArchiveTarget, look: Look) -> ArchiveTarget:
+    """With what the tool trusts, where that is a file of its own; the system's bundle is not one."""
+    store = target.store
+    if not isinstance(store, S3Store) or store.ca is None:
+        return target
+    file = look.file(look.path(store.ca.value)) if UNKNOWN not in store.ca.value else None
+    if file is None or file.cut:
+        return target
+    text = "\n".join(_CERTIFICATE.findall(file.text))
+    return replace(target, store=replace(store, ca_text=text))
 
 
 def _distinct(targets: Iterable[ArchiveTarget]) -> tuple[ArchiveTarget, ...]:

@@ -31,7 +31,9 @@ class Names:
         """The value, None where it is not known."""
         if name.isdigit():
             known = self.positional
-            return known[int(name)] if known is not None and int(name) < len(known) else None
+            if known is None:
+                return None
+            return known[int(name)] if int(name) < len(known) else ""
         if name in ("@", "*"):
             return " ".join(self.positional[1:]) if self.positional is not None else None
         found = self.variables.get(name) or self.inherited.get(name)
@@ -39,15 +41,14 @@ class Names:
 
 
 def expanded(word: Word, names: Names) -> list[str]:
-    """The word's fields: one, but for `"$@"` and a bare `$OPTIONS`, which is split."""
+    """The word's fields: one, but for `"$@"` and a bare `$OPTIONS`, which is split (2.6.5)."""
     raw = word.raw or word.text
     if raw in ('"$@"', "$@", "$*", '"${@}"') and names.positional is not None:
         return list(names.positional[1:])
-    bare = re.fullmatch(r"\$(?:(\w+)|\{(\w+)\})", raw)
-    if bare is not None:
-        value = names.get(bare[1] or bare[2])
-        return [UNKNOWN] if value is None else value.split()
-    return [text_of(raw, names)]
+    text = text_of(raw, names)
+    if raw.startswith("$") and not any(quote in raw for quote in "\"'") and UNKNOWN not in text:
+        return text.split()  # what is empty and not quoted is no word
+    return [text]
 
 
 def text_of(raw: str, names: Names) -> str:

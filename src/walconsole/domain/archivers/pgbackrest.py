@@ -50,6 +50,7 @@ class Options:
             if name.startswith("PGBACKREST_") and found.value
         }
         self.stanza = self._said("stanza") or Found("", "")
+        self.config = ""
         name = self.stanza.value
         merged: dict[str, Section] = {}
         for file in self._files(look):
@@ -74,6 +75,7 @@ class Options:
         else:
             file = look.first(f"{_FOLDER}/pgbackrest.conf", _OLD_FILE)
         if file is not None:
+            self.config = file.path
             yield file
         if include is None and config is not None:
             return
@@ -155,6 +157,7 @@ def _target(call: Call, options: Options, number: int) -> ArchiveTarget:
         encryption=cipher,
         backups=Found(f"backup/{stanza}/", options.stanza.source or call.source),
         retention=retention,
+        config=options.config,
         notes=tuple(_notes(options, number, path.value)),
     )
 

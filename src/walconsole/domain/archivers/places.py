@@ -148,8 +148,8 @@ def encryption_of(piped: tuple[str, ...], source: str) -> Found[str]:
 
 
 def credentials(access: Found[str] | None, secret: Found[str] | None, token: str = "") -> Credentials | None:
-    """The pair, where both are there and could be one; None where both lack."""
-    if access is None and secret is None:
+    """The pair, where both are there and could be one; None where both lack or are empty."""
+    if not (access and access.value) and not (secret and secret.value):
         return None
     source = (access or secret or Found("")).source
     if access is None or secret is None or not access.value or not secret.value:

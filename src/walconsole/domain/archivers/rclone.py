@@ -133,6 +133,8 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
         layout=Found(template.layout, call.source),
         compression=found.compression or compression_of(template.suffix, call.piped, call.source),
         encryption=found.encryption or encryption_of(call.piped, call.source),
+        config=reading.config,
+        remote=found.section,
         notes=found.notes,
     )
 
@@ -161,6 +163,7 @@ class _Resolved:
     what: str = ""
     source: str = ""
     keys: Credentials = NO_CREDENTIALS
+    section: str = ""
     encryption: Found[str] | None = None
     compression: Found[str] | None = None
     notes: tuple[str, ...] = ()
@@ -182,6 +185,7 @@ class _Reading:
         self._home = home.value if home is not None else look.seen.home
         self._file = self._config()
         self._encrypted = self._file is not None and _ENCRYPTED in self._file.text[:2000]
+        self.config = self._file.path if self._file is not None else ""
         self._sections = sections(self._file) if self._file is not None and not self._encrypted else {}
 
     def _config(self) -> FileText | None:
@@ -331,9 +335,16 @@ class _Reading:
             lost = self._lost(replace(remote, name="s3", path=f"//{bucket}/{key}"), wrap.hidden, wrap)
             return replace(lost, encryption=wrap.encryption, compression=wrap.compression, keys=keys)
         return _Resolved(
-            "s3", key, s3=store, source=source, keys=keys,
+            "s3", key, s3=store, source=source, keys=keys, section=self._plain_section(remote, keys),
             encryption=wrap.encryption, compression=wrap.compression, notes=wrap.notes,
         )  # fmt: skip
+
+    def _plain_section(self, remote: _Remote, keys: Credentials) -> str:
+        """The section of the file that holds the pair, so that rclone itself finds it there by that name."""
+        section = self._sections.get(remote.name, {})
+        pair = keys.pair
+        held = section.get("access_key_id")
+        return remote.name if pair is not None and held is not None and held.value == pair.access_key else ""
 
     def _ca(self) -> Found[str] | None:
         named = self._options.get("--ca-cert", "")

@@ -256,13 +256,13 @@ def _s3cmd(
     of_words = credentials(
         _word(options, call.source, "--access_key"), _word(options, call.source, "--secret_key")
     )
-    keys = of_words or credentials(section.get("access_key"), section.get("secret_key"))
-    if keys is None or (keys.pair is None and not section.get("access_key")):
-        keys = credentials(
-            value_of(call.environment, "AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
-            value_of(call.environment, "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"),
-        )
-    return store, keys or Credentials(path, None, "it has no access_key, and no variable has one")
+    of_file = credentials(section.get("access_key"), section.get("secret_key"))
+    of_environment = credentials(
+        value_of(call.environment, "AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
+        value_of(call.environment, "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"),
+    )
+    nothing = Credentials(path, None, "it has no access_key, and no variable has one")
+    return store, of_words or of_file or of_environment or nothing
 
 
 def _of_mc(call: Call, look: Look) -> ArchiveTarget | None:
@@ -317,8 +317,8 @@ def _mc_alias(
     except (ValueError, KeyError, TypeError):
         return None, Credentials(path, None, f"it has no alias {alias}")
     source = f"{path} aliases.{alias}"
-    keys = credentials(Found(access, source), Found(secret_key, source))
-    return (Found(endpoint, source) if endpoint else None), keys or Credentials(source)
+    pair = credentials(Found(access, source), Found(secret_key, source))
+    return (Found(endpoint, source) if endpoint else None), pair or Credentials(source)
 
 
 def _named(call: Call) -> ArchiveTarget | None:

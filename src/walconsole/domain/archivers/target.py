@@ -53,7 +53,7 @@ class S3Store:
     """A bucket. `endpoint` is a URL without a path; `prefix` is empty or ends in a slash.
 
     `ca` is the path on the droplet of certificates that the tool trusts, None for the system's.
-    `verify_tls` False: the tool checks no certificate.
+    `verify_tls` False: the tool checks no certificate. `ca_text` is the certificates themselves, as PEM.
     """
 
     bucket: Found[str]
@@ -63,6 +63,7 @@ class S3Store:
     path_style: Found[bool]
     ca: Found[str] | None = None
     verify_tls: bool = True
+    ca_text: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"s3://{self.bucket.value}/{self.prefix.value}".rstrip("/") + f" at {self.endpoint.value}"
@@ -121,6 +122,7 @@ class ArchiveTarget:
     `layout` is where below the store a segment lies, in words (`archive/main/15-1/`), `backups` where base
     backups of the same tool are, `retention` what it keeps: None where the tool has no such thing or nothing
     was read of it. `compression` and `encryption` are the tool's own words, `none` for none.
+    `config` is the file of the tool's own that was read, `remote` its section there, where it has such.
     `notes` is what is noticed besides, and what was not understood.
     """
 
@@ -132,6 +134,8 @@ class ArchiveTarget:
     encryption: Found[str] | None = None
     backups: Found[str] | None = None
     retention: Found[str] | None = None
+    config: str = ""
+    remote: str = ""
     notes: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[tuple[str, Found[str]]]:

@@ -214,6 +214,34 @@ class RetentionFacts:
         return max(self.max_wal_bytes, self.keep_bytes or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundCopy:
+    """One place that the server archives to, as its host says: `tool` and `place` in words, safe to show.
+
+    `unread` says why the console does not read it, empty where it does. `rows` are each value's name, text,
+    source, and how sure it is; no secret is among them.
+    """
+
+    tool: str
+    place: str
+    unread: str = ""
+    rows: tuple[tuple[str, str, str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryFacts:
+    """What the host says about where the server archives to.
+
+    `differences` are the values of the profile that differ from it. `missing` is what could not be read or
+    followed.
+    """
+
+    copies: tuple[FoundCopy, ...] = ()
+    differences: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
 class RuleAction(StrEnum):
     """What a rule of a bucket's lifecycle does to the objects that it is about."""
 

@@ -13,6 +13,7 @@ from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
 from walconsole.domain.facts.evidence import (
     CommandFacts,
     ComparedFacts,
+    DiscoveryFacts,
     LogFacts,
     PolicyFacts,
     ProductionFacts,
@@ -228,6 +229,9 @@ class Snapshot:
     log: Slot[LogFacts] = Slot("the server's log", Subject.ARCHIVER, Need.ANSWER, shown=False)
     command: Slot[CommandFacts] = Slot(
         "the archive command's files", Subject.CONFIGURATION, Need.ANSWER, shown=False
+    )
+    discovery: Slot[DiscoveryFacts] = Slot(
+        "where the server archives to", Subject.CONFIGURATION, Need.OCCASION, shown=False
     )
     retention: Slot[RetentionFacts] = Slot(
         "the replication slots", Subject.WAL_DISK, Need.ANSWER, shown=False

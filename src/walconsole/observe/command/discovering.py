@@ -1,0 +1,228 @@
+"""Where the server archives to, found out on its host: the settings, then what its command names, by and by.
+
+Everything is read as the server's own user finds it, at most 64 KiB a file, in MOST_ROUNDS rounds.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from walconsole.domain.archivers.discovery import COMMAND, Settings, discover
+from walconsole.domain.archivers.look import ABSENT, MOST_ROUNDS, FileText, ProgramFile, Seen, Wanted
+from walconsole.domain.archivers.target import ArchiveTarget, Discovery, UnreadStore
+from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
+from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.redaction import decode, safe
+from walconsole.errors import ShellError
+from walconsole.observe.host.host import HostProbe
+from walconsole.observe.host.host_script import all_records, assignment, script_named
+from walconsole.observe.host.invocation import as_user
+from walconsole.observe.poller.probe import Fact
+from walconsole.observe.server.configuration import ConfigurationProbe
+from walconsole.ports import Clock, Shell
+
+SCRIPT_S = 10.0
+SERVER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TRIED = "finding out where the server archives to"
+
+
+class HostDiscovery:
+    """Finds out where the server archives to. `bare`: nothing that looks like a secret leaves the host."""
+
+    def __init__(self, shell: Shell, host: HostProbe, *, bare: bool = False) -> None:
+        self._shell, self._host, self._bare = shell, host, bare
+        self._configuration = ConfigurationProbe(shell, host)
+
+    async def find_out(self) -> Discovery:
+        """Raises errors.SshError, ShellError, ClusterChoiceError."""
+        cluster = await self._host.locate()
+        settings = await self._settings()
+        user = cluster.owner or "postgres"
+        seen = Seen(user=user, data=cluster.data_directory or "")
+        found, wanted = discover(settings, seen)
+        rounds = 0
+        while wanted and rounds < MOST_ROUNDS:
+            seen = await self._read(seen, wanted, cluster)
+            rounds += 1
+            found, wanted = discover(settings, seen)
+        if wanted:
+            names = ", ".join((*wanted.files, *wanted.folders, *wanted.programs))
+            found = replace(found, notes=(*found.notes, safe(f"not followed that far: {names}")[:300]))
+        return found
+
+    async def _settings(self) -> Settings:
+        """As the configuration files have them: also while archive_mode is off, or the server is down."""
+        (fact, *_) = await self._configuration.take()
+        files = fact.value
+        if not isinstance(files, ConfigFiles) or files.resolution is None:
+            raise ShellError(TRIED, "which configuration file the server reads is not known")
+        resolution = files.resolution
+        chain = resolution.chain("archive_library") if resolution.value("archive_library") else None
+        chain = chain or resolution.chain(COMMAND)
+        winner = chain.winner if chain is not None else None
+        return Settings(
+            resolution.value(COMMAND) or "",
+            resolution.value("archive_library") or "",
+            resolution.value("basic_archive.archive_directory") or "",
+            winner.where if winner is not None else COMMAND,
+            resolution.major or 0,
+        )
+
+    async def _read(self, seen: Seen, wanted: Wanted, cluster: ClusterFacts) -> Seen:
+        token = secrets.token_hex(8)
+        observed = self._host.observed
+        pid = observed.pid if observed is not None else None
+        assigned = (
+            ("token", token),
+            ("pid", str(pid) if pid else ""),
+            ("data", cluster.data_directory or ""),
+            ("path", SERVER_PATH),
+            ("files", "\n".join(wanted.files)),
+            ("folders", "\n".join(wanted.folders)),
+            ("programs", "\n".join(wanted.programs)),
+            ("bare", "1" if self._bare else "0"),
+        )
+        script = "".join(
+            assignment(name, text.encode("utf-8", "surrogateescape")) for name, text in assigned
+        ) + script_named("discover.sh")
+        answer = await self._shell.run(as_user(seen.user, script), timeout_s=SCRIPT_S)
+        try:
+            records = all_records(answer.stdout, token)
+        except ShellError:
+            why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
+            raise ShellError(f"{TRIED}, as user {seen.user}", why) from None
+        return _joined(seen, wanted, records, f"the server's environment (/proc/{pid}/environ)")
+
+
+def _joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], environ_from: str) -> Seen:
+    """What was seen, with what the records tell; what was asked for and not told is not there."""
+    texts = _Texts()
+    home, environ = seen.home, dict(seen.environ)
+    for key, value in records:
+        if key == "home" and value:
+            home = decode(value)
+        elif key == "environ":
+            lines = (line.partition("=") for line in decode(value).split("\n"))
+            environ = {name: text for name, given, text in lines if given}
+        else:
+            texts.take(key, value)
+    texts.end()
+    missing = {path: FileText(path, problem=ABSENT) for path in wanted.files}
+    return replace(
+        seen,
+        home=home,
+        environ=environ,
+        environ_from=environ_from,
+        files={**seen.files, **missing, **texts.files},
+        folders={
+            **seen.folders, **{path: tuple(texts.folders.get(path, ())) for path in wanted.folders}
+        },
+        programs={
+            **seen.programs,
+            **{name: texts.programs.get(name, ProgramFile("")) for name in wanted.programs},
+        },
+    )  # fmt: skip
+
+
+class _Texts:
+    """Reads the records one by one: a file belongs to the folder or the program before it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, FileText] = {}
+        self.folders: dict[str, list[FileText]] = {}
+        self.programs: dict[str, ProgramFile] = {}
+        self._file: FileText | None = None
+        self._folder = self._program = ""
+        self._script = False
+
+    def take(self, key: str, value: bytes) -> None:
+        """One record."""
+        text = decode(value)
+        if key in ("file", "folder", "program"):
+            self.end()
+        if key == "file":
+            self._file = FileText(text)
+        elif key == "folder":
+            self._folder, self._program = text, ""
+            self.folders[text] = []
+        elif key == "program":
+            self._program, self._folder, self._script = text, "", False
+        elif key == "program.path":
+            self.programs[self._program] = ProgramFile(text)
+        elif key == "program.script":
+            self._script = True
+        elif self._file is not None:
+            changes = {
+                "file.text": {"text": text},
+                "file.why": {"problem": text},
+                "file.absent": {"problem": ABSENT},
+                "file.cut": {"cut": True},
+            }.get(key, {})
+            self._file = replace(self._file, **changes)  # type: ignore[arg-type]  # of the field that is named
+
+    def end(self) -> None:
+        """The file that was told is whole."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        if self._script and self._program:
+            self.programs[self._program] = ProgramFile(file.path, file)
+            self._script = False
+        elif self._folder:
+            self.folders[self._folder].append(file)
+        else:
+            self.files[file.path] = file
+
+
+class DiscoveryProbe:
+    """Fills DISCOVERY. `found` is what was found before the first look, None where nothing was.
+
+    `told` makes facts of it: it knows the profile that they are compared with.
+    """
+
+    name = "what the archive command and its tool's files say"
+    slots = (Snapshot.discovery,)
+    cadence_s = 120.0
+    timeout_s = 40.0
+
+    def __init__(
+        self,
+        discovery: HostDiscovery,
+        clock: Clock,
+        told: Callable[[Discovery], DiscoveryFacts],
+        found: Discovery | None = None,
+    ) -> None:
+        self._discovery, self._clock, self._told, self._found = discovery, clock, told, found
+
+    def refresh(self) -> None:
+        """Look anew at the next look."""
+        self._found = None
+
+    async def take(self) -> Sequence[Fact]:
+        """Raises errors.SshError, ShellError, ClusterChoiceError."""
+        found, self._found = self._found, None
+        facts = self._told(found if found is not None else await self._discovery.find_out())
+        return [Fact(Snapshot.discovery, facts, self._clock.now(), self.name)]
+
+
+def facts_of(found: Discovery, differences: Sequence[str] = ()) -> DiscoveryFacts:
+    """What the snapshot keeps of it: words alone."""
+    return DiscoveryFacts(
+        tuple(_copy(target) for target in found.targets),
+        tuple(safe(line) for line in differences),
+        tuple(safe(note) for note in found.notes),
+    )
+
+
+def _copy(target: ArchiveTarget) -> FoundCopy:
+    return FoundCopy(
+        safe(target.tool.value),
+        safe(str(target.store)),
+        safe(target.store.why) if isinstance(target.store, UnreadStore) else "",
+        tuple(
+            (name, safe(found.value), safe(found.source), found.certainty.value)
+            for name, found in target.rows()
+        ),
+        tuple(safe(note) for note in target.notes),
+    )

@@ -1,0 +1,110 @@
+# Files, folders and programs as the server's own user finds them, and its environment. It changes nothing.
+#
+# Prepended by discovering.py: token (ends the answer), pid (the postmaster's, or nothing), data (the data
+# directory), path (PATH where the environment has none), files, folders, programs (one a line), bare (1: what looks
+# like a secret stays here). The answer is records: \001 key space value \000.
+
+LC_ALL=C
+export LC_ALL
+limit=65536
+
+say() { printf '\001%s %s\000' "$1" "$2"; }
+
+# kept: standard input, cut, without what would break a record; where `bare` says so without what looks like a secret.
+kept() {
+    tr -d '\000\001' | if [ "$bare" = 1 ]; then
+        sed -E \
+            -e 's|://[^/@[:space:]]*@|://(not-read)@|g' \
+            -e 's/^([[:space:]]*"[^"]*(secret|passw|token|access_?key|-key|_key)[^"]*"[[:space:]]*:[[:space:]]*)"[^"]*"(,?[[:space:]]*)$/\1"(not-read)"\3/I' \
+            -e '/"\(not-read\)",?[[:space:]]*$/!s/((secret|passw|_pass|token|access[_-]?key|-key|_key|cipher-pass|[?&]sig)[A-Za-z0-9_.-]*["'"'"']?[[:space:]]*[=:][[:space:]]*).*/\1(not-read)/I'
+    else
+        cat
+    fi
+}
+
+# text FILE: its content as records of a file.
+text() {
+    say file "$1"
+    if [ ! -e "$1" ]; then
+        # a folder above it that may not be entered hides it
+        above=${1%/*}
+        while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
+        if [ -n "$above" ] && [ -d "$above" ] && [ ! -x "$above" ]; then
+            say file.why "the folder $above may not be entered"
+        else
+            say file.absent 1
+        fi
+        return
+    fi
+    if [ ! -f "$1" ]; then say file.why 'it is no regular file' && return; fi
+    if [ ! -r "$1" ]; then say file.why "mode $(stat -L -c '%a, owner %U:%G' -- "$1" 2>/dev/null)" && return; fi
+    case $bare${1##*/} in
+        1*SECRET* | 1*_KEY* | 1*TOKEN* | 1*PASS*) say file.text '(not-read)' && return ;;
+    esac
+    printf '\001file.text '
+    head -c "$limit" -- "$1" 2>/dev/null | kept
+    printf '\000'
+    size=$(stat -L -c %s -- "$1" 2>/dev/null)
+    [ "${size:-0}" -le "$limit" ] || say file.cut "$size"
+}
+
+folder() {
+    say folder "$1"
+    count=0
+    for each in "$1"/*; do
+        [ -f "$each" ] || continue
+        count=$((count + 1))
+        [ "$count" -le 64 ] || break
+        text "$each"
+    done
+}
+
+program() {
+    say program "$1"
+    place=$(command -v -- "$1" 2>/dev/null)
+    case $place in
+        /*) ;;
+        */*) place=$data/$place ;;
+        *) return ;;
+    esac
+    say program.path "$place"
+    [ -r "$place" ] || return 0
+    case $(head -c 4 -- "$place" 2>/dev/null | od -An -c | tr -d ' ') in
+        177ELF) ;;
+        *)
+            if [ -f "$place" ] && head -c 4096 -- "$place" | grep -Iq ''; then
+                say program.script 1
+                text "$place"
+            fi
+            ;;
+    esac
+}
+
+each() { while IFS= read -r line; do [ -z "$line" ] || "$1" "$line"; done; }
+
+say user "$(id -un)"
+say home "$(getent passwd "$(id -u)" 2>/dev/null | cut -d : -f 6)"
+if [ -n "$pid" ]; then
+    if [ -r "/proc/$pid/environ" ]; then
+        printf '\001environ '
+        tr '\000\n' '\n ' <"/proc/$pid/environ" 2>/dev/null | head -c "$limit" | kept
+        printf '\000'
+        own=$(tr '\000\n' '\n ' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^PATH=//p' | head -n 1)
+        path=${own:-$path}
+    else
+        say noenviron 1
+    fi
+fi
+PATH=$path
+export PATH
+cd "${data:-/}" 2>/dev/null || cd /
+each text <<LIST
+$files
+LIST
+each folder <<LIST
+$folders
+LIST
+each program <<LIST
+$programs
+LIST
+say end "$token"

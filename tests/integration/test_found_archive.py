@@ -1,0 +1,139 @@
+"""A host that another tool archives from, and a configuration that says nothing of the archive."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.archived import destination, fill_segment, start_archiving, wait_archived
+from tests.servers.barman_cloud import barman_cloud
+from tests.servers.fixtures import or_skip
+from tests.servers.pgbackrest import pgbackrest
+from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.rclone_copy import rclone_flat
+from tests.servers.rgw import RadosGateway
+from tests.servers.sshd import SshServer
+from tests.servers.workspace import Workspace
+from tests.servers.writer import Destination, Writer
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+
+
+_SOURCES = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+"""Where the program under test is, if not where it is installed."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One server behind sshd, and a home whose configuration names both and nothing of any archive."""
+
+    server: PostgresServer
+    home: Path
+    rgw: RadosGateway
+
+    @property
+    def config(self) -> Path:
+        return self.home / "config.toml"
+
+    def archive_to(self, writer: Callable[[PostgresServer, Destination], Writer]) -> Destination:
+        """Archive by a writer, a segment at least."""
+        to = destination(self.rgw)
+        start_archiving(self.server, writer(self.server, to).archive_command)
+        wait_archived(self.server, [fill_segment(self.server)])
+        return to
+
+    async def walconsole(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "walconsole", *arguments, "--config", str(self.config),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            cwd=self.home, env={"HOME": str(self.home), "PATH": os.environ["PATH"]} | _SOURCES,
+        )  # fmt: skip
+        out, err = await asyncio.wait_for(process.communicate(), 90)
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def shown(self) -> tuple[dict[str, tuple[str, str]], str]:
+        """`config show`: the value and the origin of each key; and what is said besides."""
+        code, out, err = await self.walconsole("config", "show", "droplet", "--ask")
+        assert code == 0, err
+        rows = [line.split("  ", 1) for line in out.splitlines() if not line.startswith("#")]
+        pairs = {key: rest.strip().split("  ", 1) for key, rest in rows}
+        return {key: (pair[0], pair[-1].strip()) for key, pair in pairs.items()}, err
+
+    async def checked(self) -> tuple[int, dict[str, Any]]:
+        """`check --json`."""
+        code, out, err = await self.walconsole("check", "droplet", "--json")
+        assert out, err
+        return code, json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def host(
+    workspace: Workspace, sshd: SshServer, rgw: RadosGateway, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Host]:
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir()))
+    home = tmp_path_factory.mktemp("operator")
+    (home / ".ssh").mkdir()
+    (home / "config.toml").write_text(
+        f'[profiles.droplet]\nhost = "{sshd.host}"\nport = {sshd.port}\nuser = "{sshd.user}"\n'
+        f'identity_files = ["{sshd.identity_file}"]\nknown_hosts_file = "{sshd.known_hosts_file}"\n'
+        f"use_agent = false\nsudo = false\n[profiles.droplet.postgres]\n"
+        f'os_user = "{server.os_user}"\nsocket_dir = "{server.socket_dir}"\nport = {server.port}\n'
+    )
+    start_archiving(server, "/bin/true")
+    yield Host(server, home, rgw)
+    server.stop("immediate")
+
+
+def backed_up(server: PostgresServer) -> None:
+    """A full backup by pgBackRest."""
+    conf = server.folder / "pgbackrest-main.conf"
+    server.run(
+        ["sh", "-c", f"pgbackrest --config={conf} --stanza=main --no-archive-check --type=full backup"]
+    )
+
+
+WRITERS: list[tuple[str, Callable[[PostgresServer, Destination], Writer], str, str]] = [
+    ("pgBackRest", pgbackrest, "repo/", "true"),
+    ("barman-cloud", barman_cloud, "barman/", "true"),
+    ("rclone", rclone_flat, "", "true"),
+]
+
+
+@pytest.mark.parametrize(("tool", "writer", "prefix", "style"), WRITERS, ids=[row[0] for row in WRITERS])
+async def test_all_that_the_host_says_is_used(
+    host: Host, tool: str, writer: Callable[[PostgresServer, Destination], Writer], prefix: str, style: str
+) -> None:
+    to = host.archive_to(writer)
+    if tool == "pgBackRest":
+        backed_up(host.server)
+    endpoint = f"https://localhost:{to.tls_port}" if tool == "pgBackRest" else to.endpoint
+
+    values, told = await host.shown()
+    assert f"{tool} archives to s3://{to.bucket}/{prefix}".rstrip("/") in told
+    found = {key: values[f"primary.{key}"][0] for key in ("bucket", "endpoint", "prefix", "path_style")}
+    assert found["bucket"] == to.bucket
+    assert found["endpoint"] == endpoint
+    assert found["prefix"] == (prefix or "none")
+    assert found["path_style"] == style
+    assert values["primary.region"][0] == "us-east-1"
+    assert values["dr"][0] == "none"
+    assert all(values[f"primary.{key}"][1].startswith("found") for key in ("bucket", "endpoint"))
+
+    code, document = await host.checked()
+    sources = {source["source"]: source for source in document["sources"]}
+    assert sources["primary"]["problem"] is None, sources["primary"]
+    assert sources["discovery"]["problem"] is None
+    roots = {story["root"]["id"] for story in document["stories"]}
+    if tool == "pgBackRest":
+        assert (code, document["level"]) == (0, "ok"), document
+    else:
+        assert "no-base-backup" in roots, document
+    text = json.dumps(document) + told + str(values)
+    assert to.keys.secret_key not in text

@@ -1,0 +1,1 @@
+"""Where a server archives to, found out on real hosts with nothing said."""
