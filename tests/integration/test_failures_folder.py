@@ -28,7 +28,7 @@ from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
 from walconsole.session.wiring import observe, ssh_shell
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("_table")]
 
 COPY = 'test ! -f "{0}/%f" && cp %p "{0}/%f"'
 PLAIN = 'cp %p "{0}/%f"'

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,3 +139,66 @@ async def test_all_that_the_host_says_is_used(
         assert "no-base-backup" in roots, document
     text = json.dumps(document) + told + str(values)
     assert to.keys.secret_key not in text
+
+
+# -- A folder: found by the command's own words, and read.
+
+
+@pytest.fixture
+def elsewhere(host: Host) -> Iterator[Path]:
+    """A folder of the server's user; what lies in /tmp or /dev/shm would be taken for a place of passage."""
+    folder = Path(tempfile.mkdtemp(dir="/srv", prefix="walconsole-"))
+    folder.chmod(0o755)
+    host.server.give(folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+COPYING = {
+    "cp": {"archive_command": 'test ! -f "{0}/%f" && cp %p "{0}/%f"'},
+    "gzip": {"archive_command": "gzip -c %p > {0}/%f.gz"},
+    "a script": {"archive_command": "{0}.sh %p %f"},
+    "basic_archive": {
+        "archive_command": "", "archive_library": "basic_archive", "basic_archive.archive_directory": "{0}",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.root("only root makes folders in /srv")
+@pytest.mark.parametrize("how", COPYING)
+async def test_a_folder_is_found_and_read(host: Host, elsewhere: Path, how: str) -> None:
+    script = elsewhere.with_name(f"{elsewhere.name}.sh")
+    into = f'"{elsewhere}/.$2.part"'
+    script.write_text(f'#!/bin/sh\nset -e\ncp "$1" {into}\nmv {into} "{elsewhere}/$2"\n')
+    script.chmod(0o755)
+    settings = {name: value.format(elsewhere) for name, value in COPYING[how].items()}
+    try:
+        host.server.configure(archive_mode="on", archive_timeout="60", wal_keep_size="2GB", **settings)
+        host.server.restart()
+        wait_archived(host.server, [fill_segment(host.server)])
+        values, _ = await host.shown()
+        assert values["primary.bucket"][0] == str(elsewhere)
+        assert values["primary.bucket"][1].startswith("found")
+        assert values["dr"][0] == "none"
+        code, document = await host.checked()
+    finally:
+        script.unlink()
+        start_archiving(host.server, "/bin/true")
+        host.server.restart()
+    sources = {source["source"]: source for source in document["sources"]}
+    assert sources["primary"]["problem"] is None, sources["primary"]
+    assert sources["folders"]["problem"] is None
+    roots = {story["root"]["id"] for story in document["stories"]} - {"no-archive-timeout"}
+    assert roots == {"no-base-backup", "folder-beside-data"}, document
+    assert code == 2
+
+
+@pytest.mark.root("only root makes folders in /srv")
+async def test_a_folder_on_another_host_is_named_and_never_green(host: Host, elsewhere: Path) -> None:
+    start_archiving(host.server, f"rsync -aq %p nobody@127.0.0.2:{elsewhere}/%f || true")
+    wait_archived(host.server, [fill_segment(host.server)])
+    code, document = await host.checked()
+    assert code != 0
+    assert document["level"] != "ok"
+    assert "folder-elsewhere" in json.dumps(document["stories"])
+    assert f"nobody@127.0.0.2:{elsewhere}" in json.dumps(document)
