@@ -81,9 +81,9 @@ def test_a_path_with_odd_letters_stays_one_word() -> None:
     assert finding[2] == "chown postgres '/mnt/it'\"'\"'s a $(reboot)'"
 
 
-def test_another_host_is_never_green_and_its_name_is_told() -> None:
+def test_another_host_is_named() -> None:
     assert told(elsewhere=("backup@nas:/srv/wal",)) == [
-        ("folder-elsewhere", WARNING, "ssh backup@nas ls -l /srv/wal | tail")
+        ("folder-elsewhere", Severity.NOTE, "ssh backup@nas ls -l /srv/wal | tail")
     ]
 
 

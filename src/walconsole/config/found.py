@@ -47,6 +47,18 @@ def takes_keys(resolved: Resolved) -> bool:
     return any(bucket.keys.source is KeySource.DROPLET for bucket in resolved.profile.buckets)
 
 
+def leaves_open(resolved: Resolved) -> bool:
+    """Whether the operator left anything of a copy to be found: its bucket, its endpoint, its keys."""
+    said = _said(resolved.layers)
+    for bucket in resolved.profile.buckets:
+        role = bucket.role
+        placed = f"{role}.endpoint" in said or f"{role}.region" in said
+        keyed = bucket.keys.source is not KeySource.DROPLET or f"{role}.rclone_remote" in said
+        if f"{role}.bucket" not in said or not placed or not keyed:
+            return True
+    return False
+
+
 def adopt(resolved: Resolved, discovery: Discovery) -> Adopted:
     """The profile with what was found below what the operator says; what was found is no bucket: unread."""
     said = _said(resolved.layers)

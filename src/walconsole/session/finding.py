@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.config.found import Adopted, adopt, key_pair_of, takes_keys
+from walconsole.config.found import Adopted, adopt, key_pair_of, leaves_open, takes_keys
 from walconsole.config.resolve import Resolved
 from walconsole.domain.archivers.target import Credentials, Discovery
 from walconsole.domain.facts.evidence import DiscoveryFacts
@@ -80,6 +80,9 @@ class FindingObserver:
 
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""
+        if not leaves_open(self._finding.resolved):
+            await self._start().run(screen)  # nothing waits for the host: what it says is only compared
+            return
         screen.status(self._status)
         if await self._found():
             await self._start().run(screen)

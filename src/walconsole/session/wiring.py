@@ -18,6 +18,7 @@ from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, Profile, SshTarget
 from walconsole.domain.round_trips import Answer, ObjectContent, Page
+from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.droplet.names import names_of
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.lifecycle import PolicyProbe
@@ -109,9 +110,6 @@ class UnreadPlace:
 
     async def lifecycle(self) -> tuple[LifecycleRule, ...]:
         raise self._error
-
-
-UNREAD_PLACE = "UnreadPlace"
 
 
 def finding_of(resolved: Resolved, shell: SshShell, clock: Clock) -> HostFinding:

@@ -178,6 +178,7 @@ class ReplicationSlot:
     """A row of pg_replication_slots. `retained_bytes` is from its restart_lsn to the write position.
 
     `safe_wal_bytes` is what may be written yet before the slot is lost, None where nothing bounds it.
+    `reader` is the application_name of who reads it now, empty where nobody does or that may not be seen.
     """
 
     name: str
@@ -187,6 +188,7 @@ class ReplicationSlot:
     retained_bytes: int | None
     safe_wal_bytes: int | None = None
     inactive_since: float | None = None
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

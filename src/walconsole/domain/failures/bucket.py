@@ -26,7 +26,7 @@ from walconsole.domain.standing.refusals import (
 from walconsole.domain.standing.remedies import archive_by_hand, ours_in_force
 from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
-from walconsole.domain.store.answers import FOLDER_CODES, Meaning
+from walconsole.domain.store.answers import FOLDER_CODES, UNREAD_PLACE, Meaning
 from walconsole.domain.wal import wal_name
 
 SKEW_LIMIT_S = 60.0
@@ -80,10 +80,12 @@ def _told_as_folder(snapshot: Snapshot) -> bool:
 
 
 def _was_asked(problem: Problem, snapshot: Snapshot) -> bool:
-    """Whether the store was: its key may lie on the droplet, which cannot be reached, or is slow."""
+    """Whether the store was: its key may lie on the droplet, which cannot be reached, or is slow; or nobody
+    reads that place here, which is told as such.
+    """
     if problem.code == OVERDUE:
         return slowness(snapshot) is None
-    return problem.code not in LINK_CODES | SHELL_CODES
+    return problem.code not in LINK_CODES | SHELL_CODES | {UNREAD_PLACE}
 
 
 def _severity(copy: str, unreachable: bool, assessment: Assessment) -> Severity:

@@ -13,6 +13,7 @@ from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, 
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import setting_row
 from walconsole.domain.standing.remedies import RELOAD, restart_by_hand, set_by_hand
+from walconsole.domain.standing.wal_keepers import streamed_to
 
 
 def where(setting: Setting) -> str:
@@ -26,7 +27,7 @@ def archive_off(assessment: Assessment) -> Iterator[Finding]:
     """archive_mode = off: nothing is archived, and nothing fails either."""
     snapshot = assessment.snapshot
     mode = snapshot.settings.value.get("archive_mode") if snapshot.settings.value else None
-    if mode is None or is_enabled(mode.value):
+    if mode is None or is_enabled(mode.value) or streamed_to(snapshot):
         return
     dead = [
         f"{file.path}:{line} says {name} = {value}, and is never read: {file.why}"

@@ -15,6 +15,7 @@ from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, 
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
 from walconsole.domain.standing.remedies import RELOAD, command_in_force, server_user
+from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import bytes_text
 
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
@@ -228,8 +229,11 @@ def _at(snapshot: Snapshot) -> float | None:
 
 
 def elsewhere_unread(assessment: Assessment) -> Iterator[Finding]:
-    """What is sent to another host, and is in no copy that is read."""
+    """What is sent to another host besides, and is in no copy that is read."""
     snapshot = assessment.snapshot
+    problem = snapshot.primary.problem
+    if problem is not None and problem.code == UNREAD_PLACE:
+        return  # nothing else is archived, and that is told
     facts = snapshot.folders.value
     read = {reading.value.bucket for reading in snapshot.copies if reading.value is not None}
     for place in facts.elsewhere if facts is not None else ():
@@ -237,9 +241,9 @@ def elsewhere_unread(assessment: Assessment) -> Iterator[Finding]:
             continue
         yield Finding(
             "folder-elsewhere",
-            Severity.WARNING,
-            f"the archive lies in {place}, which was not read: what it holds is not known",
-            ("the archive command sends it there by rsync or scp",),
+            Severity.NOTE,
+            f"the archive command sends WAL to {place}, too, which was not read: what it holds is not known",
+            ("by rsync or scp, as its words say",),
             f'name it in the profile where your own ssh reaches that host: [primary] bucket = "{place}"',
             Snapshot.folders,
             "archive_command",
@@ -433,8 +437,8 @@ MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "folder-elsewhere",
         Page(
-            title="the archive lies on another host, which was not read",
-            symptom="PostgreSQL says that it archives; nothing says what arrives.",
+            title="WAL is sent to another host, too, which was not read",
+            symptom="One copy is seen; nothing says what arrives at the other host.",
             cause="The archive command sends to another host, and the profile does not name that place.",
             signal="The command's words.",
             fix=(

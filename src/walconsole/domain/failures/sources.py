@@ -18,7 +18,50 @@ from walconsole.domain.standing.unreachable import (
     link_problem,
     unanswered,
 )
+from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import duration_text
+
+
+def archive_elsewhere(assessment: Assessment) -> Iterator[Finding]:
+    """The profile names another place than the one that the server archives to."""
+    snapshot = assessment.snapshot
+    facts = snapshot.discovery.value
+    if facts is None or not facts.differences:
+        return
+    yield Finding(
+        "archive-elsewhere",
+        Severity.WARNING,
+        "the profile and the host say differently where the archive is",
+        facts.differences,
+        "correct the profile, or leave those values out of it: then what the host says is used",
+        Snapshot.discovery,
+        proof=tuple(
+            Proof(f"{name} = {text}", source, snapshot.discovery.read_at)
+            for copy in facts.copies
+            for name, text, source, _ in copy.rows
+            if name in ("endpoint", "bucket", "prefix", "folder", "store")
+        ),
+        fixes=(Fix("see every value, and where it comes from", ("walconsole config show --ask PROFILE",)),),
+    )
+
+
+def archive_not_read(assessment: Assessment) -> Iterator[Finding]:
+    """The server archives to a place that the console cannot read: whether it works there cannot be told."""
+    snapshot = assessment.snapshot
+    facts, problem = snapshot.discovery.value, snapshot.primary.problem
+    if facts is None or problem is None or problem.code != UNREAD_PLACE or not facts.copies:
+        return
+    first = facts.copies[0]
+    yield Finding(
+        "archive-not-read",
+        Severity.NOTE,
+        f"{first.tool} archives to {first.place}, which is not read here",
+        tuple(dict.fromkeys(filter(None, (first.unread, *first.notes, *facts.missing)))),
+        "look with that program itself; or name in the profile a store that can be read",
+        Snapshot.discovery,
+        "archive_command",
+    )
+
 
 VERIFIER_PERIOD_S = 3600.0
 """droplet/templates/verify.timer, verify.cron."""
@@ -252,6 +295,52 @@ MODES: tuple[FailureMode, ...] = (
         ),
         look=newer_version,
         untried="no such server exists yet: the tests let one of today answer as it might",
+    ),
+    FailureMode(
+        "archive-elsewhere",
+        Page(
+            title="the profile names another place than the server archives to",
+            symptom="Everything may look well, or a bucket that nobody writes to looks old.",
+            cause=(
+                "The server was moved to another bucket, prefix or endpoint, or the profile was copied from "
+                "another server. The profile is believed, for somebody wrote it: what the console shows is "
+                "not what the server writes."
+            ),
+            signal=(
+                "The archive command, its scripts and its tool's files are read as the server's own user "
+                "finds them, and each value that says where a copy is is compared with the profile's."
+            ),
+            fix=(
+                "See which one is right, and correct the other. A value that the profile leaves out is taken "
+                "from the host.\n\n"
+                "```\n"
+                "walconsole config show --ask PROFILE\n"
+                "```"
+            ),
+        ),
+        look=archive_elsewhere,
+    ),
+    FailureMode(
+        "archive-not-read",
+        Page(
+            title="the server archives to a place that the console does not read",
+            symptom="The verdict is `cannot tell`: archiving works by PostgreSQL's count, no more is known.",
+            cause=(
+                "Its tool keeps WAL on a host of its own (Barman's server, pgBackRest's repository host), in "
+                "a store that speaks another protocol than S3, or in a place that only the run of the "
+                "command tells."
+            ),
+            signal="What the archive command and its tool's files say, and which of it was understood.",
+            fix=(
+                "Ask the tool itself, on the host that it names. Where the store can be read by S3, name it "
+                "in the profile.\n\n"
+                "```\n"
+                "barman check SERVER\n"
+                "pgbackrest --stanza=STANZA info\n"
+                "```"
+            ),
+        ),
+        look=archive_not_read,
     ),
     FailureMode(
         "verifier-silent",

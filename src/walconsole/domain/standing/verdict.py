@@ -20,6 +20,7 @@ from walconsole.domain.standing.copies import settled, stored_age, unusable
 from walconsole.domain.standing.model import Level, Severity, Story, Verdict
 from walconsole.domain.standing.unreachable import LINK_CODES, link_problem, unanswered
 from walconsole.domain.standing.unseen import proved
+from walconsole.domain.standing.wal_keepers import streamed_to
 from walconsole.domain.standing.whose import holds_others_newest, own_newest
 from walconsole.domain.units import age_text, bytes_text, lasting_text, plural, whole_duration_text
 
@@ -98,6 +99,9 @@ def _broken(assessment: Assessment) -> Verdict | None:
     """The verdict where nothing reaches the archive."""
     snapshot, now = assessment.snapshot, assessment.now
     match assessment.state:
+        case ArchiverState.OFF if streamed := streamed_to(snapshot):
+            text = f"archive_mode is off, and WAL is streamed to {streamed}"
+            return Verdict(Level.UNKNOWN, f"cannot tell: {text}: what is kept there is not read here")
         case ArchiverState.OFF:
             return Verdict(Level.CRITICAL, f"archiving is OFF: {_off_since(snapshot, now)}")
         case ArchiverState.NO_COMMAND:

@@ -65,6 +65,8 @@ class Meaning(Enum):
     UNKNOWN = "not known here"
 
 
+UNREAD_PLACE = "UnreadPlace"
+"""A place that nobody reads here."""
 NO_KEY, UNREACHABLE, TIMED_OUT, TLS, NO_SUCH_HOST = "NoKey", "Unreachable", "Timeout", "Tls", "NoSuchHost"
 NO_CREDENTIALS = "NoCredentials"
 NOT_S3, NOT_WHOLE, BAD_ENDPOINT, FORBIDDEN = "NotS3", "NotWhole", "Endpoint", "Forbidden"

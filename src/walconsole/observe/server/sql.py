@@ -282,7 +282,7 @@ def read_retention(row: Row) -> RetentionFacts:
     """The answer of queries/retention.sql. Raises errors.DatabaseError where it is another's."""
     try:
         slots = tuple(
-            ReplicationSlot(**{**slot, "name": safe(slot["name"])})
+            ReplicationSlot(**{**slot, "name": safe(slot["name"]), "reader": safe(slot.get("reader", ""))})
             for slot in json.loads(text(row, "slots") or "[]")
         )
     except (ValueError, TypeError, KeyError) as error:

@@ -22,7 +22,7 @@ from tests.servers.rclone_copy import rclone_flat
 from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace
-from tests.servers.writer import Destination, Writer
+from tests.servers.writer import Destination, Writer, write_script
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -91,6 +91,35 @@ def host(
     start_archiving(server, "/bin/true")
     yield Host(server, home, rgw)
     server.stop("immediate")
+
+
+@pytest.mark.failure_mode("archive-elsewhere")
+async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_differ(host: Host) -> None:
+    to, other = host.archive_to(rclone_flat), host.rgw.bucket()
+    text = host.config.read_text()
+    host.config.write_text(f'{text}[profiles.droplet.primary]\nbucket = "{other}"\n')
+    try:
+        values, told = await host.shown()
+        assert values["primary.bucket"] == (other, f"{host.config}:14")
+        assert f"primary.bucket: {other} is believed" in told
+        assert f"the server archives to {to.bucket}" in told
+        _, document = await host.checked()
+        found = [each for story in document["stories"] for each in (story["root"], *story["consequences"])]
+        assert "archive-elsewhere" in {each["id"] for each in found}, document["stories"]
+    finally:
+        host.config.write_text(text)
+
+
+@pytest.mark.failure_mode("archive-not-read")
+async def test_a_place_that_nobody_reads_is_named_and_is_no_fault(host: Host) -> None:
+    stand_in = write_script(host.server, "barman-wal-archive", "exit 0\n")
+    start_archiving(host.server, f"{stand_in} backup.example.net main %p")
+    wait_archived(host.server, [fill_segment(host.server)])
+    code, document = await host.checked()
+    assert (code, document["level"]) == (3, "unknown"), document
+    assert "Barman's server main on barman@backup.example.net" in document["verdict"]
+    assert document["stories"][0]["root"]["id"] == "archive-not-read", document["stories"]
+    assert {story["severity"] for story in document["stories"]} == {"note"}
 
 
 def backed_up(server: PostgresServer) -> None:
@@ -200,5 +229,5 @@ async def test_a_folder_on_another_host_is_named_and_never_green(host: Host, els
     code, document = await host.checked()
     assert code != 0
     assert document["level"] != "ok"
-    assert "folder-elsewhere" in json.dumps(document["stories"])
+    assert "archive-not-read" in json.dumps(document)
     assert f"nobody@127.0.0.2:{elsewhere}" in json.dumps(document)
