@@ -27,6 +27,7 @@ from walconsole.domain.facts.evidence import (
     RetentionFacts,
     RuleAction,
     VerbResult,
+    WatcherFacts,
 )
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, fold
@@ -102,6 +103,9 @@ EVIDENCE: dict[AnySlot, st.SearchStrategy[Any]] = {
     Snapshot.compared: COMPARED,
     Snapshot.backup_sessions: SESSIONS,
     Snapshot.backup_script: SCRIPT,
+    Snapshot.watcher: st.builds(
+        WatcherFacts, began_at=st.none() | SECONDS, beat_at=SECONDS, silent_s=SECONDS
+    ),
 }
 
 

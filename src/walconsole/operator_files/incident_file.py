@@ -5,10 +5,8 @@ consoles beside each other and one that was killed lose nothing but their own la
 """
 
 import fcntl
-import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from walconsole.domain.incidents.follow import follow
 from walconsole.domain.incidents.model import IncidentLog, Note, SetAside
 from walconsole.domain.incidents.written import NewerError, document_of, log_of
 from walconsole.errors import RegisterError
-from walconsole.operator_files.places import INCIDENTS, places
+from walconsole.operator_files.places import INCIDENTS, file_name_of, places
 from walconsole.operator_files.private import (
     keep_aside,
     make_private,
@@ -37,7 +35,7 @@ class IncidentFile:
     """`profile` is its name, or that of the host it was made for. `environ` says where the state lies."""
 
     def __init__(self, profile: str, environ: Mapping[str, str]) -> None:
-        self.path = places(environ).state / INCIDENTS / f"{_file_name(profile)}.json"
+        self.path = places(environ).state / INCIDENTS / f"{file_name_of(profile)}.json"
 
     def note(self, notes: Sequence[Note], at: float) -> IncidentLog:
         """See ports.IncidentShelf."""
@@ -132,10 +130,3 @@ class SessionIncidents:
 def _without_look(log: IncidentLog) -> IncidentLog:
     """What is worth a write: that a healthy server was looked at again is not."""
     return replace(log, looked_at=None) if log.open is None else log
-
-
-def _file_name(profile: str) -> str:
-    """The profile's name where it can be a file's, else a digest of it."""
-    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", profile):
-        return profile
-    return hashlib.sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]

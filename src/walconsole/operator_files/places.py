@@ -5,12 +5,16 @@ has to count, be that the real one or not. On macOS platformdirs means ~/Library
 records that are in ~/.local. Elsewhere both mean the same, which a test holds.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 TEMPORARY_KEYS = "temporary-keys"
 """The folder of the ledger, below `state`."""
+WATCH = "watch"
+"""The folder of what watchers keep, a file for each profile, below `state`."""
 INCIDENTS = "incidents"
 """The folder of what is remembered, a file for each profile, below `state`."""
 
@@ -69,6 +73,13 @@ def home_of(environment: Mapping[str, str]) -> Path:
 def config_base(environment: Mapping[str, str], home: Path) -> Path:
     """Where all programs' configuration lies."""
     return _base(environment, "XDG_CONFIG_HOME", home / ".config")
+
+
+def file_name_of(profile: str) -> str:
+    """The profile's name where it can be a file's, else a digest of it."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", profile):
+        return profile
+    return hashlib.sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _base(environment: Mapping[str, str], variable: str, default: Path) -> Path:

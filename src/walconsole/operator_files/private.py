@@ -130,6 +130,19 @@ def open_appending(path: Path, *, readable: bool = False, through_links: bool = 
     return os.open(path, access | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | following, 0o600)
 
 
+def open_in_place(path: Path) -> int:
+    """A file to read and to overwrite in place, made for its owner alone where there is none.
+
+    Raises OSError, also where it is another user's, or no file.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        os.close(handle)
+        raise PermissionError(errno.EPERM, f"{path} is no file of this user's", str(path))
+    return handle
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names in it on the disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

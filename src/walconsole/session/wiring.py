@@ -32,11 +32,12 @@ from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.invocation import as_user
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.stream import LogFollower, log_sources
-from walconsole.observe.poller.observer import LatestFacts, ServerObserver
+from walconsole.observe.poller.observer import LatestFacts, ServerObserver, WatcherProbe
 from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.sql import RetentionProbe
 from walconsole.operator_files.kept import KeptFiles
+from walconsole.operator_files.watch_file import watcher_of
 from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
@@ -222,6 +223,7 @@ def observe(
             ConfigurationProbe(shell, host),
             FolderProbe(beside, host, clock, profile, known.snapshot),
             *([finding.probe()] if finding is not None else []),
+            WatcherProbe(partial(watcher_of, profile.name, environment), clock),
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,

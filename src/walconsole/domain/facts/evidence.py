@@ -305,3 +305,33 @@ class ComparedFacts:
     why: str = ""
     head: str = ""
     beginning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherFacts:
+    """A watcher of this cluster (`walconsole watch`) on the operator's own machine; times are its clock's.
+
+    `began_at` None: there never was one. `alive`: its process is there. It was last heard of at `beat_at`,
+    and is silent for `silent_s` as far as it was watched; it ended in good order at `stopped_at`. So many
+    notices are still `untold`.
+    """
+
+    began_at: float | None = None
+    alive: bool = False
+    beat_at: float = 0.0
+    stopped_at: float | None = None
+    untold: int = 0
+    silent_s: float = 0.0
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it is there, and does not look any more: it says every few seconds that it does."""
+        return self.alive and self.silent_s >= WATCHER_SILENT_S
+
+    @property
+    def died(self) -> bool:
+        """Whether it is not there, and did not end in good order."""
+        return self.began_at is not None and not self.alive and self.stopped_at is None
+
+
+WATCHER_SILENT_S = 300.0

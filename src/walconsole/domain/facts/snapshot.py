@@ -18,6 +18,7 @@ from walconsole.domain.facts.evidence import (
     PolicyFacts,
     ProductionFacts,
     RetentionFacts,
+    WatcherFacts,
 )
 from walconsole.domain.facts.folders import FolderFacts
 from walconsole.domain.facts.history import History
@@ -253,6 +254,9 @@ class Snapshot:
         "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False
     )
     folders: Slot[FolderFacts] = Slot("the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False)
+    watcher: Slot[WatcherFacts] = Slot(
+        "the watcher on this machine", Subject.DROPLET, Need.OCCASION, shown=False, through_ssh=False
+    )
     history: History = field(default_factory=History)
     told: Told = field(default_factory=Told)
 

@@ -7,6 +7,7 @@ from walconsole.domain.facts.observed import HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
 from walconsole.domain.postgres_versions import KNOWN, is_newer
+from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
@@ -19,7 +20,7 @@ from walconsole.domain.standing.unreachable import (
     unanswered,
 )
 from walconsole.domain.store.answers import UNREAD_PLACE
-from walconsole.domain.units import duration_text
+from walconsole.domain.units import age_text, duration_text, plural
 
 
 def archive_elsewhere(assessment: Assessment) -> Iterator[Finding]:
@@ -222,6 +223,38 @@ def _by_hand(assessment: Assessment) -> tuple[Fix, ...]:
     )
 
 
+def watcher_died(assessment: Assessment) -> Iterator[Finding]:
+    """Somebody relies on being told, and nobody watches any more."""
+    snapshot, now = assessment.snapshot, assessment.now
+    watcher = snapshot.watcher.value
+    if watcher is None or watcher.began_at is None or not (watcher.died or watcher.hangs):
+        return
+    name = snapshot.profile_name
+    heard = age_text(max(0.0, now - watcher.beat_at))
+    untold = (f"{plural(watcher.untold, 'notice')} not told yet",) if watcher.untold else ()
+    yield Finding(
+        "watcher-died",
+        Severity.WARNING,
+        "the watcher HANGS: nobody would be told"
+        if watcher.alive
+        else "the watcher DIED: nobody would be told",
+        (f"it watched since {moment_text(watcher.began_at, now)}, and was last heard of {heard}", *untold),
+        "start it again on this machine; where none shall run any more, take its file away: docs/watch.md",
+        Snapshot.watcher,
+        since=watcher.beat_at,
+        fixes=(
+            Fix(
+                "start it again, on this machine",
+                (
+                    "systemctl --user status walconsole-watch",
+                    "systemctl --user restart walconsole-watch",
+                    f"walconsole watch {name}",
+                ),
+            ),
+        ),
+    )
+
+
 MODES: tuple[FailureMode, ...] = (
     FailureMode(
         "ssh-lost",
@@ -368,5 +401,32 @@ MODES: tuple[FailureMode, ...] = (
             never="Do not touch the heartbeat by hand: it says that somebody looked.",
         ),
         look=verifier_silent,
+    ),
+    FailureMode(
+        "watcher-died",
+        Page(
+            title="the watcher on this machine died, or hangs",
+            symptom="A watcher was started here (`walconsole watch`), and it is not there any more.",
+            cause=(
+                "It was killed, the machine was switched off, or its service does not start with it; "
+                "or it is there, and has not looked for five minutes: it hangs."
+            ),
+            signal=(
+                "The file in `~/.local/state/walconsole/watch` says that it watches since then, and not that "
+                "it ended in good order; nobody holds its lock, or its time of modification stays as it is."
+            ),
+            fix=(
+                "Start it again, and see why it ended. What it had not told yet it tells then.\n\n```\n"
+                "systemctl --user status walconsole-watch\n"
+                "journalctl --user -u walconsole-watch -n 50\n"
+                "systemctl --user restart walconsole-watch\n```\n\n"
+                "Where none shall run any more, take its file away:\n\n```\n"
+                "rm ~/.local/state/walconsole/watch/PROFILE.state\n```"
+            ),
+            never="Do not take the file away while notices wait in it: they would never be told.",
+            source="a watcher that is killed, in the tests of what it tells",
+        ),
+        look=watcher_died,
+        untried="it is about the operator's own machine: a real watcher is killed in the tests of the check",
     ),
 )

@@ -5,8 +5,9 @@ What the probes have found out so far is there for a probe that needs it (`Lates
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from walconsole.domain.facts.evidence import CommandFacts
+from walconsole.domain.facts.evidence import CommandFacts, WatcherFacts
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told
 from walconsole.domain.patience import Patience
@@ -39,6 +40,31 @@ class LinkProbe:
         """One round trip. Raises errors.SshError, errors.ShellError."""
         facts = await self._shell.link()
         return [Fact(Snapshot.link, facts, self._clock.now(), "SSH round trip")]
+
+
+# -- The watcher of this cluster on the operator's own machine, if there is one.
+
+
+class WatcherProbe:
+    """Fills WATCHER. `look` blocks; it raises errors.RegisterError."""
+
+    name = "watcher"
+    slots = (Snapshot.watcher,)
+    cadence_s = 15.0
+    timeout_s = 5.0
+
+    def __init__(self, look: Callable[[], WatcherFacts], clock: Clock) -> None:
+        self._look, self._clock = look, clock
+        self._beat_at, self._since = 0.0, clock.monotonic()
+
+    async def take(self) -> Sequence[Fact]:
+        """One look at its file. How long it is silent is counted here: a clock that is set says nothing."""
+        facts = await asyncio.to_thread(self._look)
+        now = self._clock.monotonic()
+        if facts.beat_at != self._beat_at:
+            self._beat_at, self._since = facts.beat_at, now
+        facts = replace(facts, silent_s=now - self._since)
+        return [Fact(Snapshot.watcher, facts, self._clock.now(), "its file on this machine")]
 
 
 class ServerObserver:

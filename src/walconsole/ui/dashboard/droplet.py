@@ -3,7 +3,7 @@
 from walconsole.domain.facts.observed import HostFacts, LinkFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.standing.unreachable import SHELL_CODES
-from walconsole.domain.units import duration_text
+from walconsole.domain.units import age_text, duration_text
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
 from walconsole.ui.board.typeset import (
     NOT_AVAILABLE,
@@ -129,6 +129,26 @@ def _link_row(link: LinkFacts | None, view: View) -> Line:
     )
 
 
+def _watcher_rows(view: View) -> list[Line]:
+    """Who is told when nobody looks here: only where there ever was a watcher."""
+    watcher = view.snapshot.watcher.value
+    if watcher is None or watcher.began_at is None:
+        return []
+    heard = age_text(max(0.0, view.now - watcher.beat_at))
+    if watcher.died or watcher.hangs:
+        what = "died" if watcher.died else "hangs"
+        text, tone = f"{view.glyphs.warning} {what}, last heard of {heard}", Tone.WARNING
+    elif watcher.alive:
+        lasts = duration_text(max(0.0, view.now - watcher.began_at))
+        text, tone = f"runs for {lasts}, heard of {heard}", Tone.TEXT
+    else:
+        text, tone = f"ended, last heard of {heard}", Tone.MUTED
+    untold = f"  {watcher.untold} not told yet" if watcher.untold else ""
+    return [
+        row("watcher", "watcher", Span(fit(text, room(view)), tone), Span(untold, Tone.WARNING), value=text)
+    ]
+
+
 def _summary(view: View) -> tuple[Span, ...]:
     host, server = view.snapshot.host.value, view.snapshot.server.value
     parts = [shown(host.hostname)] if host else []
@@ -161,6 +181,7 @@ def render(view: View) -> Content:
             *aged([_device_row(view)], snapshot.wal_disk, signs),
             *host_rows[1:],
             *aged([_link_row(link.value, view)], link, signs),
+            *aged(_watcher_rows(view), snapshot.watcher, signs),
         ),
         _summary(view),
     )
