@@ -21,6 +21,7 @@ FILES = (
     ("~/.ssh/config, ~/.ssh/known_hosts", "read as ssh(1) reads them"),
     ("~/.local/state/walconsole/walconsole.log", "messages and tracebacks"),
     ("~/.local/state/walconsole/incidents/PROFILE.json", "what is remembered of incidents"),
+    ("~/.local/state/walconsole/watch/PROFILE.state", "what a watcher told, and what is still to be told"),
 )
 KEY_PAGES = {
     "console.md": ("dashboard",),

@@ -154,6 +154,27 @@ class TemporaryKeyError(ProvisionError):
     exit_code = 12
 
 
+class NoticeError(WalconsoleError):
+    """A notice could not be told by one of its ways. `unsure`: it may have been, the end was not seen.
+
+    `retry_after_s` is what the receiver asked to wait.
+    """
+
+    exit_code = 13
+
+    def __init__(
+        self,
+        tried: str,
+        why: str,
+        remedy: str = "",
+        *,
+        unsure: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.unsure, self.retry_after_s = unsure, retry_after_s
+        super().__init__(tried, why, remedy)
+
+
 EXIT_CODES: dict[int, str] = {
     0: "the console was left, or the command did what it should",
     1: "an internal error; the log file has the details",
@@ -168,6 +189,7 @@ EXIT_CODES: dict[int, str] = {
     BlockedError.exit_code: "a provisioning step cannot be done as things are (the message says why)",
     RefusedError.exit_code: "a gate was not answered with yes, nothing was changed after it",
     TemporaryKeyError.exit_code: "a key that was asked for may still be alive (the message names it)",
+    NoticeError.exit_code: "a way by which `walconsole watch` tells failed its test",
 }
 """What the program's exit status means, where no signal ended it."""
 

@@ -8,7 +8,8 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import pytest_asyncio
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
 from tests.servers.fixtures import MakeProxy
+from tests.servers.receiver import receiver
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.config.writer import profile_as_toml
-from walconsole.domain.profile import BucketRole
+from walconsole.domain.profile import BucketRole, NotifySettings
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -278,3 +280,117 @@ async def test_without_a_second_copy_that_is_wanted_nothing_asks_for_one_or_miss
     code, out, _ = await walconsole(tmp_path, "report", "--config", str(config))
     assert code == 0
     assert 'no second copy, by choice: the profile says dr = "none"' in out.replace("\\", "")
+
+
+# -- `walconsole watch`, as a program, on the same deployment.
+
+
+@asynccontextmanager
+async def watcher(
+    tmp_path: Path, config: Path, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One that has begun to watch; killed (SIGKILL) at the end unless it ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "walconsole", "watch", "--config", str(config), "--every", "1", "--listen", "0",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def served_port(process: asyncio.subprocess.Process) -> int:
+    """Where it says that it serves; it watches from then on."""
+    assert process.stderr is not None
+    line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
+    assert line.startswith("walconsole: serving /metrics and /healthz on 127.0.0.1 port "), line
+    return int(line.rpartition(" ")[2])
+
+
+def told_by(settings: NotifySettings, stage: Stage, config: Path) -> None:
+    """The profile says who is told."""
+    profile = dataclasses.replace(stage.profile, notify=settings)
+    config.write_text(profile_as_toml(profile, profile.name))
+
+
+async def fetched(port: int, path: str) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    text = (await reader.read()).decode()
+    writer.close()
+    return text
+
+
+async def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while not true():  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"{what} did not come about within {seconds:g} s")
+
+
+async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_killed(
+    stage: Stage, config: Path, tmp_path: Path, make_proxy: MakeProxy
+) -> None:
+    endpoint = stage.target(BucketRole.PRIMARY).endpoint
+    proxy = make_proxy(int(endpoint.rpartition(":")[2]))
+    with receiver() as taking:
+        settings = NotifySettings(
+            webhook_env="HOOK",
+            ping_env="PING",
+            ping_minutes=0.02,
+            worse_after_minutes=0,
+            well_after_minutes=0,
+        )
+        told_by(settings, stage, config)
+        replace(config, f'endpoint = "{endpoint}"', f'endpoint = "http://127.0.0.1:{proxy.port}"')
+        places = {"HOOK": f"{taking.url}/hook", "PING": f"{taking.url}/ping"}
+        async with watcher(tmp_path, config, **places) as process:
+            port = await served_port(process)
+            await until(lambda: bool(taking.taken("/ping")[1:]), "a ping of a cluster that is well")
+            assert [one.path for one in taking.taken("/ping")[:2]] == ["/ping/start", "/ping"]
+            assert taking.taken("/hook") == []
+            page = await fetched(port, "/metrics")
+            assert f'walconsole_status{{profile="{stage.profile.name}"}} 0' in page
+            assert f'walconsole_watch_notices_waiting{{profile="{stage.profile.name}"}} 0' in page
+            assert "walconsole_recovery_window_end_timestamp_seconds{" in page
+            assert '"watch": "runs"' in await fetched(port, "/healthz")
+            proxy.refuse()
+            proxy.cut()
+            await until(lambda: bool(taking.taken("/hook")), "the notice")
+            await until(lambda: taking.requests[-1].path == "/ping/fail", "a ping that failed")
+            process.kill()
+        _, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--json")
+        found = {each["root"]["id"]: each["root"]["title"] for each in json.loads(out)["stories"]}
+        assert found["watcher-died"] == "the watcher DIED: nobody would be told"
+        async with watcher(tmp_path, config, **places) as process:
+            await served_port(process)
+            begun = len(taking.requests)
+            await until(lambda: len(taking.requests) > begun + 3, "three pings more")
+            assert len(taking.taken("/hook")) == 1, "it was told"
+            proxy.accept()
+            await until(lambda: len(taking.taken("/hook")) > 1, "that it is well")
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 20) == 143
+        code, out, _ = await walconsole(tmp_path, "check", "--config", str(config))
+        assert (code, "watcher" in out) == (0, False)
+        worse, well = (json.loads(one.body) for one in taking.taken("/hook"))
+    assert (worse["kind"], worse["level"], well["kind"]) == ("worse", "warning", "well")
+    assert worse["incident"] == well["incident"]
+    assert "cannot be read" in worse["text"] or "could not be read" in worse["text"], worse["text"]
+
+
+async def test_each_way_is_tried_by_a_test(stage: Stage, config: Path, tmp_path: Path) -> None:
+    code, _, err = await walconsole(tmp_path, "watch", "--config", str(config), "--test")
+    assert (code, "no profile says who is told" in err) == (2, True)
+    settings = NotifySettings(command=("/bin/cat",), webhook_env="HOOK")
+    told_by(settings, stage, config)
+    code, _, err = await walconsole(tmp_path, "watch", "--config", str(config), "--test")
+    assert code == 13
+    assert f"walconsole: {stage.profile.name}: command: told\n" in err
+    assert "webhook: reading the secret HOOK: it is neither a credential of the service" in err

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -131,7 +132,7 @@ def test_what_stays_bad_is_told_and_what_stays_well_too(looks: list[tuple[Level,
 @given(LOOKS)
 def test_between_bad_and_well_are_the_minutes_that_the_profile_says(looks: list[tuple[Level, int]]) -> None:
     notices, _ = told([(level, 10.0 * times) for level, times in looks])
-    for before, after in zip(notices, notices[1:], strict=False):
+    for before, after in pairwise(notices):
         if after.kind is WELL:
             assert after.at - before.at >= RULES.well_after_s
         if before.kind is WELL:

@@ -112,6 +112,10 @@ COMMANDS = (
         "checking", _PLUGIN, "monitoring.md", plugin=True,
     ),
     Command(
+        "watch", "the same observer without a screen: serves metrics, tells who does not look",
+        "watching", Takes.LOG, "watch.md",
+    ),
+    Command(
         "explain", "a failure mode: what it means, how to see it, what to do",
         "explain", Takes.NOTHING, "findings.md",
     ),

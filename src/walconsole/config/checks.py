@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from walconsole.domain.patterns import pattern
-from walconsole.domain.profile import ClusterName, KeySource, SshTarget, folder_place
+from walconsole.domain.profile import ClusterName, KeySource, SshTarget, WebhookShape, folder_place
 from walconsole.domain.redaction import MASK, redact
 
 ALERTS = ("bell", "osc9")
@@ -34,6 +34,7 @@ _CLUSTER = pattern(r"(?P<version>\d{1,2}(?:\.\d{1,2})?)/(?P<name>[A-Za-z0-9_][A-
 _HOST_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _TAG = pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 _LOGIN = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}")
+_MAIL_ADDRESS = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
 _BACKUP_ID = pattern(r"[0-9]{8}T[0-9]{6}Z")
 _FORBIDDEN = pattern(r"[\x00-\x1f\x7f]")
 
@@ -261,6 +262,38 @@ def alert(value: object) -> str:
     if checked not in ALERTS:
         raise UnfitError(f"must be one of {', '.join(map(repr, ALERTS))}, not {shown(checked)}")
     return checked
+
+
+def webhook_shape(value: object) -> WebhookShape:
+    """What a webhook's receiver takes."""
+    choices = ", ".join(f"'{shape}'" for shape in WebhookShape)
+    checked = text(value)
+    try:
+        return WebhookShape(checked)
+    except ValueError:
+        raise UnfitError(f"must be one of {choices}, not {shown(checked)}") from None
+
+
+def mail_address(value: object) -> str:
+    """One address, without a name; no option that a mailer would take it for."""
+    checked = text(value)
+    if not _MAIL_ADDRESS.fullmatch(checked):
+        raise UnfitError(f"must be a mail address such as 'oncall@example.org', not {shown(checked)}")
+    return checked
+
+
+def server(value: object) -> str:
+    """`host[:port]`."""
+    checked = text(value)
+    if destination(checked).user is not None:
+        raise UnfitError("must be a host, and a port after a colon, without a user")
+    return checked
+
+
+def command(value: object) -> tuple[str, ...]:
+    """A program's absolute path on this machine, and its arguments."""
+    words = list_of(text)(value)
+    return (local_path(words[0]), *words[1:])
 
 
 def no_second_copy(value: object) -> str:

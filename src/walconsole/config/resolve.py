@@ -22,6 +22,7 @@ from walconsole.domain.profile import (
     DropletPaths,
     KeyReference,
     KeySource,
+    NotifySettings,
     PostgresTarget,
     Profile,
     SshTarget,
@@ -36,6 +37,7 @@ from walconsole.errors import UsageError
 
 T = TypeVar("T")
 
+_NOTIFY_NAMES = tuple(field.name for field in fields(NotifySettings))
 _PATH_NAMES = tuple(field.name for field in fields(DropletPaths))
 DEFAULT_REGIONS = {BucketRole.PRIMARY: "nyc3", BucketRole.DR: "sfo3"}
 _BUCKET_DEFAULTS = {BucketRole.PRIMARY: ("wal", "spaces-prod"), BucketRole.DR: ("wal-dr", "spaces-dr")}
@@ -147,6 +149,8 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "keep.most_share": DEFAULT_MOST_SHARE,
     }
     values |= {f"paths.{key}": getattr(paths, key) or None for key in _PATH_NAMES}
+    values |= {f"notify.{key}": getattr(NotifySettings(), key) for key in _NOTIFY_NAMES}
+    values["notify.keyring_service"] = f"walconsole-{name}"
     for role in BucketRole:
         values |= _bucket_defaults(role, name, chosen)
     return values
@@ -211,6 +215,7 @@ def _profile(settings: Settings) -> Profile:
         keep=_keep(_Values(settings, "keep")),
         backups=_backups(_Values(settings, "backups")),
         drills=_drills(_Values(settings, "drills"), top.maybe("drill_queries", tuple)),
+        notify=_notify(_Values(settings, "notify")),
         second_copy=not settings["dr"].value,
         tags=top.get("tags", tuple),
     )
@@ -235,6 +240,11 @@ def _drills(values: _Values, queries: tuple[str, ...] | None) -> DrillSettings:
         reserve_mib=values.get("reserve_mib", int),
         queries=queries or (),
     )
+
+
+def _notify(values: _Values) -> NotifySettings:
+    defaults = NotifySettings()
+    return NotifySettings(**{name: values.get(name, type(getattr(defaults, name))) for name in _NOTIFY_NAMES})
 
 
 def _keep(values: _Values) -> Keep | None:

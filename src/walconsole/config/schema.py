@@ -5,6 +5,7 @@ The reader, `config init`, `config show` and a test of docs/configuration.md all
 
 from walconsole.config import checks
 from walconsole.config.key import Key
+from walconsole.config.notify_keys import NOTIFY_KEYS
 from walconsole.config.recovery_keys import BACKUP_KEYS, DRILL_KEYS, KEEP_KEYS
 
 CONSOLE_KEYS: tuple[Key, ...] = (
@@ -352,6 +353,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_API_KEYS,
     *_PRICE_KEYS,
     *KEEP_KEYS,
+    *NOTIFY_KEYS,
 )
 
 TABLES: dict[str, str] = {
@@ -364,12 +366,13 @@ TABLES: dict[str, str] = {
     "api": "DigitalOcean's keys API; the token itself never stands here",
     "price": "what storage costs, for the archive screen",
     "keep": "what retention keeps; `walconsole expire` deletes the rest",
+    "notify": "who is told when nobody looks (`walconsole watch`); the secrets themselves never stand here",
 }
 """The tables below a profile, in the order of the example."""
 
 RESERVED_PROFILE_NAMES = (
     "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "moment",
-    "probe", "provision", "report", "undo",
+    "probe", "provision", "report", "undo", "watch",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,
 which stands above this folder and cannot be imported here."""

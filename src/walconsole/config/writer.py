@@ -5,6 +5,7 @@ import json
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from walconsole.config.checks import UnfitError, days_text
 from walconsole.config.key import Key
 from walconsole.config.resolve import Resolved
 from walconsole.config.schema import CONSOLE_KEYS, PROFILE_KEYS, TABLES
-from walconsole.domain.profile import BucketTarget, ClusterName, Profile
+from walconsole.domain.profile import BucketTarget, ClusterName, NotifySettings, Profile
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.redaction import safe
 from walconsole.errors import ConfigError
@@ -85,6 +86,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "price.included_gib": price.included_gib,
         "price.base_month": price.base_month,
         **_keep_values(profile.keep),
+        **_notify_values(profile.notify),
     }
 
 
@@ -92,6 +94,12 @@ def _keep_values(keep: Keep | None) -> dict[str, object]:
     """Without rules none of them is written: the table alone would be a mistake."""
     fields = ("full", "days", "pins", "most_share")
     return {f"keep.{name}": None if keep is None else getattr(keep, name) for name in fields}
+
+
+def _notify_values(settings: NotifySettings) -> dict[str, object]:
+    """What is not said is left out."""
+    values = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    return {f"notify.{name}": None if value in ("", ()) else value for name, value in values.items()}
 
 
 def _bucket_values(target: BucketTarget) -> dict[str, object]:
@@ -150,7 +158,8 @@ def _keys(keys: tuple[Key, ...], table: str) -> Iterator[str]:
         without = "Required" if key.required else f"Left out: {key.default}"
         comment = f"{key.meaning[0].upper()}{key.meaning[1:]}{also}. {without}."
         yield from textwrap.wrap(comment, 96, initial_indent="# ", subsequent_indent="# ")
-        instead = "# " if key.name in TABLES else "#"  # of the table below: only one of the two can hold
+        is_word = keys is PROFILE_KEYS and key.name in TABLES  # or the table below: only one of both can hold
+        instead = "# " if is_word else "#"
         yield f"{'' if key.required else instead}{key.name} = {key.example}"
 
 

@@ -46,19 +46,24 @@ class NobodyThere:
 
     async def trust_host_key(self, question: HostKeyQuestion) -> bool:
         """No: connect once with the console, or with ssh, and compare the fingerprint."""
-        self.refused.append(f"the host key of {question.host} is not known: {question.fingerprint}")
+        self._refuse(f"the host key of {question.host} is not known: {question.fingerprint}")
         return False
 
     async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None:
         """No: the command line, or the profile, must name it."""
         why = "there are several clusters: name one (--cluster VERSION/NAME, or cluster in the profile)"
-        self.refused.append(why)
+        self._refuse(why)
         return None
 
     async def passphrase(self, prompt: str) -> str | None:
         """No: use an agent."""
-        self.refused.append(f"{prompt}: nobody is there to type it; use an agent")
+        self._refuse(f"{prompt}: nobody is there to type it; use an agent")
         return None
+
+    def _refuse(self, why: str) -> None:
+        """Each is told once, however often it is asked."""
+        if why not in self.refused:
+            self.refused.append(why)
 
 
 async def look_once(
@@ -93,7 +98,7 @@ async def look_once(
         asked = resolved is not None
         await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now(), asked), limit_s)
     now = clock.now()
-    return screen.snapshot or Snapshot(profile.name, now, now), tuple(dict.fromkeys(screen.refused))
+    return screen.snapshot or Snapshot(profile.name, now, now), tuple(screen.refused)
 
 
 async def look_anew(

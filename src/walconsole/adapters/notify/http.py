@@ -1,0 +1,84 @@
+"""One POST to a receiver of notices. No redirect is followed, and no URL is told: it may be a secret."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from walconsole import __version__
+from walconsole.domain.redaction import printable
+from walconsole.errors import NoticeError
+
+_CONNECT_S, _READ_S = 10.0, 20.0
+_MOST_ANSWER = 2048
+_LONGEST_WAIT_S = 3600.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def post(whom: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Have the receiver take it. Blocks. Raises NoticeError; `whom` is what that calls the receiver."""
+    import urllib3  # not before it is needed: a tenth of a second
+
+    tried = f"telling {whom}"
+    checked = _checked(url, tried)
+    try:
+        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(_CONNECT_S, _READ_S)) as pool:
+            answer = pool.request(
+                "POST",
+                checked,
+                body=body,
+                headers={"User-Agent": f"walconsole/{__version__}", **headers},
+                redirect=False,
+                preload_content=False,
+            )
+            said = answer.read(_MOST_ANSWER)
+            status, after = answer.status, answer.headers.get("Retry-After", "")
+            answer.close()
+    except urllib3.exceptions.HTTPError as error:
+        raise _unreached(tried, error) from None  # its text has the URL
+    except (UnicodeError, ValueError):
+        raise NoticeError(tried, "its URL cannot be used", "copy it again") from None
+    if not 200 <= status < 300:
+        raise NoticeError(
+            tried,
+            f"it answered with status {status}: {_shown(said, url)}",
+            "see whether the URL and its key are still right" if 400 <= status < 500 else "",
+            retry_after_s=min(float(after), _LONGEST_WAIT_S) if after.isdecimal() else None,
+        )
+
+
+def _checked(url: str, tried: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+        parts = urlsplit("")
+    if not host or parts.scheme not in ("http", "https"):
+        raise NoticeError(tried, "the secret is no URL", "it begins with https://")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise NoticeError(tried, "its URL would send it in the clear", "use https://")
+    return url
+
+
+def _unreached(tried: str, error: Exception) -> NoticeError:
+    """What is known of a call without an answer: where no connection came about, nobody was told."""
+    from urllib3 import exceptions
+
+    if isinstance(error, exceptions.NewConnectionError | exceptions.NameResolutionError):
+        return NoticeError(tried, "it cannot be reached", "is the network up?")
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return NoticeError(tried, f"no connection within {_CONNECT_S:g} s", "is the network up?")
+    if isinstance(error, exceptions.SSLError):
+        return NoticeError(tried, "its certificate is not trusted, or TLS failed")
+    if isinstance(error, exceptions.LocationParseError):
+        return NoticeError(tried, "its URL cannot be used", "copy it again")
+    return NoticeError(tried, "the connection ended before an answer", unsure=True)
+
+
+def _shown(said: bytes, url: str) -> str:
+    """The answer on one line, without what is secret in the URL."""
+    text = printable(said.decode("utf-8", "replace"))[:200].strip()
+    parts = urlsplit(url)
+    for part in (url, parts.path, *filter(None, parts.path.split("/")), parts.query):
+        if len(part) > 5:
+            text = text.replace(part, "[redacted]")
+    return text or "nothing"

@@ -1,0 +1,237 @@
+"""One cluster watched: the console's observer without a screen, what is decided of it, what is told of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.failures import diagnose
+from walconsole.domain.notices import outbox
+from walconsole.domain.notices.deciding import Rules, Seen, decide, seen_of
+from walconsole.domain.notices.outbox import Kept
+from walconsole.domain.notices.words import subject
+from walconsole.domain.profile import NotifySettings, Profile
+from walconsole.domain.standing.model import Diagnosis, Level, Verdict
+from walconsole.domain.standing.worsening import is_begun
+from walconsole.domain.units import whole_duration_text
+from walconsole.errors import NoticeError, WalconsoleError
+from walconsole.ports import Clock, Observer
+from walconsole.session.incident_memory import IncidentMemory
+from walconsole.session.one_look import NobodyThere
+from walconsole.session.telling import Telling
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+"""So often what is known is looked at, unless the operator says otherwise."""
+AGAIN_AFTER_S = 60.0
+"""After an observation that ended by itself; and so often what only somebody could mend is tried anew."""
+SILENT_AFTER_S = 180.0
+"""What is known is not believed any more where nothing at all was read for so long, though nothing failed."""
+HUNG_AFTER_S = 120.0
+"""A look that is older than this says that the watcher hangs."""
+_WRITE_EVERY_S = 60.0
+"""So often what changes with every look is written. A decision is written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The last look, for whoever asks for metrics."""
+
+    snapshot: Snapshot
+    diagnosis: Diagnosis
+    at: float
+
+
+def rules_of(settings: NotifySettings) -> Rules:
+    """As the profile has them."""
+    return Rules(
+        worse_after_s=settings.worse_after_minutes * 60,
+        blind_after_s=settings.blind_after_minutes * 60,
+        well_after_s=settings.well_after_minutes * 60,
+        again_s=settings.again_hours * 3600,
+    )
+
+
+class WatchScreen(NobodyThere):
+    """ports.Screen that knows how long nothing came."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock, self._heard = clock, clock.monotonic()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """See ports.Screen."""
+        super().publish(snapshot)
+        self._heard = self._clock.monotonic()
+
+    def forget(self) -> None:
+        """Another observation begins."""
+        self.snapshot, self._heard = None, self._clock.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since anything was read, or the observation began."""
+        return self._clock.monotonic() - self._heard
+
+
+Observe = Callable[[WatchScreen, Callable[[Observer], None]], Awaitable[None]]
+"""Observes until it is cancelled, or ends by itself; hands its observer over, and closes what it opened."""
+
+
+class Watcher:
+    """Watches until cancelled. `beat` is called after each look, `say` with what is told."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        observe: Observe,
+        telling: Telling,
+        memory: IncidentMemory,
+        clock: Clock,
+        beat: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda _: None,
+        every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self.name = profile.name
+        self.telling = telling
+        self.looked: Looked | None = None
+        self._run_observation, self._memory, self._clock = observe, memory, clock
+        self._beat, self._say, self._every_s = beat, say, every_s
+        self._rules = rules_of(profile.notify)
+        self._screen = WatchScreen(clock)
+        self._observer: Observer | None = None
+        self._ended = ""
+        self._last: float | None = None
+        self._looked_on = self._written = self._retried = clock.monotonic()
+
+    @property
+    def late_s(self) -> float:
+        """Seconds since the last look, of a watcher that looks every few."""
+        return self._clock.monotonic() - self._looked_on
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Questions that nobody could answer."""
+        return tuple(self._screen.refused)
+
+    async def run(self) -> None:
+        """Observe, look, tell. Raises nothing but what ends the program."""
+        now = self._clock.now()
+        await self.telling.change(lambda kept: replace(kept, began_at=now, stopped_at=None))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._observe(), name=f"observation of {self.name}")
+            tasks.create_task(self._look_again_and_again(), name=f"looks at {self.name}")
+            tasks.create_task(self.telling.run(), name=f"telling of {self.name}")
+
+    async def stop(self) -> None:
+        """It ended in good order."""
+        now = self._clock.now()
+        await self._memory.close()
+        await self.telling.change(lambda kept: replace(kept, stopped_at=now, looked_at=now))
+
+    async def _observe(self) -> None:
+        """What can never succeed is tried again all the same: a profile's host may be mended meanwhile."""
+        while True:
+            self._screen.forget()
+            try:
+                await self._run_observation(self._screen, self._has_begun)
+                self._ended = "the observation ended"
+            except WalconsoleError as error:
+                self._ended = error.line()
+            except Exception as error:  # noqa: BLE001  # whatever ends one observation, another begins
+                _log.exception("observation of %s", self.name)
+                self._ended = f"{type(error).__name__} inside walconsole: the log file has the details"
+            self._observer = None
+            await asyncio.sleep(AGAIN_AFTER_S)
+            self._ended = ""
+
+    def _has_begun(self, observer: Observer) -> None:
+        self._observer = observer
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(self._every_s)
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001  # a rule's bug must not end the watch: the next look may well succeed
+                _log.exception("look at %s", self.name)
+                continue
+            self._looked_on = self._clock.monotonic()
+            self._beat()
+
+    async def look(self) -> None:
+        """One look at what is known now, what follows from it, and that on the disk."""
+        now, on = self._clock.now(), self._clock.monotonic()
+        snapshot = self._screen.snapshot or Snapshot(self.name, now, now)
+        diagnosis = await asyncio.to_thread(diagnose, snapshot, now)
+        silent_s = self._screen.silent_s
+        if self._ended or silent_s > SILENT_AFTER_S:
+            why = self._ended or f"nothing was read for {whole_duration_text(silent_s)}"
+            diagnosis = Diagnosis(Verdict(Level.UNKNOWN, f"cannot tell: {why}"), (), ())
+        elif not is_begun(snapshot):
+            return
+        self.looked = Looked(snapshot, diagnosis, now)
+        self._memory.look(snapshot, diagnosis, now)
+        elapsed_s = self._elapsed_s(now, on)
+        await self._decide(seen_of(diagnosis, self.name, now, elapsed_s), on)
+        self._retry(diagnosis.verdict.level, on)
+
+    def _elapsed_s(self, now: float, on: float) -> float:
+        """Since the look before; by the wall clock where that was another process's."""
+        before, self._last = self._last, on
+        if before is not None:
+            return on - before
+        looked_at = self.telling.kept.looked_at
+        return max(0.0, now - looked_at) if looked_at else 0.0
+
+    async def _decide(self, seen: Seen, on: float) -> None:
+        standing, notice = decide(self.telling.kept.standing, seen, self._rules, self.name)
+
+        def after(kept: Kept) -> Kept:
+            kept = replace(kept, standing=standing, looked_at=seen.at)
+            return kept if notice is None else outbox.posted(kept, notice, self.telling.ways)
+
+        if notice is not None:
+            _log.warning("notice %s (%s): %s", notice.id, notice.kind.value, notice.verdict)
+            self._say(subject(notice))
+        elif standing.level is self.telling.kept.standing.level and on - self._written < _WRITE_EVERY_S:
+            self.telling.kept = after(self.telling.kept)
+            return
+        self._written = on
+        await self.telling.change(after)
+        self.telling.wake()
+
+    def _retry(self, level: Level, on: float) -> None:
+        """Who can ask nobody tries again by itself: a host key may be known by now, an agent run."""
+        if level is Level.UNKNOWN and on - self._retried >= AGAIN_AFTER_S and self._observer is not None:
+            self._retried = on
+            self._observer.refresh()
+
+
+class Pings:
+    """Pings a dead man's check: well while all that is told is well, and failed while it is not."""
+
+    def __init__(self, watcher: Watcher, ping: Callable[[str, str], None], every_s: float) -> None:
+        self._watcher, self._ping, self._every_s = watcher, ping, every_s
+
+    async def run(self) -> None:
+        """Ping until cancelled; silence is what the check tells of."""
+        await self._try("start", "the watch begins")
+        while True:
+            await asyncio.sleep(self._every_s)
+            if self._watcher.late_s > HUNG_AFTER_S:
+                continue  # a watcher that hangs must not say that all is well
+            told = self._watcher.telling.kept.standing.told
+            looked = self._watcher.looked
+            said = looked.diagnosis.verdict.text if looked is not None else "nothing was looked at yet"
+            if looked is None:
+                continue
+            await self._try("" if told is Level.OK else "fail", f"{self._watcher.name}: {told.value}: {said}")
+
+    async def _try(self, signal: str, said: str) -> None:
+        try:
+            await asyncio.to_thread(self._ping, signal, said)
+        except NoticeError as error:
+            _log.warning("%s", error.line())
