@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from walconsole.cli.opening import config_file, session
+from walconsole.cli.table import BY_NAME
 from walconsole.config.choose import choose
 from walconsole.process.stop import Stop
 from walconsole.session.wish import Session
@@ -27,7 +28,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         "profiles",
         nargs="*",
         metavar="PROFILE",
-        help="profiles of the configuration file, or hosts; without any DEPLOY_HOST or the default profile",
+        help="profiles of the configuration file, or hosts; without any every profile, else DEPLOY_HOST",
     )
     add(
         "--listen",
@@ -74,7 +75,8 @@ def _sessions(options: argparse.Namespace) -> list[Session]:
     """One for each profile that was named. Raises ConfigError, UsageError."""
     file = config_file(options)
     environment: Mapping[str, str] = dict(os.environ)
-    resolved = [choose(target, file, environment) for target in options.profiles or [None]]
+    named = options.profiles or list(file.profiles) or [None]
+    resolved = [choose(target, file, environment, commands=tuple(BY_NAME)) for target in named]
     made = session(options, file, resolved[0].profile)
     return [replace(made, target=each.profile, read_only=True, notes=each.notes) for each in resolved]
 

@@ -1,0 +1,250 @@
+"""A watcher's looks: what it believes, what it says of itself, what systemd is given to run it."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from tests.data.facts import NOW, archiver, healthy
+from tests.unit.test_diagnosis_evidence import FAILED
+from tests.unit.test_profile_json import a_profile
+from tests.unit.test_watcher_seen import Clock
+from walconsole.cli import main
+from walconsole.cli.arguments import parse
+from walconsole.domain.facts.observed import HostKeyQuestion
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.notices.outbox import Kept
+from walconsole.domain.profile import NotifySettings
+from walconsole.domain.standing.model import Level
+from walconsole.errors import RefusedError, SshError, UsageError
+from walconsole.operator_files.incident_file import SessionIncidents
+from walconsole.ports import Observer
+from walconsole.session import watcher as watching
+from walconsole.session.incident_memory import IncidentMemory
+from walconsole.session.telling import Telling
+from walconsole.session.watch import _health_page, exposition
+from walconsole.session.watch_unit import SYSTEM_CONFIG, UNIT, UnitWish, install, unit_lines
+from walconsole.session.watcher import HUNG_AFTER_S, SILENT_AFTER_S, Watcher, WatchScreen
+
+SETTINGS = NotifySettings(command=("/bin/true",), worse_after_minutes=0, well_after_minutes=0)
+
+
+class MemoryShelf:
+    """telling.Shelf that counts what is written."""
+
+    def __init__(self) -> None:
+        self.kept, self.writes = Kept(), 0
+
+    def hold(self) -> Kept:
+        return self.kept
+
+    def write(self, kept: Kept) -> None:
+        self.kept, self.writes = kept, self.writes + 1
+
+
+class Heard:
+    """A way that keeps what it is told."""
+
+    name = "heard"
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def tell(self, notice: object, *, repeat: bool) -> None:
+        assert not repeat
+        self.kinds.append(f"{notice.kind} {notice.level}")  # type: ignore[attr-defined]
+
+
+async def never(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
+    await asyncio.Event().wait()
+
+
+def a_watcher(
+    clock: Clock, observe: watching.Observe = never, name: str = "db", shelf: MemoryShelf | None = None
+) -> Watcher:
+    telling = Telling(shelf or MemoryShelf(), [Heard()], clock)
+    profile = replace(a_profile(), name=name, notify=SETTINGS)
+    memory = IncidentMemory(SessionIncidents(), clock)
+    return Watcher(profile, observe, telling, memory, clock)
+
+
+async def look(
+    watcher: Watcher, clock: Clock, snapshot: Snapshot | None, after_s: float = 5.0
+) -> Level | None:
+    """What it says of that snapshot, taken now."""
+    clock.wall, clock.on = clock.wall + after_s, clock.on + after_s
+    if snapshot is not None:
+        watcher._screen.publish(snapshot)
+    await watcher.look()
+    return watcher.looked.diagnosis.verdict.level if watcher.looked is not None else None
+
+
+async def test_it_tells_of_what_it_sees_and_writes_no_more_than_it_must() -> None:
+    clock, shelf = Clock(), MemoryShelf()
+    watcher = a_watcher(clock, shelf=shelf)
+    await watcher.telling.open()
+    assert await look(watcher, clock, Snapshot("db", NOW, NOW)) is None, "nothing was asked yet"
+    assert await look(watcher, clock, healthy()) is Level.OK
+    before = shelf.writes
+    for _ in range(8):
+        assert await look(watcher, clock, healthy()) is Level.OK
+    assert shelf.writes == before, "a look a second is not a write a second"
+    assert await look(watcher, clock, healthy(archiver=archiver(**FAILED))) is Level.CRITICAL
+    (posted,) = shelf.kept.outbox
+    assert (posted.notice.kind, posted.notice.rule, posted.ways) == ("worse", "failing", ("heard",))
+    telling = asyncio.create_task(watcher.telling.run())
+    async with asyncio.timeout(5):
+        while shelf.kept.outbox:  # noqa: ASYNC110  # nothing tells that it is empty
+            await asyncio.sleep(0.005)
+    telling.cancel()
+    await asyncio.wait([telling])
+
+
+async def test_what_is_old_is_not_believed() -> None:
+    clock = Clock()
+    watcher = a_watcher(clock)
+    assert await look(watcher, clock, healthy()) is Level.OK
+    assert await look(watcher, clock, None, SILENT_AFTER_S + 1) is Level.UNKNOWN
+    assert watcher.looked is not None
+    assert watcher.looked.diagnosis.verdict.text == "cannot tell: nothing was read for 3 min 01 s"
+
+
+async def test_an_observation_that_ends_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "AGAIN_AFTER_S", 0.01)
+    clock, began = Clock(), 0
+
+    async def fails(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
+        nonlocal began
+        assert screen.snapshot is None, "what another observation saw is not believed"
+        began += 1
+        screen.publish(healthy())
+        if began == 1:
+            raise SshError("opening db", "the profile is wrong", "mend it")
+        if began == 2:
+            raise ValueError("a bug")
+        await asyncio.Event().wait()
+
+    watcher = a_watcher(clock, fails)
+    running = asyncio.create_task(watcher._observe())
+    said = []
+    while began < 3:
+        await watcher.look()
+        said += [watcher.looked.diagnosis.verdict.text] if watcher.looked is not None else []
+        await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.wait([running])
+    assert "cannot tell: opening db: the profile is wrong; mend it" in said
+    assert "cannot tell: ValueError inside walconsole: the log file has the details" in said
+    await watcher.look()
+    assert watcher.looked is not None
+    assert watcher.looked.diagnosis.verdict.level is Level.OK
+
+
+async def test_a_question_is_refused_and_kept_once_however_often_it_is_asked() -> None:
+    watcher = a_watcher(Clock())
+    for _ in range(1000):
+        assert not await watcher._screen.trust_host_key(
+            HostKeyQuestion("db", 22, "ssh-ed25519", "SHA256:x", "known_hosts")
+        )
+    assert len(watcher.refused) == 1
+
+
+async def test_several_have_a_label_of_their_own_and_a_family_stands_together() -> None:
+    clock = Clock()
+    watchers = [a_watcher(clock, name=name) for name in ("db", "other")]
+    for watcher in watchers:
+        await look(watcher, clock, healthy())
+    lines = list(exposition(watchers))
+    status = [line for line in lines if line.startswith("walconsole_status{")]
+    assert status == [
+        'walconsole_status{cluster="db",profile="db"} 0',
+        'walconsole_status{cluster="other",profile="other"} 0',
+    ]
+    names = [line.split("{")[0] if line[0] != "#" else line.split(" ")[2] for line in lines]
+    families = [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
+    assert len(families) == len(set(families))
+    assert sum(line.startswith("# TYPE walconsole_status ") for line in lines) == 1
+    alone = list(exposition(watchers[:1]))
+    assert 'walconsole_status{profile="db"} 0' in alone
+
+
+async def test_the_watch_is_well_while_it_looks() -> None:
+    clock = Clock()
+    watcher = a_watcher(clock)
+    assert _health_page([watcher])[0] is HTTPStatus.OK
+    clock.on += HUNG_AFTER_S + 1
+    status, kind, text = _health_page([watcher])
+    assert (status, kind) == (HTTPStatus.SERVICE_UNAVAILABLE, "application/json")
+    assert json.loads(text)["watch"] == "hangs"
+
+
+# -- The command line and the unit.
+
+
+def test_only_this_machine_is_listened_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(["watch", "--listen", "none"]).listen is None
+    assert parse(["watch", "--listen", "[::1]:9000"]).listen == ("::1", 9000)
+    assert parse(["watch", "a", "b", "--listen", "9000"]).listen == ("127.0.0.1", 9000)
+    for wrong in ("0.0.0.0:9000", "127.0.0.1:x", "127.0.0.1:70000"):
+        with pytest.raises(SystemExit):
+            parse(["watch", "--listen", wrong])
+    assert "must be on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("system", [False, True], ids=["user", "system"])
+def test_the_unit_is_one_that_systemd_takes(system: bool, tmp_path: Path) -> None:
+    wish = UnitWish(("db", "a b$%"), None, system)
+    program = (shutil.which("true") or "/bin/true",)
+    lines = list(unit_lines(wish, program, ["HOOK"]))
+    config = f" --config {SYSTEM_CONFIG}" if system else ""
+    assert f'ExecStart={program[0]} watch{config} -- db "a b$$%%"' in lines
+    assert ("DynamicUser=yes" in lines) == system
+    assert ("LoadCredential=HOOK:/etc/walconsole/credentials/HOOK" in lines) == system
+    assert {"Type=notify", "WatchdogSec=180", "NoNewPrivileges=yes", "SuccessExitStatus=143"} <= set(lines)
+    unit = tmp_path / UNIT
+    unit.write_text("\n".join(line for line in lines if not line.startswith("Documentation")) + "\n")
+    verify = shutil.which("systemd-analyze")
+    if verify is not None:
+        done = subprocess.run([verify, "verify", str(unit)], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_it_is_shown_asked_about_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = tmp_path / "config" / "systemd" / "user" / UNIT
+    assert main(["watch", "--install", "--plan", "db"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"# {path}\n[Unit]\n")
+    assert "systemctl --user daemon-reload" in shown
+    assert main(["watch", "--install", "db"]) == RefusedError.exit_code
+    assert f"add --confirm {UNIT}" in capsys.readouterr().err
+    assert main(["watch", "--install", "db", "--confirm", "other"]) == UsageError.exit_code
+    assert not path.exists()
+    assert main(["watch", "--install", "db", "--confirm", UNIT]) == 0
+    assert path.read_text() in shown
+
+
+def test_the_secrets_that_the_service_needs_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[profiles.db]\nhost = "db.example.org"\nnotify = { webhook_env = "HOOK", ping_env = "PING" }\n'
+        '[profiles.other]\nhost = "other.example.org"\nnotify = { pagerduty_env = "KEY" }\n'
+    )
+    assert main(["watch", "--install", "--plan", "--system", "--config", str(config), "db"]) == 0
+    shown = capsys.readouterr().out
+    assert "LoadCredential=HOOK:" in shown
+    assert "LoadCredential=PING:" in shown
+    assert "KEY" not in shown
+    install(UnitWish((), config, system=True), plan=True, confirm="")
+    assert "LoadCredential=KEY:" in capsys.readouterr().out
