@@ -31,6 +31,7 @@ KEY_PAGES = {
     "triage.md": ("triage",),
     "recovery.md": ("recovery", "moments", "recover"),
     "commands-run.md": ("commands",),
+    "fleet.md": ("fleet",),
 }
 """The pages with lists of keys, and the screens that each is about."""
 NAMES = {
@@ -38,7 +39,7 @@ NAMES = {
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "home": "Home", "end": "End",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "Up", "down": "Down", "left": "Left", "right": "Right",
     "f1": "F1", "exclamation_mark": "!", "colon": ":", "less_than_sign": "<", "greater_than_sign": ">",
-    "left_square_bracket": "[", "right_square_bracket": "]",
+    "number_sign": "#", "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 """How Textual's names of keys are written."""
 _LIST = re.compile(r"(\| key \| what it does \|\n\|---\|---\|\n)(?:\|.*\n)+")

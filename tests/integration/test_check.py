@@ -115,7 +115,7 @@ async def test_every_form(stage: Stage, config: Path, tmp_path: Path) -> None:
 async def test_of_several_each_is_told_and_a_dead_host_costs_the_others_nothing(
     stage: Stage, config: Path, tmp_path: Path, make_proxy: MakeProxy
 ) -> None:
-    """One is well, one archives to a place that holds nothing, one host takes the connection and says nothing."""
+    """One is well, one archives to where nothing is, one host takes the connection and says nothing."""
     silent = make_proxy(stage.profile.ssh.port or 22)
     silent.stall()
     broken = dataclasses.replace(

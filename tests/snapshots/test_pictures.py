@@ -14,20 +14,23 @@ from textual.pilot import Pilot
 
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
+from tests.data.fleet import ScriptedSource, rows
 from tests.data.moments import found_moments, hostile_moments
 from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.recoveries import RECOVERIES
 from tests.data.recovering import PAUSED
 from tests.data.snapshots import STATES, log_lines
-from tests.data.stage import ScriptedObserver, settle, stage, until
+from tests.data.stage import FrozenClock, ScriptedObserver, screen_text, settle, stage, until
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.facts.snapshot import succeeded
 from walconsole.domain.moments.found import FoundMoments
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
-from walconsole.ui.board.glyphs import ASCII
+from walconsole.ui.board.glyphs import ASCII, UNICODE
+from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 from walconsole.ui.configuration.screen import ConfigurationScreen
+from walconsole.ui.fleet_app import FleetApp
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.recovery.moment_screen import MomentScreen
 from walconsole.ui.recovery.recover_screen import RecoverScreen
@@ -331,3 +334,31 @@ def test_recover(snap_compare: SnapCompare, size: str, theme: str, state: Recove
     app = stage(RECOVERIES["nightly"](), lines=log_lines(), theme=theme)
     app.current.found_moments, app.current.recovery_state = found_moments(), read
     assert snap_compare(app, terminal_size=SIZES[size], run_before=recover_opened)
+
+
+def fleet(theme: str = "night") -> FleetApp:
+    """The list over eight clusters."""
+    shelf = ThemeShelf((shipped_folder(),), Path("/nonexistent/state.toml"))
+    return FleetApp(ScriptedSource(rows()), FrozenClock(), theme=theme, shelf=shelf, glyphs=UNICODE)
+
+
+async def listed(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, WalconsoleApp)
+    await until(pilot, lambda: "the worst first" in screen_text(app))
+    await pilot.pause(0.1)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_fleet(snap_compare: SnapCompare, size: str, theme: str) -> None:
+    assert snap_compare(fleet(theme), terminal_size=SIZES[size], run_before=listed)
+
+
+def test_the_fleet_by_tag_and_filtered(snap_compare: SnapCompare) -> None:
+    async def by_tag(pilot: Pilot[None]) -> None:
+        await listed(pilot)
+        await pilot.press("number_sign", "a", "l", "J")
+        await pilot.pause(0.1)
+
+    assert snap_compare(fleet(), terminal_size=SIZES["120x36"], run_before=by_tag)

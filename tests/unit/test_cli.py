@@ -51,6 +51,9 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs/exit-codes.md"
             "backup",
             {"apply": True, "confirm": "a", "no_dr": False},
         ),
+        (["a", "b"], "open", {"targets": ["a", "b"], "target": None}),
+        (["fleet", "db-*", "--tag", "eu"], "fleet", {"targets": ["db-*"], "tag": ["eu"], "all": False}),
+        (["check", "a", "b", "--all"], "check", {"targets": ["a", "b"], "all": True}),
         (["probe", "a", "--plan", "--only", "calls"], "probe", {"only": "calls", "read_only": False}),
     ],
 )
@@ -63,7 +66,6 @@ def test_arguments(arguments: list[str], command: str, values: dict[str, object]
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["a", "b"], "unrecognized arguments: b"),
         (["chekc", "a"], "unrecognized arguments: a; did you mean `walconsole check`?"),
         (["provison", "a", "--plan"], "did you mean `walconsole provision`?"),
         (["--theme", "x", "config", "path"], "unrecognized arguments: --theme"),

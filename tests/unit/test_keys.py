@@ -16,6 +16,7 @@ from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.dialogs.connecting import HostKeyScreen
 from walconsole.ui.dialogs.dialog import Confirm, Dialog
 from walconsole.ui.dialogs.help import HelpScreen
+from walconsole.ui.fleet.screen import FleetScreen
 from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.recovery.moment_screen import MomentScreen
@@ -34,6 +35,7 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "moments": MomentScreen,
     "recover": RecoverScreen,
     "commands": CommandsScreen,
+    "fleet": FleetScreen,
 }
 OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
 
@@ -80,8 +82,11 @@ MEANINGS = {
         ("u", "undo", "undo"),
         ("f", "fix", "fix"),
         ("P", "probe deeper", "dig"),
-        ("J", "next story", "next_story"),
-        ("K", "the story before", "next_story"),
+        ("J", "the next of what is wrong", "next_story"),
+        ("K", "the one before of what is wrong", "next_story"),
+        ("O", "turn the order round", "turn_order"),
+        ("#", "together by tag", "group"),
+        ("C", "other columns", "columns"),
         ("o", "open where it is", "go_there"),
         ("<", "a longer time", "span"),
         (">", "a shorter time", "span"),
@@ -164,7 +169,10 @@ def test_a_screen_binds_what_the_table_says_and_nothing_else(screen: str) -> Non
             )
             bound |= dict.fromkeys(keys.split(","), action)
     said = {key: one.action.removeprefix("screen.") for one in actions(screen) for key in one.keys.split(",")}
-    if screen == "provision":  # there the app's others do what they do elsewhere, and are not offered
+    if screen in (
+        "provision",
+        "fleet",
+    ):  # there the app's others do what they do elsewhere, and are not offered
         bound = {key: action for key, action in bound.items() if key in said}
     assert bound == said
 

@@ -92,7 +92,7 @@ def open_parser() -> argparse.ArgumentParser:
     """The parser where no command stands."""
     parser = argparse.ArgumentParser(PROGRAM, parents=[shared(OPEN.takes)], **_MANNERS)
     parser.usage = (
-        f"{PROGRAM} [PROFILE | [user@]host[:port]] [options]\n       {PROGRAM} {{{','.join(BY_NAME)}}} ..."
+        f"{PROGRAM} [PROFILE | [user@]host[:port]]... [options]\n       {PROGRAM} {{{','.join(BY_NAME)}}} ..."
     )
     _declare(OPEN, parser)
     return parser

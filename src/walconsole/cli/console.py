@@ -1,9 +1,9 @@
-"""`walconsole [PROFILE | HOST]`: the console itself."""
+"""`walconsole [PROFILE | HOST]`: the console itself; with several of them their list."""
 
 from argparse import ArgumentParser, Namespace
 
-from walconsole.cli.opening import open_screen, server_session
-from walconsole.cli.options import add_target
+from walconsole.cli.opening import means_several, open_fleet, open_screen, server_session, server_sessions
+from walconsole.cli.options import add_targets
 from walconsole.cli.table import COMMANDS
 from walconsole.process.stop import Stop
 
@@ -29,9 +29,11 @@ def declare(command: str, parser: ArgumentParser) -> None:
     variables = [line for names, meaning in ENVIRONMENT for line in (f"  {names}", f"{'':<25}{meaning}")]
     parser.description = ABOUT
     parser.epilog = "\n".join(["commands:", *commands, hint, "", "environment:", *variables, ""])
-    add_target(parser)
+    add_targets(parser, many=False)
 
 
 def start(options: Namespace, stop: Stop) -> int:
-    """Open it; the exit code. Raises WalconsoleError."""
+    """Open it, with several servers the list of them; the exit code. Raises WalconsoleError."""
+    if means_several(options):
+        return open_fleet(server_sessions(options), stop)
     return open_screen(server_session(options), stop)

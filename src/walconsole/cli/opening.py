@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,8 +117,20 @@ def _secret_variables(file: ConfigFile, target: Target) -> set[str]:
 
 def open_screen(opened: Session, stop: Stop) -> int:
     """Run the console; its exit code. Raises WalconsoleError."""
-    collect_nothing()
-    os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported
+    _before_textual()
     from walconsole.session.console import open_console  # Textual: not for `--help`
 
     return open_console(opened, stop)
+
+
+def open_fleet(opened: Sequence[Session], stop: Stop) -> int:
+    """The same over many clusters."""
+    _before_textual()
+    from walconsole.session.console import open_fleet
+
+    return open_fleet(opened, stop)
+
+
+def _before_textual() -> None:
+    collect_nothing()
+    os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported

@@ -64,6 +64,10 @@ COMMANDS = (
         "demo", Takes.CONSOLE, "console.md",
     ),
     Command(
+        "fleet", "many clusters in one list, the worst first",
+        "fleet", Takes.CONSOLE, "fleet.md",
+    ),
+    Command(
         "config", "the configuration file: init, path, check, show",
         "config", Takes.NOTHING, "configuration.md",
     ),

@@ -371,8 +371,8 @@ TABLES: dict[str, str] = {
 """The tables below a profile, in the order of the example."""
 
 RESERVED_PROFILE_NAMES = (
-    "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "moment",
-    "probe", "provision", "report", "undo", "watch",
+    "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "fleet",
+    "moment", "probe", "provision", "report", "undo", "watch",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,
 which stands above this folder and cannot be imported here."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -10,6 +10,7 @@ from textual.app import App
 from walconsole.errors import WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
 from walconsole.process.logs import Crash, start_logging
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
@@ -36,6 +37,19 @@ def open_console(session: Session, stop: Stop, make_app: MakeApp = make_console)
     for note in (*session.notes, *([warning] if warning else [])):
         say(note)
     return event_loop.run(_Console(session, make_app, stop).run)
+
+
+def open_fleet(sessions: Sequence[Session], stop: Stop) -> int:
+    """The console over many clusters; its exit code. Raises UsageError where there is no terminal."""
+
+    def make(session: Session, cleanups: Cleanups) -> App[Any]:
+        from walconsole.session.fleet import Fleet
+        from walconsole.ui.fleet_app import FleetApp
+
+        fleet = Fleet(sessions, cleanups)
+        return FleetApp(fleet, SystemClock(), theme=session.theme, alerts=session.notify)
+
+    return open_console(sessions[0], stop, make)
 
 
 class _Console:

@@ -18,6 +18,7 @@ from walconsole.session.wish import DemoWish, Session
 from walconsole.ui.board.droplet_session import DropletSession
 
 if TYPE_CHECKING:
+    from walconsole.adapters.ssh.connection import SshConnection
     from walconsole.adapters.ssh.shell import SshShell
     from walconsole.domain.facts.snapshot import AnySlot
     from walconsole.domain.profile import BucketRole, Profile
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from walconsole.session.incident_memory import IncidentMemory
 
 
-def droplet_session(wish: Session, cleanups: Cleanups) -> DropletSession:
-    """The session of what was wished for. It connects when it is shown; `cleanups` close it at the latest."""
-    wiring = _Wiring(wish, cleanups.part())
+def droplet_session(wish: Session, cleanups: Cleanups, lent: SshConnection | None = None) -> DropletSession:
+    """The session of what was wished for. It connects when it is shown; `cleanups` close it at the latest.
+
+    A connection that is `lent` is there already, and is left open.
+    """
+    wiring = _Wiring(wish, cleanups.part(), lent)
     return DropletSession(
         wish.title,
         wiring.connect,
@@ -49,8 +53,8 @@ def droplet_session(wish: Session, cleanups: Cleanups) -> DropletSession:
 class _Wiring:
     """Opens what a session needs, and closes it."""
 
-    def __init__(self, wish: Session, cleanups: Cleanups) -> None:
-        self._wish, self._cleanups = wish, cleanups
+    def __init__(self, wish: Session, cleanups: Cleanups, lent: SshConnection | None) -> None:
+        self._wish, self._cleanups, self._lent = wish, cleanups, lent
         self._environment: Mapping[str, str] = wish.environment
         self._lasting = not isinstance(wish.target, DemoWish)
         self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
@@ -120,7 +124,7 @@ class _Wiring:
         from walconsole.session.wiring import finding_of, observe, ssh_shell
 
         clock = SystemClock()
-        shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands)
+        shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands, lent=self._lent)
         if self._wish.resolved is None:
             return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
         from walconsole.session.finding import FindingObserver

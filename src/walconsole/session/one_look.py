@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.log_line import LogLine
@@ -73,26 +74,30 @@ async def look_once(
     keeping: KeptFiles,
     limit_s: float,
     resolved: "Resolved | None" = None,
+    through: "SshShell | None" = None,
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """The snapshot once every source was asked, or after `limit_s`; and the questions nobody could answer.
 
-    With `resolved`, which `profile` came of, the host is asked first where it archives to.
+    With `resolved`, which `profile` came of, the host is asked first where it archives to. `through` has a
+    connection that is used, and left open.
     """
     from walconsole.session.wiring import finding_of, observe, ssh_shell
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
+        register, lent = (None, None) if through is None else (through.register, through.connection)
         patience = Patience(limit_s, at_once=True)
-        shell = ssh_shell(profile, screen, clock, cleanups, patience=patience)
+        shell = ssh_shell(profile, screen, clock, cleanups, register, patience=patience, lent=lent)
+        begun = partial(observe, follow_log=False)
         if resolved is None:
-            observer = observe(profile, shell, clock, environment, cleanups, keeping)
+            observer = begun(profile, shell, clock, environment, cleanups, keeping)
         else:
             from walconsole.session.finding import FindingObserver
 
             finding = finding_of(resolved, shell, clock)
 
             def begin() -> Observer:
-                return observe(finding.profile, shell, clock, environment, cleanups, keeping, finding)
+                return begun(finding.profile, shell, clock, environment, cleanups, keeping, finding)
 
             observer = FindingObserver(finding, begin, "")
         asked = resolved is not None

@@ -10,6 +10,7 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.folder.store import FolderStore
 from walconsole.adapters.s3.key_sources import FoundKeys, RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
+from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
 from walconsole.config.resolve import Resolved
@@ -125,16 +126,19 @@ def ssh_shell(
     cleanups: Cleanups,
     register: CommandRegister | None = None,
     patience: Patience | None = None,
+    lent: SshConnection | None = None,
 ) -> SshShell:
     """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet.
 
-    `register` is told of every command; `patience` says how long answers are waited for.
+    `register` is told of every command; `patience` says how long answers are waited for. A connection that is
+    `lent` is used, and left open.
     """
     shell = SshShell(
         profile.ssh,
         sudo=profile.sudo,
         operator=operator,
         clock=clock,
+        lent=lent,
         register=register,
         patience=patience,
     )
@@ -150,10 +154,12 @@ def observe(
     cleanups: Cleanups,
     keeping: KeptFiles,
     finding: HostFinding | None = None,
+    *,
+    follow_log: bool = True,
 ) -> Observer:
     """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
 
-    Nothing connects yet.
+    Nothing connects yet. `follow_log`: somebody reads the log line by line.
 
     `environment` is where keys and tokens are looked for, `keeping` what outlives the session. `finding` is
     what the host itself says of where it archives to, None where it is not asked.
@@ -227,7 +233,7 @@ def observe(
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,
-        log=LogFollower(shell, clock, log_sources(profile.paths, host)),
+        log=LogFollower(shell, clock, log_sources(profile.paths, host)) if follow_log else None,
         told=_told(profile),
         patience=shell.patience,
     )

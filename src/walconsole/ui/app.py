@@ -84,7 +84,7 @@ class WalconsoleApp(App[None]):
 
     def __init__(
         self,
-        session: DropletSession,
+        session: DropletSession | None,
         *,
         theme: str | None = None,
         shelf: ThemeShelf | None = None,
@@ -99,10 +99,12 @@ class WalconsoleApp(App[None]):
         self._glyphs, self._alerts = glyphs, alerts
         self._leaving: Screen[bool] | None = None
         self._saying: set[tuple[str, str]] = set()
-        self.sessions: dict[str, DropletSession] = {self.DEFAULT_MODE: session}
+        self.sessions: dict[str, DropletSession] = {}
         self._observations: dict[str, Worker[None]] = {}
         self._numbered = 1
-        session.front = self
+        if session is not None:
+            self.sessions[self.DEFAULT_MODE] = session
+            session.front = self
         # Textual takes an empty NO_COLOR for a set one; https://no-color.org says otherwise.
         self.no_color = os.environ.get("NO_COLOR", "") != ""
         first = self._suited(self.shelf.first(theme, self.console.color_system))
@@ -145,14 +147,18 @@ class WalconsoleApp(App[None]):
 
     def on_mount(self) -> None:
         """Everything that costs time waits until the first frame is out."""
-        self.current.shown = True
+        self._show_current(shown=True)
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
         self.add_mode(self.DEFAULT_MODE, self.get_default_screen)
-        if await self._unfold(self.DEFAULT_MODE):
+        if await self._unfold_first():
             self.run_worker(self._load_themes(), name="themes", group="themes")
+
+    async def _unfold_first(self) -> bool:
+        """What the first screen needs beyond its first frame; False where the console was left."""
+        return await self._unfold(self.DEFAULT_MODE)
 
     async def _load_themes(self) -> None:
         import asyncio
@@ -197,6 +203,12 @@ class WalconsoleApp(App[None]):
         """The session whose screens are seen."""
         return self.sessions[self.current_mode]
 
+    def _show_current(self, *, shown: bool) -> None:
+        """The session whose screens are on top, where it is one's, draws from now on, or no more."""
+        session = self.sessions.get(self.current_mode)
+        if session is not None:
+            session.shown = shown
+
     @property
     def dashboard(self) -> Dashboard:
         """The current session's."""
@@ -222,11 +234,15 @@ class WalconsoleApp(App[None]):
         try:
             await session.observe()
         except WalconsoleError as error:
-            if len(self.sessions) > 1:
+            if not self._ends_with(session):
                 session.notify(error.line(), session.title, "error", 3600.0)
                 return
             self.failure = error
             self.exit(return_code=error.exit_code)
+
+    def _ends_with(self, _session: DropletSession) -> bool:
+        """Whether nothing is left without this one."""
+        return len(self.sessions) == 1
 
     async def open_session(self, session: DropletSession) -> None:
         """Begin another droplet's session, and show it."""
@@ -241,7 +257,7 @@ class WalconsoleApp(App[None]):
     async def show_session(self, session: DropletSession) -> None:
         """Show its screens as they were left. Raises ValueError for one that is not open here."""
         mode = self._mode_of(session)
-        self.current.shown = False
+        self._show_current(shown=False)
         await self.switch_mode(mode)
         session.shown = True
 
@@ -252,11 +268,11 @@ class WalconsoleApp(App[None]):
         from textual.worker import WorkerError
 
         mode = self._mode_of(session)
-        if len(self.sessions) == 1:
+        if self._ends_with(session):
             self.exit()
             return
-        if session is self.current:
-            await self.show_session(next(one for one in self.sessions.values() if one is not session))
+        if session is self.sessions.get(self.current_mode):
+            await self._show_another(session)
         observation = self._observations.pop(mode, None)
         if observation is not None:
             observation.cancel()
@@ -265,6 +281,12 @@ class WalconsoleApp(App[None]):
         await self.remove_mode(mode)
         await session.close()
         del self.sessions[mode]
+
+    async def _show_another(self, session: DropletSession) -> None:
+        await self.show_session(next(one for one in self.sessions.values() if one is not session))
+
+    def leave_dashboard(self, _session: DropletSession) -> None:
+        """There is nothing behind it."""
 
     def _mode_of(self, session: DropletSession) -> str:
         return list(self.sessions)[list(self.sessions.values()).index(session)]

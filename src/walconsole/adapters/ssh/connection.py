@@ -66,7 +66,8 @@ class SshConnection:
     """The connection to `target`, through its jump hosts.
 
     A refusal (host key, authentication) is remembered: it is raised again at once until retry().
-    Other failures are raised again during a pause that doubles up to LONGEST_PAUSE_S.
+    Other failures are raised again during a pause that doubles up to LONGEST_PAUSE_S. A connection that is
+    silent for `keepalive_s` is asked whether it is still there.
     """
 
     def __init__(
@@ -76,8 +77,9 @@ class SshConnection:
         clock: Clock,
         register: CommandRegister,
         patience: Patience | None = None,
+        keepalive_s: float = KEEPALIVE_INTERVAL_S,
     ) -> None:
-        self.target = target
+        self.target, self._keepalive_s = target, keepalive_s
         self._operator, self._clock, self._register = operator, clock, register
         self._patience = patience if patience is not None else Patience()
         self._silence_s = 0.0
@@ -294,7 +296,7 @@ class SshConnection:
                 preferred_auth="publickey",
                 gss_host=None,
                 connect_timeout=None,
-                keepalive_interval=KEEPALIVE_INTERVAL_S,
+                keepalive_interval=self._keepalive_s,
                 keepalive_count_max=KEEPALIVE_COUNT,
                 env={},
                 send_env=[],

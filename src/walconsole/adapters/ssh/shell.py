@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 import asyncssh
 
 from walconsole.adapters.ssh import scripts as ssh_scripts
-from walconsole.adapters.ssh.connection import SshConnection, server_fingerprint
+from walconsole.adapters.ssh.connection import KEEPALIVE_INTERVAL_S, SshConnection, server_fingerprint
 from walconsole.adapters.ssh.errors import channel_error
 from walconsole.adapters.ssh.frames import (
     OUTPUT_LIMIT,
@@ -56,10 +56,13 @@ class SshShell:
         lent: SshConnection | None = None,
         register: CommandRegister | None = None,
         patience: Patience | None = None,
+        keepalive_s: float = KEEPALIVE_INTERVAL_S,
     ) -> None:
         self.register = register if register is not None else CommandRegister()
         self.patience = patience if patience is not None else Patience()
-        self.connection = lent or SshConnection(target, operator, clock, self.register, self.patience)
+        self.connection = lent or SshConnection(
+            target, operator, clock, self.register, self.patience, keepalive_s
+        )
         self._target, self._sudo, self._operator, self._clock = target, sudo, operator, clock
         self._lent = lent
         self._session: FramedSession | None = None

@@ -54,7 +54,8 @@ class _Host:
 class HostProbe:
     """Fills HOST, WAL_DISK and BACKUP_SCRIPT, and locates the cluster (ports.ClusterLocator).
 
-    PostgreSQL being down is no failure of this probe: the cluster is known, and does not run.
+    PostgreSQL being down is no failure of this probe: the cluster is known, and does not run. What hardly
+    ever changes is looked at once in `full_every_s`.
     """
 
     name = "the host's /proc and file systems"
@@ -62,8 +63,11 @@ class HostProbe:
     cadence_s = 2.0
     timeout_s = 18.0  # connecting ends by itself, with better words
 
-    def __init__(self, shell: Shell, profile: Profile, clock: Clock) -> None:
+    def __init__(
+        self, shell: Shell, profile: Profile, clock: Clock, full_every_s: float = FULL_LOOK_EVERY_S
+    ) -> None:
         self._shell, self._profile, self._clock = shell, profile, clock
+        self._full_every_s = full_every_s
         self._installed = names_of(profile)
         self._one_at_a_time = asyncio.Lock()
         self._untaken: Sequence[Fact] | None = None
@@ -125,7 +129,7 @@ class HostProbe:
 
     async def _look(self) -> None:
         now = self._clock.monotonic()
-        every_s = FULL_LOOK_EVERY_S if self._observed is not None else SEARCH_EVERY_S
+        every_s = self._full_every_s if self._observed is not None else SEARCH_EVERY_S
         full = self._full_at is None or self._host is None or now - self._full_at >= every_s
         counting = full or not self._many or self._looks_since_count >= MANY_EVERY
         observed = self._observed

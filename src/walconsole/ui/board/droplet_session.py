@@ -111,6 +111,10 @@ class Front(Protocol):
 
     def ask_filter(self, pane: Filtered) -> None: ...
 
+    def leave_dashboard(self, session: DropletSession) -> None:
+        """Back to what it was opened from, where it was."""
+        ...
+
     def open_triage(self, session: DropletSession) -> None: ...
 
     def open_configuration(self, session: DropletSession, setting: str) -> None: ...
@@ -207,6 +211,11 @@ class DropletSession:
             await run.end()
         if self._disconnect is not None:
             await self._disconnect()
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last one, drawn or not; None before there is any."""
+        return self._snapshot
 
     # What observation says.
 
@@ -401,6 +410,11 @@ class DropletSession:
             self._observer.pace(_PACES[self._pace])
         self._update_keys()
         self.notify(f"every interval is {_PACES[self._pace]:g} times as long", "", timeout=2)
+
+    def rest(self, resting: bool) -> None:
+        """Read as rarely as can be while nobody looks at its screens, or as often as it was set."""
+        if self._observer is not None:
+            self._observer.pace(_PACES[-1] if resting else _PACES[self._pace])
 
     def bucket_reader(self, role: BucketRole) -> BucketReader | None:
         """Reads a bucket beyond what the snapshot says of it; None before there is an observer."""

@@ -118,7 +118,14 @@ _DASHBOARD = _table(
         Action("show_commands", "exclamation_mark", "!", "Every command that was run, here and there"),
         Action("command_palette", "colon,ctrl+p", ":", "A command by its name: the palette", "palette"),
         Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
-        Action("screen.restore", "escape", "Esc", "Restore the maximised pane", "", "pane"),
+        Action(
+            "screen.restore",
+            "escape",
+            "Esc",
+            "Restore the maximised pane; back to the list of clusters",
+            "",
+            "pane",
+        ),
     ),
     {
         "archiver": "Archiver",
@@ -348,6 +355,37 @@ _COMMANDS = _table(
     titles={"h": "Left", "l": "Right"},
 )
 
+_FLEET = _table(
+    (
+        Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
+        Action("screen.leave", "escape", "Esc", "Back one step: the filter, the list as it was", "", "pane"),
+        _EXPLAIN,
+        Action("screen.enter", "enter", "Enter", "Go on: to the console of the cluster", "open", "pane"),
+        Action(
+            "screen.next_story(1)",
+            "J,right_square_bracket",
+            "J",
+            "The next cluster in trouble",
+            "next",
+            "pane",
+        ),
+        Action(
+            "screen.next_story(-1)", "K,left_square_bracket", "K", "The cluster in trouble before", "", "pane"
+        ),
+        Action("screen.find", "slash", "/", "Filter: a name, a state (!ok), a tag (#eu), a host", "filter"),
+        Action("screen.everything", "a", "a", "All clusters, or those in trouble", "all"),
+        Action("screen.turn_order", "O", "O", "Turn the order round", "order"),
+        Action("screen.group", "number_sign", "#", "Together by tag, or not", "tags"),
+        Action("screen.columns", "C", "C", "Other columns: of all, recovery, storage, the server", "columns"),
+        Action("screen.look", "r", "r", "Look at the cluster now", "look"),
+        _COPY._replace(title="Copy the line of the pane"),
+        Action("screen.export", "e", "e", "Export the list, JSON and CSV", "export"),
+        _ZOOM,
+    ),
+    {"clusters": "the clusters", "cluster": "what is told of one"},
+    titles={"h": "Order by the column before", "l": "Order by the next column"},
+)
+
 SCREENS = {
     "dashboard": Keys(_DASHBOARD, inherits=()),
     "archive": Keys(_ARCHIVE, panes="1-5"),
@@ -358,6 +396,7 @@ SCREENS = {
     "moments": Keys(_MOMENTS, panes="1-3"),
     "recover": Keys(_RECOVER, panes="1-3"),
     "commands": Keys(_COMMANDS, panes="1-2"),
+    "fleet": Keys(_FLEET, inherits=("choose_theme", "command_palette", "suspend_process"), panes="1-2"),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
 

@@ -16,21 +16,18 @@ if TYPE_CHECKING:
     from walconsole.ui.board.rows_pane import RowsPane
 
 
-class PanesScreen(Screen[None]):
-    """Covers its session's dashboard and follows every snapshot.
-
-    `panes` lie on `board`, in the order of their keys.
-    """
+class BoardScreen(Screen[None]):
+    """`panes` lie on `board`, in the order of their keys."""
 
     AUTO_FOCUS = ""
-    DEFAULT_CSS = "PanesScreen { layout: vertical; overflow: hidden; }"
+    DEFAULT_CSS = "BoardScreen { layout: vertical; overflow: hidden; }"
     board: Boxes
     panes: dict[str, RowsPane]
     key_bar: KeyBar
 
-    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self.session, self.glyphs = session, glyphs
+        self.glyphs = glyphs
 
     # What each has of its own. No message's handler: Textual calls those of every class.
 
@@ -53,23 +50,12 @@ class PanesScreen(Screen[None]):
         """The pane in focus."""
         return self.panes[self.board.focused_name]
 
-    def on_unmount(self) -> None:
-        """No more snapshots."""
-        self.session.show_no_more_to(self)
-
     def repaint(self) -> None:
         """Draw everything again: the theme changed."""
         self.repaint_lines()
         for pane in self.panes.values():
             pane.refresh()
         self.key_bar.refresh()
-
-    def notes_changed(self) -> None:
-        """What stands before the verdict is another: the next snapshot draws it."""
-
-    def update_keys(self) -> None:
-        """The footer."""
-        self.key_bar.show(self.hints(), self.session.footnote())
 
     def on_pane_toggled(self) -> None:
         """A double click."""
@@ -97,10 +83,6 @@ class PanesScreen(Screen[None]):
         self.pane.go_to(self.pane.rows - 1 if end else 0)
 
     # Finding, marking, copying.
-
-    def action_find(self) -> None:
-        """Filter the list in focus while it is typed; Esc brings back the filter before."""
-        self.session.front.ask_filter(self.pane)
 
     def unfiltered(self) -> bool:
         """End marking, else the filter, of the pane in focus; False where there was neither."""
@@ -137,3 +119,26 @@ class PanesScreen(Screen[None]):
         """Give the pane in focus all the room, or take it back."""
         self.board.maximised = not self.board.maximised
         self.board.rearrange()
+
+
+class PanesScreen(BoardScreen):
+    """Covers its session's dashboard and follows every snapshot."""
+
+    def __init__(self, session: DropletSession, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self.session = session
+
+    def on_unmount(self) -> None:
+        """No more snapshots."""
+        self.session.show_no_more_to(self)
+
+    def notes_changed(self) -> None:
+        """What stands before the verdict is another: the next snapshot draws it."""
+
+    def update_keys(self) -> None:
+        """The footer."""
+        self.key_bar.show(self.hints(), self.session.footnote())
+
+    def action_find(self) -> None:
+        """Filter the list in focus while it is typed; Esc brings back the filter before."""
+        self.session.front.ask_filter(self.pane)

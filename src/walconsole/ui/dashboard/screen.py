@@ -196,11 +196,13 @@ class Dashboard(Screen[None]):
         self.board.rearrange()
 
     def action_restore(self) -> None:
-        """End marking lines, else a maximised pane."""
+        """End marking lines, else a maximised pane; else back to where it was opened from."""
         if self.pane.mark is not None:
             self.pane.toggle_mark()
         elif self.board.maximised:
             self.action_maximise()
+        else:
+            self.session.front.leave_dashboard(self.session)
 
     def action_move(self, rows: int) -> None:
         """The cursor, by lines."""

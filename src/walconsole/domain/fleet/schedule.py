@@ -1,0 +1,122 @@
+"""Which cluster of many is looked at next: a decision, without a clock.
+
+A whole look reads everything, as `check` does. A glance is one script over a connection that is kept: whether
+the host is there, what waits in pg_wal, how much room is left. All times are seconds of one monotonic clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+GLANCE_EVERY_S = 60.0
+"""Each cluster is looked at so often, at least by a glance."""
+WHOLE_EVERY_S = 60.0
+"""And wholly so often where there is time for it,"""
+TROUBLE_EVERY_S = 20.0
+"""where it is in trouble."""
+UNREACHABLE_EVERY_S = 600.0
+"""And so rarely while its host cannot be reached, at which glances look."""
+WHOLE_APART_S = 1.0
+"""A whole look takes a twentieth of a second of the processor: so many are begun at most,"""
+FIRST_APART_S = 0.25
+"""while there are some that were never looked at."""
+BEGINNING_S = 2.0
+"""So long a look counts as one that begins: a dead host keeps no other from its turn."""
+MOST_WHOLE, MOST_GLANCES = 4, 8
+"""Looks that begin at the same time."""
+
+
+class Kind(Enum):
+    """How thoroughly a cluster is looked at."""
+
+    GLANCE = "glance"
+    WHOLE = "whole"
+
+
+@dataclass(slots=True)
+class Turn:
+    """One cluster's place in the round.
+
+    `whole_at` and `glance_at` are when the last look of each kind ended, None for never. `looking` is what is
+    under way since `begun_at`. `in_trouble`: it is looked at more often. `unreachable`: glances try until it
+    is there again, whole looks hardly ever. `changed`: a glance saw what asks for a whole look. `wanted`: the
+    operator asked. `held`: its console is open, and observes by itself. `can_glance`: there was a whole look.
+    """
+
+    name: str
+    whole_at: float | None = None
+    glance_at: float | None = None
+    looking: Kind | None = None
+    begun_at: float = 0.0
+    in_trouble: bool = False
+    unreachable: bool = False
+    changed: bool = False
+    wanted: bool = False
+    held: bool = False
+    can_glance: bool = False
+
+    def begin(self, kind: Kind, now: float) -> None:
+        """A look is under way."""
+        self.looking, self.begun_at, self.wanted = kind, now, False
+        if kind is Kind.WHOLE:
+            self.changed = False
+
+    def end(self, now: float) -> None:
+        """It has ended, however."""
+        if self.looking is Kind.WHOLE:
+            self.whole_at = now
+        self.glance_at, self.looking = now, None
+
+    def overdue(self, now: float) -> float:
+        """How many times its time has passed since the last whole look; infinite before the first."""
+        if self.whole_at is None:
+            return float("inf")
+        if self.wanted:
+            return 1e9
+        every = TROUBLE_EVERY_S if self.in_trouble or self.changed else WHOLE_EVERY_S
+        every = UNREACHABLE_EVERY_S if self.unreachable and not self.changed else every
+        return (now - self.whole_at) / every
+
+    def unseen_s(self, now: float) -> float:
+        """Since the last look of any kind."""
+        last = max((at for at in (self.whole_at, self.glance_at) if at is not None), default=None)
+        return float("inf") if last is None else now - last
+
+
+class Next(NamedTuple):
+    """What to begin now (None: nothing), and after how many seconds to ask again."""
+
+    turn: Turn | None
+    kind: Kind
+    wait_s: float
+
+
+def next_look(turns: Iterable[Turn], now: float, last_whole_at: float | None) -> Next:
+    """The most overdue look that there is room for; `last_whole_at` is when a whole one was begun last."""
+    beginning = {Kind.WHOLE: 0, Kind.GLANCE: 0}
+    whole: tuple[float, Turn] | None = None
+    glance: tuple[float, Turn] | None = None
+    apart = WHOLE_APART_S
+    for turn in turns:
+        if turn.looking is not None:
+            beginning[turn.looking] += now - turn.begun_at < BEGINNING_S
+            continue
+        if turn.held:
+            continue
+        overdue = turn.overdue(now)
+        if turn.whole_at is None:
+            apart = FIRST_APART_S
+        if overdue >= 1 and (whole is None or overdue > whole[0]):
+            whole = overdue, turn
+        unseen = turn.unseen_s(now)
+        if turn.can_glance and unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
+            glance = unseen, turn
+    rested = last_whole_at is None or now - last_whole_at >= apart
+    if whole is not None and rested and beginning[Kind.WHOLE] < MOST_WHOLE:
+        return Next(whole[1], Kind.WHOLE, 0.0)
+    if glance is not None and beginning[Kind.GLANCE] < MOST_GLANCES:
+        return Next(glance[1], Kind.GLANCE, 0.0)
+    if whole is not None and last_whole_at is not None and not rested:
+        return Next(None, Kind.WHOLE, max(0.02, min(1.0, last_whole_at + apart - now)))
+    return Next(None, Kind.WHOLE, 0.5)

@@ -1,0 +1,264 @@
+"""Many clusters at once: looked at in turns, over connections that are kept; a console for one on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from walconsole.domain.fleet.row import (
+    FleetRow,
+    Identity,
+    after_look,
+    asks_for_more,
+    fleet_row,
+    glanced,
+    is_unreachable,
+)
+from walconsole.domain.fleet.schedule import Kind, Turn, next_look
+from walconsole.domain.profile import Profile
+from walconsole.domain.standing.model import Level
+from walconsole.domain.standing.unseen import of_one_look
+from walconsole.errors import RegisterError
+from walconsole.process.clock import SystemClock
+from walconsole.session.droplet_session import droplet_session
+
+if TYPE_CHECKING:
+    from walconsole.adapters.ssh.shell import SshShell
+    from walconsole.command_register import CommandRegister
+    from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.observe.host.host import HostProbe
+    from walconsole.operator_files.kept import KeptFiles
+    from walconsole.process.cleanup import Cleanups
+    from walconsole.session.wish import Session
+    from walconsole.ui.board.droplet_session import DropletSession
+
+_log = logging.getLogger(__name__)
+
+LIMIT_S = 15.0
+"""Of a whole look: what was not read by then is unknown."""
+MOST_KEPT = 500
+"""Connections that are kept between looks, 0.1 MiB each; beyond them each look makes its own."""
+KEEPALIVE_S = 30.0
+FULL_HOST_EVERY_S = 900.0
+HELD_EVERY_S = 5.0
+"""So often what an open console knows is put into the list."""
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """One of them, and what is known of it. `shell` is kept between looks, None where there is none."""
+
+    wish: Session
+    profile: Profile
+    row: FleetRow
+    turn: Turn
+    shell: SshShell | None = None
+    host: HostProbe | None = None
+    snapshot: Snapshot | None = None
+    session: DropletSession | None = None
+    held_at: float = 0.0
+    level: Level = Level.OK
+
+
+class Fleet:
+    """ui.fleet.model.Source: the clusters that were wished for."""
+
+    def __init__(self, wishes: Sequence[Session], cleanups: Cleanups) -> None:
+        self._clock, self._cleanups = SystemClock(), cleanups
+        self._clusters: dict[str, _Cluster] = {}
+        for wish in wishes:
+            profile = wish.target
+            assert isinstance(profile, Profile)  # noqa: S101  # the embedded droplet is none of many
+            name = wish.called or profile.name
+            identity = Identity(name, str(profile.ssh), profile.tags)
+            self._clusters[name] = _Cluster(wish, profile, FleetRow(identity), Turn(name))
+        self._last_whole_at: float | None = None
+        self._woken = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kept: KeptFiles | None = None
+        self._register: CommandRegister | None = None
+
+    # What the list asks.
+
+    @property
+    def rows(self) -> tuple[FleetRow, ...]:
+        """One for each, in the order in which they were named."""
+        for cluster in self._clusters.values():
+            if cluster.session is not None:
+                self._take_over(cluster, cluster.session)
+        return tuple(cluster.row for cluster in self._clusters.values())
+
+    def is_looked_at(self, name: str) -> bool:
+        """Whether a look is under way."""
+        return self._clusters[name].turn.looking is not None
+
+    def want(self, name: str) -> None:
+        """Look at it wholly, as soon as can be."""
+        cluster = self._clusters[name]
+        cluster.turn.wanted = True
+        if cluster.session is not None:
+            cluster.session.refresh()
+        self._woken.set()
+
+    def open(self, name: str) -> DropletSession:
+        """Its console's session: the one that there is, else one on the connection that is kept for it."""
+        cluster = self._clusters[name]
+        if cluster.session is None:
+            shell = cluster.shell
+            lent = shell.connection if shell is not None and shell.connection.connected else None
+            cluster.session = droplet_session(cluster.wish, self._cleanups, lent)
+            cluster.turn.held = True
+        return cluster.session
+
+    def closed(self, session: DropletSession) -> None:
+        """It is looked at in turns again."""
+        for cluster in self._clusters.values():
+            if cluster.session is session:
+                cluster.session, cluster.turn.held = None, False
+
+    # The looks.
+
+    async def run(self) -> None:
+        """Look at them in turns until cancelled."""
+        await asyncio.to_thread(import_module, "walconsole.session.wiring")
+        from walconsole.command_register import CommandRegister
+        from walconsole.operator_files.kept import on_disk
+
+        self._register = CommandRegister()
+        self._kept = on_disk(next(iter(self._clusters.values())).wish.environment)
+        self._cleanups.add("closing the connections of the list", self._close, 10.0)
+        turns = [cluster.turn for cluster in self._clusters.values()]
+        while True:
+            now = self._clock.monotonic()
+            turn, kind, wait_s = next_look(turns, now, self._last_whole_at)
+            if turn is not None:
+                turn.begin(kind, now)
+                if kind is Kind.WHOLE:
+                    self._last_whole_at = now
+                self._begin(self._clusters[turn.name], kind)
+                await asyncio.sleep(0)
+                continue
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    def _begin(self, cluster: _Cluster, kind: Kind) -> None:
+        task = asyncio.create_task(self._look(cluster, kind), name=f"look at {cluster.turn.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, cluster: _Cluster, kind: Kind) -> None:
+        """One look. Whatever goes wrong with it is told in its row, and ends no other."""
+        try:
+            if kind is Kind.WHOLE:
+                await self._look_wholly(cluster)
+            else:
+                await self._glance(cluster)
+        except Exception as error:  # noqa: BLE001  # it ends no other, and its row tells
+            _log.exception("looking at %s", cluster.turn.name)
+            why = f"cannot tell: {type(error).__name__} inside walconsole: the log file has the details"
+            cluster.row = replace(cluster.row, level=Level.UNKNOWN, verdict=why)
+            cluster.turn.in_trouble = True
+        finally:
+            cluster.turn.end(self._clock.monotonic())
+            if sum(each.shell is not None for each in self._clusters.values()) > MOST_KEPT:
+                await self._let_go(cluster)
+
+    async def _look_wholly(self, cluster: _Cluster) -> None:
+        from walconsole.session.one_look import look_once
+
+        assert self._kept is not None  # noqa: S101  # `run` has made it
+        shell = self._shell(cluster)
+        shell.retry()
+        found, _ = await look_once(
+            cluster.profile, self._clock, cluster.wish.environment, self._kept, LIMIT_S, shell
+        )
+        cluster.snapshot = after_look(cluster.snapshot, found)
+        await self._judge(cluster, cluster.snapshot)
+
+    async def _glance(self, cluster: _Cluster) -> None:
+        from walconsole.observe.host.glance import glance
+        from walconsole.observe.host.host import HostProbe
+
+        before = cluster.snapshot
+        if before is None:
+            return
+        shell, was_unreachable = self._shell(cluster), cluster.turn.unreachable
+        if cluster.host is None:
+            cluster.host = HostProbe(shell, cluster.profile, self._clock, FULL_HOST_EVERY_S)
+        cluster.snapshot = after = await glance(cluster.host, before, self._clock)
+        if is_unreachable(after):
+            await self._judge(cluster, after)
+            return
+        cluster.row = glanced(cluster.row, after, self._clock.now())
+        cluster.turn.changed |= was_unreachable or asks_for_more(before, after)
+        cluster.turn.unreachable = False
+
+    def _shell(self, cluster: _Cluster) -> SshShell:
+        if cluster.shell is None:
+            from walconsole.adapters.ssh.shell import SshShell
+            from walconsole.session.one_look import NobodyThere
+
+            profile = cluster.profile
+            cluster.shell = SshShell(
+                profile.ssh,
+                sudo=profile.sudo,
+                operator=NobodyThere(),
+                clock=self._clock,
+                register=self._register,
+                keepalive_s=KEEPALIVE_S,
+            )
+        return cluster.shell
+
+    async def _judge(self, cluster: _Cluster, snapshot: Snapshot) -> None:
+        from walconsole.domain.failures import diagnose
+        from walconsole.domain.incidents.follow import look_of
+
+        now = self._clock.now()
+        diagnosis = of_one_look(diagnose(snapshot, now), snapshot, LIMIT_S)
+        cluster.row = fleet_row(cluster.row.identity, snapshot, diagnosis, now)
+        turn, before = cluster.turn, cluster.level
+        turn.unreachable, turn.can_glance = is_unreachable(snapshot), True
+        turn.in_trouble, cluster.level = cluster.row.level is not Level.OK, cluster.row.level
+        if self._kept is None or (before is Level.OK and cluster.level is Level.OK):
+            return
+        shelf, look = self._kept.incidents(cluster.profile.name), look_of(snapshot, diagnosis, now)
+        try:
+            await asyncio.to_thread(shelf.note, (look,), now)
+        except RegisterError as error:
+            _log.warning("%s", error.line())
+
+    def _take_over(self, cluster: _Cluster, session: DropletSession) -> None:
+        """What its console knows."""
+        from walconsole.domain.failures import diagnose
+
+        snapshot, passed = session.snapshot, self._clock.monotonic() - cluster.held_at
+        if snapshot is None or snapshot is cluster.snapshot or passed < HELD_EVERY_S or not snapshot.whole:
+            return
+        now, cluster.held_at = self._clock.now(), self._clock.monotonic()
+        cluster.snapshot = snapshot
+        diagnosis = of_one_look(diagnose(snapshot, now), snapshot, LIMIT_S)
+        cluster.row = fleet_row(cluster.row.identity, snapshot, diagnosis, now)
+        cluster.turn.unreachable = is_unreachable(snapshot)
+        cluster.turn.whole_at = cluster.held_at
+
+    async def _let_go(self, cluster: _Cluster) -> None:
+        if cluster.shell is not None and cluster.session is None:
+            shell, cluster.shell, cluster.host = cluster.shell, None, None
+            await shell.aclose()
+
+    async def _close(self) -> None:
+        """End the looks, and close what is kept; none waits for another's dead host."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        shells = [cluster.shell for cluster in self._clusters.values() if cluster.shell is not None]
+        await asyncio.gather(*(shell.aclose() for shell in shells), return_exceptions=True)

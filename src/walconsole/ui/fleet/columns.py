@@ -1,0 +1,146 @@
+"""The columns of the list of clusters: what stands in each, how it is sorted, which of them are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from walconsole.domain.recovery.words import moment_text
+from walconsole.domain.redaction import safe
+from walconsole.domain.units import bytes_text, duration_text
+from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from walconsole.domain.fleet.order import Key
+    from walconsole.domain.fleet.row import FleetRow
+
+GAP = 2
+NAME_LEAST, NAME_MOST = 12, 24
+LEAST_WHY = 24
+"""Cells for the verdict's sentence, below which it is left out."""
+_UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
+_STAY = 4
+"""So many columns stay, however narrow the terminal is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`width` in cells; `number`: it lines up at its right. `key` is what it is sorted by."""
+
+    title: str
+    width: int
+    text: Callable[[FleetRow, float], str]
+    key: Key | None
+    number: bool = True
+
+
+def _recovery_point(row: FleetRow, _now: float) -> str:
+    if row.lost_s is None:
+        return NOT_AVAILABLE
+    if row.lost_s == float("inf"):
+        return "everything"
+    return "nothing" if row.lost_s <= 0 else duration_text(row.lost_s)
+
+
+def _restorable(row: FleetRow, now: float) -> str:
+    if row.since is None and row.until is None:
+        return NOT_AVAILABLE
+    since, until = (NOT_AVAILABLE if at is None else moment_text(at, now) for at in (row.since, row.until))
+    return f"{since} to {until}"
+
+
+def _age(at: float | None, now: float) -> str:
+    """In its largest unit: more is in the cluster's own console."""
+    if at is None:
+        return NOT_AVAILABLE
+    seconds = max(0.0, now - at)
+    return next((f"{seconds // size:.0f} {unit}" for unit, size in _UNITS if seconds >= size), "now")
+
+
+def _verdict(row: FleetRow, _now: float) -> str:
+    return row.level.value if row.was_seen else "not yet"
+
+
+def _drill(row: FleetRow, now: float) -> str:
+    if row.drill_at is None:
+        return "none"
+    return f"{'' if row.drill_good else 'FAILED '}{_age(row.drill_at, now)}"
+
+
+def _full_in(row: FleetRow, _now: float) -> str:
+    if row.full_in_s is None:
+        return NOT_AVAILABLE
+    return "not soon" if row.full_in_s == float("inf") else duration_text(row.full_in_s)
+
+
+def _growth(row: FleetRow, _now: float) -> str:
+    return NOT_AVAILABLE if row.growth is None else f"{bytes_text(row.growth)}/d"
+
+
+def _version(row: FleetRow, _now: float) -> str:
+    return safe(row.version.split(" ")[0]) or NOT_AVAILABLE
+
+
+_READ = "age"
+ALL = (
+    Column("cluster", NAME_LEAST, lambda row, now: safe(row.name), lambda row: row.name, number=False),
+    Column("verdict", 10, _verdict, None, number=False),
+    Column("would lose", 11, _recovery_point, lambda row: row.lost_s),
+    Column("restorable", 30, _restorable, lambda row: row.until, number=False),
+    Column("base backup", 11, lambda row, now: _age(row.backup_at, now), lambda row: row.backup_at),
+    Column("drill", 13, _drill, lambda row: row.drill_at),
+    Column(
+        "waits",
+        7,
+        lambda row, now: NOT_AVAILABLE if row.backlog is None else f"{row.backlog:,}",
+        lambda row: row.backlog,
+    ),
+    Column("disk full", 11, _full_in, lambda row: row.full_in_s),
+    Column("archive", 9, lambda row, now: bytes_text(row.stored), lambda row: row.stored),
+    Column("growth", 12, _growth, lambda row: row.growth),
+    Column("version", 8, _version, lambda row: row.version or None, number=False),
+    Column("role", 7, lambda row, now: row.role or NOT_AVAILABLE, lambda row: row.role or None, number=False),
+    Column("host", 28, lambda row, now: safe(row.identity.host), lambda row: row.identity.host, number=False),
+    Column(_READ, 6, lambda row, now: _age(row.read_at, now), lambda row: row.read_at),
+)
+"""In their order. `verdict` has no key: by it the worst is first."""
+
+VERDICT = 1
+SETS = {
+    "all": tuple(range(len(ALL))),
+    "recovery": (0, 1, 2, 3, 4, 5, 13),
+    "storage": (0, 1, 2, 8, 9, 6, 7, 13),
+    "the server": (0, 1, 2, 10, 11, 12, 13),
+}
+"""What can be chosen; the numbers are those of `ALL`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns that are shown with their widths in cells, and what is left for the verdict's sentence."""
+
+    columns: tuple[int, ...]
+    widths: tuple[int, ...]
+    why: int
+
+
+def layout(chosen: str, longest_name: int, width: int) -> Layout:
+    """As many columns of a set as `width` cells take: its first ones, and the age of it all."""
+    numbers = list(SETS[chosen])
+    name = max(NAME_LEAST, min(longest_name, NAME_MOST, width // 4))
+    room = width - GUTTER - 1
+
+    def taken() -> int:
+        return sum((name if number == 0 else ALL[number].width) + GAP for number in numbers)
+
+    while taken() > room and len(numbers) > _STAY:
+        at = -2 if ALL[numbers[-1]].title == _READ and len(numbers) > _STAY + 1 else -1
+        del numbers[at]
+    widths = [name if number == 0 else ALL[number].width for number in numbers]
+    over = sum(widths) + GAP * len(widths) - room
+    if over > 0:
+        widths[-1] = max(6, widths[-1] - over)
+    why = room - sum(widths) - GAP * len(widths)
+    return Layout(tuple(numbers), tuple(widths), why if why >= LEAST_WHY else 0)

@@ -1,0 +1,302 @@
+"""The list of clusters: the worst first, a line each, what is told of the one under the cursor below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from walconsole.domain.fleet.order import matching, next_in_trouble, ordered
+from walconsole.domain.fleet.row import FleetRow, aged
+from walconsole.domain.redaction import safe
+from walconsole.domain.units import plural
+from walconsole.ui.board import keys
+from walconsole.ui.board.boxes import Boxes
+from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.content import TONE_OF_LEVEL, Span, Tone
+from walconsole.ui.board.key_bar import Footnote, KeyBar
+from walconsole.ui.board.layout import Box
+from walconsole.ui.board.panes_screen import BoardScreen
+from walconsole.ui.board.rows_pane import RowsPane, TablePane
+from walconsole.ui.board.verdict import VerdictLine
+from walconsole.ui.fleet import rows as fleet_rows
+from walconsole.ui.fleet.columns import ALL, SETS, VERDICT, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from textual.app import ComposeResult
+
+    from walconsole.ports import Clock
+    from walconsole.ui.board.droplet_session import DropletSession, Filtered
+    from walconsole.ui.board.glyphs import Glyphs
+
+TICK_S = 1.0
+_DETAIL_ROWS = 6
+_LOW = 16
+"""Fewer rows than this are the list's alone."""
+
+
+class Source(Protocol):
+    """The clusters, as whoever looks at them knows them."""
+
+    @property
+    def rows(self) -> tuple[FleetRow, ...]:
+        """One for each, in the order in which they were named."""
+        ...
+
+    def want(self, name: str) -> None:
+        """Look at it as soon as can be."""
+        ...
+
+    def open(self, name: str) -> DropletSession:
+        """Its console's session."""
+        ...
+
+    def closed(self, session: DropletSession) -> None:
+        """It is open no more."""
+        ...
+
+    async def run(self) -> None:
+        """Look at them until cancelled."""
+        ...
+
+
+class FleetFront(Protocol):
+    """What the list asks of the app."""
+
+    def ask_filter(self, pane: Filtered) -> None: ...
+
+    def open_cluster(self, name: str) -> None: ...
+
+
+def arrange(
+    width: int, height: int, focused: str, needs: Mapping[str, int], *, maximised: bool = False
+) -> dict[str, Box]:
+    """The list above what is told of one; where it is low only the one in focus."""
+    if maximised or height < _LOW:
+        return {focused: Box(0, 0, width, height)}
+    most = height // 2 if focused == "cluster" else max(_DETAIL_ROWS, height // 4)
+    low = min(needs.get("cluster", 1) + 1, most)
+    return {
+        "clusters": Box(0, 0, width, height - low),
+        "cluster": Box(0, height - low, width, low),
+    }
+
+
+class FleetScreen(BoardScreen):
+    """Looks at its source once a second. The cursor stays on its cluster, wherever that goes."""
+
+    BINDINGS: ClassVar = keys.bindings("fleet")
+    actions = keys.actions("fleet")
+
+    def __init__(self, source: Source, front: FleetFront, clock: Clock, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self.source, self.front, self.clock = source, front, clock
+        self.verdict = VerdictLine("not looked at yet", most_when_low=1)
+        self.table = TablePane(PaneSpec(1, "clusters", "Clusters"), glyphs)
+        self.board = Boxes(arrange, self.table, RowsPane(PaneSpec(2, "cluster", "Cluster"), glyphs))
+        self.board.focused_name = "clusters"
+        self.panes = self.board.panes
+        self.key_bar = KeyBar(self.hints(), Footnote("fleet"))
+        self.pattern = ""
+        self.order, self.backwards, self.by_tag, self.only_trouble = VERDICT, False, False, False
+        self.columns = "all"
+        self.chosen: str | None = None
+        """The name of the cluster under the cursor; None: the first, whichever that is."""
+        self._all: tuple[FleetRow, ...] = ()
+        self._shown: list[fleet_rows.Entry] = []
+
+    def compose(self) -> ComposeResult:
+        """How many there are, panes, keys."""
+        yield self.verdict
+        yield self.board
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show what is known, once a second."""
+        self.table.focus()
+        self.look_again()
+        self.set_interval(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.look_again()
+
+    # What is shown.
+
+    def look_again(self) -> None:
+        """As the source is now."""
+        now = self.clock.now()
+        self._all = tuple(aged(row, now) for row in self.source.rows)
+        level, text = fleet_rows.summary(self._all)
+        self.verdict.show(self.glyphs.sign(level), level.value, text, TONE_OF_LEVEL[level].value, "")
+        self._fill()
+
+    def _fill(self) -> None:
+        now, width = self.clock.now(), self.table.size.width or self.size.width or 80
+        kept = matching(self._all, self.pattern)
+        kept = [row for row in kept if not self.only_trouble or row.in_trouble]
+        key = ALL[self.order].key
+        rows = ordered(kept, key, backwards=self.backwards, by_tag=self.by_tag)
+        self._shown = fleet_rows.grouped(rows) if self.by_tag else list(rows)
+        longest = max((len(safe(row.name)) for row in self._all), default=0)
+        set_ = layout(self.columns, longest, width - 1)
+        self.table.head = fleet_rows.head(set_, self.order, self.glyphs, backwards=self.backwards)
+        lines = fleet_rows.Rows(self._shown, set_, now, self.glyphs)
+        self.table.show(lines, "Clusters", self._note(len(kept)), cursor=self._place())
+        self._fill_detail()
+
+    def _place(self) -> int:
+        """The row of the chosen cluster; -1 leaves the cursor where it is."""
+        if self.chosen is None:
+            return 1 if self.by_tag and len(self._shown) > 1 else 0
+        places = (n for n, entry in enumerate(self._shown) if _called(entry) == self.chosen)
+        return next(places, -1)
+
+    def _note(self, kept: int) -> tuple[Span, ...]:
+        told = [f"{kept:,} of {len(self._all):,}"] if kept != len(self._all) else []
+        told += [f"with {safe(self.pattern)}"] if self.pattern else []
+        told += ["in trouble"] if self.only_trouble else []
+        if told:
+            return (Span(" ".join(told), Tone.WARNING),)
+        title = "the worst first" if self.order == VERDICT else f"by {ALL[self.order].title}"
+        return (Span(title + (", backwards" if self.backwards else ""), Tone.LABEL),)
+
+    @property
+    def row(self) -> FleetRow | None:
+        """The cluster under the cursor."""
+        entry = self._shown[self.table.row] if self.table.row < len(self._shown) else None
+        return entry if isinstance(entry, FleetRow) else None
+
+    def _fill_detail(self) -> None:
+        pane, row = self.panes["cluster"], self.row
+        width = (pane.size.width or self.size.width or 80) - 1
+        lines = fleet_rows.detail(row, self.clock.now(), width, self.glyphs) if row is not None else ()
+        before = pane.rows
+        pane.show(lines, safe(row.name) if row is not None else "Cluster")
+        if len(lines) != before:
+            self.board.rearrange()
+
+    def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
+        """What is told follows the cursor."""
+        message.stop()
+        if message.pane is self.table:
+            row = self.row
+            self.chosen = row.name if row is not None else self.chosen
+            self._fill_detail()
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self._fill()
+
+    def on_descendant_focus(self) -> None:
+        """Give the pane in focus its room."""
+        name = self.focused.id if self.focused is not None else None
+        if name in self.panes and name != self.board.focused_name:
+            self.board.focused_name = name
+            self.board.rearrange()
+
+    def repaint_lines(self) -> None:
+        """How many there are."""
+        self.verdict.repaint()
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """The footer's keys."""
+        return keys.hints("fleet")
+
+    # What the operator does.
+
+    def action_enter(self) -> None:
+        """To the console of the cluster under the cursor."""
+        if self.row is not None:
+            self.front.open_cluster(self.row.name)
+
+    def action_leave(self) -> None:
+        """Back, one step at a time: a maximised pane, marks, the filter, those in trouble alone, the list."""
+        if self.board.maximised:
+            self.action_maximise()
+        elif self.pane.mark is not None:
+            self.pane.toggle_mark()
+        elif self.pattern:
+            self.filter("")
+        elif self.only_trouble:
+            self.action_everything()
+        elif self.board.focused_name != "clusters":
+            self.action_jump("clusters")
+
+    def action_next_story(self, step: int) -> None:
+        """The next cluster in trouble, around the end."""
+        rows: Sequence[FleetRow] = [entry for entry in self._shown if isinstance(entry, FleetRow)]
+        here = next((n for n, row in enumerate(rows) if row is self.row), 0)
+        found = next_in_trouble(rows, here, step) if rows else None
+        if found is None:
+            self.app.notify("no other cluster is in trouble", markup=False, timeout=3)
+            return
+        self.chosen = rows[found].name
+        self._fill()
+
+    def action_find(self) -> None:
+        """Filter the list while it is typed; Esc brings back the filter before."""
+        self.front.ask_filter(self)
+
+    def filter(self, pattern: str) -> None:
+        """Show only clusters that every word is true of."""
+        self.pattern = pattern
+        self._fill()
+
+    def action_everything(self) -> None:
+        """All, or those in trouble."""
+        self.only_trouble = not self.only_trouble
+        self._fill()
+
+    def action_sideways(self, step: int) -> None:
+        """Order by the next column, or by the one before."""
+        shown = SETS[self.columns]
+        at = shown.index(self.order) if self.order in shown else 0
+        self.order = shown[(at + step) % len(shown)]
+        self._fill()
+
+    def action_turn_order(self) -> None:
+        """The other way round."""
+        self.backwards = not self.backwards
+        self._fill()
+
+    def action_group(self) -> None:
+        """Together by tag, or not."""
+        self.by_tag = not self.by_tag
+        self._fill()
+
+    def action_columns(self) -> None:
+        """The next set of columns."""
+        names = list(SETS)
+        self.columns = names[(names.index(self.columns) + 1) % len(names)]
+        self.app.notify(f"columns: {self.columns}", markup=False, timeout=2)
+        self._fill()
+
+    def action_look(self) -> None:
+        """Look at the cluster under the cursor now."""
+        if self.row is not None:
+            self.source.want(self.row.name)
+            self.app.notify(f"looking at {safe(self.row.name)}", markup=False, timeout=2)
+
+    def action_copy_value(self) -> None:
+        """What is marked, else the line under the cursor."""
+        self.copy_rows()
+
+    def action_export(self) -> None:
+        """The list as it is shown, every column."""
+        from walconsole.ui.board.export import write_export
+
+        rows = [entry for entry in self._shown if isinstance(entry, FleetRow)]
+        write_export(self.app, fleet_rows.export(rows, self.clock.now()))
+
+    def action_explain(self) -> None:
+        """What each column means, and the keys."""
+        from walconsole.ui.dialogs.help import HelpScreen
+
+        title = plural(len(self._all), "cluster")
+        self.app.push_screen(HelpScreen(PaneSpec(1, "clusters", title), self.actions))
+
+
+def _called(entry: fleet_rows.Entry) -> str | None:
+    return entry.name if isinstance(entry, FleetRow) else None

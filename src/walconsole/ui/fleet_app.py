@@ -1,0 +1,112 @@
+"""The console over many clusters: their list first, and the console of each behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from walconsole.ui.app import WalconsoleApp
+from walconsole.ui.fleet.screen import FleetScreen
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+    from textual.theme import Theme
+
+    from walconsole.ports import Clock
+    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.board.theming import ThemeShelf
+    from walconsole.ui.fleet.screen import Source
+
+LIST = "fleet"
+MOST_OPEN = 4
+"""Consoles that stay as they were left; each goes on reading. The one that was left first is closed."""
+_OF_ONE = frozenset({"pause", "refresh_now", "pace", "show_commands", "provision"})
+
+
+class FleetApp(WalconsoleApp):
+    """Esc on a cluster's dashboard comes back to the list, which goes on meanwhile."""
+
+    DEFAULT_MODE: ClassVar[str] = LIST
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        *,
+        theme: str | None = None,
+        shelf: ThemeShelf | None = None,
+        glyphs: Glyphs | None = None,
+        alerts: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(None, theme=theme, shelf=shelf, glyphs=glyphs, alerts=alerts)
+        self._source, self._clock = source, clock
+        self._left: list[DropletSession] = []
+        self.fleet: FleetScreen | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        """The list."""
+        if self.fleet is None:
+            self.fleet = FleetScreen(self._source, self, self._clock, self.glyphs)
+        return self.fleet
+
+    async def _unfold_first(self) -> bool:
+        self.run_worker(self._source.run(), name="looks", group="looks")
+        return True
+
+    def _ends_with(self, _session: DropletSession) -> bool:
+        return False
+
+    async def _show_another(self, _session: DropletSession) -> None:
+        await self._show_list()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the list nothing is done to one droplet's session."""
+        if self.current_mode == LIST and action in _OF_ONE:
+            return False
+        return super().check_action(action, parameters)
+
+    # Between the list and the consoles.
+
+    def open_cluster(self, name: str) -> None:
+        """The console of the cluster: as it was left, else a new one."""
+        self.run_worker(self._open(name), name="open a console", group="open", exclusive=True)
+
+    async def _open(self, name: str) -> None:
+        session = self._source.open(name)
+        if session in self._left:
+            self._left.remove(session)
+        if session in self.sessions.values():
+            session.rest(False)
+            await self.show_session(session)
+        else:
+            await self.open_session(session)
+
+    def leave_dashboard(self, session: DropletSession) -> None:
+        """Back to the list; the console stays as it is, and reads as rarely as can be."""
+        self.run_worker(self._leave(session), name="back to the list", group="leave")
+
+    async def _leave(self, session: DropletSession) -> None:
+        await self._show_list()
+        session.rest(True)
+        self._left.append(session)
+        idle = [one for one in self._left if not any(run.busy for run in one.runs)]
+        if len(self._left) > MOST_OPEN and idle:
+            await self.close_session(idle[0])
+
+    async def close_session(self, session: DropletSession) -> None:
+        """End it; its cluster is looked at in turns again."""
+        if session in self._left:
+            self._left.remove(session)
+        await super().close_session(session)
+        self._source.closed(session)
+
+    async def _show_list(self) -> None:
+        self._show_current(shown=False)
+        await self.switch_mode(LIST)
+        if self.fleet is not None:
+            self.fleet.look_again()
+
+    def _theme_changed(self, theme: Theme) -> None:
+        super()._theme_changed(theme)
+        if self.fleet is not None:
+            self.fleet.repaint()

@@ -1,0 +1,81 @@
+"""Clusters of a fleet: rows made from whole snapshots, and a source that looks at nobody."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.data.facts import NOW
+from tests.data.recoveries import RECOVERIES
+from tests.data.snapshots import STATES
+from tests.data.stage import FrozenClock, ScriptedObserver
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.failures import diagnose
+from walconsole.domain.fleet.row import FleetRow, Identity, fleet_row
+from walconsole.ui.board.droplet_session import DropletSession
+
+NAMES = (
+    ("shop-1", "incident", ("production", "eu")),
+    ("shop-2", "healthy", ("production", "eu")),
+    ("billing", "slow", ("production", "us")),
+    ("search", "idle", ("staging",)),
+    ("ledger", "nothing_readable", ("production", "us")),
+    ("wiki", "failing", ()),
+    ("lab-with-a-very-long-name-of-its-own", "hostile", ("staging",)),
+)
+
+
+def snapshot_of(state: str) -> Snapshot:
+    """A state of the console's, or one of what can be restored."""
+    return (STATES.get(state) or RECOVERIES[state])()
+
+
+def row_of(name: str, state: str, tags: tuple[str, ...] = (), now: float = NOW) -> FleetRow:
+    """The row of one cluster in that state."""
+    snapshot = snapshot_of(state)
+    return fleet_row(Identity(name, f"root@{name}.example.net", tags), snapshot, diagnose(snapshot, now), now)
+
+
+def rows() -> tuple[FleetRow, ...]:
+    """The fleet of the pictures, one of which was not looked at yet."""
+    return (*(row_of(*each) for each in NAMES), FleetRow(Identity("new", "new.example.net")))
+
+
+class ScriptedSource:
+    """ui.fleet.screen.Source with the rows it was given; notes what was asked of it."""
+
+    def __init__(self, given: Sequence[FleetRow]) -> None:
+        self.rows = tuple(given)
+        self.asked: list[str] = []
+        self.sessions: dict[str, DropletSession] = {}
+
+    def want(self, name: str) -> None:
+        """Noted."""
+        self.asked.append(f"want {name}")
+
+    def open(self, name: str) -> DropletSession:
+        """A console in the state of its row, the same one while it is open."""
+        if name not in self.sessions:
+            state = next(state for each, state, _ in NAMES if each == name)
+            observer = ScriptedObserver([snapshot_of(state)])
+
+            async def connect(_: DropletSession) -> ScriptedObserver:
+                return observer
+
+            self.sessions[name] = DropletSession(name, connect, clock=FrozenClock())
+        return self.sessions[name]
+
+    def closed(self, session: DropletSession) -> None:
+        """Noted, and forgotten."""
+        self.asked.append(f"closed {session.title}")
+        self.sessions = {name: one for name, one in self.sessions.items() if one is not session}
+
+    async def run(self) -> None:
+        """Look at nobody."""
+        await asyncio.Event().wait()
+
+    def now_is(self, name: str, **changes: object) -> None:
+        """Another look came to another end."""
+        self.rows = tuple(
+            replace(row, **changes) if row.name == name else row  # type: ignore[arg-type]  # a row's fields
+            for row in self.rows
+        )

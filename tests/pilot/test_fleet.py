@@ -1,0 +1,145 @@
+"""The list of clusters: keys, order, filter, and the consoles behind it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.data.fleet import ScriptedSource, rows
+from tests.data.stage import FrozenClock, screen_text, until
+from walconsole.domain.standing.model import Level
+from walconsole.ui import fleet_app
+from walconsole.ui.board.glyphs import UNICODE
+from walconsole.ui.board.theming import ThemeShelf, shipped_folder
+from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.help import HelpScreen
+from walconsole.ui.fleet.screen import FleetScreen
+from walconsole.ui.fleet_app import FleetApp
+
+
+@asynccontextmanager
+async def listed(
+    size: tuple[int, int] = (120, 36),
+) -> AsyncIterator[tuple[FleetApp, Pilot[None], ScriptedSource]]:
+    source = ScriptedSource(rows())
+    shelf = ThemeShelf((shipped_folder(),), Path("/nonexistent/state.toml"))
+    app = FleetApp(source, FrozenClock(), theme="night", shelf=shelf, glyphs=UNICODE)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "the worst first" in screen_text(app))
+        yield app, pilot, source
+
+
+def order(app: FleetApp) -> list[str]:
+    """The clusters from top to bottom, by the rows that are on the screen."""
+    lines = screen_text(app).splitlines()[3:]
+    known = {row.name for row in rows()} | {"lab-with-a-very-long-na…"}
+    firsts = (line.split()[0] for line in lines if line.startswith("  ") and line.split())
+    return [first for first in firsts if first in known]
+
+
+def chosen(app: FleetApp) -> str:
+    assert app.fleet is not None
+    assert app.fleet.row is not None
+    return app.fleet.row.name
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    await pilot.press("slash")
+    await until(
+        pilot, lambda: not isinstance(pilot.app.screen, FleetScreen) and pilot.app.focused is not None
+    )
+    await pilot.press(*text)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
+
+
+async def test_enter_opens_the_console_and_escape_comes_back_to_the_same_one() -> None:
+    async with listed() as (app, pilot, source):
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard) and app.dashboard.taken is not None)
+        assert app.current is source.sessions["wiki"]
+        assert "archiving FAILS" in screen_text(app)
+        await pilot.press("p")
+        await until(pilot, lambda: "PAUSED" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+        assert chosen(app) == "wiki"
+        assert not source.sessions["wiki"].shown
+        await pilot.press("p", "r")  # here it is no pause
+        assert source.asked == ["want wiki"]
+        await pilot.press("enter")
+        await until(pilot, lambda: "PAUSED" in screen_text(app))
+        assert len(app.sessions) == 1
+
+
+async def test_the_console_that_was_left_first_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_app, "MOST_OPEN", 1)
+    async with listed() as (app, pilot, source):
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, Dashboard) and app.dashboard.unfolded)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+            await pilot.press("j")
+        await until(pilot, lambda: source.asked == ["closed shop-1"])
+        assert [session.title for session in app.sessions.values()] == ["wiki"]
+
+
+async def test_order_filter_and_groups() -> None:
+    async with listed() as (app, pilot, _):
+        assert order(app)[:3] == ["shop-1", "wiki", "billing"]
+        await pilot.press("h")
+        await until(pilot, lambda: order(app)[:3] == ["billing", "lab-with-a-very-long-na…", "ledger"])
+        await pilot.press("O")
+        await until(pilot, lambda: order(app)[0] == "wiki")
+        await pilot.press("l", "O")
+        await typed(pilot, "!ok #production")
+        await until(pilot, lambda: order(app) == ["shop-1", "billing", "ledger"])
+        assert "3 of 8 with !ok #production" in screen_text(app)
+        await pilot.press("escape", "number_sign")
+        await until(pilot, lambda: "without a tag" in screen_text(app))
+        assert order(app)[:2] == ["shop-1", "billing"]
+        await pilot.press("a")
+        await until(pilot, lambda: "shop-2" not in order(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "shop-2" in order(app))
+
+
+async def test_the_next_in_trouble_and_the_cursor_stays_on_its_cluster() -> None:
+    async with listed() as (app, pilot, source):
+        keys: tuple[tuple[str, str], ...] = (
+            ("right_square_bracket", "wiki"), ("J", "billing"), ("left_square_bracket", "wiki"),
+        )  # fmt: skip
+        for key, name in keys:
+            await pilot.press(key)
+            assert chosen(app) == name
+        source.now_is("wiki", level=Level.OK, verdict="well again")
+        assert app.fleet is not None
+        app.fleet.look_again()
+        await until(pilot, lambda: order(app)[-1] == "wiki")
+        assert chosen(app) == "wiki"
+        assert "well again" in screen_text(app)
+
+
+async def test_at_80_columns_the_first_four_stay_and_sets_can_be_chosen() -> None:
+    async with listed((80, 24)) as (app, pilot, _):
+        head = screen_text(app).splitlines()[2]
+        assert head.split() == ["cluster", "verdict▾", "would", "lose", "restorable"]
+        await pilot.press("C", "C")
+        await until(pilot, lambda: "archive" in screen_text(app).splitlines()[2])
+
+
+async def test_help_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with listed() as (app, pilot, _):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await until(pilot, lambda: "would lose" in screen_text(app))
+        await pilot.press("escape", "e")
+        found: Callable[[], list[Path]] = lambda: list(tmp_path.glob("*.json"))  # noqa: E731
+        await until(pilot, lambda: bool(found()))
+        document = json.loads(found()[0].read_text())
+        assert [each["cluster"] for each in document["clusters"]][:2] == ["shop-1", "wiki"]

@@ -1,0 +1,287 @@
+"""Many clusters: their rows, the order, the filter, and which is looked at next."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.data.facts import NOW
+from tests.data.fleet import row_of, rows, snapshot_of
+from walconsole.domain.facts.observed import WalDiskFacts
+from walconsole.domain.facts.snapshot import Problem, Reading, Snapshot, failed, fold, succeeded
+from walconsole.domain.fleet import schedule
+from walconsole.domain.fleet.order import matching, next_in_trouble, ordered
+from walconsole.domain.fleet.row import (
+    STALE_AFTER_S,
+    FleetRow,
+    Identity,
+    after_look,
+    aged,
+    asks_for_more,
+    glanced,
+    is_unreachable,
+)
+from walconsole.domain.fleet.schedule import Kind, Turn, next_look
+from walconsole.domain.standing.model import Level
+from walconsole.ui.board.glyphs import ASCII
+from walconsole.ui.fleet.columns import ALL, SETS, layout
+from walconsole.ui.fleet.rows import Rows, export, grouped, summary, table
+
+# -- A row.
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "lost", "backlog"),
+    [
+        ("healthy", Level.OK, 41.0, 0),
+        ("idle", Level.OK, 0.0, 0),
+        ("slow", Level.WARNING, 244.0, 121),
+        ("failing", Level.CRITICAL, 1260.0, 38),
+        ("incident", Level.CRITICAL, float("inf"), 0),
+        ("nothing_readable", Level.UNKNOWN, None, None),
+    ],
+)
+def test_a_row_says_what_its_snapshot_says(
+    state: str, level: Level, lost: float | None, backlog: int | None
+) -> None:
+    row = row_of("x", state)
+    assert (row.level, row.backlog) == (level, backlog)
+    assert row.lost_s == (lost if lost is None else pytest.approx(lost, abs=2))
+    assert row.was_seen
+
+
+def test_a_row_tells_to_where_a_restore_can_go() -> None:
+    row = row_of("x", "nightly")
+    assert row.since is not None
+    assert row.until is not None
+    assert row.backup_at is not None
+    assert row.since <= row.backup_at <= row.until <= NOW
+    assert row_of("x", "none_taken").backup_at is None
+
+
+def test_what_is_old_is_well_no_more_and_what_is_bad_stays_bad() -> None:
+    well, bad = row_of("x", "healthy"), row_of("x", "failing")
+    late = NOW + STALE_AFTER_S + 60
+    assert aged(well, NOW + 60) is well
+    assert aged(well, late).level is Level.UNKNOWN
+    assert "not looked at for 31 min" in aged(well, late).verdict
+    assert aged(bad, late) is bad
+
+
+def test_the_age_is_that_of_the_oldest_reading() -> None:
+    snapshot = snapshot_of("healthy")
+    oldest = min(slot.of(snapshot).read_at or NOW for slot in snapshot.slots if slot is not Snapshot.link)
+    row = row_of("x", "healthy")
+    assert row.age_s(NOW) == pytest.approx(NOW - oldest)
+
+
+def waiting(snapshot: Snapshot, ready: int, at: float) -> Snapshot:
+    before: Reading[WalDiskFacts] = snapshot.wal_disk
+    assert before.value is not None
+    disk = replace(before.value, ready_count=ready)
+    return fold(snapshot, succeeded(before, disk, at, "ls", 2.0), at)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"), [(0, 0, False), (0, 1, False), (0, 2, True), (5, 5, False), (5, 6, True)]
+)
+def test_more_that_waits_asks_for_a_whole_look(before: int, after: int, more: bool) -> None:
+    was = waiting(snapshot_of("healthy"), before, NOW)
+    now = waiting(was, after, NOW + 60)
+    assert asks_for_more(was, now) is more
+    row = row_of("x", "healthy")
+    later = glanced(row, now, NOW + 60)
+    assert (later.level, later.verdict, later.read_at) == (row.level, row.verdict, row.read_at)
+
+
+def test_trends_go_on_over_the_looks_and_what_was_not_read_is_not_taken_from_before() -> None:
+    first = snapshot_of("healthy")
+    fresh = Snapshot(first.profile_name, NOW + 60, NOW + 60)
+    assert first.wal_disk.value is not None
+    fresh = fold(fresh, succeeded(fresh.wal_disk, first.wal_disk.value, NOW + 60, "ls", 2.0), NOW + 60)
+    merged = after_look(first, fresh)
+    assert len(merged.history.disk) == len(first.history.disk) + 1
+    assert merged.archiver.value is None
+    assert after_look(None, fresh) is fresh
+    assert is_unreachable(Snapshot("x", NOW, NOW))
+    assert not is_unreachable(first)
+    lost = failed(first.host, Problem("gone", code="SshLost"), NOW, "ssh", 2.0)
+    assert is_unreachable(fold(first, lost, NOW))
+
+
+# -- Order and filter.
+
+
+def names(found: list[FleetRow]) -> list[str]:
+    return [row.name for row in found]
+
+
+def test_the_worst_is_first_and_what_was_never_seen_stands_before_what_is_well() -> None:
+    levels = [row.level for row in ordered(rows()) if row.was_seen]
+    assert levels[:3] == [Level.CRITICAL, Level.CRITICAL, Level.WARNING]
+    assert set(levels[3:-2]) == {Level.UNKNOWN}
+    assert names(ordered(rows()))[-3:] == ["new", "search", "shop-2"]
+
+
+@pytest.mark.parametrize("number", [n for n, column in enumerate(ALL) if column.key is not None])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_by_any_column_what_is_not_known_is_last(number: int, backwards: bool) -> None:
+    key = ALL[number].key
+    assert key is not None
+    found = ordered(rows(), key, backwards=backwards)
+    values = [key(row) for row in found]
+    known = [value for value in values if value is not None]
+    assert values[: len(known)] == known
+    assert known == sorted(known, reverse=backwards, key=lambda v: v.casefold() if isinstance(v, str) else v)
+    assert sorted(names(found)) == sorted(names(list(rows())))
+
+
+def test_together_by_tag() -> None:
+    entries = grouped(ordered(rows(), by_tag=True))
+    heads = [entry for entry in entries if isinstance(entry, str)]
+    assert heads == ["#production", "#staging", "without a tag"]
+    assert entries.index("#production") == 0
+    assert isinstance(entries[-1], FleetRow)
+    assert not entries[-1].identity.tags
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("", 8),
+        ("shop", 2),
+        ("ok", 2),
+        ("!ok", 6),
+        ("critical", 2),
+        ("#production", 4),
+        ("!ok #production", 3),
+        ("#PRODUCTION critical shop-1.example", 1),
+        ("!#production", 4),
+        ("OFF", 1),
+        ("nowhere", 0),
+    ],
+)
+def test_a_filter_is_words_that_are_all_true(pattern: str, kept: int) -> None:
+    assert len(matching(rows(), pattern)) == kept
+
+
+def test_the_next_in_trouble_is_found_around_the_end() -> None:
+    found = ordered(rows(), lambda row: row.name)
+    at, seen = 0, []
+    for _ in range(5):
+        at = next_in_trouble(found, at, 1) or 0
+        seen.append(found[at].level)
+    assert Level.OK not in seen
+    well = [row for row in found if not row.in_trouble]
+    assert next_in_trouble(well, 0, 1) is None
+    back = next_in_trouble(found, 0, -1)
+    assert back is not None
+    assert found[back].in_trouble
+
+
+# -- Which is looked at next.
+
+
+def test_each_is_looked_at_once_before_any_is_again_and_a_few_begin_at_a_time() -> None:
+    turns = [Turn(f"c{n}") for n in range(20)]
+    now, last, order = 0.0, None, []
+    while len(order) < 20:
+        turn, kind, wait_s = next_look(turns, now, last)
+        if turn is None:
+            assert wait_s > 0
+            now += wait_s
+            continue
+        assert kind is Kind.WHOLE
+        turn.begin(kind, now)
+        last = now
+        order.append(turn.name)
+        beginning = sum(now - each.begun_at < schedule.BEGINNING_S for each in turns if each.looking)
+        assert beginning <= schedule.MOST_WHOLE
+    assert order == [f"c{n}" for n in range(20)]
+    assert now >= 19 * schedule.FIRST_APART_S  # and no end was waited for: all of them may be dead
+
+
+def played(turns: list[Turn], seconds: float, dead: frozenset[str] = frozenset()) -> dict[str, list[Kind]]:
+    """What is looked at in so long, where a look takes 0.3 s, and 10 s at a dead host."""
+    looks: dict[str, list[Kind]] = {turn.name: [] for turn in turns}
+    now, last, ends = 0.0, None, dict[str, float]()
+    while now < seconds:
+        for turn in turns:
+            if turn.looking is not None and ends[turn.name] <= now:
+                turn.end(now)
+                turn.can_glance, turn.unreachable = True, turn.name in dead
+        turn, kind, _ = next_look(turns, now, last)
+        if turn is None:
+            now += 0.05
+            continue
+        turn.begin(kind, now)
+        last = now if kind is Kind.WHOLE else last
+        ends[turn.name] = now + (10.0 if turn.name in dead else 0.3)
+        looks[turn.name].append(kind)
+    return looks
+
+
+def test_few_clusters_are_looked_at_wholly_once_a_minute_and_in_trouble_more_often() -> None:
+    turns = [Turn("calm"), Turn("bad", in_trouble=True), Turn("held", held=True)]
+    looks = played(turns, 300)
+    assert looks["held"] == []
+    assert 5 <= looks["calm"].count(Kind.WHOLE) <= 6
+    assert 13 <= looks["bad"].count(Kind.WHOLE) <= 16
+
+
+def test_of_many_each_is_seen_once_a_minute_and_a_dead_host_costs_the_others_nothing() -> None:
+    dead = frozenset(f"c{n}" for n in range(0, 100, 3))
+    looks = played([Turn(f"c{n}") for n in range(100)], 300, dead)
+    alive = {name: kinds for name, kinds in looks.items() if name not in dead}
+    assert min(len(kinds) for kinds in alive.values()) >= 5
+    assert min(kinds.count(Kind.WHOLE) for kinds in alive.values()) >= 3
+    assert max(looks[name].count(Kind.WHOLE) for name in dead) == 1
+    whole = sum(kinds.count(Kind.WHOLE) for kinds in looks.values())
+    assert whole <= 100 + 300 / schedule.WHOLE_APART_S
+
+
+def test_what_is_wanted_and_what_a_glance_asked_for_comes_first() -> None:
+    turns = [Turn(f"c{n}", whole_at=100.0 - n, glance_at=150.0, can_glance=True) for n in range(50)]
+    assert next_look(turns, 165.0, 100.0).turn is turns[49]
+    turns[7].changed = True
+    assert next_look(turns, 165.0, 100.0).turn is turns[7]
+    turns[3].wanted = True
+    assert next_look(turns, 165.0, 100.0).turn is turns[3]
+
+
+# -- What is drawn.
+
+
+@pytest.mark.parametrize("chosen", SETS)
+@pytest.mark.parametrize("width", [40, 79, 119, 199, 300])
+def test_the_first_four_columns_stay_and_no_row_is_too_wide(chosen: str, width: int) -> None:
+    found = layout(chosen, 30, width)
+    assert found.columns[:4] == SETS[chosen][:4]
+    made = Rows(ordered(rows()), found, NOW, ASCII)
+    if width >= 79:
+        assert max(len(line.text) for line in made) <= width
+    assert all(line.text.isprintable() for line in made)
+
+
+def test_a_row_is_made_when_it_is_seen() -> None:
+    many = [FleetRow(Identity(f"c{n}")) for n in range(500)]
+    made = Rows(many, layout("all", 10, 120), NOW, ASCII)
+    assert "c400" in made[400].text
+    assert len(made._made) == 1
+
+
+def test_the_first_line_counts_and_is_not_well_while_one_waits() -> None:
+    level, text = summary(rows())
+    assert level is Level.CRITICAL
+    assert text == "8 clusters: 2 critical, 1 warning, 2 unknown, 2 ok, 1 not looked at yet"
+    waits = [row_of("a", "healthy"), FleetRow(Identity("b"))]
+    assert summary(waits) == (Level.UNKNOWN, "2 clusters: 1 ok, 1 not looked at yet")
+    assert summary(waits[:1]) == (Level.OK, "1 cluster: 1 ok")
+
+
+def test_the_export_has_every_cluster_and_nothing_hostile() -> None:
+    found = export(rows(), NOW)
+    texts = dict(found.texts)
+    assert set(texts) == {"json", "csv"}
+    assert "\x1b" not in texts["json"] + texts["csv"]
+    assert len(table(rows(), NOW)) == 9
+    assert "Infinity" not in texts["json"]
