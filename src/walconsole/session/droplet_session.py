@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from walconsole.provision.engine.runner import Runner
     from walconsole.provision.keys.temporary_key import TemporaryKey
     from walconsole.session.demo_process import SandboxProcess
+    from walconsole.session.finding import HostFinding
     from walconsole.session.incident_memory import IncidentMemory
 
 
@@ -121,26 +122,20 @@ class _Wiring:
     ) -> tuple[SshShell, Observer]:
         """asyncssh takes a sixth of a second to import: not before the first frame."""
         await asyncio.to_thread(import_module, "walconsole.session.wiring")
-        from walconsole.session.wiring import finding_of, observe, ssh_shell
+        from walconsole.session.wiring import observation, ssh_shell
 
         clock = SystemClock()
         shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands, lent=self._lent)
-        if self._wish.resolved is None:
-            return shell, observe(profile, shell, clock, self._environment, self._cleanups, kept)
-        from walconsole.session.finding import FindingObserver
 
-        finding = finding_of(self._wish.resolved, shell, clock)
-
-        def begin() -> Observer:
-            completed = self._take_up(finding.profile, shown)
+        def completed(finding: HostFinding) -> Profile:
             if finding.adopted is not None:
                 for line in finding.adopted.differences:
                     shown.notify(line, "the profile and the host differ", "warning", 30)
-            cleanups = self._cleanups
-            return observe(completed, shell, clock, self._environment, cleanups, kept, finding)
+            return self._take_up(finding.profile, shown)
 
         status = f"asking {profile.ssh} where its server archives to"
-        return shell, FindingObserver(finding, begin, status)
+        known = profile, shell, clock, self._environment, self._cleanups, kept
+        return shell, observation(self._wish.resolved, *known, completed=completed, status=status)
 
     async def _runner(
         self,

@@ -177,8 +177,9 @@ class Fleet:
         assert self._kept is not None  # noqa: S101  # `run` has made it
         shell = self._shell(cluster)
         shell.retry()
+        wish = cluster.wish
         found, _ = await look_once(
-            cluster.profile, self._clock, cluster.wish.environment, self._kept, LIMIT_S, shell
+            cluster.profile, self._clock, wish.environment, self._kept, LIMIT_S, wish.resolved, shell
         )
         cluster.snapshot = after_look(cluster.snapshot, found)
         await self._judge(cluster, cluster.snapshot)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.log_line import LogLine
@@ -81,25 +80,16 @@ async def look_once(
     With `resolved`, which `profile` came of, the host is asked first where it archives to. `through` has a
     connection that is used, and left open.
     """
-    from walconsole.session.wiring import finding_of, observe, ssh_shell
+    from walconsole.session.wiring import observation, ssh_shell
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
         register, lent = (None, None) if through is None else (through.register, through.connection)
         patience = Patience(limit_s, at_once=True)
         shell = ssh_shell(profile, screen, clock, cleanups, register, patience=patience, lent=lent)
-        begun = partial(observe, follow_log=False)
-        if resolved is None:
-            observer = begun(profile, shell, clock, environment, cleanups, keeping)
-        else:
-            from walconsole.session.finding import FindingObserver
-
-            finding = finding_of(resolved, shell, clock)
-
-            def begin() -> Observer:
-                return begun(finding.profile, shell, clock, environment, cleanups, keeping, finding)
-
-            observer = FindingObserver(finding, begin, "")
+        observer = observation(
+            resolved, profile, shell, clock, environment, cleanups, keeping, follow_log=False
+        )
         asked = resolved is not None
         await _watch(observer, screen, lambda snapshot: _is_whole(snapshot, clock.now(), asked), limit_s)
     now = clock.now()

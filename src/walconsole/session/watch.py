@@ -124,13 +124,15 @@ def _observation(
     session: Session, profile: Profile, wish: WatchWish, clock: Clock, cleanups: Cleanups
 ) -> Callable[[WatchScreen, Callable[[Observer], None]], "asyncio.Future[None]"]:
     async def run(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
-        from walconsole.session.wiring import observe, ssh_shell
+        from walconsole.session.wiring import observation, ssh_shell
 
         part = cleanups.part()
         try:
             shell = ssh_shell(profile, screen, clock, part)
             keeping = on_disk(session.environment)
-            observer = observe(profile, shell, clock, session.environment, part, keeping)
+            observer = observation(
+                session.resolved, profile, shell, clock, session.environment, part, keeping
+            )
             observer.pace(wish.interval_s)
             begun(observer)
             await observer.run(screen)

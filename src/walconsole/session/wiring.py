@@ -42,7 +42,7 @@ from walconsole.operator_files.watch_file import watcher_of
 from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
-from walconsole.session.finding import HostFinding
+from walconsole.session.finding import FindingObserver, HostFinding
 
 # -- PostgreSQL's adapter, imported while SSH connects: psycopg takes as long as that does.
 
@@ -117,6 +117,35 @@ class UnreadPlace:
 def finding_of(resolved: Resolved, shell: SshShell, clock: Clock) -> HostFinding:
     """What finds out where the server of `resolved` archives to, through `shell`. Nothing connects yet."""
     return HostFinding(resolved, shell, HostProbe(shell, resolved.profile, clock), clock)
+
+
+def observation(
+    resolved: Resolved | None,
+    profile: Profile,
+    shell: SshShell,
+    clock: Clock,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+    keeping: KeptFiles,
+    *,
+    follow_log: bool = True,
+    completed: Callable[[HostFinding], Profile] = lambda finding: finding.profile,
+    status: str = "",
+) -> Observer:
+    """The observation of `profile`'s server, of which `resolved` tells what the host itself may complete.
+
+    With `resolved` the host is asked first where it archives to, while `status` is shown; `completed` makes
+    of what it says the profile that is observed. The rest as for `observe`.
+    """
+    begin = partial(observe, follow_log=follow_log)
+    if resolved is None:
+        return begin(profile, shell, clock, environment, cleanups, keeping)
+    finding = finding_of(resolved, shell, clock)
+
+    def found() -> Observer:
+        return begin(completed(finding), shell, clock, environment, cleanups, keeping, finding)
+
+    return FindingObserver(finding, found, status)
 
 
 def ssh_shell(

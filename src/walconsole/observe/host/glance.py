@@ -3,9 +3,10 @@
 import asyncio
 
 from walconsole.domain.facts.snapshot import Problem, Reading, Snapshot, failed, fold, succeeded
+from walconsole.domain.patience import OVERDUE
 from walconsole.errors import WalconsoleError
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.poller.probe import TIMEOUT, problem_of
+from walconsole.observe.poller.probe import problem_of
 from walconsole.ports import Clock
 
 GLANCE_S = 15.0
@@ -18,7 +19,7 @@ async def glance(probe: HostProbe, snapshot: Snapshot, clock: Clock) -> Snapshot
             facts = await probe.take()
     except TimeoutError:
         why = f"{probe.name}: no answer within {GLANCE_S:g} s"
-        return _unreached(snapshot, Problem(why, "it is tried again", TIMEOUT), clock.now())
+        return _unreached(snapshot, Problem(why, "it is tried again", OVERDUE), clock.now())
     except WalconsoleError as error:
         return _unreached(snapshot, problem_of(error), clock.now())
     for fact in facts:
