@@ -13,7 +13,14 @@ from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
 from walconsole.domain.wal import Segment
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
-from walconsole.droplet.files import Schedule, backup_files, command_files, drill_files, verifier_files
+from walconsole.droplet.files import (
+    Schedule,
+    backup_files,
+    command_files,
+    drill_files,
+    recover_file,
+    verifier_files,
+)
 from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.rendering import (
     MomentWish,
@@ -66,6 +73,7 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
         *command_files(profile, choices),
         verifier_files(profile, choices, Schedule.CRON)[0],
         backup_files(profile, choices, BackupChoices(recipients="/it's $HOME"), Schedule.CRON)[0],
+        recover_file(profile, choices, DrillChoices()),
         drill_files(
             profile, choices, DrillChoices(folder="/it's $HOME", queries=("SELECT '`id`'",)), Schedule.CRON
         )[0],

@@ -107,6 +107,10 @@ async def test_the_drop_is_found_and_its_commands_bring_the_table_back(stage: St
     deleted = [event for event in told["events"] if event["kind"] == "rows deleted"]
     assert [(each["relations"], each["deleted"]) for each in deleted] == [(["public.others"], 3)]
     assert leftovers(stage) == []
+    settings = told["answer"]["targets"][0]["settings"]
+    target = f"--to-lsn {settings['recovery_target_lsn']} --before --timeline 1"
+    assert told["recover"].startswith("walconsole recover ")
+    assert told["recover"].endswith(f" {target} --into 15/restored --plan")
     rows = await asyncio.to_thread(_restored_rows, stage, told["commands"])
     assert rows == f"{ROWS}|t"
 

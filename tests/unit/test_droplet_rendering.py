@@ -37,6 +37,7 @@ from walconsole.droplet.files import (
     command_files,
     drill_files,
     dropin_file,
+    recover_file,
     verifier_files,
 )
 from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
@@ -104,6 +105,7 @@ def test_nothing_is_left_to_fill_in() -> None:
             *command_files(profile, CHOICES),
             *verifier_files(profile, CHOICES, schedule),
             *backup_files(profile, CHOICES, BACKUP, schedule),
+            recover_file(profile, CHOICES, DrillChoices()),
         ):
             assert re.findall(r"@[A-Z_]+@", file.text) == []
             assert file.text.endswith("\n")

@@ -17,17 +17,21 @@ from walconsole.domain.recovery.recover_target import (
     time_text,
 )
 
-TIME = "2026-11-28 14:02:00.000000+00"
+BY_TIME, BY_LSN = (
+    "recovery_target_time = '2026-11-28 14:02:00.000000+00'",
+    "recovery_target_lsn = '0/203A4D0'",
+)
+ON, OFF = (f"recovery_target_inclusive = '{side}'" for side in ("on", "off"))
 
 
 @pytest.mark.parametrize(
     ("to", "text", "inclusive", "lines"),
     [
-        (RecoverTo.TIME, "2026-11-28 14:02:00Z", None, (f"recovery_target_time = '{TIME}'", "recovery_target_inclusive = 'on'")),
-        (RecoverTo.TIME, "2026-11-28T15:02+01:00", False, (f"recovery_target_time = '{TIME}'", "recovery_target_inclusive = 'off'")),
-        (RecoverTo.LSN, "0/203a4d0", None, ("recovery_target_lsn = '0/203A4D0'", "recovery_target_inclusive = 'off'")),
-        (RecoverTo.LSN, "0/203A4D0", True, ("recovery_target_lsn = '0/203A4D0'", "recovery_target_inclusive = 'on'")),
-        (RecoverTo.XID, " 0742 ", None, ("recovery_target_xid = '742'", "recovery_target_inclusive = 'on'")),
+        (RecoverTo.TIME, "2026-11-28 14:02:00Z", None, (BY_TIME, ON)),
+        (RecoverTo.TIME, "2026-11-28T15:02+01:00", False, (BY_TIME, OFF)),
+        (RecoverTo.LSN, "0/203a4d0", None, (BY_LSN, OFF)),
+        (RecoverTo.LSN, "0/203A4D0", True, (BY_LSN, ON)),
+        (RecoverTo.XID, " 0742 ", None, ("recovery_target_xid = '742'", ON)),
         (RecoverTo.NAME, "before it's late", None, ("recovery_target_name = 'before it''s late'",)),
         (RecoverTo.IMMEDIATE, "", None, ("recovery_target = 'immediate'",)),
         (RecoverTo.LATEST, "", None, ()),

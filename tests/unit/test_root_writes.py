@@ -42,6 +42,7 @@ AS_THE_SERVER = (
         f"droplet/templates/drill{part}.sh"
         for part in ("", "_files", "_lock", "_reading", "_result", "_server")
     }
+    | {f"droplet/templates/{name}.sh" for name in ("phases", "recover", "recover_place")}
 )
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")
@@ -134,6 +135,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/fixes/endpoint.py", "sed -i {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
+    ("provision/recovering/choosing.py", "mkdir -m 700 {}"): _SHOWN,
     ("provision/steps/backup_command.py", "install -d -o {} -m 0750 {}"): _SHOWN,
     ("provision/steps/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",
     (

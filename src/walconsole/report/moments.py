@@ -48,6 +48,7 @@ def moments_document(
     moments: Sequence[Moment],
     answer: Answer | None,
     commands: str | None,
+    recover: str = "",
 ) -> Mapping[str, object]:
     """`format` is raised where a field changes its meaning. Times are text, in UTC; None where nothing
     tells.
@@ -67,6 +68,7 @@ def moments_document(
         "notes": list(found.doubts),
         "events": [_event(moment, found.names) for moment in moments],
         "answer": None if answer is None else _answer(answer, found.names),
+        "recover": recover or None,
         "commands": commands,
     }
 

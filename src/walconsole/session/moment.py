@@ -12,6 +12,7 @@ from walconsole.domain.moments.by_target import with_target
 from walconsole.domain.moments.found import Answer, FoundMoments
 from walconsole.domain.moments.words import answer_lines, covers_text
 from walconsole.domain.profile import Profile
+from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryTarget, read_into, recover_command
 from walconsole.domain.wal import format_lsn
 from walconsole.droplet.names import rclone_names
 from walconsole.errors import RefusedError, UsageError
@@ -151,8 +152,10 @@ def _told(found: FoundMoments, wish: MomentWish, picture: RecoveryPicture, profi
         )
     answer = None if chosen is None else found.answer(chosen, keeping=wish.keeping)
     commands = None if answer is None else _commands(answer, picture, profile)
+    recover = "" if answer is None else _recover(answer, picture, profile)
     if wish.json:
-        yield json.dumps(moments_document(profile.name, found, moments, answer, commands), indent=2)
+        document = moments_document(profile.name, found, moments, answer, commands, recover)
+        yield json.dumps(document, indent=2)
         return
     yield f"read: {covers_text(found)}"
     for doubt in found.doubts:
@@ -163,9 +166,18 @@ def _told(found: FoundMoments, wish: MomentWish, picture: RecoveryPicture, profi
         return
     yield ""
     yield from (f"{label:<12}{text}" for label, text in answer_lines(answer, found.names))
+    yield f"{'recover':<12}{recover}"
     if commands is not None:
         yield ""
         yield commands
+
+
+def _recover(answer: Answer, picture: RecoveryPicture, profile: Profile) -> str:
+    """The command that recovers to the target, beside the old cluster; it plans, and changes nothing."""
+    found = picture.together
+    version = found.cluster.server_version_num if found is not None else None
+    place = IN_PLACE if version is None else read_into(f"{version // 10_000}/restored")
+    return recover_command(profile.name, RecoveryTarget.of(answer.targets[0]), place, "--plan")
 
 
 def _commands(answer: Answer, picture: RecoveryPicture, profile: Profile) -> str:

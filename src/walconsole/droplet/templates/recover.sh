@@ -192,7 +192,8 @@ restore_backup() {
     find_programs
     take_lock
     trace
-    # what an earlier call unpacked by half
+    # what an earlier call unpacked by half, in this recovery's own folder
+    [ -f "$place/recovery" ] || end 2 "$place is not this recovery's folder"
     rm -rf -- "$place/parts" "$data"
     total_bytes=$(sum_of bytes)
     timed fetch fetching bring_all
