@@ -174,6 +174,14 @@ class Operator:
         self.terminal.type("1")
         time.sleep(1.0)
 
+    def steps(self) -> None:
+        """Through the screen of steps that was just asked for, and back to where it was asked."""
+        self.terminal.wait_until(lambda: "1 Steps " in self.terminal.text, "the screen of steps", 30.0)
+        self._through()
+        assert self.walked.stopped == [], f"{self.walked.stopped}\n{self.terminal.text}"
+        self.press("Esc")
+        self.terminal.wait_until(lambda: "1 Steps " not in self.terminal.text, "the screen below", 30.0)
+
     def _through(self) -> None:
         """Go, and agree to what is asked, until it has ended."""
         verdict = self._settled("TO DO", "STOPPED", "BLOCKED", GREEN)
@@ -191,9 +199,21 @@ class Operator:
             elif verdict in (GREEN, "STOPPED", "UNDONE") and time.monotonic() - began > 1.0:
                 break
             time.sleep(_PAUSE_S)
-        self.walked.told += [line.strip(" ┃│") for line in self._pane("Done") or told]
+        self.walked.told += [line.strip(" ┃│") for line in self._painted("Done") or told]
+        self.walked.told.append(" ".join(line.strip() for line in self.terminal.text.split("\n")[:2]))
         if self.verdict != GREEN:
             self.walked.stopped.append(" ".join(self.terminal.text.split("\n")[:2]))
+
+    def _painted(self, title: str) -> list[str]:
+        """The pane's lines, once they stay: a frame may be painted in parts."""
+        until, last = time.monotonic() + 20.0, self._pane(title)
+        while time.monotonic() < until:
+            time.sleep(0.7)
+            lines = self._pane(title)
+            if lines == last:
+                break
+            last = lines
+        return last
 
     def _settled(self, *verdicts: str) -> str:
         """The one of these that the first line goes on saying: a frame may be painted in parts."""
@@ -220,11 +240,13 @@ class Operator:
 
 
 @contextmanager
-def demo(scenario: str, home: Path) -> Iterator[Operator]:
-    """The console on the embedded droplet, in a terminal, after its first picture."""
+def demo(scenario: str, home: Path, columns: int = COLUMNS, rows: int = ROWS) -> Iterator[Operator]:
+    """The console on the embedded droplet, in a terminal, after its first picture. Triage is walked at its
+    own size alone.
+    """
     command = [sys.executable, "-m", "walconsole", "demo", "--scenario", scenario]
     environment = {"HOME": str(home), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
-    with Terminal(command, environment=environment, columns=COLUMNS, rows=ROWS) as terminal:
+    with Terminal(command, environment=environment, columns=columns, rows=rows) as terminal:
         operator = Operator(terminal)
         terminal.wait_until(lambda: operator.verdict in (GREEN, *ALARMS), "the first picture", 90)
         yield operator
