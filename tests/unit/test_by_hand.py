@@ -57,6 +57,13 @@ def test_the_pages_variables_are_filled_in() -> None:
     }
 
 
+def test_the_stores_own_certificates_are_trusted() -> None:
+    trusting = replace(COPIES, trust=("RCLONE_CA_CERT", "/etc/rclone-NAME-ca.pem"))
+    line = "RCLONE_CA_CERT=/etc/rclone-NAME-ca.pem; export RCLONE_CA_CERT\n"
+    assert line in script(trusting)
+    assert script(trusting).replace(line, "") == script()
+
+
 def test_an_encrypted_one_is_decrypted_first() -> None:
     text = script(encryption="age")
     assert 'base.tar.zst.age" | age -d -i SECRET-KEY-FILE | zstd -q -dc | tar' in text

@@ -40,7 +40,7 @@ from walconsole.droplet.files import (
     recover_file,
     verifier_files,
 )
-from walconsole.droplet.names import InstalledNames, rclone_path, remote_of
+from walconsole.droplet.names import InstalledNames, rclone_names, rclone_path, remote_of
 from walconsole.droplet.rendering import fill_in
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
@@ -346,6 +346,7 @@ def test_beside_a_public_store_the_public_authorities_stay_trusted() -> None:
     profile = with_authority(BucketRole.PRIMARY)
     choices = DropletChoices(authorities=Authorities(f"{PEM}\n", alone=False))
     script = rendering.archive_script(profile, choices)
+    assert rclone_names(profile).trust == ("SSL_CERT_FILE", "/etc/rclone-shithub-ca.pem")
     assert "\nSSL_CERT_FILE=/etc/rclone-shithub-ca.pem\nexport SSL_CERT_FILE\n" in script
     assert "RCLONE_CA_CERT" not in script
 
@@ -361,6 +362,7 @@ def test_a_script_that_runs_before_them_brings_them_or_goes_by_what_is_there() -
 
 
 def test_without_an_authority_no_script_is_another() -> None:
+    assert rclone_names(a_profile()).trust is None
     script = rendering.archive_script(a_profile(), CHOICES)
     assert "CA_CERT" not in script
     assert "CERT_FILE" not in script

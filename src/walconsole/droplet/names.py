@@ -99,14 +99,28 @@ def rclone_path(target: BucketTarget) -> str:
 class RcloneNames:
     """How the droplet's rclone names each copy (`REMOTE:BUCKET/PREFIX`, with a slash), and its configuration.
 
-    Nothing in it is secret.
+    `trust` is the variable, and its value, by which it heeds the profile's certificates; None where there are
+    none. Nothing in it is secret.
     """
 
     copies: Mapping[BucketRole, str]
     config: str
+    trust: tuple[str, str] | None = None
 
 
 def rclone_names(profile: Profile) -> RcloneNames:
     """Those of this profile."""
     copies = {target.role: rclone_path(target) for target in profile.buckets}
-    return RcloneNames(copies, profile.paths.rclone_config)
+    own = [bool(target.ca_file) for target in profile.buckets]
+    place = names_of(profile).authorities if any(own) else ""
+    trust = (trust_variable(alone=all(own)), place) if place else None
+    return RcloneNames(copies, profile.paths.rclone_config, trust)
+
+
+def trust_variable(*, alone: bool) -> str:
+    """The variable that has rclone heed a file of certificates: instead of the system's, or beside them.
+
+    Go reads SSL_CERT_FILE instead of the system's one file, and the system's folders nevertheless
+    (crypto/x509, root_unix.go): so both are trusted.
+    """
+    return "RCLONE_CA_CERT" if alone else "SSL_CERT_FILE"

@@ -12,7 +12,7 @@ from walconsole.domain.moments.page_images import IMAGE_BYTES
 from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.mending import MendSource, MendTarget
-from walconsole.droplet.names import names_of, rclone_path
+from walconsole.droplet.names import names_of, rclone_path, trust_variable
 
 # -- Templates: texts in which `@NAME@` stands for a value.
 
@@ -61,12 +61,8 @@ def authorities(profile: Profile, choices: DropletChoices) -> str:
 
 
 def _trust(place: str, *, alone: bool) -> str:
-    """Shell that has rclone heed the certificates in `place`, as shell words it.
-
-    Go reads SSL_CERT_FILE instead of the system's one file, and the system's folders nevertheless
-    (crypto/x509, root_unix.go): so both are trusted.
-    """
-    variable = "RCLONE_CA_CERT" if alone else "SSL_CERT_FILE"
+    """Shell that has rclone heed the certificates in `place`, as shell words it."""
+    variable = trust_variable(alone=alone)
     return f"{variable}={place}\nexport {variable}"
 
 

@@ -14,12 +14,14 @@ from walconsole.domain.units import bytes_text
 class Copies:
     """Whence a restore reads, as rclone names each copy: `REMOTE:BUCKET/PREFIX`, with a slash at its end.
 
-    `backup_from` holds the backup and WAL, `more_wal` what that lacks. `rclone_config` is a path on the host.
+    `backup_from` holds the backup and WAL, `more_wal` what that lacks. `rclone_config` is a path on the host;
+    `trust` the variable, and its value, by which rclone heeds certificates of the stores' own, None for none.
     """
 
     backup_from: str
     more_wal: tuple[str, ...]
     rclone_config: str
+    trust: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,12 @@ def by_hand(
             f"data=/var/lib/postgresql/{major}/restored\n"
             f"work=/var/lib/postgresql/{major}/restoring\n"
             f"RCLONE_CONFIG={quote(copies.rclone_config)}; export RCLONE_CONFIG\n"
-            f"id={quote(backup.id)}\n"
+            + (
+                ""
+                if copies.trust is None
+                else f"{copies.trust[0]}={quote(copies.trust[1])}; export {copies.trust[0]}\n"
+            )
+            + f"id={quote(backup.id)}\n"
             f"first={first.name(segment_bytes)}\n"
             + (f"chain={quote(' '.join(each.id for each in chain))}\n" if joined else ""),
         ),

@@ -189,7 +189,7 @@ def commands_of(
     others = tuple(names.copies[role] for role in more if role in names.copies)
     return by_hand(
         reach.held.backup,
-        Copies(names.copies[chosen], others, names.config),
+        Copies(names.copies[chosen], others, names.config, names.trust),
         segment_bytes=found.cluster.segment_bytes,
         timeline=found.target if found.latest != found.target else None,
         chain=[each.backup for each in route.chain],
