@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures walks key-matrix clean
+.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures walks key-matrix test-vm clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make walks     follow every scenario of the demo to its end, by keys alone"
 	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
+	@echo "make test-vm   try everything on a virtual Debian 13 with systemd (root, 15 min, 2 GB), and write docs/tested-hosts.md"
 	@echo "make clean     remove what the other commands made (.venv too)"
 
 # The stamps remember which pyproject.toml was installed. PYTHON=/path/to/python chooses the interpreter.
@@ -75,6 +76,10 @@ walks: $(VENV)/.dev-installed
 key-matrix: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/key_matrix.py
 
+test-vm: $(VENV)/.dev-installed
+	@sh scripts/test-servers.sh vm
+	@$(BIN)/pytest -v -o cache_dir=.pytest_cache/vm tests/vm --tested-hosts docs/tested-hosts.md $(ARGS)
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .vm-cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 #!/bin/sh
 # See to the servers that the tests use: install them on Debian and Ubuntu where we are root, else say what is missing.
-# Never fails: what is still missing afterwards, the tests skip, or with CI=true fail, naming it.
+# Never fails: what is still missing afterwards, the tests skip, or with CI=true fail, naming it. With `vm` as its
+# argument also what makes and runs the virtual droplet of `make test-vm`.
 set -u
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -29,6 +30,12 @@ socat:socat:the bridge to the socket
 nc:netcat-openbsd:the bridge to the socket
 age:age:encrypted base backups
 age-keygen:age:encrypted base backups'
+
+[ "${1:-}" != vm ] || needed="$needed
+debootstrap:debootstrap:the virtual droplet
+qemu-system-x86_64:qemu-system-x86:the virtual droplet
+qemu-img:qemu-utils:the virtual droplet
+mke2fs:e2fsprogs:the virtual droplet"
 
 present() {
     case $1 in

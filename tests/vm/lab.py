@@ -1,19 +1,18 @@
-"""A deployment on the virtual droplet: two regions over TLS with names of their own, the keys API, the program.
+"""A deployment on the virtual droplet: two regions over TLS, each with a name, the keys API, the program.
 
-The program is run in a mount namespace whose /etc/hosts has the stores' names, as the droplet's has: one endpoint
-serves both sides.
+The program is run in a mount namespace whose /etc/hosts has the stores' names, as the droplet's has: one
+endpoint serves both sides.
 """
 
 import asyncio
 import contextlib
 import json
 import os
-import shlex
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,8 +102,11 @@ class Looked:
         return {name for name, one in self.findings.items() if one["severity"] in ("warning", "critical")}
 
     def __str__(self) -> str:
-        told = {name: (one["severity"], one["title"], one["evidence"]) for name, one in self.findings.items()}
-        return f"{self.level}: {self.document.get('verdict')}\n{json.dumps(told, indent=1)}\n{self.said.errors}"
+        keys = ("severity", "title", "evidence")
+        told = {name: [one[key] for key in keys] for name, one in self.findings.items()}
+        return (
+            f"{self.level}: {self.document.get('verdict')}\n{json.dumps(told, indent=1)}\n{self.said.errors}"
+        )
 
 
 class KeysInThread:
@@ -185,6 +187,14 @@ class Lab:
         file.write_text("\n".join(profile_as_toml(each, each.name) for each in profiles))
         file.chmod(0o600)
 
+    def configure_root(self) -> None:
+        """Beside the profile the same one for root, `lab-root`, which only looks."""
+        ssh = replace(self.profile.ssh, user="root")
+        root = replace(self.profile, ssh=ssh, sudo=False, read_only=True)
+        file = self.home / ".config/walconsole/config.toml"
+        text = profile_as_toml(root, f"{NAME}-root")
+        file.write_text(f"{profile_as_toml(self.profile, NAME)}\n{text}")
+
     # -- The program.
 
     @property
@@ -200,20 +210,22 @@ class Lab:
         here = ["sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(self.hosts)]
         return [str(unshare), "--mount", *here, *program]
 
-    def walconsole(self, *arguments: str, timeout_s: float = 300.0) -> Said:
+    def walconsole(self, *arguments: str, timeout_s: float = 900.0) -> Said:
         """Run it to its end."""
-        began = time.monotonic()
-        done = subprocess.run(
-            self.command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            env=self.environment, timeout=timeout_s, cwd=self.home,
-        )  # fmt: skip
-        return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+        began, running = time.monotonic(), self.begin(*arguments)
+        try:
+            text, errors = running.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            running.terminate()
+            text, errors = running.communicate()
+            errors += f"\nended by the test after {timeout_s:.0f} s"
+        return Said(running.returncode, text, errors, time.monotonic() - began)
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, while it runs."""
         return subprocess.Popen(
-            self.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=self.environment, cwd=self.home,
+            self.command(*arguments), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment, cwd=self.home,
         )  # fmt: skip
 
     def screen(self, *arguments: str, columns: int = 120, rows: int = 40) -> Terminal:
@@ -228,7 +240,7 @@ class Lab:
 
     def look(self, profile: str = NAME) -> Looked:
         """What `check` says now."""
-        said = self.walconsole("check", profile, "--json", "--timeout", "90")
+        said = self.walconsole("check", profile, "--json", "--timeout", "150")
         try:
             return Looked(json.loads(said.text), said)
         except ValueError:
@@ -315,8 +327,3 @@ def _profile(machine: Machine, gateways: Mapping[BucketRole, RadosGateway], api:
         api=ApiTarget(endpoint=api),
         drills=DrillSettings(reserve_mib=64),
     )
-
-
-def quoted(words: Sequence[str]) -> str:
-    """As a shell takes them."""
-    return shlex.join(words)

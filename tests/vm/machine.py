@@ -23,6 +23,7 @@ LONGEST_BOOT_S = 300.0
 _PACKAGES = "debootstrap qemu-system-x86 qemu-utils"
 _EMULATED = ("tcg,tb-size=512", "Nehalem")
 _BY_KVM = ("kvm", "host")
+_ALIVE, _BROKEN = "Linux version", "KVM internal"
 _FIRST_WORD_S = 25.0
 """Within which a kernel that really runs by KVM has printed its first line."""
 
@@ -48,7 +49,9 @@ class Image:
             return
         find_tool("debootstrap")
         if os.geteuid() != 0:
-            raise RuntimeError("the image of the droplet is built by root (debootstrap, chroot): sudo make test-vm")
+            raise RuntimeError(
+                "the image of the droplet is built by root (debootstrap, chroot): sudo make test-vm"
+            )
         began = time.monotonic()
         self.folder.mkdir(exist_ok=True)
         log = self.folder / "build.log"
@@ -114,9 +117,10 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run shell on the droplet."""
         options = (
-            f"-p {self.port} -i {self.image.key} -o UserKnownHostsFile={self.known_hosts} -o IdentitiesOnly=yes"
-            " -o StrictHostKeyChecking=accept-new -o ConnectTimeout=15 -o LogLevel=ERROR -o BatchMode=yes -F none"
-            f" -o ControlMaster=auto -o ControlPersist=60 -o ControlPath={self.folder}/%r"
+            f"-p {self.port} -i {self.image.key} -o UserKnownHostsFile={self.known_hosts} -F none"
+            " -o StrictHostKeyChecking=accept-new -o ConnectTimeout=15 -o LogLevel=ERROR -o BatchMode=yes"
+            f" -o IdentitiesOnly=yes -o ControlMaster=auto -o ControlPath={self.folder}/%r"
+            " -o ControlPersist=60"
         )
         try:
             return subprocess.run(
@@ -170,7 +174,8 @@ class Machine:
             "-kernel", self.image.folder / "vmlinuz", "-initrd", self.image.folder / "initrd",
             "-append", "root=/dev/vda rw console=ttyS0 earlyprintk=ttyS0 net.ifnames=1 mitigations=off",
             "-drive", f"file={self._disk},format=qcow2,if=virtio,cache=unsafe",
-            "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=n",
+            "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:22",
+            "-device", "virtio-net-pci,netdev=n",
             "-device", "virtio-rng-pci",
         ]  # fmt: skip
         self._daemon = Daemon(self._workspace, "qemu", arguments, self.console)
@@ -182,9 +187,9 @@ class Machine:
         assert daemon is not None
         try:
             wait_until(
-                lambda: "Linux version" in daemon.output() or not daemon.running or "KVM internal" in daemon.output(),
+                lambda: not daemon.running or any(word in daemon.output() for word in (_ALIVE, _BROKEN)),
                 "a word of the kernel", _FIRST_WORD_S, every_s=0.2,
             )  # fmt: skip
         except TimeoutError:
             return False
-        return daemon.running and "KVM internal" not in daemon.output()
+        return daemon.running and _BROKEN not in daemon.output()
