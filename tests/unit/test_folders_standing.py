@@ -140,3 +140,17 @@ def test_where_a_receiver_writes(words: list[str], folder: str) -> None:
 def test_a_bucket_that_is_a_path_is_a_folder(bucket: str, folder: str, host: str) -> None:
     target = BucketTarget(BucketRole.PRIMARY, bucket, "", "", KeyReference(KeySource.DROPLET))
     assert (target.folder, target.folder_host) == (folder, host)
+
+
+def test_of_a_folder_nothing_is_said_of_buckets() -> None:
+    snapshot = healthy()
+    assert snapshot.primary.value is not None
+    torn = replace(snapshot.primary.value, bucket="/mnt/wal", endpoint="", gap_count=0, segments=0)
+    reading = replace(snapshot.primary, value=replace(torn, newest_segment=None))
+    texts = [
+        text
+        for finding in diagnose(replace(snapshot, primary=reading), NOW).findings
+        for text in (finding.title, *finding.evidence, finding.remedy, *(one.source for one in finding.proof))
+    ]
+    assert texts
+    assert not [text for text in texts if "S3" in text or "primary bucket" in text]

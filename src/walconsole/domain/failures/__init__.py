@@ -25,6 +25,7 @@ from walconsole.domain.failures import (
     usability,
 )
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.folders import worded
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
@@ -63,7 +64,7 @@ LOOKS: tuple[Look, ...] = tuple(dict.fromkeys(mode.look for mode in MODES.values
 def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
     assessment = Assessment(snapshot, now)
-    findings = [finding for look in LOOKS for finding in look(assessment)]
+    findings = [worded(finding, snapshot) for look in LOOKS for finding in look(assessment)]
     findings = _told_verbatim(_in_time(findings), assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)

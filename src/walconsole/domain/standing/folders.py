@@ -1,12 +1,46 @@
 """An archive that lies in folders: which they are, and which one a copy is."""
 
+from dataclasses import replace
 from shlex import quote
 
 from walconsole.domain.archivers.folders import archive_folders, folders_elsewhere
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
+from walconsole.domain.standing.model import Finding
 from walconsole.domain.standing.remedies import command_in_force
+
+_WORDS = (
+    ("S3 LIST", "find"),
+    ("S3 GET", "read over SSH"),
+    ("the primary bucket", "the archive's folder"),
+    ("The primary bucket", "The archive's folder"),
+    ("the bucket", "the folder"),
+    ("in bucket ", "in "),
+)
+"""What is said of a bucket, as it is said of a folder."""
+
+
+def worded(finding: Finding, snapshot: Snapshot) -> Finding:
+    """The same in a folder's words, where the primary copy is one."""
+    primary = snapshot.primary.value
+    if primary is None or not is_folder(primary.bucket):
+        return finding
+    proof = (replace(each, source=folder_words(each.source)) for each in finding.proof)
+    return replace(
+        finding,
+        title=folder_words(finding.title),
+        evidence=tuple(map(folder_words, finding.evidence)),
+        remedy=folder_words(finding.remedy),
+        proof=tuple(proof),
+    )
+
+
+def folder_words(text: str) -> str:
+    """A sentence about a bucket as one about a folder."""
+    for said, meant in _WORDS:
+        text = text.replace(said, meant)
+    return text
 
 
 def is_in_folders(snapshot: Snapshot) -> bool:

@@ -21,7 +21,7 @@ mounts_known() {
 # unmounted FOLDER: the mount point that it lies below and where nothing is mounted, the deepest one.
 unmounted() {
     mounts_known 2>/dev/null | awk -F '\t' -v path="$1/" '
-        index(path, $1 "/") == 1 && length($1) > length(best) { best = $1; line = $0 }
+        index(path, $1 "/") == 1 && length(best) < length($1) { best = $1; line = $0 }
         END { if (best != "") print line }' | {
         IFS= read -r line || return 0
         point=${line%%"	"*}
