@@ -157,7 +157,7 @@ def _bucket_keys(
             f"{role}.bucket",
             checks.bucket,
             f'"shithub-{suffix}"',
-            "the bucket",
+            "the bucket; or a folder: /mnt/wal on the droplet, user@host:/srv/wal by your own ssh",
             f"NAME-{suffix}",
             variable=bucket_variable,
         ),

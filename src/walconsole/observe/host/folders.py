@@ -10,6 +10,7 @@ from walconsole.domain.facts.folders import ArchiveFolder, FolderFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import decode, safe
+from walconsole.domain.standing.wal_keepers import streamed_to
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import all_records, assignment, script_named
@@ -59,6 +60,9 @@ class FolderProbe:
         named = [each.folder for each in self._profile.buckets if each.folder and not each.folder_host]
         paths = [*named, *archive_folders(words), *([library] if library else []), *self._received]
         wanted = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))[:MOST_FOLDERS]
+        if not wanted and not streamed_to(snapshot):  # nothing to look at: not even a shell is opened
+            facts = FolderFacts(elsewhere=folders_elsewhere(words))
+            return [Fact(Snapshot.folders, facts, self._clock.now(), SOURCE)]
         facts, received = await self._look(wanted)
         if received != self._received:
             self._received = received
