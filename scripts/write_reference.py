@@ -22,6 +22,7 @@ FILES = (
     ("~/.local/state/walconsole/walconsole.log", "messages and tracebacks"),
     ("~/.local/state/walconsole/incidents/PROFILE.json", "what is remembered of incidents"),
     ("~/.local/state/walconsole/watch/PROFILE.state", "what a watcher told, and what is still to be told"),
+    ("~/.local/state/walconsole/history.db", "what was read and said, thinner further back"),
 )
 KEY_PAGES = {
     "console.md": ("dashboard",),

@@ -377,8 +377,8 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
             await until(lambda: len(taking.taken("/hook")) > 1, "that it is well")
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 20) == 143
-        code, out, _ = await walconsole(tmp_path, "check", "--config", str(config))
-        assert (code, "watcher" in out) == (0, False)
+        code, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--timeout", "60")
+        assert (code, "watcher" in out) == (0, False), out
         worse, well = (json.loads(one.body) for one in taking.taken("/hook"))
     assert (worse["kind"], worse["level"], well["kind"]) == ("worse", "warning", "well")
     assert worse["incident"] == well["incident"]

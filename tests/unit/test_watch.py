@@ -23,9 +23,11 @@ from walconsole.domain.notices.outbox import Kept
 from walconsole.domain.profile import NotifySettings
 from walconsole.domain.standing.model import Level
 from walconsole.errors import RefusedError, SshError, UsageError
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.incident_file import SessionIncidents
 from walconsole.ports import Observer
 from walconsole.session import watcher as watching
+from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.telling import Telling
 from walconsole.session.watch import _health_page, exposition
@@ -71,7 +73,8 @@ def a_watcher(
     telling = Telling(shelf or MemoryShelf(), [Heard()], clock)
     profile = replace(a_profile(), name=name, notify=SETTINGS)
     memory = IncidentMemory(SessionIncidents(), clock)
-    return Watcher(profile, observe, telling, memory, clock)
+    keeper = HistoryKeeper(HistoryFile({"XDG_STATE_HOME": "/nowhere"}), name, clock, watches=True)
+    return Watcher(profile, observe, telling, memory, keeper, clock)
 
 
 async def look(

@@ -45,6 +45,10 @@ class Places(NamedTuple):
         return self.state / "walconsole.log"
 
     @property
+    def history(self) -> Path:
+        return self.state / "history.db"
+
+    @property
     def chosen_theme(self) -> Path:
         return self.state / "state.toml"
 

@@ -108,13 +108,19 @@ class _Wiring:
 
     async def _remembering(self, profile: Profile, shown: DropletSession) -> tuple[KeptFiles, IncidentMemory]:
         """What outlives the session, and what of incidents does."""
-        await asyncio.to_thread(import_module, "walconsole.session.incident_memory")
+        await asyncio.to_thread(import_module, "walconsole.session.history_keeper")
+        from walconsole.operator_files.history_file import HistoryFile
         from walconsole.operator_files.kept import for_this_session, on_disk
+        from walconsole.session.history_keeper import HistoryKeeper, Remembered
         from walconsole.session.incident_memory import IncidentMemory
 
         kept = on_disk(self._environment) if self._lasting else for_this_session()
         memory = self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), SystemClock())
         self._cleanups.add("writing down what is remembered", memory.close)
+        if self._lasting:
+            keeper = HistoryKeeper(HistoryFile(self._environment), profile.name, SystemClock())
+            shown.memory = Remembered(memory, keeper)
+            self._cleanups.add("writing down what was read", keeper.close)
         return kept, memory
 
     async def _observation(
@@ -126,6 +132,11 @@ class _Wiring:
 
         clock = SystemClock()
         shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands, lent=self._lent)
+        past = None
+        if self._lasting:
+            from walconsole.session.history_keeper import past_of
+
+            past = await asyncio.to_thread(past_of, self._environment, profile.name, clock.now())
 
         def completed(finding: HostFinding) -> Profile:
             if finding.adopted is not None:
@@ -135,7 +146,8 @@ class _Wiring:
 
         status = f"asking {profile.ssh} where its server archives to"
         known = profile, shell, clock, self._environment, self._cleanups, kept
-        return shell, observation(self._wish.resolved, *known, completed=completed, status=status)
+        observed = observation(self._wish.resolved, *known, past=past, completed=completed, status=status)
+        return shell, observed
 
     async def _runner(
         self,

@@ -15,6 +15,7 @@ from walconsole.domain.notices.deciding import Notice, NoticeKind
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Level
 from walconsole.errors import NoticeError, UsageError
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.kept import on_disk
 from walconsole.operator_files.watch_file import WatchFile
 from walconsole.ports import Clock, Observer
@@ -29,6 +30,7 @@ from walconsole.process.stop import Stop
 from walconsole.report.lines import for_prometheus
 from walconsole.report.metric import Kind, Metric
 from walconsole.report.metrics import metrics
+from walconsole.session.history_keeper import HistoryKeeper, past_of
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.telling import Telling
 from walconsole.session.watcher import HUNG_AFTER_S, Pings, Watcher, WatchScreen
@@ -113,10 +115,11 @@ def _watcher(session: Session, wish: WatchWish, cleanups: Cleanups) -> Watcher:
     file = WatchFile(profile.name, environment)
     cleanups.add(f"letting go of {file.path}", partial(asyncio.to_thread, file.close))
     memory = IncidentMemory(on_disk(environment).incidents(profile.name), clock)
+    keeper = HistoryKeeper(HistoryFile(environment), profile.name, clock, watches=True)
     telling = Telling(file, ways_of(profile.notify, environment), clock)
     observation = _observation(session, profile, wish, clock, cleanups)
     return Watcher(
-        profile, observation, telling, memory, clock, beat=file.beat, say=say, every_s=wish.interval_s
+        profile, observation, telling, memory, keeper, clock, beat=file.beat, say=say, every_s=wish.interval_s
     )
 
 
@@ -130,9 +133,9 @@ def _observation(
         try:
             shell = ssh_shell(profile, screen, clock, part)
             keeping = on_disk(session.environment)
-            observer = observation(
-                session.resolved, profile, shell, clock, session.environment, part, keeping
-            )
+            past = await asyncio.to_thread(past_of, session.environment, profile.name, clock.now())
+            known = profile, shell, clock, session.environment, part, keeping
+            observer = observation(session.resolved, *known, past=past)
             observer.pace(wish.interval_s)
             begun(observer)
             await observer.run(screen)

@@ -17,6 +17,7 @@ from walconsole.domain.standing.worsening import is_begun
 from walconsole.domain.units import whole_duration_text
 from walconsole.errors import NoticeError, WalconsoleError
 from walconsole.ports import Clock, Observer
+from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
 from walconsole.session.one_look import NobodyThere
 from walconsole.session.telling import Telling
@@ -89,6 +90,7 @@ class Watcher:
         observe: Observe,
         telling: Telling,
         memory: IncidentMemory,
+        keeper: HistoryKeeper,
         clock: Clock,
         beat: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
@@ -98,6 +100,7 @@ class Watcher:
         self.telling = telling
         self.looked: Looked | None = None
         self._run_observation, self._memory, self._clock = observe, memory, clock
+        self._keeper = keeper
         self._beat, self._say, self._every_s = beat, say, every_s
         self._rules = rules_of(profile.notify)
         self._screen = WatchScreen(clock)
@@ -129,6 +132,7 @@ class Watcher:
         """It ended in good order."""
         now = self._clock.now()
         await self._memory.close()
+        await self._keeper.close()
         await self.telling.change(lambda kept: replace(kept, stopped_at=now, looked_at=now))
 
     async def _observe(self) -> None:
@@ -167,13 +171,15 @@ class Watcher:
         snapshot = self._screen.snapshot or Snapshot(self.name, now, now)
         diagnosis = await asyncio.to_thread(diagnose, snapshot, now)
         silent_s = self._screen.silent_s
-        if self._ended or silent_s > SILENT_AFTER_S:
+        believed = not (self._ended or silent_s > SILENT_AFTER_S)
+        if not believed:
             why = self._ended or f"nothing was read for {whole_duration_text(silent_s)}"
             diagnosis = Diagnosis(Verdict(Level.UNKNOWN, f"cannot tell: {why}"), (), ())
         elif not is_begun(snapshot):
             return
         self.looked = Looked(snapshot, diagnosis, now)
         self._memory.look(snapshot, diagnosis, now)
+        self._keeper.look(snapshot, diagnosis, now, believed=believed)
         elapsed_s = self._elapsed_s(now, on)
         await self._decide(seen_of(diagnosis, self.name, now, elapsed_s), on)
         self._retry(diagnosis.verdict.level, on)

@@ -15,6 +15,7 @@ from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
 from walconsole.config.resolve import Resolved
 from walconsole.domain.facts.evidence import LifecycleRule
+from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, Profile, SshTarget
@@ -128,6 +129,7 @@ def observation(
     cleanups: Cleanups,
     keeping: KeptFiles,
     *,
+    past: History | None = None,
     follow_log: bool = True,
     completed: Callable[[HostFinding], Profile] = lambda finding: finding.profile,
     status: str = "",
@@ -137,7 +139,7 @@ def observation(
     With `resolved` the host is asked first where it archives to, while `status` is shown; `completed` makes
     of what it says the profile that is observed. The rest as for `observe`.
     """
-    begin = partial(observe, follow_log=follow_log)
+    begin = partial(observe, past=past, follow_log=follow_log)
     if resolved is None:
         return begin(profile, shell, clock, environment, cleanups, keeping)
     finding = finding_of(resolved, shell, clock)
@@ -184,14 +186,16 @@ def observe(
     keeping: KeptFiles,
     finding: HostFinding | None = None,
     *,
+    past: History | None = None,
     follow_log: bool = True,
 ) -> Observer:
     """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
 
     Nothing connects yet. `follow_log`: somebody reads the log line by line.
 
-    `environment` is where keys and tokens are looked for, `keeping` what outlives the session. `finding` is
-    what the host itself says of where it archives to, None where it is not asked.
+    `environment` is where keys and tokens are looked for, `keeping` what outlives the session, `past` what
+    was read before it began. `finding` is what the host itself says of where it archives to, None where it
+    is not asked.
     """
     host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
@@ -265,6 +269,7 @@ def observe(
         log=LogFollower(shell, clock, log_sources(profile.paths, host)) if follow_log else None,
         told=_told(profile),
         patience=shell.patience,
+        past=past,
     )
     known.follow(lambda: observer.snapshot)
     return observer

@@ -49,6 +49,8 @@ class History:
 
     `disk_urgent`: pg_wal's file system will be full within the hour (domain.disk_forecast). It is kept here
     because it ends later than it begins: an alarm does not come and go with each look.
+    `earlier_count` is pg_stat_archiver's at the last of the samples, where those were taken before the
+    console began (domain.past): until the first look their counts are the server's own.
     """
 
     archiver: tuple[ArchiverSample, ...] = ()
@@ -59,17 +61,22 @@ class History:
     segment_bytes: int = DEFAULT_SEGMENT_BYTES
     disk_urgent: bool = False
     backups: tuple[BackupTrack, ...] = ()
+    earlier_count: int | None = None
 
     def with_archiver(self, facts: ArchiverFacts, at: float, segment_bytes: int | None) -> "History":
         """The history after one more look at pg_stat_archiver."""
-        archived, failed = self.archived, self.failed
+        archived, failed, before = self.archived, self.failed, self.archiver
         if self.last is not None:
             archived += _delta(self.last.archived_count, facts.archived_count)
             failed += _delta(self.last.failed_count, facts.failed_count)
+        elif self.earlier_count is not None:  # as if this look's count were the beginning
+            known = facts.archived_count >= self.earlier_count
+            count = facts.archived_count
+            before = tuple(ArchiverSample(each.at, each.archived - count) for each in before) if known else ()
         sample = ArchiverSample(at, archived)
         return replace(
             self,
-            archiver=_append(self.archiver, sample),
+            archiver=_append(before, sample),
             last=facts,
             archived=archived,
             failed=failed,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from walconsole.domain.facts.evidence import CommandFacts, WatcherFacts
+from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told
 from walconsole.domain.patience import Patience
@@ -72,8 +73,8 @@ class ServerObserver:
 
     `host` is given apart, for the database adapter needs it too (it locates the cluster); `probes`
     are those beyond SSH and PostgreSQL: the buckets, the configuration files. `readers` read the buckets.
-    `patience` is the shell's.
-    `told` is what the profile says of what no probe can find out.
+    `patience` is the shell's. `told` is what the profile says of what no probe can find out, `past` what was
+    read before this began.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class ServerObserver:
         readers: Mapping[BucketRole, BucketReader] | None = None,
         told: Told | None = None,
         patience: Patience | None = None,
+        past: History | None = None,
     ) -> None:
         self._readers = readers or {}
         self._shell, self._host, self._log = shell, host, log
@@ -100,7 +102,7 @@ class ServerObserver:
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
         every: tuple[Probe, ...] = (host, self._postgres, catalogue, LinkProbe(shell, clock), *probes)
-        self._poller = Poller(every, clock, self._publish, profile_name, told, patience)
+        self._poller = Poller(every, clock, self._publish, profile_name, told, patience, past)
 
     async def run(self, screen: Screen) -> None:
         """See ports.Observer."""

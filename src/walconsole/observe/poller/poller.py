@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
+from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import (
     AnySlot,
     Problem,
@@ -109,7 +110,8 @@ class Poller:
     """Runs the probes until it is cancelled.
 
     Each probe is a task of its own: a slow one delays no other and never overlaps itself. Readings
-    that finish in the same turn of the event loop reach `publish` as one snapshot.
+    that finish in the same turn of the event loop reach `publish` as one snapshot. `past` is what was read
+    before this began.
     """
 
     def __init__(
@@ -120,12 +122,15 @@ class Poller:
         profile_name: str,
         told: Told | None = None,
         patience: Patience | None = None,
+        past: History | None = None,
     ) -> None:
         self._clock = clock
         self._publish = publish
         self._publishing = False
         now = clock.now()
-        self.snapshot = Snapshot(profile_name, began_at=now, taken_at=now, told=told or Told())
+        self.snapshot = Snapshot(
+            profile_name, began_at=now, taken_at=now, told=told or Told(), history=past or History()
+        )
         patience = patience if patience is not None else Patience()
         self._rounds = [_Rounds(probe, clock, patience, self._attempted, self._late) for probe in probes]
 

@@ -1,0 +1,262 @@
+"""What was read and said of each cluster, in one SQLite file of the operator's, bounded and pruned by itself.
+
+Readings of the current hour are rows; those of an hour that is over become one block (domain.past), which is
+made thinner as it ages. Whoever writes does it in short transactions: consoles and watchers beside each other
+add to the same hours, and a reading of the same second is the same.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import pairwise
+
+from walconsole.domain.past import (
+    BLOCK_S,
+    COLUMNS,
+    TIERS,
+    PastReading,
+    Said,
+    decoded,
+    encoded,
+    spacing_s,
+    thinned,
+)
+from walconsole.errors import RegisterError
+from walconsole.operator_files.places import places
+from walconsole.operator_files.private import check_private, keep_aside, make_private, open_in_place
+
+LIMIT_BYTES = 200 * 1024 * 1024
+"""Of one cluster."""
+VERSION = 1
+_BUSY_S = 2.0
+_MOST_KEPT_ASIDE = 3
+_MOST_SAID = 20_000
+"""Changes of a cluster's verdict, and findings: a flapping one must not push the rest out."""
+_MOST_BLOCKS_AT_ONCE = 48
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS fresh (cluster TEXT NOT NULL, {", ".join(f"{name} INTEGER" for name in COLUMNS)},
+    PRIMARY KEY (cluster, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (cluster TEXT NOT NULL, hour INTEGER NOT NULL, every INTEGER NOT NULL,
+    readings BLOB NOT NULL, PRIMARY KEY (cluster, hour));
+CREATE TABLE IF NOT EXISTS verdicts (cluster TEXT NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL,
+    text TEXT NOT NULL, PRIMARY KEY (cluster, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS findings (cluster TEXT NOT NULL, key TEXT NOT NULL, began INTEGER NOT NULL,
+    ended INTEGER, severity TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (cluster, key, began))
+    WITHOUT ROWID;
+"""
+_NAMES = ", ".join(COLUMNS)
+_MARKS = ", ".join("?" * (len(COLUMNS) + 1))
+
+
+class HistoryFile:
+    """Every call blocks, opens the file, and raises RegisterError. `environ` says where the state lies."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.path = places(environ).history
+
+    def write(self, cluster: str, readings: Sequence[PastReading]) -> None:
+        """Add them; of the same second the first one stays."""
+        with self._open() as database:
+            database.executemany(
+                f"INSERT OR IGNORE INTO fresh (cluster, {_NAMES}) VALUES ({_MARKS})",  # noqa: S608  # our names
+                [(cluster, *(getattr(each, name) for name in COLUMNS)) for each in readings],
+            )
+
+    def note(self, cluster: str, said: Said, at: int) -> None:
+        """What is said from now on: a change of the level, findings that came, and those that went."""
+        with self._open() as database:
+            _note_verdict(database, cluster, said, at)
+            _note_findings(database, cluster, said, at)
+
+    def tidy(self, cluster: str, now: float) -> None:
+        """Pack the hours that are over, thin what is older, and take away what is too old or too much."""
+        with self._open() as database:
+            for (hour,) in database.execute(
+                "SELECT DISTINCT at / ? FROM fresh WHERE cluster = ? AND at < ? ORDER BY 1 LIMIT ?",
+                (BLOCK_S, cluster, int(now) // BLOCK_S * BLOCK_S, _MOST_BLOCKS_AT_ONCE),
+            ).fetchall():
+                _pack(database, cluster, hour, now)
+            _thin(database, cluster, now)
+            _prune(database, cluster, now)
+        with self._open() as database:
+            database.commit()
+            database.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def readings(self, cluster: str, since: float) -> list[PastReading]:
+        """Those from then on, oldest first; none where there is no file."""
+        if not self.path.exists():
+            return []
+        first = int(since)
+        with self._open() as database:
+            blocks = database.execute(
+                "SELECT readings FROM blocks WHERE cluster = ? AND hour >= ? ORDER BY hour",
+                (cluster, first // BLOCK_S),
+            ).fetchall()
+            fresh = _fresh(database, cluster, first, 1 << 62)
+        found = [each for (block,) in blocks for each in _decoded(block)]
+        return [each for each in (*found, *fresh) if each.at >= first]
+
+    def verdicts(self, cluster: str, since: float) -> list[tuple[int, str, str]]:
+        """When it became so, the level and the first line, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return database.execute(
+                "SELECT at, level, text FROM verdicts WHERE cluster = ? AND at >= ? ORDER BY at",
+                (cluster, int(since)),
+            ).fetchall()
+
+    def findings(self, cluster: str, since: float) -> list[tuple[str, int, int | None, str, str]]:
+        """Key, when it came, when it went (None: it is there), severity and title, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return database.execute(
+                "SELECT key, began, ended, severity, title FROM findings"
+                " WHERE cluster = ? AND (ended IS NULL OR ended >= ?) ORDER BY began, key",
+                (cluster, int(since)),
+            ).fetchall()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, or nothing."""
+        try:
+            with closing(self._connected()) as database:
+                database.execute("BEGIN IMMEDIATE")
+                yield database
+                database.commit()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            remedy = "nothing is kept of the past until then: see to the file and its folder"
+            raise RegisterError(f"keeping the past in {self.path}", why, remedy) from None
+
+    def _connected(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            keep_aside(self.path, _MOST_KEPT_ASIDE)  # damaged, or no database at all
+            for beside in ("-wal", "-shm"):
+                self.path.with_name(f"{self.path.name}{beside}").unlink(missing_ok=True)
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path.exists():
+            check_private(self.path.parent)
+        else:
+            make_private(self.path.parent)
+        os.close(open_in_place(self.path))  # for its owner alone; its companions get its mode
+        database = sqlite3.connect(
+            f"{self.path.as_uri()}?mode=rw", uri=True, timeout=_BUSY_S, isolation_level=None
+        )
+        try:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise ValueError(f"it has version {version}, and this walconsole knows {VERSION}")
+            if version < VERSION:
+                database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                database.execute("PRAGMA journal_mode = WAL")
+                database.executescript(_SCHEMA)
+                database.execute(f"PRAGMA user_version = {VERSION}")
+            database.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _note_verdict(database: sqlite3.Connection, cluster: str, said: Said, at: int) -> None:
+    last = database.execute(
+        "SELECT level FROM verdicts WHERE cluster = ? ORDER BY at DESC LIMIT 1", (cluster,)
+    ).fetchone()
+    if last is None or last[0] != said.level:
+        row = (cluster, at, said.level, said.text)
+        database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?)", row)
+
+
+def _note_findings(database: sqlite3.Connection, cluster: str, said: Said, at: int) -> None:
+    rows = database.execute("SELECT key FROM findings WHERE cluster = ? AND ended IS NULL", (cluster,))
+    there = {key for (key,) in rows}
+    now = {key: (severity, title) for key, severity, title in said.found}
+    for key in there - now.keys():
+        database.execute(
+            "UPDATE findings SET ended = ? WHERE cluster = ? AND key = ? AND ended IS NULL",
+            (at, cluster, key),
+        )
+    database.executemany(
+        "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, NULL, ?, ?)",
+        [(cluster, key, at, *told) for key, told in now.items() if key not in there],
+    )
+
+
+def _fresh(database: sqlite3.Connection, cluster: str, first: int, end: int) -> list[PastReading]:
+    rows = database.execute(
+        f"SELECT {_NAMES} FROM fresh WHERE cluster = ? AND at >= ? AND at < ? ORDER BY at",  # noqa: S608
+        (cluster, first, end),
+    )
+    return [PastReading(*row) for row in rows]
+
+
+def _decoded(block: bytes) -> list[PastReading]:
+    try:
+        return decoded(block)
+    except ValueError:
+        return []  # an hour is lost: the rest is not
+
+
+def _pack(database: sqlite3.Connection, cluster: str, hour: int, now: float) -> None:
+    begin, end = hour * BLOCK_S, (hour + 1) * BLOCK_S
+    row = database.execute(
+        "SELECT readings FROM blocks WHERE cluster = ? AND hour = ?", (cluster, hour)
+    ).fetchone()
+    every = {each.at: each for each in _fresh(database, cluster, begin, end)}
+    every |= {each.at: each for each in (_decoded(row[0]) if row is not None else [])}
+    _put(database, cluster, hour, [every[at] for at in sorted(every)], now)
+    database.execute("DELETE FROM fresh WHERE cluster = ? AND at >= ? AND at < ?", (cluster, begin, end))
+
+
+def _put(
+    database: sqlite3.Connection, cluster: str, hour: int, readings: Sequence[PastReading], now: float
+) -> None:
+    kept = thinned(readings, now)
+    if not kept:
+        database.execute("DELETE FROM blocks WHERE cluster = ? AND hour = ?", (cluster, hour))
+        return
+    every = spacing_s(now - hour * BLOCK_S - BLOCK_S) or TIERS[-1][1]
+    row = (cluster, hour, every, encoded(kept))
+    database.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", row)
+
+
+def _thin(database: sqlite3.Connection, cluster: str, now: float) -> None:
+    """Blocks that are wholly in an older tier than they were made for."""
+    for (begin_age_s, _), (_, every) in pairwise(TIERS):
+        before = int(now - begin_age_s) // BLOCK_S
+        rows = database.execute(
+            "SELECT hour, readings FROM blocks WHERE cluster = ? AND hour < ? AND every < ? LIMIT ?",
+            (cluster, before, every, _MOST_BLOCKS_AT_ONCE),
+        ).fetchall()
+        for hour, block in rows:
+            _put(database, cluster, hour, _decoded(block), now)
+
+
+def _prune(database: sqlite3.Connection, cluster: str, now: float) -> None:
+    oldest = int(now - TIERS[-1][0])
+    database.execute("DELETE FROM blocks WHERE cluster = ? AND hour < ?", (cluster, oldest // BLOCK_S))
+    database.execute("DELETE FROM fresh WHERE cluster = ? AND at < ?", (cluster, oldest))
+    database.execute("DELETE FROM verdicts WHERE cluster = ? AND at < ?", (cluster, oldest))
+    database.execute("DELETE FROM findings WHERE cluster = ? AND ended < ?", (cluster, oldest))
+    for table, at in (("verdicts", "at"), ("findings", "began")):
+        database.execute(
+            f"DELETE FROM {table} WHERE cluster = ?1 AND {at} <"  # noqa: S608  # names of ours
+            f" (SELECT {at} FROM {table} WHERE cluster = ?1 ORDER BY {at} DESC LIMIT 1 OFFSET ?2)",
+            (cluster, _MOST_SAID - 1),
+        )
+    while True:
+        size, hour = database.execute(
+            "SELECT sum(length(readings)), min(hour) FROM blocks WHERE cluster = ?", (cluster,)
+        ).fetchone()
+        if size is None or size <= LIMIT_BYTES:
+            return
+        database.execute("DELETE FROM blocks WHERE cluster = ? AND hour = ?", (cluster, hour))
