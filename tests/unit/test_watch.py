@@ -119,8 +119,7 @@ async def test_what_is_old_is_not_believed() -> None:
 
 
 async def test_an_observation_that_ends_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "AGAIN_AFTER_S", 0.01)
-    clock, began = Clock(), 0
+    clock, began, rests, go = Clock(), 0, asyncio.Event(), asyncio.Event()
 
     async def fails(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
         nonlocal began
@@ -131,22 +130,32 @@ async def test_an_observation_that_ends_is_told_and_begun_again(monkeypatch: pyt
             raise SshError("opening db", "the profile is wrong", "mend it")
         if began == 2:
             raise ValueError("a bug")
+        rests.set()
         await asyncio.Event().wait()
 
+    async def rest(seconds: float) -> None:
+        assert seconds == watching.AGAIN_AFTER_S
+        rests.set()
+        await go.wait()
+        go.clear()
+
+    monkeypatch.setattr(watching.asyncio, "sleep", rest)  # type: ignore[attr-defined]
     watcher = a_watcher(clock, fails)
     running = asyncio.create_task(watcher._observe())
     said = []
-    while began < 3:
+    for _ in range(3):
+        await rests.wait()
+        rests.clear()
         await watcher.look()
-        said += [watcher.looked.diagnosis.verdict.text] if watcher.looked is not None else []
-        await asyncio.sleep(0.001)
+        said += [watcher.looked.diagnosis.verdict] if watcher.looked is not None else []
+        go.set()
     running.cancel()
     await asyncio.wait([running])
-    assert "cannot tell: opening db: the profile is wrong; mend it" in said
-    assert "cannot tell: ValueError inside walconsole: the log file has the details" in said
-    await watcher.look()
-    assert watcher.looked is not None
-    assert watcher.looked.diagnosis.verdict.level is Level.OK
+    assert [verdict.text for verdict in said[:2]] == [
+        "cannot tell: opening db: the profile is wrong; mend it",
+        "cannot tell: ValueError inside walconsole: the log file has the details",
+    ]
+    assert said[2].level is Level.OK
 
 
 async def test_a_question_is_refused_and_kept_once_however_often_it_is_asked() -> None:
@@ -249,5 +258,9 @@ def test_the_secrets_that_the_service_needs_are_named(
     assert "LoadCredential=HOOK:" in shown
     assert "LoadCredential=PING:" in shown
     assert "KEY" not in shown
+    assert "smtp" not in shown
+    config.write_text(config.read_text().replace('"KEY"', '"KEY", mail_to = ["a@example.org"]'))
     install(UnitWish((), config, system=True), plan=True, confirm="")
-    assert "LoadCredential=KEY:" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "LoadCredential=KEY:" in shown
+    assert 'smtp = "127.0.0.1:25"' in shown

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from walconsole.config.reader import load
+from walconsole.config.reader import Settings, load
 from walconsole.errors import RefusedError, UsageError
 from walconsole.operator_files.places import config_base, home_of, places
 from walconsole.operator_files.private import replace_text
@@ -76,10 +76,11 @@ def install(wish: UnitWish, plan: bool, confirm: str) -> int:
     if confirm not in ("", UNIT):
         raise UsageError("installing the watcher", f"--confirm is not {UNIT}", "give the unit's name")
     path = wish.path(os.environ)
-    secrets = _secrets(wish, os.environ)
+    settings = _settings(wish, os.environ)
+    secrets = _secrets(settings)
     text = "".join(f"{line}\n" for line in unit_lines(wish, _program(), secrets))
     sys.stdout.write(f"# {path}\n{text}\n")
-    for line in _then(wish, secrets):
+    for line in (*_then(wish, secrets), *_by_sendmail(settings)):
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     if plan:
@@ -115,7 +116,9 @@ def unit_lines(wish: UnitWish, program: Sequence[str], secrets: Sequence[str]) -
     )
     yield "SuccessExitStatus=143"
     if wish.system:
-        yield "Environment=HOME=/var/lib/walconsole XDG_STATE_HOME=/var/lib XDG_CACHE_HOME=/var/cache"
+        # Not by /var/lib/walconsole: that is a link of root's, which is taken for somebody else's folder.
+        yield "Environment=HOME=/var/lib/private/walconsole XDG_STATE_HOME=/var/lib/private"
+        yield "Environment=XDG_CACHE_HOME=/var/cache/private"
         yield "Environment=XDG_CONFIG_HOME=/etc"
         yield from _SYSTEM_HARDENED
         yield from (f"LoadCredential={name}:{CREDENTIALS}/{name}" for name in secrets)
@@ -137,11 +140,15 @@ def _program() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "walconsole")
 
 
-def _secrets(wish: UnitWish, environment: Mapping[str, str]) -> list[str]:
-    """The secrets that the profiles name for telling; none where there is no file."""
+def _settings(wish: UnitWish, environment: Mapping[str, str]) -> list[Settings]:
+    """Those of the profiles that it is for; none where there is no file. Raises ConfigError."""
     file = load(wish.config.absolute() if wish.config else places(environment).config_file)
     chosen = wish.profiles or tuple(file.profiles)
-    settings = [file.profiles[name] for name in chosen if name in file.profiles]
+    return [file.profiles[name] for name in chosen if name in file.profiles]
+
+
+def _secrets(settings: Sequence[Settings]) -> list[str]:
+    """The secrets that the profiles name for telling."""
     found = (
         str(setting.value)
         for each in settings
@@ -163,6 +170,12 @@ def _then(wish: UnitWish, secrets: Sequence[str]) -> Iterator[str]:
         yield f"#   the secrets, in the keyring or by a drop-in with LoadCredential=: {', '.join(secrets)}"
     yield f"#   systemctl --user daemon-reload && systemctl --user enable --now {UNIT}"
     yield "#   loginctl enable-linger   (so that it runs while you are not logged in)"
+
+
+def _by_sendmail(settings: Sequence[Settings]) -> Iterator[str]:
+    """A sendmail that takes mail by its group (setgid) may not do so in a service that gains no privilege."""
+    if any("notify.mail_to" in each and "notify.smtp" not in each for each in settings):
+        yield '#   mail: put smtp = "127.0.0.1:25" into [profiles.NAME.notify]: a setgid sendmail fails'
 
 
 def _agree(path: Path, confirm: str) -> None:
