@@ -31,6 +31,7 @@ BY_KEYS = {
     "backup-stale": "take a base backup",
     "backup-broken": "take a base backup",
     "wal-before-backup-gone": "take a base backup",
+    "drill-fails": "take a base backup",
 }
 """With the fix that is taken among others."""
 BY_HAND = {

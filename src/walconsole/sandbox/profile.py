@@ -19,12 +19,13 @@ from walconsole.domain.profile import (
     default_paths,
 )
 from walconsole.domain.recovery.keep import Keep
-from walconsole.droplet.choices import BackupChoices, DropletChoices
+from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.files import (
     DropletFile,
     Schedule,
     backup_files,
     command_files,
+    drill_files,
     dropin_file,
     verifier_files,
 )
@@ -96,13 +97,16 @@ def _bucket(role: BucketRole, region: str, endpoints: Mapping[str, str]) -> Buck
 
 
 def installed_files(workspace: Workspace, account: Account) -> tuple[DropletFile, ...]:
-    """The archive and the restore command, the verifier and the base backup, each of these with its timer."""
+    """The archive and the restore command, the verifier and the base backup, each of these with its timer;
+    the restore drill, which nothing calls by itself.
+    """
     profile = installing_profile(workspace, account)
     choices, backup = DropletChoices.for_profile(profile), BackupChoices.for_profile(profile)
     return (
         *command_files(profile, choices),
         *verifier_files(profile, choices, Schedule.SYSTEMD),
         *backup_files(profile, choices, backup, Schedule.SYSTEMD),
+        drill_files(profile, choices, DrillChoices.for_profile(profile), Schedule.CRON)[0],
     )
 
 
@@ -132,11 +136,17 @@ def backup_command(workspace: Workspace, account: Account) -> str:
     return names_of(installing_profile(workspace, account)).backup
 
 
+def drill_command(workspace: Workspace, account: Account) -> str:
+    """The path of the restore drill's script."""
+    return names_of(installing_profile(workspace, account)).drill
+
+
+def state_folders(workspace: Workspace, account: Account) -> tuple[str, str]:
+    """The folders in which the base backup's and the drill's script note what they do."""
+    names = names_of(installing_profile(workspace, account))
+    return names.backup_state, names.drill_state
+
+
 def backup_timer(workspace: Workspace, account: Account) -> str:
     """The name of the base backup's timer."""
     return names_of(installing_profile(workspace, account)).backup_timer.rpartition("/")[2]
-
-
-def backup_state(workspace: Workspace, account: Account) -> str:
-    """The folder in which the base backup's script notes what it does."""
-    return names_of(installing_profile(workspace, account)).backup_state

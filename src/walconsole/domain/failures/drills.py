@@ -8,6 +8,7 @@ from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
+from walconsole.domain.standing.remedies import base_backup
 from walconsole.domain.units import age_text, whole_duration_text
 
 _DAY_S = 86_400.0
@@ -44,7 +45,7 @@ def last_drill_failed(assessment: Assessment) -> Iterator[Finding]:
         since=newest.ended,
         proof=(_proof(newest, assessment),),
         fixes=(
-            Fix("take a base backup", (f"sudo -u postgres /usr/local/bin/{name}-base-backup --fast",)),
+            base_backup(assessment.snapshot),
             Fix(
                 "run a drill",
                 (f"sudo -u postgres /usr/local/bin/{name}-restore-drill",),

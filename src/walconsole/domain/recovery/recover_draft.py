@@ -1,4 +1,4 @@
-"""What an operator has chosen of a recovery so far: the event that was found, targets that stop before it."""
+"""What an operator has chosen of a recovery so far: the event, the targets that stop before it."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ from shlex import quote
 from walconsole.errors import SandboxError
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.keys_api.keys import Key
-from walconsole.sandbox.profile import backup_state, backup_timer, droplet_paths, installed_files, timer
+from walconsole.sandbox.profile import backup_timer, droplet_paths, installed_files, state_folders, timer
 from walconsole.sandbox.scenarios.scenario import DR_REGION, NAME, PORT, REGION
 from walconsole.sandbox.workspace import CLUSTER, Workspace, make_folder, write
 
@@ -165,7 +165,8 @@ class Tools:
         """What provisioning installs, with both timers switched on."""
         for file in installed_files(self.workspace, self.account):
             self._write(Path(file.path), file.text, file.mode)
-        make_folder(Path(backup_state(self.workspace, self.account)), self.account)
+        for folder in state_folders(self.workspace, self.account):
+            make_folder(Path(folder), self.account)
         for unit in (timer(self.workspace, self.account), backup_timer(self.workspace, self.account)):
             for switched in (self.workspace.timers_enabled, self.workspace.timers_active):
                 self._write(switched / unit, "", 0o644)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shutil
 import time
@@ -20,7 +21,7 @@ from walconsole.sandbox.host.postgres import SEGMENT_MB
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.host.programs import Tools
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
-from walconsole.sandbox.profile import archive_command, backup_command, timer, verifier
+from walconsole.sandbox.profile import archive_command, backup_command, drill_command, timer, verifier
 from walconsole.sandbox.scenarios.scenario import (
     ASSETS_GRANT,
     BUCKET,
@@ -33,6 +34,8 @@ from walconsole.sandbox.scenarios.scenario import (
     AgeBackup,
     BaseBackup,
     BreakEndpoint,
+    DamageBackup,
+    Drill,
     LabelledBackup,
     LoseOfBackup,
     LoseSegments,
@@ -202,15 +205,15 @@ class Player:
                 await self._verify()
             case BaseBackup(meanwhile):
                 await asyncio.gather(self._back_up(status), self._in_turn(meanwhile, status))
-            case AgeBackup() | LoseOfBackup() | LoseWalOfBackup():
+            case AgeBackup() | LoseOfBackup() | LoseWalOfBackup() | DamageBackup():
                 await self._spoil(act)
             case LoseSegments(primary, dr):
                 await self._lose(Copy.PRIMARY, primary)
                 await self._lose(Copy.DR, dr)
-            case SetInFile() | Sql() | Mode() | BreakEndpoint() | LabelledBackup():
+            case SetInFile() | Sql() | Mode() | BreakEndpoint() | LabelledBackup() | Drill():
                 await self._by_hand(act)
 
-    async def _by_hand(self, act: SetInFile | Sql | Mode | BreakEndpoint | LabelledBackup) -> None:
+    async def _by_hand(self, act: SetInFile | Sql | Mode | BreakEndpoint | LabelledBackup | Drill) -> None:
         """What somebody does on the droplet, most often to its harm."""
         match act:
             case SetInFile(settings):
@@ -223,6 +226,8 @@ class Player:
                 await asyncio.to_thread(self.tools.break_endpoint)
             case LabelledBackup():
                 await self.load.back_up()
+            case Drill():
+                await self._drill()
 
     async def _set_in_file(self, settings: Collection[tuple[str, str]]) -> None:
         """In conf.d, after the drop-in."""
@@ -245,7 +250,12 @@ class Player:
         except SandboxError as error:
             status(f"no base backup was taken: {error.why}")
 
-    async def _spoil(self, act: AgeBackup | LoseOfBackup | LoseWalOfBackup) -> None:
+    async def _drill(self) -> None:
+        """By the installed script, which tells what it found in the copies; its exit status is its alarm."""
+        with contextlib.suppress(SandboxError):
+            await run([drill_command(self.workspace, self.account)], self.workspace.root, self.account)
+
+    async def _spoil(self, act: AgeBackup | LoseOfBackup | LoseWalOfBackup | DamageBackup) -> None:
         """The newest base backup, through S3. There is none where the script could not take one."""
         for copy in Copy:
             backups = sorted((self._folder(copy) / "base").glob("*/backup.json"))
@@ -257,6 +267,8 @@ class Player:
                     await self._age(copy, id, told, timedelta(days=days))
                 case LoseOfBackup(name):
                     await self._delete(copy, f"/base/{id}/{name}")
+                case DamageBackup(name):
+                    await asyncio.to_thread(_change_a_byte, backups[-1].with_name(name))
                 case LoseWalOfBackup():
                     stop = json.loads(told)["stop_wal"]
                     needed = [name for name in self._segments(copy) if name[:24] <= stop]
@@ -318,3 +330,12 @@ class Player:
         script = verifier(self.workspace, self.account)
         with contextlib.suppress(SandboxError):  # an alarm is its exit status, and stands in its log
             await run([script], self.workspace.root, self.account)
+
+
+def _change_a_byte(path: Path) -> None:
+    """In the middle of the file, whose size and time stay."""
+    kept = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))

@@ -69,6 +69,18 @@ class LoseOfBackup:
 
 
 @dataclass(frozen=True, slots=True)
+class DamageBackup:
+    """Change one byte of an object of the base backup in both regions: no listing tells."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """Make a restore drill by the installed script, as somebody does once a week; it may fail."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoseWalOfBackup:
     """Delete the WAL that the base backup needs, and all before it, from both regions."""
 
@@ -129,6 +141,8 @@ Act = (
     | BaseBackup
     | AgeBackup
     | LoseOfBackup
+    | DamageBackup
+    | Drill
     | LoseWalOfBackup
     | LoseSegments
     | SetInFile
@@ -225,7 +239,7 @@ _ALL = (
     ),
     Scenario(
         "dropped-table",
-        "somebody deleted orders and dropped the table a moment ago: find the moment (v, then m)",
+        "somebody deleted orders and dropped the table a moment ago: find the moment (v, M), go back (U)",
         acts=(
             *_WORKS,
             Sql(
@@ -287,6 +301,12 @@ _PRACTICE = (
     ),
     _practice("backup-stale", "the newest base backup is nine days old", AgeBackup(9)),
     _practice("backup-broken", "the base backup's largest object was deleted", LoseOfBackup("base.tar.zst")),
+    Scenario(
+        "drill-fails",
+        "all is green, and a byte of the base backup is wrong: only the restore drill has found out",
+        acts=(*_WORKS, DamageBackup("base.tar.zst"), Drill()),
+        finding="drill-failed",
+    ),
     _practice(
         "wal-before-backup-gone",
         "what deletes WAL by its age deleted what the base backup needs",
