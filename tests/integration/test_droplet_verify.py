@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -188,3 +189,20 @@ def test_another_argument_is_refused(verified: Verified) -> None:
         2,
         "tried-verify-wal-archive: usage: tried-verify-wal-archive [--json]\n",
     )
+
+
+def test_a_server_that_hangs_is_told_with_what_is_known(verified: Verified) -> None:
+    """Its postmaster is stopped: the kernel takes connections, and nobody answers. psql is given 2 s here."""
+    script = verified.at.verify.with_name("impatient-verify")
+    script.write_text(verified.at.verify.read_text().replace("--foreground -k 5 60 psql", "-k 5 2 psql"))
+    script.chmod(0o755)
+    os.kill(verified.server.pid, signal.SIGSTOP)
+    try:
+        ended = verified.at.run(script, "--json")
+    finally:
+        os.kill(verified.server.pid, signal.SIGCONT)
+        script.unlink()
+    [fault] = json.loads(ended.stdout)["faults"]
+    assert fault["id"] == "server-silent"
+    known = "PostgreSQL cannot be asked: no answer within 60 s: it hangs, or is slow (load "
+    assert fault["text"].startswith(known)

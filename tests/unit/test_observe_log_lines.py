@@ -15,6 +15,7 @@ from walconsole.observe.logs.stream import (
     WAITING_BYTES,
     LogStream,
     RawLines,
+    ToldTwice,
     overlap,
 )
 
@@ -186,6 +187,43 @@ def test_a_line_that_goes_on_is_of_the_same_matter() -> None:
     first, second = stream.read(MOST, 0.0)
     assert (second.stamp, second.level, second.about_archiving) == (first.stamp, LogLevel.ERROR, True)
     assert second.text == " and more"
+
+
+FAULT = "failing: archiving fails, last on 000000010000000000000042: PostgreSQL's log says why"
+FILED = f"2026-11-22T13:47:28Z ALARM: {FAULT}"
+JOURNALLED = f"2026-11-22T14:47:29+0100 droplet shithub-wal[812]: {FAULT}"
+
+
+def from_(origin: str, text: str) -> LogLine:
+    return read_line(origin, text, always=True)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("zone", ["+0100", "+01:00"])
+def test_a_fault_of_the_verifier_stands_once(first: int, zone: str) -> None:
+    """Whichever of its two places comes first; the next run's is told again."""
+    twice = ToldTwice()
+    both = [
+        from_("wal-archive.log", FILED),
+        from_("shithub-wal", JOURNALLED.replace("+0100", zone)),
+    ]
+    assert [twice.repeats(line) for line in (both[first], both[1 - first])] == [False, True]
+    later = FILED.replace("T13", "T14")
+    assert not twice.repeats(from_("wal-archive.log", later))
+    assert not twice.repeats(from_("wal-archive.log", later.replace("42:", "43:")))
+
+
+def test_what_is_told_in_one_place_alone_is_shown() -> None:
+    twice = ToldTwice()
+    for line in (
+        from_("wal-archive.log", FILED),
+        from_("wal-archive.log", FILED),  # twice in one file is twice
+        from_("shithub-wal", JOURNALLED.replace("failing", "backlog")),
+        from_("shithub-wal", JOURNALLED.replace("T14", "T15")),
+        from_("shithub-wal", "-- No entries --"),
+        from_("shithub-wal", "2026-11-22T14:47:29+0100 droplet systemd[1]: Started it."),
+    ):
+        assert not twice.repeats(line)
 
 
 AT = "2026-11-22 13:47:28.123 UTC [412]"

@@ -57,7 +57,11 @@ FROM pg_stat_archiver, waiting, done, tolerated"
 ask_server() {
     row=$(as_server timeout --foreground -k 5 60 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ \
         -c "SET statement_timeout = '30s'" -c "$facts_sql" 2>&1) || {
-        fault server-silent "PostgreSQL cannot be asked: $row"
+        status=$?
+        case $status in
+            124 | 137) row="no answer within 60 s: it hangs, or is slow (load $(cut -c -14 /proc/loadavg))${row:+: $row}" ;;
+        esac
+        fault server-silent "PostgreSQL cannot be asked: ${row:-psql ended with exit status $status}"
         return 1
     }
     IFS='|' read -r recovering mode no_command last failing failed_at waiting oldest waiting_s tolerated_s \

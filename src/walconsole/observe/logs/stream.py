@@ -6,6 +6,7 @@ however fast; and who follows them.
 
 import asyncio
 import logging
+import re
 import shlex
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
+from walconsole.domain.facts.log_entries import stamp_at, utc
 from walconsole.domain.facts.log_languages import DETAILS, STATEMENTS
 from walconsole.domain.facts.log_line import (
     LogLevel,
@@ -248,6 +250,32 @@ class LogStream:
         return MASK
 
 
+_FAULT = re.compile(r"^(?:\S+ ALARM: |\S+ \S+ [^\s:\[]+(?:\[\d+\])?: )(?P<words>(?P<id>[a-z][a-z-]*): .+)$")
+"""As the verifier writes it into its file, and as journalctl prints what it told the journal."""
+_APART_S = 5.0
+
+
+class ToldTwice:
+    """The verifier tells each fault to the journal and to its file: whichever comes second is not shown."""
+
+    def __init__(self) -> None:
+        self._told: deque[tuple[str, str, float]] = deque(maxlen=2 * BACKLOG_LINES)
+
+    def repeats(self, line: LogLine) -> bool:
+        """Whether the same fault of the same moment has come from another stream."""
+        found, at = _FAULT.match(line.text), stamp_at(line.text, utc)
+        if found is None or at is None:
+            return False
+        words = found["words"]
+        for other in self._told:
+            origin, said, when = other
+            if origin != line.origin and said == words and abs(when - at) <= _APART_S:
+                self._told.remove(other)
+                return True
+        self._told.append((line.origin, words, at))
+        return False
+
+
 def overlap(shown: Sequence[bytes], came: Sequence[bytes]) -> int:
     """How many lines at the beginning of `came` are those that `shown` ends with."""
     shown = list(shown)
@@ -280,6 +308,7 @@ class LogFollower:
         self._streams = [(source, LogStream(source.origin, always=source.always)) for source in sources]
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._twice = ToldTwice()
         self._notes: list[LogLine] = []
         self._problems: dict[str, str] = {}
 
@@ -346,8 +375,9 @@ class LogFollower:
             self._arrived.clear()
             now = self._clock.monotonic()
             batch, self._notes = self._notes, []
-            for _, stream in self._streams:
-                batch += stream.read(BATCH_LINES, now)
+            for source, stream in self._streams:
+                lines = stream.read(BATCH_LINES, now)
+                batch += [line for line in lines if not (source.always and self._twice.repeats(line))]
                 if stream.settling:
                     self._arrived.set()
             if batch:

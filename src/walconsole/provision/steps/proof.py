@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command
 from walconsole.errors import ProvisionError
@@ -124,6 +125,18 @@ class Proof(NotUndone):
         if check.state is not CheckState.DONE:
             raise ProvisionError("verifying the archive", check.summary, check.remedy)
         yield Proved(check.summary)
+        async for event in self._first_heartbeat():
+            yield event
+
+    async def _first_heartbeat(self) -> AsyncIterator[Event]:
+        """The verifier's own first run, as its schedule will run it: until then it has no heartbeat."""
+        command = Command(quote(names_of(self._site.profile).verifier))
+        yield Ran(command)
+        status, said = await status_of(self._site, command.text, timeout_s=120.0)
+        if status == 0:
+            yield Proved("the verifier has run, and left its heartbeat")
+        for line in said.splitlines():
+            yield Printed(f"the verifier finds: {safe(line)}")
 
     def _roles(self) -> tuple[str, ...]:
         return tuple(target.role.value for target in self._site.targets())
