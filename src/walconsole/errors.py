@@ -50,7 +50,7 @@ class AuthenticationError(SshError):
 class ShellError(WalconsoleError):
     """A command on the host failed, ran too long, or sudo wanted a password.
 
-    `code` is `Sudo`, `Timeout`, or `Shell` for the rest.
+    `code` is `Sudo`, `Hangs` or `Overdue` (domain/patience.py), or `Shell` for the rest.
     """
 
     exit_code = 4

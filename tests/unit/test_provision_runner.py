@@ -8,7 +8,15 @@ import pytest
 
 from tests.data.provisioning import GivenKey, MemoryRecord, ScriptedGate, a_profile, a_site
 from walconsole.domain.store.access_keys import KeyPair
-from walconsole.errors import BlockedError, ProvisionError, RefusedError
+from walconsole.errors import (
+    AuthenticationError,
+    BlockedError,
+    ProvisionError,
+    RefusedError,
+    ShellError,
+    SshError,
+    WalconsoleError,
+)
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Change,
@@ -22,9 +30,10 @@ from walconsole.provision.engine.model import (
     Progress,
     Risk,
     Stage,
+    Waiting,
 )
 from walconsole.provision.engine.printing import PlainLines
-from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.runner import MOST_TIMES, Runner
 from walconsole.provision.engine.site import Site
 
 
@@ -44,7 +53,9 @@ class Step:
     fails: bool = False
     hangs: asyncio.Event | None = None
     undo_fails: bool = False
+    undo_loses: int = 0
     says: str = "done"
+    loses: int = 0
     title: str = "a step"
     risk: Risk = Risk.ADDS
     explanation: str = ""
@@ -65,6 +76,9 @@ class Step:
         if self.hangs is not None:
             self.hangs.set()
             await asyncio.sleep(60)
+        if self.loses:
+            self.loses -= 1
+            raise SshError("ssh droplet", "the connection was lost", "it is made again")
         if self.fails:
             raise ProvisionError("applying", f"it failed, {self.says}", self.says)
         self.log.append(f"apply {self.id}")
@@ -78,10 +92,30 @@ class Step:
         return Plan(f"undo {[change.what for change in changes]}")
 
     async def undo(self, changes: tuple[Change, ...]) -> AsyncIterator[Event]:
+        if self.undo_loses:
+            self.undo_loses -= 1
+            raise SshError("ssh droplet", "the connection was lost", "it is made again")
         if self.undo_fails:
             raise ProvisionError("undoing", "it failed")
         self.log.append(f"undo {self.id}")
         yield Printed("undone")
+
+
+async def no_sleep(_: float) -> None:
+    return None
+
+
+@dataclass
+class Relinked:
+    """A shell whose connection can be made again after so many attempts."""
+
+    refused: int = 0
+    error: WalconsoleError = field(default_factory=lambda: SshError("ssh droplet", "no answer within 10 s"))
+
+    async def link(self) -> None:
+        if self.refused:
+            self.refused -= 1
+            raise self.error
 
 
 @dataclass
@@ -94,8 +128,11 @@ class Run:
     temporary: GivenKey = field(default_factory=GivenKey)
     told: list[Progress] = field(default_factory=list)
 
+    shell: "Relinked | None" = None
+
     def runner(self) -> Runner:
-        site = a_site(a_profile(), None, no_look, record=self.record, temporary=self.temporary)  # type: ignore[arg-type]  # no shell is used
+        site = a_site(a_profile(), self.shell, no_look, record=self.record, temporary=self.temporary)  # type: ignore[arg-type]  # of a shell no more than its link is asked
+        site.sleep = no_sleep
         return Runner(site, self.steps, self.gate, self.told.append)
 
 
@@ -279,3 +316,54 @@ def test_plans_to_undo_end_with_how_many_there_are() -> None:
     printer = PlainLines(lines.append, undoing=True)
     printer.end({"a": Stage.WAITING})
     assert lines == ["0 steps to take back"]
+
+
+async def test_where_the_connection_is_lost_it_is_made_again_and_the_step_goes_on() -> None:
+    """Agreed to once: what is planned anew is the same. Each step after it runs as ever."""
+    log: list[str] = []
+    shell = Relinked(3, ShellError("shell on droplet", "it is slow", code="Overdue"))
+    run = Run([Step("a", log, loses=2), Step("b", log, loses=1)], shell=shell)
+    runner = run.runner()
+    await runner.run()
+    assert log == ["apply a", "verify a", "apply b", "verify b"]
+    assert [question.step for question in run.gate.asked] == ["a", "b"]
+    assert runner.done
+    waited = [news.event for news in run.told if isinstance(news.event, Waiting)]
+    assert len(waited) == 3 + 3
+    assert waited[0].what == "the connection was lost, and is made again"
+
+
+async def test_a_connection_that_is_lost_again_and_again_ends_the_run() -> None:
+    run = Run([Step("a", [], loses=MOST_TIMES)], shell=Relinked())
+    with pytest.raises(SshError, match="the connection was lost"):
+        await run.runner().run()
+
+
+async def test_a_key_that_is_refused_then_is_told_at_once() -> None:
+    refused = AuthenticationError("ssh droplet", "the key is refused")
+    run = Run([Step("a", [], loses=1)], shell=Relinked(1, refused))
+    with pytest.raises(AuthenticationError):
+        await run.runner().run()
+
+
+async def test_a_droplet_that_was_never_reached_is_not_waited_for() -> None:
+    class Unreached(Step):
+        async def check(self) -> Check:
+            raise SshError("ssh droplet", "no answer within 10 s")
+
+    run = Run([Unreached("a", [])])
+    with pytest.raises(SshError):
+        await run.runner().run()
+    assert not any(isinstance(news.event, Waiting) for news in run.told)
+
+
+async def test_what_is_taken_back_goes_on_too() -> None:
+    log: list[str] = []
+    step = Step("a", log)
+    run = Run([step], shell=Relinked())
+    runner = run.runner()
+    await runner.run()
+    step.undo_loses = 1
+    await runner.undo()
+    assert log[-1] == "undo a"
+    assert runner.stages == {"a": Stage.UNDONE}

@@ -149,7 +149,9 @@ def provisioned(
         snapshot=lambda: look_anew(profile, shell, clock, environment),
         whole=lambda: look_anew(profile, shell, clock, environment, whole=True),
         reach=_reach,
-        claim=DropletClaim(shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock),
+        claim=DropletClaim(
+            shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock, patience=shell.patience
+        ),
     )
     return Provisioned(site, temporary, ledger, keys)
 

@@ -22,6 +22,7 @@ from shlex import quote
 from types import TracebackType
 from typing import Self
 
+from walconsole.domain.patience import Patience, seconds_text
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.ports import Clock, Shell
@@ -75,7 +76,10 @@ done
 
 
 class DropletClaim:
-    """site.Claim. `place` tells deployments on one machine apart: the folder of its rclone configuration."""
+    """site.Claim. `place` tells deployments on one machine apart: the folder of its rclone configuration.
+
+    `patience` is the shell's.
+    """
 
     def __init__(
         self,
@@ -84,7 +88,9 @@ class DropletClaim:
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
         holder: Callable[[], str] | None = None,
+        patience: Patience | None = None,
     ) -> None:
+        self._patience = patience if patience is not None else Patience()
         self._shell, self._clock, self._sleep = shell, clock, sleep
         self._key = f"provisioning-{sha256(place.encode()).hexdigest()[:16]}"
         self._token, self._holder = secrets.token_hex(8), holder or this_console
@@ -131,7 +137,7 @@ class DropletClaim:
         try:
             word, _, rest = (await self._said_by(script, _WITHIN_S)).strip().partition(" ")
         except TimeoutError:
-            why = f"it did not answer within {_WITHIN_S:g} s"
+            why = f"it did not answer within {seconds_text(self._patience.limit(_WITHIN_S))}"
             raise ProvisionError(tried, why, "see what hangs there (uptime, dmesg)") from None
         if word in ("ours", "none"):
             return None
@@ -144,6 +150,7 @@ class DropletClaim:
     async def _said_by(self, script: str, within_s: float) -> str:
         """What it printed, on a channel of its own: the shell may be busy with a step for half an hour."""
         said = b""
+        within_s = self._patience.limit(within_s)
         async with asyncio.timeout(within_s), aclosing(self._pieces(script)) as pieces:
             async for piece in pieces:
                 said = (said + piece)[-_LONGEST_ANSWER:]

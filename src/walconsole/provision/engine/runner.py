@@ -6,12 +6,20 @@ take away what was temporary are run all the same, though the run was cancelled.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import duration_text
-from walconsole.errors import BlockedError, RefusedError, WalconsoleError
+from walconsole.errors import (
+    AuthenticationError,
+    BlockedError,
+    HostKeyError,
+    RefusedError,
+    ShellError,
+    SshError,
+    WalconsoleError,
+)
 from walconsole.provision.droplet.claim import Claimed
 from walconsole.provision.engine.model import (
     FOLLOWS,
@@ -54,6 +62,12 @@ LONGEST_CLEANING_S = 30.0
 """For each step that is always run, when the run itself was cancelled."""
 
 
+MOST_TIMES = 4
+"""How often a step is begun, where the connection is lost in the middle of it."""
+LONGEST_RECONNECTING_S = 180.0
+_RECONNECTING_EVERY_S = 1.0
+
+
 class Runner:
     """Runs `steps` on `site`, asks `gate`, and tells every piece of news. One run at a time.
 
@@ -69,7 +83,8 @@ class Runner:
         self.stages = {step.id: Stage.WAITING for step in self.steps}
         self._site, self._gate, self._tell_others = site, gate, tell
         self._claim = Claimed(site.claim)
-        self._undoing = False
+        self._undoing = self._reached = False
+        self._agreed_to: dict[str, Plan] = {}
 
     @property
     def done(self) -> bool:
@@ -140,7 +155,7 @@ class Runner:
 
     async def undo(self) -> None:
         """Take back what was changed, the last first, each asked about. Raises WalconsoleError."""
-        self._undoing = True
+        self._undoing = self._reached = True
         try:
             async with self._claim:
                 await self._undo()
@@ -164,7 +179,7 @@ class Runner:
 
     async def _undone(self, step: Step, changes: tuple[Change, ...]) -> None:
         try:
-            await self._guarded(step, Stage.APPLYING, step.undo(changes))
+            await self._though_lost(step, lambda: self._guarded(step, Stage.APPLYING, step.undo(changes)))
         except WalconsoleError as error:
             self._cleanse(error)
             self._tell(step, Stage.FAILED, error=error)
@@ -174,8 +189,9 @@ class Runner:
         return next(step for step in self.steps if step.id == step_id)
 
     async def _one(self, step: Step) -> None:
+        self._agreed_to.pop(step.id, None)
         try:
-            await self._through(step)
+            await self._though_lost(step, lambda: self._through(step))
         except RefusedError:
             raise
         except WalconsoleError as error:
@@ -188,6 +204,42 @@ class Runner:
                 self._tell(step, Stage.FAILED, event=Printed("interrupted"))
             raise
 
+    async def _though_lost(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; where the connection is lost meanwhile it is made again, and the work begun again.
+
+        Each step finds out what is done of it already. A droplet that was never reached is not waited for.
+        """
+        for left in reversed(range(MOST_TIMES)):
+            try:
+                await work()
+            except SshError as error:
+                if not left or not self._reached or isinstance(error, HostKeyError | AuthenticationError):
+                    raise
+                await self._connected_again(step)
+            else:
+                self._reached = True
+                return
+
+    async def _connected_again(self, step: Step) -> None:
+        """Raises SshError where it cannot be made again in time."""
+        clock, stage = self._site.clock, self.stages[step.id]
+        began = clock.monotonic()
+        while True:
+            waited_s = clock.monotonic() - began
+            waiting = Waiting("the connection was lost, and is made again", waited_s, LONGEST_RECONNECTING_S)
+            self._tell(step, stage, event=waiting)
+            await self._site.sleep(_RECONNECTING_EVERY_S)
+            try:
+                await self._site.shell.link()
+            except (HostKeyError, AuthenticationError):
+                raise
+            except (SshError, ShellError) as error:
+                if clock.monotonic() - began > LONGEST_RECONNECTING_S:
+                    why = f"the connection was lost, and not made again for {LONGEST_RECONNECTING_S:.0f} s"
+                    raise SshError(error.tried, f"{why}: {error.why}", "run this again then") from error
+            else:
+                return
+
     async def _through(self, step: Step) -> None:
         check = await self._checked(step)
         if check.state is not CheckState.NEEDED:
@@ -199,9 +251,12 @@ class Runner:
                 self._unneeded(step, check)
                 return
         plan = await step.plan()
-        if step.gated and not await self._agreed(step, plan):
+        self._reached = True
+        agreed = self._agreed_to.get(step.id) == plan  # before the connection was lost
+        if step.gated and not agreed and not await self._agreed(step, plan):
             self._tell(step, Stage.REFUSED)
             raise RefusedError(step.title, "it was not agreed to", "nothing was changed by it or after it")
+        self._agreed_to[step.id] = plan
         self._tell(step, Stage.APPLYING, plan=plan)
         await self._guarded(step, Stage.APPLYING, step.apply())
         self._tell(step, Stage.VERIFYING)
