@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tests.vm.lab import Lab
 from tests.vm.machine import Image, Machine
 
 PACKAGES = ("postgresql-17", "systemd", "openssh-server", "rclone", "apparmor", "ufw", "needrestart")
+FAILED = pytest.StashKey[bool]()
 _HEAD = """\
 # Tested hosts
 
@@ -46,7 +47,7 @@ def lab(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield made
         took, used = time.monotonic() - began, machine.processor_s()
     page = request.config.getoption("--tested-hosts")
-    page and Path(page).write_text(_page(made, image, request.session, took, used))
+    Path(page).write_text(_page(made, image, request.session, took, used))
 
 
 def _page(lab: Lab, image: Image, session: pytest.Session, took: float, used: float) -> str:
@@ -74,13 +75,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-FAILED = pytest.StashKey[bool]()
-
-
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Which failed, for the page."""
     report = yield
-    if getattr(report, "failed", False):
+    if report.failed:
         item.stash[FAILED] = True
     return report

@@ -72,9 +72,9 @@ class Image:
 
 
 class Machine:
-    """One droplet that is booted from `image`; what it writes goes with the workspace.
+    """One droplet that is booted from `image`. `port` is its SSH's, on loopback.
 
-    `forget` is not needed: its disk is a layer upon the image. `port` is its SSH's, on loopback.
+    Its disk is a layer upon the image, which goes with the workspace.
     """
 
     def __init__(self, workspace: Workspace, image: Image) -> None:
@@ -104,7 +104,7 @@ class Machine:
                 self.accelerator = accelerator.partition(",")[0]
                 known.write_text(f"{accelerator} {cpu}\n")
                 break
-            self._daemon and self._daemon.stop()
+            self.stop()
         wait_until(self.answers, "the droplet boots", LONGEST_BOOT_S, every_s=1.0)
         return time.monotonic() - began
 
