@@ -70,7 +70,7 @@ class Host:
 
     async def checked(self) -> tuple[int, dict[str, Any]]:
         """`check --json`."""
-        code, out, err = await self.walconsole("check", "droplet", "--json")
+        code, out, err = await self.walconsole("check", "droplet", "--json", "--timeout", "60")
         assert out, err
         return code, json.loads(out)
 

@@ -13,12 +13,12 @@ DATA = "/var/lib/postgresql/16/main"
     [
         (
             "pgbackrest --stanza=main archive-push %p",
-            "pgbackrest --stanza=main check",
+            "pgbackrest --stanza=main info",
             "pgbackrest --stanza=main backup",
         ),
         (
             "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x archive-push %p",
-            "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x check",
+            "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x info",
             "/usr/bin/pgbackrest --config /etc/p.conf --stanza main --repo1-path=/x backup",
         ),
         (

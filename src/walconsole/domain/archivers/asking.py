@@ -73,7 +73,7 @@ def _asked(tool: str, program: Sequence[str], options: Sequence[str], command: s
             return shlex.join((*program, *options, *calls, f"{folder}/"))
         return shlex.join((*program, *calls, f"{folder}/", *options))
     if tool == "pgbackrest":
-        return shlex.join((*program, *options, "check"))
+        return shlex.join((*program, *options, "info"))  # `check` switches WAL
     if tool == "wal-g":
         return shlex.join((*program, "wal-show", *options))
     server = _after(command, folder)
