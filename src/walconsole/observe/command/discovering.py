@@ -92,10 +92,10 @@ class HostDiscovery:
         except ShellError:
             why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
             raise ShellError(f"{TRIED}, as user {seen.user}", why) from None
-        return _joined(seen, wanted, records, f"the server's environment (/proc/{pid}/environ)")
+        return joined(seen, wanted, records, f"the server's environment (/proc/{pid}/environ)")
 
 
-def _joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], environ_from: str) -> Seen:
+def joined(seen: Seen, wanted: Wanted, records: Sequence[tuple[str, bytes]], environ_from: str) -> Seen:
     """What was seen, with what the records tell; what was asked for and not told is not there."""
     texts = _Texts()
     home, environ = seen.home, dict(seen.environ)

@@ -61,12 +61,14 @@ folder() {
 
 program() {
     say program "$1"
-    place=$(command -v -- "$1" 2>/dev/null)
+    # a script that a shell is given need not be executable
+    case $1 in */*) place=$1 ;; *) place=$(command -v -- "$1" 2>/dev/null) ;; esac
     case $place in
         /*) ;;
         */*) place=$data/$place ;;
         *) return ;;
     esac
+    [ -e "$place" ] || return 0
     say program.path "$place"
     [ -r "$place" ] || return 0
     case $(head -c 4 -- "$place" 2>/dev/null | od -An -c | tr -d ' ') in

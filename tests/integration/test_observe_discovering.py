@@ -1,1 +1,0 @@
-"""Where a server archives to, found out on real hosts with nothing said."""
