@@ -3,6 +3,7 @@
 import asyncio
 import configparser
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,9 +18,13 @@ from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.domain.archive.comparison import lacking
+from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.failures import Severity, diagnose
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
+from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.model import Level
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.operator_files.kept import NoShelf, SessionRegister, for_this_session
 from walconsole.process.clock import SystemClock
@@ -215,6 +220,23 @@ async def test_folder() -> None:
         assert facts.gap_count == 0
         assert len(facts.holding.labels) == 1
         assert await host.sql("select last_archived_wal from pg_stat_archiver") >= str(facts.newest_segment)
+
+
+async def test_pgbackrest() -> None:
+    if shutil.which("pgbackrest") is None:
+        pytest.skip("pgBackRest is not installed (package pgbackrest)")
+    async with droplet("--scenario", "pgbackrest") as host:
+        clock = SystemClock()
+        snapshot, _ = await look_once(host.profile, clock, {}, for_this_session(), 60.0)
+        diagnosis = diagnose(snapshot, clock.now())
+        alarms = [story.root.rule for story in diagnosis.stories if story.severity >= Severity.WARNING]
+        assert alarms == ["folder-beside-data"], diagnosis
+        facts = snapshot.primary.value
+        assert facts is not None
+        assert facts.backups is not None
+        assert (facts.layout, facts.gap_count) == (Layout.PGBACKREST.value, 0)
+        assert Writer.PGBACKREST in {backup.writer for backup in facts.backups}
+        assert Assessment(snapshot, clock.now()).recovery_line.level is Level.OK
 
 
 async def wait_for(host: Droplet, query: str) -> None:

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "healthy": "nothing is wrong",
     "idle": "nothing is wrong",
     "folder": "nobody's but its own command archives there: its test looks at it",
+    "pgbackrest": "as of the folder",
     "dropped-table": "nothing of the archive is wrong: its test brings the table back",
     "holes": "a segment is copied from where it still is: the other copy's test",
 }

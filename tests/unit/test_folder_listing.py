@@ -54,11 +54,15 @@ def test_what_is_being_copied_is_not_listed_before_it_settles_and_a_whole_segmen
     listing, reader = FolderListing(), FindReader()
     reader.feed(
         printed(
-            (f"f{name}01", SEGMENT, NOW), (f"f{name}02", 4096, NOW - 1.0), (f"f{name}03", 4096, NOW - 9.0)
+            (f"f{name}01", SEGMENT, NOW),
+            (f"f{name}02", 4096, NOW - 1.0),
+            (f"f{name}03", 4096, NOW - 9.0),
+            (f"f{name}04.gz", 4096, NOW),
+            ("fbackup.info", 4096, NOW),
         )
     )
     assert reader.end(listing), "one is left out"
-    assert listing.page("", 9)[0].keys == [f"{name}01", f"{name}03"]
+    assert listing.page("", 9)[0].keys == [f"{name}01", f"{name}03", f"{name}04.gz", "backup.info"]
 
 
 def test_a_shallow_look_replaces_one_directory_and_names_those_in_it() -> None:

@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any
 from walconsole.domain.profile import Profile, default_app_key_name
 from walconsole.errors import SandboxError
 from walconsole.sandbox import leftovers
+from walconsole.sandbox.host.others import archive_settings, pgbackrest
 from walconsole.sandbox.host.postgres import Postgres
 from walconsole.sandbox.host.process import Account, choose_account
-from walconsole.sandbox.host.programs import PostgresPrograms, Tools, find_postgres, find_rclone
+from walconsole.sandbox.host.programs import (
+    PostgresPrograms,
+    Tools,
+    find_postgres,
+    find_rclone,
+    systems_servers,
+)
 from walconsole.sandbox.keys_api.api import ALL_SCOPES, KeysApi
 from walconsole.sandbox.keys_api.keys import Key, KeyStore
 from walconsole.sandbox.profile import TOKEN_ENV, folder_profile, sandbox_profile
@@ -27,8 +34,10 @@ from walconsole.sandbox.scenarios.scenario import (
     DR_BUCKET,
     DR_REGION,
     NAME,
+    PORT,
     REGION,
     WAL_GRANTS,
+    Archiver,
     Scenario,
 )
 from walconsole.sandbox.spaces.gate import SpacesGate
@@ -139,16 +148,22 @@ class _Parts:
         await player.play(self.status)
         self.keys.activation_s = self.options.activation_s
         profile = sandbox_profile(postgres.workspace, self.account, ssh_port, endpoints, api.url)
-        if self.options.scenario.into_folder:
+        if self.options.scenario.archiver.into_folder:
             profile = folder_profile(profile, postgres.workspace)
         return Ready(profile, {TOKEN_ENV: token}), player
 
     async def _make_cluster(self) -> tuple[Postgres, PostgresPrograms]:
-        programs = await find_postgres(self.root, self.account, self.options.postgres_bin)
+        wanted = self.options.postgres_bin
+        if self.options.scenario.archiver is Archiver.PGBACKREST:
+            pgbackrest()
+            wanted = wanted or next(iter(systems_servers()), None)  # a distribution's knows that one's server
+        programs = await find_postgres(self.root, self.account, wanted)
         postgres = Postgres(programs, Workspace(self.root, programs.major), self.account)
         await postgres.create()
-        scenario = self.options.scenario
-        postgres.configure(archiving=scenario.archiving, into_folder=scenario.into_folder)
+        archiver, others = self.options.scenario.archiver, ""
+        if archiver.into_folder:
+            others = archive_settings(archiver, postgres.workspace, self.account, PORT)
+        postgres.configure(archiving=self.options.scenario.archiving, others=others)
         return postgres, programs
 
     async def _start_spaces(self) -> tuple[Path, list[SpacesGate]]:

@@ -82,15 +82,21 @@ class Store(ObjectStore, WholeStore, LifecycleStore, Protocol):
     """One place of the archive, as far as it is read."""
 
 
-def folder_store(profile: Profile, target: BucketTarget, shell: SshShell, cleanups: Cleanups) -> FolderStore:
+def folder_store(
+    profile: Profile,
+    target: BucketTarget,
+    shell: SshShell,
+    cleanups: Cleanups,
+    segment_bytes: Callable[[], int | None],
+) -> FolderStore:
     """A folder on the droplet, read through `shell`, or on another host, by the operator's own ssh."""
     if target.folder_host:
         user, _, host = target.folder_host.rpartition("@")
         there = SshTarget(host, user=user or None, config_file=profile.ssh.config_file)
         shell = shell.to(there)
         cleanups.add(f"closing the SSH connection to {target.folder_host}", shell.aclose)
-        return FolderStore(target, shell)
-    return FolderStore(target, shell, partial(as_user, profile.postgres.os_user))
+        return FolderStore(target, shell, segment_bytes=segment_bytes)
+    return FolderStore(target, shell, partial(as_user, profile.postgres.os_user), segment_bytes)
 
 
 class UnreadPlace:
@@ -210,7 +216,7 @@ def observe(
         if target.unread:
             return UnreadPlace(target)
         if target.folder:
-            return folder_store(profile, target, beside, cleanups)
+            return folder_store(profile, target, beside, cleanups, segment_bytes)
         keys = key_source(target.keys, environment, rclone)
         if finding is not None and target.keys.source is KeySource.DROPLET and not target.keys.rclone_remote:
             keys = FoundKeys(finding.first_keys(target.role), partial(finding.keys, target.role))

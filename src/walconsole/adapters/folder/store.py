@@ -43,18 +43,23 @@ class FolderStore:
     """One folder. Raises ObjectStoreError for what the host refuses, and what the shell does.
 
     `shell` should be the folder's own: a network file system that does not answer blocks it. `as_server`
-    makes of a script one that the server's user runs: where root may not read, it may.
+    makes of a script one that the server's user runs: where root may not read, it may. `segment_bytes` is the
+    server's wal_segment_size, None before it is known.
     """
 
     key_hint = "the SSH connection"
     key_endpoint = ""
 
     def __init__(
-        self, target: BucketTarget, shell: Shell, as_server: Callable[[str], str] = lambda script: script
+        self,
+        target: BucketTarget,
+        shell: Shell,
+        as_server: Callable[[str], str] = lambda script: script,
+        segment_bytes: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._place, self._folder = target.bucket, target.folder.rstrip("/") or "/"
         self._prefix = target.prefix
-        self._shell, self._as_server = shell, as_server
+        self._shell, self._as_server, self._segment_bytes = shell, as_server, segment_bytes
         self._other_user = False
         self._listing = FolderListing()
         self._lock = asyncio.Lock()
@@ -158,7 +163,7 @@ class FolderStore:
     async def _list(self, into: FolderListing, below: str, *, deep: bool) -> bool:
         """Whether nothing was left out that settles yet. Raises ObjectStoreError."""
         reader = await self._found(below, deep=deep)
-        settled = not reader.end(into)
+        settled = not reader.end(into, self._segment_bytes())
         for directory in reader.directories:
             if directory not in into.blocks:
                 settled = await self._list(into, directory, deep=True) and settled

@@ -4,6 +4,7 @@ A key is a file's path below the folder. Files of one directory are kept togethe
 listed again when it changed; a million keys take about 50 MB while they are kept.
 """
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,10 +76,10 @@ class FindReader:
     def _pack(self, directory: bytes) -> "_Pack":
         return self._packs.setdefault(directory, _Pack(self._below + decode_path(directory)))
 
-    def end(self, into: "FolderListing") -> bool:
-        """All came: it takes the place of what `into` knew. Whether files were left out that settle yet."""
+    def end(self, into: "FolderListing", segment_bytes: int | None = None) -> bool:
+        """All came: it takes the place of what `into` knew. Whether segments that settle yet were left out."""
         packs, now = self._packs.values(), self.clock
-        blocks = {pack.directory: pack.sorted(now) for pack in packs}
+        blocks = {pack.directory: pack.sorted(now, segment_bytes) for pack in packs}
         into.replace(blocks, now)
         return sum(map(len, blocks.values())) < sum(len(pack.names) for pack in packs)
 
@@ -105,12 +106,14 @@ class _Pack:
     def __bool__(self) -> bool:
         return True
 
-    def sorted(self, host_now: float | None) -> "Block":
+    def sorted(self, host_now: float | None, segment_bytes: int | None) -> "Block":
         names, sizes, times = self.names, self.sizes, self.times
         order = sorted(range(len(names)), key=names.__getitem__)
         newest = max(times, default=0.0)
         if host_now is not None and newest > host_now - SETTLING_S:
-            order = [at for at in order if _is_settled(names[at], sizes[at], times[at], host_now)]
+            order = [
+                at for at in order if _is_settled(names[at], sizes[at], times[at], host_now, segment_bytes)
+            ]
         return Block(
             self.directory,
             [names[at] for at in order],
@@ -121,14 +124,19 @@ class _Pack:
         )
 
 
-def _is_settled(name: bytes, size: int, at: float, host_now: float) -> bool:
-    """Whether nobody is writing it any more; a plain segment of the default size is whole at once."""
-    if at <= host_now - SETTLING_S or at > host_now + SETTLING_S:
+def _is_settled(name: bytes, size: int, at: float, host_now: float, segment_bytes: int | None) -> bool:
+    """Whether nobody is writing it any more: a plain segment is whole by its size, or by its age.
+
+    Everything else is listed as it is: no size tells of it that it was cut short.
+    """
+    if at <= host_now - SETTLING_S or at > host_now + SETTLING_S or not _SEGMENT.fullmatch(name):
         return True
-    return size == _DEFAULT_SEGMENT and len(name) == _SEGMENT_NAME
+    return size == segment_bytes if segment_bytes else size >= _LEAST_SEGMENT and not size & (size - 1)
 
 
-_DEFAULT_SEGMENT, _SEGMENT_NAME = 16 * 1024 * 1024, 24
+_SEGMENT = re.compile(rb"[0-9A-F]{24}")
+_LEAST_SEGMENT = 1024 * 1024
+"""wal_segment_size is a power of two, 1 MiB at least (initdb)."""
 
 
 class Block:

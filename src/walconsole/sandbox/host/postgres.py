@@ -43,8 +43,11 @@ class Postgres:
         argv += [f"--wal-segsize={SEGMENT_MB}", "--data-checksums"]
         await run(argv, self.workspace.root, self.account)
 
-    def configure(self, *, archiving: bool, into_folder: bool = False) -> None:
-        """Write the live configuration, and the dead one where the live one does not archive."""
+    def configure(self, *, archiving: bool, others: str = "") -> None:
+        """Write the live configuration, and the dead one where the live one does not archive.
+
+        `others` is a file of settings in the place of ours: another archives.
+        """
         made = self.workspace.data / "postgresql.conf"
         sample = made.read_text(encoding="utf-8")
         for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"):
@@ -61,21 +64,14 @@ class Postgres:
         for name, text in files.items():
             self._write(self.workspace.config_dir / name, text)
         make_folder(self.workspace.config_dir / "conf.d", self.account)
-        if into_folder:
-            make_folder(self.workspace.archive, self.account)
-            self._write(self.workspace.config_dir / "conf.d" / "archive.conf", self._copying())
+        if others:
+            self._write(self.workspace.config_dir / "conf.d" / "archive.conf", others)
             return
         dropin = installed_dropin(self.workspace, self.account)
         if archiving:
             self._write(Path(dropin.path), dropin.text)
         else:
             self._write_dead_configuration(dropin.text)
-
-    def _copying(self) -> str:
-        """As PostgreSQL's documentation has it (26.3.1)."""
-        into = f"{self.workspace.archive}/%f"
-        command = f"test ! -f {into} && cp %p {into}"
-        return f"archive_mode = on\narchive_command = '{command}'\narchive_timeout = 60\n"
 
     def _settings(self) -> dict[str, str]:
         """What differs from the server's own sample: Debian's changes, and what keeps a demo small."""

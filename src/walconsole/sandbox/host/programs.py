@@ -41,7 +41,7 @@ async def find_postgres(root: Path, account: Account, wanted: Path | None = None
 
     What the account cannot run where it lies (a home that others may not enter) is copied below `root`.
     """
-    candidates = [wanted] if wanted else [*_wheel(), *_system()]
+    candidates = [wanted] if wanted else [*_wheel(), *systems_servers()]
     complaints = []
     for bin_folder in candidates:
         try:
@@ -93,7 +93,7 @@ def _wheel() -> list[Path]:
     return [Path(package.origin).parent / "pginstall/bin"] if package and package.origin else []
 
 
-def _system() -> list[Path]:
+def systems_servers() -> list[Path]:
     found = [path for pattern in _SYSTEM_SERVERS for path in Path("/").glob(pattern.lstrip("/"))]
     servers = [path for path in found if (path / "postgres").is_file() and (path / "initdb").is_file()]
     return sorted(servers, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))], reverse=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 
 from walconsole.errors import SandboxError
+from walconsole.sandbox.host.others import run_pgbackrest
 from walconsole.sandbox.host.postgres import SEGMENT_MB
 from walconsole.sandbox.host.process import Account, run
 from walconsole.sandbox.host.programs import Tools
@@ -41,6 +42,7 @@ from walconsole.sandbox.scenarios.scenario import (
     LoseSegments,
     LoseWalOfBackup,
     Mode,
+    PgBackRest,
     RevokeGrants,
     Scenario,
     SetInFile,
@@ -210,10 +212,13 @@ class Player:
             case LoseSegments(primary, dr):
                 await self._lose(Copy.PRIMARY, primary)
                 await self._lose(Copy.DR, dr)
-            case SetInFile() | Sql() | Mode() | BreakEndpoint() | LabelledBackup() | Drill():
+            case PgBackRest(words):
+                status(f"running pgbackrest {words[-1]}")
+                await run_pgbackrest(self.workspace, self.account, *words)
+            case _:
                 await self._by_hand(act)
 
-    async def _by_hand(self, act: SetInFile | Sql | Mode | BreakEndpoint | LabelledBackup | Drill) -> None:
+    async def _by_hand(self, act: Act) -> None:
         """What somebody does on the droplet, most often to its harm."""
         match act:
             case SetInFile(settings):
@@ -316,7 +321,7 @@ class Player:
         """What runs for as long as the droplet does: the write load and the verifier's schedule."""
         rate = self.scenario.segments_per_min if segments_per_min is None else segments_per_min
         chores = [self.load.run(rate)] if rate > 0 else []
-        return chores if self.scenario.into_folder else [*chores, self._verify_on_schedule()]
+        return chores if self.scenario.archiver.into_folder else [*chores, self._verify_on_schedule()]
 
     async def _verify_on_schedule(self) -> None:
         """As the timer does while it is switched on, but oftener."""

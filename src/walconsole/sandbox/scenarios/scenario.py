@@ -15,6 +15,19 @@ ASSETS_GRANT = Grant(f"{NAME}-assets", "readwrite")
 WAL_GRANTS = (Grant(BUCKET, "readwrite"), Grant(DR_BUCKET, "readwrite"))
 
 
+class Archiver(StrEnum):
+    """What archives."""
+
+    OURS = "walconsole"
+    CP = "cp"
+    PGBACKREST = "pgBackRest"
+
+    @property
+    def into_folder(self) -> bool:
+        """Whether the archive is a folder that others set up."""
+        return self is not Archiver.OURS
+
+
 @dataclass(frozen=True, slots=True)
 class WriteSegments:
     """Write that many segments at once: a little WAL and a switch each."""
@@ -132,6 +145,13 @@ class LabelledBackup:
     """Begin and end a base backup that somebody copies by hand: its label is archived with the WAL."""
 
 
+@dataclass(frozen=True, slots=True)
+class PgBackRest:
+    """Run pgBackRest with these words."""
+
+    words: tuple[str, ...]
+
+
 Act = (
     WriteSegments
     | WaitUntil
@@ -150,6 +170,7 @@ Act = (
     | Mode
     | BreakEndpoint
     | LabelledBackup
+    | PgBackRest
 )
 
 
@@ -158,8 +179,8 @@ class Scenario:
     """`archiving`: the drop-in that archives is in the live configuration; else it is only in the dead one.
 
     `acts` are done in order before the droplet is ready. `segments_per_min` is the write load then. Where it
-    practises a failure mode of another id than its name, `finding` is that. `into_folder`: the server copies
-    its WAL to a folder, nothing of ours is installed, and there are no buckets.
+    practises a failure mode of another id than its name, `finding` is that. Where another `archiver` than
+    ours archives, nothing of ours is installed, and there are no buckets.
     """
 
     name: str
@@ -168,7 +189,7 @@ class Scenario:
     segments_per_min: float = 8.0
     acts: tuple[Act, ...] = ()
     finding: str = ""
-    into_folder: bool = False
+    archiver: Archiver = Archiver.OURS
 
 
 _ARCHIVED = "select archived_count >= {count} from pg_stat_archiver"
@@ -323,11 +344,24 @@ _ARCHIVES = (
         "folder",
         "a server that copies its WAL to a folder with cp, found by its archive_command alone",
         archiving=False,
-        into_folder=True,
+        archiver=Archiver.CP,
         acts=(
             WriteSegments(1),
             LabelledBackup(),
             WriteSegments(4),
+            WaitUntil("it is archived", _ALL_ARCHIVED),
+        ),
+    ),
+    Scenario(
+        "pgbackrest",
+        "a server that archives with pgBackRest, into a repository on the droplet (where it is installed)",
+        archiving=False,
+        archiver=Archiver.PGBACKREST,
+        acts=(
+            PgBackRest(("stanza-create",)),
+            WriteSegments(1),
+            PgBackRest(("--type=full", "backup")),
+            WriteSegments(3),
             WaitUntil("it is archived", _ALL_ARCHIVED),
         ),
     ),
