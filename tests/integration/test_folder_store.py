@@ -2,18 +2,24 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.integration.connect_parts import open_shell, target
+from tests.integration.observed import RecordingScreen, profile_of
 from tests.servers.sshd import SshServer
 from walconsole.adapters.folder.store import FolderStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.store.answers import Meaning
 from walconsole.errors import ObjectStoreError
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+from walconsole.session.wiring import folder_store, ssh_shell
 
 pytestmark = pytest.mark.server
 
@@ -41,9 +47,8 @@ async def keys_of(store: FolderStore, after: str = "", count: int = 1000) -> lis
 
 async def until(store: FolderStore, expected: list[str]) -> None:
     """A poll lists at most once a second, and not what was written to in the last two."""
-    for _ in range(80):
-        if await keys_of(store, "0") == expected:
-            return
+    ends = time.monotonic() + 60
+    while await keys_of(store, "0") != expected and time.monotonic() < ends:
         await asyncio.sleep(0.1)
     assert await keys_of(store, "0") == expected
 
@@ -103,3 +108,24 @@ async def test_a_key_that_leads_out_of_the_folder_is_not_read(sshd: SshServer, t
             with pytest.raises(ObjectStoreError) as told:
                 await store.read(key, 10)
             assert told.value.meaning is Meaning.ABSENT_OBJECT
+
+
+async def test_a_folder_on_another_host_is_read_by_the_operators_own_ssh(
+    sshd: SshServer, tmp_path: Path
+) -> None:
+    put(tmp_path / "wal" / "1a", b"abc")
+    profile = profile_of(sshd)
+    config = tmp_path / "ssh_config"
+    config.write_text(
+        f"Host nas\n  HostName {sshd.host}\n  Port {sshd.port}\n  IdentityFile {sshd.identity_file}\n"
+        f"  UserKnownHostsFile {sshd.known_hosts_file}\n"
+    )
+    profile = replace(profile, ssh=replace(profile.ssh, config_file=str(config)))
+    place = BucketTarget(
+        BucketRole.PRIMARY, f"{sshd.user}@nas:{tmp_path}/wal", "", "", KeyReference(KeySource.DROPLET)
+    )
+    async with Cleanups() as cleanups:
+        shell = ssh_shell(profile, RecordingScreen(), SystemClock(), cleanups)
+        store = folder_store(profile, place, shell, cleanups, lambda: None)
+        assert await keys_of(store) == ["1a"]
+        assert not shell.connection.connected, "nothing was asked of the droplet"

@@ -22,7 +22,7 @@ from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.failures import Severity, diagnose
 from walconsole.domain.profile import BucketTarget, KeyReference, KeySource
-from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Level
 from walconsole.observe.bucket.probe import BucketProbe
@@ -235,7 +235,8 @@ async def test_pgbackrest() -> None:
         assert facts is not None
         assert facts.backups is not None
         assert (facts.layout, facts.gap_count) == (Layout.PGBACKREST.value, 0)
-        assert Writer.PGBACKREST in {backup.writer for backup in facts.backups}
+        writers = {backup.writer for backup in facts.backups if isinstance(backup, BaseBackup)}
+        assert Writer.PGBACKREST in writers
         assert Assessment(snapshot, clock.now()).recovery_line.level is Level.OK
 
 

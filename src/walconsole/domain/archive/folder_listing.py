@@ -77,7 +77,7 @@ class FindReader:
         return self._packs.setdefault(directory, _Pack(self._below + decode_path(directory)))
 
     def end(self, into: "FolderListing", segment_bytes: int | None = None) -> bool:
-        """All came: it takes the place of what `into` knew. Whether segments that settle yet were left out."""
+        """All came: it takes the place of what `into` knew. Whether segments that settle were left out."""
         packs, now = self._packs.values(), self.clock
         blocks = {pack.directory: pack.sorted(now, segment_bytes) for pack in packs}
         into.replace(blocks, now)
