@@ -1,11 +1,13 @@
 """`walconsole check`, `report` and `fix` as programs, against a real deployment: ok, critical, unknown."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import secrets
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -311,6 +313,17 @@ async def served_port(process: asyncio.subprocess.Process) -> int:
     return int(line.rpartition(" ")[2])
 
 
+def said_to(systemd: socket.socket) -> list[str]:
+    """Every datagram that came."""
+    heard = []
+    with systemd:
+        systemd.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(4096).decode())
+    return heard
+
+
 def told_by(settings: NotifySettings, stage: Stage, config: Path) -> None:
     """The profile says who is told."""
     profile = dataclasses.replace(stage.profile, notify=settings)
@@ -349,7 +362,7 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
         )
         told_by(settings, stage, config)
         replace(config, f'endpoint = "{endpoint}"', f'endpoint = "http://127.0.0.1:{proxy.port}"')
-        places = {"HOOK": f"{taking.url}/hook", "PING": f"{taking.url}/ping"}
+        places = {"HOOK": f"{taking.url}/hook/T0SECRET", "PING": f"{taking.url}/ping"}
         async with watcher(tmp_path, config, **places) as process:
             port = await served_port(process)
             await until(lambda: bool(taking.taken("/ping")[1:]), "a ping of a cluster that is well")
@@ -368,6 +381,9 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
         _, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--json")
         found = {each["root"]["id"]: each["root"]["title"] for each in json.loads(out)["stories"]}
         assert found["watcher-died"] == "the watcher DIED: nobody would be told"
+        systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        systemd.bind(str(tmp_path / "notify"))
+        places |= {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
         async with watcher(tmp_path, config, **places) as process:
             await served_port(process)
             begun = len(taking.requests)
@@ -377,6 +393,15 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
             await until(lambda: len(taking.taken("/hook")) > 1, "that it is well")
             process.terminate()
             assert await asyncio.wait_for(process.wait(), 20) == 143
+            assert process.stderr is not None
+            assert b"T0SECRET" not in await process.stderr.read()
+        kept = [path.read_bytes() for path in (tmp_path / ".local").rglob("*") if path.is_file()]
+        assert len(kept) > 3
+        assert not any(b"T0SECRET" in content for content in kept)
+        heard = said_to(systemd)
+        assert heard[0].startswith("READY=1\nSTATUS=")
+        assert any(line.endswith("\nWATCHDOG=1") for line in heard)
+        assert heard[-1] == "STOPPING=1"
         code, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--timeout", "60")
         assert (code, "watcher" in out) == (0, False), out
         worse, well = (json.loads(one.body) for one in taking.taken("/hook"))

@@ -109,6 +109,36 @@ async def test_it_tells_of_what_it_sees_and_writes_no_more_than_it_must() -> Non
     await asyncio.wait([telling])
 
 
+async def test_what_is_never_read_whole_is_told_after_a_while() -> None:
+    clock = Clock()
+    watcher = a_watcher(clock)
+    for _ in range(10):
+        level = await look(watcher, clock, Snapshot("db", NOW, NOW), 20.0)
+    assert level is Level.UNKNOWN
+
+
+class Refreshed:
+    """As much of an observer as is asked to try again."""
+
+    times = 0
+
+    def refresh(self) -> None:
+        self.times += 1
+
+
+async def test_what_somebody_must_mend_is_tried_again_and_nothing_else() -> None:
+    clock, observer = Clock(), Refreshed()
+    watcher = a_watcher(clock)
+    watcher._has_begun(observer)  # type: ignore[arg-type]
+    for _ in range(20):
+        await look(watcher, clock, None, 60.0)
+    assert observer.times == 0, "an unknown verdict alone is no reason to list the buckets anew"
+    await watcher._screen.passphrase("the key's passphrase")
+    for _ in range(10):
+        await look(watcher, clock, None, 30.0)
+    assert observer.times == 5
+
+
 async def test_what_is_old_is_not_believed() -> None:
     clock = Clock()
     watcher = a_watcher(clock)
@@ -218,7 +248,9 @@ def test_the_unit_is_one_that_systemd_takes(system: bool, tmp_path: Path) -> Non
     assert f'ExecStart={program[0]} watch{config} -- db "a b$$%%"' in lines
     assert ("DynamicUser=yes" in lines) == system
     assert ("LoadCredential=HOOK:/etc/walconsole/credentials/HOOK" in lines) == system
-    assert {"Type=notify", "WatchdogSec=180", "NoNewPrivileges=yes", "SuccessExitStatus=143"} <= set(lines)
+    assert {"Type=notify", "WatchdogSec=180", "NoNewPrivileges=yes", "RestartPreventExitStatus=2 3"} <= set(
+        lines
+    )
     unit = tmp_path / UNIT
     unit.write_text("\n".join(line for line in lines if not line.startswith("Documentation")) + "\n")
     verify = shutil.which("systemd-analyze")

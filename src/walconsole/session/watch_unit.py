@@ -114,7 +114,7 @@ def unit_lines(wish: UnitWish, program: Sequence[str], secrets: Sequence[str]) -
         "TimeoutStartSec=120",
         "TimeoutStopSec=60",
     )
-    yield "SuccessExitStatus=143"
+    yield from ("SuccessExitStatus=143", "RestartPreventExitStatus=2 3")
     if wish.system:
         # Not by /var/lib/walconsole: that is a link of root's, which is taken for somebody else's folder.
         yield "Environment=HOME=/var/lib/private/walconsole XDG_STATE_HOME=/var/lib/private"

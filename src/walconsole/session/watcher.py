@@ -60,7 +60,8 @@ class WatchScreen(NobodyThere):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self._clock, self._heard = clock, clock.monotonic()
+        self._clock = clock
+        self._heard = self._began = clock.monotonic()
 
     def publish(self, snapshot: Snapshot) -> None:
         """See ports.Screen."""
@@ -69,7 +70,13 @@ class WatchScreen(NobodyThere):
 
     def forget(self) -> None:
         """Another observation begins."""
-        self.snapshot, self._heard = None, self._clock.monotonic()
+        self.snapshot = None
+        self._heard = self._began = self._clock.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the observation began."""
+        return self._clock.monotonic() - self._began
 
     @property
     def silent_s(self) -> float:
@@ -175,7 +182,7 @@ class Watcher:
         if not believed:
             why = self._ended or f"nothing was read for {whole_duration_text(silent_s)}"
             diagnosis = Diagnosis(Verdict(Level.UNKNOWN, f"cannot tell: {why}"), (), ())
-        elif not is_begun(snapshot):
+        elif not is_begun(snapshot) and self._screen.age_s < SILENT_AFTER_S:
             return
         self.looked = Looked(snapshot, diagnosis, now)
         self._memory.look(snapshot, diagnosis, now)
@@ -211,7 +218,8 @@ class Watcher:
 
     def _retry(self, level: Level, on: float) -> None:
         """Who can ask nobody tries again by itself: a host key may be known by now, an agent run."""
-        if level is Level.UNKNOWN and on - self._retried >= AGAIN_AFTER_S and self._observer is not None:
+        asked = level is Level.UNKNOWN and self._screen.refused
+        if asked and on - self._retried >= AGAIN_AFTER_S and self._observer is not None:
             self._retried = on
             self._observer.refresh()
 
@@ -229,12 +237,10 @@ class Pings:
             await asyncio.sleep(self._every_s)
             if self._watcher.late_s > HUNG_AFTER_S:
                 continue  # a watcher that hangs must not say that all is well
-            told = self._watcher.telling.kept.standing.told
-            looked = self._watcher.looked
-            said = looked.diagnosis.verdict.text if looked is not None else "nothing was looked at yet"
-            if looked is None:
-                continue
-            await self._try("" if told is Level.OK else "fail", f"{self._watcher.name}: {told.value}: {said}")
+            looked, told = self._watcher.looked, self._watcher.telling.kept.standing.told
+            if looked is not None:
+                said = f"{self._watcher.name}: {told.value}: {looked.diagnosis.verdict.text}"
+                await self._try("" if told is Level.OK else "fail", said)
 
     async def _try(self, signal: str, said: str) -> None:
         try:
