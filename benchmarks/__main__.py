@@ -16,6 +16,7 @@ from benchmarks import (
     full_picture,
     key_to_paint,
     listing,
+    past,
     recovery,
     steady,
 )
@@ -74,6 +75,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
         lambda options: recovery.measure(options.gib, max(1, options.runs // 3)),
     ),
     "check": ("A check without a screen", lambda options: checking.measure(max(3, options.runs))),
+    "history": ("The past", lambda options: past.measure(max(3, options.runs))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
 }
 

@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -313,15 +313,18 @@ async def served_port(process: asyncio.subprocess.Process) -> int:
     return int(line.rpartition(" ")[2])
 
 
-def said_to(systemd: socket.socket) -> list[str]:
-    """Every datagram that came."""
-    heard = []
-    with systemd:
-        systemd.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                heard.append(systemd.recv(4096).decode())
-    return heard
+@contextlib.contextmanager
+def systemd(path: Path) -> Iterator[list[str]]:
+    """What is said to it there, as it comes."""
+    heard: list[str] = []
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path))
+        loop.add_reader(listening, lambda: heard.append(listening.recv(4096).decode()))
+        try:
+            yield heard
+        finally:
+            loop.remove_reader(listening)
 
 
 def told_by(settings: NotifySettings, stage: Stage, config: Path) -> None:
@@ -381,24 +384,22 @@ async def test_a_watcher_tells_once_of_what_breaks_and_of_its_end_though_it_is_k
         _, out, _ = await walconsole(tmp_path, "check", "--config", str(config), "--json")
         found = {each["root"]["id"]: each["root"]["title"] for each in json.loads(out)["stories"]}
         assert found["watcher-died"] == "the watcher DIED: nobody would be told"
-        systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        systemd.bind(str(tmp_path / "notify"))
         places |= {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
-        async with watcher(tmp_path, config, **places) as process:
-            await served_port(process)
-            begun = len(taking.requests)
-            await until(lambda: len(taking.requests) > begun + 3, "three pings more")
-            assert len(taking.taken("/hook")) == 1, "it was told"
-            proxy.accept()
-            await until(lambda: len(taking.taken("/hook")) > 1, "that it is well")
-            process.terminate()
-            assert await asyncio.wait_for(process.wait(), 20) == 143
-            assert process.stderr is not None
-            assert b"T0SECRET" not in await process.stderr.read()
+        with systemd(tmp_path / "notify") as heard:
+            async with watcher(tmp_path, config, **places) as process:
+                await served_port(process)
+                begun = len(taking.requests)
+                await until(lambda: len(taking.requests) > begun + 3, "three pings more")
+                assert len(taking.taken("/hook")) == 1, "it was told"
+                proxy.accept()
+                await until(lambda: len(taking.taken("/hook")) > 1, "that it is well")
+                process.terminate()
+                assert await asyncio.wait_for(process.wait(), 20) == 143
+                assert process.stderr is not None
+                assert b"T0SECRET" not in await process.stderr.read()
         kept = [path.read_bytes() for path in (tmp_path / ".local").rglob("*") if path.is_file()]
         assert len(kept) > 3
         assert not any(b"T0SECRET" in content for content in kept)
-        heard = said_to(systemd)
         assert heard[0].startswith("READY=1\nSTATUS=")
         assert any(line.endswith("\nWATCHDOG=1") for line in heard)
         assert heard[-1] == "STOPPING=1"

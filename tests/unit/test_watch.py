@@ -112,9 +112,8 @@ async def test_it_tells_of_what_it_sees_and_writes_no_more_than_it_must() -> Non
 async def test_what_is_never_read_whole_is_told_after_a_while() -> None:
     clock = Clock()
     watcher = a_watcher(clock)
-    for _ in range(10):
-        level = await look(watcher, clock, Snapshot("db", NOW, NOW), 20.0)
-    assert level is Level.UNKNOWN
+    levels = [await look(watcher, clock, Snapshot("db", NOW, NOW), 20.0) for _ in range(10)]
+    assert (levels[0], levels[-1]) == (None, Level.UNKNOWN)
 
 
 class Refreshed:
