@@ -13,6 +13,7 @@ from benchmarks import (
     archiving,
     checking,
     first_paint,
+    fleet,
     full_picture,
     key_to_paint,
     listing,
@@ -35,6 +36,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=9, help="runs of each program (default 9)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch at 1 Hz (default 20)")
     parser.add_argument("--presses", type=int, default=200, help="key presses (default 200)")
+    parser.add_argument("--clusters", type=int, default=500, help="in the list of many (default 500)")
     parser.add_argument("--gib", type=float, default=2.0, help="the database that is backed up (default 2)")
     parser.add_argument("--quick", action="store_true", help="let the others list few keys, once")
     parser.add_argument("--no-peers", action="store_true", help="do not install or start other consoles")
@@ -77,7 +79,13 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[argparse.Namespace], list[Result]]]
     "check": ("A check without a screen", lambda options: checking.measure(max(3, options.runs))),
     "history": ("The past", lambda options: past.measure(max(3, options.runs))),
     "keys": ("A key press", lambda options: key_to_paint.measure(options.presses)),
+    "fleet": (
+        "Many clusters",
+        lambda options: fleet.measure(options.clusters, options.seconds, options.presses),
+    ),
 }
+ONLY_WHEN_ASKED = {"fleet"}
+"""It takes minutes and a thousand processes."""
 
 
 def main() -> int:
@@ -87,7 +95,7 @@ def main() -> int:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="walconsole-bench-home-") as home:
         os.environ.update({"XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_DATA_HOME": home})
-        for name in options.only or MEASUREMENTS:
+        for name in options.only or [name for name in MEASUREMENTS if name not in ONLY_WHEN_ASKED]:
             title, measure = MEASUREMENTS[name]
             measured = measure(options)
             results += measured

@@ -1,4 +1,7 @@
-"""`walconsole check`, `report` and `fix` as programs, against a real deployment: ok, critical, unknown."""
+"""`walconsole check`, `report` and `fix` as programs, against a real deployment: ok, critical, unknown.
+
+And the list of clusters upon the same deployment.
+"""
 
 import asyncio
 import contextlib
@@ -10,13 +13,14 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from textual.message import Message
 
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
@@ -25,7 +29,13 @@ from tests.servers.receiver import receiver
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.config.writer import profile_as_toml
-from walconsole.domain.profile import BucketRole, NotifySettings
+from walconsole.domain.facts.log_line import LogLine
+from walconsole.domain.fleet import schedule
+from walconsole.domain.profile import BucketRole, NotifySettings, SshTarget
+from walconsole.domain.standing.model import Level
+from walconsole.process.cleanup import Cleanups
+from walconsole.session.fleet import Fleet
+from walconsole.session.wish import Session
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -67,6 +77,37 @@ def replace(config: Path, old: str, new: str) -> None:
     text = config.read_text()
     assert old in text
     config.write_text(text.replace(old, new))
+
+
+async def becomes(look: Callable[[], object], wanted: object) -> None:
+    """Wait until that is seen; fails with what is seen instead when it never is."""
+    ends = time.monotonic() + 60
+    while look() != wanted:
+        assert time.monotonic() < ends, look()
+        await asyncio.sleep(0.1)
+
+
+class QuietHome:
+    """board.droplet_session.Home that shows nothing."""
+
+    def show_status(self, text: str) -> None:
+        """Nobody reads it."""
+
+    def extend_log(self, lines: Sequence[LogLine]) -> None:
+        """Nobody reads it."""
+
+    def post_message(self, message: Message) -> bool:
+        """Nobody is there."""
+        return False
+
+    def repaint(self) -> None:
+        """Nothing is drawn."""
+
+    def update_keys(self) -> None:
+        """There are none."""
+
+    def notes_changed(self) -> None:
+        """Nobody reads them."""
 
 
 def lines_of(path: Path) -> list[str]:
@@ -140,6 +181,60 @@ async def test_of_several_each_is_told_and_a_dead_host_costs_the_others_nothing(
     seen = {each["cluster"]: each["not_seen"] for each in document["clusters"]}
     assert "host" in seen["dead"]
     assert seen[stage.profile.name] == []
+
+
+async def test_the_list_tells_each_and_a_console_is_opened_on_its_connection(
+    stage: Stage, tmp_path: Path, make_proxy: MakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is well, one archives to where nothing is, one is dead from the start, one dies meanwhile."""
+    monkeypatch.setattr(schedule, "GLANCE_EVERY_S", 0.5)
+    dead, dying = (make_proxy(stage.profile.ssh.port or 22) for _ in range(2))
+    dead.stall()
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    def wish(name: str, **changes: Any) -> Session:
+        profile = dataclasses.replace(stage.profile, **changes)
+        return Session(profile, tmp_path / "log", called=name, environment=environment)
+
+    def through(port: int) -> SshTarget:
+        ssh, known = stage.profile.ssh, tmp_path / f"known-{port}"
+        known.write_text(Path(str(ssh.known_hosts_file)).read_text().replace(f"]:{ssh.port} ", f"]:{port} "))
+        return dataclasses.replace(ssh, port=port, known_hosts_file=str(known), connect_timeout_s=2.0)
+
+    wishes = [
+        wish("well"),
+        wish("broken", primary=dataclasses.replace(stage.profile.primary, prefix="elsewhere/")),
+        wish("dead", ssh=through(dead.port)),
+        wish("dying", ssh=through(dying.port)),
+    ]
+    async with Cleanups() as cleanups:
+        fleet = Fleet(wishes, cleanups)
+        running = asyncio.create_task(fleet.run())
+
+        def levels() -> dict[str, Level]:
+            return {row.name: row.level for row in fleet.rows if row.was_seen}
+
+        wanted = {"well": Level.OK, "broken": Level.CRITICAL, "dead": Level.UNKNOWN, "dying": Level.OK}
+        await becomes(levels, wanted)
+        dying.close()
+        await becomes(levels, wanted | {"dying": Level.UNKNOWN})
+        assert "cannot be reached" in next(row.verdict for row in fleet.rows if row.name == "dying")
+        before = logins(stage)
+        session = fleet.open("well")
+        assert fleet.open("well") is session
+        session.home = QuietHome()
+        observing = asyncio.create_task(session.observe())
+        await becomes(lambda: session.snapshot is not None and session.snapshot.whole, True)
+        assert logins(stage) == before
+        observing.cancel()
+        await asyncio.wait([observing])
+        await session.close()
+        fleet.closed(session)
+        fleet.want("well")
+        await becomes(lambda: fleet.is_looked_at("well"), True)
+        running.cancel()
+        await asyncio.wait([running])
+    assert cleanups.left == []
 
 
 async def test_critical_with_its_cause_a_report_and_the_fix(

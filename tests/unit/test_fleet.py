@@ -19,6 +19,8 @@ from walconsole.domain.fleet.row import (
     asks_for_more,
     glanced,
     is_unreachable,
+    kept_of,
+    unreached,
 )
 from walconsole.domain.fleet.schedule import Kind, Turn, next_look
 from walconsole.domain.standing.model import Level
@@ -106,6 +108,29 @@ def test_trends_go_on_over_the_looks_and_what_was_not_read_is_not_taken_from_bef
     assert not is_unreachable(first)
     lost = failed(first.host, Problem("gone", code="SshLost"), NOW, "ssh", 2.0)
     assert is_unreachable(fold(first, lost, NOW))
+
+
+def test_what_is_kept_between_looks_is_what_a_glance_goes_on_from() -> None:
+    whole = snapshot_of("failing")
+    kept = kept_of(whole)
+    assert (kept.host, kept.wal_disk, kept.history) == (whole.host, whole.wal_disk, whole.history)
+    assert kept.catalogue.value is None
+    assert not asks_for_more(kept, kept)
+
+
+def test_a_host_that_is_not_reached_is_unknown_and_what_is_critical_stays_so() -> None:
+    snapshot = kept_of(snapshot_of("healthy"))
+    lost = failed(
+        snapshot.host, Problem("ssh x: it is off", brief="it is off", code="SshLost"), NOW, "s", 2.0
+    )
+    gone = fold(snapshot, lost, NOW)
+    row = unreached(row_of("x", "healthy"), gone)
+    assert (row.level, row.verdict) == (
+        Level.UNKNOWN,
+        "cannot tell: the droplet cannot be reached: it is off",
+    )
+    bad = row_of("x", "failing")
+    assert unreached(bad, gone) is bad
 
 
 # -- Order and filter.
@@ -198,6 +223,21 @@ def test_each_is_looked_at_once_before_any_is_again_and_a_few_begin_at_a_time() 
         assert beginning <= schedule.MOST_WHOLE
     assert order == [f"c{n}" for n in range(20)]
     assert now >= 19 * schedule.FIRST_APART_S  # and no end was waited for: all of them may be dead
+
+
+def test_where_looks_take_long_no_more_are_heaped_up_unless_their_hosts_do_not_answer() -> None:
+    turns = [Turn(f"c{n}") for n in range(40)]
+    for reached, most in ((True, schedule.MOST_WORKING), (False, 40)):
+        for turn in turns:
+            turn.looking, turn.reached = None, reached
+        now, last = 0.0, None
+        for _ in range(400):
+            turn, kind, _ = next_look(turns, now, last)
+            if turn is not None:
+                turn.begin(kind, now)
+                last = now
+            now += 0.1
+        assert sum(turn.looking is not None for turn in turns) == most
 
 
 def played(turns: list[Turn], seconds: float, dead: frozenset[str] = frozenset()) -> dict[str, list[Kind]]:

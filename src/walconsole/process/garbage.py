@@ -6,6 +6,7 @@ as the session, so that it is taken out of the collector's sight.
 """
 
 import gc
+from functools import cache
 
 FULL_EVERY = 50
 """A full collection after so many of the middle generation, instead of 10: it still goes through 20,000
@@ -17,8 +18,12 @@ def collect_nothing() -> None:
     gc.disable()
 
 
+@cache
 def collect_what_is_new() -> None:
-    """From now on collect, leaving alone what exists already."""
+    """From now on collect, leaving alone what exists already; once.
+
+    Where many droplets are looked at this is asked for with each: garbage that is frozen is never collected.
+    """
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, FULL_EVERY)
     gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from walconsole.domain.fleet.row import (
     fleet_row,
     glanced,
     is_unreachable,
+    kept_of,
+    unreached,
 )
 from walconsole.domain.fleet.schedule import Kind, Turn, next_look
 from walconsole.domain.profile import Profile
@@ -44,6 +47,8 @@ MOST_KEPT = 500
 """Connections that are kept between looks, 0.1 MiB each; beyond them each look makes its own."""
 KEEPALIVE_S = 30.0
 FULL_HOST_EVERY_S = 900.0
+COLLECT_EVERY = 30
+"""Whole looks: each leaves a fifth of a MiB."""
 HELD_EVERY_S = 5.0
 """So often what an open console knows is put into the list."""
 
@@ -77,6 +82,7 @@ class Fleet:
             identity = Identity(name, str(profile.ssh), profile.tags)
             self._clusters[name] = _Cluster(wish, profile, FleetRow(identity), Turn(name))
         self._last_whole_at: float | None = None
+        self._begun = 0
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: KeptFiles | None = None
@@ -134,11 +140,15 @@ class Fleet:
         turns = [cluster.turn for cluster in self._clusters.values()]
         while True:
             now = self._clock.monotonic()
+            for cluster in self._clusters.values():
+                if cluster.turn.looking is not None and cluster.shell is not None:
+                    cluster.turn.reached = cluster.shell.connection.connected
             turn, kind, wait_s = next_look(turns, now, self._last_whole_at)
             if turn is not None:
                 turn.begin(kind, now)
                 if kind is Kind.WHOLE:
                     self._last_whole_at = now
+                    self._collect()
                 self._begin(self._clusters[turn.name], kind)
                 await asyncio.sleep(0)
                 continue
@@ -148,6 +158,12 @@ class Fleet:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    def _collect(self) -> None:
+        """A look leaves cycles behind, which are old when it ends: only a full collection finds them."""
+        self._begun += 1
+        if self._begun % COLLECT_EVERY == 0:
+            gc.collect()
 
     def _begin(self, cluster: _Cluster, kind: Kind) -> None:
         task = asyncio.create_task(self._look(cluster, kind), name=f"look at {cluster.turn.name}")
@@ -181,8 +197,9 @@ class Fleet:
         found, _ = await look_once(
             cluster.profile, self._clock, wish.environment, self._kept, LIMIT_S, wish.resolved, shell
         )
-        cluster.snapshot = after_look(cluster.snapshot, found)
-        await self._judge(cluster, cluster.snapshot)
+        found = after_look(cluster.snapshot, found)
+        cluster.snapshot = kept_of(found)
+        await self._judge(cluster, found)
 
     async def _glance(self, cluster: _Cluster) -> None:
         from walconsole.observe.host.glance import glance
@@ -196,7 +213,9 @@ class Fleet:
             cluster.host = HostProbe(shell, cluster.profile, self._clock, FULL_HOST_EVERY_S)
         cluster.snapshot = after = await glance(cluster.host, before, self._clock)
         if is_unreachable(after):
-            await self._judge(cluster, after)
+            cluster.row = unreached(cluster.row, after)
+            cluster.turn.changed |= not was_unreachable
+            cluster.turn.unreachable = True
             return
         cluster.row = glanced(cluster.row, after, self._clock.now())
         cluster.turn.changed |= was_unreachable or asks_for_more(before, after)
@@ -223,7 +242,9 @@ class Fleet:
         from walconsole.domain.incidents.follow import look_of
 
         now = self._clock.now()
-        diagnosis = of_one_look(diagnose(snapshot, now), snapshot, LIMIT_S)
+        diagnosis = diagnose(snapshot, now)
+        if diagnosis.verdict.level is not Level.UNKNOWN:
+            diagnosis = of_one_look(diagnosis, snapshot, LIMIT_S)
         cluster.row = fleet_row(cluster.row.identity, snapshot, diagnosis, now)
         turn, before = cluster.turn, cluster.level
         turn.unreachable, turn.can_glance = is_unreachable(snapshot), True
@@ -241,10 +262,10 @@ class Fleet:
         from walconsole.domain.failures import diagnose
 
         snapshot, passed = session.snapshot, self._clock.monotonic() - cluster.held_at
-        if snapshot is None or snapshot is cluster.snapshot or passed < HELD_EVERY_S or not snapshot.whole:
+        if snapshot is None or passed < HELD_EVERY_S or not snapshot.whole:
             return
         now, cluster.held_at = self._clock.now(), self._clock.monotonic()
-        cluster.snapshot = snapshot
+        cluster.snapshot = kept_of(snapshot)
         diagnosis = of_one_look(diagnose(snapshot, now), snapshot, LIMIT_S)
         cluster.row = fleet_row(cluster.row.identity, snapshot, diagnosis, now)
         cluster.turn.unreachable = is_unreachable(snapshot)

@@ -151,7 +151,7 @@ def aged(row: FleetRow, now: float) -> FleetRow:
 
 def after_look(before: Snapshot | None, found: Snapshot) -> Snapshot:
     """What one look found, with the trends of the looks before it."""
-    if before is None or before.profile_name != found.profile_name:
+    if before is None:
         return found
     snapshot = Snapshot(
         found.profile_name, found.began_at, found.taken_at, history=before.history, told=found.told
@@ -161,6 +161,26 @@ def after_look(before: Snapshot | None, found: Snapshot) -> Snapshot:
         if reading.freshness is not Freshness.UNREAD:
             snapshot = fold(snapshot, reading, found.taken_at)
     return snapshot
+
+
+def kept_of(found: Snapshot) -> Snapshot:
+    """What is kept of a look until the next one: what a glance goes on from, and the trends.
+
+    All of it takes a quarter of a MiB: pg_settings, the log, what the buckets hold.
+    """
+    kept = Snapshot(
+        found.profile_name, found.began_at, found.taken_at, history=found.history, told=found.told
+    )
+    return replace(kept, host=found.host, wal_disk=found.wal_disk)
+
+
+def unreached(row: FleetRow, snapshot: Snapshot) -> FleetRow:
+    """The row after a glance that did not reach its host. What was critical stays so until a whole look."""
+    problem = link_problem(snapshot) or snapshot.host.problem
+    if row.level is Level.CRITICAL or problem is None:
+        return row
+    why = f"cannot tell: the droplet cannot be reached: {problem.reason}"
+    return replace(row, level=Level.UNKNOWN, verdict=why)
 
 
 def glanced(row: FleetRow, snapshot: Snapshot, now: float) -> FleetRow:

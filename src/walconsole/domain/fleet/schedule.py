@@ -25,6 +25,10 @@ BEGINNING_S = 2.0
 """So long a look counts as one that begins: a dead host keeps no other from its turn."""
 MOST_WHOLE, MOST_GLANCES = 4, 8
 """Looks that begin at the same time."""
+MOST_WORKING = 8
+"""Whole looks under way at hosts that answer: where the processor is busy, no more are heaped up."""
+MOST_UNDER_WAY = 64
+"""Looks under way, those at hosts that do not answer too."""
 
 
 class Kind(Enum):
@@ -39,9 +43,10 @@ class Turn:
     """One cluster's place in the round.
 
     `whole_at` and `glance_at` are when the last look of each kind ended, None for never. `looking` is what is
-    under way since `begun_at`. `in_trouble`: it is looked at more often. `unreachable`: glances try until it
-    is there again, whole looks hardly ever. `changed`: a glance saw what asks for a whole look. `wanted`: the
-    operator asked. `held`: its console is open, and observes by itself. `can_glance`: there was a whole look.
+    under way since `begun_at`, `reached` whether its host answers. `in_trouble`: it is looked at more often.
+    `unreachable`: glances try until it is there again, whole looks hardly ever. `changed`: a glance saw what
+    asks for a whole look. `wanted`: the operator asked. `held`: its console is open, and observes by itself.
+    `can_glance`: there was a whole look.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Turn:
     glance_at: float | None = None
     looking: Kind | None = None
     begun_at: float = 0.0
+    reached: bool = False
     in_trouble: bool = False
     unreachable: bool = False
     changed: bool = False
@@ -92,31 +98,52 @@ class Next(NamedTuple):
     wait_s: float
 
 
+@dataclass(slots=True)
+class _Room:
+    """What is under way at one moment."""
+
+    beginning_whole: int = 0
+    beginning_glances: int = 0
+    working: int = 0
+    under_way: int = 0
+
+    def count(self, turn: Turn, now: float) -> None:
+        """One more look that has not ended."""
+        begins = now - turn.begun_at < BEGINNING_S
+        self.under_way += 1
+        if turn.looking is Kind.WHOLE:
+            self.beginning_whole += begins
+            self.working += begins or turn.reached
+        else:
+            self.beginning_glances += begins
+
+    @property
+    def for_whole(self) -> bool:
+        return self.beginning_whole < MOST_WHOLE and self.working < MOST_WORKING
+
+
 def next_look(turns: Iterable[Turn], now: float, last_whole_at: float | None) -> Next:
     """The most overdue look that there is room for; `last_whole_at` is when a whole one was begun last."""
-    beginning = {Kind.WHOLE: 0, Kind.GLANCE: 0}
+    room, apart = _Room(), WHOLE_APART_S
     whole: tuple[float, Turn] | None = None
     glance: tuple[float, Turn] | None = None
-    apart = WHOLE_APART_S
     for turn in turns:
         if turn.looking is not None:
-            beginning[turn.looking] += now - turn.begun_at < BEGINNING_S
+            room.count(turn, now)
             continue
         if turn.held:
             continue
-        overdue = turn.overdue(now)
-        if turn.whole_at is None:
-            apart = FIRST_APART_S
+        apart = FIRST_APART_S if turn.whole_at is None else apart
+        overdue, unseen = turn.overdue(now), turn.unseen_s(now) if turn.can_glance else 0.0
         if overdue >= 1 and (whole is None or overdue > whole[0]):
             whole = overdue, turn
-        unseen = turn.unseen_s(now)
-        if turn.can_glance and unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
+        if unseen >= GLANCE_EVERY_S and (glance is None or unseen > glance[0]):
             glance = unseen, turn
-    rested = last_whole_at is None or now - last_whole_at >= apart
-    if whole is not None and rested and beginning[Kind.WHOLE] < MOST_WHOLE:
+    if room.under_way >= MOST_UNDER_WAY:
+        return Next(None, Kind.WHOLE, 0.5)
+    rests_s = 0.0 if last_whole_at is None else max(0.0, last_whole_at + apart - now)
+    if whole is not None and not rests_s and room.for_whole:
         return Next(whole[1], Kind.WHOLE, 0.0)
-    if glance is not None and beginning[Kind.GLANCE] < MOST_GLANCES:
+    if glance is not None and room.beginning_glances < MOST_GLANCES:
         return Next(glance[1], Kind.GLANCE, 0.0)
-    if whole is not None and last_whole_at is not None and not rested:
-        return Next(None, Kind.WHOLE, max(0.02, min(1.0, last_whole_at + apart - now)))
-    return Next(None, Kind.WHOLE, 0.5)
+    return Next(None, Kind.WHOLE, max(0.02, rests_s) if whole is not None and rests_s else 0.5)
