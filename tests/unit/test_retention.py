@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.data.facts import SEGMENT
 from tests.data.recoveries import BEGUN, NOW, RECOVERIES, base_at
 from tests.data.snapshots import problem
+from tests.unit.test_drill_result import good
 from walconsole.config.choose import choose
 from walconsole.config.reader import FaultyConfigError, load
 from walconsole.config.resolve import described
@@ -22,6 +23,7 @@ from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
+from walconsole.domain.recovery.drill_result import Outcome
 from walconsole.domain.recovery.expiry import CopyExpiry, WalDeletion
 from walconsole.domain.recovery.going import CopyKeys, WalKeys, more_than
 from walconsole.domain.recovery.hostile import RefusedError
@@ -61,6 +63,25 @@ def test_the_line_says_what_goes_next_and_why_nothing_goes_in_a_copy() -> None:
     assert line.startswith(f"keep 5 full, 3 d; next: 3 base backups, {segments:,} segments, about ")
     assert "in the primary copy; nothing in the DR copy: " in line
     assert "is 41 segments behind" in line
+
+
+def test_the_newest_base_backup_that_a_restore_was_proved_with_stays() -> None:
+    made = nightly(Keep(full=5, days=3))
+    primary = made.primary.value
+    assert primary is not None
+    proved = tuple(
+        replace(good(), id=f"2026092{day}T000000Z", backup=base_at(BEGUN[day]).id) for day in (0, 1)
+    )
+    failed = replace(good(), outcome=Outcome.FAILED, backup=base_at(BEGUN[2]).id)
+    reading = replace(made.primary, value=replace(primary, drills=(*proved, failed)))
+    found = retention(replace(made, primary=reading), NOW)
+    assert found is not None
+    assert found.plan is not None
+    gone = [each.id for each in found.plan.copies[0].backups]
+    assert gone == [base_at(BEGUN[2]).id, base_at(BEGUN[0]).id]
+    kept = found.plan.copies[0].kept
+    assert kept is not None
+    assert kept[base_at(BEGUN[1]).id] == "the newest drilled"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What retention would delete next, as one snapshot says, and why it would not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -8,6 +8,7 @@ from walconsole.domain.archive.holding import Holding
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.recovery.expiry import CopyExpiry, ExpiryPlan, Keep, Lock, Now, expiry_plan
 from walconsole.domain.recovery.from_facts import archive_copy, cluster_of
 from walconsole.domain.recovery.held import Cluster
@@ -52,7 +53,7 @@ def retention(snapshot: Snapshot, now: float, locks: tuple[Lock, ...] = ()) -> R
     both = reads_both(snapshot)
     read = tuple(CopyRead(each, both or each.role is BucketRole.PRIMARY) for each in buckets)
     offsets = tuple(each.store_clock_offset_s for each in buckets)
-    made = _planned(read, offsets, cluster, keep, Now(now, locks, _archived(snapshot)))
+    made = _planned(read, offsets, cluster, keep, Now(now, locks, _archived(snapshot)), _drilled(buckets))
     return replace(made, absent=absent)
 
 
@@ -63,6 +64,7 @@ def _planned(
     cluster: Cluster,
     keep: Keep,
     now: Now,
+    drilled: frozenset[str],
 ) -> Retention:
     """Asked for by the screen at every drawing, of the same copies."""
     made = (archive_copy(each.bucket, each.bucket.backups or (), read_by_restore=each.asked) for each in read)
@@ -70,7 +72,13 @@ def _planned(
         replace(copy, clock_offset_s=offset) for copy, offset in zip(made, clock_offsets_s, strict=True)
     )
     holdings = tuple(each.bucket.holding for each in read)
-    return Retention(keep, expiry_plan(copies, cluster, keep, now), (), copies, holdings)
+    return Retention(keep, expiry_plan(copies, cluster, keep, now, drilled), (), copies, holdings)
+
+
+def _drilled(buckets: Iterable[BucketFacts]) -> frozenset[str]:
+    """The base backups that a restore was proved with, by the results in any copy."""
+    results = (each for bucket in buckets for each in bucket.drills or ())
+    return frozenset(each.backup for each in results if isinstance(each, DrillResult) and each.good)
 
 
 def is_judgeable(snapshot: Snapshot) -> bool:

@@ -25,13 +25,15 @@ NOT_MEANT_S = 0.3
 
 
 class GateBar(Vertical):
-    """Hidden while nothing is asked. `answered` hears True or False, once for each question."""
+    """Hidden while nothing is asked. `answered` hears True or False, once for each question; `whose` stands
+    before each: the server that it is about.
+    """
 
     BINDINGS: ClassVar = dialog_bindings("gate")
 
-    def __init__(self, answered: Callable[[bool], None]) -> None:
+    def __init__(self, answered: Callable[[bool], None], whose: str = "") -> None:
         super().__init__()
-        self._answered = answered
+        self._answered, self._whose = answered, whose
         self._question: Question | None = None
         self._asked_at = 0.0
 
@@ -67,13 +69,13 @@ class GateBar(Vertical):
         yes = self.query_one("#gate_yes", Button)
         yes.disabled = bool(name)
         yes.label = "Undo it" if question.undoing else "Agree"
-        self.query_one(".asked", Static).update(_words(question))
+        self.query_one(".asked", Static).update(self._words(question))
         self.query_one("#gate_no", Button).focus()
 
     def say(self, note: str) -> None:
         """What passes while it asks, behind the question."""
         if self._question is not None:
-            self.query_one(".asked", Static).update(f"{_words(self._question)} {note}".rstrip())
+            self.query_one(".asked", Static).update(f"{self._words(self._question)} {note}".rstrip())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The name was typed, letter by letter: only the whole of it is a yes."""
@@ -101,11 +103,11 @@ class GateBar(Vertical):
         if self._question is not None:
             self._answered(agreed)
 
-
-def _words(question: Question) -> str:
-    """One line: what was asked stands in the first line of the screen, and all of it in the plan."""
-    plan, risk = question.plan, question.risk
-    if question.undoing:
-        return safe(f"{question.title}: take it back?")
-    effect = f"{risk}, {plan.downtime}" if risk is Risk.INTERRUPTS and plan.downtime else risk.value
-    return safe(f"{question.title} {effect}. Agree?")
+    def _words(self, question: Question) -> str:
+        """One line: what was asked stands in the first line of the screen, and all of it in the plan."""
+        plan, risk = question.plan, question.risk
+        whose = f"{self._whose}: " if self._whose else ""
+        if question.undoing:
+            return safe(f"{whose}{question.title}: take it back?")
+        effect = f"{risk}, {plan.downtime}" if risk is Risk.INTERRUPTS and plan.downtime else risk.value
+        return safe(f"{whose}{question.title} {effect}. Agree?")

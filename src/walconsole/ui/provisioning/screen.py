@@ -89,7 +89,7 @@ class ProvisionScreen(PanesScreen):
         panes = [RowsPane(spec, glyphs) for spec in SPECS]
         self.board = Boxes(arrange, *panes)
         self.panes = self.board.panes
-        self.gate = GateBar(run.answer)
+        self.gate = GateBar(run.answer, session.title)
         self.key_bar = KeyBar(self.hints(), session.footnote())
         self._events = EventLines(glyphs)
         self._following = True
