@@ -374,3 +374,20 @@ def test_a_drill_that_failed_later_comes_before_what_was_proved_once() -> None:
     text, tone = _proof(_drilled(replace(failed, outcome=Outcome.REFUSED, reason="no-room")))
     assert tone is Tone.WARNING
     assert "no restore was ever proved" in text
+
+
+def test_the_strip_shows_when_a_restore_was_proved_and_when_it_was_not() -> None:
+    def marks(*found: DrillResult) -> list[tuple[str, str]]:
+        drawn = window_rows.rows(_drilled(*found), 80, UNICODE)
+        return [(row.text[11:], row.value) for row in drawn if row.entry == window_rows.DRILLED]
+
+    good = replace(drill_result(), ended=AT - 1800)
+    failed = replace(good, id="20261130T000000Z", ended=AT - 60, outcome=Outcome.FAILED)
+    assert marks() == []
+    ((proved, said),) = marks(good)
+    assert proved.strip() == UNICODE.ok
+    assert said.startswith("proved ")
+    ((both, said),) = marks(good, failed)
+    assert both.split() == [UNICODE.ok, UNICODE.critical]
+    assert both.index(UNICODE.ok) == proved.index(UNICODE.ok)
+    assert ", failed " in said

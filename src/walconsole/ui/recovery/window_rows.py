@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.recovery.picture import RecoveryPicture
 
-STRIP, MARKS, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF, RETENTION = (
-    "strip", "backup_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof", "retention",
+STRIP, MARKS, DRILLED, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF, RETENTION = (
+    "strip", "backup_mark", "drill_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof",
+    "retention",
 )  # fmt: skip
 """The entries of the rows."""
 LABEL = 10
@@ -70,6 +71,7 @@ class _Strips:
         if self.picture.span is None or self.room < _LEAST_CELLS or not self.cells:
             return
         yield from self._marks()
+        yield from self._drills()
         for name, cells in self.cells.items():
             yield Line((_head(name), *self._strip(cells)), STRIP, name, f"{name}: {_share(cells)}")
         yield from self._timelines()
@@ -111,6 +113,24 @@ class _Strips:
             sign = " " if usable is None else signs.backup if usable else signs.accepted
             spans.append(Span(sign * len(list(same)), Tone.STRONG if usable else Tone.LABEL))
         yield Line(tuple(spans), MARKS, TOGETHER)
+
+    def _drills(self) -> Iterator[Line]:
+        """When a restore was proved last, and the newest drill that was not: the newest counts in a cell."""
+        drills, now = self.picture.drills, self.picture.now
+        told = [] if drills is None else [each for each in (drills.good, drills.newest) if each is not None]
+        signs: dict[int, tuple[str, Tone]] = {}
+        for each in told:
+            at = cell_of(self._scale, min(each.ended, self._scale[-1].end)) if self._scale else None
+            if at is not None:
+                proved = self.glyphs.ok, Tone.OK
+                signs[at] = proved if each.good else (self.glyphs.critical, Tone.CRITICAL)
+        if not signs:
+            return
+        spans = [_head("drills")]
+        for before, at in pairwise((-1, *sorted(signs))):
+            spans += [Span(" " * (at - before - 1)), Span(*signs[at])]
+        said = ", ".join(f"{each.outcome} {moment_text(each.ended, now)}" for each in dict.fromkeys(told))
+        yield Line(tuple(spans), DRILLED, TOGETHER, said)
 
     def _timelines(self) -> Iterator[Line]:
         """The number of a timeline where it began, as far as one does not stand on another."""
