@@ -183,12 +183,12 @@ class Program:
         return child.returncode, said.decode()
 
 
-async def until_phase(recovery: Recovery, phase: RecoveryPhase) -> RecoveryState:
+async def until_phase(recovery: Recovery, *phases: RecoveryPhase) -> RecoveryState:
     state = await recovery.state()
-    if state.phase is phase:
+    if state.phase in phases:
         return state
     await asyncio.sleep(0.1)
-    return await until_phase(recovery, phase)
+    return await until_phase(recovery, *phases)
 
 
 def gone(stage: Stage) -> None:
@@ -219,13 +219,13 @@ async def test_from_dr_alone_into_a_new_cluster_though_killed_in_each_phase(
     assert (await recovery.state()).phase is RecoveryPhase.NONE, "a plan changes nothing"
 
     child = await program.begin(*wish, "--apply", *program.confirm)
-    await until_phase(recovery, RecoveryPhase.RESTORING)
+    await until_phase(recovery, RecoveryPhase.RESTORING, RecoveryPhase.RESTORED)
     child.kill()  # the console alone: its script goes on
     await child.communicate()
     code, said = await program.run("--plan")
     assert "was begun: it is gone on with" in said, said
     child = await program.begin("--apply", *program.confirm)
-    state = await until_phase(recovery, RecoveryPhase.REPLAYING)
+    state = await until_phase(recovery, RecoveryPhase.REPLAYING, RecoveryPhase.PAUSED)
     for about in (f"{stage.profile.name}-recover", f"-D {state.data} "):  # the script, and its server
         killed(about)
     child.kill()

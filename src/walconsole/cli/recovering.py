@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import server_session
 from walconsole.cli.options import add_target
@@ -20,6 +21,9 @@ from walconsole.droplet.choices import DropletChoices
 from walconsole.errors import UsageError
 from walconsole.process.stop import Stop
 
+if TYPE_CHECKING:
+    from walconsole.session.recovering import Part
+
 ABOUT = """\
 Recovers the cluster, phase by phase. --plan says which base backup, what it takes, what is lost, and what is
 in the way; nothing is changed. --apply restores it beside the old files, replays to the target by a private
@@ -36,7 +40,8 @@ examples:
   walconsole recover shop --promote --confirm shop
 """
 _TABLE = re.compile(r'[\w.$"]{1,200}')
-_PHASES = ("plan", "apply", "promote", "give_up", "look_only", "step_to", "dump")
+_WHOLE = "database"
+"""What --dump is given for all of it."""
 
 
 def declare(command: str, parser: argparse.ArgumentParser) -> None:
@@ -50,6 +55,13 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
     add("--count", metavar="TABLE", action="append", default=[], help="count its rows there; may be repeated")
     add("--in-database", metavar="NAME", default="", help="for --look, --count and --dump (the profile's)")
     add("--confirm", metavar="NAME", default="", help="the profile's name: yes to every gate")
+    add(
+        "--confirm-replace",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="yes to replacing a script that is not this console's; the plan names it",
+    )
     add("--json", action="store_true", help="one JSON object a line instead of text")
 
 
@@ -87,47 +99,55 @@ def start(options: argparse.Namespace, stop: Stop) -> int:
     session = server_session(options)
     if not isinstance(session.target, Profile):
         raise UsageError("walconsole recover", "no server is named", "name a profile or a host")
-    tables = tuple(options.count)
-    for table in (*tables, *([options.dump] if options.dump else [])):
-        if not _TABLE.fullmatch(table):
-            raise UsageError("reading the name of a table", f"{table!r} is none", "write SCHEMA.TABLE")
-    wish = _wish(options, tables)
+    wish = asked_wish(options)
+    part, applies = asked_part(options)
     from walconsole.session.provision import ProvisionWish, provision  # with the steps: not for --help
-    from walconsole.session.recovering import Part, RecoverAsked
+    from walconsole.session.recovering import RecoverAsked
+
+    asked = RecoverAsked(
+        part,
+        wish,
+        _later(options),
+        tuple(options.look),
+        tuple(options.count),
+        options.in_database,
+        "" if options.dump in (None, _WHOLE) else options.dump,
+    )
+    chosen = DropletChoices.for_profile(session.target)
+    wanted = ProvisionWish(
+        chosen,
+        apply=applies,
+        confirm=options.confirm,
+        replace=tuple(options.confirm_replace),
+        json=options.json,
+        recover=asked,
+    )
+    return provision(session, wanted, stop)
+
+
+def asked_part(options: argparse.Namespace) -> "tuple[Part, bool]":
+    """The phase that is asked for, and whether it is more than a plan."""
+    from walconsole.session.recovering import Part
 
     parts = {
+        "apply": Part.TO_THE_PAUSE,
         "step_to": Part.FURTHER,
         "look_only": Part.LOOK,
         "dump": Part.DUMP,
         "promote": Part.ONWARDS,
         "give_up": Part.BACK,
     }
-    phase = next((name for name in _PHASES if getattr(options, name)), "plan")
-    table = options.dump if options.dump and options.dump != "database" else ""
-    asked = RecoverAsked(
-        parts.get(phase, Part.TO_THE_PAUSE),
-        wish,
-        _later(options),
-        tuple(options.look),
-        tables,
-        options.in_database,
-        table,
-    )
-    return provision(
-        session,
-        ProvisionWish(
-            DropletChoices.for_profile(session.target),
-            apply=phase != "plan",
-            confirm=options.confirm,
-            json=options.json,
-            recover=asked,
-        ),
-        stop,
+    return next(
+        ((part, True) for name, part in parts.items() if getattr(options, name)), (Part.TO_THE_PAUSE, False)
     )
 
 
-def _wish(options: argparse.Namespace, tables: tuple[str, ...]) -> RecoveryWish | None:
-    """What is asked for anew; None where what was begun is gone on with."""
+def asked_wish(options: argparse.Namespace) -> RecoveryWish | None:
+    """What is asked for anew; None where what was begun is gone on with. Raises UsageError."""
+    tables = tuple(options.count)
+    for table in (*tables, *([options.dump] if options.dump else [])):
+        if not _TABLE.fullmatch(table):
+            raise UsageError("reading the name of a table", f"{table!r} is none", "write SCHEMA.TABLE")
     target, place = _target(options), _place(options)
     if target is None and place is None:
         return None

@@ -1,6 +1,7 @@
 #!/bin/sh
 # @ME@ VERB: a recovery of @PROFILE@, phase by phase. Installed by walconsole, which calls it; docs/recovery.md.
-#   begin ID BACKUP primary|dr TIMELINE WORK OLD [VERSION/NAME]   what shall be done: noted, nothing else
+#   begin ID BACKUP primary|dr TIMELINE WORK OLD VERSION/NAME|- TO [VALUE [on|off]]
+#                                   what shall be done: noted, nothing else; -: in OLD's place
 #   restore                         the base backup, into WORK/data: fetched, unpacked, compared
 #   replay TO [VALUE [on|off]]      by a private server, up to the target: time, lsn, xid, name, immediate, latest
 #   keep-wal                        what lies in OLD/pg_wal and was not archived, into WORK/saved
@@ -160,7 +161,9 @@ find_programs() {
 # -- The verbs.
 
 begin() {
-    if [ $# -lt 6 ] || [ $# -gt 7 ]; then fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD [VERSION/NAME]"; fi
+    if [ $# -lt 8 ] || [ $# -gt 10 ]; then
+        fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD VERSION/NAME|- TO [VALUE [on|off]]"
+    fi
     case $phase in
         '' | done | given-up) ;;
         *)
@@ -169,7 +172,8 @@ begin() {
             ;;
     esac
     for field in $fields; do eval "$field=''"; done
-    id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=$6 into=${7:-} phase=restoring
+    id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=$6 into=${7#-} phase=restoring
+    to=$8 value=${9:-} inclusive=${10:-}
     place=$work data=$work/data
     case $work$old in *[!-A-Za-z0-9/._+@,:]*) end 2 "$work, $old: such a name of a folder cannot be handled" ;; esac
     [ "$(stat -c '%U %F' -- "$work" 2>/dev/null)" = "$os_user directory" ] ||

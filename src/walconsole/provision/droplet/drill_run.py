@@ -62,7 +62,15 @@ class DrillRun(InstalledRun):
 
     async def look(self) -> DrillLook:
         """As it is now. Raises what the shell raises."""
-        _, said = await status_of(self._site, f"{self._seen()}\n:", user=os_user(self._site))
+        _, said = await status_of(self._site, self.seen_script(), user=os_user(self._site))
+        return self.read_look(said)
+
+    def seen_script(self) -> str:
+        """What is run for a look."""
+        return f"{self._seen()}\n:"
+
+    def read_look(self, said: str) -> DrillLook:
+        """What that printed."""
         lives, ended, status, lines = (*said.split("\001"), "", "", "", "")[:4]
         return DrillLook(
             read_drill_status(status.encode("utf-8", "surrogateescape")),

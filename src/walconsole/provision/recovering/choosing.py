@@ -31,7 +31,7 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.control import OldServer
-from walconsole.provision.recovering.recovery import Recovery
+from walconsole.provision.recovering.recovery import Recovery, target_words
 from walconsole.provision.steps.backup_command import BackupCommand
 
 NEEDED = ("psql", "zstd", "rclone", "timeout", "flock")
@@ -131,7 +131,7 @@ class KeepOld(NotUndone):
 
     id = "recover-keep"
     title = "The old server's last WAL"
-    risk = Risk.INTERRUPTS
+    risk: Risk
     gated = True
     always = False
     explanation = (
@@ -143,6 +143,7 @@ class KeepOld(NotUndone):
 
     def __init__(self, recovery: Recovery) -> None:
         self._recovery, self._site = recovery, recovery.site
+        self.risk = Risk.INTERRUPTS if recovery.may_stop_old else Risk.ADDS
 
     async def check(self) -> Check:
         """DONE once it is noted what was kept."""
@@ -229,7 +230,7 @@ class KeepOld(NotUndone):
         await _make_folder(self._site, work)
         into = plan.wish.place.cluster
         words = ["begin", self._recovery.id, plan.backup.id, plan.copy.value, str(plan.target.timeline), work]
-        words += [old.data, *([str(into)] if into is not None else [])]
+        words += [old.data, "-" if into is None else str(into), *target_words(plan.target)]
         command = self._recovery.command(*words)
         async for event in run(self._site, command):
             yield event

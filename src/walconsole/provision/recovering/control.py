@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from shlex import join, quote
 
 from walconsole.domain.profile import ClusterName
-from walconsole.provision.droplet.commands import programs
+from walconsole.provision.droplet.commands import os_user, programs, status_of
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.host_look import data_of
@@ -26,22 +26,28 @@ class OldServer:
 
     @classmethod
     async def of(cls, site: Site) -> "OldServer":
-        """Looked at now. Raises ProvisionError, and what the shell raises."""
-        survey = await site.survey(again=True)
-        cluster, config = survey.cluster, ""
+        """Its place is surveyed once, whether it runs is looked at now. Raises what the shell raises."""
+        survey = await site.survey()
+        cluster, config, data = survey.cluster, "", data_of(survey)
         if survey.server is not None:
             config = survey.server.config_file
         elif cluster is not None:
             config = cluster.config_file or ""
         name = cluster.name if cluster is not None else None
-        runs = survey.server is not None or (cluster is not None and cluster.running)
-        stop, start = _control(survey, name, site, data_of(survey), config)
-        return cls(data_of(survey), name, runs, stop, start, config.rpartition("/")[0])
+        stop, start = _control(survey, name, site)
+        return cls(data, name, await runs_in(site, data), stop, start, config.rpartition("/")[0])
 
 
-def _control(
-    survey: Survey, name: ClusterName | None, site: Site, data: str, config: str
-) -> tuple[str | None, str | None]:
+async def runs_in(site: Site, data: str) -> bool:
+    """Whether a server's process has that data directory: its pid file names one that lives."""
+    script = f"""pid=$(head -n 1 {quote(data)}/postmaster.pid 2>/dev/null)
+case $pid in '' | *[!0-9]*) exit 1 ;; esac
+grep -qs '^State:.[^ZX]' "/proc/$pid/status" && [ "$(stat -c %U "/proc/$pid")" = {quote(os_user(site))} ]"""
+    status, _ = await status_of(site, script, user=os_user(site))
+    return status == 0
+
+
+def _control(survey: Survey, name: ClusterName | None, site: Site) -> tuple[str | None, str | None]:
     if survey.systemd and survey.unit:
         unit = quote(survey.unit)
         return f"systemctl stop {unit}", f"systemctl reset-failed {unit}; systemctl start {unit}"

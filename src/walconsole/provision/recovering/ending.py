@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from shlex import join, quote
 
+from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import ask, os_user, programs, psql, run, status_of
@@ -24,7 +25,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
-from walconsole.provision.recovering.control import OldServer, start_of_new
+from walconsole.provision.recovering.control import OldServer, runs_in, start_of_new
 from walconsole.provision.recovering.looking import not_reached
 from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
 
@@ -154,16 +155,24 @@ class TakeOver:
         yield Changing(Change(self.id, ChangeKind.SETTING, state.old, "the old files", aside, at=now))
         async for event in self._recovery.run(*await self._words(state, old)):
             yield event
-        start = old.start if into is None else start_of_new(into, await self._site.survey(), self._site)
-        if start is None:
-            raise BlockedError(
-                self.title, "nothing is known that starts it", "start it as the old server was"
-            )
-        async for event in run(self._site, Command(start), timeout_s=600.0):
+        async for event in self._start(old, into):
             yield event
         async for event in self._wait(state):
             yield event
         await self._recovery.note("phase", RecoveryPhase.TAKEN_OVER.value)
+
+    async def _start(self, old: OldServer, into: ClusterName | None) -> AsyncIterator[Event]:
+        """As it will run; not once more where an earlier call was killed just after it."""
+        start = old.start
+        if into is not None:
+            start = start_of_new(into, await self._site.survey(), self._site)
+        if start is None:
+            raise BlockedError(
+                self.title, "nothing is known that starts it", "start it as the old server was"
+            )
+        if not await runs_in(self._site, (await self._recovery.state()).tree):
+            async for event in run(self._site, Command(start), timeout_s=600.0):
+                yield event
 
     async def verify(self) -> AsyncIterator[Event]:
         """The server itself. Raises ProvisionError."""
@@ -253,10 +262,11 @@ class TakeOver:
         while True:
             waited = clock.monotonic() - began
             try:
-                await site.survey(again=True)
                 await psql(site, "SELECT 1")
+                await site.survey(again=True)  # what was known is of the server that was stopped
                 return
             except ProvisionError as error:
+                await site.survey(again=True)
                 if waited > _UP_WITHIN_S:
                     raise ProvisionError(
                         "starting the recovered server", error.why, "read its log; then run this step again"
@@ -292,6 +302,11 @@ class GiveUp(NotUndone):
             return Check(
                 CheckState.BLOCKED, why, remedy="docs/recovery.md says how to go back to the old files"
             )
+        script = f"test -e {quote(state.old)}/PG_VERSION"
+        there, _ = await status_of(self._site, script, user=os_user(self._site))
+        if state.phase is RecoveryPhase.PROMOTED and there != 0:
+            why = f"{state.old} is moved aside already, and the recovered files are not in its place yet"
+            return Check(CheckState.BLOCKED, why, remedy="run --promote again: it goes on")
         return Check(CheckState.NEEDED, f"the recovery {state.id} is to be ended: {state.words[0]}")
 
     async def plan(self) -> Plan:

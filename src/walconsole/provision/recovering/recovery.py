@@ -12,6 +12,7 @@ from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.drill_status import DOING, DrillStatus
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 from walconsole.domain.standing.recovery import restorable
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
@@ -69,21 +70,28 @@ class Recovery:
         """Of a recovery that this begins."""
         self._plan: RecoveryPlan | None = None
 
+    @property
+    def may_stop_old(self) -> bool:
+        """Whether the old server is stopped before anything is restored: known once it is told where."""
+        return self._asked is None or self._asked.place.in_place
+
     async def state(self) -> RecoveryState:
         """Where it stands; RecoveryPhase.NONE where none was begun. Raises what the shell raises."""
-        names = names_of(self.site.profile)
-        script = f"""cat -- {quote(names.recover_state)}/recovery 2>/dev/null
+        run = RecoverRun(self.site)
+        kept = f"{quote(names_of(self.site.profile).recover_state)}/recovery"
+        script = f"""cat -- {kept} 2>/dev/null
 printf '\\001'
-data=$(sed -n 's/^data=//p' {quote(names.recover_state)}/recovery 2>/dev/null)
+data=$(sed -n 's/^data=//p' {kept} 2>/dev/null)
 pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
 case $pid in '' | *[!0-9]*) ;; *)
     tr '\\000' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "-D $data " && echo lives ;;
 esac
-:"""
+printf '\\001'
+{run.seen_script()}"""
         _, said = await status_of(self.site, script, user=os_user(self.site))
-        text, _, lives = said.partition("\001")
+        text, lives, rest = (*said.split("\001", 2), "", "")[:3]
         state = read_recovery(text) or RecoveryState()
-        look = await RecoverRun(self.site).look()
+        look = run.read_look(rest)
         status = look.status
         return replace(
             state,
@@ -114,8 +122,8 @@ esac
             known = restorable(snapshot, by_installed=True)
             found = known.found if known is not None else None
             roles = (BucketRole.PRIMARY, BucketRole.DR)
-            unread = known.left_out if known is not None else ()
-            left_out = [role for role, each in zip(roles, snapshot.copies, strict=False) if each in unread]
+            read = zip(roles, snapshot.copies, strict=False)
+            left_out = [role for role, each in read if each.problem is not None]
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
             host = await look_at_host(self.site)
@@ -196,3 +204,11 @@ def site_of(site: Site, state: RecoveryState) -> Site:
         return site
     postgres = replace(site.profile.postgres, cluster=into, port=None, socket_dir=None)
     return replace(site, profile=replace(site.profile, postgres=postgres), _survey=None)
+
+
+def target_words(target: RecoveryTarget) -> tuple[str, ...]:
+    """A target as the script is given it."""
+    if target.to in (RecoverTo.LATEST, RecoverTo.IMMEDIATE):
+        return (target.to.value,)
+    side = {True: ("on",), False: ("off",), None: ()}[target.inclusive]
+    return target.to.value, target.value, *side

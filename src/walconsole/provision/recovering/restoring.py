@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 
 from walconsole.domain.recovery.recover_state import READABLE, RecoveryPhase, RecoveryState
-from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, is_earlier, on_timeline
+from walconsole.domain.recovery.recover_target import RecoveryTarget, is_earlier, on_timeline
 from walconsole.errors import ProvisionError
 from walconsole.provision.engine.model import Check, CheckState, Event, Plan, Proved, Risk
 from walconsole.provision.engine.not_undone import NotUndone
-from walconsole.provision.recovering.recovery import Recovery
+from walconsole.provision.recovering.recovery import Recovery, target_words
 
 _BEFORE_RESTORE = frozenset({RecoveryPhase.NONE, RecoveryPhase.RESTORING})
 _AFTER_PAUSE = frozenset(
@@ -114,7 +114,7 @@ class ReplayToTarget(NotUndone):
         target = await self._target(await self._recovery.state())
         return Plan(
             f"replay up to {target.how}, and pause there",
-            commands=(self._recovery.command(*_words(target)),),
+            commands=(self._recovery.command("replay", *target_words(target)),),
             notes=("nothing outside of the recovery's own folder is written",),
             undo=STAYS,
         )
@@ -122,7 +122,7 @@ class ReplayToTarget(NotUndone):
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError with the reason in the failure modes' words."""
         target = await self._target(await self._recovery.state())
-        async for event in self._recovery.run(*_words(target)):
+        async for event in self._recovery.run("replay", *target_words(target)):
             yield event
 
     async def verify(self) -> AsyncIterator[Event]:
@@ -141,11 +141,3 @@ class ReplayToTarget(NotUndone):
         if state.is_open and state.timeline is not None:
             return on_timeline(wish.target, state.timeline)
         return (await self._recovery.plan()).target
-
-
-def _words(target: RecoveryTarget) -> tuple[str, ...]:
-    """What the script is called with."""
-    if target.to in (RecoverTo.LATEST, RecoverTo.IMMEDIATE):
-        return "replay", target.to.value
-    side = {True: ("on",), False: ("off",), None: ()}[target.inclusive]
-    return "replay", target.to.value, target.value, *side
