@@ -165,7 +165,10 @@ class LastWord(NotUndone):
         into = state.place.cluster
         if into is not None:
             await self._recovery.note("phase", RecoveryPhase.DONE.value)
-            yield Printed(f'say cluster = "{into}" in the profile, then: walconsole check')
+            yield Printed(
+                f'say cluster = "{into}" in the profile, then: walconsole provision, whose scripts ask the '
+                "new cluster from then on, and walconsole check"
+            )
             return
         if site.whole is None:
             raise ProvisionError("reading the first line", "this site cannot be observed")

@@ -203,10 +203,11 @@ class TakeOver:
         """For applications, and the command for the old files."""
         port = (await psql(site, "SHOW port")).strip()
         if state.place.cluster is not None:
+            old = (await OldServer.of(self._site)).cluster
+            name = "VERSION NAME" if old is None else f"{old.version} {old.name}"
             return (
                 f"applications: port {port} of this host from now on; the profile: cluster = "
-                f'"{state.place.cluster}"; the old files, when nobody needs them any more: '
-                f"pg_dropcluster {state.place.cluster.version} OLD-NAME"
+                f'"{state.place.cluster}"; the old files, when nobody needs them any more: pg_dropcluster {name}'
             )
         return (
             f"applications: as before, port {port}; the old files, when nobody needs them any more: "
