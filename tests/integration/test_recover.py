@@ -31,7 +31,7 @@ from walconsole.provision.recovering.catalogue import back, dumping, further, on
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.session.one_look import look_anew
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
 LEFT = (

@@ -51,11 +51,11 @@ class NewTimeline(NotUndone):
 
     async def plan(self) -> Plan:
         """The switch, and the files that were kept."""
-        kept = (await self._recovery.state()).kept or 0
-        archive = names_of(self._site.profile).archive
+        state = await self._recovery.state()
+        kept = state.kept or 0
         commands = [Command("psql -c 'SELECT pg_switch_wal()'", user=os_user(self._site))]
         if kept:
-            commands.insert(0, Command(f"{quote(archive)} WORK/saved/FILE FILE", user=os_user(self._site)))
+            commands.insert(0, self._push(state))
         return Plan(
             "archive the new timeline, and look for it in each copy",
             commands=tuple(commands),
@@ -99,16 +99,16 @@ class NewTimeline(NotUndone):
             yield Proved(f"{history} is in {target.bucket}")
 
     async def _push_kept(self, state: RecoveryState) -> AsyncIterator[Event]:
-        archive = names_of(self._site.profile).archive
-        script = f"""cd -- {quote(state.work)}/saved 2>/dev/null || exit 0
-for each in *; do
-    [ -f "$each" ] || continue
-    {quote(archive)} "$PWD/$each" "$each" || exit 1
-    echo "$each, kept of the old server, is archived"
-done"""
-        command = Command(f"archive what lies in {quote(state.work)}/saved", user=os_user(self._site))
-        async for event in run(self._site, command, script=script, timeout_s=1800.0):
-            yield event
+        if state.kept:
+            async for event in run(self._site, self._push(state), timeout_s=1800.0):
+                yield event
+            yield Proved(f"{state.kept} WAL files that were kept of the old server are archived")
+
+    def _push(self, state: RecoveryState) -> Command:
+        """By the archive command itself, which takes what is there already for done."""
+        saved, archive = quote(f"{state.work}/saved"), quote(names_of(self._site.profile).archive)
+        loop = f'for each in {saved}/*; do {archive} "$each" "${{each##*/}}" || exit 1; done'
+        return Command(loop, user=os_user(self._site))
 
     async def _names(self, state: RecoveryState) -> tuple[str, int]:
         timeline = int(

@@ -125,7 +125,7 @@ class TakeOver:
         commands.append(self._recovery.command(*await self._words(state, old)))
         into = state.place.cluster
         if into is None:
-            commands.append(Command(old.start or "start it as the old server was started"))
+            commands += [Command(old.start)] if old.start is not None else []
             notes = [f"the old files stay as {state.old}.before-{state.id}"]
         else:
             commands.append(Command(start_of_new(into, await self._site.survey(), self._site)))
@@ -207,7 +207,8 @@ class TakeOver:
             name = "VERSION NAME" if old is None else f"{old.version} {old.name}"
             return (
                 f"applications: port {port} of this host from now on; the profile: cluster = "
-                f'"{state.place.cluster}"; the old files, when nobody needs them any more: pg_dropcluster {name}'
+                f'"{state.place.cluster}"; the old files, when nobody needs them any more: '
+                f"pg_dropcluster {name}"
             )
         return (
             f"applications: as before, port {port}; the old files, when nobody needs them any more: "
