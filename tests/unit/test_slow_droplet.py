@@ -68,20 +68,38 @@ def test_how_long_is_said_in_round_numbers(seconds: float, text: str) -> None:
 STAT = "cpu  100 0 50 700 50 0 0 {steal} 0 0"
 
 
+FILES = """==> stat <==
+{stat}
+cpu0 99 0 10 20 0 0 0 22 0 0
+
+==> meminfo <==
+MemTotal:         524288 kB
+MemFree:            1000 kB
+MemAvailable:      41984 kB
+
+==> pressure/memory <==
+some avg10=37.00 avg60=4.00 avg300=1.00 total=12345
+full avg10=3.00 avg60=4.00 avg300=1.00 total=12345
+
+==> /sys/devices/system/cpu/online <==
+{online}
+"""
+
+
 def test_strain_is_read_from_proc() -> None:
     before = processor_time(STAT.format(steal=100))
     assert before == ProcessorTime(1000, 100)
-    meminfo = "MemTotal:         524288 kB\nMemAvailable:      41984 kB"
-    pressure = "some avg10=37.00 avg60=4.00 avg300=1.00 total=12345"
-    after = processor_time("cpu  150 0 60 720 50 0 0 122 0 0")
-    found = strain(8.12, 1, meminfo, pressure, after, before)
+    after = "cpu  150 0 60 720 50 0 0 122 0 0"
+    found = strain(FILES.format(stat=after, online="0"), 8.12, before)
     assert found.steal == pytest.approx(22 / 102)
     assert replace(found, steal=0.22) == replace(BUSY, available_bytes=41984 * 1024)
-    assert strain(None, 0, "", "", None, None) == Strain()
-    assert strain(None, 0, "", "", before, None).steal == pytest.approx(0.1)
-    assert strain(None, 0, "", "", before, after).steal == pytest.approx(0.1)  # the counters began anew
-    for odd in ("", "cpu", "cpu 1 2 3", "cpu x y z a b c d e f"):
+    assert strain("", None, None) == Strain()
+    assert strain(after, None, None).steal == pytest.approx(122 / 1102)  # since the boot
+    assert strain(STAT.format(steal=100), None, processor_time(after)).steal == pytest.approx(0.1)  # a boot
+    for odd in ("", "cpu", "cpu 1 2 3", "cpu x y z a b c d e f", "cpu0 1 2 3 4 5 6 7 8 9"):
         assert processor_time(odd) is None
+    for online, count in (("0", 1), ("0-3", 4), ("0-1,3", 3), ("", None), ("x", None)):
+        assert strain(FILES.format(stat=after, online=online), None, None).processors == count
     assert BUSY.text == (
         "load 8.12 on 1 processor, 41.0 MiB of 512 MiB memory available, "
         "waited for memory in 37% of the last 10 s, steal time 22%"

@@ -1,7 +1,7 @@
 """What keeps a droplet from answering: load, memory, and the time that its hypervisor gives to others.
 
-From /proc/stat, /proc/meminfo and /proc/pressure/memory (proc(5), the kernel's documentation of PSI), where
-the kernel has them.
+From the beginnings of /proc/stat, /proc/meminfo, /proc/pressure/memory and /sys/devices/system/cpu/online
+(proc(5), the kernel's documentation of PSI), where the kernel has them.
 """
 
 import re
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from walconsole.domain.units import bytes_text, plural
 
-_MEMORY = re.compile(r"^(MemTotal|MemAvailable): +(\d{1,15}) kB", re.MULTILINE)
+_MEMORY = re.compile(r"\b(MemTotal|MemAvailable): +(\d{1,15}) kB")
+_ONLINE = re.compile(r"^\d{1,4}(?:-\d{1,4})?(?:,\d{1,4}(?:-\d{1,4})?)*$", re.MULTILINE)
 _PRESSURE = re.compile(r"some avg10=(\d{1,3}(?:\.\d{1,2})?)")
 _STEAL = 7
 """The eighth counter of /proc/stat's first line: user nice system idle iowait irq softirq steal."""
@@ -61,32 +62,35 @@ class ProcessorTime:
 
 
 def processor_time(text: str) -> ProcessorTime | None:
-    """Of the line that begins with `cpu`."""
-    counters = [int(word) for word in text.split()[1:] if word.isascii() and word.isdigit()]
+    """Of the line that begins with `cpu`; None where there is none."""
+    line = next((line for line in text.splitlines() if line.startswith("cpu ")), "")
+    counters = [int(word) for word in line.split()[1:] if word.isascii() and word.isdigit()]
     if len(counters) <= _STEAL:
         return None
     return ProcessorTime(sum(counters[: _STEAL + 1]), counters[_STEAL])
 
 
-def strain(
-    load: float | None,
-    processors: int | None,
-    meminfo: str,
-    pressure: str,
-    time: ProcessorTime | None,
-    before: ProcessorTime | None,
-) -> Strain:
-    """Of one look; `before` is the processors' time at the look before it."""
-    memory = {name: int(kib) * 1024 for name, kib in _MEMORY.findall(meminfo)}
-    waited = _PRESSURE.search(pressure)
+def strain(text: str, load: float | None, before: ProcessorTime | None) -> Strain:
+    """From what those files begin with; `before` is the processors' time at the look before it."""
+    memory = {name: int(kib) * 1024 for name, kib in _MEMORY.findall(text)}
+    waited, time = _PRESSURE.search(text), processor_time(text)
     return Strain(
         load,
-        processors or None,
+        _processors(text),
         memory.get("MemTotal"),
         memory.get("MemAvailable"),
         float(waited[1]) / 100 if waited else None,
         _steal(time, before),
     )
+
+
+def _processors(text: str) -> int | None:
+    """Of `0-3,5`, as the kernel lists those that are on."""
+    online = _ONLINE.search(text)
+    if online is None:
+        return None
+    ranges = (part.partition("-") for part in online[0].split(","))
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ranges) or None
 
 
 def _steal(time: ProcessorTime | None, before: ProcessorTime | None) -> float | None:

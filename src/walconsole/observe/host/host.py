@@ -4,11 +4,11 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Problem, Snapshot
-from walconsole.domain.facts.strain import ProcessorTime, Strain, processor_time, strain
+from walconsole.domain.facts.strain import NOT_KNOWN, ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.profile import Profile
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
@@ -81,6 +81,7 @@ class HostProbe:
         self._many = False
         self._clock_offset_s = 0.0
         self._processor_time: ProcessorTime | None = None
+        self._strained = NOT_KNOWN
 
     @property
     def observed(self) -> Cluster | None:
@@ -253,16 +254,13 @@ class HostProbe:
         )
 
     def _strain(self, host: Group) -> Strain:
-        """What keeps it busy, the processors' time since the look before."""
-        before, self._processor_time = self._processor_time, processor_time(host.text("strain.cpu") or "")
-        return strain(
-            _first_number(host.text("load")),
-            host.integer("strain.processors"),
-            host.text("strain.memory") or "",
-            host.text("strain.pressure") or "",
-            self._processor_time,
-            before,
-        )
+        """What keeps it busy, the processors' time since the full look before."""
+        load, text = _first_number(host.text("load")), host.text("strain")
+        if text is None:
+            return replace(self._strained, load=load)
+        before, self._processor_time = self._processor_time, processor_time(text)
+        self._strained = strain(text, load, before)
+        return self._strained
 
     def _wal_disk(self, read: HostAnswer, at: float) -> Fact:
         source = "df and ls of pg_wal"

@@ -35,9 +35,7 @@ say_host() {
             case $line in PRETTY_NAME=*) say system "${line#PRETTY_NAME=}" ;; esac
         done </etc/os-release
     fi
-    printf '\001uid '
-    id -u
-    printf '\000'
+    say uid "$(id -u)"
 }
 
 # is_postmaster PID: a process of that number is a postgres whose parent is none.
@@ -289,32 +287,15 @@ say_base_backup() {
     [ -z "$run_lives" ] || say backup.lives 1
 }
 
-# say_strain: the processors' time, how many there are, and the memory.
-say_strain() {
-    processors=0
-    while IFS= read -r line; do
-        case $line in
-        'cpu '*) say strain.cpu "$line" ;;
-        cpu[0-9]*) processors=$((processors + 1)) ;;
-        *) break ;;
-        esac
-    done 2>/dev/null </proc/stat
-    say strain.processors "$processors"
-    { IFS= read -r total && IFS= read -r line && IFS= read -r available; } 2>/dev/null </proc/meminfo &&
-        say strain.memory "$total
-$available"
-    say_first_line strain.pressure /proc/pressure/memory
-}
-
 seen=
 looked=0
 postmaster=
 say_clock
 say_first_line uptime /proc/uptime
 say_first_line load /proc/loadavg
-say_strain
 say_base_backup
 if [ "$full" = 1 ]; then
+    say strain "$(cd /proc && head -n3 stat meminfo pressure/memory /sys/devices/system/cpu/online)"
     say_host
     say_verifier
     say_debian_clusters
