@@ -11,7 +11,7 @@ from tests.unit.test_observe_poller import FakeProbe, Published
 from walconsole.domain.facts.snapshot import Freshness, Problem, Snapshot, failed, fold
 from walconsole.domain.facts.strain import ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.failures import Level, Severity, diagnose
-from walconsole.domain.patience import HANGS, OVERDUE, Patience, seconds_text
+from walconsole.domain.patience import HANGS, OVERDUE, Patience, crowd_of, seconds_text
 from walconsole.observe.poller.poller import Poller
 from walconsole.process.clock import SystemClock
 
@@ -58,6 +58,22 @@ def test_what_is_waited_for_counts_until_an_answer_or_a_loss() -> None:
 )
 def test_what_hangs_is_told_from_what_is_slow(ran_s: float, pulse_s: float, more_s: float) -> None:
     assert Patience().more(6.0, ran_s, pulse_s) == pytest.approx(more_s)
+
+
+@pytest.mark.parametrize(
+    ("told", "crowd"),
+    [
+        ("8.12 7.50 3.01 9/312 4711\n0\n", 8.12),
+        ("30.00 25.10 9.00 33/900 4711\n0-1\n", 15.0),
+        ("0.30 0.10 0.00 1/100 4711\n0-3\n", 1.0),
+        ("4.00 0.10 0.00 1/100 4711\n", 4.0),
+        ("cat: /proc/loadavg: Permission denied", 1.0),
+        ("", 1.0),
+    ],
+)
+def test_a_crowded_droplet_has_longer_though_nothing_is_answered_at_once(told: str, crowd: float) -> None:
+    assert crowd_of(told) == pytest.approx(crowd)
+    assert Patience().more(6.0, 6.1, 0.05, crowd_of(told)) == pytest.approx(max(0.0, 6.0 * crowd - 6.1))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.3, "0.3 s"), (1.01, "1 s"), (17.6, "18 s"), (120, "120 s")])

@@ -14,7 +14,7 @@ from walconsole.report.metrics import metrics
 
 NEWEST = "000000010000000000000041"
 OTHER = "7400000000000000001"
-SYSTEM = server().system_identifier
+SYSTEM = str(server().system_identifier)
 OFF = settings(archive_mode="off", archive_command="(disabled)")
 FRESH: dict[str, Any] = {"archived_count": 0, "last_archived_wal": None, "last_archived_at": None}
 

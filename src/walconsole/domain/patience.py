@@ -7,6 +7,8 @@ long a command of nothing takes, which is asked as soon as an answer is overdue.
 
 from collections import deque
 
+from walconsole.domain.facts.strain import processors
+
 OVERDUE, HANGS = "Overdue", "Hangs"
 """Problems' codes: nobody has answered yet, on a droplet that is slow; a script hangs on one that is not."""
 LONGEST_S = 120.0
@@ -23,6 +25,16 @@ _KEPT = 5
 def seconds_text(seconds: float) -> str:
     """`12 s`, and below a second `0.3 s`: how long something was waited for."""
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1g} s"
+
+
+def crowd_of(text: str) -> float:
+    """The load on each processor, from /proc/loadavg and a list of those that are on; at least 1."""
+    load, _, rest = text.partition(" ")
+    count = processors(rest)
+    try:
+        return max(1.0, float(load) / (count or 1))
+    except ValueError:
+        return 1.0
 
 
 class Patience:
@@ -67,10 +79,10 @@ class Patience:
         """More than this nothing may take that usually ends within `usual_s`."""
         return max(usual_s, self.allowed_s)
 
-    def more(self, usual_s: float, ran_s: float, pulse_s: float) -> float:
+    def more(self, usual_s: float, ran_s: float, pulse_s: float, crowd: float = 1.0) -> float:
         """How much longer a script may run that ran for `ran_s`, where a command of nothing took `pulse_s`.
 
-        0: it hangs.
+        `crowd` is how many processes want each processor (crowd_of). 0: it hangs.
         """
-        ends = min(self.most(usual_s), max(usual_s, HANGS_AFTER * pulse_s))
+        ends = min(self.most(usual_s), max(usual_s, HANGS_AFTER * pulse_s, usual_s * crowd))
         return max(0.0, ends - ran_s)

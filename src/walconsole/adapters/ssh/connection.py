@@ -42,11 +42,16 @@ class _Client(asyncssh.SSHClient):
         self._conn: asyncssh.SSHClientConnection | None = None
         self.reached: Callable[[], None] = lambda: None
         self.was_reached = False
+        self.fell_silent: Callable[[], None] = lambda: None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._conn = conn
         self.was_reached = True
         self.reached()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and "keepalive" in str(exc):
+            self.fell_silent()
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.shown_key = key  # only called for keys that are not known
@@ -83,6 +88,8 @@ class SshConnection:
         self._operator, self._clock, self._register = operator, clock, register
         self._patience = patience if patience is not None else Patience()
         self._silence_s = 0.0
+        self.fell_silent = False
+        """Whether the last connection ended since the other end did not answer any more."""
         self._conn: asyncssh.SSHClientConnection | None = None
         self._jumps: list[asyncssh.SSHClientConnection] = []
         self._dialling: asyncio.Task[asyncssh.SSHClientConnection] | None = None
@@ -128,6 +135,9 @@ class SshConnection:
         for conn in conns:
             if conn is not None:
                 conn.abort()
+
+    def _note_silence(self) -> None:
+        self.fell_silent = True
 
     def follow_pace(self) -> None:
         """Bear as long a silence as the droplet's pace asks for, before the connection counts as lost."""
@@ -188,6 +198,7 @@ class SshConnection:
         self.connected_at = self._clock.now()
         self._patience.lost()
         self._silence_s = 0.0
+        self.fell_silent = False
         self.follow_pace()
         return conn
 
@@ -224,6 +235,7 @@ class SshConnection:
             known = ssh_hostkeys.look_up(settings, self._accepted)
             keys = await collect_identities(settings, self._passphrases)
             client = _Client(keys)
+            client.fell_silent = self._note_silence
             try:
                 return await self._connect_once(settings, tunnel, known, client)
             except asyncssh.HostKeyNotVerifiable as error:

@@ -20,7 +20,7 @@ from walconsole.adapters.ssh.frames import (
 )
 from walconsole.command_register import CommandKind, CommandRegister, Running
 from walconsole.domain.facts.observed import LinkFacts
-from walconsole.domain.patience import HANGS, OVERDUE, SHORT_S, Patience, seconds_text
+from walconsole.domain.patience import HANGS, OVERDUE, SHORT_S, Patience, crowd_of, seconds_text
 from walconsole.domain.profile import SshTarget
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.round_trips import ShellAnswer
@@ -29,8 +29,9 @@ from walconsole.ports import Clock, Operator
 
 LIVENESS_S = 2.5
 """How long a silent connection may take to answer a keepalive before it is given up, unless it is slow."""
-_PULSE = "true"
-"""A command of nothing: how long it takes is how slow the droplet is."""
+_SILENT = "it did not answer any more"
+_PULSE = "cat /proc/loadavg /sys/devices/system/cpu/online"
+"""A command of next to nothing: how long it takes is how slow the droplet is, and it tells the load."""
 _LOOKS_AGAIN_S = 1.0
 
 STREAM_CHUNK = 256 * 1024
@@ -243,7 +244,7 @@ class SshShell:
         """Give the connection up when it does not answer any more. Raises errors.SshError then."""
         if not await self.connection.alive(self.patience.limit(LIVENESS_S)):
             self.connection.drop()
-            raise self._lost("it did not answer any more")
+            raise self._lost(_SILENT)
 
     async def aclose(self) -> None:
         """Close the shell, and the connection unless it is lent; end what scripts may have left running."""
@@ -306,16 +307,17 @@ class SshShell:
         finally:
             pulse.cancel()
             await asyncio.gather(pulse, return_exceptions=True)
-        took_s = pulse.result() if not pulse.cancelled() and pulse.exception() is None else None
+        told = pulse.result() if not pulse.cancelled() and pulse.exception() is None else None
         ran_s += loop.time() - began
-        if took_s is None:  # there is no room for another session, or no connection any more
+        if told is None:  # there is no room for another session, or no connection any more
             return max(0.0, patience.limit(usual_s) - ran_s)
+        took_s, crowd = told
         patience.measured(took_s)
         self.connection.follow_pace()
-        return patience.more(usual_s, ran_s, took_s)
+        return patience.more(usual_s, ran_s, took_s, crowd)
 
-    async def _pulse(self) -> float | None:
-        """How long a command of nothing takes on the droplet, seconds; None where it could not be started."""
+    async def _pulse(self) -> tuple[float, float] | None:
+        """How long it takes, seconds, and how many processes want each processor; None: not started."""
         conn = await self.connection.get()
         began = asyncio.get_running_loop().time()
         with self._told(CommandKind.STREAM, _PULSE) as ran:
@@ -324,7 +326,8 @@ class SshShell:
             except (asyncssh.Error, OSError):
                 return None
             ran.status = ended.exit_status
-        return asyncio.get_running_loop().time() - began
+        said = ended.stdout if isinstance(ended.stdout, bytes) else b""
+        return asyncio.get_running_loop().time() - began, crowd_of(decode(said))
 
     def _ended(self, conn: asyncssh.SSHClientConnection, ended: ShellEndedError) -> WalconsoleError:
         if conn.is_closed():
@@ -347,5 +350,6 @@ class SshShell:
         return ShellError(self._tried(), why, remedy, code=code)
 
     def _lost(self, how: str = "") -> SshError:
+        how = how or (_SILENT if self.connection.fell_silent else "")
         why = f"the connection was lost{': ' if how else ''}{how}"
         return SshError(f"ssh {self._place()}", why, "it is made again")

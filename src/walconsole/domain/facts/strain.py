@@ -76,7 +76,7 @@ def strain(text: str, load: float | None, before: ProcessorTime | None) -> Strai
     waited, time = _PRESSURE.search(text), processor_time(text)
     return Strain(
         load,
-        _processors(text),
+        processors(text),
         memory.get("MemTotal"),
         memory.get("MemAvailable"),
         float(waited[1]) / 100 if waited else None,
@@ -84,8 +84,8 @@ def strain(text: str, load: float | None, before: ProcessorTime | None) -> Strai
     )
 
 
-def _processors(text: str) -> int | None:
-    """Of `0-3,5`, as the kernel lists those that are on."""
+def processors(text: str) -> int | None:
+    """Of a line like `0-3,5`, as the kernel lists those that are on; None where there is none."""
     online = _ONLINE.search(text)
     if online is None:
         return None
