@@ -232,6 +232,8 @@ class WriteProbe:
         config = quote(self._site.profile.paths.rclone_config)
         place = quote(f"{rclone_path(target)}walconsole-probe-by-hand")
         options = f"--config {config} --s3-no-check-bucket --retries 1 --low-level-retries 1"
+        if self._site.choices.authorities.text:
+            options += f" --ca-cert {quote(names_of(self._site.profile).authorities)}"
         return (
             f"echo probe | rclone rcat {place} {options}",
             f"rclone cat {place} {options}",
