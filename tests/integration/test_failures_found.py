@@ -110,6 +110,29 @@ async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_diffe
         host.config.write_text(text)
 
 
+@pytest.mark.failure_mode("wal-dropped")
+async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host) -> None:
+    host.archive_to(pgbackrest)
+    conf = host.server.folder / "pgbackrest-main.conf"
+    text = conf.read_text()
+    wrong = text.replace("[main]", "archive-push-queue-max=1MB\n[main]").replace(
+        "repo1-s3-key-secret=", "repo1-s3-key-secret=wrong"
+    )
+    conf.write_text(wrong)
+    try:
+        wait_archived(host.server, [fill_segment(host.server)])
+    finally:
+        conf.write_text(text)
+    wait_archived(host.server, [fill_segment(host.server)])
+    code, document = await host.checked()
+    assert (code, document["level"]) == (2, "critical"), document["verdict"]
+    found = {
+        each["id"]: each for story in document["stories"] for each in (story["root"], *story["consequences"])
+    }
+    assert "because archive queue exceeded 1MB" in str(found["wal-dropped"]["evidence"]), document["stories"]
+    assert found["wal-dropped"]["certainty"] == "proved"
+
+
 @pytest.mark.failure_mode("archive-not-read")
 async def test_a_place_that_nobody_reads_is_named_and_is_no_fault(host: Host) -> None:
     stand_in = write_script(host.server, "barman-wal-archive", "exit 0\n")

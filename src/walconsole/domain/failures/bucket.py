@@ -12,6 +12,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import copies, stored_age
 from walconsole.domain.standing.elsewhere import elsewhere
 from walconsole.domain.standing.exposure import alike_holds
+from walconsole.domain.standing.failure_log import is_commands
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
@@ -157,6 +158,51 @@ def silent_loss(assessment: Assessment) -> Iterator[Finding]:
     )
 
 
+_DROPPED = re.compile(r"dropped WAL file ['\"]?([0-9A-F]{24})['\"]? because archive queue exceeded ([\w.]+)")
+"""pgBackRest, src/command/archive/push/push.c: it ends with 0, so PostgreSQL counts the file as archived."""
+
+
+def wal_dropped(assessment: Assessment) -> Iterator[Finding]:
+    """pgBackRest gave segments up because its queue was full, and told PostgreSQL that they are archived."""
+    snapshot = assessment.snapshot
+    log, bucket = snapshot.log.value, snapshot.primary.value
+    entries = [
+        (entry, match)
+        for entry in (log.entries if log is not None else ())
+        if is_commands(entry) and (match := _DROPPED.search(entry.text)) is not None
+    ]
+    if not entries:
+        return
+    names = list(dict.fromkeys(match[1] for _, match in entries))
+    if bucket is not None and bucket.complete:
+        names = [name for name in names if _is_missing(name, bucket)]
+        if not names:
+            return  # somebody pushed them since
+    seen = bucket is not None and bucket.complete and snapshot.primary.problem is None
+    yield Finding(
+        "wal-dropped",
+        Severity.CRITICAL,
+        f"pgBackRest dropped {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: "
+        f"its queue was over {entries[-1][1][2]}, and PostgreSQL counts them as archived",
+        (f"{entries[-1][0].text} (the server's log)", *elsewhere(snapshot)),
+        "take a base backup once archiving works again: what lies before it cannot be replayed past the "
+        "hole; then find out what kept the queue from being emptied",
+        Snapshot.log,
+        "archive_command",
+        proof=(*log_lines(snapshot, (entry for entry, _ in entries[-3:])), *archiver_row(snapshot)),
+        certainty=Certainty.PROVED if seen else Certainty.LIKELY,
+        surer="" if seen else "see whether the repository holds them, once it can be read",
+    )
+
+
+def _is_missing(name: str, bucket: BucketFacts) -> bool:
+    """Whether the listing lacks it: it lies in a hole, or beyond the newest of its timeline."""
+    if any(gap.first[:8] == name[:8] and gap.first <= name <= gap.last for gap in bucket.gaps):
+        return True
+    newest = bucket.newest_segment
+    return newest is None or (newest[:8] == name[:8] and name > newest)
+
+
 def _unknown_form(
     archiver: ArchiverFacts, server: ServerFacts, bucket: BucketFacts, snapshot: Snapshot
 ) -> Iterator[Finding]:
@@ -283,6 +329,37 @@ MODES: tuple[FailureMode, ...] = (
         look=silent_loss,
         explains=("silent-loss", "gap", "dr-behind"),
         risk=Risk.STOPPED,
+    ),
+    FailureMode(
+        "wal-dropped",
+        Page(
+            title="pgBackRest dropped WAL because its queue was full",
+            symptom=(
+                "`dropped WAL file … because archive queue exceeded …` as a warning in the server's log, and "
+                "archived_count grows. pg_wal does not fill."
+            ),
+            cause=(
+                "archive-push-queue-max is set, and more waited than it allows: the store was away, or too "
+                "slow. pgBackRest then ends with 0 so that the disk does not fill, and PostgreSQL recycles "
+                "what nobody has stored."
+            ),
+            signal=(
+                "pgBackRest's own words in the server's log; the bucket's listing, which lacks the files "
+                "that they name."
+            ),
+            fix=(
+                "See why nothing got through, then take a base backup: recovery cannot pass the hole.\n\n"
+                "```\n"
+                "pgbackrest --stanza=STANZA info\n"
+                "pgbackrest --stanza=STANZA --type=full backup\n"
+                "```"
+            ),
+            never="Do not rely on backups from before the hole for any moment after it.",
+            source="pgbackrest#1848, #2629",
+        ),
+        look=wal_dropped,
+        explains=("silent-loss", "archive-frozen", "gap"),
+        risk=Risk.REPLAY,
     ),
     FailureMode(
         "clock-skew",
