@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,15 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 _SOURCES = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
 """Where the program under test is, if not where it is installed."""
+
+
+Record = Callable[[str, object], None]
+"""pytest's record_property: a row of the table of failures."""
+
+
+def brought_about(record: Record, failure: str, found: str, began: float) -> None:
+    """Told in the summary of the run; with the next test it archives elsewhere."""
+    record("failure", f"{failure}|{found}|{time.monotonic() - began:.1f}|")
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,9 @@ def host(
 
 
 @pytest.mark.failure_mode("archive-elsewhere")
-async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_differ(host: Host) -> None:
+async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_differ(
+    host: Host, record_property: Record
+) -> None:
     to, other = host.archive_to(rclone_flat), host.rgw.bucket()
     text = host.config.read_text()
     host.config.write_text(f'{text}[profiles.droplet.primary]\nbucket = "{other}"\n')
@@ -103,15 +115,17 @@ async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_diffe
         assert values["primary.bucket"] == (other, f"{host.config}:14")
         assert f"primary.bucket: {other} is believed" in told
         assert f"the server archives to {to.bucket}" in told
+        began = time.monotonic()
         _, document = await host.checked()
         found = [each for story in document["stories"] for each in (story["root"], *story["consequences"])]
         assert "archive-elsewhere" in {each["id"] for each in found}, document["stories"]
+        brought_about(record_property, "a profile with another bucket", "archive-elsewhere", began)
     finally:
         host.config.write_text(text)
 
 
 @pytest.mark.failure_mode("wal-dropped")
-async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host) -> None:
+async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host, record_property: Record) -> None:
     host.archive_to(pgbackrest)
     conf = host.server.folder / "pgbackrest-main.conf"
     text = conf.read_text()
@@ -124,6 +138,7 @@ async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host) -> Non
     finally:
         conf.write_text(text)
     wait_archived(host.server, [fill_segment(host.server)])
+    began = time.monotonic()
     code, document = await host.checked()
     assert (code, document["level"]) == (2, "critical"), document["verdict"]
     found = {
@@ -131,18 +146,24 @@ async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host) -> Non
     }
     assert "because archive queue exceeded 1MB" in str(found["wal-dropped"]["evidence"]), document["stories"]
     assert found["wal-dropped"]["certainty"] == "proved"
+    broken = "a wrong key and archive-push-queue-max = 1MB"
+    brought_about(record_property, broken, "wal-dropped", began)
 
 
 @pytest.mark.failure_mode("archive-not-read")
-async def test_a_place_that_nobody_reads_is_named_and_is_no_fault(host: Host) -> None:
+async def test_a_place_that_nobody_reads_is_named_and_is_no_fault(
+    host: Host, record_property: Record
+) -> None:
     stand_in = write_script(host.server, "barman-wal-archive", "exit 0\n")
     start_archiving(host.server, f"{stand_in} backup.example.net main %p")
     wait_archived(host.server, [fill_segment(host.server)])
+    began = time.monotonic()
     code, document = await host.checked()
     assert (code, document["level"]) == (3, "unknown"), document
     assert "Barman's server main on barman@backup.example.net" in document["verdict"]
     assert document["stories"][0]["root"]["id"] == "archive-not-read", document["stories"]
     assert {story["severity"] for story in document["stories"]} == {"note"}
+    brought_about(record_property, "archived by barman-wal-archive", "archive-not-read", began)
 
 
 def backed_up(server: PostgresServer) -> None:

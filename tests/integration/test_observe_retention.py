@@ -74,6 +74,29 @@ async def test_a_slot_that_nobody_reads(primary: PostgresServer, sshd: SshServer
         assert slot.inactive_since is None
 
 
+async def test_who_reads_a_slot_by_its_name(primary: PostgresServer, sshd: SshServer) -> None:
+    folder = primary.folder / "received"
+    folder.mkdir()
+    primary.give(folder)
+    program = str(primary.bin_dir / "pg_receivewal")
+    where = ["-h", str(primary.socket_dir), "-p", str(primary.port), "-U", "postgres"]
+    primary.run([program, *where, "--slot", "archive", "--create-slot"])
+    primary.run(["sh", "-c", f'"$@" >/dev/null 2>&1 & echo $! >{folder}/pid', "-", program, *where, "--slot",
+                 "archive", "-D", str(folder)])  # fmt: skip
+    try:
+        wait_until(
+            lambda: primary.sql("SELECT active FROM pg_replication_slots") == [(True,)], "it is received"
+        )
+        slot = slot_of(await looked(primary, sshd), "archive")
+    finally:
+        primary.run(["sh", "-c", f"kill $(cat {folder}/pid)"])
+        wait_until(
+            lambda: primary.sql("SELECT active FROM pg_replication_slots") == [(False,)], "it has ended"
+        )
+        primary.sql("SELECT pg_drop_replication_slot('archive')")
+    assert (slot.kind, slot.active, slot.reader) == ("physical", True, "pg_receivewal")
+
+
 async def test_a_slot_that_reserves_nothing(primary: PostgresServer, sshd: SshServer) -> None:
     primary.sql("SELECT pg_create_physical_replication_slot('empty')")
     try:

@@ -26,7 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class HostFinding:
-    """What one host says, and the profile that follows. `host` is shared with the observation."""
+    """What one host says, and the profile that follows. `host` is shared with the observation.
+
+    `adopted` is what the session goes by: what was found first.
+    """
 
     resolved: Resolved
     shell: SshShell
@@ -46,8 +49,10 @@ class HostFinding:
         """Look once. Raises errors.SshError, ShellError, ClusterChoiceError."""
         async with asyncio.timeout(FIND_S):
             found = await self._discovery().find_out()
-        self.adopted = adopt(self.resolved, found)
-        return self.adopted
+        adopted = adopt(self.resolved, found)
+        if self.adopted is None:
+            self.adopted = adopted
+        return adopted
 
     async def keys(self, role: BucketRole) -> Credentials:
         """The pair of a copy as the host has it now. Raises as `find`."""
@@ -63,7 +68,21 @@ class HostFinding:
         return DiscoveryProbe(self._discovery(), self.clock, self._told, before)
 
     def _told(self, found: Discovery) -> DiscoveryFacts:
-        return facts_of(found, adopt(self.resolved, found).differences)
+        now = adopt(self.resolved, found)
+        moved: list[str] = []
+        if self.adopted is not None:
+            moved = [
+                f"the server archives to {where} since this session began, which reads {before}: open it anew"
+                for before, where in zip(_places(self.adopted), _places(now), strict=False)
+                if before != where
+            ]
+        return facts_of(found, (*now.differences, *moved))
+
+
+def _places(adopted: Adopted) -> list[str]:
+    """Where each copy is, by the profile as it is completed."""
+    buckets = adopted.resolved.profile.buckets
+    return [f"{one.bucket}/{one.prefix}".rstrip("/") + f" at {one.endpoint}" for one in buckets]
 
 
 class FindingObserver:

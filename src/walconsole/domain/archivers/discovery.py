@@ -17,6 +17,11 @@ COMMAND = "archive_command"
 MOST_TARGETS = 8
 _DEEPEST_SCRIPT = 2
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "env"})
+_ABOVE = (
+    ("PATRONI_", "Patroni writes the configuration: patronictl edit-config changes it for good"),
+    ("SPILO_", "Spilo writes the archive command from its own environment"),
+)
+"""What stands above the server, by the variables that it leaves it."""
 _OURS = "installed by walconsole"
 _NOTHING = frozenset({"true", ":", "exit", "cd"})
 
@@ -88,6 +93,7 @@ def discover(settings: Settings, seen: Seen) -> tuple[Discovery, Wanted]:
     if len({target.tool.value for target in listed}) > 1:
         notes.append(f"several archive: {', '.join(dict.fromkeys(target.tool.value for target in listed))}")
     notes += [safe(note) for note in look.notes]
+    notes += [words for mark, words in _ABOVE if any(name.startswith(mark) for name in seen.environ)]
     return Discovery(listed, notes=tuple(notes)), look.wanted
 
 

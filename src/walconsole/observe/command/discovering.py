@@ -42,7 +42,7 @@ class HostDiscovery:
         seen = Seen(user=user, data=cluster.data_directory or "")
         found, wanted = discover(settings, seen)
         rounds = 0
-        while wanted and rounds < MOST_ROUNDS:
+        while (wanted or not rounds) and rounds < MOST_ROUNDS:  # the environment is always read
             seen = await self._read(seen, wanted, cluster)
             rounds += 1
             found, wanted = discover(settings, seen)
