@@ -124,32 +124,6 @@ async def test_a_profile_that_names_another_bucket_is_believed_and_said_to_diffe
         host.config.write_text(text)
 
 
-@pytest.mark.failure_mode("wal-dropped")
-async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host, record_property: Record) -> None:
-    host.archive_to(pgbackrest)
-    conf = host.server.folder / "pgbackrest-main.conf"
-    text = conf.read_text()
-    wrong = text.replace("[main]", "archive-push-queue-max=1MB\n[main]").replace(
-        "repo1-s3-key-secret=", "repo1-s3-key-secret=wrong"
-    )
-    conf.write_text(wrong)
-    try:
-        wait_archived(host.server, [fill_segment(host.server)])
-    finally:
-        conf.write_text(text)
-    wait_archived(host.server, [fill_segment(host.server)])
-    began = time.monotonic()
-    code, document = await host.checked()
-    assert (code, document["level"]) == (2, "critical"), document["verdict"]
-    found = {
-        each["id"]: each for story in document["stories"] for each in (story["root"], *story["consequences"])
-    }
-    assert "because archive queue exceeded 1MB" in str(found["wal-dropped"]["evidence"]), document["stories"]
-    assert found["wal-dropped"]["certainty"] == "proved"
-    broken = "a wrong key and archive-push-queue-max = 1MB"
-    brought_about(record_property, broken, "wal-dropped", began)
-
-
 @pytest.mark.failure_mode("archive-not-read")
 async def test_a_place_that_nobody_reads_is_named_and_is_no_fault(
     host: Host, record_property: Record
@@ -272,3 +246,29 @@ async def test_a_folder_on_another_host_is_named_and_never_green(host: Host, els
     assert document["level"] != "ok"
     assert "archive-not-read" in json.dumps(document)
     assert f"nobody@127.0.0.2:{elsewhere}" in json.dumps(document)
+
+
+@pytest.mark.failure_mode("wal-dropped")
+async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host, record_property: Record) -> None:
+    host.archive_to(pgbackrest)
+    conf = host.server.folder / "pgbackrest-main.conf"
+    text = conf.read_text()
+    wrong = text.replace("[main]", "archive-push-queue-max=1MB\n[main]").replace(
+        "repo1-s3-key-secret=", "repo1-s3-key-secret=wrong"
+    )
+    conf.write_text(wrong)
+    try:
+        wait_archived(host.server, [fill_segment(host.server)])
+    finally:
+        conf.write_text(text)
+    wait_archived(host.server, [fill_segment(host.server)])
+    began = time.monotonic()
+    code, document = await host.checked()
+    assert (code, document["level"]) == (2, "critical"), document["verdict"]
+    found = {
+        each["id"]: each for story in document["stories"] for each in (story["root"], *story["consequences"])
+    }
+    assert "because archive queue exceeded 1MB" in str(found["wal-dropped"]["evidence"]), document["stories"]
+    assert found["wal-dropped"]["certainty"] == "proved"
+    broken = "a wrong key and archive-push-queue-max = 1MB"
+    brought_about(record_property, broken, "wal-dropped", began)

@@ -64,6 +64,16 @@ def test_a_second_archiver_is_the_second_copy(tmp_path: Path) -> None:
     assert profile.dr.path_style
 
 
+def test_what_the_console_installed_is_found_as_it_was_installed(tmp_path: Path) -> None:
+    places = "config=/etc/rc.conf\nprimary=sp:acme-wal/\ndr=far:acme-dr/p/\n"
+    files = {"/usr/local/bin/acme-pg-archive": f"#!/bin/sh\n# installed by walconsole.\n{places}"}
+    discovery = found("/usr/local/bin/acme-pg-archive %p %f", **files)
+    profile = adopt(resolved(tmp_path), discovery).resolved.profile
+    assert [each.keys.rclone_remote for each in profile.buckets] == ["sp", "far"]
+    assert [(each.bucket, each.prefix) for each in profile.buckets] == [("acme-wal", ""), ("acme-dr", "p/")]
+    assert profile.paths.rclone_config == "/etc/rc.conf"
+
+
 def test_the_profile_overrides_value_by_value_and_a_difference_is_told(tmp_path: Path) -> None:
     said = resolved(tmp_path, '[profiles.acme.primary]\nbucket = "other-wal"\nprefix = "pg/"\n')
     adopted = adopt(said, found(ONE))

@@ -53,19 +53,26 @@ def _init_for(options: Namespace, path: Path) -> int:
     """A profile of that host, as the host itself says it."""
     if path.exists():
         write_example(path)  # it says so before anything is asked
-    resolved, told = _asked(choose(options.target, config_file(options), os.environ))
+    resolved = _asked(choose(options.target, load(path, required=False), os.environ))
+    if resolved is None:
+        return _NOT_ASKED
     name = resolved.profile.name
     write_example(path, written_for(resolved, name))
-    for line in told:
-        say(line)
     return _print(f"{path} is written, with what {resolved.profile.ssh} says: `walconsole {name}` opens it")
 
 
-def _asked(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
-    """With what the host says, and what is to be told; where it cannot be asked nothing changes."""
+_NOT_ASKED = 3
+"""As for all that could not be told (docs/exit-codes.md)."""
+
+
+def _asked(resolved: Resolved) -> Resolved | None:
+    """With what the host says, which is told besides; None where it cannot be asked."""
     from walconsole.session.ask_host import ask_host  # asyncssh: a sixth of a second
 
-    return ask_host(resolved)
+    answer, told = ask_host(resolved)
+    for line in told:
+        say(line)
+    return answer
 
 
 def _path(options: Namespace) -> int:
@@ -82,11 +89,8 @@ def _check(options: Namespace) -> int:
 def _show(options: Namespace) -> int:
     file = config_file(options)
     resolved = choose(options.target, file, os.environ)
-    told: tuple[str, ...] = ()
     if options.ask or (options.target is not None and options.target not in file.profiles):
-        resolved, told = _asked(resolved)
-    for line in told:
-        say(line)
+        resolved = _asked(resolved) or resolved
     return _print(*described(resolved))
 
 

@@ -114,7 +114,7 @@ def _layer(role: BucketRole, target: ArchiveTarget, said: Settings) -> dict[str,
     if f"{role}.endpoint" in said:
         values.pop("ca_text", None)
     layer = {f"{role}.{name}": setting for name, setting in values.items()}
-    if target.tool.value == "rclone" and target.remote and target.config.startswith("/"):
+    if _by_section(target):
         layer["paths.rclone_config"] = Setting(target.config, "found: rclone's configuration")
     return layer
 
@@ -123,7 +123,7 @@ def _values(target: ArchiveTarget) -> Iterator[tuple[str, Setting]]:
     store = target.store
     keys = target.credentials
     where = f"found: {keys.source}" if keys.source else "found"
-    yield "rclone_remote", Setting(target.remote if target.tool.value == "rclone" else "", safe(where))
+    yield "rclone_remote", Setting(target.remote if _by_section(target) else "", safe(where))
     if isinstance(store, S3Store):
         for name in ("bucket", "endpoint", "region", "prefix", "path_style"):
             found: Found[str] | Found[bool] = getattr(store, name)
@@ -138,6 +138,11 @@ def _values(target: ArchiveTarget) -> Iterator[tuple[str, Setting]]:
         told = f"{target.tool.value} archives to {store}: {store.why}"
         yield "bucket", Setting(safe(str(store)), origin_of(store.what))
         yield "unread", Setting(safe(told), "found")
+
+
+def _by_section(target: ArchiveTarget) -> bool:
+    """Whether the pair is rclone's under a name in its file: then it is read there, as for a profile's."""
+    return bool(target.remote) and target.config.startswith("/")
 
 
 def _unfit(target: ArchiveTarget, said: Settings, role: BucketRole) -> str:

@@ -13,10 +13,12 @@ from walconsole.process.clock import SystemClock
 from walconsole.session.one_look import NobodyThere
 from walconsole.session.wiring import finding_of, ssh_shell
 
+Answer = tuple[Resolved | None, tuple[str, ...]]
 
-def ask_host(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
-    """The profile with what the host says, and what is to be told of that, or why it was not asked."""
-    answer: tuple[Resolved, tuple[str, ...]] = resolved, ("the host was not asked",)
+
+def ask_host(resolved: Resolved) -> Answer:
+    """The profile with what the host says, and what is to be told of that; None and why it was not asked."""
+    answer: Answer = None, ("the host was not asked",)
 
     async def ask() -> int:
         nonlocal answer
@@ -27,7 +29,7 @@ def ask_host(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
     return answer
 
 
-async def _ask(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
+async def _ask(resolved: Resolved) -> Answer:
     clock, nobody = SystemClock(), NobodyThere()
     async with Cleanups() as cleanups:
         shell = ssh_shell(resolved.profile, nobody, clock, cleanups)
@@ -35,9 +37,9 @@ async def _ask(resolved: Resolved) -> tuple[Resolved, tuple[str, ...]]:
         try:
             adopted = await finding.find()
         except WalconsoleError as error:
-            return resolved, (*nobody.refused, f"the host was not asked: {error.line()}")
+            return None, (*nobody.refused, f"the host was not asked: {error.line()}")
         except TimeoutError:
-            return resolved, (*nobody.refused, "the host was not asked: it did not answer in time")
+            return None, (*nobody.refused, "the host was not asked: it did not answer in time")
     return adopted.resolved, tuple(dict.fromkeys(safe(note) for note in _told(adopted)))
 
 
