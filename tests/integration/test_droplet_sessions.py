@@ -15,7 +15,12 @@ from tests.integration.observed import profile_of
 from tests.servers.fixtures import MakeCluster, MakeSshd
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
+from walconsole.config.choose import choose
+from walconsole.config.reader import load
+from walconsole.config.writer import profile_as_toml
+from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.standing.model import Fix
 from walconsole.process.cleanup import Cleanups
@@ -181,3 +186,40 @@ class Agreeing:
 
     async def ask(self, question: Question) -> bool:
         return bool(question)
+
+
+async def test_what_the_host_says_of_its_archive_is_what_the_console_goes_by(
+    make_sshd: MakeSshd, make_cluster: MakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    cluster = make_cluster()
+    cluster.configure(
+        archive_mode="on",
+        archive_command="aws --endpoint-url http://127.0.0.1:1 s3 cp %p s3://found-wal/p/%f",
+    )
+    cluster.restart()
+    sshd = make_sshd({"SetEnv": f"PG_CLUSTER_CONF_ROOT={cluster.conf_root}"})
+    known = profile_of(sshd, cluster)
+    config = tmp_path / "config.toml"
+    config.write_text(profile_as_toml(known, "found").partition("[profiles.found.primary]")[0])
+    resolved = choose("found", load(config, required=True), {"HOME": str(tmp_path)})
+    environment = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    async with Cleanups() as cleanups:
+        wish = Session(resolved.profile, tmp_path / "log", environment=environment, resolved=resolved)
+        session = droplet_session(wish, cleanups)
+        async with running(session) as (_, pilot):
+            await until(pilot, lambda: _copies(session) != (), 40.0)
+            (copy,) = _copies(session)
+            assert (copy.tool, copy.place) == ("aws", "s3://found-wal/p at http://127.0.0.1:1")
+            assert session.taken is not None
+            asked = session.taken.snapshot.primary.problem
+            assert asked is not None
+            assert asked.code == "NoKey"
+            assert Snapshot.dr not in session.taken.snapshot.slots
+            assert connections(sshd) == 1
+    assert cleanups.left == []
+
+
+def _copies(session: DropletSession) -> tuple[FoundCopy, ...]:
+    found = session.taken.snapshot.discovery.value if session.taken is not None else None
+    return found.copies if found is not None else ()
