@@ -150,7 +150,10 @@ def test_what_is_left_open_is_asked_for(tmp_path: Path) -> None:
     whole = resolved(tmp_path, 'dr = "none"\n' + COMPLETE)
     assert not leaves_open(whole)
     assert not takes_keys(whole)
-    assert leaves_open(resolved(tmp_path, COMPLETE))
+    half = resolved(tmp_path, COMPLETE)
+    assert leaves_open(half)
+    assert not takes_keys(half), "no word of the other copy: no secret is read for it either"
+    assert takes_keys(resolved(tmp_path, COMPLETE + '[profiles.acme.dr]\nkeys = "droplet"\n'))
     assert leaves_open(resolved(tmp_path, 'dr = "none"\n' + COMPLETE.replace('keys = "environment"\n', "")))
     assert takes_keys(resolved(tmp_path))
 

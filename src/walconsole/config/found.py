@@ -43,8 +43,12 @@ class Adopted:
 
 
 def takes_keys(resolved: Resolved) -> bool:
-    """Whether the keys of any copy may be read from the host."""
-    return any(bucket.keys.source is KeySource.DROPLET for bucket in resolved.profile.buckets)
+    """Whether the keys of any copy may be read from the host: not where the operator names others, and none
+    that is on it.
+    """
+    said = _said(resolved.layers)
+    named = {said[f"{role}.keys"].value for role in BucketRole if f"{role}.keys" in said}
+    return not named or KeySource.DROPLET in named
 
 
 def leaves_open(resolved: Resolved) -> bool:
