@@ -60,13 +60,13 @@ class FolderProbe:
         named = [each.folder for each in self._profile.buckets if each.folder and not each.folder_host]
         paths = [*named, *archive_folders(words), *([library] if library else []), *self._received]
         wanted = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))[:MOST_FOLDERS]
-        if not wanted and not streamed_to(snapshot):  # nothing to look at: not even a shell is opened
-            facts = FolderFacts(elsewhere=folders_elsewhere(words))
-            return [Fact(Snapshot.folders, facts, self._clock.now(), SOURCE)]
-        facts, received = await self._look(wanted)
-        if received != self._received:
+        facts = FolderFacts()
+        if wanted or streamed_to(snapshot):  # where there is nothing to look at, no shell is opened
+            facts, received = await self._look(wanted)
+            new = [path for path in received if path not in wanted]
             self._received = received
-            return await self.take()
+            if new:
+                facts, _ = await self._look((*wanted, *new)[:MOST_FOLDERS])
         facts = replace(facts, elsewhere=folders_elsewhere(words))
         return [Fact(Snapshot.folders, facts, self._clock.now(), SOURCE)]
 
