@@ -99,8 +99,8 @@ def rclone_path(target: BucketTarget) -> str:
 class RcloneNames:
     """How the droplet's rclone names each copy (`REMOTE:BUCKET/PREFIX`, with a slash), and its configuration.
 
-    `trust` is the variable, and its value, by which it heeds the profile's certificates; None where there are
-    none. Nothing in it is secret.
+    A folder is named by its path, as rclone's local file system is. `trust` is the variable, and its value,
+    by which it heeds the profile's certificates; None where there are none. Nothing in it is secret.
     """
 
     copies: Mapping[BucketRole, str]
@@ -110,7 +110,10 @@ class RcloneNames:
 
 def rclone_names(profile: Profile) -> RcloneNames:
     """Those of this profile."""
-    copies = {target.role: rclone_path(target) for target in profile.buckets}
+    copies = {
+        target.role: f"{target.bucket.rstrip('/')}/{target.prefix}" if target.folder else rclone_path(target)
+        for target in profile.buckets
+    }
     own = [bool(target.ca_file) for target in profile.buckets]
     place = names_of(profile).authorities if any(own) else ""
     trust = (trust_variable(alone=all(own)), place) if place else None

@@ -78,7 +78,7 @@ class _Wiring:
 
             offer_at_start(profile, shown, self._environment, self._cleanups, memory)
         shell, observer = await self._observation(profile, shown, kept)
-        if not profile.read_only and not profile.in_folders:
+        if not profile.read_only:
             runner = partial(self._runner, shell, shown)
             shown.provisioner = partial(runner, None)
             shown.fixer = partial(partial, runner)
@@ -91,6 +91,8 @@ class _Wiring:
         profile = replace(profile, read_only=profile.read_only or self._wish.read_only)
         shown.price, shown.rclone = profile.price, rclone_names(profile)
         self._profile = profile
+        folder = profile.primary.bucket if profile.in_folders else ""
+        shown.hands_off = f"the archive is the folder {folder}: use the commands by hand" if folder else ""
         return profile
 
     @property

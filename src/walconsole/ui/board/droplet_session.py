@@ -141,11 +141,11 @@ class DropletSession:
     `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
     opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
-    may be changed (`read_only`) or nothing is connected yet; `memory`, None where nothing is remembered.
-    `searcher` makes what finds a moment in the archived WAL, None where nothing may be
-    written to the droplet; `found_moments` is what it found last. `recovery_state` reads where a recovery
-    stands there, None likewise; `recover_draft` is what was chosen for one. `begins_with_steps` opens at the
-    first.
+    may be changed (`read_only`) or nothing is connected yet; `hands_off` says why no step acts here, empty
+    where one may; `memory`, None where nothing is remembered. `searcher` makes what finds a moment in the
+    archived WAL, None where nothing may be written to the droplet; `found_moments` is what it found last.
+    `recovery_state` reads where a recovery stands there, None likewise; `recover_draft` is what was chosen
+    for one. `begins_with_steps` opens at the first.
     `shown`: whether its screens are those on top.
     """
 
@@ -168,6 +168,7 @@ class DropletSession:
         self.price: Price | None = None
         self.rclone: RcloneNames | None = None
         self.provisioner: MakeRunner | None = None
+        self.hands_off = ""
         self.fixer: Callable[[Fix], MakeRunner] | None = None
         self.memory: Memory | None = None
         self.searcher: Callable[[], MomentSearch] | None = None
@@ -433,17 +434,21 @@ class DropletSession:
 
     def open_provisioning(self) -> None:
         """The screen that sets archiving up, where it was when it was left."""
-        if self.provisioner is None:
-            self._refuse("the session is read-only" if self.read_only else "not connected yet")
+        if self.hands_off or self.provisioner is None:
+            self._refuse(self._why_not())
             return
         if self.provision_run is None:
             self.provision_run = self._new_run(self.provisioner)
         self.front.open_steps(self, self.provision_run)
 
+    def _why_not(self) -> str:
+        """Why no step can be run."""
+        return "the session is read-only" if self.read_only else self.hands_off or "not connected yet"
+
     def open_fix(self, fix: Fix) -> None:
         """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
-        if self.fixer is None:
-            self._refuse("the session is read-only" if self.read_only else "not connected yet")
+        if self.hands_off or self.fixer is None:
+            self._refuse(self._why_not())
             return
         if self.fix_run is None or not self.fix_run.busy:
             self.fix_run = self._new_run(self.fixer(fix))
