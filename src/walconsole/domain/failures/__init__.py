@@ -14,6 +14,7 @@ from walconsole.domain.failures import (
     drills,
     droplet,
     folder,
+    folder_copies,
     lifecycle,
     no_alarm,
     recovering,
@@ -40,7 +41,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
     ("The bucket", bucket.MODES),
-    ("The folder", folder.MODES),
+    ("The folder", (*folder.MODES, *folder_copies.MODES)),
     (
         "The archive",
         (
