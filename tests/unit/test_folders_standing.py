@@ -17,6 +17,7 @@ from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.failures import diagnose
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.standing.model import Severity
+from walconsole.report.metrics import metrics
 
 GOOD = ArchiveFolder(
     "/mnt/wal",
@@ -154,3 +155,12 @@ def test_of_a_folder_nothing_is_said_of_buckets() -> None:
     ]
     assert texts
     assert not [text for text in texts if "S3" in text or "primary bucket" in text]
+
+
+def test_room_is_a_number_for_whoever_reads_numbers() -> None:
+    facts = Reading(Snapshot.folders, "stat", FolderFacts((GOOD,)), NOW)
+    snapshot = healthy(folders=facts)
+    found = {each.name: each for each in metrics(snapshot, diagnose(snapshot, NOW), NOW)}
+    assert found["archive_folder_free_bytes"].value == GOOD.free_bytes
+    assert found["archive_folder_free_inodes"].value == GOOD.free_inodes
+    assert found["archive_folder_free_bytes"].labels == (("folder", "/mnt/wal"),)

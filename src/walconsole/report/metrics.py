@@ -28,6 +28,7 @@ def metrics(snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> tuple[Metri
         *_archiver(snapshot, now),
         *_exposure(snapshot, now),
         *_disk(snapshot, now),
+        *_folders(snapshot),
         *_bucket(snapshot.primary, "primary", now),
         *_bucket(snapshot.dr, "dr", now),
         *recovery_metrics(assessment),
@@ -86,6 +87,18 @@ def _disk(snapshot: Snapshot, _now: float) -> Iterator[Metric]:
     yield Metric("wal_disk_free_bytes", disk.free_bytes, "Free on the file system of pg_wal.")
     yield Metric("wal_disk_size_bytes", disk.total_bytes, "Its size.")
     yield from known("pg_wal_bytes", disk.wal_bytes, "What the segments in pg_wal take.")
+
+
+def _folders(snapshot: Snapshot) -> Iterator[Metric]:
+    facts = snapshot.folders.value
+    for folder in facts.folders if facts is not None else ():
+        labels = (("folder", folder.path),)
+        for name, value, what in (
+            ("archive_folder_free_bytes", folder.free_bytes, "Free where the archive's folder is."),
+            ("archive_folder_free_inodes", folder.free_inodes, "Inodes that are free there."),
+        ):
+            if value is not None:
+                yield Metric(name, value, what, labels=labels)
 
 
 def _bucket(reading: Reading[BucketFacts], copy: str, now: float) -> Iterator[Metric]:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Freshness, Reading, Snapshot
+from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.archiver import state
 from walconsole.domain.standing.backup_runs import RunningBackup, backup_runs
 from walconsole.domain.standing.copies import dr_lacking, gaps_told, lacks_too_much, stored_age
 from walconsole.domain.standing.exposure import agreement
+from walconsole.domain.standing.folders import folder_at
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.units import age_text, bytes_text, count_text, plural, whole_duration_text
 from walconsole.ui.board.content import Content, Line, Span, Tone, View
@@ -140,6 +142,16 @@ def _reach(bucket: BucketFacts, view: View) -> Cell:
     return age, f"{age}, back to {name}", Tone.TEXT
 
 
+def _room(bucket: BucketFacts, view: View) -> Cell:
+    """What is free on a folder's file system, and whose the folder is."""
+    folder = folder_at(view.snapshot, bucket.bucket)
+    if folder is None or folder.free_bytes is None:
+        return NOT_AVAILABLE, folder.why if folder is not None else NOT_AVAILABLE, Tone.MUTED
+    inodes = "" if folder.free_inodes is None else f", {count_text(folder.free_inodes)} inodes"
+    text = f"{bytes_text(folder.free_bytes)}{inodes} free"
+    return text, f"{text} on {folder.mount_point}; {folder.owner} {folder.mode}", Tone.TEXT
+
+
 _ROWS: tuple[tuple[str, str, Callable[[BucketFacts, View], Cell]], ...] = (
     ("objects", "objects", _objects),
     ("segments", "segments", _segments),
@@ -156,6 +168,8 @@ def _cells(reading: Reading[BucketFacts], view: View, agrees: Cell) -> list[tupl
     cells = [("bucket", "bucket", _plain(where)), ("bucket_state", "state", _state(reading, view))]
     for entry, label, cell in _ROWS:
         blank: Cell = (NOT_AVAILABLE, NOT_AVAILABLE, Tone.MUTED)
+        if entry == "bucket_key" and bucket is not None and is_folder(bucket.bucket):
+            label, cell = "room", _room
         cells.append((entry, label, cell(bucket, view) if bucket else blank))
     cells.insert(7, ("agreement", "last archived", agrees))
     if reading.freshness is Freshness.STALE:
