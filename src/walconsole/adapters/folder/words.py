@@ -61,6 +61,7 @@ _SAYS = (
     ("No such file or directory", NO_SUCH_FOLDER, "make the folder again, owned by the server's user"),
     ("Not a directory", NO_SUCH_FOLDER, "what has its name is no folder: look at it with ls -ld"),
     ("Permission denied", FOLDER_DENIED, "sudo = true in the profile, or an SSH user who may read it"),
+    ("-printf", FOLDER_FAULT, "install findutils there: this find cannot tell sizes and times"),
     ("Stale file handle", FOLDER_FAULT, "mount it again: umount -l, then mount"),
 )
 
