@@ -33,8 +33,8 @@ LOOK_EVERY_S = 1.0
 """Pages within it are of one look."""
 WHOLE_EVERY_S = 5.0
 SHARE, LONGEST_PAUSE_S = 10.0, 60.0
-"""Listing that takes a while takes at most one part in so many of the time, whatever changes."""
-_QUICK_S = 0.5
+"""Listing many files takes at most one part in so many of the time, whatever changes."""
+MANY_FILES = 20_000
 _WATCHED, _NEWEST_WATCHED = 256, 64
 _RECENT_S = 5.0
 _SCRIPT_S = 12.0
@@ -125,7 +125,7 @@ class FolderStore:
         self._listing = fresh
         self._as_of = asked_at - SETTLING_S * (not settled)
         self._whole_at = self._looked_at = time.monotonic()
-        self._due_at = self._whole_at + _pause_s(self._whole_at - began)
+        self._due_at = self._whole_at + self._pause_s(self._whole_at - began)
 
     async def _look(self) -> None:
         """List again what changed, unless that was done so lately that it would be all that is done."""
@@ -145,7 +145,11 @@ class FolderStore:
         changed = [each for each in watched if each in there and self._changed(each, there[each])]
         settled = [await self._list(self._listing, directory, deep=False) for directory in changed]
         self._as_of = asked_at - SETTLING_S * (not all(settled))
-        self._due_at = time.monotonic() + _pause_s(time.monotonic() - now)
+        self._due_at = time.monotonic() + self._pause_s(time.monotonic() - now)
+
+    def _pause_s(self, spent_s: float) -> float:
+        """How long nothing is listed again after a look that took so long."""
+        return min(spent_s * SHARE, LONGEST_PAUSE_S) if len(self._listing) > MANY_FILES else 0.0
 
     def _changed(self, directory: str, at: float) -> bool:
         block = self._listing.blocks[directory]
@@ -225,11 +229,6 @@ class FolderStore:
 
     def _by_user(self, script: str) -> str:
         return self._as_server(script) if self._other_user else script
-
-
-def _pause_s(spent_s: float) -> float:
-    """How long nothing is listed again after a look that took so long."""
-    return min(spent_s * SHARE, LONGEST_PAUSE_S) if spent_s > _QUICK_S else 0.0
 
 
 def _times(printed: bytes) -> dict[str, float]:
