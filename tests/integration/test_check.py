@@ -81,7 +81,7 @@ def replace(config: Path, old: str, new: str) -> None:
 
 async def becomes(look: Callable[[], object], wanted: object) -> None:
     """Wait until that is seen; fails with what is seen instead when it never is."""
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while look() != wanted:
         assert time.monotonic() < ends, look()
         await asyncio.sleep(0.1)
