@@ -102,7 +102,9 @@ async def test_order_filter_and_groups() -> None:
         await pilot.press("escape", "number_sign")
         await until(pilot, lambda: "without a tag" in screen_text(app))
         assert order(app)[:2] == ["shop-1", "billing"]
-        await pilot.press("a")
+        await pilot.press("number_sign")
+        await until(pilot, lambda: "shop-1 and its standbys" in screen_text(app))
+        await pilot.press("number_sign", "a")
         await until(pilot, lambda: "shop-2" not in order(app))
         await pilot.press("escape")
         await until(pilot, lambda: "shop-2" in order(app))

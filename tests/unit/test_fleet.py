@@ -9,7 +9,7 @@ from tests.data.fleet import row_of, rows, snapshot_of
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem, Reading, Snapshot, failed, fold, succeeded
 from walconsole.domain.fleet import schedule
-from walconsole.domain.fleet.order import matching, next_in_trouble, ordered
+from walconsole.domain.fleet.order import Grouping, grouped, matching, next_in_trouble, ordered
 from walconsole.domain.fleet.row import (
     STALE_AFTER_S,
     FleetRow,
@@ -26,7 +26,7 @@ from walconsole.domain.fleet.schedule import Kind, Turn, next_look
 from walconsole.domain.standing.model import Level
 from walconsole.ui.board.glyphs import ASCII
 from walconsole.ui.fleet.columns import ALL, SETS, layout
-from walconsole.ui.fleet.rows import Rows, export, grouped, summary, table
+from walconsole.ui.fleet.rows import Rows, entries, export, summary, table
 
 # -- A row.
 
@@ -161,12 +161,33 @@ def test_by_any_column_what_is_not_known_is_last(number: int, backwards: bool) -
 
 
 def test_together_by_tag() -> None:
-    entries = grouped(ordered(rows(), by_tag=True))
-    heads = [entry for entry in entries if isinstance(entry, str)]
+    shown = entries(ordered(rows()), Grouping.TAG)
+    heads = [entry for entry in shown if isinstance(entry, str)]
     assert heads == ["#production", "#staging", "without a tag"]
-    assert entries.index("#production") == 0
-    assert isinstance(entries[-1], FleetRow)
-    assert not entries[-1].identity.tags
+    assert shown.index("#production") == 0
+    assert isinstance(shown[-1], FleetRow)
+    assert not shown[-1].identity.tags
+    assert entries(rows(), Grouping.NONE) == list(rows())
+
+
+def test_a_primary_stands_with_its_standbys() -> None:
+    def row(name: str, system: str | None, role: str) -> FleetRow:
+        return replace(row_of(name, "healthy"), system=system, role=role)
+
+    found = [
+        row("a", "7", "standby"),
+        row("b", "8", "primary"),
+        row("c", "7", "primary"),
+        row("d", None, ""),
+        row("e", "9", "standby"),
+        row("f", "9", "standby"),
+    ]
+    told = [(name, [row.name for row in group]) for name, group in grouped(found, Grouping.SYSTEM)]
+    assert told == [
+        ("c and its standbys", ["a", "c"]),
+        ("standbys of 9", ["e", "f"]),
+        ("alone", ["b", "d"]),
+    ]
 
 
 @pytest.mark.parametrize(

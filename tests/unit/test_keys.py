@@ -85,7 +85,7 @@ MEANINGS = {
         ("J", "the next of what is wrong", "next_story"),
         ("K", "the one before of what is wrong", "next_story"),
         ("O", "turn the order round", "turn_order"),
-        ("#", "together by tag", "group"),
+        ("#", "groups in the list", "group"),
         ("C", "other columns", "columns"),
         ("o", "open where it is", "go_there"),
         ("<", "a longer time", "span"),

@@ -1,6 +1,7 @@
 """Which clusters are shown, and in which order: the worst first, filtered by words, together by tag."""
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 
 from walconsole.domain.fleet.row import FleetRow
 from walconsole.domain.standing.model import Level
@@ -9,7 +10,6 @@ from walconsole.domain.standing.worsening import RANK
 Key = Callable[[FleetRow], float | str | None]
 
 _LEVELS = {level.value: level for level in Level}
-_UNTAGGED = "\uffff"
 
 
 def _severity(row: FleetRow) -> float:
@@ -19,33 +19,63 @@ def _severity(row: FleetRow) -> float:
     return -RANK[row.level]
 
 
-def ordered(
-    rows: Iterable[FleetRow], key: Key | None = None, *, backwards: bool = False, by_tag: bool = False
-) -> list[FleetRow]:
+def ordered(rows: Iterable[FleetRow], key: Key | None = None, *, backwards: bool = False) -> list[FleetRow]:
     """The rows by `key` (None: the worst first); what is not known is last either way.
 
-    Among equals the worst is first, then by name. `by_tag` brings together those of the same first tag.
+    Among equals the worst is first, then by name.
     """
     found = sorted(rows, key=lambda row: (_severity(row), row.name))
     if key is None:
-        found = found[::-1] if backwards else found
-    else:
-        known = [row for row in found if key(row) is not None]
-        unknown = [row for row in found if key(row) is None]
-        known.sort(key=lambda row: _comparable(key(row)), reverse=backwards)
-        found = [*known, *unknown]
-    if by_tag:
-        found.sort(key=group_of)
-    return found
+        return found[::-1] if backwards else found
+    known = [row for row in found if key(row) is not None]
+    unknown = [row for row in found if key(row) is None]
+    known.sort(key=lambda row: _comparable(key(row)), reverse=backwards)
+    return [*known, *unknown]
 
 
 def _comparable(value: float | str | None) -> tuple[float, str]:
     return (0.0, value.casefold()) if isinstance(value, str) else (value or 0.0, "")
 
 
-def group_of(row: FleetRow) -> str:
-    """The tag that it stands under: its first; those without one come last."""
-    return row.identity.tags[0] if row.identity.tags else _UNTAGGED
+class Grouping(Enum):
+    """What brings clusters together in the list."""
+
+    NONE = ""
+    TAG = "by tag"
+    SYSTEM = "with their standbys"
+
+
+def grouped(rows: Sequence[FleetRow], by: Grouping) -> list[tuple[str, list[FleetRow]]]:
+    """The rows in groups with their names, each in the order that it had; those without a group come last.
+
+    By tag: a cluster stands under its first one. A primary stands with its standbys, which are those of the
+    same database system.
+    """
+    if by is Grouping.NONE:
+        return [("", list(rows))]
+    names = _systems(rows) if by is Grouping.SYSTEM else {}
+    groups: dict[str, list[FleetRow]] = {}
+    for row in rows:
+        tag = f"#{row.identity.tags[0]}" if row.identity.tags else ""
+        name = tag if by is Grouping.TAG else names.get(row.system or "", "")
+        groups.setdefault(name, []).append(row)
+    last = "without a tag" if by is Grouping.TAG else "alone"
+    alone = groups.pop("", [])
+    return [*sorted(groups.items()), *([(last, alone)] if alone else [])]
+
+
+def _systems(rows: Sequence[FleetRow]) -> dict[str, str]:
+    """How a group is called, by the identifier of its database system; those of one cluster are none."""
+    members: dict[str, list[FleetRow]] = {}
+    for row in rows:
+        if row.system is not None:
+            members.setdefault(row.system, []).append(row)
+    names = {}
+    for system, same in members.items():
+        primary = next((row for row in same if row.role == "primary"), None)
+        if len(same) > 1:
+            names[system] = f"standbys of {system}" if primary is None else f"{primary.name} and its standbys"
+    return names
 
 
 def matching(rows: Iterable[FleetRow], pattern: str) -> list[FleetRow]:

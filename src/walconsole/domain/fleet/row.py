@@ -37,8 +37,9 @@ class FleetRow:
     point now, 0 where nothing would, infinite where everything would. `since` and `until` bound what can be
     restored. `backup_at` is when the newest usable base backup was finished, `drill_at` when the newest drill
     that came to a verdict ended, and `drill_good` what that was. `full_in_s` is until the disk of pg_wal is
-    full, infinite while it is not filling, `growth` what the primary bucket grows in a day. `read_at` is when
-    the oldest of what the verdict rests on was true.
+    full, infinite while it is not filling, `growth` what the primary bucket grows in a day. `system` is the
+    database system's identifier, which a primary has in common with its standbys. `read_at` is when the
+    oldest of what the verdict rests on was true.
     """
 
     identity: Identity
@@ -56,6 +57,7 @@ class FleetRow:
     growth: float | None = None
     version: str = ""
     role: str = ""
+    system: str | None = None
     read_at: float | None = None
 
     @property
@@ -102,6 +104,7 @@ def fleet_row(identity: Identity, snapshot: Snapshot | None, diagnosis: Diagnosi
         else (first.later.total - first.now.total) / FORECAST_DAYS,
         version="" if server is None else server.version,
         role="" if server is None else "standby" if server.in_recovery else "primary",
+        system=None if server is None else server.system_identifier,
         read_at=_read_at(snapshot),
     )
     return row if recovery is None else _with_window(row, recovery.found)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, overload
 
-from walconsole.domain.fleet.order import group_of
+from walconsole.domain.fleet.order import Grouping, grouped
 from walconsole.domain.fleet.row import FleetRow
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.model import Level
@@ -83,17 +83,12 @@ def head(layout: Layout, order: int, glyphs: Glyphs, *, backwards: bool) -> str:
     return text + ("why" if layout.why else "")
 
 
-def grouped(rows: Sequence[FleetRow]) -> list[Entry]:
-    """The rows, which stand together by tag, below the names of their groups."""
-    entries: list[Entry] = []
-    before: str | None = None
-    for row in rows:
-        group = group_of(row)
-        if group != before:
-            entries.append(f"#{group}" if row.identity.tags else "without a tag")
-            before = group
-        entries.append(row)
-    return entries
+def entries(rows: Sequence[FleetRow], by: Grouping) -> list[Entry]:
+    """The rows, below the names of their groups."""
+    found: list[Entry] = []
+    for name, group in grouped(rows, by):
+        found += [name, *group] if name else group
+    return found
 
 
 def summary(rows: Sequence[FleetRow]) -> tuple[Level, str]:
@@ -152,5 +147,6 @@ def _document(row: FleetRow) -> dict[str, object]:
         "level": row.level.value,
         "verdict": safe(row.verdict),
         "version": safe(row.version),
+        "system": None if row.system is None else safe(row.system),
     }
     return {name: None if value == float("inf") else value for name, value in told.items()}

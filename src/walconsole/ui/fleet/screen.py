@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from walconsole.domain.fleet.order import matching, next_in_trouble, ordered
+from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered
 from walconsole.domain.fleet.row import FleetRow, aged
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
@@ -98,7 +98,8 @@ class FleetScreen(BoardScreen):
         self.panes = self.board.panes
         self.key_bar = KeyBar(self.hints(), Footnote("fleet"))
         self.pattern = ""
-        self.order, self.backwards, self.by_tag, self.only_trouble = VERDICT, False, False, False
+        self.order, self.backwards, self.only_trouble = VERDICT, False, False
+        self.grouping = Grouping.NONE
         self.columns = "all"
         self.chosen: str | None = None
         """The name of the cluster under the cursor; None: the first, whichever that is."""
@@ -136,8 +137,8 @@ class FleetScreen(BoardScreen):
         kept = matching(self._all, self.pattern)
         kept = [row for row in kept if not self.only_trouble or row.in_trouble]
         key = ALL[self.order].key
-        rows = ordered(kept, key, backwards=self.backwards, by_tag=self.by_tag)
-        self._shown = fleet_rows.grouped(rows) if self.by_tag else list(rows)
+        rows = ordered(kept, key, backwards=self.backwards)
+        self._shown = fleet_rows.entries(rows, self.grouping)
         longest = max((len(safe(row.name)) for row in self._all), default=0)
         set_ = layout(self.columns, longest, width - 1)
         self.table.head = fleet_rows.head(set_, self.order, self.glyphs, backwards=self.backwards)
@@ -148,7 +149,7 @@ class FleetScreen(BoardScreen):
     def _place(self) -> int:
         """The row of the chosen cluster; -1 leaves the cursor where it is."""
         if self.chosen is None:
-            return 1 if self.by_tag and len(self._shown) > 1 else 0
+            return 1 if self._shown and isinstance(self._shown[0], str) else 0
         places = (n for n, entry in enumerate(self._shown) if _called(entry) == self.chosen)
         return next(places, -1)
 
@@ -158,8 +159,10 @@ class FleetScreen(BoardScreen):
         told += ["in trouble"] if self.only_trouble else []
         if told:
             return (Span(" ".join(told), Tone.WARNING),)
+        told = [self.grouping.value] if self.grouping is not Grouping.NONE else []
         title = "the worst first" if self.order == VERDICT else f"by {ALL[self.order].title}"
-        return (Span(title + (", backwards" if self.backwards else ""), Tone.LABEL),)
+        told += [title] + (["backwards"] if self.backwards else [])
+        return (Span(", ".join(told), Tone.LABEL),)
 
     @property
     def row(self) -> FleetRow | None:
@@ -262,8 +265,9 @@ class FleetScreen(BoardScreen):
         self._fill()
 
     def action_group(self) -> None:
-        """Together by tag, or not."""
-        self.by_tag = not self.by_tag
+        """Together by tag, then primaries with their standbys, then as they come."""
+        ways = list(Grouping)
+        self.grouping = ways[(ways.index(self.grouping) + 1) % len(ways)]
         self._fill()
 
     def action_columns(self) -> None:
