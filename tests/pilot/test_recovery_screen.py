@@ -173,7 +173,7 @@ async def test_every_key_at_every_size_and_resized(state: str, size: tuple[int, 
     async with app.run_test(size=size) as pilot:
         screen = await opened(pilot)
         for action in own("recovery"):
-            if action.sign in ("Esc", "?", "b", "e", "/", "M"):
+            if action.sign in ("Esc", "?", "b", "e", "/", "M", "U"):
                 continue
             await pilot.press(action.keys.split(",")[0])
         for width, height in SIZES:

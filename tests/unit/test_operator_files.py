@@ -31,6 +31,7 @@ WRITES_ELSEWHERE = {
     "session/demo_process.py": "standard error of the embedded droplet, to the log that exists",
     "session/demo_serve.py": "in the embedded droplet's folder, beside its SSH key",
     "session/provision.py": "the null device, in the place of a closed standard output",
+    "sandbox/scenarios/play.py": "an object in the embedded droplet's own store, with a wrong byte",
     "sandbox/host/ssh_server.py": "in the embedded droplet's folder",
     "sandbox/workspace.py": "the embedded droplet's folder itself",
 }

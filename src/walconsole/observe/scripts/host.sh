@@ -14,8 +14,8 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/sbin:/sbin
 
 say() { printf '\001%s %s\000' "$1" "$2"; }
 
-# say_first_line KEY FILE
-say_first_line() { IFS= read -r line 2>/dev/null <"$2" && say "$1" "$line"; }
+# say_line KEY FILE
+say_line() { IFS= read -r line 2>/dev/null <"$2" && say "$1" "$line"; }
 
 say_clock() {
     if [ -n "${EPOCHREALTIME-}" ]; then
@@ -28,8 +28,8 @@ say_clock() {
 }
 
 say_host() {
-    say_first_line hostname /proc/sys/kernel/hostname || { printf '\001hostname '; uname -n; printf '\000'; }
-    say_first_line kernel /proc/sys/kernel/osrelease || { printf '\001kernel '; uname -r; printf '\000'; }
+    say_line hostname /proc/sys/kernel/hostname || { printf '\001hostname '; uname -n; printf '\000'; }
+    say_line kernel /proc/sys/kernel/osrelease || { printf '\001kernel '; uname -r; printf '\000'; }
     if [ -r /etc/os-release ]; then
         while IFS= read -r line; do
             case $line in PRETTY_NAME=*) say system "${line#PRETTY_NAME=}" ;; esac
@@ -50,8 +50,8 @@ is_postmaster() {
     return 0
 }
 
-# in_container PID: a cgroup of a container that this shell is not in itself.
-in_container() {
+# boxed PID: a cgroup of a container that this shell is not in itself.
+boxed() {
     IFS= read -r own 2>/dev/null </proc/self/cgroup || return 1
     IFS= read -r its 2>/dev/null <"/proc/$1/cgroup" || return 1
     case $its in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac
@@ -219,7 +219,7 @@ say_setting() {
     sed -n "s/^[[:space:]]*$1[[:space:]]*=\{0,1\}[[:space:]]*'\{0,1\}\([^'#[:space:]]*\).*/\1/p" "$conf" | tail -n 1
 }
 
-say_debian_clusters() {
+say_debian() {
     while read -r version name port status owner rest; do
         case $rest in /*) ;; *) continue ;; esac
         log=${rest##* }
@@ -247,7 +247,7 @@ say_other_postmasters() {
         pid=${process#/proc/}
         case $seen in *" $pid "*) continue ;; esac
         is_postmaster "$pid" || continue
-        in_container "$pid" && continue
+        boxed "$pid" && continue
         if cd -P -- "$process/cwd" 2>/dev/null; then data=$PWD; else data=; fi
         found=$pid
         if [ -n "$data" ]; then
@@ -271,8 +271,8 @@ say_verifier() {
     say verifier "$runs"
 }
 
-# say_base_backup: what the installed script tells of itself, where it ever ran.
-say_base_backup() {
+# say_backup: what the installed script tells of itself, where it ever ran.
+say_backup() {
     [ -n "$run_state" ] || return
     if [ -d "$run_state" ] && [ ! -x "$run_state" ]; then
         say backup.missing "$run_state"
@@ -291,14 +291,14 @@ seen=
 looked=0
 postmaster=
 say_clock
-say_first_line uptime /proc/uptime
-say_first_line load /proc/loadavg
-say_base_backup
+say_line uptime /proc/uptime
+say_line load /proc/loadavg
+say_backup
 if [ "$full" = 1 ]; then
     say strain "$(cd /proc && head -n3 stat meminfo pressure/memory /sys/devices/system/cpu/online)"
     say_host
     say_verifier
-    say_debian_clusters
+    say_debian
     say_other_postmasters
 elif [ -n "$pick" ]; then
     say_cluster "$pick"
