@@ -28,7 +28,7 @@ def measure(clusters: int, seconds: float, presses: int) -> list[Result]:
         config = folder / "walconsole.toml"
         names = [f"c{number:04}" for number in range(clusters)]
         config.write_text("".join(profile_as_toml(profile, name) for name in names))
-        program = [Path(sys.executable).parent / "walconsole", "fleet", "--config", config]
+        program: list[str | Path] = [Path(sys.executable).parent / "walconsole", "fleet", "--config", config]
         terminal = stack.enter_context(Terminal(program, columns=COLUMNS, rows=ROWS))
         pid = terminal.process.pid
         first = terminal.until(lambda: _seen(terminal, clusters), "every cluster", FIRST_LOOKS_S)

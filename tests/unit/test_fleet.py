@@ -229,7 +229,8 @@ def test_the_next_in_trouble_is_found_around_the_end() -> None:
 
 def test_each_is_looked_at_once_before_any_is_again_and_a_few_begin_at_a_time() -> None:
     turns = [Turn(f"c{n}") for n in range(20)]
-    now, last, order = 0.0, None, []
+    now, last = 0.0, None
+    order: list[str] = []
     while len(order) < 20:
         turn, kind, wait_s = next_look(turns, now, last)
         if turn is None:
@@ -253,9 +254,9 @@ def test_where_looks_take_long_no_more_are_heaped_up_unless_their_hosts_do_not_a
             turn.looking, turn.reached = None, reached
         now, last = 0.0, None
         for _ in range(400):
-            turn, kind, _ = next_look(turns, now, last)
-            if turn is not None:
-                turn.begin(kind, now)
+            chosen, kind, _ = next_look(turns, now, last)
+            if chosen is not None:
+                chosen.begin(kind, now)
                 last = now
             now += 0.1
         assert sum(turn.looking is not None for turn in turns) == most
@@ -270,14 +271,14 @@ def played(turns: list[Turn], seconds: float, dead: frozenset[str] = frozenset()
             if turn.looking is not None and ends[turn.name] <= now:
                 turn.end(now)
                 turn.can_glance, turn.unreachable = True, turn.name in dead
-        turn, kind, _ = next_look(turns, now, last)
-        if turn is None:
+        chosen, kind, _ = next_look(turns, now, last)
+        if chosen is None:
             now += 0.05
             continue
-        turn.begin(kind, now)
+        chosen.begin(kind, now)
         last = now if kind is Kind.WHOLE else last
-        ends[turn.name] = now + (10.0 if turn.name in dead else 0.3)
-        looks[turn.name].append(kind)
+        ends[chosen.name] = now + (10.0 if chosen.name in dead else 0.3)
+        looks[chosen.name].append(kind)
     return looks
 
 

@@ -156,7 +156,7 @@ def test_the_worst_decides(states: str, code: int) -> None:
     assert worst_exit_code(found) == code
     document = several_document(found, NOW)
     assert document["exit_code"] == code
-    assert next(several_for_people(found)).split(": ")[1] == document["level"].upper()
+    assert next(several_for_people(found)).split(": ")[1] == str(document["level"]).upper()
 
 
 def test_a_line_each_the_worst_first_in_every_form() -> None:
