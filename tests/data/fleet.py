@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from tests.data.facts import NOW
 from tests.data.recoveries import RECOVERIES
@@ -35,6 +36,7 @@ def row_of(name: str, state: str, tags: tuple[str, ...] = (), now: float = NOW) 
     return fleet_row(Identity(name, f"root@{name}.example.net", tags), snapshot, diagnose(snapshot, now), now)
 
 
+@cache
 def rows() -> tuple[FleetRow, ...]:
     """The fleet of the pictures, one of which was not looked at yet."""
     return (*(row_of(*each) for each in NAMES), FleetRow(Identity("new", "new.example.net")))
