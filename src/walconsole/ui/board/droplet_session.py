@@ -111,9 +111,7 @@ class Front(Protocol):
 
     def ask_filter(self, pane: Filtered) -> None: ...
 
-    def leave_dashboard(self, session: DropletSession) -> None:
-        """Back to what it was opened from, where it was."""
-        ...
+    def leave_dashboard(self, session: DropletSession) -> None: ...
 
     def open_triage(self, session: DropletSession) -> None: ...
 
@@ -146,7 +144,7 @@ class DropletSession:
     archived WAL, None where nothing may be written to the droplet; `found_moments` is what it found last.
     `recovery_state` reads where a recovery stands there, None likewise; `recover_draft` is what was chosen
     for one. `begins_with_steps` opens at the first.
-    `shown`: whether its screens are those on top.
+    `shown`: whether its screens are those on top. `snapshot` is the last one, drawn or not.
     """
 
     front: Front
@@ -179,7 +177,7 @@ class DropletSession:
         self.chosen_cluster: ClusterFacts | None = None
         self.fix_run: ProvisionRun | None = None
         self.taken: SnapshotTaken | None = None
-        self._snapshot: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
         self._observer: Observer | None = None
         self._views: list[View] = []
         self._watched: Watched | None = None
@@ -213,16 +211,11 @@ class DropletSession:
         if self._disconnect is not None:
             await self._disconnect()
 
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The last one, drawn or not; None before there is any."""
-        return self._snapshot
-
     # What observation says.
 
     def publish(self, snapshot: Snapshot) -> None:
         """Draw the snapshot now, or with the next ones when they come in quick succession."""
-        first, self._snapshot = self._snapshot is None, snapshot
+        first, self.snapshot = self.snapshot is None, snapshot
         since = self.clock.monotonic() - self._painted
         apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
         if not self._shown and self.clock.monotonic() - self._looked_at > UNSEEN_LOOK_S:
@@ -287,7 +280,7 @@ class DropletSession:
         else:
             self._seen.clear()
         self._stop_timer()
-        if shown and self._snapshot is not None:
+        if shown and self.snapshot is not None:
             self._arm(0.0)
 
     def _arm(self, delay: float) -> None:
@@ -310,9 +303,9 @@ class DropletSession:
     def _paint(self) -> None:
         self._stop_timer()
         self._painted = self.clock.monotonic()
-        if self._snapshot is not None and self._shown:
+        if self.snapshot is not None and self._shown:
             now = self.clock.now()
-            self.taken = SnapshotTaken(self._snapshot, *self._diagnosed(self._snapshot, now))
+            self.taken = SnapshotTaken(self.snapshot, *self._diagnosed(self.snapshot, now))
             self._tell_worse(self.taken)
             view = self._views[-1] if self._views else self.home
             view.post_message(self.taken)
