@@ -328,9 +328,7 @@ class _OnlyThese:
 
     async def run(self, script: str, *, timeout_s: float = 5.0) -> object:
         look = "\n".join(f"say_cluster '{server.data_dir}'" for server in self._servers)
-        script = script.replace("\nsay_debian\n", f"\n{look}\n").replace(
-            "\nsay_other_postmasters\n", "\n"
-        )
+        script = script.replace("\nsay_debian\n", f"\n{look}\n").replace("\nsay_other_postmasters\n", "\n")
         return await self._to.shell.run(script, timeout_s=timeout_s)
 
 
