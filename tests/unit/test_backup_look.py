@@ -12,7 +12,7 @@ from tests.unit.test_recovery_descriptions import ID, OURS
 from walconsole.domain.wal import Segment
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.backup_look import BackupLook, look_at_backups
+from walconsole.provision.steps.backup_look import BackupLook, look_at_backups, missing_after
 
 FOLDER = f"base/{ID}/"
 
@@ -57,3 +57,23 @@ async def test_one_that_says_it_needs_all_wal_there_can_be_takes_no_time() -> No
     """A bucket's content is anybody's: what it names is not counted up."""
     found = await look(2, 3, stop_lsn="FFFFFFF0/138", stop_wal=f"00000001FFFFFFF0{0:08X}")
     assert found.why == f"{ID}: {Segment(1, 4).name()} is not there, which it needs"
+
+
+@pytest.mark.parametrize(
+    ("primary", "dr", "missing"),
+    [
+        ((2, 3), (2, 3), None),
+        ((2, 3, 4, 5), (2, 3), None),
+        ((2, 3, 5), (2, 3, 5), 4),
+        ((2, 3, 5), (2, 3, 4), None),
+        ((2, 3, 4, 6, 8), (2, 3, 7), 5),
+    ],
+    ids=["nothing later", "one copy alone", "a hole in both", "the other has it", "the first of holes"],
+)
+async def test_what_no_copy_holds_after_it_is_told(
+    primary: tuple[int, ...], dr: tuple[int, ...], missing: int | None
+) -> None:
+    looks = [await look(*primary), await look(*dr)]
+    assert all(each.backup is not None for each in looks)
+    found = missing_after(looks, SERVER.segment_bytes)
+    assert found == ("" if missing is None else Segment(1, missing).name())

@@ -1,7 +1,7 @@
 """Which complete base backup of this cluster a copy holds, read by the profile's own key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.profile import BucketTarget
@@ -27,10 +27,12 @@ class BackupLook:
     """What one copy holds. `backup` is its newest complete one of this cluster, with the WAL that it needs.
 
     Where it is None `why` says what is there instead, or why nothing could be seen; then `remedy` may help.
+    `later` are the segments of its timeline after it, as far as the listing was read.
     """
 
     target: BucketTarget
     backup: BaseBackup | None = None
+    later: frozenset[int] = frozenset()
     why: str = ""
     remedy: str = ""
 
@@ -99,7 +101,7 @@ async def _newest(
         read = await _read(store, target.prefix, folder)
         why = read.why if isinstance(read, Unreadable) else await _fault(store, target.prefix, read, server)
         if isinstance(read, BaseBackup) and not why:
-            return BackupLook(target, read)
+            return BackupLook(target, read, await _later(store, target.prefix, read, server.segment_bytes))
         whys.append(f"{folder.id}: {why}")
     return BackupLook(target, why="; ".join(whys[:3]) or "no base backup")
 
@@ -138,6 +140,31 @@ async def _lacking_wal(store: ObjectStore, prefix: str, backup: BaseBackup, segm
                     break
     lacking = next((segment for segment in _needed(first, last) if segment not in there), None)
     return lacking.name(segment_bytes) if lacking is not None else ""
+
+
+async def _later(store: ObjectStore, prefix: str, backup: BaseBackup, segment_bytes: int) -> frozenset[int]:
+    """The numbers of the segments after its stop, of the timeline on which it stopped."""
+    last = backup.last_segment(segment_bytes)
+    if last is None:
+        return frozenset()
+    listed = _listed(store, f"{prefix}{last.name(segment_bytes)}", f"{prefix}{last.timeline:08X}")
+    named = [_segment(key.removeprefix(prefix), size, segment_bytes) async for key, size in listed]
+    return frozenset(each.number for each in named if each is not None and each.number > last.number)
+
+
+def missing_after(looks: Sequence[BackupLook], segment_bytes: int) -> str:
+    """The first segment that no copy holds of those between the newest backup and the newest WAL; else empty.
+
+    A restore reads each copy: what one lacks the other may hold. What was archived on a later timeline is
+    not looked at.
+    """
+    ends = [look.backup.last_segment(segment_bytes) for look in looks if look.backup is not None]
+    last = max((end for end in ends if end is not None), default=None)
+    stored = frozenset[int]().union(*(look.later for look in looks))
+    if last is None or not stored:
+        return ""
+    gap = next((number for number in range(last.number + 1, max(stored)) if number not in stored), None)
+    return Segment(last.timeline, gap).name(segment_bytes) if gap is not None else ""
 
 
 def _needed(first: Segment, last: Segment) -> Iterator[Segment]:

@@ -24,7 +24,7 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import obstacle
-from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups
+from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups, missing_after
 
 _CANNOT = 2
 """docs/recovery.md: this cluster cannot be backed up so. Nothing was written."""
@@ -47,10 +47,11 @@ class FirstBackup(NotUndone):
     explanation = (
         "Takes a base backup now, by the installed script, and shows how far it is. It is done where each "
         "copy holds the newest complete one of this very cluster with all WAL that it needs, as its "
-        "backup.json says, which is read from the copy itself, and where that is not too old to be of use "
-        "at night. The script goes on by itself on the droplet where the "
-        "connection is cut or this console is killed; run again, the step follows it. Ended by you it "
-        "takes away what it stored. There is no half backup: what has no backup.json is none."
+        "backup.json says, which is read from the copy itself, where that is not too old to be of use at "
+        "night, and where no segment between it and the newest is missing in every copy. The script goes on "
+        "by itself on the droplet where the connection is cut or this console is killed; run again, the "
+        "step follows it. Ended by you it takes away what it stored. There is no half backup: what has no "
+        "backup.json is none."
     )
 
     def __init__(self, site: Site) -> None:
@@ -68,11 +69,14 @@ class FirstBackup(NotUndone):
         running = (await BackupRun(self._site).look()).running
         if running is not None:
             facts += (Fact("under way", running.id or "one that was just begun", FactState.NOTE),)
-        return self._judged(looks, facts)
+        return self._judged(looks, facts, survey.server.segment_bytes if survey.server is not None else 0)
 
-    def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...]) -> Check:
-        """DONE where each copy holds the newest, and that is not too old."""
+    def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...], segment_bytes: int) -> Check:
+        """DONE where each copy holds the newest, that is not too old, and WAL leads on from it."""
         why = what_is_to_do(looks, self._site.clock.now())
+        gap = missing_after(looks, segment_bytes) if segment_bytes and not why else ""
+        if gap:
+            why = f"nothing after the newest base backup's WAL can be restored: no copy holds {gap}"
         if not why:
             return Check(CheckState.DONE, "the newest complete base backup is in each copy", facts)
         return Check(CheckState.NEEDED, why, facts)
@@ -167,7 +171,7 @@ class BackupNow(FirstBackup):
     id = "backup"
     title = "Base backup"
 
-    def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...]) -> Check:
+    def _judged(self, looks: list[BackupLook], facts: tuple[Fact, ...], segment_bytes: int) -> Check:
         """NEEDED always: it was asked for."""
         return Check(CheckState.NEEDED, "a base backup is asked for", facts)
 
