@@ -271,14 +271,24 @@ server_of() {
 
 stop_server() {
     process=$(server_of)
-    [ -n "$process" ] || return 0
-    kill -s INT "$process" 2>/dev/null
-    for patiently in $(seq 600); do
-        lives "$process" || return 0
-        [ "$patiently" != 500 ] || kill -s QUIT "$process" 2>/dev/null
+    if [ -n "$process" ]; then
+        kill -s INT "$process" 2>/dev/null
+        for patiently in $(seq 600); do
+            lives "$process" || break
+            [ "$patiently" != 500 ] || kill -s QUIT "$process" 2>/dev/null
+            sleep 0.1
+        done
+        ! lives "$process" || end 1 "$undone: the recovery's server ($process) does not end"
+    fi
+    [ -e "$data/postmaster.pid" ] || return 0
+    # it was killed: its number may be a dead process's or another's, and no server starts beside that file
+    for patiently in $(seq 300); do
+        users=$(readlink /proc/[0-9]*/cwd 2>/dev/null | grep -cxF -- "$data")
+        [ "$users" != 0 ] || break
         sleep 0.1
     done
-    end 1 "$undone: the recovery's server ($process) does not end"
+    [ "$users" = 0 ] || end 1 "$undone: processes of a killed server still work in $data"
+    mv -f -- "$data/postmaster.pid" "$place/postmaster.pid.was"
 }
 
 # replay_on: until it pauses at the target, or waits for WAL that nobody has. Of an archive that cannot be asked it waits
