@@ -33,10 +33,7 @@ _LONGEST_TIMELINE = 10
 
 def wish_words(wish: RecoveryWish) -> tuple[str, ...]:
     """The options that ask for it."""
-    target = wish.target.options()
-    if wish.target.timeline is not None and "--timeline" not in target:
-        target = (*target, "--timeline", str(wish.target.timeline))
-    return (*target, *wish.place.options(), *_more(wish))
+    return (*wish.target.options(), *wish.place.options(), *_more(wish))
 
 
 def _more(wish: RecoveryWish) -> Iterator[str]:

@@ -90,13 +90,11 @@ class RecoveryTarget:
 
     def options(self) -> tuple[str, ...]:
         """What `walconsole recover` is given for it."""
-        if self.to is RecoverTo.LATEST:
-            return ("--to-latest",)
-        if self.to is RecoverTo.IMMEDIATE:
-            return ("--to-immediate",)
+        line = () if self.timeline is None else ("--timeline", str(self.timeline))
+        if self.to in (RecoverTo.LATEST, RecoverTo.IMMEDIATE):
+            return (f"--to-{self.to.value}", *line)
         name = "--to" if self.to is RecoverTo.TIME else f"--to-{self.to.value}"
         side = {True: ("--through",), False: ("--before",), None: ()}[self.inclusive]
-        line = () if self.timeline is None else ("--timeline", str(self.timeline))
         return (name, self.value, *side, *line)
 
 

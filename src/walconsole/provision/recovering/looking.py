@@ -163,7 +163,7 @@ class DumpPart(NotUndone):
         return Plan(
             f"dump {self._what} into {self._file(state)}",
             commands=(self._command(state),),
-            notes=(f"to load it: {self._load(state)}",),
+            notes=self._load(state),
             undo="the file stays until you remove it",
         )
 
@@ -183,7 +183,8 @@ class DumpPart(NotUndone):
                 "reading the dump", safe(said.strip()[:200]) or "it holds no table", "see the file"
             )
         yield Proved(f"{self._file(state)} holds the rows of {said.strip()} tables")
-        yield Printed(f"to load it: {self._load(state)}")
+        for line in self._load(state):
+            yield Printed(line)
 
     @property
     def _what(self) -> str:
@@ -200,11 +201,19 @@ class DumpPart(NotUndone):
         words += ["-f", self._file(state), "-d", self._database]
         return Command(join(words), user=os_user(self._site))
 
-    def _load(self, state: RecoveryState) -> str:
-        words = ["pg_restore", "-d", self._database]
-        words += (
-            ["--data-only", "-t", self._table.rpartition(".")[2]]
-            if self._table
-            else ["--clean", "--if-exists"]
+    def _load(self, state: RecoveryState) -> tuple[str, ...]:
+        """What loads it, in words and as commands: nothing that is there is dropped."""
+        user, file = f"sudo -u {quote(os_user(self._site))}", self._file(state)
+        if not self._table:
+            beside = f"{self._database}_restored"
+            return (
+                "to load it, into a database of its own:",
+                f"{user} createdb -T template0 {quote(beside)}",
+                f"{user} {join(['pg_restore', '-d', beside, file])}",
+            )
+        words = ["pg_restore", "-d", self._database, "-t", self._table.rpartition(".")[2]]
+        return (
+            "to load it where the table is gone, then where only rows are:",
+            f"{user} {join([*words, file])}",
+            f"{user} {join([*words, '--data-only', file])}",
         )
-        return f"sudo -u {quote(os_user(self._site))} {join([*words, self._file(state)])}"
