@@ -26,7 +26,7 @@ _TARGETS = {
 _SIDES = {"--before": False, "--through": True}
 _ALONE = frozenset({"--to-latest", "--to-immediate", "--in-place", *_SIDES})
 _WITH_VALUE = (
-    frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--table", "--database"}) - _ALONE
+    frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--count", "--in-database"}) - _ALONE
 )
 _LONGEST_TIMELINE = 10
 
@@ -42,9 +42,9 @@ def _more(wish: RecoveryWish) -> Iterator[str]:
     for sql in wish.looks:
         yield from ("--look", sql)
     for table in wish.tables:
-        yield from ("--table", table)
+        yield from ("--count", table)
     if wish.database:
-        yield from ("--database", wish.database)
+        yield from ("--in-database", wish.database)
 
 
 def command_line(profile: str, wish: RecoveryWish, *more: str) -> str:
@@ -69,8 +69,8 @@ def read_wish(words: Sequence[str]) -> RecoveryWish:
         read_into(last["--into"]) if "--into" in last else IN_PLACE,
         last.get("--backup", ""),
         tuple(text for name, text in told if name == "--look"),
-        tuple(text for name, text in told if name == "--table"),
-        last.get("--database", ""),
+        tuple(text for name, text in told if name == "--count"),
+        last.get("--in-database", ""),
     )
 
 
