@@ -82,6 +82,16 @@ def test_a_path_with_odd_letters_stays_one_word() -> None:
     assert finding[2] == "chown postgres '/mnt/it'\"'\"'s a $(reboot)'"
 
 
+@pytest.mark.parametrize("path", ["/", "/root", "/etc/", "/home/anna", "/var/lib", "/tmp"])
+@pytest.mark.parametrize("changes", [{"why": "Permission denied"}, {"writable": False}])
+def test_no_folder_of_the_system_s_or_a_person_s_is_given_away(path: str, changes: dict[str, Any]) -> None:
+    facts = Reading(Snapshot.folders, "stat", FolderFacts((replace(GOOD, path=path, **changes),), ()), NOW)
+    (finding,) = diagnose(healthy(folders=facts), NOW).findings
+    assert finding.rule == "folder-not-writable"
+    assert "must not be given" in finding.remedy
+    assert not [one for fix in finding.fixes for one in fix.commands if one.startswith(("chown", "chmod"))]
+
+
 def test_another_host_is_named() -> None:
     assert told(elsewhere=("backup@nas:/srv/wal",)) == [
         ("folder-elsewhere", Severity.NOTE, "ssh backup@nas ls -l /srv/wal | tail")

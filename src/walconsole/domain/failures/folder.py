@@ -1,15 +1,17 @@
 """An archive in a folder: not mounted, gone, not writable, full, beside the data."""
 
+import re
 from collections.abc import Iterator
 from shlex import quote
 
 from walconsole.domain.facts.folders import ArchiveFolder
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import is_folder
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import PILING, REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.remedies import server_user
+from walconsole.domain.standing.remedies import ours_in_force, server_user
 from walconsole.domain.units import bytes_text
 
 _SCARCE_SEGMENTS, _SCARCE_SHARE = 16, 0.05
@@ -84,8 +86,9 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
         how, remedy = "is not there", "make it again, owned by the server's user"
         fixes = (Fix("make it again", (f"install -d -o {quote(user)} -g {quote(user)} -m 750 {where}",)),)
     elif denied and folder.owner:
-        how, remedy = f"cannot be entered by {user}", "give it to the server's user"
-        fixes = (_given(folder, user), looking)
+        how = f"cannot be entered by {user}"
+        remedy, fixes = _for_the_user(folder, user)
+        fixes = (*fixes, looking)
     else:
         how = f"cannot be entered by {user}" if denied else "does not answer as a folder"
         remedy, fixes = "look at it and at the folders above it", (looking,)
@@ -102,13 +105,32 @@ def _missing(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
             Proof(f"{folder.path}: {folder.why}{owned}", "stat on the droplet", _at(snapshot)),
             *archiver_row(snapshot),
         ),
-        fixes=fixes,
+        fixes=(*fixes, *_instead(snapshot)),
     )
 
 
-def _given(folder: ArchiveFolder, user: str) -> Fix:
+_SYSTEMS = (
+    r"/(?:|bin|boot|dev|etc|home|home/[^/]+|lib|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr"
+    r"|var|var/lib|var/log|var/tmp)/?"
+)
+"""Folders of no service's own (Filesystem Hierarchy Standard 3.0), or a person's: not to be given away."""
+
+
+def _for_the_user(folder: ArchiveFolder, user: str) -> tuple[str, tuple[Fix, ...]]:
+    """How the server's user may write there; no command gives away a folder of the system's or a person's."""
+    if re.fullmatch(_SYSTEMS, folder.path):
+        return f"archive into a folder of {user}'s own: {folder.path} must not be given to it", ()
     where = quote(folder.path)
-    return Fix("let the server's user write there", (f"chown {quote(user)} {where}", f"chmod u+rwx {where}"))
+    commands = (f"chown {quote(user)} {where}", f"chmod u+rwx {where}")
+    return "give it to the server's user", (Fix("let the server's user write there", commands),)
+
+
+def _instead(snapshot: Snapshot) -> tuple[Fix, ...]:
+    """Our command, where the profile's archive is a store that is read: nothing is set up in a folder."""
+    stores = [copy.value for copy in snapshot.copies if copy.value is not None]
+    if not stores or any(is_folder(copy.bucket) for copy in stores):
+        return ()
+    return ours_in_force(snapshot, "which writes to the profile's store")
 
 
 def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | None:
@@ -116,23 +138,18 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
         return None
     snapshot, user = assessment.snapshot, server_user(assessment.snapshot)
     how = "is mounted read-only" if folder.read_only else f"may not be written to by {user}"
-    mend = (
-        Fix(
-            "mount it for writing",
-            (f"mount -o remount,rw {quote(folder.mount_point)}",),
-            risk="a file system that turned itself read-only has errors: see dmesg first",
-        )
-        if folder.read_only
-        else _given(folder, user)
-    )
+    remedy, fixes = _for_the_user(folder, user)
+    if folder.read_only:
+        remedy = "mount it for writing: dmesg tells why it is not"
+        command = f"mount -o remount,rw {quote(folder.mount_point)}"
+        risk = "a file system that turned itself read-only has errors: see dmesg first"
+        fixes = (Fix("mount it for writing", (command,), risk=risk),)
     return Finding(
         "folder-not-writable",
         Severity.CRITICAL,
         f"the archive's folder {folder.path} {how}",
         (f"owner {folder.owner}, mode {folder.mode}, on {folder.mount_point} ({folder.filesystem})",),
-        "mount it for writing: dmesg tells why it is not"
-        if folder.read_only
-        else "give it to the server's user",
+        remedy,
         Snapshot.folders,
         "archive_command",
         since=assessment.failing_since,
@@ -144,7 +161,7 @@ def _not_writable(assessment: Assessment, folder: ArchiveFolder) -> Finding | No
             ),
             *archiver_row(snapshot),
         ),
-        fixes=(mend,),
+        fixes=(*fixes, *_instead(snapshot)),
     )
 
 

@@ -57,7 +57,7 @@ class LoadPart(DumpPart):
             return Check(CheckState.DONE, f"{self._table} was loaded")
         if await self._is_there():
             state = await self._recovery.state()
-            by_hand = Fact("by hand", self._load(state), FactState.NOTE, "into another database, or by rows")
+            by_hand = Fact("by hand", self._load(state)[-1], FactState.NOTE, "which adds its rows")
             why = f"the running server has {self._table}: nothing is loaded over it"
             return Check(CheckState.DONE, why, (by_hand,))
         return Check(CheckState.NEEDED, f"the running server has no {self._table}")

@@ -1,6 +1,6 @@
 """Scenarios as data: in which state the droplet is shown, and how it gets there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from walconsole.sandbox.keys_api.keys import Grant
@@ -303,7 +303,10 @@ _PRACTICE = (
     ),
     _practice("archiver-crash-loop", "the archive command kills itself", _command("kill -9 $$")),
     _practice("command-hangs", "the archive command never ends", _command("sleep 86400")),
-    _practice("permission", "the archive command may not write", _command("cp %p /root/%f")),
+    replace(
+        _practice("permission", "the archive command may not write", _command("cp %p /root/%f")),
+        finding="folder-not-writable",
+    ),
     _practice("disk-full", "no space is left where the command writes", _command("cat %p > /dev/full")),
     _practice("silent-loss", "the archive command says yes and stores nothing", _command("/bin/true")),
     _practice("endpoint-wrong", "nothing listens at rclone's endpoint", BreakEndpoint()),
