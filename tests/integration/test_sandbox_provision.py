@@ -30,7 +30,8 @@ MENDED: dict[str, set[str]] = {
         "write-probe",
         "proof",
     },
-    **{name: set() for name in ("healthy", "idle", "holes", "slow", "dropped-table")},
+    "holes": {"first-backup"},
+    **{name: set() for name in ("healthy", "idle", "slow", "dropped-table")},
 }
 
 

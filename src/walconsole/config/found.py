@@ -22,7 +22,6 @@ from walconsole.domain.archivers.target import (
 )
 from walconsole.domain.profile import BucketRole, KeySource
 from walconsole.domain.redaction import safe
-from walconsole.domain.store.vendors import vendor_of
 
 _WHERE = ("bucket", "endpoint", "prefix", "region")
 """What says where a copy is; a difference in it is told."""
@@ -171,9 +170,8 @@ def _differences(role: BucketRole, target: ArchiveTarget, said: Settings) -> Ite
     if isinstance(store, S3Store):
         places = {name: getattr(store, name) for name in _WHERE}
         endpoint = said.get(f"{role}.endpoint")
-        vendor = vendor_of(str(endpoint.value) if endpoint is not None else store.endpoint.value)
-        if vendor is not None and vendor.signs_for:
-            places.pop("region")
+        if endpoint is not None or store.endpoint.value:
+            places.pop("region")  # an endpoint says where; the region is what a program signs for
     elif isinstance(store, FolderStore):
         places = {"bucket": store.path.but(str(store))}
     else:

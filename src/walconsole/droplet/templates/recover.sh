@@ -280,15 +280,16 @@ stop_server() {
         done
         ! lives "$process" || end 1 "$undone: the recovery's server ($process) does not end"
     fi
-    [ -e "$data/postmaster.pid" ] || return 0
-    # it was killed: its number may be a dead process's or another's, and no server starts beside that file
+    set -- "$data/postmaster.pid" "$sockets"/.s.PGSQL.*.lock
+    [ -e "$1" ] || [ -e "$2" ] || return 0
+    # it was killed: its number may be a dead process's or another's, and no server starts beside these files
     for patiently in $(seq 300); do
         users=$(readlink /proc/[0-9]*/cwd 2>/dev/null | grep -cxF -- "$data")
         [ "$users" != 0 ] || break
         sleep 0.1
     done
     [ "$users" = 0 ] || end 1 "$undone: processes of a killed server still work in $data"
-    mv -f -- "$data/postmaster.pid" "$place/postmaster.pid.was"
+    for left; do [ ! -e "$left" ] || mv -f -- "$left" "$place/${left##*/}.was"; done
 }
 
 # replay_on: until it pauses at the target, or waits for WAL that nobody has. Of an archive that cannot be asked it waits
