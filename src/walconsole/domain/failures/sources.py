@@ -24,14 +24,18 @@ from walconsole.domain.units import age_text, duration_text, plural
 
 
 def archive_elsewhere(assessment: Assessment) -> Iterator[Finding]:
-    """The profile names another place than the one that the server archives to."""
+    """The profile names another place than the one that the server archives to.
+
+    A store has more than one address: where the bucket that is read holds what PostgreSQL says it archived
+    last, it is the same place.
+    """
     snapshot = assessment.snapshot
     facts = snapshot.discovery.value
     if facts is None or not facts.differences:
         return
     yield Finding(
         "archive-elsewhere",
-        Severity.WARNING,
+        Severity.NOTE if assessment.agreement.ok else Severity.WARNING,
         "the profile and the host say differently where the archive is",
         facts.differences,
         "correct the profile, or leave those values out of it: then what the host says is used",
