@@ -148,11 +148,6 @@ class ArchiveScreen(PanesScreen):
         if name == self._subject:
             self.fill("object")
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
     def on_keys_pane_scrolled(self, message: KeysPane.Scrolled) -> None:
         """Fetch what came into view."""
         message.stop()
@@ -174,16 +169,11 @@ class ArchiveScreen(PanesScreen):
         message.stop()
         self.journeys.choose_cell(message.row, message.x)
 
-    def on_descendant_focus(self) -> None:
-        """Open the pane in focus where panes fold; the details are about what is in focus."""
-        name = self.focused.id if self.focused is not None else None
-        if name not in self.panes or name == self.board.focused_name:
-            return
-        self._came_from = self.board.focused_name
-        self.board.focused_name = name
+    def pane_entered(self, before: str) -> None:
+        """The details are about what is in focus."""
+        name, self._came_from = self.board.focused_name, before
         if name in KEYS:
             self.role = BucketRole(name)
-        self.board.rearrange()
         if name in (*KEYS, "coverage") and name != self._subject:
             self._subject = name
             self.panes["object"].restart()

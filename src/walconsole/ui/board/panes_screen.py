@@ -43,7 +43,27 @@ class BoardScreen(Screen[None]):
         """Go on from what is under the cursor."""
         raise NotImplementedError
 
+    def fill(self, *names: str) -> None:
+        """Set the rows of these panes anew, for their widths."""
+        raise NotImplementedError
+
+    def pane_entered(self, before: str) -> None:
+        """The focus came from the pane `before`; the one that has it has its room next."""
+
     # What they have in common.
+
+    def on_descendant_focus(self) -> None:
+        """Give the pane in focus its room."""
+        name, before = self.focused.id if self.focused is not None else None, self.board.focused_name
+        if name in self.panes and name != before:
+            self.board.focused_name = name
+            self.pane_entered(before)
+            self.board.rearrange()
+
+    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
+        """Set the rows for another width."""
+        message.stop()
+        self.fill(message.pane.spec.name)
 
     @property
     def pane(self) -> RowsPane:

@@ -116,19 +116,6 @@ class CommandsScreen(PanesScreen):
         if message.pane is self.table:
             self._fill_detail()
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self._fill_table()
-        self._fill_detail()
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-
     # What the panes show.
 
     @property
@@ -137,6 +124,11 @@ class CommandsScreen(PanesScreen):
         return (
             self._entries[self.table.row] if self.table.row < len(self._entries) and self.table.rows else None
         )
+
+    def fill(self, *names: str) -> None:
+        """Both: the one under the cursor is told below the list."""
+        self._fill_table()
+        self._fill_detail()
 
     def _fill_table(self) -> None:
         width = self.table.size.width or self.size.width or 80

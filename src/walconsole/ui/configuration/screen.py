@@ -166,19 +166,10 @@ class ConfigurationScreen(PanesScreen):
         message.stop()
         self._follow(message.pane)
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
-    def on_descendant_focus(self) -> None:
-        """Open the pane in focus where panes fold; a list that gets it chooses again."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-            if name in ("settings", "files"):
-                self._follow(self.panes[name])
+    def pane_entered(self, before: str) -> None:
+        """A list that gets the focus chooses again."""
+        if self.board.focused_name in ("settings", "files"):
+            self._follow(self.pane)
 
     def _follow(self, pane: RowsPane) -> None:
         row, desk = pane.current, self.desk

@@ -130,9 +130,10 @@ class FleetScreen(BoardScreen):
         self._all = tuple(aged(row, now) for row in self.source.rows)
         level, text = fleet_rows.summary(self._all)
         self.verdict.show(self.glyphs.sign(level), level.value, text, TONE_OF_LEVEL[level].value, "")
-        self._fill()
+        self.fill()
 
-    def _fill(self) -> None:
+    def fill(self, *names: str) -> None:
+        """Both: the one under the cursor is told below the list."""
         now, width = self.clock.now(), self.table.size.width or self.size.width or 80
         kept = matching(self._all, self.pattern)
         kept = [row for row in kept if not self.only_trouble or row.in_trouble]
@@ -187,18 +188,6 @@ class FleetScreen(BoardScreen):
             self.chosen = row.name if row is not None else self.chosen
             self._fill_detail()
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self._fill()
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-
     def repaint_lines(self) -> None:
         """How many there are."""
         self.verdict.repaint()
@@ -236,7 +225,7 @@ class FleetScreen(BoardScreen):
             self.app.notify("no other cluster is in trouble", markup=False, timeout=3)
             return
         self.chosen = rows[found].name
-        self._fill()
+        self.fill()
 
     def action_find(self) -> None:
         """Filter the list while it is typed; Esc brings back the filter before."""
@@ -245,37 +234,37 @@ class FleetScreen(BoardScreen):
     def filter(self, pattern: str) -> None:
         """Show only clusters that every word is true of."""
         self.pattern = pattern
-        self._fill()
+        self.fill()
 
     def action_everything(self) -> None:
         """All, or those in trouble."""
         self.only_trouble = not self.only_trouble
-        self._fill()
+        self.fill()
 
     def action_sideways(self, step: int) -> None:
         """Order by the next column, or by the one before."""
         shown = SETS[self.columns]
         at = shown.index(self.order) if self.order in shown else 0
         self.order = shown[(at + step) % len(shown)]
-        self._fill()
+        self.fill()
 
     def action_turn_order(self) -> None:
         """The other way round."""
         self.backwards = not self.backwards
-        self._fill()
+        self.fill()
 
     def action_group(self) -> None:
         """Together by tag, then primaries with their standbys, then as they come."""
         ways = list(Grouping)
         self.grouping = ways[(ways.index(self.grouping) + 1) % len(ways)]
-        self._fill()
+        self.fill()
 
     def action_columns(self) -> None:
         """The next set of columns."""
         names = list(SETS)
         self.columns = names[(names.index(self.columns) + 1) % len(names)]
         self.app.notify(f"columns: {self.columns}", markup=False, timeout=2)
-        self._fill()
+        self.fill()
 
     def action_look(self) -> None:
         """Look at the cluster under the cursor now."""

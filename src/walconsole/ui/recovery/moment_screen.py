@@ -95,18 +95,6 @@ class MomentScreen(PanesScreen):
         if message.pane.spec.name == "events":
             self.fill("answer")
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-
     # What the panes show.
 
     def show_all(self, *, restart: bool = False) -> None:

@@ -96,18 +96,6 @@ class RecoverScreen(PanesScreen):
         self.taken = message
         self.show_all()
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-
     # What the panes show.
 
     @property

@@ -96,21 +96,11 @@ class RecoveryScreen(PanesScreen):
         if message.pane.spec.name == self._subject:
             self.fill("detail")
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room; the details are about what was in focus before them."""
-        name = self.focused.id if self.focused is not None else None
-        if name not in self.panes or name == self.board.focused_name:
-            return
-        self.board.focused_name = name
-        if name != "detail":
-            self._subject = name
+    def pane_entered(self, before: str) -> None:
+        """The details are about what was in focus before them."""
+        if self.board.focused_name != "detail":
+            self._subject = self.board.focused_name
             self.fill("detail")
-        self.board.rearrange()
 
     # What the panes show.
 

@@ -145,18 +145,6 @@ class TriageScreen(PanesScreen):
                 self.panes[name].restart()
             self.fill("evidence", "remedy")
 
-    def on_rows_pane_resized(self, message: RowsPane.Resized) -> None:
-        """Set the rows for another width."""
-        message.stop()
-        self.fill(message.pane.spec.name)
-
-    def on_descendant_focus(self) -> None:
-        """Give the pane in focus its room."""
-        name = self.focused.id if self.focused is not None else None
-        if name in self.panes and name != self.board.focused_name:
-            self.board.focused_name = name
-            self.board.rearrange()
-
     # What the panes show.
 
     @property
