@@ -4,10 +4,8 @@ Adding appends to the file's text, so that comments stay; taking back removes th
 consoles at once take turns by a lock beside the file.
 """
 
-import fcntl
 import os
 import re
-import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +15,15 @@ from datetime import UTC, datetime
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.errors import RegisterError
 from walconsole.operator_files.places import places
-from walconsole.operator_files.private import check_private, make_private, open_appending, replace_text
+from walconsole.operator_files.private import (
+    check_private,
+    locked_within,
+    make_private,
+    open_appending,
+    replace_text,
+)
 
 LOCK_PATIENCE_S = 3.0
-_LOCK_AGAIN_S = 0.01
 LIMIT_BYTES = 4 * 1024 * 1024
 _HEADING = """\
 # Gaps in the archive that somebody knows to be lost. walconsole shows them and does not alarm.
@@ -140,22 +143,15 @@ class GapFile:
             raise self._denied("writing", error) from None
 
     def _lock(self, handle: int) -> None:
-        """Wait a moment, and no longer: whoever holds it may be a stopped process."""
-        give_up_at = time.monotonic() + LOCK_PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > give_up_at:
-                    remedy = "try again; end the other console if it hangs"
-                    raise RegisterError(
-                        f"locking the accepted gaps in {self.path}", "another console holds them", remedy
-                    ) from None
-                time.sleep(_LOCK_AGAIN_S)
-            except OSError as error:
-                raise self._denied("locking", error) from None
-            else:
-                return
+        try:
+            locked = locked_within(handle, LOCK_PATIENCE_S)
+        except OSError as error:
+            raise self._denied("locking", error) from None
+        if not locked:
+            remedy = "try again; end the other console if it hangs"
+            raise RegisterError(
+                f"locking the accepted gaps in {self.path}", "another console holds them", remedy
+            )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

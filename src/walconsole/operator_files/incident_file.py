@@ -4,10 +4,8 @@ Every note is folded into what the file says at that moment, under a lock, and t
 consoles beside each other and one that was killed lose nothing but their own last seconds.
 """
 
-import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +18,7 @@ from walconsole.errors import RegisterError
 from walconsole.operator_files.places import INCIDENTS, file_name_of, places
 from walconsole.operator_files.private import (
     keep_aside,
+    locked_within,
     make_private,
     open_appending,
     replace_text,
@@ -27,7 +26,6 @@ from walconsole.operator_files.private import (
 
 LIMIT_BYTES = 1024 * 1024
 LOCK_PATIENCE_S = 2.0
-_LOCK_AGAIN_S = 0.02
 _MOST_KEPT_ASIDE = 5
 
 
@@ -95,19 +93,12 @@ class IncidentFile:
             os.close(handle)
 
     def _lock(self, handle: int) -> None:
-        """Wait a moment, and no longer: whoever holds it may be a stopped process."""
-        give_up_at = time.monotonic() + LOCK_PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > give_up_at:
-                    self._deny("locking", "another console holds it")
-                time.sleep(_LOCK_AGAIN_S)
-            except OSError as error:
-                self._deny("locking", error.strerror or "it cannot be locked")
-            else:
-                return
+        try:
+            locked = locked_within(handle, LOCK_PATIENCE_S)
+        except OSError as error:
+            self._deny("locking", error.strerror or "it cannot be locked")
+        if not locked:
+            self._deny("locking", "another console holds it")
 
     def _deny(self, tried: str, why: str) -> NoReturn:
         remedy = "see to the file and its folder: the incident is remembered by this session alone until then"

@@ -12,6 +12,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 OWN = "walconsole"
@@ -105,6 +106,26 @@ def replace_held(path: Path, content: bytes, beside: Path) -> int:
         beside.unlink(missing_ok=True)
         raise
     return descriptor
+
+
+def locked_within(handle: int, seconds: float) -> bool:
+    """Lock an open file (flock), waiting no longer: whoever holds it may be a stopped process.
+
+    False where another process holds it still. Raises OSError where it cannot be locked.
+    """
+    give_up_at = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up_at:
+                return False
+            time.sleep(_LOCK_AGAIN_S)
+        else:
+            return True
+
+
+_LOCK_AGAIN_S = 0.02
 
 
 def open_new(path: Path) -> int:

@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,16 @@ from walconsole.domain.facts.evidence import WatcherFacts
 from walconsole.domain.notices.outbox import Kept, document_of, kept_of
 from walconsole.errors import RegisterError, UsageError
 from walconsole.operator_files.places import WATCH, file_name_of, places
-from walconsole.operator_files.private import keep_aside, make_private, open_in_place, sync_folder
+from walconsole.operator_files.private import (
+    keep_aside,
+    locked_within,
+    make_private,
+    open_in_place,
+    sync_folder,
+)
 
 HALF_BYTES = 128 * 1024
 LOCK_PATIENCE_S = 2.0
-_LOCK_AGAIN_S = 0.05
 _MAGIC = "walconsole-watch-1"
 _MOST_KEPT_ASIDE = 5
 
@@ -86,18 +90,10 @@ class WatchFile:
 
     def _lock(self, handle: int) -> None:
         """Wait a moment: a console may look whether somebody watches."""
-        give_up_at = time.monotonic() + LOCK_PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > give_up_at:
-                    self.close()
-                    why = "another watcher of it runs on this machine"
-                    raise UsageError(f"watching {self._profile}", why, "end that one first") from None
-                time.sleep(_LOCK_AGAIN_S)
-            else:
-                return
+        if not locked_within(handle, LOCK_PATIENCE_S):
+            self.close()
+            why = "another watcher of it runs on this machine"
+            raise UsageError(f"watching {self._profile}", why, "end that one first")
 
     def _anew(self, why: str) -> Kept:
         """An empty one, where what is there cannot be read; that is kept aside."""
