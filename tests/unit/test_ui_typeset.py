@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walconsole.domain.units import lasting_text
-from walconsole.ui.board.typeset import folded
+from walconsole.ui.board.cells import folded
 
 
 @given(st.text(alphabet="ab/-._=:, ", max_size=80), st.integers(1, 30))

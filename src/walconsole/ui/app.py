@@ -185,7 +185,7 @@ class WalconsoleApp(App[None]):
         markup: bool = False,
     ) -> None:
         """A toast, once while it is up; names and paths are parted where their parts end."""
-        from walconsole.ui.board.typeset import folded
+        from walconsole.ui.board.cells import folded
 
         width = max(8, min(_TOAST_CELLS, self.size.width * 4 // 5) - 4)
         text = "\n".join(part for line in message.splitlines() for part in folded(line, width) or [""])

@@ -59,7 +59,7 @@ class VerdictLine(Widget):
     def _set(self, width: int) -> None:
         if self._set_for == width:
             return
-        from walconsole.ui.board.typeset import fit, wrapped
+        from walconsole.ui.board.cells import fit, wrapped
 
         self._set_for = width
         styles = palette(self.app.current_theme)

@@ -15,10 +15,10 @@ from textual.widgets import Static
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.mode import page_text, sections
 from walconsole.ui.board.catalogue import PaneSpec
+from walconsole.ui.board.cells import folded
 from walconsole.ui.board.keys import actions as actions_of
 from walconsole.ui.board.keys import dialog_bindings
 from walconsole.ui.board.tones import palette
-from walconsole.ui.board.typeset import folded
 from walconsole.ui.dialogs.dialog import Dialog
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from walconsole.provision.engine.model import (
     Where,
 )
 from walconsole.provision.engine.printing import moving_text
+from walconsole.ui.board.cells import folded
 from walconsole.ui.board.content import Line, Span, Tone
 from walconsole.ui.board.progress import bar
 from walconsole.ui.board.provision_run import SUMMARY, ProvisionRun, StepNews
-from walconsole.ui.board.typeset import folded
 from walconsole.ui.provisioning.transcript import undo_words
 
 if TYPE_CHECKING:
