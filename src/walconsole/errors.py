@@ -1,6 +1,11 @@
 """One error type per area. Each says what was tried, on what, why it failed, and what to do."""
 
-from walconsole.domain.store.answers import Meaning, meaning_of
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from walconsole.domain.store.answers import Meaning
 
 
 class WalconsoleError(Exception):
@@ -94,6 +99,8 @@ class ObjectStoreError(WalconsoleError):
     @property
     def meaning(self) -> Meaning:
         """What is known of the answer."""
+        from walconsole.domain.store.answers import meaning_of  # its table: not for every start
+
         return meaning_of(self.code, self.status, self.why)
 
 

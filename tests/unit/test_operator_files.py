@@ -26,7 +26,7 @@ WRITES_ELSEWHERE = {
     "adapters/postgres/bridge.py": "a folder for a socket, gone with the connection",
     "adapters/ssh/connection.py": "a private temporary file with one host's ssh options, gone when connected",
     "adapters/ssh/openssh.py": "a file without a name, for the answer of `ssh -G`",
-    "cli/__init__.py": "the null device, in the place of a closed standard output",
+    "cli/running.py": "the null device, in the place of a closed standard output",
     "process/terminal.py": "the terminal",
     "session/demo_process.py": "standard error of the embedded droplet, to the log that exists",
     "session/demo_serve.py": "in the embedded droplet's folder, beside its SSH key",

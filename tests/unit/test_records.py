@@ -80,3 +80,22 @@ def test_what_does_not_fit_is_refused(values: tuple[object, ...], named: dict[st
     for kind in (Quick, Usual):
         with pytest.raises(TypeError):
             kind(*values, **named)  # type: ignore[arg-type]  # that is what is tried
+
+
+@record
+class Positive:
+    """What is checked when it is made."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number <= 0:
+            raise ValueError(f"not positive: {self.number}")
+
+
+def test_it_is_checked_when_it_is_made_and_when_it_is_replaced() -> None:
+    with pytest.raises(ValueError, match="not positive"):
+        Positive(0)
+    one = Positive(1)
+    with pytest.raises(ValueError, match="not positive"):
+        replace(one, number=-1)

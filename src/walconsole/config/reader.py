@@ -4,7 +4,6 @@ import difflib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -133,6 +132,8 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _parsed(path: Path, text: str) -> dict[str, object]:
+    import tomllib  # where there is no file, it is not needed, and the first frame waits for it
+
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -2,7 +2,7 @@
 
 from walconsole.config import checks
 from walconsole.config.key import Key
-from walconsole.droplet.choices import MOST_INCREMENTAL, MOST_READ_MIB_S
+from walconsole.domain.profile import MOST_INCREMENTAL, MOST_READ_MIB_S
 
 BACKUP_KEYS = (
     Key(

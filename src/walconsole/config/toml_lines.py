@@ -6,7 +6,6 @@ holds them.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 
 from walconsole.domain.patterns import pattern
@@ -86,6 +85,8 @@ def _unquoted(key: str) -> str:
     if key[0] == "'":
         return key[1:-1]
     if key[0] == '"':
+        import tomllib
+
         return str(tomllib.loads(f"k = {key}")["k"])
     return key
 

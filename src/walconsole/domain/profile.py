@@ -12,6 +12,10 @@ from walconsole.domain.store.vendors import FIRST_REGION, vendor_of
 
 MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
+MOST_READ_MIB_S = 1024
+"""pg_basebackup's own upper limit for --max-rate."""
+MOST_INCREMENTAL = 30
+"""A restore needs all of them, and room for all: more are worth less with each."""
 
 
 def is_folder(bucket: str) -> bool:

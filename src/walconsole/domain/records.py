@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def record(kind: type[T]) -> type[T]:
-    """`dataclass(frozen=True, slots=True)`, for fields that are plain: no factory, no `__post_init__`."""
+    """`dataclass(frozen=True, slots=True)`, for fields that are plain: none has a factory."""
     made = dataclass(init=False, repr=False, eq=False, slots=True)(kind)
     for name, method in _methods(made).items():
         if name not in kind.__dict__:
@@ -43,6 +43,7 @@ class _Signature:
 def _methods(kind: type[Any]) -> dict[str, Any]:
     fields = kind.__dataclass_fields__
     names = tuple(fields)
+    checked = getattr(kind, "__post_init__", None)
     defaults = {name: one.default for name, one in fields.items() if one.default is not MISSING}
 
     def init(self: Any, *values: Any, **named: Any) -> None:
@@ -55,6 +56,8 @@ def _methods(kind: type[Any]) -> dict[str, Any]:
             raise TypeError(f"{kind.__name__}() misses {', '.join(missing)}")
         for name in names:
             object.__setattr__(self, name, complete[name])
+        if checked is not None:
+            checked(self)
 
     init.__annotations__ = {name: one.type for name, one in fields.items()} | {"return": None}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import MOST_INCREMENTAL, MOST_READ_MIB_S, Profile
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MOST_ARCHIVE_TIMEOUT_S = 2**30
@@ -141,13 +141,6 @@ class DrillChoices:
             raise ValueError(f"the niceness must be 0 to 19, not {self.nice}")
         if self.poll_s < 1 or self.patience_s < self.poll_s:
             raise ValueError(f"patience must be at least one look of {self.poll_s} s, which must take one")
-
-
-MOST_READ_MIB_S = 1024
-"""pg_basebackup's own upper limit for --max-rate."""
-
-MOST_INCREMENTAL = 30
-"""A restore needs all of them, and room for all: more are worth less with each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ has to count, be that the real one or not. On macOS platformdirs means ~/Library
 records that are in ~/.local. Elsewhere both mean the same, which a test holds.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,6 +82,8 @@ def file_name_of(profile: str) -> str:
     """The profile's name where it can be a file's, else a digest of it."""
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", profile):
         return profile
+    import hashlib
+
     return hashlib.sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -18,6 +18,11 @@ def collect_nothing() -> None:
     gc.disable()
 
 
+def collect() -> None:
+    """From now on collect as Python does."""
+    gc.enable()
+
+
 @cache
 def collect_what_is_new() -> None:
     """From now on collect, leaving alone what exists already; once.

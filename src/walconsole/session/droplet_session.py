@@ -10,7 +10,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from walconsole.droplet.names import rclone_names
 from walconsole.operator_files.places import TEMPORARY_KEYS, places
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -88,6 +87,8 @@ class _Wiring:
 
     def _take_up(self, profile: Profile, shown: DropletSession) -> Profile:
         """From now on this is the droplet's profile; what was found on the host may change it."""
+        from walconsole.droplet.names import rclone_names
+
         profile = replace(profile, read_only=profile.read_only or self._wish.read_only)
         shown.price, shown.rclone = profile.price, rclone_names(profile)
         self._profile = profile

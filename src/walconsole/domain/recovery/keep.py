@@ -1,11 +1,11 @@
 """What retention keeps, as the profile says it."""
 
-from dataclasses import dataclass
+from walconsole.domain.records import record
 
 DEFAULT_MOST_SHARE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keep:
     """The newest `full` full backups and what builds upon them; every backup of the last `days` and the
     newest before those; `pins` (ids) for ever.

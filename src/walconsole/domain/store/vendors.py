@@ -6,14 +6,15 @@ A service is told by its endpoint's host; what is run on one's own machines cann
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from walconsole.domain.records import record
 
 FIRST_REGION = "us-east-1"
 """S3's own first one, which a store without regions takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vendor:
     """A store's maker. `domain` begins with a dot, and is empty for software that anyone runs anywhere.
 

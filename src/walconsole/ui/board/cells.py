@@ -1,12 +1,13 @@
 """Cutting and wrapping by terminal cells. The first frame is cut by it, so it needs nothing of the domain."""
 
-import re
 import textwrap
 
 from rich.cells import cell_len, set_cell_size
 
+from walconsole.domain.patterns import pattern
+
 _BOUND = "\N{NO-BREAK SPACE}"
-_QUANTITY = re.compile(
+_QUANTITY = pattern(
     r"(?<=\d) (?=(?:s|min|h|d|B|[KMGT]iB|segments?)\b)|(?<=\d min) (?=\d)|(?<=\d [hd]) (?=\d)"
 )
 _LEAST = 8
