@@ -1,8 +1,17 @@
-"""How one asks the store in the words of the tool that an archive command runs. Never raises."""
+"""What one types to ask, back up, check and restore in the words of the tool that an archive command runs.
+
+Never raises. What changes anything is told apart: `pgbackrest check` switches WAL, and
+`barman-cloud-check-wal-archive` makes the bucket (both tried), so that neither is ever offered as a look.
+"""
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
+from walconsole.domain.redaction import may_hold_secret
 
 _S3 = re.compile(r"s3://[^\s'\"]+")
 _OPTIONS = {
@@ -12,37 +21,91 @@ _OPTIONS = {
     "barman-cloud-wal-archive": (
         "--cloud-provider", "--endpoint-url", "-P", "--profile", "--aws-profile", "--read-timeout",
     ),
+    "barman-wal-archive": ("-U", "--user", "-c", "--config", "--port"),
     "pgbackrest": ("--stanza", "--config", "--config-path", "--config-include-path", "--repo"),
     "wal-g": ("--config",),
+    "pghoard_postgres_command": ("--site",),
+    "pg_probackup": ("-B", "--backup-path", "--instance", "--remote-host", "--remote-user", "--remote-port"),
 }  # fmt: skip
 """Of each tool's options those that say where the store is and whose key; the asking call takes them, too."""
 _BARE = frozenset(("--no-verify-ssl", "--no-sign-request", "--no-ssl", "--ssl"))
 """Those without a value."""
 _SHELL = re.compile(r"[$`%]|\A[;&|]+\Z")
 """What only the shell or PostgreSQL fills in."""
+_ALIASES = {"walg": "wal-g", "wal-g-pg": "wal-g"}
 
 
-def look_with(command: str) -> str:
-    """The call that lists what the archive command writes to, by the same tool; empty where none is known.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A tool's call taken apart: what it is run by, the options that stay, and all of its words."""
 
-    What the shell or PostgreSQL would fill in is left out, so that the call can be typed as it is.
+    program: tuple[str, ...]
+    options: tuple[str, ...]
+    words: tuple[str, ...]
+    data: str
+
+    def call(self, *words: str, first: bool = False) -> str:
+        """The program with other words, its options before them where it wants them `first`."""
+        parts = (*self.options, *words) if first else (*words, *self.options)
+        return shlex.join((*self.program, *parts))
+
+    def by(self, name: str, *words: str) -> str:
+        """Another program of the same package, in the same folder."""
+        folder, slash, _ = self.program[-1].rpartition("/")
+        program = (*self.program[:-1], f"{folder}{slash}{name}")
+        return shlex.join((*program, *self.options, *words))
+
+
+def own_commands(words: Sequence[str], data_directory: str = "", program: str = "") -> OwnCommands:
+    """By the words of the call that archives; `data_directory` is the server's, empty where not known.
+
+    `program` is the file name of the one that is asked for, empty for the first that is known.
+
+    What the shell or PostgreSQL would fill in, and what may be a secret, is left out, so that each can be
+    typed as it is.
     """
+    for at, word in enumerate(words):
+        tool = word.rpartition("/")[2]
+        if program and tool != program:
+            continue
+        tool = _ALIASES.get(tool, tool)
+        maker = _MAKERS.get(tool if not tool.startswith("pg_probackup") else "pg_probackup")
+        if maker is not None:
+            before = [each for each in words[:at] if not _fills(each)]
+            kept = _kept(words[at + 1 :], _OPTIONS.get(tool, _OPTIONS.get("pg_probackup", ())))
+            rest = tuple(words[at + 1 :])
+            return maker(_Asked((*_prefix(before), word), tuple(kept), rest, data_directory))
+    return NO_COMMANDS
+
+
+def of_text(command: str, data_directory: str = "", program: str = "") -> OwnCommands:
+    """The same by an archive command's text."""
     try:
         words = shlex.split(command)
     except ValueError:
-        return ""
-    for at, word in enumerate(words):
-        tool = word.rpartition("/")[2]
-        if tool in _OPTIONS:
-            before = [each for each in words[:at] if not _SHELL.search(each)]
-            return _asked(tool, [*_prefix(before), word], _kept(words[at + 1 :], _OPTIONS[tool]), command)
-    return ""
+        return NO_COMMANDS
+    return own_commands(words, data_directory, program)
+
+
+def look_with(command: str) -> str:
+    """The call that lists what the archive command writes to, by the same tool; empty where none is known."""
+    return of_text(command).look
+
+
+def backup_with(command: str, data_directory: str) -> str:
+    """The call that takes a base backup, by the tool of the archive command; empty where none is known."""
+    return of_text(command, data_directory).backup
+
+
+def _fills(word: str) -> bool:
+    """Whether only a run tells the word."""
+    return UNKNOWN in word or _SHELL.search(word) is not None
 
 
 def _prefix(words: Sequence[str]) -> list[str]:
     """What the tool is run by: `envdir FOLDER`, `sudo`, a variable before it."""
     if "envdir" in (word.rpartition("/")[2] for word in words) or all("=" in word for word in words):
-        return list(words)
+        return [word for word in words if not may_hold_secret(word)]
     return []
 
 
@@ -52,59 +115,122 @@ def _kept(words: Sequence[str], options: Sequence[str]) -> list[str]:
         name, given, _ = word.partition("=")
         # pgBackRest numbers its repositories: --repo1-path, --repo=1
         if name in options or (name.startswith("--repo") and "--repo" in options):
-            if _SHELL.search(word):
+            if _fills(word) or _tells_secret(name):
                 continue
             found.append(word)
             following = words[at + 1] if at + 1 < len(words) else ""
-            if not given and name not in _BARE and following and not _SHELL.search(following):
+            if not given and name not in _BARE and following and not _fills(following):
                 found.append(following)
     return found
 
 
-def _asked(tool: str, program: Sequence[str], options: Sequence[str], command: str) -> str:
-    place = _S3.search(command)
-    folder = place[0] if place is not None else ""
-    if tool in ("aws", "s3cmd", "s5cmd"):
-        folder = re.split(r"[$`%]", folder)[0].rpartition("/")[0]
-        if not folder or folder in ("s3:", "s3:/"):
-            return ""
-        calls = {"aws": ("s3", "ls"), "s3cmd": ("ls",), "s5cmd": ("ls",)}[tool]
-        if tool == "s5cmd":
-            return shlex.join((*program, *options, *calls, f"{folder}/"))
-        return shlex.join((*program, *calls, f"{folder}/", *options))
-    if tool == "pgbackrest":
-        return shlex.join((*program, *options, "info"))  # `check` switches WAL
-    if tool == "wal-g":
-        return shlex.join((*program, "wal-show", *options))
-    server = _after(command, folder)
-    if not folder or not server:
-        return ""
-    listing = program[-1].replace("barman-cloud-wal-archive", "barman-cloud-backup-list")
-    return shlex.join((*program[:-1], listing, *options, folder, server))
+def _tells_secret(option: str) -> bool:
+    """pgBackRest takes its keys as options, too: repo1-s3-key, repo1-s3-key-secret, repo1-cipher-pass."""
+    return re.search(r"-(?:key|key-secret|token|pass|sas-token|account)$", option) is not None
 
 
-def _after(command: str, folder: str) -> str:
-    """The word that follows the folder: barman-cloud's server name."""
-    words = shlex.split(command)
-    at = words.index(folder) + 1 if folder in words else len(words)
-    return words[at] if at < len(words) and not _SHELL.search(words[at]) else ""
+def _s3_place(asked: _Asked) -> str:
+    """The folder that the segments are put into, with a slash at its end; empty where a run alone tells."""
+    found = next((match[0] for word in asked.words if (match := _S3.search(word)) is not None), "")
+    folder = re.split(rf"[$`%{UNKNOWN}]", found)[0].rpartition("/")[0]
+    return "" if not folder or folder in ("s3:", "s3:/") else f"{folder}/"
 
 
-def backup_with(command: str, data_directory: str) -> str:
-    """The call that takes a base backup, by the tool of the archive command; empty where none is known."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return ""
-    for at, word in enumerate(words):
-        tool = word.rpartition("/")[2]
-        program = [*_prefix([each for each in words[:at] if not _SHELL.search(each)]), word]
-        options = _kept(words[at + 1 :], _OPTIONS.get(tool, ()))
-        if tool == "pgbackrest":
-            return shlex.join((*program, *options, "backup"))
-        if tool == "wal-g" and data_directory:
-            return shlex.join((*program, "backup-push", *options, data_directory))
-        if tool == "barman-cloud-wal-archive":
-            listing = _asked(tool, program, options, command)
-            return listing.replace("barman-cloud-backup-list", "barman-cloud-backup", 1)
-    return ""
+def _aws(asked: _Asked) -> OwnCommands:
+    place = _s3_place(asked)
+    return OwnCommands(look=asked.call("s3", "ls", place)) if place else NO_COMMANDS
+
+
+def _s3cmd(asked: _Asked) -> OwnCommands:
+    place = _s3_place(asked)
+    return OwnCommands(look=asked.call("ls", place)) if place else NO_COMMANDS
+
+
+def _s5cmd(asked: _Asked) -> OwnCommands:
+    place = _s3_place(asked)
+    return OwnCommands(look=asked.call("ls", place, first=True)) if place else NO_COMMANDS
+
+
+def _pgbackrest(asked: _Asked) -> OwnCommands:
+    return OwnCommands(
+        asked.call("info", first=True),
+        asked.call("backup", first=True),
+        asked.call("verify", first=True),
+        asked.call("restore", first=True),
+        asked.call("--dry-run", "expire", first=True),
+    )
+
+
+def _wal_g(asked: _Asked) -> OwnCommands:
+    data = asked.data
+    return OwnCommands(
+        asked.call("wal-show"),
+        shlex.join((*asked.program, "backup-push", *asked.options, data)) if data else "",
+        asked.call("wal-verify", "integrity", "timeline"),
+        asked.call("backup-list"),
+        asked.call("delete", "retain", "FULL", "7"),
+    )
+
+
+def _barman_cloud(asked: _Asked) -> OwnCommands:
+    plain = [word for word in asked.words if not word.startswith("-")]
+    at = next((number for number, word in enumerate(plain) if word.startswith("s3://")), len(plain))
+    where = plain[at : at + 2]
+    if len(where) < 2 or any(map(_fills, where)):
+        return NO_COMMANDS
+    return OwnCommands(
+        asked.by("barman-cloud-backup-list", *where),
+        asked.by("barman-cloud-backup", *where),
+        restore=asked.by("barman-cloud-backup-list", *where),
+        expire=asked.by("barman-cloud-backup-delete", "--dry-run", "-r", "REDUNDANCY 2", *where),
+    )
+
+
+def _barman(asked: _Asked) -> OwnCommands:
+    """On the host that keeps it, by the way that barman-wal-archive itself takes there."""
+    valued = {"-U", "--user", "-c", "--config", "--port"}
+    plain = [
+        word
+        for before, word in zip(("", *asked.words), asked.words, strict=False)
+        if not word.startswith("-") and before not in valued
+    ]
+    if len(plain) < 2 or any(map(_fills, plain[:2])):
+        return NO_COMMANDS
+    host, server = plain[:2]
+    options = dict(zip(asked.options[::2], asked.options[1::2], strict=False))
+    user = options.get("-U") or options.get("--user") or "barman"
+    way = ("ssh", *(("-p", options["--port"]) if "--port" in options else ()), f"{user}@{host}", "barman")
+    return OwnCommands(
+        shlex.join((*way, "list-backups", server)),
+        shlex.join((*way, "backup", server)),
+        shlex.join((*way, "check", server)),
+        shlex.join((*way, "list-backups", server)),
+    )
+
+
+def _pghoard(asked: _Asked) -> OwnCommands:
+    """Its daemon takes the base backups by itself, and expires them."""
+    listed = asked.by("pghoard_restore", "list-basebackups", "--config", "/var/lib/pghoard/pghoard.json")
+    return OwnCommands(look=listed, restore=listed)
+
+
+def _probackup(asked: _Asked) -> OwnCommands:
+    return OwnCommands(
+        asked.call("show", "--archive"),
+        asked.call("backup", "-b", "FULL"),
+        restore=asked.call("show"),
+        expire=asked.call("delete", "--delete-expired", "--dry-run"),
+    )
+
+
+_MAKERS: Mapping[str, Callable[[_Asked], OwnCommands]] = {
+    "aws": _aws,
+    "s3cmd": _s3cmd,
+    "s5cmd": _s5cmd,
+    "pgbackrest": _pgbackrest,
+    "wal-g": _wal_g,
+    "barman-cloud-wal-archive": _barman_cloud,
+    "barman-wal-archive": _barman,
+    "pghoard_postgres_command": _pghoard,
+    "pg_probackup": _probackup,
+}

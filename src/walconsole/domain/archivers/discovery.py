@@ -11,6 +11,7 @@ from walconsole.domain.archivers.look import FileText, Look, Seen, Wanted
 from walconsole.domain.archivers.shell_words import Word, tokens
 from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, S3Store, UnreadStore
 from walconsole.domain.archivers.tools import OFF
+from walconsole.domain.archivers.typed import typed
 from walconsole.domain.redaction import safe
 
 COMMAND = "archive_command"
@@ -109,6 +110,7 @@ def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTa
 
 
 def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
+    look.command = settings.command
     calls = calls_of(settings.command, look, COMMAND)
     found: list[ArchiveTarget] = []
     unknown: list[ArchiveTarget] = []
@@ -126,6 +128,7 @@ def _read(
     reader = _reader(call)
     if reader is not None:
         targets = [_by(call, target) for target in reader(call, look)]
+        targets = [replace(target, commands=typed(call, look.command, look)) for target in targets]
         if call.user and call.user != look.seen.user and targets:
             look.note(
                 f"{call.name} runs as {call.user}: files were looked for as {look.seen.user} finds them"

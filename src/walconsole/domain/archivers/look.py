@@ -69,12 +69,16 @@ class Wanted:
 
 
 class Look:
-    """Asks `seen`, and notes in `wanted` what it lacks and in `notes` what could not be read."""
+    """Asks `seen`, and notes in `wanted` what it lacks and in `notes` what could not be read.
+
+    `command` is the archive command that all begins with, empty where there is none.
+    """
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
         self.wanted = Wanted()
         self.notes: dict[str, None] = {}
+        self.command = ""
 
     def note(self, text: str) -> None:
         """Something to tell the operator, once."""

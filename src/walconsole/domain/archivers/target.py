@@ -4,7 +4,7 @@ What a tool's module makes (`rclone`, `pgbackrest`, ...). A secret is in a KeyPa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -116,6 +116,28 @@ NO_CREDENTIALS = Credentials("", None, "")
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCommands:
+    """Each typed as the server's own user; empty where the tool has none, or its words are not known.
+
+    `look` lists what it holds, `verify` judges it: both change nothing. `backup` takes a base backup,
+    `restore` brings one back, `expire` says what it would delete, and deletes nothing as it stands here.
+    """
+
+    look: str = ""
+    backup: str = ""
+    verify: str = ""
+    restore: str = ""
+    expire: str = ""
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Those that are known, by name."""
+        return ((each.name, text) for each in fields(self) if (text := getattr(self, each.name)))
+
+
+NO_COMMANDS = OwnCommands()
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveTarget:
     """One place that the server archives to, by `tool` (as `tools.recognise` names it).
 
@@ -123,7 +145,7 @@ class ArchiveTarget:
     backups of the same tool are, `retention` what it keeps: None where the tool has no such thing or nothing
     was read of it. `compression` and `encryption` are the tool's own words, `none` for none.
     `config` is the file of the tool's own that was read, `remote` its section there, where it has such.
-    `notes` is what is noticed besides, and what was not understood.
+    `notes` is what is noticed besides, and what was not understood. `commands` are the tool's own.
     """
 
     tool: Found[str]
@@ -137,6 +159,7 @@ class ArchiveTarget:
     config: str = ""
     remote: str = ""
     notes: tuple[str, ...] = ()
+    commands: OwnCommands = NO_COMMANDS
 
     def rows(self) -> Iterator[tuple[str, Found[str]]]:
         """Every value that is known, as text, by its name; no secret is among them."""

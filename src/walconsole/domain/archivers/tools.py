@@ -6,6 +6,18 @@ from dataclasses import dataclass
 OFF = frozenset({"", "(disabled)"})
 """An empty command, and what a server shows of any command while archive_mode is off (guc.c)."""
 
+_WITH_BACKUPS = frozenset((
+    "pgbackrest", "wal-g", "wal-e", "barman", "barman-cloud", "pghoard", "pg_probackup", "omnipitr",
+    "cloudnativepg",
+))  # fmt: skip
+"""Archivers whose base backups are restored with the WAL that they themselves archived."""
+
+
+def takes_backups(tool: str) -> bool:
+    """Whether a tool, as `recognise` or a target names it, takes the base backups, too."""
+    return tool.casefold() in _WITH_BACKUPS
+
+
 _TOOLS = (
     ("pgBackRest", r"pgbackrest"),
     ("WAL-G", r"wal-g|walg"),

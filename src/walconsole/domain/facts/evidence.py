@@ -221,7 +221,8 @@ class FoundCopy:
     """One place that the server archives to, as its host says: `tool` and `place` in words, safe to show.
 
     `unread` says why the console does not read it, empty where it does. `rows` are each value's name, text,
-    source, and how sure it is; no secret is among them.
+    source, and how sure it is; no secret is among them. `commands` are the tool's own by name (`look`,
+    `backup`, `verify`, `restore`, `expire`: target.OwnCommands), as the server's user types them.
     """
 
     tool: str
@@ -229,6 +230,11 @@ class FoundCopy:
     unread: str = ""
     rows: tuple[tuple[str, str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+
+    def command(self, name: str) -> str:
+        """One of them, empty where it has none."""
+        return dict(self.commands).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)

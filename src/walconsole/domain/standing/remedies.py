@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from shlex import quote
 from urllib.parse import SplitResult, urlsplit
 
-from walconsole.domain.archivers.asking import backup_with, look_with
+from walconsole.domain.archivers.asking import of_text
 from walconsole.domain.archivers.command_words import targets_of
-from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise
+from walconsole.domain.archivers.tools import OFF, ArchiveTool, recognise, takes_backups
+from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.standing.model import Fix
 
 _WHOLE_CLUSTER = "reads the whole cluster"
-_WHOLE = frozenset(("pgBackRest", "WAL-G", "WAL-E", "Barman", "pgHoard", "pg_probackup", "OmniPITR"))
-"""Archivers whose base backups are restored with the WAL that they themselves archived."""
 
 
 def command_in_force(snapshot: Snapshot) -> str:
@@ -32,6 +31,28 @@ def tool_in_force(snapshot: Snapshot) -> ArchiveTool | None:
     return recognise(command_in_force(snapshot), snapshot.told.archive_program)
 
 
+def found_copy(snapshot: Snapshot) -> FoundCopy | None:
+    """Where the server archives first, as its host says it; None where that was not asked."""
+    facts = snapshot.discovery.value
+    return facts.copies[0] if facts is not None and facts.copies else None
+
+
+def tool_name(snapshot: Snapshot) -> str:
+    """Whose words are to be used: as the host says it, else by the command; empty where it is not known."""
+    found = found_copy(snapshot)
+    tool = tool_in_force(snapshot)
+    return found.tool if found is not None else tool.name if tool is not None else ""
+
+
+def own_command(snapshot: Snapshot, name: str) -> tuple[str, ...]:
+    """The tool's own command to `look`, `verify`, `backup`, …, typed as root; none where none is known."""
+    found = found_copy(snapshot)
+    asked = found.command(name) if found is not None else ""
+    if not asked:
+        asked = dict(of_text(command_in_force(snapshot), data_directory(snapshot)).named()).get(name, "")
+    return (as_server(snapshot, asked),) if asked else ()
+
+
 def is_ours(snapshot: Snapshot) -> bool:
     """Whether it is the command that provisioning installs."""
     tool = tool_in_force(snapshot)
@@ -40,8 +61,7 @@ def is_ours(snapshot: Snapshot) -> bool:
 
 def is_anothers(snapshot: Snapshot) -> bool:
     """Whether it is an archiver's that takes the base backups, too: to replace it would part the two."""
-    tool = tool_in_force(snapshot)
-    return tool is not None and not tool.ours and tool.name in _WHOLE
+    return not is_ours(snapshot) and takes_backups(tool_name(snapshot))
 
 
 def ours_in_force(
@@ -77,6 +97,9 @@ def server_user(snapshot: Snapshot) -> str:
 
 def runs_rclone(snapshot: Snapshot) -> bool:
     """Whether the archive command uses rclone, as far as it is known."""
+    found = found_copy(snapshot)
+    if found is not None and takes_backups(found.tool):
+        return False
     facts = snapshot.command.value
     return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
 
@@ -116,8 +139,7 @@ def look_from_droplet(snapshot: Snapshot, where: str = "", config: str = "") -> 
         place = places[0]
         listing = f"rclone --config {quote(place.config)} lsf --max-depth 1 {quote(place.where)}"
         return (as_server(snapshot, listing),)
-    asked = look_with(command_in_force(snapshot))
-    return (as_server(snapshot, asked),) if asked else tuple(_look_from_here(snapshot))[:1]
+    return own_command(snapshot, "look") or tuple(_look_from_here(snapshot))[:1]
 
 
 def _look_from_here(snapshot: Snapshot) -> Iterator[str]:
@@ -213,8 +235,7 @@ def base_backup(snapshot: Snapshot, risk: str = _WHOLE_CLUSTER, step: str = "bac
     """One more base backup: by the installed script, or by the archiver that its WAL is restored with."""
     title = "take a base backup"
     if is_anothers(snapshot):
-        asked = backup_with(command_in_force(snapshot), data_directory(snapshot))
-        return Fix(title, (as_server(snapshot, asked),) if asked else (), risk=risk)
+        return Fix(title, own_command(snapshot, "backup"), risk=risk)
     ours = snapshot.told.archive_program
     program = f"{ours.removesuffix('-pg-archive')}-base-backup" if ours.endswith("-pg-archive") else ""
     program = program or f"/usr/local/bin/{snapshot.profile_name}-base-backup"
