@@ -272,3 +272,36 @@ async def test_what_pgbackrest_drops_is_told_in_its_own_words(host: Host, record
     assert found["wal-dropped"]["certainty"] == "proved"
     broken = "a wrong key and archive-push-queue-max = 1MB"
     brought_about(record_property, broken, "wal-dropped", began)
+
+
+# -- Steps by command alone ask the host, too, and leave to another tool what is that tool's.
+
+
+STEPS = {
+    "provision": (("--plan",), "info"),
+    "backup": (("--plan",), "backup"),
+    "drill": (("--plan",), "verify"),
+    "expire": (("--plan",), "--dry-run expire"),
+    "recover": (("--to-latest", "--into", "15/restored", "--plan"), "restore"),
+    "moment": (("--around", "2026-01-01T00:00:00Z"), "info"),
+}
+"""By command: its words, and what pgBackRest is asked with instead."""
+
+
+async def test_what_is_pgbackrests_is_left_to_it_with_its_own_command(host: Host) -> None:
+    program, conf = shutil.which("pgbackrest"), host.server.folder / "pgbackrest-main.conf"
+    host.archive_to(pgbackrest)
+    for command, (words, own) in STEPS.items():
+        code, out, err = await host.walconsole(command, "droplet", *words)
+        assert code == 10, (command, out, err)
+        assert "pgBackRest archives this server to s3://" in err, command
+        assert f"`{program} --config={conf} --stanza=main {own}`" in err, (command, err)
+
+
+async def test_a_step_goes_by_what_the_host_says(host: Host) -> None:
+    to = host.archive_to(rclone_flat)
+    code, out, err = await host.walconsole("provision", "droplet", "--plan")
+    assert f"rclone archives to s3://{to.bucket}" in err
+    assert to.bucket in out, (code, out, err)
+    assert "droplet-wal" not in out, "the buckets' names where nothing is known"
+    assert to.keys.secret_key not in out + err

@@ -93,6 +93,31 @@ def copies_of(discovery: Discovery) -> dict[BucketRole, ArchiveTarget]:
     return dict(zip(BucketRole, chosen, strict=False))
 
 
+def told_of(adopted: Adopted) -> Iterator[str]:
+    """The tool and the place of each copy, what the profile has differently, and what was not understood."""
+    for target in adopted.discovery.targets:
+        unread = f": {target.store.why}" if isinstance(target.store, UnreadStore) else ""
+        yield safe(f"{target.tool.value} archives to {target.store}{unread}")
+        yield from map(safe, target.notes)
+    if not adopted.discovery.targets:
+        yield "nothing was found that the server archives to"
+    yield from map(safe, adopted.differences)
+    yield from map(safe, adopted.discovery.notes)
+
+
+def is_ours(adopted: Adopted) -> bool:
+    """Whether nothing but this console's own command archives there, or nothing does: nothing to tell."""
+    tools = {target.tool.value for target in adopted.discovery.targets}
+    return tools <= {"walconsole"} and not adopted.differences
+
+
+def elsewhere(adopted: Adopted) -> bool:
+    """Whether the operator names another place for the primary copy than the server archives to."""
+    target = copies_of(adopted.discovery).get(BucketRole.PRIMARY)
+    said = _said(adopted.resolved.layers)
+    return target is not None and any(_differences(BucketRole.PRIMARY, target, said))
+
+
 def _said(layers: Sequence[Settings]) -> dict[str, Setting]:
     said: dict[str, Setting] = {}
     for layer in reversed(layers):

@@ -1,11 +1,7 @@
 """`walconsole config show HOST` and `config init HOST`: what one host says, once, without a screen."""
 
-from collections.abc import Iterator
-
-from walconsole.config.found import Adopted
+from walconsole.config.found import told_of
 from walconsole.config.resolve import Resolved
-from walconsole.domain.archivers.target import UnreadStore
-from walconsole.domain.redaction import safe
 from walconsole.errors import WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
@@ -40,16 +36,4 @@ async def _ask(resolved: Resolved) -> Answer:
             return None, (*nobody.refused, f"the host was not asked: {error.line()}")
         except TimeoutError:
             return None, (*nobody.refused, "the host was not asked: it did not answer in time")
-    return adopted.resolved, tuple(dict.fromkeys(safe(note) for note in _told(adopted)))
-
-
-def _told(adopted: Adopted) -> Iterator[str]:
-    """The tool and the place of each copy, what the profile has differently, and what was not understood."""
-    for target in adopted.discovery.targets:
-        unread = f": {target.store.why}" if isinstance(target.store, UnreadStore) else ""
-        yield f"{target.tool.value} archives to {target.store}{unread}"
-        yield from target.notes
-    if not adopted.discovery.targets:
-        yield "nothing was found that the server archives to"
-    yield from adopted.differences
-    yield from adopted.discovery.notes
+    return adopted.resolved, tuple(dict.fromkeys(told_of(adopted)))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from walconsole.adapters.keys_api.service import DigitalOceanKeys
     from walconsole.adapters.s3.key_sources import KeyPairSource
     from walconsole.adapters.ssh.shell import SshShell
+    from walconsole.session.finding import HostFinding
 
 _AFTER_DISPOSAL_S = 5.0
 _MOST_CERTIFICATES = 16
@@ -103,19 +104,17 @@ def provisioned(
     choices: DropletChoices | None = None,
     lasting: bool = True,
     memory: IncidentMemory | None = None,
+    finding: "HostFinding | None" = None,
 ) -> Provisioned:
     """The site of `profile`. Nothing connects yet; `cleanups` delete the temporary key and close everything,
     `shell` too.
 
     `lasting` False: what is recorded goes with the session, as its embedded droplet does. `memory` is told of
-    the full-access keys. Raises BlockedError where the archive is a folder: nothing is set up there.
+    the full-access keys. `finding` is what the host said of where its server archives to, None where it was
+    not asked. Raises BlockedError where the archive is a folder, or a place that is not read: nothing is set
+    up there.
     """
-    if profile.in_folders:
-        raise BlockedError(
-            f"setting archiving up for {profile.name}",
-            f"its archive is the folder {profile.primary.bucket}, which others set up",
-            "name a bucket under [primary] in the profile, or use the commands that findings show",
-        )
+    _refuse_places(profile)
     from walconsole.provision.droplet.surveying import take_survey
     from walconsole.session.one_look import look_anew
 
@@ -127,7 +126,8 @@ def provisioned(
     temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
     cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
     cleanups.add(f"closing the shell on {profile.ssh}", shell.aclose)
-    stores = _Stores(profile, environment, shell, cleanups)
+    stores = _Stores(profile, environment, shell, cleanups, finding)
+    found = finding.through(shell) if finding is not None else None
     # Added last, so that it is done first: the connections that it needs are still open.
     cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
     site = Site(
@@ -146,8 +146,8 @@ def provisioned(
         drill=DrillChoices.for_profile(profile),
         plain=_plain(),
         own=stores.own,
-        snapshot=lambda: look_anew(profile, shell, clock, environment),
-        whole=lambda: look_anew(profile, shell, clock, environment, whole=True),
+        snapshot=lambda: look_anew(profile, shell, clock, environment, found),
+        whole=lambda: look_anew(profile, shell, clock, environment, found, whole=True),
         reach=_reach,
         claim=DropletClaim(
             shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock, patience=shell.patience
@@ -156,14 +156,31 @@ def provisioned(
     return Provisioned(site, temporary, ledger, keys)
 
 
+def _refuse_places(profile: Profile) -> None:
+    """Raises BlockedError for what is no bucket that is read."""
+    tried = f"setting archiving up for {profile.name}"
+    named = "name a bucket under [primary] in the profile, or use the commands that findings show"
+    if profile.in_folders:
+        why = f"its archive is the folder {profile.primary.bucket}, which others set up"
+        raise BlockedError(tried, why, named)
+    unread = next((target.unread for target in profile.buckets if target.unread), "")
+    if unread:
+        raise BlockedError(tried, unread, named)
+
+
 class _Stores:
     """The profile's own view of each bucket, made when it is first asked for."""
 
     def __init__(
-        self, profile: Profile, environment: Mapping[str, str], shell: Shell, cleanups: Cleanups
+        self,
+        profile: Profile,
+        environment: Mapping[str, str],
+        shell: Shell,
+        cleanups: Cleanups,
+        finding: "HostFinding | None",
     ) -> None:
         self._profile, self._environment, self._shell = profile, environment, shell
-        self._cleanups = cleanups
+        self._cleanups, self._finding = cleanups, finding
         self._made: dict[BucketTarget, ObjectStore] = {}
 
     def of(self, target: BucketTarget) -> ObjectStore:
@@ -177,10 +194,11 @@ class _Stores:
         return _admin(target, await self._keys(target).key_pair())
 
     def _keys(self, target: BucketTarget) -> "KeyPairSource":
-        from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
+        from walconsole.adapters.s3.key_sources import RcloneConfig
+        from walconsole.session.finding import keys_of
 
         rclone = RcloneConfig(self._shell, self._profile.paths.rclone_config)
-        return key_source(target.keys, self._environment, rclone)
+        return keys_of(target, self._environment, rclone, self._finding)
 
     def _make(self, target: BucketTarget) -> ObjectStore:
         from walconsole.adapters.s3.store import SpacesStore

@@ -60,6 +60,7 @@ class _Wiring:
         self._last_fix: tuple[Cleanups, TemporaryKey] | None = None
         self._memory: IncidentMemory | None = None
         self._profile: Profile | None = None
+        self._finding: HostFinding | None = None
 
     async def connect(self, shown: DropletSession) -> Observer:
         """Make what observes; it connects when it is run. Raises SandboxError."""
@@ -142,6 +143,7 @@ class _Wiring:
             past = await asyncio.to_thread(past_of, self._environment, profile.name, clock.now())
 
         def completed(finding: HostFinding) -> Profile:
+            self._finding = finding
             if finding.adopted is not None:
                 for line in finding.adopted.differences:
                     shown.notify(line, "the profile and the host differ", "warning", 30)
@@ -190,6 +192,7 @@ class _Wiring:
             cleanups.part(),
             lasting=self._lasting,
             memory=self._memory,
+            finding=self._finding,
         )
         if run is not None:
             cleanups.add("ending the step that runs", run.end, LONGEST_CLEANING_S)
@@ -210,7 +213,13 @@ class _Wiring:
         cleanups = self._cleanups.part()
         profile = of_cluster(self._current, shown.chosen_cluster)
         parts = provisioned(
-            profile, shell.beside(), SystemClock(), self._environment, cleanups, lasting=self._lasting
+            profile,
+            shell.beside(),
+            SystemClock(),
+            self._environment,
+            cleanups,
+            lasting=self._lasting,
+            finding=self._finding,
         )
         try:
             return await Recovery(parts.site).state()

@@ -2,18 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from walconsole.adapters.s3.key_sources import FoundKeys, KeyPairSource, RcloneConfig, key_source
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.config.found import Adopted, adopt, key_pair_of, leaves_open, takes_keys
+from walconsole.config.found import (
+    Adopted,
+    adopt,
+    copies_of,
+    elsewhere,
+    key_pair_of,
+    leaves_open,
+    takes_keys,
+)
 from walconsole.config.resolve import Resolved
+from walconsole.domain.archivers.instead import OwnStep, instead
 from walconsole.domain.archivers.target import Credentials, Discovery
 from walconsole.domain.facts.evidence import DiscoveryFacts
 from walconsole.domain.facts.snapshot import AnySlot
-from walconsole.domain.profile import BucketRole, Profile
-from walconsole.errors import ClusterChoiceError, ShellError, SshError, WalconsoleError
-from walconsole.observe.command.discovering import DiscoveryProbe, HostDiscovery, facts_of
+from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, Profile
+from walconsole.errors import BlockedError, ClusterChoiceError, ShellError, SshError, WalconsoleError
+from walconsole.observe.command.discovering import TRIED, DiscoveryProbe, HostDiscovery, facts_of
 from walconsole.observe.host.host import HostProbe
 from walconsole.ports import BucketReader, Clock, Observer, Screen
 
@@ -54,6 +65,37 @@ class HostFinding:
             self.adopted = adopted
         return adopted
 
+    def through(self, shell: SshShell) -> "HostFinding":
+        """The same by another shell, for what goes on beside the observation."""
+        profile = self.profile
+        return HostFinding(
+            self.resolved, shell, HostProbe(shell, profile, self.clock), self.clock, self.adopted
+        )
+
+    async def settle(self) -> Profile:
+        """The profile by which something runs once: the host is asked where it leaves anything open.
+
+        What the host has no answer to is as if nothing was found. Raises errors.SshError, ClusterChoiceError
+        and, where it does not answer in time, ShellError: what is done by a wrong place is done wrong.
+        """
+        if leaves_open(self.resolved) and self.adopted is None:
+            try:
+                await self.find()
+            except TimeoutError:
+                raise ShellError(TRIED, f"no answer within {FIND_S:.0f} s", "try again") from None
+            except ShellError as error:
+                _log.warning("%s", error.line())
+        return self.profile
+
+    def refuse(self, step: OwnStep) -> None:
+        """Raises BlockedError where `step` is another tool's to do, with that tool's own command."""
+        if self.adopted is None:
+            return
+        target = copies_of(self.adopted.discovery).get(BucketRole.PRIMARY)
+        told = instead(step, target) if target is not None else None
+        if told is not None and not elsewhere(self.adopted):
+            raise BlockedError(f"walconsole {step}", told.why, told.remedy)
+
     async def keys(self, role: BucketRole) -> Credentials:
         """The pair of a copy as the host has it now. Raises as `find`."""
         return key_pair_of((await self.find()).keys, role)
@@ -77,6 +119,15 @@ class HostFinding:
                 if before != where
             ]
         return facts_of(found, (*now.differences, *moved))
+
+
+def keys_of(
+    target: BucketTarget, environment: Mapping[str, str], rclone: RcloneConfig, finding: HostFinding | None
+) -> KeyPairSource:
+    """Where the pair of a copy comes from: what the host has of it, where the profile leaves it to that."""
+    if finding is not None and target.keys.source is KeySource.DROPLET and not target.keys.rclone_remote:
+        return FoundKeys(finding.first_keys(target.role), partial(finding.keys, target.role))
+    return key_source(target.keys, environment, rclone)
 
 
 def _places(adopted: Adopted) -> list[str]:

@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from walconsole.domain.archivers.instead import OwnStep
 from walconsole.domain.moments.asking import read_time
 from walconsole.domain.moments.by_target import with_target
 from walconsole.domain.moments.found import Answer, FoundMoments
@@ -76,14 +77,12 @@ def find_moment(session: Session, wish: MomentWish, stop: Stop) -> int:
     start_logging(session.log_file, chosen=session.log_chosen)
     for note in session.notes:
         say(note)
-    return event_loop.run(lambda: _run(profile, wish, around, stop, session.environment))
+    return event_loop.run(lambda: _run(session, profile, wish, around, stop))
 
 
-async def _run(
-    profile: Profile, wish: MomentWish, around: float, stop: Stop, environment: Mapping[str, str]
-) -> int:
+async def _run(session: Session, profile: Profile, wish: MomentWish, around: float, stop: Stop) -> int:
     stop.attach(asyncio.get_running_loop(), lambda: None)
-    finding = asyncio.create_task(_find(profile, wish, around, environment), name="finding the moment")
+    finding = asyncio.create_task(_find(session, profile, wish, around), name="finding the moment")
     asked = asyncio.create_task(stop.requested.wait(), name="asked to end")
     await asyncio.wait([finding, asked], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
@@ -95,17 +94,21 @@ async def _run(
     return 0
 
 
-async def _find(
-    profile: Profile, wish: MomentWish, around: float, environment: Mapping[str, str]
-) -> tuple[str, ...]:
-    from walconsole.session.wiring import ssh_shell  # asyncssh: not where the command line is refused
+async def _find(session: Session, profile: Profile, wish: MomentWish, around: float) -> tuple[str, ...]:
+    from walconsole.session.wiring import finding_of, ssh_shell  # asyncssh: not where it is refused
 
-    clock = SystemClock()
-    snapshot, refused = await look_once(profile, clock, environment, on_disk(environment), LONGEST_LOOK_S)
-    for line in refused:
-        say(line)
+    clock, environment, resolved = SystemClock(), session.environment, session.resolved
     async with Cleanups() as cleanups:
         shell = ssh_shell(profile, NobodyThere(), clock, cleanups)
+        if resolved is not None:
+            finding = finding_of(resolved, shell, clock)
+            profile = await finding.settle()
+            finding.refuse(OwnStep.MOMENT)
+        snapshot, refused = await look_once(
+            profile, clock, environment, on_disk(environment), LONGEST_LOOK_S, resolved, shell
+        )
+        for line in refused:
+            say(line)
         search = MomentSearch(MomentFinder(profile, shell), lambda: snapshot, clock.now)
         plan = await search.plan(around, wish.within_s, wish.most)
         _agree(profile, plan, wish)

@@ -20,6 +20,7 @@ from walconsole.process.cleanup import Cleanups
 if TYPE_CHECKING:
     from walconsole.adapters.ssh.shell import SshShell
     from walconsole.config.resolve import Resolved
+    from walconsole.session.finding import HostFinding
 
 LONGEST_LOOK_S = 600.0
 """A million segments take two seconds to list, or a minute and a half where the store is far and slow."""
@@ -97,17 +98,24 @@ async def look_once(
 
 
 async def look_anew(
-    profile: Profile, shell: "SshShell", clock: Clock, environment: Mapping[str, str], *, whole: bool = False
+    profile: Profile,
+    shell: "SshShell",
+    clock: Clock,
+    environment: Mapping[str, str],
+    finding: "HostFinding | None" = None,
+    *,
+    whole: bool = False,
 ) -> Snapshot:
     """Through a shell that is there, the buckets listed to their ends, for whoever is about to delete.
 
-    `whole`: every source, for a verdict. After LONGEST_LOOK_S what was read by then.
+    `finding` is what the host said of itself, through that shell. `whole`: every source, for a verdict.
+    After LONGEST_LOOK_S what was read by then.
     """
     from walconsole.session.wiring import observe
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
-        observer = observe(profile, shell, clock, environment, cleanups, for_this_session())
+        observer = observe(profile, shell, clock, environment, cleanups, for_this_session(), finding)
         enough = (lambda snapshot: _is_whole(snapshot, clock.now())) if whole else is_judgeable
         await _watch(observer, screen, enough, LONGEST_LOOK_S)
     now = clock.now()

@@ -4,9 +4,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from walconsole.config.found import is_ours, told_of
+from walconsole.config.resolve import Resolved
+from walconsole.domain.archivers.instead import OwnStep
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Fix
@@ -32,6 +36,9 @@ from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.recovering import Part, RecoverAsked, recover_steps
 from walconsole.session.wish import Session
 from walconsole.ui.provisioning.transcript import save_transcript
+
+if TYPE_CHECKING:
+    from walconsole.session.finding import HostFinding
 
 _CLEANING_S = 60.0
 
@@ -62,6 +69,16 @@ class ProvisionWish:
     def only_reads(self) -> bool:
         """Whether nothing is changed by it, so that nothing needs to be agreed to."""
         return self.recover is not None and self.recover.part is Part.LOOK
+
+    @property
+    def own_step(self) -> OwnStep | None:
+        """Which of the steps it is that another tool has a command of its own for; None for a fix."""
+        if self.offer is not None or self.undo:
+            return None
+        if self.recover is not None:
+            return OwnStep.RECOVER
+        named = {OwnStep.BACKUP: self.backup, OwnStep.DRILL: self.drill, OwnStep.EXPIRE: self.expire}
+        return next((step for step, asked in named.items() if asked), OwnStep.PROVISION)
 
     @property
     def planning(self) -> str:
@@ -122,19 +139,22 @@ def provision(session: Session, wish: ProvisionWish, stop: Stop) -> int:
     warning = start_logging(session.log_file, chosen=session.log_chosen)
     for note in (*session.notes, *([warning] if warning else [])):
         say(note)
-    return event_loop.run(lambda: _Command(profile, wish, stop, session.environment).run())
+    resolved = session.resolved
+    if resolved is None:
+        raise AssertionError("a profile that came of nothing")
+    return event_loop.run(lambda: _Command(resolved, wish, stop, session.environment).run())
 
 
 class _Command:
     """One run inside the session's clean-ups."""
 
     def __init__(
-        self, profile: Profile, wish: ProvisionWish, stop: Stop, environment: Mapping[str, str]
+        self, resolved: Resolved, wish: ProvisionWish, stop: Stop, environment: Mapping[str, str]
     ) -> None:
-        self._profile, self._wish, self._stop = profile, wish, stop
+        self._resolved, self._wish, self._stop = resolved, wish, stop
         self._environment = environment
         self._history: list[Progress] = []
-        self._memory = IncidentMemory(IncidentFile(profile.name, environment), SystemClock())
+        self._memory = IncidentMemory(IncidentFile(resolved.profile.name, environment), SystemClock())
         plain = PlainLines(self._write, undoing=wish.undo)
         self._printer: Printer = JsonLines(self._write) if wish.json else plain
 
@@ -153,16 +173,19 @@ class _Command:
         cleanups = Cleanups()
         failure: WalconsoleError | None = None
         cleanups.add("writing down what was run", self._memory.close)
+        parts: Provisioned | None = None
         async with cleanups:
-            parts = self._provisioned(cleanups)
             try:
-                await self._until_ended(parts)
+                finding = self._finding(cleanups)
+                if await self._until_ended(self._settle(finding)):
+                    parts = self._provisioned(finding, cleanups)
+                    await self._until_ended(self._steps(parts))
             except WalconsoleError as error:
                 failure = error
             self._stop.limit_exit()
         for line in cleanups.left:
             say(line)
-        if parts.temporary.left:
+        if parts is not None and parts.temporary.left:
             names = ", ".join(parts.temporary.names)
             raise TemporaryKeyError(f"deleting the key {names}", parts.temporary.left)
         if self._stop.noted:
@@ -171,31 +194,50 @@ class _Command:
             raise failure
         return 0
 
-    async def _until_ended(self, parts: Provisioned) -> None:
-        """Until the steps are through, or the program is asked to end: then they clean up first."""
-        running = asyncio.create_task(self._steps(parts), name="steps")
+    async def _until_ended(self, doing: Coroutine[Any, Any, None]) -> bool:
+        """Whether that went through; where the program is asked to end, it cleans up first."""
+        running = asyncio.create_task(doing, name="steps")
         asked = asyncio.create_task(self._stop.requested.wait(), name="asked to end")
         await asyncio.wait([running, asked], return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
         if not running.done():
             running.cancel()
             await asyncio.wait([running], timeout=_CLEANING_S)
-        if running.done() and not running.cancelled():
-            running.result()
+        if not running.done() or running.cancelled():
+            return False
+        running.result()
+        return True
 
-    def _provisioned(self, cleanups: Cleanups) -> Provisioned:
-        from walconsole.adapters.ssh.shell import SshShell  # asyncssh: not where the command line is refused
+    def _finding(self, cleanups: Cleanups) -> "HostFinding":
+        from walconsole.session.wiring import finding_of, ssh_shell  # asyncssh: not where it is refused
 
-        profile, clock = self._profile, SystemClock()
-        shell = SshShell(profile.ssh, sudo=profile.sudo, operator=Nobody(), clock=clock)
+        clock, profile = SystemClock(), self._resolved.profile
+        return finding_of(self._resolved, ssh_shell(profile, Nobody(), clock, cleanups), clock)
+
+    async def _settle(self, finding: "HostFinding") -> None:
+        """Where the server archives to, by the host: not where the record says all. Raises as `settle`."""
+        if self._wish.undo:
+            return
+        await finding.settle()
+        adopted = finding.adopted
+        if adopted is not None and not is_ours(adopted):
+            for line in told_of(adopted):
+                say(line)
+        step = self._wish.own_step
+        if step is not None:
+            finding.refuse(step)
+
+    def _provisioned(self, finding: "HostFinding", cleanups: Cleanups) -> Provisioned:
+        profile, choices = finding.profile, self._wish.choices
         return provisioned(
             profile,
-            shell,
-            clock,
+            finding.shell,
+            finding.clock,
             self._environment,
             cleanups,
-            choices=self._wish.choices,
+            choices=replace(choices, to_dr=choices.to_dr and profile.second_copy),
             memory=self._memory,
+            finding=finding,
         )
 
     async def _steps(self, parts: Provisioned) -> None:
@@ -236,7 +278,7 @@ class _Command:
         if not any(progress.stage is Stage.APPLYING for progress in self._history):
             return
         changes = [news.event.change for news in self._history if isinstance(news.event, Changing)]
-        title = self._profile.name
+        title = self._resolved.profile.name
         problem, where = save_transcript(title, runner.steps, self._history, changes)
         say(f"no transcript was written: {problem}" if problem else f"transcript: {where}")
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.folder.store import FolderStore
-from walconsole.adapters.s3.key_sources import FoundKeys, RcloneConfig, key_source
+from walconsole.adapters.s3.key_sources import RcloneConfig
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
@@ -18,7 +18,7 @@ from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.patience import Patience
-from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, Profile, SshTarget
+from walconsole.domain.profile import BucketRole, BucketTarget, Profile, SshTarget
 from walconsole.domain.round_trips import Answer, ObjectContent, Page
 from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.droplet.names import names_of
@@ -43,7 +43,7 @@ from walconsole.operator_files.watch_file import watcher_of
 from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
-from walconsole.session.finding import FindingObserver, HostFinding
+from walconsole.session.finding import FindingObserver, HostFinding, keys_of
 
 # -- PostgreSQL's adapter, imported while SSH connects: psycopg takes as long as that does.
 
@@ -217,9 +217,7 @@ def observe(
             return UnreadPlace(target)
         if target.folder:
             return folder_store(profile, target, beside, cleanups, segment_bytes)
-        keys = key_source(target.keys, environment, rclone)
-        if finding is not None and target.keys.source is KeySource.DROPLET and not target.keys.rclone_remote:
-            keys = FoundKeys(finding.first_keys(target.role), partial(finding.keys, target.role))
+        keys = keys_of(target, environment, rclone, finding)
         store = SpacesStore(target, keys, environ=environment, connections=target.connections)
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
         return store

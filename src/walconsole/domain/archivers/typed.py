@@ -25,10 +25,12 @@ def typed(call: Call, command: str, look: Look) -> OwnCommands:
             return NO_COMMANDS
         direct = own_commands((call.program, *call.words), look.seen.data)
     made = {name: _as_called(text, call, look) for name, text in direct.named()}
-    return OwnCommands(**{
-        name: _with_environment(text, look) if inherited and look.seen.data else text
-        for name, text in made.items()
-    })
+    return OwnCommands(
+        **{
+            name: _with_environment(text, look) if inherited and look.seen.data else text
+            for name, text in made.items()
+        }
+    )
 
 
 def _as_called(command: str, call: Call, look: Look) -> str:
