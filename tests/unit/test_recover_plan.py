@@ -8,7 +8,6 @@ from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base,
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.recover_plan import (
-    PlannedLoss,
     RecoveryHost,
     RecoveryPlan,
     RecoveryWish,
@@ -26,6 +25,7 @@ from walconsole.domain.recovery.recover_target import (
     time_text,
 )
 from walconsole.domain.recovery.recoverability import recoverability
+from walconsole.domain.recovery.target_judgement import PlannedLoss
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.wal import format_lsn
 
@@ -63,7 +63,7 @@ def planned(
     left_out: tuple[BucketRole, ...] = (),
 ) -> RecoveryPlan:
     found = recoverability(copies or BOTH, CLUSTER)
-    return plan_recovery(RecoveryWish(target, place, backup), found, host, left_out=left_out, now=NOW)
+    return plan_recovery(RecoveryWish(target, place, backup), found, host, left_out=left_out)
 
 
 # -- Which base backup.
@@ -123,14 +123,14 @@ ENCRYPTED = replace(NEW, encryption="age")
 @pytest.mark.parametrize(
     ("target", "copies", "why"),
     [
-        (at(1.5), BOTH, f"lies before {OLD.id} had stopped"),
-        (lsn(2), BOTH, f"lies before {OLD.id} had stopped"),
-        (lsn(3, 100), BOTH, "a server cannot go back in one"),
-        (LATEST, (copy_of({1: range(1, 11)}),), "there is no base backup"),
+        (at(1.5), BOTH, "where the oldest base backup that can be replayed had stopped"),
+        (lsn(2), BOTH, "where the oldest base backup that can be replayed had stopped"),
+        (lsn(3, 100), BOTH, "would open at a later state than was asked for"),
+        (LATEST, (copy_of({1: range(1, 11)}),), "there is no base backup that leads to timeline 1"),
         (lsn(8), (HOLE,), "000000010000000000000006 is missing"),
         (LATEST, (HOLE,), "000000010000000000000006 is missing"),
         (LATEST, (copy_of({1: range(4, 11)}, OLD),), "000000010000000000000003 is missing"),
-        (replace(LATEST, timeline=9), BOTH, "timeline 9 is not known"),
+        (replace(LATEST, timeline=9), BOTH, "no copy holds anything of timeline 9: there are 1"),
         (
             replace(lsn(8), timeline=2),
             (copy_of({1: range(1, 11), 2: [8]}, OLD),),
@@ -205,9 +205,9 @@ def test_without_any_copy_nothing_is_planned() -> None:
     ("target", "copies", "host", "note"),
     [
         (at(-1.0), BOTH, HOST, "comes from the old server's last WAL"),
-        (read_target(RecoverTo.XID, "742"), BOTH, HOST, "lies after the newest base backup is not known"),
+        (read_target(RecoverTo.XID, "742"), BOTH, HOST, "stands in the WAL is not known"),
         (LATEST, BOTH, replace(HOST, running=False), "the old server does not run"),
-        (LATEST, (BRANCH,), HOST, "'latest' would lead to timeline 2; 1 is named"),
+        (LATEST, (BRANCH,), HOST, "timeline 2 beside 1, on which 'latest' would end"),
     ],
 )
 def test_what_is_told_and_does_not_stop_it(
@@ -222,7 +222,8 @@ def test_what_is_lost_after_it() -> None:
     assert planned(lsn(9, 0)).loss == PlannedLoss(None, 2 * SIZE)
     loss = planned(at(0.5)).loss
     assert loss.seconds == pytest.approx(DAY_S * 0.3, abs=2)
-    assert planned(LATEST).loss == PlannedLoss()
+    assert planned(LATEST).loss == PlannedLoss(0.0, 0)
+    assert planned(read_target(RecoverTo.IMMEDIATE)).loss == PlannedLoss(None, 4 * SIZE - 312)
 
 
 def test_the_lines_of_a_plan() -> None:

@@ -8,7 +8,7 @@ from tests.data.facts import MIB, SEGMENT
 from tests.data.recoveries import NOW, nightly
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import ClusterName
-from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
     RecoverTo,
@@ -18,7 +18,7 @@ from walconsole.domain.recovery.recover_target import (
 )
 from walconsole.domain.recovery.target_judgement import Trap
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.recovering import Foreseen, foreseen, host_of, place_beside
+from walconsole.domain.standing.recovering import foreseen, host_of, place_beside
 from walconsole.domain.wal import format_lsn
 
 HERE = read_target(RecoverTo.LSN, format_lsn((NEWEST.number - 4) * SEGMENT + 800), timeline=2)
@@ -32,7 +32,7 @@ def clusters(*names: str) -> Snapshot:
     return replace(made, host=replace(made.host, value=replace(host, clusters=(facts.CLUSTER, *others))))
 
 
-def of(snapshot: Snapshot, target: RecoveryTarget = HERE) -> Foreseen:
+def of(snapshot: Snapshot, target: RecoveryTarget = HERE) -> RecoveryPlan:
     wish = RecoveryWish(target, place_beside(snapshot))
     return foreseen(Assessment(snapshot, NOW), wish)
 
@@ -62,20 +62,17 @@ def test_the_disk_is_known_where_pg_wal_lies_in_the_data_directory() -> None:
 
 def test_a_place_in_the_archive_is_possible_and_what_comes_after_is_lost() -> None:
     told = of(nightly())
-    assert told.possible, (told.plan.refusals, told.judged and told.judged.refusals)
-    assert told.judged is not None
-    assert told.judged.lost_bytes == 5 * SEGMENT - 800
+    assert told.possible, told.refusals
+    assert told.loss.wal_bytes == 5 * SEGMENT - 800
 
 
 def test_a_place_that_nothing_reaches_is_refused_with_the_page_that_explains_it() -> None:
     told = of(nightly(), read_target(RecoverTo.LSN, "0/1000", timeline=2))
     assert not told.possible
-    assert told.judged is not None
-    assert [each.trap for each in told.judged.refusals] == [Trap.BEFORE_CONSISTENCY]
+    assert [each.trap for each in told.refusals] == [Trap.BEFORE_CONSISTENCY]
 
 
 def test_what_is_not_archived_yet_may_come_from_the_old_servers_pg_wal() -> None:
     told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
     assert told.possible
-    assert told.judged is not None
-    assert [each.trap for each in told.judged.warnings] == [Trap.AFTER_ARCHIVE]
+    assert [each.trap for each in told.warnings] == [Trap.AFTER_ARCHIVE]

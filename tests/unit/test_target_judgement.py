@@ -10,6 +10,7 @@ from walconsole.domain.recovery.backups import Completeness
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, read_target, time_text
 from walconsole.domain.recovery.recoverability import Recoverability, recoverability
 from walconsole.domain.recovery.target_judgement import (
+    PlannedLoss,
     TargetJudgement,
     TargetKnown,
     Trap,
@@ -43,7 +44,7 @@ END = RecoveryTarget(RecoverTo.LATEST)
 XID = read_target(RecoverTo.XID, "731")
 
 
-def traps(judged: TargetJudgement) -> tuple[list[Trap], list[Trap]]:
+def traps(judged: TargetJudgement) -> tuple[list[Trap | None], list[Trap | None]]:
     return [each.trap for each in judged.refusals], [each.trap for each in judged.warnings]
 
 
@@ -74,7 +75,6 @@ CASES: list[tuple[str, RecoveryTarget, TargetKnown, list[Trap], list[Trap]]] = [
      [Trap.AFTER_LAST_COMMIT]),
     ("before the base backup, likewise", place(2), TargetKnown(more_wal=True), [Trap.BEFORE_CONSISTENCY], []),
     ("the end", END, TargetKnown(), [], []),
-    ("the end, with tablespaces", END, TargetKnown(tablespaces=2), [], [Trap.TABLESPACES]),
     ("a timeline that is nowhere", place(5, 7), TargetKnown(), [Trap.NO_HISTORY], []),
 ]  # fmt: skip
 
@@ -105,10 +105,10 @@ def test_it_says_by_how_much_and_what_can_be_reached() -> None:
 
 def test_what_is_lost_is_up_to_the_archives_end() -> None:
     judged = judged_target(place(5), archive())
-    assert judged.lost_bytes == 13 * SIZE - (5 * SIZE + 1000)
+    assert judged.loss.wal_bytes == 13 * SIZE - (5 * SIZE + 1000)
     assert judged.route is not None
     assert judged.route.first == "000000010000000000000003"
-    assert judged_target(at(BASE_AT + HOUR_S), archive()).lost_s == 1.25 * HOUR_S
+    assert judged_target(at(BASE_AT + HOUR_S), archive()).loss == PlannedLoss(1.25 * HOUR_S)
 
 
 def test_a_hole_is_named_and_how_far_one_gets() -> None:
@@ -119,9 +119,10 @@ def test_a_hole_is_named_and_how_far_one_gets() -> None:
     assert f"at {format_lsn(7 * SIZE)}" in behind.text
     assert judged_target(at(TIMES[9]), holed).refusals[0].trap is Trap.SILENT_HOLE
     end = judged_target(END, holed)
-    assert end.possible
-    assert traps(end) == ([], [Trap.SILENT_HOLE])
-    assert f"opens at {format_lsn(7 * SIZE)} without an error" in end.warnings[0].text
+    assert traps(end) == ([Trap.SILENT_HOLE], [])
+    assert f"opens at {format_lsn(7 * SIZE)} without an error" in end.refusals[0].text
+    assert f"--to-lsn {format_lsn(7 * SIZE)} --before; or fill the hole" in end.refusals[0].remedy
+    assert judged_target(read_target(RecoverTo.LSN, format_lsn(7 * SIZE)), holed).possible
 
 
 def test_between_two_windows_both_sides_are_said() -> None:
@@ -141,7 +142,7 @@ def test_a_foreign_branch_is_no_child_and_is_never_latest() -> None:
     assert refused.refusals[0].remedy == "timeline 1 can be reached"
     own = judged_target(place(5), found)
     assert own.possible
-    assert "name timeline 1, never 'latest'" in [each.remedy for each in own.warnings]
+    assert "timeline 1 is named to the server, never 'latest'" in own.warnings[0].remedy
 
 
 def test_a_history_that_is_missing_is_named() -> None:
@@ -167,7 +168,23 @@ def test_a_server_that_would_go_on_in_its_parents_segment_is_stopped_before() ->
     )
     (refused,) = judged_target(END, found).refusals
     assert refused.trap is Trap.SILENT_HOLE
-    assert refused.remedy == f"recover to LSN {format_lsn(6 * SIZE)}, exclusive, and no further"
+    assert refused.remedy == f"recover up to there: --to-lsn {format_lsn(6 * SIZE)} --before"
+
+
+def test_a_base_backup_that_is_named_is_judged_alone() -> None:
+    later = base(9, day=(NOW - TIMES[9]) / 86_400.0)
+    found = archive(None, copy_of({}, later))
+    (old,) = (each.backup.id for each in found.backups if each.backup.id != later.id)
+    assert judged_target(place(8), found, backup=old).possible
+    chosen = judged_target(END, found, backup=old).route
+    assert chosen is not None
+    assert [each.backup.id for each in chosen.chain] == [old]
+    (early,) = judged_target(place(8), found, backup=later.id).refusals
+    assert early.trap is Trap.BEFORE_CONSISTENCY
+    assert f"before {format_lsn(9 * SIZE + 312)}" in early.text
+    assert traps(judged_target(at(TIMES[8]), found, backup=later.id))[0] == [Trap.BEFORE_CONSISTENCY]
+    (none,) = judged_target(END, found, backup="20010101T000000Z").refusals
+    assert none.text == "there is no base backup 20010101T000000Z"
 
 
 def test_every_trap_has_a_page() -> None:

@@ -4,22 +4,23 @@ Pure. What is known of the archive is a Recoverability; of the host, what it was
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_plan import Forecast, Room, Sizes, forecast, room
 from walconsole.domain.recovery.drill_result import DrillResult
-from walconsole.domain.recovery.recover_target import (
-    RecoverTo,
-    RecoveryPlace,
-    RecoveryTarget,
-    on_timeline,
-    time_text,
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryPlace, RecoveryTarget
+from walconsole.domain.recovery.recoverability import Recoverability, Route
+from walconsole.domain.recovery.target_judgement import (
+    NOT_KNOWN,
+    Concern,
+    PlannedLoss,
+    TargetKnown,
+    Trap,
+    judged_target,
 )
-from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Route, Window
-from walconsole.domain.units import bytes_text, duration_text, plural
-from walconsole.domain.wal import format_lsn
+from walconsole.domain.units import bytes_text, plural
 
 _COPIES = {BucketRole.PRIMARY: "the primary", BucketRole.DR: "DR"}
 
@@ -66,34 +67,6 @@ class RecoveryHost:
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
-    """Why a recovery cannot be made so, or what to know before it: `text`, and what to do about it."""
-
-    text: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedLoss:
-    """What the archive holds after the target: seconds and bytes of WAL, None where that is not known.
-
-    How many transactions only the WAL itself says (`walconsole moment`).
-    """
-
-    seconds: float | None = None
-    wal_bytes: int | None = None
-
-    def __str__(self) -> str:
-        """`12 min 05 s, 48.0 MiB of WAL`; `n/a` where nothing is known."""
-        told = []
-        if self.seconds is not None:
-            told.append(duration_text(self.seconds))
-        if self.wal_bytes is not None:
-            told.append(f"{bytes_text(self.wal_bytes)} of WAL")
-        return ", ".join(told) or "n/a"
-
-
-@dataclass(frozen=True, slots=True)
 class RecoveryPlan:
     """`target` has its timeline. `backup` is None where none leads there: `refusals` say why.
 
@@ -113,7 +86,7 @@ class RecoveryPlan:
     wal_bytes: int = 0
     room: Room | None = None
     forecast: Forecast | None = None
-    loss: PlannedLoss = PlannedLoss()
+    loss: PlannedLoss = NOT_KNOWN
     refusals: tuple[Concern, ...] = ()
     warnings: tuple[Concern, ...] = ()
 
@@ -128,14 +101,14 @@ def plan_recovery(
     found: Recoverability | None,
     host: RecoveryHost,
     *,
+    known: TargetKnown | None = None,
     left_out: Sequence[BucketRole] = (),
     earlier: DrillResult | None = None,
-    now: float | None = None,
 ) -> RecoveryPlan:
     """Never raises: what is in the way stands in the plan.
 
-    `found` None: no copy could be read. `left_out` are copies that could not be; `earlier` is the newest good
-    drill; `now` is by the store's clock (seconds since the epoch).
+    `found` None: no copy could be read. `known` is what was read of the target besides; None: nothing.
+    `left_out` are copies that could not be read; `earlier` is the newest good drill.
     """
     refused = [*_place_refused(wish.place, host)]
     if found is None:
@@ -143,16 +116,31 @@ def plan_recovery(
             Concern("no copy of the archive could be read", "mend what the first line says of them")
         )
         return RecoveryPlan(wish, wish.target, refusals=tuple(refused))
-    target = on_timeline(wish.target, found.target)
-    route, why = _way(wish, target, found)
-    warned = [*_warnings(wish, target, found, host, left_out)]
-    loss = _loss(target, found, now)
-    if route is None:
-        refused.append(why)
-        return RecoveryPlan(wish, target, loss=loss, refusals=tuple(refused), warnings=tuple(warned))
+    known = replace(known or TargetKnown(), more_wal=bool(host.data))
+    judged = judged_target(wish.target, found, known, backup=wish.backup)
+    refused += judged.refusals
+    plan = RecoveryPlan(
+        wish,
+        judged.target,
+        loss=judged.loss,
+        refusals=tuple(refused),
+        warnings=(*judged.warnings, *_warnings(host, left_out)),
+    )
+    return plan if judged.route is None else _routed(plan, judged.route, found, host, left_out, earlier)
+
+
+def _routed(
+    plan: RecoveryPlan,
+    route: Route,
+    found: Recoverability,
+    host: RecoveryHost,
+    left_out: Sequence[BucketRole],
+    earlier: DrillResult | None,
+) -> RecoveryPlan:
+    """With what the way takes, and what of it cannot be had."""
     chain = tuple(each.backup for each in route.chain)
     copy = _copy_of(route, left_out)
-    refused += _unfit(chain, wish.place)
+    refused = [*_unfit(chain, plan.wish.place)]
     if copy is None:
         refused.append(
             Concern(f"no copy that can be read holds all of {chain[-1].id}", "choose another: --backup ID")
@@ -163,110 +151,27 @@ def plan_recovery(
         refused.append(
             Concern(f"no room: {host.folder} has {taken}", "make room, or recover on another host")
         )
-    return RecoveryPlan(
-        wish,
-        target,
-        chain[-1],
-        chain,
-        copy,
-        route.first,
-        route.last,
-        route.sources.segments,
-        wal_bytes,
-        taken,
-        forecast(
+    return replace(
+        plan,
+        backup=chain[-1],
+        chain=chain,
+        copy=copy,
+        first=route.first,
+        last=route.last,
+        segments=route.sources.segments,
+        wal_bytes=wal_bytes,
+        room=taken,
+        forecast=forecast(
             earlier,
             stored_bytes=_sum(each.stored_bytes for each in chain),
             unpacked_bytes=_sum(each.unpacked_bytes for each in chain),
             wal_bytes=wal_bytes,
         ),
-        loss,
-        tuple(refused),
-        tuple(warned),
+        refusals=(*plan.refusals, *refused),
     )
 
 
-# -- The way there.
-
-
-def _way(wish: RecoveryWish, target: RecoveryTarget, found: Recoverability) -> tuple[Route | None, Concern]:
-    """The base backup and the WAL; or why there is none."""
-    timeline = target.timeline or found.target
-    judged = found.reach.get(timeline)
-    if judged is None:
-        return None, Concern(
-            f"timeline {timeline} is not known: no copy has {timeline:08X}.history or WAL of it",
-            "name one that is: --timeline",
-        )
-    usable = [reach for window in judged.windows for reach in window.backups if _has_stopped(reach, target)]
-    if wish.backup:
-        usable = [reach for reach in usable if reach.held.backup.id == wish.backup]
-    if not usable:
-        return None, _why_none(wish, target, found, judged.reaches)
-    begun = max(usable, key=lambda reach: reach.held.backup.stop_lsn or 0)
-    window = next(each for each in judged.windows if begun in each.backups)
-    beyond = _beyond(target, window)
-    if beyond is not None:
-        return None, beyond
-    lsn = target.lsn
-    if lsn is None or not window.since_lsn <= lsn <= window.until_lsn:
-        lsn = window.until_lsn
-    if target.to is RecoverTo.IMMEDIATE:
-        lsn = begun.held.backup.stop_lsn or lsn
-    route = found.route_through(begun, lsn, timeline)
-    return route, Concern("the way from the base backup is not known")
-
-
-def _has_stopped(reach: BackupReach, target: RecoveryTarget) -> bool:
-    """Whether the target lies after the backup's stop: the server does not refuse an earlier one always."""
-    backup = reach.held.backup
-    if target.at is not None:
-        return backup.stopped is not None and backup.stopped < target.at
-    if target.lsn is not None:
-        return backup.stop_lsn is not None and backup.stop_lsn <= target.lsn
-    return True
-
-
-def _beyond(target: RecoveryTarget, window: Window) -> Concern | None:
-    """A hole stands before the target; at the archive's own end, what the old server has is still to come."""
-    if window.stop is None:
-        return None
-    if target.lsn is not None and target.lsn > window.until_lsn:
-        ends = format_lsn(window.until_lsn)
-    elif target.at is not None and window.until is not None and target.at > window.until:
-        ends = time_text(window.until)
-    elif target.to is RecoverTo.LATEST:
-        ends = format_lsn(window.until_lsn)
-    else:
-        return None
-    return Concern(
-        f"the WAL ends at {ends} before it: {window.stop.text}",
-        f"recover up to there: --to-lsn {format_lsn(window.until_lsn)} --before, or bring the segment",
-    )
-
-
-def _why_none(
-    wish: RecoveryWish, target: RecoveryTarget, found: Recoverability, reaches: Sequence[BackupReach]
-) -> Concern:
-    if not found.backups:
-        return Concern("there is no base backup in any copy that could be read", "nothing can be restored")
-    named = [each for each in found.backups if each.backup.id == wish.backup]
-    if wish.backup and not named:
-        return Concern(f"there is no base backup {wish.backup}", "the recovery screen lists them")
-    asked = [each for each in reaches if not wish.backup or each.held.backup.id == wish.backup]
-    late = [each for each in asked if each.usable and not _has_stopped(each, target)]
-    if late:
-        first = min(late, key=lambda each: each.held.backup.stop_lsn or 0).held.backup
-        stopped = "" if first.stopped is None else f" at {time_text(first.stopped)}"
-        return Concern(
-            f"the target lies before {first.id} had stopped{stopped} ({format_lsn(first.stop_lsn or 0)}), "
-            "the oldest base backup that leads there: a server cannot go back in one",
-            "choose a later target",
-        )
-    stopped_by = next((each for each in reversed(asked) if each.stop is not None), None)
-    if stopped_by is not None and stopped_by.stop is not None:
-        return Concern(f"{stopped_by.held.backup.id}: {stopped_by.stop.text}", "see the recovery screen")
-    return Concern("no base backup leads there", "see the recovery screen")
+# -- What the way takes.
 
 
 def _copy_of(route: Route, left_out: Sequence[BucketRole]) -> BucketRole | None:
@@ -291,17 +196,6 @@ def _sum(sizes: Iterable[int | None]) -> int | None:
     return None if None in known else sum(each or 0 for each in known)
 
 
-def _loss(target: RecoveryTarget, found: Recoverability, now: float | None) -> PlannedLoss:
-    judged = found.reach.get(target.timeline or found.target)
-    window = judged.windows[-1] if judged is not None and judged.windows else None
-    if target.to is RecoverTo.LATEST or window is None:
-        return PlannedLoss()
-    until = window.until if window.until is not None else now
-    seconds = None if target.at is None or until is None else max(0.0, until - target.at)
-    behind = None if target.lsn is None else max(0, window.until_lsn - target.lsn)
-    return PlannedLoss(seconds, behind)
-
-
 # -- What is in the way, and what to know.
 
 
@@ -323,6 +217,7 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
             f"this cluster has tablespaces of its own ({host.tablespaces}): they would be restored over "
             "production's",
             "recover by hand on another host, or with the tool that took the backup",
+            Trap.TABLESPACES,
         )
     if place.cluster is None:
         if host.fixed:
@@ -364,33 +259,9 @@ def _unfit(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[Concer
         yield Concern(f"{chain[-1].id} is of PostgreSQL {major}", f"--into {major}/{place.cluster.name}")
 
 
-def _warnings(
-    wish: RecoveryWish,
-    target: RecoveryTarget,
-    found: Recoverability,
-    host: RecoveryHost,
-    left_out: Sequence[BucketRole],
-) -> Iterator[Concern]:
+def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Concern]:
     for role in left_out:
         yield Concern(f"{_COPIES[role]} could not be read: what it alone holds is not counted on")
-    if found.latest != (target.timeline or found.target):
-        yield Concern(
-            f"'latest' would lead to timeline {found.latest}; {target.timeline} is named to the server",
-            "--timeline chooses another",
-        )
-    judged = found.reach.get(target.timeline or found.target)
-    until = judged.windows[-1].until if judged is not None and judged.windows else None
-    if target.at is not None and until is not None and target.at > until:
-        yield Concern(
-            f"what was archived ends about {time_text(until)}, before the target: what was committed after "
-            "that comes from the old server's last WAL, which is archived or kept first"
-        )
-    if target.to in (RecoverTo.XID, RecoverTo.NAME) and not wish.backup:
-        yield Concern(
-            f"whether {target.to.value} {target.value} lies after the newest base backup is not known: where "
-            "it does not, the replay ends without it and says so",
-            "then begin with an older one: --backup ID",
-        )
     if not host.running:
         yield Concern(
             "the old server does not run: of its last WAL what lies in pg_wal is kept, if that can be read"

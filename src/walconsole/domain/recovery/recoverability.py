@@ -158,18 +158,22 @@ class Recoverability:
         """What a restore towards `timeline` (None: the target) reads; None where that was not judged."""
         return self._paths.get(self.target if timeline is None else timeline)
 
-    def route(self, lsn: int, timeline: int | None = None) -> Route | None:
-        """The way to that position towards `timeline` (None: the target); None where there is none."""
+    def route(self, lsn: int, timeline: int | None = None, backup: str = "") -> Route | None:
+        """The way to that position towards `timeline` (None: the target); None where there is none.
+
+        From the newest backup that had stopped before it, or from the one of the id `backup` alone.
+        """
         timeline = self.target if timeline is None else timeline
         judged = self.reach.get(timeline)
         for window in judged.windows if judged is not None else ():
             if window.since_lsn <= lsn <= window.until_lsn:
-                usable = [each for each in window.backups if (each.held.backup.stop_lsn or 0) <= lsn]
-                return self._routed(timeline, usable[-1], lsn)
+                usable = [each for each in _named(window, backup) if (each.held.backup.stop_lsn or 0) <= lsn]
+                return self._routed(timeline, usable[-1], lsn) if usable else None
         return None
 
-    def route_at(self, moment: float, timeline: int | None = None) -> Route | None:
-        """The way to that moment (seconds since the epoch), from the newest backup that had stopped before.
+    def route_at(self, moment: float, timeline: int | None = None, backup: str = "") -> Route | None:
+        """The way to that moment (seconds since the epoch), from the newest backup that had stopped before,
+        or from the one of the id `backup` alone.
 
         It reads all of that window's WAL at most: in which segment the moment lies is known after replay.
         None where no window is known to hold it.
@@ -180,7 +184,7 @@ class Recoverability:
             since, until = window.since, window.until
             if since is None or until is None or not since <= moment <= until:
                 continue
-            stopped = [each for each in window.backups if _stopped_by(each, moment)]
+            stopped = [each for each in _named(window, backup) if _stopped_by(each, moment)]
             if stopped:
                 return self._routed(timeline, stopped[-1], window.until_lsn)
         return None
@@ -190,10 +194,6 @@ class Recoverability:
         if begun.last is None:
             return None
         return self._routed(self.target, begun, (begun.last + 1) * self.cluster.segment_bytes)
-
-    def route_through(self, begun: BackupReach, lsn: int, timeline: int) -> Route | None:
-        """The way from this backup, one of that timeline's, to `lsn`; None where it is of no use."""
-        return None if begun.last is None else self._routed(timeline, begun, lsn)
 
     def _routed(self, timeline: int, begun: BackupReach, lsn: int) -> Route:
         path, size = self._paths[timeline], self.cluster.segment_bytes
@@ -208,6 +208,11 @@ class Recoverability:
             path.sources(first, last),
             max(0, lsn - (begun.held.backup.start_lsn or 0)),
         )
+
+
+def _named(window: Window, backup: str) -> tuple[BackupReach, ...]:
+    """Its backups; the one of that id, where one is named."""
+    return tuple(each for each in window.backups if not backup or each.held.backup.id == backup)
 
 
 def _stopped_by(reach: BackupReach, moment: float) -> bool:

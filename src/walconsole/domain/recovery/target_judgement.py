@@ -11,13 +11,12 @@ What a server does, from PostgreSQL's access/transam/xlogrecovery.c and timeline
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 
-from walconsole.domain.recovery.held import Stop, StopKind
-from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
-from walconsole.domain.recovery.recoverability import BackupReach, Recoverability, Route, Window
-from walconsole.domain.units import bytes_text, duration_text, plural
+from walconsole.domain.recovery.held import StopKind
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget, on_timeline, time_text
+from walconsole.domain.recovery.recoverability import Recoverability, Route, Window
+from walconsole.domain.units import bytes_text, duration_text
 from walconsole.domain.wal import format_lsn
 
 
@@ -38,12 +37,38 @@ class Trap(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
-    """One thing that is in the way of a target, or risked by it, with its numbers, and what to do instead."""
+class Concern:
+    """What refuses a recovery, or is risked by it: `text` with its numbers, and what to do about it.
 
-    trap: Trap
+    `trap` is the page that explains it, None where none does.
+    """
+
     text: str
-    remedy: str
+    remedy: str = ""
+    trap: Trap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLoss:
+    """What the archive holds after the target: seconds and bytes of WAL, None where that is not known.
+
+    How many transactions only the WAL itself says (`walconsole moment`).
+    """
+
+    seconds: float | None = None
+    wal_bytes: int | None = None
+
+    def __str__(self) -> str:
+        """`12 min 05 s, 48.0 MiB of WAL`; `n/a` where nothing is known."""
+        told = []
+        if self.seconds is not None:
+            told.append(duration_text(self.seconds))
+        if self.wal_bytes is not None:
+            told.append(f"{bytes_text(self.wal_bytes)} of WAL")
+        return ", ".join(told) or "n/a"
+
+
+NOT_KNOWN = PlannedLoss()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +78,27 @@ class TargetKnown:
     `lsn` is the target's place in the WAL (bytes), which a found moment tells of a transaction or a restore
     point. `last_commit` is when the last transaction that the archive holds was committed (seconds since the
     epoch), where the WAL was read up to its end. `more_wal`: the old server's pg_wal may be had, which goes
-    on after the archive's end. `tablespaces` counts the cluster's own.
+    on after the archive's end.
     """
 
     lsn: int | None = None
     last_commit: float | None = None
     more_wal: bool = False
-    tablespaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TargetJudgement:
-    """`route` is the way to the target, towards `timeline`; None where there is none.
+    """`target` has its timeline. `route` is the way to it; None where there is none: `refusals` say why.
 
-    `lost_s` and `lost_bytes` are from the target to the end of what is archived on its timeline, None where
-    that is not known. With `refusals` it is not to be tried at all.
+    `loss` is from the target to the end of what is archived on its timeline. With `refusals` it is not to be
+    tried at all.
     """
 
     target: RecoveryTarget
-    timeline: int
     route: Route | None
-    refusals: tuple[Objection, ...]
-    warnings: tuple[Objection, ...] = ()
-    lost_s: float | None = None
-    lost_bytes: int | None = None
+    refusals: tuple[Concern, ...] = ()
+    warnings: tuple[Concern, ...] = ()
+    loss: PlannedLoss = NOT_KNOWN
 
     @property
     def possible(self) -> bool:
@@ -85,134 +107,162 @@ class TargetJudgement:
 
 
 def judged_target(
-    target: RecoveryTarget, found: Recoverability, known: TargetKnown | None = None
+    target: RecoveryTarget, found: Recoverability, known: TargetKnown | None = None, *, backup: str = ""
 ) -> TargetJudgement:
-    """What comes of recovering to `target`; one without a timeline is on the server's."""
-    known = known or TargetKnown()
+    """What comes of recovering to `target`; one without a timeline is on the server's.
+
+    `backup` is the id of the base backup to begin with; empty: the newest that had stopped before the target.
+    """
+    target = on_timeline(target, found.target)
     timeline = target.timeline or found.target
     reach = found.reach.get(timeline)
     windows = reach.windows if reach is not None else ()
-    if not windows:
-        refused = _no_way(found, timeline, reach.reaches if reach is not None else ())
-        return TargetJudgement(target, timeline, None, (refused,))
-    target = replace(target, timeline=timeline)
-    if target.to is RecoverTo.LATEST:
-        judged = _to_the_end(target, found, timeline, windows[-1])
-    elif target.to is RecoverTo.IMMEDIATE:
-        stop = windows[-1].backups[-1].held.backup.stop_lsn or windows[-1].since_lsn
-        lost = max(0, windows[-1].until_lsn - stop)
-        judged = TargetJudgement(target, timeline, found.route(stop, timeline), (), lost_bytes=lost)
-    elif target.to is RecoverTo.TIME:
-        judged = _to_a_time(target, found, timeline, windows, known)
+    if backup:
+        windows = tuple(_begun_with(backup, windows))
+    if windows:
+        judged = _Judging(target, found, windows, known or TargetKnown(), backup).judged()
     else:
-        judged = _to_a_place(target, found, timeline, windows, known)
-    return replace(judged, warnings=(*judged.warnings, *_of_cluster(found, timeline, known)))
+        judged = TargetJudgement(target, None, (_no_way(found, timeline, backup),))
+    return replace(judged, warnings=(*judged.warnings, *_of_timelines(found, timeline)))
 
 
-# -- A place in the WAL.
+def _begun_with(backup: str, windows: Sequence[Window]) -> Iterator[Window]:
+    """Those that this base backup begins, from where it had stopped on."""
+    for window in windows:
+        begun = tuple(each for each in window.backups if each.held.backup.id == backup)
+        if begun:
+            is_ = begun[0].held.backup
+            yield replace(window, backups=begun, since=is_.stopped, since_lsn=is_.stop_lsn or 0)
 
 
-def _to_a_place(
-    target: RecoveryTarget,
-    found: Recoverability,
-    timeline: int,
-    windows: Sequence[Window],
-    known: TargetKnown,
-) -> TargetJudgement:
-    newest = windows[-1]
-    lsn = target.lsn if target.to is RecoverTo.LSN else known.lsn
-    if lsn is None:
-        what = "transaction" if target.to is RecoverTo.XID else "restore point"
-        risk = Objection(
-            Trap.NOT_PLACED,
-            f"where the {what} {target.value} stands in the WAL is not known: it must come after "
-            f"{format_lsn(newest.since_lsn)}, where the base backup stopped, and before "
-            f"{format_lsn(newest.until_lsn)}, where the archive ends",
-            "find the moment, which says its place",
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """A target against the windows that can be begun, oldest first; there is one."""
+
+    target: RecoveryTarget
+    found: Recoverability
+    windows: Sequence[Window]
+    known: TargetKnown
+    backup: str
+
+    def judged(self) -> TargetJudgement:
+        """By what names the target."""
+        if self.target.to is RecoverTo.LATEST:
+            return self._to_the_end()
+        if self.target.to is RecoverTo.IMMEDIATE:
+            newest = self.windows[-1]
+            stop = newest.backups[-1].held.backup.stop_lsn or newest.since_lsn
+            return self._of(self._route(stop), loss=self._behind(stop))
+        return self._to_a_time() if self.target.to is RecoverTo.TIME else self._to_a_place()
+
+    def _of(
+        self,
+        route: Route | None,
+        *,
+        refused: tuple[Concern, ...] = (),
+        risked: tuple[Concern, ...] = (),
+        loss: PlannedLoss = PlannedLoss(),  # frozen
+    ) -> TargetJudgement:
+        return TargetJudgement(self.target, route, refused, risked, loss)
+
+    def _route(self, lsn: int) -> Route | None:
+        return self.found.route(lsn, self.target.timeline, self.backup)
+
+    def _behind(self, lsn: int) -> PlannedLoss:
+        return PlannedLoss(wal_bytes=max(0, self.windows[-1].until_lsn - lsn))
+
+    # A place in the WAL.
+
+    def _to_a_place(self) -> TargetJudgement:
+        newest = self.windows[-1]
+        lsn = self.target.lsn if self.target.to is RecoverTo.LSN else self.known.lsn
+        if lsn is None:
+            what = "transaction" if self.target.to is RecoverTo.XID else "restore point"
+            risk = Concern(
+                f"where the {what} {self.target.value} stands in the WAL is not known: it must come after "
+                f"{format_lsn(newest.since_lsn)}, where the base backup stopped, and before "
+                f"{format_lsn(newest.until_lsn)}, where the archive ends; else the replay ends without it, "
+                "and says so",
+                "find the moment, which says its place; or begin with an older base backup: --backup ID",
+                Trap.NOT_PLACED,
+            )
+            return self._of(self._route(newest.until_lsn), risked=(risk,))
+        route = self._route(lsn)
+        if route is not None:
+            return self._of(route, loss=self._behind(lsn))
+        spans = tuple(_Span(each.since_lsn, each.until_lsn, each) for each in self.windows)
+        refused = _outside(spans, lsn, lambda at: format_lsn(int(at)), bytes_text)
+        if refused.trap is Trap.AFTER_ARCHIVE and self.known.more_wal:
+            return self._from_pg_wal(refused)
+        return self._of(None, refused=(refused,), loss=self._behind(lsn))
+
+    def _from_pg_wal(self, refused: Concern) -> TargetJudgement:
+        """All that is archived, and what the old server kept: whether it has the target nobody knows."""
+        text = (
+            f"{refused.text}, unless it comes from the old server's last WAL, which is archived or kept first"
         )
-        return TargetJudgement(target, timeline, found.route(newest.until_lsn, timeline), (), (risk,))
-    lost = max(0, newest.until_lsn - lsn)
-    route = found.route(lsn, timeline)
-    if route is not None:
-        return TargetJudgement(target, timeline, route, (), lost_bytes=lost)
-    spans = tuple(_Span(each.since_lsn, each.until_lsn, each.stop) for each in windows)
-    refused = _outside(spans, lsn, lambda at: format_lsn(int(at)), bytes_text)
-    if refused.trap is Trap.AFTER_ARCHIVE and known.more_wal:
-        return _from_pg_wal(target, found, newest, refused)
-    return TargetJudgement(target, timeline, None, (refused,), lost_bytes=lost)
+        risk = replace(refused, text=text)
+        return self._of(self._route(self.windows[-1].until_lsn), risked=(risk,), loss=PlannedLoss(0.0, 0))
+
+    # A time.
+
+    def _to_a_time(self) -> TargetJudgement:
+        moment, timeline = self.target.at or 0.0, self.target.timeline
+        spans = tuple(
+            _Span(each.since, each.until, each)
+            for each in self.windows
+            if each.since is not None and each.until is not None
+        )
+        if not spans:
+            why = "when the archive's segments were stored is not known: no time can be placed in it"
+            return self._of(None, refused=(Concern(why, "give an LSN", Trap.NOT_PLACED),))
+        loss = PlannedLoss(max(0.0, spans[-1].until - moment))
+        route = self.found.route_at(moment, timeline, self.backup)
+        if route is None:
+            refused = _outside(spans, moment, time_text, duration_text)
+            if refused.trap is Trap.AFTER_ARCHIVE and self.known.more_wal:
+                return self._from_pg_wal(refused)
+            return self._of(None, refused=(refused,), loss=loss)
+        idle = _after_last_commit(moment, self.known.last_commit)
+        if self.known.last_commit is not None and not self.known.more_wal:
+            return self._of(route, refused=idle, loss=loss)
+        return self._of(route, risked=idle, loss=loss)
+
+    # The archive's end.
+
+    def _to_the_end(self) -> TargetJudgement:
+        """Refused where a hole ends it: what comes after it must not be lost without a word."""
+        window = self.windows[-1]
+        if window.stop is None:
+            return self._of(self._route(window.until_lsn), loss=PlannedLoss(0.0, 0))
+        end = format_lsn(window.until_lsn)
+        text = f"a server without a target opens at {end} without an error: {window.stop.text}"
+        return self._of(None, refused=(Concern(text, _up_to(window), Trap.SILENT_HOLE),))
 
 
-def _from_pg_wal(
-    target: RecoveryTarget, found: Recoverability, newest: Window, refused: Objection
-) -> TargetJudgement:
-    """All that is archived, and what the old server kept: whether that holds the target nobody knows yet."""
-    risk = Objection(refused.trap, f"{refused.text}, unless the old server's pg_wal has it", refused.remedy)
-    route = found.route(newest.until_lsn, newest.timeline)
-    return TargetJudgement(target, newest.timeline, route, (), (risk,), 0.0, 0)
-
-
-# -- A time.
-
-
-def _to_a_time(
-    target: RecoveryTarget,
-    found: Recoverability,
-    timeline: int,
-    windows: Sequence[Window],
-    known: TargetKnown,
-) -> TargetJudgement:
-    moment = target.at or 0.0
-    spans = tuple(
-        _Span(each.since, each.until, each.stop)
-        for each in windows
-        if each.since is not None and each.until is not None
+def _up_to(window: Window) -> str:
+    """How a hole is not run into. Where it is at a switch of timelines no copy may fill it."""
+    remedy = f"recover up to there: --to-lsn {format_lsn(window.until_lsn)} --before"
+    astray = (
+        window.stop is not None
+        and window.stop.kind is StopKind.SEGMENT_MISSING
+        and _ASTRAY in window.stop.text
     )
-    if not spans:
-        why = "when the archive's segments were stored is not known: no time can be placed in it"
-        return TargetJudgement(target, timeline, None, (Objection(Trap.NOT_PLACED, why, "give an LSN"),))
-    lost_s = max(0.0, spans[-1].until - moment)
-    route = found.route_at(moment, timeline)
-    if route is None:
-        refused = _outside(spans, moment, _clock, duration_text)
-        if refused.trap is Trap.AFTER_ARCHIVE and known.more_wal:
-            return _from_pg_wal(target, found, windows[-1], refused)
-        return TargetJudgement(target, timeline, None, (refused,), lost_s=lost_s)
-    idle = _after_last_commit(moment, known.last_commit)
-    is_sure = known.last_commit is not None and not known.more_wal
-    refusals, warnings = (idle, ()) if is_sure else ((), idle)
-    return TargetJudgement(target, timeline, route, refusals, warnings, lost_s)
+    return remedy if astray else f"{remedy}; or fill the hole first, where any copy has the segments"
 
 
-def _after_last_commit(moment: float, last: float | None) -> tuple[Objection, ...]:
+def _after_last_commit(moment: float, last: float | None) -> tuple[Concern, ...]:
     if last is not None and moment < last:
         return ()
     told = (
-        f"whether anything was committed after {_clock(moment)} is not known: where nothing was, the server "
-        "ends with FATAL instead of stopping there"
+        f"whether anything was committed after {time_text(moment)} is not known: where nothing was, the "
+        "server does not learn that it has come to it, and the replay ends at the archive's end"
         if last is None
-        else f"{_clock(moment)} is {duration_text(moment - last)} after the last commit in the archive, "
-        f"{_clock(last)}: the server would end with FATAL instead of stopping there"
+        else f"{time_text(moment)} is {duration_text(moment - last)} after the last commit in the archive, "
+        f"{time_text(last)}: the server would end with FATAL instead of stopping there"
     )
     remedy = "recover to the archive's end: nothing was committed in between, the data are the same"
-    return (Objection(Trap.AFTER_LAST_COMMIT, told, remedy),)
-
-
-# -- The archive's end.
-
-
-def _to_the_end(
-    target: RecoveryTarget, found: Recoverability, timeline: int, window: Window
-) -> TargetJudgement:
-    route, stop = found.route(window.until_lsn, timeline), window.stop
-    if stop is None:
-        return TargetJudgement(target, timeline, route, (), lost_s=0.0, lost_bytes=0)
-    end = format_lsn(window.until_lsn)
-    text = f"a server without a target opens at {end} without an error: {stop.text}"
-    if stop.kind is StopKind.SEGMENT_MISSING and _ASTRAY in stop.text:
-        refused = Objection(Trap.SILENT_HOLE, text, f"recover to LSN {end}, exclusive, and no further")
-        return TargetJudgement(target, timeline, None, (refused,))
-    remedy = "fill the hole first where any copy has the segments; else this is as far as a restore goes"
-    return TargetJudgement(target, timeline, route, (), (Objection(Trap.SILENT_HOLE, text, remedy),))
+    return (Concern(told, remedy, Trap.AFTER_LAST_COMMIT),)
 
 
 _ASTRAY = "onto another branch"
@@ -223,60 +273,56 @@ _ASTRAY = "onto another branch"
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A window in one measure, time or place, and what ends it."""
+    """A window in one measure, time or place."""
 
     since: float
     until: float
-    stop: Stop | None
+    window: Window
 
 
 def _outside(
     spans: Sequence[_Span], at: float, named: Callable[[float], str], far: Callable[[float], str]
-) -> Objection:
+) -> Concern:
     """Why nothing leads there: how far it is from what can be reached."""
     first, last = spans[0], spans[-1]
     before = next((each for each in reversed(spans) if each.until < at), None)
     after = next((each for each in spans if at < each.since), None)
     if before is None and after is not None:
-        return Objection(
-            Trap.BEFORE_CONSISTENCY,
+        return Concern(
             f"{named(at)} is {far(first.since - at)} before {named(first.since)}, where the oldest base "
             "backup that can be replayed had stopped; a server does not always refuse it, and would open at "
             "a later state than was asked for",
             f"the earliest that can be reached is {named(first.since)}",
+            Trap.BEFORE_CONSISTENCY,
         )
     if before is None:
-        return Objection(
-            Trap.NOT_PLACED,
+        return Concern(
             f"when the base backup stopped from which {named(at)} would be reached is not known",
             "give an LSN",
+            Trap.NOT_PLACED,
         )
-    if before.stop is None and after is None:
-        return Objection(
-            Trap.AFTER_ARCHIVE,
+    if before.window.stop is None and after is None:
+        return Concern(
             f"{named(at)} is {far(at - last.until)} after {named(last.until)}, where the archive ends: the "
             "server would replay all of it and end with FATAL",
             "recover to the archive's end, or push the old server's last WAL first",
+            Trap.AFTER_ARCHIVE,
         )
-    hole = before.stop.text if before.stop is not None else "no base backup lies between"
+    hole = before.window.stop.text if before.window.stop is not None else "no base backup lies between"
     later = (
         ""
         if after is None
         else f", the next that can be reached {far(after.since - at)} after it, {named(after.since)}"
     )
-    return Objection(
-        Trap.SILENT_HOLE,
+    return Concern(
         f"{named(at)} lies behind a hole: {hole}; replay ends {far(at - before.until)} before it, at "
         f"{named(before.until)}{later}",
-        f"recover to {named(before.until)}, or fill the hole first where any copy has the segments",
+        _up_to(before.window),
+        Trap.SILENT_HOLE,
     )
 
 
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-# -- Timelines, and the cluster.
+# -- Timelines.
 
 
 _PAGES = {
@@ -288,36 +334,32 @@ _PAGES = {
 }
 
 
-def _no_way(found: Recoverability, timeline: int, reaches: Sequence[BackupReach]) -> Objection:
-    """Why no base backup leads to that timeline at all: what stops the newest."""
+def _no_way(found: Recoverability, timeline: int, backup: str) -> Concern:
+    """Why no base backup, or not the one that was named, leads to that timeline at all: what stops it."""
     judged = ", ".join(str(each) for each in sorted(found.reach))
     if timeline not in found.reach:
         text = f"no copy holds anything of timeline {timeline}: there are {judged}"
-        return Objection(Trap.NO_HISTORY, text, "name one of these")
+        return Concern(text, "name one of these: --timeline", Trap.NO_HISTORY)
+    if backup and not any(each.backup.id == backup for each in found.backups):
+        return Concern(f"there is no base backup {backup}", "the recovery screen lists them", Trap.NO_BACKUP)
+    reaches = [each for each in found.reach[timeline].reaches if not backup or each.held.backup.id == backup]
     stopped = [(each.held.backup.id, each.stop) for each in reaches if each.stop is not None]
     if not stopped:
         text = f"there is no base backup that leads to timeline {timeline}"
-        return Objection(Trap.NO_BACKUP, text, "nothing can be restored without one")
+        return Concern(text, "nothing can be restored without one", Trap.NO_BACKUP)
     id, stop = stopped[-1]
     trap = _PAGES.get(stop.kind, Trap.BACKUP_BROKEN)
     others = [str(each) for each, reach in sorted(found.reach.items()) if reach.windows]
     remedy = f"timeline {' or '.join(others)} can be reached" if others else "see the recovery screen"
-    return Objection(trap, f"the base backup {id} does not lead there: {stop.text}", remedy)
+    return Concern(f"the base backup {id} does not lead there: {stop.text}", remedy, trap)
 
 
-def _of_cluster(found: Recoverability, timeline: int, known: TargetKnown) -> Iterator[Objection]:
+def _of_timelines(found: Recoverability, timeline: int) -> Iterator[Concern]:
     """What is risked whatever the target is."""
     if found.latest > timeline:
-        yield Objection(
-            Trap.NOT_A_CHILD,
+        yield Concern(
             f"the archive holds timeline {found.latest} beside {timeline}, on which 'latest' would end: what "
             "another server wrote, or an earlier recovery",
-            f"name timeline {timeline}, never 'latest'",
-        )
-    if known.tablespaces:
-        yield Objection(
-            Trap.TABLESPACES,
-            f"the cluster has {plural(known.tablespaces, 'tablespace')} of its own: each goes to its old "
-            "path, over the old cluster's files, unless it is mapped",
-            "map each to an empty folder of its own",
+            f"timeline {timeline} is named to the server, never 'latest'; --timeline chooses another",
+            Trap.NOT_A_CHILD,
         )

@@ -1,6 +1,4 @@
-"""A recovery as one snapshot allows it: what is known of the host, the plan, the judgement of its target."""
-
-from dataclasses import dataclass
+"""A recovery as one snapshot allows it: what is known of the host, and the plan."""
 
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, ClusterName
@@ -11,34 +9,21 @@ from walconsole.domain.recovery.recover_plan import (
     plan_recovery,
 )
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryPlace
-from walconsole.domain.recovery.target_judgement import TargetJudgement, TargetKnown, judged_target
+from walconsole.domain.recovery.target_judgement import TargetKnown
 from walconsole.domain.standing.assessment import Assessment
 
 _MIB = 1 << 20
 _NEW_NAME = "restored"
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What a recovery would take and lose, and what is in its way. `judged` is None where nothing was read.
-
-    Room is of the disk that holds pg_wal, where that lies in the data directory: the steps ask the disk
-    itself.
-    """
-
-    plan: RecoveryPlan
-    judged: TargetJudgement | None
-
-    @property
-    def possible(self) -> bool:
-        """Whether nothing that is known refuses it."""
-        return self.plan.possible and (self.judged is None or not self.judged.refusals)
-
-
 def foreseen(
     assessment: Assessment, wish: RecoveryWish, *, lsn: int | None = None, last_commit: float | None = None
-) -> Foreseen:
-    """`lsn` is the target's place in the WAL, `last_commit` the archive's last one, where that was read."""
+) -> RecoveryPlan:
+    """What a recovery would take and lose, and what is in its way.
+
+    `lsn` is the target's place in the WAL, `last_commit` the archive's last one, where that was read. Room is
+    of the disk that holds pg_wal, where that lies in the data directory: the steps ask the disk itself.
+    """
     snapshot, restorable = assessment.snapshot, assessment.recovery
     found = restorable.found if restorable is not None else None
     left_out = (
@@ -48,17 +33,15 @@ def foreseen(
             BucketRole.DR if each is snapshot.dr else BucketRole.PRIMARY for each in restorable.left_out
         )
     )
-    host, drills = host_of(snapshot), assessment.drills
-    plan = plan_recovery(
+    drills = assessment.drills
+    return plan_recovery(
         wish,
         found,
-        host,
+        host_of(snapshot),
+        known=TargetKnown(lsn, last_commit),
         left_out=left_out,
         earlier=drills.good if drills is not None else None,
-        now=assessment.now,
     )
-    known = TargetKnown(lsn, last_commit, bool(host.data))  # of tablespaces the plan tells
-    return Foreseen(plan, None if found is None else judged_target(wish.target, found, known))
 
 
 def host_of(snapshot: Snapshot) -> RecoveryHost:

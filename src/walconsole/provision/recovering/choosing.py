@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from shlex import join, quote
 
-from walconsole.domain.recovery.recover_plan import Concern, plan_lines
+from walconsole.domain.recovery.recover_plan import plan_lines
 from walconsole.domain.recovery.recover_state import RecoveryState
+from walconsole.domain.recovery.target_judgement import Concern
 from walconsole.droplet.files import DropletFile
 from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError

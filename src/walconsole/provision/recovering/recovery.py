@@ -127,8 +127,7 @@ printf '\\001'
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
             host = await look_at_host(self.site)
-            now = self.site.clock.now()
-            self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier, now=now)
+            self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
 
     async def run(self, *words: str) -> AsyncIterator[Event]:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from walconsole.domain.recovery.recover_draft import RecoverDraft
+    from walconsole.domain.recovery.recover_plan import RecoveryPlan
     from walconsole.domain.recovery.recover_state import RecoveryState
     from walconsole.domain.recovery.recover_target import RecoveryTarget
-    from walconsole.domain.standing.recovering import Foreseen
+    from walconsole.domain.recovery.target_judgement import Concern
     from walconsole.ui.board.glyphs import Glyphs
 
 HAPPENED, TARGET, WHERE, STANDS, PLANNED, REFUSED, RISKED, STEP, CHOICE, COMMAND = (
@@ -34,7 +35,7 @@ class RecoverPicture:
 
     profile: str
     draft: RecoverDraft
-    seen: Foreseen | None
+    seen: RecoveryPlan | None
     state: RecoveryState | None = None
     unread: str = ""
 
@@ -46,27 +47,12 @@ class RecoverPicture:
     @property
     def refusals(self) -> tuple[tuple[str, str], ...]:
         """What refuses it: the page that explains it, empty where none does, and the words."""
-        if self.seen is None:
-            return ()
-        judged = self.seen.judged.refusals if self.seen.judged is not None else ()
-        planned = self.seen.plan.refusals
-        if judged and self.seen.plan.backup is None:  # the last is why no way leads there, which is judged
-            planned = planned[:-1]
-        return (
-            *((each.trap.value, _with(each.text, each.remedy)) for each in judged),
-            *(("", _with(each.text, each.remedy)) for each in planned),
-        )
+        return () if self.seen is None else tuple(map(_told_of, self.seen.refusals))
 
     @property
     def risks(self) -> tuple[tuple[str, str], ...]:
         """What to know before it, likewise."""
-        if self.seen is None:
-            return ()
-        judged = self.seen.judged.warnings if self.seen.judged is not None else ()
-        return (
-            *((each.trap.value, _with(each.text, each.remedy)) for each in judged),
-            *(("", _with(each.text, each.remedy)) for each in self.seen.plan.warnings),
-        )
+        return () if self.seen is None else tuple(map(_told_of, self.seen.warnings))
 
     @property
     def verdict(self) -> tuple[Level, str, str]:
@@ -84,8 +70,10 @@ class RecoverPicture:
         return Level.WARNING, "to do", f"{aim}: x looks, shows each plan, and asks before it"
 
 
-def _with(text: str, remedy: str) -> str:
-    return f"{text}; {remedy}" if remedy else text
+def _told_of(concern: Concern) -> tuple[str, str]:
+    """The page that explains it, empty where none does, and the words."""
+    text = f"{concern.text}; {concern.remedy}" if concern.remedy else concern.text
+    return concern.trap or "", text
 
 
 def _next(state: RecoveryState) -> str:
@@ -135,7 +123,7 @@ def forecast_rows(picture: RecoverPicture, width: int, glyphs: Glyphs) -> tuple[
     for page, text in () if going else picture.refusals:
         lines += _labelled(REFUSED, "refused", f"{glyphs.critical} {text}{_page(page)}", width, Tone.CRITICAL)
     if picture.seen is not None:
-        planned = dict(plan_lines(picture.seen.plan))
+        planned = dict(plan_lines(picture.seen))
         for label in _WHILE_OPEN if going else _FORECAST:
             if label in planned:
                 tone = Tone.WARNING if label == "loses" else Tone.TEXT
