@@ -1,13 +1,16 @@
 """Where other tools than rclone store WAL, by the words of a command or its script, and what is told."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.facts import NOW, archiver, bucket, healthy, read
+from tests.data.facts import NOW, archiver, broken, bucket, healthy, read
 from walconsole.domain.archivers.destinations import Destination, destinations_of
 from walconsole.domain.facts.evidence import CommandFacts
-from walconsole.domain.facts.snapshot import Snapshot, fold
+from walconsole.domain.facts.snapshot import AnySlot, Reading, Snapshot, fold
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.elsewhere import elsewhere
 
 HERE = bucket()
@@ -130,3 +133,23 @@ def test_which_stands_where_is_told(command: str, words: str) -> None:
 def test_where_it_is_the_archive_itself_nothing_is_told(host: str) -> None:
     assert told_of(f"s3cmd --host {host} put %p s3://{HERE.bucket}/wal/%f") == ()
     assert told_of(f"aws s3 cp %p s3://{HERE.bucket}/%f") == ()
+
+
+@pytest.mark.parametrize(
+    "command", ["rclone copyto %p prod:shithub-wal/%f", f"aws s3 cp %p s3://{HERE.bucket}/%f"]
+)
+@pytest.mark.parametrize("slot", [Snapshot.primary, Snapshot.dr])
+def test_while_a_copy_cannot_be_asked_nothing_is_said_to_stand_elsewhere(command: str, slot: AnySlot) -> None:
+    """A refused primary is where the command writes to; that the second copy was read makes it no other."""
+    seen = healthy(archiver=archiver(), command=CommandFacts(command))
+    for unread in (broken(slot, "LIST: AccessDenied", "AccessDenied"), Reading(slot)):
+        assert elsewhere(fold(seen, unread, NOW)) == ()
+
+
+def test_an_archive_stands_only_where_some_of_it_was_seen() -> None:
+    command = CommandFacts("aws s3 cp %p s3://another-bucket/%f")
+    empty: dict[str, Any] = {"segments": 0, "newest_segment": None, "oldest_segment": None, "holding": None}
+    (line,) = elsewhere(healthy(command=command, primary=bucket(**empty)))
+    assert "the archive stands in shithub-wal-dr at" in line
+    (line,) = elsewhere(healthy(command=command, primary=bucket(**empty), dr=bucket(BucketRole.DR, **empty)))
+    assert f"the archive is looked for in {HERE.bucket} at {HERE.endpoint} and shithub-wal-dr" in line

@@ -17,17 +17,25 @@ _PARAMETER = re.compile(r",(endpoint|region|provider)=[\"']?([^\"',]+)")
 def elsewhere(snapshot: Snapshot) -> tuple[str, ...]:
     """A line for each target of the archive command that is none of the known copies: what stands where.
 
-    Only what was read counts: a target whose configuration is not known is no other place.
+    Only what was read counts: a target whose configuration is not known is no other place, and while a copy
+    cannot be asked (a key that is refused) it may be the very one that is written to.
     """
     facts = snapshot.command.value
-    known = [copy.value for copy in (snapshot.primary, snapshot.dr) if copy.value is not None]
-    if facts is None or not known:
+    known = [copy.value for copy in snapshot.copies if copy.value is not None]
+    if facts is None or len(known) < len(snapshot.copies):
         return ()
-    stands = " and ".join(f"{bucket.bucket} at {bucket.endpoint}" for bucket in known)
+    stands = _stands(known)
     return tuple(
-        f"the command writes to {written}; the archive stands in {stands}"
+        f"the command writes to {written}; {stands}"
         for written in (*_others(facts, known), *_of_other_tools(facts, known))
     )
+
+
+def _stands(known: list[BucketFacts]) -> str:
+    """Where the archive was seen; where no copy holds any of it, where it is looked for."""
+    holding = [bucket for bucket in known if bucket.segments]
+    places = " and ".join(f"{bucket.bucket} at {bucket.endpoint}" for bucket in holding or known)
+    return f"the archive stands in {places}" if holding else f"the archive is looked for in {places}"
 
 
 def _others(facts: CommandFacts, known: list[BucketFacts]) -> Iterator[str]:
