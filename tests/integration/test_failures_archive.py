@@ -68,11 +68,23 @@ async def test_failures_long_since_recovered(console: Watched) -> None:
     console.switch()
     await console.until(lambda: "failing" in console.rules(), "the failure", 8)
     console.config_back()
-    console.observer.refresh()  # its file is gone: what was read of it before is shown until it is read anew
     await console.green("the command is back")
     assert console.screen.last.archiver.value is not None
     assert console.screen.last.archiver.value.failed_count > 0
     await console.stays_green(4)
+
+
+async def test_the_files_are_read_anew_once_the_server_loaded_them(console: Watched) -> None:
+    """Sooner than at their own cadence, though no setting that is followed is another one now."""
+
+    def told() -> str:
+        files = console.screen.last.files.value
+        return files.resolution.value("search_path") or "" if files and files.resolution else ""
+
+    console.config(search_path="walconsole_once")
+    await console.until(lambda: told() == "walconsole_once", "the new line", 10)
+    console.config_back()
+    await console.until(lambda: told() != "walconsole_once", "that it is gone", 10)
 
 
 async def test_a_small_backlog_on_the_move(console: Watched) -> None:

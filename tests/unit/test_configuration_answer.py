@@ -1,11 +1,18 @@
 """The gathering script's answer: what a host may say, and what nobody should be able to make it say."""
 
+from dataclasses import dataclass
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.facts import CLUSTER
+from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
 from walconsole.domain.pgconf.tree import EntryKind, Obstacle
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.errors import ShellError
+from walconsole.observe.server.configuration import MAX_TORN_LOOKS, ConfigurationProbe, understand
 from walconsole.observe.server.configuration_answer import (
     MAX_FILE_BYTES,
     MAX_FILES,
@@ -13,6 +20,7 @@ from walconsole.observe.server.configuration_answer import (
     Gathered,
     read_answer,
 )
+from walconsole.ports import Shell
 
 TOKEN = "0123456789abcdef"
 
@@ -128,3 +136,63 @@ def test_every_errand_has_its_own_token_and_quotes_what_it_is_told() -> None:
     assert one.script().isascii()
     assert other.script().isascii()
     assert "config='/etc/it'\"'\"'s $(id).conf'" in one.script()
+
+
+@dataclass
+class AnsweringHost:
+    """A shell, and who locates the cluster: each look has the next answer, at last the same."""
+
+    answers: list[list[tuple[str, str, bytes]]]
+    looks: int = 0
+
+    async def run(self, script: str, *, timeout_s: float) -> ShellAnswer:
+        token = script.split("token=", 1)[1].splitlines()[0].strip("'")
+        records = self.answers[min(self.looks, len(self.answers) - 1)]
+        self.looks += 1
+        body = b"".join(
+            f"\n{token} {kind} {path}".encode() + b"\0" + body
+            for kind, path, body in (*records, ("end", token, b""))
+        )
+        return ShellAnswer(body, 0, 1.0, 2.0)
+
+    async def locate(self) -> ClusterFacts:
+        return CLUSTER
+
+
+MAIN, FOLDER = "/etc/postgresql/15/main/postgresql.conf", "/etc/postgresql/15/main/conf.d"
+AUTO = f"{CLUSTER.data_directory}/postgresql.auto.conf"
+KEPT = [
+    ("file", MAIN, b"include_dir = 'conf.d'\n"),
+    ("file", AUTO, b"archive_command = 'true'\n"),
+]
+WHOLE = [*KEPT, ("dir", FOLDER, b"")]
+
+
+@pytest.mark.parametrize("obstacle", [b"missing", b"gone"])
+async def test_a_file_that_went_during_the_look_is_no_error_in_the_configuration(obstacle: bytes) -> None:
+    """Else the server seems to stop at it, and what it reads afterwards to be never read."""
+    gone = f"{FOLDER}/99_late.conf"
+    torn = [*KEPT, ("dir", FOLDER, b"file 99_late.conf\0"), ("no", gone, obstacle)]
+    host = AnsweringHost([torn, WHOLE])
+    (fact,) = await ConfigurationProbe(cast(Shell, host), host).take()
+    assert isinstance(fact.value, ConfigFiles)
+    assert (host.looks, fact.value.errors, fact.value.never_read) == (2, (), ())
+    once = understand(answer(*(record(*each) for each in torn)), CLUSTER)
+    assert once is not None
+    assert AUTO in [file.path for file in once.never_read]
+
+
+async def test_what_changes_at_each_look_is_looked_at_three_times() -> None:
+    host = AnsweringHost([[*KEPT, ("dir", FOLDER, b"file a.conf\0"), ("no", f"{FOLDER}/a.conf", b"missing")]])
+    await ConfigurationProbe(cast(Shell, host), host).take()
+    assert host.looks == MAX_TORN_LOOKS
+
+
+def test_what_no_folder_lists_is_missing_and_no_look_is_torn() -> None:
+    tree = answer(
+        record("file", MAIN, b"include_if_exists = 'more.conf'\n"),
+        record("no", "/etc/postgresql/15/main/more.conf", b"missing"),
+        record("no", "/alone.conf", b"missing"),
+        record("dir", "/etc/postgresql/15/main", b"file postgresql.conf\0dangling more.conf\0"),
+    ).tree
+    assert not tree.torn

@@ -75,6 +75,23 @@ class ConfigTree:
         """The directory at `path`; None when nobody looked."""
         return self.listings.get(path)
 
+    @property
+    def torn(self) -> bool:
+        """Whether a file went or came during the look: its folder lists it, and it was not there to be read.
+
+        The server would take such a tree for one with an error in it, and it never read that one.
+        """
+        gone = (content.path for content in self.files.values() if content.obstacle in _WENT)
+        return any(self._lists(path) for path in gone)
+
+    def _lists(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        listing = self.listing(folder or "/")
+        return listing is not None and listing.entries.get(name) is EntryKind.FILE
+
+
+_WENT = frozenset({Obstacle.MISSING, Obstacle.GONE})
+
 
 _SLASHES = re.compile("/+")
 

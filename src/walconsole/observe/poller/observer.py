@@ -98,6 +98,7 @@ class ServerObserver:
         self._running_seen: bool | None = None
         self._reached = self._server_seen = False
         self._settings_seen: SettingsFacts | None = None
+        self._loaded_seen: tuple[float, float | None] | None = None
         self._clock, self._trouble_seen = clock, False
         self._postgres = PostgresProbe(database)
         catalogue = CatalogueProbe(database)
@@ -168,6 +169,20 @@ class ServerObserver:
                 self._poller.hurry(slot)
         self._trouble_seen = trouble
 
+    def _look_at_what_was_loaded(self, snapshot: Snapshot) -> None:
+        """Read the files anew after a load, which may leave every setting that is followed as it was."""
+        settings, server = snapshot.settings.value, snapshot.server.value
+        loaded = (server.started_at, server.loaded_at) if server is not None else None
+        other_settings = settings != self._settings_seen
+        if (self._settings_seen is not None and other_settings) or (
+            self._loaded_seen is not None and loaded != self._loaded_seen
+        ):
+            self._poller.hurry(Snapshot.catalogue)
+            self._poller.hurry(Snapshot.files)
+        if other_settings:
+            self._poller.hurry(Snapshot.command)
+        self._settings_seen, self._loaded_seen = settings, loaded
+
     def _publish(self, snapshot: Snapshot) -> None:
         """Pass it on, and let those hurry whose source is seen to have come back elsewhere."""
         host = snapshot.host.value
@@ -180,13 +195,7 @@ class ServerObserver:
             self._server_seen = True  # now the buckets can tell whose archive it is, and its segment size
             self._poller.hurry(Snapshot.primary)
             self._poller.hurry(Snapshot.dr)
-        settings = snapshot.settings.value
-        if self._settings_seen is not None and settings != self._settings_seen:
-            self._poller.hurry(Snapshot.catalogue)
-            self._poller.hurry(Snapshot.files)
-        if settings != self._settings_seen:
-            self._poller.hurry(Snapshot.command)
-        self._settings_seen = settings
+        self._look_at_what_was_loaded(snapshot)
         self._look_for_causes(snapshot)
         reached = snapshot.host.problem is None and host is not None
         if reached and not self._reached and self._log is not None:

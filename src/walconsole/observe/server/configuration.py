@@ -26,6 +26,8 @@ from walconsole.ports import ClusterLocator, Shell
 SOURCE = "the host's configuration files"
 MAX_MORE_LOOKS = 3
 """So often what an include names in a way that the script could not follow is looked up afterwards."""
+MAX_TORN_LOOKS = 3
+"""So often the host is asked where files change while it is."""
 
 
 class ConfigurationProbe:
@@ -74,6 +76,15 @@ class ConfigurationProbe:
         return files
 
     async def _gather(self, errand: Errand) -> tuple[Gathered, float]:
+        """One round trip, and another one where a file went or came during it."""
+        gathered, read_at = await self._look(errand)
+        for _ in range(MAX_TORN_LOOKS - 1):
+            if not gathered.tree.torn:
+                break
+            gathered, read_at = await self._look(replace(errand, token=new_token()))
+        return gathered, read_at
+
+    async def _look(self, errand: Errand) -> tuple[Gathered, float]:
         answer = await self._shell.run(errand.script(), timeout_s=self.timeout_s)
         return read_answer(answer.stdout, errand.token), (answer.sent_at + answer.answered_at) / 2
 
