@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from walconsole.domain.facts import backlog
 from walconsole.domain.facts.disk_forecast import CALM_S, URGENT_S, WINDOW_S
 from walconsole.domain.facts.snapshot import SLOTS, Need
 from walconsole.domain.failures import FAMILIES
@@ -58,10 +59,12 @@ def limits() -> Iterator[str]:
     backups = Limits()
     for words, value in (
         ("an archiver that neither succeeds nor fails stands still after", _s(archiver.STALLED_AFTER_S)),
-        ("segments that wait make a backlog, if they will not be gone soon", f"{archiver.BEHIND_SEGMENTS}"),
-        ("as many do where the oldest has waited longer than the next", f"{archiver.BEHIND_WAIT_SEGMENTS}"),
-        ("the oldest has waited", _s(archiver.BEHIND_WAIT_S)),
-        ("a backlog is on the move where it will be gone within", _s(archiver.DRAINED_S)),
+        ("segments that wait make a backlog, if they will not be gone soon", f"{backlog.BEHIND_SEGMENTS}"),
+        ("as many do where the oldest has waited longer than the next", f"{backlog.BEHIND_WAIT_SEGMENTS}"),
+        ("the oldest has waited", _s(backlog.BEHIND_WAIT_S)),
+        ("a backlog is on the move where it will be gone within", _s(backlog.DRAINED_S)),
+        ("or where many a second go, and the oldest has not waited for longer than", _s(backlog.LONG_WAIT_S)),
+        ("what was behind is so until it will be gone within", _s(backlog.CALM_S)),
         (
             "an idle server may write so much without anything being behind",
             f"{archiver.IDLE_NOISE_BYTES:,} bytes",

@@ -60,7 +60,9 @@ FAILED = {"last_failed_wal": "000000010000000000000042", "failed_count": 3}
             },
             ArchiverState.NEVER,
         ),
-        ({"archiver": archiver(ready_count=5)}, ArchiverState.BEHIND),
+        ({"archiver": archiver(ready_count=5), "wal_disk": wal_disk(ready_count=None)}, ArchiverState.BEHIND),
+        # The host saw none a moment ago: they have waited no longer.
+        ({"archiver": archiver(ready_count=5)}, ArchiverState.WORKING),
         ({"archiver": archiver(ready_count=4)}, ArchiverState.WORKING),
         (
             {"archiver": archiver(ready_count=3), "wal_disk": wal_disk(oldest_ready_at=NOW - 20)},

@@ -1,6 +1,7 @@
 """What is called proved, urgent or a fault at all, and what is not."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -191,3 +192,78 @@ def test_a_disk_that_is_full_within_the_hour_or_two_comes_before_a_file_that_is_
     assert found[:2] == ["disk-filling", "dead-config"]
     verdict = diagnose(snapshot, NOW).verdict
     assert "full in" in verdict.text or "FULL" in verdict.text
+
+
+# -- A backlog is told once, as long as it is there.
+
+
+@dataclass
+class Archiving:
+    """A server that fills a segment every `fill_s` while it writes; an archiver that takes `push_s` for each.
+
+    It is looked at as the console does: the counters every second, archive_status every two.
+    """
+
+    push_s: float
+    fill_s: float
+    writes_s: float
+    burst: int = 0
+
+    def looks(self, lasts_s: int) -> Iterator[Diagnosis]:
+        due = [0.0] * self.burst
+        due += [(number + 1) * self.fill_s for number in range(int(self.writes_s / self.fill_s))]
+        done, free_at = [], 0.0
+        for at in due:
+            free_at = max(free_at, at) + self.push_s
+            done.append(free_at)
+        snapshot = healthy(archiver=archiver(archived_count=0, last_archived_at=NOW - 30))
+        for second in range(lasts_s + 1):
+            now, count = NOW + second, sum(at <= second for at in done)
+            waits = sum(at <= second for at in due) - count
+            last = NOW + done[count - 1] if count else NOW - 30
+            if second % 2 == 0:
+                oldest = NOW + due[count] if waits else None
+                disk = wal_disk(
+                    ready_count=waits, oldest_ready=OLDEST if waits else None, oldest_ready_at=oldest
+                )
+                snapshot = fold(snapshot, read(Snapshot.wal_disk, disk, now), now)
+            counters = archiver(archived_count=count, ready_count=waits, last_archived_at=last)
+            snapshot = fold(snapshot, read(Snapshot.archiver, counters, now), now)
+            yield diagnose(snapshot, now)
+
+
+def told(archiving: Archiving, lasts_s: int) -> list[tuple[Severity | None, str]]:
+    """What is said of too-slow, look by look; the same look after look once."""
+    said: list[tuple[Severity | None, str]] = []
+    for diagnosis in archiving.looks(lasts_s):
+        found = [each for each in diagnosis.findings if each.rule == "too-slow"]
+        now: tuple[Severity | None, str] = (found[0].severity, found[0].title) if found else (None, "")
+        if not said or said[-1] != now:
+            said.append(now)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("push_s", "fill_s", "burst"),
+    [(3, 3.2, 12), (3, 2.5, 0), (7, 7, 9), (20, 18, 4), (1.5, 1.5, 25), (40, 35, 2)],
+)
+def test_a_backlog_that_stays_is_told_once_and_in_the_same_words(
+    push_s: float, fill_s: float, burst: int
+) -> None:
+    said = told(Archiving(push_s, fill_s, 600, burst), 600)
+    warned = [title for severity, title in said if severity is Severity.WARNING]
+    assert warned, said
+    assert len(said) <= 4, said
+
+
+@pytest.mark.parametrize(("push_s", "fill_s", "writes_s"), [(0.25, 0.15, 60), (0.4, 0.2, 40), (0.9, 0.5, 30)])
+def test_a_bulk_load_is_told_by_nobody_while_it_is_on_the_move(
+    push_s: float, fill_s: float, writes_s: float
+) -> None:
+    """However many wait: the oldest has not waited for a minute."""
+    assert told(Archiving(push_s, fill_s, writes_s), 200) == [(None, "")]
+
+
+def test_what_takes_a_minute_and_a_half_for_each_segment_does_not_stand_still_now_and_then() -> None:
+    states = [diagnosis.verdict.text for diagnosis in Archiving(100, 60, 900).looks(900)]
+    assert not any("STILL" in text for text in states[250:]), states

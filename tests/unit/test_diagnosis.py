@@ -101,7 +101,14 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
     ),
     ("failing", {"archiver": FAILING}, {"failing"}),
     ("403", {"archiver": FAILING, "primary": _refused("AccessDenied")}, {"failing", "key-403"}),
-    ("slow", {"archiver": archiver(ready_count=12, last_archived_at=NOW - 2)}, {"too-slow"}),
+    (
+        "slow",
+        {
+            "archiver": archiver(ready_count=12, last_archived_at=NOW - 2),
+            "wal_disk": wal_disk(ready_count=12, oldest_ready_at=NOW - 70),
+        },
+        {"too-slow"},
+    ),
     ("idle", {"archiver": archiver(last_archived_at=NOW - 90000)}, set()),
     (
         "red for ever",

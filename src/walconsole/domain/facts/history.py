@@ -48,7 +48,8 @@ class History:
     """Bounded: an hour at five seconds. `segment_bytes` is the server's, once it is known.
 
     `disk_urgent`: pg_wal's file system will be full within the hour (domain.disk_forecast). It is kept here
-    because it ends later than it begins: an alarm does not come and go with each look.
+    because it ends later than it begins: an alarm does not come and go with each look. So does `behind`: what
+    waits is a backlog (domain.facts.backlog).
     `earlier_count` is pg_stat_archiver's at the last of the samples, where those were taken before the
     console began (domain.past): until the first look their counts are the server's own.
     """
@@ -60,6 +61,7 @@ class History:
     failed: int = 0
     segment_bytes: int = DEFAULT_SEGMENT_BYTES
     disk_urgent: bool = False
+    behind: bool = False
     backups: tuple[BackupTrack, ...] = ()
     earlier_count: int | None = None
 

@@ -9,6 +9,7 @@ from enum import Enum, StrEnum
 from typing import Any, Generic, TypeVar, overload
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
+from walconsole.domain.facts.backlog import is_behind, waiting_of
 from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
 from walconsole.domain.facts.evidence import (
     CommandFacts,
@@ -284,7 +285,7 @@ _OF_ONE_COPY = tuple(slot for slot in SLOTS if slot not in (Snapshot.dr, Snapsho
 
 def fold(snapshot: Snapshot, reading: Reading[T], now: float) -> Snapshot:
     """The next snapshot: `reading` in its slot, and what it adds to the history."""
-    history = snapshot.history
+    before = history = snapshot.history
     if reading.problem is None and reading.read_at is not None:
         if isinstance(reading.value, ArchiverFacts):
             segment_bytes = snapshot.server.value.segment_bytes if snapshot.server.value else None
@@ -295,4 +296,11 @@ def fold(snapshot: Snapshot, reading: Reading[T], now: float) -> Snapshot:
         elif isinstance(reading.value, BackupSessions):
             history = history.with_backups(reading.value, reading.read_at)
     changes: dict[str, Any] = {reading.slot.name: reading}
-    return replace(snapshot, taken_at=now, history=history, **changes)
+    snapshot = replace(snapshot, taken_at=now, history=history, **changes)
+    if history is before or Freshness.UNREAD in (snapshot.archiver.freshness, snapshot.wal_disk.freshness):
+        return snapshot
+    waiting = waiting_of(snapshot, now)
+    behind = waiting is not None and is_behind(waiting, before=history.behind)
+    return (
+        snapshot if behind == history.behind else replace(snapshot, history=replace(history, behind=behind))
+    )

@@ -7,12 +7,12 @@ from dataclasses import replace
 from walconsole.domain.facts.observed import ArchiverFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.archiver import (
-    BEHIND_WAIT_S,
     ArchiverState,
     archive_timeout_s,
     is_failing,
     last_failure_age,
     last_success_age,
+    nothing_arrives,
     nothing_due_yet,
     oldest_wait_s,
     ready_count,
@@ -167,8 +167,7 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
     snapshot, now = assessment.snapshot, assessment.now
     if assessment.state is not ArchiverState.BEHIND:
         return
-    outlook, behind = assessment.outlook, assessment.lag
-    trend = outlook.backlog_per_min if outlook else None
+    behind, trend, catching_up = assessment.lag, assessment.backlog_trend, assessment.catching_up
     waiting = ready_count(snapshot)
     if waiting is None and behind is not None:
         waiting = behind.segments
@@ -179,14 +178,11 @@ def too_slow(assessment: Assessment) -> Iterator[Finding]:
     ]
     if trend is not None:
         evidence.append(f"the backlog changes by {trend:+.1f} segments a minute")
-    catching_up = trend is not None and trend < 0
-    success = last_success_age(snapshot, now)
-    waiting_only = success is not None and wait is not None and success >= min(wait, BEHIND_WAIT_S)
+    waiting_only = nothing_arrives(snapshot, now)
     if waiting_only:
-        evidence.append(
-            f"nothing was archived for {duration_text(success)}: the next look tells whether it hangs"
-        )
-    measured = trend is not None and trend > 0 and not waiting_only
+        silent = duration_text(last_success_age(snapshot, now))
+        evidence.append(f"nothing was archived for {silent}: the next look tells whether it hangs")
+    measured = assessment.falling_behind and not waiting_only
     yield Finding(
         "too-slow",
         Severity.NOTE if catching_up and not waiting_only else Severity.WARNING,

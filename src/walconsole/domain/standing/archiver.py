@@ -8,7 +8,19 @@ success grows old with nothing wrong; failed_count misses exits above 125, signa
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts, WalDiskFacts
+from walconsole.domain.facts.backlog import (
+    BEHIND_SEGMENTS,
+    is_behind,
+    seconds_a_segment,
+    waiting_of,
+)
+from walconsole.domain.facts.backlog import BEHIND_WAIT_S as BEHIND_WAIT_S
+from walconsole.domain.facts.backlog import host_age as host_age
+from walconsole.domain.facts.backlog import last_success_age as last_success_age
+from walconsole.domain.facts.backlog import oldest_wait_s as oldest_wait_s
+from walconsole.domain.facts.backlog import ready_count as ready_count
+from walconsole.domain.facts.backlog import server_age as server_age
+from walconsole.domain.facts.observed import ArchiverFacts, ServerFacts, SettingsFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.standing.whose import own_newest
 from walconsole.domain.wal import Segment, wal_name
@@ -16,17 +28,8 @@ from walconsole.domain.wal import Segment, wal_name
 IDLE_NOISE_BYTES = 64 * 1024
 """What an idle server may write after its last switch: running-xacts records, never a user's data."""
 
-BEHIND_SEGMENTS = 5
-BEHIND_WAIT_S = 15.0
-BEHIND_WAIT_SEGMENTS = 3
-"""A backlog is worth a word at this many segments, or at fewer that wait for this long."""
-DRAINED_S, MOVES_S, LONG_WAIT_S = 30.0, 5.0, 60.0
-"""It is on the move where it will be gone within the first; or, where nobody watched, where something was
-archived this recently and nothing has waited that long."""
-
 STALLED_AFTER_S = 90.0
 """pgarch.c retries a failure after 60 s: with a backlog, longer silence than that is a stall."""
-
 
 FIRST_DUE_S = 60.0
 """A server that was started this long ago (and an archive_timeout longer) need not have archived anything."""
@@ -143,27 +146,6 @@ def _oldest_age(snapshot: Snapshot, archiver: ArchiverFacts, segments: int, now:
     return max(ages, default=None)
 
 
-def server_age(snapshot: Snapshot, at: float, now: float) -> float:
-    """Seconds since the server's own clock showed `at`."""
-    server = snapshot.server.value
-    offset = server.clock - server.clock_read_at if server else 0.0
-    return max(0.0, now + offset - at)
-
-
-def host_age(snapshot: Snapshot, at: float, now: float) -> float:
-    """Seconds since the host's clock showed `at`."""
-    host = snapshot.host.value
-    return max(0.0, now + (host.clock_offset_s if host else 0.0) - at)
-
-
-def last_success_age(snapshot: Snapshot, now: float) -> float | None:
-    """Seconds since the last archived file, by the server's clock; None when there is none."""
-    archiver = snapshot.archiver.value
-    if archiver is None or archiver.last_archived_at is None:
-        return None
-    return server_age(snapshot, archiver.last_archived_at, now)
-
-
 def last_failure_age(snapshot: Snapshot, now: float) -> float | None:
     """Seconds since the last counted failure, by the server's clock; None when there is none."""
     archiver = snapshot.archiver.value
@@ -182,10 +164,9 @@ def state(snapshot: Snapshot, now: float) -> ArchiverState:
         return configured
     if is_failing(archiver):
         return ArchiverState.FAILING
-    backlog = ready_count(snapshot)
     if is_stalled(snapshot, now):
         return ArchiverState.STALLED
-    if _is_behind(snapshot, backlog, now):
+    if _is_behind(snapshot, now):
         return ArchiverState.BEHIND
     behind = lag(snapshot, now)
     if archiver.last_archived_at is None and (behind is None or behind.segments):
@@ -230,22 +211,6 @@ def is_failing(archiver: ArchiverFacts) -> bool:
     return archiver.last_archived_at is None or archiver.last_failed_at > archiver.last_archived_at
 
 
-def ready_count(snapshot: Snapshot) -> int | None:
-    """The .ready files: as PostgreSQL lists them, else as the host does."""
-    archiver, disk = snapshot.archiver.value, snapshot.wal_disk.value
-    if archiver is not None and archiver.ready_count is not None:
-        return archiver.ready_count
-    return disk.ready_count if disk is not None else None
-
-
-def oldest_wait_s(snapshot: Snapshot, now: float) -> float | None:
-    """How long the oldest .ready file has waited."""
-    disk: WalDiskFacts | None = snapshot.wal_disk.value
-    if disk is None or disk.oldest_ready_at is None:
-        return None
-    return host_age(snapshot, disk.oldest_ready_at, now)
-
-
 def is_stalled(snapshot: Snapshot, now: float) -> bool:
     """Whether finished segments wait while the archiver neither succeeds nor fails.
 
@@ -257,33 +222,26 @@ def is_stalled(snapshot: Snapshot, now: float) -> bool:
     ages = [
         age for age in (last_success_age(snapshot, now), last_failure_age(snapshot, now)) if age is not None
     ]
-    return min(ages, default=waited) >= STALLED_AFTER_S
+    return min(ages, default=waited) >= max(STALLED_AFTER_S, _usual_silence_s(snapshot))
 
 
-def _is_behind(snapshot: Snapshot, backlog: int | None, now: float) -> bool:
+def nothing_arrives(snapshot: Snapshot, now: float) -> bool:
+    """Whether it is longer since a segment arrived than a slow archiver explains: perhaps it hangs."""
+    success, wait = last_success_age(snapshot, now), oldest_wait_s(snapshot, now)
+    if success is None or wait is None:
+        return False
+    return success >= max(min(wait, BEHIND_WAIT_S), _usual_silence_s(snapshot))
+
+
+def _usual_silence_s(snapshot: Snapshot) -> float:
+    """Twice what a segment took while some waited, as far as that was watched; else 0."""
+    return 2 * (seconds_a_segment(snapshot.history) or 0.0)
+
+
+def _is_behind(snapshot: Snapshot, now: float) -> bool:
     """Whether what waits has waited for too long, or will: a burst that is on its way is no backlog."""
-    if backlog is None:
+    waiting = waiting_of(snapshot, now)
+    if waiting is None:
         behind = lag(snapshot, now)
         return behind is not None and behind.segments >= BEHIND_SEGMENTS
-    waited = oldest_wait_s(snapshot, now)
-    if waited is None:
-        return backlog >= BEHIND_SEGMENTS
-    left = drained_in_s(snapshot, backlog, waited)
-    if waited <= BEHIND_WAIT_S:
-        return backlog >= BEHIND_SEGMENTS and left is not None and left > DRAINED_S
-    success = last_success_age(snapshot, now)
-    moves = success is not None and success < MOVES_S and waited < LONG_WAIT_S
-    return backlog >= BEHIND_WAIT_SEGMENTS and (left > DRAINED_S if left is not None else not moves)
-
-
-def drained_in_s(snapshot: Snapshot, backlog: int, waited: float) -> float | None:
-    """How long what waits still takes, as it went while the oldest of it waited; None: not watched."""
-    samples = snapshot.history.archiver
-    if not samples or not waited:
-        return None
-    begin = samples[-1].at - waited
-    before = next((sample for sample in reversed(samples) if sample.at <= begin), None)
-    archived = samples[-1].archived - before.archived if before is not None else 0
-    if before is None or archived <= 0:
-        return None
-    return backlog * (samples[-1].at - before.at) / archived
+    return is_behind(waiting, before=snapshot.history.behind)

@@ -11,13 +11,23 @@ from walconsole.domain.recovery.drill_plan import Forecast
 from walconsole.domain.recovery.drill_result import Drills
 from walconsole.domain.recovery.recoverability import Recoverability
 from walconsole.domain.standing import drills, exposure, failure_log, refusals
-from walconsole.domain.standing.archiver import ArchiverState, Lag, lag, last_success_age, state
+from walconsole.domain.standing.archiver import (
+    ArchiverState,
+    Lag,
+    lag,
+    last_success_age,
+    ready_count,
+    state,
+)
 from walconsole.domain.standing.backup_runs import BackupRuns, backup_runs
 from walconsole.domain.standing.exposure import Agreement
 from walconsole.domain.standing.model import Severity, Verdict
 from walconsole.domain.standing.recovery import Restorable, recovery_line, restorable, restorable_from
 from walconsole.domain.standing.retention import Retention, retention
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
+
+_STEADY_PER_MIN, _STEADY_SHARE = 0.5, 0.05
+"""A backlog that changes by less a minute, or by a smaller share of it, stands."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,25 @@ class Assessment:
     def outlook(self) -> DiskOutlook | None:
         """Where pg_wal's file system is going."""
         return disk_outlook(self.snapshot, self.now)
+
+    @property
+    def backlog_trend(self) -> float | None:
+        """Segments a minute by which what waits becomes more; None where that was not watched."""
+        return self.outlook.backlog_per_min if self.outlook is not None else None
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether what waits becomes less, and not only from one look to the next."""
+        return self.backlog_trend is not None and self.backlog_trend <= -self._steady_per_min
+
+    @property
+    def falling_behind(self) -> bool:
+        """Whether what waits becomes more, likewise."""
+        return self.backlog_trend is not None and self.backlog_trend >= self._steady_per_min
+
+    @property
+    def _steady_per_min(self) -> float:
+        return max(_STEADY_PER_MIN, _STEADY_SHARE * (ready_count(self.snapshot) or 0))
 
     @cached_property
     def since_success(self) -> tuple[LogEntry, ...]:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.patience import OVERDUE
 from walconsole.domain.standing.archiver import (
-    BEHIND_WAIT_S,
     ArchiverState,
     Lag,
     last_failure_age,
     last_success_age,
+    nothing_arrives,
     nothing_due_yet,
-    oldest_wait_s,
     ready_count,
     state,
 )
@@ -186,18 +185,11 @@ def _late(assessment: Assessment) -> Verdict | None:
         return Verdict(Level.CRITICAL, f"the disk of pg_wal is FULL {when}")
     if assessment.state is not ArchiverState.BEHIND:
         return None
-    trend = outlook.backlog_per_min if outlook is not None else None
-    direction = ""
-    if trend is not None:
-        direction = " and falls further behind" if trend > 0 else " and catches up" if trend < 0 else ""
-    success, wait = (
-        last_success_age(assessment.snapshot, assessment.now),
-        oldest_wait_s(assessment.snapshot, assessment.now),
-    )
-    if success is not None and wait is not None and success >= min(wait, BEHIND_WAIT_S):
-        return Verdict(
-            Level.WARNING, f"archiving is BEHIND, last success {age_text(success)}: {_lost(assessment)}"
-        )
+    falls = " and falls further behind" if assessment.falling_behind else ""
+    direction = " and catches up" if assessment.catching_up else falls
+    if nothing_arrives(assessment.snapshot, assessment.now):
+        success = age_text(last_success_age(assessment.snapshot, assessment.now))
+        return Verdict(Level.WARNING, f"archiving is BEHIND, last success {success}: {_lost(assessment)}")
     return Verdict(Level.WARNING, f"archiving is too SLOW{direction}: {_lost(assessment)}")
 
 
