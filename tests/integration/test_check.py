@@ -88,12 +88,15 @@ async def becomes(look: Callable[[], object], wanted: object) -> None:
 
 
 class QuietHome:
-    """board.droplet_session.Home that shows nothing."""
+    """board.front.Home that shows nothing."""
 
     def show_status(self, text: str) -> None:
         """Nobody reads it."""
 
     def extend_log(self, lines: Sequence[LogLine]) -> None:
+        """Nobody reads it."""
+
+    def show_past_log(self, lines: Sequence[LogLine] | None) -> None:
         """Nobody reads it."""
 
     def post_message(self, message: Message) -> bool:

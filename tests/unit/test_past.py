@@ -17,6 +17,7 @@ from tests.unit.test_watch_file import no_file_larger_than
 from tests.unit.test_watcher_seen import Clock
 from walconsole.domain.facts.history import History
 from walconsole.domain.failures import diagnose
+from walconsole.domain.kept.screens import PastScreen
 from walconsole.domain.past import (
     BLOCK_S,
     DAY_S,
@@ -219,12 +220,12 @@ async def test_a_session_keeps_what_it_sees_unless_a_watcher_does(file: HistoryF
     snapshot = healthy()
     for _ in range(30):
         clock.wall, clock.on = clock.wall + 1, clock.on + 1
-        keeper.look(snapshot, diagnose(snapshot, clock.wall), clock.wall)
+        keeper.look(PastScreen(clock.wall, snapshot), diagnose(snapshot, clock.wall))
     await keeper.close()
     assert len(file.readings("db", 0)) == 30
     assert [level for _, level, _ in file.verdicts("db", 0)] == ["ok"]
     watched = healthy(watcher=WatcherFacts(NOW, True, NOW))
-    keeper.look(watched, diagnose(watched, NOW), NOW + 100)
+    keeper.look(PastScreen(NOW + 100, watched), diagnose(watched, NOW))
     await keeper.close()
     assert len(file.readings("db", 0)) == 30
     past = past_of({"XDG_STATE_HOME": str(tmp_path)}, "db", clock.wall)
@@ -241,7 +242,7 @@ async def test_what_cannot_be_written_is_kept_for_a_while_and_bounded(file: Hist
     snapshot = healthy()
     for _ in range(1000):
         clock.wall, clock.on = clock.wall + 1, clock.on + 1
-        keeper.look(snapshot, diagnose(snapshot, NOW), clock.wall)
+        keeper.look(PastScreen(clock.wall, snapshot), diagnose(snapshot, NOW))
     await keeper.close()
     assert len(keeper._pending) == 600
     file.path.rmdir()

@@ -18,6 +18,8 @@ T = TypeVar("T")
 DAY_S = 86_400
 TIERS = ((2 * DAY_S, 1), (10 * DAY_S, 10), (30 * DAY_S, 60))
 """Up to this age, in seconds, a reading is kept in so many seconds; beyond the last nothing is."""
+SCREEN_TIERS = ((2 * DAY_S, 10), (10 * DAY_S, 60), (30 * DAY_S, 600))
+"""The same of whole screens (domain.kept.screens), besides those at which the first line changed."""
 BLOCK_S = 3600
 """A block holds an hour."""
 LONGEST_TEXT = 400
@@ -119,9 +121,9 @@ def _text(text: str) -> str:
 # -- What is kept of it.
 
 
-def spacing_s(age_s: float) -> int | None:
+def spacing_s(age_s: float, tiers: tuple[tuple[int, int], ...] = TIERS) -> int | None:
     """In how many seconds one is kept at that age; None: it goes."""
-    return next((every_s for limit_s, every_s in TIERS if age_s < limit_s), None)
+    return next((every_s for limit_s, every_s in tiers if age_s < limit_s), None)
 
 
 def thinned(readings: Iterable[PastReading], now: float) -> list[PastReading]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
 
+from walconsole.domain.kept.screens import Frame, Link
 from walconsole.domain.past import (
     BLOCK_S,
     COLUMNS,
@@ -23,12 +24,13 @@ from walconsole.domain.past import (
     thinned,
 )
 from walconsole.errors import RegisterError
+from walconsole.operator_files import history_screens
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, keep_aside, make_private, open_in_place
 
 LIMIT_BYTES = 200 * 1024 * 1024
 """Of one cluster."""
-VERSION = 1
+VERSION = 2
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
 _MOST_SAID = 20_000
@@ -44,7 +46,7 @@ CREATE TABLE IF NOT EXISTS verdicts (cluster TEXT NOT NULL, at INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS findings (cluster TEXT NOT NULL, key TEXT NOT NULL, began INTEGER NOT NULL,
     ended INTEGER, severity TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (cluster, key, began))
     WITHOUT ROWID;
-"""
+{history_screens.SCHEMA}"""
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * (len(COLUMNS) + 1))
 
@@ -69,6 +71,32 @@ class HistoryFile:
             _note_verdict(database, cluster, said, at)
             _note_findings(database, cluster, said, at)
 
+    def keep_screens(self, cluster: str, writer: int, links: Sequence[Link]) -> None:
+        """Add what follows in the writer's chain, the first of each hour as it is to nothing at all."""
+        with self._open() as database:
+            history_screens.keep(database, cluster, writer, links)
+
+    def screen_hours(self, cluster: str) -> list[int]:
+        """The hours since the epoch of which whole screens are kept, in their order."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return history_screens.hours(database, cluster)
+
+    def screen_levels(self, cluster: str) -> list[tuple[float, str]]:
+        """When the first line's level became another, oldest first; the first is where the screens begin."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return history_screens.levels(database, cluster)
+
+    def screens_of(self, cluster: str, hour: int) -> list[Frame]:
+        """What is kept of that hour, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return history_screens.frames_of(database, cluster, hour)
+
     def tidy(self, cluster: str, now: float) -> None:
         """Pack the hours that are over, thin what is older, and take away what is too old or too much."""
         with self._open() as database:
@@ -78,6 +106,7 @@ class HistoryFile:
             ).fetchall():
                 _pack(database, cluster, hour, now)
             _thin(database, cluster, now)
+            history_screens.tidy(database, cluster, now)
             _prune(database, cluster, now)
         with self._open() as database:
             database.commit()
@@ -254,9 +283,15 @@ def _prune(database: sqlite3.Connection, cluster: str, now: float) -> None:
             (cluster, _MOST_SAID - 1),
         )
     while True:
-        size, hour = database.execute(
+        read, first = database.execute(
             "SELECT sum(length(readings)), min(hour) FROM blocks WHERE cluster = ?", (cluster,)
         ).fetchone()
-        if size is None or size <= LIMIT_BYTES:
+        shown, first_shown = history_screens.size(database, cluster)
+        if (read or 0) + (shown or 0) <= LIMIT_BYTES:
             return
-        database.execute("DELETE FROM blocks WHERE cluster = ? AND hour = ?", (cluster, hour))
+        oldest_hour = min(hour for hour in (first, first_shown) if hour is not None)
+        for table in ("blocks", "screens"):
+            database.execute(
+                f"DELETE FROM {table} WHERE cluster = ? AND hour = ?",  # noqa: S608  # names of ours
+                (cluster, oldest_hour),
+            )

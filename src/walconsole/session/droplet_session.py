@@ -115,16 +115,18 @@ class _Wiring:
         await asyncio.to_thread(import_module, "walconsole.session.history_keeper")
         from walconsole.operator_files.history_file import HistoryFile
         from walconsole.operator_files.kept import for_this_session, on_disk
-        from walconsole.session.history_keeper import HistoryKeeper, Remembered
+        from walconsole.session.history_keeper import HistoryKeeper
         from walconsole.session.incident_memory import IncidentMemory
 
         kept = on_disk(self._environment) if self._lasting else for_this_session()
         memory = self._memory = shown.memory = IncidentMemory(kept.incidents(profile.name), SystemClock())
         self._cleanups.add("writing down what is remembered", memory.close)
-        if self._lasting:
-            keeper = HistoryKeeper(HistoryFile(self._environment), profile.name, SystemClock())
-            shown.memory = Remembered(memory, keeper)
-            self._cleanups.add("writing down what was read", keeper.close)
+        from walconsole.session.past import HeldHistory, KeptPast
+
+        file = HistoryFile(self._environment) if self._lasting else HeldHistory()
+        keeper = shown.keeper = HistoryKeeper(file, profile.name, SystemClock())
+        shown.past = KeptPast(file, profile.name)
+        self._cleanups.add("writing down what was read", keeper.close)
         return kept, memory
 
     async def _observation(

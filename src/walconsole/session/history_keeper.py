@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from walconsole.domain.facts.history import History
-from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.incidents.model import IncidentLog
-from walconsole.domain.past import PastReading, Said, history_of, reading_of, said_of
+from walconsole.domain.kept.chain import difference
+from walconsole.domain.kept.screens import Link, PastScreen, ScreenWriter
+from walconsole.domain.kept.snapshots import Document
+from walconsole.domain.past import BLOCK_S, PastReading, Said, history_of, reading_of, said_of
 from walconsole.domain.standing.model import Diagnosis
 from walconsole.domain.standing.worsening import is_begun
 from walconsole.errors import RegisterError
 from walconsole.operator_files.history_file import HistoryFile
 from walconsole.ports import Clock
-from walconsole.session.incident_memory import IncidentMemory
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +23,46 @@ WRITE_EVERY_S = 10.0
 TIDY_EVERY_S = 900.0
 SEEN_S = 3600.0
 """So much of the past a console begins with."""
+SCREEN_EVERY_S = 10.0
+"""So often a whole screen is kept, besides each at which the first line's level is another."""
 _MOST_PENDING = 600
+_MOST_SCREENS = 60
+
+
+class Kept(Protocol):
+    """Where it is kept: the history's file, or what lives as long as the session. Calls may block."""
+
+    def write(self, cluster: str, readings: Sequence[PastReading]) -> None: ...
+
+    def note(self, cluster: str, said: Said, at: int) -> None: ...
+
+    def keep_screens(self, cluster: str, writer: int, links: Sequence[Link]) -> None: ...
+
+    def tidy(self, cluster: str, now: float) -> None: ...
+
+
+class _Chain:
+    """Links of whole screens, each to the one before it; anew with every hour, and after a failure."""
+
+    def __init__(self) -> None:
+        self.writer = secrets.randbits(62)
+        self._screens = ScreenWriter()
+        self._before: Document = {}
+        self._hour = -1
+
+    def links(self, screens: Sequence[tuple[PastScreen, str]]) -> list[Link]:
+        made = []
+        for screen, level in screens:
+            hour = int(screen.at // BLOCK_S)
+            if hour != self._hour:
+                self._hour, self._before = hour, {}
+            document = self._screens.document(screen)
+            made.append(Link(screen.at, level, difference(self._before, document)))
+            self._before = document
+        return made
+
+    def begin_anew(self) -> None:
+        self._hour = -1
 
 
 class HistoryKeeper:
@@ -30,9 +71,12 @@ class HistoryKeeper:
     A console keeps nothing where a watcher does: what that one sees is as good.
     """
 
-    def __init__(self, file: HistoryFile, cluster: str, clock: Clock, *, watches: bool = False) -> None:
+    def __init__(self, file: Kept, cluster: str, clock: Clock, *, watches: bool = False) -> None:
         self._file, self._cluster, self._clock, self._watches = file, cluster, clock, watches
         self._pending: dict[int, PastReading] = {}
+        self._screens: list[tuple[PastScreen, str]] = []
+        self._chain = _Chain()
+        self._last_screen: tuple[float, str] = -float("inf"), ""
         self._said: Said | None = None
         self._noted: tuple[object, ...] = ()
         self._due = clock.monotonic() + WRITE_EVERY_S
@@ -40,14 +84,16 @@ class HistoryKeeper:
         self._task: asyncio.Task[None] | None = None
         self._failed = False
 
-    def look(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float, *, believed: bool = True) -> None:
+    def look(self, screen: PastScreen, diagnosis: Diagnosis, *, believed: bool = True) -> None:
         """What was seen, and what was said of it; `believed` False: only that."""
+        snapshot, now = screen.snapshot, screen.at
         watcher = snapshot.watcher.value
         if not self._watches and (not is_begun(snapshot) or (watcher is not None and watcher.alive)):
             return
         if believed:
             reading = reading_of(snapshot, now)
             self._pending[reading.at] = reading
+            self._see(screen, diagnosis.verdict.level.value)
         while len(self._pending) > _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
         said = said_of(diagnosis)
@@ -56,11 +102,18 @@ class HistoryKeeper:
             self._noted, self._said, self._due = told, said, min(self._due, self._clock.monotonic())
         self._write_when_due()
 
+    def _see(self, screen: PastScreen, level: str) -> None:
+        at, before = self._last_screen
+        if before == level and 0 <= screen.at - at < SCREEN_EVERY_S:
+            return
+        self._last_screen = screen.at, level
+        self._screens = [*self._screens[-_MOST_SCREENS:], (screen, level)]
+
     async def close(self) -> None:
         """Write what is not written yet."""
         if self._task is not None:
             await asyncio.wait([self._task])
-        if self._pending or self._said is not None:
+        if self._pending or self._screens or self._said is not None:
             await self._write()
 
     def _write_when_due(self) -> None:
@@ -72,12 +125,15 @@ class HistoryKeeper:
     async def _write(self) -> None:
         readings, self._pending = self._pending, {}
         said, self._said = self._said, None
+        screens, self._screens = self._screens, []
         try:
-            await asyncio.to_thread(self._put, list(readings.values()), said)
+            await asyncio.to_thread(self._put, list(readings.values()), screens, said)
         except RegisterError as error:
             if not self._failed:
                 _log.warning("%s", error.line())
             self._failed = True
+            self._chain.begin_anew()
+            self._screens = [*screens, *self._screens][-_MOST_SCREENS:]
             self._keep_for_later(readings, said)
         else:
             self._failed = False
@@ -88,8 +144,12 @@ class HistoryKeeper:
         if self._said is None:
             self._said = said
 
-    def _put(self, readings: list[PastReading], said: Said | None) -> None:
+    def _put(
+        self, readings: list[PastReading], screens: list[tuple[PastScreen, str]], said: Said | None
+    ) -> None:
         self._file.write(self._cluster, readings)
+        if screens:
+            self._file.keep_screens(self._cluster, self._chain.writer, self._chain.links(screens))
         if said is not None:
             self._file.note(self._cluster, said, int(self._clock.now()))
         if self._clock.monotonic() - self._tidied > TIDY_EVERY_S:
@@ -106,19 +166,3 @@ def past_of(environment: Mapping[str, str], cluster: str, now: float) -> History
         return None
     before = [each for each in readings if each.at <= now]
     return history_of(before) if before else None
-
-
-class Remembered:
-    """board.droplet_session.Memory, which keeps every look as well."""
-
-    def __init__(self, memory: IncidentMemory, keeper: HistoryKeeper) -> None:
-        self._memory, self._keeper = memory, keeper
-
-    @property
-    def log(self) -> IncidentLog:
-        return self._memory.log
-
-    def look(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> IncidentLog:
-        """See Memory."""
-        self._keeper.look(snapshot, diagnosis, now)
-        return self._memory.look(snapshot, diagnosis, now)

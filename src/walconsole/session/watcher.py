@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
+from walconsole.domain.kept.screens import PastScreen, newest_lines
 from walconsole.domain.notices import outbox
 from walconsole.domain.notices.deciding import Rules, Seen, decide, seen_of
 from walconsole.domain.notices.outbox import Kept
@@ -62,6 +64,11 @@ class WatchScreen(NobodyThere):
         super().__init__()
         self._clock = clock
         self._heard = self._began = clock.monotonic()
+        self.lines: tuple[LogLine, ...] = ()
+
+    def log(self, lines: Sequence[LogLine]) -> None:
+        """The newest about archiving are kept with what was seen."""
+        self.lines = newest_lines(self.lines, lines)
 
     def publish(self, snapshot: Snapshot) -> None:
         """See ports.Screen."""
@@ -185,8 +192,9 @@ class Watcher:
         elif not is_begun(snapshot) and self._screen.age_s < SILENT_AFTER_S:
             return
         self.looked = Looked(snapshot, diagnosis, now)
-        self._memory.look(snapshot, diagnosis, now)
-        self._keeper.look(snapshot, diagnosis, now, believed=believed)
+        remembered = self._memory.look(snapshot, diagnosis, now)
+        screen = PastScreen(now, snapshot, self._screen.lines, remembered)
+        self._keeper.look(screen, diagnosis, believed=believed)
         elapsed_s = self._elapsed_s(now, on)
         await self._decide(seen_of(diagnosis, self.name, now, elapsed_s), on)
         self._retry(diagnosis.verdict.level, on)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from walconsole.domain.standing.model import Verdict
     from walconsole.errors import WalconsoleError
-    from walconsole.ui.board.droplet_session import DropletSession, Filtered
+    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.front import Filtered
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.provision_run import ProvisionRun
     from walconsole.ui.board.theming import ThemeShelf

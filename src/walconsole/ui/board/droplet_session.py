@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from walconsole.ui.board.key_bar import Footnote
 from walconsole.ui.board.messages import SnapshotTaken
@@ -15,7 +15,6 @@ from walconsole.ui.board.messages import SnapshotTaken
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from textual.message import Message
     from textual.notifications import SeverityLevel
     from textual.timer import Timer
 
@@ -29,11 +28,12 @@ if TYPE_CHECKING:
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.recovery.recover_draft import RecoverDraft
     from walconsole.domain.recovery.recover_state import RecoveryState
-    from walconsole.domain.standing.model import Diagnosis, Fix, Verdict
+    from walconsole.domain.standing.model import Diagnosis, Fix
     from walconsole.domain.standing.worsening import Watched
     from walconsole.droplet.names import RcloneNames
     from walconsole.observe.moments.search import MomentSearch
     from walconsole.ports import BucketReader, Clock, Observer
+    from walconsole.ui.board.front import Front, Home, Keeper, Memory, Past, Questions, View
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
 
 TICK_S = 1.1
@@ -47,104 +47,19 @@ UNSEEN_LOOK_S = 15.0
 _PACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class View(Protocol):
-    """A screen of the session. The topmost one is told of every snapshot, by a message."""
-
-    def post_message(self, message: Message) -> bool: ...
-
-    def repaint(self) -> None: ...
-
-    def update_keys(self) -> None: ...
-
-    def notes_changed(self) -> None: ...
-
-
-class Home(View, Protocol):
-    """The session's dashboard, below its other screens."""
-
-    def show_status(self, text: str) -> None: ...
-
-    def extend_log(self, lines: Sequence[LogLine]) -> None: ...
-
-
-class Questions(Protocol):
-    """ports.Operator, and one question more."""
-
-    async def trust_host_key(self, question: HostKeyQuestion) -> bool: ...
-
-    async def choose_cluster(self, clusters: Sequence[ClusterFacts]) -> ClusterFacts | None: ...
-
-    async def passphrase(self, prompt: str) -> str | None: ...
-
-    async def agree(self, title: str, texts: Sequence[str], answer: str) -> bool: ...
-
-
-class Memory(Protocol):
-    """What is remembered of incidents, across sessions."""
-
-    @property
-    def log(self) -> IncidentLog: ...
-
-    def look(self, snapshot: Snapshot, diagnosis: Diagnosis, now: float) -> IncidentLog:
-        """After this look."""
-        ...
-
-
-class Filtered(Protocol):
-    """What is filtered by `pattern`; ValueError for one that is no regular expression."""
-
-    pattern: str
-
-    def filter(self, pattern: str) -> None: ...
-
-
-class Front(Protocol):
-    """What a session and its screens ask of the app."""
-
-    def set_timer(self, delay: float, callback: Callable[[], None]) -> Timer: ...
-
-    def notify(
-        self, message: str, *, title: str, severity: SeverityLevel, timeout: float | None, markup: bool
-    ) -> None: ...
-
-    def worsened(self, session: DropletSession, verdict: Verdict) -> None: ...
-
-    def ask_filter(self, pane: Filtered) -> None: ...
-
-    def leave_dashboard(self, session: DropletSession) -> None: ...
-
-    def open_triage(self, session: DropletSession) -> None: ...
-
-    def open_configuration(self, session: DropletSession, setting: str) -> None: ...
-
-    def open_archive(self, session: DropletSession, role: str) -> None: ...
-
-    def open_recovery(self, session: DropletSession) -> None: ...
-
-    def open_moments(self, session: DropletSession) -> None: ...
-
-    def open_recover(self, session: DropletSession) -> None: ...
-
-    def open_steps(self, session: DropletSession, run: ProvisionRun) -> None: ...
-
-    def keep_transcript(self, session: DropletSession, run: ProvisionRun) -> None: ...
-
-    @property
-    def questions(self) -> Questions: ...
-
-
 class DropletSession:
     """ports.Screen for the observation of one droplet, and what the app's screens know of it.
 
     `connect` is awaited after the first frame, and makes the observer; `disconnect` takes away whatever was
     opened. What it learns meanwhile it says here: `price` and `rclone`, by the profile, None until then;
     `provisioner`, which makes what sets archiving up, and `fixer` what mends one finding, None where nothing
-    may be changed (`read_only`) or nothing is connected yet; `hands_off` says why no step acts here, empty
-    where one may; `memory`, None where nothing is remembered. `searcher` makes what finds a moment in the
-    archived WAL, None where nothing may be written to the droplet; `found_moments` is what it found last.
-    `recovery_state` reads where a recovery stands there, None likewise; `recover_draft` is what was chosen
-    for one. `begins_with_steps` opens at the first.
-    `shown`: whether its screens are those on top. `snapshot` is the last one, drawn or not.
+    may be changed (`read_only`) or nothing is connected yet; `keeper` keeps what is seen, and `past` reads
+    what was kept, None where nothing is; `hands_off` says why no step acts here, empty where one may;
+    `memory`, None where nothing is remembered. `searcher` makes what finds a moment in the archived WAL,
+    None where nothing may be written to the droplet; `found_moments` is what it found last. `recovery_state`
+    reads where a recovery stands there, None likewise; `recover_draft` is what was chosen for one.
+    `begins_with_steps` opens at the first. `shown`: whether its screens are those on top. `snapshot` is the
+    last one, drawn or not.
     """
 
     front: Front
@@ -169,6 +84,8 @@ class DropletSession:
         self.hands_off = ""
         self.fixer: Callable[[Fix], MakeRunner] | None = None
         self.memory: Memory | None = None
+        self.keeper: Keeper | None = None
+        self.past: Past | None = None
         self.searcher: Callable[[], MomentSearch] | None = None
         self.found_moments: FoundMoments | None = None
         self.recovery_state: Callable[[], Awaitable[RecoveryState]] | None = None
@@ -178,6 +95,7 @@ class DropletSession:
         self.fix_run: ProvisionRun | None = None
         self.taken: SnapshotTaken | None = None
         self.snapshot: Snapshot | None = None
+        self._lines: tuple[LogLine, ...] = ()
         self._observer: Observer | None = None
         self._views: list[View] = []
         self._watched: Watched | None = None
@@ -224,6 +142,9 @@ class DropletSession:
 
     def log(self, lines: Sequence[LogLine]) -> None:
         """More log lines."""
+        from walconsole.domain.kept.screens import newest_lines
+
+        self._lines = newest_lines(self._lines, lines)
         self.home.extend_log(lines)
 
     def status(self, text: str) -> None:
@@ -317,6 +238,10 @@ class DropletSession:
 
         diagnosis, self._looked_at = diagnose(snapshot, now), self.clock.monotonic()
         remembered = self.memory.look(snapshot, diagnosis, now) if self.memory is not None else None
+        if self.keeper is not None:
+            from walconsole.domain.kept.screens import PastScreen
+
+            self.keeper.look(PastScreen(now, snapshot, self._lines, remembered), diagnosis)
         return diagnosis, now, remembered
 
     def _tell_worse(self, taken: SnapshotTaken) -> None:

@@ -34,6 +34,8 @@ class LogPane(Pane):
         self._parts: deque[tuple[LogLine, int]] = deque(maxlen=KEPT)
         """While lines wrap: every row's line, and the cell of its text at which the row begins."""
         self._held: deque[LogLine] = deque(maxlen=KEPT)
+        self._meanwhile: deque[LogLine] | None = None
+        """While other lines are shown instead: all that there are."""
         self._dirty = self.begun = False
         self._wrapped_at = 0
 
@@ -42,11 +44,26 @@ class LogPane(Pane):
     def extend(self, lines: Sequence[LogLine]) -> None:
         """More lines, oldest first."""
         self.begin()
-        if self.paused:
+        if self._meanwhile is not None:
+            self._meanwhile.extend(lines)
+        elif self.paused:
             self._held.extend(lines)
         else:
             self._take(lines)
         self._soon()
+
+    def show_instead(self, lines: Sequence[LogLine] | None) -> None:
+        """These lines and no others; None: those that there are, with what came meanwhile."""
+        if lines is None:
+            if self._meanwhile is not None:
+                self._all, self._meanwhile = self._meanwhile, None
+                self._refilter()
+            return
+        if self._meanwhile is None:
+            self._meanwhile = self._all
+        self.begin()
+        self._all = deque(lines, maxlen=KEPT)
+        self._refilter()
 
     def _soon(self) -> None:
         """Flush at a steady pace while lines come in, however fast; nothing ticks while none do."""

@@ -121,6 +121,10 @@ class Dashboard(Screen[None]):
         """More log lines."""
         self.log_pane.extend(lines)
 
+    def show_past_log(self, lines: Sequence[LogLine] | None) -> None:
+        """The log as it was; None: as it is."""
+        self.log_pane.show_instead(lines)
+
     def on_need_changed(self, message: NeedChanged) -> None:
         """A pane's content grew or shrank."""
         message.stop()

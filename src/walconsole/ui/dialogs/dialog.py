@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from walconsole.ui.board.droplet_session import Filtered
+    from walconsole.ui.board.front import Filtered
 
 Answer = TypeVar("Answer")
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.ports import Clock
-    from walconsole.ui.board.droplet_session import DropletSession, Filtered
+    from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.front import Filtered
     from walconsole.ui.board.glyphs import Glyphs
 
 TICK_S = 1.0
