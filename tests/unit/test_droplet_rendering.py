@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -110,6 +112,24 @@ def test_nothing_is_left_to_fill_in() -> None:
             assert re.findall(r"@[A-Z_]+@", file.text) == []
             assert file.text.endswith("\n")
     assert "@" not in rendering.dropin(profile, CHOICES)
+
+
+def test_every_start_of_rclone_is_a_cheap_one(tmp_path: Path) -> None:
+    """Half of what a start of rclone costs is for nothing: see templates/common.sh."""
+    seen = tmp_path / "seen"
+    fake = tmp_path / "rclone"
+    fake.write_text(f'#!/bin/sh\necho "$1 $TCELL_MINIMIZE $GOGC" >>{seen}\n')
+    fake.chmod(0o755)
+    choices = replace(CHOICES, path=f"{tmp_path}:/usr/bin:/bin", temp_root=str(tmp_path))
+    paths = replace(default_paths("shithub"), rclone_config="/dev/null")
+    archive, _ = command_files(replace(a_profile(), paths=paths), choices)
+    segment = tmp_path / ("0" * 23 + "1")
+    segment.write_bytes(b"wal")
+    environment = {"GOGC": "1", "TCELL_MINIMIZE": ""}
+    command = ["sh", "-c", archive.text, archive.path, str(segment), segment.name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "not stored as sent" in done.stderr, done.stderr
+    assert set(seen.read_text().split("\n")) == {"lsf 1 400", "copy 1 400", ""}
 
 
 def test_a_value_is_not_looked_through_for_places() -> None:

@@ -1,12 +1,8 @@
 # look_up SECONDS TARGET: which of the objects named on standard input are there. `answer` has a line for each:
 # NAME;BYTES;MD5. A HEAD for each, no listing. The status is rclone's: with 0, what is not in `answer` is not there
-# (or the bucket is not). GOGC=off: an rclone that asks so little ends before collecting garbage is worth its time.
+# (or the bucket is not).
 look_up() {
-    answer=$(
-        GOGC=off
-        export GOGC
-        bounded "$1" lsf "$2" --files-from - --no-traverse --format psh --hash MD5 --separator ';' 2>&1
-    ) || return
+    answer=$(bounded "$1" lsf "$2" --files-from - --no-traverse --format psh --hash MD5 --separator ';' 2>&1) || return
     answer=$(printf '%s\n' "$answer" | grep -E '^[0-9A-Za-z.]+;[0-9]+;[0-9a-f]*$') || :    # and no notices
 }
 

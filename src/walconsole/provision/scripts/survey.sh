@@ -69,7 +69,7 @@ droplet_part() {
     say tools "$(tools)"
     [ ! -d "$root/run/systemd/system" ] || say systemd 1
     [ ! -d "$root/etc/cron.d" ] || say crontabs 1
-    say rclone.version "$(rclone --config /dev/null version 2>/dev/null | head -n 1)"
+    say rclone.version "$(TCELL_MINIMIZE=1 GOGC=400 rclone --config /dev/null version 2>/dev/null | head -n 1)"
     if [ -e "$config" ]; then say rclone.stat "$(stat -L -c '%a %U %G %F' -- "$config" 2>/dev/null)"; fi
     say_remotes
     say free "$(free)"
