@@ -1,42 +1,21 @@
-"""Folders by year, month, day or hour: read, and written again for another time.
+"""Folders by year, month, week, day or hour: read, and written again for another time.
 
 `2026/11/29/`, `2026-11-29/`, `20261129/`, `2026/11/`, `2026/11/29/07/`, `year=2026/month=11/`,
-`dt=2026-11-29/`, `2026/2026-11-29/`, `29.11.2026/`: whatever the form, all such folders
-below one root are one archive.
+`dt=2026-11-29/`, `2026/2026-11-29/`, `29.11.2026/`, `2026/Nov/29/`, `Nov-2026/`, `2026-W48/`, `261129/`:
+whatever the form (dated_forms.py), all such folders below one root are one archive.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
-_KEY = r"(?:[A-Za-z_]+=)?"
-_SEPARATOR = rf"(?:[-_.]|/{_KEY})?"
-_YEAR = r"(?:19|20)\d\d"
-_MONTH = r"(?:0[1-9]|1[0-2])"
-_DAY = r"(?:0[1-9]|[12]\d|3[01])"
-_HOUR = r"(?:[01]\d|2[0-3])"
-_TIME = rf"(?:(?:{_SEPARATOR}|[T ])(?P<H>{_HOUR})(?P<rest>(?:[-_.:/]?[0-5]\d){{0,2}})Z?)?"
-_LOG = r"(?P<log>(?:[0-9A-F]{16}/|0[0-9A-F]{7}/)?)"
-_ROOT = r"(?P<root>(?:.*?/)??)"
-_FLAGS = re.DOTALL | re.ASCII
-_FORMS = (
-    re.compile(rf"{_ROOT}(?P<Y>\d{{4}})/(?P<m>\d\d)/(?P<d>\d\d)/{_LOG}", _FLAGS),
-    re.compile(  # the larger units once more, in folders of their own
-        rf"{_ROOT}{_KEY}(?P<Y1>{_YEAR})/(?:{_KEY}(?:(?P<Y2>{_YEAR})[-_.]?)?(?P<m1>{_MONTH})/)?"
-        rf"{_KEY}(?P<Y>{_YEAR})[-_.]?(?P<m>{_MONTH})(?:[-_.]?(?P<d>{_DAY}){_TIME})?/{_LOG}",
-        _FLAGS,
-    ),
-    re.compile(
-        rf"{_ROOT}{_KEY}(?P<Y>{_YEAR})(?:{_SEPARATOR}(?P<m>{_MONTH})"
-        rf"(?:{_SEPARATOR}(?P<d>{_DAY}){_TIME})?)?/{_LOG}",
-        _FLAGS,
-    ),
-    re.compile(rf"{_ROOT}{_KEY}(?P<d>{_DAY})[-_.](?P<m>{_MONTH})[-_.](?P<Y>{_YEAR})/{_LOG}", _FLAGS),
-)
+from walconsole.domain.archive.dated_forms import MONTHS, WEEKDAYS, forms
+
 _REPEATED_UNITS = {"Y1": "Y", "Y2": "Y", "m1": "m"}
-_WIDTHS = {"Y": 4}
+_NO_FIELDS = frozenset({"root", "log", "_s"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,13 +26,46 @@ class Unit(IntEnum):
     MONTH = 1
     DAY = 2
     HOUR = 3
+    WEEK = 4
+
+
+_STEPS = {
+    Unit.YEAR: timedelta(days=366),
+    Unit.MONTH: timedelta(days=31),
+    Unit.DAY: timedelta(days=1),
+    Unit.HOUR: timedelta(hours=1),
+    Unit.WEEK: timedelta(days=7),
+}
+
+
+def _as_written(name: str, like: str) -> str:
+    """The name in the letters' case of another one."""
+    return name.upper() if like.isupper() else name.lower() if like.islower() else name
+
+
+_WRITTEN: Mapping[str, Callable[[datetime, str], str]] = {
+    "Y": lambda at, _: f"{at.year:04}",
+    "G": lambda at, _: f"{at.isocalendar().year:04}",
+    "y": lambda at, _: f"{at.year % 100:02}",
+    "m": lambda at, _: f"{at.month:02}",
+    "M": lambda at, _: f"{at.month}",
+    "B": lambda at, like: _as_written(MONTHS[at.month - 1], like),
+    "b": lambda at, like: _as_written(MONTHS[at.month - 1][:3], like),
+    "d": lambda at, _: f"{at.day:02}",
+    "D": lambda at, _: f"{at.day}",
+    "H": lambda at, _: f"{at.hour:02}",
+    "j": lambda at, _: f"{at.timetuple().tm_yday:03}",
+    "V": lambda at, _: f"{at.isocalendar().week:02}",
+    "A": lambda at, like: _as_written(WEEKDAYS[at.weekday()], like),
+    "a": lambda at, like: _as_written(WEEKDAYS[at.weekday()][:3], like),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class DatedForm:
-    """How the folders of one archive are written: literal text and the letters of `strftime`.
+    """How the folders of one archive are written: literal text, and the letters of dated_forms.py.
 
-    `ordered`: they sort as time goes.
+    Beside a letter stands how such a name is written (`NOV`). `ordered`: they sort as time goes.
     """
 
     parts: tuple[tuple[str, str], ...]
@@ -62,17 +74,18 @@ class DatedForm:
 
     def folder(self, at: datetime) -> str:
         """The folder of that time, relative to the root, with its slash."""
-        numbers = {"Y": at.year, "m": at.month, "d": at.day, "H": at.hour, "0": 0}
-        return "".join(
-            text if not letter else f"{numbers[letter]:0{_WIDTHS.get(letter, 2)}}"
-            for letter, text in self.parts
+        return "".join(_WRITTEN[letter](at, text) if letter else text for letter, text in self.parts)
+
+    @property
+    def in_full(self) -> "DatedForm":
+        """With the months' names in full."""
+        return replace(
+            self, parts=tuple(("B" if letter == "b" else letter, text) for letter, text in self.parts)
         )
 
     def neighbours(self, at: datetime) -> list[datetime]:
         """That time, and one folder's time after and before it."""
-        step = timedelta(hours=1) if self.unit is Unit.HOUR else timedelta(days=1)
-        if self.unit < Unit.DAY:
-            step = timedelta(days=31 if self.unit is Unit.MONTH else 366)
+        step = _STEPS[self.unit]
         found = [at]
         for other in (step, -step):
             try:
@@ -94,43 +107,93 @@ class DatedFolder:
     form: DatedForm
     log: str
 
+    @property
+    def forms(self) -> tuple[DatedForm, ...]:
+        """The form, and another one that it may be: May is as short as it is long."""
+        named = self.at is not None and self.at.month == 5 and self.form.in_full != self.form
+        return (self.form, self.form.in_full) if named else (self.form,)
+
 
 @lru_cache(maxsize=1024)
 def dated_folder(directory: str) -> DatedFolder | None:
     """What `directory` (ending in a slash) says of time, None where it says nothing."""
-    for form in _FORMS:
+    for form, ordered in forms():
         match = form.fullmatch(directory)
         if match is not None:
-            return _folder(match, ordered=form is not _FORMS[-1])
+            return _folder(match, ordered=ordered)
     return None
 
 
 def _folder(match: re.Match[str], *, ordered: bool) -> DatedFolder:
     groups = {name: text for name, text in match.groupdict().items() if text}
-    unit = Unit(sum(name in groups for name in ("m", "d", "H")))
-    values = [int(groups.get(name, default)) for name, default in (("Y", 1), ("m", 1), ("d", 1), ("H", 0))]
+    return DatedFolder(
+        match["root"], _time(groups), DatedForm(_parts(match), _unit(groups), ordered), match["log"]
+    )
+
+
+def _unit(groups: Mapping[str, str]) -> Unit:
+    if "H" in groups:
+        return Unit.HOUR
+    if groups.keys() & {"d", "D", "j", "a", "A"}:
+        return Unit.DAY
+    if "V" in groups:
+        return Unit.WEEK
+    return Unit.MONTH if groups.keys() & {"m", "M", "b", "B", "W"} else Unit.YEAR
+
+
+def _time(groups: Mapping[str, str]) -> datetime | None:
+    """None where the calendar has no such day, or the folder does not name the year or a known month."""
+    if "W" in groups or not groups.keys() & {"Y", "y", "G"}:
+        return None
+    year = 2000 + int(groups["y"]) if "y" in groups else int(groups.get("Y", groups.get("G", 0)))
+    hour = int(groups.get("H", 0))
     try:
-        at = datetime(values[0], values[1], values[2], values[3], tzinfo=UTC)
+        if "V" in groups:
+            day = 1 + _at(WEEKDAYS, groups.get("A", groups.get("a", WEEKDAYS[0])))
+            return datetime.fromisocalendar(year, int(groups["V"]), day).replace(hour=hour, tzinfo=UTC)
+        if "j" in groups:
+            first = datetime(year, 1, 1, hour, tzinfo=UTC)
+            at = first + timedelta(days=int(groups["j"]) - 1)
+            return at if at.year == year else None
+        return datetime(year, _month(groups), int(groups.get("d", groups.get("D", 1))), hour, tzinfo=UTC)
     except ValueError:
-        at = None
-    return DatedFolder(match["root"], at, DatedForm(_parts(match), unit, ordered), match["log"])
+        return None
+
+
+def _month(groups: Mapping[str, str]) -> int:
+    name = groups.get("B", groups.get("b"))
+    return 1 + _at(MONTHS, name) if name is not None else int(groups.get("m", groups.get("M", 1)))
+
+
+def _at(names: tuple[str, ...], name: str) -> int:
+    """Which of them it is, by its first three letters."""
+    return [each[:3].lower() for each in names].index(name[:3].lower())
 
 
 def _parts(match: re.Match[str]) -> tuple[tuple[str, str], ...]:
-    """Literal text between the fields; minutes and seconds are written as noughts."""
+    """Literal text between the fields; minutes and seconds are noughts, a month's strange name stays."""
     parts: list[tuple[str, str]] = []
     done = match.end("root")
-    fields = [name for name in match.groupdict() if name not in ("root", "log") and match[name]]
+    fields = [name for name in match.groupdict() if name not in _NO_FIELDS and match[name]]
     for name in sorted(fields, key=match.start):
         parts.append(("", match.string[done : match.start(name)]))
         if name == "rest":
             parts.append(("", re.sub(r"\d", "0", match[name])))
+        elif name == "W":
+            parts.append(("", match[name]))
         else:
-            parts.append((_REPEATED_UNITS.get(name, name), ""))
+            parts.append((_REPEATED_UNITS.get(name, name), _like(name, match[name])))
         done = match.end(name)
     end = match.start("log") if match["log"] else match.end()
     parts.append(("", match.string[done:end]))
     return tuple(part for part in parts if part != ("", ""))
+
+
+def _like(field: str, text: str) -> str:
+    """How a name is written, by one that has both cases where it has both; nothing for a number."""
+    if field not in ("B", "b", "A", "a"):
+        return ""
+    return "NAME" if text.isupper() else "name" if text.islower() else "Name"
 
 
 def seconds(at: datetime) -> float:

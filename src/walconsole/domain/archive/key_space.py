@@ -165,16 +165,18 @@ def search_keys(holding: Holding, segment: Segment, now: float) -> tuple[str, ..
     if holding.place.layout is Layout.DATED and (dated := dated_folder(folder)) is not None:
         about = holding.days.about(segment.timeline, segment.number)
         log = log_folder(dated.log, newest_name, name)
-        return tuple(f"{holding.root}{each}{log}{before}" for each in _folders(dated.form, about, now))
+        return tuple(f"{holding.root}{each}{log}{before}" for each in _folders(dated.forms, about, now))
     if holding.place.layout in GROUPED_LAYOUTS and folder:  # barman-cloud's folders are sometimes left out
         folder = log_folder(folder, newest_name, name)
     return (f"{holding.root}{folder}{before}",)
 
 
-def _folders(form: DatedForm, about: float | None, now: float) -> Iterator[str]:
+def _folders(forms: Iterable[DatedForm], about: float | None, now: float) -> Iterator[str]:
     """The folders around both, each once."""
     moments = [datetime.fromtimestamp(at, UTC) for at in (about, now) if at is not None]
-    yield from dict.fromkeys(form.folder(near) for moment in moments for near in form.neighbours(moment))
+    yield from dict.fromkeys(
+        form.folder(near) for moment in moments for form in forms for near in form.neighbours(moment)
+    )
 
 
 def segment_of(key: str, prefix: str, segment_bytes: int) -> Segment | None:
