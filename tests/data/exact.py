@@ -18,7 +18,7 @@ _SQL = frozenset((
     "DROP", "CREATE", "ROLE", "USER", "DATABASE", "GRANT", "TO", "ON", "PREPARED", "ROLLBACK",
     "COMMIT", "CHECKPOINT", "ORDER", "BY", "LIMIT", "DESC", "ASC", "KILL", "TERM", "CONT", "INT",
     "HUP", "STOP", "PID", "LC_ALL", "PATH", "HOME", "TARGET", "JSON", "GB", "MB", "KB", "MIT", "GET",
-    "PUT", "LIST", "HEAD", "DELETE", "TLS",
+    "PUT", "FULL", "LIST", "HEAD", "DELETE", "TLS",
 ))  # fmt: skip
 _CAPITALS = re.compile(
     r"(?<![\w$./{:%-])[A-Z]{3,}(?:[_-][A-Z]+)*(?![\w./=-])|-NAME\b|\b(?:REMOTE|OTHER|THIS):[A-Z]+"

@@ -223,6 +223,7 @@ class FoundCopy:
     `unread` says why the console does not read it, empty where it does. `rows` are each value's name, text,
     source, and how sure it is; no secret is among them. `commands` are the tool's own by name (`look`,
     `backup`, `verify`, `restore`, `expire`: target.OwnCommands), as the server's user types them.
+    `config` is the file that the tool has its key from, empty where it has none.
     """
 
     tool: str
@@ -231,6 +232,7 @@ class FoundCopy:
     rows: tuple[tuple[str, str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
+    config: str = ""
 
     def command(self, name: str) -> str:
         """One of them, empty where it has none."""

@@ -30,6 +30,7 @@ from walconsole.domain.standing.folders import worded
 from walconsole.domain.standing.mode import FailureMode, Look
 from walconsole.domain.standing.model import Diagnosis, Finding, Level, Severity, Story, Verdict
 from walconsole.domain.standing.stories import stories
+from walconsole.domain.standing.tool_words import in_tools_words
 from walconsole.domain.standing.unseen import admitting, never_blind
 from walconsole.domain.standing.verdict import at_least, verdict
 
@@ -65,7 +66,9 @@ LOOKS: tuple[Look, ...] = tuple(dict.fromkeys(mode.look for mode in MODES.values
 def diagnose(snapshot: Snapshot, now: float) -> Diagnosis:
     """The verdict and the findings at `now` (seconds since the epoch): worst first, then as listed above."""
     assessment = Assessment(snapshot, now)
-    findings = [worded(finding, snapshot) for look in LOOKS for finding in look(assessment)]
+    findings = [
+        in_tools_words(worded(finding, snapshot), snapshot) for look in LOOKS for finding in look(assessment)
+    ]
     findings = _told_verbatim(_in_time(findings), assessment)
     told = stories(findings, MODES, assessment)
     said = at_least(verdict(assessment), told, snapshot)

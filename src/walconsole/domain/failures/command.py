@@ -13,7 +13,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
-from walconsole.domain.standing.remedies import is_ours, ours_in_force, server_user
+from walconsole.domain.standing.remedies import is_ours, ours_in_force, runs_rclone, server_user
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a POSIX shell exits with (POSIX.1-2024, Shell Command Language, 2.8.2)."""
@@ -259,6 +259,8 @@ def _config_fault(config: ConfigAccess) -> str:
 def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
     """rclone's configuration is not there for the server's user, or lacks the remote."""
     snapshot = assessment.snapshot
+    if not runs_rclone(snapshot):
+        return  # another tool's words of its own file
     facts = snapshot.command.value
     words = assessment.programs_words(_CONFIG_WORDS) if assessment.troubled else ()
     bad = _unusable(facts) if facts is not None else []

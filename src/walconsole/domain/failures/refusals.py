@@ -216,6 +216,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
     if not words or not assessment.troubled:
         return
     listed, named = _listed(snapshot), any(_PREFLIGHT.search(entry.text) for entry in words)
+    option = " (rclone: --s3-no-check-bucket)" if runs_rclone(snapshot) else ""
     yield Finding(
         "preflight-403",
         Severity.CRITICAL,
@@ -242,8 +243,7 @@ def preflight(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.PROVED if listed and named else Certainty.LIKELY,
         surer=""
         if listed and named
-        else "can the same key upload without that call (rclone: --s3-no-check-bucket)? else it lacks the "
-        "grant",
+        else f"can the same key upload without that call{option}? else it lacks the grant",
     )
 
 

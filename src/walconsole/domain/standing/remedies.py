@@ -15,6 +15,7 @@ from walconsole.domain.profile import folder_place, is_folder
 from walconsole.domain.standing.model import Fix
 
 _WHOLE_CLUSTER = "reads the whole cluster"
+_BY_RCLONE = frozenset({"rclone", "walconsole"})
 
 
 def command_in_force(snapshot: Snapshot) -> str:
@@ -96,12 +97,14 @@ def server_user(snapshot: Snapshot) -> str:
 
 
 def runs_rclone(snapshot: Snapshot) -> bool:
-    """Whether the archive command uses rclone, as far as it is known."""
-    found = found_copy(snapshot)
-    if found is not None and takes_backups(found.tool):
-        return False
-    facts = snapshot.command.value
-    return facts is None or not facts.command or "rclone" in f"{facts.command}{facts.script}"
+    """Whether the archive command uses rclone, as far as it is known: what the host says of it goes first."""
+    discovery, facts = snapshot.discovery.value, snapshot.command.value
+    tools = {copy.tool for copy in discovery.copies} if discovery is not None else set()
+    if tools & _BY_RCLONE or any(map(takes_backups, tools)):
+        return bool(tools & _BY_RCLONE)
+    if facts is None or not facts.command:
+        return not tools
+    return "rclone" in f"{facts.command}{facts.script}"
 
 
 def as_server(snapshot: Snapshot, command: str) -> str:

@@ -226,4 +226,10 @@ def _copy(target: ArchiveTarget) -> FoundCopy:
         ),
         tuple(safe(note) for note in target.notes),
         tuple((name, text) for name, text in target.commands.named() if not may_hold_secret(text)),
+        safe(target.config or _file_of(target.credentials.source)),
     )
+
+
+def _file_of(source: str) -> str:
+    """`/etc/pgbackrest.conf line 4` without its line; empty for a variable."""
+    return source.partition(" line ")[0] if source.startswith("/") else ""
