@@ -10,7 +10,7 @@ from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.archive.expected_page import ExpectedPage
-from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
+from walconsole.domain.profile import ClusterName, Engine, PostgresTarget, Profile
 from walconsole.domain.wal import Segment
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.files import (
@@ -27,6 +27,7 @@ from walconsole.droplet.rendering import (
     mend_script,
     moment_script,
     names_script,
+    pgbackrest_backup_script,
     probe_script,
     seconds_script,
     verbs_script,
@@ -78,7 +79,9 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
             profile, choices, DrillChoices(folder="/it's $HOME", queries=("SELECT '`id`'",)), Schedule.CRON
         )[0],
     )
-    scripts = []
+    other = replace(profile, engine=Engine.PGBACKREST)
+    scripts = [tmp_path / "by-pgbackrest"]
+    scripts[0].write_text(pgbackrest_backup_script(other, choices, BackupChoices()))
     for file in files:
         scripts.append(tmp_path / Path(file.path).name)
         scripts[-1].write_text(file.text)

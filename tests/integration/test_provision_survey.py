@@ -201,6 +201,8 @@ GIVEN = {
         for name in ("restart_server", "start_server", "alive", "log_size", "log_from", "keep", "take_out")
     )
     + "put_back() { :; }\nfolder='' shown='' dropin='' kept='' patience=''\n",
+    "pgbackrest.sh": "template='' keys='' path='' user=''\nrefuse() { exit 4; }\n"
+    "read_out() { :; }\nput_in() { :; }\n",
     **{f"keeper_{name}.sh": "" for name in ("read", "write", "take", "change")},
 }
 

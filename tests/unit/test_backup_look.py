@@ -12,7 +12,8 @@ from tests.unit.test_recovery_descriptions import ID, OURS
 from walconsole.domain.wal import Segment
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.backup_look import BackupLook, look_at_backups, missing_after
+from walconsole.provision.steps.backup_look import look_at_backups, missing_after
+from walconsole.provision.steps.look_result import BackupLook
 
 FOLDER = f"base/{ID}/"
 

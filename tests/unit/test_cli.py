@@ -18,7 +18,7 @@ from walconsole.errors import (
     SIGNAL_EXIT_CODES,
     WalconsoleError,
 )
-from walconsole.provision.steps.catalogue import KINDS
+from walconsole.provision.steps.catalogue import KINDS, PGBACKREST_ARCHIVING, PGBACKREST_BASE_BACKUPS
 from walconsole.report.metrics import LEVELS
 from walconsole.sandbox.scenarios.scenario import SCENARIOS
 
@@ -203,7 +203,7 @@ def test_the_page_on_provisioning_names_every_option_and_step(capsys: pytest.Cap
     general = set(re.findall(r"--[a-z-]+", _help([], capsys)))
     for option in set(re.findall(r"--[a-z-]+", _help(["provision"], capsys))) - general:
         assert f"`{option}" in page
-    for kind in KINDS:
+    for kind in (*KINDS, *PGBACKREST_ARCHIVING, *PGBACKREST_BASE_BACKUPS):
         assert f"| {kind.title} |" in page
 
 

@@ -93,6 +93,7 @@ _P = '[profiles.p]\nhost = "h.example"\n'
             _P + "[profiles.p.dr]\nregion = 'nyc 3'",
             "4: 'region' in [profiles.p.dr] must be a region's short name",
         ),
+        (_P + "engine = 'wal-g'", "3: 'engine' in [profiles.p] must be one of 'rclone', 'pgbackrest'"),
         (_P + "[profiles.p.dr]\nkeys = 'vault'", "4: 'keys' in [profiles.p.dr] must be one of 'environment'"),
         (_P + "[profiles.p.dr]\nprefix = '/x'", "4: 'prefix' in [profiles.p.dr] must not begin with a slash"),
         (_P + "[profiles.p.dr]\nendpoint = 'nyc3'", "4: 'endpoint' in [profiles.p.dr] must be a URL such as"),

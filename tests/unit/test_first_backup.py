@@ -7,8 +7,8 @@ from tests.data.facts import backup as a_backup
 from tests.data.provisioning import a_profile
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup
-from walconsole.provision.steps.backup_look import BackupLook
 from walconsole.provision.steps.first_backup import what_is_to_do
+from walconsole.provision.steps.look_result import BackupLook
 
 DAY_S = 86_400.0
 PROFILE = a_profile()

@@ -38,6 +38,7 @@ AS_THE_SERVER = (
         )
     }
     | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
+    | {f"droplet/templates/{name}.sh" for name in ("telling", "pgbackrest_backup")}
     | {
         f"droplet/templates/drill{part}.sh"
         for part in ("", "_files", "_lock", "_reading", "_result", "_server")
@@ -128,6 +129,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/droplet/installed_run.py", '"$1"{} >./{}.said 2>&1; echo "$?" >./{}.ended'): _SERVERS,
     ("provision/droplet/installed_run.py", "rm -f ./{}.ended ./{}.said"): _SERVERS,
     ("provision/droplet/files.py", "chmod {} {} &&"): _SHOWN,
+    (
+        "provision/droplet/pgbackrest_file.py",
+        "install -T -m 0640 -o root -g {} /dev/stdin {} <<'{}'",
+    ): _SHOWN,
     ("provision/droplet/files.py", "cp -pT --remove-destination -- {} {}"): _SHOWN,
     ("provision/droplet/files.py", "install -T -m {}{}"): _SHOWN,
     ("provision/droplet/files.py", "rm -f -- {}"): _SHOWN,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import open_screen, server_session
 from walconsole.cli.options import add_target
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import Engine, Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
 from walconsole.process.stop import Stop
@@ -80,10 +80,18 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
     """Without a screen, or `provision` with one; the exit code. Raises WalconsoleError."""
-    session = server_session(options)
+    session = _with_engine(server_session(options), options)
     if options.plan or options.apply:
         return run(options, session, stop)
     return open_screen(replace(session, provisioning=options.command == "provision"), stop)
+
+
+def _with_engine(session: Session, options: argparse.Namespace) -> Session:
+    """The profile with the engine that is asked for."""
+    engine = getattr(options, "engine", None)
+    if engine is None or not isinstance(session.target, Profile):
+        return session
+    return replace(session, target=replace(session.target, engine=Engine(engine)))
 
 
 def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
@@ -97,6 +105,11 @@ def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:
     if undo:
         return
     _add_confirm_replace(parser)
+    parser.add_argument(
+        "--engine",
+        choices=tuple(Engine),
+        help="what is set up: this console's own scripts by rclone, or pgBackRest (default: the profile's)",
+    )
     parser.add_argument(
         "--compression",
         choices=tuple(Compression),

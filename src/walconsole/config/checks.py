@@ -5,17 +5,20 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import time
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from walconsole.domain.patterns import pattern
-from walconsole.domain.profile import ClusterName, KeySource, SshTarget, WebhookShape, folder_place
+from walconsole.domain.profile import ClusterName, Engine, KeySource, SshTarget, WebhookShape, folder_place
 from walconsole.domain.redaction import MASK, redact
 
 ALERTS = ("bell", "osc9")
 """The terminal's bell, and a notification that the terminal passes on to the desktop (OSC 9)."""
 
 Check = Callable[[object], object]
+_Word = TypeVar("_Word", bound=StrEnum)
 
 _TYPES: dict[type, str] = {
     str: "text",
@@ -266,12 +269,7 @@ def alert(value: object) -> str:
 
 def webhook_shape(value: object) -> WebhookShape:
     """What a webhook's receiver takes."""
-    choices = ", ".join(f"'{shape}'" for shape in WebhookShape)
-    checked = text(value)
-    try:
-        return WebhookShape(checked)
-    except ValueError:
-        raise UnfitError(f"must be one of {choices}, not {shown(checked)}") from None
+    return _one_of(WebhookShape, value)
 
 
 def mail_address(value: object) -> str:
@@ -303,11 +301,21 @@ def no_second_copy(value: object) -> str:
     return "none"
 
 
+def engine(value: object) -> Engine:
+    """What provisioning sets up."""
+    return _one_of(Engine, value)
+
+
 def key_source(value: object) -> KeySource:
-    choices = ", ".join(f"'{source}'" for source in KeySource)
+    """Where a key pair comes from."""
+    return _one_of(KeySource, value)
+
+
+def _one_of(kind: type[_Word], value: object) -> _Word:
+    choices = ", ".join(f"'{each}'" for each in kind)
     checked = text(value)
     try:
-        return KeySource(checked)
+        return kind(checked)
     except ValueError:
         raise UnfitError(f"must be one of {choices}, not {shown(checked)}") from None
 

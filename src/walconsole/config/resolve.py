@@ -20,6 +20,7 @@ from walconsole.domain.profile import (
     ClusterName,
     DrillSettings,
     DropletPaths,
+    Engine,
     KeyReference,
     KeySource,
     NotifySettings,
@@ -127,6 +128,7 @@ def _defaults(chosen: Settings) -> dict[str, object]:
         "sudo": True,
         "read_only": False,
         "expect_base_backups": True,
+        "engine": Engine.RCLONE,
         "tags": (),
         "postgres.database": PostgresTarget().database,
         "postgres.user": PostgresTarget().user,
@@ -218,6 +220,7 @@ def _profile(settings: Settings) -> Profile:
         notify=_notify(_Values(settings, "notify")),
         second_copy=not settings["dr"].value,
         tags=top.get("tags", tuple),
+        engine=top.get("engine", Engine),
     )
 
 

@@ -98,6 +98,13 @@ _HOST_KEYS = (
         "true",
     ),
     Key(
+        "engine",
+        checks.engine,
+        '"rclone"',
+        "what provisioning sets up: rclone (this console's own scripts) or pgbackrest",
+        "rclone",
+    ),
+    Key(
         "tags",
         checks.list_of(checks.tag),
         '["production", "eu"]',

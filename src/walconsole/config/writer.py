@@ -51,6 +51,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "tags": profile.tags or None,
         "dr": None if profile.second_copy else "none",
         "expect_base_backups": profile.expect_base_backups,
+        "engine": profile.engine,
         "postgres.cluster": postgres.cluster,
         "postgres.database": postgres.database,
         "postgres.user": postgres.user,

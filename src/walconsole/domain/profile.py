@@ -38,6 +38,17 @@ class BucketRole(StrEnum):
     DR = "dr"
 
 
+class Engine(StrEnum):
+    """What archives the server and takes its base backups, where provisioning sets that up.
+
+    RCLONE: this console's own scripts, which stream through rclone. PGBACKREST: pgBackRest, with a repository
+    in each copy.
+    """
+
+    RCLONE = "rclone"
+    PGBACKREST = "pgbackrest"
+
+
 @record
 class ClusterName:
     """A Debian cluster, `15/main`: the version as pg_lsclusters prints it, and the name."""
@@ -262,7 +273,8 @@ class Profile:
     `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
     through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
     there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`:
-    one is wanted, in `dr`; else that bucket is never asked. `tags` are the groups that it stands in.
+    one is wanted, in `dr`; else that bucket is never asked. `tags` are the groups that it stands in. `engine`
+    is what provisioning sets up.
     """
 
     name: str
@@ -282,6 +294,7 @@ class Profile:
     notify: NotifySettings = NotifySettings()
     second_copy: bool = True
     tags: tuple[str, ...] = ()
+    engine: Engine = Engine.RCLONE
 
     @property
     def in_folders(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import Engine, Profile
 from walconsole.droplet import rendering
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
 from walconsole.droplet.names import names_of
@@ -68,7 +68,9 @@ def backup_files(
         ),
         Schedule.CRON: (DropletFile(names.backup_cron, 0o644, rendering.backup_cron(profile, backup)),),
     }
-    script = DropletFile(names.backup, 0o755, rendering.backup_script(profile, choices, backup))
+    ours = profile.engine is Engine.RCLONE
+    render = rendering.backup_script if ours else rendering.pgbackrest_backup_script
+    script = DropletFile(names.backup, 0o755, render(profile, choices, backup))
     return (script, *by_schedule[schedule])
 
 

@@ -19,7 +19,7 @@ class InstalledNames:
     `authorities` are the certificates by which rclone knows the stores, where the profile names any.
     `backup_state` is a folder of the cluster's owner: the base backup's lock, what it does now, and which
     runs may have left something behind; `drill_state` is the restore drill's, likewise, and `recover_state`
-    tells where a recovery stands.
+    tells where a recovery stands. `pgbackrest_config` is that of the engine pgBackRest: it holds keys.
     """
 
     archive: str
@@ -42,6 +42,7 @@ class InstalledNames:
     drill_state: str
     recover: str
     recover_state: str
+    pgbackrest_config: str
 
     @classmethod
     def of(cls, name: str, root: str = "") -> Self:
@@ -74,6 +75,7 @@ class InstalledNames:
             drill_state=f"{root}/var/lib/{drill}",
             recover=f"{root}/usr/local/bin/{recover}",
             recover_state=f"{root}/var/lib/{recover}",
+            pgbackrest_config=f"{root}/etc/pgbackrest-{name}.conf",
         )
 
 

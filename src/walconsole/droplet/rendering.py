@@ -9,7 +9,7 @@ from shlex import join, quote
 
 from walconsole.domain.archive.expected_page import ExpectedPage
 from walconsole.domain.moments.page_images import IMAGE_BYTES
-from walconsole.domain.profile import BucketTarget, PostgresTarget, Profile
+from walconsole.domain.profile import BucketTarget, Engine, PostgresTarget, Profile
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.names import names_of, rclone_path, trust_variable
@@ -36,7 +36,7 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
 _PARTS = ("common", "look", "unpack", "sweep", "stand", "jobs")
 """Templates that several scripts have in common, by the name of their place."""
 
-_BACKUP_PARTS = ("storing", "building", "streaming", "proving")
+_BACKUP_PARTS = ("telling", "storing", "building", "streaming", "proving")
 """What the base backup's script consists of besides, likewise."""
 
 _RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
@@ -78,8 +78,15 @@ def _trusting(profile: Profile, choices: DropletChoices, *, lasting: bool) -> st
 
 
 def archive_command(profile: Profile) -> str:
-    """The setting's value, `COMMAND "%p" "%f"`."""
+    """The setting's value, `COMMAND "%p" "%f"`; with pgBackRest its own archive-push."""
+    if profile.engine is Engine.PGBACKREST:
+        return f'{pgbackrest_call(profile)} archive-push "%p"'
     return f'{names_of(profile).archive} "%p" "%f"'
+
+
+def pgbackrest_call(profile: Profile) -> str:
+    """pgBackRest with the configuration and the stanza of this profile: its command follows."""
+    return f"pgbackrest --config={quote(names_of(profile).pgbackrest_config)} --stanza={profile.name}"
 
 
 def restore_command(profile: Profile) -> str:
@@ -287,6 +294,25 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
     return _script("backup.sh", profile, choices, names.backup, values | parts)
 
 
+def pgbackrest_backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoices) -> str:
+    """What takes a backup by pgBackRest into each repository, as the cluster's owner."""
+    names, targets = names_of(profile), copies(profile, choices)
+    values = {
+        "OS_USER": quote(profile.postgres.os_user),
+        "STATE": quote(names.backup_state),
+        "TAG": quote(profile.paths.journal_tag),
+        "REPOSITORIES": " ".join(str(number) for number, _ in enumerate(targets, start=1)),
+        "PLACES": " ".join(target.bucket for target in targets),
+        "CHECKPOINT": "fast" if backup.fast_checkpoint else "spread",
+        "INCREMENTAL": str(backup.incremental),
+        "CALL": pgbackrest_call(profile),
+        "CONFIG": quote(names.pgbackrest_config),
+        "NICE": str(backup.nice),
+        "TELLING": template("telling.sh").rstrip(),
+    }
+    return _script("pgbackrest_backup.sh", profile, choices, names.backup, values)
+
+
 def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> str:
     """What restores the newest base backup beside the server, as the cluster's owner, and proves it."""
     names = names_of(profile)
@@ -479,6 +505,11 @@ def _at(backup: BackupChoices) -> dict[str, str]:
 def _copies(profile: Profile, choices: DropletChoices) -> dict[str, str]:
     dr = rclone_path(profile.dr) if choices.to_dr and profile.second_copy else ""
     return {"PRIMARY": quote(rclone_path(profile.primary)), "DR": quote(dr)}
+
+
+def copies(profile: Profile, choices: DropletChoices) -> tuple[BucketTarget, ...]:
+    """Those that the droplet writes to, the primary first."""
+    return profile.buckets if choices.to_dr else (profile.primary,)
 
 
 def _psql_options(server: PostgresTarget) -> list[str]:

@@ -24,6 +24,8 @@ LONGEST_COMMAND_S = 180.0
 """For what ends in a moment unless something hangs: the disk, a lock, systemd."""
 LONGEST_TRANSFER_S = 1800.0
 """For what moves a whole segment: the installed scripts bound each transfer by themselves, to 20 minutes."""
+DATABASE_BYTES = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
+"""The databases' size."""
 _ANSWERS_WITHIN_S = 5.0
 _LAST_WORDS = 5
 _LONGEST_LINE = 8192

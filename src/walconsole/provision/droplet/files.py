@@ -44,8 +44,8 @@ _KEEPERS = ("read", "write", "take", "change")
 @cache
 def file_functions() -> str:
     """The functions of scripts/files.sh with what they need, to be put before what calls them."""
-    parts = "".join(f"{name.upper()}={quote(_script(f'keeper_{name}.sh'))}\n" for name in _KEEPERS)
-    return f"{parts}most={LARGEST}\n{compact(template('stand.sh'))}{_script('files.sh')}"
+    parts = "".join(f"{name.upper()}={quote(own_script(f'keeper_{name}.sh'))}\n" for name in _KEEPERS)
+    return f"{parts}most={LARGEST}\n{compact(template('stand.sh'))}{own_script('files.sh')}"
 
 
 def file_script(function: str, *arguments: str) -> str:
@@ -53,7 +53,8 @@ def file_script(function: str, *arguments: str) -> str:
     return f"{file_functions()}{join((function, *arguments))}\n"
 
 
-def _script(name: str) -> str:
+def own_script(name: str) -> str:
+    """The text of scripts/NAME, without its comments."""
     return compact(files("walconsole.provision.scripts").joinpath(name).read_text("ascii"))
 
 

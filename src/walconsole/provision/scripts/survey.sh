@@ -17,7 +17,7 @@ say() { printf '\001%s %s\000' "$1" "$2"; }
 
 tools() {
     for name in rclone timeout zstd gzip psql perl flock age systemctl cron crond logrotate logger runuser setpriv sudo \
-        curl wget; do
+        curl wget pgbackrest apt-get; do
         place=$(command -v "$name" 2>/dev/null) && printf '%s %s\n' "$name" "$place"
     done
 }

@@ -44,6 +44,7 @@ _WRONG_CALL = 2
 """docs/recovery.md: called wrongly. It then says how it is used."""
 _OLDEST = 130000
 _FAULT_SHOWN = 200
+_BY_PGBACKREST = 'have pgBackRest archive and take its backups: engine = "pgbackrest" in the profile'
 _ELSEWHERE = "set expect_base_backups = false in the profile, where another tool takes the base backups"
 
 
@@ -67,7 +68,7 @@ def stranger(survey: Survey, site: Site) -> Check | None:
         return Check(CheckState.BLOCKED, why, remedy=_ELSEWHERE)
     if server.tablespaces:
         why = f"this cluster has tablespaces of its own ({server.tablespaces}), which cannot be streamed"
-        return Check(CheckState.BLOCKED, why, remedy=f"have pgBackRest take its backups, and {_ELSEWHERE}")
+        return Check(CheckState.BLOCKED, why, remedy=_BY_PGBACKREST)
     if server.settings.get("max_wal_senders") == "0":
         why = "max_wal_senders is 0: nothing can stream a base backup"
         return Check(CheckState.BLOCKED, why, remedy="set it to 2 at least, and restart the server")
@@ -88,6 +89,25 @@ async def obstacle(survey: Survey, site: Site) -> Check | None:
     why = safe(said.strip())[:_FAULT_SHOWN] or f"it could not be looked at (status {status})"
     remedy = "put the public key there, a line of `age-keygen`'s that begins with age1; docs/recovery.md"
     return Check(CheckState.BLOCKED, f"backups.encrypt_for, {recipients}: {why}", remedy=remedy)
+
+
+async def folder_fault(site: Site, path: str) -> str:
+    """What keeps a folder from being one of the server's user, in words; empty where it is one."""
+    _, said = await status_of(site, f"stat -c '%U %F' -- {quote(path)} 2>/dev/null")
+    user = os_user(site)
+    return "" if said.strip() == f"{user} directory" else f"{path} is no folder of {user}'s yet"
+
+
+def folder_command(site: Site, path: str) -> Command:
+    """What makes it, by hand."""
+    return Command(f"install -d -o {quote(os_user(site))} -m 0750 {quote(path)}")
+
+
+async def make_folder(site: Site, path: str) -> AsyncIterator[Event]:
+    """Make it where nobody but root may change what is there. Raises ProvisionError."""
+    made = file_script("own_folder", path, os_user(site))
+    async for event in run(site, folder_command(site, path), script=made):
+        yield event
 
 
 class BackupCommand:
@@ -135,7 +155,7 @@ class BackupCommand:
         ]
         commands = [install_command(change) for change in changes]
         if folder:
-            commands.append(self._make_folder())
+            commands.append(folder_command(self._site, self._state()))
         return Plan(
             f"write {self._script(survey).path}, root's, mode 0755",
             commands=(*commands, *self._checks(survey)),
@@ -149,8 +169,7 @@ class BackupCommand:
         """The folder where it is missing, then the script."""
         changes, folder = await self._missing(await self._site.survey())
         if folder:
-            made = file_script("own_folder", self._state(), os_user(self._site))
-            async for event in run(self._site, self._make_folder(), script=made):
+            async for event in make_folder(self._site, self._state()):
                 yield event
         for change in changes:
             async for event in install(self._site, self.id, change):
@@ -203,14 +222,7 @@ class BackupCommand:
     async def _missing(self, survey: Survey) -> tuple[tuple[FileChange, ...], str]:
         """The script where it differs, and what is wrong with its folder, in words."""
         changes = await differences(self._site, (self._script(survey),))
-        state, user = self._state(), os_user(self._site)
-        _, said = await status_of(self._site, f"stat -c '%U %F' -- {quote(state)} 2>/dev/null")
-        right = said.strip() == f"{user} directory"
-        return changes, "" if right else f"{state} is no folder of {user}'s yet"
-
-    def _make_folder(self) -> Command:
-        user, state = quote(os_user(self._site)), quote(self._state())
-        return Command(f"install -d -o {user} -m 0750 {state}")
+        return changes, await folder_fault(self._site, self._state())
 
     def _checks(self, survey: Survey) -> tuple[Command, Command]:
         user, path = os_user(self._site), quote(self._script(survey).path)

@@ -1,10 +1,9 @@
 """Which complete base backup of this cluster a copy holds, read by the profile's own key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from walconsole.domain.profile import BucketTarget
+from walconsole.domain.profile import BucketTarget, Engine
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Unreadable, Writer
 from walconsole.domain.recovery.hostile import LONGEST
 from walconsole.domain.recovery.ours import FOLDER
@@ -14,40 +13,29 @@ from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import ObjectStore
 from walconsole.provision.droplet.survey import ServerSurvey
 from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.bucket_pages import listed
+from walconsole.provision.steps.look_result import BackupLook
+from walconsole.provision.steps.repository_look import look_at_repository
 
-_MOST_PAGES = 50
-"""Of a listing: 50,000 objects below base/, or WAL of 50,000 segments."""
 _MOST_READ = 20
 """Backups that are read, the newest first, until one is complete."""
 _SUFFIXES = ("", ".zst", ".gz")
 
 
-@dataclass(frozen=True, slots=True)
-class BackupLook:
-    """What one copy holds. `backup` is its newest complete one of this cluster, with the WAL that it needs.
-
-    Where it is None `why` says what is there instead, or why nothing could be seen; then `remedy` may help.
-    `later` are the segments of its timeline after it, as far as the listing was read.
-    """
-
-    target: BucketTarget
-    backup: BaseBackup | None = None
-    later: frozenset[int] = frozenset()
-    why: str = ""
-    remedy: str = ""
-
-    @property
-    def where(self) -> str:
-        """`BUCKET in REGION`."""
-        return f"{self.target.bucket} in {self.target.region}"
-
-
 async def looks_at_backups(site: Site, only: str = "") -> list[BackupLook]:
-    """Each copy's, as look_at_backups. Raises ProvisionError where the server cannot be asked whose it is."""
+    """Each copy's newest good one, by the profile's engine; with `only` the one of that id.
+
+    Of pgBackRest's, each repository of which names its own, `only` has them all. Raises ProvisionError where
+    the server cannot be asked whose they are.
+    """
     survey = await site.survey()
     server = survey.server
     if server is None:
         raise ProvisionError("looking whose base backups there are", survey.server_problem)
+    if site.profile.engine is Engine.PGBACKREST:
+        labels = only.split()
+        seen = (look_at_repository(site, target, server, labels) for target in site.targets())
+        return list(await asyncio.gather(*seen))
     looking = (look_at_backups(site, target, server, only) for target in site.targets())
     return list(await asyncio.gather(*looking))
 
@@ -68,29 +56,16 @@ async def look_at_backups(
 async def names_below(site: Site, target: BucketTarget, identity: str) -> set[str]:
     """The names of the objects of that base backup in the copy. Raises ObjectStoreError."""
     prefix = f"{target.prefix}{FOLDER}{identity}/"
-    return {key.removeprefix(prefix) async for key, _ in _listed(site.store(target), prefix, prefix)}
+    return {key.removeprefix(prefix) async for key, _ in listed(site.store(target), prefix, prefix)}
 
 
 async def _folders(store: ObjectStore, prefix: str) -> list[Folder]:
     """Our backups' folders, the newest first."""
     places = Whereabouts()
-    async for key, size in _listed(store, f"{prefix}{FOLDER}", f"{prefix}{FOLDER}"):
+    async for key, size in listed(store, f"{prefix}{FOLDER}", f"{prefix}{FOLDER}"):
         places.note(key.removeprefix(prefix), size)
     ours = (each for each in places.folders() if each.writer is Writer.OURS and each.place == FOLDER)
     return sorted(ours, key=lambda folder: folder.id, reverse=True)
-
-
-async def _listed(store: ObjectStore, start_after: str, prefix: str) -> AsyncIterator[tuple[str, int]]:
-    """Keys after `start_after` as long as they begin with `prefix`, each with its size."""
-    for _ in range(_MOST_PAGES):
-        page = await store.page(start_after=start_after)
-        for position, key in enumerate(page.objects.keys):
-            if not key.startswith(prefix):
-                return
-            yield key, page.objects[position].size
-        if not page.truncated or not len(page.objects):
-            return
-        start_after = page.objects.keys[-1]
 
 
 async def _newest(
@@ -131,7 +106,7 @@ async def _lacking_wal(store: ObjectStore, prefix: str, backup: BaseBackup, segm
     there: set[Segment] = set()
     for timeline in {first.timeline, last.timeline}:
         after = f"{prefix}{Segment(timeline, first.number).name(segment_bytes)[:-1]}"
-        async for key, size in _listed(store, after, f"{prefix}{timeline:08X}"):
+        async for key, size in listed(store, after, f"{prefix}{timeline:08X}"):
             name = key.removeprefix(prefix)
             segment = _segment(name, size, segment_bytes)
             if segment is not None:
@@ -147,8 +122,8 @@ async def _later(store: ObjectStore, prefix: str, backup: BaseBackup, segment_by
     last = backup.last_segment(segment_bytes)
     if last is None:
         return frozenset()
-    listed = _listed(store, f"{prefix}{last.name(segment_bytes)}", f"{prefix}{last.timeline:08X}")
-    named = [_segment(key.removeprefix(prefix), size, segment_bytes) async for key, size in listed]
+    found = listed(store, f"{prefix}{last.name(segment_bytes)}", f"{prefix}{last.timeline:08X}")
+    named = [_segment(key.removeprefix(prefix), size, segment_bytes) async for key, size in found]
     return frozenset(each.number for each in named if each is not None and each.number > last.number)
 
 

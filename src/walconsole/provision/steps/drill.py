@@ -24,9 +24,10 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups
+from walconsole.provision.steps.backup_look import looks_at_backups
 from walconsole.provision.steps.drill_command import drill_obstacle
 from walconsole.provision.steps.drill_look import DrillNeeds, last_good, needs_of, result_in
+from walconsole.provision.steps.look_result import BackupLook
 
 _BLOCKED = frozenset({2, 3, 6})
 """docs/recovery.md: the script's exit statuses where nothing was tried, and no archive is at fault."""

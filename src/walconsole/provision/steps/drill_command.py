@@ -1,5 +1,6 @@
 """The restore drill's script in /usr/local/bin, root's, and the folder in which it works."""
 
+from walconsole.domain.profile import Engine
 from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
 from walconsole.provision.droplet.schedules import wanted_drill_files
@@ -14,6 +15,10 @@ NEEDED = ("psql", "zstd", "rclone", "timeout", "flock")
 
 async def drill_obstacle(survey: Survey, site: Site) -> Check | None:
     """BLOCKED where nothing can be drilled here; None where it can."""
+    if site.profile.engine is Engine.PGBACKREST:
+        why = "a drill restores this console's own base backups, and here pgBackRest takes them"
+        remedy = "try a restore by pgBackRest; docs/provisioning.md has how"
+        return Check(CheckState.BLOCKED, why, remedy=remedy)
     blocked = stranger(survey, site) or blocked_without(survey, *NEEDED)
     if blocked is not None:
         return blocked

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from walconsole.domain.archivers.tools import recognise
+from walconsole.domain.profile import Engine
 from walconsole.droplet.choices import DropletChoices, WalLevel
 from walconsole.droplet.files import dropin_file
 from walconsole.droplet.names import names_of
@@ -48,6 +49,7 @@ from walconsole.provision.engine.model import (
     Risk,
 )
 from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.engine import pgbackrest_obstacle
 
 AUTO_CONF = "postgresql.auto.conf"
 MINIMAL = "minimal"
@@ -116,7 +118,7 @@ class DropIn:
         wanted = await self._wanted(survey)
         before = _current_command(survey)
         tool = recognise(before, names_of(self._site.profile).archive)
-        another = tool is not None and not tool.ours
+        another = tool is not None and not tool.ours and before != archive_command(self._site.profile)
         notes = ["nothing is reloaded or restarted by this step"]
         if another and tool is not None:
             notes.insert(0, f"it replaces the archive_command of {tool.name}: {before}")
@@ -313,6 +315,10 @@ def _blocked(survey: Survey, site: Site) -> Check | None:
         return Check(
             CheckState.BLOCKED, survey.server_problem, remedy="start the server, or correct the profile"
         )
+    if site.profile.engine is Engine.PGBACKREST:
+        blocked = pgbackrest_obstacle(survey, site.profile, site.choices, site.backup)
+        if blocked is not None:
+            return blocked
     if server.in_recovery:
         return Check(
             CheckState.BLOCKED,

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from walconsole.domain.recovery.backups import Writer
 from walconsole.domain.recovery.running import BackupRunStatus
 from walconsole.domain.recovery.words import Limits, too_old
 from walconsole.domain.units import age_text, bytes_text
 from walconsole.errors import BlockedError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.backup_run import BackupRun
-from walconsole.provision.droplet.commands import psql
+from walconsole.provision.droplet.commands import DATABASE_BYTES, psql
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Check,
     CheckState,
@@ -24,12 +26,12 @@ from walconsole.provision.engine.model import (
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import obstacle
-from walconsole.provision.steps.backup_look import BackupLook, looks_at_backups, missing_after
+from walconsole.provision.steps.backup_look import looks_at_backups, missing_after
+from walconsole.provision.steps.look_result import BackupLook
 
 _CANNOT = 2
 """docs/recovery.md: this cluster cannot be backed up so. Nothing was written."""
 _ONE_COPY = 5
-_SIZE = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
 _REMEDIES = {
     _ONE_COPY: "mend what that copy names; then run this step again, which takes one into both",
     4: "run this step again; where it comes back, ask who else writes there, or the store",
@@ -54,14 +56,19 @@ class FirstBackup(NotUndone):
         "backup.json is none."
     )
 
+    _when_ended = "it takes away what it stored"
+
     def __init__(self, site: Site) -> None:
         self._site = site
         self._taken = ""
 
+    async def _obstacle(self, survey: Survey) -> Check | None:
+        return await obstacle(survey, self._site)
+
     async def check(self) -> Check:
         """What each copy holds, and whether one is being taken."""
         survey = await self._site.survey()
-        blocked = await obstacle(survey, self._site)
+        blocked = await self._obstacle(survey)
         if blocked is not None:
             return blocked
         looks = await looks_at_backups(self._site)
@@ -83,14 +90,14 @@ class FirstBackup(NotUndone):
 
     async def plan(self) -> Plan:
         """The one command, and what it costs."""
-        database_bytes = int(await psql(self._site, _SIZE) or 0)
+        database_bytes = int(await psql(self._site, DATABASE_BYTES) or 0)
         run = BackupRun(self._site)
         running = (await run.look()).running
         where = _and([f"{target.bucket} ({target.region})" for target in self._site.targets()])
         price = self._site.profile.price
         notes = [
             "the server writes its checkpoint at once: for a moment more is written to the disk",
-            "it goes on by itself where the connection is cut; ended here, it takes away what it stored",
+            f"it goes on by itself where the connection is cut; ended here, {self._when_ended}",
         ]
         if running is not None:
             notes.insert(0, f"one is under way ({running.id or 'just begun'}): that one is followed first")
@@ -177,13 +184,16 @@ class BackupNow(FirstBackup):
 
 
 def what_is_to_do(looks: list[BackupLook], now: float) -> str:
-    """What is wrong with the copies' newest base backups, by the rule of `backup-stale`; else empty."""
+    """What is wrong with the copies' newest base backups, by the rule of `backup-stale`; else empty.
+
+    Ours is one backup in every copy; pgBackRest's repositories have each their own.
+    """
     lacking = [look.where for look in looks if look.backup is None]
     if lacking:
         return f"no complete base backup of this cluster in {_and(lacking)}"
     held = [(look.where, look.backup) for look in looks if look.backup is not None]
     newest = max((backup.id for _, backup in held), default="")
-    behind = [where for where, backup in held if backup.id != newest]
+    behind = [where for where, backup in held if backup.id != newest and backup.writer is Writer.OURS]
     if behind:
         return f"the newest complete base backup, {newest}, is not in {_and(behind)}"
     old = next((said for _, backup in held if (said := too_old(backup, now, Limits()))), "")

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
-from walconsole.errors import BlockedError
+from walconsole.errors import BlockedError, ProvisionError
+from walconsole.provision.droplet.commands import DATABASE_BYTES, psql
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Change,
     Check,
@@ -19,6 +21,7 @@ from walconsole.provision.engine.model import (
     Risk,
 )
 from walconsole.provision.engine.site import Site
+from walconsole.provision.steps.engine import engine_facts
 from walconsole.provision.steps.key_and_bucket_look import look_at_bucket, look_at_keys
 from walconsole.provision.steps.preflight_archive import archive_facts
 from walconsole.provision.steps.preflight_droplet import droplet_facts
@@ -88,7 +91,19 @@ class Preflight:
             look_at_keys(site),
             asyncio.gather(*(look_at_bucket(site, target) for target in targets)),
         )
+        size = await _database_bytes(site, survey)
         return (
             *droplet_facts(survey, site.profile, site.choices),
+            *engine_facts(survey, site.profile, site.choices, site.backup, size),
             *archive_facts(survey, site.profile, targets, keys, looks),
         )
+
+
+async def _database_bytes(site: Site, survey: Survey) -> int | None:
+    """The databases' size, None where the server cannot be asked."""
+    if survey.server is None:
+        return None
+    try:
+        return int(await psql(site, DATABASE_BYTES) or 0)
+    except ProvisionError:
+        return None

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from walconsole.domain.archivers.tools import recognise
 from walconsole.domain.postgres_versions import KNOWN, OLDEST_VERSION_NUM, is_newer
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import Engine, Profile
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
 from walconsole.droplet.choices import Compression, DropletChoices
 from walconsole.droplet.files import Schedule
 from walconsole.droplet.names import names_of
+from walconsole.droplet.rendering import archive_command
 from walconsole.provision.droplet.schedules import schedule_of
 from walconsole.provision.droplet.survey import (
     FIRST_RCLONE,
@@ -36,9 +37,12 @@ def droplet_facts(survey: Survey, profile: Profile, choices: DropletChoices) -> 
     yield from _server(survey)
     if survey.server is not None:
         yield from _archiving(survey, survey.server, profile)
-    yield from _tools(survey, choices)
-    if profile.expect_base_backups:
-        yield from _backup_tools(survey, profile)
+    ours = profile.engine is Engine.RCLONE
+    yield from _tools(survey)
+    if ours:
+        yield _compression(survey, choices)
+        if profile.expect_base_backups:
+            yield from _backup_tools(survey, profile)
     yield _schedule(survey)
     if survey.server is not None:
         yield _restarted_by(survey)
@@ -98,7 +102,7 @@ def _archiving(survey: Survey, server: ServerSurvey, profile: Profile) -> Iterat
     tool = recognise(command, names_of(profile).archive)
     if tool is None:
         yield Fact("archive_command", "none")
-    elif tool.ours:
+    elif tool.ours or command == archive_command(profile):
         yield Fact("archive_command", f"this console's, {tool.name}{where}")
     else:
         remedy = f"it would be replaced: the drop-in asks for {tool.name} to be typed"
@@ -115,7 +119,7 @@ def _archiving(survey: Survey, server: ServerSurvey, profile: Profile) -> Iterat
         )
 
 
-def _tools(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
+def _tools(survey: Survey) -> Iterator[Fact]:
     version = survey.rclone.version
     if version is not None and "rclone" in survey.tools and version < FIRST_RCLONE:
         why = f"{version_text(version)} is too old: it takes {version_text(FIRST_RCLONE)}"
@@ -130,7 +134,6 @@ def _tools(survey: Survey, choices: DropletChoices) -> Iterator[Fact]:
     for program in ("timeout", "psql"):
         place = survey.tools.get(program)
         yield Fact(program, place) if place is not None else _absent(program)
-    yield _compression(survey, choices)
 
 
 def _backup_tools(survey: Survey, profile: Profile) -> Iterator[Fact]:
@@ -138,7 +141,7 @@ def _backup_tools(survey: Survey, profile: Profile) -> Iterator[Fact]:
     tablespaces = survey.server.tablespaces if survey.server is not None else 0
     if tablespaces:
         why = f"{tablespaces} of its own: this console's base backups cannot hold them, so none will be taken"
-        remedy = "have pgBackRest take the base backups, and set expect_base_backups = false in the profile"
+        remedy = 'have pgBackRest archive and take them: engine = "pgbackrest" in the profile'
         yield Fact("tablespaces", why, FactState.WARNING, remedy)
     yield from _incremental(survey, profile)
     for program in ("zstd", "perl", "flock", *(["age"] if profile.backups.encrypt_for else [])):

@@ -48,7 +48,7 @@ _SWITCH = "SELECT pg_walfile_name(pg_create_restore_point('walconsole proof')), 
 
 
 @dataclass(frozen=True, slots=True)
-class _Counters:
+class Counters:
     """pg_stat_archiver, with how old the last success is against the server's start."""
 
     archived: int
@@ -56,6 +56,7 @@ class _Counters:
     failed: int
     last_failed: str
     since_start: bool
+    failing: bool = False
 
 
 class Proof(NotUndone):
@@ -77,6 +78,11 @@ class Proof(NotUndone):
     def __init__(self, site: Site) -> None:
         self._site = site
 
+    @property
+    def _complains(self) -> str:
+        """What the archive command's lines in the server's log have in them."""
+        return f"{names_of(self._site.profile).archive.rpartition('/')[2]}: "
+
     async def check(self) -> Check:
         """Done where a segment was archived since the server's start, and the verifier finds no fault."""
         if await self._command() != archive_command(self._site.profile):
@@ -90,15 +96,17 @@ class Proof(NotUndone):
         """By hand: the switch, and the comparison."""
         user = os_user(self._site)
         switch = Command(f"segment=$({await psql_script(self._site, _SWITCH)} | cut -f 1)", user=user)
-        restore, data = quote(names_of(self._site.profile).restore), await data_directory(self._site)
+        data = await data_directory(self._site)
+        named = '"$segment"'
+        kept = f"{quote(self._site.choices.temp_root)}/{named}"
+        compared = f"cmp {kept} {quote(data)}/pg_wal/{named}"
+        targets = self._site.targets()
         fetch = [
-            Command(f'{restore} "$segment" {kept} {role} && {compared}', user=user)
-            for role in self._roles()
-            for kept in (f'{quote(self._site.choices.temp_root)}/"$segment"',)
-            for compared in (f'cmp {kept} {quote(data)}/pg_wal/"$segment"',)
+            Command(f"{self._fetch(named, kept, target)} && {compared}", user=user) for target in targets
         ]
         return Plan(
-            "switch to a new segment, and see it arrive in " + " and ".join(self._roles()),
+            "switch to a new segment, and see it arrive in "
+            + " and ".join(target.role.value for target in targets),
             commands=(switch, *fetch),
             notes=("the switch fills the rest of the current segment with zeroes, once",),
             undo="nothing is to be undone: the segment belongs to the archive",
@@ -138,10 +146,11 @@ class Proof(NotUndone):
         for line in said.splitlines():
             yield Printed(f"the verifier finds: {safe(line)}")
 
-    def _roles(self) -> tuple[str, ...]:
-        return tuple(target.role.value for target in self._site.targets())
+    def _fetch(self, segment: str, place: str, target: BucketTarget) -> str:
+        """Shell, for PostgreSQL's user, that brings a segment from that copy alone, as shell words both."""
+        return f"{quote(names_of(self._site.profile).restore)} {segment} {place} {target.role.value}"
 
-    async def _until_archived(self, segment: str, before: _Counters, began: float) -> AsyncIterator[Event]:
+    async def _until_archived(self, segment: str, before: Counters, began: float) -> AsyncIterator[Event]:
         survey = await self._site.survey()
         size = survey.server.segment_bytes if survey.server is not None else 0
         limit = _BASE_LIMIT_S + len(self._site.targets()) * size / _BYTES_PER_S
@@ -149,8 +158,7 @@ class Proof(NotUndone):
         while True:
             now, counters = self._site.clock.monotonic(), await self._counters()
             if counters.failed > before.failed:
-                program = names_of(self._site.profile).archive.rpartition("/")[2]
-                said = "; ".join(await last_lines(self._site, f"{program}: ")) or "its log does not say why"
+                said = "; ".join(await last_lines(self._site, self._complains)) or "its log does not say why"
                 raise ProvisionError(
                     f"archiving segment {segment}",
                     f"PostgreSQL counted a failure of {counters.last_failed}: {said}",
@@ -176,15 +184,14 @@ class Proof(NotUndone):
         """One copy through the restore command, against the file, where that was not recycled yet."""
         survey = await self._site.survey()
         wal = f"{survey.server.data_directory if survey.server is not None else ''}/pg_wal/{segment}"
-        restore = quote(names_of(self._site.profile).restore)
         script = f"""umask 077
 folder=$(mktemp -d {quote(self._site.choices.temp_root)}/walconsole-proof.XXXXXXXX) || exit 1
 trap 'rm -rf -- "$folder"' EXIT
-{restore} {segment} "$folder/{segment}" {target.role.value} || exit 1
+{self._fetch(segment, f'"$folder/{segment}"', target)} || exit 1
 [ -f {quote(wal)} ] || exit {_RECYCLED}
 cmp "$folder/{segment}" {quote(wal)}"""
         fetched = f"{self._site.choices.temp_root}/{segment}"
-        text = f"{restore} {segment} {fetched} {target.role.value} && cmp {fetched} {quote(wal)}"
+        text = f"{self._fetch(segment, fetched, target)} && cmp {fetched} {quote(wal)}"
         shown = Command(text, user=os_user(self._site))
         running = run(self._site, shown, script=script, accepted=(0, _RECYCLED), timeout_s=LONGEST_TRANSFER_S)
         async for event in running:
@@ -202,12 +209,13 @@ cmp "$folder/{segment}" {quote(wal)}"""
         values = {name: value for name, _, value in (row.partition("\t") for row in rows)}
         return values.get("archive_command", "")
 
-    async def _counters(self) -> _Counters:
+    async def _counters(self) -> Counters:
         row = (await psql(self._site, query("archived"))).split("\t")
-        archived, last, failed, last_failed, since_start = (*row, "", "", "", "", "")[:5]
-        return _Counters(int(archived or 0), last, int(failed or 0), last_failed, since_start == "t")
+        archived, last, failed, last_failed, since_start, failing = (*row, *[""] * 6)[:6]
+        counts = int(archived or 0), last, int(failed or 0), last_failed
+        return Counters(*counts, since_start == "t", failing == "t")
 
-    async def _verified(self, counters: _Counters) -> Check:
+    async def _verified(self, counters: Counters) -> Check:
         """What the installed verifier says, which asks the buckets for the very segment."""
         script = f"{quote(names_of(self._site.profile).verifier)} --json"
         status, said = await status_of(self._site, script, timeout_s=120.0)
