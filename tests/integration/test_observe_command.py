@@ -279,3 +279,20 @@ async def test_many_orphans_are_counted_and_few_are_told(droplet: Connected, ser
     finally:
         server.run(["sh", "-c", f"rm -f {status}/00000007*.ready"])
     assert (len(facts.orphans), facts.orphan_count) == (20, 61)
+
+
+async def test_a_program_is_looked_for_where_the_commands_own_path_has_it(
+    droplet: Connected, server: PostgresServer
+) -> None:
+    folder = script(server, "ship-wal", "#!/bin/sh\nexit 0\n").parent
+    for mode, runs in ((0o755, True), (0o644, False)):
+        beside = script(server, "ship-wal", "#!/bin/sh\nexit 0\n", mode)
+        for command in (f"PATH={folder}:$PATH ship-wal %p", f"export PATH=$PATH:{folder}; ship-wal %p"):
+            found = await program(droplet, command)
+            assert (found.name, found.path, found.executable) == ("ship-wal", str(beside), runs)
+    gone = await program(droplet, f"PATH={folder}/nowhere:$PATH ship-wal %p")
+    assert (gone.name, gone.path) == ("ship-wal", None)
+    usual = await program(droplet, f"PATH={folder}:$PATH cat %p")
+    assert usual.executable
+    assert usual.path is not None
+    assert usual.path.endswith("/cat")

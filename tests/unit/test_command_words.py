@@ -4,15 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walconsole.domain.archivers import command_words
 from walconsole.domain.archivers.command_words import (
     DEFAULT_CONFIG,
+    Program,
     configs_of,
-    programs_of,
     remotes_of,
     targets_of,
 )
 
 pytestmark = pytest.mark.cases("Archive commands, as the shell reads them")
+
+
+def programs_of(command: str) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(program.name for program in command_words.programs_of(command))
 
 
 @pytest.mark.parametrize(
@@ -134,17 +140,19 @@ def test_nothing_makes_it_raise(text: str) -> None:
         ("cp %p \"/srv/`hostname -s`/$(date '+%F (%T)')/%f\"", ("cp", "hostname", "date")),
         ("cp %p /srv/$((16#%f % 16))/%f", ("cp",)),
         ("cp %p /srv/$(basename $(dirname %p))/%f", ("cp", "basename", "dirname")),
-        ("PATH=/opt/wal/bin:$PATH ship-wal %p %f", ()),
-        ("export PATH=/opt/wal/bin:$PATH; ship-wal %p %f && /bin/sync", ("/bin/sync",)),
+        ("PATH=/opt/wal/bin:$PATH ship-wal %p %f", ("ship-wal",)),
+        ("export PATH=/opt/wal/bin:$PATH; ship-wal %p %f && /bin/sync", ("ship-wal", "/bin/sync")),
+        ("PATH=$HOME/bin:$PATH ship-wal %p %f; cp %p /x", ("cp",)),
+        ("PATH=$HOME/bin; ship-wal %p %f; cp %p /x", ()),
         ('cd /opt/wal && ./ship-wal "$OLDPWD/%p" %f', ("/opt/wal/ship-wal",)),
         ("cd /opt && cd wal && bin/ship-wal %p", ("/opt/wal/bin/ship-wal",)),
         ("cd $HOME/wal && ./ship-wal %p", ()),
         ("cd && ./ship-wal %p", ()),
         ("(cd /opt/wal; ./ship-wal %p); bin/x %p; cp %p /x", ("/opt/wal/ship-wal", "bin/x", "cp")),
-        ("(PATH=/opt/wal/bin; ship-wal %p); cp %p /x", ("cp",)),
+        ("(PATH=/opt/wal/bin; ship-wal %p); cp %p /x", ("ship-wal", "cp")),
         (". /etc/wal.env; ship-wal %p %f", ()),
         ("set -a; source /etc/wal.env && /opt/ship-wal %p %f", ("/opt/ship-wal",)),
-        ("env PATH=/opt/wal/bin:/usr/bin ship-wal %p", ("env",)),
+        ("env PATH=/opt/wal/bin:/usr/bin ship-wal %p", ("env", "ship-wal")),
         ("env -C /opt/wal ship-wal %p", ("env",)),
         ("envdir /etc/wal-g.d/env wal-g wal-push %p", ("envdir", "wal-g")),
         ("bash -lc 'ship-wal %p'", ("bash",)),
@@ -180,3 +188,37 @@ def test_a_connection_string_names_its_remote(text: str, target: str, parameters
     (found,) = targets_of(text)
     assert (str(found), found.parameters) == (target, parameters)
     assert remotes_of(text) == (found.remote,)
+
+
+@pytest.mark.parametrize(
+    ("command", "places"),
+    [
+        ("PATH=/opt/wal/bin:$PATH ship-wal %p", ("/opt/wal/bin/ship-wal", "ship-wal")),
+        ('PATH="$PATH:/opt/a b/" ship-wal %p', ("ship-wal", "/opt/a b/ship-wal")),
+        ("PATH=/opt/wal/bin ship-wal %p", ("/opt/wal/bin/ship-wal",)),
+        ("export PATH=${PATH}:/snap/bin; ship-wal %p", ("ship-wal", "/snap/bin/ship-wal")),
+        ("PATH=/a:$PATH; PATH=/b:$PATH ship-wal %p", ("/b/ship-wal", "/a/ship-wal", "ship-wal")),
+        ("PATH=/a true; ship-wal %p", ("ship-wal",)),
+        ("PATH=/a; cd /x && ship-wal %p", ("/a/ship-wal",)),
+        ("env -i PATH=/a:/b timeout 60 ship-wal %p", ("/a/ship-wal", "/b/ship-wal")),
+        ("PATH=/a:$PATH sh -c 'ship-wal %p'", ("/a/ship-wal", "ship-wal")),
+        ("(PATH=/a); ship-wal %p", ("ship-wal",)),
+        ("PATH=/a; (PATH=/b; true); ship-wal %p", ("/a/ship-wal",)),
+        ("PATH='/a:/b'; ship-wal %p", ("/a/ship-wal", "/b/ship-wal")),
+        ("PATH=/a:$PATH /opt/ship-wal %p", ("/opt/ship-wal",)),
+        ("if PATH=/a:$PATH; then ship-wal %p; fi", ("/a/ship-wal", "ship-wal")),
+    ],
+)  # fmt: skip
+def test_a_program_is_looked_for_where_the_commands_own_path_has_it(
+    command: str, places: tuple[str, ...]
+) -> None:
+    (program,) = [each for each in command_words.programs_of(command) if "ship-wal" in each.name]
+    assert program == Program(program.name, places)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["$HOME/bin:$PATH", "'/a:$PATH'", "bin:/a", "/a::/b", "$(echo /a)", "`x`:/b", "~/bin", "/a/*", ""],
+)
+def test_a_path_that_is_computed_leaves_open_where_programs_are(value: str) -> None:
+    assert "ship-wal" not in programs_of(f"PATH={value}; ship-wal %p")

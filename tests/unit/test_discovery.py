@@ -399,6 +399,23 @@ def test_every_value_says_where_it_stands() -> None:
     assert "SK" not in repr(target)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "PATH=/opt/wal/bin:$PATH ship-wal %p %f",
+        "export PATH=/opt/wal/bin:/usr/bin; ship-wal %p %f",
+        "env PATH=/opt/wal/bin:/usr/bin ship-wal %p %f",
+    ],
+)
+def test_a_program_is_followed_where_the_commands_own_path_has_it(command: str) -> None:
+    right, wrong = (f'#!/bin/sh\naws s3 cp "$1" s3://{bucket}/$2\n' for bucket in ("acme-wal", "another"))
+    files = {"/usr/local/bin/ship-wal": wrong, "/opt/wal/bin/ship-wal": right}
+    store = one(command, files, PATH="/usr/local/bin:/usr/bin").store
+    assert isinstance(store, S3Store)
+    assert store.bucket is not None
+    assert store.bucket.value == "acme-wal"
+
+
 def test_the_sources_of_a_scripts_values_are_its_lines() -> None:
     target = one("/opt/wal.sh %p %f", SCRIPTS, **PAIR)
     assert isinstance(target.store, S3Store)

@@ -91,24 +91,57 @@ class Target:
         return f"{self.remote}:{self.bucket}/{self.prefix}".rstrip("/")
 
 
-def programs_of(command: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program by the name that the command gives it. `places`: what to look for, the first that is there.
+
+    A path, or a name without a folder, which the server's own PATH has or has not.
+    """
+
+    name: str
+    places: tuple[str, ...]
+
+
+def programs_of(command: str) -> tuple[Program, ...]:
     """The programs that a shell would start for it, in order, each once. Never raises.
 
     None is what only the run tells: a name that is computed, a function of the command's own, a name
-    without a folder after PATH was set or a file was read into the shell, and one relative to a folder that
-    is not known.
+    without a folder after a file was read into the shell or PATH was set to what is computed, and one
+    relative to a folder that is not known.
     """
-    found: dict[str, None] = {}
-    for name in _programs(command, 0, _Place()):
-        found.setdefault(name)
+    found: dict[Program, None] = {}
+    for program in _programs(command, 0, _Place()):
+        found.setdefault(program)
     return tuple(found)
+
+
+_SERVERS = ("",)
+"""The server's own PATH, in a search."""
+
+
+def search_of(value: str, before: tuple[str, ...] | None = _SERVERS) -> tuple[str, ...] | None:
+    """The folders in which `PATH=value` has programs looked for, the empty one for the server's own PATH.
+
+    `value` is as it stands in the command, quotes and all; `before` is where `$PATH` stands for. None where
+    that is computed otherwise, or counts from a folder that is not known.
+    """
+    quote = value[:1] if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1 else ""
+    folders: list[str] = []
+    for part in value.removeprefix(quote).removesuffix(quote).split(":"):
+        if part in ("$PATH", "${PATH}") and quote != "'" and before is not None:
+            folders += before
+        elif part.startswith("/") and not set(part) & set("$`\\'\"*?["):
+            folders.append(part.rstrip("/") or "/")
+        else:
+            return None
+    return tuple(folders)
 
 
 @dataclass
 class _Place:
-    """Where the shell stands: whether PATH is the server's, and its folder (empty: the data directory)."""
+    """Where the shell stands: PATH's folders (None: not known), its own (empty: the data directory)."""
 
-    path: bool = True
+    path: tuple[str, ...] | None = _SERVERS
     folder: str = ""
     known: bool = True
 
@@ -123,16 +156,23 @@ class _Place:
         else:
             self.known = False
 
-    def located(self, name: str) -> str:
-        """The name as it can be looked for, empty where it cannot."""
+    def located(self, name: str, path: tuple[str, ...] | None) -> Program | None:
+        """The program as it can be looked for, None where it cannot; `path` are PATH's folders for it."""
         if "/" not in name:
-            return name if self.path else ""
+            return Program(name, tuple(_join(folder, name) for folder in path)) if path else None
         if name.startswith("/"):
-            return name
-        return f"{self.folder}{name.removeprefix('./')}" if self.known and self.folder else name * self.known
+            return Program(name, (name,))
+        if not self.known:
+            return None
+        found = f"{self.folder}{name.removeprefix('./')}" if self.folder else name
+        return Program(found, (found,))
 
 
-def _programs(command: str, depth: int, place: _Place) -> Iterator[str]:
+def _join(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}" if folder else name
+
+
+def _programs(command: str, depth: int, place: _Place) -> Iterator[Program]:
     """`place` is changed as the shell's own would be."""
     listed = tokens(command)
     functions = {
@@ -145,14 +185,13 @@ def _programs(command: str, depth: int, place: _Place) -> Iterator[str]:
         if isinstance(token, Word) and depth < _DEPTH:
             for inside in token.inside:
                 yield from _programs(inside, depth + 1, replace(place))
-        name = reader.read(token)
-        if name and name not in functions:
-            yield name
+        program = reader.read(token)
+        if program is not None and program.name not in functions:
+            yield program
         if reader.command is not None:
             if depth < _DEPTH:
-                yield from _programs(
-                    reader.command, depth + 1, replace(place, path=place.path and not reader.login)
-                )
+                path = None if reader.login else reader.path
+                yield from _programs(reader.command, depth + 1, replace(place, path=path))
             reader.command = None
 
 
@@ -172,10 +211,11 @@ class _Reader:
     def _begin(self) -> None:
         self._shell = self._scripted = self._skip = self._searches = False
         self._expecting, self._wrapper, self._builtin, self._own = True, "", "", 0
-        self._path = self._place.path
+        self.path = self._place.path
+        """Where this one command's program is looked for."""
 
-    def read(self, token: Token) -> str:
-        """The program that this word starts, as it can be looked for; empty for none."""
+    def read(self, token: Token) -> Program | None:
+        """The program that this word starts, as it can be looked for; None for none."""
         if isinstance(token, Operator):
             self._operator(token.text)
         elif self._skip:
@@ -188,7 +228,7 @@ class _Reader:
             self._of_builtin(token)
         elif self._expecting:
             return self._first(token)
-        return ""
+        return None
 
     def _operator(self, text: str) -> None:
         if text in REDIRECTIONS:
@@ -199,6 +239,8 @@ class _Reader:
         else:
             if self._builtin == "cd":
                 self._place.enter(None)  # home
+            if self._expecting and not self._wrapper:
+                self._place.path = self.path  # nothing but assignments: they are the shell's own
             if text == "(":
                 self._outside.append(self._place)
                 self._place = replace(self._place)
@@ -226,41 +268,41 @@ class _Reader:
             else:
                 self._place.enter(word)
         elif name in (".", "source", "eval"):
-            self._place.path = False  # what it sets is not known
+            self._place.path = self.path = None  # what it sets is not known
         elif name == "case":
             self._pattern, self._builtin = False, "case in"
         elif name == "case in":
             self._pattern = word.text == "in"
         elif name in ("export", "declare", "typeset", "readonly"):
             self._builtin = name
-            self._assign(word.text)
+            self._assign(word)
+            self._place.path = self.path
 
-    def _assign(self, text: str) -> None:
-        """A variable is set for all that follows."""
-        if text.startswith(("PATH=", "PATH+=")):
-            self._place.path = False
+    def _assign(self, word: Word) -> None:
+        """PATH is set for this command, or, where nothing but assignments comes, for all that follow."""
+        given, equals, value = word.raw.partition("=")
+        if equals and given == "PATH":
+            self.path = search_of(value, self._place.path)
+        elif word.text.startswith(("PATH=", "PATH+=")):
+            self.path = None
 
-    def _first(self, word: Word) -> str:
+    def _first(self, word: Word) -> Program | None:
         """A word where a program may stand."""
         text = word.text
         if _ASSIGNMENT.fullmatch(text) and not (word.quoted and text[:1] in "/."):
-            if text.startswith(("PATH=", "PATH+=")):
-                self._path = False
-                self._place.path = self._place.path and bool(self._wrapper)
-            return ""
-        if self._wrapper and text.startswith("-"):
+            self._assign(word)
+        elif self._wrapper and text.startswith("-"):
             self._option(text)
-            return ""
-        if self._wrapper and self._own:
+        elif self._wrapper and self._own:
             self._own -= 1  # that was the lock's file
-            return ""
-        if self._wrapper and _DURATION.fullmatch(text):
-            return ""
-        if text in _BUILTINS and not word.quoted and not self._wrapper:
+        elif self._wrapper and _DURATION.fullmatch(text):
+            pass
+        elif text in _BUILTINS and not word.quoted and not self._wrapper:
             self._expecting = text in _GO_ON
             self._builtin = "" if self._expecting else text
-            return ""
-        return self._program(word)
+        else:
+            return self._program(word)
+        return None
 
     def _option(self, text: str) -> None:
         """A wrapper's own option."""
@@ -269,11 +311,11 @@ class _Reader:
         elif self._wrapper == "command" and text in ("-v", "-V"):
             self._expecting = False  # it only looks where that is
         elif self._wrapper in ("env", "sudo") and text in ("-C", "--chdir", "-D"):
-            self._skip, self._path = True, False
+            self._skip, self.path = True, None
         elif text != "--":
             self._skip = text in _OPTIONS_WITH_VALUE.get(self._wrapper, _TAKE_A_VALUE)
 
-    def _program(self, word: Word) -> str:
+    def _program(self, word: Word) -> Program | None:
         name = word.text.rpartition("/")[2]
         wraps = name in _WRAPPERS and not word.computed
         if wraps:
@@ -286,10 +328,8 @@ class _Reader:
             or (_COMPUTED.search(word.text) and not word.quoted)
             or word.text in ("exec", "command")
         ):
-            return ""
-        if "/" not in word.text and not self._path:
-            return ""
-        return self._place.located(word.text)
+            return None
+        return self._place.located(word.text, self.path)
 
 
 def configs_of(text: str) -> tuple[str, ...]:

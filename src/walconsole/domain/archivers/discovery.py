@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from walconsole.domain.archivers import barman, local_tools, pgbackrest, rclone, s3_clients, walg
 from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, text_of
-from walconsole.domain.archivers.look import FileText, Look, Seen, Wanted
+from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
 from walconsole.domain.archivers.shell_words import Word, tokens
 from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, S3Store, UnreadStore
 from walconsole.domain.archivers.tools import OFF
@@ -141,11 +141,24 @@ def _read(
         return
     if UNKNOWN in call.program or call.name in _NOTHING:
         return
-    program = look.program(call.program)
+    program = _program(call, look)
     if program is not None and (program.script is None or depth >= _DEEPEST_SCRIPT):
         _not_followed(call, look, unknown, program.path, depth)
     elif program is not None and program.script is not None:
         _follow(call, program.script, look, found, unknown, depth)
+
+
+def _program(call: Call, look: Look) -> ProgramFile | None:
+    """Where PATH has it, as far as the command sets that itself; None while it is not known."""
+    own, servers = call.environment.get("PATH"), look.environment().get("PATH")
+    if own is None or own == servers or "/" in call.program:
+        return look.program(call.program)
+    value = own.value.replace(servers.value, UNKNOWN) if servers is not None and servers.value else own.value
+    names = [f"{folder}/{call.program}" for folder in value.split(":") if folder.startswith("/")]
+    found = [look.program(name) for name in (*names, call.program)]
+    return (
+        None if None in found else next((each for each in found if each is not None and each.path), found[-1])
+    )
 
 
 def _follow(

@@ -5,7 +5,13 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.archivers.command_words import configs_of, programs_of, remotes_of, targets_of
+from walconsole.domain.archivers.command_words import (
+    Program,
+    configs_of,
+    programs_of,
+    remotes_of,
+    targets_of,
+)
 from walconsole.domain.facts.evidence import ChildProcess, CommandFacts, ConfigAccess, ProgramFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
@@ -92,13 +98,13 @@ class CommandProbe:
             )
         return found
 
-    async def _look_up(self, command: str, programs: Sequence[str], configs: Sequence[str]) -> _Files:
+    async def _look_up(self, command: str, programs: Sequence[Program], configs: Sequence[str]) -> _Files:
         token = secrets.token_hex(8)
         assigned = (
             ("token", token.encode()),
             ("data", self._data()),
             ("path", await self._server_path()),
-            ("programs", "\n".join(programs).encode("utf-8", "surrogateescape")),
+            ("programs", "\n".join(_places(programs)).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
@@ -108,7 +114,8 @@ class CommandProbe:
         except ShellError:
             why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
             return _Files(command, missing=(f"what user {self._os_user} may run and read: {why}",))
-        return _read_files(command, records, remotes_of(command))
+        found = _read_files(command, records, remotes_of(command))
+        return replace(found, programs=_found_first(programs, found.programs))
 
     async def _server_path(self) -> bytes:
         """PATH of the running postmaster: what the archive command inherits."""
@@ -153,6 +160,25 @@ def _known(config: ConfigAccess, remotes: Sequence[str]) -> tuple[str, ...]:
         if not config.sections
         else tuple(name for name in named if name in config.sections) or named[:1]
     )
+
+
+def _places(programs: Sequence[Program]) -> tuple[str, ...]:
+    """What to look for, each once."""
+    return tuple(dict.fromkeys(place for program in programs for place in program.places))
+
+
+def _found_first(programs: Sequence[Program], found: Sequence[ProgramFacts]) -> tuple[ProgramFacts, ...]:
+    """Of each program what a shell takes: the first that may be run, else the first that is there at all."""
+    by_place = dict(zip(_places(programs), found, strict=False))
+    told: dict[str, ProgramFacts] = {}
+    for program in programs:
+        facts = [by_place[place] for place in program.places if place in by_place]
+        runs = next((each for each in facts if each.executable), None)
+        there = next((each for each in facts if each.path is not None), None)
+        told.setdefault(
+            program.name, replace(runs or there or ProgramFacts("", None), name=safe(program.name))
+        )
+    return tuple(told.values())
 
 
 def _read_files(command: str, records: Sequence[tuple[str, bytes]], remotes: tuple[str, ...]) -> _Files:

@@ -23,7 +23,7 @@ class InForce:
 async def in_force(site: Site) -> InForce:
     """The command's own words count, and the profile where they say nothing. Raises ProvisionError."""
     command = await archive_command_in_force(site)
-    text = "\n".join((command, *[await _script(site, program) for program in programs_of(command)]))
+    text = "\n".join((command, *[await _script(site, program) for program in _paths(command)]))
     profile = site.profile
     configs = [config for config in configs_of(text) if config.startswith("/")]
     targets = targets_of(text) if "rclone" in text else ()
@@ -35,10 +35,14 @@ async def in_force(site: Site) -> InForce:
     )
 
 
+def _paths(command: str) -> tuple[str, ...]:
+    """Where its programs may lie, as far as it says so itself."""
+    places = (place for program in programs_of(command) for place in program.places)
+    return tuple(dict.fromkeys(place for place in places if place.startswith("/")))
+
+
 async def _script(site: Site, program: str) -> str:
     """Its text where it is a script that the server's user may read, else nothing."""
-    if not program.startswith("/"):
-        return ""
     path = quote(program)
     first = f"[ \"$(head -c 2 -- {path} 2>/dev/null | tr -d '\\000')\" = '#!' ] || exit 0"
     _, said = await status_of(
