@@ -12,7 +12,7 @@ from walconsole.cli.console import ABOUT, ENVIRONMENT
 from walconsole.cli.options import add_shared
 from walconsole.cli.table import COMMANDS, OPEN, Command, module_of
 from walconsole.errors import EXIT_CODES, PLUGIN_EXIT_CODES, SIGNAL_EXIT_CODES
-from walconsole.ui.board.keys import Action, own
+from walconsole.ui.board.keys import PAST, Action, own
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILES = (
@@ -32,9 +32,10 @@ KEY_PAGES = {
     "triage.md": ("triage",),
     "recovery.md": ("recovery", "moments", "recover"),
     "commands-run.md": ("commands",),
+    "history.md": (),
     "fleet.md": ("fleet",),
 }
-"""The pages with lists of keys, and the screens that each is about."""
+"""The pages with lists of keys, and the screens that each is about; of the past it is every screen."""
 NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "space": "Space",
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "home": "Home", "end": "End",
@@ -86,6 +87,8 @@ def key_tables(name: str) -> list[str]:
     if name == "console.md":
         scopes = ("console", "pane", "log")
         return [_rows(action for action in own("dashboard") if action.scope == scope) for scope in scopes]
+    if name == "history.md":
+        return [_rows(PAST)]
     return [_rows(own(screen)) for screen in KEY_PAGES[name]]
 
 

@@ -78,13 +78,13 @@ async def test_tab_goes_around_and_back() -> None:
         assert app.dashboard.board.focused_name == "droplet"
 
 
-async def test_h_and_l_go_to_the_pane_beside() -> None:
+async def test_left_and_right_go_to_the_pane_beside() -> None:
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        await pilot.press("h")
+        await pilot.press("left")
         assert app.dashboard.board.focused_name == "archiver"
-        await pilot.press("l")
+        await pilot.press("right")
         assert app.dashboard.board.focused_name == "findings"
 
 

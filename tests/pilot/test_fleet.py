@@ -91,7 +91,7 @@ async def test_the_console_that_was_left_first_is_closed(monkeypatch: pytest.Mon
 async def test_order_filter_and_groups() -> None:
     async with listed() as (app, pilot, _):
         assert order(app)[:3] == ["shop-1", "wiki", "billing"]
-        await pilot.press("h")
+        await pilot.press("left")
         await until(pilot, lambda: order(app)[:3] == ["billing", "lab-with-a-very-long-na…", "ledger"])
         await pilot.press("O")
         await until(pilot, lambda: order(app)[0] == "wiki")

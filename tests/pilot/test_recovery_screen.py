@@ -113,7 +113,7 @@ async def test_where_nothing_can_be_restored_nothing_is_copied() -> None:
         screen = await opened(pilot)
         assert "NOTHING can be restored" in screen_text(app).splitlines()[0]
         assert "none was found" in screen_text(app)
-        await pilot.press("Y", "y", "enter", "j", "h", "l", "G", "escape")
+        await pilot.press("Y", "y", "enter", "j", "left", "right", "G", "escape")
         assert app.clipboard == ""
         assert "nothing: no base backup" in shown(screen, "window")
 
@@ -126,7 +126,7 @@ async def test_a_long_command_is_read_sideways() -> None:
         await until(pilot, lambda: screen.board.focused_name == "detail")
         await pilot.press("l")
         assert screen.pane.left > 0
-        await pilot.press("h")
+        await pilot.press("left")
         assert screen.pane.left == 0
 
 

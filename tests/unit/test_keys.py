@@ -9,7 +9,18 @@ from textual.screen import Screen
 from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
-from walconsole.ui.board.keys import CHANGES, DIALOGS, SCREENS, Action, actions, hints, own
+from walconsole.ui.board.keys import (
+    CHANGES,
+    DIALOGS,
+    ONLY_NOW,
+    PAST,
+    SCREENS,
+    Action,
+    actions,
+    hints,
+    is_only_now,
+    own,
+)
 from walconsole.ui.commands.screen import CommandsScreen
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
@@ -101,8 +112,9 @@ MEANINGS = {
         ("S-Tab", "previous pane", "next_pane"),
         ("j", "down", "move"),
         ("k", "up", "move"),
-        ("h", "left", "sideways"),
-        ("l", "right", "sideways"),
+        ("h", "the past, or now again", "travel"),
+        ("Left", "left", "sideways"),
+        ("Right", "right", "sideways"),
         ("PgDn", "page down", "page"),
         ("PgUp", "page up", "page"),
         ("g", "first", "ends"),
@@ -192,8 +204,29 @@ def test_a_read_only_footer_offers_nothing_that_changes(screen: str) -> None:
     assert signs | offered == {sign for sign, _ in hints(screen)}
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_footer_of_the_past_offers_what_moves_and_nothing_that_reads_or_changes(
+    screen: str,
+) -> None:
+    shown = hints(screen, past=True)
+    assert shown[: len(moves := [(one.sign, one.hint) for one in PAST if one.hint])] == tuple(moves)
+    only_now = {action.sign for action in actions(screen) if action.action in ONLY_NOW}
+    assert not only_now & {sign for sign, _ in shown}
+    assert len({sign for sign, _ in shown}) == len(shown)
+
+
+def test_what_moves_in_the_past_exists_and_is_not_refused_there() -> None:
+    keys = [key for action in PAST for key in action.keys.split(",")]
+    assert len(keys) == len(set(keys))
+    for action in PAST:
+        assert hasattr(WalconsoleApp, _method(action)), action
+        assert not is_only_now(action.action)
+    assert all(is_only_now(action) for action in ONLY_NOW)
+    assert is_only_now("pace(1)")
+
+
 def test_what_changes_is_in_the_table() -> None:
-    assert {action.action for screen in SCREENS for action in own(screen)} >= CHANGES
+    assert {action.action for screen in SCREENS for action in own(screen)} >= CHANGES | ONLY_NOW
 
 
 def test_where_panes_have_digits_the_footer_counts_them() -> None:

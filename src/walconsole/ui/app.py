@@ -13,6 +13,7 @@ from textual.app import App
 from textual.filter import Monochrome, NoColor
 
 from walconsole.ui.board.keys import app_bindings
+from walconsole.ui.board.travel_keys import TravelKeys
 from walconsole.ui.dashboard.screen import Dashboard
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _no_theme(asked: str, shown: str, themes: Sequence[Theme], problems: Sequenc
     return "\n".join([said, *others])
 
 
-class WalconsoleApp(App[None]):
+class WalconsoleApp(TravelKeys):
     """Droplets' sessions, of which one is `current`: its screens are seen, and the keys concern it.
 
     `failure` is set when it ended because the only session could never have worked. `shelf` holds the
@@ -204,6 +205,11 @@ class WalconsoleApp(App[None]):
         """The session whose screens are seen."""
         return self.sessions[self.current_mode]
 
+    @property
+    def traveller(self) -> DropletSession | None:
+        """See TravelKeys."""
+        return self.sessions.get(self.current_mode)
+
     def _show_current(self, *, shown: bool) -> None:
         """The session whose screens are on top, where it is one's, draws from now on, or no more."""
         session = self.sessions.get(self.current_mode)
@@ -286,8 +292,10 @@ class WalconsoleApp(App[None]):
     async def _show_another(self, session: DropletSession) -> None:
         await self.show_session(next(one for one in self.sessions.values() if one is not session))
 
-    def leave_dashboard(self, _session: DropletSession) -> None:
-        """There is nothing behind it."""
+    def leave_dashboard(self, session: DropletSession) -> None:
+        """From the past to now; there is nothing else behind it."""
+        if session.in_past:
+            self.action_travel()
 
     def _mode_of(self, session: DropletSession) -> str:
         return list(self.sessions)[list(self.sessions.values()).index(session)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LIST = "fleet"
 MOST_OPEN = 4
 """Consoles that stay as they were left; each goes on reading. The one that was left first is closed."""
-_OF_ONE = frozenset({"pause", "refresh_now", "pace", "show_commands", "provision"})
+_OF_ONE = frozenset({"pause", "refresh_now", "pace", "show_commands", "provision", "travel"})
 
 
 class FleetApp(WalconsoleApp):
@@ -82,7 +82,10 @@ class FleetApp(WalconsoleApp):
             await self.open_session(session)
 
     def leave_dashboard(self, session: DropletSession) -> None:
-        """Back to the list; the console stays as it is, and reads as rarely as can be."""
+        """From the past to now; else to the list: the console stays, and reads as rarely as can be."""
+        if session.in_past:
+            self.action_travel()
+            return
         self.run_worker(self._leave(session), name="back to the list", group="leave")
 
     async def _leave(self, session: DropletSession) -> None:

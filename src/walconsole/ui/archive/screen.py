@@ -224,7 +224,7 @@ class ArchiveScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("archive", read_only=self.session.read_only)
+        return keys.hints("archive", read_only=self.session.read_only, past=self.session.in_past)
 
     # Where to look.
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from walconsole.ports import BucketReader, Clock, Observer
     from walconsole.ui.board.front import Front, Home, Keeper, Memory, Past, Questions, View
     from walconsole.ui.board.provision_run import MakeRunner, ProvisionRun
+    from walconsole.ui.board.travel import Travel
 
 TICK_S = 1.1
 """Ages tick; a little later than a snapshot a second would come, so that one drawing serves both."""
@@ -86,6 +87,7 @@ class DropletSession:
         self.memory: Memory | None = None
         self.keeper: Keeper | None = None
         self.past: Past | None = None
+        self.travel: Travel | None = None
         self.searcher: Callable[[], MomentSearch] | None = None
         self.found_moments: FoundMoments | None = None
         self.recovery_state: Callable[[], Awaitable[RecoveryState]] | None = None
@@ -136,8 +138,11 @@ class DropletSession:
         first, self.snapshot = self.snapshot is None, snapshot
         since = self.clock.monotonic() - self._painted
         apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
-        if not self._shown and self.clock.monotonic() - self._looked_at > UNSEEN_LOOK_S:
+        unseen = not self._shown or self.in_past
+        if unseen and self.clock.monotonic() - self._looked_at > UNSEEN_LOOK_S:
             self._diagnosed(snapshot, self.clock.now())
+        if self.in_past:
+            return
         self._arm(0.0 if first else max(0.0, apart - since))
 
     def log(self, lines: Sequence[LogLine]) -> None:
@@ -224,13 +229,45 @@ class DropletSession:
     def _paint(self) -> None:
         self._stop_timer()
         self._painted = self.clock.monotonic()
-        if self.snapshot is not None and self._shown:
+        if self.in_past:
+            self._paint_past()
+        elif self.snapshot is not None and self._shown:
             now = self.clock.now()
             self.taken = SnapshotTaken(self.snapshot, *self._diagnosed(self.snapshot, now))
             self._tell_worse(self.taken)
-            view = self._views[-1] if self._views else self.home
-            view.post_message(self.taken)
+            self._top.post_message(self.taken)
             self._arm(TICK_S)
+
+    @property
+    def _top(self) -> View:
+        return self._views[-1] if self._views else self.home
+
+    # The past: the same screens, of what was known then.
+
+    @property
+    def in_past(self) -> bool:
+        """Whether what is shown is not now."""
+        return self.travel is not None
+
+    def show_past(self, travel: Travel | None) -> None:
+        """What the screens show from now on: where that is in the past; None: what is known now."""
+        self.travel = travel
+        screen = travel.screen if travel is not None else None
+        self.home.show_past_log(None if screen is None else screen.lines)
+        self._update_keys()
+        self._stop_timer()
+        self._arm(0.0)
+
+    def _paint_past(self) -> None:
+        """Diagnosed as it was then; nothing of it is remembered, or kept again."""
+        from walconsole.domain.failures import diagnose
+
+        screen = self.travel.screen if self.travel is not None else None
+        if screen is None or not self._shown:
+            return
+        diagnosis = diagnose(screen.snapshot, screen.at)
+        self.taken = SnapshotTaken(screen.snapshot, diagnosis, screen.at, screen.remembered)
+        self._top.post_message(self.taken)
 
     def _diagnosed(self, snapshot: Snapshot, now: float) -> tuple[Diagnosis, float, IncidentLog | None]:
         """What is said of it, and what is remembered after that."""
@@ -270,7 +307,9 @@ class DropletSession:
     # What stands on each of its screens.
 
     def pause_note(self, now: float) -> str:
-        """What stands before the verdict: that reading is paused, and keys that may be alive."""
+        """What stands before the verdict: that it is not now, or paused, and keys that may be alive."""
+        if self.travel is not None:
+            return f"{self.travel.note(self.clock.now())}{self.key_note}"
         if self._paused_at is None:
             return self.key_note
         from walconsole.domain.units import duration_text
@@ -295,7 +334,8 @@ class DropletSession:
         """Whose server this is, whether it may be changed, and how often it is read."""
         factor = _PACES[self._pace]
         pace = "paused" if self._paused_at is not None else "" if factor == 1.0 else f"every x{factor:g}"
-        return Footnote(self.title, self.read_only, pace)
+        line = self.travel.line() if self.travel is not None else None
+        return Footnote(self.title, self.read_only, pace if line is None else "", line)
 
     def seconds_since(self, moment: float) -> float:
         """By the monotonic clock."""
@@ -336,8 +376,8 @@ class DropletSession:
             self._observer.pace(_PACES[-1] if resting else _PACES[self._pace])
 
     def bucket_reader(self, role: BucketRole) -> BucketReader | None:
-        """Reads a bucket beyond what the snapshot says of it; None before there is an observer."""
-        return self._observer.bucket(role) if self._observer is not None else None
+        """Reads a bucket beyond what the snapshot says; None before there is an observer, and in the past."""
+        return self._observer.bucket(role) if self._observer is not None and not self.in_past else None
 
     def _update_keys(self) -> None:
         for view in (self.home, *self._views):
@@ -352,7 +392,7 @@ class DropletSession:
 
     def open_provisioning(self) -> None:
         """The screen that sets archiving up, where it was when it was left."""
-        if self.hands_off or self.provisioner is None:
+        if self.in_past or self.hands_off or self.provisioner is None:
             self._refuse(self._why_not())
             return
         if self.provision_run is None:
@@ -361,11 +401,13 @@ class DropletSession:
 
     def _why_not(self) -> str:
         """Why no step can be run."""
+        if self.travel is not None:
+            return "this is a recording" if self.travel.recording else "this is the past: h comes back to now"
         return "the session is read-only" if self.read_only else self.hands_off or "not connected yet"
 
     def open_fix(self, fix: Fix) -> None:
         """The steps that mend something, on the screen of steps; one that still runs is shown instead."""
-        if self.hands_off or self.fixer is None:
+        if self.in_past or self.hands_off or self.fixer is None:
             self._refuse(self._why_not())
             return
         if self.fix_run is None or not self.fix_run.busy:

@@ -1,8 +1,11 @@
-"""The last line: the keys that apply, and whose server this is, which is always in view."""
+"""The last line: the keys that apply, and whose server this is, which is always in view.
+
+While the past is shown, the time line stands above it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -11,16 +14,23 @@ from textual.widget import Widget
 
 from walconsole.ui.board.tones import palette
 
+if TYPE_CHECKING:
+    from walconsole.ui.board.travel import TimeLine
+
 Hints = tuple[tuple[str, str], ...]
 READ_ONLY = "READ-ONLY"
 
 
 class Footnote(NamedTuple):
-    """Whose server this is (profile and host), whether it may be changed, how often it is read."""
+    """Whose server this is (profile and host), whether it may be changed, how often it is read.
+
+    `line` is there while what is shown is not now.
+    """
 
     title: str
     read_only: bool = False
     pace: str = ""
+    line: TimeLine | None = None
 
 
 class Shared(NamedTuple):
@@ -68,11 +78,16 @@ class KeyBar(Widget):
         """Other keys apply now, or the note reads differently."""
         if (hints, note) != (self.hints, self.note):
             self.hints, self.note = hints, note
+            self.styles.height = 1 if note.line is None else 2
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The line."""
+        """The keys; above them the time line, where there is one."""
         styles, width = palette(self.app.current_theme), self.size.width
+        if y == 0 and self.note.line is not None:
+            from walconsole.ui.board.time_line import time_line
+
+            return Strip(time_line(self.note.line, width, styles)).crop_extend(0, width, styles.base)
         shared = share(self.hints, self.note, width)
         keys: list[Segment] = []
         for key, label in shared.hints:

@@ -52,8 +52,8 @@ _MOVES = (
     Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
     Action("screen.move(1)", "j,down", "j", "Line down", "", "pane"),
     Action("screen.move(-1)", "k,up", "k", "Line up", "", "pane"),
-    Action("screen.sideways(-1)", "h,left", "h", "Left", "", "pane"),
-    Action("screen.sideways(1)", "l,right", "l", "Right", "", "pane"),
+    Action("screen.sideways(-1)", "left", "Left", "Left", "", "pane"),
+    Action("screen.sideways(1)", "right,l", "Right", "Right", "", "pane"),
     Action("screen.page(1)", "pagedown,ctrl+f", "PgDn", "Page down", "", "pane"),
     Action("screen.page(-1)", "pageup,ctrl+b", "PgUp", "Page up", "", "pane"),
     Action("screen.ends(0)", "g,home", "g", "First line", "", "pane"),
@@ -102,6 +102,7 @@ _DASHBOARD = _table(
         Action("screen.recovery", "v", "v", "Recovery: to which moments a restore can go", "recovery"),
         Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
         Action("pause", "p", "p", "Pause or resume reading", "pause"),
+        Action("travel", "h", "h", "The past: every screen as it was; again: back to now", "past"),
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
         Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
         Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
@@ -172,8 +173,8 @@ _ARCHIVE = _table(
     titles={
         "j": "Line or timeline down",
         "k": "Line or timeline up",
-        "h": "Cell to the left",
-        "l": "Cell to the right",
+        "Left": "Cell to the left",
+        "Right": "Cell to the right",
         "g": "First cell or line",
         "G": "Last cell or line",
     },
@@ -284,7 +285,7 @@ _RECOVERY = _table(
         _ZOOM,
     ),
     {"window": "the window", "backups": "the base backups", "detail": "what is told of one"},
-    titles={"h": "Commands to the left", "l": "Commands to the right"},
+    titles={"Left": "Commands to the left", "Right": "Commands to the right"},
 )
 
 _MOMENTS = _table(
@@ -305,7 +306,7 @@ _MOMENTS = _table(
         _ZOOM,
     ),
     {"search": "what was asked", "events": "the events", "answer": "what is told of one"},
-    titles={"h": "Commands to the left", "l": "Commands to the right"},
+    titles={"Left": "Commands to the left", "Right": "Commands to the right"},
 )
 
 _RECOVER = _table(
@@ -352,7 +353,7 @@ _COMMANDS = _table(
         Action("refresh_now", "r", "r", "Read everything now", "refresh"),
     ),
     {"commands": "the commands", "detail": "the whole of one"},
-    titles={"h": "Left", "l": "Right"},
+    titles={"Left": "Left", "Right": "Right"},
 )
 
 _FLEET = _table(
@@ -374,7 +375,7 @@ _FLEET = _table(
         _ZOOM,
     ),
     {"clusters": "the clusters", "cluster": "what is told of one"},
-    titles={"h": "Order by the column before", "l": "Order by the next column"},
+    titles={"Left": "Order by the column before", "Right": "Order by the next column"},
 )
 
 SCREENS = {
@@ -439,6 +440,19 @@ def actions(screen: str) -> tuple[Action, ...]:
     return (*keys.own, *inherited)
 
 
+PAST = (
+    Action("travel", "h", "h", "Back to now", "now"),
+    Action("past_step(-1)", "left", "Left", "The moment before that is kept", "before"),
+    Action("past_step(1)", "right", "Right", "The next moment that is kept", "after"),
+    Action("past_change(-1)", "left_square_bracket", "[", "The change of the first line before", "change"),
+    Action("past_change(1)", "right_square_bracket", "]", "The next change of the first line", "change"),
+    Action("past_jump(-3600)", "shift+left", "S-Left", "An hour back", "hour"),
+    Action("past_jump(3600)", "shift+right", "S-Right", "An hour forward", "hour"),
+    Action("past_jump(-86400)", "ctrl+left", "^Left", "A day back"),
+    Action("past_jump(86400)", "ctrl+right", "^Right", "A day forward"),
+)
+"""What moves through the past, on every screen that shows it, before the screen's own keys."""
+
 CHANGES = frozenset({
     "provision",
     "screen.fix",
@@ -450,16 +464,45 @@ CHANGES = frozenset({
 })  # fmt: skip
 """What leads to a change of the server, its files or its stores: not offered where that is refused."""
 
+ONLY_NOW = CHANGES | {
+    "refresh_now",
+    "pause",
+    "pace(-1)",
+    "pace(1)",
+    "screen.accept",
+    "screen.drill",
+    "screen.keep",
+    "screen.look",
+    "screen.measure",
+    "screen.moments",
+    "screen.recover",
+    "screen.ask",
+}
+"""What reads anew, or leads to what is done: there is nothing of it while the past is shown."""
 
-def hints(screen: str, pane: str = "", *, read_only: bool = False) -> tuple[tuple[str, str], ...]:
-    """The footer's keys while `pane` is in focus, the screen's own first."""
-    panes = SCREENS[screen].panes
+
+def is_only_now(action: str) -> bool:
+    """Whether an action by that name, without `screen.`, is one of ONLY_NOW, whatever its argument."""
+    return action.removeprefix("screen.").partition("(")[0] in _NAMES_ONLY_NOW
+
+
+_NAMES_ONLY_NOW = frozenset(one.removeprefix("screen.").partition("(")[0] for one in ONLY_NOW)
+
+
+def hints(
+    screen: str, pane: str = "", *, read_only: bool = False, past: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """The footer's keys while `pane` is in focus, the screen's own first; `past`: those that move in it."""
+    panes, offered = SCREENS[screen].panes, actions(screen)
+    if past:
+        offered = (*PAST, *(one for one in offered if one.action != "travel"))
     wanted = [
         action
-        for action in actions(screen)
+        for action in offered
         if action.hint
         and (action.scope != "log" or pane == "log")
         and not (read_only and action.action in CHANGES)
+        and not (past and action.action in ONLY_NOW)
     ]
     return (*((action.sign, action.hint) for action in wanted), *([(panes, "panes")] if panes else ()))
 

@@ -155,7 +155,7 @@ class CommandsScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("commands")
+        return keys.hints("commands", past=self.session.in_past)
 
     # What the operator does.
 

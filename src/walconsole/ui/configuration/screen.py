@@ -244,7 +244,7 @@ class ConfigurationScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("configuration", read_only=self.session.read_only)
+        return keys.hints("configuration", read_only=self.session.read_only, past=self.session.in_past)
 
     # Where to look.
 

@@ -52,7 +52,7 @@ class Dashboard(Screen[None]):
         self.key_bar = KeyBar(self._hints("findings"), session.footnote())
 
     def _hints(self, pane: str) -> tuple[tuple[str, str], ...]:
-        return keys.hints("dashboard", pane, read_only=self.session.read_only)
+        return keys.hints("dashboard", pane, read_only=self.session.read_only, past=self.session.in_past)
 
     def compose(self) -> ComposeResult:
         """The verdict and the keys: all of the first frame."""

@@ -279,7 +279,7 @@ class ProvisionScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("provision", read_only=self.session.read_only)
+        return keys.hints("provision", read_only=self.session.read_only, past=self.session.in_past)
 
     # What the operator does.
 

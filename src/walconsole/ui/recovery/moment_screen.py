@@ -178,7 +178,7 @@ class MomentScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("moments")
+        return keys.hints("moments", past=self.session.in_past)
 
     # What the operator does.
 

@@ -155,7 +155,7 @@ class RecoverScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("recover", read_only=self.session.read_only)
+        return keys.hints("recover", read_only=self.session.read_only, past=self.session.in_past)
 
     # Where a recovery stands.
 

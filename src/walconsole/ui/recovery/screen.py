@@ -182,7 +182,7 @@ class RecoveryScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("recovery", read_only=self.session.read_only)
+        return keys.hints("recovery", read_only=self.session.read_only, past=self.session.in_past)
 
     # What the operator does.
 

@@ -202,7 +202,7 @@ class TriageScreen(PanesScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("triage", read_only=self.session.read_only)
+        return keys.hints("triage", read_only=self.session.read_only, past=self.session.in_past)
 
     # What the operator does.
 
