@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.data.facts import wal_disk
 from tests.unit.bucket_bench import MIB, Bench, head, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.facts.observed import BucketFacts
@@ -488,3 +489,25 @@ async def test_histories_that_cannot_be_read_keep_no_other_from_its_turn() -> No
     facts = await bench.settle()
     assert list(facts.histories_read) == [31]
     assert facts.histories_read[31].switches[0].parent == 1
+
+
+async def test_a_segment_size_that_is_known_with_the_first_page_is_no_second_sweep() -> None:
+    bench = Bench(MemoryBucket(Segment(1, n).name(64 * MIB) for n in range(1, 200)), segment_bytes=None)
+
+    def host_has_answered() -> None:
+        bench.segment_bytes = 64 * MIB
+
+    bench.bucket.on_page = host_has_answered
+    facts = await bench.settle()
+    assert (facts.complete, facts.gap_count, facts.segment_bytes) == (True, 0, 64 * MIB)
+    assert bench.bucket.requests.count(("", 1000)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wal_bytes", "files", "size"),
+    [(6 * MIB, 6, MIB), (48 * MIB, 3, 16 * MIB), (0, 0, None), (None, None, None), (40, 2, None)],
+)
+def test_a_file_of_pg_wal_tells_the_segment_size(
+    wal_bytes: int | None, files: int | None, size: int | None
+) -> None:
+    assert wal_disk(wal_bytes=wal_bytes, wal_files=files).segment_bytes == size

@@ -15,6 +15,7 @@ from walconsole.domain.facts.strain import NOT_KNOWN, Strain
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
+from walconsole.domain.wal import check_segment_bytes
 
 if TYPE_CHECKING:
     from walconsole.domain.archive.continuity import Continuity
@@ -137,6 +138,14 @@ class WalDiskFacts:
     missing: tuple[str, ...] = ()
     strange_count: int = 0
     strangers: tuple[str, ...] = ()
+
+    @property
+    def segment_bytes(self) -> int | None:
+        """The size of a file in pg_wal, None where none was seen or none can have it."""
+        try:
+            return check_segment_bytes((self.wal_bytes or 0) // (self.wal_files or 1))
+        except ValueError:
+            return None
 
 
 class FileRole(StrEnum):

@@ -4,6 +4,7 @@ A saved index is trusted again only after a look at the bucket itself: its newes
 segment, and a few of its pages chosen by chance, must be listed as they were saved.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from walconsole.domain.archive.marks import TILE_KEYS
 from walconsole.domain.archive.saved import dump, load
 from walconsole.domain.profile import BucketTarget
 from walconsole.observe.bucket.checks import oldest_is_gone
+from walconsole.observe.bucket.drills import together
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.picture import BucketPicture
 from walconsole.ports import ObjectStore
@@ -73,21 +75,20 @@ def _whole(more: Mapping[str, object], name: str) -> int:
 
 
 async def still_true(picture: BucketPicture, store: ObjectStore, now: float) -> bool:
-    """Whether the bucket still is what the picture says, as far as a few requests can tell.
+    """Whether the bucket still is what the picture says, as far as a few requests, side by side, can tell.
 
     Raises ObjectStoreError, SshError.
     """
     holding = picture.holding
     if holding is None or holding.newest is None:
         return False  # a bucket without WAL is listed anew in a request
-    copies = await locate(store, holding, holding.newest, now)
+    (copies, gone), hold = await together(
+        together(locate(store, holding, holding.newest, now), oldest_is_gone(picture, store, now)),
+        _tiles_hold(picture, store),
+    )
     known_at = holding.times.exact(holding.newest.timeline, holding.newest.number)
     newest = next((stored for stored in copies if stored.key == holding.newest_key), None)
-    if newest is None or newest.modified_at != known_at:
-        return False
-    if await oldest_is_gone(picture, store, now):
-        return False
-    return await _tiles_hold(picture, store)
+    return newest is not None and newest.modified_at == known_at and not gone and hold
 
 
 async def _tiles_hold(picture: BucketPicture, store: ObjectStore) -> bool:
@@ -98,8 +99,14 @@ async def _tiles_hold(picture: BucketPicture, store: ObjectStore) -> bool:
     marks = picture.marks
     ends = (*marks.afters[1:], picture.last_key)
     tiles = list(zip(marks.afters, ends, marks.counts, strict=True))
-    for after, upto, count in random.sample(tiles, min(TILES_CHECKED, len(tiles))):
+
+    async def holds(after: str, upto: str, count: int) -> bool:
         page = await store.page(start_after=after, max_keys=TILE_KEYS)
-        if sum(1 for key in page.objects.keys if key <= upto) != min(count, TILE_KEYS):
-            return False
-    return True
+        return sum(1 for key in page.objects.keys if key <= upto) == min(count, TILE_KEYS)
+
+    chosen = random.sample(tiles, min(TILES_CHECKED, len(tiles)))
+    held = await asyncio.gather(*(holds(*tile) for tile in chosen), return_exceptions=True)
+    for each in held:
+        if isinstance(each, BaseException):
+            raise each
+    return all(held)

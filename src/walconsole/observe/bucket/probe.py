@@ -159,7 +159,7 @@ class BucketProbe:
         """The picture to show: the old one while another is being made, if there is one."""
         taken_up = not self._recalled and await self._recall()
         if self._sweep is None and self._is_due():
-            self._begin()
+            await self._begin()
         if self._sweep is not None and self._coming is not None:
             return await self._sweep_on(self._sweep, self._coming)
         if self._picture is None:
@@ -210,10 +210,16 @@ class BucketProbe:
 
     # The sweep.
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        """The first page comes before it is decided by which segment size names are read.
+
+        Who reads the key on the droplet knows of the server's files by then: a size that was only supposed
+        would have all listed twice.
+        """
+        first = await self.store.page()
         self._coming = picture = BucketPicture(self.target.prefix, self._wanted_bytes())
         picture.own = self._own
-        self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections)
+        self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections, first)
         self._swept_at = self.clock.monotonic()
         self._sweep_due = self._swept_at + SWEEP_EVERY_S
 
@@ -380,7 +386,7 @@ class BucketProbe:
         """What base backups say; whether anything of it is new."""
         root = picture.main.place.root if picture.main is not None else ""
         prefix = picture.index.prefix
-        new = await read_backups(
+        backups = read_backups(
             picture.backups,
             picture.index.whereabouts,
             root,
@@ -389,7 +395,8 @@ class BucketProbe:
             self.plain,
             just_listed=just_listed,
         )
-        await read_drills(picture.drills, prefix, self.store, empty=not picture.index.archives)
+        drills = read_drills(picture.drills, prefix, self.store, empty=not picture.index.archives)
+        new, _ = await together(backups, drills)
         return new
 
     async def _choose_own(self, picture: BucketPicture, server: str) -> bool:

@@ -52,7 +52,8 @@ class Sweep:
 
     `index` is what was seen so far; `page_seen(page, count, after)` is told that the first `count`
     objects of a page that was listed after `after` were folded into it, every object of the bucket
-    once. At most `most_ranges` are listed side by side. `pages` were listed so far, in `seconds`.
+    once. At most `most_ranges` are listed side by side. `first` is the first page, where it is there already.
+    `pages` were listed so far, in `seconds`.
     """
 
     def __init__(
@@ -61,12 +62,13 @@ class Sweep:
         index: ArchiveIndex,
         page_seen: Callable[[Page, int, str], None],
         most_ranges: int = MOST_RANGES,
+        first: Page | None = None,
     ) -> None:
         self.index = index
         self.pages = 0
         self.seconds = 0.0
         self._most_ranges = max(1, most_ranges)
-        self._store = store
+        self._store, self._first = store, first
         self._page_seen = page_seen
         self._waiting = [_Range("", None)]
         self._listing: list[_Range] = []
@@ -157,13 +159,17 @@ class Sweep:
         self._listing.append(piece)
         try:
             while not piece.done and not self._time_is_up():
-                self._take(piece, await self._store.page(start_after=piece.after))  # kept by no name
+                self._take(piece, await self._next(piece))  # kept by no name
                 if piece.space is None:
                     await self._survey(piece)
         finally:
             self._listing.remove(piece)
             if not piece.done:
                 self._waiting.append(piece)
+
+    async def _next(self, piece: _Range) -> Page:
+        first, self._first = self._first, None
+        return first if first is not None else await self._store.page(start_after=piece.after)
 
     def _take(self, piece: _Range, page: Page) -> None:
         """Fold what of the page lies in the range; the rest is another range's."""

@@ -157,9 +157,12 @@ class ServerObserver:
         self._poller.hurry(slot)
 
     def segment_bytes(self) -> int | None:
-        """The server's wal_segment_size, None before it was read."""
-        server = self._poller.snapshot.server.value
-        return server.segment_bytes if server is not None else None
+        """The server's wal_segment_size, by its files before it has answered; None before those were seen."""
+        snapshot = self._poller.snapshot
+        server, disk = snapshot.server.value, snapshot.wal_disk.value
+        if server is not None:
+            return server.segment_bytes
+        return disk.segment_bytes if disk is not None else None
 
     def _look_for_causes(self, snapshot: Snapshot) -> None:
         """Let the evidence come at once when trouble begins."""
