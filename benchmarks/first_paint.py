@@ -1,19 +1,18 @@
 """From the start of the program to the first thing to see, beside a bare Textual app and other consoles."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.harness import Terminal
+from benchmarks.harness import OURS, Terminal
 from benchmarks.peers import PEERS, NotInstalled, program
 from benchmarks.report import Result, middle
 
 BUDGET = 1.1
 """walconsole's first paint as a ratio to the bare app's."""
 
-OURS = ("bare Textual app", "walconsole")
+NAMES = ("bare Textual app", "walconsole")
 
 NOWHERE = "nobody@127.0.0.1:1"
 """A host that refuses: the first paint must not wait for the connection."""
@@ -22,8 +21,8 @@ NOWHERE = "nobody@127.0.0.1:1"
 def commands(dsn: str, with_peers: bool) -> dict[str, list[str | Path]]:
     """What is compared: a name and its command line."""
     found: dict[str, list[str | Path]] = {
-        OURS[0]: [sys.executable, "-m", "benchmarks.bare_app"],
-        OURS[1]: [Path(sys.executable).parent / "walconsole", NOWHERE],
+        NAMES[0]: [sys.executable, "-m", "benchmarks.bare_app"],
+        NAMES[1]: [Path(sys.executable).parent / "walconsole", NOWHERE],
     }
     for peer in PEERS if with_peers else ():
         try:
@@ -44,14 +43,14 @@ def measure(dsn: str, runs: int, *, with_peers: bool = True) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="walconsole-bench-") as home:
         for run in range(runs + 1):
             for name, argv in list(chosen.items()):
-                took = _one(argv, _environment(home, ours=name in OURS))
+                took = _one(argv, {"HOME": home} | (OURS if name in NAMES else {}))
                 if took is None:
                     print(f"{name} ended, or painted nothing within 60 s: it is left out")
                     del chosen[name]
                 elif run:  # the first run of each fills the file cache
                     seconds[name].append(took)
         processor = _processor_seconds(home, runs)
-    bare = seconds[OURS[0]]
+    bare = seconds[NAMES[0]]
     painted = [_result(f"first paint, {name}", seconds[name], bare, _budget(name)) for name in chosen]
     return [*painted, _result("its processor time, walconsole", *processor, BUDGET)]
 
@@ -64,21 +63,11 @@ def _processor_seconds(home: str, runs: int) -> tuple[list[float], list[float]]:
     for run in range(runs + 1):
         for name, seconds in taken.items():
             file.unlink(missing_ok=True)
-            with Terminal([*program, name, NOWHERE], env=_environment(home, ours=True)) as terminal:
+            with Terminal([*program, name, NOWHERE], env={"HOME": home, **OURS}) as terminal:
                 terminal.first_paint()
             if run:
                 seconds.append(float(file.read_text("utf-8")))
     return taken["console"], taken["bare"]
-
-
-def _environment(home: str, *, ours: bool) -> dict[str, str]:
-    """With `ours` the bare app and the console are imported from this checkout.
-
-    Whatever this process says, bytecode is kept: what pip installed has it, and a first run, which is not
-    counted, writes it for a checkout.
-    """
-    path = os.pathsep.join([str(Path.cwd()), str(Path.cwd() / "src")]) if ours else ""
-    return {"HOME": home, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def _one(argv: list[str | Path], env: Mapping[str, str]) -> float | None:
@@ -93,7 +82,7 @@ def _one(argv: list[str | Path], env: Mapping[str, str]) -> float | None:
 
 
 def _budget(name: str) -> float | None:
-    return BUDGET if name == OURS[1] else None
+    return BUDGET if name == NAMES[1] else None
 
 
 def _result(what: str, took: list[float], bare: list[float], budget: float | None) -> Result:

@@ -1,11 +1,12 @@
 """From the start of the program until every pane shows what it read: on loopback, and from far away."""
 
+import math
 import re
 import tempfile
 from pathlib import Path
 
 from benchmarks.droplet import command, distant, droplet
-from benchmarks.harness import Terminal
+from benchmarks.harness import OURS, Terminal
 from benchmarks.report import Result, middle
 from walconsole.domain.profile import Profile
 
@@ -13,6 +14,8 @@ LOOPBACK_BUDGET_S = 1.0
 ROUND_TRIP_S = 0.1
 ROUND_TRIPS_BUDGET = 12.0
 COLUMNS, ROWS = 160, 50
+PATIENCE_S = 60.0
+"""The droplet's first base backup takes a while on a busy machine."""
 
 PICTURE = tuple(
     re.compile(pattern)
@@ -21,10 +24,11 @@ PICTURE = tuple(
         r"last archived +[0-9A-F]{24}",  # Archiver
         r"pg_wal +[\d.]+ [KMG]iB",  # WAL on disk
         r"archive_mode +on",  # Configuration
-        r"exists +\S+ exists",  # Bucket, both regions
+        r"\bagrees\b",  # Bucket, of the primary
+        r"lacks nothing",  # Bucket, of the other region
         r"PostgreSQL +\d+\.\d",  # Droplet
         r"SSH round trip +[\d.]+ ms",
-        r"nothing is wrong",  # Findings
+        r"the profile and the host say",  # Findings: the proxies' ports are not those on the droplet
     )
 )
 """What the healthy droplet's screen shows when nothing is missing from it any more."""
@@ -37,11 +41,13 @@ def measure(runs: int) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="walconsole-bench-") as temporary, droplet("healthy") as profile:
         folder = Path(temporary)
         with distant(profile, folder) as (moved, distance):
-            for _ in range(runs):
+            for run in range(runs + 1):
                 distance.delay(0.0)
-                near.append(_picture(moved, folder, 5.0))
+                seconds = _picture(moved, folder, 5.0)
                 distance.delay(ROUND_TRIP_S)
-                far.append(_picture(moved, folder, 10.0))
+                if run:  # the first has no index of an earlier session, and its bytecode is being written
+                    near.append(seconds)
+                    far.append(_picture(moved, folder, 10.0))
     round_trips = (middle(far) - middle(near)) / ROUND_TRIP_S
     return [
         Result("first full picture, loopback", middle(near), "s", LOOPBACK_BUDGET_S),
@@ -51,11 +57,15 @@ def measure(runs: int) -> list[Result]:
 
 
 def _picture(profile: Profile, folder: Path, watch_s: float) -> float:
-    """Raises TimeoutError with the screen when the picture is not full after `watch_s`."""
-    with Terminal(command(profile, folder), columns=COLUMNS, rows=ROWS) as terminal:
-        terminal.idle(watch_s)
-        took = terminal.first_shown(PICTURE)
-        if took is None:
-            shown = "\n".join(line.rstrip() for line in terminal.lines())
-            raise TimeoutError(f"no full picture within {watch_s:g} s; the screen shows\n{shown}")
-        return took
+    """Raises TimeoutError with the screen when the picture is not full after PATIENCE_S.
+
+    Every `watch_s` what came is looked at: the less often, the less of the processor is taken for that.
+    """
+    with Terminal(command(profile, folder), columns=COLUMNS, rows=ROWS, env=OURS) as terminal:
+        for _ in range(math.ceil(PATIENCE_S / watch_s)):
+            terminal.idle(watch_s)
+            took = terminal.first_shown(PICTURE)
+            if took is not None:
+                return took
+        shown = "\n".join(line.rstrip() for line in terminal.lines())
+        raise TimeoutError(f"no full picture within {PATIENCE_S:g} s; the screen shows\n{shown}")

@@ -25,6 +25,14 @@ ESCAPES = re.compile(
 UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]P_^X][^\x07]*)?$")
 
 
+OURS = {
+    "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path.cwd() / "src")]),
+    "PYTHONDONTWRITEBYTECODE": "",
+}
+"""The environment of a program of this checkout. Whatever this process says, bytecode is kept: what pip
+installed has it, and a first run, which is not counted, writes it for a checkout."""
+
+
 class Terminal:
     """One run of a program in a terminal of `columns` x `rows`. Times are seconds since its start."""
 
