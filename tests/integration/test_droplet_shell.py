@@ -21,17 +21,18 @@ from walconsole.droplet.files import (
     recover_file,
     verifier_files,
 )
-from walconsole.droplet.mending import MendSource, MendTarget
-from walconsole.droplet.rendering import (
+from walconsole.droplet.one_time import (
+    MendSource,
+    MendTarget,
     MomentWish,
     mend_script,
     moment_script,
     names_script,
-    pgbackrest_backup_script,
     probe_script,
     seconds_script,
     verbs_script,
 )
+from walconsole.droplet.rendering import pgbackrest_backup_script
 
 pytestmark = pytest.mark.server
 

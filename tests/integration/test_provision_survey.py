@@ -18,7 +18,7 @@ from tests.servers.postgres_debian import DebianCluster
 from tests.servers.programs import find_program
 from tests.servers.sshd import SshServer
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
-from walconsole.droplet.rendering import template
+from walconsole.droplet.filling import template
 from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.engine.site import Site
 

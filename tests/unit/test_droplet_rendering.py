@@ -24,7 +24,7 @@ from walconsole.domain.profile import (
     default_bucket,
     default_paths,
 )
-from walconsole.droplet import rendering
+from walconsole.droplet import one_time, rendering
 from walconsole.droplet.choices import (
     Authorities,
     BackupChoices,
@@ -42,8 +42,8 @@ from walconsole.droplet.files import (
     recover_file,
     verifier_files,
 )
+from walconsole.droplet.filling import fill_in
 from walconsole.droplet.names import InstalledNames, rclone_names, rclone_path, remote_of
-from walconsole.droplet.rendering import fill_in
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40)
 CHOICES = DropletChoices()
@@ -374,10 +374,10 @@ def test_beside_a_public_store_the_public_authorities_stay_trusted() -> None:
 def test_a_script_that_runs_before_them_brings_them_or_goes_by_what_is_there() -> None:
     profile = with_authority(BucketRole.PRIMARY, BucketRole.DR)
     choices = DropletChoices(authorities=Authorities(f"{PEM}\n"))
-    probe = rendering.probe_script(profile, choices, profile.primary, "walconsole-probe-x")
+    probe = one_time.probe_script(profile, choices, profile.primary, "walconsole-probe-x")
     assert f"{PEM}\n'    # of the stores" in probe
     assert '\nRCLONE_CA_CERT="$folder/ca.pem"\n' in probe
-    verbs = rendering.verbs_script(profile, choices, "r:b/", "/etc/r.conf", "x")
+    verbs = one_time.verbs_script(profile, choices, "r:b/", "/etc/r.conf", "x")
     assert "if [ -r /etc/rclone-shithub-ca.pem ]; then\nRCLONE_CA_CERT=" in verbs
 
 

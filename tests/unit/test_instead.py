@@ -113,6 +113,7 @@ def test_variables_of_a_script_are_not_typed_without_it(tmp_path: Path) -> None:
 
 
 def test_keys_among_the_words_stay_out_of_what_is_typed() -> None:
-    command = "pgbackrest --stanza=main --repo1-s3-key=AK --repo1-s3-key-secret=HIDDEN --repo1-path=/r archive-push %p"
+    keys = "--repo1-s3-key=AK --repo1-s3-key-secret=HIDDEN"
+    command = f"pgbackrest --stanza=main {keys} --repo1-path=/r archive-push %p"
     (target,) = Host({}).find_out(Settings(command)).targets
     assert target.commands.look == "pgbackrest --stanza=main --repo1-path=/r info"

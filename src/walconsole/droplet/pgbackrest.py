@@ -15,7 +15,7 @@ from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.recovery.keep import Keep
 from walconsole.droplet.choices import BackupChoices, Compression, DropletChoices
 from walconsole.droplet.names import names_of, remote_of
-from walconsole.droplet.rendering import copies
+from walconsole.droplet.rendering import written_buckets
 
 FIRST_RELEASE = (2, 39)
 """The first with repo-bundle; several repositories are there from 2.33 on."""
@@ -41,7 +41,7 @@ class ClusterPlace:
 
 def unfit(profile: Profile, choices: DropletChoices, backup: BackupChoices) -> str:
     """Why the profile cannot be pgBackRest's, in words; empty where it can."""
-    for target in copies(profile, choices):
+    for target in written_buckets(profile, choices):
         if target.folder:
             return f"{target.bucket} is a folder: provisioning sets pgBackRest up for buckets alone"
         if urlsplit(target.endpoint).scheme != "https":
@@ -59,7 +59,7 @@ def configuration(
         f"# {profile.name}: pgBackRest's configuration, written by walconsole",
         "[global]",
     ]
-    for number, target in enumerate(copies(profile, choices), start=1):
+    for number, target in enumerate(written_buckets(profile, choices), start=1):
         lines += _repository(profile, choices, number, target)
         lines += _retention(number, profile.keep, backup.incremental)
     lines += [

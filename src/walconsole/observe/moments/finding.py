@@ -25,7 +25,7 @@ from walconsole.domain.profile import Profile
 from walconsole.domain.redaction import decode, safe
 from walconsole.domain.wal import format_lsn
 from walconsole.droplet.choices import DropletChoices
-from walconsole.droplet.rendering import MomentWish, moment_script, names_script
+from walconsole.droplet.one_time import MomentWish, moment_script, names_script
 from walconsole.errors import ShellError, WalconsoleError
 from walconsole.observe.host.invocation import as_user
 from walconsole.observe.moments.stream import MomentStream

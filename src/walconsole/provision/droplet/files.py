@@ -16,7 +16,7 @@ from shlex import join, quote
 
 from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile
-from walconsole.droplet.rendering import template
+from walconsole.droplet.filling import template
 from walconsole.errors import ProvisionError
 from walconsole.observe.host.host_script import compact
 from walconsole.provision.droplet.commands import ROOT, ask, failed, status_of

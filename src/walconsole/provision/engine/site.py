@@ -10,7 +10,7 @@ from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair, MadeKey
 from walconsole.domain.store.grants import KeyGrant
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
-from walconsole.droplet.rendering import copies
+from walconsole.droplet.rendering import written_buckets
 from walconsole.ports import BucketAdmin, Clock, KeyService, ObjectStore, Plain, Shell
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Record
@@ -132,7 +132,7 @@ class Site:
 
     def targets(self) -> tuple[BucketTarget, ...]:
         """The copies that this droplet archives to, the primary first."""
-        return copies(self.profile, self.choices)
+        return written_buckets(self.profile, self.choices)
 
     def secrets(self) -> tuple[str, ...]:
         """What no text may hold."""

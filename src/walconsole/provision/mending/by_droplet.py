@@ -8,9 +8,8 @@ from walconsole.domain.archive.mending import Mend, Source
 from walconsole.domain.archive.stored_form import PACKED
 from walconsole.domain.profile import BucketRole, KeySource
 from walconsole.domain.redaction import safe
-from walconsole.droplet.mending import MendSource, MendTarget
 from walconsole.droplet.names import remote_of
-from walconsole.droplet.rendering import mend_script
+from walconsole.droplet.one_time import MendSource, MendTarget, mend_script
 from walconsole.provision.droplet.commands import LONGEST_TRANSFER_S, os_user, programs, run, status_of
 from walconsole.provision.engine.model import Command, Printed
 from walconsole.provision.engine.site import Site

@@ -15,7 +15,7 @@ from walconsole.domain.archive.segment_time import (
 )
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
-from walconsole.droplet.rendering import seconds_script
+from walconsole.droplet.one_time import seconds_script
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import data_directory, os_user, psql, status_of
 from walconsole.provision.engine.model import Check, CheckState, Command, Event, Plan, Printed, Proved, Risk

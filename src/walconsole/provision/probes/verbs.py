@@ -12,7 +12,7 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.standing.call_comparison import LARGE, VERBS, judge, table
 from walconsole.domain.store.answers import TIMED_OUT
 from walconsole.domain.store.printed import code_in, code_of_listing
-from walconsole.droplet.rendering import verbs_script
+from walconsole.droplet.one_time import verbs_script
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.ports import BucketAdmin
 from walconsole.provision.droplet.commands import os_user, status_of

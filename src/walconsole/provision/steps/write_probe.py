@@ -9,7 +9,7 @@ from walconsole.domain.profile import BucketTarget
 from walconsole.domain.store.answers import Meaning, meaning_of
 from walconsole.domain.store.printed import code_in
 from walconsole.droplet.names import names_of, rclone_path
-from walconsole.droplet.rendering import probe_script
+from walconsole.droplet.one_time import probe_script
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import os_user, psql, run
 from walconsole.provision.droplet.survey import blocked_without, how_to_install
