@@ -12,7 +12,8 @@ from walconsole.cli.console import ABOUT, ENVIRONMENT
 from walconsole.cli.options import add_shared
 from walconsole.cli.table import COMMANDS, OPEN, Command, module_of
 from walconsole.errors import EXIT_CODES, PLUGIN_EXIT_CODES, SIGNAL_EXIT_CODES
-from walconsole.ui.board.keys import PAST, Action, own
+from walconsole.ui.board.key_actions import Action
+from walconsole.ui.board.keys import PAST, own
 
 DOCS = Path(__file__).parents[1] / "docs"
 FILES = (

@@ -9,13 +9,13 @@ from textual.screen import Screen
 from scripts.write_reference import KEY_PAGES, NAMES, key_tables, with_tables
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.archive.screen import ArchiveScreen
+from walconsole.ui.board.key_actions import Action
 from walconsole.ui.board.keys import (
     CHANGES,
     DIALOGS,
     ONLY_NOW,
     PAST,
     SCREENS,
-    Action,
     actions,
     hints,
     is_only_now,

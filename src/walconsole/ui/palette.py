@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from textual.command import Hits
 
-    from walconsole.ui.board.keys import Action
+    from walconsole.ui.board.key_actions import Action
 
 
 class ConsoleCommands(Provider):

@@ -8,91 +8,14 @@ are yes and no, and letters are typed.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
-
 from textual.binding import Binding, BindingType
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from walconsole.ui.board.key_actions import COPY, EXPLAIN, FIND, MARK, ZOOM, Action, Keys, table
 
-
-class Action(NamedTuple):
-    """`action` is Textual's name for it, on the app or on the screen (`screen.`).
-
-    `keys` are Textual's names, `sign` is how they are written, `hint` the word in the footer
-    (empty: not in the footer), `scope` whether it concerns the console, the pane in focus, or the log.
-    """
-
-    action: str
-    keys: str
-    sign: str
-    title: str
-    hint: str = ""
-    scope: str = "console"
-
-
-class Keys(NamedTuple):
-    """A screen's `own` actions; `inherits` are the console's that hold there too, by name (None: all that
-    the screen does not do differently), `panes` the hint that a digit goes to a pane (empty: none).
-    """
-
-    own: tuple[Action, ...]
-    inherits: tuple[str, ...] | None = None
-    panes: str = ""
-
-
-_EXPLAIN = Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane")
-_ZOOM = Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane")
-_MARK = Action("screen.mark", "V", "V", "Mark lines, to copy several at once", "", "pane")
-_COPY = Action("screen.copy_value", "y", "y", "Copy the line, or those that are marked", "copy", "pane")
-_FIND = Action("screen.find", "slash", "/", "Filter the list in focus", "filter", "pane")
-_MOVES = (
-    Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
-    Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),
-    Action("screen.move(1)", "j,down", "j", "Line down", "", "pane"),
-    Action("screen.move(-1)", "k,up", "k", "Line up", "", "pane"),
-    Action("screen.sideways(-1)", "left", "Left", "Left", "", "pane"),
-    Action("screen.sideways(1)", "right,l", "Right", "Right", "", "pane"),
-    Action("screen.page(1)", "pagedown,ctrl+f", "PgDn", "Page down", "", "pane"),
-    Action("screen.page(-1)", "pageup,ctrl+b", "PgUp", "Page up", "", "pane"),
-    Action("screen.ends(0)", "g,home", "g", "First line", "", "pane"),
-    Action("screen.ends(1)", "G,end", "G", "Last line", "", "pane"),
-)
-"""How the operator moves, on every screen."""
-
-
-def _table(
-    own: tuple[Action, ...],
-    panes: Mapping[str, str],
-    *,
-    titles: Mapping[str, str] = MappingProxyType({}),
-    sideways: bool = True,
-) -> tuple[Action, ...]:
-    """A screen's own actions, the keys that move where it has no others for them, a digit for each pane.
-
-    `panes` are their names with how they are called; `titles` say what a move, by its sign, does there.
-    `sideways`: whether anything is as wide as that.
-    """
-    taken = {key for action in own for key in action.keys.split(",")}
-    moves = []
-    for move in _MOVES:
-        keys = [key for key in move.keys.split(",") if key not in taken]
-        if keys and (sideways or not move.action.startswith("screen.sideways")):
-            sign = move.sign if move.keys.startswith(keys[0]) else keys[0].capitalize()
-            title = titles.get(move.sign, move.title)
-            moves.append(move._replace(keys=",".join(keys), sign=sign, title=title))
-    jumps = (
-        Action(f"screen.jump('{name}')", str(number), str(number), f"Go to {called}")
-        for number, (name, called) in enumerate(panes.items(), 1)
-    )
-    return (*own, *moves, *jumps)
-
-
-_DASHBOARD = _table(
+_DASHBOARD = table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
-        _EXPLAIN,
+        EXPLAIN,
         Action("refresh_now", "r", "r", "Read everything now", "refresh"),
         Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
         Action(
@@ -109,8 +32,8 @@ _DASHBOARD = _table(
         Action("screen.follow", "F", "F", "Follow the log, or stay", "follow", "log"),
         Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
         Action("screen.wrap", "W", "W", "Wrap the log's lines, or cut them", "wrap", "log"),
-        _MARK,
-        _COPY._replace(hint=""),
+        MARK,
+        COPY._replace(hint=""),
         Action("screen.export", "e", "e", "Export the pane to a file", "", "pane"),
         Action("choose_theme", "t", "t", "Choose a theme"),
         Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
@@ -138,10 +61,10 @@ _DASHBOARD = _table(
         "log": "Log",
     },
 )
-_ARCHIVE = _table(
+_ARCHIVE = table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step", "back"),
-        _EXPLAIN,
+        EXPLAIN,
         Action("screen.next_gap", "n", "n", "Next gap", "gap"),
         Action(
             "screen.find",
@@ -158,9 +81,9 @@ _ARCHIVE = _table(
         Action("screen.switch_bucket", "B", "B", "Keys of the other bucket", "bucket"),
         Action("screen.measure", "m", "m", "Measure what zstd would make of it", "zstd"),
         Action("screen.export", "e", "e", "Export gaps, index or listing", "export"),
-        _MARK,
-        _COPY._replace(title="Copy the name or the key, or the marked lines"),
-        _ZOOM,
+        MARK,
+        COPY._replace(title="Copy the name or the key, or the marked lines"),
+        ZOOM,
         Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
     ),
     {
@@ -179,37 +102,37 @@ _ARCHIVE = _table(
         "G": "Last cell or line",
     },
 )
-_CONFIGURATION = _table(
+_CONFIGURATION = table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
-        _EXPLAIN,
+        EXPLAIN,
         Action("screen.find", "slash", "/", "Filter the list in focus; settings by name or value", "filter"),
         Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
         Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
         Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
-        _MARK,
-        _COPY._replace(title="Copy path:line, or the marked lines"),
+        MARK,
+        COPY._replace(title="Copy path:line, or the marked lines"),
         Action("screen.export", "e", "e", "Export every chain to a file", "export"),
-        _ZOOM,
+        ZOOM,
         Action(
             "screen.enter", "enter", "Enter", "Go on: from the list to the chain, to the file", "", "pane"
         ),
     ),
     {"settings": "Settings", "files": "Files", "detail": "the chain", "file": "the file"},
 )
-_PROVISION = _table(
+_PROVISION = table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard; what runs goes on", "back"),
         Action("screen.explain", "question_mark,f1", "?", "Explain the step", "help", "pane"),
         Action("screen.go", "x", "x", "Execute the steps, each one asks first", "execute"),
         Action("screen.look", "r", "r", "Look again at every step; changes nothing", "look again"),
         Action("screen.copy_commands", "Y", "Y", "Copy the step's commands, to do it by hand", "copy"),
-        _FIND._replace(hint=""),
-        _MARK,
-        _COPY._replace(hint=""),
+        FIND._replace(hint=""),
+        MARK,
+        COPY._replace(hint=""),
         Action("screen.export", "e", "e", "Write a transcript (Markdown and JSON)", "transcript"),
         Action("screen.undo", "u", "u", "Undo what was changed, each step asks first", "undo"),
-        _ZOOM,
+        ZOOM,
         Action(
             "screen.enter",
             "enter",
@@ -222,7 +145,7 @@ _PROVISION = _table(
     {"steps": "the steps", "plan": "the plan", "events": "what was done"},
     sideways=False,
 )
-_TRIAGE = _table(
+_TRIAGE = table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
         Action(
@@ -238,12 +161,12 @@ _TRIAGE = _table(
         Action("screen.copy_commands", "Y", "Y", "Copy the fix's commands, to do it by hand", "copy"),
         Action("screen.next_story(1)", "J,right_square_bracket", "J", "The next story", "story", "pane"),
         Action("screen.next_story(-1)", "K,left_square_bracket", "K", "The story before", "", "pane"),
-        _FIND._replace(hint=""),
-        _MARK,
-        _COPY._replace(hint="", title="Copy the line, of a fix its commands, or the marked lines"),
+        FIND._replace(hint=""),
+        MARK,
+        COPY._replace(hint="", title="Copy the line, of a fix its commands, or the marked lines"),
         Action("screen.go_there", "o", "o", "Open where it is: configuration, archive", "open"),
         Action("screen.export", "e", "e", "Write the incident report: Markdown, JSON, SVG", "report"),
-        _ZOOM,
+        ZOOM,
         Action("screen.enter", "enter", "Enter", "Go on: story, evidence, fix", "", "pane"),
         Action("screen.span(1)", "less_than_sign", "<", "A longer time line", "", "pane"),
         Action("screen.span(-1)", "greater_than_sign", ">", "A shorter time line", "", "pane"),
@@ -256,10 +179,10 @@ _TRIAGE = _table(
         "log": "the log",
     },
 )
-_RECOVERY = _table(
+_RECOVERY = table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step", "back"),
-        _EXPLAIN,
+        EXPLAIN,
         Action(
             "screen.enter", "enter", "Enter", "Go on: window, base backup, what is told of it", "in", "pane"
         ),
@@ -272,9 +195,9 @@ _RECOVERY = _table(
         Action("screen.drill", "R", "R", "Prove it: a restore drill: plan, ask, do, verify", "drill"),
         Action("screen.expire", "D", "D", "Retention: show what no rule keeps, ask, delete", "expire"),
         Action("screen.export", "e", "e", "Export windows and base backups, JSON and CSV", "export"),
-        _FIND._replace(hint=""),
-        _MARK,
-        _COPY,
+        FIND._replace(hint=""),
+        MARK,
+        COPY,
         Action(
             "screen.end_backup",
             "X",
@@ -282,16 +205,16 @@ _RECOVERY = _table(
             "End the base backup that runs: plan, ask, do, verify",
             "end backup",
         ),
-        _ZOOM,
+        ZOOM,
     ),
     {"window": "the window", "backups": "the base backups", "detail": "what is told of one"},
     titles={"Left": "Commands to the left", "Right": "Commands to the right"},
 )
 
-_MOMENTS = _table(
+_MOMENTS = table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step; what is read now is given up", "back"),
-        _EXPLAIN,
+        EXPLAIN,
         Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask"),
         Action("screen.filter", "slash", "/", "Events about a table, a number, a word", "filter"),
         Action("screen.everything", "a", "a", "Inserts, small updates, checkpoints too, or not", "all"),
@@ -303,16 +226,16 @@ _MOMENTS = _table(
         Action("screen.copy_commands", "Y", "Y", "Copy the commands that restore to it", "copy commands"),
         Action("screen.export", "e", "e", "Export the events, JSON and CSV", "export"),
         Action("screen.copy_value", "y", "y", "Copy the line's value", "copy", "pane"),
-        _ZOOM,
+        ZOOM,
     ),
     {"search": "what was asked", "events": "the events", "answer": "what is told of one"},
     titles={"Left": "Commands to the left", "Right": "Commands to the right"},
 )
 
-_RECOVER = _table(
+_RECOVER = table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step; what goes on there goes on", "back"),
-        _EXPLAIN,
+        EXPLAIN,
         Action(
             "screen.go", "x", "x", "Execute: begin, go on, open what is paused; each asks first", "execute"
         ),
@@ -331,36 +254,36 @@ _RECOVER = _table(
         Action("screen.moments", "M", "M", "Find the moment, and take the one just before it", "moment"),
         Action("screen.look", "r", "r", "Read anew where it stands", "look again"),
         Action("screen.copy_commands", "Y", "Y", "Copy the command that does the same", "copy"),
-        _COPY._replace(hint="", title="Copy the line"),
-        _ZOOM,
+        COPY._replace(hint="", title="Copy the line"),
+        ZOOM,
     ),
     {"aim": "what and where to", "forecast": "what it takes", "way": "the way"},
     sideways=False,
 )
 
-_COMMANDS = _table(
+_COMMANDS = table(
     (
         Action("screen.leave", "escape", "Esc", "Back to where it was opened", "back"),
-        _EXPLAIN,
-        _FIND,
+        EXPLAIN,
+        FIND,
         Action("screen.all_commands", "a", "a", "All, or those that did not end with 0", "all"),
         Action("screen.enter", "enter", "Enter", "Go on: the whole of the command", "in", "pane"),
-        _MARK,
-        _COPY,
+        MARK,
+        COPY,
         Action("screen.copy_commands", "Y", "Y", "Copy the whole command", "copy whole"),
         Action("screen.export", "e", "e", "Export the list, JSON and CSV", "export"),
-        _ZOOM,
+        ZOOM,
         Action("refresh_now", "r", "r", "Read everything now", "refresh"),
     ),
     {"commands": "the commands", "detail": "the whole of one"},
     titles={"Left": "Left", "Right": "Right"},
 )
 
-_FLEET = _table(
+_FLEET = table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
         Action("screen.leave", "escape", "Esc", "Back one step: the filter, the list as it was", "", "pane"),
-        _EXPLAIN,
+        EXPLAIN,
         Action("screen.enter", "enter", "Enter", "Go on: to the console of the cluster", "open", "pane"),
         Action("screen.next_story(1)", "J,right_square_bracket", "J", "The next in trouble", "next", "pane"),
         Action("screen.next_story(-1)", "K,left_square_bracket", "K", "The one before", "", "pane"),
@@ -370,9 +293,9 @@ _FLEET = _table(
         Action("screen.group", "number_sign", "#", "Together by tag, with standbys, or not", "group"),
         Action("screen.columns", "C", "C", "Other columns", "columns"),
         Action("screen.look", "r", "r", "Look at the cluster now", "look"),
-        _COPY._replace(title="Copy the line of the pane"),
+        COPY._replace(title="Copy the line of the pane"),
         Action("screen.export", "e", "e", "Export the list, JSON and CSV", "export"),
-        _ZOOM,
+        ZOOM,
     ),
     {"clusters": "the clusters", "cluster": "what is told of one"},
     titles={"Left": "Order by the column before", "Right": "Order by the next column"},

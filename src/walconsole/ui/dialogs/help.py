@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.standing.mode import FailureMode
     from walconsole.ui.board.catalogue import PaneSpec
-    from walconsole.ui.board.keys import Action
+    from walconsole.ui.board.key_actions import Action
 
 # -- What each row means: read from explanations.toml when somebody asks.
 
