@@ -10,7 +10,7 @@ from walconsole.cli import main
 from walconsole.cli.arguments import parse
 from walconsole.cli.opening import server_session
 from walconsole.cli.table import COMMANDS, OPEN, Command, Takes
-from walconsole.domain.profile import ClusterName, Profile
+from walconsole.domain.profile import ClusterName, Engine, Profile
 from walconsole.errors import (
     EXIT_CODES,
     PLUGIN_EXIT_CODES,
@@ -247,3 +247,18 @@ def test_without_an_argument_its_name_confirms_it(tmp_path: Path) -> None:
     config.write_text('[profiles.prod]\nhost = "droplet"\nname = "shithub"\n')
     session = server_session(parse(["--config", str(config), "provision", "--plan"]))
     assert (session.agreed("shithub"), session.agreed("")) == (True, False)
+
+
+def test_the_engine_of_one_run_is_the_option_s_else_the_profile_s(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[profiles.p]\nhost = "a.example"\nengine = "pgbackrest"\n')
+
+    def engine(*words: str) -> Engine:
+        target = server_session(parse(["--config", str(config), *words])).target
+        assert isinstance(target, Profile)
+        return target.engine
+
+    assert engine("provision", "p", "--plan") is Engine.PGBACKREST
+    assert engine("provision", "p", "--plan", "--engine", "rclone") is Engine.RCLONE
+    assert engine("backup", "p", "--plan") is Engine.PGBACKREST
+    assert engine("provision", "b.example", "--plan", "--engine", "pgbackrest") is Engine.PGBACKREST

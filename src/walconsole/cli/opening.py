@@ -9,6 +9,7 @@ from pathlib import Path
 from walconsole.cli.table import BY_NAME, OPEN
 from walconsole.config.choose import choose
 from walconsole.config.reader import ConfigFile, Setting, load
+from walconsole.domain.profile import Engine
 from walconsole.domain.ssh_config import is_pattern
 from walconsole.errors import UsageError
 from walconsole.operator_files.places import places
@@ -36,6 +37,8 @@ def server_session(options: Namespace) -> Session:
     """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
     file = config_file(options)
     given = {"name": options.name, "postgres.cluster": options.cluster}
+    if getattr(options, "engine", None):  # provision's alone
+        given["engine"] = Engine(options.engine)
     named = {path: Setting(value, "command line") for path, value in given.items() if value}
     named_else = options.command != OPEN.name
     commands = () if named_else else tuple(name for name in BY_NAME if name != options.target)

@@ -80,18 +80,10 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
     """Without a screen, or `provision` with one; the exit code. Raises WalconsoleError."""
-    session = _with_engine(server_session(options), options)
+    session = server_session(options)
     if options.plan or options.apply:
         return run(options, session, stop)
     return open_screen(replace(session, provisioning=options.command == "provision"), stop)
-
-
-def _with_engine(session: Session, options: argparse.Namespace) -> Session:
-    """The profile with the engine that is asked for."""
-    engine = getattr(options, "engine", None)
-    if engine is None or not isinstance(session.target, Profile):
-        return session
-    return replace(session, target=replace(session.target, engine=Engine(engine)))
 
 
 def add_options(parser: argparse.ArgumentParser, *, undo: bool) -> None:

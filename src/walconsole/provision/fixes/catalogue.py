@@ -41,18 +41,23 @@ KINDS: tuple[type[FixStep], ...] = (
     EndBackup,
     EndpointInForce,
 )
+_COMMAND = ("archive-command", "pgbackrest", "repositories", "stanza")
+"""What the archive command is made of, with either engine."""
 _OF_PROVISIONING: Mapping[str, tuple[str, ...]] = {
     "restore-grant": ("grants", "write-probe"),
     "limited-key": ("grants", "limited-key", "write-probe"),
     "buckets": ("temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe"),
-    "archive-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
-    "bounded-command": ("archive-command", "write-probe", "drop-in", "restart", "proof"),
-    "drop-in": tuple(kind.id for kind in catalogue.ARCHIVING if kind is not Preflight),
+    "archive-command": (*_COMMAND, "write-probe", "drop-in", "restart", "proof"),
+    "bounded-command": (*_COMMAND, "write-probe", "drop-in", "restart", "proof"),
+    "drop-in": tuple(
+        kind.id for kind in (*catalogue.ARCHIVING, *catalogue.PGBACKREST_ARCHIVING) if kind is not Preflight
+    ),
     "restart": ("restart",),
     "write-probe": ("write-probe",),
     "first-backup": ("backup-command", "backup-schedule", "first-backup"),
 }
-"""Fixes that are provisioning's own steps, with those that they need around them."""
+"""Fixes that are provisioning's own steps, with those that they need around them, as far as the profile's
+engine has them."""
 
 
 PROBES: tuple[type[FixStep], ...] = (NetworkProbe, VerbProbe, CommandByHand, SecondsProbe)
