@@ -5,31 +5,25 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.data.provisioning import RealClock
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
+from tests.integration.recover_parts import names, observed, orders, ran, text_of, until_phase
 from tests.servers.archived import fill_segment, wait_archived
-from tests.servers.postgres import PostgresServer
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.config.writer import profile_as_toml
-from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.recovery.recover_target import IN_PLACE, RecoverTo, read_into, read_target
-from walconsole.droplet.choices import DrillChoices
 from walconsole.errors import BlockedError, ProvisionError
-from walconsole.provision.engine.model import Printed, Proved, Step
-from walconsole.provision.engine.runner import Runner
 from walconsole.provision.recovering.catalogue import back, dumping, further, onwards, to_the_pause
 from walconsole.provision.recovering.recovery import Recovery
-from walconsole.session.one_look import look_anew
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
@@ -51,35 +45,8 @@ async def stage(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -
         for setting in LEFT:
             made.cluster.sql(f"ALTER SYSTEM SET {setting}")
         await provisioned(made)
-        site = made.site
-
-        async def snapshot() -> Snapshot:
-            return await look_anew(made.profile, made.site.shell, RealClock(), {})  # type: ignore[arg-type]
-
-        async def whole() -> Snapshot:
-            return await look_anew(made.profile, made.site.shell, RealClock(), {}, whole=True)  # type: ignore[arg-type]
-
-        site.snapshot, site.whole = snapshot, whole
-        site.drill = DrillChoices(poll_s=1, reserve_mib=64)
+        observed(made)
         yield made
-
-
-async def ran(stage: Stage, steps: Sequence[Step]) -> str:
-    """What the run of these steps told; it must go through."""
-    stage.told.clear()
-    await Runner(stage.site, steps, stage.gate, stage.told.append).run()
-    events = [news.event for news in stage.told]
-    return "\n".join(event.text for event in events if isinstance(event, Printed | Proved))
-
-
-def orders(server: PostgresServer) -> int:
-    ((rows,),) = server.sql("SELECT count(*) FROM orders")
-    return int(rows)
-
-
-def text_of(server: PostgresServer, sql: str) -> str:
-    ((value,),) = server.sql(sql)
-    return str(value)
 
 
 async def test_looked_at_beside_the_old_one_given_up_then_recovered_in_its_place(stage: Stage) -> None:
@@ -140,11 +107,6 @@ async def test_looked_at_beside_the_old_one_given_up_then_recovered_in_its_place
         assert kept in keys, "what was kept of the old server is archived"
 
 
-def names(folder: str) -> set[str]:
-    """What lies in it."""
-    return {path.name for path in Path(folder).iterdir()}
-
-
 def pid_of(state: RecoveryState) -> int:
     """The recovery's server."""
     return int(Path(f"{state.data}/postmaster.pid").read_text().split()[0])
@@ -181,14 +143,6 @@ class Program:
         child = await self.begin(*options)
         said, _ = await child.communicate()
         return child.returncode, said.decode()
-
-
-async def until_phase(recovery: Recovery, *phases: RecoveryPhase) -> RecoveryState:
-    state = await recovery.state()
-    if state.phase in phases:
-        return state
-    await asyncio.sleep(0.1)
-    return await until_phase(recovery, *phases)
 
 
 def gone(stage: Stage) -> None:

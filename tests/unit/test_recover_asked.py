@@ -16,6 +16,7 @@ from walconsole.domain.recovery.recover_target import (
 )
 
 BESIDE = RecoveryPlace(ClusterName("15", "restored"))
+BARE = RecoveryPlace(folder="/srv/pg/restored")
 TARGETS = [
     RecoveryTarget(RecoverTo.LATEST),
     RecoveryTarget(RecoverTo.IMMEDIATE, timeline=2),
@@ -27,9 +28,10 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.to.value)
-@pytest.mark.parametrize("place", [IN_PLACE, BESIDE], ids=["in place", "beside"])
+@pytest.mark.parametrize("place", [IN_PLACE, BESIDE, BARE], ids=["in place", "beside", "a folder"])
 def test_it_comes_back_as_it_was(target: RecoveryTarget, place: RecoveryPlace) -> None:
-    wish = RecoveryWish(target, place, "20261128T020000Z", ("select count(*) from t",), ("public.t",), "shop")
+    looks, key = ("select count(*) from t",), "/dev/shm/age.key"
+    wish = RecoveryWish(target, place, "20261128T020000Z", looks, ("public.t",), "shop", key)
     assert read_wish(wish_words(wish)) == wish
     line = command_line("shithub", wish, "--plan")
     assert read_wish(shlex.split(line)[3:-1]) == wish
@@ -44,6 +46,9 @@ def test_it_comes_back_as_it_was(target: RecoveryTarget, place: RecoveryPlace) -
         ("--to", "2026-11-28 14:02:00"),
         ("--into", "restored"),
         ("--into", "15/../x"),
+        ("--into", "/srv/../etc"),
+        ("--identity", "key"),
+        ("--identity", "/dev/shm/$(reboot)"),
         ("--timeline", "0"),
         ("--timeline", "one"),
         ("--drop-everything",),

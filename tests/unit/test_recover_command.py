@@ -41,7 +41,7 @@ def test_a_target_and_a_place(arguments: tuple[str, ...], target: object) -> Non
     ("arguments", "why"),
     [
         (("--to", "2026-11-28 14:02", "--in-place"), "its zone"),
-        (("--to-latest",), "--into VERSION/NAME or --in-place"),
+        (("--to-latest",), "--into VERSION/NAME, /PATH, or --in-place"),
         (("--in-place",), "--to"),
         (("--to-latest", "--into", "restored"), "VERSION/NAME"),
         (("--to-latest", "--in-place", "--before"), "says nothing"),

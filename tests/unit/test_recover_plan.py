@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base, copy_of, history
+from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.recovery.backups import Completeness, Writer
+from walconsole.domain.recovery.by_tool import pgbackrest_config, pgbackrest_options
 from walconsole.domain.recovery.recover_plan import (
     RecoveryHost,
     RecoveryPlan,
@@ -34,6 +36,7 @@ HOST = RecoveryHost(
     "/var/lib/postgresql/15/main", ClusterName("15", "main"), True, 50_000, folder="/var/lib/postgresql/15"
 )
 INTO = read_into("15/restored")
+FOLDER = read_into("/srv/pg/restored")
 TIMES = {number: NOW - DAY_S * (12 - number) / 10 for number in range(1, 12)}
 OLD, NEW = base(3, day=0.9, unpacked_bytes=100 * MIB), base(7, day=0.45, unpacked_bytes=100 * MIB)
 BOTH = (
@@ -167,8 +170,9 @@ def test_up_to_the_hole_it_can_go() -> None:
     [
         ({"data": ""}, INTO, "is not known on this host"),
         ({"in_recovery": True}, INTO, "is a standby"),
-        ({"tablespaces": 2}, IN_PLACE, "restored over production's"),
-        ({"crowded": "its folder is root's"}, INTO, "nothing can be made beside"),
+        ({"tablespaces": 2}, IN_PLACE, "the replay would make them at their old paths"),
+        ({"crowded": "its folder is root's"}, INTO, "beside /var/lib/postgresql/15/main cannot be made"),
+        ({"crowded": "it is there already"}, FOLDER, "/srv/pg/restored cannot be made: it is there already"),
         ({"fixed": "it is a link"}, IN_PLACE, "cannot be moved aside in one step: it is a link"),
         ({"cluster": None}, INTO, "none of Debian's"),
         ({"clusters": (ClusterName("15", "restored"),)}, INTO, "there is a cluster 15/restored"),
@@ -186,11 +190,69 @@ def test_what_the_host_refuses(changes: dict[str, object], place: RecoveryPlace,
 def test_a_link_or_another_cluster_beside_is_no_matter_elsewhere() -> None:
     assert planned(LATEST, host=replace(HOST, fixed="it is a link")).possible
     assert planned(LATEST, place=IN_PLACE, host=replace(HOST, cluster=None)).possible
+    assert planned(LATEST, place=FOLDER, host=replace(HOST, cluster=None, fixed="it is a link")).possible
+
+
+def test_into_a_folder_the_old_cluster_need_not_be_known() -> None:
+    plan = planned(LATEST, place=FOLDER, host=replace(HOST, data="", cluster=None, running=False))
+    assert plan.possible
+    assert "of its last WAL nothing can be kept" in plan.warnings[0].text
+
+
+def test_an_encrypted_one_takes_its_key() -> None:
+    found = recoverability((copy_of({1: range(1, 11)}, ENCRYPTED),), CLUSTER)
+    wish = RecoveryWish(LATEST, INTO)
+    assert "--identity /dev/shm/FILE" in plan_recovery(wish, found, HOST).refusals[0].remedy
+    assert plan_recovery(replace(wish, identity="/dev/shm/key"), found, HOST).possible
 
 
 def test_another_tools_backup_is_left_to_it() -> None:
     theirs = replace(NEW, writer=Writer.BARMAN)
     assert "Barman made" in planned(LATEST, copy_of({1: range(1, 11)}, theirs)).refusals[0].text
+
+
+THEIRS = replace(NEW, writer=Writer.PGBACKREST, id="20261128-020000F", place="backup/main/")
+
+
+def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
+    copies = copy_of({1: range(1, 11)}, THEIRS)
+    there = replace(HOST, pgbackrest="/srv/pgbackrest.conf", tablespaces=2)
+    plan = planned(LATEST, copies, host=there, place=IN_PLACE)
+    assert (plan.possible, plan.pgbackrest, plan.warnings) == (True, "/srv/pgbackrest.conf", ())
+    assert pgbackrest_options(THEIRS, plan.pgbackrest) == ("--config=/srv/pgbackrest.conf", "--stanza=main")
+    assert "pg1-path" in planned(LATEST, copies, host=there).warnings[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (LATEST, "--target-timeline=1 "),
+        (at(0.2), "--type=time --target-action=pause '--target=2026-11-29 02:49:30.000000+00' "),
+        (
+            lsn(9),
+            f"--type=lsn --target-action=pause --target={format_lsn(9 * SIZE + 1000)} --target-exclusive ",
+        ),
+        (read_target(RecoverTo.IMMEDIATE), "--type=immediate --target-action=pause "),
+    ],
+)
+def test_where_it_is_not_its_exact_command_is_told(target: RecoveryTarget, words: str) -> None:
+    told = planned(target, copy_of({1: range(1, 11)}, THEIRS, times=TIMES), place=FOLDER).refusals[0].remedy
+    assert told.startswith(
+        "restore it with pgBackRest's own commands: pgbackrest --stanza=main --set=20261128-020000F "
+        "--pg1-path=/srv/pg/restored --tablespace-map-all=/srv/pg/restored.tablespaces --archive-mode=off "
+    )
+    assert words in told
+    assert told.endswith(" restore")
+
+
+def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() -> None:
+    def found(source: str) -> FoundCopy:
+        return FoundCopy("pgBackRest", "s3://it", rows=(("bucket", "it", source, "stated"),))
+
+    assert pgbackrest_config([found("/srv/it.conf line 4")]) == "/srv/it.conf"
+    assert pgbackrest_config([found("/etc/pgbackrest/pgbackrest.conf line 4"), found("the command")]) == ""
+    assert pgbackrest_config([replace(found("/srv/it.conf line 4"), tool="rclone")]) == ""
+    assert pgbackrest_config([found("/srv/$(it).conf line 4")]) == ""
 
 
 def test_without_any_copy_nothing_is_planned() -> None:
@@ -270,6 +332,18 @@ def test_where_it_stands() -> None:
     assert not state.readable
     assert "its server does not run" in state.words[0]
     assert replace(state, lives=True).readable
+    words = "--config=/srv/it.conf --stanza=main"
+    theirs = read_recovery(
+        KEPT.replace(backup_id(1.0), THEIRS.id).replace("kept=3", f"kept=3\npgbackrest={words}")
+    )
+    assert theirs is not None
+    assert (theirs.backup, theirs.pgbackrest) == (THEIRS.id, words)
+    hostile = read_recovery(KEPT.replace("kept=3", "kept=3\npgbackrest=--stanza=$(reboot)"))
+    assert hostile is not None
+    assert hostile.pgbackrest == ""
+    bare = read_recovery(KEPT.replace("into=15/restored", "into=/srv/pg/restored"))
+    assert bare is not None
+    assert bare.place == FOLDER
     begun = read_recovery(
         KEPT.replace("to=lsn", "to=").replace("kept=3", "kept=").replace("into=15/restored", "into=")
     )
@@ -286,6 +360,7 @@ def test_where_it_stands() -> None:
         ("copy=dr", "copy=third"),
         ("value=0/203A4D0", "value=everything"),
         ("into=15/restored", "into=a/b/c"),
+        ("into=15/restored", "into=/srv/../etc"),
         ("old=/var", "old=var"),
     ],
 )

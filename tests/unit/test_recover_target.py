@@ -112,7 +112,7 @@ def test_a_moments_target_is_one_and_its_command_leads_back_to_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["restored", "15/", "15/Up", "15/../x", "x/y", "15/-a", "/srv/restored", "9.6/main"]
+    "text", ["restored", "15/", "15/Up", "15/../x", "x/y", "15/-a", "srv/restored", "9.6/main"]
 )
 def test_what_is_no_new_clusters_name_is_refused_with_what_to_do(text: str) -> None:
     with pytest.raises(ValueError, match="VERSION/NAME"):
@@ -123,6 +123,20 @@ def test_a_new_clusters_name() -> None:
     assert read_into(" 15/restored-2 ") == RecoveryPlace(ClusterName("15", "restored-2"))
     assert not read_into("15/restored").in_place
     assert IN_PLACE.in_place
+
+
+@pytest.mark.parametrize("text", ["/", "/srv", "/srv/../etc", "/srv//x", "/srv/a b", "/srv/a'b", "/srv/./a"])
+def test_what_is_no_folder_of_its_own_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write a folder's path from / on"):
+        read_into(text)
+
+
+def test_a_folder_is_a_place_and_its_command_leads_back_to_it() -> None:
+    place = read_into(" /srv/postgresql/restored/ ")
+    assert place == RecoveryPlace(folder="/srv/postgresql/restored")
+    assert not place.in_place
+    assert place.options() == ("--into", "/srv/postgresql/restored")
+    assert place.text == "into the folder /srv/postgresql/restored"
 
 
 def test_a_time_in_words_has_its_day_and_zone() -> None:

@@ -43,7 +43,7 @@ AS_THE_SERVER = (
         f"droplet/templates/drill{part}.sh"
         for part in ("", "_files", "_lock", "_reading", "_result", "_server")
     }
-    | {f"droplet/templates/{name}.sh" for name in ("phases", "recover", "recover_place")}
+    | {f"droplet/templates/{name}.sh" for name in ("phases", "recover", "recover_place", "recover_theirs")}
 )
 """Run by PostgreSQL, or for it as its own user; never as root, who becomes that user first."""
 SCANNED = ("provision", "observe", "adapters", "droplet")

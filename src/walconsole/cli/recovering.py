@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from walconsole.cli.opening import server_session
 from walconsole.cli.options import add_target
 from walconsole.domain.profile import Profile
+from walconsole.domain.recovery.recover_asked import read_identity
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
@@ -77,10 +78,15 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
     side.add_argument("--before", action="store_true", help="stop just before the target")
     side.add_argument("--through", action="store_true", help="replay what stands at the target, too")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--into", metavar="VERSION/NAME", help="a new cluster beside the old one")
+    where.add_argument(
+        "--into", metavar="VERSION/NAME|/PATH", help="a new cluster beside the old one, or a data directory"
+    )
     where.add_argument("--in-place", action="store_true", help="in its place: the old files are moved aside")
     parser.add_argument("--timeline", metavar="NUMBER", type=int, help="the timeline (the server's)")
     parser.add_argument("--backup", metavar="ID", default="", help="the base backup to begin with")
+    parser.add_argument(
+        "--identity", metavar="PATH", default="", help="age's secret keys, a file on the host, to decrypt it"
+    )
 
 
 def _add_phases(parser: argparse.ArgumentParser) -> None:
@@ -153,10 +159,17 @@ def asked_wish(options: argparse.Namespace) -> RecoveryWish | None:
         return None
     if target is None or place is None:
         missing = (
-            "where to: --to, --to-lsn, …" if target is None else "where: --into VERSION/NAME or --in-place"
+            "where to: --to, --to-lsn, …"
+            if target is None
+            else "where: --into VERSION/NAME, /PATH, or --in-place"
         )
         raise UsageError("walconsole recover", "half of it is missing", f"say {missing}")
-    return RecoveryWish(target, place, options.backup, tuple(options.look), tables, options.in_database)
+    try:
+        identity = read_identity(options.identity)
+    except ValueError as error:
+        raise UsageError("reading --identity", f"{options.identity!r} is none", str(error)) from None
+    looks = tuple(options.look)
+    return RecoveryWish(target, place, options.backup, looks, tables, options.in_database, identity)
 
 
 def _target(options: argparse.Namespace) -> RecoveryTarget | None:
@@ -197,4 +210,4 @@ def _place(options: argparse.Namespace) -> RecoveryPlace | None:
     try:
         return read_into(options.into) if options.into else None
     except ValueError as error:
-        raise UsageError("reading --into", f"{options.into!r} is no new cluster", str(error)) from None
+        raise UsageError("reading --into", f"{options.into!r} is no place", str(error)) from None

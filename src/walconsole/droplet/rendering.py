@@ -188,7 +188,7 @@ def recover_script(profile: Profile, choices: DropletChoices, drill: DrillChoice
         "DATABASE": quote(profile.postgres.database),
         "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
     }
-    in_it = (*_RESTORING_PARTS, "recover_place")
+    in_it = (*_RESTORING_PARTS, "recover_theirs", "recover_place")
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in in_it}
     return script("recover.sh", profile, choices, names.recover, values | parts | own)
 

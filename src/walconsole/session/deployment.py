@@ -147,7 +147,9 @@ def provisioned(
         plain=_plain(),
         own=stores.own,
         snapshot=lambda: look_anew(profile, shell, clock, environment, found),
-        whole=lambda: look_anew(profile, shell, clock, environment, found, whole=True),
+        whole=lambda of: look_anew(
+            of, shell, clock, environment, found if of == profile else None, whole=True
+        ),
         reach=_reach,
         claim=DropletClaim(
             shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock, patience=shell.patience

@@ -25,10 +25,10 @@ _TARGETS = {
 }
 _SIDES = {"--before": False, "--through": True}
 _ALONE = frozenset({"--to-latest", "--to-immediate", "--in-place", *_SIDES})
-_WITH_VALUE = (
-    frozenset({*_TARGETS, "--timeline", "--into", "--backup", "--look", "--count", "--in-database"}) - _ALONE
-)
+_TOLD = frozenset({"--timeline", "--into", "--backup", "--look", "--count", "--in-database", "--identity"})
+_WITH_VALUE = (_TOLD | _TARGETS.keys()) - _ALONE
 _LONGEST_TIMELINE = 10
+_PATH = re.compile(r"/[-A-Za-z0-9/._+@]{1,200}", re.ASCII)
 
 
 def wish_words(wish: RecoveryWish) -> tuple[str, ...]:
@@ -45,6 +45,8 @@ def _more(wish: RecoveryWish) -> Iterator[str]:
         yield from ("--count", table)
     if wish.database:
         yield from ("--in-database", wish.database)
+    if wish.identity:
+        yield from ("--identity", wish.identity)
 
 
 def command_line(profile: str, wish: RecoveryWish, *more: str) -> str:
@@ -71,6 +73,7 @@ def read_wish(words: Sequence[str]) -> RecoveryWish:
         tuple(text for name, text in told if name == "--look"),
         tuple(text for name, text in told if name == "--count"),
         last.get("--in-database", ""),
+        read_identity(last.get("--identity", "")),
     )
 
 
@@ -90,6 +93,13 @@ def _after(word: str, rest: Iterator[str]) -> str:
     if value is None:
         raise ValueError(f"{word} wants a value")
     return value
+
+
+def read_identity(text: str) -> str:
+    """The path of a file on the host, empty for none. Raises ValueError with what is wrong."""
+    if text and not _PATH.fullmatch(text):
+        raise ValueError("name age's secret keys by the path of a file on the host: /dev/shm/FILE")
+    return text
 
 
 def _timeline(text: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from walconsole.domain.profile import BucketRole, ClusterName
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
+from walconsole.domain.recovery.by_tool import by_its_tool, pgbackrest_options
 from walconsole.domain.recovery.drill_plan import Forecast, Room, Sizes, forecast, room
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryPlace, RecoveryTarget
@@ -29,7 +30,8 @@ _COPIES = {BucketRole.PRIMARY: "the primary", BucketRole.DR: "DR"}
 class RecoveryWish:
     """What is asked for. `backup` is the base backup's id to begin with, empty: the plan chooses. `looks` are
     read-only statements that are asked while it is paused, in `database` (empty: the profile's), `tables`
-    those whose rows are counted then.
+    those whose rows are counted then. `identity` is the path on the host of age's secret keys, for a base
+    backup that is encrypted; empty: none is named.
     """
 
     target: RecoveryTarget
@@ -38,6 +40,7 @@ class RecoveryWish:
     looks: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     database: str = ""
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class RecoveryHost:
     statements. `free_mib` is of the disk on which the recovered cluster shall lie, `folder` the folder of
     that disk. `databases_bytes` is how large the databases are, `max_wal_bytes` the server's max_wal_size.
     `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
-    cluster's owner, empty where it can; `crowded`: why nothing can be made beside it.
+    cluster's owner, empty where it can; `crowded`: why nothing can be made where the recovered one shall lie.
+    `pgbackrest` is None where that program is not there, else the configuration that is named to it, empty
+    for its own.
     """
 
     data: str
@@ -64,6 +69,7 @@ class RecoveryHost:
     crowded: str = ""
     in_recovery: bool = False
     tablespaces: int = 0
+    pgbackrest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class RecoveryPlan:
 
     `chain` is what is unpacked, the full backup first; `copy` is where it is read from. `first` and `last`
     are names of the `segments` that are replayed at most, `wal_bytes` those in bytes. `room` is None where
-    the disk was not asked, `forecast` where no drill was made.
+    the disk was not asked, `forecast` where no drill was made. `pgbackrest` is the configuration that is
+    named to that tool, for a backup of its own.
     """
 
     wish: RecoveryWish
@@ -80,6 +87,7 @@ class RecoveryPlan:
     backup: BaseBackup | None = None
     chain: tuple[BaseBackup, ...] = ()
     copy: BucketRole | None = None
+    pgbackrest: str = ""
     first: str = ""
     last: str = ""
     segments: int = 0
@@ -140,7 +148,7 @@ def _routed(
     """With what the way takes, and what of it cannot be had."""
     chain = tuple(each.backup for each in route.chain)
     copy = _copy_of(route, left_out)
-    refused = [*_unfit(chain, plan.wish.place)]
+    refused = [*_unfit(chain, plan.wish, host, plan.target)]
     if copy is None:
         refused.append(
             Concern(f"no copy that can be read holds all of {chain[-1].id}", "choose another: --backup ID")
@@ -156,6 +164,7 @@ def _routed(
         backup=chain[-1],
         chain=chain,
         copy=copy,
+        pgbackrest=host.pgbackrest or "",
         first=route.first,
         last=route.last,
         segments=route.sources.segments,
@@ -168,7 +177,17 @@ def _routed(
             wal_bytes=wal_bytes,
         ),
         refusals=(*plan.refusals, *refused),
+        warnings=(*plan.warnings, *_by_another(chain, plan.wish.place)),
     )
+
+
+def _by_another(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[Concern]:
+    if chain[-1].writer is Writer.PGBACKREST and not place.in_place:
+        yield Concern(
+            "pgBackRest's configuration names the old cluster's data directory: what is opened elsewhere is "
+            "not archived before it names the new one",
+            "change pg1-path (and pg1-port) before --promote, or recover in its place",
+        )
 
 
 # -- What the way takes.
@@ -200,36 +219,30 @@ def _sum(sizes: Iterable[int | None]) -> int | None:
 
 
 def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern]:
-    if not host.data:
+    if not host.data and not place.folder:
         yield Concern(
             "the old cluster is not known on this host: neither its configuration nor its data directory",
-            "name it in the profile (cluster), or recover by hand: docs/recovery.md",
+            "name it in the profile (cluster), or recover into a folder: --into /PATH",
         )
     if host.crowded:
+        where = place.folder or f"anything beside {host.data}"
         yield Concern(
-            f"nothing can be made beside {host.data}: {host.crowded}",
-            "let its parent folder be the cluster owner's, or recover by hand: docs/recovery.md",
+            f"{where} cannot be made: {host.crowded}",
+            "choose a place below a folder of the cluster owner's, or recover by hand: docs/recovery.md",
         )
     if host.in_recovery:
         yield Concern("this server is a standby", "recover on the primary's host, and make the standby anew")
-    if host.tablespaces:
+    if place.in_place and host.fixed:
         yield Concern(
-            f"this cluster has tablespaces of its own ({host.tablespaces}): they would be restored over "
-            "production's",
-            "recover by hand on another host, or with the tool that took the backup",
-            Trap.TABLESPACES,
+            f"{host.data} cannot be moved aside in one step: {host.fixed}",
+            "recover beside it: --into VERSION/NAME, or --into /PATH",
         )
     if place.cluster is None:
-        if host.fixed:
-            yield Concern(
-                f"{host.data} cannot be moved aside in one step: {host.fixed}",
-                "recover into a new cluster beside it: --into VERSION/NAME",
-            )
         return
     if host.cluster is None:
         yield Concern(
             "the old cluster is none of Debian's: a new one has no name here",
-            "recover in its place: --in-place",
+            "recover into a folder (--into /PATH), or in its place (--in-place)",
         )
     elif place.cluster.version != host.cluster.version:
         yield Concern(
@@ -240,17 +253,34 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
         yield Concern(f"there is a cluster {place.cluster} on this host", "choose another name")
 
 
-def _unfit(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[Concern]:
+def _unfit(
+    chain: Sequence[BaseBackup], wish: RecoveryWish, host: RecoveryHost, target: RecoveryTarget
+) -> Iterator[Concern]:
+    place = wish.place
+    if host.tablespaces and chain[-1].writer is Writer.OURS:
+        yield Concern(
+            f"this cluster has tablespaces of its own ({host.tablespaces}), and {chain[-1].id} holds none: "
+            "the replay would make them at their old paths, over the old cluster's files",
+            "recover by hand on another host, or from a backup of pgBackRest's",
+            Trap.TABLESPACES,
+        )
     for backup in chain:
-        if backup.writer is not Writer.OURS:
+        if backup.writer is Writer.PGBACKREST and host.pgbackrest is not None and pgbackrest_options(backup):
+            if backup.completeness is not Completeness.COMPLETE:
+                yield Concern(f"{backup.id} is not complete: {backup.why}", "choose another: --backup ID")
+        elif backup.writer is not Writer.OURS:
+            folder = place.folder or f"{host.data or '/var/lib/postgresql'}.restored"
+            command = by_its_tool(backup, target, folder, host.pgbackrest or "")
+            how = f": {command}" if command else ""
             yield Concern(
                 f"{backup.writer.value} made {backup.id}",
-                f"restore it with {backup.writer.value}'s own commands",
+                f"restore it with {backup.writer.value}'s own commands{how}",
             )
-        elif backup.encryption:
+        elif backup.encryption and (backup.encryption != "age" or not wish.identity):
             yield Concern(
-                f"{backup.id} is encrypted, and its secret key is not on this host",
-                "restore it where the key is: docs/recovery.md, by hand",
+                f"{backup.id} is encrypted ({backup.encryption}), and its secret key is not on this host",
+                "bring age's key into a file in memory that PostgreSQL's user alone may read, and name that: "
+                "--identity /dev/shm/FILE; or restore it where the key is: docs/recovery.md, by hand",
             )
         elif backup.completeness is not Completeness.COMPLETE:
             yield Concern(f"{backup.id} is not complete: {backup.why}", "choose another: --backup ID")
@@ -262,7 +292,9 @@ def _unfit(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[Concer
 def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Concern]:
     for role in left_out:
         yield Concern(f"{_COPIES[role]} could not be read: what it alone holds is not counted on")
-    if not host.running:
+    if not host.data:
+        yield Concern("the old cluster is not known on this host: of its last WAL nothing can be kept")
+    elif not host.running:
         yield Concern(
             "the old server does not run: of its last WAL what lies in pg_wal is kept, if that can be read"
         )

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.recovery.pgbackrest import LABEL
 from walconsole.domain.recovery.recover_target import (
     IN_PLACE,
     RecoverTo,
     RecoveryPlace,
     RecoveryTarget,
+    read_into,
     read_target,
 )
 from walconsole.domain.redaction import safe
@@ -76,6 +78,7 @@ OPEN = frozenset(RecoveryPhase) - {RecoveryPhase.NONE, RecoveryPhase.DONE, Recov
 READABLE = frozenset({RecoveryPhase.PAUSED, RecoveryPhase.ENDED})
 """In which its server can be asked, as long as it lives."""
 _IS_ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+_IS_WORDS = re.compile(r"[-A-Za-z0-9/._=+@ ]{0,500}", re.ASCII)
 _IS_PATH = re.compile(r"/[^\n\x00]{0,1000}")
 
 
@@ -87,7 +90,8 @@ class RecoveryState:
     the old cluster's data directory. `place` is where it shall stand. `socket` is the folder of the paused
     server's socket and `port` its number. `lsn` and `reached` are how far was replayed: a position, and the
     time of the last commit, as the server wrote it. `kept` counts WAL files of the old server that were kept,
-    None: that was not done yet. `tree` is where the recovered files lie for good, once they do.
+    None: that was not done yet. `tree` is where the recovered files lie for good, once they do, `bin` the
+    folder of its programs; `tree_port` and `tree_socket` are those of the server in a folder, while it runs.
     `stopped_old`: this recovery stopped the old server. `lives`: its server's process runs. `running`: its
     script does. `message` is the script's last word, `exit_status` how it ended.
     """
@@ -107,6 +111,10 @@ class RecoveryState:
     reached: str = ""
     timeline: int | None = None
     tree: str = ""
+    bin: str = ""
+    tree_port: int | None = None
+    tree_socket: str | None = None
+    pgbackrest: str = ""
     kept: int | None = None
     stopped_old: bool = False
     lives: bool = False
@@ -142,30 +150,42 @@ def read_recovery(text: str) -> RecoveryState | None:
         phase = RecoveryPhase(told.get("phase", ""))
         copy = BucketRole(told["copy"]) if told.get("copy") else None
         target = _target(told)
-        cluster = ClusterName(*told["into"].split("/")) if told.get("into") else None
+        place = _place(told.get("into", ""))
     except (ValueError, TypeError):
         return None
-    paths = {name: told.get(name, "") for name in ("data", "work", "old", "socket", "tree")}
+    paths = {name: told.get(name, "") for name in ("data", "work", "old", "socket", "tree", "bin")}
     if any(path and not _IS_PATH.fullmatch(path) for path in paths.values()):
         return None
     return RecoveryState(
         id=told["id"],
         phase=phase,
-        backup=told["backup"] if _IS_ID.fullmatch(told.get("backup", "")) else "",
+        backup=_backup_id(told.get("backup", "")),
         copy=copy,
         target=target,
-        place=RecoveryPlace(cluster),
+        place=place,
         data=paths["data"],
         work=paths["work"],
         old=paths["old"],
         socket=paths["socket"],
         tree=paths["tree"],
+        bin=paths["bin"],
+        pgbackrest=told.get("pgbackrest", "") if _IS_WORDS.fullmatch(told.get("pgbackrest", "")) else "",
         lsn=safe(told.get("lsn", ""))[:20],
         reached=safe(told.get("reached", ""))[:40],
         timeline=_number(told, "timeline"),
         kept=_number(told, "kept"),
         stopped_old=told.get("stopped_old") == "yes",
     )
+
+
+def _backup_id(text: str) -> str:
+    return text if _IS_ID.fullmatch(text) or LABEL.fullmatch(text) else ""
+
+
+def _place(into: str) -> RecoveryPlace:
+    if into.startswith("/"):
+        return read_into(into)
+    return RecoveryPlace(ClusterName(*into.split("/"))) if into else IN_PLACE
 
 
 def _target(told: Mapping[str, str]) -> RecoveryTarget | None:

@@ -20,6 +20,8 @@ LONGEST_NAME = 63
 _LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _DATED = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,50}", re.ASCII)
+_FOLDER = re.compile(r"[-A-Za-z0-9/._+@,:]{3,200}", re.ASCII)
+_LEAST_PARTS = 2
 
 
 class RecoverTo(StrEnum):
@@ -190,24 +192,37 @@ def on_timeline(target: RecoveryTarget, timeline: int) -> RecoveryTarget:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPlace:
-    """A new `cluster` beside the old one; None: in the old one's place, whose files are moved aside."""
+    """A new Debian `cluster` beside the old one, or a data directory of its own, `folder` (a path).
+
+    Neither: in the old one's place, whose files are moved aside.
+    """
 
     cluster: ClusterName | None = None
+    folder: str = ""
 
     @property
     def in_place(self) -> bool:
         """Whether the old cluster's own place is taken."""
-        return self.cluster is None
+        return self.cluster is None and not self.folder
+
+    @property
+    def name(self) -> str:
+        """As --into takes it: `15/restored`, `/srv/pg/restored`; empty for the old one's place."""
+        return str(self.cluster) if self.cluster is not None else self.folder
 
     def options(self) -> tuple[str, ...]:
         """What `walconsole recover` is given for it."""
-        return ("--in-place",) if self.cluster is None else ("--into", str(self.cluster))
+        return ("--in-place",) if self.in_place else ("--into", self.name)
 
     @property
     def text(self) -> str:
-        """`in place of the old cluster`, `into the new cluster 15/restored`."""
+        """`in place of the old cluster`, `into the new cluster 15/restored`, `into the folder /srv/pg/it`."""
+        if self.in_place:
+            return "in place of the old cluster"
         return (
-            "in place of the old cluster" if self.cluster is None else f"into the new cluster {self.cluster}"
+            f"into the new cluster {self.cluster}"
+            if self.cluster is not None
+            else f"into the folder {self.folder}"
         )
 
 
@@ -220,11 +235,28 @@ def recover_command(profile: str, target: RecoveryTarget, place: RecoveryPlace, 
 
 
 def read_into(text: str) -> RecoveryPlace:
-    """`15/restored`. Raises ValueError with what is wrong."""
-    version, _, name = text.strip().partition("/")
+    """`15/restored`, or the path of a folder that is not there yet. Raises ValueError with what is wrong."""
+    text = text.strip()
+    if text.startswith("/"):
+        return RecoveryPlace(folder=_folder(text.rstrip("/")))
+    version, _, name = text.partition("/")
     if not version.isdecimal() or not 13 <= int(version) <= 99 or not _NAME.fullmatch(name):
         raise ValueError(
-            "name the new cluster as VERSION/NAME, as Debian does: 15/restored; a recovery onto another host "
-            "or into a bare folder is made by hand (docs/recovery.md)"
+            "name the new cluster as VERSION/NAME, as Debian does: 15/restored; or a data directory by its "
+            "path: /srv/postgresql/restored; a recovery onto another host is made by hand (docs/recovery.md)"
         )
     return RecoveryPlace(ClusterName(str(int(version)), name))
+
+
+def _folder(path: str) -> str:
+    parts = path.split("/")[1:]
+    if (
+        len(parts) < _LEAST_PARTS
+        or not _FOLDER.fullmatch(path)
+        or any(part in ("", ".", "..") for part in parts)
+    ):
+        raise ValueError(
+            "write a folder's path from / on, below a folder of the cluster owner's, of letters, digits and "
+            "-._+@,: alone: /srv/postgresql/restored"
+        )
+    return path

@@ -48,7 +48,7 @@ reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
 statement_s=@STATEMENT_S@    # for one statement that reads
 temp_root=@TEMP_ROOT@
 temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''
-undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal
+undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal identity=''
 began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
 done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
 

@@ -52,23 +52,28 @@ trace() {
 
 whole() {
     [ "$(told "$1" format)" = 1 ] || fail_drill damaged-object "${target}base/$1/backup.json is none that this script can read"
-    [ "$(told "$1" encryption)" = null ] ||
-        end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)"
+    case $(told "$1" encryption)${identity:+ and a key} in
+        null* | 'age and a key') ;;
+        *) end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)" ;;
+    esac
     [ "$(told "$1" wal_segment_size)" = "$segment_bytes" ] ||
         fail_drill wrong-identifier "the WAL segments of $1 have $(told "$1" wal_segment_size) bytes, the server's $segment_bytes"
     grep -o '"name":"[a-z._]*","bytes":[0-9]*' "$temp/told.$1" | sed 's/"name":"//; s/","bytes":/;/' >"$temp/objects"
-    grep -q '^base[.]tar[.]zst;' "$temp/objects" || fail_drill damaged-object "$1 names no base.tar.zst"
+    grep -q "^$(packed "$1");" "$temp/objects" || fail_drill damaged-object "$1 names no $(packed "$1")"
     while read -r object_is; do
         grep -qxF -- "$object_is" "$temp/listed.$1" ||
             fail_drill damaged-object "${target}base/$1/${object_is%;*} is not there as it was stored"
     done <"$temp/objects"
 }
 
+# packed ID: the name of its tar.
+packed() { if [ "$(told "$1" encryption)" = null ]; then echo base.tar.zst; else echo base.tar.zst.age; fi; }
+
 # sum_of KEY: of the first objects of all that is brought.
 sum_of() {
     total=0
     for each in $chain; do
-        one=$(grep -o "\"name\":\"base[.]tar[.]zst\"[^}]*" "$temp/told.$each" | sed -n "s/.*\"$1\":\([0-9]\{1,16\}\).*/\1/p")
+        one=$(grep -o "\"name\":\"$(packed "$each")\"[^}]*" "$temp/told.$each" | sed -n "s/.*\"$1\":\([0-9]\{1,16\}\).*/\1/p")
         total=$((total + ${one:-0}))
     done
     echo "$total"
@@ -99,19 +104,20 @@ bring() {
     summing=$!
     { stored "$1" 2>"$temp/said.rclone"; note rclone $?; } |
         { known_by "$temp/tee" tee "$temp/flows.$1"; note tee $?; } |
-        { zstd -q -dc 2>"$temp/said.zstd"; note zstd $?; } |
+        { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } |
         { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; }
     wait "$summing"
     for part in rclone tee zstd tar; do
         [ -s "$temp/ended.$part" ] || verdict cannot killed "$part was killed while it brought $1 (is memory short?)"
     done
     ! grep -q 'No space left' "$temp"/said.* || verdict refused no-room "the disk of $folder is full"
-    object=${target}base/$1/base.tar.zst
+    object=${target}base/$1/$(packed "$1")
+    [ ! -s "$temp/said.age" ] || verdict cannot wrong-key "$object cannot be decrypted with $identity: $(plain "$(cat "$temp/said.age")")"
     if [ "$(cat "$temp/ended.rclone")" != 0 ] && [ "$(cat "$temp/ended.zstd")$(cat "$temp/ended.tar")" = 00 ]; then
         verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
     fi
     read -r sum _ <"$temp/sum"
-    is=$(grep -o '"name":"base[.]tar[.]zst"[^}]*' "$temp/told.$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p')
+    is=$(grep -o "\"name\":\"$(packed "$1")\"[^}]*" "$temp/told.$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p')
     if [ "$(cat "$temp/ended.zstd")" != 0 ]; then
         came_whole || verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
         verdict failed damaged-object "$object cannot be unpacked: $(plain "$(cat "$temp/said.zstd")")"
@@ -120,7 +126,15 @@ bring() {
     [ "$sum" = "$is" ] || verdict failed damaged-object "$object is not what was stored: its SHA-256 is another"
 }
 
-stored() { rclone cat "${target}base/$1/base.tar.zst" --config "$config" --log-level ERROR --s3-no-check-bucket \
+# opened ID: what is stored, decrypted where it is encrypted, and unpacked.
+opened() {
+    case $(packed "$1") in
+        *.age) age -d -i "$identity" 2>"$temp/said.age" | zstd -q -dc ;;
+        *) zstd -q -dc ;;
+    esac
+}
+
+stored() { rclone cat "${target}base/$1/$(packed "$1")" --config "$config" --log-level ERROR --s3-no-check-bucket \
     --retries 1 --low-level-retries 4 --contimeout @IDLE_TIMEOUT_S@s --timeout @IDLE_TIMEOUT_S@s; }
 
 # came_whole: rclone was not what failed, but for having nobody to write to any more.

@@ -1,15 +1,17 @@
 #!/bin/sh
 # @ME@ VERB: a recovery of @PROFILE@, phase by phase. Installed by walconsole, which calls it; docs/recovery.md.
-#   begin ID BACKUP primary|dr TIMELINE WORK OLD VERSION/NAME|- TO [VALUE [on|off]]
-#                                   what shall be done: noted, nothing else; -: in OLD's place
+#   begin ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]
+#                                   what shall be done: noted, nothing else; -: OLD is not known; in OLD's place
 #   restore                         the base backup, into WORK/data: fetched, unpacked, compared
 #   replay TO [VALUE [on|off]]      by a private server, up to the target: time, lsn, xid, name, immediate, latest
 #   keep-wal                        what lies in OLD/pg_wal and was not archived, into WORK/saved
 #   promote                         opened for writing, and stopped: it still archives nothing
 #   take-place                      WORK/data into OLD's place, OLD moved aside
 #   take-place CONFIG NEW PORT      beside it, as VERSION/NAME, with a copy of the folder CONFIG in NEW
+#   take-place CONFIG|-             into /PATH, with the configuration in the folder CONFIG
 #   stop                            the private server ended
-#   note NAME VALUE                 a phase, or what became of the old server
+#   note NAME VALUE                 a phase, what became of the old server; identity: the path of age's secret keys;
+#                                   pgbackrest: its options (--config, --stanza), where BACKUP is one of its own
 #   0  done                                   4  FAILED: what is archived cannot be restored so
 #   1  not now: try again                     6  refused: no room for it here
 #   2  called wrongly, or it cannot be        9  interrupted by a signal: the same call goes on
@@ -37,6 +39,8 @@ set -u
 
 @DRILL_SERVER@
 
+@RECOVER_THEIRS@
+
 @RECOVER_PLACE@
 
 @PGCLUSTER@
@@ -57,7 +61,7 @@ sockets=$state preloaded='' libraries='' folder='' last='that of the target'
 # -- What is known of it: $state/recovery, lines of NAME=VALUE, replaced whole; a copy lies in its own folder.
 
 fields='id phase backup copy timeline work old into to value inclusive lsn reached reached_target kept stopped_old'
-fields="$fields bin version segment_bytes tree"
+fields="$fields bin version segment_bytes tree identity pgbackrest"
 for field in $fields; do eval "$field=''"; done
 
 recall() {
@@ -145,9 +149,22 @@ find_copies() {
 # ask SQL: of the old server, which may be gone.
 ask() { timeout --foreground -k 5 30 psql -XAtq -F '|' -v ON_ERROR_STOP=1 @PSQL_OPTIONS@ -c "$1" 2>&1; }
 
-# find_programs: those of the backup's own version.
+# reach_archive: the copies that answer, locked; pgBackRest asks its own.
+reach_archive() {
+    if [ -n "$pgbackrest" ]; then
+        command -v pgbackrest >/dev/null || end 2 "pgbackrest is not installed, which made $backup"
+        return
+    fi
+    for needed in zstd rclone sha256sum; do
+        command -v "$needed" >/dev/null || end 2 "$needed is not installed"
+    done
+    [ -r "$config" ] || end 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
+    find_copies
+}
+
+# find_programs VERSION: those of the backup's own version.
 find_programs() {
-    version=$(told "$backup" server_version_num) major=$((version / 10000))
+    version=$1 major=$(($1 / 10000))
     for bin in "/usr/lib/postgresql/$major/bin" "/usr/pgsql-$major/bin" $(printf '%s' "$PATH" | tr : ' '); do
         case $("$bin/postgres" --version 2>/dev/null) in *" $major"[!0-9]* | *" $major") break ;; esac
         bin=''
@@ -162,7 +179,7 @@ find_programs() {
 
 begin() {
     if [ $# -lt 8 ] || [ $# -gt 10 ]; then
-        fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD VERSION/NAME|- TO [VALUE [on|off]]"
+        fail 2 "usage: $me begin ID BACKUP primary|dr TIMELINE WORK OLD|- VERSION/NAME|/PATH|- TO [VALUE [on|off]]"
     fi
     case $phase in
         '' | done | given-up) ;;
@@ -172,10 +189,10 @@ begin() {
             ;;
     esac
     for field in $fields; do eval "$field=''"; done
-    id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=$6 into=${7#-} phase=restoring
+    id=$1 backup=$2 copy=$3 timeline=$4 work=$5 old=${6#-} into=${7#-} phase=restoring
     to=$8 value=${9:-} inclusive=${10:-}
     place=$work data=$work/data
-    case $work$old in *[!-A-Za-z0-9/._+@,:]*) end 2 "$work, $old: such a name of a folder cannot be handled" ;; esac
+    case $work$old$into in *[!-A-Za-z0-9/._+@,:]*) end 2 "$work, $old, $into: such a name of a folder cannot be handled" ;; esac
     [ "$(stat -c '%U %F' -- "$work" 2>/dev/null)" = "$os_user directory" ] ||
         end 2 "$work is not a folder of ${os_user}'s"
     keep
@@ -188,24 +205,33 @@ restore_backup() {
         '') end 2 "no recovery was begun" ;;
         *) end 0 "$backup is unpacked already" ;;
     esac
-    find_copies
-    case " $roles " in *" $copy "*) ;; *) end 1 "$undone: the copy that has $backup ($copy) cannot be listed" ;; esac
-    target=$(target_of "$copy")
-    describe_backup "$backup" || fail_drill no-base-backup "$backup has no backup.json in $target any more"
-    segment_bytes=$(told "$backup" wal_segment_size) identifier=$(told "$backup" system_identifier)
-    find_programs
-    take_lock
-    trace
+    if [ -n "$identity" ]; then
+        command -v age >/dev/null || end 2 "age is not installed, which decrypts"
+        [ -r "$identity" ] || end 2 "$identity, age's secret keys, cannot be read as user $os_user"
+    fi
+    reach_archive
     # what an earlier call unpacked by half, in this recovery's own folder
     [ -f "$place/recovery" ] || end 2 "$place is not this recovery's folder"
-    rm -rf -- "$place/parts" "$data"
-    total_bytes=$(sum_of bytes)
-    timed fetch fetching bring_all
-    timed verify verifying verify_all
+    rm -rf -- "$place/parts" "$place/tablespaces" "$data"
+    if [ -n "$pgbackrest" ]; then restore_theirs; else restore_ours; fi
+    judge_tablespaces
     cp -f -- "$temp/told.$backup" "$place/backup.json" || end 1 "$undone: $place cannot be written"
     reach restored
     end 0 "$backup is unpacked in $data, and is what its manifest says: brought in $((took_fetch / 1000)) s, \
 compared in $((took_verify / 1000)) s"
+}
+
+restore_ours() {
+    case " $roles " in *" $copy "*) ;; *) end 1 "$undone: the copy that has $backup ($copy) cannot be listed" ;; esac
+    target=$(target_of "$copy")
+    describe_backup "$backup" || fail_drill no-base-backup "$backup has no backup.json in $target any more"
+    segment_bytes=$(told "$backup" wal_segment_size) identifier=$(told "$backup" system_identifier)
+    find_programs "$(told "$backup" server_version_num)"
+    take_lock
+    trace
+    total_bytes=$(sum_of bytes)
+    timed fetch fetching bring_all
+    timed verify verifying verify_all
 }
 
 target_settings() {
@@ -227,9 +253,9 @@ replay_to() {
         time | lsn | xid | name | immediate | latest) to=$1 value=${2:-} inclusive=${3:-} ;;
         *) end 2 "usage: $me replay time|lsn|xid|name|immediate|latest [VALUE [on|off]]" ;;
     esac
-    [ -x "$restore" ] || end 2 "$restore is not installed"
-    find_copies
-    take_lock
+    [ -n "$pgbackrest" ] || [ -x "$restore" ] || end 2 "$restore is not installed"
+    reach_archive
+    [ -n "$pgbackrest" ] || take_lock
     stop_server
     reach replaying
     prepare_server
@@ -255,7 +281,9 @@ prepare_server() {
         end 1 "$undone: its control file cannot be read: $(plain "$(cat "$temp/control")")"
     libraries=$("$bin/pg_config" --pkglibdir 2>/dev/null)
     preloaded=$(ask "SHOW shared_preload_libraries") || preloaded=''
-    command="$restore \"%f\" \"%p\" || { s=\$?; [ \$s = 1 ] || exit \$s; exec cp -- \"$place/saved/%f\" \"%p\" 2>/dev/null; }"
+    fetching=$restore
+    [ -z "$pgbackrest" ] || fetch_by_theirs
+    command="$fetching \"%f\" \"%p\" || { s=\$?; [ \$s = 1 ] || exit \$s; exec cp -- \"$place/saved/%f\" \"%p\" 2>/dev/null; }"
     if command -v setsid >/dev/null; then detached=setsid; fi
     configure
     : >"$place/log"
@@ -367,7 +395,7 @@ promote() {
 # start_again: its server is not there any more, or has a target that it did not reach, with which it would not open.
 start_again() {
     [ "$reached_target" != no ] || to=latest value='' inclusive=''
-    find_copies
+    reach_archive
     stop_server
     prepare_server
     timed replay replaying replay_on
@@ -388,7 +416,12 @@ note_value() {
         phase) phase=$2 ;;
         stopped_old) stopped_old=$2 ;;
         kept) kept=$2 ;;
-        *) fail 2 "usage: $me note phase|stopped_old|kept VALUE" ;;
+        identity) identity=$2 ;;
+        pgbackrest)
+            case $2 in *[!-A-Za-z0-9/._=+@\ ]*) fail 2 "$2: such options of pgBackRest cannot be handled" ;; esac
+            pgbackrest=$2
+            ;;
+        *) fail 2 "usage: $me note phase|stopped_old|kept|identity|pgbackrest VALUE" ;;
     esac
     keep
     exit 0
@@ -404,10 +437,9 @@ if [ "$(id -un)" != "$os_user" ]; then
     [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
     exec runuser -u "$os_user" -- "$0" "$verb" "$@"
 fi
-for needed in psql zstd rclone timeout flock tar tee sha256sum; do
+for needed in psql timeout flock tar tee; do
     command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
 done
-[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
 [ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
     fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
 [ ${#state} -le 93 ] || fail 2 "$state is too long a path for a server's socket (93 characters at most)"

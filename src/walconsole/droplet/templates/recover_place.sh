@@ -2,7 +2,7 @@
 
 # keep_wal: of a server that does not run. Files that were recycled for later hold older WAL, and tell so.
 keep_wal() {
-    [ -d "$old/pg_wal" ] || end 0 "there is no $old/pg_wal: nothing could be kept"
+    if [ -z "$old" ] || [ ! -d "$old/pg_wal" ]; then end 0 "there is no ${old:-old cluster}/pg_wal: nothing could be kept"; fi
     [ ! -e "$old/postmaster.pid" ] || ! lives "$(head -n 1 "$old/postmaster.pid")" || end 1 "$undone: the server in $old runs"
     [ -d "$place/saved" ] || mkdir -m 700 "$place/saved" || end 1 "$undone: $place cannot be written"
     kept=0
@@ -29,17 +29,52 @@ keep_wal() {
     end 0 "$kept WAL files that were not archived are kept in $place/saved"
 }
 
+# judge_tablespaces: each lies in this recovery's folder. One that the old cluster has and the backup has not was made
+# after it: where its WAL says so the server makes it, at its old path, over the old cluster's files.
+judge_tablespaces() {
+    for each in "$data"/pg_tblspc/*; do
+        [ -L "$each" ] || continue
+        case $(readlink -- "$each") in "$place/tablespaces/"*) continue ;; esac
+        end 2 "the tablespace ${each##*/} of $backup would be written to $(readlink -- "$each"), its old path"
+    done
+    [ -n "$old" ] || return 0
+    for each in "$old"/pg_tblspc/*; do
+        if [ -L "$each" ] && [ ! -e "$data/pg_tblspc/${each##*/}" ]; then
+            end 2 "the tablespace at $(readlink -- "$each") was made after $backup: the replay would make it there, over the \
+old cluster's files; take a base backup that has it"
+        fi
+    done
+}
+
+# move_tablespaces: beside the data directory, each under its name.
+move_tablespaces() {
+    beside=$at.tablespaces-$id
+    if [ -d "$place/tablespaces" ] && ! rmdir -- "$place/tablespaces" 2>/dev/null; then
+        mv -T -- "$place/tablespaces" "$beside" || end 1 "$undone: $place/tablespaces cannot be moved to $beside"
+    fi
+    for each in "$at"/pg_tblspc/*; do
+        [ -L "$each" ] || continue
+        goes=$(readlink -- "$each")
+        case $goes in
+            "$place/tablespaces/"*)
+                ln -sfn -- "$beside/${goes##*/}" "$each" || end 1 "$undone: $each cannot be made a link to $beside/${goes##*/}"
+                ;;
+        esac
+    done
+}
+
 # take_place: two renames; whichever was done before is not done again.
 take_place() {
     case $phase in promoted | taken-over) ;; *) end 2 "it is not promoted: the recovery is ${phase:-not begun}" ;; esac
-    if [ -n "$into" ]; then
-        [ $# = 3 ] || end 2 "usage: $me take-place CONFIG NEW PORT"
-        at=${old%/*}/${into#*/}
-    else
-        at=$old aside=$old.before-$id
-    fi
+    aside=''
+    case $into$# in
+        0) at=$old aside=$old.before-$id ;;
+        /*1) at=$into ;;
+        [0-9]*/*3) at=${old%/*}/${into#*/} ;;
+        *) end 2 "usage: $me take-place; into a new cluster: CONFIG NEW PORT; into a folder: CONFIG|-" ;;
+    esac
     if [ -d "$data" ]; then
-        if [ -z "$into" ] && [ -e "$old" ]; then
+        if [ -n "$aside" ] && [ -e "$old" ]; then
             [ ! -e "$old/postmaster.pid" ] || ! lives "$(head -n 1 "$old/postmaster.pid")" ||
                 end 1 "$undone: the server in $old runs"
             [ ! -e "$aside" ] || end 2 "$aside is there already"
@@ -48,18 +83,52 @@ take_place() {
         [ ! -e "$at" ] || end 2 "$at is there already"
         mv -T -- "$data" "$at" || end 1 "$undone: $data cannot be moved to $at"
     fi
-    if [ -n "$into" ]; then
-        adopt "$@"
-    else
-        for each in postgresql.conf pg_hba.conf pg_ident.conf; do
-            if [ ! -f "$aside/$each" ] || [ -e "$place/$each.of-backup" ]; then continue; fi
-            if [ -e "$at/$each" ]; then mv -- "$at/$each" "$place/$each.of-backup"; fi
-            cp -p -- "$aside/$each" "$at/$each" || end 1 "$undone: $aside/$each cannot be copied"
-        done
-    fi
+    move_tablespaces
+    case $into in
+        '') configure_from "$aside" ;;
+        /*) configure_from "${1#-}" ;;
+        *) adopt "$@" ;;
+    esac
     tree=$at
     keep
     end 0 "what was recovered lies in $at${aside:+, the old files in $aside}"
+}
+
+# configure_from FOLDER: the old cluster's configuration into the data directory; what the backup had of it is kept. Of a
+# folder elsewhere, what says where things lie is said anew, at the end, where it wins. Without one it is PostgreSQL's own.
+configure_from() {
+    [ ! -e "$place/configured" ] || return 0
+    for each in ${1:+"$1"/*.conf} ${1:+"$1"/*.d}; do
+        name=${each##*/}
+        case $name in '*.conf' | '*.d' | postgresql.auto.conf | start.conf | pg_ctl.conf) continue ;; esac
+        if [ -e "$at/$name" ] && [ ! -e "$place/$name.of-backup" ]; then mv -- "$at/$name" "$place/$name.of-backup"; fi
+        rm -rf -- "${at:?}/$name"
+        cp -a -- "$each" "$at/$name" || end 1 "$undone: $each cannot be copied"
+    done
+    if [ -z "$into" ]; then
+        [ ! -f "$1/postmaster.opts" ] || cp -p -- "$1/postmaster.opts" "$at/postmaster.opts"
+    else
+        lie_in_folder "$1"
+    fi
+    : >"$place/configured"
+}
+
+# lie_in_folder FOLDER: what names the old places names the new ones; arguments of the old server are taken over where they
+# name none.
+lie_in_folder() {
+    given=''
+    if [ -n "$1" ] && [ -f "$1/postmaster.opts" ]; then given=$(sed -n '1s/^[^ ]* "-D" "[^"]*"//p' "$1/postmaster.opts"); fi
+    case $given in *_file=* | *data_directory=*) given='' ;; esac
+    {
+        echo "# walconsole, the recovery $id: what differs from the cluster that this was copied from"
+        setting data_directory "$at"
+        setting hba_file "$at/pg_hba.conf"
+        setting ident_file "$at/pg_ident.conf"
+        setting external_pid_file ''
+    } >>"$at/postgresql.conf"
+    [ -e "$at/pg_hba.conf" ] || echo 'local all all peer' >"$at/pg_hba.conf"
+    [ -e "$at/pg_ident.conf" ] || : >"$at/pg_ident.conf"
+    printf '%s/postgres "-D" "%s"%s\n' "$bin" "$at" "$given" >"$at/postmaster.opts"
 }
 
 # adopt CONFIG NEW PORT: the old cluster's configuration, with what must differ at its end, where it wins.

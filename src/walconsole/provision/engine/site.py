@@ -112,8 +112,8 @@ class Site:
     """S3 by the profile's own key; raises errors.ObjectStoreError where there is none. Close it after use."""
     snapshot: Callable[[], Awaitable[Snapshot]] | None = None
     """Everything read anew, the buckets to their ends and from nothing that an earlier session saved."""
-    whole: Callable[[], Awaitable[Snapshot]] | None = None
-    """The same with every source asked, for the first line."""
+    whole: Callable[[Profile], Awaitable[Snapshot]] | None = None
+    """The same with every source asked, for the first line, as with this profile of the same droplet."""
     reach: Callable[[str, str | None], Awaitable[Reach]] | None = None
     """The way from here to an endpoint's URL, where certificates in a file of ours may be what is trusted."""
     claim: Claim | None = None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from shlex import quote
 
+from walconsole.domain.profile import PostgresTarget
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Level
@@ -139,8 +140,9 @@ class LastWord(NotUndone):
     gated = False
     always = False
     explanation = (
-        "Reads everything anew and says the first line. Only where it is OK the recovery is noted as "
-        "done; into a new cluster that line is known once the profile names it."
+        "Reads everything anew and says the first line, of the recovered cluster as its profile would be. In "
+        "the old one's place the recovery is noted as done only where it is OK; elsewhere it is told with "
+        "what is left to do, for the profile and the installed scripts still name the old cluster."
     )
 
     def __init__(self, recovery: Recovery) -> None:
@@ -162,19 +164,17 @@ class LastWord(NotUndone):
         site, state = self._recovery.site, await self._recovery.state()
         if state.phase not in IN_FORCE:
             raise BlockedError(self.title, state.words[0], state.words[1])
-        into = state.place.cluster
-        if into is not None:
-            await self._recovery.note("phase", RecoveryPhase.DONE.value)
-            yield Printed(
-                f'say cluster = "{into}" in the profile, then: walconsole provision, whose scripts ask the '
-                "new cluster from then on, and walconsole check"
-            )
-            return
         if site.whole is None:
             raise ProvisionError("reading the first line", "this site cannot be observed")
-        line = verdict(Assessment(await site.whole(), site.clock.now()))
+        its = site_of(site, state).profile
+        line = verdict(Assessment(await site.whole(its), site.clock.now()))
         yield Printed(f"{line.level.value}  {line.text}")
-        if line.level is not Level.OK:
+        if not state.place.in_place:
+            yield Printed(
+                f"so `walconsole check` says of it, once the profile has {_in_profile(its.postgres)}; "
+                "then: walconsole provision, whose scripts ask the new cluster from then on"
+            )
+        elif line.level is not Level.OK:
             raise ProvisionError(
                 "reading the first line", line.text, "see `walconsole check`; run this step again"
             )
@@ -183,3 +183,9 @@ class LastWord(NotUndone):
     async def verify(self) -> AsyncIterator[Event]:
         """Where it stands."""
         yield Proved((await self._recovery.state()).words[0])
+
+
+def _in_profile(server: PostgresTarget) -> str:
+    if server.cluster is not None:
+        return f'cluster = "{server.cluster}"'
+    return f"port = {server.port or 'the one above'} and no cluster"

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from shlex import join, quote
 
+from walconsole.domain.recovery.backups import Writer
+from walconsole.domain.recovery.by_tool import pgbackrest_options
 from walconsole.domain.recovery.recover_plan import plan_lines
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.recovery.target_judgement import Concern
@@ -35,7 +37,7 @@ from walconsole.provision.recovering.control import OldServer
 from walconsole.provision.recovering.recovery import Recovery, target_words
 from walconsole.provision.steps.backup_command import BackupCommand
 
-NEEDED = ("psql", "zstd", "rclone", "timeout", "flock")
+NEEDED = ("psql", "timeout", "flock")
 _ARCHIVED_WITHIN_S = 60.0
 
 
@@ -116,9 +118,16 @@ class RecoverCommand(BackupCommand):
 
     def __init__(self, recovery: Recovery) -> None:
         super().__init__(recovery.site)
+        self._recovery = recovery
 
     async def _obstacle(self, survey: Survey) -> Check | None:
-        return blocked_without(survey, *NEEDED)  # the server may be gone: that is what it is for
+        """The server may be gone: that is what it is for."""
+        state = await self._recovery.state()
+        theirs = bool(state.pgbackrest)
+        if not state.is_open:
+            backup = (await self._recovery.plan()).backup
+            theirs = backup is not None and backup.writer is Writer.PGBACKREST
+        return blocked_without(survey, *(NEEDED if theirs else (*NEEDED, "zstd", "rclone")))
 
     def _script(self, survey: Survey) -> DropletFile:
         return wanted_recover_file(self._site, survey)
@@ -153,16 +162,16 @@ class KeepOld(NotUndone):
             return Check(
                 CheckState.DONE, f"{state.kept} WAL files of the old server are kept in {state.work}/saved"
             )
-        old = await OldServer.of(self._site)
+        old = await self._recovery.old()
         facts = (Fact("old server", f"{old.data}: {'it runs' if old.runs else 'it does not run'}"),)
         if (await self._recovery.wish()).place.in_place and old.runs and old.stop is None:
-            why = "nothing is known that stops the old server: neither systemd nor pg_ctlcluster runs it"
+            why = "nothing is known that stops the old server: not systemd, pg_ctlcluster, or pg_ctl"
             return Check(CheckState.BLOCKED, why, facts, "stop it by hand, then run this step again")
         return Check(CheckState.NEEDED, "what the archive has not yet is to be kept", facts)
 
     async def plan(self) -> Plan:
         """The folder, the switch, the stop."""
-        wish, old = await self._recovery.wish(), await OldServer.of(self._site)
+        wish, old = await self._recovery.wish(), await self._recovery.old()
         work = await self._work(old)
         commands = [Command(f"mkdir -m 700 {quote(work)}", user=os_user(self._site))]
         notes = []
@@ -172,7 +181,7 @@ class KeepOld(NotUndone):
                 "goes on without"
             )
         if wish.place.in_place and old.stop is not None and old.runs:
-            commands.append(Command(old.stop))
+            commands.append(old.stop)
             notes.append(
                 f"{old.data} stays as it is; until the recovered files take its place it can be started again"
             )
@@ -192,7 +201,7 @@ class KeepOld(NotUndone):
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError; where archiving fails it goes on."""
         state = await self._recovery.state()
-        wish, old = await self._recovery.wish(), await OldServer.of(self._site)
+        wish, old = await self._recovery.wish(), await self._recovery.old()
         if not state.is_open:
             async for event in self._begin(old):
                 yield event
@@ -202,7 +211,7 @@ class KeepOld(NotUndone):
         if old.runs and wish.place.in_place:
             async for event in self._stop(old):
                 yield event
-            old = await OldServer.of(self._site)
+            old = await self._recovery.old()
         if old.runs:
             await self._recovery.note("kept", "0")
             return
@@ -213,15 +222,17 @@ class KeepOld(NotUndone):
 
     async def verify(self) -> AsyncIterator[Event]:
         """Raises ProvisionError where the old server runs that should not."""
-        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        state, old = await self._recovery.state(), await self._recovery.old()
         if state.place.in_place and old.runs:
             raise ProvisionError("stopping the old server", "it still runs", "see what starts it again")
         yield Proved(f"the recovery {state.id} is noted; {state.kept or 0} WAL files are kept")
 
     async def _work(self, old: OldServer) -> str:
         plan = await self._recovery.plan()
-        name = plan.wish.place.cluster.name if plan.wish.place.cluster else old.data.rpartition("/")[2]
-        return f"{old.data.rpartition('/')[0]}/{name}.recovery-{self._recovery.id}"
+        place = plan.wish.place
+        lies = place.folder or old.data
+        name = place.cluster.name if place.cluster is not None else lies.rpartition("/")[2]
+        return f"{lies.rpartition('/')[0]}/{name}.recovery-{self._recovery.id}"
 
     async def _begin(self, old: OldServer) -> AsyncIterator[Event]:
         plan, work = await self._recovery.plan(), await self._work(old)
@@ -229,12 +240,14 @@ class KeepOld(NotUndone):
             raise BlockedError(self.title, "nothing leads to the target", "choose another")
         yield Printed(f"{work} is the recovery's own folder")
         await _make_folder(self._site, work)
-        into = plan.wish.place.cluster
         words = ["begin", self._recovery.id, plan.backup.id, plan.copy.value, str(plan.target.timeline), work]
-        words += [old.data, "-" if into is None else str(into), *target_words(plan.target)]
+        words += [old.data or "-", plan.wish.place.name or "-", *target_words(plan.target)]
         command = self._recovery.command(*words)
         async for event in run(self._site, command):
             yield event
+        theirs = pgbackrest_options(plan.backup, plan.pgbackrest)
+        if theirs:
+            await self._recovery.note("pgbackrest", " ".join(theirs))
 
     async def _archive_last(self) -> AsyncIterator[Event]:
         site = self._site
@@ -261,7 +274,7 @@ class KeepOld(NotUndone):
         now = self._site.clock.now()
         yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it runs", "it is stopped", at=now))
         await self._recovery.note("stopped_old", "yes")
-        async for event in run(self._site, Command(old.stop), timeout_s=600.0):
+        async for event in run(self._site, old.stop, timeout_s=600.0):
             yield event
 
 

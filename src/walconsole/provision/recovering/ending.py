@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from shlex import join, quote
 
-from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import ask, os_user, programs, psql, run, status_of
@@ -14,7 +13,6 @@ from walconsole.provision.engine.model import (
     Changing,
     Check,
     CheckState,
-    Command,
     Event,
     FileChange,
     Plan,
@@ -120,16 +118,18 @@ class TakeOver:
 
     async def plan(self) -> Plan:
         """Both commands, and what an application is to be told."""
-        state, old = await self._recovery.state(), await OldServer.of(self._site)
-        commands = [Command(old.stop)] if old.runs and old.stop else []
+        state, old = await self._recovery.state(), await self._recovery.old()
+        commands = [old.stop] if old.runs and old.stop else []
         commands.append(self._recovery.command(*await self._words(state, old)))
-        into = state.place.cluster
-        if into is None:
-            commands += [Command(old.start)] if old.start is not None else []
+        if state.place.in_place:
+            commands += [old.start] if old.start is not None else []
             notes = [f"the old files stay as {state.old}.before-{state.id}"]
         else:
-            commands.append(Command(start_of_new(into, await self._site.survey(), self._site)))
-            notes = [f"the old cluster's files stay in {state.old}; its start.conf says manual from now on"]
+            if state.tree or state.place.cluster is not None:
+                commands.append(await start_of_new(state, self._site))
+            notes = [f"the old cluster's files stay in {state.old or 'their place'}"]
+            if old.cluster is not None:
+                notes.append("its start.conf says manual from now on")
         return Plan(
             f"run what was recovered {state.place.text}",
             commands=tuple(commands),
@@ -140,38 +140,38 @@ class TakeOver:
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError."""
-        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        state, old = await self._recovery.state(), await self._recovery.old()
         if state.phase is not RecoveryPhase.PROMOTED:
             raise BlockedError(self.title, state.words[0], state.words[1])
-        into = state.place.cluster
         if old.runs:
             async for event in self._stop(old):
                 yield event
-        if into is not None:
+        if not state.place.in_place and old.cluster is not None:
             async for event in self._only_by_hand(old):
                 yield event
         now = self._site.clock.now()
-        aside = f"moved to {state.old}.before-{state.id}" if into is None else f"beside {state.old}"
+        aside = f"moved to {state.old}.before-{state.id}" if state.place.in_place else f"beside {state.old}"
         yield Changing(Change(self.id, ChangeKind.SETTING, state.old, "the old files", aside, at=now))
         async for event in self._recovery.run(*await self._words(state, old)):
             yield event
-        async for event in self._start(old, into):
+        async for event in self._start():
             yield event
-        async for event in self._wait(state):
+        async for event in self._wait():
             yield event
         await self._recovery.note("phase", RecoveryPhase.TAKEN_OVER.value)
 
-    async def _start(self, old: OldServer, into: ClusterName | None) -> AsyncIterator[Event]:
+    async def _start(self) -> AsyncIterator[Event]:
         """As it will run; not once more where an earlier call was killed just after it."""
-        start = old.start
-        if into is not None:
-            start = start_of_new(into, await self._site.survey(), self._site)
+        state = await self._recovery.state()
+        start = (await self._recovery.old()).start  # of a plain one it lies in its folder, which is new
+        if not state.place.in_place:
+            start = await start_of_new(state, self._site)
         if start is None:
             raise BlockedError(
                 self.title, "nothing is known that starts it", "start it as the old server was"
             )
-        if not await runs_in(self._site, (await self._recovery.state()).tree):
-            async for event in run(self._site, Command(start), timeout_s=600.0):
+        if not await runs_in(self._site, state.tree):
+            async for event in run(self._site, start, timeout_s=600.0):
                 yield event
 
     async def verify(self) -> AsyncIterator[Event]:
@@ -202,8 +202,14 @@ class TakeOver:
     async def _told(self, state: RecoveryState, site: Site) -> str:
         """For applications, and the command for the old files."""
         port = (await psql(site, "SHOW port")).strip()
+        if state.place.folder:
+            return (
+                f"applications: port {port} of this host; the profile: port = {port}, and no cluster; "
+                f"nothing starts it at a boot yet: make a unit for {state.tree}; the old files, when nobody "
+                f"needs them any more: {state.old or 'n/a'}"
+            )
         if state.place.cluster is not None:
-            old = (await OldServer.of(self._site)).cluster
+            old = (await self._recovery.old()).cluster
             name = "VERSION NAME" if old is None else f"{old.version} {old.name}"
             return (
                 f"applications: port {port} of this host from now on; the profile: cluster = "
@@ -217,8 +223,10 @@ class TakeOver:
 
     async def _words(self, state: RecoveryState, old: OldServer) -> tuple[str, ...]:
         into = state.place.cluster
-        if into is None:
+        if state.place.in_place:
             return ("take-place",)
+        if into is None:
+            return "take-place", old.configuration or "-"
         if not old.configuration or old.cluster is None:
             raise BlockedError(self.title, "the old cluster's configuration is not known", "make it by hand")
         new = f"{old.configuration.rsplit('/', 2)[0]}/{into.version}/{into.name}"
@@ -241,9 +249,9 @@ class TakeOver:
         now = self._site.clock.now()
         yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it runs", "it is stopped", at=now))
         await self._recovery.note("stopped_old", "yes")
-        async for event in run(self._site, Command(old.stop), timeout_s=600.0):
+        async for event in run(self._site, old.stop, timeout_s=600.0):
             yield event
-        if (await OldServer.of(self._site)).runs:
+        if (await self._recovery.old()).runs:
             raise ProvisionError("stopping the old server", "it still runs", "see what starts it again")
 
     async def _only_by_hand(self, old: OldServer) -> AsyncIterator[Event]:
@@ -258,14 +266,16 @@ class TakeOver:
         async for event in install(self._site, self.id, change):
             yield event
 
-    async def _wait(self, state: RecoveryState) -> AsyncIterator[Event]:
-        site, clock = site_of(self._site, state), self._site.clock
+    async def _wait(self) -> AsyncIterator[Event]:
+        clock = self._site.clock
         began = clock.monotonic()
         while True:
+            site = site_of(self._site, await self._recovery.state())  # its port is known once it runs
             waited = clock.monotonic() - began
             try:
                 await psql(site, "SELECT 1")
                 await site.survey(again=True)  # what was known is of the server that was stopped
+                self._recovery.found(site)
                 return
             except ProvisionError as error:
                 await site.survey(again=True)
@@ -313,10 +323,10 @@ class GiveUp(NotUndone):
 
     async def plan(self) -> Plan:
         """The commands."""
-        state, old = await self._recovery.state(), await OldServer.of(self._site)
+        state, old = await self._recovery.state(), await self._recovery.old()
         commands = [self._recovery.command("stop")]
         if state.stopped_old and not old.runs and old.start is not None:
-            commands.append(Command(old.start))
+            commands.append(old.start)
         return Plan(
             "give the recovery up" + (", and start the old server again" if len(commands) > 1 else ""),
             commands=tuple(commands),
@@ -329,7 +339,7 @@ class GiveUp(NotUndone):
         state = await self._recovery.state()
         async for event in self._recovery.run("stop"):
             yield event
-        old = await OldServer.of(self._site)
+        old = await self._recovery.old()
         if state.stopped_old and not old.runs:
             if old.start is None:
                 raise BlockedError(
@@ -337,7 +347,7 @@ class GiveUp(NotUndone):
                 )
             now = self._site.clock.now()
             yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it is stopped", "it runs", at=now))
-            async for event in run(self._site, Command(old.start), timeout_s=600.0):
+            async for event in run(self._site, old.start, timeout_s=600.0):
                 yield event
         await self._recovery.note("phase", RecoveryPhase.GIVEN_UP.value)
         yield Printed(f"what was recovered stays; to remove it: {_removal(state)}")

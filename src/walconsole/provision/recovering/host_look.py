@@ -4,6 +4,7 @@ from shlex import quote
 
 from walconsole.domain.profile import ClusterName
 from walconsole.domain.recovery.recover_plan import RecoveryHost
+from walconsole.domain.recovery.recover_target import RecoveryPlace
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, programs, psql, status_of
 from walconsole.provision.droplet.survey import Survey
@@ -12,28 +13,34 @@ from walconsole.provision.engine.site import Site
 _SQL = """SELECT sum(pg_database_size(oid))::bigint, pg_size_bytes(current_setting('max_wal_size'))
 FROM pg_database"""
 
-_LOOK = """data={data}
-parent=${{data%/*}}
-at=$parent
+_LOOK = """data={data} place={place}
+parent=${{place%/*}}
+at=${{parent:-/}}
 while [ ! -d "$at" ]; do at=${{at%/*}}; at=${{at:-/}}; done
 df -Pk -- "$at" | awk 'NR == 2 {{ print "free", int($4 / 1024) }}'
 echo "parent $(stat -c %U -- "$parent" 2>/dev/null)"
+[ "$place" = "$data" ] || [ ! -e "$place" ] || echo 'taken it is there already'
 [ ! -L "$data" ] || echo 'fixed it is a link'
-if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "$parent")" ]; then
+if [ -d "$data" ] && [ "$(stat -c %d -- "$data")" != "$(stat -c %d -- "${{data%/*}}/")" ]; then
     echo 'fixed it is a file system of its own'
 fi
 [ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || echo "tablespaces $(ls "$data/pg_tblspc" | wc -l)"
+{path}command -v pgbackrest >/dev/null && echo 'pgbackrest is here'
 {path}pg_lsclusters -h 2>/dev/null | awk '{{ print "cluster", $1 "/" $2 }}'
 """
 
 
-async def look_at_host(site: Site) -> RecoveryHost:
-    """Asked of the droplet, and of the old server where it runs. Raises ProvisionError."""
+async def look_at_host(site: Site, place: RecoveryPlace, config: str = "") -> RecoveryHost:
+    """Asked of the droplet, and of the old server where it runs. Raises ProvisionError.
+
+    `config` is pgBackRest's configuration where that must be named to it.
+    """
     survey = await site.survey(again=True)
     data = data_of(survey)
-    if not data:
+    lies = place.folder or data
+    if not lies:
         return RecoveryHost("", None, False, None)
-    script = _LOOK.format(data=quote(data), path=programs(site))
+    script = _LOOK.format(data=quote(data), place=quote(lies), path=programs(site))
     status, said = await status_of(site, script)
     if status != 0 and not said:
         raise ProvisionError("looking at the host", f"exit status {status}")
@@ -46,12 +53,13 @@ async def look_at_host(site: Site) -> RecoveryHost:
     server = survey.server
     databases, max_wal = await _sizes(site) if server is not None else (0, 1 << 30)
     crowded = "" if owner == os_user(site) else f"its folder is {owner or 'nobody'}'s, not {os_user(site)}'s"
+    crowded = by_key.get("taken", "") or crowded
     return RecoveryHost(
         data,
         survey.cluster.name if survey.cluster is not None else None,
         server is not None,
         int(free) if free.isdigit() else None,
-        data.rpartition("/")[0],
+        lies.rpartition("/")[0],
         databases,
         max_wal,
         site.drill.reserve_mib,
@@ -59,6 +67,7 @@ async def look_at_host(site: Site) -> RecoveryHost:
         fixed=by_key.get("fixed", ""),
         crowded=crowded,
         in_recovery=server is not None and server.in_recovery,
+        pgbackrest=config if "pgbackrest" in by_key else None,
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
     )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from shlex import join, quote
 
 from walconsole.domain.profile import BucketRole
+from walconsole.domain.recovery.by_tool import pgbackrest_config
 from walconsole.domain.recovery.drill_status import DOING, DrillStatus
 from walconsole.domain.recovery.recover_plan import RecoveryPlan, RecoveryWish, plan_recovery
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState, read_recovery
@@ -20,11 +21,13 @@ from walconsole.provision.droplet.commands import ask, os_user, status_of
 from walconsole.provision.droplet.drill_run import DrillRun
 from walconsole.provision.engine.model import Command, Event, Printed
 from walconsole.provision.engine.site import Site
+from walconsole.provision.recovering.control import OldServer
 from walconsole.provision.recovering.host_look import look_at_host
 from walconsole.provision.steps.drill_look import last_good
 
 IN_FORCE = frozenset({RecoveryPhase.TAKEN_OVER, RecoveryPhase.DONE})
 _BLOCKED = frozenset({2, 3, 6})
+_PORT_DIGITS = 6
 _PHASES = {**DOING, "starting": "it looks where it stands", "keeping": "the old server's last WAL is kept"}
 ENDS = {
     1: ("not done now", "mend what it names, then run it again: it goes on where it was"),
@@ -69,6 +72,7 @@ class Recovery:
         self.id = f"{datetime.fromtimestamp(site.clock.now(), UTC):%Y%m%dT%H%M%SZ}"
         """Of a recovery that this begins."""
         self._plan: RecoveryPlan | None = None
+        self._own: Site | None = None
 
     @property
     def may_stop_old(self) -> bool:
@@ -87,19 +91,43 @@ case $pid in '' | *[!0-9]*) ;; *)
     tr '\\000' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "-D $data " && echo lives ;;
 esac
 printf '\\001'
+tree=$(sed -n 's/^tree=//p' {kept} 2>/dev/null)
+case $(sed -n 's/^into=//p' {kept} 2>/dev/null) in
+    /*) sed -n '4p;5p' "$tree/postmaster.pid" 2>/dev/null ;;
+esac
+printf '\\001'
 {run.seen_script()}"""
         _, said = await status_of(self.site, script, user=os_user(self.site))
-        text, lives, rest = (*said.split("\001", 2), "", "")[:3]
+        text, lives, placed, rest = (*said.split("\001", 3), "", "", "")[:4]
+        port, socket = (*placed.split("\n"), "", "")[:2]
         state = read_recovery(text) or RecoveryState()
         look = run.read_look(rest)
         status = look.status
         return replace(
             state,
             lives=lives.strip() == "lives",
+            tree_port=int(port) if port.isdecimal() and len(port) < _PORT_DIGITS else None,
+            tree_socket=socket if socket.startswith("/") else None,
             running=look.running is not None,
             message=status.message if status is not None else "",
             exit_status=status.exit_status if status is not None else None,
         )
+
+    async def old(self) -> OldServer:
+        """The old server as it is now. Raises what the shell raises."""
+        state = await self.state()
+        return await OldServer.of(self.site, state.old if state.is_open else "")
+
+    def own(self, state: RecoveryState) -> Site:
+        """The droplet as the steps see it that come after the end: with the recovered cluster as its own."""
+        if self._own is None:
+            self._own = site_of(self.site, state)
+        return self._own
+
+    def found(self, site: Site) -> None:
+        """The recovered server answers there: of one in a folder that is not known before it runs."""
+        if self._own is not None and self._own is not self.site:
+            self._own.profile, self._own._survey = site.profile, None
 
     async def wish(self) -> RecoveryWish:
         """What is asked for: told here, else what was begun. Raises BlockedError where neither is."""
@@ -126,7 +154,9 @@ printf '\\001'
             left_out = [role for role, each in read if each.problem is not None]
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
-            host = await look_at_host(self.site)
+            told = snapshot.discovery.value
+            config = pgbackrest_config(told.copies) if told is not None else ""
+            host = await look_at_host(self.site, wish.place, config)
             self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
 
@@ -198,10 +228,12 @@ printf '\\001'
 
 def site_of(site: Site, state: RecoveryState) -> Site:
     """The same droplet, with the cluster that was recovered as its own."""
-    into = state.place.cluster
-    if into is None:
+    place = state.place
+    if place.in_place:
         return site
-    postgres = replace(site.profile.postgres, cluster=into, port=None, socket_dir=None)
+    postgres = replace(
+        site.profile.postgres, cluster=place.cluster, port=state.tree_port, socket_dir=state.tree_socket
+    )
     return replace(site, profile=replace(site.profile, postgres=postgres), _survey=None)
 
 

@@ -59,6 +59,9 @@ class RestoreBackup(NotUndone):
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError with the script's own last word."""
+        identity = (await self._recovery.wish()).identity
+        if identity:
+            await self._recovery.note("identity", identity)
         async for event in self._recovery.run("restore"):
             yield event
 

@@ -240,8 +240,9 @@ class RecoverScreen(PanesScreen):
 
         beside = place_beside(self.taken.snapshot) if self.taken is not None else IN_PLACE
         options = [f"{beside.text}, beside the old one: nothing of that is touched"]
+        options.append("another place: VERSION/NAME, or a data directory's /PATH")
         if not beside.in_place:
-            options += ["another name beside it: VERSION/NAME", f"{IN_PLACE.text}: its files are moved aside"]
+            options.append(f"{IN_PLACE.text}: its files are moved aside")
 
         def named(text: str | None) -> None:
             try:
@@ -252,7 +253,7 @@ class RecoverScreen(PanesScreen):
 
         def chosen(number: int | None) -> None:
             if number == 1:
-                self.app.push_screen(Prompt("into (VERSION/NAME):", str(beside.cluster)), named)
+                self.app.push_screen(Prompt("into (VERSION/NAME or /PATH):", beside.name), named)
             elif number is not None:
                 place = IN_PLACE if number else beside
                 self._choose(replace(self.draft, wish=replace(self.draft.wish, place=place)))

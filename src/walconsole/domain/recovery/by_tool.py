@@ -1,0 +1,59 @@
+"""Base backups of other tools, by their own restore commands."""
+
+import re
+from collections.abc import Iterable
+from shlex import join
+
+from walconsole.domain.facts.evidence import FoundCopy
+from walconsole.domain.recovery.backups import BaseBackup, Writer
+from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
+
+_STANZA = re.compile(r"(?:.*/)?backup/([A-Za-z0-9._-]{1,100})/", re.ASCII)
+_FILE = re.compile(r"(/[-A-Za-z0-9/._+@]{1,200}\.conf) line \d+", re.ASCII)
+_OWN = frozenset({"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf"})
+"""Where pgBackRest looks by itself."""
+
+
+def pgbackrest_config(copies: Iterable[FoundCopy]) -> str:
+    """The file that must be named to it, as far as the host says where its values stand; empty: none."""
+    for copy in copies:
+        for _, _, source, _ in copy.rows if copy.tool == Writer.PGBACKREST else ():
+            named = _FILE.fullmatch(source)
+            if named is not None and named[1] not in _OWN and "/conf.d/" not in named[1]:
+                return named[1]
+    return ""
+
+
+def pgbackrest_options(backup: BaseBackup, config: str = "") -> tuple[str, ...]:
+    """What every call about this backup's stanza has; empty where the backup's place names none."""
+    stanza = _STANZA.fullmatch(backup.place)
+    if backup.writer is not Writer.PGBACKREST or stanza is None:
+        return ()
+    return (*((f"--config={config}",) if config else ()), f"--stanza={stanza[1]}")
+
+
+def by_its_tool(backup: BaseBackup, target: RecoveryTarget, folder: str, config: str = "") -> str:
+    """The command that restores it into an empty `folder`, archiving off, and stops at the target.
+
+    Empty where its tool's command takes more than is known here.
+    """
+    options = pgbackrest_options(backup, config)
+    if not options:
+        return ""
+    words = ["pgbackrest", *options, f"--set={backup.id}", f"--pg1-path={folder}"]
+    words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
+    return join([*words, "restore"])
+
+
+def _target(target: RecoveryTarget) -> Iterable[str]:
+    """pgBackRest's words for a target (its command reference, restore)."""
+    if target.timeline is not None:
+        yield f"--target-timeline={target.timeline}"
+    if target.to is RecoverTo.LATEST:
+        return
+    yield f"--type={target.to.value}"
+    yield "--target-action=pause"
+    if target.to is not RecoverTo.IMMEDIATE:
+        yield f"--target={target.value}"
+    if target.inclusive is False:
+        yield "--target-exclusive"

@@ -1,0 +1,65 @@
+"""A recovery on a stage: what is run, what it told, and what the recovered server holds."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.data.provisioning import RealClock
+from tests.integration.provision_stage import Stage
+from tests.servers.postgres import PostgresServer
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.profile import Profile
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
+from walconsole.droplet.choices import DrillChoices
+from walconsole.provision.engine.model import Printed, Proved, Step
+from walconsole.provision.engine.runner import Runner
+from walconsole.provision.recovering.recovery import Recovery
+from walconsole.session.one_look import look_anew
+
+
+def observed(stage: Stage) -> None:
+    """Let the steps look at the archive as a console does."""
+    site = stage.site
+
+    async def snapshot() -> Snapshot:
+        return await look_anew(stage.profile, site.shell, RealClock(), {})  # type: ignore[arg-type]
+
+    async def whole(profile: Profile) -> Snapshot:
+        return await look_anew(profile, site.shell, RealClock(), {}, whole=True)  # type: ignore[arg-type]
+
+    site.snapshot, site.whole = snapshot, whole
+    site.drill = DrillChoices(poll_s=1, reserve_mib=64)
+
+
+async def ran(stage: Stage, steps: Sequence[Step]) -> str:
+    """What the run of these steps told; it must go through."""
+    stage.told.clear()
+    await Runner(stage.site, steps, stage.gate, stage.told.append).run()
+    events = [news.event for news in stage.told]
+    return "\n".join(event.text for event in events if isinstance(event, Printed | Proved))
+
+
+def orders(server: PostgresServer) -> int:
+    """The rows of the table that the tests recover."""
+    ((rows,),) = server.sql("SELECT count(*) FROM orders")
+    return int(rows)
+
+
+def text_of(server: PostgresServer, sql: str) -> str:
+    """One value."""
+    ((value,),) = server.sql(sql)
+    return str(value)
+
+
+def names(folder: str | Path) -> set[str]:
+    """What lies in it."""
+    return {path.name for path in Path(folder).iterdir()}
+
+
+async def until_phase(recovery: Recovery, *phases: RecoveryPhase) -> RecoveryState:
+    """The state, once it is in one of these."""
+    state = await recovery.state()
+    if state.phase in phases:
+        return state
+    await asyncio.sleep(0.1)
+    return await until_phase(recovery, *phases)
