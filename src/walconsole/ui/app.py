@@ -6,20 +6,14 @@ nothing is read, before the first frame is out.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, ClassVar
-
-from textual.app import App
-from textual.filter import Monochrome, NoColor
 
 from walconsole.ui.board.keys import app_bindings
 from walconsole.ui.board.travel_keys import TravelKeys
 from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.theme import Theme
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.provision_run import ProvisionRun
     from walconsole.ui.board.theming import ThemeShelf
-    from walconsole.ui.board.tones import ConsoleTheme
     from walconsole.ui.palette import ConsoleCommands
     from walconsole.ui.questions import Questions
 
@@ -48,27 +41,14 @@ def _commands() -> type[ConsoleCommands]:
 
 
 _TOAST_CELLS = 60
-_WITHOUT_COLOUR: Sequence[LineFilter] = (NoColor(),)
 
 
-def _no_theme(asked: str, shown: str, themes: Sequence[Theme], problems: Sequence[str]) -> str:
-    """Why a theme that was asked for is not seen, and which there are; other files' problems after it."""
-    from walconsole.domain.redaction import safe
-
-    here = [problem for problem in problems if f"{asked}.toml" in problem]
-    others = [problem for problem in problems if problem not in here]
-    why = here[0] if here else "there is none of that name"
-    names = ", ".join(sorted(theme.name for theme in themes))
-    said = f"theme {safe(asked)}: {why}; {shown} is shown instead. The themes are: {names} (t chooses)"
-    return "\n".join([said, *others])
-
-
-class WalconsoleApp(TravelKeys):
+class WalconsoleApp(TravelKeys, ThemedApp):
     """Droplets' sessions, of which one is `current`: its screens are seen, and the keys concern it.
 
-    `failure` is set when it ended because the only session could never have worked. `shelf` holds the
-    themes and remembers the chosen one; `theme` overrules it. `glyphs` None: by what the terminal's encoding
-    can show. `alerts` are how the terminal tells that the verdict got worse: `bell`, `osc9`.
+    `failure` is set when it ended because the only session could never have worked. `theme` and `shelf` as
+    for `ThemedApp`. `glyphs` None: by what the terminal's encoding can show. `alerts` are how the terminal
+    tells that the verdict got worse: `bell`, `osc9`.
     """
 
     CSS = """
@@ -93,11 +73,8 @@ class WalconsoleApp(TravelKeys):
         glyphs: Glyphs | None = None,
         alerts: tuple[str, ...] = (),
     ) -> None:
-        from walconsole.ui.board.theming import ThemeShelf
-
-        super().__init__()
+        super().__init__(theme, shelf)
         self.failure: WalconsoleError | None = None
-        self.shelf = shelf or ThemeShelf()
         self._glyphs, self._alerts = glyphs, alerts
         self._leaving: Screen[bool] | None = None
         self._saying: set[tuple[str, str]] = set()
@@ -107,31 +84,6 @@ class WalconsoleApp(TravelKeys):
         if session is not None:
             self.sessions[self.DEFAULT_MODE] = session
             session.front = self
-        # Textual takes an empty NO_COLOR for a set one; https://no-color.org says otherwise.
-        self.no_color = os.environ.get("NO_COLOR", "") != ""
-        first = self._suited(self.shelf.first(theme, self.console.color_system))
-        self._refused_theme = theme if theme not in (None, first.name) else None
-        self.register_theme(first)
-        self._begin_with(first)
-
-    def _suited(self, theme: ConsoleTheme) -> ConsoleTheme:
-        from walconsole.ui.board.tones import suited
-
-        return suited(theme, self.console.color_system, no_colour=self.no_color)
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Without colour the terminal's own, not Textual's greys, in which red is dimmer than the text."""
-        if self.no_color:
-            return _WITHOUT_COLOUR
-        return [each for each in super().get_line_filters() if not isinstance(each, Monochrome | NoColor)]
-
-    def _begin_with(self, theme: Theme) -> None:
-        """Set the first theme; for most of them without setting every style a second time at the start."""
-        if theme.ansi or not theme.dark:
-            self.theme = theme.name
-        else:
-            self.set_reactive(App.theme, theme.name)
-            self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def glyphs(self) -> Glyphs:
@@ -156,26 +108,11 @@ class WalconsoleApp(TravelKeys):
     async def _begin(self) -> None:
         self.add_mode(self.DEFAULT_MODE, self.get_default_screen)
         if await self._unfold_first():
-            self.run_worker(self._load_themes(), name="themes", group="themes")
+            self.run_worker(self.load_themes(), name="themes", group="themes")
 
     async def _unfold_first(self) -> bool:
         """What the first screen needs beyond its first frame; False where the console was left."""
         return await self._unfold(self.DEFAULT_MODE)
-
-    async def _load_themes(self) -> None:
-        import asyncio
-
-        first = self.theme
-        themes, problems = await asyncio.to_thread(self.shelf.load)
-        for theme in themes:
-            if theme.name != self.theme:
-                self.register_theme(self._suited(theme))
-        if self._refused_theme in self.available_themes:  # its file has another name
-            self.theme = str(self._refused_theme)
-        elif self._refused_theme is not None:
-            problems = [_no_theme(self._refused_theme, first, themes, problems)]
-        if problems:
-            self.notify("\n".join(problems), title="themes", severity="error", markup=False, timeout=15)
 
     def notify(
         self,
@@ -357,24 +294,6 @@ class WalconsoleApp(TravelKeys):
         ]
         self._leaving = Confirm("Leave now?", texts, "Leave")
         self.push_screen(self._leaving, lambda leave: self.exit() if leave else None)
-
-    def action_choose_theme(self) -> None:
-        """A list of themes; each is shown while it is highlighted."""
-        from walconsole.ui.dialogs.dialog import ThemeScreen
-
-        self.push_screen(ThemeScreen(), self._choose_theme)
-
-    def action_change_theme(self) -> None:
-        """As the palette's own command asks for it."""
-        self.action_choose_theme()
-
-    def _choose_theme(self, name: str | None) -> None:
-        if name is None:
-            return
-        self.theme = name
-        problem = self.shelf.remember(name)
-        if problem:
-            self.notify(problem, title="the theme is not remembered", severity="warning", markup=False)
 
     # What sessions and their screens ask for: see droplet_session.Front.
 
