@@ -289,6 +289,13 @@ def test_recovery_without_unicode(snap_compare: SnapCompare) -> None:
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=recovery_opened)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_recovery_with_a_restore_point(snap_compare: SnapCompare, size: str) -> None:
+    app = stage(RECOVERIES["nightly"](), lines=log_lines())
+    app.current.found_moments = found_moments()
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=recovery_opened)
+
+
 async def moment_opened(pilot: Pilot[None]) -> None:
     """What was found around a time, the cursor on the worst of it."""
     await recovery_opened(pilot)

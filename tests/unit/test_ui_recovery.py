@@ -13,6 +13,12 @@ from tests.data.snapshots import STATES
 from tests.data.stage import RCLONE
 from tests.unit.test_drill_result import good as drill_result
 from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.moments.collecting import Collected, EndLog
+from walconsole.domain.moments.events import Kind, Moment
+from walconsole.domain.moments.found import FoundMoments
+from walconsole.domain.moments.names import Names
+from walconsole.domain.moments.span import WalSpan
+from walconsole.domain.moments.targets import ArchiveEnd
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup
 from walconsole.domain.recovery.by_hand import Commands
@@ -26,7 +32,7 @@ from walconsole.ui.dialogs.help import explanations
 from walconsole.ui.recovery import backup_table, detail_rows, window_rows
 from walconsole.ui.recovery.backup_table import TITLES
 from walconsole.ui.recovery.layout import PANES, arrange
-from walconsole.ui.recovery.picture import RecoveryPicture, picture_of, window_of
+from walconsole.ui.recovery.picture import RecoveryPicture, picture_of, points_of, window_of
 
 WIDTHS = (20, 40, 79, 115, 199, 400)
 EVERY = {**RECOVERIES, **STATES}
@@ -374,6 +380,25 @@ def test_a_drill_that_failed_later_comes_before_what_was_proved_once() -> None:
     text, tone = _proof(_drilled(replace(failed, outcome=Outcome.REFUSED, reason="no-room")))
     assert tone is Tone.WARNING
     assert "no restore was ever proved" in text
+
+
+def test_the_strip_shows_restore_points_that_were_read() -> None:
+    span = _drilled().span
+    assert span is not None
+    at = span[0] + (span[1] - span[0]) / 2
+    point = Moment(Kind.RESTORE_POINT, 4096, 1, None, round(at * 1_000_000), text="before \x1b[31mit")
+    others = (replace(point, kind=Kind.DDL), replace(point, after_us=None), replace(point, after_us=1))
+    read = Collected((point, *others), EndLog(), 1, 4, None, None)
+    found = FoundMoments(at, 60.0, WalSpan((), 1, ArchiveEnd(1, None)), read, Names())
+    assert points_of(None) == ()
+    points = points_of(found)
+    assert [name for _, name in points] == [point.text, point.text]
+    for width in (80, 120, 200):
+        drawn = window_rows.rows(replace(_drilled(), points=points), width, UNICODE)
+        (row,) = (row for row in drawn if row.entry == window_rows.POINTS)
+        assert row.text.split() == ["points", UNICODE.caret]
+        assert abs(row.text.index(UNICODE.caret) - width / 2) < 8
+        assert "\x1b" not in row.value
 
 
 def test_the_strip_shows_when_a_restore_was_proved_and_when_it_was_not() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.layouts import Layout
+from walconsole.domain.moments.events import Kind
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.time_strip import switch_times, time_span
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.facts.observed import BucketFacts
     from walconsole.domain.facts.snapshot import Reading, Snapshot
+    from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.recovery.backups import BaseBackup
     from walconsole.domain.recovery.drill_plan import Forecast
     from walconsole.domain.recovery.drill_result import Drills
@@ -41,7 +43,8 @@ class RecoveryPicture:
     the copies whose WAL lies as the installed command stores it. `reaches` are the base backups and how far
     each can be replayed, the newest first, those without a time last. `retention` is what would be deleted
     next, in words. `runs` are those that are being taken, `seen_at` is now by the console's clock.
-    `drills` is what restore drills proved, `forecast` what a restore would take now by their rates.
+    `drills` is what restore drills proved, `forecast` what a restore would take now by their rates. `points`
+    are restore points by their times and names, as far as the WAL was read for moments.
     """
 
     verdict: Verdict
@@ -60,12 +63,24 @@ class RecoveryPicture:
     not_taken: str = ""
     drills: Drills | None = None
     forecast: Forecast | None = None
+    points: tuple[tuple[float, str], ...] = ()
 
     @property
     def subjects(self) -> tuple[tuple[str, Recoverability], ...]:
         """What has a strip, by its name: all copies together, and each."""
         named = [(TOGETHER, self.together), *((NAMES[role], self.alone[role]) for role in BucketRole)]
         return tuple((name, found) for name, found in named if found is not None)
+
+
+def points_of(found: FoundMoments | None) -> tuple[tuple[float, str], ...]:
+    """The restore points among what was found last: seconds since the epoch, and the name.
+
+    pg_waldump does not tell their time: it is that of the last commit before them.
+    """
+    moments = found.collected.moments if found is not None else ()
+    points = [each for each in moments if each.kind is Kind.RESTORE_POINT]
+    dated = [(each.at_us or each.after_us, each.text) for each in points]
+    return tuple((at / 1_000_000, name) for at, name in dated if at is not None)
 
 
 def made_when(backup: BaseBackup) -> float | None:

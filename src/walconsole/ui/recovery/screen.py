@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.facts.snapshot import Snapshot
@@ -20,7 +21,7 @@ from walconsole.ui.board.typeset import aged, notice, stamp, stamp_spans
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.recovery import backup_table, detail_rows, window_rows
 from walconsole.ui.recovery.layout import arrange
-from walconsole.ui.recovery.picture import NAMES, TOGETHER, picture_of
+from walconsole.ui.recovery.picture import NAMES, TOGETHER, picture_of, points_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -84,7 +85,8 @@ class RecoveryScreen(PanesScreen):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Everything anew: what it follows from is computed once a listing."""
         self.taken = message
-        self.picture = picture_of(message.snapshot, message.now)
+        points = points_of(self.session.found_moments)
+        self.picture = replace(picture_of(message.snapshot, message.now), points=points)
         level, text = self.picture.verdict.level, safe(self.picture.verdict.text)
         sign, tone = self.glyphs.sign(level), TONE_OF_LEVEL[level].value
         self.verdict.show(sign, level.value, text, tone, self.session.pause_note(message.now))

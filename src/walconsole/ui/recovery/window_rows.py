@@ -20,16 +20,16 @@ from walconsole.ui.recovery import run_rows
 from walconsole.ui.recovery.picture import TOGETHER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from walconsole.domain.recovery.recoverability import Recoverability, Window
     from walconsole.domain.recovery.time_strip import TimeCell
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.recovery.picture import RecoveryPicture
 
-STRIP, MARKS, DRILLED, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF, RETENTION = (
-    "strip", "backup_mark", "drill_mark", "timeline_mark", "axis", "legend", "reach", "lost", "proof",
-    "retention",
+STRIP, MARKS, DRILLED, POINTS, TIMELINES, AXIS, LEGEND, REACH, LOST, PROOF, RETENTION = (
+    "strip", "backup_mark", "drill_mark", "point_mark", "timeline_mark", "axis", "legend", "reach", "lost",
+    "proof", "retention",
 )  # fmt: skip
 """The entries of the rows."""
 LABEL = 10
@@ -72,6 +72,7 @@ class _Strips:
             return
         yield from self._marks()
         yield from self._drills()
+        yield from self._points()
         for name, cells in self.cells.items():
             yield Line((_head(name), *self._strip(cells)), STRIP, name, f"{name}: {_share(cells)}")
         yield from self._timelines()
@@ -124,13 +125,16 @@ class _Strips:
             if at is not None:
                 proved = self.glyphs.ok, Tone.OK
                 signs[at] = proved if each.good else (self.glyphs.critical, Tone.CRITICAL)
-        if not signs:
-            return
-        spans = [_head("drills")]
-        for before, at in pairwise((-1, *sorted(signs))):
-            spans += [Span(" " * (at - before - 1)), Span(*signs[at])]
         said = ", ".join(f"{each.outcome} {moment_text(each.ended, now)}" for each in dict.fromkeys(told))
-        yield Line(tuple(spans), DRILLED, TOGETHER, said)
+        yield from _signs("drills", signs, DRILLED, said)
+
+    def _points(self) -> Iterator[Line]:
+        """Restore points, where the WAL was read for moments."""
+        scale, now, points = self._scale, self.picture.now, self.picture.points
+        cells = {cell_of(scale, at) for at, _ in points} if scale else set()
+        signs = {at: (self.glyphs.caret, Tone.STRONG) for at in cells if at is not None}
+        said = ", ".join(f"{shown(name)} {moment_text(at, now)}" for at, name in points)
+        yield from _signs("points", signs, POINTS, said)
 
     def _timelines(self) -> Iterator[Line]:
         """The number of a timeline where it began, as far as one does not stand on another."""
@@ -181,6 +185,16 @@ class _Strips:
 
 def _head(label: str) -> Span:
     return Span(" " * GUTTER + pad(label, LABEL), Tone.LABEL)
+
+
+def _signs(label: str, signs: Mapping[int, tuple[str, Tone]], entry: str, said: str) -> Iterator[Line]:
+    """A row of signs, each in its cell; none where there is none."""
+    if not signs:
+        return
+    spans = [_head(label)]
+    for before, at in pairwise((-1, *sorted(signs))):
+        spans += [Span(" " * (at - before - 1)), Span(*signs[at])]
+    yield Line(tuple(spans), entry, TOGETHER, said)
 
 
 def _doubted(cell: TimeCell) -> TimeCell:
