@@ -229,16 +229,6 @@ class Watched:
             assert reader is not None
             reader.accept(gap, reason)
 
-    async def looked_into_both(self) -> None:
-        """Wait until the heads of both copies' segments were read: until then nobody knows whose they are."""
-        copies = ("primary", "dr")
-
-        def holds() -> bool:
-            facts = [getattr(self.screen.last, name).value for name in copies]
-            return all(each is not None and each.identities for each in facts)
-
-        await self.until(holds, "whose the segments of both copies are", 20)
-
     async def lost_both(self) -> None:
         """Wait until both copies' losses are seen: each bucket is looked at in its own time."""
         await self.until(lambda: len({role for role, _ in self.lost()}) == 2, "the loss of both copies", 20)

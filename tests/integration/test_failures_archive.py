@@ -207,7 +207,6 @@ async def test_everything_deleted_in_both_buckets_while_archiving_goes_on(
         async with watching(console.stage, keeping=on_disk(folders)) as session:
             session.marks = console.marks
             await session.green("a session that remembers")
-            await session.looked_into_both()
             console.empty()
             console.switch()
             for seen in (session, console):

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import NOW, bucket, healthy
-from tests.unit.bucket_bench import Bench, name, names
+from tests.unit.bucket_bench import MIB, Bench, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.index import ArchiveIndex
-from walconsole.domain.archive.layouts import Layout, Place
+from walconsole.domain.archive.layouts import LOG_BYTES, Layout, Place
 from walconsole.domain.archive.losses import Losses, Lost, losses, losses_content, losses_from, told
+from walconsole.domain.archive.resized import resized
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.failures import Level, diagnose
 from walconsole.domain.profile import BucketRole
@@ -229,10 +230,9 @@ async def test_another_session_knows_it(between: str) -> None:
 
 
 async def test_a_segment_size_that_was_a_guess_at_first() -> None:
-    mib = 1024 * 1024
     bench = Bench(MemoryBucket([*span(1, 9), label(2)]), segment_bytes=None)
     await bench.settle()
-    bench.segment_bytes = mib
+    bench.segment_bytes = MIB
     await bench.settle()
     await bench.probe.save()
     assert bench.shelf.document is not None
@@ -241,8 +241,55 @@ async def test_a_segment_size_that_was_a_guess_at_first() -> None:
     assert stretches(await bench.settle()) == ALL
     again = Bench(bench.bucket, segment_bytes=None, shelf=bench.shelf)
     await again.settle()
-    again.segment_bytes = mib
+    again.segment_bytes = MIB
     assert stretches(await again.settle()) == ALL
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+@pytest.mark.parametrize("size", [MIB, 64 * MIB])
+async def test_what_was_deleted_while_the_segment_size_was_a_guess(looks: int, size: int) -> None:
+    """Before the server has told it, and before any segment's head was read."""
+    bench = Bench(MemoryBucket([*span(1, 9), label(2)]), segment_bytes=None)
+    for _ in range(looks):
+        await bench.take()
+    emptied(bench, name(10))
+    bench.segment_bytes = size
+    bench.clock.at += 1
+    facts = await bench.settle()
+    assert (stretches(facts), facts.lost[0].with_backups) == (ALL, True)
+    again = Bench(bench.bucket, segment_bytes=size, shelf=bench.shelf)
+    assert stretches(await again.settle()) == ALL
+
+
+@pytest.mark.parametrize("size", [MIB, 64 * MIB])
+async def test_a_guess_that_was_wrong_loses_nothing(size: int) -> None:
+    """Over the end of a log, with names that cannot be with the one size or the other."""
+    keys = [f"00000001{log:08X}{low:08X}" for log in (1, 2) for low in range(LOG_BYTES // size)]
+    bench = Bench(MemoryBucket(keys), segment_bytes=None)
+    await bench.settle()
+    bench.segment_bytes = size
+    facts = await bench.settle()
+    assert (facts.segments, facts.lost, facts.impossible_names) == (len(keys), (), 0)
+
+
+@given(
+    runs=st.lists(st.tuples(st.integers(1, 6000), st.integers(1, 900)), max_size=6),
+    old=st.sampled_from([1, 4, 16, 64, 1024]),
+    new=st.sampled_from([1, 4, 16, 64, 1024]),
+)
+def test_read_with_another_size_the_names_are_the_same(
+    runs: list[tuple[int, int]], old: int, new: int
+) -> None:
+    """As far as they can be with both."""
+    keys = {Segment(1, first + at).name(old * MIB) for first, length in runs for at in range(length)}
+    possible = [key for key in keys if int(key[16:], 16) < LOG_BYTES // (new * MIB)]
+    before, after = ArchiveIndex("", old * MIB), ArchiveIndex("", new * MIB)
+    before.fold(sorted(keys))
+    after.fold(sorted(possible))
+    there = {place: archive.timelines for place, archive in resized(before, new * MIB).archives.items()}
+    assert {place: found for place, found in there.items() if found} == {
+        place: archive.timelines for place, archive in after.archives.items()
+    }
 
 
 async def test_what_was_deleted_between_two_sessions() -> None:

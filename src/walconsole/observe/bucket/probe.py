@@ -14,6 +14,7 @@ from dataclasses import replace
 from walconsole.domain.archive.gaps import AcceptedGap
 from walconsole.domain.archive.layouts import Place
 from walconsole.domain.archive.losses import Losses, losses
+from walconsole.domain.archive.resized import resized, resized_losses
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget
@@ -243,9 +244,10 @@ class BucketProbe:
         picture.progress = None
         if self._picture is not None:
             picture.take_over(self._picture)
-        size = picture.index.segment_bytes  # read with another one they cannot be compared: it was a guess
+        size = picture.index.segment_bytes
         earlier = [each for each in (self._before, self._picture) if each is not None]
-        self._before = next((each for each in earlier if each.index.segment_bytes == size), None)
+        alike = (each for each in earlier if each.index.segment_bytes == size)
+        self._before = next(alike, earlier[-1] if earlier else None)
         self._swept_pages = self._sweep.pages if self._sweep is not None else 0
         self._picture, self._coming, self._sweep = picture, None, None
         self._listed_at = self.clock.now()
@@ -264,10 +266,13 @@ class BucketProbe:
         if before is None:
             return
         main = before.main.place if before.main is not None else None
-        now = self.clock.now()
-        picture.losses = losses(before.index, main, before.losses, picture.index, now)
+        index, known, size = before.index, before.losses, picture.index.segment_bytes
+        if index.segment_bytes != size:  # it was read with a guess
+            known = resized_losses(known, index.segment_bytes, size)
+            index = resized(index, size)
+        picture.losses = losses(index, main, known, picture.index, self.clock.now())
         self._before = None
-        if picture.losses != before.losses:
+        if picture.losses != known:
             await self.save()
 
     def _sweep_soon(self, again_s: float = SWEEP_AGAIN_S) -> None:
