@@ -1,4 +1,6 @@
-"""Every command that the console ran, here and there: what, where, how it ended, when, how long it took.
+"""Every command that the console ran, here and there, and every request that it sent.
+
+What, where, how it ended, when, how long it took.
 
 In memory alone and bounded, redacted before it is kept. A command that is run again and ends in the same way
 is one entry with its count: observation repeats a few scripts for ever, and must not push out what was run
@@ -8,20 +10,24 @@ once. Two that differ in a mark of 16 or more hexadecimal digits alone are the s
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
+from urllib.parse import unquote, urlsplit
 
 from walconsole.domain.patterns import pattern
 from walconsole.domain.redaction import redact, safe
 
 MOST_ENTRIES = 400
+MOST_REQUESTS = 150
+"""Of them requests: each object that is read is another one, and must not push out what was run once."""
 MOST_RUNNING = 100
 MOST_CHARACTERS = 6000
 """Of one command. With the entries above that is less than 3 MiB."""
 MOST_TIMES = 8
 _MOST_SHOWN = 64
+_REFUSED = 300
 
 HERE = "this machine"
 LASTING = "it runs as long as the connection does"
@@ -46,6 +52,8 @@ class CommandKind(StrEnum):
     """A process on this machine."""
     SQL = "SQL"
     """A statement; it is no command, and is told by its first line."""
+    HTTP = "HTTP"
+    """A request to a store or an API: method, path, the names of what it asks for. Its status is HTTP's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,12 @@ class CommandEntry:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than with 0. A script may well answer a question with its status."""
-        return self.problem not in ("", LASTING) or bool(self.status)
+        """Whether it ended otherwise than with 0. A script may well answer a question with its status.
+
+        A request: with no answer, or with a refusal.
+        """
+        refused = (self.status or 0) >= _REFUSED if self.kind is CommandKind.HTTP else bool(self.status)
+        return refused or self.problem not in ("", LASTING)
 
     @property
     def line(self) -> str:
@@ -150,9 +162,19 @@ class CommandRegister:
                 times = (*before.times, ran)[-MOST_TIMES:]
                 entry = replace(entry, count=before.count + 1, times=times)
             self._entries[key] = entry
-            while len(self._entries) > MOST_ENTRIES:
-                self._entries.popitem(last=False)
+            if before is None:
+                self._forget(entry.kind)
+
+    def _forget(self, kind: CommandKind) -> None:
+        """The oldest, where there are too many; of requests the oldest of these."""
+        if kind is CommandKind.HTTP:
+            requests = [key for key in self._entries if key[0] is CommandKind.HTTP]
+            for key in requests[: max(0, len(requests) - MOST_REQUESTS)]:
+                del self._entries[key]
                 self.forgotten += 1
+        while len(self._entries) > MOST_ENTRIES:
+            self._entries.popitem(last=False)
+            self.forgotten += 1
 
     def _text(self, mark: str, text: str) -> str:
         """As it is shown, which alone is kept. What is sent again and again is made so once."""
@@ -178,13 +200,38 @@ class CommandRegister:
             if running.not_run:
                 self._running.pop(number, None)
             known = running.status is not None or running.problem
-            self.ended(number, now(), running.status, running.problem if known else "it told no exit status")
+            untold = "no answer" if kind is CommandKind.HTTP else "it told no exit status"
+            self.ended(number, now(), running.status, running.problem if known else untold)
 
     def entries(self) -> tuple[CommandEntry, ...]:
         """All of them, the newest first; what runs stands before what has ended."""
         with self._lock:
             running = [entry for _, entry in reversed(self._running.values())]
             return (*running, *reversed(self._entries.values()))
+
+
+Telling = Callable[[str, str], AbstractContextManager[Running]]
+"""Tells of a request to a host, by its line (`GET /bucket/key`); what it gives takes the answer's status."""
+
+
+def telling_of_requests(register: CommandRegister, now: Callable[[], float]) -> Telling:
+    """Each is told to `register`; `now` is seconds since the epoch."""
+    return lambda host, line: register.telling(CommandKind.HTTP, host, line, now)
+
+
+def untold(host: str, line: str) -> AbstractContextManager[Running]:
+    """Nobody is told."""
+    return nullcontext(Running())
+
+
+def request_line(method: str, url: str) -> str:
+    """`GET /bucket/key?lifecycle`: of a query only the names, for a value may be a signature.
+
+    So the many pages of a listing are one line, too.
+    """
+    parts = urlsplit(url)
+    names = "&".join(name.partition("=")[0] for name in parts.query.split("&") if name)
+    return f"{method} {unquote(parts.path) or '/'}{'?' if names else ''}{names}"
 
 
 def _why(error: BaseException) -> str:

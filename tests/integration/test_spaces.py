@@ -21,6 +21,7 @@ from walconsole.adapters.s3 import signing as spaces_signing
 from walconsole.adapters.s3 import wire as spaces_wire
 from walconsole.adapters.s3.key_sources import EnvironmentKeys
 from walconsole.adapters.s3.store import SpacesStore
+from walconsole.command_register import CommandRegister, telling_of_requests
 from walconsole.domain.archive.index import ArchiveIndex
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.round_trips import ObjectContent, Page
@@ -138,6 +139,33 @@ async def test_each_refusal_by_its_name(rgw: RadosGateway, code: str, status: in
     assert keys.access_key[:6] in error.tried
     assert keys.access_key not in str(error)
     assert "\n" not in str(error)
+
+
+async def test_each_request_is_told_and_nothing_secret_of_it(rgw: RadosGateway, filled: str) -> None:
+    """A listing's pages are one entry, however many there are; an object's has its key."""
+    register = CommandRegister()
+    source = EnvironmentKeys(REFERENCE, {"K": rgw.admin.access_key, "S": rgw.admin.secret_key})
+    target = target_of(rgw.endpoint, filled)
+    store = SpacesStore(target, source, environ={}, telling=telling_of_requests(register, time.time))
+    first = await store.page(max_keys=1)
+    await store.page(start_after=first.objects.keys[0], max_keys=1)
+    await store.page(start_after=first.objects.keys[0], max_keys=2)
+    await store.read(first.objects.keys[0], 10)
+    with pytest.raises(ObjectStoreError):
+        await store.read("not/there", 10)
+    await store.close()
+    told = {entry.text: entry for entry in register.entries()}
+    host = rgw.endpoint.removeprefix("http://")
+    assert {entry.where for entry in told.values()} == {host}
+    absent, read, *pages = (told[text] for text in sorted(told, key=lambda text: "?" in text))
+    assert (absent.text, absent.status, absent.failed) == (f"GET /{filled}/not/there", 404, True)
+    assert (read.text, read.status, read.failed) == (f"GET /{filled}/{first.objects.keys[0]}", 206, False)
+    assert [(page.text, page.status, page.count) for page in pages] == [
+        (f"GET /{filled}?encoding-type&list-type&max-keys&start-after", 200, 2),
+        (f"GET /{filled}?encoding-type&list-type&max-keys", 200, 1),
+    ]
+    assert rgw.admin.secret_key not in repr(register.entries())
+    assert "Signature" not in repr(register.entries())
 
 
 async def test_a_wrong_clock_is_told_from_a_wrong_key(rgw: RadosGateway, filled: str) -> None:

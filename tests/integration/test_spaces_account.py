@@ -9,6 +9,7 @@ import pytest
 from tests.servers.rgw import RadosGateway
 from tests.servers.spaces_account import SpacesAccount
 from walconsole.adapters.s3.admin import SpacesAdmin
+from walconsole.command_register import CommandRegister, Telling, telling_of_requests, untold
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.errors import ObjectStoreError
@@ -23,10 +24,10 @@ def account(rgw: RadosGateway) -> Iterator[SpacesAccount]:
         yield account
 
 
-def admin(rgw: RadosGateway, key: Key) -> SpacesAdmin:
+def admin(rgw: RadosGateway, key: Key, telling: Telling = untold) -> SpacesAdmin:
     keys = KeyReference(KeySource.ENVIRONMENT)
     target = BucketTarget(BucketRole.PRIMARY, "unused", "nyc3", rgw.endpoint, keys, path_style=True)
-    return SpacesAdmin(target, KeyPair(key.access_key, key.secret))
+    return SpacesAdmin(target, KeyPair(key.access_key, key.secret), telling)
 
 
 async def refusal(rgw: RadosGateway, key: Key, bucket: str) -> str:
@@ -64,6 +65,29 @@ async def test_a_key_works_as_long_as_it_is_there(rgw: RadosGateway, account: Sp
     account.replace(limited, "app", [])
     assert await refusal(rgw, limited, bucket) == "403"
     await mine.close()
+
+
+async def test_what_boto3_asks_is_told(rgw: RadosGateway, account: SpacesAccount) -> None:
+    register, bucket = CommandRegister(), f"wal-{secrets.token_hex(4)}"
+    full = account.create("temporary", [FULL_ACCESS_GRANT])
+    by = admin(rgw, full, telling_of_requests(register, lambda: 1.0))
+    await by.create(bucket)
+    await by.put(bucket, "a/key", b"bytes")
+    await by.remove(bucket, "a/key")
+    account.delete(full)
+    with pytest.raises(ObjectStoreError):
+        await by.stat(bucket, "a/key")
+    await by.close()
+    told = [(entry.text, entry.status, entry.failed) for entry in reversed(register.entries())]
+    assert told == [
+        (f"PUT /{bucket}", 200, False),
+        (f"HEAD /{bucket}", 200, False),
+        (f"PUT /{bucket}/a/key", 200, False),
+        (f"DELETE /{bucket}/a/key", 204, False),
+        (f"HEAD /{bucket}/a/key", 403, True),
+    ]
+    assert {entry.where for entry in register.entries()} == {rgw.endpoint.removeprefix("http://")}
+    assert full.secret not in repr(register.entries())
 
 
 @pytest.mark.parametrize("by_another", [True, False])

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from tests.data.facts import NOW
 from tests.data.snapshots import healthy, nothing_readable
 from tests.data.stage import screen_text, settle, stage, until
-from walconsole.command_register import HERE, CommandKind
+from walconsole.command_register import HERE, CommandKind, telling_of_requests
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.commands.screen import CommandsScreen
 
@@ -119,3 +119,23 @@ async def test_news_keep_the_cursor_on_its_command_and_marked_lines_where_they_a
         await pilot.press("escape")
         screen._look()
         assert any("another one" in row.value for row in screen.table.all_rows)
+
+
+async def test_requests_are_among_them_with_their_status_and_counted_apart() -> None:
+    app = stage(healthy())
+    async with app.run_test(size=(120, 36)) as pilot:
+        telling = telling_of_requests(app.current.commands, lambda: NOW - 3)
+        for line, status in (("GET /shithub-wal?list-type", 200), ("GET /shithub-wal/gone", 404)):
+            with telling("nyc3.digitaloceanspaces.com", line) as asked:
+                asked.status = status
+        screen = await opened(pilot, app)
+        text = screen_text(app)
+        assert "; 2 requests, 1 refused or not answered" in text.splitlines()[0]
+        row = next(line for line in text.splitlines() if "HTTP: GET /shithub-wal?list-type" in line)
+        assert " 200 " in row
+        assert "nyc3.digitaloceanspaces" in row
+        await pilot.press("a")
+        await settle(pilot)
+        assert "HTTP: GET /shithub-wal/gone" in screen_text(app)
+        assert "list-type" not in screen_text(app)
+        assert screen.table.rows

@@ -11,15 +11,19 @@ from walconsole.command_register import (
     HERE,
     MOST_CHARACTERS,
     MOST_ENTRIES,
+    MOST_REQUESTS,
     MOST_RUNNING,
     MOST_TIMES,
     CommandKind,
     CommandRegister,
+    request_line,
     shown,
+    telling_of_requests,
 )
 from walconsole.observe.server.statements import joined
 
 SHELL = CommandKind.SHELL
+SECRET = "hunter2secret"  # it must not be seen
 PACKED = base64.b64encode(b"x" * 90 + b"secret_access_key = hunter2secret").decode()
 
 
@@ -139,3 +143,47 @@ def test_a_statement_is_told_by_its_queries_names_and_shows_no_value() -> None:
     assert named(joined(("archiver", "server"))) == "archiver, server"
     assert named("-- Every setting.\n-- More.\nSELECT 1") == "Every setting."
     assert named("\nSELECT 1\nFROM x") == "SELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("https://nyc3.example.net/b/base/2026/backup.json", "GET /b/base/2026/backup.json"),
+        ("/b?list-type=2&prefix=wal%2F&start-after=x", "GET /b?list-type&prefix&start-after"),
+        (f"/b?X-Amz-Signature={SECRET}&X-Amz-Date={SECRET}", "GET /b?X-Amz-Signature&X-Amz-Date"),
+        (f"https://user:{SECRET}@nyc3.example.net", "GET /"),
+        ("/b/a%20b%2Bc", "GET /b/a b+c"),
+    ],
+)  # fmt: skip
+def test_a_request_is_told_by_method_and_path_and_no_value(url: str, line: str) -> None:
+    assert request_line("GET", url) == line
+
+
+def test_requests_push_out_nothing_but_requests() -> None:
+    register = CommandRegister()
+    ran(register, "run once")
+    telling = telling_of_requests(register, lambda: 1.0)
+    for number in range(3 * MOST_REQUESTS):
+        with telling("nyc3.example.net", f"GET /b/{number}") as asked:
+            asked.status = 200
+    entries = register.entries()
+    assert len(entries) == MOST_REQUESTS + 1
+    assert entries[-1].text == "run once"
+    assert register.forgotten == 2 * MOST_REQUESTS
+
+
+def test_a_request_fails_by_its_status_or_by_no_answer() -> None:
+    register = CommandRegister()
+    telling = telling_of_requests(register, lambda: 1.0)
+    for status in (200, 206, 403):
+        with telling("h", f"GET /{status}") as asked:
+            asked.status = status
+    with pytest.raises(OSError, match="gone"), telling("h", "GET /gone"):
+        raise OSError("gone")
+    told = {entry.text: (entry.status, entry.failed, entry.problem) for entry in register.entries()}
+    assert told == {
+        "GET /200": (200, False, ""),
+        "GET /206": (206, False, ""),
+        "GET /403": (403, True, ""),
+        "GET /gone": (None, True, "gone"),
+    }

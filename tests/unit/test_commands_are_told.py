@@ -26,3 +26,25 @@ def test_whatever_starts_a_command_is_known() -> None:
         if RUNS.search(path.read_text("utf-8")) and "sandbox" not in path.relative_to(SOURCE).parts
     }
     assert found == set(TOLD)
+
+
+ASKS = re.compile(
+    r"\b(?:HttpClient|HTTPAdapter|HTTPSConnection|HTTPConnection|urlopen|RequestsTransport)\(|http_session\b"
+    r"|\bsession\.client\(|PoolManager\("
+)
+ASKED = {
+    "adapters/s3/store.py": "tells the register of each request",
+    "adapters/s3/bounded.py": "tells the register of each request that boto3 sends",
+    "adapters/s3/admin.py": "boto3's client, whose requests go through bounded.py",
+    "adapters/keys_api/transport.py": "tells the register of each request",
+    "adapters/notify/http.py": "the watcher's notices, each named in its log",
+}
+
+
+def test_whatever_asks_over_http_is_known() -> None:
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if ASKS.search(path.read_text("utf-8")) and "sandbox" not in path.relative_to(SOURCE).parts
+    }
+    assert found == set(ASKED)

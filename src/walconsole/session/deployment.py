@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from walconsole.command_register import Telling, telling_of_requests, untold
 from walconsole.domain.facts.endpoint_reach import Reach
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
@@ -40,8 +41,8 @@ _MOST_CERTIFICATES = 16
 class KeysLater:
     """The keys API, whose client is imported and made when it is first asked for: it takes a while."""
 
-    def __init__(self, profile: Profile, environment: Mapping[str, str]) -> None:
-        self._profile, self._environment = profile, environment
+    def __init__(self, profile: Profile, environment: Mapping[str, str], telling: Telling = untold) -> None:
+        self._profile, self._environment, self._telling = profile, environment, telling
         self._made: DigitalOceanKeys | None = None
         self._lock = asyncio.Lock()
 
@@ -62,7 +63,8 @@ class KeysLater:
         from walconsole.adapters.keys_api.token import api_token
 
         home = home_of(self._environment)
-        return DigitalOceanKeys(self._profile.api, api_token(self._profile.api, self._environment, home))
+        token = api_token(self._profile.api, self._environment, home)
+        return DigitalOceanKeys(self._profile.api, token, self._telling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ def provisioned(
     from walconsole.provision.droplet.surveying import take_survey
     from walconsole.session.one_look import look_anew
 
-    keys = KeysLater(profile, environment)
+    telling = telling_of_requests(shell.register, clock.now)
+    keys = KeysLater(profile, environment, telling)
     cleanups.add("closing the connection to the keys API", keys.close)
     ledger, record = _kept(profile, environment) if lasting else _passing(profile)
     if memory is not None:
@@ -126,7 +129,7 @@ def provisioned(
     temporary = TemporaryKey(profile.name, profile.api.endpoint, keys, ledger, clock)
     cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
     cleanups.add(f"closing the shell on {profile.ssh}", shell.aclose)
-    stores = _Stores(profile, environment, shell, cleanups, finding)
+    stores = _Stores(profile, environment, shell, cleanups, finding, telling)
     found = finding.through(shell) if finding is not None else None
     # Added last, so that it is done first: the connections that it needs are still open.
     cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
@@ -138,7 +141,7 @@ def provisioned(
         record=record,
         temporary=temporary,
         key_service=keys,
-        admin=_admin,
+        admin=stores.admin,
         store=stores.of,
         look=take_survey,
         sleep=asyncio.sleep,
@@ -180,9 +183,10 @@ class _Stores:
         shell: Shell,
         cleanups: Cleanups,
         finding: "HostFinding | None",
+        telling: Telling,
     ) -> None:
         self._profile, self._environment, self._shell = profile, environment, shell
-        self._cleanups, self._finding = cleanups, finding
+        self._cleanups, self._finding, self._telling = cleanups, finding, telling
         self._made: dict[BucketTarget, ObjectStore] = {}
 
     def of(self, target: BucketTarget) -> ObjectStore:
@@ -193,7 +197,13 @@ class _Stores:
 
     async def own(self, target: BucketTarget) -> BucketAdmin:
         """S3 as the profile's own key may use it. Raises ObjectStoreError where there is no key."""
-        return _admin(target, await self._keys(target).key_pair())
+        return self.admin(target, await self._keys(target).key_pair())
+
+    def admin(self, target: BucketTarget, pair: KeyPair) -> BucketAdmin:
+        """S3 by that key."""
+        from walconsole.adapters.s3.admin import SpacesAdmin  # boto3: a quarter of a second
+
+        return SpacesAdmin(target, pair, self._telling)
 
     def _keys(self, target: BucketTarget) -> "KeyPairSource":
         from walconsole.adapters.s3.key_sources import RcloneConfig
@@ -206,15 +216,15 @@ class _Stores:
         from walconsole.adapters.s3.store import SpacesStore
 
         keys = self._keys(target)
-        store = SpacesStore(target, keys, environ=self._environment, connections=target.connections)
+        store = SpacesStore(
+            target,
+            keys,
+            environ=self._environment,
+            connections=target.connections,
+            telling=self._telling,
+        )
         self._cleanups.add(f"closing the connections to {target.endpoint}", store.close)
         return store
-
-
-def _admin(target: BucketTarget, pair: KeyPair) -> BucketAdmin:
-    from walconsole.adapters.s3.admin import SpacesAdmin  # boto3: a quarter of a second
-
-    return SpacesAdmin(target, pair)
 
 
 async def _reach(endpoint: str, ca_file: str | None) -> Reach:

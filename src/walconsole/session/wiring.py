@@ -12,7 +12,7 @@ from walconsole.adapters.s3.key_sources import RcloneConfig
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.command_register import CommandRegister
+from walconsole.command_register import CommandRegister, telling_of_requests
 from walconsole.config.resolve import Resolved
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.history import History
@@ -208,6 +208,7 @@ def observe(
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     rclone = RcloneConfig(shell, profile.paths.rclone_config)
 
+    telling = telling_of_requests(shell.register, clock.now)
     stores: list[Store] = []
     beside = shell.beside()
     cleanups.add("closing the shell that looks at folders", beside.aclose)
@@ -218,7 +219,9 @@ def observe(
         if target.folder:
             return folder_store(profile, target, beside, cleanups, segment_bytes)
         keys = keys_of(target, environment, rclone, finding)
-        store = SpacesStore(target, keys, environ=environment, connections=target.connections)
+        store = SpacesStore(
+            target, keys, environ=environment, connections=target.connections, telling=telling
+        )
         cleanups.add(f"closing the connections to {target.endpoint}", store.close)
         return store
 

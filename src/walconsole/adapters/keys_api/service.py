@@ -23,6 +23,7 @@ from walconsole.adapters.keys_api.transport import (
     no_redirects,
     transport,
 )
+from walconsole.command_register import Telling, untold
 from walconsole.domain.profile import ApiTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair, MadeKey, SpacesKey
@@ -154,16 +155,16 @@ _PASSING = frozenset((429, 500, 502, 503, 504))
 
 
 class DigitalOceanKeys:
-    """The keys of the account that `token` belongs to.
+    """The keys of the account that `token` belongs to; `telling` is told of each request.
 
     Each call runs in a thread: one whose await is cancelled goes on there, and what it asked for may be done.
     """
 
-    def __init__(self, target: ApiTarget, token: ApiToken) -> None:
+    def __init__(self, target: ApiTarget, token: ApiToken, telling: Telling = untold) -> None:
         self._endpoint = target.endpoint
         options: dict[str, Any] = {
             "endpoint": target.endpoint,
-            "transport": transport(target.ca_file, READ_TIMEOUT_S),
+            "transport": transport(target.ca_file, READ_TIMEOUT_S, telling),
             "redirect_policy": no_redirects(),
             "retry_total": 0,  # see _ask
             "logging_enable": False,  # it would log the token, and the secret of a new key

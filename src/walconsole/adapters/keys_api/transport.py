@@ -2,6 +2,7 @@
 
 import time
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from azure.core.pipeline.policies import RedirectPolicy
 from azure.core.pipeline.transport import RequestsTransport
@@ -16,6 +17,8 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+
+from walconsole.command_register import Telling, request_line, untold
 
 # -- Reading an answer's body, which need not be what was asked for: bounded in length and time, as it came.
 
@@ -69,8 +72,8 @@ class RefusedAnswerError(Exception):
         super().__init__(why)
 
 
-def transport(ca_file: str | None, read_timeout_s: float) -> RequestsTransport:
-    """Connections whose requests keep their own Authorization.
+def transport(ca_file: str | None, read_timeout_s: float, telling: Telling = untold) -> RequestsTransport:
+    """Connections whose requests keep their own Authorization; `telling` is told of each.
 
     requests itself would put what ~/.netrc has for the host, or by default, in the token's place. Raises,
     beside what azure.core raises, RefusedAnswerError.
@@ -84,7 +87,7 @@ def transport(ca_file: str | None, read_timeout_s: float) -> RequestsTransport:
         made.session.auth = _as_it_is
         made.session.headers["Accept-Encoding"] = "identity"  # what is small on the way may be large here
         for scheme in ("http://", "https://"):
-            made.session.mount(scheme, _Bounded(max_retries=0))
+            made.session.mount(scheme, _Bounded(telling))
     return made
 
 
@@ -109,9 +112,16 @@ def no_redirects() -> RedirectPolicy[Any, Any]:
 class _Bounded(HTTPAdapter):
     """Reads the body itself, before requests would read all of it."""
 
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+        super().__init__(max_retries=0)
+
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
         """See HTTPAdapter.send."""
-        answer = super().send(request, *arguments, **options)
+        url = request.url or ""
+        with self._telling(urlsplit(url).netloc, request_line(request.method or "", url)) as asked:
+            answer = super().send(request, *arguments, **options)
+            asked.status = answer.status_code
         encoding = answer.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             answer.close()

@@ -17,6 +17,7 @@ from botocore.loaders import Loader, create_loader
 from urllib3.exceptions import HTTPError
 
 from walconsole.adapters.s3.bounded import NotS3Error, RedirectedError, bound_answers, in_a_thread
+from walconsole.command_register import Telling, untold
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.redaction import safe
 from walconsole.domain.store.access_keys import KeyPair
@@ -87,12 +88,15 @@ T = TypeVar("T")
 
 
 class SpacesAdmin:
-    """The region of `target`, by `pair`. Each call runs in a thread of its own."""
+    """The region of `target`, by `pair`. Each call runs in a thread of its own.
 
-    def __init__(self, target: BucketTarget, pair: KeyPair) -> None:
+    `telling` is told of each request.
+    """
+
+    def __init__(self, target: BucketTarget, pair: KeyPair, telling: Telling = untold) -> None:
         self._target = target
         self._hint = pair.hint
-        self._client: S3Client = _client(target, pair)
+        self._client: S3Client = _client(target, pair, telling)
 
     async def buckets(self) -> tuple[str, ...]:
         """See ports.BucketAdmin."""
@@ -265,7 +269,7 @@ def _loader() -> Loader:
     return create_loader()
 
 
-def _client(target: BucketTarget, pair: KeyPair) -> "S3Client":
+def _client(target: BucketTarget, pair: KeyPair, telling: Telling) -> "S3Client":
     """A session of its own: what the environment says of AWS is not looked at, be it nonsense or not."""
     core = botocore.session.Session(_NOBODYS)
     core.register_component("data_loader", _loader())
@@ -288,6 +292,6 @@ def _client(target: BucketTarget, pair: KeyPair) -> "S3Client":
         response_checksum_validation="when_required",
     )
     client = session.client("s3", endpoint_url=target.endpoint, config=config, verify=target.ca_file or None)
-    bound_answers(client, BODY_LIMIT)
+    bound_answers(client, BODY_LIMIT, telling)
     client.meta.events.register("before-sign.s3.DeleteObjects", _with_md5)
     return client

@@ -9,10 +9,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as SilentError
+
+from walconsole.command_register import Telling, request_line, untold
 
 T = TypeVar("T")
 
@@ -67,16 +70,20 @@ class _Tap:
         return data
 
 
-def bound_answers(client: Any, limit: int) -> None:
+def bound_answers(client: Any, limit: int, telling: Telling = untold) -> None:
     """Let no answer to this client of boto3's have more than `limit` bytes, be a web page, or lead away.
 
-    botocore's event `before-send` may answer a request itself: it sends it as botocore would.
+    `telling` is told of each request. botocore's event `before-send` may answer one itself: it sends it as
+    botocore would.
     """
     session = client._endpoint.http_session  # the one that botocore made: its pools, certificates, proxies
 
     def send(request: Any, **_: Any) -> Any:
         streams, request.stream_output = request.stream_output, True  # else it reads all before it returns
-        answer = session.send(request)
+        host = urlsplit(request.url).netloc
+        with telling(host, request_line(request.method, request.url)) as asked:
+            answer = session.send(request)
+            asked.status = answer.status_code
         if answer.status_code in _REDIRECTS:
             answer.raw.close()
             raise RedirectedError(status=answer.status_code)

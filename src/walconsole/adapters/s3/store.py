@@ -30,6 +30,7 @@ from walconsole.adapters.s3.lifecycle import read_lifecycle
 from walconsole.adapters.s3.signing import Signer, list_query
 from walconsole.adapters.s3.throttle import Throttle, Turns
 from walconsole.adapters.s3.wire import CutError, HttpAnswer, TransportError
+from walconsole.command_register import Telling, request_line, untold
 from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.round_trips import ObjectContent, Page
@@ -51,9 +52,9 @@ _RANGE_NOT_SATISFIABLE = 416
 class SpacesStore:
     """One bucket. Raises ObjectStoreError for every failure, with S3's own code where it gave one.
 
-    `environ` is looked at for HTTPS_PROXY and NO_PROXY alone. An endpoint that can never work is
-    told by the first `page`, so that one wrong bucket does not keep the rest from being observed.
-    Call `close` when done.
+    `telling` is told of each request. `environ` is looked at for HTTPS_PROXY and NO_PROXY alone. An endpoint
+    that can never work is told by the first `page`, so that one wrong bucket does not keep the rest from
+    being observed. Call `close` when done.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class SpacesStore:
         *,
         environ: Mapping[str, str],
         connections: int = 64,
+        telling: Telling = untold,
     ) -> None:
         self._target = target
+        self._telling = telling
         self._key_pairs = key_pairs
         self._environ = environ
         self._connections = connections
@@ -178,11 +181,14 @@ class SpacesStore:
         signer = self._signer or await self._signing(route)
         attempt = Attempt(self._target, self.key_hint, key)
         path = f"{route.path.rstrip('/')}/{_encoded(key)}" if key else route.path
+        target = f"{path}?{query}" if query else path
         async with self._throttle:
             headers = signer.headers(path, query)
             began = time.monotonic()
             try:
-                answer = await route.http.get(f"{path}?{query}" if query else path, {**headers, **more})
+                with self._telling(route.http.origin.authority, request_line("GET", target)) as asked:
+                    answer = await route.http.get(target, {**headers, **more})
+                    asked.status = answer.status
             except TransportError as error:
                 raise unreachable(attempt, str(error)) from error
         if asks_for_less(answer):

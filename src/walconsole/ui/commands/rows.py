@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 TITLES = ("last", "times", "exit", "took", "where", "command")
 _TIME, _TIMES, _EXIT, _TOOK = 10, 7, 6, 9
 _MOST_WHERE = 24
+_NO_COMMANDS = (CommandKind.SQL, CommandKind.HTTP)
+
+
+def told_of(entries: Sequence[CommandEntry]) -> str:
+    """How many there are, and how many of them failed; requests apart, where there are any."""
+    requests = [entry.failed for entry in entries if entry.kind is CommandKind.HTTP]
+    commands = [entry.failed for entry in entries if entry.kind is not CommandKind.HTTP]
+    text = f"{plural(len(commands), 'command')}, {sum(commands):,} did not end with 0"
+    refused = f"; {plural(len(requests), 'request')}, {sum(requests):,} refused or not answered"
+    return f"{text}{refused}" if requests else text
 
 
 def ending(entry: CommandEntry) -> str:
@@ -41,7 +51,7 @@ def took(entry: CommandEntry) -> str:
 def cells(entry: CommandEntry, now: float) -> tuple[str, ...]:
     """What a row says, as for `TITLES`."""
     times = f"x{entry.count:,}" if entry.count > 1 else ""
-    what = f"{entry.kind}: {entry.line}" if entry.kind is CommandKind.SQL else entry.line
+    what = f"{entry.kind}: {entry.line}" if entry.kind in _NO_COMMANDS else entry.line
     return (clock_text(entry.last.at, now), times, ending(entry), took(entry), entry.where, what)
 
 
@@ -76,17 +86,26 @@ def _tone(entry: CommandEntry) -> Tone:
 def detail(entry: CommandEntry, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """All that is known of it, then the command, line by line."""
     page = Page(width, glyphs)
-    page.fact("where", entry.where if entry.where == HERE else f"{entry.where}, over SSH")
+    request = entry.kind is CommandKind.HTTP
+    page.fact("where", entry.where if request or entry.where == HERE else f"{entry.where}, over SSH")
     page.fact("run by", entry.kind.value)
     status = "it runs" if entry.running else "none" if entry.status is None else str(entry.status)
-    page.fact("exit status", f"{status}{f': {entry.problem}' if entry.problem else ''}", _tone(entry))
+    page.fact(
+        "answer" if request else "exit status",
+        f"{status}{f': {entry.problem}' if entry.problem else ''}",
+        _tone(entry),
+    )
     if not entry.running:
         page.fact("so ended", plural(entry.count, "time"))
     for number, ran in enumerate(reversed(entry.times)):
         lasted = "runs" if ran.seconds is None else duration_text(ran.seconds)
         lasted = f"{ran.seconds * 1000:.0f} ms" if ran.seconds is not None and ran.seconds < 1 else lasted
         page.fact("" if number else "last at", f"{clock_text(ran.at, now)}, {lasted}")
-    page.heading("what was run, without secrets and files' contents")
+    page.heading(
+        "what was asked, without values that may be a signature"
+        if request
+        else "what was run, without secrets and files' contents"
+    )
     indent = " " * GUTTER
     text = entry.text.split("\n")
     return (

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.redaction import safe
-from walconsole.domain.units import plural
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
@@ -97,8 +96,7 @@ class CommandsScreen(PanesScreen):
         chosen = self.entry if self.table.row or self.board.focused_name == "detail" else None
         found = self.session.commands.entries()
         self._entries = tuple(entry for entry in found if self._all or entry.failed)
-        failed = sum(entry.failed for entry in found)
-        text = f"{plural(len(found), 'command')}, {failed:,} did not end with 0"
+        text = command_rows.told_of(found)
         forgotten = self.session.commands.forgotten
         text += f"; {forgotten:,} older ones were dropped" if forgotten else ""
         self.verdict.show("", "", safe(f"{self.session.title}: {text}"), Tone.TEXT.value, "")
