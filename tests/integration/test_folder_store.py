@@ -16,9 +16,11 @@ from walconsole.adapters.folder.store import FolderStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
 from walconsole.domain.store.answers import Meaning
 from walconsole.errors import ObjectStoreError
+from walconsole.ports import ObjectStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.session.wiring import folder_store, ssh_shell
+from walconsole.session.stores import Stores
+from walconsole.session.wiring import ssh_shell
 
 pytestmark = pytest.mark.server
 
@@ -40,7 +42,7 @@ def put(path: Path, body: bytes = b"x", at: float = LONG_AGO) -> None:
     os.utime(path, (at, at))
 
 
-async def keys_of(store: FolderStore, after: str = "", count: int = 1000) -> list[str]:
+async def keys_of(store: ObjectStore, after: str = "", count: int = 1000) -> list[str]:
     return list((await store.page(start_after=after, max_keys=count)).objects.keys)
 
 
@@ -126,6 +128,6 @@ async def test_a_folder_on_another_host_is_read_by_the_operators_own_ssh(
     )
     async with Cleanups() as cleanups:
         shell = ssh_shell(profile, RecordingScreen(), SystemClock(), cleanups)
-        store = folder_store(profile, place, shell, cleanups, lambda: None)
+        store = Stores(profile, shell, {}, cleanups, None, lambda: None).of(place)
         assert await keys_of(store) == ["1a"]
         assert not shell.connection.connected, "nothing was asked of the droplet"

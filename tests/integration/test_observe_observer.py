@@ -14,7 +14,8 @@ from tests.servers.sshd import SshServer
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.profile import Profile
 from walconsole.observe.logs.stream import LogFollower, log_sources
-from walconsole.observe.poller.observer import ServerObserver
+from walconsole.observe.poller.observer import LatestFacts, ServerObserver
+from walconsole.process.clock import SystemClock
 
 pytestmark = pytest.mark.server
 
@@ -62,7 +63,9 @@ async def test_the_first_picture_and_the_next(postgres: PostgresServer, sshd: Ss
         await screen.until(lambda: screen.snapshots and all_fresh(screen.last), "the first picture")
         assert time.monotonic() - began < 5  # a second on a quiet machine
         first = screen.last
-        assert observer.segment_bytes() == 16 * 1024 * 1024
+        known = LatestFacts(SystemClock())
+        known.follow(lambda: observer.snapshot)
+        assert known.segment_bytes() == 16 * 1024 * 1024
         assert first.host.value is not None
         assert first.host.value.cluster is not None
         await screen.until(

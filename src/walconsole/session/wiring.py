@@ -1,28 +1,22 @@
 """From a profile to its observation: the adapters, and the probes that read through them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
-from walconsole.adapters.folder.store import FolderStore
-from walconsole.adapters.s3.key_sources import RcloneConfig
-from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister, telling_of_requests
 from walconsole.config.resolve import Resolved
-from walconsole.domain.facts.evidence import LifecycleRule
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Told
 from walconsole.domain.patience import Patience
-from walconsole.domain.profile import BucketRole, BucketTarget, Profile, SshTarget
-from walconsole.domain.round_trips import Answer, ObjectContent, Page
-from walconsole.domain.store.answers import UNREAD_PLACE
+from walconsole.domain.profile import BucketRole, Profile
+from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
-from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.lifecycle import PolicyProbe
 from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
@@ -31,7 +25,6 @@ from walconsole.observe.command.comparing import ComparingProbe
 from walconsole.observe.command.production import ProductionProbe
 from walconsole.observe.host.folders import FolderProbe
 from walconsole.observe.host.host import HostProbe
-from walconsole.observe.host.invocation import as_user
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.stream import LogFollower, log_sources
 from walconsole.observe.poller.observer import LatestFacts, ServerObserver, WatcherProbe
@@ -40,10 +33,11 @@ from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.sql import RetentionProbe
 from walconsole.operator_files.kept import KeptFiles
 from walconsole.operator_files.watch_file import watcher_of
-from walconsole.ports import Clock, Database, LifecycleStore, ObjectStore, Observer, Operator, WholeStore
+from walconsole.ports import Clock, Database, Observer, Operator
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
-from walconsole.session.finding import FindingObserver, HostFinding, keys_of
+from walconsole.session.finding import FindingObserver, HostFinding
+from walconsole.session.stores import Stores
 
 # -- PostgreSQL's adapter, imported while SSH connects: psycopg takes as long as that does.
 
@@ -76,49 +70,6 @@ class DatabaseLater:
         if self._making is None:
             self._making = asyncio.create_task(asyncio.to_thread(self._make), name="import of psycopg")
         return await asyncio.shield(self._making)
-
-
-class Store(ObjectStore, WholeStore, LifecycleStore, Protocol):
-    """One place of the archive, as far as it is read."""
-
-
-def folder_store(
-    profile: Profile,
-    target: BucketTarget,
-    shell: SshShell,
-    cleanups: Cleanups,
-    segment_bytes: Callable[[], int | None],
-) -> FolderStore:
-    """A folder on the droplet, read through `shell`, or on another host, by the operator's own ssh."""
-    if target.folder_host:
-        user, _, host = target.folder_host.rpartition("@")
-        there = SshTarget(host, user=user or None, config_file=profile.ssh.config_file)
-        shell = shell.to(there)
-        cleanups.add(f"closing the SSH connection to {target.folder_host}", shell.aclose)
-        return FolderStore(target, shell, segment_bytes=segment_bytes)
-    return FolderStore(target, shell, partial(as_user, profile.postgres.os_user), segment_bytes)
-
-
-class UnreadPlace:
-    """A place that the server archives to and nobody reads here. Raises ObjectStoreError that says why."""
-
-    key_hint = key_endpoint = ""
-
-    def __init__(self, target: BucketTarget) -> None:
-        look = "look with the archiver's own program; or name a store that can be read, in the profile"
-        self._error = ObjectStoreError(f"reading {target.bucket}", target.unread, look, code=UNREAD_PLACE)
-
-    async def page(self, *, start_after: str = "", max_keys: int = 1000) -> Page:
-        raise self._error
-
-    async def read(self, key: str, count: int) -> ObjectContent:
-        raise self._error
-
-    async def whole(self, key: str, limit: int) -> ObjectContent:
-        raise self._error
-
-    async def lifecycle(self) -> tuple[LifecycleRule, ...]:
-        raise self._error
 
 
 def finding_of(resolved: Resolved, shell: SshShell, clock: Clock) -> HostFinding:
@@ -206,58 +157,27 @@ def observe(
     host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
-    rclone = RcloneConfig(shell, profile.paths.rclone_config)
-
+    known = LatestFacts(clock)
     telling = telling_of_requests(shell.register, clock.now)
-    stores: list[Store] = []
-    beside = shell.beside()
-    cleanups.add("closing the shell that looks at folders", beside.aclose)
-
-    def store_of(target: BucketTarget) -> Store:
-        if target.unread:
-            return UnreadPlace(target)
-        if target.folder:
-            return folder_store(profile, target, beside, cleanups, segment_bytes)
-        keys = keys_of(target, environment, rclone, finding)
-        store = SpacesStore(
-            target, keys, environ=environment, connections=target.connections, telling=telling
-        )
-        cleanups.add(f"closing the connections to {target.endpoint}", store.close)
-        return store
-
-    def bucket(target: BucketTarget) -> BucketProbe:
-        store = store_of(target)
-        stores.append(store)
-        probe = BucketProbe(
+    stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling)
+    buckets = [
+        BucketProbe(
             target,
-            store,
+            stores.of(target),
             clock,
-            segment_bytes=segment_bytes,
-            wake=wake,
+            segment_bytes=known.segment_bytes,
+            wake=lambda name: observer.wake(name),
             plain=PLAIN,
             shelf=keeping.shelf(target),
             register=keeping.register,
-            last_archived=last_archived,
-            system_identifier=system_identifier,
+            last_archived=known.last_archived,
+            system_identifier=known.system_identifier,
         )
-        cleanups.add(f"saving the index of {target.bucket}", probe.save)
-        return probe
-
-    def segment_bytes() -> int | None:
-        return observer.segment_bytes()
-
-    def last_archived() -> str | None:
-        return observer.last_archived()
-
-    def system_identifier() -> str | None:
-        return observer.system_identifier()
-
-    def wake(name: str) -> None:
-        observer.wake(name)
-
-    buckets = [bucket(target) for target in profile.buckets]
+        for target in profile.buckets
+    ]
+    for probe in buckets:
+        cleanups.add(f"saving the index of {probe.target.bucket}", probe.save)
     readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
-    known = LatestFacts(clock)
     observer = ServerObserver(
         profile.name,
         shell=shell,
@@ -267,7 +187,7 @@ def observe(
         probes=[
             *buckets,
             ConfigurationProbe(shell, host),
-            FolderProbe(beside, host, clock, profile, known.snapshot),
+            FolderProbe(stores.beside, host, clock, profile, known.snapshot),
             *([finding.probe()] if finding is not None else []),
             WatcherProbe(partial(watcher_of, profile.name, environment), clock),
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
@@ -305,7 +225,7 @@ def _evidence(
     database: Database,
     clock: Clock,
     known: LatestFacts,
-    stores: Sequence[Store],
+    stores: Stores,
     reader: ProbeReader,
 ) -> tuple[Probe, ...]:
     """What is looked at to find the cause of what goes wrong."""
@@ -314,8 +234,8 @@ def _evidence(
         CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
         RetentionProbe(database),
         ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),
-        ComparingProbe(shell, host, clock, stores[0], reader, PLAIN, known.snapshot),
-        *(PolicyProbe(target, store, clock) for target, store in zip(profile.buckets, stores, strict=True)),
+        ComparingProbe(shell, host, clock, stores.of(profile.primary), reader, PLAIN, known.snapshot),
+        *(PolicyProbe(target, stores.of(target), clock) for target in profile.buckets),
     )
 
 

@@ -133,16 +133,6 @@ class ServerObserver:
         """See ports.Observer."""
         return self._readers.get(role)
 
-    def last_archived(self) -> str | None:
-        """The file that PostgreSQL says it archived last, None before it was read."""
-        archiver = self._poller.snapshot.archiver.value
-        return archiver.last_archived_wal if archiver is not None else None
-
-    def system_identifier(self) -> str | None:
-        """The cluster's, None before it was read."""
-        server = self._poller.snapshot.server.value
-        return server.system_identifier if server is not None else None
-
     @property
     def snapshot(self) -> Snapshot:
         """As of now."""
@@ -155,14 +145,6 @@ class ServerObserver:
     def hurry(self, slot: AnySlot) -> None:
         """See ports.Observer."""
         self._poller.hurry(slot)
-
-    def segment_bytes(self) -> int | None:
-        """The server's wal_segment_size, by its files before it has answered; None before those were seen."""
-        snapshot = self._poller.snapshot
-        server, disk = snapshot.server.value, snapshot.wal_disk.value
-        if server is not None:
-            return server.segment_bytes
-        return disk.segment_bytes if disk is not None else None
 
     def _look_for_causes(self, snapshot: Snapshot) -> None:
         """Let the evidence come at once when trouble begins."""
@@ -244,6 +226,19 @@ class LatestFacts:
         """The file that was archived last, None before that was read."""
         archiver = self.snapshot().archiver.value
         return archiver.last_archived_wal if archiver is not None else None
+
+    def system_identifier(self) -> str | None:
+        """The cluster's, None before it was read."""
+        server = self.snapshot().server.value
+        return server.system_identifier if server is not None else None
+
+    def segment_bytes(self) -> int | None:
+        """The server's wal_segment_size, by its files before it has answered; None before those were seen."""
+        snapshot = self.snapshot()
+        server, disk = snapshot.server.value, snapshot.wal_disk.value
+        if server is not None:
+            return server.segment_bytes
+        return disk.segment_bytes if disk is not None else None
 
     def archiver_pid(self) -> int | None:
         """The archiver's process id, None where that cannot be seen."""
