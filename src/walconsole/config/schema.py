@@ -158,6 +158,11 @@ _POSTGRES_KEYS = (
 def _bucket_keys(
     role: str, suffix: str, region: str, variables: tuple[str, str], remote: str
 ) -> tuple[Key, ...]:
+    return (*_place_keys(role, suffix, region, variables), *_key_pair_keys(role, remote))
+
+
+def _place_keys(role: str, suffix: str, region: str, variables: tuple[str, str]) -> tuple[Key, ...]:
+    """Where a copy is, and how it is asked."""
     bucket_variable, region_variable = variables
     return (
         Key(
@@ -208,6 +213,12 @@ def _bucket_keys(
             " the droplet (but a collection of more than 16)",
             "the usual ones",
         ),
+    )
+
+
+def _key_pair_keys(role: str, remote: str) -> tuple[Key, ...]:
+    """Where the pair comes from that it is asked with."""
+    return (
         Key(
             f"{role}.keys",
             checks.key_source,

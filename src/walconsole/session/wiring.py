@@ -160,21 +160,7 @@ def observe(
     known = LatestFacts(clock)
     telling = telling_of_requests(shell.register, clock.now)
     stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling)
-    buckets = [
-        BucketProbe(
-            target,
-            stores.of(target),
-            clock,
-            segment_bytes=known.segment_bytes,
-            wake=lambda name: observer.wake(name),
-            plain=PLAIN,
-            shelf=keeping.shelf(target),
-            register=keeping.register,
-            last_archived=known.last_archived,
-            system_identifier=known.system_identifier,
-        )
-        for target in profile.buckets
-    ]
+    buckets = _buckets(profile, stores, clock, known, keeping, lambda name: observer.wake(name))
     for probe in buckets:
         cleanups.add(f"saving the index of {probe.target.bucket}", probe.save)
     readers = {probe.target.role: ProbeReader(probe) for probe in buckets}
@@ -200,6 +186,32 @@ def observe(
     )
     known.follow(lambda: observer.snapshot)
     return observer
+
+
+def _buckets(
+    profile: Profile,
+    stores: Stores,
+    clock: Clock,
+    known: LatestFacts,
+    keeping: KeptFiles,
+    wake: Callable[[str], None],
+) -> list[BucketProbe]:
+    """What looks at each copy."""
+    return [
+        BucketProbe(
+            target,
+            stores.of(target),
+            clock,
+            segment_bytes=known.segment_bytes,
+            wake=wake,
+            plain=PLAIN,
+            shelf=keeping.shelf(target),
+            register=keeping.register,
+            last_archived=known.last_archived,
+            system_identifier=known.system_identifier,
+        )
+        for target in profile.buckets
+    ]
 
 
 def _told(profile: Profile) -> Told:
