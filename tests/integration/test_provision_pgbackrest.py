@@ -21,8 +21,9 @@ from tests.servers.ports import wait_until
 from tests.servers.programs import find_program
 from tests.servers.rgw import RadosGateway
 from walconsole.config.writer import profile_as_toml
-from walconsole.domain.profile import BucketRole, Engine
+from walconsole.domain.profile import BackupSettings, BucketRole, Engine
 from walconsole.domain.recovery.keep import Keep
+from walconsole.droplet.choices import BackupChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command, pgbackrest_call
 from walconsole.errors import BlockedError, ProvisionError
@@ -274,3 +275,22 @@ async def test_there_are_never_two_at_once(stage: Stage) -> None:
     assert check.state is CheckState.BLOCKED
     assert "pgBackRest by a configuration that is not this console's" in check.summary
     assert "walconsole undo" in check.remedy
+
+
+async def test_incremental_ones_follow_a_full_one_and_a_broken_repository_is_named(stage: Stage) -> None:
+    chosen(stage, backups=BackupSettings(incremental=1))
+    stage.site.backup = BackupChoices.for_profile(stage.profile)
+    await run(stage)
+    script = names_of(stage.profile).backup
+    for _ in range(2):
+        await asyncio.to_thread(stage.cluster.run, [script, "--fast", "--in-turn"])
+    for labels in backups(stage).values():
+        assert [label[-1] if "_" in label else "F" for label in sorted(labels)] == ["F", "I", "F"]
+    place, client = f"backup/{stage.profile.name}/", stage.gateways[BucketRole.DR].client()
+    for name in ("backup.info", "backup.info.copy"):
+        client.delete_object(Bucket=stage.profile.dr.bucket, Key=f"{place}{name}")
+    runner = Runner(stage.site, backup_steps(stage.site), stage.gate, stage.told.append)
+    with pytest.raises(ProvisionError, match=f"complete; not in {stage.profile.dr.bucket}") as failed:
+        await runner.run()
+    assert "backup.info cannot be opened" in failed.value.why
+    assert [len(labels) for labels in backups(stage).values()] == [4, 3]

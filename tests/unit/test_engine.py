@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from tests.data.surveys import PROFILE, SURVEY, with_server
+from tests.data.provisioning import a_site
+from tests.data.surveys import PROFILE, SURVEY, NoShell, with_server, without
 from walconsole.domain.profile import BackupSettings, Engine, Profile
 from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.choices import Authorities, BackupChoices, Compression, DropletChoices
 from walconsole.droplet.pgbackrest import ClusterPlace, configuration, unfit
 from walconsole.droplet.rendering import archive_command, pgbackrest_backup_script
 from walconsole.provision.droplet.survey import Survey
-from walconsole.provision.engine.model import Fact, FactState
+from walconsole.provision.engine.model import CheckState, Fact, FactState
+from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.engine import LARGE_BYTES, archives_already, engine_facts
+from walconsole.provision.steps.pgbackrest_package import PgBackRestPackage
 
 BY_PGBACKREST = replace(PROFILE, engine=Engine.PGBACKREST)
 SMALL = 2 * 1024**3
@@ -161,3 +165,50 @@ def test_the_script_knows_each_repository_by_its_number_and_bucket() -> None:
     assert f"places='{PROFILE.primary.bucket} {PROFILE.dr.bucket}'" in script
     assert "in_turn=6 " in script
     assert "pgbackrest --config=/etc/pgbackrest-shithub.conf --stanza=shithub --repo=" in script
+
+
+class Telling(NoShell):
+    """ports.Shell on which pgBackRest tells `version`."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    async def run(self, script: str, *, timeout_s: float = 5.0) -> ShellAnswer:
+        assert script.strip("(\n)") == "pgbackrest version"
+        return ShellAnswer(f"pgBackRest {self._version}\n".encode(), 0, 0.0, 0.0)
+
+
+def package(survey: Survey, version: str = "2.45") -> PgBackRestPackage:
+    async def look(_: Site) -> Survey:
+        return survey
+
+    return PgBackRestPackage(a_site(BY_PGBACKREST, Telling(version), look))
+
+
+WITH_APT = replace(SURVEY, tools={**without(SURVEY, "pgbackrest").tools, "apt-get": "/usr/bin/apt-get"})
+INSTALLED = replace(SURVEY, tools={**SURVEY.tools, "pgbackrest": "/usr/bin/pgbackrest"})
+
+
+async def test_the_package_is_installed_where_it_is_missing_and_apt_is_there() -> None:
+    step = package(WITH_APT)
+    assert (await step.check()).state is CheckState.NEEDED
+    (command,) = (await step.plan()).commands
+    assert command.text.endswith("install -y --no-install-recommends pgbackrest")
+    assert command.user == "root"
+    without_apt = await package(without(WITH_APT, "apt-get")).check()
+    assert without_apt.state is CheckState.BLOCKED
+    assert "2.39 or newer" in without_apt.remedy
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "said"),
+    [
+        ("2.39", CheckState.DONE, "pgBackRest 2.39 is installed"),
+        ("2.55.1", CheckState.DONE, "pgBackRest 2.55 is installed"),
+        ("2.38", CheckState.BLOCKED, "too old"),
+        ("of nobody", CheckState.BLOCKED, "does not tell its version"),
+    ],
+)
+async def test_a_release_that_is_too_old_is_refused(version: str, state: CheckState, said: str) -> None:
+    check = await package(INSTALLED, version).check()
+    assert (check.state, said in check.summary) == (state, True)
