@@ -20,11 +20,12 @@ nobody_in() {
 }
 
 # look_round: whose the folder is that this stands in. `kind`: own (nobody but root can change what is in it), sticky
-# (others may add to it, and change what is theirs), open (root's, and others may write to it), theirs.
+# (others may add to it, and change what is theirs), open (root's, and others may write to it), theirs. `spot` is the
+# folder itself, `above` the one that it lies in. One process for all of it: a path has many folders.
 look_round() {
-    # shellcheck disable=SC2046  # three words
-    set -- $(stat -c '%u %g %a' .)
-    owner=$1 kind=theirs
+    # shellcheck disable=SC2046  # five words each
+    set -- $(stat -c '%u %g %a %d %i' . ..)
+    owner=$1 kind=theirs spot="$4 $5" above="${9:-} ${10:-}"
     [ "$owner" = 0 ] || return 0
     kind=own
     [ $((0$3 & 022)) != 0 ] || return 0
@@ -74,7 +75,7 @@ turn() {
 
 # enter NAME [make | peek]
 enter() {
-    here=$(stat -c '%d %i' .) before=$kind of=$owner
+    here=$spot before=$kind of=$owner
     if [ ! -e "./$1" ] && [ ! -L "./$1" ]; then
         choose_keeper
         case ${2:-} in
@@ -90,7 +91,7 @@ enter() {
     cd -P -- "./$1" 2>/dev/null || refuse "$(pwd -P)/$1 is no folder that can be entered"
     look_round
     # A link: one that a folder's owner made may lead to what is that owner's, and to nothing else.
-    [ "$before" = own ] || [ "$(stat -c '%d %i' ..)" = "$here" ] ||
+    [ "$before" = own ] || [ "$above" = "$here" ] ||
         { [ "$before $kind" = 'theirs theirs' ] && [ "$owner" = "$of" ]; } ||
         refuse "$way: $1 is a link that is not root's, to what is another's: it is not followed"
 }
