@@ -253,6 +253,9 @@ def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() 
     assert pgbackrest_config([found("/etc/pgbackrest/pgbackrest.conf line 4"), found("the command")]) == ""
     assert pgbackrest_config([replace(found("/srv/it.conf line 4"), tool="rclone")]) == ""
     assert pgbackrest_config([found("/srv/$(it).conf line 4")]) == ""
+    command = "pgbackrest --config=/srv/other.conf --stanza=main archive-push %p"
+    assert pgbackrest_config([found("/srv/it.conf line 4")], command) == "/srv/other.conf"
+    assert pgbackrest_config([], "wal-g --config=/srv/other.conf wal-push %p") == ""
 
 
 def test_without_any_copy_nothing_is_planned() -> None:

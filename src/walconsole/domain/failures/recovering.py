@@ -302,11 +302,22 @@ MODES: tuple[FailureMode, ...] = (
         Page(
             title="tablespaces go to their old paths",
             symptom="A restore beside the old cluster writes into the old cluster's tablespaces.",
-            cause="The base backup has their absolute paths, in tablespace_map or as links in pg_tblspc.",
-            signal="pg_tablespace has more than pg_default and pg_global.",
-            fix="Map each to an empty folder: `pg_basebackup -T`, pgBackRest's `--tablespace-map`.",
+            cause=(
+                "The base backup has their absolute paths, in tablespace_map or as links in pg_tblspc. One "
+                "that was made after the base backup is made again by the replay, at the path that the WAL "
+                "names: no option maps that one."
+            ),
+            signal=(
+                "pg_tablespace has more than pg_default and pg_global, and the base backup holds none; in "
+                "the recovery itself, what pg_tblspc of the old cluster has and the restored one has not."
+            ),
+            fix=(
+                "Take a base backup that has them all. `walconsole recover` maps each of pgBackRest's to a "
+                "folder beside the new data directory; by hand: `pg_basebackup -T`, pgBackRest's "
+                "`--tablespace-map-all`."
+            ),
             never="Do not restore such a cluster beside the old one without it.",
-            source="Barman's documentation of recovery",
+            source="Barman's documentation of recovery; PostgreSQL's commands/tablespace.c (tblspc_redo)",
         ),
         refused=True,
     ),

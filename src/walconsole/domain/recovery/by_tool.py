@@ -10,12 +10,19 @@ from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 
 _STANZA = re.compile(r"(?:.*/)?backup/([A-Za-z0-9._-]{1,100})/", re.ASCII)
 _FILE = re.compile(r"(/[-A-Za-z0-9/._+@]{1,200}\.conf) line \d+", re.ASCII)
+_NAMED = re.compile(r"--config[= ](/[-A-Za-z0-9/._+@]{1,200})(?=\s|$)", re.ASCII)
 _OWN = frozenset({"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf"})
 """Where pgBackRest looks by itself."""
 
 
-def pgbackrest_config(copies: Iterable[FoundCopy]) -> str:
-    """The file that must be named to it, as far as the host says where its values stand; empty: none."""
+def pgbackrest_config(copies: Iterable[FoundCopy], command: str = "") -> str:
+    """The file that must be named to it, as far as the host says where its values stand; empty: none.
+
+    `command` is the archive command, whose own words count more.
+    """
+    said = _NAMED.search(command) if Writer.PGBACKREST.value.lower() in command else None
+    if said is not None:
+        return said[1]
     for copy in copies:
         for _, _, source, _ in copy.rows if copy.tool == Writer.PGBACKREST else ():
             named = _FILE.fullmatch(source)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from shlex import join, quote
 
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.by_tool import pgbackrest_config
 from walconsole.domain.recovery.drill_status import DOING, DrillStatus
@@ -154,11 +155,16 @@ printf '\\001'
             left_out = [role for role, each in read if each.problem is not None]
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
-            told = snapshot.discovery.value
-            config = pgbackrest_config(told.copies) if told is not None else ""
-            host = await look_at_host(self.site, wish.place, config)
+            host = await look_at_host(self.site, wish.place, await self._config(snapshot))
             self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
+
+    async def _config(self, snapshot: Snapshot) -> str:
+        """pgBackRest's configuration, where it must be named to it."""
+        survey, told = await self.site.survey(), snapshot.discovery.value
+        configured = survey.configured.get("archive_command")
+        command = configured.value if configured is not None else ""
+        return pgbackrest_config(told.copies if told is not None else (), command)
 
     async def run(self, *words: str) -> AsyncIterator[Event]:
         """A phase by the script, to its end; one that is under way is followed first.
