@@ -156,6 +156,21 @@ def test_a_port_that_could_not_be_read_is_the_profile_s_where_no_other_is_known(
     assert list(candidates([hidden, STRANGER], PostgresTarget(port=6000))) == [STRANGER]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "/var/lib/postgresql/15/restored.recovery-20261128T140200Z/data",
+        "/var/lib/shop-restore-drill/shop-restore-drill.4711.AbCd0123/data",
+    ],
+)
+def test_the_private_server_of_a_drill_or_a_recovery_is_never_meant(data: str) -> None:
+    private = cluster(None, 5499)
+    private = replace(private, facts=replace(private.facts, data_directory=data))
+    assert list(candidates([STRANGER, private], PostgresTarget())) == [STRANGER]
+    with pytest.raises(ClusterChoiceError):
+        candidates([private], PostgresTarget())
+
+
 def test_the_running_postmaster_s_word_counts_more_than_the_list_s() -> None:
     raw = {
         "cluster": b"/d",

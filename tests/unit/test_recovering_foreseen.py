@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.data import facts
 from tests.data.archives import NEWEST
 from tests.data.facts import MIB, SEGMENT
@@ -43,12 +45,21 @@ def test_it_stands_beside_the_old_cluster_under_a_name_that_is_free() -> None:
     assert place_beside(clusters("restored", "restored2")) == RecoveryPlace(ClusterName("15", "restored3"))
 
 
-def test_a_cluster_that_is_none_of_debians_is_recovered_in_its_place() -> None:
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ("/srv/pg/data", RecoveryPlace(folder="/srv/pg/data.restored")),
+        ("/srv/my data", IN_PLACE),
+        ("", IN_PLACE),
+    ],
+)
+def test_beside_a_cluster_that_is_none_of_debians_it_is_a_folder(data: str, place: RecoveryPlace) -> None:
     made = nightly()
     host = made.host.value
     assert host is not None
-    bare = replace(host, cluster=replace(facts.CLUSTER, name=None))
-    assert place_beside(replace(made, host=replace(made.host, value=bare))) == IN_PLACE
+    bare = replace(host, cluster=replace(facts.CLUSTER, name=None, data_directory=data))
+    unasked = replace(made, host=replace(made.host, value=bare), server=replace(made.server, value=None))
+    assert place_beside(unasked) == place
 
 
 def test_the_disk_is_known_where_pg_wal_lies_in_the_data_directory() -> None:

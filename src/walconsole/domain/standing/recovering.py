@@ -8,7 +8,7 @@ from walconsole.domain.recovery.recover_plan import (
     RecoveryWish,
     plan_recovery,
 )
-from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryPlace
+from walconsole.domain.recovery.recover_target import IN_PLACE, RecoveryPlace, read_into
 from walconsole.domain.recovery.target_judgement import TargetKnown
 from walconsole.domain.standing.assessment import Assessment
 
@@ -71,11 +71,16 @@ def names_taken(snapshot: Snapshot) -> tuple[ClusterName, ...]:
 
 
 def place_beside(snapshot: Snapshot) -> RecoveryPlace:
-    """A new cluster whose name is free, of the old one's version; none where the old one is not Debian's."""
+    """Where the old one is not touched: of Debian's a new cluster of its version whose name is free;
+    else a data directory beside its own. In its place where neither can be named.
+    """
     facts = snapshot.host.value
     name = facts.cluster.name if facts is not None and facts.cluster is not None else None
     if name is None:
-        return IN_PLACE
+        try:
+            return read_into(f"{host_of(snapshot).data}.{_NEW_NAME}")
+        except ValueError:
+            return IN_PLACE
     taken = set(names_taken(snapshot))
     names = (f"{_NEW_NAME}{number or ''}" for number in (0, *range(2, 100)))
     free = (ClusterName(name.version, each) for each in names)

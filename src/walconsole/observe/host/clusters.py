@@ -1,6 +1,7 @@
 """PostgreSQL clusters on the host, and which of them is observed."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.host_script import Group, argv, options
 
 DEFAULT_PORT = 5432
+_PRIVATE = re.compile(r"/[^/]+(?:\.recovery-\d{8}T\d{6}Z|-restore-drill\.\d+\.\w{8})/data/?\Z", re.ASCII)
 DEFAULT_SOCKET_DIR = "/var/run/postgresql"
 
 
@@ -87,8 +89,10 @@ def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[
 
     A name, a port or a socket directory in the profile decides. Else Debian's list does where there
     is one: a stopped cluster of the list is not passed over for a stranger that runs beside it.
+    The private servers of drills and recoveries, which the console itself starts, are never meant.
     Raises errors.ClusterChoiceError when there is none.
     """
+    clusters = [each for each in clusters if not _PRIVATE.search(each.facts.data_directory)]
     matching = [_at(cluster, target.port) for cluster in clusters if _matches(cluster, target)]
     if not matching:
         raise _none_matches(clusters, target)
