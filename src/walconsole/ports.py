@@ -139,6 +139,12 @@ class Plain(Protocol):
         """All of it, at most `limit` bytes."""
         ...
 
+    def more_than(self, name: str, head: bytes, limit: int, *, whole: bool) -> bool:
+        """Whether an object unpacks to more than `limit` bytes: by what its frame says, or, where `head` is
+        all of it (`whole`), by unpacking it. False where neither tells.
+        """
+        ...
+
     def zstd_bytes(self, body: bytes) -> int:
         """How many bytes zstd makes of it, at its default level."""
         ...

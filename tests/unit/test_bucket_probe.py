@@ -1,6 +1,7 @@
 """The bucket's probe: the first sweep, polls of what is new, and when it looks at everything again."""
 
 import pytest
+import zstandard
 
 from tests.data.facts import wal_disk
 from tests.unit.bucket_bench import MIB, Bench, head, name, names
@@ -288,6 +289,21 @@ async def test_what_cannot_be_read_is_said() -> None:
     assert any("00000002.history" in line for line in facts.unread)
     assert any(name(3, 2) in line for line in facts.unread)
     assert all(identity.header is None and identity.problem for identity in facts.identities)
+
+
+async def test_a_compressed_segment_that_unpacks_to_more_is_told_by_its_head() -> None:
+    """PostgreSQL refuses a file of another size than a segment's."""
+    whole = head(7, MIB) + bytes(MIB - len(head(7, MIB)))
+    keys = [f"{name(number)}.zst" for number in (1, 2, 3)]
+    bucket = MemoryBucket(keys)
+    pack = zstandard.ZstdCompressor().compress
+    bucket.contents = {keys[0]: pack(whole), keys[2]: pack(whole + b"one more")}
+    bench = Bench(bucket)
+    bench.segment_bytes = MIB
+    facts = await bench.settle()
+    told = {identity.key: identity.problem for identity in facts.identities}
+    assert told == {keys[0]: "", keys[2]: "it unpacks to more than a segment, 1,048,576 bytes"}
+    assert all(identity.header is not None for identity in facts.identities), "whose it is can be told"
 
 
 async def test_another_segment_size_is_another_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,3 +150,35 @@ def test_what_is_encrypted_under_a_plain_name_is_told(suffix: str) -> None:
 
 def test_zstd_makes_less_of_a_segment_that_is_half_empty() -> None:
     assert len(SEGMENT) / 5 < PLAIN.zstd_bytes(SEGMENT) < len(SEGMENT) / 4
+
+
+# -- More than a segment.
+
+
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_what_unpacks_to_more_than_a_segment_is_told_of_the_whole_object(suffix: str) -> None:
+    twice, name = COMPRESSORS[suffix](SEGMENT * 2), f"{NAME}.{suffix}"
+    assert PLAIN.more_than(name, twice, len(SEGMENT), whole=True)
+    assert not PLAIN.more_than(name, twice, 2 * len(SEGMENT), whole=True)
+    assert not PLAIN.more_than(name, COMPRESSORS[suffix](SEGMENT), len(SEGMENT), whole=True)
+
+
+def test_of_a_beginning_the_frame_tells_it_where_it_names_its_contents_size() -> None:
+    import lz4.frame
+    import zstandard
+
+    named = {
+        "zst": zstandard.ZstdCompressor().compress(SEGMENT * 2),
+        "lz4": lz4.frame.compress(SEGMENT * 2),
+    }
+    for suffix, body in named.items():
+        assert PLAIN.more_than(f"{NAME}.{suffix}", body[:32], len(SEGMENT), whole=False), suffix
+        assert not PLAIN.more_than(f"{NAME}.{suffix}", body[:32], 2 * len(SEGMENT), whole=False), suffix
+    unnamed = zstandard.ZstdCompressor().compressobj().compress(SEGMENT * 2)
+    assert not PLAIN.more_than(f"{NAME}.zst", unnamed[:32], len(SEGMENT), whole=False)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x1f\x8b", b"no frame"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_of_what_cannot_be_read_nothing_is_told(body: bytes, whole: bool) -> None:
+    assert not PLAIN.more_than(f"{NAME}.zst", body, 8, whole=whole)

@@ -539,6 +539,19 @@ def test_a_plain_segment_of_another_size_ends_what_can_be_restored_and_is_told()
     assert found[Snapshot.dr].severity is Severity.WARNING
 
 
+def test_a_compressed_segment_that_is_too_large_is_told() -> None:
+    snapshot = healthy()
+    primary = snapshot.primary.value
+    assert primary is not None
+    name, header = Segment(1, 0x20).name(), PageHeader(0xD110, 15, 1, 0, "7", 16 << 20, 8192)
+    why = "it unpacks to more than a segment, 16,777,216 bytes"
+    wrong = replace(primary, identities=(SegmentIdentity(name, f"{name}.zst", NOW, header, why),))
+    told = replace(snapshot, primary=replace(snapshot.primary, value=wrong))
+    (found,) = [each for each in diagnose(told, NOW).findings if each.rule == "damaged-object"]
+    assert found.severity is Severity.CRITICAL
+    assert found.title.endswith("in the primary bucket is no segment: no server takes it")
+
+
 def test_one_that_the_other_copy_has_whole_or_that_nothing_needs_is_a_note() -> None:
     for snapshot in (
         ours(healthy(primary=torn(0x20))),

@@ -122,6 +122,19 @@ class _Plain:
             raise ValueError("it is cut off: the end of what was compressed is not there")
         return plain
 
+    def more_than(self, name: str, head: bytes, limit: int, *, whole: bool) -> bool:
+        """Whether it unpacks to more than `limit` bytes, as far as its frame says so, or `head` is all of it.
+
+        False where neither tells: zstd's and lz4's frames may name their content's size, the others' do not.
+        """
+        said = _frame_bytes(head)
+        if said is not None or not whole:
+            return said is not None and said > limit
+        try:
+            return len(_decompressed(name, head, limit + 1)[0]) > limit
+        except ValueError:
+            return False
+
     def zstd_bytes(self, body: bytes) -> int:
         """How many bytes zstd makes of it."""
         import zstandard
@@ -137,6 +150,30 @@ class _Plain:
 
 
 PLAIN = _Plain()
+
+
+def _frame_bytes(head: bytes) -> int | None:
+    """The content's size that the first frame names (RFC 8878, 3.1.1.1.4; lz4_Frame_format.md)."""
+    try:
+        if head.startswith(_magic_of("zst")):
+            import zstandard
+
+            try:
+                said: int = zstandard.frame_content_size(head)
+            except zstandard.ZstdError:
+                return None
+            return said if said >= 0 else None
+        if head.startswith(_magic_of("lz4")):
+            import lz4.frame
+
+            return int(lz4.frame.get_frame_info(head)["content_size"]) or None
+    except (ImportError, RuntimeError, ValueError):
+        return None
+    return None
+
+
+def _magic_of(suffix: str) -> bytes:
+    return next(magic for magic, known in _MAGICS if known == suffix)
 
 
 def _decompressed(name: str, body: bytes, limit: int) -> tuple[bytes, bool]:

@@ -104,7 +104,9 @@ def _size(count: int | None) -> str:
 
 
 _RUNS_TOLD = 8
-_DAMAGED = re.compile(r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size")
+_DAMAGED = re.compile(
+    r"it begins with the bytes|nothing but zeroes|XML or HTML|: empty$|its block size|unpacks to more"
+)
 
 
 def damaged(assessment: Assessment) -> Iterator[Finding]:
@@ -120,7 +122,8 @@ def damaged(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(
             "damaged-object",
             Severity.WARNING if copy == "DR" else Severity.CRITICAL,
-            f"what is stored as {bad[0].name} in the {copy} bucket is no WAL",
+            f"what is stored as {bad[0].name} in the {copy} bucket is no "
+            + ("WAL" if bad[0].header is None else "segment: no server takes it"),
             tuple(f"{each.key}: {each.problem}" for each in bad),
             "find out what wrote it; archive the segment again while it is in pg_wal, else take a new "
             "base backup",

@@ -208,13 +208,17 @@ async def _identity(
     heads: Heads, name: str, key: str, store: ObjectStore, plain: Plain, now: float
 ) -> SegmentIdentity:
     try:
-        header, _ = await read_header(store, plain, key)
+        header, content = await read_header(store, plain, key)
     except ObjectStoreError as error:
         return SegmentIdentity(name, key, now, problem=_object_problem(heads, key, error))
     except ValueError as error:
         heads.problems[key] = f"{name}: {error}"
         return SegmentIdentity(name, key, now, problem=str(error))
     heads.problems.pop(key, None)
+    size, whole = header.segment_bytes, content.size is not None and len(content.body) == content.size
+    if plain.more_than(key, content.body, size, whole=whole):
+        # a server refuses a file of another size than a segment's (xlogarchive.c, RestoreArchivedFile)
+        return SegmentIdentity(name, key, now, header, f"it unpacks to more than a segment, {size:,} bytes")
     return SegmentIdentity(name, key, now, header)
 
 

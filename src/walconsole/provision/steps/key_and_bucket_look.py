@@ -78,6 +78,9 @@ class _Uncompressed:
     def whole(self, name: str, body: bytes, limit: int) -> bytes:
         return body[:limit]
 
+    def more_than(self, name: str, head: bytes, limit: int, *, whole: bool) -> bool:
+        return whole and len(head) > limit
+
     def zstd_bytes(self, body: bytes) -> int:
         raise ValueError("nothing here compresses")
 
