@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from textual.command import CommandPalette
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.data.snapshots import healthy, incident, log_lines
@@ -12,6 +12,8 @@ from walconsole.domain.facts.log_line import LogLevel, LogLine
 from walconsole.domain.facts.snapshot import Told
 from walconsole.ui.app import WalconsoleApp
 from walconsole.ui.board.panes_screen import PanesScreen
+from walconsole.ui.dialogs.command_line import CommandLine
+from walconsole.ui.dialogs.dialog import themes_of
 from walconsole.ui.triage.screen import TriageScreen
 
 
@@ -19,16 +21,91 @@ def a_line(text: str) -> LogLine:
     return LogLine("postgresql", "", LogLevel.INFO, text, about_archiving=True)
 
 
+async def type_command(pilot: Pilot[None], app: WalconsoleApp, text: str) -> None:
+    """`:` and the text, without Enter."""
+    await pilot.press("colon")
+    await until(pilot, lambda: isinstance(app.screen, CommandLine) and app.screen.is_mounted)
+    app.screen.query_one(Input).value = text
+    await pilot.pause()
+
+
 async def test_a_colon_takes_a_command_by_its_name_and_completes_it() -> None:
     app = stage(incident())
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
-        await pilot.press("colon")
-        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
-        app.screen.query_one(Input).value = "every command"
+        await type_command(pilot, app, "comma")
         await until(pilot, lambda: "Every command that was run" in screen_text(app))
-        await pilot.press("enter", "enter")
+        await pilot.press("tab")
+        assert app.screen.query_one(Input).value == "command"
+        await pilot.press("enter")
+        await until(pilot, lambda: "2 commands begin with command" in screen_text(app))
+        await pilot.press("tab")
+        assert app.screen.query_one(Input).value == "commands"
+        await pilot.press("enter")
         await until(pilot, lambda: type(app.screen).__name__ == "CommandsScreen")
+
+
+@pytest.mark.parametrize(
+    ("typed", "screen"),
+    [
+        ("triage", "TriageScreen"),
+        ("arch", "ArchiveScreen"),
+        ("conf", "ConfigurationScreen"),
+        ("v", "RecoveryScreen"),
+    ],
+)
+async def test_a_command_does_what_its_key_does(typed: str, screen: str) -> None:
+    app = stage(incident())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await type_command(pilot, app, typed)
+        await pilot.press("enter")
+        await until(pilot, lambda: type(app.screen).__name__ == screen)
+
+
+async def test_what_is_typed_behind_a_command_answers_what_it_opens() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        other = next(name for name in themes_of(app) if name != app.theme)
+        await type_command(pilot, app, f"theme {other}")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.dashboard and app.theme == other)
+        await type_command(pilot, app, "filter no such line")
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: app.screen is app.dashboard and app.dashboard.log_pane.pattern == "no such line"
+        )
+        await type_command(pilot, app, "pane bucket")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.dashboard.board.focused_name == "bucket")
+
+
+async def test_a_command_that_there_is_not_is_said_and_the_line_stays() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await type_command(pilot, app, "triaje")
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: "there is no command triaje here; did you mean triage?" in screen_text(app)
+        )
+        other = next(name for name in themes_of(app) if name != app.theme)
+        app.screen.query_one(Input).value = f"theme {other}x"
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: f"there is no theme {other}x; did you mean {other}?" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.dashboard)
+
+
+async def test_quit_is_typed_too() -> None:
+    app = stage(incident())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await type_command(pilot, app, "quit")
+        await pilot.press("enter")
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_a_list_is_filtered_while_it_is_typed_and_esc_ends_that_first() -> None:

@@ -24,6 +24,7 @@ from walconsole.ui.board.keys import (
 from walconsole.ui.commands.screen import CommandsScreen
 from walconsole.ui.configuration.screen import ConfigurationScreen
 from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.command_line import CommandLine
 from walconsole.ui.dialogs.connecting import HostKeyScreen
 from walconsole.ui.dialogs.dialog import Confirm, Dialog
 from walconsole.ui.dialogs.help import HelpScreen
@@ -48,7 +49,14 @@ CLASSES: dict[str, type[Screen[None]]] = {
     "commands": CommandsScreen,
     "fleet": FleetScreen,
 }
-OVER = {"dialog": Dialog, "help": HelpScreen, "confirm": Confirm, "gate": GateBar, "host_key": HostKeyScreen}
+OVER = {
+    "command_line": CommandLine,
+    "dialog": Dialog,
+    "help": HelpScreen,
+    "confirm": Confirm,
+    "gate": GateBar,
+    "host_key": HostKeyScreen,
+}
 
 
 # A key that is free on one screen is not free: vim's habits stay (g and G are the first and the last line), a
@@ -80,7 +88,8 @@ MEANINGS = {
         ("-", "read less often", "pace"),
         ("^z", "suspend", "suspend_process"),
         ("!", "commands that were run", "show_commands"),
-        (":", "a command by its name", "command_palette"),
+        (":", "a command by its name", "command_line"),
+        ("^p", "a command by its words", "command_palette"),
         ("Enter", "go on", "enter"),
         ("Esc", "back one step", "leave restore"),
         ("n", "next gap", "next_gap"),

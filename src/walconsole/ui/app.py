@@ -6,7 +6,7 @@ nothing is read, before the first frame is out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from walconsole.ui.board.keys import app_bindings
 from walconsole.ui.board.travel_keys import TravelKeys
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from walconsole.domain.standing.model import Verdict
     from walconsole.errors import WalconsoleError
+    from walconsole.ui.board.command_line import Understood
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.front import Filtered
     from walconsole.ui.board.glyphs import Glyphs
@@ -294,6 +295,32 @@ class WalconsoleApp(TravelKeys, ThemedApp):
         ]
         self._leaving = Confirm("Leave now?", texts, "Leave")
         self.push_screen(self._leaving, lambda leave: self.exit() if leave else None)
+
+    def action_command_line(self) -> None:
+        """The line that takes a command of the screen that is seen."""
+        from walconsole.ui.board.command_line import commands
+        from walconsole.ui.dialogs.command_line import CommandLine
+        from walconsole.ui.dialogs.dialog import themes_of
+        from walconsole.ui.palette import actions_of
+
+        screen = self.screen
+        line = CommandLine(commands(actions_of(screen)), {"theme": list(themes_of(self))})
+
+        def run(typed: Understood | None) -> None:
+            self.call_later(self._run_typed, screen, typed)
+
+        self.push_screen(line, run)
+
+    async def _run_typed(self, screen: Screen[Any], typed: Understood | None) -> None:
+        """As its key would; what was typed behind it answers the line or the list that it opens."""
+        from walconsole.ui.palette import running
+
+        if typed is None or self.screen is not screen:
+            return
+        await running(self, screen, typed.action)()
+        answer = getattr(self.screen, "answer_with", None)
+        if typed.argument and answer is not None:
+            self.screen.call_after_refresh(answer, typed.argument)
 
     # What sessions and their screens ask for: see droplet_session.Front.
 

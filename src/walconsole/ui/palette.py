@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Provider
 
@@ -12,23 +12,34 @@ from walconsole.ui.board.keys import actions
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from textual.app import App
     from textual.command import Hits
+    from textual.screen import Screen
 
     from walconsole.ui.board.key_actions import Action
+
+
+def actions_of(screen: Screen[Any]) -> tuple[Action, ...]:
+    """What keys do on it: its own, where it has any."""
+    return cast("tuple[Action, ...]", getattr(screen, "actions", actions("dashboard")))
+
+
+def running(app: App[Any], screen: Screen[Any], action: Action) -> Callable[[], Awaitable[bool]]:
+    """What does it, on that screen or on the app, as its key would."""
+    namespace, _, name = action.action.rpartition("screen.")
+    target = screen if action.action.startswith("screen.") else app
+    return partial(app.run_action, name or namespace, default_namespace=target)
 
 
 class ConsoleCommands(Provider):
     """What the keys do, found by its words."""
 
     def _run(self, action: Action) -> Callable[[], Awaitable[bool]]:
-        namespace, _, name = action.action.rpartition("screen.")
-        target = self.screen if action.action.startswith("screen.") else self.app
-        return partial(self.app.run_action, name or namespace, default_namespace=target)
+        return running(self.app, self.screen, action)
 
     @property
     def _actions(self) -> tuple[Action, ...]:
-        """Those of the screen, where it has its own."""
-        return cast("tuple[Action, ...]", getattr(self.screen, "actions", actions("dashboard")))
+        return actions_of(self.screen)
 
     async def discover(self) -> Hits:
         """Everything, before anything was typed."""

@@ -14,6 +14,8 @@ class Action(NamedTuple):
 
     `keys` are Textual's names, `sign` is how they are written, `hint` the word in the footer
     (empty: not in the footer), `scope` whether it concerns the console, the pane in focus, or the log.
+    `word` is what is typed after `:` (empty: as command_line.py makes it of the action), `takes` what may
+    follow that (empty: nothing): it answers the line or the list that the action opens.
     """
 
     action: str
@@ -22,6 +24,8 @@ class Action(NamedTuple):
     title: str
     hint: str = ""
     scope: str = "console"
+    word: str = ""
+    takes: str = ""
 
 
 class Keys(NamedTuple):
@@ -37,8 +41,10 @@ class Keys(NamedTuple):
 EXPLAIN = Action("screen.explain", "question_mark,f1", "?", "Explain the pane in focus", "help", "pane")
 ZOOM = Action("screen.maximise", "z", "z", "Maximise or restore the pane", "zoom", "pane")
 MARK = Action("screen.mark", "V", "V", "Mark lines, to copy several at once", "", "pane")
-COPY = Action("screen.copy_value", "y", "y", "Copy the line, or those that are marked", "copy", "pane")
-FIND = Action("screen.find", "slash", "/", "Filter the list in focus", "filter", "pane")
+COPY = Action(
+    "screen.copy_value", "y", "y", "Copy the line, or those that are marked", "copy", "pane", "copy"
+)
+FIND = Action("screen.find", "slash", "/", "Filter the list in focus", "filter", "pane", "filter", "text")
 _MOVES = (
     Action("screen.next_pane(1)", "tab", "Tab", "Next pane"),
     Action("screen.next_pane(-1)", "shift+tab", "S-Tab", "Previous pane"),

@@ -16,7 +16,7 @@ _DASHBOARD = table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
         EXPLAIN,
-        Action("refresh_now", "r", "r", "Read everything now", "refresh"),
+        Action("refresh_now", "r", "r", "Read everything now", "refresh", word="refresh"),
         Action("screen.triage", "i", "i", "Triage: the cause, its proof, how to mend it", "triage"),
         Action(
             "screen.configuration", "c", "c", "Configuration: which file wins, which is never read", "config"
@@ -27,7 +27,7 @@ _DASHBOARD = table(
         Action("pause", "p", "p", "Pause or resume reading", "pause"),
         Action("travel", "h", "h", "The past: every screen as it was; again: back to now", "past"),
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
-        Action("screen.filter", "slash", "/", "Filter the log", "filter", "log"),
+        Action("screen.filter", "slash", "/", "Filter the log", "filter", "log", takes="text"),
         Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),
         Action("screen.follow", "F", "F", "Follow the log, or stay", "follow", "log"),
         Action("screen.all_lines", "a", "a", "All log lines, or those about archiving", "all", "log"),
@@ -35,12 +35,19 @@ _DASHBOARD = table(
         MARK,
         COPY._replace(hint=""),
         Action("screen.export", "e", "e", "Export the pane to a file", "", "pane"),
-        Action("choose_theme", "t", "t", "Choose a theme"),
-        Action("pace(-1)", "plus,equals_sign", "+", "Read more often", ""),
-        Action("pace(1)", "minus", "-", "Read less often", ""),
+        Action("choose_theme", "t", "t", "Choose a theme", word="theme", takes="theme"),
+        Action("pace(-1)", "plus,equals_sign", "+", "Read more often", word="faster"),
+        Action("pace(1)", "minus", "-", "Read less often", word="slower"),
         Action("suspend_process", "ctrl+z", "^z", "Suspend; the shell's fg comes back"),
-        Action("show_commands", "exclamation_mark", "!", "Every command that was run, here and there"),
-        Action("command_palette", "colon,ctrl+p", ":", "A command by its name: the palette", "palette"),
+        Action(
+            "show_commands",
+            "exclamation_mark",
+            "!",
+            "Every command that was run, here and there",
+            word="commands",
+        ),
+        Action("command_line", "colon", ":", "A command by its name, typed: Tab completes it", "command"),
+        Action("command_palette", "ctrl+p", "^p", "A command by its words: the palette", word="palette"),
         Action("screen.enter", "enter", "Enter", "Follow the line, or maximise the pane", "", "pane"),
         Action(
             "screen.restore",
@@ -72,6 +79,7 @@ _ARCHIVE = table(
             "/",
             "Filter the list in focus; in coverage and keys go to a segment, an LSN or a time",
             "find",
+            takes="text",
         ),
         Action(
             "screen.enter", "enter", "Enter", "Go on: into the cell, to its key, to the object", "in", "pane"
@@ -84,7 +92,14 @@ _ARCHIVE = table(
         MARK,
         COPY._replace(title="Copy the name or the key, or the marked lines"),
         ZOOM,
-        Action("refresh_now", "r", "r", "Sweep both buckets anew, and read everything now", "sweep"),
+        Action(
+            "refresh_now",
+            "r",
+            "r",
+            "Sweep both buckets anew, and read everything now",
+            "sweep",
+            word="refresh",
+        ),
     ),
     {
         "coverage": "Coverage",
@@ -106,9 +121,16 @@ _CONFIGURATION = table(
     (
         Action("screen.leave", "escape", "Esc", "Back to the dashboard", "back"),
         EXPLAIN,
-        Action("screen.find", "slash", "/", "Filter the list in focus; settings by name or value", "filter"),
+        FIND._replace(title="Filter the list in focus; settings by name or value", scope="console"),
         Action("screen.all_settings", "a", "a", "All settings, or those about archiving", "all"),
-        Action("screen.what_if", "w", "w", "Where to set name=value so that it wins", "what if"),
+        Action(
+            "screen.what_if",
+            "w",
+            "w",
+            "Where to set name=value so that it wins",
+            "what if",
+            takes="name=value",
+        ),
         Action("screen.difference", "d", "d", "A dead file against what is in force", "diff"),
         MARK,
         COPY._replace(title="Copy path:line, or the marked lines"),
@@ -215,8 +237,10 @@ _MOMENTS = table(
     (
         Action("screen.leave", "escape", "Esc", "Back one step; what is read now is given up", "back"),
         EXPLAIN,
-        Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask"),
-        Action("screen.filter", "slash", "/", "Events about a table, a number, a word", "filter"),
+        Action("screen.ask", "T", "T", "Ask for a time: says what it takes, then reads", "ask", takes="time"),
+        Action(
+            "screen.filter", "slash", "/", "Events about a table, a number, a word", "filter", takes="text"
+        ),
         Action("screen.everything", "a", "a", "Inserts, small updates, checkpoints too, or not", "all"),
         Action("screen.keep", "I", "I", "Go back to just before the event, or to just after it", "with"),
         Action(
@@ -273,7 +297,7 @@ _COMMANDS = table(
         Action("screen.copy_commands", "Y", "Y", "Copy the whole command", "copy whole"),
         Action("screen.export", "e", "e", "Export the list, JSON and CSV", "export"),
         ZOOM,
-        Action("refresh_now", "r", "r", "Read everything now", "refresh"),
+        Action("refresh_now", "r", "r", "Read everything now", "refresh", word="refresh"),
     ),
     {"commands": "the commands", "detail": "the whole of one"},
     titles={"Left": "Left", "Right": "Right"},
@@ -287,7 +311,7 @@ _FLEET = table(
         Action("screen.enter", "enter", "Enter", "Go on: to the console of the cluster", "open", "pane"),
         Action("screen.next_story(1)", "J,right_square_bracket", "J", "The next in trouble", "next", "pane"),
         Action("screen.next_story(-1)", "K,left_square_bracket", "K", "The one before", "", "pane"),
-        Action("screen.find", "slash", "/", "Filter: a name, a state (!ok), a tag (#eu), a host", "filter"),
+        FIND._replace(title="Filter: a name, a state (!ok), a tag (#eu), a host", scope="console"),
         Action("screen.everything", "a", "a", "All clusters, or those in trouble", "all"),
         Action("screen.turn_order", "O", "O", "Turn the order round", "order"),
         Action("screen.group", "number_sign", "#", "Together by tag, with standbys, or not", "group"),
@@ -305,13 +329,17 @@ SCREENS = {
     "dashboard": Keys(_DASHBOARD, inherits=()),
     "archive": Keys(_ARCHIVE, panes="1-5"),
     "configuration": Keys(_CONFIGURATION, panes="1-4"),
-    "provision": Keys(_PROVISION, inherits=("quit", "choose_theme", "show_commands", "command_palette")),
+    "provision": Keys(
+        _PROVISION, inherits=("quit", "choose_theme", "show_commands", "command_line", "command_palette")
+    ),
     "triage": Keys(_TRIAGE, panes="1-5"),
     "recovery": Keys(_RECOVERY, panes="1-3"),
     "moments": Keys(_MOMENTS, panes="1-3"),
     "recover": Keys(_RECOVER, panes="1-3"),
     "commands": Keys(_COMMANDS, panes="1-2"),
-    "fleet": Keys(_FLEET, inherits=("choose_theme", "command_palette", "suspend_process"), panes="1-2"),
+    "fleet": Keys(
+        _FLEET, inherits=("choose_theme", "command_line", "command_palette", "suspend_process"), panes="1-2"
+    ),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
 
@@ -327,6 +355,7 @@ DIALOGS = {
         Action("dismiss_empty", "escape", "Esc", "Cancel"),
         Action("app.quit", "ctrl+c", "^c", "Quit"),
     ),
+    "command_line": (Action("complete", "tab", "Tab", "Complete the word"),),
     "help": (
         Action("dismiss_empty", "q,question_mark", "q", "Close"),
         Action("scroll(1)", "j", "j", "Down"),

@@ -16,7 +16,7 @@ from walconsole.ui.board.tones import ConsoleTheme
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from textual.app import ComposeResult
+    from textual.app import App, ComposeResult
 
     from walconsole.ui.board.front import Filtered
 
@@ -113,7 +113,11 @@ class Prompt(Dialog[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """This is the answer."""
-        self.dismiss(event.value)
+        self.answer_with(event.value)
+
+    def answer_with(self, text: str) -> None:
+        """As if it were typed."""
+        self.dismiss(text)
 
 
 # -- The log's filter, on the last line; it applies while it is typed.
@@ -141,8 +145,12 @@ class FilterScreen(Dialog[None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep it, or say why it cannot be one."""
+        self.answer_with(event.value)
+
+    def answer_with(self, text: str) -> None:
+        """As if it were typed."""
         try:
-            self._log.filter(event.value)
+            self._log.filter(text)
         except ValueError as error:
             self.app.notify(str(error), severity="warning", markup=False)
             return
@@ -163,9 +171,8 @@ class ThemeScreen(Dialog[str]):
     def compose(self) -> ComposeResult:
         """The console's own themes."""
         self._before = self.app.theme
-        themes = [theme for theme in self.app.available_themes.values() if isinstance(theme, ConsoleTheme)]
-        self._names = [theme.name for theme in sorted(themes, key=lambda theme: theme.name)]
-        found = {theme.name: theme for theme in themes}
+        found = themes_of(self.app)
+        self._names = list(found)
         with Vertical(classes="box") as box:
             box.border_title = "Theme"
             yield OptionList(
@@ -185,7 +192,18 @@ class ThemeScreen(Dialog[str]):
         """Keep it."""
         self.dismiss(self._names[event.option_index])
 
+    def answer_with(self, name: str) -> None:
+        """As if it were chosen."""
+        self.app.theme = name
+        self.dismiss(name)
+
     def action_dismiss_empty(self) -> None:
         """Back to the one before."""
         self.app.theme = self._before
         self.dismiss(None)
+
+
+def themes_of(app: App[None]) -> dict[str, ConsoleTheme]:
+    """The console's own, by their names."""
+    themes = [theme for theme in app.available_themes.values() if isinstance(theme, ConsoleTheme)]
+    return {theme.name: theme for theme in sorted(themes, key=lambda theme: theme.name)}
