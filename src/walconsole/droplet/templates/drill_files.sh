@@ -7,6 +7,16 @@ verdict() {
     exit 1
 }
 
+# by_signal STATUS: what ended so was killed; of PIPE (141) another part is the cause. Whom a host kills, that says nothing
+# of what is archived.
+by_signal() { [ "${1:-0}" -gt 128 ] && [ "$1" != 141 ]; }
+
+# damaged STATUS MESSAGE: of what a program with this status found.
+damaged() {
+    ! by_signal "$1" || verdict cannot killed "what was $stage was killed (is memory short?)"
+    verdict failed damaged-object "$2"
+}
+
 settle() {
     if ! read -r kind why said 2>/dev/null <"$temp/verdict"; then
         end 1 "$undone: what is $stage was killed (is memory short?): $(plain "$(cat "$temp/noise" 2>/dev/null)")"
@@ -98,17 +108,20 @@ bring_all() {
 
 # bring ID FOLDER: its files, while what flows is compared with the sum that was noted when it was stored.
 bring() {
-    { mkdir -m 700 "$2" && mkfifo "$temp/flows.$1"; } || verdict cannot disk "$place cannot be written"
+    mkdir -m 700 "$2" || verdict cannot disk "$place cannot be written"
     rm -f -- "$temp"/ended.* "$temp"/said.*
-    sha256sum <"$temp/flows.$1" >"$temp/sum" &
-    summing=$!
-    { stored "$1" 2>"$temp/said.rclone"; note rclone $?; } |
-        { known_by "$temp/tee" tee "$temp/flows.$1"; note tee $?; } |
-        { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } |
-        { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; }
-    wait "$summing"
-    for part in rclone tee zstd tar; do
-        [ -s "$temp/ended.$part" ] || verdict cannot killed "$part was killed while it brought $1 (is memory short?)"
+    # by a pipe, no named one: whichever part is killed, the others come to their ends
+    {
+        { stored "$1" 2>"$temp/said.rclone"; note rclone $?; } 3>&- |
+            { known_by "$temp/tee" tee /dev/fd/3; note tee $?; } |
+            { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } 3>&- |
+            { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; } 3>&- >/dev/null
+    } 3>&1 | { sha256sum >"$temp/sum"; note sha256sum $?; }
+    for part in sha256sum rclone tee zstd tar; do
+        ended=$(cat "$temp/ended.$part" 2>/dev/null)
+        if [ -z "$ended" ] || by_signal "$ended"; then
+            verdict cannot killed "$part was killed while it brought $1 (is memory short?)"
+        fi
     done
     ! grep -q 'No space left' "$temp"/said.* || verdict refused no-room "the disk of $folder is full"
     object=${target}base/$1/$(packed "$1")
@@ -148,24 +161,22 @@ verify_all() {
     trap - EXIT HUP INT QUIT TERM
     for each in $chain; do
         "$bin/pg_verifybackup" -n -q "$place/parts/$each" >"$temp/said.verify" 2>&1 ||
-            verdict failed damaged-object "$each is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
+            damaged $? "$each is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
     done
     if [ "$chain" = "$backup" ]; then
         mv -- "$place/parts/$backup" "$data" || verdict cannot disk "$place cannot be written"
     else
         # shellcheck disable=SC2086  # words
-        (cd "$place/parts" && "$bin/pg_combinebackup" --manifest-checksums=SHA256 -o "$data" $chain) >"$temp/said.join" 2>&1 ||
-            if grep -q 'No space left' "$temp/said.join"; then
-                verdict refused no-room "the disk of $folder is full"
-            else
-                verdict failed damaged-object "$chain cannot be joined: $(plain "$(tail -n 2 "$temp/said.join")")"
-            fi
+        (cd "$place/parts" && "$bin/pg_combinebackup" --manifest-checksums=SHA256 -o "$data" $chain) >"$temp/said.join" 2>&1
+        joined=$?
+        ! grep -q 'No space left' "$temp/said.join" || verdict refused no-room "the disk of $folder is full"
+        [ "$joined" = 0 ] || damaged "$joined" "$chain cannot be joined: $(plain "$(tail -n 2 "$temp/said.join")")"
         "$bin/pg_verifybackup" -n -q "$data" >"$temp/said.verify" 2>&1 ||
-            verdict failed damaged-object "$chain joined is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
+            damaged $? "$chain joined is not what its manifest says: $(plain "$(head -n 3 "$temp/said.verify")")"
     fi
     rm -rf -- "$place/parts"
     "$bin/pg_controldata" "$data" >"$temp/control" 2>&1 ||
-        verdict failed damaged-object "its control file cannot be read: $(plain "$(cat "$temp/control")")"
+        damaged $? "its control file cannot be read: $(plain "$(cat "$temp/control")")"
     is=$(sed -n 's/^Database system identifier: *//p' "$temp/control")
     [ "$is" = "$identifier" ] || verdict failed wrong-identifier "$backup says that it is of this cluster ($identifier), and its \
 control file is another's ($is)"

@@ -26,6 +26,16 @@ SELECT format('SELECT count(*) FROM pg_catalog.%I', relname) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace AND relname <> 'pg_largeobject'
 \\gexec"
 
+# unreadable STATUS REASON MESSAGE: of what psql found. A server, or a part of it, that was killed says nothing of what it
+# read; one that crashed by itself does.
+unreadable() {
+    if by_signal "$1" || grep -q 'was terminated by signal 9' "$place/log" ||
+        ! { lives "$(cat "$temp/server")" || grep -qE 'PANIC|terminated by signal' "$place/log"; }; then
+        verdict cannot killed "$its_server, or what read in it, was killed (is memory short?)"
+    fi
+    verdict failed "$2" "$3"
+}
+
 read_all() {
     trap - EXIT HUP INT QUIT TERM
     read_databases
@@ -39,7 +49,7 @@ read_databases() {
     drill_psql -d @DATABASE@ -v ON_ERROR_STOP=1 -c "SELECT format('dbname=''%s''', \
 replace(replace(datname, E'\\\\', E'\\\\\\\\'), '''', E'\\\\''')) FROM pg_database \
 WHERE datallowconn AND datname !~ E'[\\\\n\\\\r]' ORDER BY datname" >"$temp/databases" 2>"$temp/said.databases" ||
-        verdict failed not-readable "pg_database cannot be read: $(plain "$(cat "$temp/said.databases")")"
+        unreadable $? not-readable "pg_database cannot be read: $(plain "$(cat "$temp/said.databases")")"
     : >"$temp/relations"
     while read -r database; do
         read_database "$database" </dev/null
@@ -54,9 +64,9 @@ read_database() {
     reading '-c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off'
     printf '%s\n' "$relations_sql" >"$temp/relations.sql"
     drill_psql -d "$1" -v VERBOSITY=verbose -f "$temp/relations.sql" >>"$temp/relations" 2>"$temp/said.reading" ||
-        verdict failed not-readable "$(plain "$1") cannot be connected to: $(plain "$(cat "$temp/said.reading")")"
+        unreadable $? not-readable "$(plain "$1") cannot be connected to: $(plain "$(cat "$temp/said.reading")")"
     wrong=$(grep -E 'ERROR:  |FATAL:  |PANIC:  |server closed' "$temp/said.reading" | grep -vE "$no_time" | head -n 1)
-    [ -z "$wrong" ] || verdict failed not-readable "$(plain "$1"): $(plain "$wrong")"
+    [ -z "$wrong" ] || unreadable 1 not-readable "$(plain "$1"): $(plain "$wrong")"
     if grep -qE "$no_time" "$temp/said.reading"; then
         echo "a relation was locked by what is being replayed, or took longer than $statement_s s" >>"$temp/notes"
     fi
@@ -72,7 +82,7 @@ read_database() {
     wrong=$(grep -E '^(heap table|btree index) ' -A 1 "$temp/said.amcheck" | grep -v '^--' | head -n 2)
     case $wrong in
         '' | *'lock timeout'*) echo "pg_amcheck in $1 came to no end: $(plain "$(tail -n 1 "$temp/said.amcheck")")" >>"$temp/notes" ;;
-        *) verdict failed not-readable "pg_amcheck in $(plain "$1"): $(plain "$wrong")" ;;
+        *) unreadable 1 not-readable "pg_amcheck in $(plain "$1"): $(plain "$wrong")" ;;
     esac
 }
 
@@ -87,7 +97,9 @@ ask_queries() {
 
 query() {
     asked=$((asked + 1))
-    if ! drill_psql -d @DATABASE@ -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -c "$1" >"$temp/row" 2>"$temp/said.query"; then
+    drill_psql -d @DATABASE@ -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -c "$1" >"$temp/row" 2>"$temp/said.query"
+    query_ended=$?
+    if [ "$query_ended" != 0 ]; then
         # which says nothing of what was restored
         if grep -qE "$no_time" "$temp/said.query"; then
             locked_out=yes
@@ -95,7 +107,7 @@ query() {
                 >>"$temp/notes"
             return
         fi
-        verdict failed query "drill_queries, the ${asked}. one: $(plain "$(head -n 1 "$temp/said.query")")"
+        unreadable "$query_ended" query "drill_queries, the ${asked}. one: $(plain "$(head -n 1 "$temp/said.query")")"
     fi
     [ -s "$temp/row" ] || verdict failed query "drill_queries, the ${asked}. one gives no row"
 }
@@ -118,11 +130,17 @@ check_sums() {
     fi
 }
 
+# must_have_answered STATUS TEXT: psql's. Without the server's own word nobody knows of a witness.
+must_have_answered() {
+    [ "$1" = 1 ] || end 1 "$undone: $its_server cannot be asked of its witnesses: $(plain "${2:-psql was killed}")"
+}
+
 # look_at_witnesses: both sides of the target.
 look_at_witnesses() {
-    is_before=$(drill_ask "SELECT pg_xact_status('$before'::xid8)") || is_before=$(plain "$is_before")
+    is_before=$(drill_ask "SELECT pg_xact_status('$before'::xid8)") || must_have_answered $? "$is_before"
     is_after=$(drill_ask "SELECT pg_xact_status('$after'::xid8)") ||
-        case $is_after in *'is in the future'*) is_after='not there' ;; *) is_after=$(plain "$is_after") ;; esac
+        case $is_after in *'is in the future'*) is_after='not there' ;; *) must_have_answered $? "$is_after" ;; esac
+    is_before=$(plain "$is_before") is_after=$(plain "$is_after")
     [ "$is_before" = committed ] ||
         fail_drill not-reached "the transaction before the target ($before) is not there: ${is_before:-forgotten}"
     case $is_after in

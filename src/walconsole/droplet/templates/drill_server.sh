@@ -109,15 +109,20 @@ replay() {
 
 # judge_log: why the server ended by itself, in the failure modes' words.
 judge_log() {
-    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | tail -n 2 | sed 's/^[^A-Z]*//')")
+    # but for what it told the drill itself, which asked before it could answer
+    last_words=$(plain "$(grep -E 'FATAL|PANIC|ERROR' "$place/log" | grep -v 'FATAL:  the database system is ' | tail -n 2 | sed 's/^[^A-Z]*//')")
     newest=$(sed -n 's/.*restored log file "\([0-9A-F]\{24\}\)".*/\1/p' "$place/log" | tail -n 1)
     following=$(next_segment "$newest")
     if grep -q 'No space left on device' "$place/log"; then
         verdict refused no-room "the disk of $folder is full"
+    elif grep -q 'terminated by signal 9' "$place/log"; then
+        verdict cannot killed "a part of $its_server was killed (is memory short?)"
     elif grep -q 'could not access file' "$place/log"; then
         verdict failed missing-library "a library that the server loads is not here: $last_words"
     elif grep -q 'WAL file is from different database system' "$place/log"; then
         verdict failed wrong-identifier "$following in the archive is another cluster's"
+    elif grep -q 'archive file ".*" has wrong size' "$place/log"; then
+        verdict failed damaged-object "$(plain "$(grep -o 'archive file ".*" has wrong size.*' "$place/log" | tail -n 1)")"
     elif grep -qE 'is damaged, or it could not be unpacked' "$place/log"; then
         verdict failed damaged-object "$(plain "$(grep -oE '[^ ]* is damaged, or it could not be unpacked' "$place/log" | tail -n 1)")"
     elif grep -qE 'could not restore file "[0-9A-F.]*.*" from archive' "$place/log"; then

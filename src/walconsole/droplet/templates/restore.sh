@@ -117,9 +117,14 @@ fetch() {
     }
     for object in "$name" "$name.zst" "$name.gz"; do
         [ -f "$temp/$object" ] || continue
-        if deliver "$temp" "$object"; then
+        deliver "$temp" "$object"
+        delivered=$?
+        if [ "$delivered" = 0 ]; then
             keep_ahead "$object"
             return 0
+        elif [ "$delivered" -gt 128 ]; then
+            why="unpacking $1$object was ended by a signal (is memory short?)"
+            return 2
         fi
         why="$1$object is damaged, or it could not be unpacked to $part (a full disk? no zstd?)" unusable=1
         rm -f -- "$temp/$object"
