@@ -21,7 +21,7 @@ from walconsole.droplet.rendering import backup_script
 UPLOADS = ("s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts")
 """What a key needs, besides, to clear away an upload that was killed."""
 
-CHOICES = BackupChoices(fast_checkpoint=True, patience_s=60, poll_s=1, jitter_s=0)
+CHOICES = BackupChoices(fast_checkpoint=True, patience_s=60, poll_s=1, jitter_s=0, nice=0)
 
 
 @dataclass

@@ -2,24 +2,36 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.integration.backup_parts import Backups, Region
+from tests.integration.backup_parts import Backups, Region, region
 from tests.integration.droplet_parts import PREFIX, Ended, objects
+from tests.servers.archived import fill_segment, wait_archived
+from tests.servers.fixtures import or_skip
+from tests.servers.postgres import PostgresServer, system_bin_dir
+from tests.servers.rgw import RadosGateway
+from tests.servers.workspace import Workspace
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.droplet.choices import DrillChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import drill_script
 
-CHOICES = DrillChoices(poll_s=1, patience_s=60, reserve_mib=64, limit_s=300)
+CHOICES = DrillChoices(poll_s=1, patience_s=60, reserve_mib=64, limit_s=300, nice=0)
+"""As nice as on a droplet it would wait for minutes where other tests keep the machine busy."""
 
 
 class Drills:
-    """The drill of a droplet that `backups` describes."""
+    """The drill of a droplet that `backups` describes, or of what another tool archives from it."""
 
-    def __init__(self, backups: Backups, choices: DrillChoices = CHOICES) -> None:
+    def __init__(
+        self, backups: Backups, choices: DrillChoices = CHOICES, other: OwnRestore | None = None
+    ) -> None:
         self.backups, self.at, self.server = backups, backups.at, backups.server
+        self.other = other
         names = names_of(backups.profile)
         self.state, self.restore = Path(names.drill_state), Path(names.restore)
         for folder in (self.state, *reversed(self.restore.parents[:3])):
@@ -33,7 +45,7 @@ class Drills:
     def render(self, choices: DrillChoices, name: str = "restore-drill") -> Path:
         """The script with these choices, installed."""
         script = self.at.folder / f"tried-{name}"
-        script.write_text(drill_script(self.backups.profile, self.at.choices, choices))
+        script.write_text(drill_script(self.backups.profile, self.at.choices, choices, self.other))
         script.chmod(0o755)
         return script
 
@@ -41,8 +53,8 @@ class Drills:
         """A drill, to its end."""
         process = self.begin(script, *arguments)
         stdout, stderr = process.communicate(timeout=600)
-        for region in self.backups.regions:
-            assert region.to.keys.secret_key not in stdout + stderr
+        for each in self.backups.regions:
+            assert each.to.keys.secret_key not in stdout + stderr
         return Ended(process.returncode, stdout, stderr)
 
     def begin(self, script: Path | None = None, *arguments: str) -> subprocess.Popen[str]:
@@ -57,16 +69,16 @@ class Drills:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the last drill that ended with a verdict proved, which is the same in each copy."""
+        """What the last drill that ended with a verdict proved, which is the same in each copy of ours."""
         told = (self.state / "last.json").read_bytes()
         found: dict[str, Any] = json.loads(told)
-        for region in self.backups.regions:
-            assert self.stored(region, f"walconsole/drills/{found['id']}.json") == told
+        for each in self.backups.regions if self.other is None else ():
+            assert self.stored(each, f"walconsole/drills/{found['id']}.json") == told
         return found
 
-    def stored(self, region: Region, key: str) -> bytes:
-        client = region.gateway.client(region.to.keys)
-        body: bytes = client.get_object(Bucket=region.to.bucket, Key=f"{PREFIX}{key}")["Body"].read()
+    def stored(self, where: Region, key: str) -> bytes:
+        client = where.gateway.client(where.to.keys)
+        body: bytes = client.get_object(Bucket=where.to.bucket, Key=f"{PREFIX}{key}")["Body"].read()
         return body
 
     def listing(self) -> list[dict[str, str]]:
@@ -74,10 +86,10 @@ class Drills:
         return [
             {
                 key: told
-                for key, told in objects(region.gateway, region.to).items()
+                for key, told in objects(each.gateway, each.to).items()
                 if not key.startswith("walconsole/drills/")
             }
-            for region in self.backups.regions
+            for each in self.backups.regions
         ]
 
     @property
@@ -95,6 +107,22 @@ class Drills:
         assert not [path for path in self.at.leftovers if "restore-drill" in path.name]
         for held in self.listing():
             assert "walconsole/lock.json" not in held
+
+
+@contextmanager
+def beside_production(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Backups]:
+    """A server that archives, with a thousand rows in `kept`, one base backup, and WAL after it."""
+    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
+    with ExitStack() as stack:
+        stack.callback(server.stop, "immediate")
+        backups = Backups(server, region(rgw), region(rgw_dr))
+        backups.at.choices = replace(backups.at.choices, idle_timeout_s=30)  # for a busy machine
+        backups.archive()
+        server.sql("CREATE TABLE kept (n int)")
+        server.sql("INSERT INTO kept SELECT generate_series(1, 1000)")
+        backups.taken()
+        wait_archived(server, [fill_segment(server), fill_segment(server)])
+        yield backups
 
 
 def with_queries(*queries: str) -> DrillChoices:

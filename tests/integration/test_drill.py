@@ -4,18 +4,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from tests.integration.backup_parts import Backups, Region, region
-from tests.integration.drill_parts import CHOICES, Drills, with_queries
+from tests.integration.drill_parts import CHOICES, Drills, beside_production, with_queries
 from tests.integration.droplet_parts import PREFIX
 from tests.servers.archived import fill_segment, wait_archived
-from tests.servers.fixtures import MakePostgres, or_skip
+from tests.servers.fixtures import MakePostgres
 from tests.servers.ports import wait_until
-from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker, read_lock
@@ -25,15 +24,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture(scope="module")
 def drills(workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway) -> Iterator[Drills]:
-    server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
-    with ExitStack() as stack:
-        stack.callback(server.stop, "immediate")
-        backups = Backups(server, region(rgw), region(rgw_dr))
-        backups.archive()
-        server.sql("CREATE TABLE kept (n int)")
-        server.sql("INSERT INTO kept SELECT generate_series(1, 1000)")
-        backups.taken()
-        wait_archived(server, [fill_segment(server), fill_segment(server)])
+    with beside_production(workspace, rgw, rgw_dr) as backups:
         yield Drills(backups)
 
 

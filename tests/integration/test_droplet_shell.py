@@ -10,6 +10,7 @@ from tests.servers.fixtures import or_skip
 from tests.servers.programs import find_program
 from tests.unit.test_droplet_rendering import a_profile
 from walconsole.domain.archive.expected_page import ExpectedPage
+from walconsole.domain.archivers.own_restore import own_restore
 from walconsole.domain.profile import ClusterName, Engine, PostgresTarget, Profile
 from walconsole.domain.wal import Segment
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
@@ -66,6 +67,12 @@ def awkward() -> Profile:
     )
 
 
+OTHERS = (
+    "pgbackrest '--stanza=it is' archive-push %p",
+    "env A='b c' /opt/bin/barman-cloud-wal-archive s3://x/y 'my server' %p",
+)
+
+
 @pytest.mark.parametrize("profile", [a_profile(), awkward()], ids=["ordinary", "awkward"])
 @pytest.mark.parametrize("to_dr", [True, False])
 def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: bool) -> None:
@@ -79,12 +86,16 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path, profile: Profile, to_dr: 
         drill_files(
             profile, choices, DrillChoices(folder="/it's $HOME", queries=("SELECT '`id`'",)), Schedule.CRON
         )[0],
+        *(
+            drill_files(profile, choices, DrillChoices(), Schedule.CRON, own_restore(command))[0]
+            for command in OTHERS
+        ),
     )
     other = replace(profile, engine=Engine.PGBACKREST)
     scripts = [tmp_path / "by-pgbackrest"]
     scripts[0].write_text(pgbackrest_backup_script(other, choices, BackupChoices()))
-    for file in files:
-        scripts.append(tmp_path / Path(file.path).name)
+    for number, file in enumerate(files):
+        scripts.append(tmp_path / f"{number}-{Path(file.path).name}")
         scripts[-1].write_text(file.text)
     asked = (
         probe_script(profile, choices, profile.primary, "object"),

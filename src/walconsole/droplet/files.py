@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import Engine, Profile
 from walconsole.droplet import rendering
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices
@@ -75,9 +76,16 @@ def backup_files(
 
 
 def drill_files(
-    profile: Profile, choices: DropletChoices, drill: DrillChoices, schedule: Schedule
+    profile: Profile,
+    choices: DropletChoices,
+    drill: DrillChoices,
+    schedule: Schedule,
+    other: OwnRestore | None = None,
 ) -> tuple[DropletFile, ...]:
-    """The restore drill's script and its schedule. Raises ValueError as command_files does."""
+    """The restore drill's script and its schedule; `other` brings another tool's archive.
+
+    Raises ValueError as command_files does.
+    """
     names = names_of(profile)
     by_schedule = {
         Schedule.SYSTEMD: (
@@ -86,7 +94,7 @@ def drill_files(
         ),
         Schedule.CRON: (DropletFile(names.drill_cron, 0o644, rendering.drill_cron(profile, drill)),),
     }
-    script = DropletFile(names.drill, 0o755, rendering.drill_script(profile, choices, drill))
+    script = DropletFile(names.drill, 0o755, rendering.drill_script(profile, choices, drill, other))
     return (script, *by_schedule[schedule])
 
 

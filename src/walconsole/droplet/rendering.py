@@ -6,6 +6,7 @@ Pure: the same profile and choices, the same texts.
 import re
 from shlex import join, quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore
 from walconsole.domain.profile import BucketTarget, Engine, Profile
 from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoices, WalLevel
 from walconsole.droplet.filling import cluster_choice, copies, fill_in, filled, psql_options, script, template
@@ -15,7 +16,7 @@ _BACKUP_PARTS = ("telling", "storing", "building", "streaming", "proving")
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
 _RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
-_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_result")
+_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_result", "drill_own")
 """And the restore drill's; a recovery's has the first of them in common with it."""
 
 
@@ -139,8 +140,13 @@ def pgbackrest_backup_script(profile: Profile, choices: DropletChoices, backup: 
     return script("pgbackrest_backup.sh", profile, choices, names.backup, values)
 
 
-def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices) -> str:
-    """What restores the newest base backup beside the server, as the cluster's owner, and proves it."""
+def drill_script(
+    profile: Profile, choices: DropletChoices, drill: DrillChoices, other: OwnRestore | None = None
+) -> str:
+    """What restores the newest base backup beside the server, as the cluster's owner, and proves it.
+
+    `other` brings an archive that is another tool's, by that tool's commands.
+    """
     names = names_of(profile)
     values = copies(profile, choices) | {
         "OS_USER": quote(profile.postgres.os_user),
@@ -164,6 +170,11 @@ def drill_script(profile: Profile, choices: DropletChoices, drill: DrillChoices)
         "DATABASE": quote(profile.postgres.database),
         "QUERIES": "\n".join(f"    query {quote(query)}" for query in drill.queries),
         "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
+        "OWN": quote(other.tool if other is not None else ""),
+        "OWN_BEFORE": other.before if other is not None else "",
+        "OWN_PROGRAM": quote(other.program) if other is not None and other.program else "",
+        "OWN_WHENCE": other.whence if other is not None else "",
+        "OWN_GET": quote(other.restore_command if other is not None else ""),
     }
     parts = {part.upper(): fill_in(template(f"{part}.sh"), own).rstrip() for part in _DRILL_PARTS}
     return script("drill.sh", profile, choices, names.drill, values | parts | own)

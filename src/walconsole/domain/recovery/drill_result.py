@@ -32,6 +32,8 @@ DRILLS = "walconsole/drills/"
 FORMAT = 1
 LONGEST_BYTES = 16 * 1024
 _ID = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+_IS_BACKUP = re.compile(r"\d{8}T\d{6}Z?|\d{8}-\d{6}F(?:_\d{8}-\d{6}[DI])?", re.ASCII)
+"""Ours, Barman's, and pgBackRest's labels."""
 _LONGEST_MESSAGE = 500
 _MOST_MS = 366 * 86_400_000
 HIGHEST_LEVEL = 4
@@ -234,7 +236,7 @@ def _outcome(told: Mapping[str, object]) -> Outcome:
 
 def _backup(told: Mapping[str, object]) -> str:
     backup = words(told, "backup")
-    if backup and not _ID.fullmatch(backup):
+    if backup and not _IS_BACKUP.fullmatch(backup):
         raise RefusedError("its 'backup' is no base backup's id")
     return backup
 

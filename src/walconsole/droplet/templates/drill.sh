@@ -162,13 +162,13 @@ $row
 ROW
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
     [ "$standby" = f ] || end 2 "this is a standby: a drill writes two empty transactions, so it runs beside the primary"
-    [ "$tablespaces" = 0 ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
+    [ "$tablespaces" = 0 ] || [ -n "$own" ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
 their old paths"
-    for needed in postgres pg_verifybackup pg_controldata; do
+    for needed in postgres pg_controldata $([ -n "$own" ] || echo pg_verifybackup); do
         [ -x "$bin/$needed" ] || end 2 "$bin/$needed is not there: install all of PostgreSQL $((version / 10000))"
     done
-    command=${in_force:-"$restore \"%f\" \"%p\""}
-    [ -n "$in_force" ] || [ -x "$restore" ] || end 2 "$restore is not installed, and the server has no restore_command"
+    command=${in_force:-$(if [ -n "$own" ]; then own_command; else echo "$restore \"%f\" \"%p\""; fi)}
+    [ -n "$in_force$own" ] || [ -x "$restore" ] || end 2 "$restore is not installed, and the server has no restore_command"
 }
 
 target_settings() {
@@ -251,6 +251,8 @@ $((unpacked / 1048576)) for the cluster, $((wal / 1048576)) for its WAL, $reserv
 
 lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
 
+@DRILL_OWN@
+
 case $# in
     0) ;;
     1) [ "$1" = --if-due ] || fail 2 "usage: $me [--if-due]" ;;
@@ -264,10 +266,12 @@ if [ "$(id -un)" != "$os_user" ]; then
     fi
     exec runuser -u "$os_user" -- "$0" "$@"
 fi
-for needed in psql zstd rclone timeout flock tar tee sha256sum; do
+programs='psql timeout flock'
+[ -n "$own" ] || programs="$programs zstd rclone tar tee sha256sum"
+for needed in $programs; do
     command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
 done
-[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
+[ -n "$own" ] || [ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
 [ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
     fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
 exec 9<"$state"
@@ -299,6 +303,7 @@ witness
 count_segments "$last"
 place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
 data=$place/data sockets=$temp
+[ -z "$own" ] || with_own
 timed fetch fetching bring_all
 timed verify verifying verify_all
 level=1

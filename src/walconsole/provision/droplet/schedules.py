@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from shlex import quote
 
+from walconsole.domain.archivers.own_restore import OwnRestore, own_restore
 from walconsole.domain.profile import Profile
 from walconsole.droplet.files import (
     DropletFile,
@@ -68,7 +69,14 @@ def wanted_recover_file(site: Site, survey: Survey) -> DropletFile:
 
 def wanted_drill_files(site: Site, survey: Survey, schedule: Schedule) -> tuple[DropletFile, ...]:
     """The restore drill's script, the first, and its schedule."""
-    return drill_files(profile_for(site.profile, survey), site.choices, site.drill, schedule)
+    profile, other = profile_for(site.profile, survey), archived_by_other(survey)
+    return drill_files(profile, site.choices, site.drill, schedule, other)
+
+
+def archived_by_other(survey: Survey) -> OwnRestore | None:
+    """How another tool brings back what it archives from here; None where that is ours, or not known."""
+    settings = survey.server.settings if survey.server is not None else {}
+    return None if settings.get("archive_library") else own_restore(settings.get("archive_command", ""))
 
 
 def runner_text(schedule: Schedule) -> str:

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 
 from walconsole.domain.recovery.backups import BaseBackup, Unreadable
 from walconsole.domain.recovery.drill_plan import chosen, forecast
-from walconsole.domain.recovery.drill_result import LEVELS
+from walconsole.domain.recovery.drill_result import LEVELS, DrillResult
 from walconsole.domain.recovery.drill_status import ENDS, DrillStatus
 from walconsole.domain.units import bytes_text, duration_text, plural
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.drill_run import DrillRun
+from walconsole.provision.droplet.schedules import archived_by_other
 from walconsole.provision.engine.model import (
     Check,
     CheckState,
+    Command,
     Event,
     Fact,
     FactState,
@@ -26,7 +28,7 @@ from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_look import looks_at_backups
 from walconsole.provision.steps.drill_command import drill_obstacle
-from walconsole.provision.steps.drill_look import DrillNeeds, last_good, needs_of, result_in
+from walconsole.provision.steps.drill_look import DrillNeeds, last_good, needs_of, result_here, result_in
 from walconsole.provision.steps.look_result import BackupLook
 
 _BLOCKED = frozenset({2, 3, 6})
@@ -65,6 +67,12 @@ class DrillNow(NotUndone):
         if running is not None:
             under_way = Fact("under way", running.id or "one that was just begun", FactState.NOTE)
             return Check(CheckState.NEEDED, "a restore drill is under way: it is followed", (under_way,))
+        other = archived_by_other(survey)
+        if other is not None:
+            whose = Fact("base backup", f"the newest that {other.tool} lists, by its own commands")
+            return Check(
+                CheckState.NEEDED, f"a restore drill of {other.tool}'s archive is asked for", (whose,)
+            )
         looks = await looks_at_backups(self._site)
         backup = self._backup(looks)
         if backup is None:
@@ -86,6 +94,9 @@ class DrillNow(NotUndone):
         run = DrillRun(self._site)
         if (await run.look()).running is not None:
             return Plan("follow the restore drill that is under way", undo="none: nothing of it stays")
+        other = archived_by_other(await self._site.survey())
+        if other is not None:
+            return _of_other(other.tool, run.command)
         backup = self._backup(await looks_at_backups(self._site))
         if backup is None:
             raise ProvisionError("planning a drill", "there is no base backup any more", "take one first")
@@ -140,7 +151,16 @@ class DrillNow(NotUndone):
         raise ProvisionError("making a restore drill", f"{means}: {outcome.message}", remedy)
 
     async def verify(self) -> AsyncIterator[Event]:
-        """What it proved, read from each copy by the profile's own key. Raises ProvisionError."""
+        """What it proved, read from each copy by the profile's own key; of another tool's archive from the
+        droplet. Raises ProvisionError.
+        """
+        if archived_by_other(await self._site.survey()) is not None:
+            result = await result_here(self._site, self._made)
+            if isinstance(result, Unreadable) or not result.good:
+                why = result.why if isinstance(result, Unreadable) else f"it says {result.outcome}"
+                raise ProvisionError("reading what the drill proved", str(why), "run this step again")
+            yield Proved(f"{_said(result)}; so it stands on the droplet alone")
+            return
         for target in self._site.targets():
             tried = f"reading what the drill {self._made} proved from {target.bucket} in {target.region}"
             try:
@@ -150,10 +170,7 @@ class DrillNow(NotUndone):
             if isinstance(result, Unreadable) or not result.good:
                 why = result.why if isinstance(result, Unreadable) else f"it says {result.outcome}"
                 raise ProvisionError(tried, str(why), "run this step again")
-            yield Proved(
-                f"{result.backup} was restored in {duration_text(result.restore_s)}: {LEVELS[result.level]}; "
-                f"so it stands in {target.bucket}"
-            )
+            yield Proved(f"{_said(result)}; so it stands in {target.bucket}")
 
     def _backup(self, looks: list[BackupLook]) -> BaseBackup | None:
         """The primary copy's newest, as the script chooses; of the other where that has none."""
@@ -174,3 +191,24 @@ class DrillNow(NotUndone):
         if told is None or earlier is None:
             return "how long it takes is not known: none was made yet"
         return f"it may take, by the drill {earlier.id}: {told}, and the reading"
+
+
+def _said(result: DrillResult) -> str:
+    took = duration_text(result.restore_s)
+    notes = f" ({result.notes.strip()})" if result.notes.strip() else ""
+    return f"{result.backup} was restored in {took}: {LEVELS[result.level]}{notes}"
+
+
+def _of_other(tool: str, command: Command) -> Plan:
+    """Of another tool's archive: which backup, and how large, that tool alone knows."""
+    return Plan(
+        f"restore {tool}'s newest base backup by its own command and replay its WAL up to now",
+        commands=(command,),
+        notes=(
+            "room is judged by the script, by the cluster's size as it is by now",
+            "production gets two empty transactions and a switch of its WAL; nothing else reaches it",
+            f"{tool}'s own retention does not know of it: run it where nothing expires meanwhile",
+            "it goes on by itself where the connection is cut; ended here, it takes all away",
+        ),
+        undo="none: nothing of it stays but what it proved, last.json in its folder",
+    )

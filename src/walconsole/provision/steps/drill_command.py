@@ -1,31 +1,31 @@
 """The restore drill's script in /usr/local/bin, root's, and the folder in which it works."""
 
-from walconsole.domain.profile import Engine
 from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
-from walconsole.provision.droplet.schedules import wanted_drill_files
+from walconsole.provision.droplet.schedules import archived_by_other, wanted_drill_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import Check, CheckState
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import BackupCommand, stranger
 
-NEEDED = ("psql", "zstd", "rclone", "timeout", "flock")
-"""Programs that the script calls, besides PostgreSQL's own."""
+NEEDED_OF_ANY = ("psql", "timeout", "flock")
+NEEDED = (*NEEDED_OF_ANY, "zstd", "rclone")
+"""Programs that the script calls, besides PostgreSQL's own and those of a tool whose archive it is."""
 
 
 async def drill_obstacle(survey: Survey, site: Site) -> Check | None:
     """BLOCKED where nothing can be drilled here; None where it can."""
-    if site.profile.engine is Engine.PGBACKREST:
-        why = "a drill restores this console's own base backups, and here pgBackRest takes them"
-        remedy = "try a restore by pgBackRest; docs/provisioning.md has how"
-        return Check(CheckState.BLOCKED, why, remedy=remedy)
-    blocked = stranger(survey, site) or blocked_without(survey, *NEEDED)
+    other = archived_by_other(survey)
+    if other is not None:
+        blocked = blocked_without(survey, *NEEDED_OF_ANY)
+    else:
+        blocked = stranger(survey, site) or blocked_without(survey, *NEEDED)
     if blocked is not None:
         return blocked
     if survey.server is not None and survey.server.in_recovery:
         why = "this server is a standby: a drill writes two empty transactions"
         return Check(CheckState.BLOCKED, why, remedy="make the drill beside the primary")
-    if site.backup.recipients:
+    if other is None and site.backup.recipients:
         why = "base backups are encrypted, and their secret key is not on this host"
         return Check(CheckState.BLOCKED, why, remedy="restore one where the key is; docs/recovery.md has how")
     return None

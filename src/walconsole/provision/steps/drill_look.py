@@ -17,7 +17,7 @@ from walconsole.domain.recovery.drill_result import (
 from walconsole.domain.wal import Segment
 from walconsole.droplet.names import names_of
 from walconsole.errors import ObjectStoreError, ProvisionError
-from walconsole.provision.droplet.commands import ask, psql
+from walconsole.provision.droplet.commands import ask, os_user, psql
 from walconsole.provision.engine.site import Site
 
 _SQL = """SELECT sum(pg_database_size(oid))::bigint, pg_size_bytes(current_setting('max_wal_size')),
@@ -63,6 +63,14 @@ async def result_in(site: Site, target: BucketTarget, identity: str) -> DrillRes
     key = f"{DRILLS}{identity}.json"
     read = await site.store(target).read(f"{target.prefix}{key}", LONGEST_BYTES + 1)
     return read_drill(key, read.body)
+
+
+async def result_here(site: Site, identity: str) -> DrillResult | Unreadable:
+    """The result of that drill as the script keeps it on the droplet. Raises ProvisionError."""
+    file = quote(f"{names_of(site.profile).drill_state}/last.json")
+    script = f"head -c {LONGEST_BYTES + 1} -- {file}"
+    said = await ask(site, script, user=os_user(site), tried="reading what the drill proved")
+    return read_drill(f"{DRILLS}{identity}.json", said.encode())
 
 
 async def last_good(site: Site, system_identifier: int) -> DrillResult | None:
