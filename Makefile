@@ -7,7 +7,7 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures walks key-matrix test-vm clean
+.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures deaths walks key-matrix test-vm clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make docs      write docs/failures, findings, the tables of docs/verdicts.md, docs/commands.md and the man page"
 	@echo "make walks     follow every scenario of the demo to its end, by keys alone"
 	@echo "make tested-failures  bring every failure about, count the cases of each kind, and write docs/tested-failures.md"
+	@echo "make deaths    kill drills and recoveries at forty random moments, and base backups at thirty (30 min)"
 	@echo "make key-matrix  lose the answers to creates in real time, by every way out, and look for the keys (4 min)"
 	@echo "make test-vm   try everything on a virtual Debian 13 with systemd (root, 15 min, 2 GB), and write docs/tested-hosts.md"
 	@echo "make clean     remove what the other commands made (.venv too)"
@@ -69,6 +70,11 @@ docs: $(VENV)/.dev-installed
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \
 		--failure-table docs/tested-failures.md
+
+deaths: $(VENV)/.dev-installed
+	@$(BIN)/pytest -v -n 2 --dist loadfile --every-death tests/integration/test_deaths_drill.py \
+		tests/integration/test_deaths_recovery.py \
+		tests/integration/test_droplet_base_backup_faults.py -k 'moment or death'
 
 walks: $(VENV)/.dev-installed
 	@$(BIN)/pytest -v -n 2 tests/integration/test_sandbox_walk.py --every-walk

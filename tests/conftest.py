@@ -41,9 +41,12 @@ def _colours_of_any_terminal() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where `make tested-failures` and `test-vm` want their pages; whether `make walks` is it that runs."""
+    """Where `make tested-failures` and `test-vm` want their pages; whether `make walks` or `deaths` runs."""
     parser.addoption(
         "--every-walk", action="store_true", help="walk every scenario of the demo, not one a kind"
+    )
+    parser.addoption(
+        "--every-death", action="store_true", help="kill at forty and thirty random moments, not at a few"
     )
     parser.addoption(
         "--tested-hosts", metavar="FILE", help="run tests/vm, on a virtual droplet, and write what was seen"

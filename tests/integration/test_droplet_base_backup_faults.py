@@ -1,7 +1,6 @@
 """A base backup while things break: never half a backup for a reader, and nothing left after the next run."""
 
 import os
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.backup_parts import CHOICES, UPLOADS, Backups, Region, region
+from tests.integration.deaths import each_death, share_of
 from tests.integration.droplet_parts import PREFIX
 from tests.servers.archived import fill_segment, wait_archived
 from tests.servers.fixtures import MakeProxy, or_skip
@@ -25,8 +25,11 @@ from tests.servers.workspace import Workspace
 
 pytestmark = pytest.mark.server
 
-MOMENTS = int(os.environ.get("WALCONSOLE_KILLS", "4"))
-"""At how many random moments a backup is killed; thirty and more by hand, for the machine's time."""
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A backup is killed at thirty random moments by `make deaths`, at four else."""
+    each_death(metafunc, "moment", 4, 30)
+
 
 SLOWLY = replace(CHOICES, read_mib_s=8)
 """A backup of this cluster takes three seconds then, in which something may happen."""
@@ -97,12 +100,9 @@ def take_when_free(backups: Backups) -> None:
     backups.taken()
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_at_a_random_moment_no_reader_sees_half_a_backup(backups: Backups, moment: int) -> None:
-    """Of what it takes: the same share of it for the same number."""
-    share = random.Random(moment).random()  # noqa: S311  # a moment is no secret
     running = backups.begin()
-    time.sleep(share * backups.took_s)
+    time.sleep(share_of(moment) * backups.took_s)
     if moment % 2:
         os.killpg(running.pid, signal.SIGKILL)
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.deaths import killed
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
 from tests.integration.recover_parts import names, observed, orders, ran, text_of, until_phase
@@ -200,14 +201,3 @@ async def test_from_dr_alone_into_a_new_cluster_though_killed_in_each_phase(
     assert names(state.old) >= {"PG_VERSION", "base"}, "the old files stay"
     for role in BucketRole:
         assert any(key.startswith("00000002.history") for key in stage.objects(role))
-
-
-def killed(about: str) -> None:
-    """Every process of this test's whose command line has that word."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_text().replace("\0", " ")
-        except OSError:
-            continue
-        if about in command and str(os.getpid()) != folder.name:
-            os.kill(int(folder.name), signal.SIGKILL)

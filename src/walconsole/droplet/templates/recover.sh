@@ -320,6 +320,13 @@ stop_server() {
     for left; do [ ! -e "$left" ] || mv -f -- "$left" "$place/${left##*/}.was"; done
 }
 
+# take_dead_lock: that of a call that was killed. It goes with this one's end, or it would keep retention away for its time.
+take_dead_lock() {
+    nonce=$(head -c 32 "$state/nonce" 2>/dev/null)
+    [ -n "$nonce" ] || return 0
+    roles="primary${dr:+ dr}" locked=yes
+}
+
 # replay_on: until it pauses at the target, or waits for WAL that nobody has. Of an archive that cannot be asked it waits
 # for the answer; it opens never.
 replay_on() {
@@ -461,6 +468,7 @@ case $verb in
     take-place) take_place "$@" ;;
     stop)
         stop_server
+        take_dead_lock
         end 0 "the recovery's server does not run"
         ;;
     note) note_value "$@" ;;
