@@ -180,7 +180,7 @@ async def _parts(
 
 
 async def _soon(seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.2))
+    await asyncio.sleep(min(seconds, 0.5))  # each look starts some ten programs
 
 
 def _root(cluster: PostgresServer) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
@@ -24,7 +25,7 @@ from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker
 from walconsole.errors import BlockedError, UsageError
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 Objects = dict[str, bytes]
 KEEP_2 = Keep(full=2)
@@ -141,16 +142,16 @@ class Retained:
         return await self.expire("--apply", "--confirm", self.name, kill=kill)
 
 
-@pytest.fixture
-async def made(
-    workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway, tmp_path: Path
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def retained(
+    workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Retained]:
     """Provisioned by the console itself; DR has lost its oldest backup."""
     async with deployment(workspace, rgw, rgw_dr, f"expire-{secrets.token_hex(3)}") as stage:
         await provisioned(stage)
         stage.cluster.write_config("zz_quiet.conf", {"archive_timeout": "0", "autovacuum": "off"})
         stage.cluster.reload()  # no segment comes but those of the test
-        held = Retained(stage, tmp_path)
+        held = Retained(stage, tmp_path_factory.mktemp("operator"))
         await asyncio.to_thread(held.write)
         for _ in range(3):
             await asyncio.to_thread(held.back_up)
@@ -160,6 +161,13 @@ async def made(
         held.save()
         held.configure()
         yield held
+
+
+@pytest.fixture
+def made(retained: Retained) -> Retained:
+    """Both buckets as they were before another test."""
+    retained.restore()
+    return retained
 
 
 def start_of(made: Retained, id: str) -> str:
