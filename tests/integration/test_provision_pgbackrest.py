@@ -32,6 +32,7 @@ from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.fixes.catalogue import undoable
 from walconsole.provision.steps.catalogue import backup_steps, steps
+from walconsole.provision.steps.repositories import Repositories
 from walconsole.provision.steps.stanza import Stanza
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -258,6 +259,26 @@ async def dies_in(stage: Stage, step: str) -> None:
     running.cancel()
     await asyncio.wait([running], timeout=30)
     assert running.cancelled(), step
+
+
+async def test_a_configuration_of_somebody_else_s_is_replaced_only_when_its_name_is_typed(
+    stage: Stage,
+) -> None:
+    def somebody_s() -> None:
+        configuration(stage).write_text("[global]\nrepo1-path=/srv\nrepo1-cipher-pass=hush\n")
+
+    somebody_s()
+    step = Repositories(stage.site)
+    assert (await step.check()).state is CheckState.NEEDED
+    plan = await step.plan()
+    assert plan.confirm == configuration(stage).name
+    assert "hush" not in str(plan)
+    assert "+repo2-s3-key-secret=(secret_access_key of [spaces-dr] in" in "\n".join(plan.files[-1].diff())
+    await Runner(stage.site, (step,), stage.gate, stage.told.append).run()
+    assert_the_limited_keys_are_in_it(stage)
+    assert (await step.plan()).confirm == ""
+    await Runner(stage.site, (Repositories(stage.site),), stage.gate, stage.told.append).undo()
+    assert "repo1-cipher-pass=hush" in "".join(path.read_text() for path in files(stage))
 
 
 async def test_there_are_never_two_at_once(stage: Stage) -> None:

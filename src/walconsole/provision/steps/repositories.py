@@ -11,6 +11,7 @@ from walconsole.provision.droplet.files import (
     differences,
     install,
     install_command,
+    is_ours,
     keep,
     put_back,
     put_back_command,
@@ -93,13 +94,16 @@ class Repositories:
         commands += [by_hand(self._site, self._shown(text))] if now.fault else []
         if await folder_fault(self._site, self._state):
             commands.append(folder_command(self._site, self._state))
+        another = now.text is not None and not is_ours(now.text)
+        notes = [f"{self._path} is there, and was not written by this console: it is kept, and replaced"]
         file = FileChange(self._path, now.text, self._shown(text), 0o640, "root", os_user(self._site))
         return Plan(
             f"write {self._path}, root's, mode 0640, with the keys of {self._keys}",
             commands=tuple(commands),
             files=(*certificates, *((file,) if now.fault else ())),
-            notes=tuple(self._notes()),
+            notes=(*notes[: int(another)], *self._notes()),
             undo="what was there is put back, or ours taken away; what is in the buckets stays",
+            confirm=self._path.rpartition("/")[2] if another else "",
         )
 
     async def apply(self) -> AsyncIterator[Event]:
