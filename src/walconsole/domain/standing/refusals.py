@@ -62,7 +62,7 @@ _NOT_OFFERED = Refusal(
 )
 _NO_BUCKET = Refusal(
     "bucket-404",
-    "does not exist (as the archiver asks for it)",
+    "says that the bucket does not exist (as the archiver asks for it)",
     "make the bucket again, or correct its name",
     "does not exist",
 )
