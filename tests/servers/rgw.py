@@ -209,6 +209,12 @@ class RadosGateway:
         self._grants.get(bucket, {}).pop(keys.user, None)
         self._put_policy(bucket)
 
+    def quota(self, bucket: str, objects: int) -> None:
+        """From now on the bucket takes no more than so many objects (403 QuotaExceeded); -1: any number."""
+        which = ["--quota-scope=bucket", f"--bucket={bucket}"]
+        self._run(self._admin, "quota", "set", *which, f"--max-objects={objects}")
+        self._run(self._admin, "quota", "enable" if objects >= 0 else "disable", *which)
+
     def marker(self, bucket: str) -> str:
         """The bucket's internal name, of which its index is called."""
         printed = self._run(self._admin, "bucket", "stats", f"--bucket={bucket}")

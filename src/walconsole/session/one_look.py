@@ -11,6 +11,7 @@ from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import is_in_folders
+from walconsole.domain.standing.remedies import has_spool
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import KeptFiles, for_this_session
@@ -156,6 +157,8 @@ def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
     if is_in_folders(snapshot) and snapshot.folders.freshness is Freshness.UNREAD:
         return False
     if asked and snapshot.discovery.freshness is Freshness.UNREAD:
+        return False
+    if has_spool(snapshot) and snapshot.spool.freshness is Freshness.UNREAD:
         return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD

@@ -23,6 +23,7 @@ from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.observe.command.command import CommandProbe
 from walconsole.observe.command.comparing import ComparingProbe
 from walconsole.observe.command.production import ProductionProbe
+from walconsole.observe.command.spool import SpoolProbe
 from walconsole.observe.host.folders import FolderProbe
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.server_log import ServerLogProbe
@@ -173,6 +174,7 @@ def observe(
         probes=[
             *buckets,
             ConfigurationProbe(shell, host),
+            SpoolProbe(shell, clock, profile.postgres.os_user, known.snapshot),
             FolderProbe(stores.beside, host, clock, profile, known.snapshot),
             *([finding.probe()] if finding is not None else []),
             WatcherProbe(partial(watcher_of, profile.name, environment), clock),

@@ -158,6 +158,9 @@ def _pgbackrest(asked: _Asked) -> OwnCommands:
         asked.call("verify", first=True),
         asked.call("restore", first=True),
         asked.call("--dry-run", "expire", first=True),
+        asked.call("stanza-create", first=True),
+        asked.call("stanza-upgrade", first=True),
+        asked.call("start", first=True),
     )
 
 

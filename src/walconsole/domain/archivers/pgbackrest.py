@@ -159,21 +159,29 @@ def _target(call: Call, options: Options, number: int) -> ArchiveTarget:
         retention=retention,
         config=options.config,
         notes=tuple(_notes(options, number, path.value)),
+        spool=_spool(options),
     )
 
 
 def _notes(options: Options, number: int, path: str) -> Iterator[str]:
     if not options.stanza.value:
         yield "no stanza is named"
-    asynchronous = options.get("archive-async")
-    if asynchronous is not None and asynchronous.value in ("y", "true", ""):
-        spool = options.get("spool-path") or default("/var/spool/pgbackrest", TOOL)
-        stanza = options.stanza.value
-        yield f"it archives asynchronously: errors are under {spool.value}/archive/{stanza}/out"
+    spool = _spool(options)
+    if spool:
+        yield f"it archives asynchronously: errors are under {spool}"
     if number > 1:
         yield f"this is repository {number}"
     if path != "/" and "//" in path:
         yield f"the path {path} holds a double slash"
+
+
+def _spool(options: Options) -> str:
+    """Where the background process notes what it was answered; empty where there is none."""
+    asynchronous, stanza = options.get("archive-async"), options.stanza.value
+    if asynchronous is None or asynchronous.value not in ("y", "true", "") or not stanza:
+        return ""
+    folder = options.get("spool-path") or default("/var/spool/pgbackrest", TOOL)
+    return f"{folder.value.rstrip('/')}/archive/{stanza}/out"
 
 
 def _store(options: Options, number: int, path: Found[str], prefix: str) -> tuple[Store, Credentials]:

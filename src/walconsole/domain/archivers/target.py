@@ -121,6 +121,8 @@ class OwnCommands:
 
     `look` lists what it holds, `verify` judges it: both change nothing. `backup` takes a base backup,
     `restore` brings one back, `expire` says what it would delete, and deletes nothing as it stands here.
+    `create`, `upgrade` and `start` are pgBackRest's: a stanza's place in the repository, the same after
+    pg_upgrade, and the end of its `stop`; they change something, and are offered with that risk alone.
     """
 
     look: str = ""
@@ -128,6 +130,9 @@ class OwnCommands:
     verify: str = ""
     restore: str = ""
     expire: str = ""
+    create: str = ""
+    upgrade: str = ""
+    start: str = ""
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Those that are known, by name."""
@@ -146,6 +151,7 @@ class ArchiveTarget:
     was read of it. `compression` and `encryption` are the tool's own words, `none` for none.
     `config` is the file of the tool's own that was read, `remote` its section there, where it has such.
     `notes` is what is noticed besides, and what was not understood. `commands` are the tool's own.
+    `spool` is the folder in which it notes what its background process was answered, empty for none.
     """
 
     tool: Found[str]
@@ -160,6 +166,7 @@ class ArchiveTarget:
     remote: str = ""
     notes: tuple[str, ...] = ()
     commands: OwnCommands = NO_COMMANDS
+    spool: str = ""
 
     def rows(self) -> Iterator[tuple[str, Found[str]]]:
         """Every value that is known, as text, by its name; no secret is among them."""

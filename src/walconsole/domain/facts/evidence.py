@@ -223,7 +223,8 @@ class FoundCopy:
     `unread` says why the console does not read it, empty where it does. `rows` are each value's name, text,
     source, and how sure it is; no secret is among them. `commands` are the tool's own by name (`look`,
     `backup`, `verify`, `restore`, `expire`: target.OwnCommands), as the server's user types them.
-    `config` is the file that the tool has its key from, empty where it has none.
+    `config` is the file that the tool has its key from, empty where it has none. `spool` is the folder where
+    it notes what its background process was answered, empty where there is none.
     """
 
     tool: str
@@ -233,6 +234,7 @@ class FoundCopy:
     notes: tuple[str, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
     config: str = ""
+    spool: str = ""
 
     def command(self, name: str) -> str:
         """One of them, empty where it has none."""

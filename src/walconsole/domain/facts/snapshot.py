@@ -34,6 +34,7 @@ from walconsole.domain.facts.observed import (
     SettingsFacts,
     WalDiskFacts,
 )
+from walconsole.domain.facts.spool import SpoolFacts
 from walconsole.domain.recovery.keep import Keep
 
 T = TypeVar("T")
@@ -255,6 +256,7 @@ class Snapshot:
         "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False
     )
     folders: Slot[FolderFacts] = Slot("the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False)
+    spool: Slot[SpoolFacts] = Slot("the archiver's spool", Subject.ARCHIVER, Need.OCCASION, shown=False)
     watcher: Slot[WatcherFacts] = Slot(
         "the watcher on this machine", Subject.DROPLET, Need.OCCASION, shown=False, through_ssh=False
     )

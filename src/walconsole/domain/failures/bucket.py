@@ -15,7 +15,7 @@ from walconsole.domain.standing.exposure import alike_holds
 from walconsole.domain.standing.failure_log import is_commands
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
-from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row
+from walconsole.domain.standing.proofs import archiver_row, log_lines, refusal, setting_row, spool_proof
 from walconsole.domain.standing.refusals import (
     REFUSALS,
     THROTTLED,
@@ -24,7 +24,7 @@ from walconsole.domain.standing.refusals import (
     of_result,
     phrase_here,
 )
-from walconsole.domain.standing.remedies import archive_by_hand, ours_in_force
+from walconsole.domain.standing.remedies import archive_by_hand, base_backup, ours_in_force
 from walconsole.domain.standing.slowness import slowness
 from walconsole.domain.standing.unreachable import LINK_CODES, SHELL_CODES
 from walconsole.domain.store.answers import FOLDER_CODES, UNREAD_PLACE, Meaning
@@ -171,9 +171,12 @@ def wal_dropped(assessment: Assessment) -> Iterator[Finding]:
         for entry in (log.entries if log is not None else ())
         if is_commands(entry) and (match := _DROPPED.search(entry.text)) is not None
     ]
-    if not entries:
+    noted = spool_proof(snapshot, _DROPPED)
+    of_files = [match for proof in noted if (match := _DROPPED.search(proof.text)) is not None]
+    matches = [*(match for _, match in entries), *of_files]
+    if not matches:
         return
-    names = list(dict.fromkeys(match[1] for _, match in entries))
+    names = list(dict.fromkeys(match[1] for match in matches))
     if bucket is not None and bucket.complete:
         names = [name for name in names if _is_missing(name, bucket)]
         if not names:
@@ -183,13 +186,22 @@ def wal_dropped(assessment: Assessment) -> Iterator[Finding]:
         "wal-dropped",
         Severity.CRITICAL,
         f"pgBackRest dropped {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: "
-        f"its queue was over {entries[-1][1][2]}, and PostgreSQL counts them as archived",
-        (f"{entries[-1][0].text} (the server's log)", *elsewhere(snapshot)),
+        f"its queue was over {matches[-1][2]}, and PostgreSQL counts them as archived",
+        (
+            *(f"{entry.text} (the server's log)" for entry, _ in entries[-1:]),
+            *(f"{proof.text} ({proof.source})" for proof in noted[-1:] if not entries),
+            *elsewhere(snapshot),
+        ),
         "take a base backup once archiving works again: what lies before it cannot be replayed past the "
         "hole; then find out what kept the queue from being emptied",
         Snapshot.log,
         "archive_command",
-        proof=(*log_lines(snapshot, (entry for entry, _ in entries[-3:])), *archiver_row(snapshot)),
+        proof=(
+            *log_lines(snapshot, (entry for entry, _ in entries[-3:])),
+            *noted[-3:],
+            *archiver_row(snapshot),
+        ),
+        fixes=(base_backup(snapshot),),
         certainty=Certainty.PROVED if seen else Certainty.LIKELY,
         surer="" if seen else "see whether the repository holds them, once it can be read",
     )
@@ -344,8 +356,8 @@ MODES: tuple[FailureMode, ...] = (
                 "what nobody has stored."
             ),
             signal=(
-                "pgBackRest's own words in the server's log; the bucket's listing, which lacks the files "
-                "that they name."
+                "pgBackRest's own words in the server's log, or in its spool; the bucket's listing, which "
+                "lacks the files that they name."
             ),
             fix=(
                 "See why nothing got through, then take a base backup: recovery cannot pass the hole.\n\n"

@@ -27,6 +27,7 @@ from walconsole.domain.standing.refusals import (
 )
 from walconsole.domain.standing.remedies import ours_in_force, rclone_places, runs_rclone
 from walconsole.domain.store.answers import Meaning
+from walconsole.domain.store.printed import code_in
 
 
 def production_refused(assessment: Assessment) -> Iterator[Finding]:
@@ -118,8 +119,8 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
     may_list = meaning in _DENIALS and _listed(snapshot)
     if may_list:
         meaning = Meaning.NO_PERMISSION
-    known = REFUSALS[meaning]
-    proved = bool(here) and not known.surer
+    known, noted = REFUSALS[meaning], _noted(snapshot, code)
+    proved = bool(here or noted) and not known.surer
     return Finding(
         known.rule,
         Severity.CRITICAL,
@@ -134,6 +135,7 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
         here[0].slot if here else Snapshot.log,
         since=assessment.failing_since,
         proof=(
+            *noted,
             *log_lines(snapshot, alike),
             *(proof for copy in here for proof in refusal(copy)),
             *setting_row(snapshot, "archive_command"),
@@ -143,6 +145,13 @@ def _by_words(assessment: Assessment, code: str, meaning: Meaning, alike: tuple[
         certainty=Certainty.PROVED if proved else Certainty.LIKELY,
         surer="" if proved else "ask the store from the droplet, with the archiver's own configuration",
     )
+
+
+def _noted(snapshot: Snapshot, code: str) -> tuple[Proof, ...]:
+    """The files of the archiver's spool that hold the same answer."""
+    facts = snapshot.spool.value
+    errors = facts.errors if facts is not None else ()
+    return tuple(Proof(note.text, note.path, note.at) for note in errors if code_in(note.text) == code)
 
 
 _PREFLIGHT = re.compile(
@@ -364,7 +373,14 @@ MODES: tuple[FailureMode, ...] = (
             source="barman#477; the incident that walconsole began with",
         ),
         look=production_refused,
-        explains=(*REFUSED, "archiver-crash-loop", "archive-frozen", "archive-shrunk"),
+        explains=(
+            *REFUSED,
+            "archiver-crash-loop",
+            "archive-frozen",
+            "archive-shrunk",
+            "stanza-missing",
+            "preflight-403",
+        ),
     ),
     FailureMode(
         "endpoint-wrong",

@@ -145,9 +145,14 @@ class Assessment:
         """The last line of it that says what is wrong, else the last one."""
         return failure_log.last_words(self.newest_words)
 
+    @cached_property
+    def spool_words(self) -> tuple[LogEntry, ...]:
+        """What the archiver's background process noted for its next call, as lines of a log."""
+        return failure_log.of_spool(self.snapshot)
+
     def programs_words(self, pattern: re.Pattern[str]) -> tuple[LogEntry, ...]:
         """What of it matches."""
-        return failure_log.matching(self.newest_words, pattern)
+        return failure_log.matching((*self.newest_words, *self.spool_words), pattern)
 
     @cached_property
     def newest_lines(self) -> tuple[LogEntry, ...]:
@@ -179,7 +184,8 @@ class Assessment:
     @cached_property
     def words_of_refusal(self) -> tuple[tuple[str, LogEntry], ...]:
         """What the archive command said of the store in its newest attempt, with its code."""
-        return refusals.words_of_refusal(self.newest_words)
+        told = refusals.words_of_refusal(self.newest_words)
+        return told or (refusals.words_of_refusal(self.spool_words) if self.spool_words else ())
 
     @cached_property
     def refused_checks(self) -> tuple[tuple[ProductionCheck, VerbResult], ...]:

@@ -90,6 +90,20 @@ LOADED_LATE_S = 5.0
 """How much later than the archiver a session that asks now and then may load the configuration."""
 
 
+def of_spool(snapshot: Snapshot) -> tuple[LogEntry, ...]:
+    """The errors that lie in the archiver's spool; it takes each away before it tries that segment again."""
+    facts = snapshot.spool.value
+    if facts is None or snapshot.spool.problem is not None:
+        return ()
+    archiver = snapshot.archiver.value
+    success = (archiver.last_archived_at if archiver is not None else None) or 0.0
+    return tuple(
+        LogEntry(note.text, LogKind.PROGRAM, at=note.at)
+        for note in facts.errors
+        if note.text and (note.at is None or note.at + 1.0 > success)  # stat tells whole seconds
+    )
+
+
 def is_commands(entry: LogEntry) -> bool:
     """Whether the archive command printed this line, or the archiver itself failed with it.
 

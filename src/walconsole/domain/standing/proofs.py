@@ -1,5 +1,6 @@
 """Raw evidence for findings: the rows, lines and answers as they were read, with source and time."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -43,6 +44,13 @@ def log_lines(snapshot: Snapshot, entries: Iterable[LogEntry]) -> Iterator[Proof
     source = snapshot.log.value.source if snapshot.log.value is not None else "the server's log"
     for entry in list(entries)[-LINES_SHOWN:]:
         yield Proof(entry.text, source, entry.at)
+
+
+def spool_proof(snapshot: Snapshot, pattern: re.Pattern[str]) -> tuple[Proof, ...]:
+    """The spool's files that say it, raw."""
+    facts = snapshot.spool.value
+    notes = facts.notes if facts is not None else ()
+    return tuple(Proof(note.text, note.path, note.at) for note in notes if pattern.search(note.text))
 
 
 def refusal(reading: Reading[Any]) -> Iterator[Proof]:

@@ -38,6 +38,12 @@ def found_copy(snapshot: Snapshot) -> FoundCopy | None:
     return facts.copies[0] if facts is not None and facts.copies else None
 
 
+def has_spool(snapshot: Snapshot) -> bool:
+    """Whether a tool archives by a background process that notes what it is answered."""
+    facts = snapshot.discovery.value
+    return facts is not None and any(copy.spool for copy in facts.copies)
+
+
 def tool_name(snapshot: Snapshot) -> str:
     """Whose words are to be used: as the host says it, else by the command; empty where it is not known."""
     found = found_copy(snapshot)

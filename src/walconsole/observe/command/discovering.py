@@ -13,7 +13,7 @@ from walconsole.domain.archivers.target import ArchiveTarget, Discovery, UnreadS
 from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
 from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.redaction import decode, may_hold_secret, safe
+from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.host.host_script import all_records, assignment, script_named
@@ -225,8 +225,9 @@ def _copy(target: ArchiveTarget) -> FoundCopy:
             for name, found in target.rows()
         ),
         tuple(safe(note) for note in target.notes),
-        tuple((name, text) for name, text in target.commands.named() if not may_hold_secret(text)),
+        tuple((name, text) for name, text in target.commands.named() if safe(text) == text),
         safe(target.config or _file_of(target.credentials.source)),
+        target.spool if target.spool.startswith("/") and safe(target.spool) == target.spool else "",
     )
 
 
