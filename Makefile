@@ -66,6 +66,7 @@ docs: $(VENV)/.dev-installed
 	@$(BIN)/python scripts/write_reference.py
 	@$(BIN)/python scripts/write_verdict_page.py
 	@$(BIN)/python scripts/write_stores_page.py
+	@$(BIN)/python scripts/write_tools_table.py
 
 tested-failures: $(VENV)/.dev-installed
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'cases or server' tests/integration/test_failures_*.py tests/unit \

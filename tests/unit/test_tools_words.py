@@ -1,15 +1,26 @@
 """On a host of another tool each remedy, fix and command is that tool's: none is rclone's, none is a form."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from scripts.write_tools_table import filled
 from tests.data import snapshots
 from tests.data.archiver_log import FAILING, log_of, stamp
 from tests.data.exact import faults
-from tests.data.facts import NOW, archiver, healthy, read
+from tests.data.facts import NOW, archiver, broken, healthy, read
 from tests.data.tools import TOOLS, Tool, nothing_of_rclone, on_host_of
+from tests.data.tried_tools import KINDS, TRIED, WORDS, Tried
 from tests.unit import test_diagnosis, test_diagnosis_evidence
+from tests.unit.host_of_files import Host
+from tests.unit.test_found_settings import resolved
+from walconsole.config.found import adopt
+from walconsole.domain.archivers.discovery import Settings
 from walconsole.domain.facts.snapshot import Snapshot, fold
-from walconsole.domain.failures import Diagnosis, diagnose
+from walconsole.domain.failures import MODES, Diagnosis, diagnose
+from walconsole.observe.command.discovering import facts_of
 
 EVIDENCE = [
     (name, evidence)
@@ -65,10 +76,10 @@ def test_of_what_was_read(tool: Tool) -> None:
         assert wrong(diagnose(on_host_of(tool, healthy(**facts)), NOW)) == [], name
 
 
-def refused(tool: Tool, said: str) -> Diagnosis:
+def refused(tool: Tool, said: str, **facts: Any) -> Diagnosis:
     """A host on which every attempt ends with these words."""
     end = f"{stamp(3)} [77] LOG:  archive command failed with exit code 1"
-    snapshot = fold(healthy(archiver=archiver(**FAILING)), read(*log_of([said, end])), NOW)
+    snapshot = fold(healthy(archiver=archiver(**FAILING), **facts), read(*log_of([said, end])), NOW)
     return diagnose(on_host_of(tool, snapshot), NOW)
 
 
@@ -78,3 +89,40 @@ def test_of_what_the_tool_was_told(tool: Tool, said: str) -> None:
     diagnosis = refused(tool, said)
     assert wrong(diagnosis) == []
     assert any(said in text for each in diagnosis.findings for text in each.evidence), diagnosis.findings
+
+
+DOCUMENTED = [each for each in TRIED if each.tool in WORDS]
+SEEN = ("SignatureDoesNotMatch", "NoSuchBucket", "Endpoint", "QuotaExceeded")
+"""What the console's own reading of the same store is answered."""
+
+
+@pytest.mark.parametrize("kind", KINDS[:4])
+@pytest.mark.parametrize("tried", DOCUMENTED, ids=lambda tried: tried.tool)
+def test_a_failure_that_is_known_by_words_alone(tried: Tried, kind: str) -> None:
+    tool, place = next(each for each in TOOLS if each.name == tried.tool), KINDS.index(kind)
+    answer = broken(Snapshot.primary, f"the store answered {SEEN[place]}", SEEN[place])
+    diagnosis = refused(tool, WORDS[tried.tool][place], primary=answer)
+    assert diagnosis.stories[0].root.rule == tried.rule(kind), diagnosis.stories
+    assert wrong(diagnosis) == []
+
+
+@pytest.mark.parametrize("tried", [each for each in TRIED if each.tool != "rclone"], ids=lambda one: one.tool)
+def test_another_place_than_the_operator_thinks_is_told(tried: Tried, tmp_path: Path) -> None:
+    tool = next(each for each in TOOLS if each.name == tried.tool)
+    found = Host(tool.files).find_out(Settings(tool.command))
+    where = 'bucket = "/mnt/other"' if tried.tool == "cp" else 'bucket = "other-wal"'
+    (line,) = adopt(resolved(tmp_path, f"[profiles.acme.primary]\n{where}\n"), found).differences
+    assert "is believed" in line
+    differing = replace(facts_of(found), differences=(line,))
+    diagnosis = diagnose(fold(healthy(), read(Snapshot.discovery, differing), NOW), NOW)
+    assert "archive-elsewhere" in {each.rule for each in diagnosis.findings}
+
+
+def test_the_page_shows_what_is_tried() -> None:
+    page = Path(__file__).parents[2] / "docs" / "your-archive.md"
+    text = page.read_text("utf-8")
+    assert filled(text) == text, "make docs"
+
+
+def test_every_mode_of_the_table_is_one() -> None:
+    assert {rule for tried in TRIED for rule in tried.failures} <= MODES.keys()
