@@ -7,7 +7,7 @@ from tests.data.facts import NOW
 from tests.data.past import kept_past, past_screens
 from tests.data.snapshots import failing, healthy, incident, log_lines
 from tests.data.stage import ScriptedObserver, noting, screen_text, settle, stage, until
-from walconsole.domain.kept.screens import newest_lines
+from walconsole.domain.kept.screens import Frame, newest_lines
 from walconsole.domain.standing.model import Fix
 from walconsole.errors import RegisterError
 from walconsole.ui.app import WalconsoleApp
@@ -28,7 +28,8 @@ async def moved(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
         travelling = [one for one in pilot.app.workers if one.group == "travel"]
-        await pilot.app.workers.wait_for_complete(travelling)
+        if travelling:  # of none Textual waits for all
+            await pilot.app.workers.wait_for_complete(travelling)
         await pilot.pause(0.05)
 
 
@@ -163,6 +164,9 @@ async def test_a_file_that_cannot_be_read_is_said() -> None:
 
         async def screen(self, at: float) -> None:
             """Nothing."""
+
+        async def frames(self, first: float, last: float) -> list[Frame]:
+            return []
 
         async def beside(self, at: float, step: int) -> None:
             """Nothing."""

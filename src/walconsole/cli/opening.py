@@ -134,6 +134,14 @@ def open_fleet(opened: Sequence[Session], stop: Stop) -> int:
     return open_fleet(opened, stop)
 
 
+def open_replay(options: Namespace, file: ConfigFile, stop: Stop) -> int:
+    """The console on a recording; its exit code. Raises WalconsoleError. No profile has to do with it."""
+    _before_textual()
+    from walconsole.session.console import open_replay
+
+    return open_replay(session(options, file, DemoWish("replay")), options.file, stop)
+
+
 def _before_textual() -> None:
     collect_nothing()
     os.environ.setdefault("TEXTUAL_FPS", PAINTS_PER_S)  # read when Textual is imported

@@ -120,6 +120,18 @@ COMMANDS = (
         "watching", Takes.LOG, "watch.md",
     ),
     Command(
+        "incidents", "what is remembered of incidents, over all clusters; the report of one",
+        "incidents", Takes.NOTHING, "history.md",
+    ),
+    Command(
+        "record", "what was seen of a cluster in the last days, redacted, in one file",
+        "recording", Takes.SERVER | Takes.LOG, "history.md",
+    ),
+    Command(
+        "replay", "play such a file on the console's screens; nothing is connected",
+        "recording", Takes.CONSOLE, "history.md",
+    ),
+    Command(
         "explain", "a failure mode: what it means, how to see it, what to do",
         "explain", Takes.NOTHING, "findings.md",
     ),

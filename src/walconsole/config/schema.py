@@ -390,7 +390,7 @@ TABLES: dict[str, str] = {
 
 RESERVED_PROFILE_NAMES = (
     "backup", "check", "completion", "config", "demo", "drill", "expire", "explain", "fix", "fleet",
-    "moment", "probe", "provision", "recover", "report", "undo", "watch",
+    "incidents", "moment", "probe", "provision", "record", "recover", "replay", "report", "undo", "watch",
 )  # fmt: skip
 """The commands: a profile of that name could never be opened. A test holds them equal to the commands' table,
 which stands above this folder and cannot be imported here."""

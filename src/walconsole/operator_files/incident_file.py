@@ -105,6 +105,25 @@ class IncidentFile:
         raise RegisterError(f"{tried} what is remembered in {self.path}", why, remedy) from None
 
 
+def every_log(environ: Mapping[str, str]) -> tuple[list[tuple[str, IncidentLog]], list[str]]:
+    """What is remembered of each profile, by the name of its file; and what could not be read, a line each.
+
+    Nothing is locked or changed: a file is only ever replaced as a whole.
+    """
+    logs: list[tuple[str, IncidentLog]] = []
+    problems: list[str] = []
+    for path in sorted((places(environ).state / INCIDENTS).glob("*.json")):
+        try:
+            with path.open("rb") as file:
+                raw = file.read(LIMIT_BYTES + 1)
+            if len(raw) > LIMIT_BYTES:
+                raise ValueError(f"it is larger than {LIMIT_BYTES} bytes")
+            logs.append((path.stem, log_of(json.loads(raw))))
+        except (OSError, ValueError, RecursionError) as error:
+            problems.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+    return logs, problems
+
+
 class SessionIncidents:
     """ports.IncidentShelf for this session alone."""
 

@@ -13,8 +13,8 @@ def incidents_document(log: IncidentLog | None) -> Document | None:
     if log is None:
         return None
     return {
-        "open": None if log.open is None else _incident(log, log.open),
-        "closed": [_incident(log, incident) for incident in log.closed[-MOST_CLOSED:]],
+        "open": None if log.open is None else incident_document(log, log.open),
+        "closed": [incident_document(log, incident) for incident in log.closed[-MOST_CLOSED:]],
         "problem": safe(log.problem) or None,
         "set_aside": [
             {"at": iso(each.at), "kept": safe(each.kept), "why": safe(each.why)} for each in log.set_aside
@@ -22,7 +22,8 @@ def incidents_document(log: IncidentLog | None) -> Document | None:
     }
 
 
-def _incident(log: IncidentLog, incident: Incident) -> Document:
+def incident_document(log: IncidentLog, incident: Incident) -> Document:
+    """One of them, with what was run and changed while it lasted."""
     worst = incident.worst
     return {
         "opened_at": iso(incident.opened_at),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -50,6 +51,18 @@ def open_fleet(sessions: Sequence[Session], stop: Stop) -> int:
         return FleetApp(fleet, SystemClock(), theme=session.theme, alerts=session.notify)
 
     return open_console(sessions[0], stop, make)
+
+
+def open_replay(session: Session, path: Path, stop: Stop) -> int:
+    """The console on a recording, with the session's theme and log; its exit code. Raises UsageError."""
+    from walconsole.session.replay import read_recording, replay_session
+
+    recording = read_recording(path)
+
+    def make(session: Session, _cleanups: Cleanups) -> App[Any]:
+        return WalconsoleApp(replay_session(recording), theme=session.theme)
+
+    return open_console(session, stop, make)
 
 
 class _Console:

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from walconsole.domain.kept.screens import (
@@ -31,10 +31,12 @@ class Screens(Protocol):
 
 
 class KeptPast:
-    """board.front.Past of one cluster."""
+    """board.front.Past of one cluster. `look` raises ValueError for a screen that had better not be shown."""
 
-    def __init__(self, kept: Screens, cluster: str) -> None:
-        self._kept, self._cluster = kept, cluster
+    def __init__(
+        self, kept: Screens, cluster: str, look: Callable[[PastScreen], None] = lambda _: None
+    ) -> None:
+        self._kept, self._cluster, self._look = kept, cluster, look
         self._reader = ScreenReader()
         self._frames: dict[int, list[Frame]] = {}
         self._lock = asyncio.Lock()
@@ -53,11 +55,17 @@ class KeptPast:
         async with self._lock:
             return await asyncio.to_thread(self._beside, at, step)
 
+    async def frames(self, first: float, last: float) -> list[Frame]:
+        """See Past."""
+        return await asyncio.to_thread(frames_between, self._kept, self._cluster, first, last)
+
     def _screen(self, at: float) -> PastScreen | None:
         until = self._until(at)
         while until is not None:
             try:
-                return self._reader.screen(until.document)
+                screen = self._reader.screen(until.document)
+                self._look(screen)
+                return screen
             except ValueError:
                 before = self._beside(until.at, -1)
                 until = self._until(before) if before is not None else None
@@ -96,14 +104,20 @@ class KeptPast:
         return frames
 
 
+def frames_between(kept: Screens, cluster: str, first: float, last: float) -> list[Frame]:
+    """Those from `first` to `last`, both included, oldest first. Blocks; raises RegisterError."""
+    hours = [hour for hour in kept.screen_hours(cluster) if first // BLOCK_S <= hour <= last // BLOCK_S]
+    found = [frame for hour in hours for frame in kept.screens_of(cluster, hour)]
+    return [frame for frame in found if first <= frame.at <= last]
+
+
 class HeldHistory:
     """What a session that leaves nothing behind keeps of its own past, bounded; see history_keeper.Kept."""
 
     MOST = 1000
 
-    def __init__(self) -> None:
-        self._links: list[Link] = []
-        self._frames: list[Frame] = []
+    def __init__(self, frames: Sequence[Frame] = ()) -> None:
+        self._frames = list(frames)
 
     def write(self, cluster: str, readings: Sequence[PastReading]) -> None:
         """Numbers of their own are kept by the session's own history."""

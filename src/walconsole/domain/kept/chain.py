@@ -39,7 +39,20 @@ def _of_lists(old: list[Any], new: list[Any]) -> list[Any]:
     return ["l", first, count, new[count:]]
 
 
-def applied(old: Any, change: Any, depth: int = 0) -> Any:
+class Spent:
+    """How many items of lists and objects may still be made, of a chain that anybody may have written."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, items: int) -> None:
+        """So many are made. Raises ValueError where that is too much."""
+        self._left -= items
+        if self._left < 0:
+            raise ValueError("the changes make too much")
+
+
+def applied(old: Any, change: Any, depth: int = 0, spent: Spent | None = None) -> Any:
     """What `change` makes of `old`, which stays as it is. Raises ValueError for what fits nothing."""
     if change is None:
         return old
@@ -49,13 +62,13 @@ def applied(old: Any, change: Any, depth: int = 0) -> Any:
     if kind == "=" and len(rest) == 1:
         return rest[0]
     if kind == "o" and len(rest) == 2:
-        return _object_with(old, rest[0], rest[1], depth)
+        return _object_with(old, rest[0], rest[1], depth, spent)
     if kind == "l" and len(rest) == 3:
-        return _list_with(old, rest[0], rest[1], rest[2])
+        return _list_with(old, rest[0], rest[1], rest[2], spent)
     raise ValueError("a change is none")
 
 
-def _object_with(old: Any, changed: Any, gone: Any, depth: int) -> dict[str, Any]:
+def _object_with(old: Any, changed: Any, gone: Any, depth: int, spent: Spent | None) -> dict[str, Any]:
     if not isinstance(old, dict) or not isinstance(changed, dict) or not isinstance(gone, list):
         raise ValueError("a change fits nothing")
     made = dict(old)
@@ -64,13 +77,17 @@ def _object_with(old: Any, changed: Any, gone: Any, depth: int) -> dict[str, Any
             raise ValueError("a change fits nothing")
         made.pop(name, None)
     for name, change in changed.items():
-        made[name] = applied(made.get(name), change, depth + 1)
+        made[name] = applied(made.get(name), change, depth + 1, spent)
+    if spent is not None:
+        spent.take(len(made))
     return made
 
 
-def _list_with(old: Any, first: Any, count: Any, tail: Any) -> list[Any]:
+def _list_with(old: Any, first: Any, count: Any, tail: Any, spent: Spent | None) -> list[Any]:
     if not isinstance(old, list) or not isinstance(tail, list):
         raise ValueError("a change fits nothing")
     if type(first) is not int or type(count) is not int or not 0 <= first <= first + count <= len(old):
         raise ValueError("a change fits nothing")
+    if spent is not None:
+        spent.take(count + len(tail))
     return old[first : first + count] + tail

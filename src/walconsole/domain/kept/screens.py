@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.incidents.model import IncidentLog
-from walconsole.domain.kept.chain import applied, difference
+from walconsole.domain.kept.chain import Spent, applied, difference
 from walconsole.domain.kept.snapshots import Document, SnapshotReader, SnapshotWriter
 from walconsole.domain.kept.values import Decode, decoder, encoder
 
@@ -113,11 +113,13 @@ def linked(frames: Iterable[Frame]) -> list[Link]:
     return links
 
 
-def followed(links: Iterable[Link], before: Document | None = None) -> Iterator[Frame]:
+def followed(
+    links: Iterable[Link], before: Document | None = None, spent: Spent | None = None
+) -> Iterator[Frame]:
     """The frames again, after `before`; what did not change is the same object. Raises ValueError."""
     document: Any = before or {}
     for link in links:
-        document = applied(document, link.change)
+        document = applied(document, link.change, spent=spent)
         yield Frame(link.at, link.level, document)
 
 

@@ -206,7 +206,7 @@ class DropletSession:
         else:
             self._seen.clear()
         self._stop_timer()
-        if shown and self.snapshot is not None:
+        if shown and (self.snapshot is not None or self.in_past):
             self._arm(0.0)
 
     def _arm(self, delay: float) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.domain.incidents.model import IncidentLog
-    from walconsole.domain.kept.screens import PastScreen
+    from walconsole.domain.kept.screens import Frame, PastScreen
     from walconsole.domain.standing.model import Diagnosis, Verdict
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.provision_run import ProvisionRun
@@ -81,6 +81,10 @@ class Past(Protocol):
 
     async def screen(self, at: float) -> PastScreen | None:
         """The newest until then, else the first after it; None where nothing is kept."""
+        ...
+
+    async def frames(self, first: float, last: float) -> list[Frame]:
+        """All from `first` to `last`, oldest first, as they are kept: for a recording."""
         ...
 
     async def beside(self, at: float, step: int) -> float | None:

@@ -74,6 +74,10 @@ class KeyBar(Widget):
         super().__init__()
         self.hints, self.note = hints, note
 
+    def on_mount(self) -> None:
+        """As high as what it shows."""
+        self.styles.height = 1 if self.note.line is None else 2
+
     def show(self, hints: Hints, note: Footnote) -> None:
         """Other keys apply now, or the note reads differently."""
         if (hints, note) != (self.hints, self.note):

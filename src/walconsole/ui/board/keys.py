@@ -398,6 +398,7 @@ PAST = (
     Action("past_step(1)", "right", "Right", "The next moment that is kept", "after"),
     Action("past_change(-1)", "left_square_bracket", "[", "The change of the first line before", "change"),
     Action("past_change(1)", "right_square_bracket", "]", "The next change of the first line", "change"),
+    Action("past_play", "p", "p", "Play what is kept, a moment a second; again: stop", "play"),
     Action("past_jump(-3600)", "shift+left", "S-Left", "An hour back", "hour"),
     Action("past_jump(3600)", "shift+right", "S-Right", "An hour forward", "hour"),
     Action("past_jump(-86400)", "ctrl+left", "^Left", "A day back"),

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
     from textual.actions import ActionParseResult
     from textual.dom import DOMNode
+    from textual.timer import Timer
 
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.travel import Travel
 
+PLAY_EVERY_S = 1.0
 _BY_KEY = {key: action.action for action in PAST for key in action.keys.split(",")}
 
 
 class TravelKeys(App[None]):
     """An app whose current session may show the past."""
+
+    _playing: Timer | None = None
 
     @property
     def traveller(self) -> DropletSession | None:
@@ -96,6 +100,32 @@ class TravelKeys(App[None]):
     def action_past_change(self, by: int) -> None:
         """To a change of the first line."""
         self._move(lambda travel: travel.change(by), "the first line did not change that way")
+
+    def action_past_play(self) -> None:
+        """A moment a second, until the last, or until it is stopped."""
+        if self._playing is not None:
+            self._stop_playing()
+        else:
+            self._playing = self.set_interval(PLAY_EVERY_S, self._play_on)
+
+    def _play_on(self) -> None:
+        travel = self.traveller.travel if self.traveller is not None else None
+        if travel is None:
+            self._stop_playing()
+            return
+
+        async def on() -> bool:
+            stepped = await travel.step(1)
+            if not stepped:
+                self._stop_playing()
+            return stepped
+
+        self._move(lambda _: on(), "this was the last moment that is kept")
+
+    def _stop_playing(self) -> None:
+        if self._playing is not None:
+            self._playing.stop()
+        self._playing = None
 
     def _move(self, move: Callable[[Travel], Awaitable[bool]], nothing: str) -> None:
         session = self.traveller

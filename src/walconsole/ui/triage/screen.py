@@ -313,11 +313,11 @@ class TriageScreen(PanesScreen):
             self.action_leave()
 
     def action_export(self) -> None:
-        """The incident report, and the screen as it is, to files that did not exist before."""
+        """The incident report, the screen as it is, and a recording, to files that did not exist before."""
         import json
 
         from walconsole.report.incident import report_document, report_markdown
-        from walconsole.ui.board.export import Export, stem_of, write_export
+        from walconsole.ui.board.export import stem_of
 
         taken = self.taken
         if taken is None:
@@ -332,7 +332,16 @@ class TriageScreen(PanesScreen):
             ("json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"),
             ("svg", self.app.export_screenshot(title=f"walconsole {name}")),
         )
-        write_export(self.app, Export(stem_of("incident", taken), texts))
+        self.run_worker(self._export(stem_of("incident", taken), texts), name="export", group="export")
+
+    async def _export(self, stem: str, texts: tuple[tuple[str, str], ...]) -> None:
+        """With a recording of the incident, where its screens were kept."""
+        from walconsole.ui.board.export import Export, write_export
+        from walconsole.ui.triage.recording import incident_recording
+
+        recording = await incident_recording(self.session) if self.session.past is not None else ""
+        kept = (("walrec", recording),) if recording else ()
+        write_export(self.app, Export(stem, (*texts, *kept)))
 
     def action_explain(self) -> None:
         """The page of the failure mode under the cursor, and the keys."""

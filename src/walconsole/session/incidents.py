@@ -1,0 +1,58 @@
+"""`walconsole incidents`: what is remembered of all clusters, and the report of one, whenever it was."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+
+from walconsole.domain.failures import diagnose
+from walconsole.errors import UsageError
+from walconsole.operator_files.history_file import HistoryFile
+from walconsole.operator_files.incident_file import every_log
+from walconsole.process.clock import SystemClock
+from walconsole.report.incident import report_markdown
+from walconsole.report.incident_list import (
+    Remembered,
+    incident_line,
+    incident_list_document,
+    newest_first,
+    remembered_lines,
+)
+from walconsole.session.past import KeptPast
+
+_NEAR_S = 900.0
+"""A screen that was kept so long before an incident's last bad look tells of it."""
+
+
+def listed(environment: Mapping[str, str], *, as_json: bool) -> Iterator[str]:
+    """A line each, the newest first; or the document."""
+    logs, problems = every_log(environment)
+    found, now = newest_first(logs), SystemClock().now()
+    if as_json:
+        yield json.dumps(incident_list_document(found, problems, now), indent=2, ensure_ascii=False)
+        return
+    yield from (incident_line(each, now) for each in found)
+    if not found:
+        yield "no incident is remembered"
+    yield from problems
+
+
+def reported(environment: Mapping[str, str], key: str) -> Iterator[str]:
+    """The report of the incident with that key, as it was at its last bad look. Raises UsageError."""
+    logs, _ = every_log(environment)
+    found = [each for each in newest_first(logs) if each.key == key]
+    if not found:
+        raise UsageError(
+            "reporting an incident", f"none is called {key!r}", "walconsole incidents lists them"
+        )
+    yield from _report(environment, found[0])
+
+
+def _report(environment: Mapping[str, str], each: Remembered) -> Iterator[str]:
+    incident = each.incident
+    past = KeptPast(HistoryFile(environment), each.cluster)
+    screen = asyncio.run(past.screen(incident.bad_at))
+    if screen is None or not incident.opened_at - _NEAR_S <= screen.at <= incident.bad_at:
+        yield from remembered_lines(each)
+        return
+    diagnosis = diagnose(screen.snapshot, screen.at)
+    yield from report_markdown(each.cluster, screen.snapshot, diagnosis, screen.at, each.alone)
