@@ -15,7 +15,9 @@ from walconsole.ui import fleet_app
 from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
 from walconsole.ui.dashboard.screen import Dashboard
+from walconsole.ui.dialogs.choices import ChoicesScreen
 from walconsole.ui.dialogs.help import HelpScreen
+from walconsole.ui.fleet.columns import ALL, SETS, STAY
 from walconsole.ui.fleet.screen import FleetScreen
 from walconsole.ui.fleet_app import FleetApp
 
@@ -130,8 +132,31 @@ async def test_at_80_columns_the_first_four_stay_and_sets_can_be_chosen() -> Non
     async with listed((80, 24)) as (app, pilot, _):
         head = screen_text(app).splitlines()[2]
         assert head.split() == ["cluster", "verdict▾", "would", "lose", "restorable"]
-        await pilot.press("C", "C")
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
+        await pilot.press("down", "down", "enter", "escape")
         await until(pilot, lambda: "archive" in screen_text(app).splitlines()[2])
+
+
+async def test_columns_are_chosen_one_by_one_and_the_first_four_stay() -> None:
+    async with listed((200, 40)) as (app, pilot, _):
+        fleet = app.fleet
+        assert fleet is not None
+        head = screen_text(app).splitlines()[2]
+        assert "drill" in head
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
+        hidden = next(n for n, column in enumerate(ALL) if column.title == "drill")
+        await pilot.press(*["down"] * (len(SETS) + hidden - STAY), "enter")
+        await until(pilot, lambda: hidden not in fleet.columns)
+        assert fleet.columns[:STAY] == tuple(range(STAY))
+        await pilot.press("escape")
+        await until(pilot, lambda: "drill" not in screen_text(app).splitlines()[2])
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
+        await pilot.press(*["down"] * (len(SETS) + hidden - STAY), "enter", "escape")
+        await until(pilot, lambda: "drill" in screen_text(app).splitlines()[2])
+        assert fleet.columns == SETS["all"]
 
 
 async def test_help_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -316,7 +316,7 @@ def test_what_is_wanted_and_what_a_glance_asked_for_comes_first() -> None:
 @pytest.mark.parametrize("chosen", SETS)
 @pytest.mark.parametrize("width", [40, 79, 119, 199, 300])
 def test_the_first_four_columns_stay_and_no_row_is_too_wide(chosen: str, width: int) -> None:
-    found = layout(chosen, 30, width)
+    found = layout(SETS[chosen], 30, width)
     assert found.columns[:4] == SETS[chosen][:4]
     made = Rows(ordered(rows()), found, NOW, ASCII)
     if width >= 79:
@@ -326,7 +326,7 @@ def test_the_first_four_columns_stay_and_no_row_is_too_wide(chosen: str, width: 
 
 def test_a_row_is_made_when_it_is_seen() -> None:
     many = [FleetRow(Identity(f"c{n}")) for n in range(500)]
-    made = Rows(many, layout("all", 10, 120), NOW, ASCII)
+    made = Rows(many, layout(SETS["all"], 10, 120), NOW, ASCII)
     assert "c400" in made[400].text
     assert len(made._made) == 1
 

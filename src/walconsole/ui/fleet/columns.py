@@ -11,7 +11,7 @@ from walconsole.domain.units import bytes_text, duration_text
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from walconsole.domain.fleet.order import Key
     from walconsole.domain.fleet.row import FleetRow
@@ -21,7 +21,7 @@ NAME_LEAST, NAME_MOST = 12, 24
 LEAST_WHY = 24
 """Cells for the verdict's sentence, below which it is left out."""
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
-_STAY = 4
+STAY = 4
 """So many columns stay, however narrow the terminal is."""
 
 
@@ -114,7 +114,21 @@ SETS = {
     "storage": (0, 1, 2, 8, 9, 6, 7, 13),
     "the server": (0, 1, 2, 10, 11, 12, 13),
 }
-"""What can be chosen; the numbers are those of `ALL`."""
+"""What can be chosen at once; the numbers are those of `ALL`."""
+_SINGLE = range(STAY, len(ALL))
+
+
+def choices(chosen: Sequence[int]) -> list[str]:
+    """What there is to choose, a line each: the sets, then each column that need not stay, as it is now."""
+    single = (f"[{'x' if number in chosen else ' '}] {ALL[number].title}" for number in _SINGLE)
+    return [*(f"    {name}" for name in SETS), *single]
+
+
+def chosen_by(place: int, before: Sequence[int]) -> tuple[int, ...]:
+    """The columns after the line at `place` was taken: those of a set, or with one column more or less."""
+    if place < len(SETS):
+        return tuple(SETS.values())[place]
+    return tuple(sorted(set(before) ^ {_SINGLE[place - len(SETS)]} | set(range(STAY))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +140,17 @@ class Layout:
     why: int
 
 
-def layout(chosen: str, longest_name: int, width: int) -> Layout:
-    """As many columns of a set as `width` cells take: its first ones, and the age of it all."""
-    numbers = list(SETS[chosen])
+def layout(chosen: Sequence[int], longest_name: int, width: int) -> Layout:
+    """As many of the chosen columns as `width` cells take: the first ones, and the age of it all."""
+    numbers = list(chosen)
     name = max(NAME_LEAST, min(longest_name, NAME_MOST, width // 4))
     room = width - GUTTER - 1
 
     def taken() -> int:
         return sum((name if number == 0 else ALL[number].width) + GAP for number in numbers)
 
-    while taken() > room and len(numbers) > _STAY:
-        at = -2 if ALL[numbers[-1]].title == _READ and len(numbers) > _STAY + 1 else -1
+    while taken() > room and len(numbers) > STAY:
+        at = -2 if ALL[numbers[-1]].title == _READ and len(numbers) > STAY + 1 else -1
         del numbers[at]
     widths = [name if number == 0 else ALL[number].width for number in numbers]
     over = sum(widths) + GAP * len(widths) - room

@@ -18,7 +18,7 @@ from walconsole.ui.board.panes_screen import BoardScreen
 from walconsole.ui.board.rows_pane import RowsPane, TablePane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.fleet import rows as fleet_rows
-from walconsole.ui.fleet.columns import ALL, SETS, VERDICT, layout
+from walconsole.ui.fleet.columns import ALL, SETS, VERDICT, choices, chosen_by, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ class FleetScreen(BoardScreen):
         self.pattern = ""
         self.order, self.backwards, self.only_trouble = VERDICT, False, False
         self.grouping = Grouping.NONE
-        self.columns = "all"
+        self.columns: tuple[int, ...] = SETS["all"]
         self.chosen: str | None = None
         """The name of the cluster under the cursor; None: the first, whichever that is."""
         self._all: tuple[FleetRow, ...] = ()
@@ -244,7 +244,7 @@ class FleetScreen(BoardScreen):
 
     def action_sideways(self, step: int) -> None:
         """Order by the next column, or by the one before."""
-        shown = SETS[self.columns]
+        shown = self.columns
         at = shown.index(self.order) if self.order in shown else 0
         self.order = shown[(at + step) % len(shown)]
         self.fill()
@@ -261,10 +261,22 @@ class FleetScreen(BoardScreen):
         self.fill()
 
     def action_columns(self) -> None:
-        """The next set of columns."""
-        names = list(SETS)
-        self.columns = names[(names.index(self.columns) + 1) % len(names)]
-        self.app.notify(f"columns: {self.columns}", markup=False, timeout=2)
+        """Choose them, by sets or one by one."""
+        from walconsole.ui.dialogs.choices import ChoicesScreen
+
+        def words() -> list[str]:
+            return choices(self.columns)
+
+        def choose(place: int) -> None:
+            self._show_columns(chosen_by(place, self.columns))
+
+        self.app.push_screen(ChoicesScreen("Columns", words, choose))
+
+    def _show_columns(self, chosen: tuple[int, ...]) -> None:
+        """The order stays where its column does."""
+        self.columns = chosen
+        if self.order not in chosen:
+            self.order = VERDICT
         self.fill()
 
     def action_look(self) -> None:
