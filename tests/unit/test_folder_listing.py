@@ -1,7 +1,10 @@
 """What find prints, as a listing in the order of keys."""
 
+import tracemalloc
+
 import pytest
 
+from walconsole.domain.archive import folder_listing
 from walconsole.domain.archive.folder_listing import FindReader, FolderListing
 
 NOW = 1_764_000_000
@@ -85,3 +88,48 @@ def test_words_of_the_system_are_no_record() -> None:
 def test_a_stream_that_was_garbled_is_refused() -> None:
     with pytest.raises(ValueError, match="find printed"):
         FindReader().feed(b"sh: oh\x001\x002\x00")
+
+
+@pytest.mark.parametrize("files", [5, 8, 9, 100, 333])
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("length", [8, 0])
+def test_many_files_of_one_directory_come_sorted_out_of_their_runs(
+    files: int, stride: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_listing, "RUN_FILES", 8)
+    monkeypatch.setattr(folder_listing, "_STRIDE", stride)
+    names = [f"{at * 7919 % 1009:0{length}x}" for at in range(1, files + 1)]
+    records = [(f"fd/{name}", at, float(at)) for at, name in enumerate(names)]
+    listing = listed(("d", 0, 1.0), *records, ("fother", 1, 1.0))
+    assert paged(listing, 50) == [*(f"d/{name}" for name in sorted(names)), "other"]
+    page, _ = listing.page("", files)
+    found = {each.key: (each.size, page.modified_at(at)) for at, each in enumerate(page)}
+    assert found == {f"d/{name}": (at, float(at)) for at, name in enumerate(names)}
+
+
+def test_of_many_files_too_those_that_settle_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_listing, "RUN_FILES", 4)
+    monkeypatch.setattr(folder_listing, "_STRIDE", 2)
+    name = "0000000100000000000000"
+    listing, reader = FolderListing(), FindReader()
+    reader.feed(printed(*((f"f{name}{at:02X}", 4096, NOW - 8.0 * (at % 3)) for at in range(30))))
+    assert reader.end(listing, SEGMENT), "some are left out"
+    assert paged(listing, 9) == [f"{name}{at:02X}" for at in range(30) if at % 3]
+
+
+def test_many_files_are_read_in_little_memory() -> None:
+    """As names by themselves they took 250 bytes each; it is what they take while they are kept, twice."""
+    names = [b"f%024X.zst\0" % (at * 7919 % 100_000) + b"16777216\0001690000000.5\0" for at in range(100_000)]
+    chunks = [b"".join(names[at : at + 4000]) for at in range(0, len(names), 4000)]
+    del names
+    tracemalloc.start()
+    try:
+        reader, listing = FindReader(), FolderListing()
+        for chunk in chunks:
+            reader.feed(chunk)
+        reader.end(listing)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(listing) == 100_000
+    assert peak < 140 * 100_000

@@ -1,14 +1,15 @@
 """What a folder holds, as keys in the order in which S3 lists them: from what find prints, kept small.
 
 A key is a file's path below the folder. Files of one directory are kept together, for a directory is what is
-listed again when it changed; a million keys take about 50 MB while they are kept.
+listed again when it changed; a million keys take about 45 MB while they are kept, and twice that while they
+are sorted.
 """
 
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from walconsole.domain.archive.listing import StoredObject
 from walconsole.domain.redaction import decode
@@ -56,6 +57,8 @@ class FindReader:
                 pack.names.append(named[cut:])
                 pack.sizes.append(int(size))
                 pack.times.append(float(at))
+                if len(pack.names) == RUN_FILES:
+                    pack.pack_up()
             else:
                 self._special(named[:1], named[1:], float(at))
 
@@ -79,9 +82,10 @@ class FindReader:
     def end(self, into: "FolderListing", segment_bytes: int | None = None) -> bool:
         """All came: it takes the place of what `into` knew. Whether segments that settle were left out."""
         packs, now = self._packs.values(), self.clock
+        came = sum(pack.files for pack in packs)
         blocks = {pack.directory: pack.sorted(now, segment_bytes) for pack in packs}
         into.replace(blocks, now)
-        return sum(map(len, blocks.values())) < sum(len(pack.names) for pack in packs)
+        return sum(map(len, blocks.values())) < came
 
 
 def decode_path(raw: bytes) -> str:
@@ -94,34 +98,140 @@ def encode_path(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+RUN_FILES = 16_384
+"""So many of a directory are held one by one, at most: joined, names take a third of that."""
+_STRIDE = 1024
+
+
+class _Files:
+    """Files of one directory in the order of their names, packed: the names joined, and where each begins."""
+
+    __slots__ = ("_names", "_starts", "sizes", "times")
+
+    def __init__(
+        self, names: bytearray, starts: Sequence[int], sizes: "array[int]", times: "array[float]"
+    ) -> None:
+        self._names, self._starts, self.sizes, self.times = names, starts, sizes, times
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def name(self, at: int) -> bytes:
+        """One file's name."""
+        return bytes(self._names[self._starts[at] : self._starts[at + 1] - 1])
+
+    def joined(self, start: int, stop: int) -> bytes:
+        """The names of files `start` up to, not including, `stop`, at least one, with NUL between them."""
+        return bytes(self._names[self._starts[start] : self._starts[stop] - 1])
+
+    def upto(self, name: bytes) -> int:
+        """How many of them come before, or are, that name."""
+        return bisect_right(range(len(self)), name, key=self.name)
+
+
+class _Packing:
+    """Files that come in the order of their names, some at a time.
+
+    While all names are of one length, as WAL's are, where each begins need not be held.
+    """
+
+    def __init__(self) -> None:
+        self._names = bytearray()
+        self._lengths: set[int] = set()
+        self._starts: array[int] | None = None
+        self._sizes, self._times = array("q"), array("d")
+
+    def add(self, names: Sequence[bytes], sizes: "array[int]", times: "array[float]", keep: "_Keep") -> None:
+        """These in their order, as far as `keep` has them."""
+        order = sorted(range(len(names)), key=names.__getitem__)
+        if keep is not None:
+            order = [at for at in order if keep(names[at], sizes[at], times[at])]
+        lengths = self._lengths | {len(names[at]) + 1 for at in order}
+        if self._starts is None and len(lengths) > 1:
+            self._starts = array("Q", self._evenly())
+        self._lengths = lengths
+        for at in order:
+            self._names += names[at] + b"\0"
+            if self._starts is not None:
+                self._starts.append(len(self._names))
+        self._sizes.extend(sizes[at] for at in order)
+        self._times.extend(times[at] for at in order)
+
+    def _evenly(self) -> range:
+        return range(0, len(self._names) + 1, next(iter(self._lengths), 1))
+
+    def packed(self) -> _Files:
+        """All of them."""
+        starts = self._evenly() if self._starts is None else self._starts
+        return _Files(self._names, starts, self._sizes, self._times)
+
+
+_Keep = Callable[[bytes, int, float], bool] | None
+
+
 class _Pack:
-    """The files of one directory as they came."""
+    """The files of one directory as they came; of many, those that came before as sorted runs."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.changed_at = 0.0
         self.names: list[bytes] = []
         self.sizes, self.times = array("q"), array("d")
+        self._runs: list[_Files] = []
+        self._newest = 0.0
 
     def __bool__(self) -> bool:
         return True
 
+    @property
+    def files(self) -> int:
+        """How many came."""
+        return len(self.names) + sum(map(len, self._runs))
+
+    def pack_up(self) -> None:
+        """Make a run of what came since the last."""
+        self._newest = max(self._newest, *self.times)
+        packing = _Packing()
+        packing.add(self.names, self.sizes, self.times, None)
+        self._runs.append(packing.packed())
+        self.names, self.sizes, self.times = [], array("q"), array("d")
+
     def sorted(self, host_now: float | None, segment_bytes: int | None) -> "Block":
-        names, sizes, times = self.names, self.sizes, self.times
-        order = sorted(range(len(names)), key=names.__getitem__)
-        newest = max(times, default=0.0)
+        newest = max(self._newest, max(self.times, default=0.0))
+        keep: _Keep = None
         if host_now is not None and newest > host_now - SETTLING_S:
-            order = [
-                at for at in order if _is_settled(names[at], sizes[at], times[at], host_now, segment_bytes)
-            ]
-        return Block(
-            self.directory,
-            [names[at] for at in order],
-            array("q", (sizes[at] for at in order)),
-            array("d", (times[at] for at in order)),
-            self.changed_at,
-            newest,
-        )
+            now = host_now
+
+            def keep(name: bytes, size: int, at: float) -> bool:
+                return _is_settled(name, size, at, now, segment_bytes)
+
+        if self._runs and self.names:
+            self.pack_up()
+        packing = _Packing()
+        if self._runs:
+            _merge(self._runs, packing, keep)
+            self._runs = []
+        else:
+            packing.add(self.names, self.sizes, self.times, keep)
+        return Block(self.directory, packing.packed(), self.changed_at, newest)
+
+
+def _merge(runs: Sequence[_Files], packing: _Packing, keep: _Keep) -> None:
+    """All of them into one, a stretch of the names at a time: only that many are ever held by themselves."""
+    marks = sorted(run.name(at) for run in runs for at in range(0, len(run), _STRIDE))
+    each = RUN_FILES // _STRIDE
+    begun = [0] * len(runs)
+    for last in (*marks[each::each], None):
+        names: list[bytes] = []
+        sizes, times = array("q"), array("d")
+        for number, run in enumerate(runs):
+            start = begun[number]
+            stop = begun[number] = len(run) if last is None else run.upto(last)
+            if start < stop:
+                names += run.joined(start, stop).split(b"\0")
+                sizes += run.sizes[start:stop]
+                times += run.times[start:stop]
+        packing.add(names, sizes, times, keep)
 
 
 def _is_settled(name: bytes, size: int, at: float, host_now: float, segment_bytes: int | None) -> bool:
@@ -139,43 +249,25 @@ _LEAST_SEGMENT = 1024 * 1024
 """wal_segment_size is a power of two, 1 MiB at least (initdb)."""
 
 
-class Block:
+class Block(_Files):
     """The files of one directory in the order of their names, packed; `ends` are its first and last key.
 
     `changed_at` is when the directory changed last, `newest_at` its newest file, both by the folder's clock.
     """
 
-    __slots__ = ("_ends", "_names", "changed_at", "directory", "ends", "newest_at", "sizes", "times")
+    __slots__ = ("changed_at", "directory", "ends", "newest_at")
 
-    def __init__(
-        self,
-        directory: str,
-        names: Sequence[bytes],
-        sizes: "array[int]",
-        times: "array[float]",
-        changed_at: float,
-        newest_at: float,
-    ) -> None:
-        self.directory, self.sizes, self.times = directory, sizes, times
-        self.changed_at, self.newest_at = changed_at, newest_at
-        self._names = b"\0".join(names)
-        self._ends = array("Q", accumulate((len(name) + 1 for name in names), initial=0))
+    def __init__(self, directory: str, files: _Files, changed_at: float, newest_at: float) -> None:
+        super().__init__(files._names, files._starts, files.sizes, files.times)
+        self.directory, self.changed_at, self.newest_at = directory, changed_at, newest_at
         mine = encode_path(directory)
-        self.ends = (mine + names[0], mine + names[-1]) if names else (b"", b"")
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def name(self, at: int) -> bytes:
-        """One file's name."""
-        return self._names[self._ends[at] : self._ends[at + 1] - 1]
+        self.ends = (mine + self.name(0), mine + self.name(len(self) - 1)) if len(self) else (b"", b"")
 
     def keys(self, start: int, stop: int) -> list[str]:
         """The keys of files `start` up to, not including, `stop`."""
         if start >= stop:
             return []
-        joined = decode_path(self._names[self._ends[start] : self._ends[stop] - 1])
-        names = joined.split("\0")
+        names = decode_path(self.joined(start, stop)).split("\0")
         return [self.directory + name for name in names] if self.directory else names
 
     def after(self, wanted: bytes) -> int:
@@ -183,7 +275,7 @@ class Block:
         mine = encode_path(self.directory)
         if not wanted.startswith(mine):
             return 0 if wanted < mine else len(self)
-        return bisect_right(range(len(self)), wanted[len(mine) :], key=self.name)
+        return self.upto(wanted[len(mine) :])
 
 
 class FolderListing:
