@@ -31,6 +31,9 @@ TOLD = {
 }
 NOT_TOLD = (
     "",
+    "pgbackrest --stanza=main --repo1-s3-key-secret=tHiSiSaKeY archive-push %p",
+    "pgbackrest --stanza=main --repo1-cipher-pass tHiSiSaKeY archive-push %p",
+    "env AWS_SECRET_ACCESS_KEY=tHiSiSaKeY barman-cloud-wal-archive s3://wal/pg main %p",
     '/usr/local/bin/shop-pg-archive "%p" "%f"',
     "/root/archive.sh %p",
     "pgbackrest --stanza=main info",

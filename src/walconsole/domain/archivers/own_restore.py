@@ -9,6 +9,8 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
+from walconsole.domain.redaction import redact
+
 PGBACKREST, BARMAN = "pgBackRest", "barman-cloud"
 _SHELL = frozenset("|&;<>()`$\n")
 _BEFORE = frozenset({"env", "nice", "ionice", "envdir"})
@@ -55,9 +57,11 @@ class OwnRestore:
 
 
 def own_restore(command: str) -> OwnRestore | None:
-    """None for another tool's, and for one whose words do not tell all: a script, several commands."""
+    """None for another tool's, for one whose words do not tell all (a script, several commands), and where a
+    key is among them: what is made of them is written into a file.
+    """
     text = command.strip()
-    if not text or _SHELL & set(text):
+    if not text or _SHELL & set(text) or redact(text) != text:
         return None
     try:
         words = shlex.split(text)
