@@ -51,8 +51,10 @@ def test_room_is_for_the_cluster_as_it_is_by_now_its_wal_and_the_reserve() -> No
     assert needed.suffices
     assert not replace(needed, free_mib=1260).suffices
     assert str(needed) == (
-        "1261 MiB free, and 1261 MiB are needed: 100 for the cluster, 160 for its WAL, 1000 that stay free"
+        "1.23 GiB free, and 1.23 GiB are needed: 100 MiB for the cluster, 160 MiB for its WAL, "
+        "0.98 GiB that stay free"
     )
+    assert str(replace(needed, free_mib=1260)).endswith("that stay free: 1.00 MiB too little")
     grown = room([OURS], 10, replace(sizes, databases=300 * MIB), reserve_mib=0, free_mib=0)
     assert grown.cluster_mib == 300
 

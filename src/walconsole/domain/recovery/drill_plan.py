@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_result import DrillResult
-from walconsole.domain.units import duration_text
+from walconsole.domain.units import bytes_text, duration_text
 from walconsole.domain.wal import Segment
 
 _MIB = 1 << 20
@@ -49,10 +49,16 @@ class Room:
 
     def __str__(self) -> str:
         """The numbers."""
+        short = "" if self.suffices else f": {_mib_text(self.needed_mib - self.free_mib)} too little"
         return (
-            f"{self.free_mib} MiB free, and {self.needed_mib} MiB are needed: {self.cluster_mib} for the "
-            f"cluster, {self.wal_mib} for its WAL, {self.reserve_mib} that stay free"
+            f"{_mib_text(self.free_mib)} free, and {_mib_text(self.needed_mib)} are needed: "
+            f"{_mib_text(self.cluster_mib)} for the cluster, {_mib_text(self.wal_mib)} for its WAL, "
+            f"{_mib_text(self.reserve_mib)} that stay free{short}"
         )
+
+
+def _mib_text(mib: int) -> str:
+    return bytes_text(mib * _MIB)
 
 
 @dataclass(frozen=True, slots=True)
