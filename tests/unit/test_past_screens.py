@@ -1,6 +1,8 @@
 """Whole screens of the past: kept by links and blocks, thinner further back, bounded, found by their time."""
 
 import asyncio
+import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -9,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.data.configuration import configured
 from tests.data.facts import NOW, archiver, healthy
 from tests.data.snapshots import failing, log_lines, reading
 from tests.unit.test_watcher_seen import Clock
-from walconsole.domain.facts.snapshot import Snapshot, fold
+from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot, fold
 from walconsole.domain.failures import diagnose
 from walconsole.domain.incidents.model import Incident, IncidentLog
 from walconsole.domain.kept.screens import (
@@ -260,6 +264,56 @@ def test_a_session_alone_is_bounded() -> None:
     held.keep_screens("db", 1, linked(frames(HOUR + 30_000, HOUR + 30_100, 10)))
     assert len(held.screens_of("db", HOUR // BLOCK_S)) < 361
     assert sum(len(held.screens_of("db", hour)) for hour in held.screen_hours("db")) <= HeldHistory.MOST
+
+
+# -- What it takes.
+
+
+def busy_hour(every_s: int) -> Iterator[PastScreen]:
+    """Two segments a minute on a server with a million of other things to do: what a probe reads changes."""
+    chance = random.Random(1)  # noqa: S311  # no secret
+    snapshot = configured(healthy())
+    for number in range(BLOCK_S // every_s):
+        at = HOUR + number * every_s + 0.25
+        lsn = (0x42 << 24) + number * every_s * 500_000
+        name = f"{1:08X}{lsn >> 32:08X}{(lsn >> 24) & 0xFF:08X}"
+        changes: tuple[tuple[AnySlot, dict[str, Any]], ...] = (
+            (Snapshot.archiver, {"archived_count": 65 + number, "lsn": lsn, "current_wal": name}),
+            (Snapshot.archiver, {"last_archived_at": at - 30 * chance.random(), "last_archived_wal": name}),
+            (Snapshot.wal_disk, {"free_bytes": chance.getrandbits(36), "ready_count": chance.randrange(3)}),
+            (Snapshot.host, {"clock": at, "clock_read_at": at + chance.random() / 50, "load_1min": at % 1}),
+            (Snapshot.server, {"clock": at, "clock_read_at": at + chance.random() / 50}),
+            (Snapshot.link, {"round_trip_s": chance.random() / 50}),
+            (Snapshot.primary, {"objects": number, "stored_bytes": number << 23, "swept_at": at}),
+            (Snapshot.dr, {"objects": number, "stored_bytes": number << 23, "swept_at": at}),
+        )
+        for slot, values in changes:
+            before = slot.of(snapshot)
+            value: Any = before.value
+            value = replace(value, **values)
+            if isinstance(value, BucketFacts) and value.holding is not None:
+                times = value.holding.times.copy()
+                times.note(1, 0x42 + number, at)
+                value = replace(value, holding=replace(value.holding, times=times))
+            snapshot = fold(snapshot, replace(before, value=value, read_at=at), at)
+        yield PastScreen(at, snapshot, newest_lines((), log_lines()))
+
+
+async def test_a_month_stays_within_its_size_and_a_moment_opens_within_its_time(file: HistoryFile) -> None:
+    taken = 0
+    for (until_s, every_s), (since_s, _) in zip(SCREEN_TIERS, [(0, 0), *SCREEN_TIERS], strict=False):
+        writer = ScreenWriter()
+        made = [Frame(screen.at, "ok", writer.document(screen)) for screen in busy_hour(every_s)]
+        taken += len(packed(linked(made))) * (until_s - since_s) // BLOCK_S
+        if every_s == SCREEN_TIERS[0][1]:
+            kept(file, made)
+    assert taken < 40 << 20  # measured: 15 MiB; the budget of all that is kept is 200
+    file.tidy("db", HOUR + 2 * BLOCK_S)
+    began = time.process_time()
+    seen = await past_of(file).screen(HOUR + BLOCK_S)
+    assert time.process_time() - began < 0.3
+    assert seen is not None
+    assert seen.snapshot.primary.value is not None
 
 
 def test_the_tiers_are_those_that_are_documented() -> None:

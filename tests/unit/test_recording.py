@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.data.past import frames_of, past_screens
 from tests.data.snapshots import failing, reading
 from tests.unit.test_kept_snapshots import SECRET
 from tests.unit.test_past_screens import frames
+from walconsole.cli import main
 from walconsole.domain.facts.snapshot import Snapshot, fold
 from walconsole.domain.incidents.model import Incident, IncidentLog
 from walconsole.domain.kept.recording import (
@@ -22,9 +24,10 @@ from walconsole.domain.kept.recording import (
     recording_of,
     recording_text,
 )
-from walconsole.domain.kept.screens import changes_of, packed
+from walconsole.domain.kept.screens import changes_of, linked, packed
 from walconsole.domain.standing.model import Level
 from walconsole.errors import UsageError
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.session.replay import read_recording
 from walconsole.ui.triage.recording import AFTER_S, BEFORE_S, span_of
 
@@ -123,6 +126,30 @@ def test_a_file_that_is_none_is_an_error_with_a_remedy(content: bytes, tmp_path:
     with pytest.raises(UsageError, match="reading the recording") as caught:
         read_recording(path)
     assert "walconsole record" in caught.value.line()
+
+
+def test_the_command_records_what_is_kept_and_never_over_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "walconsole").mkdir(mode=0o700)
+    (tmp_path / "walconsole" / "config.toml").write_text('[profiles.shithub]\nhost = "203.0.113.7"\n')
+    path, now = tmp_path / "a.walrec", time.time()
+    words = ["record", "shithub", str(path), "--since", "1h"]
+    assert main(words) == 2
+    assert "nothing is kept of that time" in capsys.readouterr().err
+    made = frames_of(past_screens([(now - 9000, healthy()), (now - 60, failing()), (now - 30, healthy())]))
+    for frame in made:
+        HistoryFile({"XDG_STATE_HOME": str(tmp_path)}).keep_screens("shithub", int(frame.at), linked([frame]))
+    assert main(words) == 0
+    assert "2 moments of 30 s, redacted" in capsys.readouterr().out
+    recording = read_recording(path)
+    assert [frame.at for frame in recording.frames] == [now - 60, now - 30]
+    assert recording.remotes["primary"].endswith("shithub-wal/")
+    assert path.stat().st_mode & 0o077 == 0
+    assert main(words) == 2
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
