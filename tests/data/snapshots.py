@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from tests.data import facts
@@ -9,7 +10,14 @@ from tests.data.facts import MIB, NOW, SEGMENT
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.log_line import LogLine, read_line
-from walconsole.domain.facts.observed import ArchiverFacts, ConfigFile, ConfigFiles, FileRole, SettingsFacts
+from walconsole.domain.facts.observed import (
+    ArchiverFacts,
+    ConfigFile,
+    ConfigFiles,
+    FileRole,
+    SettingsFacts,
+    WalDiskFacts,
+)
 from walconsole.domain.facts.snapshot import (
     SLOTS,
     AnySlot,
@@ -96,7 +104,18 @@ def _history(
     snapshot: Snapshot, per_minute: float = 2.0, fill_bytes: float = 0.0, backlog: float = 0.0
 ) -> History:
     """Half an hour of samples with a lively rate, ending where the snapshot is."""
-    archiver, disk = snapshot.archiver.value, snapshot.wal_disk.value
+    return _samples(snapshot.archiver.value, snapshot.wal_disk.value, per_minute, fill_bytes, backlog)
+
+
+@cache
+def _samples(
+    archiver: ArchiverFacts | None,
+    disk: WalDiskFacts | None,
+    per_minute: float,
+    fill_bytes: float,
+    backlog: float,
+) -> History:
+    """The same, made once: it takes longer than the rest of a snapshot, and most tests want one of a few."""
     history = History()
     total = 0.0
     for step in range(181):
