@@ -27,15 +27,17 @@ from walconsole.droplet.choices import BackupChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command, pgbackrest_call
 from walconsole.errors import BlockedError, ProvisionError
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import ChangeKind, CheckState, Progress, Proved, Ran
 from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
+from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import undoable
 from walconsole.provision.steps.catalogue import backup_steps, steps
 from walconsole.provision.steps.repositories import Repositories
 from walconsole.provision.steps.stanza import Stanza
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 STEPS = {
     "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "repositories", "stanza",
@@ -67,6 +69,10 @@ async def run(stage: Stage) -> set[str]:
     await runner.run()
     assert runner.done
     return {step for step, at in runner.stages.items() if at is At.CHANGED}
+
+
+def told(stage: Stage) -> list[str]:
+    return [f"{news.step}: {news.check.summary}" for news in stage.told if news.check is not None]
 
 
 def proofs(stage: Stage) -> list[str]:
@@ -198,6 +204,24 @@ def a_restore_from_the_other_copy_alone(stage: Stage) -> None:
     stage.cluster.start()
     wait_until(lambda: stage.cluster.sql("SELECT pg_is_in_recovery()") == [(False,)], "it is promoted")
     assert stage.cluster.sql("SELECT count(*), max(number) FROM kept") == [(1500, 1500)]
+
+
+async def test_the_whole_plan_is_told_where_nothing_is_there_yet(stage: Stage) -> None:
+    """Not even the program: the first step of pgBackRest's would install it."""
+    real = stage.site.look
+
+    async def without_pgbackrest(site: Site) -> Survey:
+        survey = await real(site)
+        there = {name: place for name, place in survey.tools.items() if name != "pgbackrest"}
+        return replace(survey, tools=there | {"apt-get": "/usr/bin/apt-get"})
+
+    stage.site.look = without_pgbackrest
+    runner = stage.runner()
+    await runner.check_all()
+    assert At.BLOCKED not in runner.stages.values(), told(stage)
+    planned = {news.step for news in stage.told if news.plan is not None}
+    assert planned >= {"pgbackrest", "repositories", "stanza", "drop-in", "backup-command", "first-backup"}
+    assert files(stage) == []
 
 
 async def test_undo_leaves_nothing_on_the_host(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from walconsole.droplet.choices import BackupChoices, DropletChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.pgbackrest import unfit
 from walconsole.droplet.rendering import archive_command
-from walconsole.provision.droplet.survey import Survey
+from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import Check, CheckState, Fact, FactState
 
 LARGE_BYTES = 500 * 10**9
@@ -55,6 +55,12 @@ def pgbackrest_obstacle(
     if why:
         return Check(CheckState.BLOCKED, why, remedy='correct the profile, or take engine = "rclone"')
     return None
+
+
+def program_obstacle(survey: Survey, *others: str) -> Check | None:
+    """BLOCKED where pgBackRest is missing and no step can install it, or one of `others` is."""
+    installable = "apt-get" in survey.tools
+    return blocked_without(survey, *([] if installable else ["pgbackrest"]), *others)
 
 
 def engine_facts(

@@ -1,16 +1,16 @@
 """Backups by pgBackRest: the script that takes one into each repository, and the first."""
 
-from walconsole.provision.droplet.survey import Survey, blocked_without
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import Check
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.backup_command import BackupCommand
-from walconsole.provision.steps.engine import pgbackrest_obstacle
+from walconsole.provision.steps.engine import pgbackrest_obstacle, program_obstacle
 from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 
 
 def _obstacle(survey: Survey, site: Site) -> Check | None:
     blocked = pgbackrest_obstacle(survey, site.profile, site.choices, site.backup)
-    return blocked or blocked_without(survey, "pgbackrest", "flock")
+    return blocked or program_obstacle(survey, "flock")
 
 
 class PgBackRestCommand(BackupCommand):

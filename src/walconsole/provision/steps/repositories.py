@@ -19,7 +19,6 @@ from walconsole.provision.droplet.files import (
     whose,
 )
 from walconsole.provision.droplet.pgbackrest_file import by_hand, look, shown, wanted_text, write
-from walconsole.provision.droplet.survey import blocked_without
 from walconsole.provision.engine.model import (
     Change,
     ChangeKind,
@@ -68,7 +67,6 @@ class Repositories:
         """The file by its text, the keys in it, mode and owner; the certificates; the folder of its locks."""
         survey = await self._site.survey()
         blocked = pgbackrest_obstacle(survey, self._site.profile, self._site.choices, self._site.backup)
-        blocked = blocked or blocked_without(survey, "pgbackrest")
         if blocked is not None:
             return blocked
         if survey.rclone.problem:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from walconsole.droplet.rendering import pgbackrest_call
 from walconsole.errors import ProvisionError
 from walconsole.provision.droplet.commands import os_user, programs, run
-from walconsole.provision.droplet.survey import ServerSurvey, blocked_without
+from walconsole.provision.droplet.survey import ServerSurvey
 from walconsole.provision.engine.model import (
     Check,
     CheckState,
@@ -20,7 +20,7 @@ from walconsole.provision.engine.model import (
 )
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
-from walconsole.provision.steps.engine import pgbackrest_obstacle
+from walconsole.provision.steps.engine import pgbackrest_obstacle, program_obstacle
 from walconsole.provision.steps.repository_look import StanzaLook, look_at_stanza
 
 _LONGEST_S = 600.0
@@ -50,7 +50,7 @@ class Stanza(NotUndone):
         """By archive.info of each copy, read by the profile's own key."""
         survey = await self._site.survey()
         blocked = pgbackrest_obstacle(survey, self._site.profile, self._site.choices, self._site.backup)
-        blocked = blocked or blocked_without(survey, "pgbackrest")
+        blocked = blocked or program_obstacle(survey)
         if blocked is not None or survey.server is None:
             return blocked or Check(CheckState.BLOCKED, survey.server_problem)
         looks = await self._looks()
@@ -91,16 +91,15 @@ class Stanza(NotUndone):
 def _judged(looks: list[StanzaLook], server: ServerSurvey) -> Check:
     own = int(server.system_identifier) % 2**64
     facts = tuple(_fact(look, own) for look in looks)
-    unseen = next((look for look in looks if look.why), None)
-    if unseen is not None:
-        return Check(CheckState.BLOCKED, f"{unseen.where}: {unseen.why}", facts, unseen.remedy)
     another = next((look for look in looks if look.system_identifier not in (None, own)), None)
     if another is not None:
         why = f"the stanza in {another.where} is of another cluster, {another.system_identifier}"
         return Check(CheckState.BLOCKED, why, facts, _ANOTHER)
-    lacking = [look.where for look in looks if look.system_identifier is None]
+    lacking = [look for look in looks if look.system_identifier is None]
     if lacking:
-        return Check(CheckState.NEEDED, f"no stanza in {' and '.join(lacking)}", facts)
+        said = [f"{look.where}: {look.why}" if look.why else f"no stanza in {look.where}" for look in lacking]
+        remedy = next((look.remedy for look in lacking if look.remedy), "")
+        return Check(CheckState.NEEDED, "; ".join(said), facts, remedy)
     return Check(CheckState.DONE, "each repository has the stanza of this cluster", facts)
 
 
