@@ -249,8 +249,26 @@ async def test_another_clusters_stanza_is_told_from_none(host: Host, record_prop
     wait_archived(server)
 
 
-async def test_a_whole_host_of_pgbackrest_is_green(host: Host) -> None:
-    host.archive_to(pgbackrest)
+@pytest.mark.failure_mode("own-list-differs")
+async def test_a_whole_host_of_pgbackrest_is_green_and_its_own_list_agrees(
+    host: Host, record_property: Record
+) -> None:
+    to = host.archive_to(pgbackrest)
     backed_up(host.server)
+    await asyncio.sleep(11)  # what ended about now is left out
     code, document = await host.checked()
     assert (code, document["level"]) == (0, "ok"), document
+    sources = {source["source"]: source for source in document["sources"]}
+    assert sources["own_list"]["problem"] is None
+    assert sources["own_list"]["freshness"] == "ok", sources["own_list"]
+    assert "own-list-differs" not in told(document)
+
+    client = host.rgw.client(to.keys)
+    listed = client.list_objects_v2(Bucket=to.bucket, Prefix="repo/backup/main/")["Contents"]
+    (manifest,) = [each["Key"] for each in listed if each["Key"].endswith("/backup.manifest")]
+    client.delete_object(Bucket=to.bucket, Key=manifest)
+    began = time.monotonic()
+    _, document = await host.checked()
+    label = manifest.split("/")[-2]
+    assert f"pgBackRest lists {label}" in str(told(document)["own-list-differs"]["evidence"])
+    brought_about(record_property, "a manifest of pgBackRest's deleted", "own-list-differs", began)

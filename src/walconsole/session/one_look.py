@@ -11,7 +11,7 @@ from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.folders import is_in_folders
-from walconsole.domain.standing.remedies import has_spool
+from walconsole.domain.standing.remedies import has_own_list, has_spool
 from walconsole.domain.standing.retention import is_judgeable
 from walconsole.domain.standing.unseen import unanswered
 from walconsole.operator_files.kept import KeptFiles, for_this_session
@@ -160,8 +160,16 @@ def _is_whole(snapshot: Snapshot, now: float, asked: bool = False) -> bool:
         return False
     if has_spool(snapshot) and snapshot.spool.freshness is Freshness.UNREAD:
         return False
+    if _waits_for_list(snapshot):
+        return False
     troubled = snapshot.settings.value is not None and Assessment(snapshot, now).troubled
     return not (troubled and _asks(snapshot)) or snapshot.production.freshness is not Freshness.UNREAD
+
+
+def _waits_for_list(snapshot: Snapshot) -> bool:
+    """Whether the archiver's own list is to come; a store that refuses would keep the tool for long."""
+    refused = snapshot.primary.problem is not None
+    return not refused and has_own_list(snapshot) and snapshot.own_list.freshness is Freshness.UNREAD
 
 
 def _asks(snapshot: Snapshot) -> bool:

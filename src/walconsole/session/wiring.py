@@ -22,6 +22,7 @@ from walconsole.observe.bucket.probe import BucketProbe
 from walconsole.observe.bucket.reader import ProbeReader
 from walconsole.observe.command.command import CommandProbe
 from walconsole.observe.command.comparing import ComparingProbe
+from walconsole.observe.command.own_list import OwnListProbe
 from walconsole.observe.command.production import ProductionProbe
 from walconsole.observe.command.spool import SpoolProbe
 from walconsole.observe.host.folders import FolderProbe
@@ -175,6 +176,7 @@ def observe(
             *buckets,
             ConfigurationProbe(shell, host),
             SpoolProbe(shell, clock, profile.postgres.os_user, known.snapshot),
+            OwnListProbe(shell, clock, profile.postgres.os_user, known.snapshot),
             FolderProbe(stores.beside, host, clock, profile, known.snapshot),
             *([finding.probe()] if finding is not None else []),
             WatcherProbe(partial(watcher_of, profile.name, environment), clock),

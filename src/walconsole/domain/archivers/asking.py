@@ -161,6 +161,7 @@ def _pgbackrest(asked: _Asked) -> OwnCommands:
         asked.call("stanza-create", first=True),
         asked.call("stanza-upgrade", first=True),
         asked.call("start", first=True),
+        asked.call("--output=json", "info", first=True),
     )
 
 
@@ -186,6 +187,7 @@ def _barman_cloud(asked: _Asked) -> OwnCommands:
         asked.by("barman-cloud-backup", *where),
         restore=asked.by("barman-cloud-backup-list", *where),
         expire=asked.by("barman-cloud-backup-delete", "--dry-run", "-r", "REDUNDANCY 2", *where),
+        listed=asked.by("barman-cloud-backup-list", "--format", "json", *where),
     )
 
 

@@ -123,6 +123,7 @@ class OwnCommands:
     `restore` brings one back, `expire` says what it would delete, and deletes nothing as it stands here.
     `create`, `upgrade` and `start` are pgBackRest's: a stanza's place in the repository, the same after
     pg_upgrade, and the end of its `stop`; they change something, and are offered with that risk alone.
+    `listed` prints the base backups as JSON, for recovery.own_list.
     """
 
     look: str = ""
@@ -133,6 +134,7 @@ class OwnCommands:
     create: str = ""
     upgrade: str = ""
     start: str = ""
+    listed: str = ""
 
     def named(self) -> Iterator[tuple[str, str]]:
         """Those that are known, by name."""

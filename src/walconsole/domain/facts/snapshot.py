@@ -34,6 +34,7 @@ from walconsole.domain.facts.observed import (
     SettingsFacts,
     WalDiskFacts,
 )
+from walconsole.domain.facts.own_list import OwnList
 from walconsole.domain.facts.spool import SpoolFacts
 from walconsole.domain.recovery.keep import Keep
 
@@ -257,6 +258,9 @@ class Snapshot:
     )
     folders: Slot[FolderFacts] = Slot("the archive's folder", Subject.BUCKET, Need.OCCASION, shown=False)
     spool: Slot[SpoolFacts] = Slot("the archiver's spool", Subject.ARCHIVER, Need.OCCASION, shown=False)
+    own_list: Slot[OwnList] = Slot(
+        "the archiver's own list of base backups", Subject.BUCKET, Need.OCCASION, shown=False
+    )
     watcher: Slot[WatcherFacts] = Slot(
         "the watcher on this machine", Subject.DROPLET, Need.OCCASION, shown=False, through_ssh=False
     )

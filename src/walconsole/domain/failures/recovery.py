@@ -384,6 +384,7 @@ MODES: tuple[FailureMode, ...] = (
             source="a pg_basebackup that was killed, whose truncated stream zstd took for whole",
         ),
         look=broken,
+        explains=("own-list-differs",),
         risk=Risk.BASE,
     ),
     FailureMode(

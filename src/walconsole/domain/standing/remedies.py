@@ -44,6 +44,12 @@ def has_spool(snapshot: Snapshot) -> bool:
     return facts is not None and any(copy.spool for copy in facts.copies)
 
 
+def has_own_list(snapshot: Snapshot) -> bool:
+    """Whether the tool that archives can be asked for its base backups."""
+    facts = snapshot.discovery.value
+    return facts is not None and any(copy.command("listed") for copy in facts.copies)
+
+
 def tool_name(snapshot: Snapshot) -> str:
     """Whose words are to be used: as the host says it, else by the command; empty where it is not known."""
     found = found_copy(snapshot)
