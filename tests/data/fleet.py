@@ -49,6 +49,15 @@ class ScriptedSource:
         self.rows = tuple(given)
         self.asked: list[str] = []
         self.sessions: dict[str, DropletSession] = {}
+        self.remembered: list[tuple[str, str]] = []
+
+    async def incidents(self) -> list[tuple[str, str]]:
+        """Those that a test set."""
+        return self.remembered
+
+    async def incident_report(self, key: str) -> str:
+        """Short."""
+        return f"# {key}\n"
 
     def want(self, name: str) -> None:
         """Noted."""

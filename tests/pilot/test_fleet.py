@@ -159,6 +159,25 @@ async def test_columns_are_chosen_one_by_one_and_the_first_four_stay() -> None:
         assert fleet.columns == SETS["all"]
 
 
+async def test_incidents_of_all_clusters_and_the_report_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with listed() as (app, pilot, source):
+        await pilot.press("i")
+        await until(pilot, lambda: "no incident is remembered" in str(list(app._notifications)))
+        source.remembered = [("wiki/2026-09-21T14:00:00Z", "wiki CRITICAL"), ("shop-1/x", "shop-1 WARNING")]
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
+        assert "wiki CRITICAL" in screen_text(app)
+        await pilot.press("enter")
+        path = tmp_path / "walconsole-incident-wiki-2026-09-21T14-00-00Z.md"
+        await until(pilot, path.exists)
+        assert path.read_text() == "# wiki/2026-09-21T14:00:00Z\n"
+        await pilot.press("escape")
+        assert isinstance(app.screen, FleetScreen)
+
+
 async def test_help_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with listed() as (app, pilot, _):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -126,6 +126,22 @@ class Fleet:
             if cluster.session is session:
                 cluster.session, cluster.turn.held = None, False
 
+    async def incidents(self) -> list[tuple[str, str]]:
+        """What is remembered on this machine, of clusters that are not in the list, too."""
+        from walconsole.session.incidents import named
+
+        return await asyncio.to_thread(named, self._environment)
+
+    async def incident_report(self, key: str) -> str:
+        """Markdown. Raises UsageError for one that is not remembered any more."""
+        from walconsole.session.incidents import reported
+
+        return await asyncio.to_thread(lambda: "\n".join(reported(self._environment, key)) + "\n")
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        return next(iter(self._clusters.values())).wish.environment
+
     # The looks.
 
     async def run(self) -> None:
@@ -135,7 +151,7 @@ class Fleet:
         from walconsole.operator_files.kept import on_disk
 
         self._register = CommandRegister()
-        self._kept = on_disk(next(iter(self._clusters.values())).wish.environment)
+        self._kept = on_disk(self._environment)
         self._cleanups.add("closing the connections of the list", self._close, 10.0)
         turns = [cluster.turn for cluster in self._clusters.values()]
         while True:

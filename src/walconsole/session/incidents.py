@@ -23,6 +23,12 @@ _NEAR_S = 900.0
 """A screen that was kept so long before an incident's last bad look tells of it."""
 
 
+def named(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What each is called, and its line; the newest first. What cannot be read is left out. Blocks."""
+    now = SystemClock().now()
+    return [(each.key, incident_line(each, now)) for each in newest_first(every_log(environment)[0])]
+
+
 def listed(environment: Mapping[str, str], *, as_json: bool) -> Iterator[str]:
     """A line each, the newest first; or the document."""
     logs, problems = every_log(environment)

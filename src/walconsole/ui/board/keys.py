@@ -315,6 +315,7 @@ _FLEET = table(
         Action("screen.everything", "a", "a", "All clusters, or those in trouble", "all"),
         Action("screen.turn_order", "O", "O", "Turn the order round", "order"),
         Action("screen.group", "number_sign", "#", "Together by tag, with standbys, or not", "group"),
+        Action("screen.triage", "i", "i", "Incidents of all clusters; Enter writes a report", "incidents"),
         Action("screen.columns", "C", "C", "Columns: a set of them, or one by one", "columns"),
         Action("screen.look", "r", "r", "Look at the cluster now", "look"),
         COPY._replace(title="Copy the line of the pane"),

@@ -56,6 +56,14 @@ class Source(Protocol):
         """It is open no more."""
         ...
 
+    async def incidents(self) -> list[tuple[str, str]]:
+        """What each that is remembered is called, and a line of it; the newest first."""
+        ...
+
+    async def incident_report(self, key: str) -> str:
+        """Its report, as Markdown."""
+        ...
+
     async def run(self) -> None:
         """Look at them until cancelled."""
         ...
@@ -278,6 +286,36 @@ class FleetScreen(BoardScreen):
         if self.order not in chosen:
             self.order = VERDICT
         self.fill()
+
+    def action_triage(self) -> None:
+        """The incidents of all clusters; Enter writes the report of one."""
+        self.run_worker(self._list_incidents(), name="incidents", group="incidents", exclusive=True)
+
+    async def _list_incidents(self) -> None:
+        from walconsole.ui.dialogs.choices import ChoicesScreen
+
+        found = await self.source.incidents()
+        if not found:
+            self.app.notify("no incident is remembered", markup=False, timeout=3)
+            return
+        lines = [line for _, line in found]
+
+        def choose(place: int) -> None:
+            self.run_worker(self._report(found[place][0]), name="report", group="incidents")
+
+        self.app.push_screen(ChoicesScreen("Incidents, the newest first", lambda: lines, choose))
+
+    async def _report(self, key: str) -> None:
+        from walconsole.errors import WalconsoleError
+        from walconsole.ui.board.export import Export, write_export
+
+        try:
+            text = await self.source.incident_report(key)
+        except WalconsoleError as error:
+            self.app.notify(error.line(), title="no report", severity="error", markup=False)
+            return
+        stem = "".join(sign if sign.isalnum() or sign == "-" else "-" for sign in key)
+        write_export(self.app, Export(f"walconsole-incident-{stem}", (("md", text),)))
 
     def action_look(self) -> None:
         """Look at the cluster under the cursor now."""
