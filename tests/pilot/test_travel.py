@@ -146,6 +146,21 @@ async def test_a_snapshot_that_comes_meanwhile_is_not_drawn_and_not_forgotten() 
         assert app.current.taken.snapshot is app.current.snapshot
 
 
+async def test_what_gets_worse_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = stage(healthy())
+    app.current.past = kept_past(past_screens(MINUTES))
+    told: list[str] = []
+    monkeypatch.setattr(app, "worsened", lambda _session, verdict: told.append(verdict.level.value))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await moved(pilot, "h")
+        monkeypatch.setattr("walconsole.ui.board.droplet_session.UNSEEN_LOOK_S", 0.0)
+        app.current.publish(failing())
+        await pilot.pause(0.1)
+        assert told == ["critical"]
+        assert "THE PAST" in first_line(app)
+
+
 async def test_where_nothing_is_kept_it_is_said() -> None:
     app = stage(healthy())
     async with app.run_test(size=(120, 36)) as pilot:

@@ -16,13 +16,16 @@ from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
 from tests.data.fleet import ScriptedSource, rows
 from tests.data.moments import found_moments, hostile_moments
+from tests.data.past import kept_past, past_screens
 from tests.data.provision_run import first_backup, played_steps, with_steps
 from tests.data.recoveries import RECOVERIES
 from tests.data.recovering import PAUSED
 from tests.data.snapshots import STATES, log_lines
 from tests.data.stage import FrozenClock, ScriptedObserver, screen_text, settle, stage, until
+from tests.pilot.test_travel import MINUTES, moved
 from walconsole.domain.facts.evidence import LogEntry, LogFacts, LogKind
 from walconsole.domain.facts.snapshot import succeeded
+from walconsole.domain.kept.screens import newest_lines
 from walconsole.domain.moments.found import FoundMoments
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.ui.app import WalconsoleApp
@@ -369,3 +372,27 @@ def test_the_fleet_by_tag_and_filtered(snap_compare: SnapCompare) -> None:
         await pilot.pause(0.1)
 
     assert snap_compare(fleet(), terminal_size=SIZES["120x36"], run_before=by_tag)
+
+
+async def gone_back(pilot: Pilot[None], *keys: str) -> None:
+    await drawn(pilot)
+    await moved(pilot, "h", "left_square_bracket", *keys)
+    await pilot.pause(0.15)
+
+
+@pytest.mark.parametrize("theme", ["night", "paper"])
+@pytest.mark.parametrize("size", ["80x24", "120x36"])
+def test_the_past(snap_compare: SnapCompare, size: str, theme: str) -> None:
+    app = stage(STATES["healthy"](), lines=log_lines(), theme=theme)
+    app.current.past = kept_past(past_screens(MINUTES, newest_lines((), log_lines())))
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=gone_back)
+
+
+def test_the_past_of_triage(snap_compare: SnapCompare) -> None:
+    app = stage(STATES["healthy"](), lines=log_lines())
+    app.current.past = kept_past(past_screens(MINUTES, newest_lines((), log_lines())))
+    assert snap_compare(app, terminal_size=SIZES["120x36"], run_before=partial(gone_back_by, "i"))
+
+
+async def gone_back_by(key: str, pilot: Pilot[None]) -> None:
+    await gone_back(pilot, key)

@@ -92,6 +92,7 @@ HOSTILE: Mapping[str, tuple[str, str]] = {
     "a title without an end": (_changed(title="x" * 5000), "title"),
     "remotes that are none": (_changed(remotes=["x"]), "remotes"),
     "a remote that a shell reads": (_changed(remotes={"primary": "a:b; reboot"}), "remotes"),
+    "a remote that is an option": (_changed(remotes={"primary": "--config=/etc/x"}), "remotes"),
     "a remote of nobody": (_changed(remotes={"other": "a:b"}), "remotes"),
     "frames that are none": (_changed(frames=3), "frames"),
     "frames that are damaged": (_changed(frames="%%%"), "damaged"),

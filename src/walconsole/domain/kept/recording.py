@@ -28,12 +28,12 @@ from walconsole.domain.kept.values import clean_text, kept_text
 DOCUMENT, VERSION = "walconsole recording", 1
 MOST_FILE_BYTES = 64 << 20
 MOST_FRAMES = 5000
-_MOST_UNPACKED = 256 << 20
+_MOST_UNPACKED = 48 << 20
 _MOST_ITEMS = 20_000_000
 """Items of all its lists and objects together: its frames in memory take some hundred megabytes at most."""
 _LONGEST_TITLE = 200
 _SPACING_S = (10, 60, 600, 3600)
-_REMOTE = re.compile(r"[A-Za-z0-9_.@: /+-]{1,400}")
+_REMOTE = re.compile(r"[A-Za-z0-9_.@:/+][A-Za-z0-9_.@:/+-]{0,400}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,9 @@ class DropletSession:
         apart = SOONEST_S if snapshot.whole else SOONEST_AT_FIRST_S
         unseen = not self._shown or self.in_past
         if unseen and self.clock.monotonic() - self._looked_at > UNSEEN_LOOK_S:
-            self._diagnosed(snapshot, self.clock.now())
+            diagnosed = self._diagnosed(snapshot, self.clock.now())
+            if self.in_past:
+                self._tell_worse(SnapshotTaken(snapshot, *diagnosed))
         if self.in_past:
             return
         self._arm(0.0 if first else max(0.0, apart - since))
