@@ -7,6 +7,7 @@ from pathlib import Path
 from walconsole.cli.opening import means_several, server_session, server_sessions
 from walconsole.cli.options import add_target, add_targets
 from walconsole.errors import PLUGIN_UNKNOWN, WalconsoleError
+from walconsole.process.garbage import collect_nothing
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
 from walconsole.session.wish import Session
@@ -32,6 +33,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
     """The exit code, as monitoring plugins have them."""
+    collect_nothing()  # until all is imported that looks: `wiring` collects again
     if means_several(options):
         return as_plugin(lambda: _run_several(options, stop))
     return as_plugin(lambda: run(options, server_session(options), stop))
