@@ -120,7 +120,7 @@ judge_log() {
     elif grep -q 'could not access file' "$place/log"; then
         verdict failed missing-library "a library that the server loads is not here: $last_words"
     elif grep -q 'WAL file is from different database system' "$place/log"; then
-        verdict failed wrong-identifier "$following in the archive is another cluster's"
+        verdict failed wrong-identifier "${newest:-$following} in the archive is another cluster's"
     elif grep -q 'archive file ".*" has wrong size' "$place/log"; then
         verdict failed damaged-object "$(plain "$(grep -o 'archive file ".*" has wrong size.*' "$place/log" | tail -n 1)")"
     elif grep -qE 'is damaged, or it could not be unpacked' "$place/log"; then
