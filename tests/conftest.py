@@ -10,7 +10,7 @@ from hypothesis import settings
 from textual import _wait
 
 from tests import failure_table
-from tests.durations import LONGEST_FIRST
+from tests.durations import ASKS_FOR_MINUTES_S, LONGEST_FIRST
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -91,11 +91,23 @@ def pytest_make_collect_report(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest files first: `-n 5 --dist loadfile --no-loadscope-reorder` gives them out in this order."""
+    """The longest files first: `-n 4 --dist loadfile --no-loadscope-reorder` gives them out in this order.
+
+    A file that is in no list yet, and has a test that asks for minutes, goes before all of them.
+    """
     if getattr(config.option, "dist", "no") == "no" and not hasattr(config, "workerinput"):
         return
     rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+    for path in {item.path for item in items if _asks_for_s(item) >= ASKS_FOR_MINUTES_S}:
+        rank.setdefault(path, -1)
+    items.sort(key=lambda item: rank.get(item.path, len(LONGEST_FIRST)))
+
+
+def _asks_for_s(item: pytest.Item) -> float:
+    """The seconds that a test may take by its own mark; 0 for one that has none."""
+    mark = item.get_closest_marker("timeout")
+    given = () if mark is None else (*mark.args, mark.kwargs.get("timeout", 0))
+    return float(given[0]) if given else 0.0
 
 
 def _did_not_run(name: str, report: pytest.TestReport | pytest.CollectReport) -> str:

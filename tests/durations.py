@@ -1,8 +1,12 @@
 """The files of tests that take longest, the longest first, as a run of all of them measured.
 
 What is begun last should be short: one long file at the end keeps the machine waiting for it. A file that
-is not named here counts as short; `pytest --durations=0` tells when one belongs here.
+is not named here counts as short, but where a test of it asks for minutes; `pytest --durations=0` tells when
+one belongs here.
 """
+
+ASKS_FOR_MINUTES_S = 180
+"""With such a timeout of its own (`pytest.mark.timeout`) a test makes its file a long one."""
 
 LONGEST_FIRST = (
     "integration/test_drill.py",
@@ -18,12 +22,14 @@ LONGEST_FIRST = (
     "integration/test_failures_archive.py",
     "snapshots/test_pictures.py",
     "integration/test_failures_store.py",
+    "integration/test_failures_folder.py",
     "integration/test_sandbox_walk.py",
     "integration/test_mend_holes.py",
     "integration/test_moment_recovery.py",
     "integration/test_moments_finding.py",
     "integration/test_failures_recovery.py",
     "integration/test_droplet_base_backup_faults.py",
+    "integration/test_droplet_base_backup.py",
     "integration/test_holes_by_keys.py",
     "integration/test_failures_configuration.py",
     "integration/test_sandbox_ends.py",
