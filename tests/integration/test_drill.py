@@ -80,6 +80,29 @@ def test_what_the_servers_owner_set_reaches_no_drill(drills: Drills) -> None:
     drills.assert_nothing_left()
 
 
+def test_old_results_are_taken_away_but_for_the_newest_good_one(drills: Drills) -> None:
+    outcomes = {"20250101T000000Z": "proved", "20250102T000000Z": "proved", "20250103T000000Z": "failed"}
+    places = [(each.gateway.client(each.to.keys), each.to.bucket) for each in drills.backups.regions]
+    below = f"{PREFIX}walconsole/drills/"
+
+    def lie() -> list[set[str]]:
+        listed = [client.list_objects_v2(Bucket=bucket, Prefix=below) for client, bucket in places]
+        return [{one["Key"].removeprefix(below) for one in each.get("Contents", [])} for each in listed]
+
+    for client, bucket in places:
+        for key in lie()[0] | lie()[1]:
+            client.delete_object(Bucket=bucket, Key=f"{below}{key}")
+        for id, outcome in outcomes.items():
+            told = f'{{"format":1,"id":"{id}","outcome":"{outcome}"}}'.encode()
+            client.put_object(Bucket=bucket, Key=f"{below}{id}.json", Body=told)
+        client.put_object(Bucket=bucket, Key=f"{below}of somebody else", Body=b"")
+    small = replace(CHOICES, kept_results=1, reserve_mib=10**9)  # refused: there is no such disk
+    ended = drills.run(drills.render(small, "drill-pruning"))
+    assert ended.status == 6, ended.stderr
+    newest = f"{drills.result['id']}.json"
+    assert lie() == [{newest, "20250102T000000Z.json", "of somebody else"}] * 2
+
+
 def test_a_table_that_the_replay_has_locked_is_passed_over_and_said(drills: Drills) -> None:
     """Paused before the commit of an ALTER its lock is held: a read of that table would hang for ever."""
     with drills.server.connect(autocommit=False) as altering:

@@ -99,7 +99,7 @@ class DrillChoices:
     below `folder` (empty: the script's own below /var/lib), on whose disk `reserve_mib` stay free. A drill
     that takes longer than `limit_s` ends. After `patience_s` in which its witnesses are not archived it is
     given up; every `poll_s` it is looked at. Each of `queries` must give a row; one statement may take
-    `statement_s`.
+    `statement_s`. Of what drills proved the newest `kept_results` stay in each copy, and the newest good one.
 
     Raises ValueError for what cannot be.
     """
@@ -116,6 +116,7 @@ class DrillChoices:
     patience_s: int = 900
     poll_s: int = 2
     statement_s: int = 120
+    kept_results: int = 60
 
     @classmethod
     def for_profile(cls, profile: Profile) -> Self:

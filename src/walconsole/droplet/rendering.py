@@ -16,7 +16,7 @@ _BACKUP_PARTS = ("telling", "storing", "building", "streaming", "proving")
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
 _RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
-_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_result", "drill_own")
+_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_prune", "drill_result", "drill_own")
 """And the restore drill's; a recovery's has the first of them in common with it."""
 
 
@@ -162,6 +162,7 @@ def drill_script(
         "EVERY_S": str(drill.every_s or 0),
         "RESERVE_MIB": str(drill.reserve_mib),
         "STATEMENT_S": str(drill.statement_s),
+        "KEPT_RESULTS": str(drill.kept_results),
         "TEMP_ROOT": quote(choices.temp_root),
         "NICE": str(drill.nice),
     }

@@ -32,6 +32,8 @@ set -u
 
 @DRILL_READING@
 
+@DRILL_PRUNE@
+
 @DRILL_RESULT@
 
 @PGCLUSTER@
@@ -45,6 +47,7 @@ folder=@FOLDER@    # where there is room for the whole cluster
 patience=@PATIENCE_S@ poll=@POLL_S@ limit=@LIMIT_S@    # seconds
 every=@EVERY_S@    # after so many seconds another one is due
 reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
+kept_results=@KEPT_RESULTS@    # so many stay in each copy
 statement_s=@STATEMENT_S@    # for one statement that reads
 temp_root=@TEMP_ROOT@
 temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''

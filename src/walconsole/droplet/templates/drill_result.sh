@@ -29,6 +29,7 @@ store_result() {
         again put "$temp/result.json" "$(target_of "$role")walconsole/drills/$id.json" && continue
         unstored="$unstored; what it says could not be stored in $(target_of "$role"): $(reason $? "$answer")"
     done
+    prune_results
 }
 
 # fail_drill REASON MESSAGE: what is archived cannot be restored.
