@@ -2,7 +2,8 @@
 
 All of one database, one after another, in another order every round, on the same machine as server and store.
 Of a restore it is what brings the files back; replay is the same for all. While a second backup of each runs,
-pgbench writes: how much it loses is what the backup costs the service.
+pgbench writes: how much it loses is what the backup costs the service. Then a restore drill, as nice as on a
+droplet, likewise; what it restored and replayed is how long a recovery takes.
 """
 
 import random
@@ -19,12 +20,14 @@ from pathlib import Path
 
 from benchmarks.report import Result, middle
 from tests.integration.backup_parts import CHOICES, Backups, Region, region
+from tests.integration.drill_parts import Drills
 from tests.servers.archived import MIB, destination
 from tests.servers.pgbackrest import pgbackrest
 from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace, identity
 from tests.servers.writer import Destination, write_private
+from walconsole.droplet.choices import BackupChoices, DrillChoices
 
 MEMORY_BUDGET_MIB = 256.0
 """Of our script with all that it starts, whatever the database's size."""
@@ -32,6 +35,8 @@ SCALE_A_GIB = 42
 """pgbench's scale factor for 0.6 GiB; a table of text that compresses less is the rest."""
 TEXT_ROWS_A_GIB = 4_400_000
 QUIET_S = 15.0
+MOST_LOST = 10.0
+"""Of pgbench's throughput while a drill runs, in percent."""
 LOOK_EVERY_S = 0.25
 _ON_DISK = "sync -f"
 """After what does not see to it itself: pgBackRest has what it restores on the disk when it ends."""
@@ -70,7 +75,7 @@ class Samples:
 
 def measure(gib: float, runs: int) -> list[Result]:
     """Rows: what each tool takes for a backup, for a restore, and from pgbench meanwhile."""
-    with _stage(gib) as (server, ways):
+    with _stage(gib) as (server, ways, drills):
         samples = {way.name: Samples() for way in ways}
         for number in range(runs):
             for way in random.Random(number).sample(ways, len(ways)):  # noqa: S311  # no secret: the same each time
@@ -79,8 +84,22 @@ def measure(gib: float, runs: int) -> list[Result]:
         for way in ways:
             busy = _transactions(server, lambda way=way: _run(server, way.backup))  # type: ignore[misc]
             samples[way.name].kept = busy / quiet
+        drilled = list(_drilled(server, drills, quiet))
         size = int(server.sql("SELECT sum(pg_database_size(oid)) FROM pg_database")[0][0])
-    return [row for way in ways for row in _rows(way, samples, size)]
+    return [*(row for way in ways for row in _rows(way, samples, size)), *drilled]
+
+
+def _drilled(server: PostgresServer, drills: Drills, quiet: float) -> Iterator[Result]:
+    """What a drill takes while pgbench writes, and what that loses. `quiet` is its rate with nothing else."""
+    busy = _transactions(server, lambda: _run(server, [str(drills.script)]))
+    told = drills.result
+    took = {phase: told[f"{phase}_ms"] / 1000 for phase in ("fetch", "verify", "replay", "check")}
+    replayed = (
+        f"{told['segments_replayed']} segments in {took['replay']:.1f} s, read in {took['check']:.1f} s"
+    )
+    restored = sum(took[phase] for phase in ("fetch", "verify", "replay"))
+    yield Result("drill: until the target is reached (RTO)", restored, "s", None, replayed)
+    yield Result("  pgbench loses meanwhile", 100 * (1 - busy / quiet), "%", MOST_LOST)
 
 
 def _sample(server: PostgresServer, way: Way, samples: Samples) -> None:
@@ -220,7 +239,7 @@ def _transactions(server: PostgresServer, meanwhile: Callable[[], object]) -> fl
 
 
 @contextmanager
-def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
+def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way], Drills]]:
     with ExitStack() as stack:
         space = Workspace()
         stack.callback(space.close)
@@ -236,9 +255,9 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
         stack.callback(server.stop, "immediate")
         _fill(server, gib)
         here = region(gateway)
+        choices = replace(CHOICES, patience_s=900, nice=BackupChoices().nice)
         alone, both = (
-            Backups(server, here, region(second), to_dr=to_dr, choices=replace(CHOICES, patience_s=900))
-            for to_dr in (False, True)
+            Backups(server, here, region(second), to_dr=to_dr, choices=choices) for to_dr in (False, True)
         )
         both.archive()
         server.sql("CHECKPOINT")
@@ -252,6 +271,7 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
                 *(_pgbackrest(server, gateway, processes) for processes in (1, 2)),
                 *(_barman_cloud(server, gateway, how) for how in ("", "--gzip")),
             ],
+            Drills(both, DrillChoices(poll_s=1, patience_s=900)),
         )
 
 
