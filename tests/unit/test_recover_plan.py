@@ -1,12 +1,13 @@
 """A recovery before it is made: which base backup, what it takes, and everything that is in its way."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
 from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base, copy_of, history
 from walconsole.domain.facts.evidence import FoundCopy
-from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.profile import BucketRole, ClusterName, default_bucket
 from walconsole.domain.recovery.backups import Completeness, Writer
 from walconsole.domain.recovery.by_tool import pgbackrest_config, pgbackrest_options
 from walconsole.domain.recovery.recover_plan import (
@@ -243,6 +244,26 @@ def test_where_it_is_not_its_exact_command_is_told(target: RecoveryTarget, words
     )
     assert words in told
     assert told.endswith(" restore")
+
+
+def test_barmans_exact_commands_are_told() -> None:
+    theirs = replace(NEW, writer=Writer.BARMAN, id="20261128T020000", place="it/main/base/")
+    archive = replace(default_bucket(PRIMARY, "shop", "fra1"), prefix="pg/")
+    host = replace(HOST, archive=archive)
+    told = planned(lsn(9), copy_of({1: range(1, 11)}, theirs), place=FOLDER, host=host).refusals[0].remedy
+    where = f"--cloud-provider aws-s3 --endpoint-url {archive.endpoint} s3://{archive.bucket}/pg/it main"
+    first, settings, last = told.partition("own commands: ")[2].split(" && ")
+    assert first == f"barman-cloud-restore {where} 20261128T020000 /srv/pg/restored"
+    assert last == "touch /srv/pg/restored/recovery.signal"
+    words = shlex.split(settings.partition(" >>")[0])
+    assert words[:2] == ["printf", r"%s\n"]
+    assert words[2] == f"restore_command = 'barman-cloud-wal-restore {where} %f %p'"
+    assert words[3:] == [
+        *replace(lsn(9), timeline=1).lines(),
+        "recovery_target_action = 'pause'",
+        "archive_mode = 'off'",
+    ]
+    assert settings.endswith(" >>/srv/pg/restored/postgresql.auto.conf")
 
 
 def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() -> None:

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from shlex import join
+from shlex import join, quote
 
 from walconsole.domain.facts.evidence import FoundCopy
+from walconsole.domain.pgconf.advice import quoted
+from walconsole.domain.profile import BucketTarget
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
 
 _STANZA = re.compile(r"(?:.*/)?backup/([A-Za-z0-9._-]{1,100})/", re.ASCII)
 _FILE = re.compile(r"(/[-A-Za-z0-9/._+@]{1,200}\.conf) line \d+", re.ASCII)
+_SERVER = re.compile(r"(.*/)?([A-Za-z0-9._-]{1,100})/base/", re.ASCII)
 _NAMED = re.compile(r"--config[= ](/[-A-Za-z0-9/._+@]{1,200})(?=\s|$)", re.ASCII)
 _OWN = frozenset({"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf"})
 """Where pgBackRest looks by itself."""
@@ -39,17 +42,33 @@ def pgbackrest_options(backup: BaseBackup, config: str = "") -> tuple[str, ...]:
     return (*((f"--config={config}",) if config else ()), f"--stanza={stanza[1]}")
 
 
-def by_its_tool(backup: BaseBackup, target: RecoveryTarget, folder: str, config: str = "") -> str:
-    """The command that restores it into an empty `folder`, archiving off, and stops at the target.
+def by_its_tool(
+    backup: BaseBackup,
+    target: RecoveryTarget,
+    folder: str,
+    config: str = "",
+    archive: BucketTarget | None = None,
+) -> str:
+    """What restores it into an empty `folder`, and has a server that is started there stop at the target.
 
-    Empty where its tool's command takes more than is known here.
+    Empty where its tool's commands take more than is known here. `archive` is the copy that holds it.
     """
     options = pgbackrest_options(backup, config)
-    if not options:
+    if options:
+        words = ["pgbackrest", *options, f"--set={backup.id}", f"--pg1-path={folder}"]
+        words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
+        return join([*words, "restore"])
+    server = _SERVER.fullmatch(backup.place)
+    if backup.writer is not Writer.BARMAN or server is None or archive is None:
         return ""
-    words = ["pgbackrest", *options, f"--set={backup.id}", f"--pg1-path={folder}"]
-    words += [f"--tablespace-map-all={folder}.tablespaces", "--archive-mode=off", *_target(target)]
-    return join([*words, "restore"])
+    url = f"s3://{archive.bucket}/{archive.prefix}{server[1] or ''}".rstrip("/")
+    store = ["--cloud-provider", "aws-s3", "--endpoint-url", archive.endpoint, url, server[2]]
+    fetching = f"{join(['barman-cloud-wal-restore', *store])} %f %p"
+    lines = [f"restore_command = {quoted(fetching)}", *target.lines(), "recovery_target_action = 'pause'"]
+    settings = join(["printf", "%s\\n", *lines, "archive_mode = 'off'"])
+    restoring = join(["barman-cloud-restore", *store, backup.id, folder])
+    into, signal = (quote(f"{folder}/{name}") for name in ("postgresql.auto.conf", "recovery.signal"))
+    return f"{restoring} && {settings} >>{into} && touch {signal}"
 
 
 def _target(target: RecoveryTarget) -> Iterable[str]:

@@ -6,7 +6,7 @@ Pure. What is known of the archive is a Recoverability; of the host, what it was
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.profile import BucketRole, BucketTarget, ClusterName
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.by_tool import by_its_tool, pgbackrest_options
 from walconsole.domain.recovery.drill_plan import Forecast, Room, Sizes, forecast, room
@@ -53,7 +53,7 @@ class RecoveryHost:
     `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
     cluster's owner, empty where it can; `crowded`: why nothing can be made where the recovered one shall lie.
     `pgbackrest` is None where that program is not there, else the configuration that is named to it, empty
-    for its own.
+    for its own. `archive` is the copy to name in another tool's commands, None: not known.
     """
 
     data: str
@@ -70,6 +70,7 @@ class RecoveryHost:
     in_recovery: bool = False
     tablespaces: int = 0
     pgbackrest: str | None = None
+    archive: BucketTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ def _unfit(
                 yield Concern(f"{backup.id} is not complete: {backup.why}", "choose another: --backup ID")
         elif backup.writer is not Writer.OURS:
             folder = place.folder or f"{host.data or '/var/lib/postgresql'}.restored"
-            command = by_its_tool(backup, target, folder, host.pgbackrest or "")
+            command = by_its_tool(backup, target, folder, host.pgbackrest or "", host.archive)
             how = f": {command}" if command else ""
             yield Concern(
                 f"{backup.writer.value} made {backup.id}",

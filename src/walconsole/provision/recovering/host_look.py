@@ -67,6 +67,7 @@ async def look_at_host(site: Site, place: RecoveryPlace, config: str = "") -> Re
         fixed=by_key.get("fixed", ""),
         crowded=crowded,
         in_recovery=server is not None and server.in_recovery,
+        archive=site.profile.primary,
         pgbackrest=config if "pgbackrest" in by_key else None,
         tablespaces=int(by_key.get("tablespaces", "0") or 0),
     )
