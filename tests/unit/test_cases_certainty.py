@@ -153,6 +153,22 @@ def test_a_dead_file_whose_archiving_is_in_force_is_a_note(
     assert found.severity is severity
 
 
+def test_a_dead_file_is_only_perhaps_dead_where_not_all_of_the_configuration_was_seen() -> None:
+    """What was cut, or left unread, may include it: no alarm, and nothing is to be taken away."""
+    seen = dead(("archive_command", "/other %p", 2))
+    found = only(
+        diagnose(
+            healthy(files=replace(seen, uncertain=("/etc/x.conf: longer than what was read of it",))), NOW
+        ),
+        "dead-config",
+    )
+    assert (found.severity, found.certainty, found.fixes) == (Severity.NOTE, Certainty.POSSIBLE, ())
+    assert "not seen: /etc/x.conf: longer than what was read of it" in found.evidence
+    assert found.title.startswith("perhaps never read")
+    sure = only(diagnose(healthy(files=seen), NOW), "dead-config")
+    assert (sure.severity, sure.certainty) == (Severity.WARNING, Certainty.PROVED)
+
+
 OURS, OLD = server().system_identifier or "", "6999999999999999999"
 
 

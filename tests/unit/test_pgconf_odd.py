@@ -17,7 +17,7 @@ from walconsole.domain.pgconf.start import (
     started_in,
 )
 from walconsole.domain.pgconf.together import fatal_together
-from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing
+from walconsole.domain.pgconf.tree import ConfigTree, EntryKind, FileContent, Listing, Obstacle
 from walconsole.domain.pgconf.values import Context, SettingMeta, VarType
 from walconsole.observe.host.clusters import read_cluster
 from walconsole.observe.host.host_script import Group
@@ -371,3 +371,26 @@ def test_which_of_systemd_s_files_count() -> None:
     assert list(in_effect(files).values()) == [b"etc", b"ten", b"twenty"]
     instance = {f"{lib}/postgresql@15-main.service": b"own", f"{etc}/postgresql@.service": b"template"}
     assert list(in_effect(instance).values()) == [b"own"]
+
+
+def test_what_the_console_left_unread_is_no_error_of_the_servers() -> None:
+    """Its limit of files is its own: the server goes on, and so does what comes behind."""
+    folder = "/etc/postgresql/15/main/conf.d"
+    names = tuple(f"{number:03}.conf" for number in range(3))
+    tree = tree_of(
+        {
+            MAIN: "include_dir 'conf.d'\n",
+            f"{folder}/000.conf": "",
+            f"{folder}/002.conf": "archive_mode = on\n",
+            f"{DATA}/postgresql.auto.conf": "",
+        },
+        {folder: names},
+    )
+    left = FileContent(f"{folder}/001.conf", obstacle=Obstacle.TOO_MANY)
+    tree = ConfigTree({**tree.files, left.path: left}, tree.listings)
+    found = resolve(tree, ServerStart((), MAIN, DATA, major=15))
+    assert found is not None
+    assert (found.errors, found.value("archive_mode")) == ((), "on")
+    assert found.uncertain == (f"{left.path}: left unread: too many files",)
+    roles = {file.path: file.role for file in classify(tree, found, Launch())}
+    assert roles[f"{folder}/002.conf"] is FileRole.READ

@@ -56,20 +56,24 @@ def archive_off(assessment: Assessment) -> Iterator[Finding]:
 
 
 def dead_config(assessment: Assessment) -> Iterator[Finding]:
-    """A file that sets up archiving, and that the server never reads."""
+    """A file that sets up archiving, and that the server never reads.
+
+    Where not all of the configuration was seen, what was not may include it.
+    """
     snapshot = assessment.snapshot
     if snapshot.files.value is None:
         return
+    unseen = snapshot.files.value.uncertain
     for file in snapshot.files.value.never_read:
         if not file.settings:
             continue
         lines = tuple(f"{file.path}:{line}: {name} = {value}" for name, value, line in file.settings)
-        archives = matters(snapshot, file)
+        archives = matters(snapshot, file) and not unseen
         yield Finding(
             "dead-config",
             Severity.WARNING if archives else Severity.NOTE,
-            f"never read: {file.path}",
-            (file.why, *lines),
+            f"perhaps never read: {file.path}" if unseen else f"never read: {file.path}",
+            (file.why, *lines, *(f"not seen: {each}" for each in unseen[:3])),
             f"move what is meant to a file that is read ({_live_place(snapshot)}), and delete this one",
             Snapshot.files,
             next((name for name, _, _ in file.settings if name.startswith("archive_")), file.settings[0][0]),
@@ -84,6 +88,8 @@ def dead_config(assessment: Assessment) -> Iterator[Finding]:
             )
             if archives
             else (),
+            certainty=Certainty.POSSIBLE if unseen else Certainty.PROVED,
+            surer="look at what could not be read, and whether it includes this file" if unseen else "",
         )
 
 

@@ -199,6 +199,10 @@ class _Reader:
             self.uncertain[f"{path}: nobody looked whether it is there"] = None
             content = FileContent(path, obstacle=Obstacle.MISSING)
         obstacle = _obstacle_to_server(content)
+        if obstacle is Obstacle.TOO_MANY:  # the console's limit, and none of the server's
+            self.uncertain[f"{path}: {obstacle.value}"] = None
+            self.visits.append(Visit(path, caller.by_file, caller.by_line))
+            return True
         if obstacle is not None and obstacle is not Obstacle.DIRECTORY:
             if strict:
                 return self.fail(f'could not open file "{path}"', caller)
