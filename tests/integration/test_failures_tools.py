@@ -18,7 +18,7 @@ import pytest
 
 from tests.data.tried_tools import TRIED
 from tests.integration.test_failures_found import Host, Record, backed_up, brought_about, host
-from tests.servers.archived import fill_segment, wait_archived
+from tests.servers.archived import destination, fill_segment, start_archiving, wait_archived
 from tests.servers.barman_cloud import barman_cloud
 from tests.servers.pgbackrest import pgbackrest
 from tests.servers.ports import free_port, wait_until
@@ -272,3 +272,26 @@ async def test_a_whole_host_of_pgbackrest_is_green_and_its_own_list_agrees(
     label = manifest.split("/")[-2]
     assert f"pgBackRest lists {label}" in str(told(document)["own-list-differs"]["evidence"])
     brought_about(record_property, "a manifest of pgBackRest's deleted", "own-list-differs", began)
+
+
+async def test_variables_that_only_the_server_has_are_given_to_the_tool(host: Host) -> None:
+    """Its key is in the postmaster's environment alone: the tool's own list is asked with it all the same."""
+    to, server = destination(host.rgw), host.server
+    pair = [f"AWS_ACCESS_KEY_ID={to.keys.access_key}", f"AWS_SECRET_ACCESS_KEY={to.keys.secret_key}"]
+    command = f"barman-cloud-wal-archive --endpoint-url {to.endpoint} s3://{to.bucket}/b main %p"
+    server.stop("fast")
+    server.configure(archive_mode="on", archive_command=command)
+    started = [str(server.bin_dir / "pg_ctl"), "-D", str(server.data_dir), "-l", str(server.log_file), "-w"]
+    server.run(["env", *pair, "AWS_DEFAULT_REGION=us-east-1", *started, "start"])
+    try:
+        wait_archived(server, [fill_segment(server)])
+        _, document = await host.checked()
+    finally:
+        server.stop("fast")
+        start_archiving(server, "/bin/true")
+    sources = {source["source"]: source for source in document["sources"]}
+    assert sources["primary"]["problem"] is None, sources["primary"]
+    assert (sources["own_list"]["freshness"], sources["own_list"]["problem"]) == ("ok", None)
+    (command,) = told(document)["no-base-backup"]["fixes"][0]["commands"]
+    assert f"exec barman-cloud-backup --endpoint-url {to.endpoint} s3://{to.bucket}/b main" in command
+    assert to.keys.secret_key not in str(document)
