@@ -1,6 +1,7 @@
 """Whole snapshots as they are kept: every fact comes back as it went out, redacted; nothing odd comes in."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
@@ -244,6 +245,15 @@ def test_a_difference_that_was_nested_to_no_end_is_refused() -> None:
         change = ["o", {"a": change}, []]
     with pytest.raises(ValueError, match="a change"):
         applied({}, change)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_what_is_no_number_is_neither_kept_nor_read(number: float) -> None:
+    with pytest.raises(ValueError, match="cannot be kept"):
+        encoder(float)(number)
+    with pytest.raises(ValueError, match="no number"):
+        decoder(float)(number, "it")
+    assert decoder(float)(encoder(float)(sys.float_info.max), "it") == sys.float_info.max
 
 
 def test_the_told_of_a_profile_comes_back() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.data.configuration import configured
-from tests.data.facts import NOW, archiver, healthy
+from tests.data.facts import NOW, archiver, healthy, link
 from tests.data.snapshots import failing, log_lines, reading
 from tests.unit.test_watcher_seen import Clock
 from walconsole.domain.facts.observed import BucketFacts
@@ -217,6 +217,19 @@ async def test_a_session_keeps_screens_and_goes_back_through_them(kind: str, tmp
     assert first.at == begun
     assert await past.beside(begun, -1) is None
     assert await past.beside(clock.wall + 1000, 1) is None
+
+
+async def test_a_screen_that_cannot_be_kept_costs_nothing_else(file: HistoryFile) -> None:
+    clock = Clock()
+    keeper = HistoryKeeper(file, "db", clock)
+    odd = fold(healthy(), reading(Snapshot.link, replace(link(), round_trip_s=float("nan"))), NOW)
+    await look(keeper, clock, 5, odd)
+    await keeper.close()
+    assert len(file.readings("db", 0)) == 5
+    assert file.screen_hours("db") == []
+    await look(keeper, clock, 20, healthy())
+    await keeper.close()
+    assert len(all_of(file)) == 2
 
 
 async def test_nothing_is_found_where_nothing_is_kept(file: HistoryFile) -> None:

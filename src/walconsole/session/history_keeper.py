@@ -144,12 +144,22 @@ class HistoryKeeper:
         if self._said is None:
             self._said = said
 
+    def _links(self, screens: list[tuple[PastScreen, str]]) -> list[Link]:
+        """None of those that cannot be kept: what else there is to keep is none the worse for them."""
+        try:
+            return self._chain.links(screens)
+        except ValueError as error:
+            _log.warning("screens of %s are not kept: %s", self._cluster, error)
+            self._chain.begin_anew()
+            return []
+
     def _put(
         self, readings: list[PastReading], screens: list[tuple[PastScreen, str]], said: Said | None
     ) -> None:
         self._file.write(self._cluster, readings)
-        if screens:
-            self._file.keep_screens(self._cluster, self._chain.writer, self._chain.links(screens))
+        links = self._links(screens)
+        if links:
+            self._file.keep_screens(self._cluster, self._chain.writer, links)
         if said is not None:
             self._file.note(self._cluster, said, int(self._clock.now()))
         if self._clock.monotonic() - self._tidied > TIDY_EVERY_S:

@@ -5,6 +5,7 @@ the types, its texts are cleaned, its numbers bounded, and whatever does not fit
 the place. A field that has its default is left out.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
@@ -37,7 +38,8 @@ LONGEST_TEXT = 4 << 20
 MOST_ITEMS = 1 << 20
 _LATEST = 253_402_300_799.0
 """The end of the year 9999, the last that Python's datetime knows."""
-_MOST, _MOST_WHOLE = 1e300, 1 << 100
+_MOST, _MOST_WHOLE = sys.float_info.max, 1 << 100
+"""PostgreSQL has settings whose maximum is the highest double there is."""
 _NAMED_LATER = {
     each.__name__: each
     for each in (
@@ -138,10 +140,17 @@ def _dataclass_encoder(kind: Any) -> Encode:
     return encode
 
 
+def _finite(value: float) -> float:
+    """Raises ValueError for what is no number: JSON has none of it."""
+    if not -_MOST <= value <= _MOST:
+        raise ValueError(f"{value} cannot be kept")
+    return float(value)
+
+
 _ENCODERS: dict[Any, Encode] = {
     str: kept_text,
     int: int,
-    float: float,
+    float: _finite,
     bool: bool,
     bytes: lambda value: kept_text(decode_bytes(value)),
     Runs: lambda runs: [[first for first, _ in runs], [last for _, last in runs]],

@@ -24,7 +24,7 @@ _DASHBOARD = table(
         Action("screen.archive", "b", "b", "Archive: what the buckets really hold", "archive"),
         Action("screen.recovery", "v", "v", "Recovery: to which moments a restore can go", "recovery"),
         Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
-        Action("pause", "p", "p", "Pause or resume reading", "pause"),
+        Action("pause", "p", "p", "Pause or resume reading"),
         Action("travel", "h", "h", "The past: every screen as it was; again: back to now", "past"),
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
         Action("screen.filter", "slash", "/", "Filter the log", "filter", "log", takes="text"),
