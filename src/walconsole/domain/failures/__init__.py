@@ -6,6 +6,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import (
     archive,
     archiving,
+    archiving_unset,
     backup_runs,
     bucket,
     command,
@@ -15,6 +16,7 @@ from walconsole.domain.failures import (
     droplet,
     folder,
     folder_copies,
+    foreign,
     lifecycle,
     no_alarm,
     own_list,
@@ -39,7 +41,7 @@ from walconsole.domain.standing.verdict import at_least, verdict
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     ("What cannot be seen", sources.MODES),
     ("The droplet", droplet.MODES),
-    ("Configuration", configuration.MODES),
+    ("Configuration", (*archiving_unset.MODES, *configuration.MODES)),
     ("The archive command", (*command.MODES, *running.MODES, *pgbackrest.MODES)),
     ("The store's refusals", refusals.MODES),
     ("The archiver", archiving.MODES),
@@ -48,6 +50,7 @@ FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
     (
         "The archive",
         (
+            *foreign.MODES,
             *archive.MODES,
             *recovery.MODES,
             *backup_runs.MODES,

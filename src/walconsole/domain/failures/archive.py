@@ -1,14 +1,11 @@
-"""What the archive lacks, or holds and should not: gaps, missing histories, other clusters' WAL."""
+"""What the archive lacks, or holds twice and not alike: gaps, missing histories, a copy behind the other."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.losses import open_ones
-from walconsole.domain.archive.page_header import SegmentIdentity
-from walconsole.domain.facts.observed import BucketFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Snapshot
-from walconsole.domain.recovery.backups import Completeness, Unreadable
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.copies import (
     copies,
@@ -19,16 +16,12 @@ from walconsole.domain.standing.copies import (
     lost_text,
     settled,
     stored_age,
-    timeline_beyond,
 )
 from walconsole.domain.standing.mending import MEND, lost_subject, told_elsewhere
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
-from walconsole.domain.standing.proofs import archiver_row
 from walconsole.domain.standing.remedies import archive_by_hand, base_backup
-from walconsole.domain.standing.whose import another_cluster, beyond_server
 from walconsole.domain.units import age_text, plural
-from walconsole.domain.wal import wal_name
 
 
 def gaps(assessment: Assessment) -> Iterator[Finding]:
@@ -149,119 +142,6 @@ def history_missing(assessment: Assessment) -> Iterator[Finding]:
         )
 
 
-def foreign_writer(assessment: Assessment) -> Iterator[Finding]:
-    """Another cluster's WAL, or WAL that this server has not written yet, lies in the archive."""
-    found = next(_others_wal(assessment), None)
-    yield from _ahead_of_server(assessment) if found is None else (found,)
-
-
-def _others_wal(assessment: Assessment) -> Iterator[Finding]:
-    """By the page headers: another system identifier than the server's."""
-    snapshot = assessment.snapshot
-    server = snapshot.server.value
-    if server is None:
-        return
-    for copy, reading in copies(snapshot):
-        bucket = reading.value
-        found = another_cluster(bucket, server.system_identifier) if bucket is not None else None
-        if bucket is not None and found is not None and found.header is not None:
-            newer = _newer_base_backup(bucket, found, server)
-            yield Finding(
-                "foreign-writer",
-                Severity.NOTE if newer is not None else Severity.CRITICAL,
-                f"the {copy} bucket holds another cluster's WAL"
-                if newer is None
-                else f"the {copy} bucket still holds older WAL of another cluster, as after an upgrade",
-                (
-                    f"{found.name} was written by system {found.header.system_identifier} (its page header), "
-                    f"this server is {server.system_identifier} (pg_control_system)",
-                    *([f"{newer} is a base backup of this server's, and newer than that"] if newer else []),
-                ),
-                "give each cluster a bucket or a prefix of its own, then take a new base backup"
-                if newer is None
-                else "nothing is needed of it for this server: let retention take it, or move it to a "
-                "prefix of its own",
-                reading.slot,
-                proof=(
-                    Proof(
-                        f"{found.key}: system identifier {found.header.system_identifier}",
-                        "S3 GET, the page header",
-                        found.read_at,
-                    ),
-                    Proof(
-                        f"system identifier {server.system_identifier}",
-                        "pg_control_system",
-                        snapshot.server.read_at,
-                    ),
-                ),
-            )
-            return
-
-
-def _newer_base_backup(bucket: BucketFacts, found: SegmentIdentity, server: ServerFacts) -> str | None:
-    """A whole base backup of this server's from after another cluster's WAL, None where there is none.
-
-    Its newest segment must be seen to be this server's: else the other one writes on.
-    """
-    ours = [
-        each
-        for each in bucket.identities
-        if each.header is not None and each.header.system_identifier == server.system_identifier
-    ]
-    last = wal_name(found.name, server.segment_bytes)
-    if last is None or last.segment is None or bucket.newest_segment not in [each.name for each in ours]:
-        return None
-    for backup in bucket.backups or ():
-        if isinstance(backup, Unreadable) or backup.completeness is not Completeness.COMPLETE:
-            continue
-        first = backup.first_segment(server.segment_bytes)
-        own = str(backup.system_identifier) == server.system_identifier
-        if own and first is not None and first > last.segment:
-            return backup.id
-    return None
-
-
-def _ahead_of_server(assessment: Assessment) -> Iterator[Finding]:
-    """By the names: what this server cannot have archived."""
-    snapshot = assessment.snapshot
-    server, archiver = snapshot.server.value, snapshot.archiver.value
-    if server is None:
-        return
-    beyond = beyond_server(snapshot)
-    timeline = timeline_beyond(snapshot)
-    if beyond is None and timeline is not None:
-        yield Finding(
-            "foreign-writer",
-            Severity.CRITICAL,
-            f"a restore to the latest would follow timeline {timeline}, where this server never was",
-            (
-                f"{timeline:08X}.history lies in the archive (S3 LIST)",
-                f"the server writes {archiver.current_wal if archiver else 'n/a'} (pg_walfile_name)",
-            ),
-            "find the restored server that archived it; until it is gone, restore with "
-            f"recovery_target_timeline = {server.timeline}",
-            Snapshot.primary,
-        )
-    if beyond is not None:
-        newest, current = (segment.name(server.segment_bytes) for segment in beyond)
-        yield Finding(
-            "foreign-writer",
-            Severity.CRITICAL,
-            "someone else writes to the archive: it is ahead of this server",
-            (
-                f"newest in the bucket = {newest} (S3 LIST)",
-                f"the server writes {current} (pg_current_wal_lsn)",
-            ),
-            "find the clone or the restored server that kept this archive_command, and stop it",
-            Snapshot.primary,
-            proof=(
-                Proof(f"newest {newest}", snapshot.primary.source, snapshot.primary.read_at),
-                Proof(f"writes {current}", "pg_current_wal_lsn", snapshot.archiver.read_at),
-                *archiver_row(snapshot),
-            ),
-        )
-
-
 def different_content(assessment: Assessment) -> Iterator[Finding]:
     """One segment is stored twice, and not with the same bytes."""
     snapshot = assessment.snapshot
@@ -308,26 +188,6 @@ def dr_behind(assessment: Assessment) -> Iterator[Finding]:
 
 
 MODES: tuple[FailureMode, ...] = (
-    FailureMode(
-        "foreign-writer",
-        Page(
-            title="somebody else writes to the archive",
-            symptom="The bucket is ahead of the server, or holds segments of another system identifier.",
-            cause="A clone, a restored server or a test kept the archive_command.",
-            signal=(
-                "The page header of the newest and oldest segments (system identifier), and names beyond "
-                "the write position. Older WAL of another system identifier is a note where a whole base "
-                "backup of "
-                "this server's is newer: so an upgrade leaves it."
-            ),
-            fix="Stop the other writer; give each cluster a prefix of its own; take a base backup.",
-            never="Delete nothing before it is known whose it is.",
-            source="wal-e#350; pgbackrest#1908",
-        ),
-        look=foreign_writer,
-        explains=("same-name-different-content", "stuck-on-existing", "gap", "failing", "stalled"),
-        risk=Risk.REPLAY,
-    ),
     FailureMode(
         "archive-shrunk",
         Page(
