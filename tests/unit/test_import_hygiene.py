@@ -79,7 +79,8 @@ def test_the_first_frame_waits_for_no_facts() -> None:
     """Their many dataclasses take as long to make as a third of a bare Textual app's start."""
     drawn = "walconsole.ui.board.cells"  # by which the verdict's line is cut: without it there was no frame
     heavy = {"walconsole.ports", "walconsole.domain.facts.observed", "walconsole.domain.facts.snapshot"}
-    heavy |= {"walconsole.domain.store.answers", "walconsole.droplet.names", "walconsole.droplet.choices"}
+    heavy |= {"walconsole.domain.store.answers", "walconsole.domain.store.vendors"}
+    heavy |= {"walconsole.droplet.names", "walconsole.droplet.choices"}
     program = f"""
 import asyncio, pathlib, sys
 from walconsole.cli import main

@@ -8,7 +8,6 @@ from enum import StrEnum
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
 from walconsole.domain.records import record
 from walconsole.domain.recovery.keep import Keep
-from walconsole.domain.store.vendors import FIRST_REGION, vendor_of
 
 MOST_CONNECTIONS = 64
 """Spaces allows 1,500 requests a second from an address: where a page takes 40 ms these are about as many."""
@@ -162,6 +161,8 @@ class BucketTarget:
 
         Else the bucket's own; S3's first one where none is named.
         """
+        from walconsole.domain.store.vendors import FIRST_REGION, vendor_of  # not before the first frame
+
         vendor = vendor_of(self.endpoint)
         return (vendor.signs_for if vendor is not None else "") or self.region or FIRST_REGION
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from walconsole.config.resolve import Resolved
 from walconsole.domain.profile import Profile
+from walconsole.domain.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DemoWish:
     """The embedded droplet instead of a profile; `load` is segments a minute, None the scenario's own."""
 
