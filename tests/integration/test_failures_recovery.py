@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.failure_stage import Watched, rewritten
+from tests.integration.failure_stage import Watched, away, mode, rewritten
 from walconsole.domain.failures import Severity
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Writer
@@ -153,3 +153,21 @@ async def test_wal_that_the_base_backup_needs_is_gone(console: Watched) -> None:
         await console.root("wal-before-backup-gone", evidence=needed[:8], within_s=15)
         assert first_line(console)[1].startswith("NOTHING can be restored: ")
     await mended(console, "another base backup")
+
+
+@pytest.mark.failure_mode("restore-command-missing")
+async def test_the_restore_commands_program_is_gone(console: Watched) -> None:
+    program = Path(names_of(console.stage.profile).restore)
+    with console.broken("the installed restore command deleted"), away(program):
+        console.observer.refresh()
+        await console.noted("restore-command-missing", within_s=40)
+    await console.until(lambda: "restore-command-missing" not in console.rules(), "it is back", 40)
+    with console.broken("the program of the restore_command in force not executable"):
+        console.config(restore_command=f'{program} "%f" "%p"')
+        with mode(program, 0o644):
+            console.observer.refresh()
+            story = await console.root(
+                "restore-command-missing", evidence="no execute permission", within_s=60
+            )
+            assert story.severity is Severity.WARNING
+    await console.green("its mode")

@@ -247,7 +247,15 @@ def _evidence(
     """What is looked at to find the cause of what goes wrong."""
     return (
         ServerLogProbe(shell, host, clock, known.setting, profile.paths.root, known.archiver_pid),
-        CommandProbe(shell, host, clock, profile.postgres.os_user, known.archive_command, known.waiting),
+        CommandProbe(
+            shell,
+            host,
+            clock,
+            profile.postgres.os_user,
+            known.archive_command,
+            known.waiting,
+            known.restore_command,
+        ),
         RetentionProbe(database),
         ProductionProbe(shell, clock, profile, known.in_trouble, known.command, known.last_archived),
         ComparingProbe(shell, host, clock, stores.of(profile.primary), reader, PLAIN, known.snapshot),

@@ -122,8 +122,9 @@ class CommandFacts:
 
     `command` is archive_command in force. `script` is the text of the program, where it is one and not
     longer than 64 KiB (secrets and all: it passes `redaction.safe` before it is shown). `children` are below
-    the archiver, oldest first. `orphans` are .ready files without their WAL file, twenty at most of
-    `orphan_count`.
+    the archiver, oldest first. `restore` are the programs of the restore command that a recovery here would
+    call: the server's, else the installed one. `orphans` are .ready files without their WAL file, twenty at
+    most of `orphan_count`.
     """
 
     command: str
@@ -134,6 +135,7 @@ class CommandFacts:
     orphans: tuple[str, ...] = ()
     orphan_count: int = 0
     missing: tuple[str, ...] = ()
+    restore: tuple[ProgramFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from walconsole.domain.redaction import safe
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
-from walconsole.domain.standing.recovery import asked_by_restore
+from walconsole.domain.standing.recovery import asked_by_restore, restoring
 from walconsole.domain.standing.remedies import RELOAD, restart_by_hand
 
 TARGETS = (
@@ -98,6 +98,30 @@ def settings_left(assessment: Assessment) -> Iterator[Finding]:
         fixes=tuple(_away(snapshot, name, place) for name, place in left),
         certainty=Certainty.POSSIBLE,
         surer="a restore_command that names neither copy may still read one: a script, another tool",
+    )
+
+
+def restore_program_missing(assessment: Assessment) -> Iterator[Finding]:
+    """The program of the restore command that a recovery here would call is not there, or may not be run."""
+    snapshot = assessment.snapshot
+    facts = snapshot.command.value
+    bad = [each for each in facts.restore if each.path is None or not each.executable] if facts else []
+    if facts is None or not bad:
+        return
+    first, (command, own) = bad[0], restoring(snapshot)
+    why = "is not there" if first.path is None else f"may not be run: {first.why_not or 'not executable'}"
+    whose = "the server's restore_command" if own else "the restore command that is installed with ours"
+    make = (f"chmod 0755 {quote(first.path)}",) if first.path is not None else ()
+    yield Finding(
+        "restore-command-missing",
+        Severity.WARNING if own and first == facts.restore[0] else Severity.NOTE,
+        f"a recovery here could fetch nothing: {first.name} {why}",
+        (f"{whose}: {safe(command)}", f"{first.name} {why}, as the server's user finds it"),
+        "put it back (walconsole provision installs ours), or correct restore_command, before it is needed",
+        Snapshot.command,
+        "restore_command",
+        proof=(Proof(f"{first.name} {why}", "the droplet, as the server's user", snapshot.command.read_at),),
+        fixes=(Fix("make it executable", make),) if make else (),
     )
 
 
@@ -263,6 +287,30 @@ MODES: tuple[FailureMode, ...] = (
             source="access/transam/xlogrecovery.c (recoveryStopsBefore)",
         ),
         refused=True,
+    ),
+    FailureMode(
+        "restore-command-missing",
+        Page(
+            title="the restore command's program is not there, or may not be run",
+            symptom=(
+                "Nothing, until the next recovery: it ends with FATAL (`could not restore file … from "
+                "archive`, exit status 126 or 127); with a command that makes 1 of it, it takes that for the "
+                "archive's end."
+            ),
+            cause=(
+                "A restore command is called by recoveries and standbys alone. Whoever takes its program "
+                "away, moves it or changes its mode sees no failure for months."
+            ),
+            signal=(
+                "The programs of the restore_command in force, looked for on the droplet as the server's "
+                "user; where the server has none and archives by the installed command, the one that is "
+                "installed with it."
+            ),
+            fix="Put the program back, or correct restore_command; `walconsole drill` then proves it.",
+            never="Do not take a recovery that ends early for the end of the archive.",
+            source="access/transam/xlogarchive.c (RestoreArchivedFile)",
+        ),
+        restore_program_missing,
     ),
     FailureMode(
         "timeline-not-a-child",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from shlex import quote
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout
@@ -83,13 +84,24 @@ def restorable_from(snapshot: Snapshot, role: BucketRole) -> Recoverability | No
 
 def asked_by_restore(snapshot: Snapshot) -> tuple[BucketRole, ...]:
     """The copies that the server's restore_command names; empty where it has none, or does not tell."""
-    catalogue = snapshot.catalogue.value
-    setting = catalogue.in_force.get("restore_command") if catalogue is not None else None
-    if setting is None or not setting.value:
+    command, own = restoring(snapshot)
+    if not own:
         return ()
     read = (each.value for each in snapshot.copies)
     buckets = {bucket.role: bucket.bucket for bucket in read if bucket is not None}
-    return copies_asked(setting.value, snapshot.told.restore_program, buckets)
+    return copies_asked(command, snapshot.told.restore_program, buckets)
+
+
+def restoring(snapshot: Snapshot) -> tuple[str, bool]:
+    """The restore command that a recovery here would call, and whether it is the server's own.
+
+    The installed one where the server has none and archives by ours; empty where neither is known.
+    """
+    catalogue = snapshot.catalogue.value
+    setting = catalogue.in_force.get("restore_command") if catalogue is not None else None
+    if setting is not None and setting.value:
+        return setting.value, True
+    return (quote(snapshot.told.restore_program) if reads_both(snapshot) else ""), False
 
 
 def reads_both(snapshot: Snapshot) -> bool:

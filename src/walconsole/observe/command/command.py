@@ -2,7 +2,7 @@
 
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from walconsole.domain.archivers.command_words import (
@@ -34,17 +34,22 @@ _LONGEST_COMMAND = 400
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What was found of the programs and configurations, and for which command."""
+    """What was found of the programs and configurations, and for which command.
+
+    `restore` are the restore command's programs, which are looked for in the same call.
+    """
 
     command: str
     programs: tuple[ProgramFacts, ...] = ()
+    restore: tuple[ProgramFacts, ...] = ()
     configs: tuple[ConfigAccess, ...] = ()
     script: str = ""
     missing: tuple[str, ...] = ()
 
 
 class CommandProbe:
-    """Fills COMMAND. `command` is archive_command in force, None before it was read; `waiting` how many wait.
+    """Fills COMMAND. `command` is archive_command in force, None before it was read; `waiting` how many wait,
+    `restore` the restore command that a recovery would call, empty where that is not known.
 
     `os_user` is the operating system's user that the server runs as.
     """
@@ -62,9 +67,10 @@ class CommandProbe:
         os_user: str,
         command: Callable[[], str | None],
         waiting: Callable[[], int | None],
+        restore: Callable[[], str] = str,
     ) -> None:
         self._shell, self._host, self._clock, self._os_user = shell, host, clock, os_user
-        self._command, self._waiting = command, waiting
+        self._command, self._waiting, self._restore = command, waiting, restore
         self._files: _Files | None = None
         self._files_at = 0.0
 
@@ -89,7 +95,8 @@ class CommandProbe:
         programs = programs_of(command)
         if not programs:
             return _Files(command)
-        found = await self._look_up(command, programs, configs_of(command))
+        restore = programs_of(self._restore())
+        found = await self._look_up(command, programs, configs_of(command), restore)
         if found.script and not found.configs:  # only the script tells which configuration it uses
             inside = await self._look_up(command, (), configs_of(found.script))
             remotes = tuple(target.remote for target in targets_of(found.script))
@@ -98,13 +105,19 @@ class CommandProbe:
             )
         return found
 
-    async def _look_up(self, command: str, programs: Sequence[Program], configs: Sequence[str]) -> _Files:
+    async def _look_up(
+        self,
+        command: str,
+        programs: Sequence[Program],
+        configs: Sequence[str],
+        restore: Sequence[Program] = (),
+    ) -> _Files:
         token = secrets.token_hex(8)
         assigned = (
             ("token", token.encode()),
             ("data", self._data()),
             ("path", await self._server_path()),
-            ("programs", "\n".join(_places(programs)).encode("utf-8", "surrogateescape")),
+            ("programs", "\n".join(_places((*programs, *restore))).encode("utf-8", "surrogateescape")),
             ("configs", "\n".join(configs).encode("utf-8", "surrogateescape")),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("command.sh")
@@ -114,8 +127,9 @@ class CommandProbe:
         except ShellError:
             why = safe(decode(answer.stdout[-200:])).strip() or f"exit status {answer.status}"
             return _Files(command, missing=(f"what user {self._os_user} may run and read: {why}",))
-        found = _read_files(command, records, remotes_of(command))
-        return replace(found, programs=_found_first(programs, found.programs))
+        found = _read_files(command, records, remotes_of(command), own=len(_places(programs)))
+        places = dict(zip(_places((*programs, *restore)), found.programs, strict=False))
+        return replace(found, programs=_found_first(programs, places), restore=_found_first(restore, places))
 
     async def _server_path(self) -> bytes:
         """PATH of the running postmaster: what the archive command inherits."""
@@ -167,12 +181,11 @@ def _places(programs: Sequence[Program]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(place for program in programs for place in program.places))
 
 
-def _found_first(programs: Sequence[Program], found: Sequence[ProgramFacts]) -> tuple[ProgramFacts, ...]:
+def _found_first(programs: Sequence[Program], found: Mapping[str, ProgramFacts]) -> tuple[ProgramFacts, ...]:
     """Of each program what a shell takes: the first that may be run, else the first that is there at all."""
-    by_place = dict(zip(_places(programs), found, strict=False))
     told: dict[str, ProgramFacts] = {}
     for program in programs:
-        facts = [by_place[place] for place in program.places if place in by_place]
+        facts = [found[place] for place in program.places if place in found]
         runs = next((each for each in facts if each.executable), None)
         there = next((each for each in facts if each.path is not None), None)
         told.setdefault(
@@ -181,7 +194,10 @@ def _found_first(programs: Sequence[Program], found: Sequence[ProgramFacts]) -> 
     return tuple(told.values())
 
 
-def _read_files(command: str, records: Sequence[tuple[str, bytes]], remotes: tuple[str, ...]) -> _Files:
+def _read_files(
+    command: str, records: Sequence[tuple[str, bytes]], remotes: tuple[str, ...], own: int
+) -> _Files:
+    """`script` is taken of the first `own` programs alone: the others are the restore command's."""
     programs: list[ProgramFacts] = []
     configs: list[ConfigAccess] = []
     script = ""
@@ -193,12 +209,12 @@ def _read_files(command: str, records: Sequence[tuple[str, bytes]], remotes: tup
             case "config":
                 configs.append(ConfigAccess(safe(text), exists=False, readable=False, remotes=remotes))
             case "program.script":
-                script = text
+                script = text if len(programs) <= own else script
             case _ if key.startswith("program.") and programs:
                 programs[-1] = _program(programs[-1], key, text)
             case _ if key.startswith("config.") and configs:
                 configs[-1] = _config(configs[-1], key, text)
-    return _Files(command, tuple(programs), tuple(configs), script)
+    return _Files(command, tuple(programs), configs=tuple(configs), script=script)
 
 
 def _program(program: ProgramFacts, key: str, text: str) -> ProgramFacts:
@@ -248,6 +264,7 @@ def _read_processes(files: _Files, records: Sequence[tuple[str, bytes]], host_no
     return CommandFacts(
         command=files.command,
         programs=files.programs,
+        restore=files.restore,
         configs=files.configs,
         script=files.script,
         children=tuple(

@@ -15,6 +15,7 @@ from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.recovery import restoring
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.stream import LogFollower
 from walconsole.observe.poller.poller import Poller
@@ -217,6 +218,10 @@ class LatestFacts:
     def archive_command(self) -> str | None:
         """In force, None before it was read."""
         return self.setting("archive_command")
+
+    def restore_command(self) -> str:
+        """What a recovery here would call; empty where that is not known."""
+        return restoring(self.snapshot())[0]
 
     def waiting(self) -> int | None:
         """How many .ready files there are, None where nobody may count them."""
