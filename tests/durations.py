@@ -10,6 +10,10 @@ ASKS_FOR_MINUTES_S = 180
 
 LONGEST_FIRST = (
     "integration/test_drill.py",
+    "integration/test_drill_other_tools.py",
+    "integration/test_deaths_recovery.py",
+    "integration/test_drill_broken.py",
+    "integration/test_deaths_drill.py",
     "integration/test_droplet_incremental.py",
     "integration/test_expire.py",
     "integration/test_provision.py",
