@@ -142,7 +142,6 @@ upload() {
 
 # rclone alone may not be trusted with its 0: ask the store what it has now.
 must_have_arrived() {
-    sent=$(wc -c <"$folder/$object") sent_md5=$(md5 "$folder/$object")
     [ -n "$sent_md5" ] || conclude 1 "$name sent to $target, but no checksum could be made to compare it"
     look_up $((limit + 60)) "$target" ||
         conclude 1 "$name sent to $target, but it cannot be read back: $(reason $? "$answer")"
@@ -162,7 +161,7 @@ send() {
     upload | must_have_arrived
 }
 
-# The copies side by side, and the compressed file while they are asked. Verdicts go to descriptor 3, what is to be
+# The copies side by side, and the compressed file and its sum while they are asked. Verdicts go to descriptor 3, what is to be
 # said at once to 4; on standard error shells tell of killed processes, each with a line.
 work() {
     ask primary "$primary" &
@@ -170,6 +169,7 @@ work() {
     [ -z "$dr" ] || ask dr "$dr" &
     dr_asked=$!
     stage
+    sent=$(wc -c <"$folder/$object") sent_md5=$(md5 "$folder/$object")    # of what is sent, once for both copies
     if wait $primary_asked; then
         send primary "$primary" &
         note=''
