@@ -122,6 +122,10 @@ class Retained:
 
     async def expire(self, *options: str, kill: tuple[int, str] | None = None) -> Ended:
         """The program itself, in a process of its own."""
+        return await self.run("expire", *options, kill=kill)
+
+    async def run(self, command: str, *options: str, kill: tuple[int, str] | None = None) -> Ended:
+        """Likewise, another of its commands."""
         module = "walconsole" if kill is None else "tests.integration.expire_child"
         environment: Mapping[str, str] = {
             **os.environ,
@@ -130,7 +134,7 @@ class Retained:
             **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1]}),
         }
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, "expire", "it", *options,
+            sys.executable, "-m", module, command, "it", *options,
             env=environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -147,7 +151,10 @@ async def retained(
     workspace: Workspace, rgw: RadosGateway, rgw_dr: RadosGateway, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Retained]:
     """Provisioned by the console itself; DR has lost its oldest backup."""
-    async with deployment(workspace, rgw, rgw_dr, f"expire-{secrets.token_hex(3)}") as stage:
+    name = (
+        f"e{secrets.token_hex(2)}"  # short: a recovery's folder, below a long one of the tests, has a socket
+    )
+    async with deployment(workspace, rgw, rgw_dr, name) as stage:
         await provisioned(stage)
         stage.cluster.write_config("zz_quiet.conf", {"archive_timeout": "0", "autovacuum": "off"})
         stage.cluster.reload()  # no segment comes but those of the test
@@ -268,6 +275,22 @@ async def it_is_not_confirmed_without_its_name(made: Retained) -> None:
     ended = await made.expire("--apply", "--confirm", "another")
     assert ended.code == UsageError.exit_code
     assert f"add --confirm {made.name}" in ended.text
+
+
+async def test_from_the_oldest_that_stays_all_rows_are_restored(made: Retained) -> None:
+    """All WAL since then is replayed: nothing that it needs went."""
+    made.stage.cluster.sql("CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
+    await asyncio.to_thread(made.write)
+    ended = await made.apply()
+    assert ended.code == 0, ended.text
+    oldest = made.backups(BucketRole.PRIMARY)[0]
+    assert oldest == made.ids[2]
+    wish = ("--backup", oldest, "--to-latest", "--into", "15/restored", "--count", "kept")
+    ended = await made.run("recover", *wish, "--apply", "--confirm", made.name)
+    assert ended.code == 0, ended.text
+    assert "    100" in ended.text
+    ended = await made.run("recover", "--give-up", "--confirm", made.name)
+    assert ended.code == 0, ended.text
 
 
 KILLED = [(3, "after"), (8, "after"), (14, "before")]
