@@ -310,12 +310,12 @@ async def test_b_shows_the_other_bucket_and_digits_reach_both() -> None:
         screen = await opened(pilot)
         assert "3 Primary keys: shithub-wal" in screen_text(app)
         await pilot.press("B")
-        assert "4 DR keys: shithub-wal-dr" in screen_text(app)
+        await until(pilot, lambda: "4 DR keys: shithub-wal-dr" in screen_text(app))
         assert screen.board.focused_name == "coverage"
         await pilot.press("3")
-        assert "3 Primary keys: shithub-wal" in screen_text(app)
+        await until(pilot, lambda: "3 Primary keys: shithub-wal" in screen_text(app))
         await pilot.press("B")
-        assert screen.board.focused_name == "dr"
+        await until(pilot, lambda: screen.board.focused_name == "dr")
 
 
 async def test_hostile_keys_reach_neither_screen_nor_clipboard() -> None:
