@@ -23,7 +23,7 @@ from tests.servers.rgw import RadosGateway
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BackupSettings, BucketRole, Engine
 from walconsole.domain.recovery.keep import Keep
-from walconsole.droplet.choices import BackupChoices
+from walconsole.droplet.choices import BackupChoices, DrillChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command, pgbackrest_call
 from walconsole.errors import BlockedError, ProvisionError
@@ -33,7 +33,7 @@ from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import undoable
-from walconsole.provision.steps.catalogue import backup_steps, steps
+from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.provision.steps.repositories import Repositories
 from walconsole.provision.steps.stanza import Stanza
 
@@ -139,6 +139,7 @@ async def test_from_nothing_to_green_and_again_and_restored(stage: Stage, tmp_pa
     assert (code, document["level"]) == (0, "ok"), document
     assert "restorable to any moment since" in document["verdict"]
     await one_more_is_taken_when_it_is_asked_for(stage)
+    await a_drill_restores_it_by_pgbackrest(stage)
     await each_thing_is_repaired_by_itself(stage)
     a_restore_from_the_other_copy_alone(stage)
 
@@ -161,6 +162,15 @@ async def one_more_is_taken_when_it_is_asked_for(stage: Stage) -> None:
     await runner.run()
     assert runner.stages == {"backup-command": At.DONE, "backup": At.CHANGED}
     assert [len(labels) for labels in backups(stage).values()] == [2, 2]
+
+
+async def a_drill_restores_it_by_pgbackrest(stage: Stage) -> None:
+    stage.site.drill = DrillChoices(poll_s=1, reserve_mib=64, nice=0)
+    stage.told.clear()
+    runner = Runner(stage.site, drill_steps(stage.site), stage.gate, stage.told.append)
+    await runner.run()
+    assert runner.stages == dict.fromkeys(("drill-command", "drill"), At.CHANGED), told(stage)
+    assert any("was restored" in text for text in proofs(stage))
 
 
 async def each_thing_is_repaired_by_itself(stage: Stage) -> None:
