@@ -36,6 +36,7 @@ _LOOKS_AGAIN_S = 1.0
 
 STREAM_CHUNK = 256 * 1024
 _GREETING_LIMIT = 64 * 1024
+_STATUS_S = 1.0
 _CLOSING_S = 1.0
 
 
@@ -184,6 +185,8 @@ class SshShell:
                     yield chunk
                 if conn.is_closed():
                     raise self._lost()
+                with suppress(TimeoutError):  # the status is a message of its own, behind the last chunk
+                    await asyncio.wait_for(process.wait_closed(), _STATUS_S)
                 ran.status = process.exit_status
             except (asyncssh.Error, OSError) as error:
                 raise self._broken(conn, error) from error
