@@ -69,7 +69,7 @@ async def test_planned_refused_made_and_ended(stage: Stage, tmp_path: Path) -> N
     program.configure(DrillSettings(reserve_mib=1 << 24))
     code, said = await program.run("--plan")
     assert code == 10, said
-    assert "16777216 that stay free" in said
+    assert "16.0 TiB that stay free" in said
 
     program.configure(DrillSettings(reserve_mib=64, queries=("SELECT 1",)))
     code, said = await program.run("--plan")

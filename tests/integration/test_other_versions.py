@@ -105,7 +105,7 @@ def test_the_questions_of_provisioning_are_answered(major: int, postgres_of: Pos
     names = {path.name.removesuffix(".sql") for path in files("walconsole.queries").iterdir()}
     asked = {name for name in names if not name.startswith("__")} - BY_PROBES - BY_PSQL
     answers = {name: postgres_of(major).sql(query(name)) for name in asked}
-    assert answers["archived"] == [(0, "", 0, "", False)]
+    assert answers["archived"] == [(0, "", 0, "", False, False)]
     assert dict(answers["in_force"])["archive_mode"] == "off"
     assert answers["survey"][0][0]["version_num"] // 10000 == major
     assert {row[3] for row in answers["file_settings"]} == {""}
