@@ -52,7 +52,7 @@ async def stage(
     make_cluster: MakeCluster, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway
 ) -> AsyncIterator[Stage]:
     or_skip(lambda: find_program("pgbackrest", server="pgBackRest", package="pgbackrest"))
-    name = f"engine-{secrets.token_hex(3)}"
+    name = f"eng{secrets.token_hex(2)}"  # short: in the path of a drill's socket
     async with staged(make_cluster(), make_sshd, rgw, rgw_dr, name, secure=True) as made:
         chosen(made, engine=Engine.PGBACKREST)
         yield made
