@@ -3,7 +3,7 @@
 import pytest
 
 from tests.data.exact import faults
-from walconsole.domain.archivers.asking import backup_with, look_with
+from walconsole.domain.archivers.asking import of_text
 
 DATA = "/var/lib/postgresql/16/main"
 
@@ -54,7 +54,8 @@ DATA = "/var/lib/postgresql/16/main"
     ],
 )
 def test_of_each_tool(command: str, look: str, backup: str) -> None:
-    assert look_with(command) == look
-    assert backup_with(command, DATA) == backup
-    for text in filter(None, (look_with(command), backup_with(command, DATA))):
+    own = of_text(command, DATA)
+    assert own.look == look
+    assert own.backup == backup
+    for text in filter(None, (own.look, own.backup)):
         assert [fault for fault in faults(text) if "no program" not in fault] == []

@@ -87,16 +87,6 @@ def of_text(command: str, data_directory: str = "", program: str = "") -> OwnCom
     return own_commands(words, data_directory, program)
 
 
-def look_with(command: str) -> str:
-    """The call that lists what the archive command writes to, by the same tool; empty where none is known."""
-    return of_text(command).look
-
-
-def backup_with(command: str, data_directory: str) -> str:
-    """The call that takes a base backup, by the tool of the archive command; empty where none is known."""
-    return of_text(command, data_directory).backup
-
-
 def _fills(word: str) -> bool:
     """Whether only a run tells the word."""
     return UNKNOWN in word or _SHELL.search(word) is not None

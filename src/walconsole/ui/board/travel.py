@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from walconsole.domain.kept.screens import PastScreen
     from walconsole.ui.board.front import Past
 
-HOUR_S = 3600.0
-
 
 class TimeLine(NamedTuple):
     """What the line at the bottom shows: from `first` to `last`, where one is, and when which level began.
