@@ -139,7 +139,8 @@ class Need(Enum):
 class Slot(Generic[T]):
     """A place in the snapshot that a probe fills with facts of type T.
 
-    `Snapshot.host` is the slot, `snapshot.host` its reading. `words` is what is read, for a sentence;
+    `Snapshot.host` is the slot, `snapshot.host` its reading. `words` is what is read, for a sentence, and
+    `many` whether they are several things there: then they were read, and not was;
     `shown` whether the dashboard shows it (the others are evidence), `through_ssh` whether it takes the SSH
     connection.
     """
@@ -150,6 +151,7 @@ class Slot(Generic[T]):
         about: Subject,
         need: Need,
         *,
+        many: bool = False,
         shown: bool = True,
         through_ssh: bool = True,
     ) -> None:
@@ -157,6 +159,7 @@ class Slot(Generic[T]):
         self.words = words
         self.about = about
         self.need = need
+        self.many = many
         self.shown = shown
         self.through_ssh = through_ssh
 
@@ -222,23 +225,23 @@ class Snapshot:
     taken_at: float
     link: Slot[LinkFacts] = Slot("the connection", Subject.DROPLET, Need.OCCASION, through_ssh=False)
     host: Slot[HostFacts] = Slot("the host", Subject.DROPLET, Need.VERDICT)
-    wal_disk: Slot[WalDiskFacts] = Slot("pg_wal and its disk", Subject.WAL_DISK, Need.VERDICT)
-    files: Slot[ConfigFiles] = Slot("the configuration files", Subject.CONFIGURATION, Need.VERDICT)
+    wal_disk: Slot[WalDiskFacts] = Slot("pg_wal and its disk", Subject.WAL_DISK, Need.VERDICT, many=True)
+    files: Slot[ConfigFiles] = Slot("the configuration files", Subject.CONFIGURATION, Need.VERDICT, many=True)
     server: Slot[ServerFacts] = Slot("the server", Subject.DROPLET, Need.VERDICT)
     archiver: Slot[ArchiverFacts] = Slot("pg_stat_archiver", Subject.ARCHIVER, Need.VERDICT)
-    settings: Slot[SettingsFacts] = Slot("the settings", Subject.CONFIGURATION, Need.VERDICT)
+    settings: Slot[SettingsFacts] = Slot("the settings", Subject.CONFIGURATION, Need.VERDICT, many=True)
     catalogue: Slot[CatalogueFacts] = Slot("all of pg_settings", Subject.CONFIGURATION, Need.ANSWER)
     primary: Slot[BucketFacts] = Slot("the primary bucket", Subject.BUCKET, Need.VERDICT, through_ssh=False)
     dr: Slot[BucketFacts] = Slot("the DR bucket", Subject.BUCKET, Need.VERDICT, through_ssh=False)
     log: Slot[LogFacts] = Slot("the server's log", Subject.ARCHIVER, Need.ANSWER, shown=False)
     command: Slot[CommandFacts] = Slot(
-        "the archive command's files", Subject.CONFIGURATION, Need.ANSWER, shown=False
+        "the archive command's files", Subject.CONFIGURATION, Need.ANSWER, many=True, shown=False
     )
     discovery: Slot[DiscoveryFacts] = Slot(
         "where the server archives to", Subject.CONFIGURATION, Need.OCCASION, shown=False
     )
     retention: Slot[RetentionFacts] = Slot(
-        "the replication slots", Subject.WAL_DISK, Need.ANSWER, shown=False
+        "the replication slots", Subject.WAL_DISK, Need.ANSWER, many=True, shown=False
     )
     production: Slot[ProductionFacts] = Slot(
         "the store as the archiver reaches it", Subject.BUCKET, Need.OCCASION, shown=False
@@ -251,7 +254,7 @@ class Snapshot:
         "the segment beside its object", Subject.BUCKET, Need.OCCASION, shown=False
     )
     backup_sessions: Slot[BackupSessions] = Slot(
-        "the base backups that the server knows of", Subject.BUCKET, Need.ANSWER, shown=False
+        "the base backups that the server knows of", Subject.BUCKET, Need.ANSWER, many=True, shown=False
     )
     backup_script: Slot[BackupScript] = Slot(
         "what the base backup's script tells of itself", Subject.BUCKET, Need.ANSWER, shown=False

@@ -124,10 +124,10 @@ def no_finding(snapshot: Snapshot, said: Verdict) -> tuple[str, bool]:
 
 
 def _told(missing: tuple[Unseen, ...], within: str = " yet") -> str:
-    silent = [each.name for each in missing if each.problem is None]
+    silent = [each for each in missing if each.problem is None]
     refused = [f"{each.name} could not be read ({each.problem.reason})" for each in missing if each.problem]
-    many = len(silent) > 1 or any(name.endswith(("files", "settings")) for name in silent)
-    waits = [f"{' and '.join(silent)} {'were' if many else 'was'} not read{within}"]
+    many = len(silent) > 1 or any(each.slot.many for each in silent)
+    waits = [f"{' and '.join(each.name for each in silent)} {'were' if many else 'was'} not read{within}"]
     return "; ".join([*(waits if silent else []), *refused])
 
 
