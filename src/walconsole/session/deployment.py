@@ -213,18 +213,9 @@ class _Stores:
         return keys_of(target, self._environment, rclone, self._finding)
 
     def _make(self, target: BucketTarget) -> ObjectStore:
-        from walconsole.adapters.s3.store import SpacesStore
+        from walconsole.session.stores import s3_store
 
-        keys = self._keys(target)
-        store = SpacesStore(
-            target,
-            keys,
-            environ=self._environment,
-            connections=target.connections,
-            telling=self._telling,
-        )
-        self._cleanups.add(f"closing the connections to {target.endpoint}", store.close)
-        return store
+        return s3_store(target, self._keys(target), self._environment, self._cleanups, self._telling)
 
 
 async def _reach(endpoint: str, ca_file: str | None) -> Reach:

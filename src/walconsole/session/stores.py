@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from walconsole.adapters.folder.store import FolderStore
-from walconsole.adapters.s3.key_sources import RcloneConfig
+from walconsole.adapters.s3.key_sources import KeyPairSource, RcloneConfig
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import Telling, untold
@@ -46,6 +46,19 @@ class UnreadPlace:
         raise self._error
 
 
+def s3_store(
+    target: BucketTarget,
+    keys: KeyPairSource,
+    environment: Mapping[str, str],
+    cleanups: Cleanups,
+    telling: Telling,
+) -> SpacesStore:
+    """The store of a bucket; `cleanups` close its connections. Nothing connects yet."""
+    store = SpacesStore(target, keys, environ=environment, connections=target.connections, telling=telling)
+    cleanups.add(f"closing the connections to {target.endpoint}", store.close)
+    return store
+
+
 class Stores:
     """The store of each copy, made once; `cleanups` close their connections. Nothing connects yet.
 
@@ -82,16 +95,8 @@ class Stores:
             return UnreadPlace(target)
         if target.folder:
             return self._folder(target)
-        environment = self._environment
-        store = SpacesStore(
-            target,
-            keys_of(target, environment, self._rclone, self._finding),
-            environ=environment,
-            connections=target.connections,
-            telling=self._telling,
-        )
-        self._cleanups.add(f"closing the connections to {target.endpoint}", store.close)
-        return store
+        keys = keys_of(target, self._environment, self._rclone, self._finding)
+        return s3_store(target, keys, self._environment, self._cleanups, self._telling)
 
     def _folder(self, target: BucketTarget) -> FolderStore:
         """A folder on the droplet, or on another host, by the operator's own ssh."""

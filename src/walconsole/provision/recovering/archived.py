@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from shlex import quote
 
-from walconsole.domain.profile import PostgresTarget
+from walconsole.domain.profile import BucketTarget, PostgresTarget
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.model import Level
@@ -122,13 +122,18 @@ class NewTimeline(NotUndone):
         missing = []
         for target in self._site.targets():
             try:
-                page = await self._site.store(target).page(start_after=f"{target.prefix}{name[:-1]}")
+                key = await self._key(target, name)
+                page = await self._site.store(target).page(start_after=key[:-1])
             except ObjectStoreError as error:
                 missing.append(f"{target.bucket} ({error.why})")
                 continue
-            if not any(key.startswith(f"{target.prefix}{name}") for key in page.objects.keys[:50]):
+            if not any(each.startswith(key) for each in page.objects.keys[:50]):
                 missing.append(target.bucket)
         return missing
+
+    async def _key(self, target: BucketTarget, name: str) -> str:
+        """What its key begins with in that copy. Raises ObjectStoreError."""
+        return f"{target.prefix}{name}"
 
 
 class LastWord(NotUndone):

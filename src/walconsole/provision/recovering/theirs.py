@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from shlex import quote
 
+from walconsole.domain.profile import BucketTarget
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.standing.recovery import restorable
-from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError
+from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import os_user, psql, run
 from walconsole.provision.engine.model import Check, CheckState, Command, Event, Plan, Proved, Risk
 from walconsole.provision.engine.not_undone import NotUndone
@@ -20,31 +21,26 @@ _LONGEST_S = 4 * 3600.0
 class TheirTimeline(NewTimeline):
     """model.Step. As with ours, in pgBackRest's layout and by its commands."""
 
+    _major: int | None = None
+    """PostgreSQL's: asked once, however long the step waits for the archive."""
+
     def _push(self, state: RecoveryState) -> Command:
         saved = quote(f"{state.work}/saved")
         push = f"{_program(state)} archive-push"
         loop = f'cd {quote(state.tree)} && for each in {saved}/*; do {push} "$each" || exit 1; done'
         return Command(loop, user=os_user(self._site))
 
-    async def _missing(self, name: str) -> list[str]:
+    async def _key(self, target: BucketTarget, name: str) -> str:
         """archive/STANZA/15-1/00000002.history, …/0000000200000000/SEGMENT-SUM.gz (archive/common.c)."""
         state = await self._recovery.state()
-        major = int(await psql(site_of(self._site, state), "SHOW server_version_num")) // 10_000
+        if self._major is None:
+            self._major = int(await psql(site_of(self._site, state), "SHOW server_version_num")) // 10_000
         stanza = state.pgbackrest.rpartition("--stanza=")[2].split(" ")[0]
-        missing = []
-        for target in self._site.targets():
-            store, below = self._site.store(target), f"{target.prefix}archive/{stanza}/"
-            try:
-                first = (await store.page(start_after=f"{below}{major}-")).objects.keys[:1]
-                database = first[0].removeprefix(below).partition("/")[0] if first else f"{major}-1"
-                lies = f"{name[:_FOLDER]}/{name}" if len(name) == _SEGMENT else name
-                page = await store.page(start_after=f"{below}{database}/{lies[:-1]}")
-            except ObjectStoreError as error:
-                missing.append(f"{target.bucket} ({error.why})")
-                continue
-            if not any(key.startswith(f"{below}{database}/{lies}") for key in page.objects.keys[:50]):
-                missing.append(target.bucket)
-        return missing
+        below = f"{target.prefix}archive/{stanza}/"
+        first = (await self._site.store(target).page(start_after=f"{below}{self._major}-")).objects.keys[:1]
+        database = first[0].removeprefix(below).partition("/")[0] if first else f"{self._major}-1"
+        lies = f"{name[:_FOLDER]}/{name}" if len(name) == _SEGMENT else name
+        return f"{below}{database}/{lies}"
 
 
 class TheirBackup(NotUndone):
