@@ -38,7 +38,7 @@ AS_THE_SERVER = (
         )
     }
     | {f"droplet/templates/{name}.sh" for name in ("backup", "storing", "building", "streaming", "proving")}
-    | {f"droplet/templates/{name}.sh" for name in ("telling", "pgbackrest_backup")}
+    | {f"droplet/templates/{name}.sh" for name in ("telling", "alone", "pgbackrest_backup")}
     | {
         f"droplet/templates/drill{part}.sh"
         for part in ("", "_files", "_lock", "_own", "_prune", "_reading", "_result", "_server")

@@ -12,7 +12,7 @@ from walconsole.droplet.choices import BackupChoices, DrillChoices, DropletChoic
 from walconsole.droplet.filling import cluster_choice, copies, fill_in, filled, psql_options, script, template
 from walconsole.droplet.names import names_of
 
-_BACKUP_PARTS = ("telling", "storing", "building", "streaming", "proving")
+_BACKUP_PARTS = ("telling", "alone", "storing", "building", "streaming", "proving")
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
 _RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
@@ -110,9 +110,10 @@ def backup_script(profile: Profile, choices: DropletChoices, backup: BackupChoic
         "CHECKPOINT": "fast" if backup.fast_checkpoint else "spread",
         "MEMORY_ROOT": quote(backup.memory_root),
         "TEMP_ROOT": quote(choices.temp_root),
-        "NICE": str(backup.nice),
     }
     own = {
+        "PROFILE": profile.name,
+        "NICE": str(backup.nice),
         "DATABASE_USER": quote(profile.postgres.user),
         "EXAMINE": template("examine.pl").rstrip(),
         "IDLE_TIMEOUT_S": str(choices.idle_timeout_s),
@@ -134,8 +135,8 @@ def pgbackrest_backup_script(profile: Profile, choices: DropletChoices, backup: 
         "INCREMENTAL": str(backup.incremental),
         "CALL": pgbackrest_call(profile),
         "CONFIG": quote(names.pgbackrest_config),
-        "NICE": str(backup.nice),
         "TELLING": template("telling.sh").rstrip(),
+        "ALONE": fill_in(template("alone.sh"), {"PROFILE": profile.name, "NICE": str(backup.nice)}).rstrip(),
     }
     return script("pgbackrest_backup.sh", profile, choices, names.backup, values)
 

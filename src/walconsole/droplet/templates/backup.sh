@@ -56,6 +56,8 @@ now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 @TELLING@
 
+@ALONE@
+
 interrupted() {
     trap '' HUP INT QUIT TERM
     end_all
@@ -202,32 +204,13 @@ work() {
     conclude
 }
 
-for given in "$@"; do
-    case $given in
-        --fast) checkpoint=fast ;;
-        --incremental) wanted=incremental ;;
-        --in-turn) wanted=turn ;;
-        *) fail 2 "usage: $me [--fast] [--incremental | --in-turn]" ;;
-    esac
-done
-cd / || exit 1
-if [ "$(id -un)" != "$os_user" ]; then
-    [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
-    exec runuser -u "$os_user" -- "$0" "$@"
-fi
-for needed in psql zstd perl rclone timeout flock ${recipients:+age}; do
-    command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
-done
+wishes "$@"
+as_owner "$@"
+needs psql zstd perl rclone timeout flock
+[ -z "$recipients" ] || needs age
 perl -MDigest::SHA -e 0 2>/dev/null || fail 2 "perl has no Digest::SHA: install all of perl"
-[ -r "$config" ] || fail 2 "$config cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
-[ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
-    fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
-exec 9<"$state"
-flock -n 9 || fail 3 "another base backup of @PROFILE@ runs on this host"
-renice -n @NICE@ -p $$ >/dev/null 2>&1
-ionice -c 3 -p $$ 2>/dev/null
-trap interrupted HUP INT QUIT TERM
-tell starting
+reads "$config"
+alone
 why=${recipients:+$(recipients_fault "$recipients")}
 [ -z "$why" ] || end 2 "$recipients, the public keys to encrypt for: $why. Nothing was written"
 make_room

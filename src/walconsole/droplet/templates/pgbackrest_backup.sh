@@ -17,6 +17,8 @@ set -u
 
 @TELLING@
 
+@ALONE@
+
 os_user=@OS_USER@
 state=@STATE@
 options=@CONFIG@
@@ -77,31 +79,11 @@ take() {
     return 1
 }
 
-for given in "$@"; do
-    case $given in
-        --fast) checkpoint=fast ;;
-        --incremental) wanted=incremental ;;
-        --in-turn) wanted=turn ;;
-        *) fail 2 "usage: $me [--fast] [--incremental | --in-turn]" ;;
-    esac
-done
-cd / || exit 1
-if [ "$(id -un)" != "$os_user" ]; then
-    [ "$(id -u)" = 0 ] || fail 2 "run it as $os_user, whose the cluster is, or as root"
-    exec runuser -u "$os_user" -- "$0" "$@"
-fi
-for needed in pgbackrest flock; do
-    command -v "$needed" >/dev/null || fail 2 "$needed is not installed"
-done
-[ -r "$options" ] || fail 2 "$options cannot be read as user $os_user; it should belong to root:$(id -gn), mode 0640"
-[ "$(stat -c '%U %F' -- "$state" 2>/dev/null)" = "$os_user directory" ] ||
-    fail 2 "$state is not a folder of ${os_user}'s: install -d -o $os_user -m 750 $state"
-exec 9<"$state"
-flock -n 9 || fail 3 "another base backup of @PROFILE@ runs on this host"
-renice -n @NICE@ -p $$ >/dev/null 2>&1
-ionice -c 3 -p $$ 2>/dev/null
-trap interrupted HUP INT QUIT TERM
-tell starting
+wishes "$@"
+as_owner "$@"
+needs pgbackrest flock
+reads "$options"
+alone
 said=$(mktemp "$state/.said.XXXXXXXX") || end 1 "no room for a small file in $state"
 case $checkpoint in fast) start=--start-fast ;; *) start=--no-start-fast ;; esac
 taken='' missed=''
