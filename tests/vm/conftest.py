@@ -15,7 +15,8 @@ from tests.vm.lab import Lab
 from tests.vm.machine import Image, Machine
 
 PACKAGES = ("postgresql-17", "systemd", "openssh-server", "rclone", "apparmor", "ufw", "needrestart")
-FAILED = pytest.StashKey[bool]()
+PASSED = pytest.StashKey[bool]()
+"""Whether it did; not there for what was not run, as where the run was broken off."""
 _HEAD = """\
 # Tested hosts
 
@@ -52,7 +53,8 @@ def lab(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 def _page(lab: Lab, image: Image, session: pytest.Session, took: float, used: float) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in image.versions(*PACKAGES).items())
-    failed = [item.name for item in session.items if item.stash.get(FAILED, False)]
+    failed = [item.name for item in session.items if not item.stash.get(PASSED, True)]
+    not_run = [item.name for item in session.items if PASSED not in item.stash]
     processors = os.cpu_count() or 1
     built = f", of which {image.built_in_s:.0f} s to build the image" if image.built_in_s else ""
     lines = [
@@ -63,7 +65,7 @@ def _page(lab: Lab, image: Image, session: pytest.Session, took: float, used: fl
         f"- one processor ({lab.machine.accelerator}), 1 GiB; root, and a user with sudo; 17/main, 17/second",
         f"- {took / 60:.0f} min on {processors} processors{built}; {used / 60:.0f} min of one for the"
         f" machine; booted in {lab.booted_in_s:.0f} s",
-        f"- failed: {', '.join(failed) if failed else 'nothing'}\n",
+        f"- failed: {', '.join(failed) or 'nothing'}; not run: {', '.join(not_run) or 'nothing'}\n",
         "| tried | seen |",
         "|---|---|",
         *(f"| {what} | {_cell(seen)} |" for what, seen in lab.tried),
@@ -79,8 +81,8 @@ def _cell(text: str) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Which failed, for the page."""
+    """Which failed, and which were not run, for the page."""
     report = yield
-    if report.failed:
-        item.stash[FAILED] = True
+    if report.failed or report.when == "call":
+        item.stash[PASSED] = report.passed and item.stash.get(PASSED, True)
     return report
