@@ -7,12 +7,13 @@ SCENARIO =
 DEMO_ARGS =
 ARGS =
 
-.PHONY: help venv demo test lint format bench wheel pictures docs tested-failures deaths walks key-matrix test-vm clean
+.PHONY: help venv demo test test-all lint format bench wheel pictures docs tested-failures deaths walks key-matrix test-vm clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      open the console on an embedded droplet (SCENARIO=incident, healthy, key-403 …: see walconsole demo --help)"
 	@echo "make test      install what the tests need where possible, and run everything (ARGS='-k proxy' for pytest)"
+	@echo "make test-all  also what takes long (half an hour on 2 cores)"
 	@echo "make lint      ruff, mypy and the import contracts alone"
 	@echo "make format    let ruff format the sources"
 	@echo "make bench     measure against the budgets and against other consoles"
@@ -45,6 +46,9 @@ test:
 	@sh scripts/test-servers.sh
 	@$(MAKE) --no-print-directory $(VENV)/.dev-installed
 	@ARGS='$(ARGS)' sh scripts/run-tests.sh $(BIN)
+
+test-all:
+	@EVERYTHING=yes $(MAKE) --no-print-directory test
 
 lint: $(VENV)/.dev-installed
 	@sh scripts/lint.sh $(BIN)

@@ -56,7 +56,7 @@ in_its_place() {
     cd "$home/checkout"
     exec setpriv --reuid="$user" --regid="$user" --init-groups env -i HOME="$home" USER="$user" LOGNAME="$user" \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG="${LANG:-C.UTF-8}" CI=true \
-        PART=ordinary PYTHON=$PYTHON "$@" </dev/null
+        PART=ordinary EVERYTHING="${EVERYTHING:-}" PYTHON=$PYTHON "$@" </dev/null
 }
 
 case $1 in

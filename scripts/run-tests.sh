@@ -7,6 +7,7 @@
 # Many tests bound a time, and on a machine that is busy with others some bound is missed now and then. So where a few
 # files fail they are run once more, whole and alone, and what failed at first is named: what is broken fails again.
 # $1: the folder of the tools. ARGS: more arguments for pytest (then nothing else is run).
+# EVERYTHING=yes: what is marked `long`, too, which is left out else and counted as deselected.
 # PART: rest, or ordinary (the rest as an ordinary user, who also runs what root would hide); that part alone.
 set -u
 bin=$1
@@ -17,6 +18,11 @@ unset PYTHONDONTWRITEBYTECODE
 if [ -n "${ARGS:-}" ]; then
     # shellcheck disable=SC2086  # several arguments
     exec "$bin/pytest" $ARGS
+fi
+short='' left=''
+if [ "${EVERYTHING:-}" != yes ]; then
+    short=' and not long' left=' (what is marked long is left to make test-all)'
+    export PYTEST_ADDOPTS="-m 'not long'"
 fi
 MOST_AGAIN=6
 REST='tests/unit tests/pilot tests/snapshots tests/integration/test_sandbox_practice.py'
@@ -112,12 +118,12 @@ beside=$!
 started="$lint $beside"
 echo "== pytest with real servers, four at a time"
 # shellcheck disable=SC2046,SC2086  # several arguments
-tests -n 4 --dist loadfile --no-loadscope-reorder $(without $REST $TERMINALS)
+tests -n 4 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 $(without $REST $TERMINALS)
 # shellcheck disable=SC2086  # several arguments
-[ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m root $of_roots; }
+[ -z "$of_roots" ] || { echo "== pytest, what only root can try of the rest"; tests -m "root$short" $of_roots; }
 wait "$lint" || status=1
 cat "$said/lint"
 wait "$beside" || status=1
 cat "$said/rest"
-[ "$status" = 0 ] && echo "walconsole: everything passed" || echo "walconsole: something FAILED, see above" >&2
+[ "$status" = 0 ] && echo "walconsole: everything passed$left" || echo "walconsole: something FAILED, see above" >&2
 end
