@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 PROGRAMS = frozenset((
-    "aws", "barman-cloud-backup-list", "cat", "cd", "chmod", "chown", "chronyc", "cmp", "command",
+    "[", "aws", "barman-cloud-backup-list", "cat", "cd", "chmod", "chown", "chronyc", "cmp", "command",
     "dmesg", "df", "doctl", "du", "echo", "findmnt", "getent", "head", "journalctl", "kill", "ls",
     "mv", "namei", "openssl", "pg_basebackup", "pg_ctl", "pg_ctlcluster", "pgbackrest", "printf", "cp",
     "chsh", "sh", "curl", "crontab", "find", "install", "apt-get", "zstd", "psql", "rclone", "rm",

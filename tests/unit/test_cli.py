@@ -229,6 +229,17 @@ def test_the_command_lines_cluster_stands_above_the_profiles(tmp_path: Path) -> 
         assert str(session.target.postgres.cluster) == wanted
 
 
+def test_a_server_that_pg_lsclusters_does_not_list_is_named_by_its_port(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = server_session(parse(["--cluster", "5477", "check", "root@h.example"]))
+    assert isinstance(session.target, Profile)
+    assert (session.target.postgres.port, session.target.postgres.cluster) == (5477, None)
+    with pytest.raises(SystemExit):
+        parse(["--cluster", "70000", "check", "root@h.example"])
+    assert "between 1 and 65535" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("word", "agreed"), [("prod", True), ("shithub", True), ("shit", False), ("", False), ("droplet", False)]
 )

@@ -35,7 +35,7 @@ from walconsole.domain.facts.observed import (
 )
 from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Need, Problem, Snapshot, failed, fold
 from walconsole.domain.failures import Level, Severity, diagnose
-from walconsole.domain.profile import BucketRole
+from walconsole.domain.profile import BucketRole, ClusterName
 
 DEAD = ConfigFiles(
     (
@@ -360,6 +360,28 @@ def test_a_server_that_is_down_is_told_from_one_that_cannot_be_asked() -> None:
     )
     unknown = diagnose(healthy(archiver=refused), NOW).verdict
     assert (unknown.level, unknown.text[:40]) == (Level.UNKNOWN, "cannot tell: PostgreSQL does not answer ")
+
+
+def test_beside_debians_idle_cluster_the_server_that_runs_is_told_of() -> None:
+    """apt makes 15/main, which nobody may ever have started; the real one is somewhere else."""
+    refused = broken(Snapshot.archiver, "no socket", "NoSocket", at=NOW - 12)
+    assert DOWN.cluster is not None
+    idle = replace(DOWN.cluster, name=ClusterName("15", "main"))
+    other = replace(idle, name=None, port=5477, data_directory="/srv/data\x1b[2J", running=True)
+    facts = replace(DOWN, cluster=idle, clusters=(idle, other))
+    told = diagnose(healthy(archiver=refused, host=facts), NOW)
+    assert told.verdict.level is Level.CRITICAL
+    assert told.verdict.text.startswith("15/main on port 5432 is DOWN for 12 s; /srv/data")
+    assert told.verdict.text.endswith("on port 5477 runs beside it")
+    (found,) = (each for each in told.findings if each.rule == "postgres-unreachable")
+    assert any("on port 5477 runs beside it" in line and "\x1b" not in line for line in found.evidence)
+    assert "--cluster 5477" in found.remedy
+    second = replace(
+        other, name=ClusterName("15", "second")
+    )  # Debian's list has it: it is asked for, or named
+    facts = replace(facts, clusters=(idle, second))
+    told = diagnose(healthy(archiver=refused, host=facts), NOW)
+    assert told.verdict.text.startswith("PostgreSQL is DOWN")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def config_file(options: Namespace) -> ConfigFile:
 def server_session(options: Namespace) -> Session:
     """What to open, with the profile or host that was named. Raises ConfigError, UsageError."""
     file = config_file(options)
-    given = {"name": options.name, "postgres.cluster": options.cluster}
+    which = "postgres.port" if isinstance(options.cluster, int) else "postgres.cluster"
+    given = {"name": options.name, which: options.cluster}
     if getattr(options, "engine", None):  # provision's alone
         given["engine"] = Engine(options.engine)
     named = {path: Setting(value, "command line") for path, value in given.items() if value}

@@ -66,9 +66,9 @@ def _add_cluster(parser: argparse.ArgumentParser) -> argparse.Action:
     return parser.add_argument(
         "--cluster",
         metavar="VERSION/NAME",
-        type=checked(checks.cluster),
-        help="the cluster on a host that has several, as pg_lsclusters shows it: 15/main"
-        " (default: the profile's, else the only one)",
+        type=checked(checks.cluster_or_port),
+        help="the cluster on a host that has several, as pg_lsclusters shows it: 15/main; or the port of one"
+        " that it does not list (default: the profile's, else the only one)",
     )
 
 

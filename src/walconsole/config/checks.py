@@ -332,6 +332,11 @@ def cluster(value: object) -> ClusterName:
     return ClusterName(matched["version"], matched["name"])
 
 
+def cluster_or_port(value: object) -> ClusterName | int:
+    """The same, or the port of a server that pg_lsclusters does not list."""
+    return port(int(str(value))) if str(value).isdecimal() else cluster(value)
+
+
 def endpoint(value: object) -> str:
     """An http or https URL without path, user or query; plain http only to this very machine."""
     checked = text(value)

@@ -73,6 +73,10 @@ class ClusterFacts:
     owner: str
     signals: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """`15/main on port 5432`; without a name its data directory, in the host's own words."""
+        return safe(f"{self.name or self.data_directory or 'a postmaster'} on port {self.port}")
+
 
 class VerifierSchedule(StrEnum):
     """What runs the verifier on the droplet. STOPPED: its timer is there, and inactive or failed."""
@@ -113,6 +117,16 @@ class HostFacts:
     def clock_offset_s(self) -> float:
         """How far the host's clock is ahead of the console's."""
         return self.clock - self.clock_read_at
+
+    @property
+    def running_beside(self) -> tuple[ClusterFacts, ...]:
+        """The servers that pg_lsclusters does not list and that run, while the observed one does not.
+
+        One of them may be meant: Debian makes a cluster by itself, which nobody may ever have started.
+        """
+        if self.cluster is None or self.cluster.running:
+            return ()
+        return tuple(each for each in self.clusters if each.running and each.name is None)
 
 
 @dataclass(frozen=True, slots=True)

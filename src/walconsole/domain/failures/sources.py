@@ -98,12 +98,18 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
         return
     since = snapshot.archiver.failing_since
     lasted = () if since is None or now - since < 1 else (f"for {duration_text(now - since)}",)
+    host = snapshot.host.value
+    beside = host.running_beside if host is not None else ()
+    remedy = problem.remedy or "look at its log and at its unit"
+    if beside:
+        first = beside[0].port
+        remedy += f"; if another one is meant, name it: --cluster {first}, or port = {first} in the profile"
     yield Finding(
         "postgres-unreachable",
         Severity.CRITICAL,
         unanswered(problem),
-        (problem.why, *lasted),
-        problem.remedy or "look at its log and at its unit",
+        (problem.why, *lasted, *(f"{each} runs beside it" for each in beside)),
+        remedy,
         Snapshot.archiver,
     )
 

@@ -70,6 +70,8 @@ _WRITTEN = re.compile(
 _NOTHING_LISTED = re.compile(r"directory not found", re.IGNORECASE)
 """All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
 does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
+_OF_A_DAEMON = pattern(r"\barchival of \S+ failed: HTTP status \d+")
+"""pghoard_postgres_command asks pghoard's daemon on the same host: that one's status is no store's."""
 
 
 def code_in(text: str) -> str:
@@ -77,6 +79,7 @@ def code_in(text: str) -> str:
 
     A code that is written counts for more than words or a status; one that is not known is the store's, too.
     """
+    text = _OF_A_DAEMON.sub("", text)
     for codes in _CODES:
         if found := codes.search(text):
             return str(found[0])

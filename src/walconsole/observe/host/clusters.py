@@ -9,7 +9,7 @@ from walconsole.domain.facts.observed import ClusterFacts
 from walconsole.domain.pgconf.start import started_in
 from walconsole.domain.pgconf.tree import join
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile
-from walconsole.domain.redaction import decode, safe
+from walconsole.domain.redaction import decode
 from walconsole.errors import ClusterChoiceError
 from walconsole.observe.host.host_script import Group, argv, options
 
@@ -84,15 +84,19 @@ def _name(text: str | None) -> ClusterName | None:
     return ClusterName(version, name) if version and name else None
 
 
+def public(clusters: Sequence[Cluster]) -> Sequence[Cluster]:
+    """Without the private servers of drills and recoveries, which the console itself starts."""
+    return [each for each in clusters if not _PRIVATE.search(each.facts.data_directory)]
+
+
 def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[Cluster]:
     """The clusters that the profile may mean: one is the answer, several are a question.
 
     A name, a port or a socket directory in the profile decides. Else Debian's list does where there
     is one: a stopped cluster of the list is not passed over for a stranger that runs beside it.
-    The private servers of drills and recoveries, which the console itself starts, are never meant.
     Raises errors.ClusterChoiceError when there is none.
     """
-    clusters = [each for each in clusters if not _PRIVATE.search(each.facts.data_directory)]
+    clusters = public(clusters)
     matching = [_at(cluster, target.port) for cluster in clusters if _matches(cluster, target)]
     if not matching:
         raise _none_matches(clusters, target)
@@ -162,8 +166,7 @@ def _none_matches(clusters: Sequence[Cluster], target: PostgresTarget) -> Cluste
 
 def describe(facts: ClusterFacts) -> str:
     """`15/main on port 5432 (running)`."""
-    name = str(facts.name) if facts.name else facts.data_directory or "a postmaster"
-    return safe(f"{name} on port {facts.port} ({'running' if facts.running else 'stopped'})")
+    return f"{facts} ({'running' if facts.running else 'stopped'})"
 
 
 # -- Which of several clusters is observed: asked once, and remembered.

@@ -13,7 +13,14 @@ from walconsole.domain.profile import Profile
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
-from walconsole.observe.host.clusters import Cluster, ClusterChoice, candidates, describe, read_cluster
+from walconsole.observe.host.clusters import (
+    Cluster,
+    ClusterChoice,
+    candidates,
+    describe,
+    public,
+    read_cluster,
+)
 from walconsole.observe.host.host_script import (
     Group,
     HostAnswer,
@@ -245,7 +252,7 @@ class HostProbe:
             clock_read_at=at,
             round_trip_s=answer.answered_at - answer.sent_at,
             cluster=observed.facts if observed else None,
-            clusters=tuple(cluster.facts for cluster in self._clusters),
+            clusters=tuple(cluster.facts for cluster in public(self._clusters)),
             postmaster_pid=observed.pid if observed else None,
             heartbeat_at=self._heartbeat_at(read),
             verifier=known.verifier,
