@@ -135,6 +135,18 @@ def test_a_folder_is_named_as_a_profile_names_it(tmp_path: Path) -> None:
 def test_where_nothing_was_found_nothing_changes(tmp_path: Path) -> None:
     said = resolved(tmp_path)
     assert adopt(said, Discovery()).resolved is said
+    assert adopt(said, Discovery(owner="postgres")).resolved is said
+    assert adopt(said, Discovery(owner="a b\n")).resolved is said
+
+
+def test_a_server_that_runs_as_another_user_is_asked_as_that_user(tmp_path: Path) -> None:
+    """initdb without -U names the superuser's role after the system's user that runs it."""
+    asked = adopt(resolved(tmp_path), Discovery(owner="enterprisedb")).resolved
+    assert (asked.profile.postgres.os_user, asked.profile.postgres.user) == ("enterprisedb", "enterprisedb")
+    assert asked.settings["postgres.user"].origin == "found: the server runs as enterprisedb"
+    said = resolved(tmp_path, '[profiles.acme.postgres]\nuser = "dba"\n')
+    asked = adopt(said, Discovery(owner="enterprisedb")).resolved
+    assert (asked.profile.postgres.os_user, asked.profile.postgres.user) == ("enterprisedb", "dba")
     assert said.profile.second_copy
 
 

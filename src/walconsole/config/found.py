@@ -20,7 +20,7 @@ from walconsole.domain.archivers.target import (
     S3Store,
     UnreadStore,
 )
-from walconsole.domain.profile import BucketRole, KeySource
+from walconsole.domain.profile import BucketRole, KeySource, PostgresTarget
 from walconsole.domain.redaction import safe
 
 _WHERE = ("bucket", "endpoint", "prefix", "region")
@@ -66,13 +66,13 @@ def adopt(resolved: Resolved, discovery: Discovery) -> Adopted:
     """The profile with what was found below what the operator says; what was found is no bucket: unread."""
     said = _said(resolved.layers)
     copies = copies_of(discovery)
-    if not copies:
+    found = _whose(discovery.owner, said)
+    if not copies and not found:
         return Adopted(resolved, discovery)
-    found: dict[str, Setting] = {}
     for role, target in copies.items():
         found |= _layer(role, target, said)
     no_word_of_dr = not any(path == "dr" or path.startswith("dr.") for path in said)
-    if BucketRole.DR not in copies and no_word_of_dr:
+    if copies and BucketRole.DR not in copies and no_word_of_dr:
         found["dr"] = Setting("none", "found: the server archives to one place")
     again = resolve([*resolved.layers, found], resolved.fallback_name)
     keys = {
@@ -129,6 +129,18 @@ def origin_of(found: Found[str] | Found[bool]) -> str:
     """In the words of `config show`."""
     sure = "" if found.certainty is Certainty.STATED else f" ({found.certainty.value})"
     return safe(f"found: {found.source}{sure}" if found.source else f"found{sure}")
+
+
+def _whose(owner: str, said: Settings) -> dict[str, Setting]:
+    """Another user than postgres that the server runs as: initdb names the superuser's role so, too."""
+    try:
+        name = checks.login(owner)
+    except checks.UnfitError:
+        return {}
+    if name == PostgresTarget().os_user or "postgres.password_env" in said:
+        return {}
+    found = Setting(name, f"found: the server runs as {name}")
+    return {path: found for path in ("postgres.os_user", "postgres.user") if path not in said}
 
 
 def _layer(role: BucketRole, target: ArchiveTarget, said: Settings) -> dict[str, Setting]:

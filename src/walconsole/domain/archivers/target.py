@@ -200,9 +200,10 @@ class Discovery:
 
     `streaming` says in words that WAL is taken from the server by streaming, empty where it is not: then
     archive_mode may be off on purpose. `notes` is what was not understood or could not be read. `targets`
-    empty and no `notes`: nothing is archived anywhere.
+    empty and no `notes`: nothing is archived anywhere. `owner` is the system's user that the server runs as.
     """
 
     targets: tuple[ArchiveTarget, ...] = ()
     streaming: str = ""
     notes: tuple[str, ...] = ()
+    owner: str = ""

@@ -101,6 +101,9 @@ def server_down(assessment: Assessment) -> Iterator[Finding]:
     host = snapshot.host.value
     beside = host.running_beside if host is not None else ()
     remedy = problem.remedy or "look at its log and at its unit"
+    owner = host.cluster.owner if host is not None and host.cluster is not None else ""
+    if problem.code.startswith("28") and owner not in ("", "postgres") and f"as {owner}" not in problem.why:
+        remedy += f"; the server runs as {owner}, and initdb makes a role of that name: `os_user` and `user`"
     if beside:
         first = beside[0].port
         remedy += f"; if another one is meant, name it: --cluster {first}, or port = {first} in the profile"

@@ -49,7 +49,7 @@ class HostDiscovery:
         if wanted:
             names = ", ".join((*wanted.files, *wanted.folders, *wanted.programs))
             found = replace(found, notes=(*found.notes, safe(f"not followed that far: {names}")[:300]))
-        return found
+        return replace(found, owner=user)
 
     async def _settings(self) -> Settings:
         """As the configuration files have them: also while archive_mode is off, or the server is down."""

@@ -49,14 +49,17 @@ class FolderProbe:
         self._received: tuple[str, ...] = ()
 
     async def take(self) -> Sequence[Fact]:
-        """Nothing before the settings were read. Raises errors.SshError, errors.ShellError."""
+        """Nothing before the settings were asked for; without an answer, the folders known otherwise.
+
+        Raises errors.SshError, errors.ShellError.
+        """
         snapshot = self._snapshot()
         settings, command = snapshot.settings.value, snapshot.command.value
-        if settings is None:
+        if settings is None and snapshot.settings.problem is None:
             return ()
-        text = settings.value("archive_command") or ""
+        text = (settings.value("archive_command") if settings is not None else None) or ""
         words = f"{text}\n{command.script if command is not None else ''}"
-        library = settings.value("basic_archive.archive_directory") or ""
+        library = (settings.value("basic_archive.archive_directory") if settings is not None else None) or ""
         named = [each.folder for each in self._profile.buckets if each.folder and not each.folder_host]
         paths = [*named, *archive_folders(words), *([library] if library else []), *self._received]
         wanted = tuple(dict.fromkeys(path.rstrip("/") or "/" for path in paths))[:MOST_FOLDERS]
@@ -72,7 +75,8 @@ class FolderProbe:
 
     async def _look(self, folders: Sequence[str]) -> tuple[FolderFacts, tuple[str, ...]]:
         token = secrets.token_hex(8)
-        data = self._host.observed.path if self._host.observed is not None else b""
+        observed = self._host.observed
+        data = observed.path if observed is not None else b""
         assigned = (
             ("token", token.encode()),
             ("folders", "\n".join(folders).encode("utf-8", "surrogateescape")),
@@ -80,7 +84,7 @@ class FolderProbe:
             ("root", self._profile.paths.root.encode()),
         )
         script = "".join(assignment(name, raw) for name, raw in assigned) + script_named("folder.sh")
-        user = self._profile.postgres.os_user
+        user = (observed.facts.owner if observed is not None else "") or self._profile.postgres.os_user
         answer = await self._shell.run(as_user(user, script), timeout_s=SCRIPT_S)
         missing: tuple[str, ...] = ()
         if answer.status == _NO_USER:
