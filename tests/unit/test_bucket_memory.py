@@ -7,7 +7,7 @@ import pytest
 from tests.unit.bucket_bench import Bench, KeptShelf, name, names
 from tests.unit.memory_bucket import MemoryBucket, MemoryListing
 from walconsole.domain.archive.listing import StoredObject
-from walconsole.observe.bucket.probe import SWEEP_EVERY_S
+from walconsole.observe.bucket.sweep import SWEEP_EVERY_S
 
 
 async def saved(bucket: MemoryBucket) -> KeptShelf:

@@ -9,7 +9,8 @@ from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.facts.observed import BucketFacts
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
-from walconsole.observe.bucket.probe import CHECK_EVERY_S, SWEEP_AGAIN_S, SWEEP_EVERY_S
+from walconsole.observe.bucket.probe import CHECK_EVERY_S
+from walconsole.observe.bucket.sweep import SWEEP_AGAIN_S, SWEEP_EVERY_S
 
 
 async def test_the_facts_of_a_small_bucket() -> None:

@@ -1,12 +1,14 @@
 """Looking again at what the next sweep would find much later: gaps, the oldest segment, a backup's WAL."""
 
+from collections.abc import Sequence
+
 from walconsole.domain.archive.continuity import Continuity
-from walconsole.domain.archive.gaps import Gap
+from walconsole.domain.archive.gaps import AcceptedGap, Gap
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.key_space import search_keys, segment_of
 from walconsole.domain.archive.layouts import Layout
 from walconsole.domain.recovery.backups import BaseBackup, Completeness
-from walconsole.domain.wal import Segment
+from walconsole.domain.wal import Segment, WalName, WalNameKind
 from walconsole.observe.bucket.heads import oldest_of
 from walconsole.observe.bucket.locate import locate
 from walconsole.observe.bucket.picture import BucketPicture
@@ -123,3 +125,19 @@ async def lost_is_back(picture: BucketPicture, store: ObjectStore, now: float) -
         if await locate(store, holding, Segment(timeline, runs.first), now):
             return True
     return False
+
+
+def is_contradicted(picture: BucketPicture, accepted: Sequence[AcceptedGap], said: WalName | None) -> bool:
+    """Whether no history leads to a timeline that is there, or `said` is not: all is to be listed anew.
+
+    `said` is the file that PostgreSQL says it archived last, None where this is no copy that it archives to.
+    """
+    holding = picture.holding
+    if holding is None or holding.newest is None:
+        return False
+    found = picture.continuity(accepted)
+    if found is not None and found.unreachable:
+        return True
+    if said is None or said.segment is None:
+        return False
+    return said.kind is not WalNameKind.PARTIAL and said.segment > holding.newest

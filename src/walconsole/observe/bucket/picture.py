@@ -252,9 +252,8 @@ class BucketPicture:
     ) -> BucketFacts:
         """What screens and rules see. `accepted` are this bucket's, `archived` is the server's last."""
         main, size = self.main, self.index.segment_bytes
-        holding, found = self.holding, self.continuity(accepted)
         newest = main.newest if main else None
-        return BucketFacts(
+        facts = BucketFacts(
             role=target.role,
             bucket=target.bucket,
             endpoint=target.endpoint,
@@ -265,7 +264,7 @@ class BucketPicture:
             newest_segment=newest.name(size) if newest else None,
             newest_at=main.times.exact(newest.timeline, newest.number) if main and newest else None,
             oldest_segment=main.oldest.name(size) if main and main.oldest else None,
-            gaps=found.gaps if found else (),
+            gaps=(),
             histories=tuple(sorted(main.histories)) if main else (),
             foreign_objects=self.index.foreign + self.index.impossible,
             complete=self.complete,
@@ -275,8 +274,6 @@ class BucketPicture:
             layout=main.place.layout.value if main else "",
             folder=main.place.root if main else "",
             other_archives=self._others(main),
-            gap_count=found.gap_count if found else 0,
-            missing_segments=found.missing_segments if found else 0,
             repeated_segments=main.repeated if main else 0,
             partials=main.partials if main else 0,
             backup_labels=main.backups if main else 0,
@@ -286,12 +283,10 @@ class BucketPicture:
             impossible_names=self.index.impossible,
             segment_bytes=size,
             key_endpoint=key_endpoint,
-            holding=holding,
+            holding=self.holding,
             other_holdings=self.other_holdings,
-            continuity=found,
             histories_read=self.heads.histories,
             identities=self.heads.identities,
-            accepted_gaps=tuple(gap.accepted for gap in found.accepted_gaps if gap.accepted) if found else (),
             repeats=self.heads.repeats,
             shared=self.heads.shared,
             progress=self.progress,
@@ -304,6 +299,8 @@ class BucketPicture:
             drills=self.drills.found,
             alike=self._alike(),
         )
+        found = self.continuity(accepted)
+        return facts if found is None else _followed(facts, found)
 
     def _alike(self) -> NamedAlike | None:
         newest = self.index.alike_newest
@@ -354,6 +351,18 @@ class BucketPicture:
         others = (archive for archive in self.index.archives.values() if archive is not main)
         found = sorted((each for each in others if each.segments), key=lambda each: each.place)
         return tuple(held for each in found[:OTHERS_SHOWN] if (held := self._held(each)) is not None)
+
+
+def _followed(facts: BucketFacts, found: Continuity) -> BucketFacts:
+    """With what following the timelines found."""
+    return replace(
+        facts,
+        continuity=found,
+        gaps=found.gaps,
+        gap_count=found.gap_count,
+        missing_segments=found.missing_segments,
+        accepted_gaps=tuple(gap.accepted for gap in found.accepted_gaps if gap.accepted),
+    )
 
 
 def segment_after(gap: Gap, path: Sequence[Leg], segment_bytes: int) -> Segment:

@@ -27,6 +27,7 @@ from walconsole.observe.bucket.checks import (
     backups_wal_is_gone,
     check_gaps,
     find_label,
+    is_contradicted,
     lost_is_back,
     oldest_is_gone,
 )
@@ -35,17 +36,10 @@ from walconsole.observe.bucket.heads import read_heads
 from walconsole.observe.bucket.memory import document_of, picture_from, still_true
 from walconsole.observe.bucket.own_archive import own_place
 from walconsole.observe.bucket.picture import BucketPicture
-from walconsole.observe.bucket.sweep import Sweep
+from walconsole.observe.bucket.sweep import Sweep, SweepSchedule
 from walconsole.observe.poller.probe import Fact
 from walconsole.ports import Clock, GapRegister, IndexShelf, ObjectStore, Plain
 
-SWEEP_EVERY_S = 86_400.0
-SWEEP_AGAIN_S = 600.0
-SWEEP_AGAIN_PAGE_S = 5.0
-"""Where something contradicts the index, or no archive was found, a sweep is due as often as this.
-
-Where a poll saw that something is gone, after the second for each page that the last sweep took.
-"""
 CHECK_EVERY_S = 60.0
 REFUSED_AGAIN_S = 10.0
 """Where what a base backup says could not be read."""
@@ -53,7 +47,6 @@ SAVE_EVERY_S = 600.0
 SLICE_S = 1.0
 """A sweep yields to the screen this often."""
 _FIRST_POLL_KEYS = 200
-_FEW_OBJECTS = 1000
 
 
 class BucketProbe:
@@ -98,9 +91,8 @@ class BucketProbe:
         self._sweep: Sweep | None = None
         self._before: BucketPicture | None = None
         self._recalled = False
-        self._sweep_due = self._check_due = self._save_due = 0.0
-        self._swept_at = self._contradicted_at = -SWEEP_AGAIN_S
-        self._swept_pages = 0
+        self._schedule = SweepSchedule()
+        self._check_due = self._save_due = 0.0
         self._said: str | None = None
         self._listed_at = 0.0
         self._saved: tuple[int, Losses] = (-1, {})
@@ -115,7 +107,8 @@ class BucketProbe:
 
     def refresh(self) -> None:
         """List everything anew."""
-        self._sweep_due = self._check_due = 0.0
+        self._schedule.anew()
+        self._check_due = 0.0
 
     def look_again(self) -> None:
         """Read the accepted gaps anew, during a sweep too, and show what follows."""
@@ -191,7 +184,7 @@ class BucketProbe:
             return False
         self._picture = picture
         age_s = max(0.0, self.clock.now() - picture.swept_at)  # a clock may have been wrong when it was saved
-        self._sweep_due = self.clock.monotonic() + SWEEP_EVERY_S - age_s
+        self._schedule.recalled(self.clock.monotonic(), age_s)
         self._saved = picture.objects, picture.losses
         self._read_register()
         return True
@@ -201,9 +194,9 @@ class BucketProbe:
         if picture is None or picture.index.segment_bytes != self._wanted_bytes():
             return True
         now = self.clock.monotonic()
-        if picture.main is None:  # another layout may appear anywhere; few objects are one request
-            return picture.objects < _FEW_OBJECTS or now >= self._swept_at + SWEEP_AGAIN_S
-        return now >= self._sweep_due
+        if picture.main is None:
+            return self._schedule.is_due_of_nothing(now, picture.objects)
+        return self._schedule.is_due(now)
 
     def _wanted_bytes(self) -> int:
         """The server's, else what the newest segment's own header says, else what the names suggest."""
@@ -221,8 +214,7 @@ class BucketProbe:
         self._coming = picture = BucketPicture(self.target.prefix, self._wanted_bytes())
         picture.own = self._own
         self._sweep = Sweep(self.store, picture.index, picture.page_seen, self.target.connections, first)
-        self._swept_at = self.clock.monotonic()
-        self._sweep_due = self._swept_at + SWEEP_EVERY_S
+        self._schedule.begun(self.clock.monotonic())
 
     async def _sweep_on(self, sweep: Sweep, coming: BucketPicture) -> BucketPicture:
         before = self._picture
@@ -248,7 +240,7 @@ class BucketProbe:
         earlier = [each for each in (self._before, self._picture) if each is not None]
         alike = (each for each in earlier if each.index.segment_bytes == size)
         self._before = next(alike, earlier[-1] if earlier else None)
-        self._swept_pages = self._sweep.pages if self._sweep is not None else 0
+        self._schedule.ended(self._sweep.pages if self._sweep is not None else 0)
         self._picture, self._coming, self._sweep = picture, None, None
         self._listed_at = self.clock.now()
         self._check_due = self._save_due = 0.0
@@ -275,20 +267,20 @@ class BucketProbe:
         if picture.losses != known:
             await self.save()
 
-    def _sweep_soon(self, again_s: float = SWEEP_AGAIN_S) -> None:
-        """Something contradicts the index: list anew, the first time at once, then every `again_s`."""
-        now = self.clock.monotonic()
-        due = max(now, self._contradicted_at + again_s)
-        if due < self._sweep_due:
-            self._sweep_due = due
-            self._contradicted_at = due
-            if due == now:
-                self._wake(self.name)
+    def _sweep_soon(self) -> None:
+        """Something contradicts the index: list anew."""
+        if self._schedule.contradicted(self.clock.monotonic()):
+            self._wake(self.name)
+
+    def _sweep_for_change(self) -> None:
+        """A poll saw that something is gone, or another: list anew."""
+        if self._schedule.changed(self.clock.monotonic()):
+            self._wake(self.name)
 
     def _doubt(self, picture: BucketPicture) -> None:
         """Something of it was seen to be gone: nothing is promised before it was listed anew."""
         picture.doubted = True
-        self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
+        self._sweep_for_change()
 
     # The poll, and the looks beyond it.
 
@@ -302,7 +294,7 @@ class BucketProbe:
             if first and picture.vanished(page, after):
                 self._doubt(picture)
             elif first and picture.whole_again(page):
-                self._sweep_soon(min(SWEEP_AGAIN_S, self._swept_pages * SWEEP_AGAIN_PAGE_S))
+                self._sweep_for_change()
             picture.add_new(page)
             keys = page.objects.keys
             watched = picture.heads.watched(picture.newest_key)
@@ -416,17 +408,8 @@ class BucketProbe:
         return True
 
     def _contradicted(self, picture: BucketPicture) -> bool:
-        """Whether PostgreSQL archived what is not seen here, or no history leads to a timeline: look anew."""
-        holding = picture.holding
-        if holding is None or holding.newest is None:
-            return False
-        found = picture.continuity(self._accepted)
-        if found is not None and found.unreachable:
-            return True
-        said = wal_name(self._said, picture.index.segment_bytes)
-        if self.target.role is not BucketRole.PRIMARY or said is None or said.segment is None:
-            return False
-        return said.kind is not WalNameKind.PARTIAL and said.segment > holding.newest
+        said = self._said if self.target.role is BucketRole.PRIMARY else None
+        return is_contradicted(picture, self._accepted, wal_name(said, picture.index.segment_bytes))
 
     # What is shown.
 

@@ -1,4 +1,4 @@
-"""A full listing of a bucket, ranges side by side, every page folded at once.
+"""A full listing of a bucket, ranges side by side, every page folded at once; and when one is due.
 
 The first pages come one after another. As soon as a page lies in a part of the key space that can
 be split, a few single-key requests at doubling distances find about where that part ends, and it
@@ -19,6 +19,68 @@ from walconsole.domain.facts.observed import SweepProgress
 from walconsole.domain.round_trips import Page
 from walconsole.errors import WalconsoleError
 from walconsole.ports import ObjectStore
+
+# -- When a bucket is to be listed anew: once a day, and sooner where something contradicts what was listed.
+
+SWEEP_EVERY_S = 86_400.0
+SWEEP_AGAIN_S = 600.0
+SWEEP_AGAIN_PAGE_S = 5.0
+"""Where something contradicts the index, or no archive was found, a sweep is due as often as this.
+
+Where a poll saw that something is gone, after the second for each page that the last sweep took.
+"""
+_FEW_OBJECTS = 1000
+
+
+class SweepSchedule:
+    """When the next sweep is due: at once before the first. Times are seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+        self._begun_at = self._contradicted_at = -SWEEP_AGAIN_S
+        self._pages = 0
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is due where an archive was found."""
+        return now >= self._due
+
+    def is_due_of_nothing(self, now: float, objects: int) -> bool:
+        """Whether it is due where no archive was found: one may appear anywhere. Few objects are one page."""
+        return objects < _FEW_OBJECTS or now >= self._begun_at + SWEEP_AGAIN_S
+
+    def anew(self) -> None:
+        """Somebody asks for it: it is due at once."""
+        self._due = 0.0
+
+    def recalled(self, now: float, age_s: float) -> None:
+        """What a sweep found `age_s` ago was taken up."""
+        self._due = now + SWEEP_EVERY_S - age_s
+
+    def begun(self, now: float) -> None:
+        """A sweep has begun."""
+        self._begun_at, self._due = now, now + SWEEP_EVERY_S
+
+    def ended(self, pages: int) -> None:
+        """It took so many pages."""
+        self._pages = pages
+
+    def contradicted(self, now: float) -> bool:
+        """Something contradicts the index: whether a sweep is due at once, else within SWEEP_AGAIN_S."""
+        return self._soon(now, SWEEP_AGAIN_S)
+
+    def changed(self, now: float) -> bool:
+        """As `contradicted`, where something was seen to be gone, or another: sooner after a short sweep."""
+        return self._soon(now, min(SWEEP_AGAIN_S, self._pages * SWEEP_AGAIN_PAGE_S))
+
+    def _soon(self, now: float, again_s: float) -> bool:
+        due = max(now, self._contradicted_at + again_s)
+        if due >= self._due:
+            return False
+        self._due = self._contradicted_at = due
+        return due == now
+
+
+# -- The listing.
 
 MOST_RANGES = 64
 FEWEST_RANGES = 4
