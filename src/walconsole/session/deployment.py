@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from walconsole.command_register import Telling, telling_of_requests, untold
 from walconsole.domain.facts.endpoint_reach import Reach
+from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, Profile
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.droplet.choices import Authorities, BackupChoices, DrillChoices, DropletChoices
@@ -118,7 +119,6 @@ def provisioned(
     """
     _refuse_places(profile)
     from walconsole.provision.droplet.surveying import take_survey
-    from walconsole.session.one_look import look_anew
 
     telling = telling_of_requests(shell.register, clock.now)
     keys = KeysLater(profile, environment, telling)
@@ -130,7 +130,7 @@ def provisioned(
     cleanups.add_task(asyncio.create_task(temporary.doubts.watch(), name="looking for keys in doubt"))
     cleanups.add(f"closing the shell on {profile.ssh}", shell.aclose)
     stores = _Stores(profile, environment, shell, cleanups, finding, telling)
-    found = finding.through(shell) if finding is not None else None
+    anew = _Anew(profile, shell, clock, environment, finding)
     # Added last, so that it is done first: the connections that it needs are still open.
     cleanups.add("deleting the temporary key", temporary.end, LONGEST_DISPOSAL_S + _AFTER_DISPOSAL_S)
     site = Site(
@@ -149,16 +149,17 @@ def provisioned(
         drill=DrillChoices.for_profile(profile),
         plain=_plain(),
         own=stores.own,
-        snapshot=lambda: look_anew(profile, shell, clock, environment, found),
-        whole=lambda of: look_anew(
-            of, shell, clock, environment, found if of == profile else None, whole=True
-        ),
+        snapshot=anew.judgeable,
+        whole=anew.whole,
         reach=_reach,
-        claim=DropletClaim(
-            shell, str(PurePosixPath(profile.paths.rclone_config).parent), clock, patience=shell.patience
-        ),
+        claim=_claim(profile, shell, clock),
     )
     return Provisioned(site, temporary, ledger, keys)
+
+
+def _claim(profile: Profile, shell: "SshShell", clock: Clock) -> DropletClaim:
+    beside_keys = PurePosixPath(profile.paths.rclone_config).parent
+    return DropletClaim(shell, str(beside_keys), clock, patience=shell.patience)
 
 
 def _refuse_places(profile: Profile) -> None:
@@ -171,6 +172,37 @@ def _refuse_places(profile: Profile) -> None:
     unread = next((target.unread for target in profile.buckets if target.unread), "")
     if unread:
         raise BlockedError(tried, unread, named)
+
+
+class _Anew:
+    """Everything read anew through `shell`, from nothing that an earlier session saved.
+
+    `finding` is what the host said of `profile`'s server, and of no other's.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        shell: "SshShell",
+        clock: Clock,
+        environment: Mapping[str, str],
+        finding: "HostFinding | None",
+    ) -> None:
+        self._profile, self._shell, self._clock, self._environment = profile, shell, clock, environment
+        self._found = finding.through(shell) if finding is not None else None
+
+    async def judgeable(self) -> Snapshot:
+        """What retention is judged by."""
+        from walconsole.session.one_look import look_anew
+
+        return await look_anew(self._profile, self._shell, self._clock, self._environment, self._found)
+
+    async def whole(self, of: Profile) -> Snapshot:
+        """Every source, as with the profile `of`."""
+        from walconsole.session.one_look import look_anew
+
+        found = self._found if of == self._profile else None
+        return await look_anew(of, self._shell, self._clock, self._environment, found, whole=True)
 
 
 class _Stores:
