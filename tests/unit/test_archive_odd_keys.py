@@ -130,6 +130,53 @@ def test_where_a_folder_belongs(directory: str, place: Place | None) -> None:
     assert place_of(directory) == place
 
 
+SEVERAL = (
+    "%d-%m-%y/", "%d%m%y/", "%d/%m/%y/", "%d.%m.%y/", "%m-%d-%y/", "%m%d%y/", "%m/%d/%y/", "%y-%m-%d/",
+    "%y%m%d/", "%d-%m-%Y/", "%d%m%Y/", "%m-%d-%Y/",
+    "%m%d%Y/", "%m/%d/%Y/", "%m.%d.%Y/", "%d_%m_%y/%H/", "%d-%m-%y-%H/",
+    "%Y-%d-%m/", "%Y%d%m/",
+)  # fmt: skip
+"""Forms of which some days can be read by another: 05-09-26 is in May or in September, 25-05-26
+in 2025 or 2026."""
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+@pytest.mark.parametrize("root", ["", "pg/main/"])
+def test_folders_whose_days_can_be_read_in_several_ways_are_one_archive(form: str, root: str) -> None:
+    begun = datetime(2026, 1, 3, 7, tzinfo=UTC)
+    days = [begun + timedelta(days=at) for at in range(0, 500, 7)]
+    index = folded(
+        *(f"{root}{day.strftime(form)}{name(0x40 + at)}" for at, day in enumerate(days) if at != 9)
+    )
+    (archive,) = index.archives.values()
+    assert archive.place == Place(Layout.DATED, root)
+    assert [(gap.first, gap.last) for gap in archive.gaps(MIB16)] == [(name(0x49), name(0x49))]
+
+
+@pytest.mark.parametrize("form", SEVERAL[:-2])
+@given(at=st.datetimes(datetime(2021, 1, 6), datetime(2098, 12, 20)))  # noqa: DTZ001
+def test_the_folder_of_today_is_among_those_in_which_a_new_segment_is_looked_for(
+    form: str, at: datetime
+) -> None:
+    at = at.replace(tzinfo=UTC)
+    (archive,) = folded(f"{at.strftime(form)}{name(0x40)}").archives.values()
+    for later in (at, at + timedelta(days=1)):
+        keys = search_keys(archive.holding("", MIB16), Segment(1, 0x41), later.timestamp())
+        assert f"{later.strftime(form)}{name(0x40)}~" in keys
+
+
+def test_a_name_that_may_mean_several_days_tells_none() -> None:
+    for told in ("05-09-2026/", "25-05-26/", "050926/", "05/09/26/"):
+        folder = dated_folder(told)
+        assert folder is not None
+        assert folder.at is None
+        assert len(folder.forms) > 1
+    for told, day in (("25-05-2026/", 25), ("05-25-2026/", 25), ("05-05-2026/", 5), ("13.05.26/", 13)):
+        folder = dated_folder(told)
+        assert folder is not None
+        assert folder.at == datetime(2026, 5, day, tzinfo=UTC)
+
+
 def test_folders_by_log_of_eight_digits_are_one_archive() -> None:
     keys = [f"wal/{name(number)[8:16]}/{name(number)}" for number in (0xFE, 0xFF, 0x100, 0x102)]
     index = folded(*keys)

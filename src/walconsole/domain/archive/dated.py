@@ -99,29 +99,41 @@ class DatedForm:
 class DatedFolder:
     """A folder below `root`: from when it is (in UTC, or whatever its writer's clock shows), and its form.
 
-    `at` is None where the calendar has no such day. `log` is a folder by log within it, or empty.
+    `at` is None where the calendar has no such day, or the name may mean several (05-09-2026): `alike` are
+    its further forms then. `log` is a folder by log within it, or empty.
     """
 
     root: str
     at: datetime | None
     form: DatedForm
     log: str
+    alike: tuple[DatedForm, ...] = ()
 
     @property
     def forms(self) -> tuple[DatedForm, ...]:
-        """The form, and another one that it may be: May is as short as it is long."""
+        """The form, and others that it may be: May is as short as it is long."""
         named = self.at is not None and self.at.month == 5 and self.form.in_full != self.form
-        return (self.form, self.form.in_full) if named else (self.form,)
+        return (self.form, self.form.in_full) if named else (self.form, *self.alike)
 
 
 @lru_cache(maxsize=1024)
 def dated_folder(directory: str) -> DatedFolder | None:
     """What `directory` (ending in a slash) says of time, None where it says nothing."""
-    for form, ordered in forms():
-        match = form.fullmatch(directory)
+    for form in forms():
+        match = form.pattern.fullmatch(directory)
         if match is not None:
-            return _folder(match, ordered=ordered)
+            first = _folder(match, ordered=form.ordered)
+            others = (each.fullmatch(directory) for each in form.alike)
+            return _among(first, [_folder(each, ordered=False) for each in others if each is not None])
     return None
+
+
+def _among(first: DatedFolder, others: list[DatedFolder]) -> DatedFolder:
+    """What a name says that may be meant in several ways: nothing of time where those differ."""
+    others = [each for each in others if each.root == first.root and each.at is not None]
+    alike = tuple(each.form for each in others)
+    one = {each.at for each in (first, *others)} == {first.at}
+    return replace(first, at=first.at if one else None, alike=alike) if others else first
 
 
 def _folder(match: re.Match[str], *, ordered: bool) -> DatedFolder:

@@ -7,6 +7,7 @@ once more, `log` a folder by log within.
 
 import re
 from functools import cache
+from typing import NamedTuple
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -71,14 +72,26 @@ def _form(pattern: str) -> str:
     return rf"{_ROOT}{_KEY}{pattern}/{_LOG}"
 
 
+def _three(first: str, second: str, third: str) -> str:
+    """Three numbers, with the same sign between them or none."""
+    return _form(rf"{first}(?P<_s>[-_./]?){second}(?P=_s){third}{_TIME}")
+
+
+_M, _D, _Y = rf"(?P<m>{_MONTH})", rf"(?P<d>{_DAY})", rf"(?P<Y>{_YEAR})"
+_YY = r"(?P<y>[2-9]\d)"
+"""Two digits are a year of now; 15 before a slash is more likely a version's folder."""
+_BY_THE_LONG_YEAR = (_three(_D, _M, _Y), _three(_M, _D, _Y))
+_BY_THE_SHORT_YEAR = (_three(_YY, _M, _D), _three(_D, _M, _YY), _three(_M, _D, _YY))
+_ALIKE = (_BY_THE_LONG_YEAR, _BY_THE_SHORT_YEAR)
+"""Forms of which one name may have several: 05-09-2026 is in May or in September."""
+
 _FIRST = (
-    _form(rf"(?P<d>{_DAY})/(?P<m>{_MONTH})/(?P<Y>{_YEAR})"),
-    _form(rf"(?:(?P<d>{_DAY})/)?{_NAME}/(?P<Y>{_YEAR})"),
+    *_BY_THE_LONG_YEAR,
+    _form(rf"(?:{_D}/)?{_NAME}/{_Y}"),
 )
 """Before those in order, for which what comes before the year would be no part of the date."""
 _UNORDERED = (
-    _form(rf"(?P<d>{_DAY})(?P<_s>[-_.]?)(?P<m>{_MONTH})(?P=_s)(?P<Y>{_YEAR}){_TIME}"),
-    _form(rf"(?P<m>{_MONTH})[-_.](?P<d>{_DAY})[-_.](?P<Y>{_YEAR}){_TIME}"),
+    _three(_Y, _D, _M),
     _form(rf"(?P<m>{_MONTH})[-_.](?P<Y>{_YEAR})"),
     _form(rf"{_AFTER_A_WEEKDAY}(?P<Y>{_YEAR}){_SEPARATOR}{_NAME}(?:{_SEPARATOR}(?P<d>{_DAY}){_TIME})?"),
     _form(rf"{_AFTER_A_WEEKDAY}(?P<d>{_DAY}){_SEPARATOR}{_NAME}{_SEPARATOR}(?P<Y>{_YEAR}){_TIME}"),
@@ -95,11 +108,7 @@ _UNORDERED = (
     _form(rf"(?P<G>{_YEAR}){_SEPARATOR}(?:[Ww]|KW|kw|[Ww]eek)[-_]?{_WEEK}{_BEFORE_A_WEEKDAY}"),
     _form(rf"(?P<G>{_YEAR}){_BETWEEN}{_WEEK}{_BEFORE_A_WEEKDAY}"),
     _form(rf"(?P<Y>{_YEAR}){_SEPARATOR}(?P<j>[012]\d\d|3[0-5]\d|36[0-6]){_TIME}"),
-    # Two digits are a year of now; 15 before a slash is more likely a version's folder.
-    _form(rf"(?P<y>[2-9]\d)(?P<_s>[-_.]?)(?P<m>{_MONTH})(?P=_s)(?P<d>{_DAY}){_TIME}"),
-    _form(rf"(?P<y>[2-9]\d)/(?P<m>{_MONTH})/(?P<d>{_DAY}){_TIME}"),
-    _form(rf"(?P<d>{_DAY})(?P<_s>[-_.])(?P<m>{_MONTH})(?P=_s)(?P<y>[2-9]\d)"),
-    _form(rf"(?P<m>{_MONTH})(?P<_s>[-_./])(?P<d>{_DAY})(?P=_s)(?P<y>[2-9]\d)"),
+    *_BY_THE_SHORT_YEAR,
     _form(_WEEKDAY),
     rf"{_ROOT}(?:month|week|day|hour)=(?P<W>\d\d)/{_LOG}",
     _form(rf"(?P<Y>{_YEAR}){_SEPARATOR}{_FOREIGN}(?:{_SEPARATOR}(?P<d>{_DAY}){_TIME})?"),
@@ -107,12 +116,28 @@ _UNORDERED = (
 )
 
 
+class Form(NamedTuple):
+    """`ordered`: such folders sort as time goes. `alike`: further patterns by which a name may be meant."""
+
+    pattern: re.Pattern[str]
+    ordered: bool
+    alike: tuple[re.Pattern[str], ...]
+
+
 @cache
-def forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
-    """The patterns, in the order in which they count; whether such folders sort as time goes.
+def forms() -> tuple[Form, ...]:
+    """In the order in which they count.
 
     They are compiled when the first is asked for: that takes long enough to be seen in a start.
     """
-    every = (*((form, False) for form in _FIRST), *((form, True) for form in _ORDERED))
-    later = ((form, False) for form in _UNORDERED)
-    return tuple((re.compile(form, _FLAGS), ordered) for form, ordered in (*every, *later))
+    written = dict.fromkeys((*_FIRST, *_ORDERED, *_UNORDERED))
+    compiled = {form: re.compile(form, _FLAGS) for form in written}
+    alike = {form: group for group in _ALIKE for form in group}
+    return tuple(
+        Form(
+            pattern,
+            form in _ORDERED,
+            tuple(compiled[each] for each in alike.get(form, ()) if each != form),
+        )
+        for form, pattern in compiled.items()
+    )

@@ -156,16 +156,21 @@ def search_keys(holding: Holding, segment: Segment, now: float) -> tuple[str, ..
     """Keys after which a listing begins with `segment`, if it is there: one, or several in the dated layout.
 
     There a segment lies in the folder of the day on which it was stored first: about that of its
-    neighbours, or (pushed late) of today or yesterday by `now`, seconds since the epoch.
+    neighbours, or (pushed late) of today or yesterday by `now`, seconds since the epoch. Where the newest's
+    folder may mean several days, it is in that folder, or in one of the day on which the store had it.
     """
     name = segment.name(holding.segment_bytes)
     before = Segment(segment.timeline, max(0, segment.number - 1)).name(holding.segment_bytes) + _LAST
     newest_folder, newest_name = split_key(holding.newest_key)
     folder = newest_folder[len(holding.root) :]
     if holding.place.layout is Layout.DATED and (dated := dated_folder(folder)) is not None:
-        about = holding.days.about(segment.timeline, segment.number)
         log = log_folder(dated.log, newest_name, name)
-        return tuple(f"{holding.root}{each}{log}{before}" for each in _folders(dated.forms, about, now))
+        several = dated.at is None and bool(dated.alike)
+        stored = holding.times if several else holding.days
+        own = (folder.removesuffix(dated.log),) if several else ()
+        about = stored.about(segment.timeline, segment.number)
+        folders = dict.fromkeys((*own, *_folders(dated.forms, about, now)))
+        return tuple(f"{holding.root}{each}{log}{before}" for each in folders)
     if holding.place.layout in GROUPED_LAYOUTS and folder:  # barman-cloud's folders are sometimes left out
         folder = log_folder(folder, newest_name, name)
     return (f"{holding.root}{folder}{before}",)
