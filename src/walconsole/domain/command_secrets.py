@@ -16,6 +16,10 @@ _PAIR = rf"(?!\d+:\d+(?!\S))(?=[\"']{{0,2}}[^\s:\"']*+:){_WORD}"
 """`user:password`; two numbers are a container's user and group."""
 
 
+_MC = "mc|mcli|minio-client|minio-mc"
+_MC_FLAG = r"(?:--(?:api|path|config-dir)[=\s]\s*\S+\s+|--[\w-]+\s+)*"
+
+
 class _Convention(NamedTuple):
     """`programs` take a secret (`value`) after `words`; both are regular expressions."""
 
@@ -28,11 +32,14 @@ _CONVENTIONS = (
     _Convention("curl", r"-[A-Za-z#]*[uU]\s*|--(?:proxy-)?user[=\s]\s*", _PAIR),
     _Convention("curl", r"(?:--(?:oauth2-bearer|pass|proxy-pass|cookie)[=\s]|-b\s)\s*"),
     _Convention("https?|xh", r"(?:-a|--auth)[=\s]\s*", _PAIR),
+    _Convention("curl", r"(?:-E\s*|--(?:proxy-)?cert[=\s]\s*)[\"']?[^\s\"':]++:", r"[^\s\"']+"),
+    _Convention("openssl", r"-hmac\s+|-macopt\s+(?:hex)?key:"),
     _Convention("openssl", r"-k(?!file)\s*|-K\s*|-pass(?:in|out)?\s+[\"']?pass:"),
     _Convention(r"mysql\w*|mariadb[\w-]*|mariabackup|xtrabackup|innobackupex", r"-p(?=\S)"),
     _Convention(r"7z\w?|(?:un)?rar", r"-h?p(?=\S)"),
     _Convention(r"(?:un)?zip|zipcloak", r"-P\s*"),
     _Convention(r"smb(?:client|get|map)|rpcclient", r"(?:-U\s*|--user[=\s]\s*)[\"']?[^\s%\"']++%"),
+    _Convention(r"smbclient|net\s+use", r"(?:\w:\s+)?(?://|\\\\)\S+\s+(?![-/])"),
     _Convention("lftp", r"(?:-u|--user)[=\s]\s*", rf"(?=\S*,){_WORD}"),
     _Convention(r"ncftp\w*|aescrypt|mongo\w*|cqlsh", r"-p\s*"),
     _Convention("redis-cli|keydb-cli|valkey-cli", r"(?:-a|--pass)[=\s]\s*"),
@@ -45,15 +52,20 @@ _CONVENTIONS = (
     _Convention("sqlcmd|bcp", r"-P\s*"),
     _Convention(r"(?:docker|podman|buildah|skopeo|helm|oras|crane|nerdctl|az)\s+login", r"-p\s*"),
     _Convention(r"(?:skopeo|podman|buildah)", r"--(?:src-|dest-)?creds[=\s]\s*"),
+    _Convention("vault", r"[A-Za-z]\w*="),
+    _Convention("ipmitool|fence_ipmilan", r"-P\s*"),
+    _Convention(r"snmp\w+", r"-[AX]\s*"),
+    _Convention("uplink|storj", r"--access[=\s]\s*|access\s+import\s+"),
+    _Convention("qshell", r"account\s+\S+\s+"),
     _Convention("vault", r"login\s+", rf"(?=\S*\d){_WORD}"),
     _Convention("doctl", r"-t\s+"),
-    _Convention("mc|mcli|minio-client", r"--enc-c[=\s]\s*"),
+    _Convention(_MC, r"--enc-c[=\s]\s*"),
     _Convention(
-        "mc|mcli|minio-client",
-        rf"(?:alias\s+set|config\s+host\s+add)\s+(?:{_WORD}\s+){{3}}(?!--)",
+        _MC,
+        rf"(?:alias\s+set|config\s+host\s+add)\s+(?:{_MC_FLAG}(?!--){_WORD}\s+){{3}}{_MC_FLAG}(?!--)",
     ),
     _Convention("rclone", r"obscure\s+(?!-)"),
-    _Convention("b2", r"(?:account\s+authorize|authorize-account)\s+\S+\s+(?!-)"),
+    _Convention(r"b2(?:v\d)?", r"(?:account\s+authorize|authorize-account)\s+\S+\s+(?!-)"),
     _Convention("htpasswd", r"-\w*b\w*\s+\S+\s+\S+\s+"),
     _Convention("net", r"/user:\S+\s+"),
     _Convention("sqlplus|rman", r"\b\w+/(?=\S+)"),
@@ -72,13 +84,19 @@ _SAID_TO_IT = pattern(
     rf"(\b(?:echo|printf)\s+(?:-\w+\s+|[\"']?%s(?:\\n)?[\"']?\s+)*)(?!%s){_WORD}"
     rf"(?=\s*\|[^|;\n]{{0,300}}?(?:{_READS_INPUT}))"
 )
-_READ_AS_FILE = pattern(rf"(\bpass\w*-file[=\s]\s*<\((?:echo|printf)\s+)(?:[^\s()\"']+|{_WORD})")
+_READ_AS_FILE = pattern(
+    rf"(\b(?:pass|key|secret|token|cred)[\w-]*(?:[=\s]\s*|\s+file:)<\((?:echo|printf)\s+"
+    rf"(?:-\w+\s+|[\"']?%s(?:\\n)?[\"']?\s+)*)(?!%s)(?:[^\s()\"']+|{_WORD})"
+)
 _HERE_STRING = pattern(rf"(<<<\s*){_WORD}")
 
 HINTS = (
     "alias s",
     "config host add",
     " login ",
+    "qshell ",
+    "access import ",
+    "net use ",
     "obscure ",
     "authorize",
     "/user:",

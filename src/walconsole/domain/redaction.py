@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from walconsole.domain.command_secrets import HINTS as COMMAND_HINTS
 from walconsole.domain.command_secrets import command_secrets_masked
 from walconsole.domain.patterns import pattern
+from walconsole.domain.secret_shapes import HINTS as SHAPE_HINTS
+from walconsole.domain.secret_shapes import LED, SHAPES, USERLIST
 
 MASK = "[redacted]"
 
@@ -30,9 +32,11 @@ _MARK = pattern(
     r"|(?:encrypt(?:ion)?|enc|crypt|crypto|cipher|master|signing|sign|libsodium|pgp|gpg|customer|sse-?c|sse"
     r"|application|storage|storage[_-]access|azure|azureblob|b2|swift|st|shared|service|admin|auth|session"
     r"|config[_-][a-z0-9]+|^rclone[_-][a-z0-9]+)[_-]?key(?:[_-](?:base64|b64|hex))?$"
-    r"|[_-]pwd$"
+    r"|[_-]pwd$|routing[_-]?key$|^pw$"
+    r"|(?<![a-z])(?:db|pg|sql|mysql|ftp|smb|ssh|user|root|admin|key|store|ldap|http|smtp|repo|crypt|enc|gpg|cert|zip)"
+    r"(?:pass|pwd|pw)\d?$"
 )
-_ENVIRONMENT_KEY = pattern(r"[A-Z0-9_]*(?<!ACCESS)(?<!PUBLIC)(?<!HOST)(?<!PRIMARY)(?<!SORT)(?<!S3)_KEY")
+_ENVIRONMENT_KEY = pattern(r"KEY|[A-Z0-9_]*(?<!ACCESS)(?<!PUBLIC)(?<!HOST)(?<!PRIMARY)(?<!SORT)(?<!S3)_KEY")
 _ABOUT = pattern(
     r".*[_.-](?:encryption|supports[_-]reload|warnings?|files?|path|dir|names?|env|hint|timeout|ttl|type"
     r"|length|policy|format|expir\w*|rotation|max|min|count|reload|required|fd|repeat|store|prompt|stdin|url"
@@ -57,10 +61,13 @@ _SAYS = frozenset(
         "incorrect", "missing", "expired", "expires", "required", "unable", "unexpected", "denied",
         "refused", "rejected", "forbidden", "unauthorized", "unknown", "unsupported", "unavailable",
         "mismatch", "malformed", "exceeded", "timeout", "timed", "error", "check", "enter", "provided",
-        "found", "expected", "got",
+        "found", "expected", "got", "unbound", "unrecognized", "illegal", "bad", "usage", "requires",
     }
 )  # fmt: skip
-_NO_SUCH = ("not found", "does not exist", "already exists")
+_SAYS_OF_IT = frozenset({"not", "does", "already", "is", "was", "has", "cannot", "could"})
+_COUNT = pattern(r"\d{1,4}[,;.)]?")
+_STATUS = pattern(r"[1-5]\d\d [A-Z][a-z]+")  # 403 Forbidden
+_NAMES_OBJECT = pattern(r"[0-9A-F]{24}|^[\"']?\$")
 _PATH = pattern(
     r"[\"']?(?:~|\.{1,2}|/(?:etc|var|home|root|opt|usr|run|srv|tmp|mnt|secrets|keys))/[\w.@/-]*+[\"']?(?!\S)"
 )
@@ -70,6 +77,7 @@ _PATH = pattern(
 # repeated possessively: Python before 3.11.5 matches too little then (CPython issue 106052).
 _VALUE = pattern(
     r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*(?:\"|\\?\Z)"
+    r"|(?>\\{1,3}\"[^\"\\]*+)(?:\\{1,3}\"|\Z)"
     r"|(?>''(?![\s'])(?:[^']++|'{4})+)(?:''|\Z)"
     r"|(?>\\'[^'\\]*+(?:\\[^'][^'\\]*+)*)(?:\\'|\Z)"
     r"|'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*(?:'|\\?\Z)"
@@ -79,72 +87,17 @@ _VALUE = pattern(
 # A name and what joins it to a value: `name=`, `name:`, `--name value`, `NAME 'value'`. Names begin
 # only where no name goes on, so that each character is looked at once, however long the text is.
 _NAMED = pattern(
-    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++[\"']?\s{0,99}+[=:]\s{0,99}+(?=\S)"
+    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_.-]++\\{0,3}+[\"']?\s{0,99}+[=:]\s{0,99}+(?=\S)"
     r"|-[A-Za-z0-9_.-]++\s{1,99}+(?=[^\s-])|[A-Za-z0-9_.-]++\s{1,99}+(?=\\?['\"]))"
 )
 _NAME = pattern(r"[A-Za-z0-9_.-]+")
-_SHAPES = (
-    pattern(r"\bdo[opr]_v1_[0-9a-f]{32,}\b"),  # DigitalOcean API tokens
-    pattern(r"\b(?:gh[ps]_|github_pat_)[A-Za-z0-9_-]{16,}"),
-    pattern(r"\bAIza[0-9A-Za-z_-]{30,}"),  # Google API keys
-    pattern(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"),  # JSON Web Tokens
-    pattern(r"(?i)\bAGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9]{1,20})-1[0-9A-Za-z]+"),
-    pattern(r"(?i)(?<=bearer )(?=[A-Za-z._~+/=-]{0,200}[0-9]|\S{20})[A-Za-z0-9._~+/=-]{8,}"),
-    pattern(r"(?<=sshpass -p)\s*(?:\"[^\"]*+\"|'[^']*+'|[^\s'\"]+)"),
-    pattern(r"(?<=://)[^\s/?#:'\"]*+:[^\s/?#'\"]*(?=@)"),  # user:password in a URL
-    pattern(r"(?<=://)[^\s/?#:@'\"]*+:(?!\d{1,5}/)[^\s?#@'\"]{1,200}+(?=@)"),  # with a slash in the password
-    pattern(r"(?<=://)[A-Za-z0-9_-]{20,}(?=@)"),  # a token alone
-    pattern(
-        r"(?<![\w@:/.-])[\w.+-]{1,64}+:(?!\d{1,3}(?:\.\d|@))[^\s@/:'\",;()]{1,64}(?=@(?!sha\d)[\w-]+[.:])"
-    ),
-    pattern(
-        r"(?<=[?&])(?i:x-(?:amz|goog|ms|oss|cos|obs)-(?:signature|credential|security-token))=[^&\s'\"]+"
-    ),
-    pattern(r"(?i)(?<=signature=)[0-9a-f]{32,}"),
-    pattern(r"(?<=hooks\.slack\.com/services/)[\w/]+"),
-    pattern(
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
-        r"(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
-    ),
-    pattern(r"\bmd5[0-9a-f]{32}\b"),  # pg_authid.rolpassword
-    pattern(r"SCRAM-SHA-256\$[0-9]+:[^\s'\"]+"),
-    pattern(r"(?<=\s-u )(?!\d+:\d+(?!\S))(?:[^\s:'\"]+:[^\s'\"]+|'[^\s:']+:[^']+'|\"[^\s:\"]+:[^\"]+\")"),
-    pattern(
-        r"(?<=\s--user[= ])(?!\d+:\d+(?!\S))(?:[^\s:'\"]+:[^\s'\"]+|'[^\s:']+:[^']+'|\"[^\s:\"]+:[^\"]+\")"
-    ),
-)
-# The same with what stands before it, which is kept.
-_LED = (
-    pattern(
-        r"(?i)(authorization[\"']?\s{0,9}[:=](?:\\?\s){0,9}[\"']?(?:basic|bearer|token|api-?key|key|digest|negotiate"
-        r"|aws|sharedkey(?:lite)?|oss|cos|obs|splunk|sso-key)(?:\\?\s)+)[^\s\"',]+"
-    ),
-    pattern(
-        r"(?i)([?&;](?:sig|signature|sign|access_token|auth_token|token|key|apikey|api_key|auth|secret|pass"
-        r"|passwd|password|pwd)=)[^&\s'\"]+"
-    ),
-    pattern(r"(?i)(\b(?:set-)?cookie:\s*)[^\s=]{1,100}=[^'\"\n]+"),
-    pattern(
-        r"(?i)(<(?:secretaccesskey|secretkey|sessiontoken|securitytoken|password|accesskeysecret)>)[^<]+"
-    ),
-    pattern(r"(\blogin\s+\S+\s+password\s+)\S+"),  # netrc(5)
-    pattern(r"(?m)(^[^\s:]{1,255}:(?:[56]\d{3}|\*):[^\s:]{1,63}:[^\s:]{1,63}:)\S+$"),  # a line of .pgpass
-    pattern(
-        r"(\b(?:(?:aws_)?secret_access_key|aws_session_token|client_secret|secret_key|pass|password2?)\s+)"
-        r"(?=[A-Za-z]*[0-9+/_=])(?![^\s=]*[:=(])[^\s'\"]{8,}"
-    ),  # `rclone config create r s3 secret_access_key X`, `aws configure set`
-)
-# A whole line of pgbouncer's userlist.txt; the same two words at the end of a command are arguments.
-_USERLIST = pattern(r"(?m)^([ \t]*+\"[^\"\n]*\" )\"[^\"\n]*\"(?=[ \t]*$)")
-
 _USERINFO = 128
 """The most characters that are looked at before an `@`."""
 
-# Every shape above contains one of these: looking for them first costs a hundredth.
+# Whatever gives a secret away contains one of these: looking for them first costs a hundredth.
 _HINTS = (
-    "secret", "pass", "token", "apikey", "privatekey", "private key", "accountkey", "credential", "_v1_",
-    "bearer ", "basic ", "://", "signature=", "md5", "scram-", '" "', "authorization", "cookie", "pwd=",
-    "sig=", "auth=", "aiza", "eyj", "ghp_", "ghs_", "github_pat", ":5432:", ":*:", *COMMAND_HINTS,
+    "secret", "pass", "token", "apikey", "privatekey", "private key", "accountkey", "credential",
+    *SHAPE_HINTS, *COMMAND_HINTS,
 )  # fmt: skip
 _FLAGS = pattern(r"\s-[a-z-]")
 _KEYS = pattern(r"key[\"']?\s*[=:]|[_-]key\s")
@@ -172,11 +125,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     if not may_hold_secret(text):
         return text
     text = command_secrets_masked(text, MASK)
-    for shape in _SHAPES:
+    for shape in SHAPES:
         text = shape.sub(MASK, text)
-    for led in _LED:
+    for led in LED:
         text = led.sub(rf"\1{MASK}", text)
-    text = _USERLIST.sub(rf"\1{MASK}", text)
+    text = USERLIST.sub(rf"\1{MASK}", text)
     return _values_masked(text)
 
 
@@ -187,7 +140,7 @@ def _values_masked(text: str) -> str:
     while (named := _NAMED.search(text, at)) is not None:
         at = named.end()
         value = _VALUE.match(text, at) if _gives_away(named[0]) else None
-        if value is not None and not _is_spoken(named[0], value, text):
+        if value is not None and not _is_spoken(named, value, text):
             parts += text[done:at], MASK
             done = at = _end_of(value, named[0], text)
     return "".join((*parts, text[done:]))
@@ -215,19 +168,35 @@ def _gives_away(named: str) -> bool:
     return _ABOUT.fullmatch(folded) is None and _CAMEL_ABOUT.fullmatch(name[0]) is None
 
 
-def _is_spoken(named: str, value: re.Match[str], text: str) -> bool:
+def _is_spoken(name: re.Match[str], value: re.Match[str], text: str) -> bool:
     """Whether what follows a name is said about it, and not its value."""
+    named = name[0]
     if _SEEN_BY_PATH.search(named) is not None and _PATH.match(value[0]) is not None:
         return True
     if named.rstrip().rstrip("\"'").endswith("="):
-        return False
-    if named[0] == "-":
-        return named.strip() == "-pass" and value[0].startswith(("file:", "env:", "fd:", "stdin"))
+        return named.startswith("KEY") and _NAMES_OBJECT.search(value[0]) is not None
     after = text[value.end() : value.end() + 120]
-    if not named.rstrip().endswith(":"):  # NAME 'value'
-        nothing = not any(sign.isalnum() for sign in value[0])
-        return nothing or (named.startswith(("secret", "credential")) and after.strip().startswith(_NO_SUCH))
-    return named[-1:].isspace() and _is_prose(value[0], after, "credential" in named.lower())
+    if not named.rstrip().endswith(":"):
+        if named[0] == "-":
+            return named.strip() == "-pass" and value[0].startswith(("file:", "env:", "fd:", "stdin"))
+        return _is_its_name(named, value[0], after)
+    if not named[-1:].isspace():
+        return False
+    before = text[max(0, name.start() - 12) : name.start()].rstrip()
+    counted = named.rstrip(": ").endswith("s") and _COUNT.fullmatch(value[0]) is not None
+    if counted or before.endswith(("expected", "illegal")) or _STATUS.match(value[0] + after):
+        return True
+    return _is_prose(value[0], after, "credential" in named.lower())
+
+
+def _is_its_name(named: str, value: str, after: str) -> bool:
+    """Whether `NAME 'value'` names something that is called a secret, and is none: a Kubernetes object."""
+    if not any(sign.isalnum() for sign in value):
+        return True
+    said = after.split(maxsplit=1)[:1]
+    return (
+        named.lower().startswith(("secret", "credential")) and bool(said) and said[0].lower() in _SAYS_OF_IT
+    )
 
 
 def _is_prose(first: str, after: str, easily: bool) -> bool:
