@@ -127,6 +127,64 @@ WORDS: list[tuple[str, str, str, str]] = [
      "answered TeapotRefuses"),
     ("unknown, v1", "TheMoonIsFull: try later\tstatus code: 503, request id: 1", "store-error",
      "answered TheMoonIsFull"),
+    ("gcloud",
+     "ERROR: (gcloud.storage.cp) User [wal@x.iam.gserviceaccount.com] does not have "
+     "permission to access b instance [wal] (or it may not exist)", "key-403", GRANT),
+    ("gsutil",
+     "AccessDeniedException: 403 wal@x.iam.gserviceaccount.com does not have "
+     "storage.objects.create access to the Google Cloud Storage object.", "key-403", GRANT),
+    ("gsutil, bucket",
+     "BucketNotFoundException: 404 gs://acme-wal bucket does not exist.", "bucket-404", "does not exist"),
+    ("azcopy",
+     "RESPONSE Status: 403 This request is not authorized to perform this operation using "
+     "this permission.", "key-403", GRANT),
+    ("azcopy, code", "ERROR CODE: AuthenticationFailed", "key-403", EXPIRED),
+    ("azcopy, container",
+     "<Error><Code>ContainerNotFound</Code><Message>The specified container does not "
+     "exist.</Message></Error>", "bucket-404", "does not exist"),
+    ("azcopy, account", "ERROR CODE: AccountIsDisabled", "store-error", ACCOUNT),
+    ("ossutil",
+     "Error: oss: service returned error: StatusCode=403, ErrorCode=InvalidAccessKeyId, "
+     "ErrorMessage=\"x\"", "key-403", UNKNOWN_KEY),
+    ("ossutil, account",
+     "Error: oss: service returned error: StatusCode=403, ErrorCode=UserDisable, "
+     "ErrorMessage=\"UserDisable\"", "store-error", ACCOUNT),
+    ("b2, native",
+     "{\"code\": \"bad_auth_token\", \"message\": \"Invalid authorization token\", "
+     "\"status\": 401}", "key-403", EXPIRED),
+    ("b2, native cap",
+     "{\"code\": \"cap_exceeded\", \"message\": \"Cannot upload files\", \"status\": 403}",
+     "store-error", ACCOUNT),
+    ("GCS, JSON",
+     "{\"error\":{\"code\":403,\"message\":\"The project to be billed is associated with a "
+     "delinquent billing account.\"}}", "store-error", ACCOUNT),
+    ("OCI",
+     "{\"code\":\"NotAuthenticated\",\"message\":\"The required information was not "
+     "provided\"}", "store-error", "answered NotAuthenticated"),
+    ("nginx",
+     "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad "
+     "Gateway</h1></body></html>", "throttled", "cannot serve"),
+    ("nginx, size",
+     "<html><head><title>413 Request Entity Too Large</title></head></html>", "store-error", "does not take"),
+    ("Cloudflare", "error code: 521", "throttled", "cannot serve"),
+    ("swift", "Auth GET failed: https://h/auth/v1.0 401 Unauthorized", "key-403", EXPIRED),
+    ("swift, quota", "Object PUT failed: 413 Upload exceeds quota.", "store-error", ACCOUNT),
+    ("curl, 403",
+     "curl: (22) The requested URL returned error: 403", "key-403", "refuses the archiver (403)"),
+    ("curl, 507", "curl: (22) The requested URL returned error: 507", "store-error", ACCOUNT),
+    ("wget, 403", "2026-05-10 10:11:12 ERROR 403: Forbidden.", "key-403", "refuses the archiver (403)"),
+    ("curl, refused",
+     "curl: (7) Failed to connect to h port 443 after 3 ms: Couldn't connect to server",
+     "endpoint-wrong", UNREACHED),
+    ("curl, German", "curl: (7) Verbindungsaufbau abgelehnt", "endpoint-wrong", UNREACHED),
+    ("curl, TLS version",
+     "curl: (35) error:0A00010B:SSL routines::wrong version number", "endpoint-wrong", UNREACHED),
+    ("wget, DNS", "wget: unable to resolve host address 'h'", "endpoint-wrong", UNREACHED),
+    ("mc, drives",
+     "mc: <ERROR> Failed to copy `x`. Write failed. Insufficient number of drives online",
+     "throttled", "cannot serve"),
+    ("uplink",
+     "uplink: permission denied: exceeded allowed bandwidth: Exceeded Usage Limit", "store-error", ACCOUNT),
 ]  # fmt: skip
 
 

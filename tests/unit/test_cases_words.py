@@ -288,6 +288,20 @@ def test_what_was_said_before_the_command_changed_is_no_cause(how: str) -> None:
         ("sh: Zeile 1: ship-wal: Kommando nicht gefunden.", "ship-wal"),
         ("sh: line 1: /opt/ship: No such file or directory", "/opt/ship"),
         ("/usr/local/bin/archive.sh: 7: aws: not found", "aws"),
+        ("zsh:1: command not found: ship-wal", "ship-wal"),
+        ("fish: Unknown command: ship-wal", "ship-wal"),
+        ("ksh: line 1: ship-wal: not found [No such file or directory]", "ship-wal"),
+        ("sh: ligne 1: ship-wal\xa0: commande introuvable", "ship-wal"),
+        ("bash: 第 1 行：ship-wal：未找到命令", "ship-wal"),
+        ("sh: rad 1: ship-wal: kommandot finns inte", "ship-wal"),
+        ("env: can't execute 'ship-wal': No such file or directory", "ship-wal"),
+        ("timeout: failed to run command ‘ship-wal’: No such file or directory", "ship-wal"),
+        ("ship-wal: applet not found", "ship-wal"),
+        ("bash: /opt/ship: /usr/bin/python2: bad interpreter: No such file or directory", "/usr/bin/python2"),
+        (
+            "wal-g: error while loading shared libraries: libsodium.so.23: cannot open shared object file",
+            "libsodium.so.23",
+        ),
     ],
 )
 def test_what_the_shell_did_not_find_is_what_it_says(words: str, name: str) -> None:
@@ -295,6 +309,57 @@ def test_what_the_shell_did_not_find_is_what_it_says(words: str, name: str) -> N
     root = root_of(diagnosis)
     assert root.rule == "command-not-found"
     assert root.title.endswith(f": {name}")
+
+
+def test_a_program_that_no_words_name_is_not_named() -> None:
+    end = f"{stamp(3)} [77] FATAL:  archive command failed with exit code 127"
+    assert root_of(failing_with("sorry", end)).title == "a program that the archive command runs is not found"
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (
+            'Failed to create file system for "sp:b": didn\'t find section in config file',
+            "has no such remote",
+        ),
+        ('Failed to load config file "/root/r.conf": open /root/r.conf: permission denied', "may not read"),
+        ("Couldn't decrypt configuration, most likely wrong password.", "cannot decrypt"),
+    ],
+)
+def test_what_rclone_says_of_its_configuration_is_told_and_not_proved(words: str, title: str) -> None:
+    facts = CommandFacts("rclone copyto %p sp:b/%f")
+    end = f"{stamp(3)} [77] LOG:  archive command failed with exit code 1"
+    root = root_of(failing_with(words, end, evidence=((Snapshot.command, facts),)))
+    assert (root.rule, root.certainty) == ("rclone-config-unreadable", Certainty.LIKELY)
+    assert title in root.title
+
+
+@pytest.mark.parametrize("breaks", ["sh -c '\nset -e\nship \"%p\"\n'", '"\n\n"', 'a\n"b","c\nNoSuchBucket'])
+def test_a_record_of_the_csv_log_that_has_line_breaks_is_one(breaks: str) -> None:
+    """What follows its first line is no program's word, and no cause of the next failure."""
+    detail = f"The failed archive command was: {breaks}"
+    fields = {"pid": "77", "error_severity": "LOG", "message": "archive command failed with exit code 1"}
+    record = [
+        _records({"timestamp": stamp(before), "detail": detail} | fields)["csvlog"] for before in (60, 3)
+    ]
+    lines = [line for each in record for line in (WORDS, *each.split("\n"))]
+    entries = entries_of([(line, None) for line in lines], utc)
+    assert [entry.kind for entry in entries] == [LogKind.PROGRAM, LogKind.FAILED] * 2
+    assert root_of(failing_with(*lines)).rule == "key-403"
+
+
+def test_a_record_without_an_end_keeps_the_lines_that_follow() -> None:
+    begun = f'{stamp(60)},,,77,,,,,,,,"LOG",,"archive command failed with'
+    lines = [
+        begun,
+        WORDS,
+        *(["more"] * 300),
+        f"{stamp(3)} [77] LOG:  archive command failed with exit code 1",
+    ]
+    kinds = [entry.kind for entry in entries_of([(line, None) for line in lines], utc)]
+    assert kinds[-1] is LogKind.FAILED
+    assert kinds.count(LogKind.PROGRAM) >= 301
 
 
 def test_only_the_shell_knows_that_a_name_is_missing() -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from walconsole.domain.facts import log_languages as languages
 from walconsole.domain.facts.evidence import LogEntry, LogKind
-from walconsole.domain.facts.log_line import ARCHIVER, is_a_programs, plain_text, servers_level
+from walconsole.domain.facts.log_line import ARCHIVER, is_a_programs, plain_text, servers_level, whole_records
 from walconsole.domain.patterns import pattern
 from walconsole.domain.redaction import safe
 
@@ -74,7 +74,7 @@ def entries_of(
 
     `archivers` are the process ids that the archiver is known to have had. Never raises.
     """
-    listed = [(plain_text(line), since) for line, since in lines]
+    listed = [(plain_text(line), since) for line, since in whole_records(lines)]
     prefixed = any(servers_level(text)[1] > 0 for text, _ in listed)
     reader = _Reader(zone, frozenset(archivers), prefixed=prefixed)
     told: list[tuple[LogEntry, float | None]] = []

@@ -7,6 +7,7 @@ PostgreSQL writes its log as text with a prefix of the operator's choice, as CSV
 import csv
 import json
 import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -158,11 +159,36 @@ def below(before: LogLine, line: LogLine, level: str) -> tuple[LogLine, LogLine]
     return before._replace(about_archiving=about), line._replace(about_archiving=about)
 
 
+def whole_records(lines: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float | None]]:
+    """Lines of a log, those of one CSV record joined: a message or a command in it may have line breaks.
+
+    Where the end of a record is not there, what follows stays as it is.
+    """
+    held: list[tuple[str, float | None]] = []
+    quotes = 0
+    for text, since in lines:
+        begins = _CSV.match(text) is not None
+        if held and (begins or len(held) >= _RECORD_LINES):
+            yield from held
+            held, quotes = [], 0
+        if held or (begins and text.count('"') % 2):
+            held.append((text, since))
+            quotes += text.count('"')
+            if not quotes % 2:
+                yield "\n".join(line for line, _ in held), held[0][1]
+                held, quotes = [], 0
+        else:
+            yield text, since
+    yield from held
+
+
+_RECORD_LINES = 200
+
+
 def plain_text(raw: str) -> str:
     """A line of PostgreSQL's CSV or JSON log as its text log would have it; any other as it is.
 
     The order of the CSV's fields is that of the documentation, 20.8.4 "Using CSV-Format Log Output".
-    A record whose message has line breaks is not whole on one line, and stays as it is.
     """
     if raw.startswith("{"):
         return _from_json(raw)
@@ -187,7 +213,8 @@ def _from_json(raw: str) -> str:
 
 def _from_csv(raw: str) -> str:
     try:
-        fields = next(csv.reader([raw]), [])  # one that is cut, for its message has line breaks, is read too
+        lines = (f"{line}\n" for line in raw.split("\n"))
+        fields = next(csv.reader(lines), [])  # one that is cut is read, too
     except csv.Error:
         return raw
     if len(fields) < 14:

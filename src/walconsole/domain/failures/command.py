@@ -12,8 +12,11 @@ from walconsole.domain.standing.archiver import archive_timeout_s, last_success_
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import REFUSED, FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.not_found import missed
 from walconsole.domain.standing.proofs import command_and_archiver, log_lines
 from walconsole.domain.standing.remedies import is_ours, ours_in_force, runs_rclone, server_user
+from walconsole.domain.store.answers import Meaning, meaning_of
+from walconsole.domain.store.printed import code_in
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a POSIX shell exits with (POSIX.1-2024, Shell Command Language, 2.8.2)."""
@@ -27,15 +30,6 @@ _CONFIG_WORDS = re.compile(
 _DENIED = re.compile(rf"(?:{languages.DENIED})(?! \([\w,-]+\))", re.IGNORECASE)
 """Of files: `Permission denied (publickey)` is what ssh says of a login."""
 _READ_ONLY = re.compile(languages.SEALED, re.IGNORECASE)
-_SHELL_NOT_FOUND = re.compile(rf"(?:not found|{languages.ABSENT}).{{0,20}}$", re.IGNORECASE)
-_NOT_FOUND_BY = re.compile(
-    r"(?:^|: )['\"‘«]?([^\s:'\"’»]+)['\"’»]?: (?:(?:command |inaccessible or )?not found|orden no encontrada"
-    r"|commande introuvable|comando non trovato|コマンドが見つかりません|команда не найдена|未找到命令"
-    rf"|comando n.{{1,3}}o encontrado|nie znaleziono polecenia|명령어를 찾을 수 없음|Kommando nicht "
-    rf"gefunden|{languages.ABSENT})",
-    re.IGNORECASE,
-)
-"""How dash, bash (in its languages) and ksh name what they did not find."""
 
 
 def _programs_proof(snapshot: Snapshot, program: ProgramFacts) -> Proof:
@@ -62,13 +56,14 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
     missing = [program for program in facts.programs if program.path is None] if facts else []
     if not lines and (not missing or _tried(assessment)):
         return  # only the shell knows what it did not find
-    named = _named(assessment.newest_words) if lines else ""
+    telling = _telling(assessment.newest_words) if lines else ()
+    named = missed(telling[-1].text) if telling else ""
     name = named or (missing[0].name if missing else "")
     looked = any(program.name == name for program in missing)
     yield Finding(
         "command-not-found",
         assessment.urgency,
-        f"the archive command's program is not found: {name or 'a program'}"
+        _title_ofmissed(name)
         if lines
         else f"the archive command names {name}, which the server's user does not find",
         (
@@ -81,7 +76,7 @@ def command_not_found(assessment: Assessment) -> Iterator[Finding]:
         since=assessment.failing_since,
         proof=(
             *(_programs_proof(snapshot, program) for program in missing),
-            *log_lines(snapshot, (*assessment.programs_words(_SHELL_NOT_FOUND), *lines)),
+            *log_lines(snapshot, (*telling, *lines)),
             *command_and_archiver(snapshot),
         ),
         fixes=_fixes_of_not_found(snapshot, name),
@@ -128,10 +123,17 @@ def _works_all_the_same(assessment: Assessment) -> bool:
     return not assessment.troubled and age is not None and age < 2 * timeout + 60
 
 
-def _named(words: tuple[LogEntry, ...]) -> str:
-    """What the shell says that it did not find, the newest."""
-    found = (_NOT_FOUND_BY.search(entry.text) for entry in reversed(words))
-    return next((match[1] for match in found if match is not None), "")
+def _title_ofmissed(name: str) -> str:
+    if not name:
+        return "a program that the archive command runs is not found"
+    if ".so" in name.rpartition("/")[2]:
+        return f"a library that the archive command's program needs is not found: {name}"
+    return f"the archive command's program is not found: {name}"
+
+
+def _telling(words: tuple[LogEntry, ...]) -> tuple[LogEntry, ...]:
+    """Those that name what was not found."""
+    return tuple(entry for entry in words if missed(entry.text))
 
 
 def command_not_executable(assessment: Assessment) -> Iterator[Finding]:
@@ -173,7 +175,7 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
     snapshot = assessment.snapshot
     sealed = assessment.programs_words(_READ_ONLY)
     denied = assessment.programs_words(_DENIED)
-    lines = [entry for entry in sealed or denied if not _CONFIG_WORDS.search(entry.text)]
+    lines = [entry for entry in sealed or denied if not _is_told_elsewhere(entry.text)]
     if not lines or (assessment.last_failure is None and not assessment.troubled):
         return
     facts = snapshot.command.value
@@ -200,6 +202,12 @@ def permission(assessment: Assessment) -> Iterator[Finding]:
         certainty=Certainty.LIKELY,
         surer="run the archive command by hand as the server's user",
     )
+
+
+def _is_told_elsewhere(text: str) -> bool:
+    """Whether another finding tells what is denied here: rclone's configuration, or what a store allows."""
+    of_store = meaning_of(code_in(text)) in (Meaning.ACCOUNT, Meaning.NO_PERMISSION)
+    return of_store or _CONFIG_WORDS.search(text) is not None
 
 
 _PATH = re.compile(r"(?<![\w.:/-])/[^\s'\"‘’«»:;,`]+")
@@ -268,7 +276,7 @@ def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
         bad = [config for config in bad if config.exists or not _is_assumed(config, facts)]
     if not bad and not words:
         return
-    title = _config_fault(bad[0]) if bad else "rclone does not find its configuration"
+    title = _config_fault(bad[0]) if bad else _worded(words[-1].text)
     path = bad[0].path if bad else ""
     fixable = bool(bad) and bad[0].exists and not bad[0].readable
     yield Finding(
@@ -276,7 +284,10 @@ def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
         assessment.urgency,
         f"rclone's configuration: {title}" if bad else title,
         tuple([_config_fault(config) for config in bad] + [entry.text for entry in words[-1:]]),
-        "put it where the server's user may read it, root:postgres with mode 0640, and name it with --config",
+        "put it where the server's user may read it, root:postgres with mode 0640, and name it with --config"
+        if bad or title != _ENCRYPTED
+        else "let the command hand rclone its password (--password-command), or keep the file unencrypted, "
+        "root:postgres with mode 0640",
         Snapshot.command,
         "archive_command",
         since=assessment.failing_since,
@@ -298,7 +309,26 @@ def config_unreadable(assessment: Assessment) -> Iterator[Finding]:
         )
         if fixable
         else (),
+        certainty=Certainty.PROVED if bad else Certainty.LIKELY,
+        surer=""
+        if bad
+        else "run rclone listremotes as the server's user, with the configuration that it names",
     )
+
+
+_ENCRYPTED = "rclone cannot decrypt its configuration"
+
+
+def _worded(text: str) -> str:
+    """What rclone's own words say of its configuration."""
+    lowered = text.lower()
+    if "decrypt" in lowered:
+        return _ENCRYPTED
+    if "section" in lowered:
+        return "rclone's configuration has no such remote"
+    if _DENIED.search(text) or "cannot be read as user" in lowered:
+        return "rclone may not read its configuration"
+    return "rclone does not find its configuration"
 
 
 MODES: tuple[FailureMode, ...] = (

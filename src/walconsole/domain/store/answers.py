@@ -95,6 +95,11 @@ class Row:
 
 
 _M = Meaning
+_STATUS = (
+    r"(?:status(?: ?code)?[:=]? ?|HTTP(?:/\d(?:\.\d)?)?:? (?:error:? |code:? )?|returned error: "
+    r"|ERROR (?=\d{3}:)|<title>|<h1>)"
+)
+"""How programs write an HTTP status before its number: the SDKs, curl, wget, a proxy's page."""
 _OF_THE_ACCOUNT = (
     r"\b(?:cap|quota|limit|allowance)s? (?:has been |have been |was |is |of .{1,40} )?(?:exceeded|reached"
     r"|used up)"
@@ -103,6 +108,8 @@ _OF_THE_ACCOUNT = (
     r"|account .{0,40}\b(?:suspended|disabled|closed|overdue|past due|not active|on hold)\b|\b(?:unpaid"
     r"|past due)\b"
     r"|billing (?:account|is|has)|payment (?:required|method|overdue)"
+    r"|exceeded (?:allowed )?(?:bandwidth|storage|usage)|AccountIsDisabled|ErrorCode=UserDisable\b"
+    r"|cap_exceeded"
 )
 """Words of a message that say it is the account's matter, whatever the code; in any case."""
 ROWS: tuple[Row, ...] = (
@@ -110,7 +117,7 @@ ROWS: tuple[Row, ...] = (
         NO_SUCH_BUCKET,
         _M.ABSENT_BUCKET,
         printed=r"bucket ['\"`]?(?:[\w.-]{3,63}['\"`]? )?does(?: not|n't) exist|specified bucket is not "
-        r"found",
+        r"found|ContainerNotFound|specified container does not exist",  # Azure's
     ),
     Row("NoSuchKey", _M.ABSENT_OBJECT),
     Row("NoSuchVersion", _M.ABSENT_OBJECT),
@@ -153,7 +160,8 @@ ROWS: tuple[Row, ...] = (
         "ExpiredToken",
         _M.CREDENTIALS_BAD,
         printed=r"(?:token|credentials?|session) (?:included in the request )?(?:is|are|has|have) expired"
-        r"|provided token (?:is|was) malformed|credential is mal-?formed|invalid_grant",
+        r"|provided token (?:is|was) malformed|credential is mal-?formed|invalid_grant"
+        r"|AuthenticationFailed|InvalidAuthenticationInfo|(?:bad|expired)_auth_token",  # Azure's, B2's own
     ),
     Row("TokenExpired", _M.CREDENTIALS_BAD),
     Row("InvalidClientTokenId", _M.CREDENTIALS_BAD),
@@ -173,7 +181,9 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("InvalidSecurity", _M.CREDENTIALS_BAD),
     Row("AuthenticationRequired", _M.CREDENTIALS_BAD, (GCS,)),
-    Row("Unauthorized", _M.CREDENTIALS_BAD, (R2,), printed=r"(?:status ?code:?|HTTP|error:?) ?401\b"),
+    Row(
+        "Unauthorized", _M.CREDENTIALS_BAD, (R2,), printed=rf"{_STATUS}401\b|error:? 401\b|\b401 Unauthorized"
+    ),
     Row("RequestTimeTooSkewed", _M.CLOCK_SKEW, printed=r"difference between the request time"),
     Row("RequestExpired", _M.CLOCK_SKEW),
     Row("ExpiredRequest", _M.CLOCK_SKEW, (R2,)),
@@ -181,11 +191,17 @@ ROWS: tuple[Row, ...] = (
     Row("InvalidRequest", _M.CLOCK_SKEW, (GARAGE,), r"Date is too old"),
     # What the key may do, and what anyone may.
     Row("AccessDenied", _M.ACCOUNT, (B2, WASABI, CEPH), _OF_THE_ACCOUNT),
-    Row("AccessDenied", _M.NO_PERMISSION, printed=r"Access Denied"),
+    Row(
+        "AccessDenied",
+        _M.NO_PERMISSION,
+        printed=r"Access Denied|does not have storage\.[\w.]+ access"
+        r"|does not have permission to access \w+ instance|Authorization(?:Permission(?:Mismatch)?|Failure)\b"
+        r"|not authorized to perform this operation",  # GCS's, Azure's
+    ),
     Row("AllAccessDisabled", _M.NO_PERMISSION),
     Row("AccessForbidden", _M.NO_PERMISSION, (WASABI,)),
     Row("UnauthorizedAccess", _M.NO_PERMISSION),
-    Row(FORBIDDEN, _M.REFUSED, printed=r"Forbidden|status ?code:? 403\b"),
+    Row(FORBIDDEN, _M.REFUSED, printed=rf"Forbidden|{_STATUS}403\b"),
     Row("InvalidObjectState", _M.READ_ONLY),
     Row("ObjectUnderActiveHold", _M.READ_ONLY, (GCS,)),
     Row("RetentionPolicyNotMet", _M.READ_ONLY, (GCS,)),
@@ -201,7 +217,7 @@ ROWS: tuple[Row, ...] = (
     Row("StorageCapExceeded", _M.ACCOUNT, (B2,)),
     Row("TransactionCapExceeded", _M.ACCOUNT, (B2,)),
     Row("StorageQuotaExceeded", _M.ACCOUNT),
-    Row("InsufficientStorage", _M.ACCOUNT),
+    Row("InsufficientStorage", _M.ACCOUNT, printed=rf"{_STATUS}507\b"),
     Row("UserProjectAccountProblem", _M.ACCOUNT, (GCS,)),
     Row("NotEntitled", _M.ACCOUNT, (R2,)),
     Row("AccountNotActivated", _M.ACCOUNT, (WASABI,)),
@@ -239,7 +255,7 @@ ROWS: tuple[Row, ...] = (
         "TooManyRequests",
         _M.THROTTLED,
         (MINIO, GCS, R2),
-        printed=r"Too Many Requests|(?:status ?code:?|HTTP|error) ?429\b",  # not a line's milliseconds
+        printed=rf"Too Many Requests|{_STATUS}429\b|error 429\b|ServerBusy",  # not a line's milliseconds
     ),
     Row("RequestLimitExceeded", _M.THROTTLED),
     Row("RequestRateLimitExceeded", _M.THROTTLED, (WASABI,)),
@@ -248,13 +264,18 @@ ROWS: tuple[Row, ...] = (
     Row("ThrottlingException", _M.THROTTLED),
     Row("ErrTooManyRequest", _M.THROTTLED, (SEAWEEDFS,)),
     Row("ErrRequestBytesExceed", _M.THROTTLED, (SEAWEEDFS,)),
-    Row("ServiceUnavailable", _M.UNAVAILABLE, printed=r"status ?code:? 50[234]\b|503 Service"),
+    Row(
+        "ServiceUnavailable",
+        _M.UNAVAILABLE,
+        printed=rf"{_STATUS}50[234]\b|503 Service|502 Bad Gateway|504 Gateway|error code: 52[0-6]\b"
+        r"|write quorum|WriteQuorum|insufficient number of (?:drives|disks) online",  # a proxy's, MinIO's
+    ),
     Row("Unavailable", _M.UNAVAILABLE, (WASABI,)),
     Row("XMinioServerNotInitialized", _M.UNAVAILABLE, (MINIO,)),
     Row("RequestTimeout", _M.INTERRUPTED),
     Row("IncompleteBody", _M.INTERRUPTED),
     Row("ConnectionClosed", _M.INTERRUPTED, (WASABI,)),
-    Row("InternalError", _M.FAULT, printed=r"status ?code:? 500\b"),
+    Row("InternalError", _M.FAULT, printed=rf"{_STATUS}500\b"),
     Row("InternalServerError", _M.FAULT),
     Row("UnknownError", _M.FAULT, (CEPH, SPACES)),
     Row("DataUnrecoverable", _M.FAULT, (WASABI,)),
@@ -267,7 +288,7 @@ ROWS: tuple[Row, ...] = (
     Row("InvalidURI", _M.REQUEST_WRONG),
     Row("MalformedXML", _M.REQUEST_WRONG),
     Row("MissingContentLength", _M.REQUEST_WRONG),
-    Row("EntityTooLarge", _M.REQUEST_WRONG),
+    Row("EntityTooLarge", _M.REQUEST_WRONG, printed=rf"{_STATUS}413\b|413 Request Entity Too Large"),
     Row("KeyTooLongError", _M.REQUEST_WRONG),
     Row("BadDigest", _M.REQUEST_WRONG),
     Row("InvalidDigest", _M.REQUEST_WRONG),
@@ -278,16 +299,20 @@ ROWS: tuple[Row, ...] = (
     Row(
         NO_SUCH_HOST,
         _M.UNREACHABLE,
-        printed=r"no such host|could not resolve|name or service not known|temporary failure in name",
+        printed=r"no such host|could not resolve|unable to resolve|name or service not known"
+        r"|temporary failure in name",
     ),
     Row(
         UNREACHABLE,
         _M.UNREACHABLE,
         printed=r"connection refused|could not connect to the endpoint|no route to host"
-        r"|network is unreachable|connection reset",
+        r"|network is unreachable|connection reset|failed to connect to|could(?: not|n't) connect to server"
+        r"|Verbindungsaufbau abgelehnt|Conexi.{1,3}n rehusada|Connexion refus|Connessione rifiutata"
+        r"|接続を拒否|연결이 거부|Po.{1,3}czenie odrzucone|Conex.{1,3}o recusada|В соединении отказано"
+        r"|拒绝连接|連線被拒絕",
     ),
     Row(TIMED_OUT, _M.UNREACHABLE, printed=r"i/o timeout|deadline exceeded|timed out|timeout awaiting"),
-    Row(TLS, _M.UNTRUSTED, printed=r"x509:|certificate|tls: |TLS handshake"),
+    Row(TLS, _M.UNTRUSTED, printed=r"x509:|certificate|tls: |TLS handshake|SSL routines|handshake failure"),
     Row(
         NOT_S3,
         _M.NOT_S3,

@@ -63,10 +63,11 @@ _WORDS = tuple(
 """The words for a code, the more telling first."""
 _WRITTEN = re.compile(
     r"\bapi error ([A-Za-z][\w.]+)|An error occurred \(([A-Za-z][\w.]+)\)|\bS3 error: \d{3} \(([A-Za-z]\w+)\)"
-    r"|<Code>([A-Za-z][\w.]+)</Code>|\"?\bCode\"?[:=] ?\"?([A-Za-z][\w.]+)"
+    r"|<Code>([A-Za-z][\w.]+)</Code>|(?i:\b(?:error[ _]?)?code)\"?[:=] ?\"?([A-Za-z][\w.]+)"
     r"|\b([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]*)+): .{0,300}?\bstatus ?code: ?[3-5]\d\d"
 )
-"""Where a program writes the store's code, whatever that is: the Go and Python SDKs, s3cmd, XML, JSON."""
+"""Where a program writes the store's code, whatever that is: the Go and Python SDKs, s3cmd, azcopy, ossutil,
+XML, JSON."""
 _NOTHING_LISTED = re.compile(r"directory not found", re.IGNORECASE)
 """All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
 does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
