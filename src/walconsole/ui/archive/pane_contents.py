@@ -18,6 +18,7 @@ from walconsole.ui.board.typeset import (
     GUTTER,
     NOT_AVAILABLE,
     aged,
+    dead_word,
     notice,
     shown,
     stamp,
@@ -115,8 +116,7 @@ def _why_no_keys(taken: SnapshotTaken | None, role: BucketRole, *, observed: boo
     reading = reading_of(taken, role) if taken is not None else None
     facts = reading.value if reading is not None else None
     if reading is not None and reading.problem is not None and facts is None:
-        said = [(f"{NOT_AVAILABLE}: {shown(reading.problem.why)}", Tone.WARNING)]
-        return [*said, (shown(reading.problem.remedy), Tone.TEXT)] if reading.problem.remedy else said
+        return [(f"{NOT_AVAILABLE}: {dead_word(reading)}, see Archive", Tone.WARNING)]
     if role is BucketRole.DR and taken is not None and not taken.snapshot.told.second_copy:
         return [(NO_SECOND_COPY, Tone.MUTED)]
     if facts is None or not observed:

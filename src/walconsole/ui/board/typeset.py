@@ -134,7 +134,10 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
         purpose = "" if reading.slot.through_ssh else ", over which its key is read"
         text = f"{what} {state}{since}: {lacking}{purpose}"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
-    if view.rows and any(finding.slot is reading.slot for finding in view.diagnosis.findings):
+    if view.rows and any(
+        finding.slot is reading.slot or any(problem.why in text for text in finding.evidence)
+        for finding in view.diagnosis.findings
+    ):
         said = "" if state == dead_word(reading) else f", {dead_word(reading)}"
         text = f"{what} {state}{said}{since}: see Findings"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")

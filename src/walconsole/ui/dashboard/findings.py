@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.standing.model import Diagnosis, Finding, Severity
+from walconsole.domain.standing.told_once import unsaid
 from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import plural
 from walconsole.ui.board.content import Content, Line, Link, Span, Stamp, Tone, View
@@ -33,10 +34,6 @@ def _link(finding: Finding) -> Link:
     return Link(finding.slot.about.value, finding.setting or "", role)
 
 
-_TELLING = 12
-"""Shorter than this, an evidence may well be a part of another one by chance."""
-
-
 class _Told(NamedTuple):
     """A finding's rows: its title and what to do, and each evidence's."""
 
@@ -57,17 +54,6 @@ def _told(finding: Finding, evidence_of: list[str], view: View) -> _Told:
         _detail(each, "evidence", f"  {view.glyphs.dot} ", Tone.LABEL, view, link) for each in evidence_of
     ]
     return _Told(head, evidence)
-
-
-def _unsaid(findings: tuple[Finding, ...], verdict: str) -> list[list[str]]:
-    """Each one's evidence without what the first line or an earlier finding says: an error is told once."""
-    said: list[str] = []
-    left = []
-    for finding in findings:
-        own = [each for each in finding.evidence if each not in verdict]
-        left.append([each for each in own if not any(one in each for one in said)])
-        said += [each for each in finding.evidence if len(each) >= _TELLING]
-    return left
 
 
 def _in_order(diagnosis: Diagnosis) -> tuple[Finding, ...]:
@@ -153,8 +139,8 @@ def _incidents(view: View) -> tuple[list[Line], list[Line]]:
 def render(view: View) -> Content:
     """Every finding of the diagnosis."""
     findings = _in_order(view.diagnosis)
-    unsaid = _unsaid(findings, view.diagnosis.verdict.text)
-    told = [_told(finding, left, view) for finding, left in zip(findings, unsaid, strict=True)]
+    left = unsaid(findings, view.diagnosis.verdict.text)
+    told = [_told(finding, own, view) for finding, own in zip(findings, left, strict=True)]
     before, after = _incidents(view)
     beside = len(before) + len(after)
     own = replace(view, rows=max(1, view.rows - beside)) if view.rows else view

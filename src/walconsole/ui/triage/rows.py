@@ -8,8 +8,9 @@ from walconsole.domain.failures.no_alarm import considered
 from walconsole.domain.incidents.model import IncidentLog
 from walconsole.domain.standing.archiver import ready_count
 from walconsole.domain.standing.assessment import Assessment
-from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Fix, Severity, Story
+from walconsole.domain.standing.model import Certainty, Diagnosis, Finding, Fix, Proof, Severity, Story
 from walconsole.domain.standing.stories import is_calm
+from walconsole.domain.standing.told_once import repeats
 from walconsole.domain.standing.trends import disk_outlook
 from walconsole.domain.standing.unseen import no_finding
 from walconsole.domain.units import age_text, duration_text, plural
@@ -99,20 +100,20 @@ EVIDENCE, PROOF, SURER = "evidence", "proof", "surer"
 
 
 def evidence_rows(finding: Finding | None, now: float, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """Nothing for no finding."""
+    """Nothing for no finding. Below an evidence stands where its proof was read, which is not told again."""
     if finding is None:
         return ()
     lines: list[Line] = []
+    left = list(finding.proof)
     for text in finding.evidence:
         lines += _paragraph(shown(text), width, f"{glyphs.dot} ", Tone.TEXT, EVIDENCE, EVIDENCE)
+        same = [proof for proof in left if repeats(proof.text, text)]
+        left = [proof for proof in left if proof not in same]
+        for stamp in dict.fromkeys(_stamp(proof, now) for proof in same):
+            lines += _paragraph(stamp, width, "  ", Tone.MUTED, PROOF, PROOF)
     source = ""
-    for proof in finding.proof:
-        if proof.text in finding.evidence:
-            continue
-        when = (
-            "" if proof.at is None else f", {clock_text(proof.at, now)}, {age_text(max(0.0, now - proof.at))}"
-        )
-        stamp = f"{shown(proof.source)}{when}"
+    for proof in left:
+        stamp = _stamp(proof, now)
         if stamp != source:
             lines += _paragraph(stamp, width, "", Tone.MUTED, PROOF, PROOF)
             source = stamp
@@ -122,6 +123,12 @@ def evidence_rows(finding: Finding | None, now: float, width: int, glyphs: Glyph
             f"surer: {shown(finding.surer)}", width, f"{glyphs.unknown} ", Tone.WARNING, SURER, SURER
         )
     return tuple(lines)
+
+
+def _stamp(proof: Proof, now: float) -> str:
+    """Where it was read, when, and how long ago that is."""
+    when = "" if proof.at is None else f", {clock_text(proof.at, now)}, {age_text(max(0.0, now - proof.at))}"
+    return f"{shown(proof.source)}{when}"
 
 
 # -- What to do: the remedy, each way to mend it with its commands and risk, how the backlog drains.
