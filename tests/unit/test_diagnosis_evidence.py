@@ -272,7 +272,7 @@ def test_a_slot_that_nobody_reads_is_a_note_while_it_keeps_little() -> None:
     assert note.severity is Severity.NOTE
     assert "gone is not read: it keeps 12.0 MiB so far" in note.title
     assert note.evidence == (
-        "slot gone (physical, inactive 1 min 30 s ago, reserved) keeps 12.0 MiB until its reader comes back, "
+        "slot gone (physical, inactive for 1 min 30 s, reserved) keeps 12.0 MiB until its reader comes back, "
         "or it is dropped; nothing bounds that (max_slot_wal_keep_size)",
         "wal_keep_size keeps the newest 64.0 MiB, for as long as it is set",
         "summarize_wal keeps 1.00 MiB until they are summarized",

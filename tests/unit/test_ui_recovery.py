@@ -397,6 +397,9 @@ def test_the_strip_shows_restore_points_that_were_read() -> None:
         drawn = window_rows.rows(replace(_drilled(), points=points), width, UNICODE)
         (row,) = (row for row in drawn if row.entry == window_rows.POINTS)
         assert row.text.split() == ["points", UNICODE.caret]
+        legend = " ".join(line.text for line in drawn if line.entry == "legend")
+        assert f"{UNICODE.caret} restore point" in legend, "what stands in the strip is told at any width"
+        assert UNICODE.more not in legend
         assert abs(row.text.index(UNICODE.caret) - width / 2) < 8
         assert "\x1b" not in row.value
 

@@ -9,7 +9,7 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page, Risk
 from walconsole.domain.standing.model import Finding, Fix, Proof, Severity
 from walconsole.domain.standing.wal_keepers import LOST, UNRESERVED, keepers
-from walconsole.domain.units import bytes_text, duration_text
+from walconsole.domain.units import bytes_text, duration_text, plural
 
 _LOW_BACKLOG = 3
 """With more than these waiting, it is the archiver that keeps WAL."""
@@ -50,15 +50,19 @@ def _by_slot(assessment: Assessment, facts: RetentionFacts, held: list[Replicati
     worst = max(held, key=lambda slot: slot.retained_bytes or 0)
     since = worst.inactive_since
     lasted = "" if since is None else f", inactive for {duration_text(max(0.0, now - since))}"
+    kept = keepers(snapshot, now)
+    told = any(each.startswith(f"slot {worst.name} ") for each in kept)
+    status = worst.wal_status or "n/a"
+    row = f"{worst.kind} slot, not active, wal_status {status}{lasted} (pg_replication_slots)"
     return Finding(
         "slot-retention",
         _urgency(assessment),
         f"replication slot {worst.name} keeps {bytes_text(worst.retained_bytes)} of WAL that nobody reads",
         (
-            f"{worst.kind} slot, not active, wal_status {worst.wal_status or 'n/a'}{lasted} "
-            "(pg_replication_slots)",
-            f"{ready_count(snapshot) or 0} segments wait for the archiver: it is not what keeps them",
-            *keepers(snapshot, now),
+            *([] if told else [row]),
+            f"{plural(ready_count(snapshot) or 0, 'segment waits', 'segments wait')} for the archiver: "
+            "it is not what keeps WAL",
+            *kept,
         ),
         "bring its reader back, else drop the slot; max_slot_wal_keep_size bounds what a slot may keep",
         Snapshot.retention,
@@ -121,7 +125,8 @@ def _is_told(slot: ReplicationSlot, limit: int, now: float) -> bool:
 
 def _row(snapshot: Snapshot, slot: ReplicationSlot) -> Proof:
     kept = "NULL" if slot.retained_bytes is None else f"{slot.retained_bytes:,}"
-    text = f"{slot.name} {slot.kind} active={slot.active} wal_status={slot.wal_status} retained={kept} bytes"
+    active, status = str(slot.active).lower(), slot.wal_status
+    text = f"{slot.name} {slot.kind} active={active} wal_status={status} retained={kept} bytes"
     if slot.safe_wal_bytes is not None:  # max_slot_wal_keep_size bounds it
         text += f", lost after {max(0, slot.safe_wal_bytes):,} bytes more"
     return Proof(text, "pg_replication_slots", snapshot.retention.read_at)

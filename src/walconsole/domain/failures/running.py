@@ -73,9 +73,9 @@ def crash_loop(assessment: Assessment) -> Iterator[Finding]:
     yield Finding(
         "archiver-crash-loop",
         Severity.CRITICAL,
-        f"the archiver dies and starts again, for the archive command {_how(failure)}"
+        f"the archiver dies and starts again: the archive command {_how(failure)}"
         if len(alike) > 1
-        else f"the archiver died and started again, for the archive command {_how(failure)}",
+        else f"the archiver died and started again: the archive command {_how(failure)}",
         (
             f"{plural(len(alike), 'time')} since the last success (the server's log)",
             *([f"{words} (the archive command's own words)"] if words else []),

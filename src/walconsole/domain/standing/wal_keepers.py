@@ -52,7 +52,8 @@ def slot_text(slot: ReplicationSlot, rate: float | None, now: float) -> str:
         return f"slot {slot.name} is lost (wal_status): it keeps nothing, and its reader must be made anew"
     until = "its reader confirms more" if slot.active else "its reader comes back, or it is dropped"
     since = slot.inactive_since
-    idle = "" if slot.active else "inactive, " if since is None else f"inactive {age_text(now - since)}, "
+    lasted = "" if since is None else f" for {duration_text(max(0.0, now - since))}"
+    idle = "" if slot.active else f"inactive{lasted}, "
     kept = bytes_text(slot.retained_bytes)
     text = f"slot {slot.name} ({slot.kind}, {idle}{slot.wal_status or 'n/a'}) keeps {kept} until {until}"
     return f"{text}; {_bound(slot, rate)}"

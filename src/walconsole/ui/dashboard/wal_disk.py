@@ -50,6 +50,10 @@ def _backlog(view: View, outlook: DiskOutlook | None) -> Line:
     waited = oldest_wait_s(view.snapshot, view.now)
     if count and waited is not None:
         spans.append(Span(f"  oldest {duration_text(waited)}"))
+    if sum(len(span.text) for span in spans) > room(view):
+        spans = [
+            span for span in spans if span.text != " .ready"
+        ]  # the rest is numbers, of which none is cut
     return row("backlog", "backlog", *spans, value=str(count))
 
 

@@ -77,7 +77,7 @@ class _Strips:
             yield Line((_head(name), *self._strip(cells)), STRIP, name, f"{name}: {_share(cells)}")
         yield from self._timelines()
         yield self._axis(*self.picture.span)
-        yield self._legend()
+        yield from self._legend()
 
     def _strip(self, cells: tuple[TimeCell, ...]) -> Iterator[Span]:
         for moments, same in groupby(cells, key=lambda cell: cell.moments):
@@ -159,10 +159,10 @@ class _Strips:
         text = fit(f"{left}{' ' * blank}{right}", self.room)
         return Line((_head(""), Span(text, Tone.LABEL)), AXIS, TOGETHER, f"{left} to {right}")
 
-    def _legend(self) -> Line:
-        """The signs that are seen, the worst first."""
+    def _legend(self) -> Iterator[Line]:
+        """The signs that are seen, the worst first, in as many rows as they need."""
         seen = {cell.moments for cells in self.cells.values() for cell in cells}
-        words = {}
+        words: dict[Moments, str] = {}
         if seen >= {Moments.BEFORE, Moments.AFTER}:
             words[Moments.AFTER] = "no backup yet, or not archived yet"
         said: dict[str, tuple[str, Tone]] = {}
@@ -174,13 +174,19 @@ class _Strips:
             said[self.glyphs.backup] = ("base backup", Tone.STRONG)
         if False in marks:
             said[self.glyphs.accepted] = ("one of no use", Tone.LABEL)
-        spans, room = [_head("")], self.room
+        if self.picture.points:
+            said[self.glyphs.caret] = ("restore point", Tone.STRONG)
+        rows: list[list[Span]] = [[_head("")]]
+        room = self.room
         for sign, (word, tone) in said.items():
-            text = fit(f" {word}  ", room - 1, self.glyphs.more)
-            if text:
-                spans += [Span(sign, tone), Span(text, Tone.MUTED)]
+            text = f" {word}  "
+            if 1 + cell_len(text) > room and room < self.room:
+                rows.append([_head("")])
+                room = self.room
+            rows[-1] += [Span(sign, tone), Span(fit(text, room - 1, self.glyphs.more), Tone.MUTED)]
             room -= 1 + cell_len(text)
-        return Line(tuple(spans), LEGEND, TOGETHER)
+        for row in rows:
+            yield Line(tuple(row), LEGEND, TOGETHER)
 
 
 def _head(label: str) -> Span:
@@ -281,7 +287,10 @@ def proof_text(picture: RecoveryPicture, glyphs: Glyphs) -> tuple[str, Tone]:
     drills = picture.drills
     newest = drills.newest if drills is not None else None
     if drills is None or newest is None:
-        return "none: no restore was tried by the console (restore points are not read)", Tone.MUTED
+        text = "not known: the results of restore drills were not read"
+        return (
+            "none: no restore drill was made yet; R makes one" if drills is not None else text
+        ), Tone.MUTED
     good, now = drills.good, picture.seen_at
     proved = ""
     if good is not None:
