@@ -1,6 +1,6 @@
 """One archive in every store that can be had here: the console says the same of each.
 
-Ceph RGW, `rclone serve s3`, and a folder over SSH. Its segments are stored in the forms that writers leave.
+Ceph RGW, `rclone serve s3`, moto, and a folder over SSH. Its segments are stored as writers leave them.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.archive_parts import REFERENCE
 from tests.integration.connect_parts import open_shell, target
+from tests.servers.moto import MotoS3
 from tests.servers.rclone import RcloneS3
 from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
@@ -54,7 +55,11 @@ CONTENTS = {
 Place = tuple[BucketTarget, SpacesStore | FolderStore, Callable[[str, bytes], Awaitable[None]]]
 
 
-@pytest.fixture(params=["Ceph RGW", "rclone", "folder"])
+SERVED = {"Ceph RGW": "rgw", "rclone": "rclone_s3", "moto": "moto_s3"}
+"""The S3 servers, and their fixtures."""
+
+
+@pytest.fixture(params=[*SERVED, "folder"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """The archive in one of them, and how something is put there."""
     async with AsyncExitStack() as stack:
@@ -72,9 +77,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                     os.utime(tmp_path / key, (1_700_000_000, 1_700_000_000))
 
         else:
-            served: RadosGateway | RcloneS3 = request.getfixturevalue(
-                "rgw" if request.param == "Ceph RGW" else "rclone_s3"
-            )
+            served: RadosGateway | RcloneS3 | MotoS3 = request.getfixturevalue(SERVED[request.param])
             keys = served.admin if isinstance(served, RadosGateway) else served.keys
             bucket = served.bucket("every-store")
             there = BucketTarget(

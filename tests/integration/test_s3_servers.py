@@ -5,6 +5,7 @@ import http.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from tests.servers.moto import MotoS3
 from tests.servers.rclone import RcloneS3
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys, new_keys
@@ -91,6 +92,20 @@ def test_rclone_serves_its_folders(rclone_s3: RcloneS3) -> None:
     client = rclone_s3.client()
     client.put_object(Bucket=bucket, Key="2026/a", Body=b"one")
     assert (rclone_s3.buckets / bucket / "2026" / "a").read_bytes() == b"one"
+    with pytest.raises(ClientError) as raised:
+        client.list_objects_v2(Bucket="missing")
+    assert code(raised) == (404, "NoSuchBucket")
+
+
+def test_moto_lists_by_start_after_and_knows_a_missing_bucket(moto_s3: MotoS3) -> None:
+    bucket = moto_s3.bucket("listed")
+    client = moto_s3.client()
+    for key in ("wal/1", "wal/2", "wal/3"):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    listed = client.list_objects_v2(Bucket=bucket, Prefix="wal/", StartAfter="wal/1", MaxKeys=1)
+    assert [each["Key"] for each in listed["Contents"]] == ["wal/2"]
+    assert listed["IsTruncated"]
+    assert client.get_object(Bucket=bucket, Key="wal/3", Range="bytes=4-")["Body"].read() == b"3"
     with pytest.raises(ClientError) as raised:
         client.list_objects_v2(Bucket="missing")
     assert code(raised) == (404, "NoSuchBucket")

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeVar
 
 import pytest
 
+from tests.servers.moto import MotoS3
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.postgres_npm import npm_bin_dir
@@ -219,6 +220,15 @@ def _gateway(workspace: Workspace, region: str) -> Iterator[RadosGateway]:
 def rclone_s3(workspace: Workspace) -> Iterator[RcloneS3]:
     """`rclone serve s3`, as the embedded droplet uses it. For one module: without a cache it never rests."""
     server = or_skip(lambda: RcloneS3(workspace))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def moto_s3(workspace: Workspace) -> Iterator[MotoS3]:
+    """moto as a server, for one module."""
+    server = or_skip(lambda: MotoS3(workspace))
     server.start()
     yield server
     server.stop()
