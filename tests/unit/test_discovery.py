@@ -239,7 +239,7 @@ WRAPPED = [
     " s3 cp %p s3://acme-wal/p/%f",
     "flock /run/l -c 'aws --endpoint-url https://s3.example.net --region x s3 cp %p s3://acme-wal/p/%f'",
     "nice -n 5 ionice -c 3 aws --endpoint-url https://s3.example.net --region x s3 cp %p s3://acme-wal/p/%f",
-    "sudo -n -u wal aws --endpoint-url https://s3.example.net --region x s3 cp %p s3://acme-wal/p/%f",
+    "sudo -n -E -u wal aws --endpoint-url https://s3.example.net --region x s3 cp %p s3://acme-wal/p/%f",
     "/bin/sh -c 'aws --endpoint-url https://s3.example.net --region x s3 cp %p s3://acme-wal/p/%f'",
     "cd / && AWS_REGION=x exec aws --endpoint-url https://s3.example.net s3 cp %p s3://acme-wal/p/%f",
     "gzip -c %p | aws --endpoint-url https://s3.example.net --region x s3 cp - s3://acme-wal/p/%f.gz",

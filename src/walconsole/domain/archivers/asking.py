@@ -14,7 +14,7 @@ from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
 from walconsole.domain.redaction import may_hold_secret
 
 _S3 = re.compile(r"s3://[^\s'\"]+")
-_OPTIONS = {
+OPTIONS_THAT_SAY_WHERE = {
     "aws": ("--endpoint-url", "--profile", "--region", "--no-verify-ssl", "--no-sign-request"),
     "s3cmd": ("-c", "--config", "--host", "--host-bucket", "--region", "--access_key", "--no-ssl", "--ssl"),
     "s5cmd": ("--endpoint-url", "--profile", "--credentials-file", "--no-verify-ssl"),
@@ -28,6 +28,10 @@ _OPTIONS = {
     "pg_probackup": ("-B", "--backup-path", "--instance", "--remote-host", "--remote-user", "--remote-port"),
 }  # fmt: skip
 """Of each tool's options those that say where the store is and whose key; the asking call takes them, too."""
+VARIABLES_THAT_SAY_WHERE = (
+    "AWS_", "WALG_", "WALE_", "PGBACKREST_", "RCLONE_", "S3_", "S3CMD_", "MC_HOST_", "BACKUP_PATH",
+)  # fmt: skip
+"""How variables begin that say where a store is, and whose key."""
 _BARE = frozenset(("--no-verify-ssl", "--no-sign-request", "--no-ssl", "--ssl"))
 """Those without a value."""
 _SHELL = re.compile(r"[$`%]|\A[;&|]+\Z")
@@ -72,7 +76,9 @@ def own_commands(words: Sequence[str], data_directory: str = "", program: str = 
         maker = _MAKERS.get(tool if not tool.startswith("pg_probackup") else "pg_probackup")
         if maker is not None:
             before = [each for each in words[:at] if not _fills(each)]
-            kept = _kept(words[at + 1 :], _OPTIONS.get(tool, _OPTIONS.get("pg_probackup", ())))
+            kept = _kept(
+                words[at + 1 :], OPTIONS_THAT_SAY_WHERE.get(tool, OPTIONS_THAT_SAY_WHERE["pg_probackup"])
+            )
             rest = tuple(words[at + 1 :])
             return maker(_Asked((*_prefix(before), word), tuple(kept), rest, data_directory))
     return NO_COMMANDS

@@ -7,8 +7,9 @@ variables, then AWS_PROFILE's. The instance's role comes last, and is not asked 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import Look
-from walconsole.domain.archivers.places import Section, credentials, endpoint_url, sections, value_of
+from walconsole.domain.archivers.places import Section, credentials, endpoint_url, home_of, sections, value_of
 from walconsole.domain.archivers.target import Credentials, Found
 
 _ELSEWHERE = {
@@ -40,8 +41,7 @@ def aws_settings(
     region_names: tuple[str, ...] = ("AWS_REGION", "AWS_DEFAULT_REGION"),
 ) -> AwsSettings:
     """`profile` is one that the words name, `region_names` the variables of a region, the stronger first."""
-    home_found = value_of(environment, "HOME")
-    home = home_found.value if home_found else look.seen.home
+    home = home_of(environment, look)
     named = profile or value_of(environment, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
     name = named.value if named else "default"
     of_config = _section(look, environment, "AWS_CONFIG_FILE", f"{home}/.aws/config", name, home)
@@ -113,5 +113,7 @@ def _keys(
             return Credentials(found.source, None, f"they come from {words}")
     if value_of(environment, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"):
         return Credentials("variable AWS_WEB_IDENTITY_TOKEN_FILE", None, "they come from a web identity")
+    if UNKNOWN in home:
+        return Credentials(environment["HOME"].source, None, "what lies there is not read")
     where = f"AWS_ACCESS_KEY_ID, {home}/.aws/credentials [{name}]"
     return Credentials(where, None, "there is none, unless the instance's role gives one")

@@ -5,7 +5,7 @@ barman/clients/cloud_walarchive.py: boto3 with `--endpoint-url` and `-P`; all el
 
 from walconsole.domain.archivers.aws_files import aws_settings
 from walconsole.domain.archivers.calls import Call
-from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import key_template, s3_url
 from walconsole.domain.archivers.s3_clients import sdk_store, words_of
@@ -29,7 +29,7 @@ def cloud_target(call: Call, look: Look) -> ArchiveTarget | None:
     options, plain = words_of(call.words, _VALUED)
     if len(plain) < 2:
         return None
-    url, server = plain[0], plain[1].replace(UNKNOWN, "…")
+    url, server = plain[0], shown(plain[1])
     compression = next((name for option, name in _COMPRESSIONS if option in options), "none")
     encryption = options.get("-e") or options.get("--encryption") or options.get("--encrypt") or "none"
     tool = Found("barman-cloud", call.source)
@@ -40,7 +40,7 @@ def cloud_target(call: Call, look: Look) -> ArchiveTarget | None:
         why = (
             f"{provider} is not read" if provider != "aws-s3" else "it is no s3:// address that is known now"
         )
-        store = UnreadStore(Found(url.replace(UNKNOWN, "…"), call.source), why)
+        store = UnreadStore(Found(shown(url), call.source), why)
         return ArchiveTarget(tool, store)
     profile = next(
         (
@@ -75,7 +75,7 @@ def server_target(call: Call) -> ArchiveTarget | None:
     if len(plain) < 2:
         return None
     user = options.get("-U") or options.get("--user") or "barman"
-    host, server = plain[0].replace(UNKNOWN, "…"), plain[1].replace(UNKNOWN, "…")
+    host, server = shown(plain[0]), shown(plain[1])
     what = Found(f"Barman's server {server} on {user}@{host}", call.source)
     why = f"where it keeps WAL is known on that host alone: barman show-servers {server}"
     return ArchiveTarget(Found("Barman", call.source), UnreadStore(what, why), notes=())

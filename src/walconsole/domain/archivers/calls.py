@@ -5,65 +5,47 @@ timeout, flock, chpst, sudo, `sh -c`) are passed through, functions and sourced 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from walconsole.domain.archivers.expansion import UNKNOWN, Names, expanded, text_of
+from walconsole.domain.archivers.branches import Course, Otherwise
+from walconsole.domain.archivers.expansion import (
+    UNKNOWN,
+    UNKNOWN_WORDS,
+    Environment,
+    Names,
+    expanded,
+    opened,
+    shown,
+    text_of,
+    within,
+)
 from walconsole.domain.archivers.look import Look
-from walconsole.domain.archivers.shell_words import REDIRECTIONS, Operator, Token, Word, tokens
+from walconsole.domain.archivers.shell_words import (
+    Operator,
+    Token,
+    Word,
+    commands_of,
+    tokens,
+    without_functions,
+)
 from walconsole.domain.archivers.target import Found
+from walconsole.domain.archivers.wrappers import ASSIGNMENT, Unwrapped, unwrapped
 
 MOST_CALLS = 200
 _DEPTH = 4
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
-_DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 _KEYWORDS = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "!", "esac"}
 )
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _NOTHING = frozenset({
     "test", "[", "[[", "echo", "printf", "true", "false", ":", "umask", "ulimit", "kill", "wait", "read",
     "return", "exit", "trap", "shift", "break", "continue", "local", "readonly", "type", "hash", "alias",
-    "pwd", "in", "case", "mkdir", "rm", "logger", "date", "sleep", "touch", "sync", "chmod", "chown", "cd",
+    "pwd", "in", "case", "mkdir", "logger", "date", "sleep", "touch", "sync", "chmod", "chown", "cd",
     "basename", "dirname", "stat", "ls", "grep", "hostname", "id", "wc", "sha256sum", "md5sum", "cmp", "diff",
     "mktemp", "find", "sed", "awk", "tr", "cut", "head", "tail", "sort", "fsync", "pg_controldata", "unset",
     "mountpoint", "expr", "let", "getopts", "command", "which", "set",
 })  # fmt: skip
-"""They store nothing elsewhere."""
-_WITH_VALUE = {
-    "sudo": frozenset({"-u", "-g", "-p", "-C", "-D", "-R", "-T", "-h", "-r", "-t", "--user", "--group"}),
-    "doas": frozenset({"-u", "-C"}),
-    "env": frozenset({"-u", "-C", "--unset", "--chdir"}),
-    "timeout": frozenset({"-k", "-s", "--kill-after", "--signal"}),
-    "flock": frozenset({"-w", "--timeout", "-E", "--conflict-exit-code"}),
-    "nice": frozenset({"-n"}),
-    "ionice": frozenset({"-c", "-n", "-p"}),
-    "chpst": frozenset(
-        {"-u", "-U", "-b", "-e", "-/", "-n", "-m", "-d", "-o", "-p", "-f", "-c", "-l", "-L", "-t", "-a"}
-    ),
-    "runuser": frozenset({"-u", "-g", "-G"}),
-    "setpriv": frozenset[str](),
-    "stdbuf": frozenset({"-i", "-o", "-e"}),
-    "time": frozenset({"-f", "-o"}),
-    "xargs": frozenset({"-I", "-L", "-n", "-P", "-s", "-d", "-E", "-a"}),
-    "nohup": frozenset[str](),
-    "setsid": frozenset[str](),
-    "exec": frozenset({"-a"}),
-    "chronic": frozenset[str](),
-    "unbuffer": frozenset[str](),
-    "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
-    "taskset": frozenset[str](),
-    "envdir": frozenset[str](),
-    "s6-envdir": frozenset[str](),
-    "gosu": frozenset[str](),
-    "su-exec": frozenset[str](),
-}
-"""Wrappers: they run what comes behind their options, of which these take a word."""
-_OWN_WORDS = {"flock": 1, "envdir": 1, "s6-envdir": 1, "taskset": 1, "gosu": 1, "su-exec": 1, "timeout": 1}
-"""How many words of their own come before that."""
-_AS_USER = {
-    ("sudo", "-u"), ("sudo", "--user"), ("doas", "-u"), ("chpst", "-u"), ("runuser", "-u"),
-}  # fmt: skip
+"""They store nothing elsewhere; `rm` may take away what was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +54,34 @@ class Call:
 
     `environment` is all that it inherits, `user` who runs it where that is another (sudo), `output` the file
     that its standard output goes to, `piped` the programs before it in its pipeline, `source` where it is.
+    `folder` is where it runs (empty: in the data directory; UNKNOWN: a run tells), `perhaps`: it may not run.
     """
 
     program: str
     words: tuple[str, ...]
-    environment: dict[str, Found[str]] = field(default_factory=dict, repr=False)
+    environment: Environment = field(default_factory=dict, repr=False)
     source: str = ""
     user: str = ""
     output: str = ""
     piped: tuple[str, ...] = ()
+    folder: str = ""
+    otherwise: Otherwise | None = None
+    perhaps: bool = False
 
     @property
     def name(self) -> str:
         """The program's file name."""
         return self.program.rpartition("/")[2]
 
+    def within(self, path: str) -> str:
+        """A path of its words, as it is seen from the data directory."""
+        return within(self.folder, path)
+
 
 def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, depth: int = 0) -> list[Call]:
     """What the text calls, in order. `outer` is the call of the script that it is: its words are `$1`, ..."""
     names = Names(inherited=outer.environment if outer else look.environment())
-    if outer is not None:
+    if outer is not None and UNKNOWN_WORDS not in outer.words:
         names.positional = (outer.program, *outer.words)
     shell = _Shell(look, source, names, outer, depth)
     shell.run(tokens(text))
@@ -101,63 +91,83 @@ def calls_of(text: str, look: Look, source: str, *, outer: Call | None = None, d
 class _Shell:
     def __init__(self, look: Look, source: str, names: Names, outer: Call | None, depth: int) -> None:
         self._look, self._source, self._names, self._depth = look, source, names, depth
-        self._user = outer.user if outer else ""
+        self._user, self._folder = (outer.user, outer.folder) if outer else ("", "")
         self._exported: set[str] = set()
         self._export_all = False
         self._functions: dict[str, list[Token]] = {}
+        self._hidden: Environment = {}
         self._piped: list[str] = []
+        self._course = Course()
+        self._subshells: list[tuple[Environment, set[str], str]] = []
         self.calls: list[Call] = []
 
     def run(self, listed: Sequence[Token]) -> None:
         """Every simple command in turn."""
-        for command, ends in _commands(self._without_functions(listed)):
+        left, functions = without_functions(listed)
+        self._functions |= functions
+        for command, ends in commands_of(left):
             if len(self.calls) < MOST_CALLS:
                 self._command(command)
-            if ends != "|":
-                self._piped = []
+            self._ended(ends)
 
-    def _without_functions(self, listed: Sequence[Token]) -> list[Token]:
-        """The tokens without the bodies of functions, which are kept for their calls."""
-        left: list[Token] = []
-        at = 0
-        while at < len(listed):
-            name = listed[at]
-            opened = listed[at + 1 : at + 3] == [Operator("("), Operator(")")]
-            if isinstance(name, Word) and opened:
-                begin = at + 3
-                while begin < len(listed) and listed[begin] == Operator("\n"):
-                    begin += 1
-                if begin < len(listed) and _is_word(listed[begin], "{"):
-                    end = _closing(listed, begin)
-                    self._functions[name.text] = list(listed[begin + 1 : end])
-                    at = end + 1
-                    continue
-            left.append(name)
-            at += 1
-        return left
+    def _ended(self, ends: str) -> None:
+        """What the operator behind a command means for the next one."""
+        if ends == "(":
+            self._subshells.append((dict(self._names.variables), set(self._exported), self._folder))
+        elif ends == ")" and self._subshells:
+            self._names.variables, self._exported, self._folder = self._subshells.pop()
+        if ends not in ("|", "|&"):
+            self._piped = []
+        self._course.operator(ends, len(self.calls))
 
     def _command(self, command: Sequence[Token]) -> None:
-        words, output = _redirected(command, self._names)
+        words, output = self._redirected(command)
         while words and words[0].text in _KEYWORDS and not words[0].quoted:
+            self._course.keyword(words[0].text, len(self.calls))
             words = words[1:]
-        own: dict[str, Found[str]] = {}
-        while words and (match := _ASSIGNMENT.fullmatch(words[0].raw or words[0].text)) is not None:
+        own: Environment = {}
+        while words and (match := ASSIGNMENT.fullmatch(words[0].raw or words[0].text)) is not None:
             own[match[1]] = self._value(words[0], match, own)
             words = words[1:]
         if not words:
-            self._names.variables |= own
+            for name, found in own.items():
+                self._assign(name, found)
             self._exported |= set(own) if self._export_all else set()
             return
+        if words[0].text == "case":
+            self._course.keyword("case", len(self.calls))
         if words[0].text in ("for", "select") and len(words) > 1:
             values = [text for word in words[3:] for text in expanded(word, self._names)]
-            value = values[0] if len(values) == 1 else UNKNOWN
+            value = values[0] if len(values) == 1 and UNKNOWN not in values[0] else UNKNOWN
             self._names.variables[words[1].text] = Found(value, self._at(words[1]))
             return
         line = self._at(words[0])
         texts = [text for word in words for text in expanded(word, self._names)]
         self._start(texts, own, line, output)
 
-    def _value(self, word: Word, match: re.Match[str], own: dict[str, Found[str]]) -> Found[str]:
+    def _redirected(self, command: Sequence[Token]) -> tuple[list[Word], str]:
+        """Its words without the redirections, and the file that standard output goes to."""
+        words: list[Word] = []
+        output = waiting = ""
+        for token in command:
+            if isinstance(token, Operator):
+                waiting = token.text
+            elif waiting:
+                if waiting in (">", ">>", ">|"):
+                    output = text_of(token.raw or token.text, self._names)
+                waiting = ""
+            else:
+                words.append(token)
+        return words, output
+
+    def _assign(self, name: str, found: Found[str]) -> None:
+        """Where it may not run, and another value was there, only the run tells which."""
+        before = self._names.get(name)
+        if self._course.perhaps and before is not None and before != found.value:
+            found = found.but(UNKNOWN)
+        self._names.variables[name] = found
+
+    def _value(self, word: Word, match: re.Match[str], own: Environment) -> Found[str]:
         value = text_of(match[3], self._names)
         if match[2]:
             before = own.get(match[1]) or self._names.variables.get(match[1])
@@ -167,219 +177,152 @@ class _Shell:
     def _at(self, word: Word) -> str:
         return f"{self._source} line {word.line}" if self._source.startswith("/") else self._source
 
-    def _start(self, texts: list[str], own: dict[str, Found[str]], line: str, output: str) -> None:
-        environment = self._inherited() | own
-        wrapped = _unwrapped(texts, environment, self._user, line, self._look)
-        texts, environment, user = wrapped.words, wrapped.environment, wrapped.user
-        if not texts or not texts[0]:
+    def _start(self, texts: list[str], own: Environment, line: str, output: str) -> None:
+        left = Unwrapped(texts, self._inherited() | own, self._user, self._folder)
+        left = unwrapped(left, line, self._look)
+        if left.text is not None:
+            self._inside(left, line)
             return
-        name, rest = texts[0].rpartition("/")[2], texts[1:]
-        if wrapped.text is not None:
-            self._inside(wrapped.text, environment, user, line)
-        elif name in self._functions and self._depth < _DEPTH:
-            self._function(name, texts)
+        if not left.words or not left.words[0]:
+            return
+        name, rest = left.words[0].rpartition("/")[2], left.words[1:]
+        if name in self._functions and self._depth < _DEPTH:
+            self._function(name, left.words)
         elif not self._of_its_own(name, rest, line):
             if name not in _NOTHING:
-                piped = tuple(self._piped)
-                self.calls.append(Call(texts[0], tuple(rest), environment, line, user, output, piped))
+                made = Call(
+                    left.words[0],
+                    tuple(rest),
+                    left.environment,
+                    line,
+                    left.user,
+                    within(left.folder, output),
+                    tuple(self._piped),
+                    left.folder,
+                    self._course.otherwise(len(self.calls)),
+                    self._course.perhaps,
+                )
+                self.calls.append(made)
             self._piped.append(name)
 
     def _of_its_own(self, name: str, rest: Sequence[str], line: str) -> bool:
         """Whether it is one of the shell's commands that change what it knows; done, then."""
         match name:
-            case "export" | "declare" | "typeset":
-                self._export(rest, line)
+            case "export" | "declare" | "typeset" | "local" | "readonly":
+                self._declare(name, rest, line)
             case "unset":
                 for each in rest:
                     self._names.variables.pop(each, None)
-            case "set":
-                first = rest[0] if rest else ""
-                self._export_all = self._export_all or (first.startswith("-") and "a" in first)
+                self._names.inherited = {
+                    each: found for each, found in self._names.inherited.items() if each not in rest
+                }
+            case "read":
+                read = Found(UNKNOWN, line)
+                self._names.variables |= {each: read for each in rest if not each.startswith("-")}
+            case "set" | "shift":
+                self._set(name, rest)
+            case "cd":
+                self._change_folder([each for each in rest if each not in ("-P", "-L", "--")])
             case "." | "source":
                 self._read_in(rest)
             case "eval":
-                self.run(tokens(" ".join(rest)))
+                self._nested(tokens(" ".join(rest)))
             case _:
                 return False
         return True
 
-    def _inherited(self) -> dict[str, Found[str]]:
+    def _inherited(self) -> Environment:
         inherited = dict(self._names.inherited)
         for name, found in self._names.variables.items():
             if name in self._exported or name in inherited:
                 inherited[name] = found
         return inherited
 
-    def _export(self, rest: Sequence[str], line: str) -> None:
+    def _declare(self, how: str, rest: Sequence[str], line: str) -> None:
         for each in rest:
             name, given, value = each.partition("=")
-            if given:
-                self._names.variables[name] = Found(value, line)
-            self._exported.add(name)
+            if UNKNOWN in name:  # export $(cat /etc/wal.env)
+                self._open(f"what {line} adds to the environment is not known")
+            elif given:
+                if how == "local":
+                    self._hidden.setdefault(name, self._names.variables.get(name) or Found(UNKNOWN, line))
+                    self._names.variables[name] = Found(value, line)
+                else:
+                    self._assign(name, Found(value, line))
+            if how in ("export", "declare", "typeset"):
+                self._exported.add(name)
+
+    def _open(self, why: str) -> None:
+        self._names.inherited = {**self._names.inherited, **opened(why)}
+
+    def _set(self, name: str, rest: Sequence[str]) -> None:
+        """`set -a`, `set -- WORDS`, `shift N`."""
+        known = self._names.positional
+        if name == "shift":
+            count = rest[0] if rest else "1"
+            told = known is not None and count.isdigit() and not self._course.perhaps
+            self._names.positional = (known[0], *known[1 + int(count) :]) if known and told else None
+        elif "--" in rest:
+            words = rest[rest.index("--") + 1 :]
+            told = UNKNOWN_WORDS not in words and not self._course.perhaps
+            self._names.positional = (known[0] if known else "sh", *words) if told else None
+        elif rest:
+            self._export_all = self._export_all or (rest[0].startswith("-") and "a" in rest[0])
+
+    def _change_folder(self, rest: Sequence[str]) -> None:
+        into = within(self._folder, rest[0]) if rest else "~"
+        if into in (".", "./") or rest[:1] == ["."]:
+            return
+        if UNKNOWN in into or into.endswith("/-") or into == "-" or self._course.perhaps:
+            into = UNKNOWN
+        self._folder = self._look.path(into) if into != UNKNOWN else into
 
     def _read_in(self, rest: Sequence[str]) -> None:
         """`. FILE`: its assignments are this shell's."""
-        if not rest or UNKNOWN in rest[0] or self._depth >= _DEPTH:
+        path = self._look.path(within(self._folder, rest[0])) if rest else ""
+        if not path:
             return
-        found = self._look.file(self._look.path(rest[0]))
-        if found is not None:
-            source, self._source = self._source, found.path
-            self._depth += 1
-            self.run(tokens(found.text))
-            self._source, self._depth = source, self._depth - 1
+        found = self._look.file(path) if UNKNOWN not in path and self._depth < _DEPTH else None
+        if found is None:
+            if not self._look.is_absent(path):
+                self._open(f"what is read in by {shown(rest[0])} is not known")
+            return
+        source, self._source = self._source, found.path
+        self._depth += 1
+        self._nested(tokens(found.text))
+        self._source, self._depth = source, self._depth - 1
+        if found.cut:
+            self._open(f"only the beginning of {found.path} was read")
 
     def _function(self, name: str, texts: list[str]) -> None:
-        before = self._names.positional
+        before, hidden = self._names.positional, self._hidden
         first = before[0] if before else name
-        self._names.positional = (first, *texts[1:])
+        self._names.positional = (first, *texts[1:]) if UNKNOWN_WORDS not in texts else None
         self._depth += 1
-        self.run(self._functions[name])
-        self._names.positional, self._depth = before, self._depth - 1
+        self._hidden = {}
+        self._nested(self._functions[name])
+        self._names.variables |= self._hidden
+        self._names.positional, self._depth, self._hidden = before, self._depth - 1, hidden
 
-    def _inside(self, text: str, environment: dict[str, Found[str]], user: str, line: str) -> None:
+    def _nested(self, listed: Sequence[Token]) -> None:
+        """What runs in this very shell, as what stands here does."""
+        before = self._course, self._piped
+        self._course, self._piped = self._course.within(len(self.calls)), list(self._piped)
+        self.run(listed)
+        self._course, self._piped = before
+
+    def _inside(self, left: Unwrapped, line: str) -> None:
         """What `sh -c` runs."""
-        if self._depth >= _DEPTH:
+        if self._depth >= _DEPTH or left.text is None:
             return
-        names = Names(inherited=environment, positional=self._names.positional)
-        shell = _Shell(self._look, line, names, None, self._depth + 1)
-        shell._user = user
-        shell.run(tokens(text))
+        given = left.positional or ("sh",)
+        names = Names(inherited=left.environment, positional=None if UNKNOWN_WORDS in given else given)
+        outer = Call("sh", (), {}, line, left.user, folder=left.folder)
+        shell = _Shell(self._look, line, names, outer, self._depth + 1)
+        shell._piped = list(self._piped)
+        shell._course = self._course.within(0)
+        shell.run(tokens(left.text))
         self.calls += shell.calls
-
-
-@dataclass(slots=True)
-class _Unwrapped:
-    words: list[str]
-    environment: dict[str, Found[str]]
-    user: str
-    text: str | None = None
-    """What a shell's -c runs."""
-
-
-def _unwrapped(
-    texts: list[str], environment: dict[str, Found[str]], user: str, line: str, look: Look
-) -> _Unwrapped:
-    """The program behind every wrapper, with the environment that they leave it."""
-    left = _Unwrapped(list(texts), dict(environment), user)
-    for _ in range(12):
-        if not left.words:
-            return left
-        name = left.words[0].rpartition("/")[2]
-        if name in _SHELLS or name == "su":
-            return _of_shell(left, name)
-        if name == "command" and left.words[1:2] not in (["-v"], ["-V"]):
-            left.words = left.words[1:]
-        elif name in _WITH_VALUE:
-            _pass_wrapper(left, name, line, look)
-            if left.text is not None:
-                return left
-        else:
-            return left
-    return left
-
-
-def _of_shell(left: _Unwrapped, name: str) -> _Unwrapped:
-    words = left.words[1:]
-    for at, word in enumerate(words):
-        if word == "-c" or (name != "su" and re.fullmatch(r"-[a-z]*c", word)):
-            left.text = words[at + 1] if at + 1 < len(words) else ""
-            if name == "su":
-                others = [each for each in words if not each.startswith("-") and each != left.text]
-                left.user = others[0] if others else "root"
-            return left
-    rest = [word for word in words if not word.startswith(("-", "+"))]
-    left.words = rest if name != "su" else []
-    return left
-
-
-def _pass_wrapper(left: _Unwrapped, name: str, line: str, look: Look) -> None:
-    words, own = left.words[1:], _OWN_WORDS.get(name, 0)
-    while words:
-        word = words[0]
-        assigned = _ASSIGNMENT.fullmatch(word)
-        if word == "--":
-            words = words[1:]
-            break
-        if word.startswith("-") and len(word) > 1:
-            value = words[1] if len(words) > 1 else ""
-            if name == "flock" and word in ("-c", "--command"):
-                left.text = value
-                return
-            _option(left, name, word, value, look)
-            words = words[2 if word in _WITH_VALUE[name] else 1 :]
-        elif assigned is not None and name in ("env", "sudo", "doas"):
-            left.environment[assigned[1]] = Found(assigned[3], line)
-            words = words[1:]
-        elif own and not (name == "timeout" and not _DURATION.fullmatch(word)):
-            own -= 1
-            _own_word(left, name, word, look)
-            words = words[1:]
-            if name == "flock" and words[:1] in (["-c"], ["--command"]):
-                left.text = words[1] if len(words) > 1 else ""
-                return
-        else:
-            break
-    left.words = words
-
-
-def _option(left: _Unwrapped, name: str, word: str, value: str, look: Look) -> None:
-    if (name, word) in _AS_USER:
-        left.user = value.partition(":")[0]
-    elif name == "chpst" and word == "-e":
-        left.environment |= look.read_folder_as_environment(look.path(value))
-    elif name == "env" and word in ("-i", "-", "--ignore-environment"):
-        left.environment = {}
-    elif name == "env" and word in ("-u", "--unset"):
-        left.environment.pop(value, None)
-
-
-def _own_word(left: _Unwrapped, name: str, word: str, look: Look) -> None:
-    if name in ("envdir", "s6-envdir"):
-        left.environment |= look.read_folder_as_environment(look.path(word))
-    elif name in ("gosu", "su-exec"):
-        left.user = word.partition(":")[0]
-
-
-def _commands(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
-    """Simple commands, each with the operator behind it."""
-    command: list[Token] = []
-    for token in listed:
-        if isinstance(token, Operator) and token.text not in REDIRECTIONS:
-            yield command, token.text
-            command = []
-        else:
-            command.append(token)
-    yield command, ""
-
-
-def _redirected(command: Sequence[Token], names: Names) -> tuple[list[Word], str]:
-    """Its words without the redirections, and the file that standard output goes to."""
-    words: list[Word] = []
-    output = waiting = ""
-    for token in command:
-        if isinstance(token, Operator):
-            waiting = token.text
-        elif waiting:
-            if waiting in (">", ">>", ">|"):
-                output = text_of(token.raw or token.text, names)
-            waiting = ""
-        else:
-            words.append(token)
-    return words, output
-
-
-def _is_word(token: Token, text: str) -> bool:
-    return isinstance(token, Word) and token.text == text and not token.quoted
-
-
-def _closing(listed: Sequence[Token], begin: int) -> int:
-    """Where the `{` at `begin` is closed."""
-    depth = 0
-    for at in range(begin, len(listed)):
-        depth += _is_word(listed[at], "{") - _is_word(listed[at], "}")
-        if not depth:
-            return at
-    return len(listed)
 
 
 def followed(call: Call, text: str, look: Look, path: str, depth: int) -> list[Call]:

@@ -2,22 +2,31 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from walconsole.domain.archivers import barman, local_tools, pgbackrest, rclone, s3_clients, walg
+from walconsole.domain.archivers import barman, local_tools, passing, pgbackrest, rclone, s3_clients, walg
+from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
-from walconsole.domain.archivers.expansion import UNKNOWN, Names, text_of
+from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
 from walconsole.domain.archivers.shell_words import Word, tokens
-from walconsole.domain.archivers.target import ArchiveTarget, Discovery, Found, S3Store, UnreadStore
+from walconsole.domain.archivers.target import (
+    NO_COMMANDS,
+    ArchiveTarget,
+    Discovery,
+    Found,
+    S3Store,
+    UnreadStore,
+)
 from walconsole.domain.archivers.tools import OFF
 from walconsole.domain.archivers.typed import typed
+from walconsole.domain.archivers.unsure import doubted
+from walconsole.domain.archivers.wrappers import SHELLS
 from walconsole.domain.redaction import safe
 
 COMMAND = "archive_command"
 MOST_TARGETS = 8
 _DEEPEST_SCRIPT = 2
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "env"})
 _ABOVE = (
     ("PATRONI_", "Patroni writes the configuration: patronictl edit-config changes it for good"),
     ("SPILO_", "Spilo writes the archive command from its own environment"),
@@ -25,6 +34,7 @@ _ABOVE = (
 """What stands above the server, by the variables that it leaves it."""
 _OURS = "installed by walconsole"
 _NOTHING = frozenset({"true", ":", "exit", "cd"})
+_INTERPRETERS = re.compile(r"python[\d.]*|perl|ruby|node|php[\d.]*|lua|Rscript|make|gmake|ansible-playbook")
 
 Reader = Callable[[Call, Look], Iterable[ArchiveTarget]]
 
@@ -111,41 +121,94 @@ def _of_library(library: str, settings: Settings, look: Look) -> tuple[ArchiveTa
 
 def _of_command(settings: Settings, look: Look) -> tuple[ArchiveTarget, ...]:
     look.command = settings.command
-    calls = calls_of(settings.command, look, COMMAND)
-    found: list[ArchiveTarget] = []
-    unknown: list[ArchiveTarget] = []
-    for call in calls:
-        _read(call, look, found, unknown, 0)
-    if found:
-        return tuple(found)
-    return tuple(unknown)
+    gathered = _Gathered()
+    for call in calls_of(settings.command, look, COMMAND):
+        _read(call, look, gathered, 0)
+    if not gathered.found:
+        return tuple(gathered.unknown)
+    for each in gathered.unknown:
+        if each.tool.value in gathered.given:
+            look.note(f"besides, {each.tool.value} is given what is archived: {_why(each)}")
+    return tuple(gathered.found)
 
 
-def _read(
-    call: Call, look: Look, found: list[ArchiveTarget], unknown: list[ArchiveTarget], depth: int
-) -> None:
+def _why(target: ArchiveTarget) -> str:
+    return target.store.why if isinstance(target.store, UnreadStore) else ""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """`found` are places, `unknown` the programs of which it is not known; `given`: those with a segment."""
+
+    found: list[ArchiveTarget] = field(default_factory=list)
+    unknown: list[ArchiveTarget] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+
+
+def _read(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
     """Add the call's targets, or those of the script that it is."""
     reader = _reader(call)
-    if reader is not None:
-        targets = [_by(call, target) for target in reader(call, look)]
-        targets = [replace(target, commands=typed(call, look.command, look)) for target in targets]
-        if call.user and call.user != look.seen.user and targets:
-            look.note(
-                f"{call.name} runs as {call.user}: files were looked for as {look.seen.user} finds them"
-            )
-        found += targets
-        return
-    if call.name in _NAMED:
+    gathered.given.difference_update(call.piped)
+    if call.name == "rm":
+        gathered.found = passing.left_by_rm(call, gathered.found)
+    elif reader is not None:
+        _by_reader(call, reader, look, gathered)
+    elif call.name in _NAMED:
         tool, why = _NAMED[call.name]
-        found.append(ArchiveTarget(Found(tool, call.source), UnreadStore(Found(tool, call.source), why)))
-        return
-    if UNKNOWN in call.program or call.name in _NOTHING:
+        what = UnreadStore(Found(tool, call.source), why)
+        gathered.found.append(ArchiveTarget(Found(tool, call.source), what))
+    elif UNKNOWN in call.program:
+        if not depth:
+            name = shown(call.program)
+            gathered.unknown.append(
+                _unknown(name, call.source, "the run of the command alone tells what it is")
+            )
+    elif call.name not in _NOTHING:
+        _by_script(call, look, gathered, depth)
+
+
+def _by_reader(call: Call, reader: Reader, look: Look, gathered: _Gathered) -> None:
+    read = [_by(call, target) for target in reader(call, look)]
+    own = typed(call, look.command, look) if read else NO_COMMANDS
+    targets = [doubted(call, replace(target, commands=own)) for target in read]
+    if not targets and _is_given(call) and not passing.into_nothing(call):
+        why = "where it puts it is a place of passage, or is known only when the command runs"
+        gathered.unknown.append(_unknown(call.name, call.source, why))
+    if call.user and call.user != look.seen.user and targets:
+        look.note(f"{call.name} runs as {call.user}: what lies in that user's home is not read")
+    gathered.found = passing.left_by_mv(call, gathered.found, targets)
+    for target in targets:
+        if not gathered.found or str(target.store) in {str(each.store) for each in gathered.found}:
+            gathered.found.append(target)
+        elif call.otherwise is Otherwise.FAILED:
+            look.note(f"{call.name} archives to {target.store} only where what stands before it failed")
+        elif call.otherwise is Otherwise.BRANCH:
+            gathered.found[-1] = _either(gathered.found[-1], target)
+        else:
+            gathered.found.append(target)
+
+
+def _either(one: ArchiveTarget, other: ArchiveTarget) -> ArchiveTarget:
+    """Of two branches of a command."""
+    what = Found(f"{one.store} or {other.store}", one.tool.source)
+    why = "which of them takes a file, only the run of the command tells"
+    return ArchiveTarget(one.tool, UnreadStore(what, why))
+
+
+def _by_script(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
+    if _is_given(call):
+        gathered.given.add(safe(call.name))
+    why = _of_interpreter(call)
+    if why:
+        gathered.unknown.append(_unknown(call.name, call.source, why))
         return
     program = _program(call, look)
-    if program is not None and (program.script is None or depth >= _DEEPEST_SCRIPT):
-        _not_followed(call, look, unknown, program.path, depth)
-    elif program is not None and program.script is not None:
-        _follow(call, program.script, look, found, unknown, depth)
+    if program is None:
+        return
+    if program.script is None or depth >= _DEEPEST_SCRIPT:
+        _not_followed(call, look, gathered.unknown, program.path, depth)
+    else:
+        _follow(call, program.script, look, gathered, depth)
 
 
 def _program(call: Call, look: Look) -> ProgramFile | None:
@@ -161,28 +224,31 @@ def _program(call: Call, look: Look) -> ProgramFile | None:
     )
 
 
-def _follow(
-    call: Call,
-    script: FileText,
-    look: Look,
-    found: list[ArchiveTarget],
-    unknown: list[ArchiveTarget],
-    depth: int,
-) -> None:
+def _of_interpreter(call: Call) -> str:
+    """Why what an interpreter is given is not followed; empty where the call is none of one."""
+    if call.name in SHELLS:
+        return f"what {call.name} runs comes from its standard input: it is not followed"
+    if _INTERPRETERS.fullmatch(call.name):
+        file = next((shown(word) for word in call.words if word.startswith("/")), "it")
+        return f"{file} is a program for {call.name}: it is not followed"
+    return ""
+
+
+def _follow(call: Call, script: FileText, look: Look, gathered: _Gathered, depth: int) -> None:
     if _OURS in script.text[:400]:
-        found += _ours(call, script, look)
+        gathered.found += _ours(call, script, look)
         return
     interpreter = _interpreter(script.text)
-    if interpreter not in _SHELLS:
+    if interpreter not in SHELLS | {"env"}:
         why = f"{script.path} is a program for {interpreter}: it is not followed"
-        unknown.append(_unknown(call.name, call.source, why))
+        gathered.unknown.append(_unknown(call.name, call.source, why))
         return
-    before = len(found) + len(unknown)
+    before = len(gathered.found) + len(gathered.unknown)
     for inner in followed(call, script.text, look, script.path, depth + 1):
-        _read(inner, look, found, unknown, depth + 1)
-    if len(found) + len(unknown) == before and _is_given(call):
+        _read(inner, look, gathered, depth + 1)
+    if len(gathered.found) + len(gathered.unknown) == before and _is_given(call):
         why = f"nothing in {script.path} is known here to store a file"
-        unknown.append(_unknown(call.name, call.source, why))
+        gathered.unknown.append(_unknown(call.name, call.source, why))
 
 
 def _reader(call: Call) -> Reader | None:

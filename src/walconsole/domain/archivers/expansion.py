@@ -13,10 +13,34 @@ from walconsole.domain.archivers.target import Found
 
 UNKNOWN = "\x00"
 """In a word: something that only the run tells."""
+UNKNOWN_WORDS = UNKNOWN * 2
+"""As a word: any number of words, for nothing is quoted there."""
+
+Environment = dict[str, Found[str]]
+"""Variables by name. UNKNOWN among the names: others may be set that only the run tells, and why."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9]|[@*#?$!-]")
 _OPERATION = re.compile(r"([A-Za-z_]\w*|[0-9@*])(:?[-=+?]|##?|%%?)?(.*)", re.DOTALL)
 _CLOSING = {"(": ")", "{": "}"}
+
+
+def shown(text: str) -> str:
+    """As a screen has it: `…` for what only the run tells."""
+    return re.sub(f"{UNKNOWN}+", "…", text)
+
+
+def opened(why: str) -> Environment:
+    """Added to an environment: variables may be set in it that only the run tells, and `why`."""
+    return {UNKNOWN: Found(why)}
+
+
+def within(folder: str, path: str) -> str:
+    """The path as seen from `folder`: empty for the data directory, UNKNOWN where only the run tells."""
+    if path in (".", "./"):
+        return folder or path
+    if not folder or path.startswith(("/", "~", UNKNOWN)):
+        return path
+    return UNKNOWN if folder.startswith(UNKNOWN) else f"{folder.rstrip('/')}/{path.removeprefix('./')}"
 
 
 @dataclass(slots=True)
@@ -46,9 +70,11 @@ def expanded(word: Word, names: Names) -> list[str]:
     if raw in ('"$@"', "$@", "$*", '"${@}"') and names.positional is not None:
         return list(names.positional[1:])
     text = text_of(raw, names)
-    if raw.startswith("$") and not any(quote in raw for quote in "\"'") and UNKNOWN not in text:
-        return text.split()  # what is empty and not quoted is no word
-    return [text]
+    if not raw.startswith("$") or any(quote in raw for quote in "\"'"):
+        return [text]
+    if text == UNKNOWN:
+        return [UNKNOWN_WORDS]
+    return text.split() if UNKNOWN not in text else [text]  # what is empty and not quoted is no word
 
 
 def text_of(raw: str, names: Names) -> str:

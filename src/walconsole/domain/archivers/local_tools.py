@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from walconsole.domain.archivers.calls import Call, calls_of
-from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import (
     COMPRESSORS,
@@ -18,6 +18,7 @@ from walconsole.domain.archivers.places import (
     credentials,
     encryption_of,
     endpoint_url,
+    home_of,
     key_template,
     region_of,
 )
@@ -60,13 +61,14 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     if name == "ssh":
         return _by_ssh(call, look)
     options, plain = words_of(call.words, _VALUED.get(name, frozenset()))
-    if name in ("rsync", "scp") and plain and (match := _REMOTE.fullmatch(plain[-1])) is not None:
-        return _remote(call, match[1], match[2], _port(options))
     if name == "rsync" and plain and ("::" in plain[-1] or plain[-1].startswith("rsync://")):
-        what = Found(plain[-1].replace(UNKNOWN, "…").replace("%f", "").rstrip("/"), call.source)
+        module = re.sub(r"(?<=//)[^/@]*@", "", plain[-1])  # no password that somebody put there
+        what = Found(shown(module).replace("%f", "").rstrip("/"), call.source)
         return ArchiveTarget(
             Found(name, call.source), UnreadStore(what, "an rsync daemon's module is not read")
         )
+    if name in ("rsync", "scp") and plain and (match := _REMOTE.fullmatch(plain[-1])) is not None:
+        return _remote(call, match[1], match[2], _port(options))
     path = _output(call, options, plain)
     return None if not path else _folder(call, look, path)
 
@@ -91,9 +93,9 @@ def _output(call: Call, options: Mapping[str, str], plain: list[str]) -> str:
 
 
 def _folder(call: Call, look: Look, path: str) -> ArchiveTarget | None:
-    if path.startswith((UNKNOWN, "&", *_STAGING)):
+    absolute = look.path(call.within(path), home_of(call.environment, look))
+    if absolute.startswith((UNKNOWN, "&", *_STAGING)):
         return None
-    absolute = look.path(path)
     whole = "%" not in absolute and UNKNOWN not in absolute
     if whole and call.name not in ("cp", "mv", "rsync", "install", "scp"):
         return None  # a file of one name, a log: no archive
@@ -217,7 +219,7 @@ def probackup(call: Call, look: Look) -> ArchiveTarget | None:
     named = options.get("-B") or options.get("--backup-path")
     variable = call.environment.get("BACKUP_PATH")
     folder = Found(named, call.source) if named else variable
-    instance = (options.get("--instance") or "").replace(UNKNOWN, "…")
+    instance = shown(options.get("--instance") or "")
     tool = Found("pg_probackup", call.source)
     if folder is None or UNKNOWN in folder.value:
         return ArchiveTarget(tool, UnreadStore(Found("a backup catalogue", call.source), "no -B is named"))

@@ -7,6 +7,7 @@ it reads what is `wanted` and asks again: nothing here reads anything.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from walconsole.domain.archivers.expansion import UNKNOWN, Environment, opened, shown
 from walconsole.domain.archivers.target import Found
 
 MOST_ROUNDS = 3
@@ -85,13 +86,33 @@ class Look:
         self.notes[text] = None
 
     def path(self, path: str, home: str = "") -> str:
-        """Absolute: `~` is the server's user's home, anything else is relative to the data directory."""
+        """Absolute: `~` is the server's user's home, anything else is relative to the data directory.
+
+        UNKNOWN stays what it is.
+        """
         if path == "~" or path.startswith("~/"):
             return (home or self.seen.home) + path[1:]
-        return path if path.startswith("/") else f"{self.seen.data}/{path.removeprefix('./')}"
+        if path.startswith(("/", UNKNOWN)):
+            return path
+        return f"{self.seen.data}/{path.removeprefix('./')}"
+
+    def is_absent(self, path: str) -> bool:
+        """Whether it was looked for, and is not there."""
+        found = self.seen.files.get(path)
+        return found is not None and found.problem == ABSENT
+
+    def barred(self, path: str) -> str:
+        """Why it cannot be read; empty where it can, and while that is not known."""
+        found = self.seen.files.get(path)
+        return found.problem if found is not None and found.problem != ABSENT else ""
 
     def file(self, path: str) -> FileText | None:
-        """The file, None while it is not read and where it is not there; why it cannot be read is noted."""
+        """The file, None while it is not read and where it is not there; why it cannot be read is noted.
+
+        None, too, for a path that only a run tells.
+        """
+        if UNKNOWN in path:
+            return None
         found = self.seen.files.get(path)
         if found is None:
             self.wanted.files[path] = None
@@ -108,12 +129,14 @@ class Look:
     def first(self, *paths: str) -> FileText | None:
         """The first that is there, as a tool looks for its configuration; None while one is not read."""
         found = [self.file(path) for path in paths]  # all are asked for in one round
-        if any(path not in self.seen.files for path in paths):
+        if any(path not in self.seen.files and UNKNOWN not in path for path in paths):
             return None
         return next((each for each in found if each is not None), None)
 
     def folder(self, path: str) -> tuple[FileText, ...]:
         """The files in it, by name; empty while it is not read and where it is not there."""
+        if UNKNOWN in path:
+            return ()
         found = self.seen.folders.get(path)
         if found is None:
             self.wanted.folders[path] = None
@@ -125,6 +148,8 @@ class Look:
 
     def program(self, name: str) -> ProgramFile | None:
         """Where PATH has it; None while that is not known."""
+        if UNKNOWN in name:
+            return None
         found = self.seen.programs.get(name)
         if found is None:
             self.wanted.programs[name] = None
@@ -139,9 +164,16 @@ class Look:
             for name, value in self.seen.environ.items()
         }
 
-    def read_folder_as_environment(self, path: str) -> dict[str, Found[str]]:
+    def read_folder_as_environment(self, path: str) -> Environment:
         """envdir(8): a variable a file, its first line; an empty file unsets, NULs are line breaks."""
-        return {
+        path = self.path(path)
+        found = {
             each.path.rpartition("/")[2]: Found(each.text.partition("\n")[0].rstrip(" \t"), each.path)
             for each in self.folder(path)
         }
+        barred = [each.path for each in self.seen.folders.get(path, ()) if each.problem not in ("", ABSENT)]
+        if barred or UNKNOWN in path:
+            found |= opened(
+                f"what {shown(barred[0] if barred else path)} adds to the environment is not known"
+            )
+        return found

@@ -50,10 +50,10 @@ class Options:
             if name.startswith("PGBACKREST_") and found.value
         }
         self.stanza = self._said("stanza") or Found("", "")
-        self.config = ""
+        self.config = self.unread = ""
         name = self.stanza.value
         merged: dict[str, Section] = {}
-        for file in self._files(look):
+        for file in self._files(call, look):
             for heading, section in sections(file).items():
                 merged.setdefault(heading, {}).update(section)
         headings = (f"{name}:{_COMMAND}", name, f"global:{_COMMAND}", "global")
@@ -64,16 +64,19 @@ class Options:
             return Found(self._words[name], self._source)
         return self._variables.get(name)
 
-    def _files(self, look: Look) -> Iterator[FileText]:
+    def _files(self, call: Call, look: Look) -> Iterator[FileText]:
         config, folder, include = (
             self._said(each) for each in ("config", "config-path", "config-include-path")
         )
         if config is not None:
-            file = look.file(look.path(config.value))
+            file = look.file(self._needs(look, look.path(call.within(config.value))))
         elif folder is not None:
-            file = look.file(f"{folder.value.rstrip('/')}/pgbackrest.conf")
+            file = look.file(self._needs(look, f"{folder.value.rstrip('/')}/pgbackrest.conf"))
         else:
             file = look.first(f"{_FOLDER}/pgbackrest.conf", _OLD_FILE)
+            for each in (f"{_FOLDER}/pgbackrest.conf", _OLD_FILE):
+                if look.barred(each):
+                    self._needs(look, each)
         if file is not None:
             self.config = file.path
             yield file
@@ -82,6 +85,13 @@ class Options:
         parent = folder.value.rstrip("/") if folder is not None else _FOLDER
         joined = look.folder(include.value.rstrip("/") if include is not None else f"{parent}/conf.d")
         yield from (each for each in joined if each.path.endswith(".conf"))
+
+    def _needs(self, look: Look, path: str) -> str:
+        """The path; where it is known not to be read, the tool ends without a file that it is given."""
+        why = "it is not there" if look.is_absent(path) else look.barred(path)
+        if why and not self.unread:
+            self.unread = f"{path} is not read: {why}"
+        return path
 
     def get(self, name: str) -> Found[str] | None:
         """The strongest that says it."""
@@ -185,6 +195,9 @@ def _spool(options: Options) -> str:
 
 
 def _store(options: Options, number: int, path: Found[str], prefix: str) -> tuple[Store, Credentials]:
+    if options.unread:
+        what = Found(f"pgBackRest's repository {number}", options.unread.partition(" ")[0])
+        return UnreadStore(what, f"{options.unread}; pgBackRest archives nothing then"), Credentials("")
     host = options.of(number, "host")
     if host is not None and host.value:
         what = host.but(f"pgBackRest's repository {number} on {host.value}")

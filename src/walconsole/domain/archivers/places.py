@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from walconsole.domain.archivers.expansion import UNKNOWN
-from walconsole.domain.archivers.look import FileText
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
+from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.target import Credentials, Found, default, presumed
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.vendors import FIRST_REGION
@@ -74,7 +74,7 @@ def key_template(path: str, *, folder: bool = False) -> KeyTemplate:
         return KeyTemplate(prefix, "%f")
     prefix = path[:place].rpartition("/")[0]
     prefix = f"{prefix}/" if prefix else ""
-    rest = path[len(prefix) :].replace("%p", "%f").replace(UNKNOWN, "…")
+    rest = shown(path[len(prefix) :].replace("%p", "%f"))
     return KeyTemplate(prefix, rest, rest.rpartition("%f")[2])
 
 
@@ -100,7 +100,7 @@ def endpoint_url(text: str, scheme: str = "https") -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         return ""
-    if not host or parts.scheme not in ("http", "https"):
+    if not host or re.search(r"[\s%]", host) or parts.scheme not in ("http", "https"):
         return ""
     host = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}[parts.scheme]
@@ -167,6 +167,12 @@ def credentials(access: Found[str] | None, secret: Found[str] | None, token: str
 
 UNREAD_SECRET = "(not-read)"  # noqa: S105  # what the host's script puts in a secret's place
 """Stands for a secret that was to stay on the host."""
+
+
+def home_of(environment: Mapping[str, Found[str]], look: Look) -> str:
+    """HOME, or the home of the server's user by passwd; UNKNOWN where another user runs it."""
+    found = value_of(environment, "HOME")
+    return found.value if found is not None else look.seen.home
 
 
 def value_of(environment: Mapping[str, Found[str]], *names: str) -> Found[str] | None:

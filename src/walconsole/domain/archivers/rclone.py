@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from walconsole.domain.archivers.aws_files import aws_settings
 from walconsole.domain.archivers.calls import Call
-from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import FileText, Look
 from walconsole.domain.archivers.places import (
     amazons,
@@ -19,6 +19,7 @@ from walconsole.domain.archivers.places import (
     credentials,
     encryption_of,
     endpoint_url,
+    home_of,
     is_bucket,
     is_numeric,
     key_template,
@@ -170,7 +171,7 @@ class _Resolved:
 
     def store(self, prefix: str) -> Store:
         if self.why:
-            return UnreadStore(Found(self.what.replace(UNKNOWN, "…"), self.source), self.why)
+            return UnreadStore(Found(shown(self.what), self.source), self.why)
         if self.s3 is not None:
             return replace(self.s3, prefix=Found(prefix, self.source))
         return FolderStore(Found(f"/{prefix}".rstrip("/") or "/", self.source), self.host, self.port)
@@ -181,8 +182,7 @@ class _Reading:
 
     def __init__(self, call: Call, look: Look, options: Mapping[str, str]) -> None:
         self._call, self._look, self._options = call, look, options
-        home = value_of(call.environment, "HOME")
-        self._home = home.value if home is not None else look.seen.home
+        self._home = home_of(call.environment, look)
         self._file = self._config()
         self._encrypted = self._file is not None and _ENCRYPTED in self._file.text[:2000]
         self.config = self._file.path if self._file is not None else ""
@@ -192,8 +192,9 @@ class _Reading:
         named = self._options.get("--config", "")
         variable = self._call.environment.get("RCLONE_CONFIG")
         path = named or (variable.value if variable is not None else "")
-        if path and UNKNOWN not in path:
-            return None if path == "/dev/null" else self._look.file(self._look.path(path, self._home))
+        if path:
+            path = self._look.path(self._call.within(path), self._home)
+            return None if path == "/dev/null" else self._look.file(path)
         xdg = value_of(self._call.environment, "XDG_CONFIG_HOME")
         usual = [f"{xdg.value}/rclone/rclone.conf"] if xdg is not None else []
         usual += [f"{self._home}/.config/rclone/rclone.conf", f"{self._home}/.rclone.conf"]
@@ -288,7 +289,7 @@ class _Reading:
         return self.resolve(replace(inner, path=joined), wrap, depth + 1)
 
     def _local(self, path: str, wrap: _Wrap) -> _Resolved:
-        absolute = path if path.startswith(UNKNOWN) else self._look.path(path)
+        absolute = self._look.path(self._call.within(path))
         if absolute.startswith(UNKNOWN):
             return self._lost(_Remote(path=path), "the folder is computed when the command runs", wrap)
         return _Resolved(

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from walconsole.domain.archivers.aws_files import AwsSettings, aws_settings
 from walconsole.domain.archivers.calls import Call
-from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.expansion import UNKNOWN, shown
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.places import (
     KeyTemplate,
@@ -19,6 +19,7 @@ from walconsole.domain.archivers.places import (
     credentials,
     encryption_of,
     endpoint_url,
+    home_of,
     is_bucket,
     is_numeric,
     key_template,
@@ -202,13 +203,8 @@ def _s4cmd_keys(call: Call, look: Look, options: Mapping[str, str]) -> Credentia
     of_environment = credentials(
         value_of(call.environment, "S3_ACCESS_KEY"), value_of(call.environment, "S3_SECRET_KEY")
     )
-    section = _s3cmd_section(look, f"{_home(call, look)}/.s3cfg")
+    section = _s3cmd_section(look, f"{home_of(call.environment, look)}/.s3cfg")
     return of_words or of_environment or credentials(section.get("access_key"), section.get("secret_key"))
-
-
-def _home(call: Call, look: Look) -> str:
-    found = value_of(call.environment, "HOME")
-    return found.value if found is not None else look.seen.home
 
 
 def _s3cmd_section(look: Look, path: str) -> Section:
@@ -220,7 +216,7 @@ def _s3cmd(
     call: Call, look: Look, options: Mapping[str, str], bucket: str, template: KeyTemplate
 ) -> tuple[S3Store, Credentials]:
     named = _word(options, call.source, "-c", "--config") or value_of(call.environment, "S3CMD_CONFIG")
-    home = _home(call, look)
+    home = home_of(call.environment, look)
     path = look.path(named.value if named else f"{home}/.s3cfg", home)
     section = _s3cmd_section(look, path)
     secure = section.get("use_https")
@@ -307,7 +303,7 @@ def _mc_alias(
         keys = credentials(user, secret) or Credentials(variable.source, None, "it holds no keys")
         return (variable.but(endpoint) if endpoint else None), keys
     where = folder or value_of(call.environment, "MC_CONFIG_DIR")
-    path = look.path(f"{where.value if where else _home(call, look) + '/.mc'}/config.json")
+    path = look.path(f"{where.value if where else home_of(call.environment, look) + '/.mc'}/config.json")
     file = look.file(path)
     try:
         document = json.loads(file.text) if file is not None else {}
@@ -326,7 +322,7 @@ def _named(call: Call) -> ArchiveTarget | None:
     places = [word for word in call.words if word.startswith("gs://") or ".blob.core.windows.net/" in word]
     if not places and not any(word in ("cp", "copy", "mv", "rsync") for word in call.words):
         return None
-    what = places[-1].partition("?")[0].replace(UNKNOWN, "…") if places else f"where {call.name} copies to"
+    what = shown(places[-1].partition("?")[0]) if places else f"where {call.name} copies to"
     kind = "Azure Blob Storage" if call.name == "azcopy" else "Google Cloud Storage"
     return ArchiveTarget(
         Found(call.name, call.source),

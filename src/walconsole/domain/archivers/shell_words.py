@@ -5,7 +5,7 @@ Nothing is run.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -48,6 +48,54 @@ def tokens(command: str) -> list[Token]:
     return list(_Lexer(command).read())
 
 
+def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
+    """Simple commands, each with the operator behind it."""
+    command: list[Token] = []
+    for token in listed:
+        if isinstance(token, Operator) and token.text not in REDIRECTIONS:
+            yield command, token.text
+            command = []
+        else:
+            command.append(token)
+    yield command, ""
+
+
+def _is_word(token: Token, text: str) -> bool:
+    return isinstance(token, Word) and token.text == text and not token.quoted
+
+
+def _closing(listed: Sequence[Token], begin: int) -> int:
+    """Where the `{` at `begin` is closed."""
+    depth = 0
+    for at in range(begin, len(listed)):
+        depth += _is_word(listed[at], "{") - _is_word(listed[at], "}")
+        if not depth:
+            return at
+    return len(listed)
+
+
+def without_functions(listed: Sequence[Token]) -> tuple[list[Token], dict[str, list[Token]]]:
+    """The tokens without the bodies of functions, and those by the function's name."""
+    left: list[Token] = []
+    functions: dict[str, list[Token]] = {}
+    at = 0
+    while at < len(listed):
+        name = listed[at]
+        opening = listed[at + 1 : at + 3] == [Operator("("), Operator(")")]
+        if isinstance(name, Word) and opening:
+            begin = at + 3
+            while begin < len(listed) and listed[begin] == Operator("\n"):
+                begin += 1
+            if begin < len(listed) and _is_word(listed[begin], "{"):
+                end = _closing(listed, begin)
+                functions[name.text] = list(listed[begin + 1 : end])
+                at = end + 1
+                continue
+        left.append(name)
+        at += 1
+    return left, functions
+
+
 class _Lexer:
     def __init__(self, text: str) -> None:
         parts = text.split("\\\n")
@@ -63,6 +111,8 @@ class _Lexer:
                 self._at += 1
             elif self._text[self._at] == "#":
                 self._at = self._end_of_line()
+            elif self._text.startswith(("<(", ">("), self._at):
+                yield self._process()
             elif operator := self._operator():
                 self._at += len(operator)
                 yield Operator(operator)
@@ -77,6 +127,13 @@ class _Lexer:
                     self._heredocs.append(word.text)
                     self._heredoc_next = False
                 yield word
+
+    def _process(self) -> Word:
+        """bash's `<(command)`: the name of a pipe, which only the run tells."""
+        line = self._line()
+        self._at += 1
+        body = self._bracketed("(")
+        return Word("", True, True, (body,), '"$()"', line)
 
     def _operator(self) -> str:
         return next((each for each in _OPERATORS if self._text.startswith(each, self._at)), "")

@@ -2,29 +2,33 @@
 
 from shlex import quote
 
-from walconsole.domain.archivers.asking import of_text, own_commands
+from walconsole.domain.archivers.asking import VARIABLES_THAT_SAY_WHERE, of_text, own_commands
 from walconsole.domain.archivers.calls import Call
 from walconsole.domain.archivers.look import Look
 from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
-
-_TOLD_BY = ("AWS_", "WALG_", "WALE_", "PGBACKREST_", "RCLONE_", "S3_", "S3CMD_", "MC_HOST_", "BACKUP_PATH")
-"""How variables begin that say where a store is, and whose key."""
+from walconsole.domain.redaction import safe
 
 
 def typed(call: Call, command: str, look: Look) -> OwnCommands:
     """What `call`'s tool is asked with. `command` is archive_command, whose own words go first where they do.
 
-    None where a script sets variables of its own: without them the tool would look elsewhere, and they may
-    be secrets.
+    None that may hold a secret, and none where a script sets variables of its own: without them the tool
+    would look elsewhere.
     """
-    inherited = {name: value for name, value in look.seen.environ.items() if name.startswith(_TOLD_BY)}
+    inherited = {
+        name: value for name, value in look.seen.environ.items() if name.startswith(VARIABLES_THAT_SAY_WHERE)
+    }
     direct = of_text(command, look.seen.data, call.name)
     if direct == NO_COMMANDS:
-        own = {name: each.value for name, each in call.environment.items() if name.startswith(_TOLD_BY)}
+        own = {
+            name: each.value
+            for name, each in call.environment.items()
+            if name.startswith(VARIABLES_THAT_SAY_WHERE)
+        }
         if any(inherited.get(name) != value for name, value in own.items()):
             return NO_COMMANDS
         direct = own_commands((call.program, *call.words), look.seen.data)
-    made = {name: _as_called(text, call, look) for name, text in direct.named()}
+    made = {name: _as_called(text, call, look) for name, text in direct.named() if safe(text) == text}
     return OwnCommands(
         **{
             name: _with_environment(text, look) if inherited and look.seen.data else text

@@ -9,8 +9,17 @@ from collections.abc import Mapping
 
 from walconsole.domain.archivers.aws_files import aws_settings
 from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.expansion import UNKNOWN
 from walconsole.domain.archivers.look import FileText, Look
-from walconsole.domain.archivers.places import amazons, credentials, endpoint_url, region_of, s3_url, value_of
+from walconsole.domain.archivers.places import (
+    amazons,
+    credentials,
+    endpoint_url,
+    home_of,
+    region_of,
+    s3_url,
+    value_of,
+)
 from walconsole.domain.archivers.target import (
     ArchiveTarget,
     Credentials,
@@ -59,9 +68,10 @@ def _values(call: Call, look: Look) -> dict[str, Found[str]]:
     variable = value_of(call.environment, "WALG_CONFIG_PATH")
     path = named or (variable.value if variable is not None else "")
     if path:
-        file = look.file(look.path(path))
+        file = look.file(look.path(call.within(path)))
     else:  # its home is the passwd's: Go's os/user, not HOME
-        file = look.first(*(f"{look.seen.home}/.walg.{ending}" for ending in _ENDINGS))
+        home = UNKNOWN if UNKNOWN in home_of(call.environment, look) else look.seen.home
+        file = look.first(*(f"{home}/.walg.{ending}" for ending in _ENDINGS))
     found = _file_values(file) if file is not None else {}
     found |= {name: each for name, each in call.environment.items() if each.value}
     for name, value in options.items():
