@@ -4,6 +4,7 @@ What each reads, in which order, is in its documentation and was tried (awscli 1
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -58,6 +59,9 @@ VALUED = {
     "mc": frozenset({"-C", "--config-dir", "--attr", "--tags", "--storage-class", "--enc-s3", "--enc-kms"}),
 }  # fmt: skip
 """Options that take a word."""
+
+
+_QUOTED = re.compile(r"\A\"(.*)\"\s*\Z", re.DOTALL)
 
 
 def words_of(words: Sequence[str], valued: frozenset[str]) -> tuple[dict[str, str], list[str]]:
@@ -203,13 +207,22 @@ def _s4cmd_keys(call: Call, look: Look, options: Mapping[str, str]) -> Credentia
     of_environment = credentials(
         value_of(call.environment, "S3_ACCESS_KEY"), value_of(call.environment, "S3_SECRET_KEY")
     )
-    section = _s3cmd_section(look, f"{home_of(call.environment, look)}/.s3cfg")
+    section = _default_section(look, f"{home_of(call.environment, look)}/.s3cfg")
     return of_words or of_environment or credentials(section.get("access_key"), section.get("secret_key"))
 
 
-def _s3cmd_section(look: Look, path: str) -> Section:
+def _default_section(look: Look, path: str) -> Section:
     file = look.file(path)
     return sections(file).get("default", {}) if file is not None else {}
+
+
+def _s3cmd_values(look: Look, path: str) -> Section:
+    """As s3cmd reads it (S3/Config.py): whatever the section, the last one holds, in quotes or not."""
+    file = look.file(path)
+    merged: Section = {}
+    for section in sections(file).values() if file is not None else ():
+        merged |= section
+    return {key: found.but(_QUOTED.sub(r"\1", found.value)) for key, found in merged.items()}
 
 
 def _s3cmd(
@@ -218,7 +231,7 @@ def _s3cmd(
     named = _word(options, call.source, "-c", "--config") or value_of(call.environment, "S3CMD_CONFIG")
     home = home_of(call.environment, look)
     path = look.path(named.value if named else f"{home}/.s3cfg", home)
-    section = _s3cmd_section(look, path)
+    section = _s3cmd_values(look, path)
     secure = section.get("use_https")
     plain = "--no-ssl" in options or (
         secure is not None and secure.value.lower() in ("false", "no", "0") and "--ssl" not in options
