@@ -37,6 +37,12 @@ DATA = "/var/lib/postgresql/16/main"
             "barman-cloud-backup --endpoint-url https://h s3://wal/x main",
         ),
         (
+            "barman-wal-archive --user=keeper --port=2222 -c /etc/b.conf backup.example main %p",
+            "ssh -p 2222 keeper@backup.example barman -c /etc/b.conf list-backups main",
+            "ssh -p 2222 keeper@backup.example barman -c /etc/b.conf backup main",
+        ),
+        ("barman-wal-archive -U $WHO backup.example main %p", "", ""),
+        (
             "aws s3 cp %p s3://wal/main/%f --endpoint-url https://h --profile p --quiet",
             "aws s3 ls s3://wal/main/ --endpoint-url https://h --profile p",
             "",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from walconsole.domain.archivers.expansion import UNKNOWN
+from walconsole.domain.archivers.s3_clients import words_of
 from walconsole.domain.archivers.target import NO_COMMANDS, OwnCommands
 from walconsole.domain.redaction import may_hold_secret
 
@@ -189,18 +190,16 @@ def _barman_cloud(asked: _Asked) -> OwnCommands:
 
 def _barman(asked: _Asked) -> OwnCommands:
     """On the host that keeps it, by the way that barman-wal-archive itself takes there."""
-    valued = {"-U", "--user", "-c", "--config", "--port"}
-    plain = [
-        word
-        for before, word in zip(("", *asked.words), asked.words, strict=False)
-        if not word.startswith("-") and before not in valued
-    ]
-    if len(plain) < 2 or any(map(_fills, plain[:2])):
+    options, plain = words_of(asked.words, frozenset({"-U", "--user", "-c", "--config", "--port"}))
+    if len(plain) < 2 or any(map(_fills, (*plain[:2], *options.values()))):
         return NO_COMMANDS
     host, server = plain[:2]
-    options = dict(zip(asked.options[::2], asked.options[1::2], strict=False))
     user = options.get("-U") or options.get("--user") or "barman"
-    way = ("ssh", *(("-p", options["--port"]) if "--port" in options else ()), f"{user}@{host}", "barman")
+    port, config = options.get("--port", ""), options.get("-c") or options.get("--config") or ""
+    way = (
+        *("ssh", *(("-p", port) if port else ()), f"{user}@{host}"),
+        *("barman", *(("-c", config) if config else ())),  # a file on that host
+    )
     return OwnCommands(
         shlex.join((*way, "list-backups", server)),
         shlex.join((*way, "backup", server)),
