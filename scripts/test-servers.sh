@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # program (or a glob of it): Debian's package: what is tested with it
 needed='pg_createcluster:postgresql:PostgreSQL
 /usr/lib/postgresql/*/bin/initdb:postgresql:PostgreSQL
-npm:npm:PostgreSQL 13, 14, 16 and 17
+npm:npm:PostgreSQL 13, 14 and 16
 sshd:openssh-server:OpenSSH
 ssh-keygen:openssh-client:OpenSSH
 ceph-mon:ceph-mon:Ceph RGW

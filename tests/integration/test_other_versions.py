@@ -22,7 +22,7 @@ from tests.integration.provision_stage import Stage
 from tests.servers.fixtures import MakePostgres, PostgresOf
 from tests.servers.ports import wait_until
 from tests.servers.postgres import PostgresServer
-from tests.servers.postgres_npm import MAJORS
+from tests.servers.postgres_packages import MAJORS
 from tests.servers.rgw import RadosGateway
 from tests.servers.sshd import SshServer
 from tests.servers.workspace import Workspace

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.pgconf_oracle import SESSION_SOURCES, VALUES, DiskTree, FileSetting, Oracle, trees
 from tests.servers.fixtures import bin_dir_of, or_skip
 from tests.servers.postgres import PostgresServer
-from tests.servers.postgres_npm import MAJORS
+from tests.servers.postgres_packages import MAJORS
 from tests.servers.workspace import Workspace
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.commandline import parse

@@ -10,7 +10,7 @@ import pytest
 from tests.servers.moto import MotoS3
 from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.postgres_debian import DebianCluster
-from tests.servers.postgres_npm import npm_bin_dir
+from tests.servers.postgres_packages import package_bin_dir
 from tests.servers.programs import ServerMissing
 from tests.servers.proxy import Proxy
 from tests.servers.rclone import RcloneS3
@@ -81,7 +81,7 @@ def make_sshd(workspace: Workspace) -> Iterator[MakeSshd]:
 
 
 PostgresRelease = Literal["system", "wheel"] | int
-"""The system's version, the wheel's 18, or a major version from npm (postgres_npm.MAJORS)."""
+"""The system's version, the wheel's 18, or a major version from a package (postgres_packages.MAJORS)."""
 
 
 class MakePostgres(Protocol):
@@ -104,7 +104,7 @@ def bin_dir_of(workspace: Workspace, release: PostgresRelease) -> Path:
     """Where that release's programs are. Raises ServerMissing."""
     if release == "system":
         return system_bin_dir()
-    return wheel_bin_dir(workspace) if release == "wheel" else npm_bin_dir(workspace, release)
+    return wheel_bin_dir(workspace) if release == "wheel" else package_bin_dir(workspace, release)
 
 
 def _server(workspace: Workspace, release: PostgresRelease) -> PostgresServer:

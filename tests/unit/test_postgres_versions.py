@@ -1,6 +1,6 @@
 """The range of PostgreSQL's versions is said once, and the tests have a server of each."""
 
-from tests.servers.postgres_npm import MAJORS
+from tests.servers.postgres_packages import MAJORS
 from walconsole.domain.archive.page_header import MAJORS as PAGES_OF
 from walconsole.domain.postgres_versions import (
     KNOWN,

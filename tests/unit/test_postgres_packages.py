@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import postgres_npm
-from tests.servers.postgres_npm import Release
+from tests.servers import postgres_packages
+from tests.servers.postgres_packages import Release
 from tests.servers.programs import ServerMissing
 
 CONTENT = b"a tarball"
@@ -23,8 +23,8 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f'echo called >>{tmp_path}/calls; sleep 0.2; printf "a tarball" >"$2/x.tgz"\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(postgres_npm, "DOWNLOADS", tmp_path / "kept")
-    monkeypatch.setattr(postgres_npm, "_refusals", [])
+    monkeypatch.setattr(postgres_packages, "DOWNLOADS", tmp_path / "kept")
+    monkeypatch.setattr(postgres_packages, "_refusals", {})
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     return program
 
@@ -36,7 +36,7 @@ def calls(npm: Path) -> int:
 def test_it_is_downloaded_once_however_many_want_it(npm: Path) -> None:
     found: list[Path] = []
     wanting = [
-        threading.Thread(target=lambda: found.append(postgres_npm.tarball("PostgreSQL 13", GOOD)))
+        threading.Thread(target=lambda: found.append(postgres_packages.package("PostgreSQL 13", GOOD)))
         for _ in range(3)
     ]
     for one in wanting:
@@ -50,7 +50,7 @@ def test_it_is_downloaded_once_however_many_want_it(npm: Path) -> None:
 
 def test_another_content_is_refused(npm: Path) -> None:
     with pytest.raises(RuntimeError, match="SHA-256"):
-        postgres_npm.tarball("PostgreSQL 13", Release("13.0.0", "0" * 64))
+        postgres_packages.package("PostgreSQL 13", Release("13.0.0", "0" * 64))
     assert [path.name for path in (npm.parent / "kept").iterdir()] == ["13.0.0.lock"]
 
 
@@ -58,20 +58,20 @@ def test_a_download_that_fails_is_a_server_that_is_missing_and_not_tried_again(n
     npm.write_text(f'#!/bin/sh\necho called >>{npm.parent}/calls\necho "no such host" >&2\nexit 1\n')
     for version in ("13.0.0", "14.0.0"):
         with pytest.raises(ServerMissing, match="no such host"):
-            postgres_npm.tarball("PostgreSQL", Release(version, GOOD.sha256))
+            postgres_packages.package("PostgreSQL", Release(version, GOOD.sha256))
     assert calls(npm) == 1
 
 
 def test_a_download_that_takes_too_long_is_given_up(npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_npm, "DOWNLOAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(postgres_packages, "DOWNLOAD_TIMEOUT_S", 0.2)
     npm.write_text("#!/bin/sh\nexec sleep 30\n")
     with pytest.raises(ServerMissing, match=r"not within 0\.2 s"):
-        postgres_npm.tarball("PostgreSQL 13", GOOD)
+        postgres_packages.package("PostgreSQL 13", GOOD)
 
 
 def test_without_npm_the_server_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_npm, "DOWNLOADS", tmp_path / "kept")
+    monkeypatch.setattr(postgres_packages, "DOWNLOADS", tmp_path / "kept")
     monkeypatch.setattr("tests.servers.programs.SYSTEM_FOLDERS", ("/nowhere",))
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ServerMissing, match="npm"):
-        postgres_npm.tarball("PostgreSQL 13", GOOD)
+        postgres_packages.package("PostgreSQL 13", GOOD)
