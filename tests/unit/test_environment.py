@@ -1,7 +1,10 @@
 """What of the console's environment is kept from the programs that it starts."""
 
+from pathlib import Path
+
 import pytest
 
+from walconsole.errors import UsageError
 from walconsole.process.environment import keep_secrets
 
 
@@ -38,3 +41,15 @@ def test_what_a_program_needs_stays(name: str) -> None:
     environ = {name: "x"}
     keep_secrets(environ)
     assert environ == {name: "x"}
+
+
+def test_what_systemd_hands_a_service_counts_before_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "OF_THE_SERVICE").write_text("s\n")
+    (tmp_path / "UNASKED").write_text("u")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "OF_THE_SERVICE": "of-the-environment"}
+    whole = keep_secrets(environ, ["OF_THE_SERVICE", "NOWHERE"])
+    assert whole == {"CREDENTIALS_DIRECTORY": str(tmp_path), "OF_THE_SERVICE": "s"}
+    assert environ == {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "OF_THE_SERVICE").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="reading the credential OF_THE_SERVICE: it is no text"):
+        keep_secrets(environ, ["OF_THE_SERVICE"])

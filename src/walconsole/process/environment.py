@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 
 from walconsole.domain.patterns import pattern
+from walconsole.errors import UsageError
+from walconsole.operator_files.credentials import credential
 
 _SECRET_NAME = pattern(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_(?:KEY|KEY_ID|PASS|PWD|PAT)$",
@@ -14,7 +16,8 @@ _DIGITALOCEAN_TOKEN = pattern(r"do[opr]_v1_")
 
 
 def keep_secrets(environ: MutableMapping[str, str], named: Iterable[str] = ()) -> Mapping[str, str]:
-    """All of `environ`, as it was; the secrets are taken out of `environ` itself.
+    """All of `environ`, as it was, and of the `named` what systemd hands this service as a credential; the
+    secrets are taken out of `environ` itself. Raises UsageError for a credential that cannot be read.
 
     What starts a program hands os.environ on, and not all of that is the console's own: a library asks a
     compiler where another library is, an SSH configuration has a ProxyCommand. Taken out are the variables
@@ -25,7 +28,18 @@ def keep_secrets(environ: MutableMapping[str, str], named: Iterable[str] = ()) -
     for name, text in whole.items():
         if name in known or _is_secret(name, text):
             del environ[name]
-    return whole
+    return {**whole, **_credentials(known, whole)}
+
+
+def _credentials(names: Iterable[str], environ: Mapping[str, str]) -> Mapping[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = credential(name, environ)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(f"reading the credential {name}", why or "it cannot be read") from None
+    return {name: text for name, text in found.items() if text}
 
 
 def _is_secret(name: str, text: str) -> bool:

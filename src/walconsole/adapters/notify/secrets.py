@@ -1,14 +1,9 @@
 """Secrets that a profile names: systemd's credentials, then the environment, then a keyring."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from walconsole.errors import NoticeError
-
-CREDENTIALS = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts what LoadCredential= names (systemd.exec(5))."""
-_LARGEST_BYTES = 64 * 1024
+from walconsole.operator_files.credentials import credential
 
 
 def secret(name: str, environment: Mapping[str, str], keyring_service: str) -> str:
@@ -28,17 +23,10 @@ def secret(name: str, environment: Mapping[str, str], keyring_service: str) -> s
 
 
 def _credential(name: str, environment: Mapping[str, str]) -> str:
-    folder = environment.get(CREDENTIALS, "")
-    if not folder:
-        return ""
     try:
-        handle = os.open(Path(folder) / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            return file.read(_LARGEST_BYTES).decode("utf-8").strip()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        return credential(name, environment)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise NoticeError(f"reading the credential {name}", why or "it cannot be read") from None
 
 
