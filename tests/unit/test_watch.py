@@ -29,9 +29,10 @@ from walconsole.ports import Observer
 from walconsole.session import watcher as watching
 from walconsole.session.history_keeper import HistoryKeeper
 from walconsole.session.incident_memory import IncidentMemory
+from walconsole.session.service_unit import SYSTEM_CONFIG, program
 from walconsole.session.telling import Telling
 from walconsole.session.watch import _health_page, exposition
-from walconsole.session.watch_unit import SYSTEM_CONFIG, UNIT, UnitWish, install, unit_lines
+from walconsole.session.watch_unit import UNIT, UnitWish, install, unit_lines
 from walconsole.session.watcher import HUNG_AFTER_S, SILENT_AFTER_S, Watcher, WatchScreen
 
 SETTINGS = NotifySettings(command=("/bin/true",), worse_after_minutes=0, well_after_minutes=0)
@@ -241,10 +242,9 @@ def test_only_this_machine_is_listened_on(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("system", [False, True], ids=["user", "system"])
 def test_the_unit_is_one_that_systemd_takes(system: bool, tmp_path: Path) -> None:
     wish = UnitWish(("db", "a b$%"), None, system)
-    program = (shutil.which("true") or "/bin/true",)
-    lines = list(unit_lines(wish, program, ["HOOK"]))
+    lines = list(unit_lines(wish, ["HOOK"]))
     config = f" --config {SYSTEM_CONFIG}" if system else ""
-    assert f'ExecStart={program[0]} watch{config} -- db "a b$$%%"' in lines
+    assert f'ExecStart={" ".join(program())} watch{config} -- db "a b$$%%"' in lines
     assert ("DynamicUser=yes" in lines) == system
     assert ("LoadCredential=HOOK:/etc/walconsole/credentials/HOOK" in lines) == system
     assert {"Type=notify", "WatchdogSec=180", "NoNewPrivileges=yes", "RestartPreventExitStatus=2 3"} <= set(

@@ -1,0 +1,153 @@
+"""systemd units that run this program on the operator's machine: shown, agreed to, written."""
+
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from walconsole.errors import RefusedError, UsageError
+from walconsole.operator_files.private import replace_text
+from walconsole.process.stderr import say
+
+SYSTEM_CONFIG = Path("/etc/walconsole/config.toml")
+CREDENTIALS = "/etc/walconsole/credentials"
+"""Below it a file for each secret, root's alone; systemd hands them to the service."""
+
+_HARDENED = (
+    "NoNewPrivileges=yes",
+    "LockPersonality=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "RestrictNamespaces=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber=EPERM",
+    "UMask=0077",
+    "MemoryMax=512M",
+    "TasksMax=128",
+)
+"""What a unit of a user's can have, too: nothing of it needs another namespace or a capability."""
+_SYSTEM_HARDENED = (
+    "DynamicUser=yes",
+    # One user for all of the program's units: they share what is kept (systemd.exec(5), DynamicUser=).
+    "User=walconsole",
+    "CapabilityBoundingSet=",
+    "StateDirectory=walconsole",
+    "CacheDirectory=walconsole",
+    "ConfigurationDirectory=walconsole",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectProc=invisible",
+    "ProcSubset=pid",
+    "RemoveIPC=yes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit: where its file lies, and what is in it."""
+
+    path: Path
+    text: str
+
+
+def head(about: str, *, system: bool) -> Iterator[str]:
+    """The lines of [Unit]."""
+    yield from ("[Unit]", f"Description={about}", "Documentation=man:walconsole(1)")
+    if system:  # a user's manager has no such target
+        yield from ("Wants=network-online.target", "After=network-online.target")
+
+
+def started(words: Sequence[str]) -> str:
+    """ExecStart= of this program with these words, by absolute paths."""
+    return f"ExecStart={' '.join(_quoted(word) for word in (*program(), *words))}"
+
+
+def confined(secrets: Iterable[str], *, system: bool) -> Iterator[str]:
+    """What the service may do, and what of root's it is given: lines of [Service]."""
+    if system:
+        # Not by /var/lib/walconsole: that is a link of root's, which is taken for somebody else's folder.
+        yield "Environment=HOME=/var/lib/private/walconsole XDG_STATE_HOME=/var/lib/private"
+        yield "Environment=XDG_CACHE_HOME=/var/cache/private"
+        yield "Environment=XDG_CONFIG_HOME=/etc"
+        yield from _SYSTEM_HARDENED
+        yield from (f"LoadCredential={name}:{CREDENTIALS}/{name}" for name in secrets)
+    yield from _HARDENED
+
+
+def _quoted(word: str) -> str:
+    """A word of ExecStart=: quotes, and no specifier or variable of systemd's."""
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"' if plain != word or any(sign in word for sign in " \t'") else word
+
+
+def program() -> tuple[str, ...]:
+    """How this program was started, by absolute paths."""
+    script = Path(sys.argv[0])
+    if script.name == "walconsole" and script.is_file():
+        return (str(script.absolute()),)
+    return (sys.executable, "-P", "-m", "walconsole")
+
+
+def then(secrets: Sequence[str], enabled: str, *, system: bool) -> Iterator[str]:
+    """What the operator does besides, until the unit `enabled` runs."""
+    yield "# then, by your own hands:"
+    if system:
+        yield f"#   the configuration: {SYSTEM_CONFIG}; the SSH key and known_hosts that it names"
+        yield from (f"#   install -m 600 -D SECRET {CREDENTIALS}/{name}" for name in secrets)
+        yield f"#   systemctl daemon-reload && systemctl enable --now {enabled}"
+        return
+    if secrets:
+        yield f"#   the secrets, in the keyring or by a drop-in with LoadCredential=: {', '.join(secrets)}"
+    yield f"#   systemctl --user daemon-reload && systemctl --user enable --now {enabled}"
+    yield "#   loginctl enable-linger   (so that it runs while you are not logged in)"
+
+
+def show(units: Iterable[Unit], besides: Iterable[str]) -> None:
+    """What would be written, and what is left to be done then."""
+    for unit in units:
+        sys.stdout.write(f"# {unit.path}\n{unit.text}\n")
+    for line in besides:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def agree(paths: Sequence[Path], word: str, confirm: str) -> None:
+    """The gate: `confirm` is what was typed, `word` what it takes. Raises RefusedError."""
+    if confirm == word:
+        return
+    named = " and ".join(shlex.quote(str(path)) for path in paths)
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise RefusedError(f"writing {named}", "that was not confirmed", f"add --confirm {word}")
+    over = "it exists and is replaced; " if any(path.exists() for path in paths) else ""
+    sys.stderr.write(f"walconsole: {over}write {named}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RefusedError(f"writing {named}", "it was not agreed to")
+
+
+def write(units: Iterable[Unit]) -> None:
+    """Each in the place of what is there. Raises UsageError."""
+    for unit in units:
+        try:
+            unit.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_text(unit.path, unit.text, 0o644)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise UsageError(f"writing {unit.path}", why, "run it as who may write there") from None
+        say(f"{unit.path} is written; nothing is started yet")
+
+
+def unit_text(lines: Iterable[str]) -> str:
+    """A unit's file."""
+    return "".join(f"{line}\n" for line in lines)
