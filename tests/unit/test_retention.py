@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.data.facts import SEGMENT
 from tests.data.recoveries import BEGUN, NOW, RECOVERIES, base_at
+from tests.data.recovery import CLUSTER, MIB, base, copy_of
+from tests.data.recovery import NOW as THEN
 from tests.data.snapshots import problem
 from tests.unit.test_drill_result import good
 from walconsole.config.choose import choose
@@ -24,7 +26,7 @@ from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_result import Outcome
-from walconsole.domain.recovery.expiry import CopyExpiry, WalDeletion
+from walconsole.domain.recovery.expiry import CopyExpiry, Now, WalDeletion, expiry_plan
 from walconsole.domain.recovery.going import CopyKeys, WalKeys, more_than
 from walconsole.domain.recovery.hostile import RefusedError
 from walconsole.domain.recovery.keep import Keep
@@ -138,9 +140,9 @@ def test_wal_as_another_tool_stores_it_is_left_to_that() -> None:
 # -- The keys.
 
 
-def wal_keys(part: CopyExpiry) -> WalKeys:
+def wal_keys(part: CopyExpiry, segment_bytes: int = SEGMENT) -> WalKeys:
     holding = Holding(
-        Place(Layout.FLAT), "p/", SEGMENT, {}, StoredTimes(), 0, {}, {}, (), 0, (), 0, None, "", ""
+        Place(Layout.FLAT), "p/", segment_bytes, {}, StoredTimes(), 0, {}, {}, (), 0, (), 0, None, "", ""
     )
     return WalKeys(holding, part)
 
@@ -171,6 +173,27 @@ def test_only_what_holds_a_planned_segment_in_the_archives_own_place_is_its_key(
     assert found.wal == [f"p/{key}" for key in wal]
     assert found.labels == [f"p/{key}" for key in labels]
     assert found.wal_bytes == 40
+
+
+@pytest.mark.parametrize("segment_mib", [1, 64, 1024])
+def test_wal_of_another_segment_size_goes_by_its_own_names(segment_mib: int) -> None:
+    """The names' last eight digits begin anew every 4 GiB: after 4096, 64 or 4 segments."""
+    size = segment_mib * MIB
+    turn = 2**32 // size
+    names = [Segment(1, number).name(size) for number in range(turn - 3, turn + 4)]
+    backups = base(turn - 2, day=12, size=size), base(turn + 1, day=1, size=size)
+    copy = copy_of({1: range(turn - 3, turn + 4)}, *backups)
+    now = Now(THEN, archived=Segment(1, turn + 3))
+    keep = Keep(full=1, most_share=1.0)
+    (part,) = expiry_plan([copy], replace(CLUSTER, segment_bytes=size), keep, now).copies
+    assert [each.id for each in part.backups] == [backups[0].id]
+    assert part.wal == (WalDeletion(names[0], names[3], 4),)
+    found = wal_keys(part, size)
+    for name in names:
+        found.note(f"p/{name}.zst", 10)
+    assert found.wal == [f"p/{name}.zst" for name in names[:4]]
+    ((before, beyond),) = found.stretches()
+    assert all(before < key < beyond for key in found.wal)
 
 
 @given(st.frozensets(st.sampled_from(NAMES)), st.frozensets(st.sampled_from(NAMES)))
