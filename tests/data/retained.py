@@ -17,6 +17,7 @@ from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.recovery.whereabouts import Folder, read_folder
 from walconsole.domain.round_trips import ObjectContent, Page
+from walconsole.domain.standing.backup_runs import BackupRuns
 from walconsole.domain.standing.retention import Retention
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
@@ -85,6 +86,7 @@ class World:
     keep: Keep
     made: list[BaseBackup]
     buckets: dict[BucketRole, Bucket]
+    runs: BackupRuns = field(default_factory=BackupRuns)
 
     def site(self) -> Site:
         """A console of its own."""
@@ -117,6 +119,8 @@ class World:
             NOW,
             found,
             tuple([await keys_of(site, target_of(site, part.role), held, part) for part, held in parts]),
+            locks,
+            self.runs,
         )
 
     def copy(self, role: BucketRole) -> ArchiveCopy:

@@ -7,7 +7,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest_asyncio
 
 from tests.integration.failure_stage import deployment, provisioned
 from tests.integration.provision_stage import Stage
+from tests.integration.test_backup_running import streaming
 from tests.servers.rgw import RadosGateway
 from tests.servers.s3 import S3Keys
 from tests.servers.workspace import Workspace
@@ -24,6 +26,7 @@ from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LockMarker
 from walconsole.errors import BlockedError, UsageError
+from walconsole.operator_files.expiry_file import ExpiryFile
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
@@ -112,6 +115,10 @@ class Retained:
     def unchanged(self) -> bool:
         return all(self.stage.objects(role) == set(objects) for role, objects in self.saved.items())
 
+    def forget(self) -> None:
+        """As where retention never ran on this machine."""
+        ExpiryFile(self.name, {"HOME": str(self.home)}).path.unlink(missing_ok=True)
+
     def configure(self, keep: Keep | None = KEEP_2, profile: Profile | None = None) -> None:
         """What the program will read."""
         made = replace(profile or self.stage.profile, keep=keep)
@@ -131,6 +138,7 @@ class Retained:
             **os.environ,
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": "",
+            "XDG_STATE_HOME": "",
             **({} if kill is None else {"KILL_AT": str(kill[0]), "KILL_WHEN": kill[1]}),
         }
         child = await asyncio.create_subprocess_exec(
@@ -144,6 +152,10 @@ class Retained:
 
     async def apply(self, kill: tuple[int, str] | None = None) -> Ended:
         return await self.expire("--apply", "--confirm", self.name, kill=kill)
+
+    async def by_schedule(self) -> Ended:
+        """As its unit calls it."""
+        return await self.expire("--apply", "--confirm", self.name, "--after-backup")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -245,14 +257,21 @@ async def nothing_goes_while_a_lock_lies_there(made: Retained) -> None:
     assert made.unchanged()
 
 
-async def nothing_goes_by_a_key_that_may_only_read(made: Retained) -> None:
+@contextmanager
+def reading_alone(made: Retained) -> Iterator[None]:
+    """The archiver's key may not write meanwhile."""
     key = made.stage.app_key
     grants = key.grants
     made.stage.keys.replace(key, key.name, tuple(replace(each, permission="read") for each in grants))
     try:
-        ended = await made.apply()
+        yield
     finally:
         made.stage.keys.replace(key, key.name, grants)
+
+
+async def nothing_goes_by_a_key_that_may_only_read(made: Retained) -> None:
+    with reading_alone(made):
+        ended = await made.apply()
     assert ended.code == BlockedError.exit_code, ended.text
     bucket = made.stage.profile.primary.bucket
     assert f"writing {LOCK_KEY} to {bucket}" in ended.text
@@ -289,6 +308,9 @@ async def test_from_the_oldest_that_stays_all_rows_are_restored(made: Retained) 
     ended = await made.run("recover", *wish, "--apply", "--confirm", made.name)
     assert ended.code == 0, ended.text
     assert "    100" in ended.text
+    ended = await made.by_schedule()
+    assert ended.code == 0, ended.text
+    assert "not now: a recovery goes on (all that could be had is replayed" in ended.text
     ended = await made.run("recover", "--give-up", "--confirm", made.name)
     assert ended.code == 0, ended.text
 
@@ -306,3 +328,71 @@ async def test_killed_at_any_call_the_same_command_comes_to_the_same_end(made: R
         assert_expired(made)
         await asyncio.to_thread(made.restore)
         assert made.unchanged()
+
+
+# -- By its schedule.
+
+
+async def test_by_its_schedule_it_goes_after_each_base_backup_and_a_check_tells_where_it_fails(
+    made: Retained,
+) -> None:
+    assert await it_is_installed(made) == "walconsole-expire-" + made.name
+    made.forget()
+    ended = await made.by_schedule()
+    assert ended.code == 0, ended.text
+    assert ended.text.count("and all else is there") == 2
+    assert_expired(made)
+    ended = await made.by_schedule()
+    assert ended.code == 0, ended.text
+    assert f"not now: no base backup was completed in the primary copy since {made.ids[-1]}" in ended.text
+
+    newest = await asyncio.to_thread(made.back_up)
+    await nothing_goes_while_a_base_backup_runs(made)
+    await a_run_that_fails_is_told(made)
+    ended = await made.by_schedule()
+    assert ended.code == 0, ended.text
+    for role in BucketRole:
+        assert made.backups(role) == [made.ids[-1], newest]
+    assert await failed_by(made) == []
+
+
+async def it_is_installed(made: Retained) -> str:
+    """By the program, and enabled as systemctl does it: the units' name."""
+    ended = await made.expire("--schedule", "--apply", "--confirm", made.name)
+    assert ended.code == 0, ended.text
+    folder = made.home / ".config/systemd/user"
+    (service,), (timer,) = folder.glob("*.service"), folder.glob("*.timer")
+    assert f" expire --apply --confirm {made.name} --after-backup -- it\n" in service.read_text()
+    (folder / "timers.target.wants").mkdir()
+    (folder / "timers.target.wants" / timer.name).symlink_to(timer)
+    return timer.stem
+
+
+async def nothing_goes_while_a_base_backup_runs(made: Retained) -> None:
+    stood = [made.stage.objects(role) for role in BucketRole]
+    process = streaming(made.stage.cluster)
+    try:
+        ended = await made.by_schedule()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert ended.code == 0, ended.text
+    assert "not now: a base backup runs (pg_basebackup: " in ended.text
+    for role, before in zip(BucketRole, stood, strict=True):
+        assert made.stage.objects(role) >= before, "its own WAL came, and nothing went"
+
+
+async def failed_by(made: Retained) -> list[str]:
+    """What a check finds of it."""
+    ended = await made.run("check", "--json")
+    roots = [each["root"] for each in json.loads(ended.text[ended.text.index("{") :])["stories"]]
+    return [root["title"] for root in roots if root["id"] == "expire-failed"]
+
+
+async def a_run_that_fails_is_told(made: Retained) -> None:
+    with reading_alone(made):
+        ended = await made.by_schedule()
+    assert ended.code == BlockedError.exit_code, ended.text
+    (title,) = await failed_by(made)
+    assert title.startswith("retention by the schedule FAILED ")
+    assert f"writing {LOCK_KEY} to {made.stage.profile.primary.bucket}" in title

@@ -15,13 +15,17 @@ from tests.data.retained import PREFIX, KilledError, World, world
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.recovery.lock import LOCK_KEY, LOCK_S, LockMarker
+from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
+from walconsole.domain.standing.backup_runs import BackupRuns, RunningBackup
 from walconsole.domain.units import bytes_text
 from walconsole.domain.wal import Segment
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, RefusedError
 from walconsole.provision.engine.model import CheckState, Progress, Proved, Stage
 from walconsole.provision.engine.runner import Runner
+from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.retention import archive_lock, steps
-from walconsole.provision.retention.steps import expire_steps
+from walconsole.provision.retention.steps import Expire, expire_steps
+from walconsole.provision.retention.unattended import Unattended
 
 PRIMARY, DR = BucketRole.PRIMARY, BucketRole.DR
 MINE = f"{PREFIX}{LOCK_KEY}"
@@ -36,6 +40,16 @@ def made(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def looked_at(monkeypatch: pytest.MonkeyPatch, made: World) -> None:
     monkeypatch.setattr(steps, "look", made.look)
+    stands_at(monkeypatch, RecoveryState())
+
+
+def stands_at(monkeypatch: pytest.MonkeyPatch, state: RecoveryState) -> None:
+    """A recovery on the droplet, or that there is none."""
+
+    async def stands(_: Recovery) -> RecoveryState:
+        return state
+
+    monkeypatch.setattr(Recovery, "state", stands)
 
 
 async def run(made: World, gate: ScriptedGate | None = None) -> list[Progress]:
@@ -113,7 +127,7 @@ async def end_of(made: World, kill: tuple[int, str] | None) -> dict[BucketRole, 
     Where one copy is in doubt and nothing is to go in the other, a run is blocked.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(steps, "look", made.look)
+        looked_at(patched, made)
         patched.setattr(archive_lock, "is_dead", lambda _: True)
         if kill is not None:
             numbers = itertools.count()
@@ -317,4 +331,82 @@ async def test_the_plan_says_of_each_backup_and_of_the_wal_what_becomes_of_it(ma
     assert bytes_text(1000) in going
     first, last = Segment(1, 5).name(), Segment(1, 25).name()
     assert f"shithub-wal: goes: WAL {first} to {last}, 21 segments" in said
+    assert keys(made) == keys(world())
+
+
+async def test_nothing_goes_while_a_recovery_stands_at_its_pause(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands_at(monkeypatch, PAUSED)
+    with pytest.raises(BlockedError, match=r"a recovery goes on \(it stands at the target.*; end it first"):
+        await run(made)
+    assert keys(made) == keys(world())
+
+
+# -- Without anybody there.
+
+
+PAUSED = RecoveryState("20261129T031000Z", RecoveryPhase.PAUSED)
+
+
+async def unattended(made: World, after: dict[str, str] | None = None) -> Expire:
+    """A run by the schedule, to its end; `after` are the newest base backups when there was one before."""
+    site = made.site()
+    step, release = expire_steps(site, Unattended(site, after or {}))
+    await Runner(site, (step, release), ScriptedGate(), lambda _: None).run()
+    return step
+
+
+async def test_by_the_schedule_it_goes_once_after_each_base_backup(made: World) -> None:
+    step = await unattended(made, {role: backup_id(0.4) for role in map(str, BucketRole)})
+    assert keys(made) == expected()
+    assert not step.waited
+    assert step.newest == {role: backup_id(0.2) for role in map(str, BucketRole)}
+    assert step.said.startswith("shithub-wal: 2 base backups and 21 segments, ")
+    assert "; shithub-wal-dr: " in step.said
+    again = await unattended(made, step.newest)
+    assert again.waited
+    assert again.said == f"not now: no base backup was completed in the primary copy since {backup_id(0.2)}"
+
+
+async def test_by_the_schedule_it_waits_for_whatever_else_goes_on(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = LockMarker("root@elsewhere", "restore drill", NOW + 60, "0" * 32)
+    made.buckets[DR].objects[MINE] = lock.document()
+    step = await unattended(made)
+    assert step.said.startswith("not now: a lock lies there: restore drill by root@elsewhere")
+    made.buckets[DR].objects.pop(MINE)
+    made.runs = BackupRuns((RunningBackup("walconsole", "streaming"),))
+    step = await unattended(made)
+    assert step.said == "not now: a base backup runs (walconsole: streaming)"
+    made.runs = BackupRuns(unseen=("the server: no answer",), blind=True)
+    step = await unattended(made)
+    assert step.said.startswith("not now: it is not known whether a base backup runs")
+    made.runs = BackupRuns()
+    stands_at(monkeypatch, PAUSED)
+    step = await unattended(made)
+    assert step.said.startswith("not now: a recovery goes on (it stands at the target")
+    assert step.waited
+    assert keys(made) == keys(world())
+    stands_at(monkeypatch, replace(PAUSED, phase=RecoveryPhase.DONE))
+    step = await unattended(made)
+    assert not step.waited
+    assert keys(made) == expected()
+
+
+async def test_by_the_schedule_nothing_goes_where_a_base_backup_begins_meanwhile(made: World) -> None:
+    def begin() -> None:
+        made.runs = BackupRuns((RunningBackup("walconsole", "streaming"),))
+
+    made.buckets[PRIMARY].after = begin
+    with pytest.raises(BlockedError, match="since the plan was made: a base backup runs"):
+        await unattended(made)
+    assert keys(made) == keys(world())
+
+
+async def test_by_the_schedule_what_is_in_doubt_fails_and_does_not_wait(made: World) -> None:
+    made.made[0] = replace(made.made[0], verified=False)
+    with pytest.raises(BlockedError, match="was not verified"):
+        await unattended(made)
     assert keys(made) == keys(world())

@@ -22,7 +22,7 @@ from walconsole.config.writer import profile_as_toml
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.times import StoredTimes
-from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_result import Outcome
@@ -116,6 +116,8 @@ def test_a_dr_bucket_that_is_not_there_forbids_nothing() -> None:
 
 def test_nothing_is_planned_before_all_was_read() -> None:
     assert is_judgeable(nightly())
+    assert not is_judgeable(nightly(backup_sessions=Reading(Snapshot.backup_sessions)))
+    assert not is_judgeable(nightly(backup_script=Reading(Snapshot.backup_script)))
     early = RECOVERIES["not_read"]()
     assert not is_judgeable(early)
     found = retention(replace(early, told=replace(early.told, keep=Keep(full=1))), NOW)

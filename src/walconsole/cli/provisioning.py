@@ -37,7 +37,8 @@ EXPIRE = """\
 Deletes the base backups that no rule of the profile (keep) keeps, and the WAL that none of those which stay
 needs, in both buckets. The plan says what goes, what stays and by which rule, and what can be restored before
 and after. Just before anything is deleted everything is listed and planned anew; more than was shown never
-goes. Needs --plan, or --apply with --confirm.
+goes. --schedule has it done after each good base backup, by systemd on this machine. Needs --plan, or --apply
+with --confirm.
 """
 FIX = """\
 Makes one fix that a finding offers (`walconsole check --json` has its step and subject), or ends the base
@@ -74,13 +75,17 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         add_probe_options(parser)
     elif command in ("backup", "drill"):
         add_backup_options(parser)
+    elif command == "expire":
+        add_expire_options(parser)
     else:
-        add_options(parser, undo=command in ("undo", "expire"))
+        add_options(parser, undo=command == "undo")
 
 
 def start(options: argparse.Namespace, stop: Stop) -> int:
     """Without a screen, or `provision` with one; the exit code. Raises WalconsoleError."""
     session = server_session(options)
+    if options.command == "expire" and (options.schedule or options.unschedule or options.system):
+        return _schedule(options, session)
     if options.plan or options.apply:
         return run(options, session, stop)
     return open_screen(replace(session, provisioning=options.command == "provision"), stop)
@@ -135,6 +140,39 @@ def add_backup_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-dr", action="store_true", help="as given to `provision`: there is no second copy"
     )
+
+
+def add_expire_options(parser: argparse.ArgumentParser) -> None:
+    """What `expire` takes."""
+    add_options(parser, undo=True)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--after-backup",
+        action="store_true",
+        help="as the schedule calls it: only where each copy has a base backup that it had not the last time,"
+        " and no base backup, drill or recovery goes on; else it says so, and ends with 0",
+    )
+    how.add_argument(
+        "--schedule",
+        action="store_true",
+        help="install systemd units on this machine that run it so every six hours; --plan shows them",
+    )
+    how.add_argument("--unschedule", action="store_true", help="take these units away")
+    parser.add_argument(
+        "--system", action="store_true", help="with both: units of the system, with a user of their own"
+    )
+
+
+def _schedule(options: argparse.Namespace, session: Session) -> int:
+    from walconsole.session.expiry_unit import ScheduleWish, schedule
+
+    if not (options.schedule or options.unschedule):
+        raise UsageError("walconsole expire", "--system is for --schedule and --unschedule", "leave it away")
+    if options.name or options.cluster:
+        why = "--name and --cluster are not handed to the run by the schedule"
+        raise UsageError("scheduling retention", why, "say it in the profile")
+    wish = ScheduleWish(options.apply, options.confirm, options.config, options.system, options.unschedule)
+    return schedule(session, wish)
 
 
 def add_fix_options(parser: argparse.ArgumentParser) -> None:
@@ -210,5 +248,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         backup=options.command == "backup",
         drill=options.command == "drill",
         expire=options.command == "expire",
+        after_backup=getattr(options, "after_backup", False),
     )
     return provision(session, wish, stop)

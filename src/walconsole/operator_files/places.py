@@ -14,6 +14,8 @@ TEMPORARY_KEYS = "temporary-keys"
 """The folder of the ledger, below `state`."""
 WATCH = "watch"
 """The folder of what watchers keep, a file for each profile, below `state`."""
+EXPIRY = "expiry"
+"""The folder of how retention's last run ended, a file for each profile, below `state`."""
 INCIDENTS = "incidents"
 """The folder of what is remembered, a file for each profile, below `state`."""
 

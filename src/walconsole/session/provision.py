@@ -29,9 +29,9 @@ from walconsole.provision.engine.printing import JsonLines, PlainLines, Printer
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
-from walconsole.provision.retention.steps import expire_steps
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
+from walconsole.session.expiring import ExpiryMemory
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.recovering import Part, RecoverAsked, recover_steps
 from walconsole.session.wish import Session
@@ -50,7 +50,8 @@ class ProvisionWish:
     `confirm` is the profile, named once more as it was typed or by its `name`: it answers every gate.
     `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
     made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
-    `expire` retention, `recover` a phase of a recovery.
+    `expire` retention, `after_backup` only where a base backup came since the last time and nothing is in
+    its way, `recover` a phase of a recovery.
     """
 
     choices: DropletChoices
@@ -63,6 +64,7 @@ class ProvisionWish:
     backup: bool = False
     drill: bool = False
     expire: bool = False
+    after_backup: bool = False
     recover: RecoverAsked | None = None
 
     @property
@@ -155,6 +157,10 @@ class _Command:
         self._environment = environment
         self._history: list[Progress] = []
         self._memory = IncidentMemory(IncidentFile(resolved.profile.name, environment), SystemClock())
+        self._expiry: ExpiryMemory | None = None
+        if wish.expire:
+            named, clock = resolved.profile.name, SystemClock()
+            self._expiry = ExpiryMemory(named, environment, clock, after_backup=wish.after_backup)
         plain = PlainLines(self._write, undoing=wish.undo)
         self._printer: Printer = JsonLines(self._write) if wish.json else plain
 
@@ -185,6 +191,8 @@ class _Command:
             self._stop.limit_exit()
         for line in cleanups.left:
             say(line)
+        if self._expiry is not None and self._wish.apply:
+            await self._expiry.note(failure, self._stop.exit_code if self._stop.noted else None)
         if parts is not None and parts.temporary.left:
             names = ", ".join(parts.temporary.names)
             raise TemporaryKeyError(f"deleting the key {names}", parts.temporary.left)
@@ -288,8 +296,8 @@ class _Command:
             return undoable(site)
         if self._wish.recover is not None:
             return await recover_steps(site, self._wish.recover)
-        if self._wish.expire:
-            return expire_steps(site)
+        if self._expiry is not None:
+            return await self._expiry.steps(site)
         if self._wish.drill:
             return drill_steps(site)
         if self._wish.backup:

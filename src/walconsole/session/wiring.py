@@ -29,10 +29,11 @@ from walconsole.observe.host.folders import FolderProbe
 from walconsole.observe.host.host import HostProbe
 from walconsole.observe.logs.server_log import ServerLogProbe
 from walconsole.observe.logs.stream import LogFollower, log_sources
-from walconsole.observe.poller.observer import LatestFacts, ServerObserver, WatcherProbe
+from walconsole.observe.poller.observer import ExpiryProbe, LatestFacts, ServerObserver, WatcherProbe
 from walconsole.observe.poller.probe import Probe
 from walconsole.observe.server.configuration import ConfigurationProbe
 from walconsole.observe.server.sql import RetentionProbe
+from walconsole.operator_files.expiry_file import schedule_of
 from walconsole.operator_files.kept import KeptFiles
 from walconsole.operator_files.watch_file import watcher_of
 from walconsole.ports import Clock, Database, Observer, Operator
@@ -180,6 +181,7 @@ def observe(
             FolderProbe(stores.beside, host, clock, profile, known.snapshot),
             *([finding.probe()] if finding is not None else []),
             WatcherProbe(partial(watcher_of, profile.name, environment), clock),
+            ExpiryProbe(partial(schedule_of, profile.name, environment), clock),
             *_evidence(profile, shell, host, database, clock, known, stores, readers[BucketRole.PRIMARY]),
         ],
         readers=readers,

@@ -21,6 +21,7 @@ from walconsole.domain.facts.evidence import (
     RetentionFacts,
     WatcherFacts,
 )
+from walconsole.domain.facts.expiry_schedule import ExpirySchedule
 from walconsole.domain.facts.folders import FolderFacts
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import (
@@ -266,6 +267,9 @@ class Snapshot:
     )
     watcher: Slot[WatcherFacts] = Slot(
         "the watcher on this machine", Subject.DROPLET, Need.OCCASION, shown=False, through_ssh=False
+    )
+    expiry: Slot[ExpirySchedule] = Slot(
+        "retention's schedule on this machine", Subject.BUCKET, Need.OCCASION, shown=False, through_ssh=False
     )
     history: History = field(default_factory=History)
     told: Told = field(default_factory=Told)

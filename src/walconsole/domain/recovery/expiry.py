@@ -39,6 +39,7 @@ __all__ = [
     "WalDeletion",
     "after_expiry",
     "expiry_plan",
+    "newest_complete",
 ]
 
 DAY_S = 86_400.0
@@ -161,6 +162,12 @@ def after_expiry(copy: ArchiveCopy, part: CopyExpiry, cluster: Cluster) -> Archi
         if not (each.writer is Writer.OURS and each.id in gone) and not labels.issuperset(each.keys or ("",))
     )
     return replace(copy, timelines=timelines, backups=backups)
+
+
+def newest_complete(copy: ArchiveCopy) -> BaseBackup | None:
+    """The newest of ours that is complete in this copy; None where there is none."""
+    complete = _complete(copy)
+    return complete[-1] if complete else None
 
 
 def _too_much(copy: ArchiveCopy, going: Mapping[str, str], keep: Keep) -> tuple[str, ...]:

@@ -82,8 +82,10 @@ def _drilled(buckets: Iterable[BucketFacts]) -> frozenset[str]:
 
 
 def is_judgeable(snapshot: Snapshot) -> bool:
-    """Whether all that a plan rests on was asked, and each bucket that answers was read to its end."""
-    asked = (snapshot.server, snapshot.archiver, snapshot.settings)
+    """Whether all that a plan rests on was asked, the base backups that run among it, and each bucket that
+    answers was read to its end."""
+    running = (snapshot.backup_sessions, snapshot.backup_script)
+    asked = (snapshot.server, snapshot.archiver, snapshot.settings, *running)
     return all(each.freshness is not Freshness.UNREAD for each in asked) and all(
         each.problem is not None or (is_known(each) and _is_looked_at(each)) for each in snapshot.copies
     )

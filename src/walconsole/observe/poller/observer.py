@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from walconsole.domain.facts.evidence import CommandFacts, WatcherFacts
+from walconsole.domain.facts.expiry_schedule import ExpirySchedule
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.observed import SettingsFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told
@@ -44,7 +45,7 @@ class LinkProbe:
         return [Fact(Snapshot.link, facts, self._clock.now(), "SSH round trip")]
 
 
-# -- The watcher of this cluster on the operator's own machine, if there is one.
+# -- The operator's own machine: the watcher of this cluster and what runs retention, if there are any.
 
 
 class WatcherProbe:
@@ -67,6 +68,23 @@ class WatcherProbe:
             self._beat_at, self._since = facts.beat_at, now
         facts = replace(facts, silent_s=now - self._since)
         return [Fact(Snapshot.watcher, facts, self._clock.now(), "its file on this machine")]
+
+
+class ExpiryProbe:
+    """Fills EXPIRY. `look` blocks; it raises errors.RegisterError."""
+
+    name = "retention's schedule"
+    slots = (Snapshot.expiry,)
+    cadence_s = 30.0
+    timeout_s = 5.0
+
+    def __init__(self, look: Callable[[], ExpirySchedule], clock: Clock) -> None:
+        self._look, self._clock = look, clock
+
+    async def take(self) -> Sequence[Fact]:
+        """One look at its files."""
+        facts = await asyncio.to_thread(self._look)
+        return [Fact(Snapshot.expiry, facts, self._clock.now(), "its files on this machine")]
 
 
 class ServerObserver:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from walconsole.domain.archive.holding import Holding
 from walconsole.domain.profile import BucketRole, BucketTarget
+from walconsole.domain.recovery.doubts import Lock
 from walconsole.domain.recovery.expiry import CopyExpiry
 from walconsole.domain.recovery.going import CopyKeys, WalKeys
+from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.backup_runs import BackupRuns
 from walconsole.domain.standing.retention import Retention, retention
 from walconsole.ports import ObjectStore
 from walconsole.provision.engine.site import Site
@@ -18,12 +21,15 @@ from walconsole.provision.retention.archive_lock import ArchiveLock
 class Look:
     """What was found at `at` (seconds since the epoch); `found` None: there is no rule.
 
-    `copies` are the keys of each part of the plan, in its order; empty where there is no plan.
+    `copies` are the keys of each part of the plan, in its order; empty where there is no plan. `locks` are
+    others' that hold, `runs` the base backups that were being taken, None: not looked at.
     """
 
     at: float
     found: Retention | None
     copies: tuple[CopyKeys, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    runs: BackupRuns | None = None
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -51,7 +57,9 @@ async def look(site: Site, lock: ArchiveLock) -> Look:
         raise AssertionError("a lock makes no plan impossible")
     parts = zip(found.plan.copies, found.holdings, strict=True)
     copies = [keys_of(site, target_of(site, part.role), holding, part) for part, holding in parts]
-    return Look(now, found, tuple(await asyncio.gather(*copies)))
+    keys = tuple(await asyncio.gather(*copies))
+    holding = tuple(each for each in locks if each.until > now)
+    return Look(now, found, keys, holding, Assessment(snapshot, now).backup_runs)
 
 
 def target_of(site: Site, role: BucketRole) -> BucketTarget:

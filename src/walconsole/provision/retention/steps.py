@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+from walconsole.domain.recovery.expiry import newest_complete
 from walconsole.domain.recovery.expiry_words import (
     NO_RULE,
     going_lines,
@@ -30,16 +31,21 @@ from walconsole.provision.retention.archive_lock import ArchiveLock
 from walconsole.provision.retention.deleting import CopyDeletion
 from walconsole.provision.retention.look import Look, look, target_of
 from walconsole.provision.retention.seen import whats_wrong
+from walconsole.provision.retention.unattended import Unattended, open_recovery
 
 _ADD_RULE = "say what to keep in the profile, such as keep = { full = 7, days = 14 }"
 _MEND = "mend what it says; nothing was deleted"
+_END_IT = "end it first: what it goes on by may be needed by nothing else"
 _ANEW = "nothing was deleted; look at the new plan (walconsole expire --plan)"
 
 
-def expire_steps(site: Site) -> tuple["Expire", "ReleaseLock"]:
-    """Retention by the profile's rules, and the lock given back, whatever becomes of it."""
+def expire_steps(site: Site, unattended: Unattended | None = None) -> tuple["Expire", "ReleaseLock"]:
+    """Retention by the profile's rules, and the lock given back, whatever becomes of it.
+
+    `unattended`: what a run asks besides that nobody watches.
+    """
     lock = ArchiveLock(site, "retention (walconsole expire)")
-    return Expire(site, lock), ReleaseLock(lock)
+    return Expire(site, lock, unattended), ReleaseLock(lock)
 
 
 class Expire(NotUndone):
@@ -58,13 +64,30 @@ class Expire(NotUndone):
         "Interrupted at any moment it can be run again. What is deleted cannot be brought back."
     )
 
-    def __init__(self, site: Site, lock: ArchiveLock) -> None:
-        self._site, self._lock = site, lock
+    def __init__(self, site: Site, lock: ArchiveLock, unattended: Unattended | None = None) -> None:
+        self._site, self._lock, self._unattended = site, lock, unattended
         self._shown: Look | None = None
         self._applied: Look | None = None
+        self.said = ""
+        """The last word of a run that went well."""
+        self.waited = False
+        """Whether it judged nothing, for something is to end or to come first."""
+
+    @property
+    def newest(self) -> dict[str, str]:
+        """The ids of the newest complete base backups by their copy's role, as they were looked at last."""
+        seen = self._applied or self._shown
+        copies = seen.found.copies if seen is not None and seen.found is not None else ()
+        newest = ((copy.role.value, newest_complete(copy)) for copy in copies)
+        return {role: backup.id for role, backup in newest if backup is not None}
 
     async def check(self) -> Check:
         """Everything is looked at anew, each time."""
+        check = await self._judged()
+        self.said = check.summary
+        return check
+
+    async def _judged(self) -> Check:
         if self._site.profile.keep is None:
             return Check(CheckState.BLOCKED, NO_RULE, remedy=_ADD_RULE)
         self._shown = shown = await look(self._site, self._lock)
@@ -73,6 +96,12 @@ class Expire(NotUndone):
             why = "; ".join(shown.refused) or "it could not be looked at"
             return Check(CheckState.BLOCKED, f"nothing can be deleted: {why}", remedy=_MEND)
         facts = tuple(self._facts(shown, found))
+        waits_for = await self._waits_for(shown)
+        self.waited = bool(waits_for)
+        if waits_for:
+            return Check(CheckState.DONE, f"not now: {waits_for}", facts)
+        if recovering := await open_recovery(self._site):
+            return Check(CheckState.BLOCKED, f"nothing can be deleted: {recovering}", facts, _END_IT)
         odd = unsendable(shown.copies)
         if odd:
             why = f"the name of {odd!r} cannot be sent"
@@ -111,6 +140,8 @@ class Expire(NotUndone):
         yield Printed("locked: nobody else reads or deletes there meanwhile")
         anew = await look(self._site, self._lock)
         self._must_not_be_more(shown, anew)
+        if waits_for := await self._waits_for(anew):
+            raise BlockedError(self.title, f"since the plan was made: {waits_for}", _ANEW)
         await self._lock.confirm()
         self._applied = anew
         parts = [
@@ -134,11 +165,15 @@ class Expire(NotUndone):
             raise ProvisionError(
                 "looking at what retention left", wrong, "run walconsole check, and look there"
             )
-        for each in applied.copies:
-            if each.keys:
-                yield Proved(f"{self._bucket(each)}: {total_text(each)} are gone, and all else is there")
+        gone = [f"{self._bucket(each)}: {total_text(each)} are gone" for each in applied.copies if each.keys]
+        self.said = "; ".join(gone)
+        for line in gone:
+            yield Proved(f"{line}, and all else is there")
         if anew.found is not None and anew.found.plan is not None:
             yield Proved(window_text(anew.found.plan.before, anew.at))
+
+    async def _waits_for(self, shown: Look) -> str:
+        return await self._unattended.waits_for(shown) if self._unattended is not None else ""
 
     async def _seen(self) -> Look:
         if self._shown is None:

@@ -12,6 +12,7 @@ from walconsole.domain.recovery.doubts import made_at
 from walconsole.domain.recovery.time_strip import switch_times, time_span
 from walconsole.domain.recovery.words import not_taken_here
 from walconsole.domain.standing.assessment import Assessment
+from walconsole.domain.standing.expiry_schedule import schedule_line
 from walconsole.domain.standing.retention import retention_line
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ def window_of(found: Recoverability, reach: BackupReach) -> Window | None:
     return next((each for each in found.windows if each.until_lsn == until), None)
 
 
+def _retention(assessed: Assessment) -> str:
+    """What goes next, and where there is a rule who does it."""
+    line = retention_line(assessed.retention)
+    if assessed.retention is None:
+        return line
+    who = schedule_line(assessed.snapshot.expiry.value, assessed.now)
+    return f"{line}; {who}" if who else line
+
+
 def _reading(snapshot: Snapshot, role: BucketRole) -> Reading[BucketFacts]:
     return snapshot.primary if role is BucketRole.PRIMARY else snapshot.dr
 
@@ -142,7 +152,7 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
         span=time_span(found, now + offset),
         switches=switch_times(history, times, together.cluster.segment_bytes) if together is not None else (),
         reaches=tuple(sorted(reaches, key=age_order)),
-        retention=retention_line(assessed.retention),
+        retention=_retention(assessed),
         not_taken=not_taken_here(snapshot.server.value.tablespaces if snapshot.server.value else 0),
         runs=assessed.backup_runs,
         seen_at=now,
