@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -20,6 +22,7 @@ from walconsole.domain.standing.backup_runs import BackupRuns, RunningBackup
 from walconsole.domain.units import bytes_text
 from walconsole.domain.wal import Segment
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, RefusedError
+from walconsole.provision.droplet.claim import is_dead, this_console
 from walconsole.provision.engine.model import CheckState, Progress, Proved, Stage
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.recovering.recovery import Recovery
@@ -235,6 +238,29 @@ async def test_a_lock_that_ran_out_is_written_over(made: World) -> None:
     made.buckets[DR].objects[MINE] = LockMarker("root@elsewhere", "drill", NOW - 1, "0" * 32).document()
     await run(made)
     assert keys(made) == expected()
+
+
+def test_a_holder_is_dead_whose_process_is_gone_and_not_one_that_is_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def held_by(pid: int) -> str:
+        return f"{this_console().replace(f'process {os.getpid()} ', f'process {pid} ')} since 10:00 UTC"
+
+    assert not is_dead(held_by(os.getpid()))
+    child = subprocess.Popen(["sleep", "60"])
+    assert not is_dead(held_by(child.pid))
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dead(held_by(child.pid)), "a zombie"
+    child.wait()
+    assert is_dead(held_by(child.pid))
+    assert is_dead(held_by(9_999_999_999))
+
+    def another_users(pid: int, _: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", another_users)
+    assert not is_dead(held_by(child.pid)), "though /proc does not show it (hidepid)"
 
 
 async def test_a_lock_that_cannot_be_read_holds(made: World) -> None:

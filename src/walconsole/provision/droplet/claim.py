@@ -205,8 +205,10 @@ def is_dead(whose: str) -> bool:
     if found is None:
         return False
     try:
+        # Not by /proc alone: where it hides others' processes (hidepid, ProtectProc=) all of them look gone.
+        os.kill(int(found[1]), 0)
         stat = Path(f"/proc/{found[1]}/stat").read_text("utf-8", "replace")
-    except FileNotFoundError:
+    except (ProcessLookupError, OverflowError):
         return True
     except OSError:
         return False
