@@ -11,6 +11,10 @@ LONGEST_S = 7 * 86_400.0
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?Z?")
 _PART = re.compile(r"(\d{1,6})\s*(s|sec|min|m|h|d)")
 _UNITS_S = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+_BEFORE = re.compile(r"-\s*(\d.*)|(\d.*)\s+ago", re.IGNORECASE)
+_DAYS_BACK = {"today": 0, "yesterday": 1}
+_FARTHEST_S = 366 * 86_400.0
+"""A span that goes back from now may be longer than one that is looked through."""
 PLAIN = frozenset((Kind.INSERTED, Kind.OTHER, Kind.CHECKPOINT))
 """What takes nothing away, and is listed only where all is asked for."""
 FEW_UPDATED = 10
@@ -20,33 +24,59 @@ is not.
 
 
 def read_time(text: str, now: float) -> float:
-    """Seconds since the epoch: ISO 8601, without a zone in UTC, or a clock's time, which is today's or
-    yesterday's.
+    """Seconds since the epoch: ISO 8601, without a zone in UTC; a clock's time, which is today's or
+    yesterday's; a day by its word, `yesterday 14:00`; or a span before now, `-2h` and `2h ago`.
 
     Raises ValueError with what is wrong.
     """
     text = text.strip()
-    clock = _CLOCK.fullmatch(text)
-    today = datetime.fromtimestamp(now, UTC)
     try:
-        if clock is not None:
-            hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
-            at = today.replace(hour=hour, minute=minute, second=second, microsecond=0)
-            return (at if at <= today else at - timedelta(days=1)).timestamp()
-        if text.isdecimal():
-            raise ValueError(text)
-        told = datetime.fromisoformat(text)
-        return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+        return _told_time(text, now)
     except (ValueError, OverflowError):
-        raise ValueError("write a time as 2026-11-29T14:02:00Z or 14:02, which is UTC") from None
+        raise ValueError(
+            "write a time as 2026-11-29T14:02:00Z, 14:02 or yesterday 14:02, which is UTC, or as -2h"
+        ) from None
+
+
+def _told_time(text: str, now: float) -> float:
+    """Raises ValueError, OverflowError."""
+    today = datetime.fromtimestamp(now, UTC)
+    before = _BEFORE.fullmatch(text)
+    if before is not None:
+        return now - _span(before[1] or before[2], _FARTHEST_S)
+    word, _, rest = text.partition(" ")
+    if word.lower() in _DAYS_BACK:
+        day = today - timedelta(days=_DAYS_BACK[word.lower()])
+        return _at_clock(day, rest.strip() or "0:00").timestamp()
+    if _CLOCK.fullmatch(text) is not None:
+        at = _at_clock(today, text)
+        return (at if at <= today else at - timedelta(days=1)).timestamp()
+    if text.isdecimal():
+        raise ValueError(text)
+    told = datetime.fromisoformat(text)
+    return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+
+
+def _at_clock(day: datetime, text: str) -> datetime:
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        raise ValueError(text)
+    return day.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0), microsecond=0)
 
 
 def read_span(text: str) -> float:
     """Seconds: `10min`, `2h`, `90s`, `1h 30min`. Raises ValueError with what is wrong."""
+    try:
+        return _span(text, LONGEST_S)
+    except ValueError:
+        raise ValueError("write a span as 90s, 10min or 2h, from 1 s to 7 d") from None
+
+
+def _span(text: str, longest_s: float) -> float:
     parts = _PART.findall(text)
     seconds = sum(int(count) * _UNITS_S[unit] for count, unit in parts)
-    if not parts or _PART.sub("", text).strip() or not 1 <= seconds <= LONGEST_S:
-        raise ValueError("write a span as 90s, 10min or 2h, from 1 s to 7 d")
+    if not parts or _PART.sub("", text).strip() or not 1 <= seconds <= longest_s:
+        raise ValueError(text)
     return float(seconds)
 
 
