@@ -12,6 +12,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.command_register import CommandRegister
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.patience import Patience
 from walconsole.domain.profile import PostgresTarget, SshTarget
@@ -85,9 +86,11 @@ def make_shell(
     operator: ScriptedOperator | None = None,
     patience: Patience | None = None,
 ) -> SshShell:
-    """An unconnected shell."""
-    operator = operator or ScriptedOperator()
-    return SshShell(ssh, sudo=sudo, operator=operator, clock=WallClock(), patience=patience)
+    """An unconnected shell, whose commands are kept as a console's are."""
+    operator, register = operator or ScriptedOperator(), CommandRegister()
+    return SshShell(
+        ssh, sudo=sudo, operator=operator, clock=WallClock(), register=register, patience=patience
+    )
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.command_register import CommandRegister
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
 from walconsole.domain.facts.snapshot import SLOTS, Snapshot
@@ -121,9 +122,11 @@ class Connected:
 
 @asynccontextmanager
 async def connected(profile: Profile) -> AsyncIterator[Connected]:
-    """The real adapters for `profile`, closed at the end."""
-    clock = SystemClock()
-    shell = SshShell(profile.ssh, sudo=profile.sudo, operator=RecordingScreen(), clock=clock)
+    """The real adapters for `profile`, whose commands are kept, closed at the end."""
+    clock, register = SystemClock(), CommandRegister()
+    shell = SshShell(
+        profile.ssh, sudo=profile.sudo, operator=RecordingScreen(), clock=clock, register=register
+    )
     host = HostProbe(shell, profile, clock)
     database = PostgresDatabase(shell, profile.postgres, host, clock=clock)
     try:

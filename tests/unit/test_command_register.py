@@ -16,6 +16,7 @@ from walconsole.command_register import (
     MOST_TIMES,
     CommandKind,
     CommandRegister,
+    UnheardRegister,
     request_line,
     shown,
     telling_of_requests,
@@ -32,6 +33,15 @@ def ran(
 ) -> None:
     number = register.began(SHELL, "root@h", text, at)
     register.ended(number, at + 0.5, status, why)
+
+
+def test_where_nobody_could_ask_nothing_is_kept() -> None:
+    register = UnheardRegister()
+    with register.telling(CommandKind.SHELL, "db1", "true", lambda: 1.0) as told:
+        told.status = 0
+    with pytest.raises(OSError, match="gone"), register.telling(CommandKind.HTTP, "s3", "GET /", lambda: 1.0):
+        raise OSError("gone")
+    assert register.entries() == ()
 
 
 def test_what_ended_in_the_same_way_is_one_entry_and_what_ended_otherwise_another() -> None:

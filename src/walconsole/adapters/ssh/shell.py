@@ -18,7 +18,7 @@ from walconsole.adapters.ssh.frames import (
     ShellEndedError,
     SupersededError,
 )
-from walconsole.command_register import CommandKind, CommandRegister, Running
+from walconsole.command_register import CommandKind, CommandRegister, Running, UnheardRegister
 from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.patience import HANGS, OVERDUE, SHORT_S, Patience, crowd_of, seconds_text
 from walconsole.domain.profile import SshTarget
@@ -44,8 +44,8 @@ class SshShell:
     """See ports.Shell. `sudo` makes the shell root's, through `sudo -n`, unless it is already.
 
     `lent` is a connection that others use as well: it is left open at the end. `register` is told of every
-    command, of those on this machine, too, which connecting takes. `patience` says how long answers are
-    waited for, and is told how long they took.
+    command, of those on this machine, too, which connecting takes; None: nobody could ask it. `patience` says
+    how long answers are waited for, and is told how long they took.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SshShell:
         patience: Patience | None = None,
         keepalive_s: float = KEEPALIVE_INTERVAL_S,
     ) -> None:
-        self.register = register if register is not None else CommandRegister()
+        self.register = register if register is not None else UnheardRegister()
         self.patience = patience if patience is not None else Patience()
         self.connection = lent or SshConnection(
             target, operator, clock, self.register, self.patience, keepalive_s
