@@ -9,12 +9,12 @@ reads them).
 import asyncio
 import base64
 import contextlib
+import os
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from walconsole.adapters.s3.wire import (
@@ -229,17 +229,40 @@ class HttpClient:
             raise TransportError(f"the proxy {proxy.host}:{proxy.port} answered {status} to CONNECT {to}")
 
     async def _context(self) -> ssl.SSLContext:
-        """Made once, in a thread: reading the system's certificates takes tens of milliseconds."""
+        """Of all clients that trust the same, in a thread: see `_trusting`."""
         if self._tls is None:
             try:
-                text = None if self._ca_file else self._ca_text or None
-                make = partial(ssl.create_default_context, cafile=self._ca_file, cadata=text)
-                self._tls = await asyncio.to_thread(make)
+                text = "" if self._ca_file else self._ca_text
+                self._tls = await asyncio.to_thread(_trusting, self._ca_file, text)
             except OSError as error:
                 why = error.strerror or "it holds no certificate"
                 whose = f"the CA file {self._ca_file}" if self._ca_file else "the certificates of the droplet"
                 raise TransportError(f"cannot use {whose}: {why}") from error
         return self._tls
+
+
+_trusted: dict[tuple[str | None, ...], tuple[float, ssl.SSLContext]] = {}
+_TRUSTED_S = 600.0
+_CERT_PLACES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_MOST_TRUSTED = 8
+
+
+def _trusting(ca_file: str | None, ca_text: str) -> ssl.SSLContext:
+    """What checks certificates against these, or the system's. Reads files: raises OSError.
+
+    Reading the system's takes 20 ms of processor time, and a look at one of hundreds of clusters makes its
+    clients anew: they share it for ten minutes, after which certificates that came are known as well.
+    """
+    system = (None, None) if ca_file or ca_text else (os.environ.get(name) for name in _CERT_PLACES)
+    now, key = time.monotonic(), (ca_file, ca_text, *system)
+    found = _trusted.get(key)
+    if found is not None and now - found[0] < _TRUSTED_S:
+        return found[1]
+    made = ssl.create_default_context(cafile=ca_file, cadata=ca_text or None)
+    while len(_trusted) >= _MOST_TRUSTED:
+        _trusted.pop(next(iter(_trusted)), None)
+    _trusted[key] = now, made
+    return made
 
 
 def _keep_freed_pages() -> None:
