@@ -31,6 +31,7 @@ class BucketView:
     def __init__(self, role: BucketRole, pane: KeysPane, glyphs: Glyphs) -> None:
         self.role, self.pane, self.glyphs = role, pane, glyphs
         self.reader: BucketReader | None = None
+        self.past = False
         self.rows: KeyRows | None = None
         self.copies = Copies(role, "")
         self._heads: tuple[str, ObjectDetails | str] = ("", "")
@@ -39,10 +40,17 @@ class BucketView:
 
     # What is known.
 
-    def take(self, reader: BucketReader | None, picture: ArchivePicture, taken: SnapshotTaken) -> None:
-        """A newer snapshot; the cursor stays on its key."""
+    def take(
+        self,
+        reader: BucketReader | None,
+        picture: ArchivePicture,
+        taken: SnapshotTaken,
+        *,
+        past: bool = False,
+    ) -> None:
+        """A newer snapshot; the cursor stays on its key. `past`: it is one of then, and nothing is read."""
         key = self.key
-        self.reader = reader
+        self.reader, self.past = reader, past
         self._take_copies(picture.facts(self.role), picture.facts(_OTHER[self.role]))
         marks = reader.marks if reader is not None else None
         if reader is None or marks is None or not marks.total:
@@ -102,7 +110,8 @@ class BucketView:
         )
         if self.rows is None:
             self.pane.head = ""
-            why = pane_contents.no_keys(taken, self.role, self._width, observed=self.reader is not None)
+            observed = self.reader is not None
+            why = pane_contents.no_keys(taken, self.role, self._width, observed=observed, past=self.past)
             self.pane.show(why, title, summary=summary)
         else:
             self.rows.resize(self._width)

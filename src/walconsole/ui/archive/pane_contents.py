@@ -8,7 +8,7 @@ from walconsole.domain.facts.snapshot import Freshness, Reading
 from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.standing.copies import NO_SECOND_COPY, archive_verdict, dr_verdict, gaps_told
-from walconsole.domain.units import count_text, plural
+from walconsole.domain.units import bytes_text, count_text, plural
 from walconsole.domain.wal import format_lsn
 from walconsole.ui.archive import coverage, replay
 from walconsole.ui.archive.bucket_rows import lag_rows, listing_rows, progress_text, storage_rows
@@ -103,28 +103,50 @@ def keys_summary(facts: BucketFacts | None, total: int) -> tuple[Span, ...]:
     return (Span(f"{plural(total or facts.objects, 'key')}{newest}", Tone.LABEL),)
 
 
-def no_keys(taken: SnapshotTaken | None, role: BucketRole, width: int, *, observed: bool) -> tuple[Line, ...]:
-    """Why there are no keys to show."""
+def no_keys(
+    taken: SnapshotTaken | None, role: BucketRole, width: int, *, observed: bool, past: bool = False
+) -> tuple[Line, ...]:
+    """Why there are no keys to show; `past`: what is kept of them, and what is not."""
     return tuple(
         Line((Span(" " * GUTTER + part, tone),), "key")
-        for text, tone in _why_no_keys(taken, role, observed=observed)
+        for text, tone in _why_no_keys(taken, role, observed=observed, past=past)
         for part in wrapped(text, width - GUTTER - 1)
     )
 
 
-def _why_no_keys(taken: SnapshotTaken | None, role: BucketRole, *, observed: bool) -> list[tuple[str, Tone]]:
+def _why_no_keys(
+    taken: SnapshotTaken | None, role: BucketRole, *, observed: bool, past: bool
+) -> list[tuple[str, Tone]]:
     reading = reading_of(taken, role) if taken is not None else None
     facts = reading.value if reading is not None else None
     if reading is not None and reading.problem is not None and facts is None:
         return [(f"{NOT_AVAILABLE}: {dead_word(reading)}, see Archive", Tone.WARNING)]
     if role is BucketRole.DR and taken is not None and not taken.snapshot.told.second_copy:
         return [(NO_SECOND_COPY, Tone.MUTED)]
+    if facts is not None and past:
+        return _kept_of_keys(facts)
     if facts is None or not observed:
         return [("not read yet", Tone.MUTED)]
     if not facts.complete:
         done = f": {progress_text(facts.progress)}" if facts.progress is not None else ""
         return [(f"being listed{done}", Tone.MUTED)]
     return [("the bucket holds no object", Tone.MUTED)]
+
+
+def _kept_of_keys(facts: BucketFacts) -> list[tuple[str, Tone]]:
+    """Of a moment of the past: the store has no keys of then to ask for, the index has what follows."""
+    newest = f", the newest {shown(facts.newest_segment)}" if facts.newest_segment else ""
+    listed = "" if facts.complete else ", as far as it was listed"
+    held = f"{plural(facts.objects, 'object')}, {bytes_text(facts.stored_bytes)}"
+    return [
+        (f"then it held {held}: {plural(facts.segments, 'segment')}{newest}{listed}", Tone.TEXT),
+        (
+            "Kept of the past are the index of segments (coverage and gaps), base backups, drills and these "
+            "numbers. Keys one by one, with their sizes, times and heads, are not: they are read from the "
+            "store, which holds what is there now. h comes back to it.",
+            Tone.MUTED,
+        ),
+    ]
 
 
 def nothing_covered(taken: SnapshotTaken | None, role: BucketRole, width: int) -> tuple[Line, ...]:

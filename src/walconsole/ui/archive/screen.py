@@ -134,8 +134,9 @@ class ArchiveScreen(PanesScreen):
         """What reads differently every second; the strip does not."""
         if self.desk is None:
             return
+        past = self.session.in_past
         for role, view in self.views.items():
-            view.take(self.session.bucket_reader(role), self.desk.picture, taken)
+            view.take(self.session.bucket_reader(role), self.desk.picture, taken, past=past)
         self.coverage.note(pane_contents.ages(taken, self.glyphs))
         self.fill("answers", "object")
 
