@@ -5,6 +5,7 @@ from textual.pilot import Pilot
 
 from tests.data.facts import NOW
 from tests.data.past import kept_past, past_screens
+from tests.data.provision_run import played_steps, with_steps
 from tests.data.snapshots import failing, healthy, incident, log_lines
 from tests.data.stage import ScriptedObserver, noting, screen_text, settle, stage, until
 from walconsole.domain.kept.screens import Frame, newest_lines
@@ -204,3 +205,70 @@ async def test_letters_that_are_typed_into_a_dialog_are_none_of_the_pasts() -> N
         await pilot.press("h", "left")
         assert app.current.in_past
         assert app.dashboard.log_pane.pattern == "h"
+
+
+async def typed(pilot: Pilot[None], key: str, text: str) -> None:
+    """Into the line that the key opens."""
+    before = pilot.app.screen
+    await pilot.press(key)
+    await until(pilot, lambda: pilot.app.screen is not before and pilot.app.focused is not None)
+    await pilot.press(*text)
+    await moved(pilot, "enter")
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [("-4min", "4 min 00 s"), ("14:07:20", "6 min 00 s"), ("2026-09-21 14:10:50", "3 min 00 s")],
+)
+async def test_a_time_that_is_typed_is_gone_to_from_now_and_from_the_past(text: str, ago: str) -> None:
+    app = app_with_a_past()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await typed(pilot, "T", text)
+        await until(pilot, lambda: f"{ago} ago" in first_line(app))
+        assert said(app) == ""
+        await moved(pilot, "left", "left")
+        assert f"{ago} ago" not in first_line(app)
+        await typed(pilot, "colon", f"at {text}")
+        await until(pilot, lambda: f"{ago} ago" in first_line(app))
+
+
+async def test_of_what_nothing_is_kept_the_nearest_is_shown_and_that_is_said() -> None:
+    app = app_with_a_past()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await typed(pilot, "T", "yesterday 14:00")
+        await until(pilot, lambda: "9 min 00 s ago" in first_line(app))
+        assert "nothing is kept of 2026-09-20 14:00Z: what is kept begins after it" in said(app)
+        await typed(pilot, "T", "next week")
+        assert "write a time as" in said(app)
+        assert "9 min 00 s ago" in first_line(app)
+
+
+async def test_the_steps_say_that_they_have_no_past() -> None:
+    app = with_steps(app_with_a_past(), played_steps())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen is not app.dashboard)
+        for key in ("h", "T"):
+            await moved(pilot, key)
+        assert "steps have no past: what each run did is in its transcript" in said(app)
+        assert not app.current.in_past
+
+
+async def test_the_archives_past_says_what_it_has_and_has_not() -> None:
+    app = app_with_a_past()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("b")
+        await pilot.pause(0.1)
+        await moved(pilot, "h")
+        await until(pilot, lambda: "Kept of the past are the index of segments" in flat(app))
+        assert "then it held " in flat(app)
+        await moved(pilot, "h")
+        await until(pilot, lambda: "Kept of the past" not in flat(app))
+
+
+def flat(app: WalconsoleApp) -> str:
+    return " ".join(screen_text(app).split())

@@ -114,7 +114,7 @@ MEANINGS = {
         ("M", "find the moment", "moments"),
         ("U", "go back to a moment: recover", "recover"),
         ("R", "restore drill", "drill"),
-        ("T", "ask for a time", "ask"),
+        ("T", "ask for a time", "ask past_ask"),
         ("I", "with the event, or before it", "keep"),
         ("X", "end what runs", "end_backup"),
         ("Tab", "next pane", "next_pane"),

@@ -14,6 +14,8 @@ from walconsole.ui.dashboard.screen import Dashboard
 from walconsole.ui.themed_app import ThemedApp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.theme import Theme
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from walconsole.errors import WalconsoleError
     from walconsole.ui.board.command_line import Understood
     from walconsole.ui.board.droplet_session import DropletSession
-    from walconsole.ui.board.front import Filtered
+    from walconsole.ui.board.front import Filtered, Traveller
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.provision_run import ProvisionRun
     from walconsole.ui.board.theming import ThemeShelf
@@ -144,7 +146,7 @@ class WalconsoleApp(TravelKeys, ThemedApp):
         return self.sessions[self.current_mode]
 
     @property
-    def traveller(self) -> DropletSession | None:
+    def traveller(self) -> Traveller | None:
         """See TravelKeys."""
         return self.sessions.get(self.current_mode)
 
@@ -299,12 +301,15 @@ class WalconsoleApp(TravelKeys, ThemedApp):
     def action_command_line(self) -> None:
         """The line that takes a command of the screen that is seen."""
         from walconsole.ui.board.command_line import commands
+        from walconsole.ui.board.keys import PAST
         from walconsole.ui.dialogs.command_line import CommandLine
         from walconsole.ui.dialogs.dialog import themes_of
         from walconsole.ui.palette import actions_of
 
         screen = self.screen
-        line = CommandLine(commands(actions_of(screen)), {"theme": list(themes_of(self))})
+        past = self.traveller is not None and self.traveller.travel is not None
+        offered = (*PAST, *actions_of(screen)) if past else actions_of(screen)
+        line = CommandLine(commands(offered), {"theme": list(themes_of(self))})
 
         def run(typed: Understood | None) -> None:
             self.call_later(self._run_typed, screen, typed)
@@ -337,6 +342,12 @@ class WalconsoleApp(TravelKeys, ThemedApp):
             self._driver.write(f"\x1b]9;{text[:MOST_ALERT]}\x07")
         if "bell" in self._alerts:
             self.bell()
+
+    def ask_line(self, label: str, answered: Callable[[str | None], None]) -> None:
+        """See TravelKeys."""
+        from walconsole.ui.dialogs.dialog import Prompt
+
+        self.push_screen(Prompt(label), answered)
 
     def ask_filter(self, pane: Filtered) -> None:
         """Filter a list while the pattern is typed."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.incidents.model import IncidentLog
+    from walconsole.domain.kept.screens import PastScreen
     from walconsole.domain.moments.found import FoundMoments
     from walconsole.domain.profile import BucketRole
     from walconsole.domain.recovery.recover_draft import RecoverDraft
@@ -59,8 +60,8 @@ class DropletSession:
     `memory`, None where nothing is remembered. `searcher` makes what finds a moment in the archived WAL,
     None where nothing may be written to the droplet; `found_moments` is what it found last. `recovery_state`
     reads where a recovery stands there, None likewise; `recover_draft` is what was chosen for one.
-    `begins_with_steps` opens at the first. `shown`: whether its screens are those on top. `snapshot` is the
-    last one, drawn or not.
+    `begins_with_steps` opens at the first, `begins_at` shows the past of that time first. `shown`: whether
+    its screens are those on top. `snapshot` is the last one, drawn or not.
     """
 
     front: Front
@@ -87,7 +88,8 @@ class DropletSession:
         self.memory: Memory | None = None
         self.keeper: Keeper | None = None
         self.past: Past | None = None
-        self.travel: Travel | None = None
+        self.begins_at: float | None = None
+        self.travel: Travel[PastScreen] | None = None
         self.searcher: Callable[[], MomentSearch] | None = None
         self.found_moments: FoundMoments | None = None
         self.recovery_state: Callable[[], Awaitable[RecoveryState]] | None = None
@@ -119,6 +121,8 @@ class DropletSession:
     async def observe(self) -> None:
         """Connect, and observe until cancelled. Raises WalconsoleError for what can never succeed."""
         self._observer = await self._connect(self)
+        if self.begins_at is not None:
+            self.front.travel_to(self, self.begins_at)
         if self._begins_with_steps:
             self.open_provisioning()
         await self._observer.run(self)
@@ -251,7 +255,7 @@ class DropletSession:
         """Whether what is shown is not now."""
         return self.travel is not None
 
-    def show_past(self, travel: Travel | None) -> None:
+    def show_past(self, travel: Travel[PastScreen] | None) -> None:
         """What the screens show from now on: where that is in the past; None: what is known now."""
         self.travel = travel
         screen = travel.screen if travel is not None else None

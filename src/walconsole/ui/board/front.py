@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.kept.screens import Frame, PastScreen
     from walconsole.domain.standing.model import Diagnosis, Verdict
+    from walconsole.ports import Clock
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.provision_run import ProvisionRun
+    from walconsole.ui.board.travel import Travel
 
 
 class View(Protocol):
@@ -72,24 +74,61 @@ class Keeper(Protocol):
     def look(self, screen: PastScreen, diagnosis: Diagnosis) -> None: ...
 
 
-class Past(Protocol):
-    """What was kept of a cluster: whole screens. Raises RegisterError where it cannot be read."""
+class Moment(Protocol):
+    """What was known at one time, in seconds since the epoch."""
+
+    @property
+    def at(self) -> float: ...
+
+
+M_co = TypeVar("M_co", bound=Moment, covariant=True)
+
+
+class Moments(Protocol[M_co]):
+    """What was kept, moment by moment. Raises RegisterError where it cannot be read."""
 
     async def levels(self) -> list[tuple[float, str]]:
         """When the first line's level became another, oldest first; the first is where all begins."""
         ...
 
-    async def screen(self, at: float) -> PastScreen | None:
+    async def screen(self, at: float) -> M_co | None:
         """The newest until then, else the first after it; None where nothing is kept."""
-        ...
-
-    async def frames(self, first: float, last: float) -> list[Frame]:
-        """All from `first` to `last`, oldest first, as they are kept: for a recording."""
         ...
 
     async def beside(self, at: float, step: int) -> float | None:
         """When the one before (-1) or after (1) it was; None where there is none."""
         ...
+
+
+class Past(Moments["PastScreen"], Protocol):
+    """What was kept of a cluster: whole screens."""
+
+    async def frames(self, first: float, last: float) -> list[Frame]:
+        """All from `first` to `last`, oldest first, as they are kept: for a recording."""
+        ...
+
+
+class Traveller(Protocol):
+    """Who shows the past in place of now: a droplet's session, or the list of clusters."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def past(self) -> Moments[Any] | None:
+        """What was kept; None where nothing is."""
+        ...
+
+    @property
+    def travel(self) -> Travel[Any] | None:
+        """Where it is in the past; None: what is shown is now."""
+        ...
+
+    def show_past(self, travel: Travel[Any] | None) -> None: ...
+
+    def notify(
+        self, text: str, title: str, severity: SeverityLevel = "information", timeout: float | None = None
+    ) -> None: ...
 
 
 class Filtered(Protocol):
@@ -108,6 +147,8 @@ class Front(Protocol):
     def notify(
         self, message: str, *, title: str, severity: SeverityLevel, timeout: float | None, markup: bool
     ) -> None: ...
+
+    def travel_to(self, traveller: Traveller, at: float | None) -> None: ...
 
     def worsened(self, session: DropletSession, verdict: Verdict) -> None: ...
 

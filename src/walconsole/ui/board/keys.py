@@ -18,6 +18,7 @@ from walconsole.ui.board.screen_keys import (
     DASHBOARD,
     FLEET,
     MOMENTS,
+    PAST_ASK,
     PROVISION,
     RECOVER,
     RECOVERY,
@@ -37,7 +38,16 @@ SCREENS = {
     "recover": Keys(RECOVER, panes="1-3"),
     "commands": Keys(COMMANDS, panes="1-2"),
     "fleet": Keys(
-        FLEET, inherits=("choose_theme", "command_line", "command_palette", "suspend_process"), panes="1-2"
+        FLEET,
+        inherits=(
+            "travel",
+            "past_ask",
+            "choose_theme",
+            "command_line",
+            "command_palette",
+            "suspend_process",
+        ),
+        panes="1-2",
     ),
 }
 """The dashboard's own are the app's, too: what is not `screen.` holds wherever a screen inherits it."""
@@ -102,6 +112,7 @@ PAST = (
     Action("past_jump(3600)", "shift+right", "S-Right", "An hour forward", "hour"),
     Action("past_jump(-86400)", "ctrl+left", "^Left", "A day back"),
     Action("past_jump(86400)", "ctrl+right", "^Right", "A day forward"),
+    PAST_ASK._replace(title="Go to a time: 2026-11-21 03:10, yesterday 14:00, -2h", hint="time"),
 )
 """What moves through the past, on every screen that shows it, before the screen's own keys."""
 
@@ -147,7 +158,8 @@ def hints(
     """The footer's keys while `pane` is in focus, the screen's own first; `past`: those that move in it."""
     panes, offered = SCREENS[screen].panes, actions(screen)
     if past:
-        offered = (*PAST, *(one for one in offered if one.action != "travel"))
+        moving = {one.sign for one in PAST}
+        offered = (*PAST, *(one for one in offered if one.sign not in moving))
     wanted = [
         action
         for action in offered

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from walconsole.ui.board.key_actions import COPY, EXPLAIN, FIND, MARK, ZOOM, Action, table
 
+PAST_ASK = Action(
+    "past_ask", "T", "T", "The past at a time that is typed: yesterday 14:00", "", word="at", takes="time"
+)
 DASHBOARD = table(
     (
         Action("quit", "q,ctrl+c", "q", "Quit", "quit"),
@@ -18,6 +21,7 @@ DASHBOARD = table(
         Action("provision", "s", "s", "Set archiving up: step by step, each asks first", "set up"),
         Action("pause", "p", "p", "Pause or resume reading"),
         Action("travel", "h", "h", "The past: every screen as it was; again: back to now", "past"),
+        PAST_ASK,
         Action("screen.maximise", "z", "z", "Maximise or restore the pane", "", "pane"),
         Action("screen.filter", "slash", "/", "Filter the log", "filter", "log", takes="text"),
         Action("screen.hold_log", "space", "space", "Pause or resume the log", "hold", "log"),

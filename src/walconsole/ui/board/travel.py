@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from walconsole.domain.kept.screens import PastScreen
-    from walconsole.ui.board.front import Past
+    from walconsole.ui.board.front import Moment, Moments
+
+M = TypeVar("M", bound="Moment")
+FAR_S = 900.0
+"""What is farther from the time that was asked for is told: of the thinnest, one is kept in ten minutes."""
 
 
 class TimeLine(NamedTuple):
@@ -23,13 +26,13 @@ class TimeLine(NamedTuple):
     levels: tuple[tuple[float, str], ...]
 
 
-class Travel:
+class Travel(Generic[M]):
     """`recording`: there is no now to come back to. Calls raise RegisterError where nothing can be read."""
 
-    def __init__(self, past: Past, *, recording: bool = False) -> None:
+    def __init__(self, past: Moments[M], *, recording: bool = False) -> None:
         self._past, self.recording = past, recording
         self.levels: tuple[tuple[float, str], ...] = ()
-        self.screen: PastScreen | None = None
+        self.screen: M | None = None
         self.until = 0.0
 
     async def begin(self, now: float) -> bool:
@@ -43,14 +46,14 @@ class Travel:
     async def step(self, by: int) -> bool:
         """The moment before (-1) or after (1) that is kept; False where there is none."""
         at = None if self.screen is None else await self._past.beside(self.screen.at, by)
-        return at is not None and await self._go(at)
+        return at is not None and await self.go(at)
 
     async def jump(self, seconds: float) -> bool:
         """Farther back, or forward; at the ends the first or the last moment."""
         if self.screen is None:
             return False
         at = self.screen.at
-        await self._go(at + seconds)
+        await self.go(at + seconds)
         return self.screen.at != at or await self.step(1 if seconds > 0 else -1)
 
     async def change(self, by: int) -> bool:
@@ -58,14 +61,23 @@ class Travel:
         here = self.screen.at if self.screen is not None else 0.0
         times = [at for at, _ in self.levels]
         wanted = [at for at in times if at < here][-1:] if by < 0 else [at for at in times if at > here][:1]
-        return bool(wanted) and await self._go(wanted[0])
+        return bool(wanted) and await self.go(wanted[0])
 
-    async def _go(self, at: float) -> bool:
+    async def go(self, at: float) -> bool:
+        """To the newest that is kept until then, else to the first; False where nothing is kept."""
         screen = await self._past.screen(at)
         if screen is None:
             return False
         self.screen = screen
         return True
+
+    def off(self, asked: float) -> str:
+        """What is to be said where what was asked for is not what is shown; empty where it is."""
+        if self.screen is None or abs(self.screen.at - asked) <= FAR_S:
+            return ""
+        which = "the newest before it" if self.screen.at < asked else "what is kept begins after it"
+        shown = f"{datetime.fromtimestamp(self.screen.at, UTC):%Y-%m-%d %H:%M:%SZ}"
+        return f"nothing is kept of {datetime.fromtimestamp(asked, UTC):%Y-%m-%d %H:%MZ}: {which} is {shown}"
 
     @property
     def word(self) -> str:

@@ -81,6 +81,10 @@ class ProvisionScreen(PanesScreen):
     BINDINGS: ClassVar = keys.bindings("provision")
     CSS_PATH = "provision.tcss"
     actions = keys.actions("provision")
+    NO_PAST: ClassVar = (
+        "steps have no past: what each run did is in its transcript, what was seen meanwhile behind h on the "
+        "dashboard (Esc first)"
+    )
 
     def __init__(self, session: DropletSession, glyphs: Glyphs, run: ProvisionRun) -> None:
         super().__init__(session, glyphs)
