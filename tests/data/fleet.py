@@ -11,8 +11,10 @@ from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, ScriptedObserver
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
+from walconsole.domain.fleet.kept import FleetMoment
 from walconsole.domain.fleet.row import FleetRow, Identity, fleet_row
 from walconsole.ui.board.droplet_session import DropletSession
+from walconsole.ui.board.front import Moments, Past
 
 NAMES = (
     ("shop-1", "incident", ("production", "eu")),
@@ -43,13 +45,15 @@ def rows() -> tuple[FleetRow, ...]:
 
 
 class ScriptedSource:
-    """ui.fleet.screen.Source with the rows it was given; notes what was asked of it."""
+    """ui.fleet.source.Source with the rows it was given; notes what was asked of it."""
 
     def __init__(self, given: Sequence[FleetRow]) -> None:
         self.rows = tuple(given)
         self.asked: list[str] = []
         self.sessions: dict[str, DropletSession] = {}
         self.remembered: list[tuple[str, str]] = []
+        self.past: Moments[FleetMoment] | None = None
+        self.pasts: dict[str, Past] = {}
 
     async def incidents(self) -> list[tuple[str, str]]:
         """Those that a test set."""
@@ -69,7 +73,8 @@ class ScriptedSource:
             state = next(state for each, state, _ in NAMES if each == name)
             observer = ScriptedObserver([snapshot_of(state)])
 
-            async def connect(_: DropletSession) -> ScriptedObserver:
+            async def connect(shown: DropletSession) -> ScriptedObserver:
+                shown.past = self.pasts.get(name)
                 return observer
 
             self.sessions[name] = DropletSession(name, connect, clock=FrozenClock())

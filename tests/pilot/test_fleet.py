@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.data.fleet import ScriptedSource, rows
+from tests.data.facts import NOW
+from tests.data.fleet import ScriptedSource, row_of, rows
+from tests.data.past import kept_past, past_screens
+from tests.data.snapshots import failing, healthy
 from tests.data.stage import FrozenClock, screen_text, until
+from walconsole.domain.fleet.kept import KeptRow
 from walconsole.domain.standing.model import Level
+from walconsole.operator_files.history_file import HistoryFile
+from walconsole.session.fleet_past import FleetPast
 from walconsole.ui import fleet_app
 from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
@@ -30,7 +36,7 @@ async def listed(
     shelf = ThemeShelf((shipped_folder(),), Path("/nonexistent/state.toml"))
     app = FleetApp(source, FrozenClock(), theme="night", shelf=shelf, glyphs=UNICODE)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: "the worst first" in screen_text(app))
+        await until(pilot, lambda: "8 clusters" in screen_text(app))
         yield app, pilot, source
 
 
@@ -189,3 +195,77 @@ async def test_help_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         await until(pilot, lambda: bool(found()))
         document = json.loads(found()[0].read_text())
         assert [each["cluster"] for each in document["clusters"]][:2] == ["shop-1", "wiki"]
+
+
+# -- The past of the list.
+
+
+def with_a_past(source: ScriptedSource, folder: Path) -> None:
+    """Ten minutes ago all was well that was looked at, five minutes ago `shop-2` failed."""
+    environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
+    file = HistoryFile(environment)
+    for row in source.rows:
+        if row.was_seen:
+            well = row_of(row.name, "healthy", row.identity.tags, NOW - 600)
+            file.keep_rows(row.name, [KeptRow(int(NOW) - 600, well)])
+    file.keep_rows("shop-2", [KeptRow(int(NOW) - 300, row_of("shop-2", "failing", now=NOW - 300))])
+    source.past = FleetPast(environment, [(row.name, row.identity) for row in source.rows])
+
+
+async def moved(pilot: Pilot[None], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        travelling = [one for one in pilot.app.workers if one.group == "travel"]
+        if travelling:
+            await pilot.app.workers.wait_for_complete(travelling)
+        await pilot.pause(0.05)
+
+
+async def test_h_shows_the_list_as_it_was_and_h_comes_back(tmp_path: Path) -> None:
+    async with listed() as (app, pilot, source):
+        now = screen_text(app)
+        await moved(pilot, "h")
+        assert "nothing is kept of the past yet" in str(list(app._notifications))
+        with_a_past(source, tmp_path)
+        await moved(pilot, "h")
+        first = " ".join(screen_text(app).splitlines()[:2])
+        assert "THE PAST, 2026-09-21 14:08:20Z, 5 min 00 s ago" in first
+        assert "8 clusters: 1 critical, 6 ok, 1 not looked at yet" in first
+        assert order(app)[:2] == ["shop-2", "new"]
+        assert screen_text(app).splitlines()[-2].startswith(" PAST ")
+        assert " r look" not in screen_text(app).splitlines()[-1]
+        await moved(pilot, "left")
+        assert "10 min 00 s ago" in screen_text(app)
+        assert order(app)[0] == "new"
+        await moved(pilot, "right_square_bracket")
+        assert "5 min 00 s ago" in screen_text(app)
+        source.now_is("wiki", level=Level.OK, verdict="well again")
+        await pilot.press("r")
+        await pilot.pause(0.1)
+        assert source.asked == [], "nobody is looked at from the past"
+        await moved(pilot, "T")
+        await until(pilot, lambda: not isinstance(app.screen, FleetScreen))
+        await pilot.press(*"-10min")
+        await moved(pilot, "enter")
+        await until(pilot, lambda: "10 min 00 s ago" in screen_text(app))
+        source.now_is("wiki", level=Level.CRITICAL, verdict=rows()[5].verdict)
+        await moved(pilot, "escape")
+        await until(pilot, lambda: screen_text(app) == now)
+
+
+async def test_enter_in_the_past_opens_the_console_as_it_was_then(tmp_path: Path) -> None:
+    async with listed() as (app, pilot, source):
+        with_a_past(source, tmp_path)
+        moments = [(NOW - 600, healthy()), (NOW - 300, failing()), (NOW - 30, healthy())]
+        source.pasts = {"shop-2": kept_past(past_screens(moments))}
+        await moved(pilot, "h", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        await until(pilot, lambda: "THE PAST, 2026-09-21 14:08:20Z" in screen_text(app))
+        assert "CRITICAL" in screen_text(app).splitlines()[0]
+        await pilot.press("escape")
+        await until(pilot, lambda: "THE PAST" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen))
+        assert "THE PAST" in screen_text(app), "the list is where it was left"
+        await moved(pilot, "left", "enter")
+        await until(pilot, lambda: "THE PAST, 2026-09-21 14:03:20Z" in screen_text(app))

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
 
+from walconsole.domain.fleet.kept import FleetMoment, KeptRow, listed, worst_levels
+from walconsole.domain.fleet.row import Identity
 from walconsole.domain.kept.screens import Frame, Link
 from walconsole.domain.past import (
     BLOCK_S,
@@ -24,13 +26,13 @@ from walconsole.domain.past import (
     thinned,
 )
 from walconsole.errors import RegisterError
-from walconsole.operator_files import history_screens
+from walconsole.operator_files import history_rows, history_screens
 from walconsole.operator_files.places import places
 from walconsole.operator_files.private import check_private, keep_aside, make_private, open_in_place
 
 LIMIT_BYTES = 200 * 1024 * 1024
 """Of one cluster."""
-VERSION = 2
+VERSION = 3
 _BUSY_S = 2.0
 _MOST_KEPT_ASIDE = 3
 _MOST_SAID = 20_000
@@ -46,7 +48,7 @@ CREATE TABLE IF NOT EXISTS verdicts (cluster TEXT NOT NULL, at INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS findings (cluster TEXT NOT NULL, key TEXT NOT NULL, began INTEGER NOT NULL,
     ended INTEGER, severity TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (cluster, key, began))
     WITHOUT ROWID;
-{history_screens.SCHEMA}"""
+{history_screens.SCHEMA}{history_rows.SCHEMA}"""
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * (len(COLUMNS) + 1))
 
@@ -97,6 +99,45 @@ class HistoryFile:
         with self._open() as database:
             return history_screens.frames_of(database, cluster, hour)
 
+    def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None:
+        """Add what the list said of it."""
+        with self._open() as database:
+            history_rows.keep(database, cluster, rows)
+
+    def list_at(self, clusters: Sequence[tuple[str, Identity]], at: float) -> FleetMoment | None:
+        """The list of these as it was by then, else as it was first; None where nothing is kept.
+
+        `clusters` are the names under which they are kept, each with what tells it apart in the list.
+        """
+        if not self.path.exists():
+            return None
+        with self._open() as database:
+            begin = history_rows.first(database, [cluster for cluster, _ in clusters])
+            if begin is None:
+                return None
+            at = max(at, begin)
+            found = [
+                row
+                for cluster, identity in clusters
+                if (row := history_rows.until(database, cluster, identity, at)) is not None
+            ]
+        rows = listed([identity for _, identity in clusters], {each.row.name: each.row for each in found})
+        return FleetMoment(float(max((each.at for each in found), default=begin)), rows)
+
+    def list_levels(self, clusters: Sequence[str]) -> list[tuple[float, str]]:
+        """When the worst of these clusters' levels became another, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            return worst_levels(history_rows.changes(database, clusters))
+
+    def list_beside(self, clusters: Sequence[str], at: float, step: int) -> float | None:
+        """When the list was seen a minute or more before (-1) or after (1) then; None where it was not."""
+        if not self.path.exists():
+            return None
+        with self._open() as database:
+            return history_rows.beside(database, clusters, at, step)
+
     def tidy(self, cluster: str, now: float) -> None:
         """Pack the hours that are over, thin what is older, and take away what is too old or too much."""
         with self._open() as database:
@@ -107,6 +148,7 @@ class HistoryFile:
                 _pack(database, cluster, hour, now)
             _thin(database, cluster, now)
             history_screens.tidy(database, cluster, now)
+            history_rows.tidy(database, cluster, now)
             _prune(database, cluster, now)
         with self._open() as database:
             database.commit()

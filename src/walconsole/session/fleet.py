@@ -31,11 +31,14 @@ from walconsole.session.droplet_session import droplet_session
 
 if TYPE_CHECKING:
     from walconsole.adapters.ssh.shell import SshShell
-    from walconsole.command_register import CommandRegister
     from walconsole.domain.facts.snapshot import Snapshot
+    from walconsole.domain.kept.screens import PastScreen
+    from walconsole.domain.standing.model import Diagnosis
     from walconsole.observe.host.host import HostProbe
     from walconsole.operator_files.kept import KeptFiles
     from walconsole.process.cleanup import Cleanups
+    from walconsole.session.fleet_past import FleetPast
+    from walconsole.session.history_keeper import HistoryKeeper
     from walconsole.session.wish import Session
     from walconsole.ui.board.droplet_session import DropletSession
 
@@ -49,6 +52,9 @@ KEEPALIVE_S = 30.0
 FULL_HOST_EVERY_S = 900.0
 COLLECT_EVERY = 30
 """Whole looks: each leaves a fifth of a MiB."""
+SCREEN_EVERY_S = 600.0
+"""So often a whole screen of a cluster is kept while its level stays: a look a minute of hundreds would fill
+the disk."""
 HELD_EVERY_S = 5.0
 """So often what an open console knows is put into the list."""
 
@@ -67,10 +73,11 @@ class _Cluster:
     session: DropletSession | None = None
     held_at: float = 0.0
     level: Level = Level.OK
+    keeper: HistoryKeeper | None = None
 
 
 class Fleet:
-    """ui.fleet.model.Source: the clusters that were wished for."""
+    """ui.fleet.source.Source: the clusters that were wished for."""
 
     def __init__(self, wishes: Sequence[Session], cleanups: Cleanups) -> None:
         self._clock, self._cleanups = SystemClock(), cleanups
@@ -86,7 +93,6 @@ class Fleet:
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: KeptFiles | None = None
-        self._register: CommandRegister | None = None
 
     # What the list asks.
 
@@ -97,6 +103,14 @@ class Fleet:
             if cluster.session is not None:
                 self._take_over(cluster, cluster.session)
         return tuple(cluster.row for cluster in self._clusters.values())
+
+    @property
+    def past(self) -> FleetPast:
+        """What was kept of them."""
+        from walconsole.session.fleet_past import FleetPast
+
+        kept = [(cluster.profile.name, cluster.row.identity) for cluster in self._clusters.values()]
+        return FleetPast(self._environment, kept)
 
     def is_looked_at(self, name: str) -> bool:
         """Whether a look is under way."""
@@ -147,10 +161,8 @@ class Fleet:
     async def run(self) -> None:
         """Look at them in turns until cancelled."""
         await asyncio.to_thread(import_module, "walconsole.session.wiring")
-        from walconsole.command_register import CommandRegister
         from walconsole.operator_files.kept import on_disk
 
-        self._register = CommandRegister()
         self._kept = on_disk(self._environment)
         self._cleanups.add("closing the connections of the list", self._close, 10.0)
         turns = [cluster.turn for cluster in self._clusters.values()]
@@ -228,14 +240,15 @@ class Fleet:
         if cluster.host is None:
             cluster.host = HostProbe(shell, cluster.profile, self._clock, FULL_HOST_EVERY_S)
         cluster.snapshot = after = await glance(cluster.host, before, self._clock)
-        if is_unreachable(after):
+        cluster.turn.unreachable = is_unreachable(after)
+        if cluster.turn.unreachable:
             cluster.row = unreached(cluster.row, after)
             cluster.turn.changed |= not was_unreachable
-            cluster.turn.unreachable = True
-            return
-        cluster.row = glanced(cluster.row, after, self._clock.now())
-        cluster.turn.changed |= was_unreachable or asks_for_more(before, after)
-        cluster.turn.unreachable = False
+        else:
+            cluster.row = glanced(cluster.row, after, self._clock.now())
+            cluster.turn.changed |= was_unreachable or asks_for_more(before, after)
+        if cluster.keeper is not None:
+            cluster.keeper.glimpse(after, self._clock.now(), cluster.row)
 
     def _shell(self, cluster: _Cluster) -> SshShell:
         if cluster.shell is None:
@@ -248,7 +261,6 @@ class Fleet:
                 sudo=profile.sudo,
                 operator=NobodyThere(),
                 clock=self._clock,
-                register=self._register,
                 keepalive_s=KEEPALIVE_S,
             )
         return cluster.shell
@@ -256,6 +268,7 @@ class Fleet:
     async def _judge(self, cluster: _Cluster, snapshot: Snapshot) -> None:
         from walconsole.domain.failures import diagnose
         from walconsole.domain.incidents.follow import look_of
+        from walconsole.domain.kept.screens import PastScreen
 
         now = self._clock.now()
         diagnosis = diagnose(snapshot, now)
@@ -265,13 +278,26 @@ class Fleet:
         turn, before = cluster.turn, cluster.level
         turn.unreachable, turn.can_glance = is_unreachable(snapshot), True
         turn.in_trouble, cluster.level = cluster.row.level is not Level.OK, cluster.row.level
-        if self._kept is None or (before is Level.OK and cluster.level is Level.OK):
-            return
-        shelf, look = self._kept.incidents(cluster.profile.name), look_of(snapshot, diagnosis, now)
-        try:
-            await asyncio.to_thread(shelf.note, (look,), now)
-        except RegisterError as error:
-            _log.warning("%s", error.line())
+        remembered = None
+        if self._kept is not None and not (before is Level.OK and cluster.level is Level.OK):
+            shelf, look = self._kept.incidents(cluster.profile.name), look_of(snapshot, diagnosis, now)
+            try:
+                remembered = await asyncio.to_thread(shelf.note, (look,), now)
+            except RegisterError as error:
+                _log.warning("%s", error.line())
+        self._keep(cluster, PastScreen(now, snapshot, (), remembered), diagnosis)
+
+    def _keep(self, cluster: _Cluster, screen: PastScreen, diagnosis: Diagnosis) -> None:
+        """For the past of the list, and of its console."""
+        from walconsole.operator_files.history_file import HistoryFile
+        from walconsole.session.history_keeper import HistoryKeeper
+
+        if cluster.keeper is None:
+            file, name = HistoryFile(self._environment), cluster.profile.name
+            cluster.keeper = HistoryKeeper(
+                file, name, self._clock, screen_every_s=SCREEN_EVERY_S, of_many=True
+            )
+        cluster.keeper.look(screen, diagnosis, row=cluster.row)
 
     def _take_over(self, cluster: _Cluster, session: DropletSession) -> None:
         """What its console knows."""
@@ -299,4 +325,6 @@ class Fleet:
         if self._tasks:
             await asyncio.wait(self._tasks)
         shells = [cluster.shell for cluster in self._clusters.values() if cluster.shell is not None]
-        await asyncio.gather(*(shell.aclose() for shell in shells), return_exceptions=True)
+        keepers = [cluster.keeper for cluster in self._clusters.values() if cluster.keeper is not None]
+        closing = (*(keeper.close() for keeper in keepers), *(shell.aclose() for shell in shells))
+        await asyncio.gather(*closing, return_exceptions=True)

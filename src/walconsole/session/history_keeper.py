@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from walconsole.domain.facts.history import History
+from walconsole.domain.facts.snapshot import Snapshot
+from walconsole.domain.fleet.kept import ROW_EVERY_S, KeptRow
+from walconsole.domain.fleet.row import FleetRow, Identity, fleet_row
 from walconsole.domain.kept.chain import difference
 from walconsole.domain.kept.screens import Link, PastScreen, ScreenWriter
 from walconsole.domain.kept.snapshots import Document
@@ -37,6 +41,8 @@ class Kept(Protocol):
     def note(self, cluster: str, said: Said, at: int) -> None: ...
 
     def keep_screens(self, cluster: str, writer: int, links: Sequence[Link]) -> None: ...
+
+    def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None: ...
 
     def tidy(self, cluster: str, now: float) -> None: ...
 
@@ -69,42 +75,97 @@ class HistoryKeeper:
     """One cluster's, called on the event loop. `watches`: it is the watcher's own.
 
     A console keeps nothing where a watcher does: what that one sees is as good.
+
+    `screen_every_s` is how often a whole screen is kept while the level stays. `of_many`: this is one of
+    hundreds, which holds nothing between two screens (the second one is kept whole until the hour is packed),
+    and does not tidy up with all the others at once.
     """
 
-    def __init__(self, file: Kept, cluster: str, clock: Clock, *, watches: bool = False) -> None:
+    def __init__(
+        self,
+        file: Kept,
+        cluster: str,
+        clock: Clock,
+        *,
+        watches: bool = False,
+        screen_every_s: float = SCREEN_EVERY_S,
+        of_many: bool = False,
+    ) -> None:
         self._file, self._cluster, self._clock, self._watches = file, cluster, clock, watches
+        self._screen_every_s, self._of_many = screen_every_s, of_many
         self._pending: dict[int, PastReading] = {}
         self._screens: list[tuple[PastScreen, str]] = []
         self._chain = _Chain()
         self._last_screen: tuple[float, str] = -float("inf"), ""
+        self._rows: list[KeptRow] = []
+        self._last_row: tuple[float, str] = -float("inf"), ""
         self._said: Said | None = None
         self._noted: tuple[object, ...] = ()
         self._due = clock.monotonic() + WRITE_EVERY_S
-        self._tidied = -float("inf")
+        lately = random.uniform(0, TIDY_EVERY_S)  # noqa: S311  # when, not a secret
+        self._tidied = clock.monotonic() - lately if of_many else -float("inf")
         self._task: asyncio.Task[None] | None = None
-        self._failed = False
+        self._failed = self._is_watched = False
 
-    def look(self, screen: PastScreen, diagnosis: Diagnosis, *, believed: bool = True) -> None:
-        """What was seen, and what was said of it; `believed` False: only that."""
+    def look(
+        self, screen: PastScreen, diagnosis: Diagnosis, *, believed: bool = True, row: FleetRow | None = None
+    ) -> None:
+        """What was seen, and what was said of it; `believed` False: only that. `row` is what the list says
+        of it after a whole look, be that only that nobody could look.
+        """
         snapshot, now = screen.snapshot, screen.at
         watcher = snapshot.watcher.value
-        if not self._watches and (not is_begun(snapshot) or (watcher is not None and watcher.alive)):
+        self._is_watched = not self._watches and watcher is not None and watcher.alive
+        if self._is_watched:
+            return
+        level = diagnosis.verdict.level.value
+        if row is not None and self._wants_row(now, row.level.value):
+            self._see_row(now, row)
+        if not (self._watches or is_begun(snapshot)):
+            self._write_when_due()
             return
         if believed:
-            reading = reading_of(snapshot, now)
-            self._pending[reading.at] = reading
-            self._see(screen, diagnosis.verdict.level.value)
-        while len(self._pending) > _MOST_PENDING:
-            del self._pending[next(iter(self._pending))]
+            self._read(snapshot, now)
+            self._see(screen, level)
+            if row is None and self._wants_row(now, level):
+                self._see_row(now, fleet_row(Identity(self._cluster), snapshot, diagnosis, now))
         said = said_of(diagnosis)
         told = said.level, tuple(key for key, _, _ in said.found)
         if told != self._noted:
             self._noted, self._said, self._due = told, said, min(self._due, self._clock.monotonic())
         self._write_when_due()
 
+    def glimpse(self, snapshot: Snapshot, now: float, row: FleetRow) -> None:
+        """What a glance read, and what the list says after it: written with the next look, or when the level
+        became another.
+        """
+        if self._is_watched:
+            return
+        self._read(snapshot, now)
+        changed = self._last_row[1] != row.level.value
+        if self._wants_row(now, row.level.value):
+            self._see_row(now, row)
+        if changed:
+            self._due = min(self._due, self._clock.monotonic())
+            self._write_when_due()
+
+    def _read(self, snapshot: Snapshot, now: float) -> None:
+        reading = reading_of(snapshot, now)
+        self._pending[reading.at] = reading
+        while len(self._pending) > _MOST_PENDING:
+            del self._pending[next(iter(self._pending))]
+
+    def _wants_row(self, now: float, level: str) -> bool:
+        at, before = self._last_row
+        return before != level or not 0 <= now - at < ROW_EVERY_S
+
+    def _see_row(self, now: float, row: FleetRow) -> None:
+        self._last_row = now, row.level.value
+        self._rows = [*self._rows[-_MOST_PENDING:], KeptRow(int(now), row)]
+
     def _see(self, screen: PastScreen, level: str) -> None:
         at, before = self._last_screen
-        if before == level and 0 <= screen.at - at < SCREEN_EVERY_S:
+        if before == level and 0 <= screen.at - at < self._screen_every_s:
             return
         self._last_screen = screen.at, level
         self._screens = [*self._screens[-_MOST_SCREENS:], (screen, level)]
@@ -113,7 +174,7 @@ class HistoryKeeper:
         """Write what is not written yet."""
         if self._task is not None:
             await asyncio.wait([self._task])
-        if self._pending or self._screens or self._said is not None:
+        if self._pending or self._screens or self._rows or self._said is not None:
             await self._write()
 
     def _write_when_due(self) -> None:
@@ -126,14 +187,16 @@ class HistoryKeeper:
         readings, self._pending = self._pending, {}
         said, self._said = self._said, None
         screens, self._screens = self._screens, []
+        rows, self._rows = self._rows, []
         try:
-            await asyncio.to_thread(self._put, list(readings.values()), screens, said)
+            await asyncio.to_thread(self._put, list(readings.values()), screens, said, rows)
         except RegisterError as error:
             if not self._failed:
                 _log.warning("%s", error.line())
             self._failed = True
             self._chain.begin_anew()
             self._screens = [*screens, *self._screens][-_MOST_SCREENS:]
+            self._rows = [*rows, *self._rows][-_MOST_PENDING:]
             self._keep_for_later(readings, said)
         else:
             self._failed = False
@@ -154,12 +217,20 @@ class HistoryKeeper:
             return []
 
     def _put(
-        self, readings: list[PastReading], screens: list[tuple[PastScreen, str]], said: Said | None
+        self,
+        readings: list[PastReading],
+        screens: list[tuple[PastScreen, str]],
+        said: Said | None,
+        rows: list[KeptRow],
     ) -> None:
         self._file.write(self._cluster, readings)
+        if rows:
+            self._file.keep_rows(self._cluster, rows)
         links = self._links(screens)
         if links:
             self._file.keep_screens(self._cluster, self._chain.writer, links)
+        if self._of_many:
+            self._chain = _Chain()
         if said is not None:
             self._file.note(self._cluster, said, int(self._clock.now()))
         if self._clock.monotonic() - self._tidied > TIDY_EVERY_S:

@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from walconsole.domain.fleet.kept import KeptRow
 from walconsole.domain.kept.screens import (
     Frame,
     Link,
@@ -132,6 +133,9 @@ class HeldHistory:
         if len(self._frames) > self.MOST:
             half = self.MOST // 2
             self._frames = [*thinned_frames(self._frames[:half], 60), *self._frames[half:]][-self.MOST :]
+
+    def keep_rows(self, cluster: str, rows: Sequence[KeptRow]) -> None:
+        """There is no list in which it would stand."""
 
     def tidy(self, cluster: str, now: float) -> None:
         """It is bounded as it is."""

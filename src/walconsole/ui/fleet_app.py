@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
     from walconsole.ports import Clock
     from walconsole.ui.board.droplet_session import DropletSession
+    from walconsole.ui.board.front import Traveller
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.board.theming import ThemeShelf
-    from walconsole.ui.fleet.screen import Source
+    from walconsole.ui.fleet.source import Source
 
 LIST = "fleet"
 MOST_OPEN = 4
 """Consoles that stay as they were left; each goes on reading. The one that was left first is closed."""
-_OF_ONE = frozenset({"pause", "refresh_now", "pace", "show_commands", "provision", "travel"})
+_OF_ONE = frozenset({"pause", "refresh_now", "pace", "show_commands", "provision"})
 
 
 class FleetApp(WalconsoleApp):
@@ -59,6 +60,13 @@ class FleetApp(WalconsoleApp):
     async def _show_another(self, _session: DropletSession) -> None:
         await self._show_list()
 
+    @property
+    def traveller(self) -> Traveller | None:
+        """The list, or the console that is seen."""
+        if self.current_mode == LIST:
+            return None if self.fleet is None else self.fleet.traveller
+        return super().traveller
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the list nothing is done to one droplet's session."""
         if self.current_mode == LIST and action in _OF_ONE:
@@ -67,12 +75,15 @@ class FleetApp(WalconsoleApp):
 
     # Between the list and the consoles.
 
-    def open_cluster(self, name: str) -> None:
-        """The console of the cluster: as it was left, else a new one."""
-        self.run_worker(self._open(name), name="open a console", group="open", exclusive=True)
+    def open_cluster(self, name: str, at: float | None = None) -> None:
+        """The console of the cluster: as it was left, else a new one; `at` that time of its past."""
+        self.run_worker(self._open(name, at), name="open a console", group="open", exclusive=True)
 
-    async def _open(self, name: str) -> None:
+    async def _open(self, name: str, at: float | None) -> None:
         session = self._source.open(name)
+        kept = session.past
+        if kept is None:
+            session.begins_at = at
         if session in self._left:
             self._left.remove(session)
         if session in self.sessions.values():
@@ -80,6 +91,8 @@ class FleetApp(WalconsoleApp):
             await self.show_session(session)
         else:
             await self.open_session(session)
+        if at is not None and kept is not None:
+            self.travel_to(session, at)
 
     def leave_dashboard(self, session: DropletSession) -> None:
         """From the past to now; else to the list: the console stays, and reads as rarely as can be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered
 from walconsole.domain.fleet.row import FleetRow, aged
@@ -19,6 +19,7 @@ from walconsole.ui.board.rows_pane import RowsPane, TablePane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.fleet import rows as fleet_rows
 from walconsole.ui.fleet.columns import ALL, SETS, VERDICT, choices, chosen_by, layout
+from walconsole.ui.fleet.list_past import ListTraveller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,55 +27,13 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from walconsole.ports import Clock
-    from walconsole.ui.board.droplet_session import DropletSession
-    from walconsole.ui.board.front import Filtered
     from walconsole.ui.board.glyphs import Glyphs
+    from walconsole.ui.fleet.source import FleetFront, Source
 
 TICK_S = 1.0
 _DETAIL_ROWS = 6
 _LOW = 16
 """Fewer rows than this are the list's alone."""
-
-
-class Source(Protocol):
-    """The clusters, as whoever looks at them knows them."""
-
-    @property
-    def rows(self) -> tuple[FleetRow, ...]:
-        """One for each, in the order in which they were named."""
-        ...
-
-    def want(self, name: str) -> None:
-        """Look at it as soon as can be."""
-        ...
-
-    def open(self, name: str) -> DropletSession:
-        """Its console's session."""
-        ...
-
-    def closed(self, session: DropletSession) -> None:
-        """It is open no more."""
-        ...
-
-    async def incidents(self) -> list[tuple[str, str]]:
-        """What each that is remembered is called, and a line of it; the newest first."""
-        ...
-
-    async def incident_report(self, key: str) -> str:
-        """Its report, as Markdown."""
-        ...
-
-    async def run(self) -> None:
-        """Look at them until cancelled."""
-        ...
-
-
-class FleetFront(Protocol):
-    """What the list asks of the app."""
-
-    def ask_filter(self, pane: Filtered) -> None: ...
-
-    def open_cluster(self, name: str) -> None: ...
 
 
 def arrange(
@@ -99,7 +58,8 @@ class FleetScreen(BoardScreen):
 
     def __init__(self, source: Source, front: FleetFront, clock: Clock, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
-        self.source, self.front, self.clock = source, front, clock
+        self.source, self.front = source, front
+        self.traveller = ListTraveller(source, clock, self, self._moved)
         self.verdict = VerdictLine("not looked at yet", most_when_low=1)
         self.table = TablePane(PaneSpec(1, "clusters", "Clusters"), glyphs)
         self.board = Boxes(arrange, self.table, RowsPane(PaneSpec(2, "cluster", "Cluster"), glyphs))
@@ -114,6 +74,7 @@ class FleetScreen(BoardScreen):
         """The name of the cluster under the cursor; None: the first, whichever that is."""
         self._all: tuple[FleetRow, ...] = ()
         self._shown: list[fleet_rows.Entry] = []
+        self._put = 0
 
     def compose(self) -> ComposeResult:
         """How many there are, panes, keys."""
@@ -131,19 +92,29 @@ class FleetScreen(BoardScreen):
         if self.is_current:
             self.look_again()
 
+    def _moved(self) -> None:
+        """To another moment, or back to now: other keys hold there."""
+        travel = self.traveller.travel
+        line = travel.line() if travel is not None else None
+        self.key_bar.show(self.hints(), Footnote("fleet", line=line))
+        self.look_again()
+
     # What is shown.
 
     def look_again(self) -> None:
         """As the source is now."""
-        now = self.clock.now()
-        self._all = tuple(aged(row, now) for row in self.source.rows)
+        now = self.traveller.now
+        self._all = tuple(aged(row, now) for row in self.traveller.rows)
         level, text = fleet_rows.summary(self._all)
-        self.verdict.show(self.glyphs.sign(level), level.value, text, TONE_OF_LEVEL[level].value, "")
+        tone = TONE_OF_LEVEL[level].value
+        self.verdict.show(self.glyphs.sign(level), level.value, text, tone, self.traveller.note)
         self.fill()
 
     def fill(self, *names: str) -> None:
         """Both: the one under the cursor is told below the list."""
-        now, width = self.clock.now(), self.table.size.width or self.size.width or 80
+        if self.row is not None and self.table.row != self._put:  # it was moved, which is told a little later
+            self.chosen = self.row.name
+        now, width = self.traveller.now, self.table.size.width or self.size.width or 80
         kept = matching(self._all, self.pattern)
         kept = [row for row in kept if not self.only_trouble or row.in_trouble]
         key = ALL[self.order].key
@@ -154,6 +125,7 @@ class FleetScreen(BoardScreen):
         self.table.head = fleet_rows.head(set_, self.order, self.glyphs, backwards=self.backwards)
         lines = fleet_rows.Rows(self._shown, set_, now, self.glyphs)
         self.table.show(lines, "Clusters", self._note(len(kept)), cursor=self._place())
+        self._put = self.table.row
         self._fill_detail()
 
     def _place(self) -> int:
@@ -183,7 +155,7 @@ class FleetScreen(BoardScreen):
     def _fill_detail(self) -> None:
         pane, row = self.panes["cluster"], self.row
         width = (pane.size.width or self.size.width or 80) - 1
-        lines = fleet_rows.detail(row, self.clock.now(), width, self.glyphs) if row is not None else ()
+        lines = fleet_rows.detail(row, self.traveller.now, width, self.glyphs) if row is not None else ()
         before = pane.rows
         pane.show(lines, safe(row.name) if row is not None else "Cluster")
         if len(lines) != before:
@@ -193,7 +165,7 @@ class FleetScreen(BoardScreen):
         """What is told follows the cursor."""
         message.stop()
         if message.pane is self.table:
-            row = self.row
+            row, self._put = self.row, self.table.row
             self.chosen = row.name if row is not None else self.chosen
             self._fill_detail()
 
@@ -203,17 +175,20 @@ class FleetScreen(BoardScreen):
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """The footer's keys."""
-        return keys.hints("fleet")
+        return keys.hints("fleet", past=self.traveller.travel is not None)
 
     # What the operator does.
 
     def action_enter(self) -> None:
-        """To the console of the cluster under the cursor."""
+        """To the console of the cluster under the cursor; from the past to what it was then."""
         if self.row is not None:
-            self.front.open_cluster(self.row.name)
+            self.chosen, moment = self.row.name, self.traveller.moment
+            self.front.open_cluster(self.row.name, None if moment is None else moment.at)
 
     def action_leave(self) -> None:
-        """Back, one step at a time: a maximised pane, marks, the filter, those in trouble alone, the list."""
+        """Back, one step at a time: a maximised pane, marks, the filter, those in trouble alone, the list,
+        the past.
+        """
         if self.board.maximised:
             self.action_maximise()
         elif self.pane.mark is not None:
@@ -224,6 +199,8 @@ class FleetScreen(BoardScreen):
             self.action_everything()
         elif self.board.focused_name != "clusters":
             self.action_jump("clusters")
+        elif self.traveller.travel is not None:
+            self.traveller.show_past(None)
 
     def action_next_story(self, step: int) -> None:
         """The next cluster in trouble, around the end."""
@@ -332,7 +309,7 @@ class FleetScreen(BoardScreen):
         from walconsole.ui.board.export import write_export
 
         rows = [entry for entry in self._shown if isinstance(entry, FleetRow)]
-        write_export(self.app, fleet_rows.export(rows, self.clock.now()))
+        write_export(self.app, fleet_rows.export(rows, self.traveller.now))
 
     def action_explain(self) -> None:
         """What each column means, and the keys."""
