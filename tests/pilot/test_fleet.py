@@ -16,6 +16,7 @@ from tests.data.stage import FrozenClock, screen_text, until
 from walconsole.domain.fleet.kept import KeptRow
 from walconsole.domain.standing.model import Level
 from walconsole.operator_files.history_file import HistoryFile
+from walconsole.operator_files.list_view import ListViewFile, ListViews
 from walconsole.session.fleet_past import FleetPast
 from walconsole.ui import fleet_app
 from walconsole.ui.board.glyphs import UNICODE
@@ -30,11 +31,11 @@ from walconsole.ui.fleet_app import FleetApp
 
 @asynccontextmanager
 async def listed(
-    size: tuple[int, int] = (120, 36),
+    size: tuple[int, int] = (120, 36), views: ListViews | None = None
 ) -> AsyncIterator[tuple[FleetApp, Pilot[None], ScriptedSource]]:
     source = ScriptedSource(rows())
     shelf = ThemeShelf((shipped_folder(),), Path("/nonexistent/state.toml"))
-    app = FleetApp(source, FrozenClock(), theme="night", shelf=shelf, glyphs=UNICODE)
+    app = FleetApp(source, FrozenClock(), theme="night", shelf=shelf, glyphs=UNICODE, views=views)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "8 clusters" in screen_text(app))
         yield app, pilot, source
@@ -195,6 +196,24 @@ async def test_help_and_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         await until(pilot, lambda: bool(found()))
         document = json.loads(found()[0].read_text())
         assert [each["cluster"] for each in document["clusters"]][:2] == ["shop-1", "wiki"]
+
+
+async def test_columns_order_and_groups_are_as_they_were_left(tmp_path: Path) -> None:
+    views = ListViewFile({"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)})
+    async with listed(views=views) as (app, pilot, _):
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ChoicesScreen))
+        await pilot.press("down", "down", "enter", "escape", "right", "O", "number_sign")
+        await until(pilot, lambda: views.recall().group == "by tag")
+        fleet = app.fleet
+        assert fleet is not None
+        left = fleet.columns, fleet.order, fleet.backwards, fleet.grouping
+    async with listed(views=views) as (app, _, _):
+        fleet = app.fleet
+        assert fleet is not None
+        assert (fleet.columns, fleet.order, fleet.backwards, fleet.grouping) == left
+        assert left[0] == SETS["storage"]
+        assert "archive" in screen_text(app).splitlines()[2]
 
 
 # -- The past of the list.

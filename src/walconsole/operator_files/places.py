@@ -54,6 +54,10 @@ class Places(NamedTuple):
         return self.state / "state.toml"
 
     @property
+    def list_view(self) -> Path:
+        return self.state / "list.json"
+
+    @property
     def transcripts(self) -> Path:
         return self.data / "transcripts"
 

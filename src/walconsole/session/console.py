@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App
 
 from walconsole.errors import WalconsoleError
+from walconsole.operator_files.list_view import ListViewFile
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
@@ -48,8 +49,8 @@ def open_fleet(sessions: Sequence[Session], stop: Stop) -> int:
         from walconsole.session.fleet import Fleet
         from walconsole.ui.fleet_app import FleetApp
 
-        fleet = Fleet(sessions, cleanups)
-        return FleetApp(fleet, SystemClock(), theme=session.theme, alerts=session.notify)
+        fleet, views = Fleet(sessions, cleanups), ListViewFile(session.environment)
+        return FleetApp(fleet, SystemClock(), theme=session.theme, alerts=session.notify, views=views)
 
     return open_console(sessions[0], stop, make)
 

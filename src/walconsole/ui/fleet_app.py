@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.theme import Theme
 
+    from walconsole.operator_files.list_view import ListViews
     from walconsole.ports import Clock
     from walconsole.ui.board.droplet_session import DropletSession
     from walconsole.ui.board.front import Traveller
@@ -38,16 +39,17 @@ class FleetApp(WalconsoleApp):
         shelf: ThemeShelf | None = None,
         glyphs: Glyphs | None = None,
         alerts: tuple[str, ...] = (),
+        views: ListViews | None = None,
     ) -> None:
         super().__init__(None, theme=theme, shelf=shelf, glyphs=glyphs, alerts=alerts)
-        self._source, self._clock = source, clock
+        self._source, self._clock, self._views = source, clock, views
         self._left: list[DropletSession] = []
         self.fleet: FleetScreen | None = None
 
     def get_default_screen(self) -> Screen[None]:
         """The list."""
         if self.fleet is None:
-            self.fleet = FleetScreen(self._source, self, self._clock, self.glyphs)
+            self.fleet = FleetScreen(self._source, self, self._clock, self.glyphs, self._views)
         return self.fleet
 
     async def _unfold_first(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from walconsole.domain.fleet.order import Grouping
 from walconsole.domain.recovery.words import moment_text
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import bytes_text, duration_text
+from walconsole.operator_files.list_view import ListView
 from walconsole.ui.board.typeset import GUTTER, NOT_AVAILABLE
 
 if TYPE_CHECKING:
@@ -129,6 +131,34 @@ def chosen_by(place: int, before: Sequence[int]) -> tuple[int, ...]:
     if place < len(SETS):
         return tuple(SETS.values())[place]
     return tuple(sorted(set(before) ^ {_SINGLE[place - len(SETS)]} | set(range(STAY))))
+
+
+# -- As it is remembered, by titles.
+
+
+def view_of(chosen: Sequence[int], order: int, grouping: Grouping, *, backwards: bool) -> ListView:
+    """What is to be remembered of the list."""
+    return ListView(
+        tuple(ALL[number].title for number in chosen), ALL[order].title, backwards, grouping.value
+    )
+
+
+def columns_of(view: ListView) -> tuple[int, ...]:
+    """The columns that are remembered, as far as there are such; which cluster and its verdict are first."""
+    known = {column.title: number for number, column in enumerate(ALL)}
+    chosen = [known[title] for title in view.columns if title in known]
+    return tuple(dict.fromkeys((0, VERDICT, *chosen))) if chosen else SETS["all"]
+
+
+def order_of(view: ListView) -> int:
+    """The column that the list was in the order of; one that is not shown any more is none."""
+    found = next((number for number, column in enumerate(ALL) if column.title == view.order), VERDICT)
+    return found if found in columns_of(view) else VERDICT
+
+
+def group_of(view: ListView) -> Grouping:
+    """What brought clusters together."""
+    return next((each for each in Grouping if each.value == view.group), Grouping.NONE)
 
 
 @dataclass(frozen=True, slots=True)

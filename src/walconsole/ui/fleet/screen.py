@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from walconsole.domain.fleet.order import Grouping, matching, next_in_trouble, ordered
@@ -18,7 +19,18 @@ from walconsole.ui.board.panes_screen import BoardScreen
 from walconsole.ui.board.rows_pane import RowsPane, TablePane
 from walconsole.ui.board.verdict import VerdictLine
 from walconsole.ui.fleet import rows as fleet_rows
-from walconsole.ui.fleet.columns import ALL, SETS, VERDICT, choices, chosen_by, layout
+from walconsole.ui.fleet.columns import (
+    ALL,
+    SETS,
+    VERDICT,
+    choices,
+    chosen_by,
+    columns_of,
+    group_of,
+    layout,
+    order_of,
+    view_of,
+)
 from walconsole.ui.fleet.list_past import ListTraveller
 
 if TYPE_CHECKING:
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
+    from walconsole.operator_files.list_view import ListView, ListViews
     from walconsole.ports import Clock
     from walconsole.ui.board.glyphs import Glyphs
     from walconsole.ui.fleet.source import FleetFront, Source
@@ -56,9 +69,11 @@ class FleetScreen(BoardScreen):
     BINDINGS: ClassVar = keys.bindings("fleet")
     actions = keys.actions("fleet")
 
-    def __init__(self, source: Source, front: FleetFront, clock: Clock, glyphs: Glyphs) -> None:
+    def __init__(
+        self, source: Source, front: FleetFront, clock: Clock, glyphs: Glyphs, views: ListViews | None = None
+    ) -> None:
         super().__init__(glyphs)
-        self.source, self.front = source, front
+        self.source, self.front, self.views = source, front, views
         self.traveller = ListTraveller(source, clock, self, self._moved)
         self.verdict = VerdictLine("not looked at yet", most_when_low=1)
         self.table = TablePane(PaneSpec(1, "clusters", "Clusters"), glyphs)
@@ -83,7 +98,9 @@ class FleetScreen(BoardScreen):
         yield self.key_bar
 
     def on_mount(self) -> None:
-        """Show what is known, once a second."""
+        """Show what is known, once a second, as the operator left it."""
+        if self.views is not None:
+            self._take_view(self.views.recall())
         self.table.focus()
         self.look_again()
         self.set_interval(TICK_S, self._tick)
@@ -232,18 +249,18 @@ class FleetScreen(BoardScreen):
         shown = self.columns
         at = shown.index(self.order) if self.order in shown else 0
         self.order = shown[(at + step) % len(shown)]
-        self.fill()
+        self._arranged()
 
     def action_turn_order(self) -> None:
         """The other way round."""
         self.backwards = not self.backwards
-        self.fill()
+        self._arranged()
 
     def action_group(self) -> None:
         """Together by tag, then primaries with their standbys, then as they come."""
         ways = list(Grouping)
         self.grouping = ways[(ways.index(self.grouping) + 1) % len(ways)]
-        self.fill()
+        self._arranged()
 
     def action_columns(self) -> None:
         """Choose them, by sets or one by one."""
@@ -262,7 +279,23 @@ class FleetScreen(BoardScreen):
         self.columns = chosen
         if self.order not in chosen:
             self.order = VERDICT
+        self._arranged()
+
+    def _arranged(self) -> None:
+        """Show it, and remember it for the next start."""
         self.fill()
+        if self.views is not None:
+            self.run_worker(self._remember(self.views), name="view", group="view", exclusive=True)
+
+    async def _remember(self, views: ListViews) -> None:
+        view = view_of(self.columns, self.order, self.grouping, backwards=self.backwards)
+        problem = await asyncio.to_thread(views.remember, view)
+        if problem:
+            self.app.notify(problem, title="the list's columns are not remembered", severity="warning")
+
+    def _take_view(self, view: ListView) -> None:
+        self.columns, self.order, self.grouping = columns_of(view), order_of(view), group_of(view)
+        self.backwards = view.backwards
 
     def action_triage(self) -> None:
         """The incidents of all clusters; Enter writes the report of one."""
