@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -21,7 +22,7 @@ from walconsole.domain.fleet.row import (
     kept_of,
     unreached,
 )
-from walconsole.domain.fleet.schedule import Kind, Turn, next_look
+from walconsole.domain.fleet.schedule import Kind, Pace, Turn, next_look
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Level
 from walconsole.domain.standing.unseen import of_one_look
@@ -89,6 +90,7 @@ class Fleet:
             identity = Identity(name, str(profile.ssh), profile.tags)
             self._clusters[name] = _Cluster(wish, profile, FleetRow(identity), Turn(name))
         self._last_whole_at: float | None = None
+        self._pace = Pace()
         self._begun = 0
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,7 +173,8 @@ class Fleet:
             for cluster in self._clusters.values():
                 if cluster.turn.looking is not None and cluster.shell is not None:
                     cluster.turn.reached = cluster.shell.connection.connected
-            turn, kind, wait_s = next_look(turns, now, self._last_whole_at)
+            self._pace.follow(now, time.process_time())
+            turn, kind, wait_s = next_look(turns, now, self._last_whole_at, self._pace.apart_s)
             if turn is not None:
                 turn.begin(kind, now)
                 if kind is Kind.WHOLE:

@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 GLANCE_EVERY_S = 60.0
 """Each cluster is looked at so often, at least by a glance."""
-WHOLE_EVERY_S = 60.0
-"""And wholly so often where there is time for it,"""
+WHOLE_EVERY_S = 45.0
+"""And wholly so often where there is time for it, so that what breaks is told within a minute: a look takes
+fifteen seconds at most;"""
 TROUBLE_EVERY_S = 20.0
 """where it is in trouble."""
 UNREACHABLE_EVERY_S = 600.0
 """And so rarely while its host cannot be reached, at which glances look."""
 WHOLE_APART_S = 1.0
-"""A whole look takes a twentieth of a second of the processor: so many are begun at most,"""
+"""So far apart whole looks begin at the beginning; then as their cost allows (`Pace`),"""
 FIRST_APART_S = 0.25
-"""while there are some that were never looked at."""
+"""and no farther than this while there are some that were never looked at."""
 BEGINNING_S = 2.0
 """So long a look counts as one that begins: a dead host keeps no other from its turn."""
 MOST_WHOLE, MOST_GLANCES = 4, 8
@@ -29,6 +30,35 @@ MOST_WORKING = 8
 """Whole looks under way at hosts that answer: where the processor is busy, no more are heaped up."""
 MOST_UNDER_WAY = 64
 """Looks under way, those at hosts that do not answer too."""
+
+
+SHARE = 0.12
+"""So much of a processor's time all of it may take, glances and drawing too: of 15 % that are the budget."""
+SOONEST_APART_S, LATEST_APART_S = 0.25, 4.0
+PACED_EVERY_S = 10.0
+_MOST_CHANGE = 1.5
+
+
+@dataclass(slots=True)
+class Pace:
+    """How far apart whole looks begin: by what they cost on this machine, which nobody knows beforehand.
+
+    `apart_s` are seconds, `at` when it was set last, `used_s` the processor time of the process by then.
+    """
+
+    apart_s: float = WHOLE_APART_S
+    at: float | None = None
+    used_s: float = 0.0
+
+    def follow(self, now: float, used_s: float) -> None:
+        """The process had used `used_s` seconds of processor time at `now`."""
+        if self.at is not None and now - self.at < PACED_EVERY_S:
+            return
+        if self.at is not None:
+            wanted = (used_s - self.used_s) / (now - self.at) / SHARE
+            change = min(_MOST_CHANGE, max(1 / _MOST_CHANGE, wanted))
+            self.apart_s = min(LATEST_APART_S, max(SOONEST_APART_S, self.apart_s * change))
+        self.at, self.used_s = now, used_s
 
 
 class Kind(Enum):
@@ -122,9 +152,13 @@ class _Room:
         return self.beginning_whole < MOST_WHOLE and self.working < MOST_WORKING
 
 
-def next_look(turns: Iterable[Turn], now: float, last_whole_at: float | None) -> Next:
-    """The most overdue look that there is room for; `last_whole_at` is when a whole one was begun last."""
-    room, apart = _Room(), WHOLE_APART_S
+def next_look(
+    turns: Iterable[Turn], now: float, last_whole_at: float | None, apart_s: float = WHOLE_APART_S
+) -> Next:
+    """The most overdue look that there is room for; `last_whole_at` is when a whole one was begun last, from
+    which the next one is `apart_s` away.
+    """
+    room, apart = _Room(), apart_s
     whole: tuple[float, Turn] | None = None
     glance: tuple[float, Turn] | None = None
     for turn in turns:
@@ -133,7 +167,7 @@ def next_look(turns: Iterable[Turn], now: float, last_whole_at: float | None) ->
             continue
         if turn.held:
             continue
-        apart = FIRST_APART_S if turn.whole_at is None else apart
+        apart = min(apart, FIRST_APART_S) if turn.whole_at is None else apart
         overdue, unseen = turn.overdue(now), turn.unseen_s(now) if turn.can_glance else 0.0
         if overdue >= 1 and (whole is None or overdue > whole[0]):
             whole = overdue, turn
