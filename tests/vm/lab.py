@@ -126,6 +126,7 @@ class KeysInThread:
         asyncio.run_coroutine_threadsafe(self._api.__aexit__(None, None, None), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     @property
     def url(self) -> str:
