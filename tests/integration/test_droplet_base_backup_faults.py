@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -69,6 +70,15 @@ def program(pid: int) -> str:
         return ""
 
 
+def assert_behind_all_else(pid: int) -> None:
+    """What reads, packs and sends has the low priority of the script, for the processor and for the disk."""
+    parts = {program(each): each for each in descendants(pid)}
+    for name in ("pg_basebackup", "zstd", "rclone"):
+        assert os.getpriority(os.PRIO_PROCESS, parts[name]) == CHOICES.nice, name
+        told = subprocess.run(["ionice", "-p", str(parts[name])], capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == "idle", name
+
+
 # -- Killed.
 
 
@@ -77,6 +87,7 @@ def test_killed_in_the_midst_nothing_is_left_after_the_next_run(backups: Backups
     before = backups.complete
     running = backups.begin(backups.render(SLOWLY, "slowly"))
     wait_streaming(backups)
+    assert_behind_all_else(running.pid)
     if how == "SIGKILL":
         os.killpg(running.pid, signal.SIGKILL)
     elif how.startswith("SIGKILL"):
