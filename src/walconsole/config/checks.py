@@ -220,11 +220,17 @@ def absolute_path(value: object) -> str:
     return checked
 
 
-def public_keys_file(value: object) -> str:
+def file_of_keys(kind: str) -> Callable[[object], str]:
     """A path on the droplet; a key itself in its place, of whichever kind, is not repeated."""
-    if isinstance(value, str) and value.strip().lower().startswith(("age", "ssh-")):
-        raise UnfitError("must be the path of a file on the droplet that holds public keys, not a key itself")
-    return absolute_path(value)
+
+    def check(value: object) -> str:
+        if isinstance(value, str) and value.strip().lower().startswith(("age", "ssh-", "-----begin")):
+            raise UnfitError(
+                f"must be the path of a file on the droplet that holds {kind} keys, not a key itself"
+            )
+        return absolute_path(value)
+
+    return check
 
 
 def local_path(value: object) -> str:

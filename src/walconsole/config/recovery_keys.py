@@ -7,7 +7,7 @@ from walconsole.domain.profile import MOST_INCREMENTAL, MOST_READ_MIB_S
 BACKUP_KEYS = (
     Key(
         "backups.encrypt_for",
-        checks.public_keys_file,
+        checks.file_of_keys("public"),
         '"/etc/shithub-age-recipients"',
         "a file of age's public keys on the droplet, for which base backups are encrypted",
         "they are not encrypted",
@@ -77,6 +77,13 @@ DRILL_KEYS = (
         "1024",
         "how much stays free on that disk: where a drill would take it, it is refused",
         "1024",
+    ),
+    Key(
+        "drills.identity",
+        checks.file_of_keys("secret"),
+        '"/etc/shithub-drill.key"',
+        "a file of age's secret keys on the droplet, with which encrypted base backups are restored",
+        "encrypted ones are not drilled",
     ),
 )
 

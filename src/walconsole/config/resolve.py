@@ -242,6 +242,7 @@ def _drills(values: _Values, queries: tuple[str, ...] | None) -> DrillSettings:
         limit_hours=values.get("limit_hours", float),
         reserve_mib=values.get("reserve_mib", int),
         queries=queries or (),
+        identity=values.maybe("identity", str) or "",
     )
 
 

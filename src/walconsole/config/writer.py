@@ -77,6 +77,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "drills.folder": drills.folder or None,
         "drills.limit_hours": drills.limit_hours,
         "drills.reserve_mib": drills.reserve_mib,
+        "drills.identity": drills.identity or None,
         "drill_queries": drills.queries or None,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,

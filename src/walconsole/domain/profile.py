@@ -206,7 +206,8 @@ class DrillSettings:
     is expected. `at` is when the schedule looks whether one is, `HH:MM` by the droplet's clock.
     `folder` is where on the droplet the cluster is restored to, empty: below /var/lib. At most `limit_hours`
     each takes; `reserve_mib` stay free on that disk. Each of `queries`, SQL, must give a row in the restored
-    cluster.
+    cluster. `identity` is a file of age's secret keys on the droplet, by which encrypted base backups are
+    restored; empty: they cannot be drilled.
     """
 
     every_days: float | None = None
@@ -215,6 +216,7 @@ class DrillSettings:
     limit_hours: float = 6.0
     reserve_mib: int = 1024
     queries: tuple[str, ...] = ()
+    identity: str = ""
 
 
 @record

@@ -100,6 +100,8 @@ class DrillChoices:
     that takes longer than `limit_s` ends. After `patience_s` in which its witnesses are not archived it is
     given up; every `poll_s` it is looked at. Each of `queries` must give a row; one statement may take
     `statement_s`. Of what drills proved the newest `kept_results` stay in each copy, and the newest good one.
+    `identity` is a file on the droplet with age's secret keys, by which encrypted base backups are restored;
+    empty: they cannot be.
 
     Raises ValueError for what cannot be.
     """
@@ -117,6 +119,7 @@ class DrillChoices:
     poll_s: int = 2
     statement_s: int = 120
     kept_results: int = 60
+    identity: str = ""
 
     @classmethod
     def for_profile(cls, profile: Profile) -> Self:
@@ -131,11 +134,12 @@ class DrillChoices:
             minute=minute,
             limit_s=max(1, round(chosen.limit_hours * 3600)),
             reserve_mib=chosen.reserve_mib,
+            identity=chosen.identity,
         )
 
     def __post_init__(self) -> None:
-        if not (self.folder or "/").startswith("/"):
-            raise ValueError(f"a path must be absolute: {self.folder!r}")
+        if not (self.folder or "/").startswith("/") or not (self.identity or "/").startswith("/"):
+            raise ValueError(f"a path must be absolute: {self.folder!r}, {self.identity!r}")
         if self.limit_s < 1 or self.reserve_mib < 0 or self.statement_s < 1:
             raise ValueError("the limits of a drill must be positive")
         if not 0 <= self.nice <= 19:

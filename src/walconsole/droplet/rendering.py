@@ -164,6 +164,7 @@ def drill_script(
         "RESERVE_MIB": str(drill.reserve_mib),
         "STATEMENT_S": str(drill.statement_s),
         "KEPT_RESULTS": str(drill.kept_results),
+        "IDENTITY": quote(drill.identity),
         "TEMP_ROOT": quote(choices.temp_root),
         "NICE": str(drill.nice),
     }

@@ -49,9 +49,10 @@ every=@EVERY_S@    # after so many seconds another one is due
 reserve_mib=@RESERVE_MIB@    # so much stays free on that disk, whatever comes
 kept_results=@KEPT_RESULTS@    # so many stay in each copy
 statement_s=@STATEMENT_S@    # for one statement that reads
+identity=@IDENTITY@    # a file of age's secret keys, for what is encrypted; empty: none is here
 temp_root=@TEMP_ROOT@
 temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''
-undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal identity=''
+undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal
 began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
 done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
 

@@ -62,10 +62,7 @@ trace() {
 
 whole() {
     [ "$(told "$1" format)" = 1 ] || fail_drill damaged-object "${target}base/$1/backup.json is none that this script can read"
-    case $(told "$1" encryption)${identity:+ and a key} in
-        null* | 'age and a key') ;;
-        *) end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)" ;;
-    esac
+    openable "$1"
     [ "$(told "$1" wal_segment_size)" = "$segment_bytes" ] ||
         fail_drill wrong-identifier "the WAL segments of $1 have $(told "$1" wal_segment_size) bytes, the server's $segment_bytes"
     grep -o '"name":"[a-z._]*","bytes":[0-9]*' "$temp/told.$1" | sed 's/"name":"//; s/","bytes":/;/' >"$temp/objects"
@@ -74,6 +71,18 @@ whole() {
         grep -qxF -- "$object_is" "$temp/listed.$1" ||
             fail_drill damaged-object "${target}base/$1/${object_is%;*} is not there as it was stored"
     done <"$temp/objects"
+}
+
+# openable ID: ends where it is encrypted, and not for a key that is here.
+openable() {
+    case $(told "$1" encryption) in
+        null) return ;;
+        age) ;;
+        *) end 2 "$1 is encrypted by what this script does not know: a newer walconsole restores it" ;;
+    esac
+    [ -n "$identity" ] || end 2 "$1 is encrypted, and its secret key is not on this host: restore it where the key is (docs/recovery.md)"
+    command -v age >/dev/null || end 2 "age is not installed, which decrypts $1"
+    [ -r "$identity" ] || end 2 "$identity, age's secret keys, cannot be read as user $os_user"
 }
 
 # packed ID: the name of its tar.
@@ -117,22 +126,23 @@ bring() {
             { opened "$1" 2>"$temp/said.zstd"; note zstd $?; } 3>&- |
             { tar -x -f - -C "$2" 2>"$temp/said.tar"; note tar $?; } 3>&- >/dev/null
     } 3>&1 | { sha256sum >"$temp/sum"; note sha256sum $?; }
-    for part in sha256sum rclone tee zstd tar; do
+    parts='sha256sum rclone tee zstd tar' object=${target}base/$1/$(packed "$1")
+    case $object in *.age) parts="$parts age" ;; esac
+    for part in $parts; do
         ended=$(cat "$temp/ended.$part" 2>/dev/null)
         if [ -z "$ended" ] || by_signal "$ended"; then
             verdict cannot killed "$part was killed while it brought $1 (is memory short?)"
         fi
     done
     ! grep -q 'No space left' "$temp"/said.* || verdict refused no-room "the disk of $folder is full"
-    object=${target}base/$1/$(packed "$1")
-    [ ! -s "$temp/said.age" ] || verdict cannot wrong-key "$object cannot be decrypted with $identity: $(plain "$(cat "$temp/said.age")")"
+    [ ! -s "$temp/said.age" ] || not_decrypted
     if [ "$(cat "$temp/ended.rclone")" != 0 ] && [ "$(cat "$temp/ended.zstd")$(cat "$temp/ended.tar")" = 00 ]; then
-        verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
+        not_brought
     fi
     read -r sum _ <"$temp/sum"
     is=$(grep -o "\"name\":\"$(packed "$1")\"[^}]*" "$temp/told.$1" | sed -n 's/.*"sha256":"\([0-9a-f]*\)".*/\1/p')
     if [ "$(cat "$temp/ended.zstd")" != 0 ]; then
-        came_whole || verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
+        came_whole || not_brought
         verdict failed damaged-object "$object cannot be unpacked: $(plain "$(cat "$temp/said.zstd")")"
     fi
     [ "$(cat "$temp/ended.tar")" = 0 ] || verdict failed damaged-object "$object is no whole tar: $(plain "$(cat "$temp/said.tar")")"
@@ -142,7 +152,7 @@ bring() {
 # opened ID: what is stored, decrypted where it is encrypted, and unpacked.
 opened() {
     case $(packed "$1") in
-        *.age) age -d -i "$identity" 2>"$temp/said.age" | zstd -q -dc ;;
+        *.age) { age -d -i "$identity" 2>"$temp/said.age"; note age $?; } | zstd -q -dc ;;
         *) zstd -q -dc ;;
     esac
 }
@@ -154,6 +164,22 @@ stored() { rclone cat "${target}base/$1/$(packed "$1")" --config "$config" --log
 came_whole() {
     [ "$(cat "$temp/ended.rclone")" = 0 ] || grep -qiE 'broken pipe|SIGPIPE' "$temp/said.rclone" ||
         [ "$(cat "$temp/ended.rclone")" = 141 ]
+}
+
+not_brought() {
+    verdict cannot unreachable "$object cannot be read: $(reason "$(cat "$temp/ended.rclone")" "$(cat "$temp/said.rclone")")"
+}
+
+# not_decrypted: by age's words: what is stored is damaged, or it is for another key, which says nothing of it.
+not_decrypted() {
+    came_whole || not_brought
+    wrong=$(plain "$(cat "$temp/said.age")")
+    case $wrong in
+        *'payload chunk'* | *'bad header'* | *'read header'* | *'read intro'* | *EOF*)
+            verdict failed damaged-object "$object cannot be decrypted: $wrong"
+            ;;
+    esac
+    verdict cannot wrong-key "$object cannot be decrypted with $identity: $wrong"
 }
 
 # verify_all: every file of each is what its manifest says, before any of them is changed; then they are joined.

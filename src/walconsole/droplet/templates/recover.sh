@@ -205,10 +205,6 @@ restore_backup() {
         '') end 2 "no recovery was begun" ;;
         *) end 0 "$backup is unpacked already" ;;
     esac
-    if [ -n "$identity" ]; then
-        command -v age >/dev/null || end 2 "age is not installed, which decrypts"
-        [ -r "$identity" ] || end 2 "$identity, age's secret keys, cannot be read as user $os_user"
-    fi
     reach_archive
     # what an earlier call unpacked by half, in this recovery's own folder
     [ -f "$place/recovery" ] || end 2 "$place is not this recovery's folder"

@@ -1,7 +1,11 @@
 """The restore drill's script in /usr/local/bin, root's, and the folder in which it works."""
 
+from shlex import quote
+
+from walconsole.domain.redaction import safe
 from walconsole.droplet.files import DropletFile, Schedule
 from walconsole.droplet.names import names_of
+from walconsole.provision.droplet.commands import os_user, status_of
 from walconsole.provision.droplet.schedules import archived_by_other, wanted_drill_files
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import Check, CheckState
@@ -10,7 +14,10 @@ from walconsole.provision.steps.backup_command import BackupCommand, stranger
 
 NEEDED_OF_ANY = ("psql", "timeout", "flock")
 NEEDED = (*NEEDED_OF_ANY, "zstd", "rclone")
-"""Programs that the script calls, besides PostgreSQL's own and those of a tool whose archive it is."""
+"""Programs that the script calls, besides PostgreSQL's own, age, and those of a tool whose archive it is."""
+_FAULT_SHOWN = 200
+_HOW = "docs/recovery.md says what that means for the keys"
+_NAME_A_KEY = f"name a file of age's secret keys on the host: drills.identity in the profile; {_HOW}"
 
 
 async def drill_obstacle(survey: Survey, site: Site) -> Check | None:
@@ -19,16 +26,33 @@ async def drill_obstacle(survey: Survey, site: Site) -> Check | None:
     if other is not None:
         blocked = blocked_without(survey, *NEEDED_OF_ANY)
     else:
-        blocked = stranger(survey, site) or blocked_without(survey, *NEEDED)
+        decrypts = ("age",) if site.drill.identity else ()
+        blocked = stranger(survey, site) or blocked_without(survey, *NEEDED, *decrypts)
     if blocked is not None:
         return blocked
     if survey.server is not None and survey.server.in_recovery:
         why = "this server is a standby: a drill writes two empty transactions"
         return Check(CheckState.BLOCKED, why, remedy="make the drill beside the primary")
-    if other is None and site.backup.recipients:
-        why = "base backups are encrypted, and their secret key is not on this host"
-        return Check(CheckState.BLOCKED, why, remedy="restore one where the key is; docs/recovery.md has how")
-    return None
+    return await _key_obstacle(site) if other is None else None
+
+
+async def _key_obstacle(site: Site) -> Check | None:
+    """BLOCKED where base backups are encrypted, and the drill has no key to decrypt them."""
+    file = site.drill.identity
+    if not file:
+        if not site.backup.recipients:
+            return None
+        why = "base backups are encrypted, and the profile names no secret key of theirs on this host"
+        return Check(CheckState.BLOCKED, why, remedy=_NAME_A_KEY)
+    script = f"""at={quote(file)}
+if [ ! -r "$at" ]; then echo "user $(id -un) cannot read it"
+elif [ -n "$(find -L "$at" -perm /007)" ]; then echo 'everybody may read it, or write to it'; fi"""
+    _, said = await status_of(site, script, user=os_user(site))
+    if not said.strip():
+        return None
+    why = f"drills.identity, {file}: {safe(said.strip())[:_FAULT_SHOWN]}"
+    remedy = f"put age's secret keys there, {os_user(site)}'s alone (mode 0600); {_HOW}"
+    return Check(CheckState.BLOCKED, why, remedy=remedy)
 
 
 class DrillCommand(BackupCommand):
