@@ -24,7 +24,7 @@ ROWS = "SELECT 1 FROM kept HAVING max(n) = 18"
 
 @pytest.fixture(scope="module")
 def server(workspace: Workspace) -> Iterator[PostgresServer]:
-    made = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1, start=False))
+    made = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
     with ExitStack() as stack:
         stack.callback(made.stop, "immediate")
         yield made

@@ -192,7 +192,10 @@ def test_a_time_of_day_is_taken_with_quotes_and_without(file: Path, written: str
     assert settings["backups.at"].value == "03:10"
 
 
-@pytest.mark.parametrize("kind", ["AGE-SECRET-KEY-1", "age1", "ssh-ed25519 ", "-----BEGIN OPENSSH PRIVATE KEY"])
+KEYS = ["AGE-SECRET-KEY-1", "age1", "ssh-ed25519 ", "-----BEGIN OPENSSH PRIVATE KEY"]
+
+
+@pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize("key", ["backups = { encrypt_for", "drills = { identity"])
 def test_a_key_in_the_place_of_a_file_of_keys_is_not_repeated(file: Path, key: str, kind: str) -> None:
     (told,) = _faults(file, _P + f"{key} = '{kind}QQQQQQQQ' }}")

@@ -8,7 +8,6 @@ from tests.unit.test_drill_result import good
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_plan import Sizes, chosen, forecast, room, segments_between
 from walconsole.domain.recovery.drill_status import read_drill_status
-from walconsole.domain.wal import Segment
 
 MIB = 1 << 20
 OURS = BaseBackup(
@@ -71,9 +70,9 @@ def test_a_chain_takes_its_parts_and_the_joined_cluster() -> None:
 
 
 def test_segments_are_counted_with_both_ends() -> None:
-    assert segments_between(Segment(1, 7), Segment(1, 7)) == 1
-    assert segments_between(Segment(1, 7), Segment(2, 10)) == 4
-    assert segments_between(Segment(1, 7), Segment(1, 2)) == 0
+    assert segments_between(7, 7) == 1
+    assert segments_between(7, 10) == 4
+    assert segments_between(7, 2) == 0
 
 
 def test_the_forecast_goes_by_an_earlier_drills_rates() -> None:

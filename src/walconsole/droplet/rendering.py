@@ -16,7 +16,14 @@ _BACKUP_PARTS = ("telling", "alone", "storing", "building", "streaming", "provin
 """Templates of which the base backup's script consists besides, by the name of their place."""
 
 _RESTORING_PARTS = ("phases", "drill_lock", "drill_files", "drill_server")
-_DRILL_PARTS = (*_RESTORING_PARTS, "drill_reading", "drill_prune", "drill_result", "drill_own")
+_DRILL_PARTS = (
+    *_RESTORING_PARTS,
+    "drill_reading",
+    "drill_prune",
+    "drill_result",
+    "drill_standby",
+    "drill_own",
+)
 """And the restore drill's; a recovery's has the first of them in common with it."""
 
 

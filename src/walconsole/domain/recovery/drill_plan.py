@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from walconsole.domain.recovery.backups import BaseBackup, Completeness, Writer
 from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.units import bytes_text, duration_text
-from walconsole.domain.wal import Segment
 
 _MIB = 1 << 20
 _PG_WAL_BEYOND = 512 * _MIB
@@ -88,9 +87,9 @@ def room(
     return Room(cluster // _MIB, wal // _MIB, reserve_mib, needed, free_mib)
 
 
-def segments_between(first: Segment, last: Segment) -> int:
-    """How many are replayed: from the backup's first to that of the witness."""
-    return max(0, last.number - first.number + 1)
+def segments_between(first: int, last: int) -> int:
+    """How many are replayed, by their numbers: from the backup's first to that of the witness."""
+    return max(0, last - first + 1)
 
 
 # -- How long it takes.

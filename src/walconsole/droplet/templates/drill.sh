@@ -11,7 +11,7 @@
 #
 # Production is never touched: the drill's server listens to no network, archives nothing, replicates nothing, reads none
 # of the old configuration, and is never promoted. What is written to production is two empty transactions and a switch of
-# the WAL. What it proves is stored in each copy as walconsole/drills/ID.json. What a killed run left the next one takes
+# the WAL; beside a standby nothing. What it proves is stored in each copy as walconsole/drills/ID.json. What a killed run left the next one takes
 # away first, its server as well.
 #
 # shellcheck disable=SC2030,SC2031,SC2317  # functions are called by their names, the phases are jobs
@@ -51,7 +51,7 @@ kept_results=@KEPT_RESULTS@    # so many stay in each copy
 statement_s=@STATEMENT_S@    # for one statement that reads
 identity=@IDENTITY@    # a file of age's secret keys, for what is encrypted; empty: none is here
 temp_root=@TEMP_ROOT@
-temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce=''
+temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce='' target_moment='' target_lsn=''
 undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal
 began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
 done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
@@ -165,7 +165,6 @@ learn() {
 $row
 ROW
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
-    [ "$standby" = f ] || end 2 "this is a standby: a drill writes two empty transactions, so it runs beside the primary"
     [ "$tablespaces" = 0 ] || [ -n "$own" ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
 their old paths"
     for needed in postgres pg_controldata $([ -n "$own" ] || echo pg_verifybackup); do
@@ -176,7 +175,12 @@ their old paths"
 }
 
 target_settings() {
-    setting recovery_target_time "$target_moment"
+    if [ -n "$target_lsn" ]; then
+        setting recovery_target_lsn "$target_lsn"
+        setting recovery_target_inclusive off
+    else
+        setting recovery_target_time "$target_moment"
+    fi
     setting recovery_target_timeline "$timeline"
 }
 
@@ -237,7 +241,7 @@ count_segments() {
 
 # judge_room: refuses with the numbers, before anything is written.
 judge_room() {
-    current=$(ask "SELECT pg_walfile_name(pg_current_wal_insert_lsn())") || end 1 "$undone: PostgreSQL cannot be asked: $current"
+    current=$(ask "$where_named") || end 1 "$undone: PostgreSQL cannot be asked: $current"
     count_segments "$current"
     total_bytes=$(sum_of bytes)
     unpacked=$(sum_of unpacked_bytes)
@@ -254,6 +258,8 @@ $((unpacked / 1048576)) for the cluster, $((wal / 1048576)) for its WAL, $reserv
 }
 
 lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
+
+@DRILL_STANDBY@
 
 @DRILL_OWN@
 
@@ -303,7 +309,7 @@ choose_backup
 judge_room
 stage=witnessing
 tell witnessing
-witness
+if [ "$standby" = t ]; then witness_of_primary; else witness; fi
 count_segments "$last"
 place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
 data=$place/data sockets=$temp

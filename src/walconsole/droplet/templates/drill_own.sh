@@ -18,11 +18,16 @@ take_environment() {
     case $HOME in /nonexistent) HOME=$(getent passwd "$os_user" | cut -d : -f 6) && export HOME ;; esac
 }
 
-# with_own: the tool's settings for a drill: none of what production works with is taken, or written to.
+# with_own: the tool's settings for a drill: none of what production works with is taken, or written to, but that before
+# there is a restored cluster its own tells whose archive it is.
 with_own() {
-    PGBACKREST_PG1_PATH=$data PGBACKREST_ARCHIVE_ASYNC=n PGBACKREST_LOCK_PATH=$temp/own PGBACKREST_SPOOL_PATH=$temp/own
+    if [ -n "$data" ]; then
+        PGBACKREST_PG1_PATH=$data
+        export PGBACKREST_PG1_PATH
+    fi
+    PGBACKREST_ARCHIVE_ASYNC=n PGBACKREST_LOCK_PATH=$temp/own PGBACKREST_SPOOL_PATH=$temp/own
     PGBACKREST_LOG_LEVEL_FILE=off PGBACKREST_LOG_LEVEL_CONSOLE=warn
-    export PGBACKREST_PG1_PATH PGBACKREST_ARCHIVE_ASYNC PGBACKREST_LOCK_PATH PGBACKREST_SPOOL_PATH
+    export PGBACKREST_ARCHIVE_ASYNC PGBACKREST_LOCK_PATH PGBACKREST_SPOOL_PATH
     export PGBACKREST_LOG_LEVEL_FILE PGBACKREST_LOG_LEVEL_CONSOLE
     [ -d "$temp/own" ] || mkdir -m 700 "$temp/own"
 }
@@ -60,7 +65,7 @@ if [ -n "$own" ]; then
             pgBackRest) found=$(awk '
                 /^    db \(prior\)/ { prior = 1 } /^    db \(current\)/ { prior = 0 }
                 /^        (full|diff|incr) backup: / { label = $3; bad = prior }
-                /^            wal start\/stop: / && !bad { print label, $3 }' "$temp/own.list" | tail -n 1) ;;
+                /^            wal start\/stop: / && !bad { print label, $3, $5 }' "$temp/own.list" | tail -n 1) ;;
             *) found=$(grep -oE '^[0-9]{8}T[0-9]{6} .*' "$temp/own.list" | sed -n 's/^\([^ ]*\) .* \([0-9A-F]\{24\}\).*/\1 \2/p' |
                 sort | tail -n 1) ;;
         esac
@@ -70,8 +75,10 @@ if [ -n "$own" ]; then
                 cannot_list "$(head -n 8 "$temp/own.list")"
             fail_drill no-base-backup "$own lists no base backup"
         fi
-        backup=${found% *} copy='' chain=$backup
-        printf '{"start_wal":"%s",\n}\n' "${found#* }" >"$temp/told.$backup"
+        # shellcheck disable=SC2086  # words; barman-cloud tells no last segment
+        set -- $found
+        backup=$1 copy='' chain=$1
+        printf '{"start_wal":"%s",\n"stop_wal":"%s"}\n' "$2" "${3:-$2}" >"$temp/told.$backup"
     }
 
     # of what is brought the tool does not say beforehand how large it is: as the cluster is by now
@@ -123,6 +130,11 @@ if [ -n "$own" ]; then
             1) ;;
             *) verdict cannot unreachable "$1 was not brought, and whether $own has it cannot be asked: $(plain "$said")" ;;
         esac
+    }
+
+    is_archived() {
+        with_own
+        own_fetch "$1" "$temp/own/$1" >/dev/null 2>&1 && rm -f -- "$temp/own/$1"
     }
 
     # store_result OUTCOME REASON MESSAGE: here alone, for nothing of ours lies in another tool's archive.

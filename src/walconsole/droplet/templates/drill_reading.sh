@@ -149,4 +149,6 @@ look_at_witnesses() {
     esac
     stage=replaying
     look_how_far
+    # beside a standby the target is a place: its moment is that of the last commit before it
+    [ -n "$target_moment" ] || target_moment=$reached
 }

@@ -147,12 +147,17 @@ judge_log() {
 look_for() {
     for role in $(each_copy); do
         where=$(target_of "$role")
-        found=$(printf '%s\n' "$1" "$1.zst" "$1.gz" | bounded 60 lsf "$where" --files-from - --no-traverse 2>&1) ||
-            verdict cannot unreachable "$1 was not brought, and whether $where has it cannot be asked: $(reason $? "$found")"
-        case $found in
-            "$1"*) verdict failed restore-command "the restore command did not bring $1, which is in $where" ;;
-        esac
+        look_in "$where" "$1" ||
+            verdict cannot unreachable "$1 was not brought, and whether $where has it cannot be asked: $(reason $? "$answer")"
+        [ -z "$found" ] || verdict failed restore-command "the restore command did not bring $1, which is in $where"
     done
+}
+
+# look_in TARGET SEGMENT: whether it is there, as it is or compressed: `found`; fails where it cannot be asked.
+look_in() {
+    answer=$(printf '%s\n' "$2" "$2.zst" "$2.gz" | bounded 60 lsf "$1" --files-from - --no-traverse 2>&1) || return
+    found=$(printf '%s\n' "$answer" | grep -xE "$2([.](zst|gz))?")
+    return 0
 }
 
 # asked_for SEGMENT: whether the archive gave it, for all that the server says.

@@ -12,6 +12,7 @@ from walconsole.domain.units import bytes_text, duration_text, plural
 from walconsole.errors import BlockedError, ObjectStoreError, ProvisionError, WalconsoleError
 from walconsole.provision.droplet.drill_run import DrillRun
 from walconsole.provision.droplet.schedules import archived_by_other
+from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import (
     Check,
     CheckState,
@@ -37,7 +38,10 @@ _GOOD = frozenset({0, 5})
 
 
 class DrillNow(NotUndone):
-    """model.Step. Production is not touched: two empty transactions and a switch of the WAL are all."""
+    """model.Step. Production is not touched: two empty transactions and a switch of the WAL are all.
+
+    Beside a standby, which writes nothing, the primary's own commits are the witnesses.
+    """
 
     id = "drill"
     title = "Restore drill"
@@ -96,7 +100,7 @@ class DrillNow(NotUndone):
             return Plan("follow the restore drill that is under way", undo="none: nothing of it stays")
         other = archived_by_other(await self._site.survey())
         if other is not None:
-            return _of_other(other.tool, run.command)
+            return _of_other(other.tool, run.command, _touches(await self._site.survey()))
         backup = self._backup(await looks_at_backups(self._site))
         if backup is None:
             raise ProvisionError("planning a drill", "there is no base backup any more", "take one first")
@@ -109,7 +113,7 @@ class DrillNow(NotUndone):
             notes=(
                 f"room: {needs.room}",
                 await self._time(backup, needs),
-                "production gets two empty transactions and a switch of its WAL; nothing else reaches it",
+                _touches(await self._site.survey()),
                 "while it runs a lock lies in the copies, and retention deletes nothing",
                 "it goes on by itself where the connection is cut; ended here, it takes all away",
             ),
@@ -199,14 +203,24 @@ def _said(result: DrillResult) -> str:
     return f"{result.backup} was restored in {took}: {LEVELS[result.level]}{notes}"
 
 
-def _of_other(tool: str, command: Command) -> Plan:
+def _touches(survey: Survey) -> str:
+    """What of it reaches production."""
+    if survey.server is not None and survey.server.in_recovery:
+        return (
+            "beside a standby nothing reaches production: what the primary commits by itself are the "
+            "witnesses, and where it commits nothing none is made"
+        )
+    return "production gets two empty transactions and a switch of its WAL; nothing else reaches it"
+
+
+def _of_other(tool: str, command: Command, touches: str) -> Plan:
     """Of another tool's archive: which backup, and how large, that tool alone knows."""
     return Plan(
         f"restore {tool}'s newest base backup by its own command and replay its WAL up to now",
         commands=(command,),
         notes=(
             "room is judged by the script, by the cluster's size as it is by now",
-            "production gets two empty transactions and a switch of its WAL; nothing else reaches it",
+            touches,
             f"{tool}'s own retention does not know of it: run it where nothing expires meanwhile",
             "it goes on by itself where the connection is cut; ended here, it takes all away",
         ),

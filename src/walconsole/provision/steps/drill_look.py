@@ -14,14 +14,14 @@ from walconsole.domain.recovery.drill_result import (
     drills_of,
     read_drill,
 )
-from walconsole.domain.wal import Segment
 from walconsole.droplet.names import names_of
 from walconsole.errors import ObjectStoreError, ProvisionError
 from walconsole.provision.droplet.commands import ask, os_user, psql
 from walconsole.provision.engine.site import Site
 
 _SQL = """SELECT sum(pg_database_size(oid))::bigint, pg_size_bytes(current_setting('max_wal_size')),
-    pg_size_bytes(current_setting('wal_segment_size')), pg_walfile_name(pg_current_wal_insert_lsn())
+    pg_size_bytes(current_setting('wal_segment_size')),
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'
 FROM pg_database"""
 _NEWEST = 8
 
@@ -39,11 +39,11 @@ class DrillNeeds:
 async def needs_of(site: Site, backup: BaseBackup) -> DrillNeeds:
     """Asked of the server and of the droplet. Raises ProvisionError."""
     row = (await psql(site, _SQL)).split("\t")
-    databases, max_wal, segment_bytes = (int(each) for each in row[:3])
-    last, first = Segment.parse(row[3], segment_bytes), backup.first_segment(segment_bytes)
+    databases, max_wal, segment_bytes, at = (int(each) for each in row)
+    first = backup.first_segment(segment_bytes)
     if first is None:
         raise ProvisionError("planning a drill", f"where replay of {backup.id} begins is not known")
-    segments = segments_between(first, last)
+    segments = segments_between(first.number, at // segment_bytes)
     folder = site.drill.folder or names_of(site.profile).drill_state
     # the folder may not be there yet: its disk is that of what is above it
     script = f"""at={quote(folder)}
