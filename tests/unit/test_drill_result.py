@@ -60,8 +60,13 @@ TOLD: dict[str, Any] = {
 }
 
 
+def content(**changed: Any) -> bytes:
+    """The document with other values."""
+    return json.dumps({**TOLD, **changed}).encode()
+
+
 def read(**changed: Any) -> DrillResult | Unreadable:
-    return read_drill(KEY, json.dumps({**TOLD, **changed}).encode())
+    return read_drill(KEY, content(**changed))
 
 
 def good() -> DrillResult:

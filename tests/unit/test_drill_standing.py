@@ -73,6 +73,31 @@ def test_one_copy_that_has_it_is_enough(copies: int) -> None:
     assert "proved 2 d ago" in Assessment(snapshot(ago(2 * DAY_S), copies=copies), AT).recovery_line.text
 
 
+def here(made: Snapshot, *found: DrillResult | Unreadable) -> Snapshot:
+    """The same with these on the host, where a drill of another tool's archive leaves them."""
+    host = made.host.value
+    server = made.server.value
+    assert host is not None
+    assert server is not None
+    whose = int(server.system_identifier or 0) % 2**64
+    mine = tuple(
+        replace(each, system_identifier=whose) if isinstance(each, DrillResult) else each for each in found
+    )
+    return replace(made, host=replace(made.host, value=replace(host, drills=mine)))
+
+
+def test_what_the_host_alone_tells_counts_as_what_lies_in_a_copy() -> None:
+    made = here(snapshot(), ago(2 * DAY_S))
+    assert Assessment(made, AT).recovery_line.text.endswith("; proved 2 d ago in 4.3 s")
+    assert findings(made) == {}
+    made = here(snapshot(), failed(Outcome.FAILED, "missing-segment"), ago(2 * DAY_S))
+    (finding,) = findings(made).values()
+    assert (finding.rule, finding.severity) == ("drill-failed", Severity.CRITICAL)
+    assert finding.proof[0].source == "the drill's folder on db1"
+    another = replace(made, server=replace(made.server, value=None))
+    assert document_of(another)["proved"] is not None, "of whichever cluster, where that is not known"
+
+
 def test_one_that_failed_is_critical_whatever_was_proved_before() -> None:
     made = snapshot(ago(2 * DAY_S), failed(Outcome.FAILED, "missing-segment"))
     (finding,) = findings(made).values()

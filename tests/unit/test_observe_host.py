@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from tests.data.surveys import PROFILE
 from tests.servers.ports import wait_until
+from tests.unit.test_drill_result import content, good
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
+from walconsole.domain.recovery.backups import Unreadable
+from walconsole.domain.recovery.drill_result import DrillResult, Outcome
 from walconsole.errors import ClusterChoiceError, ShellError
 from walconsole.observe.host.clusters import Cluster, candidates, of_cluster, read_cluster
 from walconsole.observe.host.host_script import (
@@ -27,6 +30,7 @@ from walconsole.observe.host.host_script import (
     options,
     read_answer,
     read_backup_script,
+    read_drills,
     read_wal_disk,
 )
 
@@ -295,6 +299,51 @@ def test_what_stands_there_instead_is_said_and_never_taken_for_none(tmp_path: Pa
     assert (found.status, found.lives) == (None, False)
     (missing,) = found.missing
     assert "status.json" in missing
+
+
+# -- What restore drills left on the host.
+
+
+def drills_in(state: Path) -> tuple[object, ...]:
+    """By the look at the host, whose script this shell runs whole."""
+    look = Look("t", True, False, "", drills=str(state))
+    answer = subprocess.run(["sh", "-c", look.script()], capture_output=True, check=True, timeout=20)
+    return read_drills(read_answer(answer.stdout, "t").host, str(state), "be root")
+
+
+def test_what_drills_left_on_the_host_is_read_as_what_lies_in_a_copy(tmp_path: Path) -> None:
+    assert drills_in(tmp_path) == drills_in(tmp_path / "none") == ()
+    (tmp_path / "proved").touch()  # as scripts before it left it
+    failed = content(outcome="failed", reason="query", id="20261130T000000Z")
+    (tmp_path / "last.json").write_bytes(failed + b"\n")
+    (last,) = drills_in(tmp_path)
+    assert isinstance(last, DrillResult)
+    assert (last.id, last.outcome, last.reason) == ("20261130T000000Z", Outcome.FAILED, "query")
+    (tmp_path / "proved").write_bytes(content() + b"\n")
+    assert drills_in(tmp_path) == (last, good())
+    (tmp_path / "last.json").write_bytes(content() + b"\n")
+    assert drills_in(tmp_path) == (good(),), "the last is the newest that proved one"
+
+
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "a folder"])
+def test_what_stands_there_instead_of_a_drills_result_is_not_read(tmp_path: Path, kind: str) -> None:
+    last = tmp_path / "last.json"
+    if kind == "a link":
+        (tmp_path / "other").write_bytes(content() + b"\n")
+        last.symlink_to(tmp_path / "other")
+    elif kind == "a pipe":
+        os.mkfifo(last)
+    else:
+        last.mkdir()
+    assert drills_in(tmp_path) == ()
+
+
+def test_what_is_no_result_of_a_drill_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "last.json").write_text("{}\x1b[2J\n")
+    (tmp_path / "proved").write_bytes(content(witness_after="committed") + b"\n")
+    unreadable = drills_in(tmp_path)
+    assert [type(each) for each in unreadable] == [Unreadable, Unreadable]
+    assert "witnesses do not bear it out" in str(unreadable[1])
 
 
 def test_a_cluster_that_was_chosen_is_meant_by_its_name_else_by_its_socket() -> None:

@@ -94,7 +94,8 @@ class HostFacts:
     `clock` is the host's time when the console's was `clock_read_at`, the middle of the round trip
     that read it: their difference is the offset, good to half of `round_trip_s`.
     `heartbeat_at` is when the verifier
-    last called the archive clean, on the host's clock; None where it never did, or not since a boot.
+    last called the archive clean, on the host's clock; None where it never did, or not since a boot. `drills`
+    are the last restore drill that was made there and the newest that proved a restore, as far as there are.
     """
 
     hostname: str
@@ -112,6 +113,7 @@ class HostFacts:
     missing: tuple[str, ...] = ()
     verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
     strain: Strain = NOT_KNOWN
+    drills: "tuple[DrillResult | Unreadable, ...]" = field(default=(), repr=False)
 
     @property
     def clock_offset_s(self) -> float:

@@ -80,7 +80,7 @@ def no_recent_drill(assessment: Assessment) -> Iterator[Finding]:
         f"{title} (drills.every is {_old(every_s)})",
         (
             f"the profile wants a good drill every {_old(every_s)}",
-            "none lies in a copy" if good is None else f"the newest good one is {good.id}",
+            "none lies in a copy or on the droplet" if good is None else f"the newest good one is {good.id}",
         ),
         f"run one: walconsole drill {name} --plan; see whether its schedule still runs",
         Snapshot.primary,
@@ -102,11 +102,12 @@ def _old(seconds: float) -> str:
 
 
 def _proof(told: DrillResult, assessment: Assessment) -> Proof:
-    return Proof(
-        f"{told.outcome} {told.reason}: {told.message}".replace(" :", ":"),
-        f"{DRILLS}{told.id}.json",
-        assessment.snapshot.primary.read_at,
-    )
+    snapshot = assessment.snapshot
+    said = f"{told.outcome} {told.reason}: {told.message}".replace(" :", ":")
+    for copy in snapshot.copies:
+        if copy.value is not None and told in (copy.value.drills or ()):
+            return Proof(said, f"{DRILLS}{told.id}.json", copy.read_at)
+    return Proof(said, f"the drill's folder on {told.host or 'the droplet'}", snapshot.host.read_at)
 
 
 MODES: tuple[FailureMode, ...] = (
@@ -121,11 +122,12 @@ MODES: tuple[FailureMode, ...] = (
                 "room to try it."
             ),
             signal=(
-                "`PREFIX/walconsole/drills/ID.json` in either copy: the newest result of this cluster is not "
-                "`proved`. The drill says the reason in the words of the failure modes: `missing-segment`, "
-                "`restore-command`, `damaged-object`, `wrong-identifier`, `no-base-backup`, `no-room`, "
-                "`missing-library`, "
-                "`not-reached`, `not-consistent`, `not-readable`, `query`."
+                "`PREFIX/walconsole/drills/ID.json` in either copy, of another tool's archive "
+                "`/var/lib/NAME-restore-drill/last.json` on the droplet: the newest result of this cluster "
+                "is not `proved`. The drill says the reason in the words of the failure modes: "
+                "`missing-segment`, `restore-command`, `damaged-object`, `wrong-identifier`, "
+                "`no-base-backup`, `no-room`, `missing-library`, `not-reached`, `not-consistent`, "
+                "`not-readable`, `query`."
             ),
             fix=(
                 "A new base backup needs nothing of what is older: take one first, and try again. Then look "
@@ -147,8 +149,9 @@ MODES: tuple[FailureMode, ...] = (
             symptom="All is green, and nobody has restored anything since the time that the profile says.",
             cause="The schedule of drills does not run, or each run is refused or ends without a verdict.",
             signal=(
-                "The newest result in `PREFIX/walconsole/drills/` that says `proved` is older than the "
-                "profile's `drills.every`, or there is none. Only where the profile has `drills.every`."
+                "The newest result in `PREFIX/walconsole/drills/`, or on the droplet, that says `proved` "
+                "is older than the profile's `drills.every`, or there is none. Only where the profile has "
+                "`drills.every`."
             ),
             fix=(
                 "Run one, and see what it says.\n\n```\n"

@@ -177,6 +177,16 @@ def read_drill(key: str, content: bytes) -> DrillResult | Unreadable:
         return Unreadable(key, str(refused))
 
 
+def read_drill_here(place: str, content: bytes) -> DrillResult | Unreadable:
+    """The result in a file of the host on which the drill was made, which does not name it."""
+    try:
+        told = json_object(text_of(content, LONGEST_BYTES))
+        id = field(told, "id", str)
+        return _read(id if _ID.fullmatch(id) else "", told)
+    except RefusedError as refused:
+        return Unreadable(place, str(refused))
+
+
 def _read(id: str, told: Mapping[str, object]) -> DrillResult:
     version = count(told, "format")
     if version != FORMAT:

@@ -9,12 +9,18 @@ from walconsole.domain.recovery.words import Drill
 
 
 def drills(snapshot: Snapshot) -> Drills | None:
-    """Those of the server's cluster, from whichever copy was read; None where none was."""
+    """Those of the server's cluster, from whichever copy was read, and from its host; None where none was.
+
+    Of another tool's archive a drill's result lies on the host alone.
+    """
     read = [
         bucket.drills
         for bucket in (snapshot.primary.value, snapshot.dr.value)
         if bucket is not None and bucket.drills is not None
     ]
+    host = snapshot.host.value
+    if host is not None and host.drills:
+        read.append(host.drills)
     if not read:
         return None
     return drills_of((each for found in read for each in found), _identifier(snapshot))

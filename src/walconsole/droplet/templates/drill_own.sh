@@ -137,10 +137,10 @@ if [ -n "$own" ]; then
         own_fetch "$1" "$temp/own/$1" >/dev/null 2>&1 && rm -f -- "$temp/own/$1"
     }
 
-    # store_result OUTCOME REASON MESSAGE: here alone, for nothing of ours lies in another tool's archive.
+    # store_result OUTCOME REASON MESSAGE: on this host alone, for nothing of ours lies in another tool's archive.
     store_result() {
         unstored='' target_told=$(printf '%s' "${target_moment:-}" | tr ' ' T)
         result "$@" >"$temp/result.json"
-        cp -f -- "$temp/result.json" "$state/last.json" 2>/dev/null
+        keep_here last.json
     }
 fi

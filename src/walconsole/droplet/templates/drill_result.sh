@@ -19,12 +19,18 @@ result() {
     printf '"notes":"%s"}\n' "$(plain "$notes $(cat "$temp/notes" 2>/dev/null)")"
 }
 
+# keep_here NAME: the result on this host, under that name, replaced whole: of another tool's archive it lies nowhere else.
+keep_here() {
+    cp -f -- "$temp/result.json" "$state/.$1.$$" 2>/dev/null && mv -f -- "$state/.$1.$$" "$state/$1" && return
+    say "$state/$1 cannot be written"
+}
+
 # store_result OUTCOME REASON MESSAGE: in each copy; `unstored` says where it is not.
 store_result() {
     unstored=''
     target_told=$(printf '%s' "${target_moment:-}" | tr ' ' T)
     result "$@" >"$temp/result.json"
-    cp -f -- "$temp/result.json" "$state/last.json" 2>/dev/null
+    keep_here last.json
     for role in $(each_copy); do
         again put "$temp/result.json" "$(target_of "$role")walconsole/drills/$id.json" && continue
         unstored="$unstored; what it says could not be stored in $(target_of "$role"): $(reason $? "$answer")"
@@ -50,7 +56,7 @@ conclude() {
     words="$backup restored to $target_moment in $took s: brought in $((took_fetch / 1000)) s, verified in \
 $((took_verify / 1000)), $segments_done segments replayed in $((took_replay / 1000)), read in $((took_check / 1000)); level $level of 4"
     store_result proved '' "$words"
-    : >"$state/proved"
+    keep_here proved
     [ -z "$unstored" ] || end 5 "$words$unstored"
     end 0 "$words"
 }

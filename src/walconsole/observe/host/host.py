@@ -10,6 +10,8 @@ from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSc
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.facts.strain import NOT_KNOWN, ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.profile import Profile
+from walconsole.domain.recovery.backups import Unreadable
+from walconsole.domain.recovery.drill_result import DrillResult
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.names import names_of
 from walconsole.errors import ClusterChoiceError
@@ -28,6 +30,7 @@ from walconsole.observe.host.host_script import (
     modified_at,
     read_answer,
     read_backup_script,
+    read_drills,
     read_wal_disk,
 )
 from walconsole.observe.poller.probe import Fact, problem_of
@@ -56,6 +59,7 @@ class _Host:
     kernel: str
     privileged: bool
     verifier: VerifierSchedule
+    drills: tuple[DrillResult | Unreadable, ...] = ()
 
 
 class HostProbe:
@@ -151,6 +155,7 @@ class HostProbe:
             cron=self._installed.cron,
             run_state=self._installed.backup_state,
             run_name=self._installed.backup.rpartition("/")[2],
+            drills=self._installed.drill_state,
             pick=observed.path if observed else b"",
             pick_pid=observed.pid if observed else None,
         )
@@ -158,7 +163,10 @@ class HostProbe:
         read = read_answer(answer.stdout, look.token)
         if full:
             self._full_at = now
-            self._host = _host(read.host)
+            drills = read_drills(
+                read.host, self._installed.drill_state, _remedy(read.host.text("uid") == "0")
+            )
+            self._host = replace(_host(read.host), drills=drills)
         self._learn(read, full=full)
         self._looks_since_count = 0 if counting else self._looks_since_count + 1
         if not observed and self._observed is not None and not _covers(read, self._observed):
@@ -258,6 +266,7 @@ class HostProbe:
             verifier=known.verifier,
             missing=tuple(missing),
             strain=self._strain(read.host),
+            drills=known.drills,
         )
 
     def _strain(self, host: Group) -> Strain:
@@ -286,14 +295,18 @@ class HostProbe:
 
     def _remedy(self) -> str:
         """How the SSH user would get to see more."""
-        if self._host is not None and self._host.privileged:
-            return "is it there?"
-        return "this SSH user may not; sudo = true in the profile, or the user root"
+        return _remedy(self._host is not None and self._host.privileged)
 
     def _heartbeat_at(self, read: HostAnswer) -> float | None:
         groups = (read.host, *read.clusters)
         times = (modified_at(group, self._profile.paths.heartbeat) for group in groups)
         return next((time for time in times if time is not None), None)
+
+
+def _remedy(privileged: bool) -> str:
+    if privileged:
+        return "is it there?"
+    return "this SSH user may not; sudo = true in the profile, or the user root"
 
 
 def _host(group: Group) -> _Host:

@@ -10,6 +10,8 @@ from importlib.resources import files
 from walconsole.domain.facts.base_backups import BackupScript
 from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
+from walconsole.domain.recovery.backups import Unreadable
+from walconsole.domain.recovery.drill_result import DrillResult, read_drill_here
 from walconsole.domain.recovery.running import read_status
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError
@@ -28,6 +30,7 @@ class Look:
     cron: str = ""
     run_state: str = ""
     run_name: str = ""
+    drills: str = ""
     pick: bytes = b""
     pick_pid: int | None = None
 
@@ -44,6 +47,7 @@ class Look:
             ("cron", self.cron.encode()),
             ("run_state", self.run_state.encode()),
             ("run_name", self.run_name.encode()),
+            ("drills", self.drills.encode()),
             ("pick", self.pick),
         )
         return "".join(assignment(name, raw) for name, raw in assigned) + _body()
@@ -247,6 +251,17 @@ def read_backup_script(host: Group, remedy: str) -> BackupScript:
     if text is not None and status is None:
         missing.append("the base backup's status.json: it is none that this console can read")
     return BackupScript(status, host.text("backup.lives") is not None, tuple(missing))
+
+
+def read_drills(host: Group, folder: str, remedy: str) -> tuple[DrillResult | Unreadable, ...]:
+    """What restore drills left in `folder` on the host, a line each. `remedy` as above."""
+    found: list[DrillResult | Unreadable] = []
+    for line in host.raw.get("drills", b"").splitlines():
+        if line.startswith(b"{"):
+            found.append(read_drill_here(folder, line))
+        elif b"No such file" not in line:
+            found.append(Unreadable(folder, f"cannot be read; {remedy}"))
+    return tuple(dict.fromkeys(found))
 
 
 def modified_at(group: Group, path: str) -> float | None:

@@ -3,7 +3,8 @@
 # Prepended by host_script.py: token (ends the answer), full (1: everything, 0: what changes),
 # pick (the observed cluster's data directory, empty: not known yet), pick_pid (its postmaster as of
 # the last look), heartbeat (a file), verifier, timer and cron (what provisioning installs to renew it),
-# list (1: count the files in pg_wal), run_state and run_name with base_backup.sh behind them.
+# list (1: count the files in pg_wal), run_state and run_name with base_backup.sh behind them, drills (the folder in
+# which restore drills keep what they proved).
 #
 # The answer is records: \001 key space value \000. A value holds any byte but NUL; anything between
 # records is noise. What could not be read is left out, or said in a `missing` record.
@@ -28,8 +29,8 @@ say_clock() {
 }
 
 say_host() {
-    say_line hostname /proc/sys/kernel/hostname || { printf '\001hostname '; uname -n; printf '\000'; }
-    say_line kernel /proc/sys/kernel/osrelease || { printf '\001kernel '; uname -r; printf '\000'; }
+    say_line hostname /proc/sys/kernel/hostname || say hostname "$(uname -n)"
+    say_line kernel /proc/sys/kernel/osrelease || say kernel "$(uname -r)"
     if [ -r /etc/os-release ]; then
         while IFS= read -r line; do
             case $line in PRETTY_NAME=*) say system "${line#PRETTY_NAME=}" ;; esac
@@ -54,10 +55,10 @@ is_postmaster() {
 boxed() {
     IFS= read -r own 2>/dev/null </proc/self/cgroup || return 1
     IFS= read -r its 2>/dev/null <"/proc/$1/cgroup" || return 1
-    case $its in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac
-    case $own in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) return 1 ;; esac
-    return 0
+    is_box "$its" && ! is_box "$own"
 }
+
+is_box() { case $1 in *docker* | *libpod* | *kubepods* | *containerd* | */lxc*) ;; *) return 1 ;; esac; }
 
 say_argv() {
     printf '\001cluster.argv '
@@ -256,9 +257,7 @@ say_other_postmasters() {
             say cluster ''
         fi
         [ "$postmaster" = "$found" ] || { say cluster.pid "$found"; say_argv "$found"; }
-        printf '\001cluster.owner '
-        stat -c %U "$process" 2>/dev/null
-        printf '\000'
+        say cluster.owner "$(stat -c %U "$process" 2>/dev/null)"
     done
 }
 
@@ -298,6 +297,8 @@ if [ "$full" = 1 ]; then
     say strain "$(cd /proc && head -n3 stat meminfo pressure/memory /sys/devices/system/cpu/online)"
     say_host
     say_verifier
+    # the folder is the cluster owner's, who may put anything there: links and pipes are not followed
+    say drills "$(find "$drills/last.json" "$drills/proved" -type f -exec head -qc 9999 {} + 2>&1)"
     say_debian
     say_other_postmasters
 elif [ -n "$pick" ]; then

@@ -224,5 +224,5 @@ def _of_other(tool: str, command: Command, touches: str) -> Plan:
             f"{tool}'s own retention does not know of it: run it where nothing expires meanwhile",
             "it goes on by itself where the connection is cut; ended here, it takes all away",
         ),
-        undo="none: nothing of it stays but what it proved, last.json in its folder",
+        undo="none: nothing of it stays but what it proved, on the droplet, where every console reads it",
     )
