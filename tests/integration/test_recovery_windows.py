@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.servers.archived import fill_segment, segment_numbers, system_identifier, wait_archived
@@ -26,7 +27,9 @@ pytestmark = pytest.mark.server
 
 MIB = 1024 * 1024
 REFUSALS = re.compile(
-    "FATAL:  (recovery target timeline 2 does not exist|could not locate required checkpoint)"
+    "FATAL:  (recovery target timeline 2 does not exist|could not locate required checkpoint"
+    "|recovery ended before configured recovery target was reached"
+    "|requested recovery stop point is before consistent recovery point)"
 )
 COPIES = {BucketRole.PRIMARY: "primary", BucketRole.DR: "dr"}
 
@@ -108,29 +111,22 @@ def deployment(make_postgres: MakePostgres) -> Deployment:
 
 
 class Restored:
-    """A server restored from the base backup by what lies in `folder`, towards a timeline."""
+    """A server restored from a base backup of `of` by what lies in `folder`, towards a timeline.
+
+    `until` are settings that name a target, without which it goes to the end.
+    """
 
     def __init__(
-        self, made: Deployment, workspace: Workspace, folder: Path, target: int, lsn: int | None
+        self, of: PostgresServer, base: Path, workspace: Workspace, folder: Path, target: int, **until: str
     ) -> None:
-        server = PostgresServer(
-            workspace, made.server.bin_dir, workspace.folder("restored", made.server.os_user)
-        )
-        server.run(["cp", "-a", str(made.base), str(server.data_dir)])
+        server = PostgresServer(workspace, of.bin_dir, workspace.folder("restored", of.os_user))
+        server.run(["cp", "-a", str(base), str(server.data_dir)])
         server._finish()
-        until = (
-            {}
-            if lsn is None
-            else {
-                "recovery_target_lsn": format_lsn(lsn),
-                "recovery_target_inclusive": "off",
-                "recovery_target_action": "promote",
-            }
-        )
         server.configure(
             restore_command=f"cp {folder}/primary/%f %p || cp {folder}/dr/%f %p",
             recovery_target_timeline=str(target),
             archive_mode="off",
+            recovery_target_action="promote",
             **until,
         )
         server.run(["touch", str(server.data_dir / "recovery.signal")])
@@ -141,7 +137,7 @@ class Restored:
         server = self.server
         try:
             server.start()
-            wait_until(lambda: server.sql("SELECT pg_is_in_recovery()") == [(False,)], "replay has ended")
+            wait_until(self._ended, "replay has ended", timeout_s=60)
             return {str(each) for (each,) in server.sql("SELECT segment FROM turns")}
         except RuntimeError as error:
             if not REFUSALS.search(str(error)):
@@ -149,6 +145,17 @@ class Restored:
             return None
         finally:
             server.stop("immediate")
+            server.run(["rm", "-r", str(server.data_dir)])  # they are many
+
+    def _ended(self) -> bool:
+        """Whether it is open, which is later than it answers. Raises RuntimeError where it gave up."""
+        server = self.server
+        try:
+            return server.sql("SELECT pg_is_in_recovery()") == [(False,)]
+        except psycopg.OperationalError:
+            if server.running:
+                return False
+            raise RuntimeError(server.log_file.read_text()) from None
 
 
 def promised(made: Deployment, found: Recoverability) -> set[str] | None:
@@ -211,7 +218,7 @@ def test_what_is_promised_is_what_a_restored_server_has(deployment: Deployment, 
         found = recoverability(made.copies(folder), made.cluster, target)
         stop = found.reach[target].reaches[0].stop
         assert (stop.kind if stop is not None else None) == stops, name
-        rows = Restored(made, workspace, folder, target, None).rows()
+        rows = Restored(made.server, made.base, workspace, folder, target).rows()
         assert rows == promised(made, found), name
 
 
@@ -224,10 +231,11 @@ def test_where_the_childs_first_segment_is_missing_a_server_goes_astray(
     assert found.window is not None
     assert found.window.stop is not None
     assert "onto another branch" in found.window.stop.text
-    astray = Restored(made, workspace, folder, 2, None).rows()
+    astray = Restored(made.server, made.base, workspace, folder, 2).rows()
     assert astray is not None
     assert made.written["old"][0] in astray
-    rows = Restored(made, workspace, folder, 2, found.window.until_lsn).rows()
+    end = {"recovery_target_lsn": format_lsn(found.window.until_lsn), "recovery_target_inclusive": "off"}
+    rows = Restored(made.server, made.base, workspace, folder, 2, **end).rows()
     assert rows == promised(made, found) == set(made.written["both"][:3])
 
 
