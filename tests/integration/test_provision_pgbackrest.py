@@ -15,14 +15,19 @@ import pytest
 
 import walconsole
 from tests.integration.provision_stage import Stage, staged
+from tests.integration.recover_parts import observed, ran, text_of
 from tests.integration.test_provision import outside
 from tests.servers.fixtures import MakeCluster, MakeSshd, or_skip
 from tests.servers.ports import wait_until
 from tests.servers.programs import find_program
+from tests.servers.reaper import Ward
 from tests.servers.rgw import RadosGateway
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BackupSettings, BucketRole, Engine
 from walconsole.domain.recovery.keep import Keep
+from walconsole.domain.recovery.recover_plan import RecoveryWish
+from walconsole.domain.recovery.recover_state import RecoveryPhase
+from walconsole.domain.recovery.recover_target import RecoverTo, read_into, read_target
 from walconsole.droplet.choices import BackupChoices, DrillChoices
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import archive_command, pgbackrest_call
@@ -33,6 +38,8 @@ from walconsole.provision.engine.model import Stage as At
 from walconsole.provision.engine.runner import Runner
 from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import undoable
+from walconsole.provision.recovering.catalogue import onwards, to_the_pause
+from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.provision.steps.repositories import Repositories
 from walconsole.provision.steps.stanza import Stanza
@@ -140,6 +147,9 @@ async def test_from_nothing_to_green_and_again_and_restored(stage: Stage, tmp_pa
     assert "restorable to any moment since" in document["verdict"]
     await one_more_is_taken_when_it_is_asked_for(stage)
     await a_drill_restores_it_by_pgbackrest(stage)
+    code, document = await checked(stage, tmp_path)
+    assert "; proved " in document["verdict"], document
+    assert document["drills"]["proved"]["restore_seconds"] > 0
     await each_thing_is_repaired_by_itself(stage)
     a_restore_from_the_other_copy_alone(stage)
 
@@ -214,6 +224,33 @@ def a_restore_from_the_other_copy_alone(stage: Stage) -> None:
     stage.cluster.start()
     wait_until(lambda: stage.cluster.sql("SELECT pg_is_in_recovery()") == [(False,)], "it is promoted")
     assert stage.cluster.sql("SELECT count(*), max(number) FROM kept") == [(1500, 1500)]
+
+
+async def test_a_recovery_into_a_new_place_archives_from_there(stage: Stage) -> None:
+    """`walconsole recover --into /PATH`, by the configuration of which nobody told it."""
+    server = stage.cluster
+    server.sql("CREATE TABLE kept AS SELECT generate_series(1, 1500) AS number")
+    await run(stage)
+    observed(stage)
+    had = backups(stage)
+    server.sql("INSERT INTO kept VALUES (2000)")
+    lsn = text_of(server, "SELECT pg_current_wal_insert_lsn()")
+    server.sql("DROP TABLE kept")
+    folder = server.data_dir.with_name(f"{server.data_dir.name}-elsewhere")
+    server.workspace.reaper.take(Ward("pidfile", str(folder / "postmaster.pid")))
+    target = read_target(RecoverTo.LSN, lsn)
+    recovery = Recovery(stage.site, RecoveryWish(target, read_into(str(folder)), tables=("kept",)))
+    assert "    1501" in await ran(stage, to_the_pause(recovery))
+    state = await recovery.state()
+    assert state.pgbackrest == f"--config={configuration(stage)} --stanza={stage.profile.name}"
+    await ran(stage, onwards(recovery, state))
+    state = await recovery.state()
+    assert (state.phase, state.tree) == (RecoveryPhase.DONE, str(folder))
+    assert f"\npg1-path={folder}\npg1-port={server.port}\n" in configuration(stage).read_text()
+    assert_the_limited_keys_are_in_it(stage)
+    for role in BucketRole:
+        assert any(key.endswith("/00000002.history") for key in stage.objects(role)), role
+        assert len(backups(stage)[role] - had[role]) == 1, role
 
 
 async def test_the_whole_plan_is_told_where_nothing_is_there_yet(stage: Stage) -> None:

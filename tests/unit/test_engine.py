@@ -7,10 +7,11 @@ import pytest
 from tests.data.provisioning import a_site
 from tests.data.surveys import PROFILE, SURVEY, NoShell, with_server, without
 from walconsole.domain.profile import BackupSettings, Engine, Profile
+from walconsole.domain.recovery.by_tool import ClusterPlace
 from walconsole.domain.recovery.keep import Keep
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.droplet.choices import Authorities, BackupChoices, Compression, DropletChoices
-from walconsole.droplet.pgbackrest import ClusterPlace, configuration, unfit
+from walconsole.droplet.pgbackrest import configuration, unfit
 from walconsole.droplet.rendering import archive_command, pgbackrest_backup_script
 from walconsole.provision.droplet.survey import Survey
 from walconsole.provision.engine.model import CheckState, Fact, FactState

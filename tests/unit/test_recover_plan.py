@@ -9,7 +9,13 @@ from tests.data.recovery import CLUSTER, DAY_S, MIB, NOW, SIZE, backup_id, base,
 from walconsole.domain.facts.evidence import FoundCopy
 from walconsole.domain.profile import BucketRole, ClusterName, default_bucket
 from walconsole.domain.recovery.backups import Completeness, Writer
-from walconsole.domain.recovery.by_tool import pgbackrest_config, pgbackrest_options
+from walconsole.domain.recovery.by_tool import (
+    ClusterPlace,
+    own_places,
+    pgbackrest_config,
+    pgbackrest_options,
+    read_place,
+)
 from walconsole.domain.recovery.recover_plan import (
     RecoveryHost,
     RecoveryPlan,
@@ -221,7 +227,7 @@ def test_pgbackrests_is_restored_by_itself_where_it_is_installed() -> None:
     plan = planned(LATEST, copies, host=there, place=IN_PLACE)
     assert (plan.possible, plan.pgbackrest, plan.warnings) == (True, "/srv/pgbackrest.conf", ())
     assert pgbackrest_options(THEIRS, plan.pgbackrest) == ("--config=/srv/pgbackrest.conf", "--stanza=main")
-    assert "pg1-path" in planned(LATEST, copies, host=there).warnings[0].remedy
+    assert "--promote writes into it (pg1-path" in planned(LATEST, copies, host=there).warnings[0].text
 
 
 @pytest.mark.parametrize(
@@ -277,6 +283,20 @@ def test_the_configuration_is_named_where_pgbackrest_would_not_look_by_itself() 
     command = "pgbackrest --config=/srv/other.conf --stanza=main archive-push %p"
     assert pgbackrest_config([found("/srv/it.conf line 4")], command) == "/srv/other.conf"
     assert pgbackrest_config([], "wal-g --config=/srv/other.conf wal-push %p") == ""
+
+
+def test_where_a_configuration_of_pgbackrests_finds_the_cluster() -> None:
+    assert own_places("--config=/srv/it.conf --stanza=main") == (("/srv/it.conf",), "main")
+    usual, stanza = own_places("--stanza=main")
+    assert (usual[0], stanza) == ("/etc/pgbackrest/pgbackrest.conf", "main")
+    told = "pg1-path = /srv/old\n  pg1-port=5433\nrepo1-path=/x\npg1-path=/srv/new/ \n"
+    assert read_place(told) == ClusterPlace("/srv/new/", 5433)
+    assert read_place("pg1-port=many\n") == ClusterPlace("")
+    new = ClusterPlace("/srv/new", 5433, "/run")
+    assert new.lines == ("pg1-path=/srv/new", "pg1-port=5433", "pg1-socket-path=/run")
+    assert read_place(told).serves(new)
+    assert not read_place(told).serves(replace(new, port=None)), "which is 5432"
+    assert ClusterPlace("/srv/new").serves(ClusterPlace("/srv/new", 5432, "/run"))
 
 
 def test_without_any_copy_nothing_is_planned() -> None:

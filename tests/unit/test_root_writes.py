@@ -141,6 +141,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,
     ("provision/recovering/choosing.py", "mkdir -m 700 {}"): _SHOWN,
+    ("provision/recovering/their_place.py", "sed -i {} {}"): _SHOWN,
     ("provision/steps/backup_command.py", "install -d -o {} -m 0750 {}"): _SHOWN,
     ("provision/steps/preflight_archive.py", "chmod 0640 {}"): "a remedy, for the operator",
     (

@@ -8,10 +8,10 @@ in on the droplet from its rclone configuration.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from walconsole.domain.profile import BucketTarget, Profile
+from walconsole.domain.recovery.by_tool import ClusterPlace
 from walconsole.domain.recovery.keep import Keep
 from walconsole.droplet.choices import BackupChoices, Compression, DropletChoices
 from walconsole.droplet.names import names_of, remote_of
@@ -28,15 +28,6 @@ _COMPRESS_TYPES = {
     Compression.GZIP: "gz",
     Compression.NONE: "none",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterPlace:
-    """Where pgBackRest finds the server: None leaves its own default."""
-
-    data_directory: str
-    port: int | None = None
-    socket_dir: str | None = None
 
 
 def unfit(profile: Profile, choices: DropletChoices, backup: BackupChoices) -> str:
@@ -70,12 +61,10 @@ def configuration(
         "log-level-file=off",
         "",
         f"[{profile.name}]",
-        f"pg1-path={place.data_directory}",
+        *place.lines,
         f"pg1-user={profile.postgres.user}",
         f"pg1-database={profile.postgres.database}",
     ]
-    lines += [f"pg1-port={place.port}"] if place.port else []
-    lines += [f"pg1-socket-path={place.socket_dir}"] if place.socket_dir else []
     return "\n".join(lines) + "\n"
 
 

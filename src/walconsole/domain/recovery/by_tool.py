@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from shlex import join, quote
 
 from walconsole.domain.facts.evidence import FoundCopy
@@ -9,13 +10,16 @@ from walconsole.domain.pgconf.advice import quoted
 from walconsole.domain.profile import BucketTarget
 from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.recover_target import RecoverTo, RecoveryTarget
+from walconsole.domain.redaction import safe
 
 _STANZA = re.compile(r"(?:.*/)?backup/([A-Za-z0-9._-]{1,100})/", re.ASCII)
 _FILE = re.compile(r"(/[-A-Za-z0-9/._+@]{1,200}\.conf) line \d+", re.ASCII)
 _SERVER = re.compile(r"(.*/)?([A-Za-z0-9._-]{1,100})/base/", re.ASCII)
 _NAMED = re.compile(r"--config[= ](/[-A-Za-z0-9/._+@]{1,200})(?=\s|$)", re.ASCII)
-_OWN = frozenset({"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf"})
-"""Where pgBackRest looks by itself."""
+_OWN = ("/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf")
+"""Where pgBackRest looks by itself, the first that is there."""
+_DEFAULT_PORT = 5432
+_PORT_DIGITS = 5
 
 
 def pgbackrest_config(copies: Iterable[FoundCopy], command: str = "") -> str:
@@ -32,6 +36,52 @@ def pgbackrest_config(copies: Iterable[FoundCopy], command: str = "") -> str:
             if named is not None and named[1] not in _OWN and "/conf.d/" not in named[1]:
                 return named[1]
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """Where pgBackRest finds a cluster: its data directory, the port (None: the default), and the socket's
+    folder (empty: the default).
+    """
+
+    path: str
+    port: int | None = None
+    socket: str = ""
+
+    def __str__(self) -> str:
+        """`/srv/restored, port 5433`."""
+        return f"{self.path}{f', port {self.port}' if self.port else ''}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The options of its configuration."""
+        told = {"path": self.path, "port": self.port, "socket-path": self.socket}
+        return tuple(f"pg1-{name}={value}" for name, value in told.items() if value)
+
+    def serves(self, wanted: "ClusterPlace") -> bool:
+        """Whether a configuration that names this one leads to `wanted`; what is left out is the default."""
+        port = (self.port or _DEFAULT_PORT) == (wanted.port or _DEFAULT_PORT)
+        return self.path.rstrip("/") == wanted.path.rstrip("/") and port
+
+
+def read_place(text: str) -> ClusterPlace:
+    """By the `pg1-` lines of a stanza's section; of one that is there twice the last counts."""
+    told = dict(re.findall(r"^\s*pg1-(path|port|socket-path)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    port = told.get("port", "")
+    return ClusterPlace(
+        safe(told.get("path", "")),
+        int(port) if port.isdecimal() and len(port) <= _PORT_DIGITS else None,
+        safe(told.get("socket-path", "")),
+    )
+
+
+def own_places(options: str) -> tuple[tuple[str, ...], str]:
+    """Of options as `pgbackrest_options` makes them: the configurations that may be meant, the first that is
+    there counts; and the stanza.
+    """
+    told = dict(word.removeprefix("--").partition("=")[::2] for word in options.split())
+    named = told.get("config")
+    return ((named,) if named else _OWN), told.get("stanza", "")
 
 
 def pgbackrest_options(backup: BaseBackup, config: str = "") -> tuple[str, ...]:

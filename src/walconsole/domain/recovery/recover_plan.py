@@ -186,8 +186,8 @@ def _by_another(chain: Sequence[BaseBackup], place: RecoveryPlace) -> Iterator[C
     if chain[-1].writer is Writer.PGBACKREST and not place.in_place:
         yield Concern(
             "pgBackRest's configuration names the old cluster's data directory: what is opened elsewhere is "
-            "not archived before it names the new one",
-            "change pg1-path (and pg1-port) before --promote, or recover in its place",
+            "not archived before it names the new one, which --promote writes into it (pg1-path, pg1-port)",
+            "recover in its place where that file is not to be changed",
         )
 
 

@@ -7,9 +7,10 @@ import base64
 from dataclasses import dataclass
 from shlex import quote
 
+from walconsole.domain.recovery.by_tool import ClusterPlace
 from walconsole.domain.redaction import safe
 from walconsole.droplet.names import names_of
-from walconsole.droplet.pgbackrest import ClusterPlace, configuration
+from walconsole.droplet.pgbackrest import configuration
 from walconsole.errors import ProvisionError
 from walconsole.observe.host.host_script import assignment
 from walconsole.provision.droplet.commands import ask, os_user, status_of
@@ -43,7 +44,7 @@ async def wanted_text(site: Site) -> str:
         raise ProvisionError("finding the cluster for pgBackRest", survey.server_problem)
     port = postgres.port or (cluster.port if cluster is not None else None)
     socket = postgres.socket_dir or (cluster.socket_dir if cluster is not None else None)
-    place = ClusterPlace(server.data_directory, port, socket)
+    place = ClusterPlace(server.data_directory, port, socket or "")
     return configuration(site.profile, site.choices, site.backup, place)
 
 

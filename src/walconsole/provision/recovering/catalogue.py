@@ -16,7 +16,8 @@ A screen may run `to_the_pause` and `onwards` as one list: the gate of `recover-
 | recover-take-over | TakeOver | the old one stopped and moved aside, the real configuration in force |
 | recover-archived | NewTimeline | the new timeline's history and first segment in each copy |
 | backup-command, backup | BackupCommand, BackupNow | a base backup on the new timeline |
-| recover-archived, backup | TheirTimeline, TheirBackup | the same where pgBackRest archives |
+| recover-their-place | TheirPlace | where pgBackRest archives: its configuration names the new place |
+| recover-archived, backup | TheirTimeline, TheirBackup | the same by pgBackRest, in its layout |
 | recover-verdict | LastWord | the first line, read anew |
 | recover-give-up | GiveUp | the private server ended, the old one started again |
 | recover-dump | DumpPart | one table or database of the paused copy, into a file |
@@ -33,6 +34,7 @@ from walconsole.provision.recovering.ending import GiveUp, PromoteCopy, TakeOver
 from walconsole.provision.recovering.looking import DumpPart, LookBefore
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
+from walconsole.provision.recovering.their_place import TheirPlace
 from walconsole.provision.recovering.theirs import TheirBackup, TheirTimeline
 from walconsole.provision.steps.backup_command import BackupCommand
 from walconsole.provision.steps.first_backup import BackupNow
@@ -53,8 +55,14 @@ def to_the_pause(recovery: Recovery) -> tuple[Step, ...]:
 def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
     """From the pause to the verdict. `state` says which cluster the base backup is of."""
     if state.pgbackrest:
-        ends = TheirTimeline(recovery), TheirBackup(recovery), LastWord(recovery)
-        return PromoteCopy(recovery), TakeOver(recovery), *ends
+        return (
+            PromoteCopy(recovery),
+            TakeOver(recovery),
+            TheirPlace(recovery),
+            TheirTimeline(recovery),
+            TheirBackup(recovery),
+            LastWord(recovery),
+        )
     own = recovery.own(state)
     return (
         PromoteCopy(recovery),

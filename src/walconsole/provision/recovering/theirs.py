@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from shlex import quote
 
-from walconsole.domain.profile import BucketTarget
+from walconsole.domain.profile import BucketTarget, Engine
+from walconsole.domain.recovery.by_tool import own_places
 from walconsole.domain.recovery.recover_state import RecoveryPhase, RecoveryState
 from walconsole.domain.standing.recovery import restorable
 from walconsole.errors import BlockedError, ProvisionError
@@ -35,7 +36,7 @@ class TheirTimeline(NewTimeline):
         state = await self._recovery.state()
         if self._major is None:
             self._major = int(await psql(site_of(self._site, state), "SHOW server_version_num")) // 10_000
-        stanza = state.pgbackrest.rpartition("--stanza=")[2].split(" ")[0]
+        _, stanza = own_places(state.pgbackrest)
         below = f"{target.prefix}archive/{stanza}/"
         first = (await self._site.store(target).page(start_after=f"{below}{self._major}-")).objects.keys[:1]
         database = first[0].removeprefix(below).partition("/")[0] if first else f"{self._major}-1"
@@ -64,16 +65,17 @@ class TheirBackup(NotUndone):
 
     async def plan(self) -> Plan:
         """pgBackRest's own command."""
-        command = self._command(await self._recovery.state())
-        return Plan("take a base backup by pgBackRest", commands=(command,), undo="base backups stay")
+        commands = self._commands(await self._recovery.state())
+        return Plan("take a base backup by pgBackRest", commands=commands, undo="base backups stay")
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises BlockedError, ProvisionError with its last words."""
         state = await self._recovery.state()
         if state.phase not in IN_FORCE:
             raise BlockedError(self.title, state.words[0], state.words[1])
-        async for event in run(self._site, self._command(state), timeout_s=_LONGEST_S):
-            yield event
+        for command in self._commands(state):
+            async for event in run(self._site, command, timeout_s=_LONGEST_S):
+                yield event
 
     async def verify(self) -> AsyncIterator[Event]:
         """The copies are read. Raises ProvisionError where none leads to the new timeline."""
@@ -89,8 +91,15 @@ class TheirBackup(NotUndone):
             )
         yield Proved(f"{newest.held.backup.id} is on timeline {newest.held.backup.timeline}")
 
-    def _command(self, state: RecoveryState) -> Command:
-        return Command(f"{_program(state)} --type=full backup", user=os_user(self._site))
+    def _commands(self, state: RecoveryState) -> tuple[Command, ...]:
+        """Into the repository that pgBackRest takes by itself; into each where the console set them up."""
+        repositories = [""]
+        if self._site.profile.engine is Engine.PGBACKREST:
+            repositories = [f"--repo={number} " for number, _ in enumerate(self._site.targets(), start=1)]
+        return tuple(
+            Command(f"{_program(state)} {repository}--type=full backup", user=os_user(self._site))
+            for repository in repositories
+        )
 
 
 def _program(state: RecoveryState) -> str:
