@@ -2,8 +2,7 @@
 
 All of one database, one after another, in another order every round, on the same machine as server and store.
 Of a restore it is what brings the files back; replay is the same for all. While a second backup of each runs,
-pgbench writes: how much it loses is what the backup costs the service. Then a restore drill, as nice as on a
-droplet, likewise; what it restored and replayed is how long a recovery takes.
+pgbench writes: how much it loses is what the backup costs the service.
 """
 
 import random
@@ -20,14 +19,13 @@ from pathlib import Path
 
 from benchmarks.report import Result, middle
 from tests.integration.backup_parts import CHOICES, Backups, Region, region
-from tests.integration.drill_parts import Drills
 from tests.servers.archived import MIB, destination
 from tests.servers.pgbackrest import pgbackrest
 from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace, identity
 from tests.servers.writer import Destination, write_private
-from walconsole.droplet.choices import BackupChoices, DrillChoices
+from walconsole.droplet.choices import BackupChoices
 
 MEMORY_BUDGET_MIB = 256.0
 """Of our script with all that it starts, whatever the database's size."""
@@ -35,8 +33,6 @@ SCALE_A_GIB = 42
 """pgbench's scale factor for 0.6 GiB; a table of text that compresses less is the rest."""
 TEXT_ROWS_A_GIB = 4_400_000
 QUIET_S = 15.0
-MOST_LOST = 10.0
-"""Of pgbench's throughput while a drill runs, in percent."""
 LOOK_EVERY_S = 0.25
 _ON_DISK = "sync -f"
 """After what does not see to it itself: pgBackRest has what it restores on the disk when it ends."""
@@ -75,36 +71,22 @@ class Samples:
 
 def measure(gib: float, runs: int) -> list[Result]:
     """Rows: what each tool takes for a backup, for a restore, and from pgbench meanwhile."""
-    with _stage(gib) as (server, ways, drills):
+    with _stage(gib) as (server, ways):
         samples = {way.name: Samples() for way in ways}
         for number in range(runs):
             for way in random.Random(number).sample(ways, len(ways)):  # noqa: S311  # no secret: the same each time
                 _sample(server, way, samples[way.name])
-        quiet = _transactions(server, lambda: time.sleep(QUIET_S))
+        quiet = transactions(server, lambda: time.sleep(QUIET_S))
         for way in ways:
-            busy = _transactions(server, lambda way=way: _run(server, way.backup))  # type: ignore[misc]
+            busy = transactions(server, lambda way=way: ran(server, way.backup))  # type: ignore[misc]
             samples[way.name].kept = busy / quiet
-        drilled = list(_drilled(server, drills, quiet))
         size = int(server.sql("SELECT sum(pg_database_size(oid)) FROM pg_database")[0][0])
-    return [*(row for way in ways for row in _rows(way, samples, size)), *drilled]
-
-
-def _drilled(server: PostgresServer, drills: Drills, quiet: float) -> Iterator[Result]:
-    """What a drill takes while pgbench writes, and what that loses. `quiet` is its rate with nothing else."""
-    busy = _transactions(server, lambda: _run(server, [str(drills.script)]))
-    told = drills.result
-    took = {phase: told[f"{phase}_ms"] / 1000 for phase in ("fetch", "verify", "replay", "check")}
-    replayed = (
-        f"{told['segments_replayed']} segments in {took['replay']:.1f} s, read in {took['check']:.1f} s"
-    )
-    restored = sum(took[phase] for phase in ("fetch", "verify", "replay"))
-    yield Result("drill: until the target is reached (RTO)", restored, "s", None, replayed)
-    yield Result("  pgbench loses meanwhile", 100 * (1 - busy / quiet), "%", MOST_LOST)
+    return [row for way in ways for row in _rows(way, samples, size)]
 
 
 def _sample(server: PostgresServer, way: Way, samples: Samples) -> None:
     before = way.stored()
-    samples.backups.append(_run(server, way.backup))
+    samples.backups.append(ran(server, way.backup))
     samples.stored.append(way.stored() - before)
     if way.restore is None:
         return
@@ -112,7 +94,7 @@ def _sample(server: PostgresServer, way: Way, samples: Samples) -> None:
     data = folder / "data"
     data.mkdir(mode=0o700)
     server.give(data)
-    samples.restores.append(_run(server, way.restore(data)))
+    samples.restores.append(ran(server, way.restore(data)))
     for needed in ("PG_VERSION", "global/pg_control", "backup_label"):
         if not (data / needed).is_file():
             raise AssertionError(f"{way.name} restored no {needed}")
@@ -143,7 +125,7 @@ def _rows(way: Way, samples: dict[str, Samples], size: int) -> Iterator[Result]:
 # -- Running a tool, and watching it.
 
 
-def _run(server: PostgresServer, command: Sequence[str]) -> Ran:
+def ran(server: PostgresServer, command: Sequence[str]) -> Ran:
     """To its end. Raises RuntimeError with its last words where it fails."""
     used, began = _children_s(), time.perf_counter()
     process = subprocess.Popen(
@@ -212,7 +194,7 @@ def _pss_kib(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
-def _transactions(server: PostgresServer, meanwhile: Callable[[], object]) -> float:
+def transactions(server: PostgresServer, meanwhile: Callable[[], object]) -> float:
     """pgbench's transactions a second while `meanwhile` runs."""
     command = [server.bin_dir / "pgbench", "-h", server.socket_dir, "-p", str(server.port), "-U", server.user]
     process = subprocess.Popen(
@@ -239,7 +221,7 @@ def _transactions(server: PostgresServer, meanwhile: Callable[[], object]) -> fl
 
 
 @contextmanager
-def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way], Drills]]:
+def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way]]]:
     with ExitStack() as stack:
         space = Workspace()
         stack.callback(space.close)
@@ -253,7 +235,7 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way], Drills]]:
         )
         server.start()
         stack.callback(server.stop, "immediate")
-        _fill(server, gib)
+        fill(server, gib)
         here = region(gateway)
         choices = replace(CHOICES, patience_s=900, nice=BackupChoices().nice)
         alone, both = (
@@ -271,14 +253,13 @@ def _stage(gib: float) -> Iterator[tuple[PostgresServer, list[Way], Drills]]:
                 *(_pgbackrest(server, gateway, processes) for processes in (1, 2)),
                 *(_barman_cloud(server, gateway, how) for how in ("", "--gzip")),
             ],
-            Drills(both, DrillChoices(poll_s=1, patience_s=900)),
         )
 
 
-def _fill(server: PostgresServer, gib: float) -> None:
+def fill(server: PostgresServer, gib: float) -> None:
     scale = max(1, round(SCALE_A_GIB * gib))
     pgbench = [str(server.bin_dir / "pgbench"), "-h", str(server.socket_dir), "-p", str(server.port)]
-    _run(server, [*pgbench, "-U", server.user, "-i", "-q", "-s", str(scale), "postgres"])
+    ran(server, [*pgbench, "-U", server.user, "-i", "-q", "-s", str(scale), "postgres"])
     text = "SELECT i, md5(i::text) || ' ' || md5((i * 7)::text) FROM generate_series(1, %s) i"
     server.sql("CREATE TABLE note (id int, text text)")
     server.sql(f"INSERT INTO note {text}", round(TEXT_ROWS_A_GIB * gib))

@@ -7,7 +7,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,8 @@ from walconsole.operator_files.kept import KeptFiles, for_this_session
 from walconsole.ports import Observer
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.session.wiring import observe, ssh_shell
+from walconsole.session.dialling import ssh_shell
+from walconsole.session.wiring import observe
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,6 +49,9 @@ class Row:
     mended: str = ""
     green_s: float | None = None
 
+
+_LOOK_APART_S, _LOOK_EVERY_S = 0.1, 0.4
+"""At least and at most between two looks: to diagnose is most of what a test computes while it waits."""
 
 TABLE: list[Row] = []
 """Of this process, in the order of the tests."""
@@ -239,12 +243,19 @@ class Watched:
         self.accept(reason)
 
     async def until(self, holds: Callable[[], object], what: str, timeout_s: float) -> float:
-        """Seconds until it holds, looked at again and again: what is old ages meanwhile."""
+        """Seconds until it holds. With each snapshot, and between them, it is looked at: what is old ages."""
         began = time.monotonic()
-        while time.monotonic() - began < timeout_s:
+        while True:
+            self.screen.changed.clear()
+            lasted_s = time.monotonic() - began
             if holds():
-                return time.monotonic() - began
-            await asyncio.sleep(0.1)
+                return lasted_s
+            if lasted_s >= timeout_s:
+                break
+            await asyncio.sleep(_LOOK_APART_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self.screen.changed.wait()
         raise AssertionError(f"{what} did not come about within {timeout_s} s:\n{self.told()}")
 
     async def root(self, rule: str, *, within_s: float = 5.0, evidence: str = "") -> Story:
