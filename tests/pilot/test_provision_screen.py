@@ -97,6 +97,13 @@ async def test_every_step_asks_with_the_focus_on_cancel_and_the_end_sums_up() ->
         assert isinstance(app.focused, Button)
         assert app.focused.id == "gate_no"
         assert "Buckets adds something new. Agree?" in screen_text(app)
+        assert ("Esc", "no") in screen.key_bar.hints
+        assert {"x", "r", "u"}.isdisjoint(key for key, _ in screen.key_bar.hints)
+        for size in ((80, 24), (20, 6), (10, 3), (200, 60), (120, 36)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert "Buckets adds something new. Agree?" in screen_text(app)
+        assert app.focused.id == "gate_no"
         assert not steps[1].applied
         await pilot.press("right", "enter")
         await asked(pilot, screen, "drop-in")

@@ -75,6 +75,10 @@ SOONEST_S = 0.1
 """News that comes closer together is drawn as one."""
 
 
+_NOT_AT_A_GATE = frozenset({"Esc", "x", "r", "u"})
+"""Escape answers there; the others begin what is running already."""
+
+
 class ProvisionScreen(PanesScreen):
     """Shows `run`, which goes on without it. Looks at every step when it is opened for the first time."""
 
@@ -282,8 +286,11 @@ class ProvisionScreen(PanesScreen):
         self.verdict.repaint()
 
     def hints(self) -> tuple[tuple[str, str], ...]:
-        """The footer's keys."""
-        return keys.hints("provision", read_only=self.session.read_only, past=self.session.in_past)
+        """The footer's keys; while the gate asks those that would be refused are not among them."""
+        offered = keys.hints("provision", read_only=self.session.read_only, past=self.session.in_past)
+        if self.run.question is None:
+            return offered
+        return (("Esc", "no"), *(hint for hint in offered if hint[0] not in _NOT_AT_A_GATE))
 
     # What the operator does.
 
