@@ -41,7 +41,7 @@ def test_the_first_cluster_s_segment_is_not_what_would_survive_of_the_second(lsn
     assert "nothing of this one would survive a lost disk" in diagnosis.verdict.text
     at_risk = [line for story in diagnosis.stories for line in story.at_risk]
     assert not [line for line in at_risk if "0 B" in line]
-    assert any("everything, for nothing is known to be in the archive" in line for line in at_risk)
+    assert any("everything: nothing is known to be in the archive" in line for line in at_risk)
     assert exposure(snapshot, NOW) is None
     assert "unarchived_bytes" not in {metric.name for metric in metrics(snapshot, diagnosis, NOW)}
 

@@ -206,7 +206,7 @@ MODES: tuple[FailureMode, ...] = (
                 "The index that the console keeps over sessions against the bucket's listing: segments at "
                 "its ends, or all of them, or all base backups' labels, that were there. It is told until "
                 "they are back, or until somebody accepts the loss with a reason; a new base backup alone "
-                "ends it not, for what is gone is gone. A deletion in the middle is a `gap`."
+                "does not end it: what is gone is gone. A deletion in the middle is a `gap`."
             ),
             fix=(
                 "Take the key from whoever deleted it. Bring back what the other bucket or pg_wal still has "

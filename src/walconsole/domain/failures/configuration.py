@@ -156,7 +156,7 @@ def _overridden(assessment: Assessment, name: str, winner: Place, loser: Place) 
         (Severity.CRITICAL if broken or assessment.troubled else Severity.NOTE),
         f"{name} of {loser.where} is ignored: ALTER SYSTEM set another value",
         (
-            f"{winner.where}: {name} = {winner.value or chr(39) * 2} wins, for it is read last",
+            f"{winner.where}: {name} = {winner.value or chr(39) * 2} wins: it is read last",
             f"{loser.where}: {name} = {loser.value} loses",
         ),
         f"ALTER SYSTEM RESET {name}; then reload (archive_mode and wal_level: restart)",

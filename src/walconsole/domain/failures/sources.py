@@ -36,7 +36,7 @@ def archive_elsewhere(assessment: Assessment) -> Iterator[Finding]:
     yield Finding(
         "archive-elsewhere",
         Severity.NOTE if assessment.agreement.ok else Severity.WARNING,
-        "the profile and the host say differently where the archive is",
+        "the profile and the host name different places for the archive",
         facts.differences,
         "correct the profile, or leave those values out of it: then what the host says is used",
         Snapshot.discovery,
@@ -208,7 +208,7 @@ def _overdue(assessment: Assessment, age: float, read_at: float) -> Finding:
     return Finding(
         "verifier-silent",
         Severity.WARNING,
-        f"the verifier has called nothing clean for {duration_text(age)}",
+        f"no run of the verifier was clean for {duration_text(age)}",
         (f"its heartbeat is {duration_text(age)} old, and a clean run renews it every hour (stat)",),
         "run it by hand, and see what it says",
         Snapshot.host,
@@ -251,7 +251,10 @@ def watcher_died(assessment: Assessment) -> Iterator[Finding]:
         "the watcher HANGS: nobody would be told"
         if watcher.alive
         else "the watcher DIED: nobody would be told",
-        (f"it watched since {moment_text(watcher.began_at, now)}, and was last heard of {heard}", *untold),
+        (
+            f"it had watched since {moment_text(watcher.began_at, now)}; its last sign of life was {heard}",
+            *untold,
+        ),
         "start it again on this machine; where none shall run any more, take its file away: docs/watch.md",
         Snapshot.watcher,
         since=watcher.beat_at,

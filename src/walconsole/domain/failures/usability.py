@@ -158,7 +158,7 @@ def torn(assessment: Assessment) -> Iterator[Finding]:
             "damaged-object",
             _torn_severity(assessment, bucket, damaged),
             f"{plural(count, 'object')} in the {copy} bucket {are} no whole segment: {name}",
-            (f"a segment that is stored as it is has exactly {size:,} bytes, and none but a few (S3 LIST)",),
+            (f"uncompressed it has exactly {size:,} bytes, compressed more than a few (S3 LIST)",),
             "find out what cut it short; archive the segment again while it is in pg_wal, copy it from the "
             "other copy where that has it whole, else take a new base backup",
             reading.slot,

@@ -119,7 +119,7 @@ def is_calm(line: str) -> bool:
 def _recovery_point(assessment: Assessment, *, stopped: bool) -> Iterator[str]:
     lost = assessment.exposure
     if lost is None:
-        yield "lost with the disk now: everything, for nothing is known to be in the archive"
+        yield "lost with the disk now: everything: nothing is known to be in the archive"
         return
     span = "" if lost.seconds is None else f", {whole_duration_text(lost.seconds)} of writes"
     growing = ", and it grows" if stopped else ""

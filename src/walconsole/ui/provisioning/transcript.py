@@ -117,7 +117,7 @@ def _command(command: Command) -> list[str]:
 
 
 def _grant_back(before: str) -> str:
-    return f"give back {before}" if before not in ("", "none") else "take the grant away again"
+    return f"give it {before} again" if before not in ("", "none") else "take the grant away again"
 
 
 def undo_words(change: Change) -> str:
