@@ -195,6 +195,7 @@ _STAND = f"READ='' WRITE='' TAKE='' CHANGE='' most=''\n{template('stand.sh')}"
 GIVEN = {
     "survey.sh": "part='' path='' config='' root='' pid='' folders='' ask_region='' psql=''\n",
     "reach.sh": "scheme='' host='' port=''\n",
+    "other_host.sh": "user='' path='' major='' needed='' own=''\n",
     "files.sh": _STAND,
     "restart.sh": "".join(
         f"{name}() {{ :; }}\n"

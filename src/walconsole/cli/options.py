@@ -7,6 +7,11 @@ from pathlib import Path
 from walconsole import __version__
 from walconsole.cli.table import Takes
 from walconsole.config import checks
+from walconsole.domain.profile import Profile, SshTarget
+from walconsole.errors import UsageError
+
+HERE = "here"
+"""The droplet itself, where the profile names another host."""
 
 DEFAULTS = {
     "config": None,
@@ -96,6 +101,28 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="a profile of the configuration file, else a host ([::1]:22 for IPv6 with a port);"
         " without it DEPLOY_HOST or the default profile",
     )
+
+
+def add_on(parser: argparse.ArgumentParser) -> None:
+    """On which host a drill or a recovery is made."""
+    parser.add_argument(
+        "--on",
+        metavar="[user@]host[:port]|here",
+        default="",
+        help="make it on another host; here: on the droplet (default: the profile's recovery.host, or here)",
+    )
+
+
+def other_host(given: str, profile: Profile) -> SshTarget | None:
+    """What --on names, else the profile; None for the droplet itself. Raises UsageError."""
+    if not given:
+        return profile.spare
+    if given == HERE:
+        return None
+    try:
+        return profile.ssh.instead(checks.destination(given))
+    except checks.UnfitError as unfit:
+        raise UsageError("reading --on", f"the destination {unfit}", "write [user@]host[:port]") from None
 
 
 def add_targets(parser: argparse.ArgumentParser, *, many: bool = True) -> None:

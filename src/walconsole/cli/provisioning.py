@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import open_screen, server_session
-from walconsole.cli.options import add_target
+from walconsole.cli.options import add_on, add_target, other_host
 from walconsole.domain.profile import Engine, Profile
 from walconsole.droplet.choices import MOST_ARCHIVE_TIMEOUT_S, Compression, DropletChoices
 from walconsole.errors import UsageError
@@ -73,10 +73,12 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
         add_fix_options(parser)
     elif command == "probe":
         add_probe_options(parser)
-    elif command in ("backup", "drill"):
+    elif command == "backup":
         add_backup_options(parser)
     elif command == "expire":
         add_expire_options(parser)
+    elif command == "drill":
+        add_drill_options(parser)
     else:
         add_options(parser, undo=command == "undo")
 
@@ -175,6 +177,12 @@ def _schedule(options: argparse.Namespace, session: Session) -> int:
     return schedule(session, wish)
 
 
+def add_drill_options(parser: argparse.ArgumentParser) -> None:
+    """What `drill` takes."""
+    add_backup_options(parser)
+    add_on(parser)
+
+
 def add_fix_options(parser: argparse.ArgumentParser) -> None:
     """What `fix` takes."""
     parser.add_argument("--step", metavar="ID", required=True, help="the fix, as a finding names it")
@@ -249,5 +257,6 @@ def run(options: argparse.Namespace, session: Session, stop: Stop) -> int:
         drill=options.command == "drill",
         expire=options.command == "expire",
         after_backup=getattr(options, "after_backup", False),
+        on=other_host(options.on, session.target) if options.command == "drill" else None,
     )
     return provision(session, wish, stop)

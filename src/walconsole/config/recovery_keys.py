@@ -1,4 +1,4 @@
-"""The keys of a profile that are about recovery: base backups, restore drills, retention."""
+"""The keys of a profile that are about recovery: base backups, restore drills, another host, retention."""
 
 from walconsole.config import checks
 from walconsole.config.key import Key
@@ -84,6 +84,19 @@ DRILL_KEYS = (
         '"/etc/shithub-drill.key"',
         "a file of age's secret keys on the droplet, with which encrypted base backups are restored",
         "encrypted ones are not drilled",
+    ),
+)
+
+SPARE_KEYS = (
+    Key(
+        "recovery.host",
+        checks.destination,
+        '"root@spare.example.org"',
+        (
+            "another host, on which drills and recoveries are made: [user@]host[:port]; `--on here` for the "
+            "droplet"
+        ),
+        "the droplet itself",
     ),
 )
 

@@ -221,7 +221,14 @@ def _profile(settings: Settings) -> Profile:
         second_copy=not settings["dr"].value,
         tags=top.get("tags", tuple),
         engine=top.get("engine", Engine),
+        spare=_spare(_ssh(top), _Values(settings, "recovery")),
     )
+
+
+def _spare(ssh: SshTarget, values: _Values) -> SshTarget | None:
+    """The other host, reached as the droplet is."""
+    named = values.maybe("host", SshTarget)
+    return ssh.instead(named) if named is not None else None
 
 
 def _backups(values: _Values) -> BackupSettings:

@@ -6,7 +6,7 @@ The reader, `config init`, `config show` and a test of docs/configuration.md all
 from walconsole.config import checks
 from walconsole.config.key import Key
 from walconsole.config.notify_keys import NOTIFY_KEYS
-from walconsole.config.recovery_keys import BACKUP_KEYS, DRILL_KEYS, KEEP_KEYS
+from walconsole.config.recovery_keys import BACKUP_KEYS, DRILL_KEYS, KEEP_KEYS, SPARE_KEYS
 
 CONSOLE_KEYS: tuple[Key, ...] = (
     Key(
@@ -368,6 +368,7 @@ PROFILE_KEYS: tuple[Key, ...] = (
     *_PATH_KEYS,
     *BACKUP_KEYS,
     *DRILL_KEYS,
+    *SPARE_KEYS,
     *_API_KEYS,
     *_PRICE_KEYS,
     *KEEP_KEYS,
@@ -381,6 +382,7 @@ TABLES: dict[str, str] = {
     "paths": "names on the droplet that the runbook fixed",
     "backups": "how base backups are taken",
     "drills": "how restore drills are made",
+    "recovery": "where drills and recoveries are made",
     "api": "DigitalOcean's keys API; the token itself never stands here",
     "price": "what storage costs, for the archive screen",
     "keep": "what retention keeps; `walconsole expire` deletes the rest",

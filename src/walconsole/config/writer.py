@@ -79,6 +79,7 @@ def _values(profile: Profile) -> dict[str, object]:
         "drills.reserve_mib": drills.reserve_mib,
         "drills.identity": drills.identity or None,
         "drill_queries": drills.queries or None,
+        "recovery.host": str(profile.spare) if profile.spare is not None else None,
         "api.endpoint": api.endpoint,
         "api.token_envs": api.token_envs,
         "api.app_key_name": api.app_key_name or None,

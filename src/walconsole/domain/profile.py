@@ -3,6 +3,7 @@
 A profile holds no secret: it names the environment variables, keyring entries or remote files that do.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 
 from walconsole.domain.archive.cost import SPACES_PRICE, Price
@@ -76,6 +77,10 @@ class SshTarget:
         user = f"{self.user}@" if self.user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{user}{host}{f':{self.port}' if self.port else ''}"
+
+    def instead(self, other: "SshTarget") -> "SshTarget":
+        """Another host, of which `other` says name, user and port: reached as this one is in all else."""
+        return replace(self, host=other.host, user=other.user or self.user, port=other.port)
 
 
 @record
@@ -273,11 +278,12 @@ class NotifySettings:
 class Profile:
     """Everything that the console needs to know before it connects.
 
-    `name` is the short name from which the defaults come; `sudo` runs the host's shell as root
-    through `sudo -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that
-    there is none is a fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`:
-    one is wanted, in `dr`; else that bucket is never asked. `tags` are the groups that it stands in. `engine`
-    is what provisioning sets up.
+    `name` is the short name from which the defaults come; `sudo` runs the host's shell as root through `sudo
+    -n` when the SSH user is not root. `expect_base_backups`: they are taken here, and that there is none is a
+    fault. `keep` is what retention keeps, None: nothing is ever deleted. `second_copy`: one is wanted, in
+    `dr`; else that bucket is never asked. `tags` are the groups that it stands in. `engine` is what
+    provisioning sets up. `spare` is another host, on which drills and recoveries are made; None: on the
+    droplet itself.
     """
 
     name: str
@@ -298,6 +304,7 @@ class Profile:
     second_copy: bool = True
     tags: tuple[str, ...] = ()
     engine: Engine = Engine.RCLONE
+    spare: SshTarget | None = None
 
     @property
     def in_folders(self) -> bool:

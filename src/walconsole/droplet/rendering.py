@@ -20,6 +20,7 @@ _DRILL_PARTS = (
     *_RESTORING_PARTS,
     "drill_reading",
     "drill_prune",
+    "drill_told",
     "drill_result",
     "drill_standby",
     "drill_own",

@@ -19,6 +19,7 @@ from walconsole.ports import Clock, Observer
 from walconsole.process.cleanup import Cleanups
 
 if TYPE_CHECKING:
+    from walconsole.adapters.s3.key_sources import RcloneConfig
     from walconsole.adapters.ssh.shell import SshShell
     from walconsole.config.resolve import Resolved
     from walconsole.session.finding import HostFinding
@@ -106,17 +107,21 @@ async def look_anew(
     finding: "HostFinding | None" = None,
     *,
     whole: bool = False,
+    rclone: "RcloneConfig | None" = None,
 ) -> Snapshot:
     """Through a shell that is there, the buckets listed to their ends, for whoever is about to delete.
 
     `finding` is what the host said of itself, through that shell. `whole`: every source, for a verdict.
-    After LONGEST_LOOK_S what was read by then.
+    `rclone` is where the droplet's keys are read, None: on that host. After LONGEST_LOOK_S what was read by
+    then.
     """
     from walconsole.session.wiring import observe
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
-        observer = observe(profile, shell, clock, environment, cleanups, for_this_session(), finding)
+        observer = observe(
+            profile, shell, clock, environment, cleanups, for_this_session(), finding, rclone=rclone
+        )
         enough = (lambda snapshot: _is_whole(snapshot, clock.now())) if whole else is_judgeable
         await _watch(observer, screen, enough, LONGEST_LOOK_S)
     now = clock.now()

@@ -12,10 +12,11 @@ from walconsole.config.found import is_ours, told_of
 from walconsole.config.resolve import Resolved
 from walconsole.domain.archivers.instead import OwnStep
 from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
-from walconsole.domain.profile import Profile
+from walconsole.domain.profile import Profile, SshTarget
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
+from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, TemporaryKeyError, UsageError, WalconsoleError
 from walconsole.operator_files.incident_file import IncidentFile
 from walconsole.process import loop as event_loop
@@ -31,6 +32,7 @@ from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
+from walconsole.session.elsewhere import OtherSite
 from walconsole.session.expiring import ExpiryMemory
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.recovering import Part, RecoverAsked, recover_steps
@@ -51,7 +53,8 @@ class ProvisionWish:
     `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
     made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
     `expire` retention, `after_backup` only where a base backup came since the last time and nothing is in
-    its way, `recover` a phase of a recovery.
+    its way, `recover` a phase of a recovery. `on` is another host for a base backup and a drill, None: the
+    droplet.
     """
 
     choices: DropletChoices
@@ -66,6 +69,7 @@ class ProvisionWish:
     expire: bool = False
     after_backup: bool = False
     recover: RecoverAsked | None = None
+    on: SshTarget | None = None
 
     @property
     def only_reads(self) -> bool:
@@ -156,6 +160,7 @@ class _Command:
         self._resolved, self._wish, self._stop = resolved, wish, stop
         self._environment = environment
         self._history: list[Progress] = []
+        self._part: tuple[HostFinding, Cleanups] | None = None
         self._memory = IncidentMemory(IncidentFile(resolved.profile.name, environment), SystemClock())
         self._expiry: ExpiryMemory | None = None
         if wish.expire:
@@ -237,6 +242,7 @@ class _Command:
 
     def _provisioned(self, finding: "HostFinding", cleanups: Cleanups) -> Provisioned:
         profile, choices = finding.profile, self._wish.choices
+        self._part = finding, cleanups
         return provisioned(
             profile,
             finding.shell,
@@ -249,7 +255,7 @@ class _Command:
         )
 
     async def _steps(self, parts: Provisioned) -> None:
-        wish, site = self._wish, parts.site
+        wish, site = self._wish, await self._site(parts)
         by_name = wish.expire or wish.recover is not None  # whose gates ask for that name
         agreed = (*wish.replace, wish.confirm) if by_name else wish.replace
         gate, apart = WordGate(agreed), independent(wish.offer)
@@ -267,6 +273,16 @@ class _Command:
         finally:
             self._keep(runner)
         self._printer.end(runner.stages)
+
+    async def _site(self, parts: Provisioned) -> Site:
+        """The droplet's, or another host's. Raises SshError, ShellError where that cannot be asked."""
+        if self._wish.on is None or self._part is None:
+            return parts.site
+        finding, cleanups = self._part
+        names = names_of(finding.profile)
+        folder = names.drill_state if self._wish.drill else names.recover_state
+        other = OtherSite(parts.site, finding, self._wish.on, self._environment, cleanups)
+        return await other.made(folder)
 
     async def _run(self, runner: Runner) -> None:
         wish = self._wish

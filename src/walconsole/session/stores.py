@@ -76,10 +76,11 @@ class Stores:
         finding: HostFinding | None,
         segment_bytes: Callable[[], int | None],
         telling: Telling = untold,
+        rclone: RcloneConfig | None = None,
     ) -> None:
         self._profile, self._environment, self._cleanups = profile, environment, cleanups
         self._finding, self._segment_bytes, self._telling = finding, segment_bytes, telling
-        self._rclone = RcloneConfig(shell, profile.paths.rclone_config)
+        self._rclone = rclone or RcloneConfig(shell, profile.paths.rclone_config)
         self.beside = shell.beside()
         cleanups.add("closing the shell that looks at folders", self.beside.aclose)
         self._made: dict[BucketRole, Store] = {}

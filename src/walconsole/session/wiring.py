@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
+from walconsole.adapters.s3.key_sources import RcloneConfig
 from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister, telling_of_requests
@@ -148,6 +149,7 @@ def observe(
     *,
     past: History | None = None,
     follow_log: bool = True,
+    rclone: RcloneConfig | None = None,
 ) -> Observer:
     """The observation of `profile`'s server through `shell`; `cleanups` close its other connections.
 
@@ -155,14 +157,14 @@ def observe(
 
     `environment` is where keys and tokens are looked for, `keeping` what outlives the session, `past` what
     was read before it began. `finding` is what the host itself says of where it archives to, None where it
-    is not asked.
+    is not asked. `rclone` is where the droplet's keys are read, None: on that host.
     """
     host = finding.host if finding is not None else HostProbe(shell, profile, clock)
     database = DatabaseLater(lambda: _postgres(shell, profile, host, clock, environment))
     cleanups.add("closing the connection to PostgreSQL", database.aclose)
     known = LatestFacts(clock)
     telling = telling_of_requests(shell.register, clock.now)
-    stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling)
+    stores = Stores(profile, shell, environment, cleanups, finding, known.segment_bytes, telling, rclone)
     buckets = _buckets(profile, stores, clock, known, keeping, lambda name: observer.wake(name))
     for probe in buckets:
         cleanups.add(f"saving the index of {probe.target.bucket}", probe.save)

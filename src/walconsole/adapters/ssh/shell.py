@@ -87,11 +87,9 @@ class SshShell:
             patience=self.patience,
         )
 
-    def to(self, target: SshTarget) -> "SshShell":
-        """A shell on another host, with a connection of its own and no sudo; the same operator is asked."""
-        return SshShell(
-            target, sudo=False, operator=self._operator, clock=self._clock, register=self.register
-        )
+    def to(self, target: SshTarget, *, sudo: bool = False) -> "SshShell":
+        """A shell on another host, with a connection of its own; the same operator is asked."""
+        return SshShell(target, sudo=sudo, operator=self._operator, clock=self._clock, register=self.register)
 
     def retry(self) -> None:
         """Forget a refused host key or login: the next call tries, and may ask, again."""

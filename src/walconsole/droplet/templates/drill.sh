@@ -1,8 +1,9 @@
 #!/bin/sh
-# @ME@ [--if-due]: a restore drill of @PROFILE@. Installed by walconsole.
+# @ME@ [--if-due|--told]: a restore drill of @PROFILE@. Installed by walconsole.
 # Restores its newest base backup beside the server, replays all WAL up to now, proves both sides of that moment, reads
 # the result, and takes it all away.
 # --if-due: not where one was proved lately.
+# --told: on another host than production's, of which @STATE@/told says what it was asked, and its witnesses.
 #   0  proved                                 4  FAILED: what is archived could not be restored
 #   1  not drilled now: try again             5  proved, but what it says is not in every copy
 #   2  called or installed wrongly, or this   6  refused: no room for it here
@@ -34,6 +35,8 @@ set -u
 
 @DRILL_PRUNE@
 
+@DRILL_TOLD@
+
 @DRILL_RESULT@
 
 @PGCLUSTER@
@@ -51,7 +54,8 @@ kept_results=@KEPT_RESULTS@    # so many stay in each copy
 statement_s=@STATEMENT_S@    # for one statement that reads
 identity=@IDENTITY@    # a file of age's secret keys, for what is encrypted; empty: none is here
 temp_root=@TEMP_ROOT@
-temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce='' target_moment='' target_lsn=''
+temp='' place='' data='' id='' backup='' copy='' chain='' server='' working='' stage=starting locked='' nonce='' elsewhere=''
+target_moment='' target_lsn='' last=''
 undone='not drilled' purpose='a restore drill' its_server="the drill's server" detached='' signal=recovery.signal
 began=$(date +%s) deadline=$((began + limit)) level=0 notes=''
 done_bytes=null total_bytes=null segments=null segments_done=null lsn='' reached=''
@@ -89,6 +93,7 @@ tear_down() {
     [ -z "$temp" ] || rm -rf -- "$temp"
     temp=''
     [ -z "$locked" ] || release_lock
+    [ -z "$elsewhere" ] || forget_told
 }
 
 # take_away FOLDER: a drill's, with every process that names it: its server, what unpacks into it.
@@ -160,10 +165,14 @@ SELECT
 
 # learn: what the server is, and whether it can be drilled.
 learn() {
-    row=$(ask "$facts_sql") || end 1 "not drilled: PostgreSQL cannot be asked: $row"
-    IFS='|' read -r version standby identifier segment_bytes tablespaces expected max_wal bin libraries preloaded in_force <<ROW
+    if [ -n "$elsewhere" ]; then
+        recall_told
+    else
+        row=$(ask "$facts_sql") || end 1 "not drilled: PostgreSQL cannot be asked: $row"
+        IFS='|' read -r version standby identifier segment_bytes tablespaces expected max_wal bin libraries preloaded in_force <<ROW
 $row
 ROW
+    fi
     [ "$version" -ge 130000 ] || end 2 "PostgreSQL 13 or newer is needed, for its manifest; this is $version"
     [ "$tablespaces" = 0 ] || [ -n "$own" ] || end 2 "this cluster has tablespaces of its own ($tablespaces): they would be restored to \
 their old paths"
@@ -186,6 +195,7 @@ target_settings() {
 
 # witness: two transactions, with the target between them, in the archive.
 witness() {
+    if [ -n "$elsewhere" ]; then return; fi
     message="restore drill $id"
     before=$(ask "SELECT pg_current_xact_id() FROM pg_logical_emit_message(true, 'walconsole', '$message: before')") ||
         end 1 "not drilled: no witness can be written: $before"
@@ -207,7 +217,6 @@ witness() {
         pause "$poll"
         slept=$((slept + poll))
     done
-    timeline=$((0x$(printf '%.8s' "$last")))
 }
 
 # choose_backup: the newest of this cluster that has a backup.json, of the primary copy, else of the other; with all that
@@ -241,7 +250,10 @@ count_segments() {
 
 # judge_room: refuses with the numbers, before anything is written.
 judge_room() {
-    current=$(ask "$where_named") || end 1 "$undone: PostgreSQL cannot be asked: $current"
+    current=$last
+    if [ -z "$elsewhere" ]; then
+        current=$(ask "$where_named") || end 1 "$undone: PostgreSQL cannot be asked: $current"
+    fi
     count_segments "$current"
     total_bytes=$(sum_of bytes)
     unpacked=$(sum_of unpacked_bytes)
@@ -265,8 +277,14 @@ lowest() { printf '%s\n' "$1" "$2" | sort | head -n 1; }
 
 case $# in
     0) ;;
-    1) [ "$1" = --if-due ] || fail 2 "usage: $me [--if-due]" ;;
-    *) fail 2 "usage: $me [--if-due]" ;;
+    1)
+        case $1 in
+            --if-due) ;;
+            --told) elsewhere=yes ;;
+            *) fail 2 "usage: $me [--if-due|--told]" ;;
+        esac
+        ;;
+    *) fail 2 "usage: $me [--if-due|--told]" ;;
 esac
 cd / || exit 1
 if [ "$(id -un)" != "$os_user" ]; then
@@ -287,7 +305,7 @@ done
 exec 9<"$state"
 flock -n 9 || fail 3 "another restore drill of @PROFILE@ runs on this host"
 # half a day early, or a night's jitter would make it a night late
-if [ $# = 1 ] && [ "$(($(date +%s) - $(stat -c %Y -- "$state/proved" 2>/dev/null || echo 0)))" -lt $((every - 43200)) ]; then
+if [ "${1:-}" = --if-due ] && [ "$(($(date +%s) - $(stat -c %Y -- "$state/proved" 2>/dev/null || echo 0)))" -lt $((every - 43200)) ]; then
     exit 0
 fi
 renice -n @NICE@ -p $$ >/dev/null 2>&1
@@ -310,6 +328,7 @@ judge_room
 stage=witnessing
 tell witnessing
 if [ "$standby" = t ]; then witness_of_primary; else witness; fi
+timeline=$((0x$(printf '%.8s' "$last")))
 count_segments "$last"
 place=$(mktemp -d "$folder/$me.$$.XXXXXXXX" 2>/dev/null) || end 1 "not drilled: no folder can be made in $folder"
 data=$place/data sockets=$temp

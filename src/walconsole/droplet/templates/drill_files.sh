@@ -207,3 +207,16 @@ verify_all() {
     [ "$is" = "$identifier" ] || verdict failed wrong-identifier "$backup says that it is of this cluster ($identifier), and its \
 control file is another's ($is)"
 }
+
+# find_programs VERSION: those of the backup's own version.
+find_programs() {
+    version=$1 major=$(($1 / 10000))
+    for bin in "/usr/lib/postgresql/$major/bin" "/usr/pgsql-$major/bin" $(printf '%s' "$PATH" | tr : ' '); do
+        case $("$bin/postgres" --version 2>/dev/null) in *" $major"[!0-9]* | *" $major") break ;; esac
+        bin=''
+    done
+    [ -n "$bin" ] || end 2 "PostgreSQL $major is not installed here: install all of it"
+    for needed in pg_verifybackup pg_controldata; do
+        [ -x "$bin/$needed" ] || end 2 "$bin/$needed is not there: install all of PostgreSQL $major"
+    done
+}

@@ -42,7 +42,6 @@ witness_of_primary() {
     ask_of_standby "$where_named"
     last=$answer
     waits_for "$last is not in the archive" is_archived "$last"
-    timeline=$((0x$(printf '%.8s' "$last")))
 }
 
 # pass_backups_end: replayed here is more than the base backup needs to be whole: a target before that end is refused.

@@ -82,6 +82,21 @@ class Claim(Protocol):
 Sleep = Callable[[float], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Production:
+    """Where production runs, as a site sees it that is another host: `site` is the droplet's own.
+
+    `away` is why its host does not answer, empty where it does. `keys` gives the pair by which the other host
+    gets at a copy: the one that the droplet archives with, else the profile's own; it raises
+    ObjectStoreError. `config` is where rclone's configuration lies for good on a host of this deployment.
+    """
+
+    site: "Site"
+    away: str
+    keys: Callable[[BucketTarget], Awaitable[KeyPair]]
+    config: str
+
+
 @dataclass(slots=True)
 class Site:
     """`choices` are how this droplet shall archive, `backup` how it takes base backups,
@@ -122,7 +137,19 @@ class Site:
     """Access key ids whose grants the API left as they were though it was asked to change them."""
     probed: set[str] = field(default_factory=set)
     """Copies, by `rclone_path`, into which the archiver was seen to write in this session."""
+    production: Production | None = None
+    """Where production runs, where this site is another host; None: here."""
     _survey: Survey | None = None
+
+    @property
+    def source(self) -> "Site":
+        """The host on which production runs: this one, or the droplet that another host stands in for."""
+        return self if self.production is None else self.production.site
+
+    @property
+    def where(self) -> str:
+        """The host, as its steps name it: `root@spare`."""
+        return str(self.profile.ssh)
 
     async def survey(self, *, again: bool = False) -> Survey:
         """What the droplet is like. Raises what Shell raises."""

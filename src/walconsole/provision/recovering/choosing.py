@@ -13,6 +13,7 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import ROOT, ask, os_user, psql, run
 from walconsole.provision.droplet.files import file_script, whose
+from walconsole.provision.droplet.last_segment import until_archived
 from walconsole.provision.droplet.schedules import wanted_recover_file
 from walconsole.provision.droplet.survey import Survey, blocked_without
 from walconsole.provision.engine.model import (
@@ -29,7 +30,6 @@ from walconsole.provision.engine.model import (
     Printed,
     Proved,
     Risk,
-    Waiting,
 )
 from walconsole.provision.engine.not_undone import NotUndone
 from walconsole.provision.engine.site import Site
@@ -250,23 +250,17 @@ class KeepOld(NotUndone):
             await self._recovery.note("pgbackrest", " ".join(theirs))
 
     async def _archive_last(self) -> AsyncIterator[Event]:
-        site = self._site
+        site = self._site.source
         try:
             last = await psql(site, "SELECT pg_walfile_name(pg_switch_wal())")
         except ProvisionError as error:
             yield Printed(f"its WAL cannot be switched, and is kept instead: {error.why}")
             return
-        began = site.clock.monotonic()
-        while (waited := site.clock.monotonic() - began) < _ARCHIVED_WITHIN_S:
-            archived = await psql(site, "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")
-            if archived[:24] >= last and archived[:8] == last[:8]:
-                yield Proved(f"{last}, the last of the old server's WAL, is archived")
-                return
-            yield Waiting(f"{last} is to be archived", waited, _ARCHIVED_WITHIN_S)
-            await site.sleep(1.0)
-        yield Printed(
-            f"{last} is not archived after {_ARCHIVED_WITHIN_S:.0f} s: it goes on, what is stopped is kept"
-        )
+        try:
+            async for event in until_archived(site, last, _ARCHIVED_WITHIN_S):
+                yield event
+        except ProvisionError as error:
+            yield Printed(f"{last}, the last of the old server's WAL: {error.why}; it goes on without")
 
     async def _stop(self, old: OldServer) -> AsyncIterator[Event]:
         if old.stop is None:

@@ -219,9 +219,13 @@ class BackupCommand:
     def _script(self, survey: Survey) -> DropletFile:
         return wanted_backup_files(self._site, survey, Schedule.CRON)[0]  # the same with either
 
+    def _files(self, survey: Survey) -> tuple[DropletFile, ...]:
+        """The script, and whatever it needs besides that is installed with it."""
+        return (self._script(survey),)
+
     async def _missing(self, survey: Survey) -> tuple[tuple[FileChange, ...], str]:
-        """The script where it differs, and what is wrong with its folder, in words."""
-        changes = await differences(self._site, (self._script(survey),))
+        """What differs of its files, and what is wrong with its folder, in words."""
+        changes = await differences(self._site, self._files(survey))
         return changes, await folder_fault(self._site, self._state())
 
     def _checks(self, survey: Survey) -> tuple[Command, Command]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from walconsole.domain.profile import Engine
+from walconsole.provision.elsewhere.drilling import drill_steps_elsewhere
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.steps.archive_command import ArchiveCommand
@@ -69,7 +70,12 @@ def backup_steps(site: Site) -> tuple[Step, ...]:
 
 
 def drill_steps(site: Site) -> tuple[Step, ...]:
-    """What makes one restore drill now: the script and its schedule where they are missing, and the drill."""
+    """What makes one restore drill now: the script and its schedule where they are missing, and the drill.
+
+    On another host there is no schedule: production's own host cannot start it there.
+    """
+    if site.production is not None:
+        return drill_steps_elsewhere(site)
     if site.profile.drills.every_days is None:
         return DrillCommand(site), DrillNow(site)
     return DrillCommand(site), DrillSchedule(site), DrillNow(site)

@@ -58,16 +58,16 @@ class DrillNow(NotUndone):
     )
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self._site, self._source = site, site.source
         self._made = ""
 
     async def check(self) -> Check:
         """NEEDED: it was asked for. BLOCKED where it cannot be made, with the numbers where room is short."""
-        survey = await self._site.survey()
-        blocked = await drill_obstacle(survey, self._site)
+        blocked = await self._obstacle()
         if blocked is not None:
             return blocked
-        running = (await DrillRun(self._site).look()).running
+        survey = await self._source.survey()
+        running = (await self._run().look()).running
         if running is not None:
             under_way = Fact("under way", running.id or "one that was just begun", FactState.NOTE)
             return Check(CheckState.NEEDED, "a restore drill is under way: it is followed", (under_way,))
@@ -77,7 +77,7 @@ class DrillNow(NotUndone):
             return Check(
                 CheckState.NEEDED, f"a restore drill of {other.tool}'s archive is asked for", (whose,)
             )
-        looks = await looks_at_backups(self._site)
+        looks = await looks_at_backups(self._source)
         backup = self._backup(looks)
         if backup is None:
             why = "; ".join(f"{each.where}: {each.why}" for each in looks)
@@ -95,20 +95,20 @@ class DrillNow(NotUndone):
 
     async def plan(self) -> Plan:
         """The one command, what it takes, and how long it may."""
-        run = DrillRun(self._site)
+        run = self._run()
         if (await run.look()).running is not None:
             return Plan("follow the restore drill that is under way", undo="none: nothing of it stays")
-        other = archived_by_other(await self._site.survey())
+        other = archived_by_other(await self._source.survey())
         if other is not None:
-            return _of_other(other.tool, run.command, _touches(await self._site.survey()))
-        backup = self._backup(await looks_at_backups(self._site))
+            return _of_other(other.tool, run.command, _touches(await self._source.survey()))
+        backup = self._backup(await looks_at_backups(self._source))
         if backup is None:
             raise ProvisionError("planning a drill", "there is no base backup any more", "take one first")
         needs = await needs_of(self._site, backup)
         wal = bytes_text(needs.segments * needs.segment_bytes)
         return Plan(
-            f"restore {backup.id} into {needs.folder} and replay {plural(needs.segments, 'segment')} "
-            f"({wal}) up to now",
+            f"restore {backup.id} into {needs.folder}{self._where} and replay "
+            f"{plural(needs.segments, 'segment')} ({wal}) up to now",
             commands=(run.command,),
             notes=(
                 f"room: {needs.room}",
@@ -122,7 +122,7 @@ class DrillNow(NotUndone):
 
     async def apply(self) -> AsyncIterator[Event]:
         """Raises ProvisionError with the script's own last word where it proves nothing."""
-        run = DrillRun(self._site)
+        run = self._run()
         look = await run.look()
         try:
             if look.running is not None:
@@ -130,6 +130,8 @@ class DrillNow(NotUndone):
                 async for event in run.follow():
                     yield event
             else:
+                async for event in self._before():
+                    yield event
                 async for event in run.start():
                     yield event
                 async for event in run.follow(look.status.run if look.status is not None else None):
@@ -143,6 +145,24 @@ class DrillNow(NotUndone):
         self._must_be_good(run.outcome)
         self._made = run.outcome.id
         yield Printed(run.outcome.message)
+
+    @property
+    def _where(self) -> str:
+        """Behind the folder: which host it is on, where that is not production's."""
+        return ""
+
+    def _run(self) -> DrillRun:
+        return DrillRun(self._site)
+
+    async def _obstacle(self) -> Check | None:
+        """BLOCKED where nothing can be drilled."""
+        return await drill_obstacle(await self._site.survey(), self._site)
+
+    async def _before(self) -> AsyncIterator[Event]:
+        """What is done just before the script is started: on production's host that does all of it."""
+        nothing: tuple[Event, ...] = ()
+        for event in nothing:
+            yield event
 
     def _must_be_good(self, outcome: DrillStatus) -> None:
         """Raises BlockedError where it could not be tried, ProvisionError for any other bad end."""

@@ -30,10 +30,10 @@ async def drill_obstacle(survey: Survey, site: Site) -> Check | None:
         blocked = stranger(survey, site) or blocked_without(survey, *NEEDED, *decrypts)
     if blocked is not None:
         return blocked
-    return await _key_obstacle(site) if other is None else None
+    return await key_obstacle(site) if other is None else None
 
 
-async def _key_obstacle(site: Site) -> Check | None:
+async def key_obstacle(site: Site) -> Check | None:
     """BLOCKED where base backups are encrypted, and the drill has no key to decrypt them."""
     file = site.drill.identity
     if not file:

@@ -37,8 +37,8 @@ class DrillNeeds:
 
 
 async def needs_of(site: Site, backup: BaseBackup) -> DrillNeeds:
-    """Asked of the server and of the droplet. Raises ProvisionError."""
-    row = (await psql(site, _SQL)).split("\t")
+    """Asked of the server, and of the host on which it is made. Raises ProvisionError."""
+    row = (await psql(site.source, _SQL)).split("\t")
     databases, max_wal, segment_bytes, at = (int(each) for each in row)
     first = backup.first_segment(segment_bytes)
     if first is None:

@@ -1,0 +1,1 @@
+"""Drills and recoveries on another host than production's: what it must have, its keys, its steps."""
