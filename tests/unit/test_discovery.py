@@ -200,7 +200,8 @@ S3 = [
      (E, "x", "acme-wal", "p/", False, "AK")),
     ("s3cmd put %p s3://acme-wal/p/%f",
      {f"{HOME}/.s3cfg": "[default]\naccess_key = AK\nsecret_key = SK\nhost_base = h:1\nhost_bucket = h:1\n"
-      "use_https = False\n"}, {}, ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),
+      "use_https = False\n"}, {},
+     ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),
     ("s3cmd put %p s3://acme-wal/p/%f",
      {f"{HOME}/.s3cfg": "access_key = AK\nsecret_key = \"SK\"\nhost_base = \"h:1\"\n"
       "[backup]\nhost_bucket = h:1\nuse_https = False\n"}, {}, ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),

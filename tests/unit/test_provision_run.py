@@ -176,7 +176,11 @@ async def test_where_nothing_ran_nothing_was_changed() -> None:
 
 @pytest.mark.parametrize(
     ("before", "words"),
-    [("", "take the grant away again"), ("none", "take the grant away again"), ("read", "give it read again")],
+    [
+        ("", "take the grant away again"),
+        ("none", "take the grant away again"),
+        ("read", "give it read again"),
+    ],
 )
 def test_a_grant_is_taken_back_in_words_that_can_be_read(before: str, words: str) -> None:
     assert undo_words(Change("grants", ChangeKind.GRANT, "key", before=before)) == words
