@@ -26,7 +26,8 @@ from walconsole.domain.standing.model import Severity
 from walconsole.operator_files.kept import for_this_session
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
-from walconsole.session.wiring import observe, ssh_shell
+from walconsole.session.dialling import ssh_shell
+from walconsole.session.wiring import observe
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("_table")]
 

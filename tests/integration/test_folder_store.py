@@ -19,8 +19,8 @@ from walconsole.errors import ObjectStoreError
 from walconsole.ports import ObjectStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
+from walconsole.session.dialling import ssh_shell
 from walconsole.session.stores import Stores
-from walconsole.session.wiring import ssh_shell
 
 pytestmark = pytest.mark.server
 

@@ -204,7 +204,8 @@ S3 = [
      ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),
     ("s3cmd put %p s3://acme-wal/p/%f",
      {f"{HOME}/.s3cfg": "access_key = AK\nsecret_key = \"SK\"\nhost_base = \"h:1\"\n"
-      "[backup]\nhost_bucket = h:1\nuse_https = False\n"}, {}, ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),
+      "[backup]\nhost_bucket = h:1\nuse_https = False\n"}, {},
+     ("http://h:1", "us-east-1", "acme-wal", "p/", True, "AK")),
     ("s3cmd --host=s3.example.net --host-bucket=s3.example.net --region x put %p s3://acme-wal/%f", {}, PAIR,
      (E, "x", "acme-wal", "", True, "AE")),
     ("s5cmd cp %p s3://acme-wal/p/%f", {},

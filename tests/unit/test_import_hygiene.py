@@ -1,7 +1,9 @@
 """Nothing slow is imported before it is needed: proven in processes of their own."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +76,48 @@ def test_what_has_no_screen_loads_no_textual() -> None:
     sessions = ("check", "moment", "provision", "record", "recovering", "watch")
     names = ", ".join(f"walconsole.session.{name}" for name in sessions)
     assert "textual" not in _modules_after(f"import {names}, walconsole.session.wiring", "textual")
+
+
+_DIALLED = """
+import asyncio, sys, types
+from walconsole.adapters.ssh.connection import SshConnection
+from walconsole.cli.arguments import parse
+from walconsole.cli.opening import server_session
+from walconsole.operator_files.kept import for_this_session
+from walconsole.process.cleanup import Cleanups
+from walconsole.process.clock import SystemClock
+
+READS = ("walconsole.session.wiring", "walconsole.adapters.postgres.database")
+wish = server_session(parse(["nobody@127.0.0.1:1"]))
+
+def dial(connection):
+    print([name for name in READS if name in sys.modules])
+
+SshConnection.dial = dial
+
+async def open_console():
+    from walconsole.session.droplet_session import droplet_session
+    async with Cleanups() as cleanups:
+        session = droplet_session(wish, cleanups)
+        session.home = types.SimpleNamespace(show_status=lambda text: None)
+        await session._connect(session)
+
+async def check():
+    from walconsole.session.one_look import look_once
+    await look_once(wish.target, SystemClock(), {}, for_this_session(), 0.1, wish.resolved)
+"""
+
+
+@pytest.mark.parametrize("begin", ["open_console", "check"])
+def test_the_connection_is_dialled_while_what_reads_through_it_is_imported(
+    begin: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{_DIALLED}\nasyncio.run({begin}())"],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
 def test_the_wiring_is_what_loads_them() -> None:

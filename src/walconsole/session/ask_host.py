@@ -6,8 +6,9 @@ from walconsole.errors import WalconsoleError
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.clock import SystemClock
+from walconsole.session.dialling import ssh_shell
 from walconsole.session.one_look import NobodyThere
-from walconsole.session.wiring import finding_of, ssh_shell
+from walconsole.session.wiring import finding_of
 
 Answer = tuple[Resolved | None, tuple[str, ...]]
 

@@ -72,12 +72,13 @@ class _Wiring:
             profile = wish.target
         profile = self._take_up(profile, shown)
         shown.status(f"connecting to {profile.ssh}")
+        shell = await self._dialled(profile, shown)
         kept, memory = await self._remembering(profile, shown)
         if self._lasting and await asyncio.to_thread(_has_ledger, self._environment):
             from walconsole.session.leftover_keys import offer_at_start
 
             offer_at_start(profile, shown, self._environment, self._cleanups, memory)
-        shell, observer = await self._observation(profile, shown, kept)
+        observer = await self._observation(profile, shown, kept, shell)
         if not profile.read_only:
             runner = partial(self._runner, shell, shown)
             shown.provisioner = partial(runner, None)
@@ -129,15 +130,25 @@ class _Wiring:
         self._cleanups.add("writing down what was read", keeper.close)
         return kept, memory
 
+    async def _dialled(self, profile: Profile, shown: DropletSession) -> SshShell:
+        """A shell whose connection is being made, while all is imported that reads through it.
+
+        asyncssh takes a sixth of a second to import: not before the first frame.
+        """
+        await asyncio.to_thread(import_module, "walconsole.session.dialling")
+        from walconsole.session.dialling import ssh_shell
+
+        shell = ssh_shell(profile, shown, SystemClock(), self._cleanups, shown.commands, lent=self._lent)
+        shell.connection.dial()
+        return shell
+
     async def _observation(
-        self, profile: Profile, shown: DropletSession, kept: KeptFiles
-    ) -> tuple[SshShell, Observer]:
-        """asyncssh takes a sixth of a second to import: not before the first frame."""
+        self, profile: Profile, shown: DropletSession, kept: KeptFiles, shell: SshShell
+    ) -> Observer:
         await asyncio.to_thread(import_module, "walconsole.session.wiring")
-        from walconsole.session.wiring import observation, ssh_shell
+        from walconsole.session.wiring import observation
 
         clock = SystemClock()
-        shell = ssh_shell(profile, shown, clock, self._cleanups, shown.commands, lent=self._lent)
         past = None
         if self._lasting:
             from walconsole.session.history_keeper import past_of
@@ -153,8 +164,7 @@ class _Wiring:
 
         status = f"asking {profile.ssh} where its server archives to"
         known = profile, shell, clock, self._environment, self._cleanups, kept
-        observed = observation(self._wish.resolved, *known, past=past, completed=completed, status=status)
-        return shell, observed
+        return observation(self._wish.resolved, *known, past=past, completed=completed, status=status)
 
     async def _runner(
         self,

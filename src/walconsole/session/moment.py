@@ -95,7 +95,8 @@ async def _run(session: Session, profile: Profile, wish: MomentWish, around: flo
 
 
 async def _find(session: Session, profile: Profile, wish: MomentWish, around: float) -> tuple[str, ...]:
-    from walconsole.session.wiring import finding_of, ssh_shell  # asyncssh: not where it is refused
+    from walconsole.session.dialling import ssh_shell  # asyncssh: not where it is refused
+    from walconsole.session.wiring import finding_of
 
     clock, environment, resolved = SystemClock(), session.environment, session.resolved
     async with Cleanups() as cleanups:

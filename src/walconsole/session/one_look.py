@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from walconsole.domain.facts.log_line import LogLine
@@ -83,13 +84,17 @@ async def look_once(
     With `resolved`, which `profile` came of, the host is asked first where it archives to. `through` has a
     connection that is used, and left open.
     """
-    from walconsole.session.wiring import observation, ssh_shell
+    from walconsole.session.dialling import ssh_shell
 
     screen = NobodyThere()
     async with Cleanups() as cleanups:
         register, lent = (None, None) if through is None else (through.register, through.connection)
         patience = Patience(limit_s, at_once=True)
         shell = ssh_shell(profile, screen, clock, cleanups, register, patience=patience, lent=lent)
+        shell.connection.dial()
+        await asyncio.to_thread(import_module, "walconsole.session.wiring")
+        from walconsole.session.wiring import observation
+
         observer = observation(
             resolved, profile, shell, clock, environment, cleanups, keeping, follow_log=False
         )

@@ -222,7 +222,8 @@ class _Command:
         return True
 
     def _finding(self, cleanups: Cleanups) -> "HostFinding":
-        from walconsole.session.wiring import finding_of, ssh_shell  # asyncssh: not where it is refused
+        from walconsole.session.dialling import ssh_shell  # asyncssh: not where it is refused
+        from walconsole.session.wiring import finding_of
 
         clock, profile = SystemClock(), self._resolved.profile
         return finding_of(self._resolved, ssh_shell(profile, Nobody(), clock, cleanups), clock)

@@ -127,7 +127,8 @@ def _observation(
     session: Session, profile: Profile, wish: WatchWish, clock: Clock, cleanups: Cleanups
 ) -> Callable[[WatchScreen, Callable[[Observer], None]], "asyncio.Future[None]"]:
     async def run(screen: WatchScreen, begun: Callable[[Observer], None]) -> None:
-        from walconsole.session.wiring import observation, ssh_shell
+        from walconsole.session.dialling import ssh_shell
+        from walconsole.session.wiring import observation
 
         part = cleanups.part()
         try:

@@ -8,13 +8,11 @@ from typing import Protocol
 
 from walconsole.adapters.decompress import PLAIN
 from walconsole.adapters.s3.key_sources import RcloneConfig
-from walconsole.adapters.ssh.connection import SshConnection
 from walconsole.adapters.ssh.shell import SshShell
-from walconsole.command_register import CommandRegister, telling_of_requests
+from walconsole.command_register import telling_of_requests
 from walconsole.config.resolve import Resolved
 from walconsole.domain.facts.history import History
 from walconsole.domain.facts.snapshot import Told
-from walconsole.domain.patience import Patience
 from walconsole.domain.profile import BucketRole, Profile
 from walconsole.domain.round_trips import Answer
 from walconsole.droplet.names import names_of
@@ -37,7 +35,7 @@ from walconsole.observe.server.sql import RetentionProbe
 from walconsole.operator_files.expiry_file import schedule_of
 from walconsole.operator_files.kept import KeptFiles
 from walconsole.operator_files.watch_file import watcher_of
-from walconsole.ports import Clock, Database, Observer, Operator
+from walconsole.ports import Clock, Database, Observer
 from walconsole.process.cleanup import Cleanups
 from walconsole.process.garbage import collect_what_is_new
 from walconsole.session.finding import FindingObserver, HostFinding
@@ -109,33 +107,6 @@ def observation(
         return begin(completed(finding), shell, clock, environment, cleanups, keeping, finding)
 
     return FindingObserver(finding, found, status)
-
-
-def ssh_shell(
-    profile: Profile,
-    operator: Operator,
-    clock: Clock,
-    cleanups: Cleanups,
-    register: CommandRegister | None = None,
-    patience: Patience | None = None,
-    lent: SshConnection | None = None,
-) -> SshShell:
-    """A shell on `profile`'s droplet, with its connection; `cleanups` close both. Nothing connects yet.
-
-    `register` is told of every command; `patience` says how long answers are waited for. A connection that is
-    `lent` is used, and left open.
-    """
-    shell = SshShell(
-        profile.ssh,
-        sudo=profile.sudo,
-        operator=operator,
-        clock=clock,
-        lent=lent,
-        register=register,
-        patience=patience,
-    )
-    cleanups.add(f"closing the SSH connection to {profile.ssh}", shell.aclose)
-    return shell
 
 
 def observe(

@@ -116,9 +116,17 @@ class SshConnection:
             raise SshError(f"ssh {self.target}", "the console is closing")
         if self._dialling is None:
             self._raise_remembered()
-            self._dialling = asyncio.create_task(self._dial(), name=f"ssh {self.target}")
-            self._dialling.add_done_callback(self._dialled)
-        return await asyncio.shield(self._dialling)
+        return await asyncio.shield(self._dialling or self._begin())
+
+    def dial(self) -> None:
+        """Begin to connect for whoever asks next: that one waits for it, or is told why it failed."""
+        if self._conn is None and self._dialling is None and not self._closed:
+            self._begin()
+
+    def _begin(self) -> asyncio.Task[asyncssh.SSHClientConnection]:
+        self._dialling = asyncio.create_task(self._dial(), name=f"ssh {self.target}")
+        self._dialling.add_done_callback(self._dialled)
+        return self._dialling
 
     @property
     def connected(self) -> bool:
