@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GAP = 2
 NAME_LEAST, NAME_MOST = 12, 24
-LEAST_WHY = 24
+LEAST_WHY = 20
 """Cells for the verdict's sentence, below which it is left out."""
 _UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 STAY = 4
