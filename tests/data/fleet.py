@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from tests.data.facts import NOW
 from tests.data.recoveries import RECOVERIES
@@ -11,8 +12,10 @@ from tests.data.snapshots import STATES
 from tests.data.stage import FrozenClock, ScriptedObserver
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.failures import diagnose
-from walconsole.domain.fleet.kept import FleetMoment
+from walconsole.domain.fleet.kept import FleetMoment, KeptRow
 from walconsole.domain.fleet.row import FleetRow, Identity, fleet_row
+from walconsole.operator_files.history_file import HistoryFile
+from walconsole.session.fleet_past import FleetPast
 from walconsole.ui.board.droplet_session import DropletSession
 from walconsole.ui.board.front import Moments, Past
 
@@ -95,3 +98,15 @@ class ScriptedSource:
             replace(row, **changes) if row.name == name else row  # type: ignore[arg-type]  # a row's fields
             for row in self.rows
         )
+
+
+def with_a_past(source: ScriptedSource, folder: Path) -> None:
+    """Ten minutes ago all was well that was looked at, five minutes ago `shop-2` failed."""
+    environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
+    file = HistoryFile(environment)
+    for row in source.rows:
+        if row.was_seen:
+            well = row_of(row.name, "healthy", row.identity.tags, NOW - 600)
+            file.keep_rows(row.name, [KeptRow(int(NOW) - 600, well)])
+    file.keep_rows("shop-2", [KeptRow(int(NOW) - 300, row_of("shop-2", "failing", now=NOW - 300))])
+    source.past = FleetPast(environment, [(row.name, row.identity) for row in source.rows])

@@ -9,15 +9,12 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.data.facts import NOW
-from tests.data.fleet import ScriptedSource, row_of, rows
+from tests.data.fleet import ScriptedSource, rows, with_a_past
 from tests.data.past import kept_past, past_screens
 from tests.data.snapshots import failing, healthy
 from tests.data.stage import FrozenClock, screen_text, until
-from walconsole.domain.fleet.kept import KeptRow
 from walconsole.domain.standing.model import Level
-from walconsole.operator_files.history_file import HistoryFile
 from walconsole.operator_files.list_view import ListViewFile, ListViews
-from walconsole.session.fleet_past import FleetPast
 from walconsole.ui import fleet_app
 from walconsole.ui.board.glyphs import UNICODE
 from walconsole.ui.board.theming import ThemeShelf, shipped_folder
@@ -217,18 +214,6 @@ async def test_columns_order_and_groups_are_as_they_were_left(tmp_path: Path) ->
 
 
 # -- The past of the list.
-
-
-def with_a_past(source: ScriptedSource, folder: Path) -> None:
-    """Ten minutes ago all was well that was looked at, five minutes ago `shop-2` failed."""
-    environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
-    file = HistoryFile(environment)
-    for row in source.rows:
-        if row.was_seen:
-            well = row_of(row.name, "healthy", row.identity.tags, NOW - 600)
-            file.keep_rows(row.name, [KeptRow(int(NOW) - 600, well)])
-    file.keep_rows("shop-2", [KeptRow(int(NOW) - 300, row_of("shop-2", "failing", now=NOW - 300))])
-    source.past = FleetPast(environment, [(row.name, row.identity) for row in source.rows])
 
 
 async def moved(pilot: Pilot[None], *keys: str) -> None:

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from tests.data.archives import ARCHIVES, readers
 from tests.data.configuration import configured
-from tests.data.fleet import ScriptedSource, rows
+from tests.data.fleet import ScriptedSource, rows, with_a_past
 from tests.data.moments import found_moments, hostile_moments
 from tests.data.past import kept_past, past_screens
 from tests.data.provision_run import first_backup, played_steps, with_steps
@@ -346,10 +346,10 @@ def test_recover(snap_compare: SnapCompare, size: str, theme: str, state: Recove
     assert snap_compare(app, terminal_size=SIZES[size], run_before=recover_opened)
 
 
-def fleet(theme: str = "night") -> FleetApp:
+def fleet(theme: str = "night", source: ScriptedSource | None = None) -> FleetApp:
     """The list over eight clusters."""
     shelf = ThemeShelf((shipped_folder(),), Path("/nonexistent/state.toml"))
-    return FleetApp(ScriptedSource(rows()), FrozenClock(), theme=theme, shelf=shelf, glyphs=UNICODE)
+    return FleetApp(source or ScriptedSource(rows()), FrozenClock(), theme=theme, shelf=shelf, glyphs=UNICODE)
 
 
 async def listed(pilot: Pilot[None]) -> None:
@@ -372,6 +372,18 @@ def test_the_fleet_by_tag_and_filtered(snap_compare: SnapCompare) -> None:
         await pilot.pause(0.1)
 
     assert snap_compare(fleet(), terminal_size=SIZES["120x36"], run_before=by_tag)
+
+
+def test_the_fleets_past(snap_compare: SnapCompare, tmp_path: Path) -> None:
+    source = ScriptedSource(rows())
+    with_a_past(source, tmp_path)
+
+    async def gone_back(pilot: Pilot[None]) -> None:
+        await listed(pilot)
+        await moved(pilot, "h")
+        await pilot.pause(0.15)
+
+    assert snap_compare(fleet(source=source), terminal_size=SIZES["120x36"], run_before=gone_back)
 
 
 async def gone_back(pilot: Pilot[None], *keys: str) -> None:
