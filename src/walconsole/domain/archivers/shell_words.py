@@ -13,6 +13,7 @@ _OPERATORS = (
     "<<<", "<<-", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", ">|", "<>", "<&", ">&", "&>",
     ";", "&", "|", "(", ")", "\n", "<", ">",
 )  # fmt: skip
+_BEGIN_OPERATORS = frozenset(each[0] for each in _OPERATORS)
 REDIRECTIONS = frozenset({"<<<", "<<-", "&>>", "<<", ">>", ">|", "<>", "<&", ">&", "&>", "<", ">"})
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 _CLOSING = {"(": ")", "{": "}"}
@@ -136,6 +137,9 @@ class _Lexer:
         return Word("", True, True, (body,), '"$()"', line)
 
     def _operator(self) -> str:
+        """The one that stands here, empty where none does: at nearly every sign of a script."""
+        if self._text[self._at] not in _BEGIN_OPERATORS:
+            return ""
         return next((each for each in _OPERATORS if self._text.startswith(each, self._at)), "")
 
     def _end_of_line(self) -> int:

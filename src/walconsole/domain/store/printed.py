@@ -7,6 +7,7 @@ any case.
 import re
 from collections.abc import Iterator, Sequence
 
+from walconsole.domain.patterns import pattern
 from walconsole.domain.store.answers import NO_SUCH_BUCKET, ROWS, Meaning, meaning_of
 
 _M = Meaning
@@ -50,25 +51,25 @@ def _codes() -> Iterator[re.Pattern[str]]:
             }
         )
         if named:
-            yield re.compile(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
+            yield pattern(rf"(?<![A-Za-z])(?:{'|'.join(named)})(?![A-Za-z])")
 
 
 _CODES = tuple(_codes())
 _WORDS = tuple(
-    (row.code, re.compile(row.printed, re.IGNORECASE))
+    (row.code, pattern(row.printed, re.IGNORECASE))
     for meaning in _TELLING
     for row in ROWS
     if row.printed and row.meaning is meaning
 )
 """The words for a code, the more telling first."""
-_WRITTEN = re.compile(
+_WRITTEN = pattern(
     r"\bapi error ([A-Za-z][\w.]+)|An error occurred \(([A-Za-z][\w.]+)\)|\bS3 error: \d{3} \(([A-Za-z]\w+)\)"
     r"|<Code>([A-Za-z][\w.]+)</Code>|(?i:\b(?:error[ _]?)?code)\"?[:=] ?\"?([A-Za-z][\w.]+)"
     r"|\b([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]*)+): .{0,300}?\bstatus ?code: ?[3-5]\d\d"
 )
 """Where a program writes the store's code, whatever that is: the Go and Python SDKs, s3cmd, azcopy, ossutil,
 XML, JSON."""
-_NOTHING_LISTED = re.compile(r"directory not found", re.IGNORECASE)
+_NOTHING_LISTED = pattern(r"directory not found", re.IGNORECASE)
 """All that rclone says of a 404 to a LIST, and it ends with 3. A folder that does not exist in a bucket that
 does is an empty listing, and 0 (both seen with 1.60 and 1.75)."""
 _OF_A_DAEMON = pattern(r"\barchival of \S+ failed: HTTP status \d+")
