@@ -410,3 +410,20 @@ def test_looks_without_times_keep_the_time_of_the_look() -> None:
     slot, facts = log_of([WORDS, "LOG:  archive command failed with exit code 1"], looked_at=NOW - 3)
     found: Any = diagnose(fold(healthy(archiver=archiver(**FAILING)), replace(read(slot, facts)), NOW), NOW)
     assert root_of(found).rule == "key-403"
+
+
+TIDYING = (
+    "ERROR: Error executing ssh: [Errno 32] Broken pipe",
+    "Exception ignored in: <function _Stream.__del__ at 0x7f3c>",
+    "Traceback (most recent call last):",
+    '  File "/usr/lib/python3.11/tarfile.py", line 411, in __del__',
+    "    self.close()",
+    "ValueError: write to closed file",
+)
+"""barman-wal-archive 3.4 where ssh does not get through."""
+
+
+def test_what_python_prints_of_its_tidying_up_is_not_why() -> None:
+    root = root_of(failing_with(*TIDYING, f"{stamp(3)} [77] LOG:  archive command failed with exit code 2"))
+    assert root.title.endswith("and says: ERROR: Error executing ssh: [Errno 32] Broken pipe")
+    assert "tarfile" not in str(root.proof)

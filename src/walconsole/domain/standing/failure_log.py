@@ -118,7 +118,32 @@ def newest_words(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple
     Where the log has no ends of attempts (log_min_messages may leave them out) an attempt is what repeats.
     """
     begin, end = _attempt(entries, failure)
-    return _last_cycle(tuple(entry for entry in entries[begin:end] if is_commands(entry)))
+    said = tuple(entry for entry in entries[begin:end] if is_commands(entry))
+    return _last_cycle(without_afterthoughts(said))
+
+
+_AFTERTHOUGHT = "Exception ignored in"
+_LONGEST_AFTERTHOUGHT = 40
+"""Lines: where its end is missing from the log, what comes after is told again."""
+_ITS_END = re.compile(r"[A-Za-z_.]*(?:Error|Exception|Exit|Interrupt)\b(?::|$)")
+
+
+def without_afterthoughts(entries: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
+    """Without what Python prints of its tidying up after a failure: that is no cause (sys.unraisablehook).
+
+    barman-wal-archive's is longer than its words, and comes last.
+    """
+    left: list[LogEntry] = []
+    more = 0
+    for entry in entries:
+        text = entry.text.strip()
+        if text.startswith(_AFTERTHOUGHT):
+            more = _LONGEST_AFTERTHOUGHT
+        elif more:
+            more = 0 if _ITS_END.match(text) else more - 1
+        else:
+            left.append(entry)
+    return tuple(left)
 
 
 def newest_lines(entries: Sequence[LogEntry], failure: LogEntry | None) -> tuple[LogEntry, ...]:

@@ -8,6 +8,7 @@ from walconsole.domain.facts.evidence import LogEntry, ProductionCheck
 from walconsole.domain.facts.observed import Setting
 from walconsole.domain.facts.snapshot import Reading, Snapshot
 from walconsole.domain.redaction import safe
+from walconsole.domain.standing.failure_log import without_afterthoughts
 from walconsole.domain.standing.model import Proof
 
 LINES_SHOWN = 6
@@ -42,7 +43,7 @@ def _place(row: Setting) -> str:
 def log_lines(snapshot: Snapshot, entries: Iterable[LogEntry]) -> Iterator[Proof]:
     """The last few of these lines, oldest first."""
     source = snapshot.log.value.source if snapshot.log.value is not None else "the server's log"
-    for entry in list(entries)[-LINES_SHOWN:]:
+    for entry in without_afterthoughts(tuple(entries))[-LINES_SHOWN:]:
         yield Proof(entry.text, source, entry.at)
 
 
