@@ -158,7 +158,7 @@ def _pgbackrest(asked: _Asked) -> OwnCommands:
         asked.call("stanza-create", first=True),
         asked.call("stanza-upgrade", first=True),
         asked.call("start", first=True),
-        asked.call("--output=json", "info", first=True),
+        listed=asked.call("--output=json", "info", first=True),
     )
 
 

@@ -21,7 +21,8 @@ from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Late, Page, Risk
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
 from walconsole.domain.standing.proofs import archiver_row, log_lines, setting_row
-from walconsole.domain.standing.remedies import runs_rclone
+from walconsole.domain.standing.remedies import own_command, runs_rclone
+from walconsole.domain.store.answers import UNREAD_PLACE
 from walconsole.domain.units import age_text, duration_text, plural
 
 
@@ -43,7 +44,7 @@ def failing(assessment: Assessment) -> Iterator[Finding]:
     if command:
         evidence.append(f"archive_command = {command}")
     store = snapshot.primary.problem
-    if store is not None:
+    if store is not None and store.code != UNREAD_PLACE:
         evidence.append(f"the bucket refuses the same: {store.why}")
     yield Finding(
         "failing",
@@ -58,6 +59,11 @@ def failing(assessment: Assessment) -> Iterator[Finding]:
             *archiver_row(snapshot),
             *setting_row(snapshot, "archive_command"),
             *log_lines(snapshot, assessment.since_success),
+        ),
+        fixes=tuple(
+            Fix("ask the archive in that tool's own words: why it is not reached, they say", asked)
+            for asked in (own_command(snapshot, "look"),)
+            if asked
         ),
         certainty=Certainty.LIKELY,
         surer="this is a consequence: run the archive command by hand, as the server's user, on that file",

@@ -12,6 +12,7 @@ from walconsole.domain.standing.archiver import ArchiverState, host_age
 from walconsole.domain.standing.assessment import Assessment
 from walconsole.domain.standing.mode import FailureMode, Page
 from walconsole.domain.standing.model import Certainty, Finding, Fix, Proof, Severity
+from walconsole.domain.standing.remedies import own_command
 from walconsole.domain.standing.unreachable import (
     LINK_CODES,
     NO_CLUSTER,
@@ -65,6 +66,11 @@ def archive_not_read(assessment: Assessment) -> Iterator[Finding]:
         "look with that program itself; or name in the profile a store that can be read",
         Snapshot.discovery,
         "archive_command",
+        fixes=tuple(
+            Fix("what it holds, in that program's own words", asked)
+            for asked in (own_command(snapshot, "look"),)
+            if asked
+        ),
     )
 
 
