@@ -20,6 +20,8 @@ openssl:openssl:Ceph RGW
 rclone:rclone:rclone
 pgbackrest:pgbackrest:pgBackRest
 barman-cloud-wal-archive:barman-cli-cloud:barman-cloud
+barman-wal-archive:barman-cli:Barman
+barman:barman:Barman
 /usr/lib/python3/dist-packages/rados*.so:python3-rados:listings of a million objects
 shellcheck:shellcheck:the scripts for the droplet
 groff:groff-base:the man page
