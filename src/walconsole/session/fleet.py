@@ -25,7 +25,7 @@ from walconsole.domain.fleet.row import (
 from walconsole.domain.fleet.schedule import Kind, Pace, Turn, next_look
 from walconsole.domain.profile import Profile
 from walconsole.domain.standing.model import Level
-from walconsole.domain.standing.unseen import of_one_look
+from walconsole.domain.standing.unseen import of_one_look, tells_why
 from walconsole.errors import RegisterError
 from walconsole.process.clock import SystemClock
 from walconsole.session.droplet_session import droplet_session
@@ -275,7 +275,7 @@ class Fleet:
 
         now = self._clock.now()
         diagnosis = diagnose(snapshot, now)
-        if diagnosis.verdict.level is not Level.UNKNOWN:
+        if not tells_why(diagnosis.verdict):
             diagnosis = of_one_look(diagnosis, snapshot, LIMIT_S)
         cluster.row = fleet_row(cluster.row.identity, snapshot, diagnosis, now)
         turn, before = cluster.turn, cluster.level

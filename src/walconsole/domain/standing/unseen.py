@@ -90,6 +90,11 @@ def _is_refused(reading: Reading[PolicyFacts]) -> bool:
     return reading.problem is not None or (reading.value is not None and bool(reading.value.missing))
 
 
+def tells_why(verdict: Verdict) -> bool:
+    """Whether it is the reason why nobody can tell, and not that somebody is still looking."""
+    return verdict.level is Level.UNKNOWN and verdict.text.startswith(_WHY)
+
+
 def of_one_look(diagnosis: Diagnosis, snapshot: Snapshot, limit_s: float) -> Diagnosis:
     """The diagnosis of a look that has ended after at most `limit_s`: what it did not see is unknown.
 
