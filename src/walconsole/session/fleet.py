@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from walconsole.domain.standing.model import Level
 from walconsole.domain.standing.unseen import of_one_look, tells_why
 from walconsole.errors import RegisterError
 from walconsole.process.clock import SystemClock
+from walconsole.process.garbage import collect_all
 from walconsole.session.droplet_session import droplet_session
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class Fleet:
         """A look leaves cycles behind, which are old when it ends: only a full collection finds them."""
         self._begun += 1
         if self._begun % COLLECT_EVERY == 0:
-            gc.collect()
+            collect_all()
 
     def _begin(self, cluster: _Cluster, kind: Kind) -> None:
         task = asyncio.create_task(self._look(cluster, kind), name=f"look at {cluster.turn.name}")
