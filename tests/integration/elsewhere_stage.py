@@ -49,27 +49,26 @@ class Elsewhere:
         spare = self.spare.sshd.known_hosts_file.read_text() if spare_known else ""
         (self.home / "known_hosts").write_text(known + spare)
 
-    async def begin(self, command: str, *options: str) -> asyncio.subprocess.Process:
+    async def begin(
+        self, command: str, *options: str, on: tuple[str, ...] | None = None
+    ) -> asyncio.subprocess.Process:
         """`walconsole COMMAND it --on SPARE OPTIONS`."""
         environment: Mapping[str, str] = {**os.environ, "HOME": str(self.home), "XDG_CONFIG_HOME": ""}
-        on = ("--on", self.spare.address)
+        there = ("--on", self.spare.address) if on is None else on
+        words = (sys.executable, "-m", "walconsole", command, "it", *there, *options)
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "walconsole",
-            command,
-            "it",
-            *on,
-            *options,
+            *words,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
 
-    async def run(self, command: str, *options: str) -> tuple[int | None, str]:
+    async def run(
+        self, command: str, *options: str, on: tuple[str, ...] | None = None
+    ) -> tuple[int | None, str]:
         """The exit code, and what it said on both streams, in which no secret is."""
-        child = await self.begin(command, *options)
+        child = await self.begin(command, *options, on=on)
         said, _ = await child.communicate()
         text = said.decode()
         for key in (self.stage.app_key, self.stage.dr_key):

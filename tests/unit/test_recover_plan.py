@@ -200,6 +200,41 @@ def test_a_link_or_another_cluster_beside_is_no_matter_elsewhere() -> None:
     assert planned(LATEST, place=FOLDER, host=replace(HOST, cluster=None, fixed="it is a link")).possible
 
 
+THERE = replace(HOST, data="", cluster=None, elsewhere="root@spare")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "why"),
+    [
+        ({}, IN_PLACE, "no old cluster on root@spare"),
+        ({"debian": False}, INTO, "root@spare has no pg_createcluster"),
+        (
+            {"clusters": (ClusterName("15", "restored"),)},
+            INTO,
+            "there is a cluster 15/restored on root@spare",
+        ),
+        ({"crowded": "its folder is root's, not postgres's"}, FOLDER, "cannot be made on root@spare"),
+        ({}, read_into("16/restored"), "is of PostgreSQL 15"),
+        ({"tablespaces": 2}, INTO, "holds none"),
+        ({"free_mib": 500}, FOLDER, "no room"),
+    ],
+)
+def test_what_another_host_refuses(changes: dict[str, object], place: RecoveryPlace, why: str) -> None:
+    plan = planned(LATEST, place=place, host=replace(THERE, **changes))  # type: ignore[arg-type]
+    assert not plan.possible
+    assert why in " ".join(each.text for each in plan.refusals)
+
+
+def test_on_another_host_it_goes_on_without_production() -> None:
+    for place in (INTO, FOLDER):
+        plan = planned(LATEST, place=place, host=THERE)
+        assert plan.possible
+        assert plan.warnings == ()
+        assert dict(plan_lines(plan))["where"] == f"{place.text} on root@spare"
+    (told,) = planned(LATEST, host=replace(THERE, running=False)).warnings
+    assert "production's server does not answer" in told.text
+
+
 def test_into_a_folder_the_old_cluster_need_not_be_known() -> None:
     plan = planned(LATEST, place=FOLDER, host=replace(HOST, data="", cluster=None, running=False))
     assert plan.possible

@@ -87,3 +87,15 @@ def test_what_is_not_archived_yet_may_come_from_the_old_servers_pg_wal() -> None
     told = of(nightly(), read_target(RecoverTo.LSN, format_lsn((NEWEST.number + 9) * SEGMENT), timeline=2))
     assert told.possible
     assert [each.trap for each in told.warnings] == [Trap.AFTER_ARCHIVE]
+
+
+def test_on_the_host_that_the_profile_names_nothing_of_the_droplet_is_in_the_way() -> None:
+    made = clusters("restored")
+    there = replace(made, told=replace(made.told, spare="root@spare"))
+    wish = RecoveryWish(HERE, RecoveryPlace(ClusterName("15", "restored")))
+    plan = foreseen(Assessment(there, NOW), wish)
+    assert plan.elsewhere == "root@spare"
+    assert plan.possible
+    assert plan.room is None, "its disk was not asked"
+    in_place = foreseen(Assessment(there, NOW), replace(wish, place=IN_PLACE))
+    assert in_place.elsewhere == "", "in place is the droplet's"

@@ -41,7 +41,7 @@ AS_THE_SERVER = (
     | {f"droplet/templates/{name}.sh" for name in ("telling", "alone", "pgbackrest_backup")}
     | {
         f"droplet/templates/drill{part}.sh"
-        for part in ("", "_files", "_lock", "_own", "_prune", "_reading", "_result", "_server")
+        for part in ("", "_files", "_lock", "_own", "_prune", "_reading", "_result", "_server", "_told")
     }
     | {f"droplet/templates/{name}.sh" for name in ("phases", "recover", "recover_place", "recover_theirs")}
 )
@@ -137,6 +137,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("provision/droplet/files.py", "install -T -m {}{}"): _SHOWN,
     ("provision/droplet/files.py", "rm -f -- {}"): _SHOWN,
     ("provision/droplet/files.py", "umask 077; rm -f -- {} && cat >{} && {}mv -fT -- {} {}"): _SHOWN,
+    ("provision/elsewhere/keys.py", "install -T -m 0600 /dev/stdin {}"): _SHOWN,
+    ("provision/elsewhere/keys.py", "rm -f -- {}"): _SHOWN,
+    ("provision/elsewhere/recovering.py", "mkdir -m 700 {}"): _SHOWN,
+    ("provision/elsewhere/in_force.py", "{} | install -m 0640 -o root -g {} /dev/stdin {}"): _SHOWN,
     ("provision/fixes/endpoint.py", "sed -i {} {}"): _SHOWN,
     ("provision/fixes/wal.py", "mkdir -p -m 0700 -- {} && {}cat -- {} >{}"): _SHOWN,
     ("provision/fixes/wal.py", "{} && rm -f -- {}"): _SHOWN,

@@ -86,6 +86,17 @@ def test_the_first_line_names_the_profile_whatever_it_says() -> None:
     assert all("shithub" in text for _, _, text in verdicts.values())
 
 
+def test_another_host_is_named_wherever_something_is_said_to_stand() -> None:
+    there = replace(SNAPSHOT, told=replace(SNAPSHOT.told, spare="root@spare"))
+    draft = found_draft()
+    shown = RecoverPicture("shithub", draft, foreseen(Assessment(there, NOW), draft.wish), RecoveryState())
+    assert "on root@spare" in shown.verdict[2]
+    assert any("on root@spare" in row.text for row in every(shown, 119)["aim"])
+    paused = picture(draft, replace(PAUSED, host="root@spare"))
+    assert "on root@spare" in paused.verdict[2]
+    assert any("on root@spare" in row.text for row in every(paused, 119)["aim"])
+
+
 def test_what_the_wal_says_of_the_loss_goes_before_what_bytes_say() -> None:
     found = found_draft()
     lost = " ".join(row.text for row in every(picture(found), 199)["forecast"])

@@ -30,8 +30,8 @@ DRILL = """\
 Makes a restore drill now, by a script that is put onto the droplet where it is missing: the newest base
 backup is restored into a folder of its own, the WAL is replayed up to this moment, the result is read and
 taken away again. What was proved is stored beside the backups, in every copy. A drill that is under way
-already is followed; ended by a signal the command ends it, and nothing of it stays. Needs --plan, or --apply
-with --confirm.
+already is followed; ended by a signal the command ends it, and nothing of it stays. --on makes it on another
+host, which proves what is left once the droplet is gone. Needs --plan, or --apply with --confirm.
 """
 EXPIRE = """\
 Deletes the base backups that no rule of the profile (keep) keeps, and the WAL that none of those which stay

@@ -5,8 +5,8 @@ import re
 from typing import TYPE_CHECKING
 
 from walconsole.cli.opening import server_session
-from walconsole.cli.options import add_target
-from walconsole.domain.profile import Profile
+from walconsole.cli.options import HERE, add_on, add_target, other_host
+from walconsole.domain.profile import Profile, SshTarget
 from walconsole.domain.recovery.recover_asked import read_identity
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import (
@@ -39,6 +39,7 @@ examples:
   walconsole recover shop --to-lsn 0/203A4D0 --in-place --count orders --apply --confirm shop
   walconsole recover shop --step-to '2026-11-28 14:05:00Z' --confirm shop
   walconsole recover shop --promote --confirm shop
+  walconsole recover shop --on root@spare --to-latest --into 15/restored --plan
 """
 _TABLE = re.compile(r'[\w.$"]{1,200}')
 _WHOLE = "database"
@@ -50,6 +51,7 @@ def declare(command: str, parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = ABOUT, EPILOG
     add_target(parser)
     _add_targets(parser)
+    add_on(parser)
     _add_phases(parser)
     add = parser.add_argument
     add("--look", metavar="SQL", action="append", default=[], help="ask the paused server; may be repeated")
@@ -127,8 +129,19 @@ def start(options: argparse.Namespace, stop: Stop) -> int:
         replace=tuple(options.confirm_replace),
         json=options.json,
         recover=asked,
+        on=_on(options, session.target),
+        on_told=bool(options.on),
     )
     return provision(session, wanted, stop)
+
+
+def _on(options: argparse.Namespace, profile: Profile) -> SshTarget | None:
+    """The other host, None for the droplet. Raises UsageError: in place is the droplet's."""
+    on = other_host(options.on, profile)
+    if options.in_place and options.on not in ("", HERE):
+        why = "--in-place takes the old files' place, which are on the droplet"
+        raise UsageError("walconsole recover", why, "say --into VERSION/NAME or /PATH with --on")
+    return None if options.in_place else on
 
 
 def asked_part(options: argparse.Namespace) -> "tuple[Part, bool]":

@@ -16,6 +16,8 @@ WATCH = "watch"
 """The folder of what watchers keep, a file for each profile, below `state`."""
 EXPIRY = "expiry"
 """The folder of how retention's last run ended, a file for each profile, below `state`."""
+RECOVERIES = "recoveries"
+"""The folder of where recoveries go on that are on another host, a file for each profile, below `state`."""
 INCIDENTS = "incidents"
 """The folder of what is remembered, a file for each profile, below `state`."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from walconsole.ports import BucketReader, Observer, Screen
     from walconsole.provision.engine.model import Gate, Stage, Step, Tell
     from walconsole.provision.engine.runner import Runner
+    from walconsole.provision.engine.site import Site
     from walconsole.provision.keys.temporary_key import TemporaryKey
     from walconsole.session.demo_process import SandboxProcess
     from walconsole.session.finding import HostFinding
@@ -211,13 +212,29 @@ class _Wiring:
         if offer is not None:
             self._last_fix = cleanups, parts.temporary
         await offer_leftovers(parts, shown)
-        chosen = steps(parts.site) if offer is None else fix_steps(parts.site, offer)
+        site = await self._site_for(offer, parts.site, beside, cleanups)
+        chosen = steps(site) if offer is None else fix_steps(site, offer)
         tell = tell if self._memory is None else StepsHeard(self._memory, chosen).before(tell)
-        return _RestingRunner(Runner(parts.site, chosen, gate, tell, independent=independent(offer)), beside)
+        return _RestingRunner(Runner(site, chosen, gate, tell, independent=independent(offer)), beside)
+
+    async def _site_for(self, offer: Fix | None, home: Site, shell: SshShell, cleanups: Cleanups) -> Site:
+        """Another host's for a drill, and a recovery that is not in place, where the profile names one."""
+        spare = self._current.spare
+        if offer is None or spare is None or "--in-place" in offer.subject.split():
+            return home
+        await asyncio.to_thread(import_module, "walconsole.session.elsewhere")
+        from walconsole.provision.steps.drill import DrillNow
+        from walconsole.session.elsewhere import OtherSite
+
+        other = OtherSite(home, shell, self._finding, spare, self._environment, cleanups)
+        if offer.step == DrillNow.id:
+            return await other.for_drill()
+        return await other.for_recovery(told=False) if offer.step.startswith("recover") else home
 
     async def _recovery_state(self, shell: SshShell, shown: DropletSession) -> RecoveryState:
         """Where a recovery stands on the droplet, whoever began it. Raises what the shell raises."""
         await asyncio.to_thread(import_module, "walconsole.provision.recovering.recovery")
+        from walconsole.domain.standing.model import Fix
         from walconsole.observe.host.clusters import of_cluster
         from walconsole.provision.recovering.recovery import Recovery
         from walconsole.session.deployment import provisioned
@@ -234,7 +251,9 @@ class _Wiring:
             finding=self._finding,
         )
         try:
-            return await Recovery(parts.site).state()
+            offer = Fix("", step="recover")
+            site = await self._site_for(offer, parts.site, shell.beside(), cleanups)
+            return await Recovery(site).state()
         finally:
             await cleanups.run()
 

@@ -1,16 +1,20 @@
 """From a droplet's site to that of another host: a second connection, with the same care of its host key."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from walconsole.adapters.s3.key_sources import DropletKeys, KeyPairSource, RcloneConfig
+from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import telling_of_requests
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketRole, BucketTarget, KeySource, PostgresTarget, Profile, SshTarget
 from walconsole.domain.store.access_keys import KeyPair
 from walconsole.domain.store.answers import NO_KEY
-from walconsole.droplet.names import remote_of
-from walconsole.errors import HostKeyError, ObjectStoreError, ShellError, SshError
+from walconsole.droplet.names import names_of, remote_of
+from walconsole.errors import HostKeyError, ObjectStoreError, ShellError, SshError, WalconsoleError
+from walconsole.operator_files.begun_elsewhere import BegunElsewhere
 from walconsole.ports import ObjectStore
 from walconsole.process.cleanup import Cleanups
 from walconsole.provision.droplet.claim import DropletClaim
@@ -19,6 +23,7 @@ from walconsole.provision.droplet.surveying import take_survey
 from walconsole.provision.elsewhere.keys import brought, has_its_own, with_config
 from walconsole.provision.engine.record import SessionRecord
 from walconsole.provision.engine.site import Production, Site
+from walconsole.provision.recovering.recovery import Recovery
 from walconsole.session.finding import HostFinding, keys_of
 from walconsole.session.stores import s3_store
 
@@ -26,26 +31,45 @@ _ANSWERS_WITHIN_S = 20.0
 
 
 class OtherSite:
-    """Makes the site of the host `there`, beside `home`, of which `finding` is what it said of itself.
+    """Makes the site of the host `there`, beside `home`, which `shell` reaches.
 
-    `cleanups` close what is opened.
+    `finding` is what it said of itself, None where it was not asked. `cleanups` close what is opened.
     """
 
     def __init__(
         self,
         home: Site,
-        finding: HostFinding,
+        shell: SshShell,
+        finding: HostFinding | None,
         there: SshTarget,
         environment: Mapping[str, str],
         cleanups: Cleanups,
     ) -> None:
         self._home, self._finding = home, finding
         self._environment, self._cleanups = environment, cleanups
-        self._home_shell = finding.shell
-        self._shell = finding.shell.to(there, sudo=home.profile.sudo)
+        self._home_shell = shell
+        self._shell = shell.to(there, sudo=home.profile.sudo)
         cleanups.add(f"closing the SSH connection to {there}", self._shell.aclose)
         self._there = there
         self._stores: dict[BucketRole, ObjectStore] = {}
+
+    async def for_drill(self) -> Site:
+        """Raises as `made`."""
+        return await self.made(names_of(self._home.profile).drill_state)
+
+    async def for_recovery(self, *, told: bool) -> Site:
+        """`told`: somebody named that host. Where only the profile does, a recovery that is open on the
+        droplet goes on there. Raises as `made`.
+        """
+        if not told and await self._is_open_here():
+            return self._home
+        return await self.made(names_of(self._home.profile).recover_state)
+
+    async def _is_open_here(self) -> bool:
+        try:
+            return (await Recovery(self._home).state()).is_open
+        except (SshError, ShellError):  # it is gone: that is what the other host is for
+            return False
 
     async def made(self, folder: str) -> Site:
         """`folder` is that of the script which is to run there, where keys are brought to.
@@ -137,6 +161,18 @@ class OtherSite:
         from walconsole.session.one_look import look_anew
 
         return await look_anew(of, self._shell, self._home.clock, self._environment, whole=True)
+
+
+@asynccontextmanager
+async def noted(site: Site, begun: BegunElsewhere) -> AsyncIterator[None]:
+    """While a recovery goes on on `site`, another host, its name is noted. Raises RegisterError."""
+    await asyncio.to_thread(begun.note, site.where)
+    try:
+        yield
+    finally:
+        with suppress(WalconsoleError):  # it cannot be asked: then the note stays
+            if not (await Recovery(site).state()).is_open:
+                await asyncio.to_thread(begun.forget)
 
 
 def _anywhere(postgres: PostgresTarget) -> PostgresTarget:

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from walconsole.config.checks import destination
 from walconsole.config.found import is_ours, told_of
 from walconsole.config.resolve import Resolved
 from walconsole.domain.archivers.instead import OwnStep
@@ -16,8 +18,8 @@ from walconsole.domain.profile import Profile, SshTarget
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of
 from walconsole.droplet.choices import DropletChoices
-from walconsole.droplet.names import names_of
-from walconsole.errors import BlockedError, TemporaryKeyError, UsageError, WalconsoleError
+from walconsole.errors import BlockedError, SshError, TemporaryKeyError, UsageError, WalconsoleError
+from walconsole.operator_files.begun_elsewhere import BegunElsewhere
 from walconsole.operator_files.incident_file import IncidentFile
 from walconsole.process import loop as event_loop
 from walconsole.process.cleanup import Cleanups
@@ -32,7 +34,6 @@ from walconsole.provision.engine.site import Site
 from walconsole.provision.fixes.catalogue import fix_steps, independent, undoable
 from walconsole.provision.steps.catalogue import backup_steps, drill_steps, steps
 from walconsole.session.deployment import Provisioned, provisioned
-from walconsole.session.elsewhere import OtherSite
 from walconsole.session.expiring import ExpiryMemory
 from walconsole.session.incident_memory import IncidentMemory, StepsHeard
 from walconsole.session.recovering import Part, RecoverAsked, recover_steps
@@ -53,8 +54,8 @@ class ProvisionWish:
     `replace` answers those gates that ask for the name of what is replaced. `offer` is a fix that shall be
     made instead of provisioning, `backup` a base backup that shall be taken instead, `drill` a restore drill,
     `expire` retention, `after_backup` only where a base backup came since the last time and nothing is in
-    its way, `recover` a phase of a recovery. `on` is another host for a base backup and a drill, None: the
-    droplet.
+    its way, `recover` a phase of a recovery. `on` is another host for a drill or a recovery, None: the
+    droplet; `on_told`: somebody named it, not the profile alone.
     """
 
     choices: DropletChoices
@@ -70,6 +71,7 @@ class ProvisionWish:
     after_backup: bool = False
     recover: RecoverAsked | None = None
     on: SshTarget | None = None
+    on_told: bool = False
 
     @property
     def only_reads(self) -> bool:
@@ -232,7 +234,15 @@ class _Command:
         """Where the server archives to, by the host: not where the record says all. Raises as `settle`."""
         if self._wish.undo:
             return
-        await finding.settle()
+        try:
+            await finding.settle()
+        except SshError as error:
+            if self._wish.on is None:
+                raise
+            tried = f"asking {finding.profile.ssh} where its server archives to"
+            raise BlockedError(
+                tried, error.why, "name buckets and keys in the profile: it may be gone"
+            ) from None
         adopted = finding.adopted
         if adopted is not None and not is_ours(adopted):
             for line in told_of(adopted):
@@ -270,20 +280,34 @@ class _Command:
             await _name_leftovers(parts)
         self._printer.begin(site, runner.steps)
         try:
-            await self._run(runner)
+            async with self._noted(site):
+                await self._run(runner)
         finally:
             self._keep(runner)
         self._printer.end(runner.stages)
 
+    def _noted(self, site: Site) -> AbstractAsyncContextManager[None]:
+        """A recovery on another host is found again by whoever does not remember where it was begun."""
+        if not self._wish.apply or self._wish.recover is None or site.production is None:
+            return nullcontext()
+        from walconsole.session.elsewhere import noted
+
+        return noted(site, BegunElsewhere(site.profile.name, self._environment))
+
     async def _site(self, parts: Provisioned) -> Site:
         """The droplet's, or another host's. Raises SshError, ShellError where that cannot be asked."""
-        if self._wish.on is None or self._part is None:
+        wish, on, told = self._wish, self._wish.on, self._wish.on_told
+        begun = BegunElsewhere(parts.site.profile.name, self._environment).host() if wish.recover else ""
+        if begun and not told:
+            say(f"a recovery was begun on {begun}: it is asked there (--on here: the droplet)")
+            on, told = parts.site.profile.ssh.instead(destination(begun)), True
+        if on is None or self._part is None:
             return parts.site
+        from walconsole.session.elsewhere import OtherSite  # asyncssh: as above
+
         finding, cleanups = self._part
-        names = names_of(finding.profile)
-        folder = names.drill_state if self._wish.drill else names.recover_state
-        other = OtherSite(parts.site, finding, self._wish.on, self._environment, cleanups)
-        return await other.made(folder)
+        other = OtherSite(parts.site, finding.shell, finding, on, self._environment, cleanups)
+        return await (other.for_drill() if wish.drill else other.for_recovery(told=told))
 
     async def _run(self, runner: Runner) -> None:
         wish = self._wish

@@ -7,7 +7,7 @@ from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_target import RecoveryTarget
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
-from walconsole.provision.recovering.catalogue import back, dumping, further, onwards, to_the_pause
+from walconsole.provision.recovering.catalogue import back, dumping, further, looking, onwards, to_the_pause
 from walconsole.provision.recovering.recovery import Recovery
 
 
@@ -44,7 +44,7 @@ async def recover_steps(site: Site, asked: RecoverAsked) -> tuple[Step, ...]:
         case Part.FURTHER if asked.later is not None:
             return further(recovery, asked.later)
         case Part.LOOK:
-            return to_the_pause(recovery)[-1:]
+            return looking(recovery)
         case Part.DUMP:
             return dumping(recovery, asked.database, asked.table)
         case Part.ONWARDS:

@@ -201,6 +201,7 @@ def _told(profile: Profile) -> Told:
         price=profile.price,
         drill_every_s=None if every_days is None else every_days * 86_400,
         second_copy=profile.second_copy,
+        spare=str(profile.spare) if profile.spare is not None else "",
     )
     try:
         names = names_of(profile)

@@ -206,6 +206,7 @@ class Told:
     `keep` is what retention keeps, None: nothing is deleted. `price` is what storing costs. `restore_program`
     is the restore command's path, as `archive_program`. `drill_every_s` is after which time without a good
     restore drill that is worth a warning, None: none is expected. `second_copy`: there is one, or should be.
+    `spare` is the host on which drills and recoveries are made, empty: the droplet.
     """
 
     expect_base_backups: bool = True
@@ -215,6 +216,7 @@ class Told:
     restore_program: str = ""
     drill_every_s: float | None = None
     second_copy: bool = True
+    spare: str = ""
 
 
 @dataclass(frozen=True)

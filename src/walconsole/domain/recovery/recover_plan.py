@@ -53,7 +53,9 @@ class RecoveryHost:
     `clusters` are the names that are taken. `fixed`: why the old data directory cannot be moved aside by the
     cluster's owner, empty where it can; `crowded`: why nothing can be made where the recovered one shall lie.
     `pgbackrest` is None where that program is not there, else the configuration that is named to it, empty
-    for its own. `archive` is the copy to name in another tool's commands, None: not known.
+    for its own. `archive` is the copy to name in another tool's commands, None: not known. `elsewhere` is the
+    host where that is not production's (`root@spare`): of the old cluster nothing is there then, `running`
+    says whether production's server answers, and `debian` whether a cluster can be made as Debian does.
     """
 
     data: str
@@ -71,6 +73,8 @@ class RecoveryHost:
     tablespaces: int = 0
     pgbackrest: str | None = None
     archive: BucketTarget | None = None
+    elsewhere: str = ""
+    debian: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class RecoveryPlan:
     `chain` is what is unpacked, the full backup first; `copy` is where it is read from. `first` and `last`
     are names of the `segments` that are replayed at most, `wal_bytes` those in bytes. `room` is None where
     the disk was not asked, `forecast` where no drill was made. `pgbackrest` is the configuration that is
-    named to that tool, for a backup of its own.
+    named to that tool, for a backup of its own. `elsewhere` is the host, where that is not production's.
     """
 
     wish: RecoveryWish
@@ -98,6 +102,7 @@ class RecoveryPlan:
     loss: PlannedLoss = NOT_KNOWN
     refusals: tuple[Concern, ...] = ()
     warnings: tuple[Concern, ...] = ()
+    elsewhere: str = ""
 
     @property
     def possible(self) -> bool:
@@ -134,6 +139,7 @@ def plan_recovery(
         loss=judged.loss,
         refusals=tuple(refused),
         warnings=(*judged.warnings, *_warnings(host, left_out)),
+        elsewhere=host.elsewhere,
     )
     return plan if judged.route is None else _routed(plan, judged.route, found, host, left_out, earlier)
 
@@ -220,6 +226,9 @@ def _sum(sizes: Iterable[int | None]) -> int | None:
 
 
 def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern]:
+    if host.elsewhere:
+        yield from _refused_there(place, host)
+        return
     if not host.data and not place.folder:
         yield Concern(
             "the old cluster is not known on this host: neither its configuration nor its data directory",
@@ -252,6 +261,25 @@ def _place_refused(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern
         )
     if place.cluster in host.clusters:
         yield Concern(f"there is a cluster {place.cluster} on this host", "choose another name")
+
+
+def _refused_there(place: RecoveryPlace, host: RecoveryHost) -> Iterator[Concern]:
+    """Of a place on another host than production's."""
+    if place.in_place:
+        yield Concern(
+            f"there is no old cluster on {host.elsewhere} whose place could be taken",
+            "--into VERSION/NAME, or --into /PATH; in its place: --on here",
+        )
+    if place.cluster is not None and not host.debian:
+        yield Concern(f"{host.elsewhere} has no pg_createcluster", "recover into a folder: --into /PATH")
+    if place.cluster in host.clusters:
+        yield Concern(f"there is a cluster {place.cluster} on {host.elsewhere}", "choose another name")
+    if host.crowded:
+        where = place.folder or f"{place.cluster}"
+        yield Concern(
+            f"{where} cannot be made on {host.elsewhere}: {host.crowded}",
+            "choose a place below a folder of the cluster owner's",
+        )
 
 
 def _unfit(
@@ -293,7 +321,16 @@ def _unfit(
 def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Concern]:
     for role in left_out:
         yield Concern(f"{_COPIES[role]} could not be read: what it alone holds is not counted on")
-    if not host.data:
+    if host.elsewhere:
+        if not host.running:
+            yield Concern(
+                "production's server does not answer: what it had not archived is not recovered",
+                (
+                    "where its disk can be read, bring what is in its pg_wal, and recover by hand: "
+                    "docs/recovery.md"
+                ),
+            )
+    elif not host.data:
         yield Concern("the old cluster is not known on this host: of its last WAL nothing can be kept")
     elif not host.running:
         yield Concern(
@@ -304,7 +341,7 @@ def _warnings(host: RecoveryHost, left_out: Sequence[BucketRole]) -> Iterator[Co
 def plan_lines(plan: RecoveryPlan) -> Iterator[tuple[str, str]]:
     """What is told of a plan before anything is done, by label and text."""
     yield "target", f"{plan.target.how}, timeline {plan.target.timeline or 'n/a'}"
-    yield "where", plan.wish.place.text
+    yield "where", f"{plan.wish.place.text}{f' on {plan.elsewhere}' if plan.elsewhere else ''}"
     if plan.backup is not None and plan.copy is not None:
         stored = _sum(each.stored_bytes for each in plan.chain)
         size = "n/a" if stored is None else bytes_text(stored)

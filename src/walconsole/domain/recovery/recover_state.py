@@ -93,7 +93,8 @@ class RecoveryState:
     None: that was not done yet. `tree` is where the recovered files lie for good, once they do, `bin` the
     folder of its programs; `tree_port` and `tree_socket` are those of the server in a folder, while it runs.
     `stopped_old`: this recovery stopped the old server. `lives`: its server's process runs. `running`: its
-    script does. `message` is the script's last word, `exit_status` how it ended.
+    script does. `message` is the script's last word, `exit_status` how it ended. `host` is where it is, where
+    that is not production's host.
     """
 
     id: str = ""
@@ -121,6 +122,12 @@ class RecoveryState:
     running: bool = False
     message: str = ""
     exit_status: int | None = None
+    host: str = ""
+
+    @property
+    def where(self) -> str:
+        """The place in words, with the host where that is another."""
+        return f"{self.place.text} on {self.host}" if self.host else self.place.text
 
     @property
     def is_open(self) -> bool:

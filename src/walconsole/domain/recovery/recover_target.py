@@ -243,7 +243,7 @@ def read_into(text: str) -> RecoveryPlace:
     if not version.isdecimal() or not 13 <= int(version) <= 99 or not _NAME.fullmatch(name):
         raise ValueError(
             "name the new cluster as VERSION/NAME, as Debian does: 15/restored; or a data directory by its "
-            "path: /srv/postgresql/restored; a recovery onto another host is made by hand (docs/recovery.md)"
+            "path: /srv/postgresql/restored; another host is named by --on"
         )
     return RecoveryPlace(ClusterName(str(int(version)), name))
 

@@ -37,7 +37,7 @@ def foreseen(
     return plan_recovery(
         wish,
         found,
-        host_of(snapshot),
+        host_of(snapshot) if wish.place.in_place else spare_of(snapshot) or host_of(snapshot),
         known=TargetKnown(lsn, last_commit),
         left_out=left_out,
         earlier=drills.good if drills is not None else None,
@@ -62,6 +62,16 @@ def host_of(snapshot: Snapshot) -> RecoveryHost:
         in_recovery=server is not None and server.in_recovery,
         tablespaces=server.tablespaces if server is not None else 0,
     )
+
+
+def spare_of(snapshot: Snapshot) -> RecoveryHost | None:
+    """The host that the profile names besides, which is not observed; None where it names none."""
+    server, spare = snapshot.server.value, snapshot.told.spare
+    if not spare:
+        return None
+    answers = server is not None and snapshot.server.problem is None
+    tablespaces = server.tablespaces if server is not None else 0
+    return RecoveryHost("", None, answers, None, tablespaces=tablespaces, elsewhere=spare)
 
 
 def names_taken(snapshot: Snapshot) -> tuple[ClusterName, ...]:

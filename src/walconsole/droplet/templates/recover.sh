@@ -9,9 +9,11 @@
 #   take-place                      WORK/data into OLD's place, OLD moved aside
 #   take-place CONFIG NEW PORT      beside it, as VERSION/NAME, with a copy of the folder CONFIG in NEW
 #   take-place CONFIG|-             into /PATH, with the configuration in the folder CONFIG
+#   take-place - [PORT]             on another host: VERSION/NAME, which is told Debian then; /PATH, with that port
 #   stop                            the private server ended
 #   note NAME VALUE                 a phase, what became of the old server; identity: the path of age's secret keys;
-#                                   pgbackrest: its options (--config, --stanza), where BACKUP is one of its own
+#                                   pgbackrest: its options (--config, --stanza), where BACKUP is one of its own;
+#                                   elsewhere: production's host, where this is another; preloaded: what its server loads
 #   0  done                                   4  FAILED: what is archived cannot be restored so
 #   1  not now: try again                     6  refused: no room for it here
 #   2  called wrongly, or it cannot be        9  interrupted by a signal: the same call goes on
@@ -56,12 +58,12 @@ temp_root=@TEMP_ROOT@
 undone='not recovered' purpose='a recovery' its_server="the recovery's server" signal=standby.signal
 temp='' place='' data='' chain='' server='' working='' stage=starting locked='' renewed=0 roles=''
 began=$(date +%s) notes='' done_bytes=null total_bytes=null segments=null segments_done=null
-sockets=$state preloaded='' libraries='' folder='' last='that of the target'
+sockets=$state libraries='' folder='' last='that of the target'
 
 # -- What is known of it: $state/recovery, lines of NAME=VALUE, replaced whole; a copy lies in its own folder.
 
 fields='id phase backup copy timeline work old into to value inclusive lsn reached reached_target kept stopped_old'
-fields="$fields bin version segment_bytes tree identity pgbackrest"
+fields="$fields bin version segment_bytes tree identity pgbackrest elsewhere preloaded"
 for field in $fields; do eval "$field=''"; done
 
 recall() {
@@ -263,7 +265,7 @@ prepare_server() {
     "$bin/pg_controldata" "$data" >"$temp/control" 2>&1 ||
         end 1 "$undone: its control file cannot be read: $(plain "$(cat "$temp/control")")"
     libraries=$("$bin/pg_config" --pkglibdir 2>/dev/null)
-    preloaded=$(ask "SHOW shared_preload_libraries") || preloaded=''
+    [ -n "$elsewhere" ] || preloaded=$(ask "SHOW shared_preload_libraries") || preloaded=''
     fetching=$restore
     [ -z "$pgbackrest" ] || fetch_by_theirs
     command="$fetching \"%f\" \"%p\" || { s=\$?; [ \$s = 1 ] || exit \$s; exec cp -- \"$place/saved/%f\" \"%p\" 2>/dev/null; }"
@@ -411,7 +413,11 @@ note_value() {
             case $2 in *[!-A-Za-z0-9/._=+@\ ]*) fail 2 "$2: such options of pgBackRest cannot be handled" ;; esac
             pgbackrest=$2
             ;;
-        *) fail 2 "usage: $me note phase|stopped_old|kept|identity|pgbackrest VALUE" ;;
+        elsewhere | preloaded)
+            case $2 in *[!-A-Za-z0-9/._@:,\ ]*) fail 2 "$2: such a value cannot be handled" ;; esac
+            eval "$1=\$2"
+            ;;
+        *) fail 2 "usage: $me note phase|stopped_old|kept|identity|pgbackrest|elsewhere|preloaded VALUE" ;;
     esac
     keep
     exit 0

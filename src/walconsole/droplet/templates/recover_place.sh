@@ -69,8 +69,8 @@ take_place() {
     aside=''
     case $into$# in
         0) at=$old aside=$old.before-$id ;;
-        /*1) at=$into ;;
-        [0-9]*/*3) at=${old%/*}/${into#*/} ;;
+        /*[12]) at=$into ;;
+        [0-9]*/*[13]) at=${work%/*}/${into#*/} ;;
         *) end 2 "usage: $me take-place; into a new cluster: CONFIG NEW PORT; into a folder: CONFIG|-" ;;
     esac
     if [ -d "$data" ]; then
@@ -86,16 +86,16 @@ take_place() {
     move_tablespaces
     case $into in
         '') configure_from "$aside" ;;
-        /*) configure_from "${1#-}" ;;
-        *) adopt "$@" ;;
+        /*) configure_from "${1#-}" "${2:-}" ;;
+        *) if [ -n "$elsewhere" ]; then configure_anew; else adopt "$@"; fi ;;
     esac
     tree=$at
     keep
     end 0 "what was recovered lies in $at${aside:+, the old files in $aside}"
 }
 
-# configure_from FOLDER: the old cluster's configuration into the data directory; what the backup had of it is kept. Of a
-# folder elsewhere, what says where things lie is said anew, at the end, where it wins. Without one it is PostgreSQL's own.
+# configure_from FOLDER [PORT]: the old cluster's configuration into the data directory; what the backup had of it is kept.
+# Of a folder elsewhere, what says where things lie is said anew, at the end, where it wins. Without one it is PostgreSQL's own.
 configure_from() {
     [ ! -e "$place/configured" ] || return 0
     for each in ${1:+"$1"/*.conf} ${1:+"$1"/*.d}; do
@@ -108,12 +108,36 @@ configure_from() {
     if [ -z "$into" ]; then
         [ ! -f "$1/postmaster.opts" ] || cp -p -- "$1/postmaster.opts" "$at/postmaster.opts"
     else
-        lie_in_folder "$1"
+        [ -z "$elsewhere" ] || configure_anew
+        lie_in_folder "$1" "${2:-}"
     fi
     : >"$place/configured"
 }
 
-# lie_in_folder FOLDER: what names the old places names the new ones; arguments of the old server are taken over where they
+# configure_anew: on another host, where the backup has no configuration: PostgreSQL's own, which listens to this host alone,
+# with the limits of the old server, and a folder for what is added.
+configure_anew() {
+    [ ! -e "$place/anew" ] || return 0
+    [ -e "$at/postgresql.conf" ] || cp -- "$("$bin/pg_config" --sharedir)/postgresql.conf.sample" "$at/postgresql.conf" ||
+        end 1 "$undone: $at/postgresql.conf cannot be written"
+    {
+        echo "# walconsole, the recovery $id: the limits of the server that was recovered"
+        "$bin/pg_controldata" "$at" | sed -n -e 's/_xacts setting/_transactions setting/' \
+            -e 's/_per_xact setting/_per_transaction setting/' -e 's/^\(max_[a-z_]*\) setting: *\([0-9]*\)$/\1 = \2/p'
+        echo "include_dir = 'conf.d'"
+    } >>"$at/postgresql.conf"
+    [ -e "$at/pg_hba.conf" ] || cat >"$at/pg_hba.conf" <<'HBA'
+local all all peer
+local replication all peer
+host all all 127.0.0.1/32 scram-sha-256
+host all all ::1/128 scram-sha-256
+HBA
+    [ -e "$at/pg_ident.conf" ] || : >"$at/pg_ident.conf"
+    case $into in /*) [ -d "$at/conf.d" ] || mkdir -m 700 -- "$at/conf.d" || end 1 "$undone: $at cannot be written" ;; esac
+    : >"$place/anew"
+}
+
+# lie_in_folder FOLDER [PORT]: what names the old places names the new ones; arguments of the old server are taken over where they
 # name none.
 lie_in_folder() {
     given=''
@@ -125,6 +149,7 @@ lie_in_folder() {
         setting hba_file "$at/pg_hba.conf"
         setting ident_file "$at/pg_ident.conf"
         setting external_pid_file ''
+        [ -z "${2:-}" ] || setting port "$2"
     } >>"$at/postgresql.conf"
     [ -e "$at/pg_hba.conf" ] || echo 'local all all peer' >"$at/pg_hba.conf"
     [ -e "$at/pg_ident.conf" ] || : >"$at/pg_ident.conf"

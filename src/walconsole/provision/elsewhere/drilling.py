@@ -42,8 +42,13 @@ _EMIT = (
 _NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'"
 
 
+STAYS_THERE = "it stays there, and does nothing unless it is called; remove it by hand"
+
+
 class DrillCommandElsewhere(DrillCommand):
     """model.Step. With the restore command, and the certificates by which that knows the stores."""
+
+    how_undone = STAYS_THERE
 
     async def _obstacle(self, survey: Survey) -> Check | None:
         return None  # OtherHostLook looked

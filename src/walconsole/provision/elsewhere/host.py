@@ -1,7 +1,6 @@
 """The other host, before anything is done on it: what it must have, said with what is missing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 
 from walconsole.domain.recovery.other_host import ClusterNeeds, OtherHost, judged_host
 from walconsole.domain.recovery.target_judgement import Concern
@@ -75,16 +74,6 @@ class OtherHostLook(NotUndone):
     async def verify(self) -> AsyncIterator[Event]:
         """Nothing."""
         yield Proved(f"{self._site.where} can run it")
-
-
-def of_major(major: int | None, system_identifier: int | None) -> Known:
-    """What the archive tells, where production's server could not be asked."""
-
-    async def known(needs: ClusterNeeds) -> ClusterNeeds:
-        identifier = needs.system_identifier or str(system_identifier or "")
-        return replace(needs, major=needs.major or major, system_identifier=identifier)
-
-    return known
 
 
 def _facts(needs: ClusterNeeds, there: OtherHost) -> tuple[Fact, ...]:

@@ -22,7 +22,6 @@ from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.probes.seconds import SecondsProbe
 from walconsole.provision.probes.verbs import VerbProbe
 from walconsole.provision.recovering import catalogue as recovering
-from walconsole.provision.recovering.loading import LoadPart
 from walconsole.provision.retention.steps import Expire, expire_steps
 from walconsole.provision.steps import catalogue
 from walconsole.provision.steps.drill import DrillNow
@@ -109,12 +108,12 @@ def _of_a_recovery(site: Site, offer: Offer) -> tuple[Step, ...]:
         case "recover-further":
             return recovering.further(recovery, wish.target)
         case "recover-look":
-            return recovering.further(recovery, wish.target)[1:]
+            return recovering.looking(recovery)
         case "recover-give-up":
             return recovering.back(recovery)
         case "recover-dump" if wish.database or wish.tables:
             part = wish.database, "".join(wish.tables[:1])
-            return (*recovering.dumping(recovery, *part), LoadPart(recovery, *part))
+            return recovering.loading(recovery, *part)
     raise UsageError("recovering", f"{offer.step} is no part of it", "choose it on the screen")
 
 

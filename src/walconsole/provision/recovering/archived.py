@@ -23,6 +23,7 @@ from walconsole.provision.engine.model import (
     Waiting,
 )
 from walconsole.provision.engine.not_undone import NotUndone
+from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.recovery import IN_FORCE, Recovery, site_of
 
 _ARCHIVED_WITHIN_S = 180.0
@@ -176,8 +177,9 @@ class LastWord(NotUndone):
         yield Printed(f"{line.level.value}  {line.text}")
         if not state.place.in_place:
             yield Printed(
-                f"so `walconsole check` says of it, once the profile has {_in_profile(its.postgres)}; "
-                "then: walconsole provision, whose scripts ask the new cluster from then on"
+                "so `walconsole check` says of it, once the profile has "
+                f"{_host(site)}{_in_profile(its.postgres)}; then: walconsole provision, whose scripts ask "
+                "the new cluster from then on"
             )
         elif line.level is not Level.OK:
             raise ProvisionError(
@@ -188,6 +190,14 @@ class LastWord(NotUndone):
     async def verify(self) -> AsyncIterator[Event]:
         """Where it stands."""
         yield Proved((await self._recovery.state()).words[0])
+
+
+def _host(site: Site) -> str:
+    """Where the profile names another host from now on."""
+    ssh = site.profile.ssh
+    if site.production is None:
+        return ""
+    return f'host = "{ssh.host}", ' + (f"port = {ssh.port}, " if ssh.port else "")
 
 
 def _in_profile(server: PostgresTarget) -> str:

@@ -21,16 +21,21 @@ A screen may run `to_the_pause` and `onwards` as one list: the gate of `recover-
 | recover-verdict | LastWord | the first line, read anew |
 | recover-give-up | GiveUp | the private server ended, the old one started again |
 | recover-dump | DumpPart | one table or database of the paused copy, into a file |
+
+On another host than production's they are those of `provision/elsewhere/catalogue.py`.
 """
 
 from walconsole.domain.recovery.recover_plan import RecoveryWish
 from walconsole.domain.recovery.recover_state import RecoveryState
 from walconsole.domain.recovery.recover_target import RecoveryTarget
+from walconsole.provision.elsewhere import catalogue as elsewhere
+from walconsole.provision.elsewhere.drilling import named
 from walconsole.provision.engine.model import Step
 from walconsole.provision.engine.site import Site
 from walconsole.provision.recovering.archived import LastWord, NewTimeline
 from walconsole.provision.recovering.choosing import ChooseBackup, KeepOld, RecoverCommand
 from walconsole.provision.recovering.ending import GiveUp, PromoteCopy, TakeOver
+from walconsole.provision.recovering.loading import LoadPart
 from walconsole.provision.recovering.looking import DumpPart, LookBefore
 from walconsole.provision.recovering.recovery import Recovery
 from walconsole.provision.recovering.restoring import ReplayToTarget, RestoreBackup
@@ -42,6 +47,8 @@ from walconsole.provision.steps.first_backup import BackupNow
 
 def to_the_pause(recovery: Recovery) -> tuple[Step, ...]:
     """From the wish to the look before it counts."""
+    if recovery.site.production is not None:
+        return elsewhere.to_the_pause(recovery)
     return (
         ChooseBackup(recovery),
         RecoverCommand(recovery),
@@ -54,6 +61,8 @@ def to_the_pause(recovery: Recovery) -> tuple[Step, ...]:
 
 def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
     """From the pause to the verdict. `state` says which cluster the base backup is of."""
+    if recovery.site.production is not None:
+        return elsewhere.onwards(recovery, state)
     if state.pgbackrest:
         return (
             PromoteCopy(recovery),
@@ -76,17 +85,34 @@ def onwards(recovery: Recovery, state: RecoveryState) -> tuple[Step, ...]:
 
 def further(recovery: Recovery, target: RecoveryTarget) -> tuple[Step, ...]:
     """A later target, without a new restore."""
+    if recovery.site.production is not None:
+        return elsewhere.further(recovery, target)
     return ReplayToTarget(recovery, target), LookBefore(recovery)
 
 
 def back(recovery: Recovery) -> tuple[Step, ...]:
     """Given up: the old server again."""
+    if recovery.site.production is not None:
+        return elsewhere.back(recovery)
     return (GiveUp(recovery),)
+
+
+def looking(recovery: Recovery) -> tuple[Step, ...]:
+    """The paused copy, once more."""
+    if recovery.site.production is not None:
+        return elsewhere.looking(recovery)
+    return (LookBefore(recovery),)
 
 
 def dumping(recovery: Recovery, database: str = "", table: str = "") -> tuple[Step, ...]:
     """A part of the paused copy, into a file."""
-    return (DumpPart(recovery, database, table),)
+    return named((DumpPart(recovery, database, table),), recovery.site)
+
+
+def loading(recovery: Recovery, database: str = "", table: str = "") -> tuple[Step, ...]:
+    """The same, and loaded into the running server, where that is on the same host."""
+    dumped = dumping(recovery, database, table)
+    return dumped if recovery.site.production is not None else (*dumped, LoadPart(recovery, database, table))
 
 
 def recovery_of(site: Site, wish: RecoveryWish | None = None) -> Recovery:

@@ -79,7 +79,7 @@ class ChooseBackup(NotUndone):
         wish = await self._recovery.wish()
         told, to_do = state.words
         facts = (
-            Fact("recovery", f"{state.id}, {state.place.text}, from {state.backup or 'n/a'}"),
+            Fact("recovery", f"{state.id}, {state.where}, from {state.backup or 'n/a'}"),
             Fact("stands", told, FactState.NOTE, to_do),
         )
         if wish.place != state.place or (wish.backup and wish.backup != state.backup):

@@ -50,6 +50,10 @@ class OldServer:
         return cls(data, name, bool(data) and await runs_in(site, data), stop, start, folder)
 
 
+NOBODYS = OldServer("", None, runs=False, stop=None, start=None)
+"""Where nothing is known of the old server."""
+
+
 async def _is_same(site: Site, path: str, other: str) -> bool:
     """Whether both name one folder, maybe through a link."""
     if path.rstrip("/") == other:

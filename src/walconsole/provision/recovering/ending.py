@@ -154,11 +154,19 @@ class TakeOver:
         yield Changing(Change(self.id, ChangeKind.SETTING, state.old, "the old files", aside, at=now))
         async for event in self._recovery.run(*await self._words(state, old)):
             yield event
+        async for event in self._configure():
+            yield event
         async for event in self._start():
             yield event
         async for event in self._wait():
             yield event
         await self._recovery.note("phase", RecoveryPhase.TAKEN_OVER.value)
+
+    async def _configure(self) -> AsyncIterator[Event]:
+        """What is to be done before the first start: here nothing, the old configuration was taken over."""
+        nothing: tuple[Event, ...] = ()
+        for event in nothing:
+            yield event
 
     async def _start(self) -> AsyncIterator[Event]:
         """As it will run; not once more where an earlier call was killed just after it."""
@@ -249,7 +257,7 @@ class TakeOver:
         now = self._site.clock.now()
         yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it runs", "it is stopped", at=now))
         await self._recovery.note("stopped_old", "yes")
-        async for event in run(self._site, old.stop, timeout_s=600.0):
+        async for event in run(self._site.source, old.stop, timeout_s=600.0):
             yield event
         if (await self._recovery.old()).runs:
             raise ProvisionError("stopping the old server", "it still runs", "see what starts it again")
@@ -257,13 +265,13 @@ class TakeOver:
     async def _only_by_hand(self, old: OldServer) -> AsyncIterator[Event]:
         """After a boot the old server must not archive beside the new one."""
         path = f"{old.configuration}/start.conf"
-        place = await look_at(self._site, path)
+        place = await look_at(self._site.source, path)
         if place.now is None or place.now.text.split()[-1:] != ["auto"]:
             return
         now = place.now
         text = now.text.replace("auto\n", "manual\n")
         change = FileChange(path, now.text, text, now.mode, now.owner, now.group, user=place.user)
-        async for event in install(self._site, self.id, change):
+        async for event in install(self._site.source, self.id, change):
             yield event
 
     async def _wait(self) -> AsyncIterator[Event]:
@@ -316,7 +324,7 @@ class GiveUp(NotUndone):
             )
         script = f"test -e {quote(state.old)}/PG_VERSION"
         there, _ = await status_of(self._site, script, user=os_user(self._site))
-        if state.phase is RecoveryPhase.PROMOTED and there != 0:
+        if state.phase is RecoveryPhase.PROMOTED and state.old and there != 0:
             why = f"{state.old} is moved aside already, and the recovered files are not in its place yet"
             return Check(CheckState.BLOCKED, why, remedy="run --promote again: it goes on")
         return Check(CheckState.NEEDED, f"the recovery {state.id} is to be ended: {state.words[0]}")
@@ -347,7 +355,7 @@ class GiveUp(NotUndone):
                 )
             now = self._site.clock.now()
             yield Changing(Change(self.id, ChangeKind.RESTART, old.data, "it is stopped", "it runs", at=now))
-            async for event in run(self._site, old.start, timeout_s=600.0):
+            async for event in run(self._site.source, old.start, timeout_s=600.0):
                 yield event
         await self._recovery.note("phase", RecoveryPhase.GIVEN_UP.value)
         yield Printed(f"what was recovered stays; to remove it: {_removal(state)}")
@@ -356,8 +364,8 @@ class GiveUp(NotUndone):
         """The old server takes statements again, where it was stopped here. Raises ProvisionError."""
         state = await self._recovery.state()
         if state.stopped_old:
-            await self._site.survey(again=True)
-            await psql(self._site, "SELECT 1")
+            await self._site.source.survey(again=True)
+            await psql(self._site.source, "SELECT 1")
             yield Proved("the old server takes statements again")
         status, _ = await status_of(self._site, f"test -e {quote(state.work)}", user=os_user(self._site))
         yield Proved(f"it is given up; {state.work} {'is still there' if status == 0 else 'is gone'}")

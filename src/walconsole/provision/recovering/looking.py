@@ -204,15 +204,20 @@ class DumpPart(NotUndone):
     def _load(self, state: RecoveryState) -> tuple[str, ...]:
         """What loads it, in words and as commands: nothing that is there is dropped."""
         user, file = f"sudo -u {quote(os_user(self._site))}", self._file(state)
+        there = (
+            () if self._site.production is None else (f"it is on {self._site.where}: bring it from there",)
+        )
         if not self._table:
             beside = f"{self._database}_restored"
             return (
+                *there,
                 "to load it, into a database of its own:",
                 f"{user} createdb -T template0 {quote(beside)}",
                 f"{user} {join(['pg_restore', '-d', beside, file])}",
             )
         words = ["pg_restore", "-d", self._database, "-t", self._table.rpartition(".")[2]]
         return (
+            *there,
             "to load it where the table is gone, then where only rows are:",
             f"{user} {join([*words, file])}",
             f"{user} {join([*words, '--data-only', file])}",

@@ -20,9 +20,11 @@ from walconsole.droplet.names import names_of
 from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.droplet.commands import ask, os_user, status_of
 from walconsole.provision.droplet.drill_run import DrillRun
+from walconsole.provision.droplet.surveying import take_survey
+from walconsole.provision.elsewhere.place import look_elsewhere
 from walconsole.provision.engine.model import Command, Event, Printed
 from walconsole.provision.engine.site import Site
-from walconsole.provision.recovering.control import OldServer
+from walconsole.provision.recovering.control import NOBODYS, OldServer
 from walconsole.provision.recovering.host_look import look_at_host
 from walconsole.provision.steps.drill_look import last_good
 
@@ -78,7 +80,7 @@ class Recovery:
     @property
     def may_stop_old(self) -> bool:
         """Whether the old server is stopped before anything is restored: known once it is told where."""
-        return self._asked is None or self._asked.place.in_place
+        return self.site.production is None and (self._asked is None or self._asked.place.in_place)
 
     async def state(self) -> RecoveryState:
         """Where it stands; RecoveryPhase.NONE where none was begun. Raises what the shell raises."""
@@ -112,10 +114,17 @@ printf '\\001'
             running=look.running is not None,
             message=status.message if status is not None else "",
             exit_status=status.exit_status if status is not None else None,
+            host="" if self.site.production is None else self.site.where,
         )
 
     async def old(self) -> OldServer:
-        """The old server as it is now. Raises what the shell raises."""
+        """The old server as it is now, on production's host. Raises what the shell raises.
+
+        Where that host does not answer nothing is known of it, and nothing done there.
+        """
+        production = self.site.production
+        if production is not None:
+            return NOBODYS if production.away else await OldServer.of(production.site)
         state = await self.state()
         return await OldServer.of(self.site, state.old if state.is_open else "")
 
@@ -155,7 +164,10 @@ printf '\\001'
             left_out = [role for role, each in read if each.problem is not None]
             identifier = found.cluster.system_identifier if found is not None else None
             earlier = await last_good(self.site, identifier) if identifier is not None else None
-            host = await look_at_host(self.site, wish.place, await self._config(snapshot))
+            if self.site.production is not None:
+                host = await look_elsewhere(self.site, wish.place)
+            else:
+                host = await look_at_host(self.site, wish.place, await self._config(snapshot))
             self._plan = plan_recovery(wish, found, host, left_out=left_out, earlier=earlier)
         return self._plan
 
@@ -237,6 +249,8 @@ def site_of(site: Site, state: RecoveryState) -> Site:
     place = state.place
     if place.in_place:
         return site
+    if site.production is not None:  # from now on that host is production's
+        site = replace(site, look=take_survey, production=None)
     postgres = replace(
         site.profile.postgres, cluster=place.cluster, port=state.tree_port, socket_dir=state.tree_socket
     )

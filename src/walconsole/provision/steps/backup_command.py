@@ -127,6 +127,7 @@ class BackupCommand:
         "/var/lib."
     )
     what_stays = "base backups stay"
+    how_undone = "walconsole undo puts back what was there, or takes it away; a base backup it never deletes"
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -161,7 +162,7 @@ class BackupCommand:
             commands=(*commands, *self._checks(survey)),
             files=changes,
             notes=tuple(notes),
-            undo="walconsole undo puts back what was there, or takes it away; a base backup it never deletes",
+            undo=self.how_undone,
             confirm=others[0].rpartition("/")[2] if others else "",
         )
 

@@ -55,18 +55,25 @@ class RecoverPicture:
         return () if self.seen is None else tuple(map(_told_of, self.seen.warnings))
 
     @property
+    def where(self) -> str:
+        """Where it shall stand, with the host where that is another."""
+        text = self.draft.wish.place.text
+        return f"{text} on {self.seen.elsewhere}" if self.seen is not None and self.seen.elsewhere else text
+
+    @property
     def verdict(self) -> tuple[Level, str, str]:
         """The first line: level, word, sentence."""
         going = self.open
         if going is not None:
             said = going.words[0]
-            return Level.WARNING, "open", f"{self.profile}: recovery {going.id}: {said}; {_next(going)}"
+            on = f" on {going.host}" if going.host else ""
+            return Level.WARNING, "open", f"{self.profile}: recovery {going.id}{on}: {said}; {_next(going)}"
         wish = self.draft.wish
         if self.seen is None:
             return Level.UNKNOWN, "", f"{self.profile}: nothing was read yet"
         if self.refusals:
             return Level.CRITICAL, "blocked", f"{self.profile}: {self.refusals[0][1]}"
-        aim = f"recover {self.profile} to {wish.target.how}, {wish.place.text}"
+        aim = f"recover {self.profile} to {wish.target.how}, {self.where}"
         return Level.WARNING, "to do", f"{aim}: x looks, shows each plan, and asks before it"
 
 
@@ -93,14 +100,14 @@ def aim_rows(picture: RecoverPicture, width: int, glyphs: Glyphs) -> tuple[Line,
     if going is None:
         lines += _labelled(HAPPENED, "happened", draft.event or NOTHING_HAPPENED, width)
         lines += _labelled(TARGET, "target", _target(draft.wish.target), width, Tone.STRONG)
-        lines += _labelled(WHERE, "where", draft.wish.place.text, width, Tone.STRONG)
+        lines += _labelled(WHERE, "where", picture.where, width, Tone.STRONG)
         why = picture.unread or "no recovery goes on there"
         lines += _labelled(STANDS, "stands", why, width, Tone.MUTED if not picture.unread else Tone.WARNING)
         return tuple(lines)
     target = "n/a" if going.target is None else _target(going.target)
     lines += _labelled(STANDS, "stands", f"{glyphs.warning} {going.words[0]}", width, Tone.WARNING)
     lines += _labelled(TARGET, "target", target, width)
-    lines += _labelled(WHERE, "where", f"{going.place.text}: {going.data or 'n/a'}", width)
+    lines += _labelled(WHERE, "where", f"{going.where}: {going.data or 'n/a'}", width)
     reached = f"{going.reached or 'no commit was replayed yet'} at {going.lsn or 'n/a'}"
     lines += _labelled(STANDS, "replayed to", reached, width)
     if going.message:
