@@ -55,6 +55,24 @@ def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
         ('Match exec "test %n = db1"\n  Port 7\n', "db1", 7),
         ("Match final\n  Port 7\nMatch all\n  HostName 192.0.2.5\n", "192.0.2.5", 7),
         ("Match canonical\n  Port 7\n", "db1", 22),
+        (
+            "Match final host *.example.com\n  Port 7\nHost db1\n  HostName db1.example.com\n",
+            "db1.example.com",
+            7,
+        ),
+        ("Host DB1 db1\nhostname=192.0.2.5\n", "192.0.2.5", 22),
+        ("Host db1\r\n  HostName 192.0.2.5\r\n  Port 2201\r\n", "192.0.2.5", 2201),
+        ("Host db1#x\n  Port 1\nHost db1\n  Port 2\n", "db1", 2),
+        (
+            "Host x.example.com\n Port 9\nHost db1\n HostName x.example.com\n Port 8\nMatch final\n User f\n",
+            "x.example.com",
+            8,
+        ),
+        (
+            "Match final\n  User f\nHost db1\n  HostName x.example.com\nHost x.*\n  Port 9\n",
+            "x.example.com",
+            9,
+        ),
         ("Host db1\n  HostName %h.example.com\n  Port ssh\n", "db1.example.com", 22),
         ("ServerAliveInterval 1m\nPubkeyAuthentication host-bound\nHost db1\n  Port 7\n", "db1", 7),
         ("IgnoreUnknown x\nUseKeychain yes\nHost db1\n  Port 7\n", "db1", 7),
@@ -91,6 +109,23 @@ def test_a_line_that_is_not_understood_is_named_and_no_host_is_lost(
     (note,) = found.not_understood
     assert f"{tmp_path / 'config'} line 1" in note
     assert named in note
+
+
+@pytest.mark.parametrize(
+    ("lines", "jump", "command"),
+    [
+        ("ProxyCommand none\n  ProxyJump hop", "", ""),
+        ("ProxyJump none\n  ProxyCommand nc %h %p", "", ""),
+        ("ProxyJump hop\n  ProxyCommand nc %h %p", "hop", ""),
+        ("ProxyCommand nc %h %p\n  ProxyJump hop", "", "nc db1 22"),
+    ],
+)
+def test_of_a_jump_and_a_command_the_first_counts(
+    lines: str, jump: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_here(monkeypatch)
+    found = resolved(f"Host db1\n  {lines}\n", tmp_path)
+    assert (found.jump or "", found.proxy_command or "") == (jump, command)
 
 
 @pytest.mark.parametrize("line", ["Port many", "Port", 'Hostname ""'])

@@ -32,12 +32,15 @@ CARRIED = frozenset(
     }
 )  # fmt: skip
 """What asyncssh uses beside the values that are given to it."""
+_EITHER = {"proxyjump": "ProxyCommand", "proxycommand": "ProxyJump"}
+"""Whichever stands first takes all effect from the other, a `none` too (ssh_config(5), ProxyJump)."""
 
 
 class ClientConfig(SSHClientConfig):
     """The options of one host. `not_understood` has a line for each place that was passed over.
 
-    `carried` are the lines that asyncssh is to read itself, without any condition.
+    `carried` are the lines that asyncssh is to read itself, without any condition. `first` is what a first
+    reading found, for the final one: its values stay, and Host means its HostName there.
     """
 
     _percent_expand = SSHClientConfig._percent_expand | {"UserKnownHostsFile"}
@@ -46,17 +49,29 @@ class ClientConfig(SSHClientConfig):
         "hashknownhosts": ("HashKnownHosts", SSHConfig._set_bool),
     }
 
-    def __init__(self, local_user: str, user: Any, host: str, port: Any, *, final: bool = False) -> None:
+    def __init__(
+        self, local_user: str, user: Any, host: str, port: Any, first: "ClientConfig | None" = None
+    ) -> None:
+        final = first is not None
         super().__init__(cast(Any, None), False, False, final, local_user, user, host, port)
         self.not_understood: list[str] = []
         self.carried: dict[str, str] = {}
         self.asks_final = False
         self._depth = 0
+        if first is not None:
+            self._options = {
+                name: list(value) if isinstance(value, list) else value
+                for name, value in first._options.items()
+            }
+            self.carried = dict(first.carried)
 
     def read(self, files: Sequence[str]) -> None:
         """Read these files. Raises ConfigParseError naming file and line, and OSError."""
         for file in files:
             self._read_file(Path(file))
+        for name, value in self._options.items():  # what the first reading found is found again
+            if isinstance(value, list):
+                self._options[name] = list(dict.fromkeys(value))
 
     def take(self, options: Mapping[str, object]) -> None:
         """OpenSSH's own answer, in the place of what was read here: then all of it was understood."""
@@ -100,12 +115,14 @@ class ClientConfig(SSHClientConfig):
         elif keyword == "include":
             self._read_included(arguments)
         elif keyword == "host":
-            self._matching = matches(arguments, self._orig_host)
+            self._matching = matches(arguments, self._named if self._final else self._orig_host)
         elif keyword in self._handlers:
             self._set(keyword, arguments)
 
     def _set(self, keyword: str, arguments: list[str]) -> None:
         option, handler = self._handlers[keyword]
+        if _EITHER.get(keyword) in self._options:
+            return
         given = list(arguments)
         if keyword == "port" and given and not given[0].isdigit():
             with contextlib.suppress(OSError):
@@ -157,6 +174,11 @@ class ClientConfig(SSHClientConfig):
             self._note("Match", f"{undecided} cannot be decided here: its lines are passed over")
         return not undecided
 
+    @property
+    def _named(self) -> str:
+        """The host as far as it is known where one reads."""
+        return str(self._options.get("Hostname") or self._orig_host)
+
     def _holds(self, name: str, pattern: str) -> bool | None:
         if name in ("all", "canonical"):
             return name == "all"
@@ -168,7 +190,9 @@ class ClientConfig(SSHClientConfig):
         if name == "exec":
             self._set_tokens()
             return _succeeds(self._expand_val(pattern))
-        if name in ("host", "originalhost", "user", "localuser", "tagged"):
+        if name == "host":
+            return matches(pattern.split(","), self._named)
+        if name in ("originalhost", "user", "localuser", "tagged"):
             return matches(pattern.split(","), str(self._match_val(name)))
         return None
 

@@ -105,9 +105,9 @@ def _config_files(target: SshTarget) -> tuple[str, ...]:
 
 def _load(target: SshTarget, files: tuple[str, ...]) -> ClientConfig:
     try:
-        config = _read(target, files, final=False)
+        config = _read(target, files)
         if config.asks_final:
-            config = _read(target, files, final=True)
+            config = _read(target, files, config)
         if config.not_understood:
             _ask_openssh(config, target)
         config.expand()
@@ -118,11 +118,11 @@ def _load(target: SshTarget, files: tuple[str, ...]) -> ClientConfig:
     return config
 
 
-def _read(target: SshTarget, files: tuple[str, ...], *, final: bool) -> ClientConfig:
-    """Read all of them; a second time where a `Match final` waits for what the first found."""
+def _read(target: SshTarget, files: tuple[str, ...], first: ClientConfig | None = None) -> ClientConfig:
+    """Read all of them; a second time where a `Match final` waits for what the `first` reading found."""
     user: Any = target.user if target.user is not None else ()
     port: Any = target.port if target.port is not None else ()
-    config = ClientConfig(_local_user(target), user, target.host, port, final=final)
+    config = ClientConfig(_local_user(target), user, target.host, port, first)
     config.read(files)
     return config
 
