@@ -266,3 +266,17 @@ def test_every_key_has_a_name_in_the_documents() -> None:
         if len(key.rpartition("+")[2]) > 1
     }
     assert longer - NAMES.keys() == set()
+
+
+def test_an_explanation_names_no_key_that_does_something_else() -> None:
+    """`h and l go to the next cell` stayed when h became the past."""
+    told = re.compile(r"\b([A-Za-z])(?: and ([A-Za-z]))? (go|goes|move|moves|copies|wraps|accepts|asks)\b")
+    bound = {
+        key: {each.action for screen in SCREENS for each in actions(screen) if key in each.keys.split(",")}
+        for key in {key for screen in SCREENS for each in actions(screen) for key in each.keys.split(",")}
+    }
+    text = (Path(__file__).parents[2] / "src/walconsole/ui/explanations.toml").read_text("utf-8")
+    for one, other, does in told.findall(text):
+        for key in filter(None, (one, other)):
+            assert key in bound, f"{key} {does}"
+            assert not (does in ("go", "move") and "travel" in bound[key]), f"{key} leads to the past"

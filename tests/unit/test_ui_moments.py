@@ -80,7 +80,7 @@ def test_columns_go_by_rank_where_there_is_no_room() -> None:
 @pytest.mark.parametrize(
     ("picture", "level", "text"),
     [
-        (MomentPicture(None), Level.UNKNOWN, "T asks for a time"),
+        (MomentPicture(None), Level.UNKNOWN, "no time was asked for yet (T asks)"),
         (MomentPicture(None, doing="reading"), Level.UNKNOWN, "reading"),
         (MomentPicture(None, problem="no room"), Level.CRITICAL, "no room"),
         (picture_of(found_moments()), Level.WARNING, "dropped 3: shop: OID 16400"),

@@ -69,7 +69,7 @@ class MomentPicture:
         if self.problem:
             return Level.CRITICAL, f"find the moment: {self.problem}"
         if self.found is None:
-            return Level.UNKNOWN, f"find the moment: {HOW}"
+            return Level.UNKNOWN, "find the moment: no time was asked for yet (T asks)"
         worst = self.found.worst(self.moments)
         if worst is None:
             return (
