@@ -114,7 +114,7 @@ class BackupRuns:
 def backup_runs(snapshot: Snapshot, archiver: ArchiverState, now: float) -> BackupRuns:
     """What one snapshot says of them. `archiver` is what the archiver does."""
     sessions, script = snapshot.backup_sessions, snapshot.backup_script
-    unread = [*_unread(sessions), *_unread(script)]
+    unread = list(_unread(sessions, script))
     open_now = list(sessions.value.sessions) if sessions.value is not None and not sessions.problem else []
     told = script.value if script.value is not None and not script.problem else None
     hidden = (*(told.missing if told else ()), *(sessions.value.missing if sessions.value else ()))
@@ -132,12 +132,16 @@ def backup_runs(snapshot: Snapshot, archiver: ArchiverState, now: float) -> Back
     return BackupRuns(tuple(running), last, (*unread, *map(safe, hidden)), blind)
 
 
-def _unread(reading: Reading[Any]) -> Iterator[str]:
-    """Why that source tells nothing of now."""
-    if reading.problem is not None:
-        yield f"{reading.slot.words}: {safe(reading.problem.reason)}"
-    elif reading.value is None:
-        yield f"{reading.slot.words}: not read yet"
+def _unread(*readings: Reading[Any]) -> Iterator[str]:
+    """Why these sources tell nothing of now: each reason once."""
+    why: dict[str, list[str]] = {}
+    for reading in readings:
+        if reading.problem is not None:
+            why.setdefault(safe(reading.problem.reason), []).append(reading.slot.words)
+        elif reading.value is None:
+            why.setdefault("not read yet", []).append(reading.slot.words)
+    for reason, sources in why.items():
+        yield f"{' and '.join(sources)}: {reason}"
 
 
 class _Looks:

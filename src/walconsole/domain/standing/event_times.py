@@ -190,8 +190,6 @@ def _watched(snapshot: Snapshot) -> Iterator[Event]:
             else f", {plural(last.ready_count, 'segment waits', 'segments wait')}"
         )
         change = last.free_bytes - first.free_bytes
-        more = "more" if change >= 0 else "less"
-        text = (
-            f"{free} free on pg_wal's file system ({bytes_text(abs(change))} {more} than at first){waiting}"
-        )
+        than = f"{bytes_text(abs(change))} {'more' if change > 0 else 'less'} than at first"
+        text = f"{free} free on pg_wal's file system{f' ({than})' if change else ''}{waiting}"
         yield Event(last.at, EventKind.DISK, text, "df")

@@ -106,7 +106,10 @@ def stamp(reading: Reading[T], now: float, name: str) -> Stamp:
 def dead_word(reading: Reading[T]) -> str:
     """What a source without a value is: it answered with a refusal, or it was not read at all."""
     problem = reading.problem
-    return _ANSWERS.get(meaning_of(problem.code, said=problem.why), "unread") if problem else "unread"
+    return _ANSWERS.get(meaning_of(problem.code, said=problem.why), _UNREAD) if problem else _UNREAD
+
+
+_UNREAD = "unread"
 
 
 def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
@@ -138,7 +141,7 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
         finding.slot is reading.slot or any(problem.why in text for text in finding.evidence)
         for finding in view.diagnosis.findings
     ):
-        said = "" if state == dead_word(reading) else f", {dead_word(reading)}"
+        said = "" if dead_word(reading) in (state, _UNREAD) else f", {dead_word(reading)}"
         text = f"{what} {state}{said}{since}: see Findings"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     text = f"{what} {state}{since}: {shown(problem.why)}"
