@@ -169,6 +169,8 @@ FOLDERS = [
     ("cp %p /mnt/wal/%f.tmp && mv /mnt/wal/%f.tmp /mnt/wal/%f", ["/mnt/wal"]),
     ("cp %p /mnt/wal/tmp/%f && mv /mnt/wal/tmp/%f /mnt/wal/%f", ["/mnt/wal"]),
     ("cp %p /mnt/wal/%f || { rm -f /mnt/wal/%f; exit 1; }", ["/mnt/wal"]),
+    ("cp %p /mnt/wal/%f && rm -f /mnt/wal/%f.done", ["/mnt/wal"]),
+    ("cp %p /mnt/wal/%f; rm -f $(ls -t /mnt/wal | tail -n +100)", ["/mnt/wal"]),
     ("rm -f /mnt/wal/%f; cp %p /mnt/wal/%f", ["/mnt/wal"]),
     ("cp %p /mnt/a/%f && cp %p /mnt/b/%f", ["/mnt/a", "/mnt/b"]),
     ("cp %p /mnt/a/%f || cp %p /mnt/b/%f", ["/mnt/a"]),
@@ -218,6 +220,9 @@ def test_a_program_that_is_given_the_copy_is_named_beside_it() -> None:
     discovery = found("cp %p /mnt/stage/%f && /opt/ship /mnt/stage/%f", {"/opt/ship": "ELF"})
     assert str(only(discovery).store) == "/mnt/stage"
     (note,) = [each for each in discovery.notes if "besides" in each]
+    assert not [
+        each for each in found("cp %p /mnt/wal/%f; curl -d 'got %f' https://h").notes if "curl" in each
+    ]
     assert note.startswith("besides, ship is given what is archived: /opt/ship is not known here")
 
 

@@ -196,7 +196,7 @@ def _either(one: ArchiveTarget, other: ArchiveTarget) -> ArchiveTarget:
 
 
 def _by_script(call: Call, look: Look, gathered: _Gathered, depth: int) -> None:
-    if _is_given(call):
+    if any("%p" in word or (word.startswith("/") and "%f" in word) for word in call.words):
         gathered.given.add(safe(call.name))
     why = _of_interpreter(call)
     if why:

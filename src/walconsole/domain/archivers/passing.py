@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from walconsole.domain.archivers.calls import Call
+from walconsole.domain.archivers.expansion import shown
 from walconsole.domain.archivers.target import ArchiveTarget, FolderStore
 
 _NOWHERE = "/dev/null"
@@ -43,6 +44,6 @@ def left_by_mv(
 def _holds(target: ArchiveTarget, path: str) -> bool:
     """Whether that is the file that was stored there."""
     store = target.store
-    if not isinstance(store, FolderStore) or store.host is not None or "%" not in path:
+    if not isinstance(store, FolderStore) or store.host is not None or target.layout is None:
         return False
-    return path.rpartition("/")[0] == store.path.value
+    return "%f" in path and shown(path) == f"{store.path.value}/{target.layout.value}"
