@@ -33,6 +33,8 @@ pytestmark = [pytest.mark.server, pytest.mark.usefixtures("_table")]
 
 COPY = 'test ! -f "{0}/%f" && cp %p "{0}/%f"'
 PLAIN = 'cp %p "{0}/%f"'
+ZIPPED = 'gzip <%p >"{0}/.%f" && mv "{0}/.%f" "{0}/%f.gz"'
+BASIC = "basic_archive"
 
 
 @dataclass
@@ -150,7 +152,14 @@ async def archiving(
     into = folder / "wal"
     into.mkdir()
     server.give(into)
-    start_archiving(server, command.format(into))
+    if command == BASIC:
+        server.configure(
+            archive_mode="on", archive_command="", archive_library=BASIC, wal_keep_size="2GB",
+            **{"basic_archive.archive_directory": str(into)},
+        )  # fmt: skip
+        server.start()
+    else:
+        start_archiving(server, command.format(into))
     wait_archived(server, [fill_segment(server) for _ in range(2)])
     screen, clock, cleanups = RecordingScreen(), SystemClock(), Cleanups()
     async with cleanups:
@@ -259,6 +268,43 @@ async def test_a_mount_that_is_missing_is_named_and_mounted_again(
                 await watched.gone("folder-not-mounted", "mounted again")
     finally:
         for mounted in (point, elsewhere / "beside"):
+            run("sh", "-c", f"umount --lazy {mounted} 2>/dev/null; true")
+
+
+@pytest.mark.root("only root gives a folder away, and mounts")
+@pytest.mark.failure_mode("folder-full")
+@pytest.mark.parametrize("command", [ZIPPED, BASIC], ids=["gzip", "basic_archive"])
+async def test_what_fails_in_the_folder_of_another_tool_is_named_as_well(
+    sshd: SshServer, server: PostgresServer, elsewhere: Path, command: str
+) -> None:
+    point, beside = elsewhere / "mnt", make_beside(elsewhere)
+    point.mkdir(mode=0o755)
+    line = f"archive {point} tmpfs size=64m 0 0"
+    run("mount", "-t", "tmpfs", "-o", "size=64m,mode=0755", "archive", str(point))
+    try:
+        with fstab_of(elsewhere, line) as root:
+            async with archiving(sshd, server, point, command, root) as watched:
+                os.chown(watched.folder, 0, 0)
+                fill_segment(server)
+                watched.mend(await watched.root("folder-not-writable", f"{command}: the folder is root's"))
+                await watched.green("given back")
+                with full_disk(server, watched.folder):
+                    fill_segment(server)
+                    await watched.root("folder-full", f"{command}: a full file system over the folder")
+                await watched.green("it had room again")
+                watched.folder.rename(watched.folder.with_name("kept"))
+                fill_segment(server)
+                await watched.root("folder-missing", f"{command}: the folder renamed")
+                watched.folder.with_name("kept").rename(watched.folder)
+                await watched.green("back in its place")
+                run("mount", "--move", str(point), str(beside))
+                watched.folder.mkdir()
+                server.give(watched.folder)
+                fill_segment(server)
+                await watched.root("folder-not-mounted", f"{command}: its mount is gone, fstab has it")
+                run("mount", "--move", str(beside), str(point))
+    finally:
+        for mounted in (point, beside):
             run("sh", "-c", f"umount --lazy {mounted} 2>/dev/null; true")
 
 

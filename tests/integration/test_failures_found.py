@@ -222,6 +222,12 @@ async def test_a_folder_is_found_and_read(host: Host, elsewhere: Path, how: str)
         host.server.restart()
         wait_archived(host.server, [fill_segment(host.server)])
         code, document = await host.checked()
+        text = host.config.read_text()
+        host.config.write_text(f'{text}[profiles.droplet.primary]\nbucket = "/srv/other"\n')
+        try:
+            _, differing = await host.checked()
+        finally:
+            host.config.write_text(text)
     finally:
         script.unlink()
         start_archiving(host.server, "/bin/true")
@@ -235,6 +241,7 @@ async def test_a_folder_is_found_and_read(host: Host, elsewhere: Path, how: str)
     roots = {story["root"]["id"] for story in document["stories"]} - {"no-archive-timeout"}
     assert roots == {"no-base-backup", "folder-beside-data"}, document
     assert code == 2
+    assert '"archive-elsewhere"' in json.dumps(differing["stories"])
 
 
 @pytest.mark.root("only root makes folders in /srv")
