@@ -214,6 +214,7 @@ async def test_a_second_ctrl_c_leaves() -> None:
         await pilot.press("x")
         await agree(pilot, screen, "buckets")
         await until(pilot, lambda: run.changing)
+        await until(pilot, lambda: {"x", "r", "u"}.isdisjoint(key for key, _ in screen.key_bar.hints))
         await pilot.press("ctrl+c")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "Ctrl-C again leaves" in screen_text(app)

@@ -45,7 +45,7 @@ def test_markdown_tells_in_order_and_how_each_change_is_undone() -> None:
     in_order = ("## Buckets", "here$ aws s3api", "changed: bucket", "proved: it is there", "**failed**")
     places = [text.index(part) for part in in_order]
     assert places == sorted(places)
-    assert "bucket shithub-wal@nyc3; undo: not undone" in text
+    assert "bucket shithub-wal@nyc3; undo: it stays" in text
     assert "undo: put /var/lib/walconsole/x back" in text
     assert "Nothing stays changed" in as_markdown("shithub", played_steps(), HISTORY, ())
 
@@ -75,7 +75,7 @@ def test_no_secret_and_no_control_character_wherever_it_stood() -> None:
 def test_every_kind_of_change_says_how_it_is_undone() -> None:
     for kind in ChangeKind:
         words = undo_words(Change("a-step", kind, "what", before="read"))
-        assert (words == "not undone") == (kind in (ChangeKind.BUCKET, ChangeKind.RESTART))
+        assert (words == "it stays") == (kind in (ChangeKind.BUCKET, ChangeKind.RESTART))
 
 
 def test_markdown_shows_the_difference_of_each_file_but_of_one_that_holds_keys() -> None:

@@ -75,8 +75,8 @@ SOONEST_S = 0.1
 """News that comes closer together is drawn as one."""
 
 
-_NOT_AT_A_GATE = frozenset({"Esc", "x", "r", "u"})
-"""Escape answers there; the others begin what is running already."""
+_BEGIN = frozenset({"x", "r", "u"})
+"""The keys that begin what cannot begin while something is under way."""
 
 
 class ProvisionScreen(PanesScreen):
@@ -286,11 +286,16 @@ class ProvisionScreen(PanesScreen):
         self.verdict.repaint()
 
     def hints(self) -> tuple[tuple[str, str], ...]:
-        """The footer's keys; while the gate asks those that would be refused are not among them."""
+        """The footer's keys; while steps are taken those that would be refused are not among them."""
         offered = keys.hints("provision", read_only=self.session.read_only, past=self.session.in_past)
-        if self.run.question is None:
+        if self.run.question is None and not self.run.changing:
             return offered
-        return (("Esc", "no"), *(hint for hint in offered if hint[0] not in _NOT_AT_A_GATE))
+        left = tuple(hint for hint in offered if hint[0] not in _BEGIN)
+        return (
+            left
+            if self.run.question is None
+            else (("Esc", "no"), *(each for each in left if each[0] != "Esc"))
+        )
 
     # What the operator does.
 

@@ -130,7 +130,7 @@ def undo_words(change: Change) -> str:
         ChangeKind.KEY: "delete the key",
         ChangeKind.SCHEDULE: "switch it off",
         ChangeKind.SETTING: f"ALTER SYSTEM SET it to {change.before!r}",
-    }.get(change.kind, "not undone")
+    }.get(change.kind, "it stays")
 
 
 def _changes(changes: Sequence[Change]) -> list[str]:
