@@ -24,7 +24,7 @@ from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.facts.observed import BucketFacts, CatalogueFacts
-from walconsole.domain.facts.snapshot import Snapshot, Told
+from walconsole.domain.facts.snapshot import AnySlot, Snapshot, Told, fold
 from walconsole.domain.failures import diagnose
 from walconsole.domain.pgconf.loading import InForce
 from walconsole.domain.profile import BucketRole
@@ -618,3 +618,12 @@ def test_a_segment_without_a_byte_ends_what_can_be_restored() -> None:
     assert line(healthy(primary=empty(0x20)))[0] is Level.CRITICAL, (
         "the primary alone is read by a stranger's command"
     )
+
+
+@pytest.mark.parametrize("slot", [Snapshot.primary, Snapshot.dr])
+def test_a_copy_that_could_not_be_read_is_said_once_wherever_the_line_stands(slot: AnySlot) -> None:
+    snapshot = fold(healthy(), broken(slot, "key K may not list it", "AccessDenied"), NOW)
+    alone, first = Assessment(snapshot, NOW).recovery_verdict, diagnose(snapshot, NOW).verdict
+    assert alone.level is Level.OK
+    assert alone.text.endswith(f"; {slot.words} could not be read")
+    assert first.text.count("could not be read") <= 1

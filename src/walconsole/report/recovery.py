@@ -126,8 +126,8 @@ def recovery_document(assessment: Assessment) -> Document | None:
         each for each in found.reach[found.target].reaches if each.held.backup.writer is not Writer.LABEL
     ]
     return {
-        "verdict": safe(assessment.recovery_line.text),
-        "level": assessment.recovery_line.level.value,
+        "verdict": safe(assessment.recovery_verdict.text),
+        "level": assessment.recovery_verdict.level.value,
         "timeline": found.target,
         "reaches_now": found.reaches_newest,
         "restore_reads": [role.value for role in found.read],
@@ -172,7 +172,7 @@ def recovery_lines(assessment: Assessment) -> Iterator[str]:
     if restorable is None:
         yield "not known: the buckets were not read to their end"
         return
-    yield assessment.recovery_line.text
+    yield assessment.recovery_verdict.text
     yield from _windows(restorable.found)
     yield _assumed(restorable)
 

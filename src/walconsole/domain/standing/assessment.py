@@ -22,7 +22,13 @@ from walconsole.domain.standing.archiver import (
 from walconsole.domain.standing.backup_runs import BackupRuns, backup_runs
 from walconsole.domain.standing.exposure import Agreement
 from walconsole.domain.standing.model import Severity, Verdict
-from walconsole.domain.standing.recovery import Restorable, recovery_line, restorable, restorable_from
+from walconsole.domain.standing.recovery import (
+    Restorable,
+    by_itself,
+    recovery_line,
+    restorable,
+    restorable_from,
+)
 from walconsole.domain.standing.retention import Retention, retention
 from walconsole.domain.standing.trends import DiskOutlook, disk_outlook
 
@@ -70,6 +76,11 @@ class Assessment:
         """The same in one line, as the first line says it where archiving works."""
         proved = drills.proved(self.drills)
         return recovery_line(self.snapshot, self.recovery, self.lag, self.now, proved)
+
+    @property
+    def recovery_verdict(self) -> Verdict:
+        """The same for a screen or a report of its own: which copy could not be read is said, too."""
+        return by_itself(self.recovery_line, self.recovery)
 
     @cached_property
     def drills(self) -> Drills | None:

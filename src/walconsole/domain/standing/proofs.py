@@ -55,9 +55,9 @@ def spool_proof(snapshot: Snapshot, pattern: re.Pattern[str]) -> tuple[Proof, ..
 
 
 def refusal(reading: Reading[Any]) -> Iterator[Proof]:
-    """Why a source could not be read, in its own words."""
+    """Why a source could not be read, in its own words: what was asked of it is the source's to say."""
     if reading.problem is not None:
-        yield Proof(reading.problem.why, reading.source, reading.failing_since)
+        yield Proof(reading.problem.reason, reading.source, reading.failing_since)
 
 
 def answers(snapshot: Snapshot, check: ProductionCheck) -> Iterator[Proof]:

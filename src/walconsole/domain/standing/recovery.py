@@ -139,10 +139,20 @@ def recovery_line(
     if tool:
         text = f"{tool} keeps its base backups outside of this prefix"
         return Verdict(Level.UNKNOWN, f"cannot tell what can be restored: {text}")
-    if restorable.left_out:
-        unread = " and ".join(reading.slot.words for reading in restorable.left_out)
+    unread = _left_out(restorable)
+    if unread:
         return Verdict(Level.UNKNOWN, f"cannot tell: {unread} could not be read, and without it {said.text}")
     return said
+
+
+def by_itself(said: Verdict, restorable: Restorable | None) -> Verdict:
+    """The line where no other stands beside it that tells which copy could not be read."""
+    unread = _left_out(restorable) if restorable is not None and said.level is not Level.UNKNOWN else ""
+    return replace(said, text=f"{said.text}; {unread} could not be read") if unread else said
+
+
+def _left_out(restorable: Restorable) -> str:
+    return " and ".join(reading.slot.words for reading in restorable.left_out)
 
 
 def _unread(snapshot: Snapshot) -> Verdict | None:

@@ -202,7 +202,7 @@ def _backups(table: Table, main: BucketFacts) -> None:
     if not main.complete or assessment.recovery is None:
         table.unknown("backups", "restorable", "the buckets are still being listed, or cannot be read")
         return
-    line = assessment.recovery_line
+    line = assessment.recovery_verdict
     table.row("backups", "restorable", shown(line.text), _TONES[line.level])
     found = assessment.recovery.found
     reaches = found.reach[found.target].reaches

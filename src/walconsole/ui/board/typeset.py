@@ -138,13 +138,13 @@ def notice(reading: Reading[T], view: View, what: str) -> list[Line]:
         text = f"{what} {state}{since}: {lacking}{purpose}"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     if view.rows and any(
-        finding.slot is reading.slot or any(problem.why in text for text in finding.evidence)
+        finding.slot is reading.slot or any(problem.reason in text for text in finding.evidence)
         for finding in view.diagnosis.findings
     ):
         said = "" if dead_word(reading) in (state, _UNREAD) else f", {dead_word(reading)}"
         text = f"{what} {state}{said}{since}: see Findings"
         return indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
-    text = f"{what} {state}{since}: {shown(problem.why)}"
+    text = f"{what} {state}{since}: {shown(problem.reason)}"
     lines = indented(text, view, Tone.WARNING, lead=f"{signs.stale} ", entry="stale")
     if problem.remedy:
         lines += indented(shown(problem.remedy), view, Tone.TEXT, lead=f"{signs.arrow} ", entry="stale")

@@ -20,6 +20,7 @@ from walconsole.ui.board.typeset import (
     NOT_AVAILABLE,
     aged,
     clock_text,
+    fit_middle,
     notice,
     or_na,
     right,
@@ -51,10 +52,12 @@ def _state_span(view: View) -> Span:
     return Span(f"{sign.get(tone, view.glyphs.unknown)} {now_state.value}", tone)
 
 
-def _when(name: str | None, age: float | None) -> tuple[Span, Span]:
+def _when(name: str | None, age: float | None, view: View) -> tuple[Span, Span]:
+    """The name without its middle where it has no room beside its age, which is never cut."""
     if name is None:
         return Span("none", Tone.MUTED), Span("")
-    return Span(shown(name), Tone.STRONG), Span(f"  {age_text(age)}")
+    when = f"  {age_text(age)}"
+    return Span(fit_middle(shown(name), max(8, room(view) - len(when))), Tone.STRONG), Span(when)
 
 
 def _counts(entry: str, label: str, here: int, total: int | None, bad: bool) -> Line:
@@ -148,7 +151,7 @@ def _rows(view: View) -> list[Line]:
         row(
             "last_archived",
             "last archived",
-            *_when(facts.last_archived_wal, last_age),
+            *_when(facts.last_archived_wal, last_age, view),
             value=facts.last_archived_wal or "",
         ),
         _counts("archived", "archived", history.archived, facts.archived_count, bad=False),

@@ -143,7 +143,7 @@ def picture_of(snapshot: Snapshot, now: float) -> RecoveryPicture:
     reaches = together.reach[together.target].reaches if together is not None else ()
     found = [each for each in (together, *alone.values()) if each is not None]
     return RecoveryPicture(
-        verdict=assessed.recovery_line,
+        verdict=assessed.recovery_verdict,
         together=together,
         alone=alone,
         left_out=left_out,
