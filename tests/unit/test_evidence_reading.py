@@ -88,6 +88,27 @@ DELETES = partial(LifecycleRule, action=RuleAction.EXPIRE)
             f"<ID>instant</ID>{ON}<Transition><Days>1</Days><StorageClass>GLACIER_IR</StorageClass></Transition>",
             (),
         ),
+        # Google's own form.
+        ("<Action><Delete/></Action><Condition><Age>30</Age></Condition>", (DELETES("", days=30),)),
+        (
+            "<Action><Delete/></Action><Condition><Age>7</Age><MatchesPrefix>wal/</MatchesPrefix>"
+            "<MatchesPrefix>a&amp;b/</MatchesPrefix></Condition>",
+            (DELETES("", prefix="wal/", days=7), DELETES("", prefix="a&b/", days=7)),
+        ),
+        ("<Action><Delete/></Action><Condition><IsLive>true</IsLive></Condition>", (DELETES("", days=0),)),
+        (
+            "<Action><Delete/></Action><Condition><NumNewerVersions>2</NumNewerVersions></Condition>",
+            (LifecycleRule("", RuleAction.OLD_VERSIONS, days=0),),
+        ),
+        (
+            "<Action><AbortIncompleteMultipartUpload/></Action><Condition><Age>1</Age></Condition>",
+            (LifecycleRule("", RuleAction.ABORT, days=1),),
+        ),
+        ("<Action><Delete/></Action><Condition><CreatedBefore>2020-01-01</CreatedBefore></Condition>", ()),
+        (
+            "<Action><SetStorageClass>ARCHIVE</SetStorageClass></Action><Condition><Age>9</Age></Condition>",
+            (),
+        ),
     ],
 )
 def test_what_rules_do(inside: str, rules: tuple[LifecycleRule, ...]) -> None:

@@ -24,7 +24,7 @@ _FROZEN = frozenset({"GLACIER", "DEEP_ARCHIVE", "ARCHIVE", "COLD_ARCHIVE", "DEEP
 def read_lifecycle(body: bytes) -> tuple[LifecycleRule, ...]:
     """What its rules do, in their order."""
     rules = _elements(body.decode("utf-8", "replace"), "Rule")
-    return tuple(each for rule in rules[:MOST_RULES] for each in _rule(rule))
+    return tuple(each for rule in rules[:MOST_RULES] for each in (*_rule(rule), *_googles_rule(rule)))
 
 
 def _rule(rule: str) -> Iterator[LifecycleRule]:
@@ -51,6 +51,37 @@ _ACTIONS = (
     (RuleAction.ABORT, "AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
 )
 """What a rule does, by its element, and the element in that which counts the days."""
+
+
+_OF_OLD_VERSIONS = (
+    "<IsLive>false",
+    "<NumNewerVersions>",
+    "<DaysSinceNoncurrentTime>",
+    "<NoncurrentTimeBefore>",
+)
+
+
+def _googles_rule(rule: str) -> Iterator[LifecycleRule]:
+    """Google's own form: one Action under a Condition (Cloud Storage's XML API, "Set bucket lifecycle").
+
+    All its classes can be read at once. One that asks for a suffix is told as if it did not; one that takes
+    nothing but what was created before a day is not told: what comes later stays.
+    """
+    action, condition = (next(iter(_elements(rule, each)), "") for each in ("Action", "Condition"))
+    done = next((each for element, each in _GOOGLES if f"<{element}" in action), None)
+    if done is None:
+        return
+    if done is RuleAction.EXPIRE and any(each in condition for each in _OF_OLD_VERSIONS):
+        done = RuleAction.OLD_VERSIONS
+    days = _number(_text(condition, "Age"))
+    if days is None and "<CreatedBefore>" in condition:
+        return
+    prefixes = [safe(unescaped(each)) for each in _elements(condition, "MatchesPrefix")]
+    for prefix in prefixes or [""]:
+        yield LifecycleRule("", done, prefix[:_LONGEST], days or 0)
+
+
+_GOOGLES = (("Delete", RuleAction.EXPIRE), ("AbortIncompleteMultipartUpload", RuleAction.ABORT))
 
 
 def _action(about: LifecycleRule, action: RuleAction, told: str, days: str) -> Iterator[LifecycleRule]:
