@@ -27,6 +27,7 @@ from walconsole.adapters.s3.admin import SpacesAdmin
 from walconsole.adapters.s3.key_sources import RcloneConfig, key_source
 from walconsole.adapters.s3.store import SpacesStore
 from walconsole.adapters.ssh.shell import SshShell
+from walconsole.command_register import UnheardRegister
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,
@@ -134,7 +135,8 @@ async def _parts(
         primary, second = (_over_tls(*one) for one in zip(profile.buckets, gateways, strict=True))
         profile = replace(profile, primary=primary, dr=second)
     _configure_rclone(profile, cluster, app, dr)
-    shell = SshShell(profile.ssh, sudo=False, operator=RecordingScreen(), clock=RealClock())
+    screen, register = RecordingScreen(), UnheardRegister()
+    shell = SshShell(profile.ssh, sudo=False, operator=screen, clock=RealClock(), register=register)
     service = DigitalOceanKeys(profile.api, ApiToken(TOKEN, "the test"))
 
     async def key_service() -> KeyService:

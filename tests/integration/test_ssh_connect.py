@@ -35,6 +35,26 @@ async def refused(ssh: SshTarget, operator: ScriptedOperator | None = None) -> S
     return raised.value
 
 
+# --- before anybody asks
+
+
+async def test_a_connection_that_was_begun_is_the_one_that_is_used(sshd: SshServer) -> None:
+    async with open_shell(target(sshd)) as shell:
+        shell.connection.dial()
+        shell.connection.dial()
+        assert await text(shell, "echo in") == "in"
+        shell.connection.dial()
+        assert shell.connection.connects == 1
+
+
+async def test_who_asks_after_it_failed_is_told_why(sshd: SshServer) -> None:
+    async with open_shell(replace(target(sshd), port=free_port())) as shell:
+        shell.connection.dial()
+        await asyncio.sleep(0.2)
+        with pytest.raises(SshError, match="refused"):
+            await shell.run(":")
+
+
 # --- host keys
 
 

