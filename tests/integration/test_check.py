@@ -23,6 +23,7 @@ import pytest_asyncio
 from textual.message import Message
 
 from tests.integration.failure_stage import deployment, provisioned
+from tests.integration.fleet_parts import broken_ways, through
 from tests.integration.provision_stage import Stage
 from tests.servers.fixtures import MakeProxy
 from tests.servers.receiver import receiver
@@ -31,10 +32,12 @@ from tests.servers.workspace import Workspace
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.log_line import LogLine
 from walconsole.domain.fleet import schedule
-from walconsole.domain.profile import BucketRole, NotifySettings, SshTarget
+from walconsole.domain.profile import BucketRole, NotifySettings
 from walconsole.domain.standing.model import Level
+from walconsole.operator_files.history_file import HistoryFile
 from walconsole.process.cleanup import Cleanups
 from walconsole.session.fleet import Fleet
+from walconsole.session.past import KeptPast
 from walconsole.session.wish import Session
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -189,26 +192,21 @@ async def test_of_several_each_is_told_and_a_dead_host_costs_the_others_nothing(
 async def test_the_list_tells_each_and_a_console_is_opened_on_its_connection(
     stage: Stage, tmp_path: Path, make_proxy: MakeProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is well, one archives to where nothing is, one is dead from the start, one dies meanwhile."""
+    """One is well, eleven are broken in ways of their own, one dies meanwhile; and all of it is kept."""
     monkeypatch.setattr(schedule, "GLANCE_EVERY_S", 0.5)
-    dead, dying = (make_proxy(stage.profile.ssh.port or 22) for _ in range(2))
-    dead.stall()
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    dying, broken = make_proxy(stage.profile.ssh.port or 22), broken_ways(stage, tmp_path, make_proxy)
+    environment = {
+        "HOME": str(tmp_path), "PATH": os.environ["PATH"], "WRONG_KEY": "AK0WRONG", "WRONG_SECRET": "wrong",
+    }  # fmt: skip
 
     def wish(name: str, **changes: Any) -> Session:
-        profile = dataclasses.replace(stage.profile, **changes)
+        profile = dataclasses.replace(stage.profile, name=name, **changes)
         return Session(profile, tmp_path / "log", called=name, environment=environment)
-
-    def through(port: int) -> SshTarget:
-        ssh, known = stage.profile.ssh, tmp_path / f"known-{port}"
-        known.write_text(Path(str(ssh.known_hosts_file)).read_text().replace(f"]:{ssh.port} ", f"]:{port} "))
-        return dataclasses.replace(ssh, port=port, known_hosts_file=str(known), connect_timeout_s=2.0)
 
     wishes = [
         wish("well"),
-        wish("broken", primary=dataclasses.replace(stage.profile.primary, prefix="elsewhere/")),
-        wish("dead", ssh=through(dead.port)),
-        wish("dying", ssh=through(dying.port)),
+        *(wish(name, **each.changes) for name, each in broken.items()),
+        wish("dying", ssh=through(stage, dying.port, tmp_path)),
     ]
     async with Cleanups() as cleanups:
         fleet = Fleet(wishes, cleanups)
@@ -217,8 +215,14 @@ async def test_the_list_tells_each_and_a_console_is_opened_on_its_connection(
         def levels() -> dict[str, Level]:
             return {row.name: row.level for row in fleet.rows if row.was_seen}
 
-        wanted = {"well": Level.OK, "broken": Level.CRITICAL, "dead": Level.UNKNOWN, "dying": Level.OK}
+        def untold() -> list[str]:
+            """What is not said as it should be."""
+            rows = [row for row in fleet.rows if row.name in broken]
+            return [f"{row.name}: {row.verdict}" for row in rows if not broken[row.name].is_told_by(row)]
+
+        wanted = {"well": Level.OK, "dying": Level.OK} | {name: each.level for name, each in broken.items()}
         await becomes(levels, wanted)
+        await becomes(untold, [])
         dying.close()
         await becomes(levels, wanted | {"dying": Level.UNKNOWN})
         assert "cannot be reached" in next(row.verdict for row in fleet.rows if row.name == "dying")
@@ -237,7 +241,16 @@ async def test_the_list_tells_each_and_a_console_is_opened_on_its_connection(
         await becomes(lambda: fleet.is_looked_at("well"), True)
         running.cancel()
         await asyncio.wait([running])
+        past = fleet.past
     assert cleanups.left == []
+    seen = [level for _, level in await past.levels()]
+    assert seen[-1] == "critical"
+    moment = await past.screen(time.time())
+    assert moment is not None
+    assert {row.name: row.level for row in moment.rows} == wanted | {"dying": Level.UNKNOWN}
+    then = await KeptPast(HistoryFile(environment), "elsewhere").screen(time.time())
+    assert then is not None
+    assert then.snapshot.primary.value is not None, "its console has a past, though it was never opened"
 
 
 async def test_critical_with_its_cause_a_report_and_the_fix(
