@@ -1,6 +1,7 @@
 """The schedule's arithmetic, and the poller with probes that behave in every bad way."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -347,3 +348,19 @@ async def test_part_of_a_look_may_fail() -> None:
         snapshot = await published.until(lambda s: s.link.value)
         assert snapshot.files.problem == Problem("no")
         assert snapshot.files.cadence_s == 7.0
+
+
+async def test_what_fails_as_the_look_ends_is_nobodys_affair() -> None:
+    async def broken_off() -> None:
+        try:
+            await forever()
+        finally:
+            raise SshError("ssh h", "the console is closing")
+
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    probe = FakeProbe(broken_off, timeout_s=60.0)
+    async with polling(probe):
+        await probe.started.wait()
+    gc.collect()
+    assert told == []

@@ -335,6 +335,8 @@ class _Rounds:
             if not taking.done():
                 taking.cancel()
                 await asyncio.wait([taking])
+            if not taking.cancelled():
+                taking.exception()  # a look that ends meanwhile: nobody else asks, and asyncio would log that
 
     def _overdue(self, lasted_s: float, *, goes_on: bool) -> Problem:
         why = f"no answer within {seconds_text(lasted_s)}"
