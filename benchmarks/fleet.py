@@ -17,6 +17,8 @@ CPU_BUDGET_PERCENT, MEMORY_BUDGET_MIB, KEY_BUDGET_MS = 15.0, 160.0, 40.0
 FIRST_LOOKS_S = 600.0
 _ROUND_S = 70.0
 """All of them were looked at once more."""
+_BY_AGE = b"\x1b[D\x1b[D"
+"""Two columns to the left of the verdict's, around the end: the oldest is first."""
 _JUMPS = ((b"2", "▸2 ".encode()), (b"1", "▸1 Clusters".encode()))
 
 
@@ -38,7 +40,7 @@ def measure(clusters: int, seconds: float, presses: int) -> list[Result]:
         terminal.idle(seconds)
         used = cpu_seconds(pid) - before
         took = _press(terminal, presses)
-        terminal.press(b"hh")  # by age, the oldest first
+        terminal.press(_BY_AGE)
         terminal.idle(3.0)
         memory, oldest = rss_mib(pid), _oldest(terminal)
     return [
@@ -69,9 +71,12 @@ def _press(terminal: Terminal, presses: int) -> list[float]:
 
 
 def _oldest(terminal: Terminal) -> float:
-    """The age in the first row, in seconds."""
-    rows = [line for line in terminal.lines() if re.match(r"  c\d{4} ", line)]
-    found = re.search(r"(\d+) (s|min|h)\s*$", rows[0][:199].rstrip(" │┃")) if rows else None
+    """The age in the first row, in seconds: what stands there below the end of its title."""
+    lines = terminal.lines()
+    title = re.search(r"\bage\S?", lines[2])
+    rows = [line for line in lines if re.match(r"  c\d{4} ", line)]
+    end = title.end() if title is not None else 0
+    found = re.search(r"(\d+) (s|min|h)\s*$", rows[0][:end]) if rows else None
     if found is None:
         return 0.0
     return float(found[1]) * {"s": 1, "min": 60, "h": 3600}[found[2]]
