@@ -53,9 +53,9 @@ KEEPALIVE_S = 30.0
 FULL_HOST_EVERY_S = 900.0
 COLLECT_EVERY = 30
 """Whole looks: each leaves a fifth of a MiB."""
-SCREEN_EVERY_S = 600.0
-"""So often a whole screen of a cluster is kept while its level stays: a look a minute of hundreds would fill
-the disk."""
+SCREEN_EVERY_S, SCREENS_OF = 600.0, 50
+"""So often a whole screen is kept of a cluster whose level stays; of more than so many as much more rarely.
+The first of an hour takes some 9 kB: a month of five hundred would be two gigabytes, of fifty a half."""
 HELD_EVERY_S = 5.0
 """So often what an open console knows is put into the list."""
 
@@ -297,9 +297,8 @@ class Fleet:
 
         if cluster.keeper is None:
             file, name = HistoryFile(self._environment), cluster.profile.name
-            cluster.keeper = HistoryKeeper(
-                file, name, self._clock, screen_every_s=SCREEN_EVERY_S, of_many=True
-            )
+            every_s = SCREEN_EVERY_S * max(1.0, len(self._clusters) / SCREENS_OF)
+            cluster.keeper = HistoryKeeper(file, name, self._clock, screen_every_s=every_s, of_many=True)
         cluster.keeper.look(screen, diagnosis, row=cluster.row)
 
     def _take_over(self, cluster: _Cluster, session: DropletSession) -> None:
