@@ -113,10 +113,20 @@ def target(call: Call, look: Look) -> ArchiveTarget | None:
     folder = "sync" in plain
     template = key_template(place[1], folder=folder or place[1].endswith("/"))
     if call.name == "s3cmd":
-        store, keys = _s3cmd(call, look, options, place[0], template)
+        path = _s3cmd_file(call, look, options)
+        store, keys = _s3cmd(call, look, path, options, place[0], template)
+        without = "it is not there" if look.is_absent(path) else look.barred(path)
+        if without and keys.pair is None:  # it ends with 78, and asks nobody (tried)
+            return _asks_nobody(call, place[0], f"{path} is not read: {without}; s3cmd needs it, or keys")
     else:
         store, keys = _sdk(call, look, options, place[0], template)
     return _target(call, store, keys, template)
+
+
+def _asks_nobody(call: Call, bucket: str, why: str) -> ArchiveTarget:
+    return ArchiveTarget(
+        Found(call.name, call.source), UnreadStore(Found(f"s3://{bucket}", call.source), why)
+    )
 
 
 def _target(call: Call, store: S3Store, keys: Credentials, template: KeyTemplate) -> ArchiveTarget:
@@ -225,12 +235,15 @@ def _s3cmd_values(look: Look, path: str) -> Section:
     return {key: found.but(_QUOTED.sub(r"\1", found.value)) for key, found in merged.items()}
 
 
-def _s3cmd(
-    call: Call, look: Look, options: Mapping[str, str], bucket: str, template: KeyTemplate
-) -> tuple[S3Store, Credentials]:
+def _s3cmd_file(call: Call, look: Look, options: Mapping[str, str]) -> str:
     named = _word(options, call.source, "-c", "--config") or value_of(call.environment, "S3CMD_CONFIG")
     home = home_of(call.environment, look)
-    path = look.path(named.value if named else f"{home}/.s3cfg", home)
+    return look.path(named.value if named else f"{home}/.s3cfg", home)
+
+
+def _s3cmd(
+    call: Call, look: Look, path: str, options: Mapping[str, str], bucket: str, template: KeyTemplate
+) -> tuple[S3Store, Credentials]:
     section = _s3cmd_values(look, path)
     secure = section.get("use_https")
     plain = "--no-ssl" in options or (
