@@ -589,7 +589,8 @@ async def test_it_follows_every_snapshot() -> None:
         app.current.publish(dr_unread())
         await until(pilot, lambda: "stored (DR n/a)" in screen_text(app))
         app.current.publish(incident())
-        await until(pilot, lambda: "does not exist (HTTP 404)" in told(screen, "coverage"))
+        await until(pilot, lambda: "missing, see Archive" in told(screen, "coverage"))
+        assert told(screen, "answers").count("bucket shithub-wal does not exist (HTTP 404)") == 1
 
 
 async def test_enter_on_a_gap_among_the_answers_goes_to_its_place() -> None:
