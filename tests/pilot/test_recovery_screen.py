@@ -247,7 +247,11 @@ async def test_what_waits_for_its_wal_says_why() -> None:
 async def test_none_runs_is_not_said_where_nobody_could_look() -> None:
     for state, words in (
         ("nightly", "runs now  no base backup is being taken"),
-        ("unseen", "runs now  n/a: the base backups that the server knows of: the connection was lost"),
+        (
+            "unseen",
+            "runs now  n/a: the base backups that the server knows of and what the base backup's script "
+            "tells of itself: the connection was lost",
+        ),
     ):
         app = stage(RECOVERIES[state]())
         async with app.run_test(size=(200, 60)) as pilot:
