@@ -139,7 +139,7 @@ async def test_why_there_is_nothing_stands_there() -> None:
         assert "no WAL of this timeline" in screen_text(app).splitlines()[0]
 
 
-@pytest.mark.parametrize("text", ["yesterday", "25:61", "13:15 1y", "13:15 9d"])
+@pytest.mark.parametrize("text", ["some-day", "25:61", "13:15 1y", "13:15 9d"])
 async def test_what_is_no_time_is_refused(text: str) -> None:
     search = ScriptedSearch()
     app = staged(search)

@@ -130,7 +130,7 @@ async def test_what_is_refused_says_why_and_is_not_begun() -> None:
             pilot, lambda: any("cannot be made so" in each.title for each in staged.app._notifications)
         )
         assert staged.fixes == []
-        await pilot.press("T", *"yesterday", "enter")
+        await pilot.press("T", *"some-day", "enter")
         await until(
             pilot, lambda: any("that is no target" in each.title for each in staged.app._notifications)
         )
