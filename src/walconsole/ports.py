@@ -11,8 +11,9 @@ from walconsole.domain.archive.growth import Compressibility
 from walconsole.domain.archive.listing import ObjectDetails, StoredObject
 from walconsole.domain.archive.marks import Marks
 from walconsole.domain.facts.evidence import LifecycleRule
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion, LinkFacts
+from walconsole.domain.facts.observed import HostKeyQuestion, LinkFacts
 from walconsole.domain.facts.snapshot import AnySlot, Snapshot
 from walconsole.domain.incidents.model import IncidentLog, Note
 from walconsole.domain.profile import BucketRole, BucketTarget

@@ -10,12 +10,11 @@ from walconsole.domain.archive.layouts import Layout, Place
 from walconsole.domain.archive.runs import Runs
 from walconsole.domain.archive.times import StoredTimes
 from walconsole.domain.facts.base_backups import BackupScript, BackupSessions
+from walconsole.domain.facts.host import ClusterFacts, HostFacts
 from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
-    ClusterFacts,
     ConfigFiles,
-    HostFacts,
     LinkFacts,
     ServerFacts,
     Setting,

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from walconsole.domain.facts.observed import ClusterFacts, LinkFacts
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import LinkFacts
 from walconsole.domain.profile import (
     ApiTarget,
     BucketRole,

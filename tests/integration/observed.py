@@ -10,8 +10,9 @@ from tests.servers.sshd import SshServer
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh.shell import SshShell
 from walconsole.command_register import CommandRegister
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.facts.snapshot import SLOTS, Snapshot
 from walconsole.domain.profile import (
     ApiTarget,

@@ -19,7 +19,7 @@ from walconsole.config.choose import choose
 from walconsole.config.reader import load
 from walconsole.config.writer import profile_as_toml
 from walconsole.domain.facts.evidence import FoundCopy
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.profile import BucketTarget, ClusterName, Profile
 from walconsole.domain.standing.model import Fix

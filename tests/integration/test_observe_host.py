@@ -15,7 +15,8 @@ from tests.servers.fixtures import MakePostgres, MakeSshd
 from tests.servers.postgres import PostgresServer
 from tests.servers.postgres_debian import DebianCluster
 from tests.servers.sshd import SshServer
-from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule, WalDiskFacts
+from walconsole.domain.facts.host import ClusterFacts, HostFacts, VerifierSchedule
+from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.wal import Segment

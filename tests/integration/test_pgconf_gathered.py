@@ -16,7 +16,8 @@ from tests.integration.test_pgconf_oracle import by_file, comparable, view
 from tests.servers.fixtures import bin_dir_of, or_skip
 from tests.servers.postgres import PostgresServer
 from tests.servers.workspace import Workspace
-from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles, FileRole
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import ConfigFiles, FileRole
 from walconsole.domain.pgconf.loading import at_reload
 from walconsole.domain.pgconf.reader import read
 from walconsole.domain.pgconf.tree import canonical

@@ -29,7 +29,7 @@ from walconsole.adapters.postgres import database as adapter
 from walconsole.adapters.postgres import database as postgres_database
 from walconsole.adapters.postgres.database import PostgresDatabase
 from walconsole.adapters.ssh import shell as ssh_adapter
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.profile import PostgresTarget
 from walconsole.errors import ClusterChoiceError, DatabaseError, SshError, WalconsoleError
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.facts import CLUSTER
-from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import ConfigFiles
 from walconsole.domain.pgconf.tree import EntryKind, Obstacle
 from walconsole.domain.round_trips import ShellAnswer
 from walconsole.errors import ShellError

@@ -25,14 +25,8 @@ from tests.data.facts import (
 from walconsole.domain.archive.continuity import Continuity
 from walconsole.domain.archive.gaps import Gap
 from walconsole.domain.archive.page_header import PageHeader, SegmentIdentity
-from walconsole.domain.facts.observed import (
-    ConfigFile,
-    ConfigFiles,
-    FileRole,
-    RepeatedSegment,
-    SettingsFacts,
-    VerifierSchedule,
-)
+from walconsole.domain.facts.host import VerifierSchedule
+from walconsole.domain.facts.observed import ConfigFile, ConfigFiles, FileRole, RepeatedSegment, SettingsFacts
 from walconsole.domain.facts.snapshot import SLOTS, AnySlot, Need, Problem, Snapshot, failed, fold
 from walconsole.domain.failures import Level, Severity, diagnose
 from walconsole.domain.profile import BucketRole, ClusterName

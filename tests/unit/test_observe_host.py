@@ -15,7 +15,8 @@ from tests.data.surveys import PROFILE
 from tests.servers.ports import wait_until
 from tests.unit.test_drill_result import content, good
 from walconsole.domain.facts.base_backups import BackupScript
-from walconsole.domain.facts.observed import ClusterFacts, WalDiskFacts
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.profile import ClusterName, PostgresTarget
 from walconsole.domain.recovery.backups import Unreadable

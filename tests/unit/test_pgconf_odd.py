@@ -2,7 +2,8 @@
 
 import pytest
 
-from walconsole.domain.facts.observed import ClusterFacts, FileRole
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import FileRole
 from walconsole.domain.pgconf.catalogue import Catalogue
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.loading import InForce

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.facts.log_line import LogLine
-from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.facts.snapshot import Freshness, Snapshot
 from walconsole.domain.patience import Patience
 from walconsole.domain.profile import Profile

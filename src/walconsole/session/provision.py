@@ -13,7 +13,8 @@ from walconsole.config.checks import destination
 from walconsole.config.found import is_ours, told_of
 from walconsole.config.resolve import Resolved
 from walconsole.domain.archivers.instead import OwnStep
-from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import HostKeyQuestion
 from walconsole.domain.profile import Profile, SshTarget
 from walconsole.domain.standing.model import Fix
 from walconsole.domain.store.temporary_keys import kind_of

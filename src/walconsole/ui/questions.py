@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
 
-    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+    from walconsole.domain.facts.host import ClusterFacts
+    from walconsole.domain.facts.observed import HostKeyQuestion
 
 Answer = TypeVar("Answer")
 

@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from walconsole.domain.archive.gaps import Gap
-from walconsole.domain.facts.strain import NOT_KNOWN, Strain
-from walconsole.domain.profile import BucketRole, ClusterName
+from walconsole.domain.profile import BucketRole
 from walconsole.domain.redaction import safe
 from walconsole.domain.units import plural
 from walconsole.domain.wal import check_segment_bytes
@@ -54,81 +53,6 @@ class HostKeyQuestion:
     algorithm: str
     fingerprint: str
     known_hosts_file: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterFacts:
-    """A PostgreSQL cluster on the host, from pg_lsclusters or from a running postmaster.
-
-    `signals` are the files in its data directory that make its next start a recovery, or a standby's:
-    `standby.signal`, `recovery.signal`; none where the directory may not be entered.
-    """
-
-    name: ClusterName | None
-    port: int
-    socket_dir: str
-    data_directory: str
-    config_file: str | None
-    running: bool
-    owner: str
-    signals: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """`15/main on port 5432`; without a name its data directory, in the host's own words."""
-        return safe(f"{self.name or self.data_directory or 'a postmaster'} on port {self.port}")
-
-
-class VerifierSchedule(StrEnum):
-    """What runs the verifier on the droplet. STOPPED: its timer is there, and inactive or failed."""
-
-    NOT_INSTALLED = "not installed"
-    RUNS = "runs"
-    STOPPED = "its timer is stopped"
-    MISSING = "it has neither timer nor cron entry"
-
-
-@dataclass(frozen=True, slots=True)
-class HostFacts:
-    """The droplet itself.
-
-    `clock` is the host's time when the console's was `clock_read_at`, the middle of the round trip
-    that read it: their difference is the offset, good to half of `round_trip_s`.
-    `heartbeat_at` is when the verifier
-    last called the archive clean, on the host's clock; None where it never did, or not since a boot. `drills`
-    are the last restore drill that was made there and the newest that proved a restore, as far as there are.
-    """
-
-    hostname: str
-    system: str
-    kernel: str
-    uptime_s: float | None
-    load_1min: float | None
-    clock: float
-    clock_read_at: float
-    round_trip_s: float
-    cluster: ClusterFacts | None
-    clusters: tuple[ClusterFacts, ...]
-    postmaster_pid: int | None
-    heartbeat_at: float | None
-    missing: tuple[str, ...] = ()
-    verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
-    strain: Strain = NOT_KNOWN
-    drills: "tuple[DrillResult | Unreadable, ...]" = field(default=(), repr=False)
-
-    @property
-    def clock_offset_s(self) -> float:
-        """How far the host's clock is ahead of the console's."""
-        return self.clock - self.clock_read_at
-
-    @property
-    def running_beside(self) -> tuple[ClusterFacts, ...]:
-        """The servers that pg_lsclusters does not list and that run, while the observed one does not.
-
-        One of them may be meant: Debian makes a cluster by itself, which nobody may ever have started.
-        """
-        if self.cluster is None or self.cluster.running:
-            return ()
-        return tuple(each for each in self.clusters if each.running and each.name is None)
 
 
 @dataclass(frozen=True, slots=True)

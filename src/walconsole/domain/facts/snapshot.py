@@ -24,12 +24,12 @@ from walconsole.domain.facts.evidence import (
 from walconsole.domain.facts.expiry_schedule import ExpirySchedule
 from walconsole.domain.facts.folders import FolderFacts
 from walconsole.domain.facts.history import History
+from walconsole.domain.facts.host import HostFacts
 from walconsole.domain.facts.observed import (
     ArchiverFacts,
     BucketFacts,
     CatalogueFacts,
     ConfigFiles,
-    HostFacts,
     LinkFacts,
     ServerFacts,
     SettingsFacts,

@@ -29,6 +29,7 @@ from walconsole.domain.failures import (
     retention,
     running,
     sources,
+    unattended,
     usability,
 )
 from walconsole.domain.standing.assessment import Assessment
@@ -41,7 +42,7 @@ from walconsole.domain.standing.unseen import admitting, never_blind
 from walconsole.domain.standing.verdict import at_least, verdict
 
 FAMILIES: tuple[tuple[str, tuple[FailureMode, ...]], ...] = (
-    ("What cannot be seen", sources.MODES),
+    ("What cannot be seen", (*sources.MODES, *unattended.MODES)),
     ("The droplet", droplet.MODES),
     ("Configuration", (*archiving_unset.MODES, *configuration.MODES)),
     ("The archive command", (*command.MODES, *running.MODES, *pgbackrest.MODES)),

@@ -11,7 +11,8 @@ from walconsole.domain.archivers.discovery import COMMAND, Settings, discover
 from walconsole.domain.archivers.look import ABSENT, MOST_ROUNDS, FileText, ProgramFile, Seen, Wanted
 from walconsole.domain.archivers.target import ArchiveTarget, Discovery, UnreadStore
 from walconsole.domain.facts.evidence import DiscoveryFacts, FoundCopy
-from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import ConfigFiles
 from walconsole.domain.facts.snapshot import Snapshot
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ShellError

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.pgconf.start import started_in
 from walconsole.domain.pgconf.tree import join
 from walconsole.domain.profile import ClusterName, PostgresTarget, Profile

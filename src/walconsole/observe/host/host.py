@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from walconsole.domain.facts.observed import ClusterFacts, HostFacts, VerifierSchedule
+from walconsole.domain.facts.host import ClusterFacts, HostFacts, VerifierSchedule
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.facts.strain import NOT_KNOWN, ProcessorTime, Strain, processor_time, strain
 from walconsole.domain.profile import Profile

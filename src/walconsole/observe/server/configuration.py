@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles
+from walconsole.domain.facts.host import ClusterFacts
+from walconsole.domain.facts.observed import ConfigFiles
 from walconsole.domain.facts.snapshot import Problem, Snapshot
 from walconsole.domain.pgconf.dead import classify
 from walconsole.domain.pgconf.reader import statements

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from shlex import quote
 
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.patience import HANGS, OVERDUE
 from walconsole.domain.redaction import decode, safe
 from walconsole.errors import ProvisionError, ShellError

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.redaction import safe
 from walconsole.observe.host.host_script import Group
 from walconsole.provision.engine.model import Check, CheckState

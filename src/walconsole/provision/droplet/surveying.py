@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from walconsole.domain.facts.observed import ClusterFacts, ConfigFiles, HostFacts, WalDiskFacts
+from walconsole.domain.facts.host import ClusterFacts, HostFacts
+from walconsole.domain.facts.observed import ConfigFiles, WalDiskFacts
 from walconsole.domain.facts.snapshot import Problem
 from walconsole.domain.pgconf.catalogue import ARCHIVE_SETTINGS
 from walconsole.domain.pgconf.reader import AUTO_CONF, fold

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from walconsole.command_register import CommandRegister
     from walconsole.domain.archive.cost import Price
+    from walconsole.domain.facts.host import ClusterFacts
     from walconsole.domain.facts.log_line import LogLine
-    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+    from walconsole.domain.facts.observed import HostKeyQuestion
     from walconsole.domain.facts.snapshot import AnySlot, Snapshot
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.kept.screens import PastScreen

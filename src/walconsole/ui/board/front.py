@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.timer import Timer
 
+    from walconsole.domain.facts.host import ClusterFacts
     from walconsole.domain.facts.log_line import LogLine
-    from walconsole.domain.facts.observed import ClusterFacts, HostKeyQuestion
+    from walconsole.domain.facts.observed import HostKeyQuestion
     from walconsole.domain.facts.snapshot import Snapshot
     from walconsole.domain.incidents.model import IncidentLog
     from walconsole.domain.kept.screens import Frame, PastScreen

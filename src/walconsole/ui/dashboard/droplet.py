@@ -1,6 +1,7 @@
 """Droplet: the host, its PostgreSQL, and the connection to them."""
 
-from walconsole.domain.facts.observed import HostFacts, LinkFacts, ServerFacts
+from walconsole.domain.facts.host import HostFacts
+from walconsole.domain.facts.observed import LinkFacts, ServerFacts
 from walconsole.domain.facts.snapshot import Freshness
 from walconsole.domain.standing.unreachable import SHELL_CODES
 from walconsole.domain.units import age_text, duration_text

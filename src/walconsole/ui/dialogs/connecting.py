@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, OptionList, Static
 
-from walconsole.domain.facts.observed import ClusterFacts
+from walconsole.domain.facts.host import ClusterFacts
 from walconsole.domain.redaction import safe
 from walconsole.ui.board.keys import dialog_bindings
 from walconsole.ui.dialogs.dialog import Dialog
