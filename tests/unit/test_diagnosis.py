@@ -365,17 +365,15 @@ def test_beside_debians_idle_cluster_the_server_that_runs_is_told_of() -> None:
     facts = replace(DOWN, cluster=idle, clusters=(idle, other))
     told = diagnose(healthy(archiver=refused, host=facts), NOW)
     assert told.verdict.level is Level.CRITICAL
-    assert told.verdict.text.startswith("15/main on port 5432 is DOWN for 12 s; /srv/data")
+    assert told.verdict.text.startswith("PostgreSQL is DOWN for 12 s: 15/main on port 5432; /srv/data")
     assert told.verdict.text.endswith("on port 5477 runs beside it")
     (found,) = (each for each in told.findings if each.rule == "postgres-unreachable")
     assert any("on port 5477 runs beside it" in line and "\x1b" not in line for line in found.evidence)
     assert "--cluster 5477" in found.remedy
-    second = replace(
-        other, name=ClusterName("15", "second")
-    )  # Debian's list has it: it is asked for, or named
-    facts = replace(facts, clusters=(idle, second))
-    told = diagnose(healthy(archiver=refused, host=facts), NOW)
-    assert told.verdict.text.startswith("PostgreSQL is DOWN")
+    listed = replace(other, name=ClusterName("15", "second"))
+    for seen in (replace(facts, chosen=True), replace(facts, clusters=(idle, listed))):
+        told = diagnose(healthy(archiver=refused, host=seen), NOW)
+        assert told.verdict.text.endswith("nothing is archived")
 
 
 @pytest.mark.parametrize(

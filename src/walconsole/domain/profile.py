@@ -100,6 +100,11 @@ class PostgresTarget:
     port: int | None = None
     password_env: str | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether one server is meant, and not the one that is there."""
+        return any(each is not None for each in (self.cluster, self.socket_dir, self.port))
+
 
 class KeySource(StrEnum):
     """Where the S3 key pair comes from."""

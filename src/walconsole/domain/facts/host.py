@@ -53,6 +53,7 @@ class HostFacts:
     `heartbeat_at` is when the verifier
     last called the archive clean, on the host's clock; None where it never did, or not since a boot. `drills`
     are the last restore drill that was made there and the newest that proved a restore, as far as there are.
+    `chosen`: somebody named the cluster, or chose it of several.
     """
 
     hostname: str
@@ -70,6 +71,7 @@ class HostFacts:
     missing: tuple[str, ...] = ()
     verifier: VerifierSchedule = VerifierSchedule.NOT_INSTALLED
     strain: Strain = NOT_KNOWN
+    chosen: bool = False
     drills: "tuple[DrillResult | Unreadable, ...]" = field(default=(), repr=False)
 
     @property
@@ -81,8 +83,8 @@ class HostFacts:
     def running_beside(self) -> tuple[ClusterFacts, ...]:
         """The servers that pg_lsclusters does not list and that run, while the observed one does not.
 
-        One of them may be meant: Debian makes a cluster by itself, which nobody may ever have started.
+        One of them may be meant where nobody named a cluster: Debian makes one by itself.
         """
-        if self.cluster is None or self.cluster.running:
+        if self.chosen or self.cluster is None or self.cluster.running:
             return ()
         return tuple(each for each in self.clusters if each.running and each.name is None)

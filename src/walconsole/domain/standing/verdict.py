@@ -72,7 +72,8 @@ def _unseen(assessment: Assessment) -> Verdict | None:
         if down and snapshot.host.problem is None:
             text = f"PostgreSQL is DOWN{_for(since, now)}: nothing is written and nothing is archived"
             if host is not None and host.running_beside:  # one on a port of its own, beside Debian's idle one
-                text = f"{host.cluster} is DOWN{_for(since, now)}; {host.running_beside[0]} runs beside it"
+                beside = f"{host.cluster}; {host.running_beside[0]} runs beside it"
+                text = f"PostgreSQL is DOWN{_for(since, now)}: {beside}"
             return Verdict(Level.CRITICAL, text)
         text = f"cannot tell: {unanswered(problem)}{_for(since, now)}: {problem.reason}"
         late = problem.code == OVERDUE

@@ -181,6 +181,11 @@ class ClusterChoice:
         self._answer: ClusterFacts | None = None
         self._declined = False
 
+    @property
+    def made(self) -> bool:
+        """Whether somebody chose one."""
+        return self._answer is not None
+
     def settle(self, among: Sequence[Cluster]) -> Cluster | None:
         """The one that was chosen before, if it is among these; else ask, unless nobody wanted to answer."""
         if self._answer is not None:

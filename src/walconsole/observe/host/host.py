@@ -260,6 +260,7 @@ class HostProbe:
             clock_read_at=at,
             round_trip_s=answer.answered_at - answer.sent_at,
             cluster=observed.facts if observed else None,
+            chosen=self._choice.made or self._profile.postgres.is_named,
             clusters=tuple(cluster.facts for cluster in public(self._clusters)),
             postmaster_pid=observed.pid if observed else None,
             heartbeat_at=self._heartbeat_at(read),
