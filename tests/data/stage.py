@@ -105,7 +105,7 @@ def stage(
     return WalconsoleApp(session, theme=theme, shelf=shelf, glyphs=glyphs)
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], within_s: float = 15.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], within_s: float = 60.0) -> None:
     """Let the app work until `condition` holds; fails when it never does."""
     ends = monotonic() + within_s
     await pilot.pause()

@@ -24,6 +24,7 @@ async def anew(seen: Observed) -> BucketFacts:
     return await seen.look()
 
 
+@pytest.mark.long
 async def test_what_pgbackrest_expires_is_no_loss_and_what_somebody_deletes_is(
     workspace: Workspace, rgw: RadosGateway
 ) -> None:

@@ -22,7 +22,12 @@ from walconsole.observe.server.statements import query
 from walconsole.provision.engine.model import Printed, Proved
 from walconsole.provision.engine.model import Stage as At
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.long,
+]
 
 
 def begin(server: PostgresServer, command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -16,7 +16,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir, wheel_bin_dir
 from tests.servers.postgres_packages import MAJORS
 from tests.servers.rgw import RadosGateway
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 CLIENTS = ("psql", "pg_basebackup", "pg_verifybackup")
 _INCREMENTAL = 17

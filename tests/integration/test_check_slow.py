@@ -16,7 +16,7 @@ from walconsole.operator_files.kept import for_this_session
 from walconsole.process.clock import SystemClock
 from walconsole.session.one_look import look_once
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
 SLOW_S = 7
 """More than any script of a look is usually given. Nothing works meanwhile: it is slept."""

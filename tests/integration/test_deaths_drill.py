@@ -13,7 +13,7 @@ from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 from walconsole.domain.wal import wal_name
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400), pytest.mark.long]
 
 LOCK = "walconsole/lock.json"
 

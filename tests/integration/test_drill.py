@@ -62,6 +62,7 @@ def test_a_good_drill_proves_both_sides_of_now_and_leaves_nothing(drills: Drills
     drills.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_what_the_servers_owner_set_reaches_no_drill(drills: Drills) -> None:
     """An ALTER SYSTEM lies in the backup, and would archive, listen and wait for a primary."""
     server, folder = drills.server, drills.at.folder / "reached"
@@ -103,6 +104,7 @@ def test_old_results_are_taken_away_but_for_the_newest_good_one(drills: Drills) 
     assert lie() == [{newest, "20250102T000000Z.json", "of somebody else"}] * 2
 
 
+@pytest.mark.long
 def test_a_table_that_the_replay_has_locked_is_passed_over_and_said(drills: Drills) -> None:
     """Paused before the commit of an ALTER its lock is held: a read of that table would hang for ever."""
     with drills.server.connect(autocommit=False) as altering:
@@ -116,6 +118,7 @@ def test_a_table_that_the_replay_has_locked_is_passed_over_and_said(drills: Dril
     assert "the 1. one was locked out" in told["notes"]
 
 
+@pytest.mark.long
 def test_while_it_runs_its_lock_is_one_that_retention_respects(drills: Drills) -> None:
     running = drills.begin()
     until(drills, "fetching")
@@ -128,6 +131,7 @@ def test_while_it_runs_its_lock_is_one_that_retention_respects(drills: Drills) -
     drills.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_the_restore_command_in_force_is_the_one_that_is_proved(drills: Drills) -> None:
     server, called = drills.server, drills.at.folder / "called"
     command = f"""echo "it's %f" >>{called}; {drills.restore} "%f" "%p" dr"""
@@ -143,6 +147,7 @@ def test_the_restore_command_in_force_is_the_one_that_is_proved(drills: Drills) 
     assert len([line for line in called.read_text().splitlines() if line.startswith("it's 0000")]) > 2
 
 
+@pytest.mark.long
 def test_a_restore_command_that_brings_nothing_is_what_is_at_fault(drills: Drills) -> None:
     """Its failure looks to the server like the archive's end."""
     drills.server.write_config("70_restore.conf", {"restore_command": "false"})
@@ -154,6 +159,7 @@ def test_a_restore_command_that_brings_nothing_is_what_is_at_fault(drills: Drill
         drills.server.reload()
 
 
+@pytest.mark.long
 def test_postgresql_18_and_an_incremental_backup(
     make_postgres: MakePostgres, rgw: RadosGateway, rgw_dr: RadosGateway
 ) -> None:
@@ -227,6 +233,7 @@ def a_segment(drills: Drills) -> str:
     return missing
 
 
+@pytest.mark.long
 def test_a_missing_segment(drills: Drills) -> None:
     missing = a_segment(drills)
     with changed(drills, f"{missing}.zst", None):
@@ -239,6 +246,7 @@ def test_a_damaged_segment(drills: Drills) -> None:
         assert f"{damaged}.zst is damaged" in failed(drills, "damaged-object")
 
 
+@pytest.mark.long
 def test_a_damaged_backup(drills: Drills) -> None:
     key = f"base/{newest(drills)}/base.tar.zst"
 
@@ -256,6 +264,7 @@ def test_an_object_of_a_backup_that_is_gone(drills: Drills) -> None:
         assert f"{key} is not there as it was stored" in failed(drills, "damaged-object")
 
 
+@pytest.mark.long
 def test_the_backup_of_another_cluster(
     drills: Drills, make_postgres: MakePostgres, rgw: RadosGateway
 ) -> None:
@@ -282,6 +291,7 @@ def test_the_backup_of_another_cluster(
                 each.gateway.client().delete_object(Bucket=each.to.bucket, Key=key)
 
 
+@pytest.mark.long
 def test_a_query_without_a_row(drills: Drills) -> None:
     ended = drills.run(
         drills.render(with_queries("SELECT 1", "SELECT n FROM kept WHERE n < 0"), "drill-no-row")
@@ -319,6 +329,7 @@ def test_while_somebody_else_has_the_lock_there_is_no_drill(drills: Drills) -> N
         where.gateway.client().delete_object(Bucket=where.to.bucket, Key=key)
 
 
+@pytest.mark.long
 def test_by_its_schedule_it_is_made_where_one_is_due(drills: Drills) -> None:
     script = drills.render(replace(CHOICES, every_s=86_400), "drill-due")
     proved = drills.state / "proved"
@@ -371,6 +382,7 @@ STATES = ("witnessing", "fetching", "replaying", "reading")
 
 
 @pytest.mark.parametrize("state", STATES)
+@pytest.mark.long
 def test_killed_at_any_moment_it_leaves_what_the_next_one_takes_away(drills: Drills, state: str) -> None:
     server = drills.server
     before = drills.listing()
@@ -388,6 +400,7 @@ def test_killed_at_any_moment_it_leaves_what_the_next_one_takes_away(drills: Dri
 
 
 @pytest.mark.parametrize("state", STATES)
+@pytest.mark.long
 def test_ended_by_a_signal_it_leaves_nothing(drills: Drills, state: str) -> None:
     running = drills.begin()
     until(drills, state)

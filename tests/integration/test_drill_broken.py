@@ -11,7 +11,7 @@ from tests.servers.archived import MIB
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from walconsole.config.writer import profile_as_toml
 from walconsole.domain.profile import BucketRole, DrillSettings
 from walconsole.droplet.names import names_of
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(500), pytest.mark.long]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.servers.postgres import PostgresServer, system_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 ROWS = "SELECT 1 FROM kept HAVING max(n) = 18"
 

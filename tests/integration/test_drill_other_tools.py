@@ -31,7 +31,7 @@ from walconsole.provision.steps.catalogue import drill_steps
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400), pytest.mark.long]
 
 ROWS = "SELECT 1 FROM kept HAVING max(n) = 1000 AND count(*) = 1000"
 

@@ -83,6 +83,7 @@ def assert_behind_all_else(pid: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGKILL", "SIGKILL to the script alone"])
+@pytest.mark.long
 def test_killed_in_the_midst_nothing_is_left_after_the_next_run(backups: Backups, how: str) -> None:
     before = backups.complete
     running = backups.begin(backups.render(SLOWLY, "slowly"))
@@ -181,6 +182,7 @@ def test_what_is_stored_otherwise_than_sent_is_found(backups: Backups, how: str)
     backups.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_a_key_that_loses_its_grant_is_told_and_the_next_run_mends_it(backups: Backups) -> None:
     """Archiving fails, too, so that the server waits for its WAL until patience ends."""
     before = backups.complete
@@ -201,6 +203,7 @@ def test_a_key_that_loses_its_grant_is_told_and_the_next_run_mends_it(backups: B
     backups.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_a_store_that_hangs_is_given_up(
     workspace: Workspace, rgw: RadosGateway, make_proxy: MakeProxy
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_store_that_hangs_is_given_up(
         backups.assert_nothing_left()
 
 
+@pytest.mark.long
 def test_a_bucket_that_vanishes_is_told(workspace: Workspace, rgw: RadosGateway) -> None:
     server = or_skip(lambda: PostgresServer.make(workspace, system_bin_dir(), wal_segment_mib=1))
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ from tests.servers.postgres import PostgresServer, wheel_bin_dir
 from tests.servers.rgw import RadosGateway
 from tests.servers.workspace import Workspace
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.server,
     pytest.mark.timeout(900),
     pytest.mark.root("only root makes a second host on this machine"),
+    pytest.mark.long,
 ]
 
 

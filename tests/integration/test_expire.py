@@ -296,6 +296,7 @@ async def it_is_not_confirmed_without_its_name(made: Retained) -> None:
     assert f"add --confirm {made.name}" in ended.text
 
 
+@pytest.mark.long
 async def test_from_the_oldest_that_stays_all_rows_are_restored(made: Retained) -> None:
     """All WAL since then is replayed: nothing that it needs went."""
     made.stage.cluster.sql("CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
@@ -319,6 +320,7 @@ KILLED = [(3, "after"), (8, "after"), (14, "before")]
 """Of about twenty writing calls: after a marker, after WAL, in DR. tests/unit/test_expire_run.py has all."""
 
 
+@pytest.mark.long
 async def test_killed_at_any_call_the_same_command_comes_to_the_same_end(made: Retained) -> None:
     for kill in KILLED:
         killed = await made.apply(kill)
@@ -333,6 +335,7 @@ async def test_killed_at_any_call_the_same_command_comes_to_the_same_end(made: R
 # -- By its schedule.
 
 
+@pytest.mark.long
 async def test_by_its_schedule_it_goes_after_each_base_backup_and_a_check_tells_where_it_fails(
     made: Retained,
 ) -> None:

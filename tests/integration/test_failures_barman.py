@@ -20,7 +20,7 @@ from tests.servers.sshd import SshServer
 from tests.servers.writer import write_private
 
 __all__ = ["host"]
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
 
 @dataclass(frozen=True)

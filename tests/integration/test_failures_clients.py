@@ -21,7 +21,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.writer import Destination, write_private
 
 __all__ = ["host"]
-pytestmark = [pytest.mark.server, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(480), pytest.mark.long]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ async def test_command_not_found(console: Watched) -> None:
 
 
 @pytest.mark.failure_mode("archiver-crash-loop")
+@pytest.mark.long
 async def test_killed_by_a_signal(console: Watched) -> None:
     with console.broken("the command kills itself"):
         console.config(archive_command="kill -9 $$")
@@ -46,6 +47,7 @@ async def test_killed_by_a_signal(console: Watched) -> None:
 
 
 @pytest.mark.failure_mode("archiver-crash-loop")
+@pytest.mark.long
 async def test_exit_above_125(console: Watched) -> None:
     with console.broken("the command exits with 200"):
         console.config(archive_command="exit 200")
@@ -72,6 +74,7 @@ async def test_a_program_in_a_folder_that_may_not_be_entered(console: Watched) -
 
 
 @pytest.mark.failure_mode("rclone-config-unreadable")
+@pytest.mark.long
 async def test_rclone_configuration_unreadable(console: Watched) -> None:
     bits = 0o600 if os.geteuid() == 0 else 0o000
     config = console.stage.profile.paths.rclone_config
@@ -172,6 +175,7 @@ async def test_strange_status_files(console: Watched) -> None:
 
 
 @pytest.mark.failure_mode("command-hangs")
+@pytest.mark.long
 async def test_command_hangs_while_something_else_fills_the_disk(console: Watched) -> None:
     """Two causes, for pg_wal is not what grows: neither hides the other."""
     filler = console.cluster.folder / "filler"

@@ -16,6 +16,7 @@ pytestmark = [
 
 
 @pytest.mark.failure_mode("command-empty")
+@pytest.mark.long
 async def test_command_empty(console: Watched) -> None:
     with console.broken("archive_command = ''"):
         console.config(archive_command="")

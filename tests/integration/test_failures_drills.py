@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("_table"),
+    pytest.mark.long,
 ]
 
 
@@ -96,6 +97,8 @@ async def test_without_a_good_drill_for_long_nothing_is_proved(drilled: Watched)
 
     with drilled.broken("the newest good restore drill nine days old"):
         drilled.rewrite(newest(drilled), age)
+        state = names_of(stage.profile).drill_state  # which remembers it, too
+        drilled.cluster.run(["rm", f"{state}/last.json", f"{state}/proved"])
         drilled.observer.refresh()
         story = await drilled.root("drill-stale", within_s=15)
         assert "the last restore that was proved is 9 d old" in story.root.title

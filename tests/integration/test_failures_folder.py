@@ -29,7 +29,7 @@ from walconsole.process.clock import SystemClock
 from walconsole.session.dialling import ssh_shell
 from walconsole.session.wiring import observe
 
-pytestmark = [pytest.mark.server, pytest.mark.usefixtures("_table")]
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("_table"), pytest.mark.long]
 
 COPY = 'test ! -f "{0}/%f" && cp %p "{0}/%f"'
 PLAIN = 'cp %p "{0}/%f"'

@@ -156,6 +156,7 @@ WRITERS: list[tuple[str, Callable[[PostgresServer, Destination], Writer], str, s
 
 
 @pytest.mark.parametrize(("tool", "writer", "prefix", "style"), WRITERS, ids=[row[0] for row in WRITERS])
+@pytest.mark.long
 async def test_all_that_the_host_says_is_used(
     host: Host, tool: str, writer: Callable[[PostgresServer, Destination], Writer], prefix: str, style: str
 ) -> None:

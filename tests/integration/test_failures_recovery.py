@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("_table"),
+    pytest.mark.long,
 ]
 
 

@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("_table"),
+    pytest.mark.long,
 ]
 
 

@@ -27,7 +27,7 @@ from tests.servers.rclone_copy import rclone_flat, rclone_newest
 from tests.servers.writer import Destination, Writer
 
 __all__ = ["host"]
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
 Edits = Callable[[Destination], dict[str, str]]
 """What is replaced in the tool's file by what."""

@@ -10,7 +10,7 @@ from tests.servers.archived import fill_segment, start_archiving, wait_archived
 from tests.servers.writer import write_private
 
 __all__ = ["host"]
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
 SECRET = f"SEKRET{secrets.token_hex(12)}"
 PUT = "AWS_SECRET_ACCESS_KEY={secret} AWS_ACCESS_KEY_ID=AKODD aws s3 cp %p s3://odd-wal/p/%f"

@@ -19,7 +19,7 @@ from walconsole.ui.provisioning.gate_bar import GateBar
 from walconsole.ui.provisioning.screen import ProvisionScreen
 from walconsole.ui.triage.screen import TriageScreen
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(420), pytest.mark.long]
 
 
 async def shown(pilot: Pilot[None], holds: Callable[[], bool], what: str, within_s: float = 90.0) -> None:

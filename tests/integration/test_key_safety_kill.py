@@ -16,7 +16,7 @@ import pytest
 from tests.integration.test_key_safety import Account, VirtualClock, an_account, next_start
 from walconsole.domain.profile_json import profile_to_json
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.long]
 
 
 class Killer:

@@ -277,6 +277,7 @@ async def test_a_name_that_holds_other_content_by_then_is_not_overwritten(made: 
     assert made.key(PRIMARY, same) not in made.stage.objects(PRIMARY)
 
 
+@pytest.mark.long
 async def test_a_copy_that_refuses_writes_is_said_and_the_other_is_mended(made: Archive) -> None:
     names = made.names[2:7]
     made.lose(PRIMARY, *names)
@@ -433,6 +434,7 @@ async def test_the_console_reads_no_file_that_was_recycled(made: Archive) -> Non
     assert not any(made.key(role, gone) in made.stage.objects(role) for role in BucketRole)
 
 
+@pytest.mark.long
 async def test_what_a_copy_lost_at_its_ends_or_all_of_it_comes_back(made: Archive) -> None:
     """The finding remembers what that was; an empty copy takes the form of the other."""
     wal = [key for key in made.saved[PRIMARY] if "/" not in key]

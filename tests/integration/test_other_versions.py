@@ -288,6 +288,7 @@ async def provisioned_by_hand(stage: Stage) -> None:
 
 @ends
 @pytest.mark.usefixtures("_table")
+@pytest.mark.long
 async def test_from_nothing_to_the_first_segment_and_a_failure_found_and_mended(
     major: int, stage: Stage
 ) -> None:

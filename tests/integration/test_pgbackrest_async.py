@@ -16,7 +16,7 @@ from tests.servers.pgbackrest import pgbackrest
 from tests.servers.ports import wait_until
 
 __all__ = ["host"]
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240), pytest.mark.long]
 
 
 def proofs(finding: dict[str, Any], folder: Path) -> str:

@@ -200,6 +200,7 @@ def files_by(role: FileRole, files: ConfigFiles) -> set[str]:
     return {os.path.realpath(canonical(file.path)) for file in files.files if file.role is role}
 
 
+@pytest.mark.long
 async def test_strange_trees_are_gathered_and_read_as_the_server_reads_them(oracle: Oracle) -> None:
     """Each setting and line, what is in force, which files are read, and which are called dead."""
     oracle.start()

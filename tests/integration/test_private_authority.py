@@ -23,7 +23,7 @@ from walconsole.provision.probes.network import NetworkProbe
 from walconsole.provision.steps.catalogue import drill_steps
 from walconsole.provision.steps.write_probe import WriteProbe
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 
 async def test_provisioned_archived_backed_up_drilled_restored_and_verified(

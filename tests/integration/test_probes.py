@@ -149,6 +149,7 @@ async def test_another_key_on_the_droplet_than_here(stage: Stage) -> None:
     assert "InvalidAccessKeyId" in error.why, told.printed
 
 
+@pytest.mark.long
 async def test_small_calls_pass_and_large_ones_do_not(stage: Stage) -> None:
     """As behind a smaller path MTU: what is larger than a packet never arrives."""
     gateway = next(iter(stage.gateways.values()))

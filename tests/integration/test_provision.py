@@ -128,6 +128,7 @@ async def each_thing_is_repaired_by_itself(stage: Stage) -> None:
         assert (what, after["postmaster"]) == (what, before["postmaster"])
 
 
+@pytest.mark.long
 async def test_a_bucket_that_is_gone_is_made_again_and_filled(stage: Stage) -> None:
     await run(stage)
     gateway, bucket = stage.gateways[BucketRole.DR], stage.profile.dr.bucket
@@ -165,6 +166,7 @@ async def test_undo_takes_everything_back_but_buckets_and_objects(stage: Stage) 
     assert left_in_record <= {ChangeKind.BUCKET, ChangeKind.RESTART}
 
 
+@pytest.mark.long
 async def test_a_bucket_with_another_cluster_s_wal_is_never_archived_to(
     stage: Stage, make_cluster: MakeCluster, make_sshd: MakeSshd, rgw: RadosGateway, rgw_dr: RadosGateway
 ) -> None:
@@ -179,6 +181,7 @@ async def test_a_bucket_with_another_cluster_s_wal_is_never_archived_to(
         assert {key.name for key in second.keys} == {second.app_key.name, second.dr_key.name}
 
 
+@pytest.mark.long
 async def test_a_server_that_refuses_to_start_is_put_back_and_runs_as_before(stage: Stage) -> None:
     runner = stage.runner()
     ids = [step.id for step in runner.steps]

@@ -38,7 +38,7 @@ from walconsole.provision.steps.backup_schedule import BackupSchedule
 from walconsole.provision.steps.catalogue import ARCHIVING, backup_steps, steps
 from walconsole.provision.steps.first_backup import BackupNow, FirstBackup
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 SLOWLY_MIB_S = 2
 """So that a run lasts until something can happen to it."""

@@ -44,7 +44,7 @@ from walconsole.provision.steps.catalogue import backup_steps, drill_steps, step
 from walconsole.provision.steps.repositories import Repositories
 from walconsole.provision.steps.stanza import Stanza
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.long]
 
 STEPS = {
     "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "repositories", "stanza",

@@ -26,7 +26,7 @@ from walconsole.errors import BlockedError, ProvisionError
 from walconsole.provision.recovering.catalogue import back, dumping, further, onwards, to_the_pause
 from walconsole.provision.recovering.recovery import Recovery
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900), pytest.mark.long]
 
 
 LEFT = (

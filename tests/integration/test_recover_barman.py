@@ -17,7 +17,7 @@ from walconsole.domain.recovery.backups import BaseBackup, Writer
 from walconsole.domain.recovery.by_tool import by_its_tool
 from walconsole.domain.recovery.recover_target import RecoverTo, read_target
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 
 def test_the_commands_that_are_told_for_barman_restore_to_the_target(

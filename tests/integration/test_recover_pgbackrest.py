@@ -27,7 +27,7 @@ from walconsole.domain.recovery.recover_target import IN_PLACE, RecoverTo, read_
 from walconsole.provision.recovering.catalogue import onwards, to_the_pause
 from walconsole.provision.recovering.recovery import Recovery
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900), pytest.mark.long]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from walconsole.domain.recovery.recover_state import RecoveryState, read_recover
 from walconsole.droplet.names import names_of
 from walconsole.droplet.rendering import recover_script
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 
 class Recoveries:

@@ -12,7 +12,7 @@ from tests.integration.sandbox_child import Child, sandbox
 from walconsole.config.writer import profile_as_toml
 from walconsole.sandbox.scenarios.scenario import SCENARIOS
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 ALL = {
     "temporary-key", "buckets", "delete-temporary-key", "grants", "write-probe", "archive-command", "drop-in",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.walking import demo
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400), pytest.mark.long]
 
 WITHIN_S = 300.0
 

@@ -176,6 +176,7 @@ async def test_slow() -> None:
         await wait_for(host, f"select {backlog} > {ready}")
 
 
+@pytest.mark.long
 async def test_idle() -> None:
     async with droplet("--scenario", "idle") as host:
         assert await host.sql(STATE) == "t||0"
@@ -207,6 +208,7 @@ async def test_dropped_table() -> None:
         assert await host.sql("select to_regclass('orders') is null") == "t"
 
 
+@pytest.mark.long
 async def test_folder() -> None:
     async with droplet("--scenario", "folder") as host:
         clock = SystemClock()

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.walking import GREEN, demo
 from walconsole.sandbox.scenarios.scenario import EVERY_SCENARIO
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600), pytest.mark.long]
 
 BY_KEYS = {
     "incident": "set what is meant in the configuration that is read",

@@ -32,6 +32,7 @@ async def admin_of(endpoint: str, keys: S3Keys) -> AsyncIterator[SpacesAdmin]:
         await admin.close()
 
 
+@pytest.mark.long
 async def test_a_thousand_and_odd_names_by_one_request_each(rgw: RadosGateway) -> None:
     bucket = rgw.bucket()
     keys = rgw.limited_user({bucket: "readwrite"})

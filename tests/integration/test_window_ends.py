@@ -31,7 +31,7 @@ from walconsole.domain.recovery.target_judgement import judged_target
 from walconsole.domain.recovery.wal_supply import ArchiveCopy
 from walconsole.domain.wal import format_lsn, parse_lsn
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300), pytest.mark.long]
 
 APART_S = 1.2
 """Between two rows: a second beyond one is before the next."""
