@@ -28,7 +28,7 @@ PICTURE = tuple(
         r"lacks nothing",  # Bucket, of the other region
         r"PostgreSQL +\d+\.\d",  # Droplet
         r"SSH round trip +[\d.]+ ms",
-        r"the profile and the host say",  # Findings: the proxies' ports are not those on the droplet
+        r"the profile and the host name",  # Findings: the proxies' ports are not those on the droplet
     )
 )
 """What the healthy droplet's screen shows when nothing is missing from it any more."""
