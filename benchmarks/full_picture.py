@@ -21,7 +21,7 @@ PICTURE = tuple(
     re.compile(pattern)
     for pattern in (
         r"restorable to any moment",  # the verdict
-        r"last archived +[0-9A-F]{24}",  # Archiver
+        r"last archived +[0-9A-F]{8}[0-9A-F…]+",  # Archiver: its middle gives way to its age
         r"pg_wal +[\d.]+ [KMG]iB",  # WAL on disk
         r"archive_mode +on",  # Configuration
         r"\bagrees\b",  # Bucket, of the primary
