@@ -182,6 +182,26 @@ def test_what_is_stored_otherwise_than_sent_is_found(backups: Backups, how: str)
     backups.assert_nothing_left()
 
 
+def test_a_connection_that_breaks_while_it_reads_back_is_made_again(backups: Backups) -> None:
+    """Once, in each copy."""
+    breaks = """case "$*" in cat*spaces-*base.tar.zst*)
+    once=$(printf '%s' "$2" | cksum | tr -d ' ')
+    if mkdir "$(dirname "$0")/$once" 2>/dev/null; then
+        /usr/bin/rclone "$@" | head -c 1000
+        echo 'Failed to cat: read: connection reset by peer' >&2
+        exit 1
+    fi ;;
+esac
+exec /usr/bin/rclone "$@"
+"""
+    before = backups.complete
+    ended = backups.take(backups.render(CHOICES, "broken", backups.tools(rclone=breaks)))
+    assert ended.status == 0, ended.stderr
+    identity = backups.status["id"]
+    assert backups.complete == [each | {identity} for each in before]
+    backups.assert_nothing_left()
+
+
 @pytest.mark.long
 def test_a_key_that_loses_its_grant_is_told_and_the_next_run_mends_it(backups: Backups) -> None:
     """Archiving fails, too, so that the server waits for its WAL until patience ends."""

@@ -14,6 +14,15 @@ END_OF_PERL
 
 fact() { sed -n "s/^$1 //p" "$temp/facts"; }
 
+# read_once: the copy's object, from its beginning. Leaves its sum, and how each part of the pipe ended.
+read_once() {
+    {
+        { sent cat "$target$folder$object" 2>"$temp/said.$role"; note "read_$role" $?; } |
+            { tee /dev/fd/5; note "read_tee_$role" $?; } |
+            { $check >/dev/null 2>"$temp/said.unpacked" 5>&-; note "unpacked_$role" $?; }
+    } 5>&1 | sha256sum >"$temp/read_sum.$role"
+}
+
 # read_back: the copy's object is what was sent. Where it can be unpacked here, one copy is, to its end.
 read_back() {
     code=$(cat "$temp/ended.$role" 2>/dev/null)
@@ -21,12 +30,12 @@ read_back() {
     first=primary
     [ ! -e "$temp/bad.primary" ] || first=dr
     if [ "$role" = "$first" ] && [ -z "$recipients" ]; then check=unpacked; else check='cat'; fi
-    {
-        { sent cat "$target$folder$object" 2>"$temp/said.$role"; note "read_$role" $?; } |
-            { tee /dev/fd/5; note "read_tee_$role" $?; } |
-            { $check >/dev/null 2>"$temp/said.unpacked" 5>&-; note "unpacked_$role" $?; }
-    } 5>&1 | sha256sum >"$temp/read_sum.$role"
-    code=$(cat "$temp/ended.read_$role" 2>/dev/null)
+    for pause in 3 15 end; do    # what hours took shall not be thrown away for a connection that broke once
+        read_once
+        code=$(cat "$temp/ended.read_$role" 2>/dev/null)
+        case $pause:$code in end:* | *:0) break ;; esac
+        sleep "$pause"
+    done
     [ "$code" = 0 ] || bad 1 "$object cannot be read back from $target: \
 $(reason "${code:-137}" "$(cat "$temp/said.$role")")" || return
     cmp -s "$temp/sent_sum" "$temp/read_sum.$role" ||
