@@ -159,6 +159,26 @@ class PanesScreen(BoardScreen):
         """The footer."""
         self.key_bar.show(self.hints(), self.session.footnote())
 
+    # Where one pane tells of the row under the cursor of the others.
+
+    def enter_detail(self) -> None:
+        """From a row to what is told of it; that over the whole screen."""
+        if self.board.focused_name == "detail":
+            self.action_maximise()
+        else:
+            self.action_jump("detail")
+
+    def leave_detail(self, subject: str) -> None:
+        """Back, one step at a time: marks, a filter, a maximised pane, the details, the screen."""
+        if self.unfiltered():
+            return
+        if self.board.maximised:
+            self.action_maximise()
+        elif self.board.focused_name == "detail":
+            self.action_jump(subject)
+        else:
+            self.dismiss(None)
+
     def action_find(self) -> None:
         """Filter the list in focus while it is typed; Esc brings back the filter before."""
         self.session.front.ask_filter(self.pane)

@@ -14,6 +14,8 @@ from walconsole.ui.board.tones import palette
 if TYPE_CHECKING:
     from textual.geometry import Size
 
+    from walconsole.domain.standing.model import Level
+
 _MOST_LINES = 3
 _LOW = 30
 """A terminal of fewer rows than this has better use for them than a sentence's end."""
@@ -50,6 +52,13 @@ class VerdictLine(Widget):
         before, self._set_for = len(self._lines), -1
         self._set(self.size.width or self.app.size.width)
         self.refresh(layout=len(self._lines) != before)
+
+    def tell(self, sign: str, level: Level, text: str, note: str = "") -> None:
+        """Show a verdict with its level's word and colour. The text may hold what a remote program said."""
+        from walconsole.domain.redaction import safe
+        from walconsole.ui.board.content import TONE_OF_LEVEL
+
+        self.show(sign, level.value, safe(text), TONE_OF_LEVEL[level].value, note)
 
     def repaint(self) -> None:
         """The theme changed."""

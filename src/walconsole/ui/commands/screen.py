@@ -159,21 +159,11 @@ class CommandsScreen(PanesScreen):
 
     def action_enter(self) -> None:
         """From the list to the whole command; that over the whole screen."""
-        if self.board.focused_name == "detail":
-            self.action_maximise()
-        else:
-            self.action_jump("detail")
+        self.enter_detail()
 
     def action_leave(self) -> None:
         """Back, one step at a time: marks, a filter, a maximised pane, the whole command, the screen."""
-        if self.unfiltered():
-            return
-        if self.board.maximised:
-            self.action_maximise()
-        elif self.board.focused_name == "detail":
-            self.action_jump("commands")
-        else:
-            self.dismiss(None)
+        self.leave_detail("commands")
 
     def action_sideways(self, step: int) -> None:
         """Along lines that are longer than the pane."""

@@ -13,7 +13,7 @@ from walconsole.domain.redaction import safe
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
-from walconsole.ui.board.content import TONE_OF_LEVEL, Line, Tone
+from walconsole.ui.board.content import Line, Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.layout import GAP, THREE_COLUMNS, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
@@ -132,13 +132,8 @@ class ConfigurationScreen(PanesScreen):
         """The verdict at once; the chains when the files or the server's settings are newer."""
         self.taken = message
         verdict = message.diagnosis.verdict
-        self.verdict.show(
-            self.glyphs.sign(verdict.level),
-            verdict.level.value,
-            safe(verdict.text),
-            TONE_OF_LEVEL[verdict.level].value,
-            self.session.pause_note(message.now),
-        )
+        note = self.session.pause_note(message.now)
+        self.verdict.tell(self.glyphs.sign(verdict.level), verdict.level, verdict.text, note)
         if self._pictured is None or not same_picture(self._pictured, message.snapshot):
             self._pictured = message.snapshot
             self.run_worker(self._make_picture(message), group="picture", exclusive=True)

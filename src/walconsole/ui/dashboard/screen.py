@@ -88,19 +88,12 @@ class Dashboard(Screen[None]):
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Draw it everywhere."""
-        from walconsole.ui.board.content import TONE_OF_LEVEL, View
+        from walconsole.ui.board.content import View
 
         self.taken = message
         verdict = message.diagnosis.verdict
-        from walconsole.domain.redaction import safe
-
-        self.verdict.show(
-            self.glyphs.sign(verdict.level),
-            verdict.level.value,
-            safe(verdict.text),
-            TONE_OF_LEVEL[verdict.level].value,
-            self.session.pause_note(message.now),
-        )
+        note = self.session.pause_note(message.now)
+        self.verdict.tell(self.glyphs.sign(verdict.level), verdict.level, verdict.text, note)
         width = self.size.width or 80
         view = View(message.snapshot, message.diagnosis, message.now, width, self.glyphs, message.remembered)
         for pane in self.fact_panes:

@@ -17,7 +17,7 @@ from walconsole.errors import WalconsoleError
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
-from walconsole.ui.board.content import TONE_OF_LEVEL, Content, Span, Tone
+from walconsole.ui.board.content import Content, Span, Tone
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.latest_worker import run_latest
 from walconsole.ui.board.panes_screen import PanesScreen
@@ -120,8 +120,7 @@ class MomentScreen(PanesScreen):
     def _show_verdict(self) -> None:
         level, text = self.picture.verdict
         now = self.taken.now if self.taken is not None else 0.0
-        sign, tone = self.glyphs.sign(level), TONE_OF_LEVEL[level].value
-        self.verdict.show(sign, level.value, safe(text), tone, self.session.pause_note(now))
+        self.verdict.tell(self.glyphs.sign(level), level, text, self.session.pause_note(now))
 
     @property
     def moment(self) -> Moment | None:

@@ -13,7 +13,7 @@ from walconsole.droplet.names import RcloneNames
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
-from walconsole.ui.board.content import TONE_OF_LEVEL, Content, Span, Tone, View
+from walconsole.ui.board.content import Content, Span, Tone, View
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.panes_screen import PanesScreen
 from walconsole.ui.board.rows_pane import RowsPane, TablePane
@@ -87,9 +87,8 @@ class RecoveryScreen(PanesScreen):
         self.taken = message
         points = points_of(self.session.found_moments)
         self.picture = replace(picture_of(message.snapshot, message.now), points=points)
-        level, text = self.picture.verdict.level, safe(self.picture.verdict.text)
-        sign, tone = self.glyphs.sign(level), TONE_OF_LEVEL[level].value
-        self.verdict.show(sign, level.value, text, tone, self.session.pause_note(message.now))
+        verdict, note = self.picture.verdict, self.session.pause_note(message.now)
+        self.verdict.tell(self.glyphs.sign(verdict.level), verdict.level, verdict.text, note)
         self.fill(*self.panes)
 
     def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
@@ -190,21 +189,11 @@ class RecoveryScreen(PanesScreen):
 
     def action_enter(self) -> None:
         """From the window and from a base backup to what is told of it; that over the whole screen."""
-        if self.board.focused_name == "detail":
-            self.action_maximise()
-        else:
-            self.action_jump("detail")
+        self.enter_detail()
 
     def action_leave(self) -> None:
         """Back, one step at a time: a maximised pane, from the details to what they are about, the screen."""
-        if self.unfiltered():
-            return
-        if self.board.maximised:
-            self.action_maximise()
-        elif self.board.focused_name == "detail":
-            self.action_jump(self._subject)
-        else:
-            self.dismiss(None)
+        self.leave_detail(self._subject)
 
     def action_sideways(self, step: int) -> None:
         """Along a command that is longer than its pane; elsewhere the pane beside."""

@@ -12,7 +12,6 @@ from walconsole.domain.standing.event_times import events
 from walconsole.ui.board import keys
 from walconsole.ui.board.boxes import Boxes
 from walconsole.ui.board.catalogue import PaneSpec
-from walconsole.ui.board.content import TONE_OF_LEVEL
 from walconsole.ui.board.key_bar import KeyBar
 from walconsole.ui.board.layout import GAP, TWO_COLUMNS, Box, Wish, stacked
 from walconsole.ui.board.panes_screen import PanesScreen
@@ -126,13 +125,8 @@ class TriageScreen(PanesScreen):
         """Everything anew: the rows are few."""
         self.taken = message
         verdict = message.diagnosis.verdict
-        self.verdict.show(
-            self.glyphs.sign(verdict.level),
-            verdict.level.value,
-            safe(verdict.text),
-            TONE_OF_LEVEL[verdict.level].value,
-            self.session.pause_note(message.now),
-        )
+        note = self.session.pause_note(message.now)
+        self.verdict.tell(self.glyphs.sign(verdict.level), verdict.level, verdict.text, note)
         self.fill(*self.panes)
 
     def on_rows_pane_cursor_moved(self, message: RowsPane.CursorMoved) -> None:
