@@ -13,7 +13,7 @@ _FILES = "by-hand"
 
 
 class InstalledRun:
-    """The base of BackupRun and DrillRun. `options` are the script's when it is started by hand."""
+    """Started and ended, by one who looks. `options` are the script's when it is started by hand."""
 
     options = ""
     ends_within_s: float
