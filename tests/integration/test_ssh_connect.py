@@ -358,6 +358,24 @@ async def test_an_alias_of_the_configuration(sshd: SshServer, tmp_path: Path) ->
         assert await text(shell, "test -t 0 || echo no terminal") == "no terminal"
 
 
+@pytest.mark.parametrize(
+    ("configured", "used"), [("", "aes256-gcm@openssh.com"), ("  Ciphers aes128-ctr\n", "aes128-ctr")]
+)
+async def test_the_quickest_cipher_unless_another_is_configured(
+    sshd: SshServer, tmp_path: Path, configured: str, used: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host *\n{configured}")
+    async with open_shell(replace(target(sshd), config_file=str(config))) as shell:
+        connection = await shell.connection.get()
+        assert connection.get_extra_info("send_cipher") == used
+
+
+async def test_a_server_that_has_another_cipher_alone(make_sshd: MakeSshd) -> None:
+    async with open_shell(target(make_sshd({"Ciphers": "chacha20-poly1305@openssh.com"}))) as shell:
+        assert await text(shell, "echo in") == "in"
+
+
 async def test_through_a_jump_host(sshd: SshServer, make_sshd: MakeSshd, tmp_path: Path) -> None:
     jump = make_sshd()
     known = tmp_path / "known_hosts"

@@ -48,6 +48,7 @@ class SshSettings:
     hash_known_hosts: bool
     host_key_algorithms_configured: bool
     carried: tuple[str, ...] = ()
+    ciphers_configured: bool = False
     not_understood: tuple[str, ...] = ()
 
     @property
@@ -81,6 +82,7 @@ def resolve(target: SshTarget) -> SshSettings:
         hash_known_hosts=bool(options.get("HashKnownHosts")),
         host_key_algorithms_configured=options.get("HostKeyAlgorithms") is not None,
         carried=tuple(f"{option} {value}" for option, value in config.carried.items()),
+        ciphers_configured="ciphers" in {option.lower() for option in config.carried},
         not_understood=tuple(config.not_understood),
     )
 
