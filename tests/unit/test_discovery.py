@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.host_of_files import Host, one, told
+from walconsole.domain.archivers import shell_words
 from walconsole.domain.archivers.discovery import Settings, discover
 from walconsole.domain.archivers.look import Seen
 from walconsole.domain.archivers.target import (
@@ -477,6 +478,23 @@ config=/etc/rclone-acme.conf
 primary=sp:acme-wal/
 dr='dr:acme-wal-dr/deep/'    # empty: no second copy is written
 """
+
+
+def test_of_the_installed_script_only_its_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    begin = shell_words._Lexer.__init__
+
+    def note(lexer: shell_words._Lexer, text: str) -> None:
+        read.append(text)
+        begin(lexer, text)
+
+    monkeypatch.setattr(shell_words._Lexer, "__init__", note)
+    files = {"/usr/local/bin/acme-pg-archive": OURS + "rest() { echo x; }\nprimary=other:\n" * 500}
+    files["/etc/rclone-acme.conf"] = SP + SP.replace("[sp]", "[dr]")
+    command = '/usr/local/bin/acme-pg-archive "%p" "%f"'
+    found = Host(files).find_out(Settings(command))
+    assert [told(target)[2] for target in found.targets] == ["acme-wal", "acme-wal-dr"]
+    assert max(len(text) for text in read) < 100
 
 
 def test_the_installed_script_has_both_copies() -> None:

@@ -9,7 +9,7 @@ from walconsole.domain.archivers.branches import Otherwise
 from walconsole.domain.archivers.calls import Call, calls_of, followed
 from walconsole.domain.archivers.expansion import UNKNOWN, Names, shown, text_of
 from walconsole.domain.archivers.look import FileText, Look, ProgramFile, Seen, Wanted
-from walconsole.domain.archivers.shell_words import Word, tokens
+from walconsole.domain.archivers.shell_words import Word, read_tokens
 from walconsole.domain.archivers.target import (
     NO_COMMANDS,
     ArchiveTarget,
@@ -33,6 +33,7 @@ _ABOVE = (
 )
 """What stands above the server, by the variables that it leaves it."""
 _OURS = "installed by walconsole"
+_OUR_VARIABLES = re.compile(r"^(config|primary|dr)=.*", re.MULTILINE)
 _NOTHING = frozenset({"true", ":", "exit", "cd"})
 _INTERPRETERS = re.compile(r"python[\d.]*|perl|ruby|node|php[\d.]*|lua|Rscript|make|gmake|ansible-playbook")
 
@@ -299,13 +300,15 @@ def _interpreter(text: str) -> str:
 
 
 def _ours(call: Call, script: FileText, look: Look) -> list[ArchiveTarget]:
-    """Of the script that provisioning installs: the first value of its variables."""
+    """Of the script that provisioning installs: the first value of its variables, a line each.
+
+    Read as a script it takes 20 ms, in which no key is painted, of every look at each of many clusters.
+    """
     values: dict[str, str] = {}
-    for token in tokens(script.text):
-        if isinstance(token, Word):
-            name, given, value = (token.raw or token.text).partition("=")
-            if given and name in ("config", "primary", "dr"):
-                values.setdefault(name, text_of(value, Names()))
+    for line in _OUR_VARIABLES.finditer(script.text):
+        token = next(read_tokens(line[0]), None)
+        if line[1] not in values and isinstance(token, Word):
+            values[line[1]] = text_of(token.raw.partition("=")[2], Names())
     found = []
     for name in ("primary", "dr"):
         remote = values.get(name, "")

@@ -46,7 +46,12 @@ Token = Word | Operator
 
 def tokens(command: str) -> list[Token]:
     """Its words and operators, in order. Never raises: an open quote ends at the end."""
-    return list(_Lexer(command).read())
+    return list(read_tokens(command))
+
+
+def read_tokens(command: str) -> Iterator[Token]:
+    """The same, each read when it is asked for."""
+    return _Lexer(command).read()
 
 
 def commands_of(listed: Sequence[Token]) -> Iterator[tuple[list[Token], str]]:
