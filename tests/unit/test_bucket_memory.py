@@ -130,3 +130,30 @@ async def test_one_from_the_future_is_swept_within_a_day() -> None:
     assert (await bench.settle()).remembered
     bench.clock.at += SWEEP_EVERY_S
     assert not (await bench.settle()).remembered
+
+
+async def test_what_was_listed_a_moment_ago_is_not_listed_again() -> None:
+    bucket = many()
+    again = Bench(bucket, shelf=await saved(bucket))
+    await again.take()
+    bucket.requests.clear()
+    again.system = "7000000000000000001"  # the server answers: of one archive it is no other look
+    await again.take()
+    assert len(bucket.requests) == 4, "two segments' heads, where the oldest one is, at the gap"
+    assert again.probe.picture is not None
+    assert again.probe.picture.checked_at == again.clock.now()
+    again.system = "7000000000000000002"
+    await again.take()
+    assert len(bucket.requests) == 5, "the poll"
+
+
+async def test_what_was_listed_long_ago_is_listed_again() -> None:
+    bucket = many()
+    again = Bench(bucket, shelf=await saved(bucket))
+    await again.take()
+    again.clock.at += 60.0  # paused meanwhile
+    bucket.add(name(10_001))
+    bucket.requests.clear()
+    facts = await again.take()
+    assert facts.newest_segment == name(10_001)
+    assert ("base/", 1000) in bucket.requests

@@ -1,5 +1,7 @@
 """The bucket's probe: the first sweep, polls of what is new, and when it looks at everything again."""
 
+import random
+
 import pytest
 import zstandard
 
@@ -7,6 +9,7 @@ from tests.data.facts import wal_disk
 from tests.unit.bucket_bench import MIB, Bench, head, name, names
 from tests.unit.memory_bucket import MemoryBucket, refusal
 from walconsole.domain.facts.observed import BucketFacts
+from walconsole.domain.round_trips import ObjectContent
 from walconsole.domain.wal import Segment
 from walconsole.errors import ObjectStoreError
 from walconsole.observe.bucket.probe import CHECK_EVERY_S
@@ -305,6 +308,25 @@ async def test_a_compressed_segment_that_unpacks_to_more_is_told_by_its_head() -
     told = {identity.key: identity.problem for identity in facts.identities}
     assert told == {keys[0]: "", keys[2]: "it unpacks to more than a segment, 1,048,576 bytes"}
     assert all(identity.header is not None for identity in facts.identities), "whose it is can be told"
+
+
+async def test_a_compressed_segments_head_is_asked_for_once() -> None:
+    noise = random.Random(1).randbytes(64 * 1024)  # noqa: S311  # no secret: a block, of which 4 kB tell nothing
+    bucket = MemoryBucket([f"{name(1)}.zst"])
+    whole = head(1, MIB) + noise + bytes(MIB - len(noise) - len(head(1, MIB)))
+    bucket.contents = {f"{name(1)}.zst": zstandard.ZstdCompressor().compress(whole)}
+    bench = Bench(bucket, segment_bytes=MIB)
+    asked: list[int] = []
+    read = bucket.read
+
+    async def note(key: str, count: int) -> ObjectContent:
+        asked.append(count)
+        return await read(key, count)
+
+    bucket.read = note  # type: ignore[method-assign]
+    facts = await bench.settle()
+    assert facts.identities[0].header is not None
+    assert len(asked) == 2, "as the newest and as the oldest"
 
 
 async def test_another_segment_size_is_another_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,8 @@ HEAD_BYTES = (4096, 160 * 1024, 1024 * 1024 + 4096, 4 * 1024 * 1024 + 4096)
 
 A plain segment needs the first; gzip and xz too; zstd's blocks are 128 KiB, bzip2's 900, lz4's up to 4 MiB.
 """
+_IN_LARGE_BLOCKS = (".zst", ".zstd", ".bz2", ".lz4")
+"""Of these the first is too little, but for a segment that was hardly written to."""
 HISTORY_LIMIT = 256 * 1024
 HISTORIES_AT_ONCE = 16
 REPEATS_AT_ONCE = 4
@@ -228,7 +230,7 @@ async def read_header(store: ObjectStore, plain: Plain, key: str) -> tuple[PageH
     Raises ValueError that says why it has none, and what the store does.
     """
     *shorter, longest = HEAD_BYTES
-    for count in shorter:
+    for count in shorter[1:] if key.endswith(_IN_LARGE_BLOCKS) else shorter:
         content = await store.read(key, count)
         try:
             return read_page_header(plain.first_bytes(key, content.body, LONG_HEADER_BYTES)), content

@@ -83,6 +83,7 @@ class BucketProbe:
         self._segment_bytes, self._wake, self._last_archived = segment_bytes, wake, last_archived
         self._system_identifier = system_identifier
         self._checked_for: str | None = None
+        self._taken_up = False
         self._own: Place | None = None
         self._assumed_bytes = DEFAULT_SEGMENT_BYTES
         self._told_bytes: int | None = None
@@ -158,17 +159,24 @@ class BucketProbe:
             return await self._sweep_on(self._sweep, self._coming)
         if self._picture is None:
             raise AssertionError("a finished sweep leaves a picture")
+        just_listed = self._just_taken_up
         if taken_up:
             await self._poll_and_read_backups(self._picture)
-        else:
+        elif not just_listed:
             await self._poll(self._picture)
         await self._compare(self._picture)
         await self._look_for_label(self._picture)
+        self._taken_up = taken_up
         if taken_up:
             self._wake(self.name)  # what objects say comes after what their keys say
         else:
-            await self._check(self._picture)
+            await self._check(self._picture, just_listed=just_listed)
         return self._picture
+
+    @property
+    def _just_taken_up(self) -> bool:
+        """Whether the attempt before listed the newest keys, base backups and the oldest segment."""
+        return self._taken_up and self.clock.now() < self._listed_at + self.cadence_s
 
     async def _recall(self) -> bool:
         """Take up what an earlier session saved, where the bucket still is what it says."""
@@ -315,12 +323,16 @@ class BucketProbe:
             self._label_sought = said.text
             self._check_due = 0.0
 
-    async def _check(self, picture: BucketPicture) -> None:
-        """Once a minute: what objects say, and what lies farther back; save now and then."""
+    async def _check(self, picture: BucketPicture, *, just_listed: bool = False) -> None:
+        """Once a minute: what objects say, and what lies farther back; save now and then.
+
+        Whose server this is, where it is known later, asks for another look among several archives alone.
+        `just_listed`: the base backups and the oldest segment were looked at a moment ago.
+        """
         now = self.clock.monotonic()
         holding = picture.holding
         server = self._system_identifier()
-        if now < self._check_due and server == self._checked_for:
+        if now < self._check_due and (server == self._checked_for or not picture.other_holdings):
             return
         self._check_due, self._checked_for = now + CHECK_EVERY_S, server
         if holding is None:
@@ -331,17 +343,17 @@ class BucketProbe:
         await read_heads(picture.heads, holding, others, self.store, self.plain, self.clock.now())
         if others and server is not None and await self._choose_own(picture, server):
             return
-        await self._read_new_backups(picture)
+        if not just_listed:
+            await self._read_new_backups(picture)
         if picture.backups.worth_another_look:
             self._check_due = now + REFUSED_AGAIN_S
         newest = picture.heads.newest
         if self._told_bytes is None and newest is not None and newest.header is not None:
-            self._told_bytes = (
-                newest.header.segment_bytes
-            )  # once: where sizes are mixed it would go on for ever
+            # Once: where sizes are mixed it would go on for ever.
+            self._told_bytes = newest.header.segment_bytes
             if self._is_due():
                 self._wake(self.name)
-        await self._look_back(picture)
+        await self._look_back(picture, just_listed=just_listed)
         if picture.heads.replaced:
             self._check_due = 0.0
         picture.checked_at = self.clock.now()
@@ -349,13 +361,14 @@ class BucketProbe:
             self._save_due = now + SAVE_EVERY_S
             await self.save()
 
-    async def _look_back(self, picture: BucketPicture) -> None:
+    async def _look_back(self, picture: BucketPicture, *, just_listed: bool) -> None:
         """The known gaps, the oldest segment, the newest base backup's WAL, what was lost."""
         found = picture.continuity(self._accepted)
         if found is not None:
             await check_gaps(picture, found, self.store, self.clock.now())
         now_s = self.clock.now()
-        if await oldest_is_gone(picture, self.store, now_s) or self._contradicted(picture):
+        oldest_gone = not just_listed and await oldest_is_gone(picture, self.store, now_s)
+        if oldest_gone or self._contradicted(picture):
             self._sweep_soon()
         if await backups_wal_is_gone(picture, self.store, now_s):
             self._doubt(picture)
