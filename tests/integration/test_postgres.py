@@ -95,6 +95,21 @@ async def test_the_server_sees_who_and_what_we_are(sshd: SshServer, postgres: Po
     }
 
 
+async def test_what_is_set_for_the_role_or_the_database_changes_no_answer(
+    sshd: SshServer, make_postgres: MakePostgres
+) -> None:
+    server = make_postgres()
+    with server.connect() as admin:
+        admin.execute("CREATE SCHEMA planted")
+        admin.execute("CREATE FUNCTION planted.pg_is_in_recovery() RETURNS bool LANGUAGE sql AS 'SELECT true'")
+        admin.execute("ALTER DATABASE postgres SET search_path = planted, pg_catalog")
+        admin.execute("ALTER ROLE postgres SET extra_float_digits = -15")
+        admin.execute("ALTER ROLE postgres SET statement_timeout = 1")
+    asked = "SELECT pg_is_in_recovery() AS recovery, 1764511159.25::float8 AS epoch FROM pg_sleep(0.05)"
+    async with open_database(target(sshd), postgres_target(server)) as database:
+        assert (await database.fetch(asked)).rows == [{"recovery": False, "epoch": 1764511159.25}]
+
+
 async def test_postgresql_18(sshd: SshServer, postgres18: PostgresServer) -> None:
     async with open_database(target(sshd), postgres_target(postgres18)) as database:
         assert await database.version_num() // 10000 == 18

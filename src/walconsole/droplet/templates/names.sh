@@ -4,7 +4,7 @@ set -u
 exec 2>&1
 @COMMON@
 @PGCLUSTER@
-PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=20s -c lock_timeout=2s'
+PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=20s -c lock_timeout=2s -c search_path=pg_catalog'
 export PGOPTIONS
 
 # ask OID NUMBERS: the relations of one database. Its name stands in the environment: as an argument it could be taken
