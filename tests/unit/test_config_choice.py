@@ -158,6 +158,56 @@ def test_the_environment_stands_above_the_profile(file: ConfigFile, home: dict[s
     assert above.profile.ssh.user == "deploy"
 
 
+BEHIND_ONE_ADDRESS = """\
+[profiles.near]
+host = "relay.example"
+port = 2201
+[profiles.near.primary]
+bucket = "near-wal"
+[profiles.door]
+host = "door.example"
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("relay.example", "near"),
+        ("root@relay.example:2201", "near"),
+        ("root@relay.example:2202", None),
+        ("relay.example:22", None),
+        ("door.example", "door"),
+        ("door.example:22", "door"),
+        ("door.example:2202", None),
+        ("alias:2202", None),
+    ],
+)
+def test_another_port_is_another_host(
+    target: str, name: str | None, tmp_path: Path, home: dict[str, str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(BEHIND_ONE_ADDRESS)
+    assert choose(target, load(path), home).fallback_name == (name or "")
+    assert choose(None, load(path), home | {"DEPLOY_HOST": target}).fallback_name == (name or "")
+
+
+def test_an_alias_may_have_the_port_that_its_profile_leaves_out(tmp_path: Path, home: dict[str, str]) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[profiles.one]\nhost = "alias"\n')
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text("Host alias\n  Port 2202\n")
+    assert choose("alias:2202", load(path), home).fallback_name == "one"
+
+
+def test_the_deployments_variables_are_left_out_for_another_port(home: dict[str, str]) -> None:
+    variables = {"DEPLOY_HOST": "relay.example:2201", "WAL_BUCKET": "near-wal"}
+    resolved = choose("root@relay.example:2202", NOTHING, home | variables)
+    assert resolved.profile.primary.bucket == "relay-wal"
+    (note,) = resolved.notes
+    assert note.startswith("DEPLOY_HOST names relay.example:2201, not relay.example:2202: ")
+    assert choose("relay.example", NOTHING, home | variables).profile.primary.bucket == "near-wal"
+
+
 @pytest.mark.parametrize("target", ["Staging", "other.example"])
 def test_another_deployments_variables_are_left_out_and_told(
     target: str, file: ConfigFile, home: dict[str, str]

@@ -66,6 +66,7 @@ def _included(patterns: list[str]) -> Iterator[Path]:
         yield from sorted(base.glob(relative))
 
 
+_SSH_PORT = 22
 _DEPLOYMENT_VARIABLES = "DEPLOY_HOST, PRIMARY_REGION, DR_REGION, PROD_RW_KEY_NAME, WAL_BUCKET, WAL_DR_BUCKET"
 
 
@@ -86,28 +87,39 @@ def choose(
     layers: list[Settings] = [options or {}]
     if target is not None and target not in file.profiles:
         layers.append(_destination(target, file, environment, commands))
-    name = target if target in file.profiles else _profile_name(target, layers, deployment, file)
+    known = home_of(environment) / ".ssh" / "config"
+    name = target if target in file.profiles else _profile_name(target, layers, deployment, file, known)
     profile: Settings = file.profiles[name] if name is not None else {}
     host = _host(*layers, profile) or _host(deployment)
     if host is None:
         raise _nothing_named(file)
-    meant_elsewhere = _host(deployment) not in (None, host)
+    ports = {_value("port", *layers, profile), _value("port", deployment)} - {None}
+    meant_elsewhere = _host(deployment) not in (None, host) or len(ports) > 1
     if not meant_elsewhere:
         layers.append(deployment)
     resolved = resolve([*layers, profile], name or "")
-    notes: tuple[str, ...] = (_ignored(deployment, host),) if meant_elsewhere else ()
+    notes: tuple[str, ...] = (_ignored(deployment, resolved.settings),) if meant_elsewhere else ()
     if not resolved.profile.second_copy and any(path.startswith("dr.") for path in deployment):
         notes += ('WAL_DR_BUCKET and DR_REGION are not used: the profile says dr = "none"',)
     return resolved._replace(notes=notes)
 
 
 def _profile_name(
-    target: str | None, layers: list[Settings], deployment: Settings, file: ConfigFile
+    target: str | None, layers: list[Settings], deployment: Settings, file: ConfigFile, known: Path
 ) -> str | None:
-    """The profile that describes the host which the argument or DEPLOY_HOST names, else the default one."""
-    host = _host(*layers) or (_host(deployment) if target is None else None)
+    """The profile that describes the host which the argument or DEPLOY_HOST names, else the default one.
+
+    Another port is another host: behind one address a relay or a router may have many. `known` is the
+    operator's ssh_config, which may give an alias a port that is not said here.
+    """
+    named = layers if target is not None or _host(*layers) else [*layers, deployment]
+    host, port = _host(*named), _value("port", *named)
     if host is not None:
-        described = [name for name, settings in file.profiles.items() if settings["host"].value == host]
+        described = [
+            name
+            for name, settings in file.profiles.items()
+            if settings["host"].value == host and _may_have(port, settings, known)
+        ]
         return described[0] if len(described) == 1 else None
     default = file.console.get("default_profile")
     if default is not None:
@@ -135,15 +147,25 @@ def _is_bare_word(target: str) -> bool:
 
 
 def _host(*layers: Settings) -> str | None:
-    for layer in layers:
-        if "host" in layer:
-            return str(layer["host"].value)
-    return None
+    host = _value("host", *layers)
+    return None if host is None else str(host)
 
 
-def _ignored(deployment: Settings, host: str) -> str:
+def _may_have(port: object, profile: Settings, known: Path) -> bool:
+    said = _value("port", profile)
+    return port in (None, said or _SSH_PORT) or (said is None and is_alias(str(_host(profile)), known))
+
+
+def _value(path: str, *layers: Settings) -> object:
+    return next((layer[path].value for layer in layers if path in layer), None)
+
+
+def _ignored(deployment: Settings, chosen: Settings) -> str:
+    one, other = _host(deployment), _host(chosen)
+    if one == other:
+        one, other = (f"{_host(each)}:{_value('port', each)}" for each in (deployment, chosen))
     return (
-        f"DEPLOY_HOST names {_host(deployment)}, not {host}: the deployment's variables"
+        f"DEPLOY_HOST names {one}, not {other}: the deployment's variables"
         f" ({_DEPLOYMENT_VARIABLES}) are left out"
     )
 
