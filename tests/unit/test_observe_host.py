@@ -238,6 +238,33 @@ def test_what_is_missing_is_never_zero() -> None:
     assert found.wal_files is None
 
 
+# -- What pg_lsclusters lists.
+
+
+@pytest.mark.parametrize(
+    ("data", "log"),
+    [
+        ("main", "/var/log/main.log"),
+        ("main", "/var/log/odd place/x-%a.csv,jsonlog"),
+        ("main two", "/var/log/main.log"),
+        ("main two", "/var/log/odd place/x.log"),
+        ("not mounted", "/var/log/main.log"),
+    ],
+)
+def test_the_list_s_data_directory_and_log_may_have_spaces(tmp_path: Path, data: str, log: str) -> None:
+    for there in ("main", "main two"):
+        (tmp_path / there).mkdir()
+    listing = tmp_path / "pg_lsclusters"
+    listing.write_text(f"#!/bin/sh\necho '15 main 5432 down postgres {tmp_path}/{data}  {log}'\n")
+    listing.chmod(0o755)
+    script = Look("t", full=True, count_wal=False, heartbeat="").script()
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    answer = subprocess.run(["sh", "-c", script], capture_output=True, check=True, timeout=20, env=path)
+    groups = read_answer(answer.stdout, "t").clusters
+    (listed,) = (each for each in (read_cluster(group, "postgres") for group in groups) if each.listed)
+    assert (listed.facts.data_directory, listed.log) == (f"{tmp_path}/{data}", log)
+
+
 # -- What the base backup's script tells of itself.
 
 TOLD = (

@@ -45,7 +45,9 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
     given = options(argv(group.raw.get("cluster.argv")))
     unreadable = group.text("cluster.unreadable")
     status = group.text("cluster.status") or ""
-    path = group.raw.get("cluster", b"") or given.get("data_directory", "").encode()
+    listed = group.text("cluster.name")
+    path = group.raw.get("cluster", b"")
+    path = (path.rstrip(b" ") if listed else path) or given.get("data_directory", "").encode()
     listed_port = group.integer("cluster.listed_port")
     given_port = int(given["port"]) if given.get("port", "").isdigit() else None
     port = group.integer("cluster.port") or given_port or listed_port
@@ -56,7 +58,7 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
         or DEFAULT_SOCKET_DIR
     )
     facts = ClusterFacts(
-        name=_name(group.text("cluster.name")),
+        name=_name(listed),
         port=port or DEFAULT_PORT,
         socket_dir=socket,
         data_directory=decode(path),
@@ -67,7 +69,8 @@ def read_cluster(group: Group, default_owner: str) -> Cluster:
             f"{each}.signal" for each in ("standby", "recovery") if group.raw.get(f"cluster.{each}")
         ),
     )
-    return Cluster(facts, path, pid, group.text("cluster.log"), unreadable, port is not None)
+    log = (group.text("cluster.log") or "").strip(" ") or None
+    return Cluster(facts, path, pid, log, unreadable, port is not None)
 
 
 def _config_file(given: Mapping[str, str], data_directory: str) -> str | None:

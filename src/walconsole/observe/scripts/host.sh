@@ -115,7 +115,7 @@ count_wal() {
             if (!(is_ready || is_done) || !is_wal(name)) {
                 name = substr($0, 1, 60)
                 gsub(/[^0-9A-Za-z._+-]/, "?", name)
-                if (strange++ < 3) strangers = strangers "/" name
+                if (strange++ < 3) names = names "/" name
                 next
             }
             if (!is_ready) next
@@ -130,7 +130,7 @@ count_wal() {
         }
         END {
             print files + 0, ready + 0, (sample == "" ? "-" : sample), (first == "" ? "-" : substr(first, 2))
-            print strange + 0, strangers "/"
+            print strange + 0, names "/"
         }')
     set +f
     [ $# = 6 ] || return
@@ -220,12 +220,16 @@ say_setting() {
     sed -n "s/^[[:space:]]*$1[[:space:]]*=\{0,1\}[[:space:]]*'\{0,1\}\([^'#[:space:]]*\).*/\1/p" "$conf" | tail -n 1
 }
 
+# The data directory and the log of $rest may both have spaces: the longest beginning that is there, else all but the
+# last word. Blanks that are left at either's side are nobody's.
 say_debian() {
     while read -r version name port status owner rest; do
         case $rest in /*) ;; *) continue ;; esac
-        log=${rest##* }
-        data=${rest%"$log"}
-        while :; do case $data in *' ') data=${data% } ;; *) break ;; esac; done
+        data=${rest% *}
+        until [ -d "$data" ]; do
+            case $data in *' '*) data=${data% *} ;; *) data=${rest% *} && break ;; esac
+        done
+        log=${rest#"$data"}
         say_cluster "$data"
         say cluster.name "$version $name"
         say cluster.listed_port "$port"
