@@ -91,7 +91,9 @@ def test_each_relay_carries_bytes_both_ways_and_ends(open_folder: Path, relay: s
     answer = os.urandom(300_000)
     with echo_server(path) as server, remote_end(tools(open_folder / "bin", relay)) as (up, down, process):
         # the script, the path and the first bytes in one write: nothing may be lost on the way
-        up.write(bridge_script(own_name()).encode() + b"\n" + str(path).encode() + b"\nfirst\x00\xff\n")
+        up.write(
+            bridge_script(own_name(), "a-name").encode() + b"\n" + str(path).encode() + b"\nfirst\x00\xff\n"
+        )
         up.flush()
         server.settimeout(10)
         peer, _ = server.accept()
@@ -100,6 +102,7 @@ def test_each_relay_carries_bytes_both_ways_and_ends(open_folder: Path, relay: s
             assert peer.recv(100) == b"first\x00\xff\n"
             sender = threading.Thread(target=peer.sendall, args=(answer,))
             sender.start()
+            assert down.readline() == b"a-name\n"
             assert down.read(len(answer)) == answer
             sender.join()
             up.close()
@@ -112,12 +115,12 @@ def test_a_host_without_any_relay_says_so(open_folder: Path) -> None:
     with echo_server(path):
         done = subprocess.run(
             ["/bin/sh", "-c", LAUNCH],
-            input=f"{bridge_script(own_name())}\n{path}\n".encode(),
+            input=f"{bridge_script(own_name(), 'a-name')}\n{path}\n".encode(),
             env={"PATH": tools(open_folder / "bin")},
             capture_output=True,
             check=False,
         )
-    assert (done.returncode, done.stdout) == (NO_RELAY, b"")
+    assert (done.returncode, done.stdout) == (NO_RELAY, b"a-name\n")
 
 
 @as_root

@@ -101,13 +101,26 @@ async def test_what_is_set_for_the_role_or_the_database_changes_no_answer(
     server = make_postgres()
     with server.connect() as admin:
         admin.execute("CREATE SCHEMA planted")
-        admin.execute("CREATE FUNCTION planted.pg_is_in_recovery() RETURNS bool LANGUAGE sql AS 'SELECT true'")
+        admin.execute(
+            "CREATE FUNCTION planted.pg_is_in_recovery() RETURNS bool LANGUAGE sql AS 'SELECT true'"
+        )
         admin.execute("ALTER DATABASE postgres SET search_path = planted, pg_catalog")
         admin.execute("ALTER ROLE postgres SET extra_float_digits = -15")
         admin.execute("ALTER ROLE postgres SET statement_timeout = 1")
     asked = "SELECT pg_is_in_recovery() AS recovery, 1764511159.25::float8 AS epoch FROM pg_sleep(0.05)"
     async with open_database(target(sshd), postgres_target(server)) as database:
         assert (await database.fetch(asked)).rows == [{"recovery": False, "epoch": 1764511159.25}]
+
+
+async def test_what_the_login_shell_prints_is_none_of_the_server_s_words(
+    make_sshd: MakeSshd, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    greeting = tmp_path / "greeting.sh"
+    greeting.write_text("echo N; printf 'S\\001\\000E'; echo warning >&2; export PATH=/nowhere\n")
+    greeting.chmod(0o644)
+    sshd = make_sshd({"SetEnv": f"BASH_ENV={greeting}"})
+    async with open_database(target(sshd), postgres_target(postgres)) as database:
+        assert (await database.fetch("SELECT 1 AS one")).rows == [{"one": 1}]
 
 
 async def test_postgresql_18(sshd: SshServer, postgres18: PostgresServer) -> None:

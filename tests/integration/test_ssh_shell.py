@@ -1,6 +1,7 @@
 """The long-lived shell on a real OpenSSH server."""
 
 import asyncio
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -169,6 +170,21 @@ async def test_a_talkative_login_shell_does_no_harm(make_sshd: MakeSshd, tmp_pat
     async with open_shell(target(server)) as shell:
         assert await text(shell, "echo clean") == "clean"
         assert [chunk async for chunk in shell.stream("echo clean")] == [b"clean\n"]
+
+
+@pytest.mark.parametrize("sudo", [False, True])
+async def test_a_login_shell_that_spoils_the_path_does_no_harm(
+    make_sshd: MakeSshd, tmp_path: Path, sudo: bool
+) -> None:
+    spoiling = tmp_path / "spoiling.sh"
+    spoiling.write_text("export PATH=/nowhere\n")
+    spoiling.chmod(0o644)
+    server = make_sshd({"SetEnv": f"BASH_ENV={spoiling}"})
+    if sudo and server.user != "root":
+        pytest.skip("sudo may want a password")
+    async with open_shell(target(server), sudo=sudo) as shell:
+        assert await text(shell, "id -u") == str(os.geteuid())
+        assert [chunk async for chunk in shell.stream("echo $(id -u)")] == [b"%d\n" % os.geteuid()]
 
 
 async def test_sessions_used_up_name_the_setting(make_sshd: MakeSshd) -> None:

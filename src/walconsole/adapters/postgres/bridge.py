@@ -6,7 +6,8 @@ connection of our own user and is gone as soon as that has come.
 The remote end is a process that runs as the database's OS user and joins its standard input and output to
 the server's socket, so that peer authentication sees that user. The first line of its standard input is a
 script, the second the socket's path, the rest the connection's. One line each, because `read` takes exactly
-a line and leaves what follows to the process that comes after.
+a line and leaves what follows to the process that comes after. Of its standard output the connection's is
+what follows the bridge's name: before that stands what the login shell's ~/.bashrc prints.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import cast
 import asyncssh
 from asyncssh.channel import SSHChannel
 
+from walconsole.adapters.ssh.scripts import PROGRAMS, new_name
 from walconsole.domain.redaction import decode, safe
 
 LAUNCH = "exec /bin/sh -c 'read -r script; eval \"$script\"'"
@@ -48,11 +50,12 @@ _PERL = (
     "while($o<$n){my $w=syswrite($t,$b,$n-$o,$o);exit unless defined $w;$o+=$w}}}"
 )
 
-# socat would take commas and colons in a path for its own syntax.
+# The name is its $0. socat would take commas and colons in a path for its own syntax.
 _RELAY = "; ".join(
     [
         "read -r s || exit 0",
         f'[ -S "$s" ] || {{ echo "no socket $s" >&2; exit {NO_SOCKET}; }}',
+        'echo "$0"',
         'case $s in *[,:!]*) ;; *) command -v socat >/dev/null && exec socat - "UNIX-CONNECT:$s" ;; esac',
         'case $(nc -h 2>&1) in *-N*-U*|*-U*-N*) exec nc -N -U "$s" ;; esac',
         f'command -v python3 >/dev/null && exec python3 -c {quote(_PYTHON)} "$s"',
@@ -63,9 +66,9 @@ _RELAY = "; ".join(
 )
 
 
-def bridge_script(os_user: str) -> str:
-    """The script, one line: become `os_user` by the first way there is, then relay."""
-    relay = quote(_RELAY)
+def bridge_script(os_user: str, name: str) -> str:
+    """The script, one line: become `os_user` by the first way there is, print `name` as a line, relay."""
+    relay = f"{quote(_RELAY)} {name}"
     root_ways = (
         'setpriv --reuid="$u" --regid="$g" --init-groups true 2>/dev/null'
         f' && exec setpriv --reuid="$u" --regid="$g" --init-groups /bin/sh -c {relay};'
@@ -73,7 +76,7 @@ def bridge_script(os_user: str) -> str:
         f" exec su -s /bin/sh {quote(os_user)} -c {relay}"
     )
     return (
-        f"cd /; LC_ALL=C; export LC_ALL; u=$(id -u -- {quote(os_user)} 2>/dev/null); "
+        f"cd /; LC_ALL=C; export LC_ALL; {PROGRAMS}; u=$(id -u -- {quote(os_user)} 2>/dev/null); "
         f"g=$(id -g -- {quote(os_user)} 2>/dev/null); "
         f'[ -n "$u" ] || {{ echo "no user" >&2; exit {NO_USER}; }}; '
         f'[ "$(id -u)" = "$u" ] && exec /bin/sh -c {relay}; '
@@ -102,7 +105,10 @@ class Bridge:
         self._listener: socket.socket | None = None
         self._joining: set[asyncio.Task[None]] = set()
         self._folder: Path | None = None
+        self.name = new_name()
         self._waiting = bytearray()
+        self._noise: bytearray | None = None
+        """What was printed before the bridge's name; None where no name is waited for any more."""
         self._flowing = False
         self._stderr = bytearray()
         self.started_with = bytearray()
@@ -114,7 +120,8 @@ class Bridge:
 
         Raises asyncssh's errors.
         """
-        self._waiting[:0] = bridge_script(os_user).encode() + b"\n"
+        self._waiting[:0] = bridge_script(os_user, self.name).encode() + b"\n"
+        self._noise = bytearray()
         await conn.create_session(lambda: _ProcessEnd(self), LAUNCH, encoding=None)
 
     def connect_to(self, path: str) -> None:
@@ -209,10 +216,19 @@ class Bridge:
         if datatype is not None:
             self._stderr = (self._stderr + data)[-_KEPT_STDERR:]
             return
+        if self._noise is not None:
+            data = self._behind_name(data)
         if len(self.started_with) < _KEPT_START:
             self.started_with += data
         if self._near is not None:
             self._near.write(data)
+
+    def _behind_name(self, data: bytes) -> bytes:
+        """What of `data` is the connection's: nothing before the name has come, whole or in parts."""
+        heard = bytes(self._noise or b"") + data
+        _, name, rest = heard.partition(self.name.encode() + b"\n")
+        self._noise = None if name else bytearray(heard[-len(self.name) :])
+        return rest
 
     def far_ended(self) -> None:
         """The channel is gone."""

@@ -35,8 +35,8 @@ _LOCK_TIMEOUT_S = 2
 _IDLE_SESSION_TIMEOUT_S = 900
 _IDLE_SESSION_TIMEOUT_SINCE = 140000
 _AS_OURS = {"search_path": "pg_catalog", "extra_float_digits": "1"}
-"""What ALTER ROLE or ALTER DATABASE may have set to anything: functions of other schemas before PostgreSQL's own,
-seconds since 1970 rounded to two thousand million."""
+"""What ALTER ROLE or ALTER DATABASE may have set otherwise: other schemas' functions are called before those of
+PostgreSQL then, and seconds since 1970 are rounded to two thousand million."""
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name", '"char"')
 _UNKNOWN_TYPES = (0, 705)  # no type at all, and the type "unknown"
 
@@ -261,7 +261,7 @@ class PostgresDatabase:
 
     async def _open_process(self, bridge: Bridge, conn: asyncssh.SSHClientConnection) -> None:
         place, register = self._shell.connection.target.host, self._shell.register
-        command = f"{LAUNCH}\n{bridge_script(self._target.os_user)}"
+        command = f"{LAUNCH}\n{bridge_script(self._target.os_user, bridge.name)}"
         number = register.began(CommandKind.STREAM, place, command, self._clock.now())
         try:
             await bridge.open_process(conn, self._target.os_user)

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from walconsole.domain.patience import HANGS, seconds_text
 from walconsole.errors import ShellError
 
-_PROLOGUE = "LC_ALL=C; export LC_ALL; unset LANGUAGE CDPATH ENV; cd /\n"
+PROGRAMS = "command -v id >/dev/null || { PATH=$PATH:/usr/bin:/bin:/usr/sbin:/sbin; export PATH; }"
+"""Where programs are looked for when none is found: bash reads a ~/.bashrc for every command, which may leave
+no PATH."""
+_PROLOGUE = f"LC_ALL=C; export LC_ALL; {PROGRAMS}; unset LANGUAGE CDPATH ENV; cd /\n"
 
 LONGEST_SCRIPT_S = 360.0
 """More than any script of the shell is given by whoever sends it. The host ends one that has run so long by
@@ -63,7 +66,7 @@ _BROKEN = (
     "look at `ls -l $(command -v sudo)`, nosuid mounts and NoNewPrivileges, or connect as root",
 )
 _BECOME_ROOT = (
-    'test "$(id -u)" = 0 || {{ LC_ALL=C; export LC_ALL; exec sudo -n {shell}; }}; '
+    '{programs}; test "$(id -u)" = 0 || {{ LC_ALL=C; export LC_ALL; exec sudo -n {shell}; }}; '
     'read -r script; eval "$script"'
 )
 
@@ -160,7 +163,8 @@ def launch(name: str, *, sudo: bool) -> str:
     if not sudo:
         return f"exec /bin/sh -s {name}"
     shell = f"/bin/sh -s {name}"
-    return f"exec /bin/sh -c 'test $(id -u) = 0 && exec {shell}; export LC_ALL=C; exec sudo -n {shell}'"
+    become = f"test $(id -u) = 0 && exec {shell}; export LC_ALL=C; exec sudo -n {shell}"
+    return f"exec /bin/sh -c '{PROGRAMS}; {become}'"
 
 
 def launch_served(name: str) -> str:
@@ -173,8 +177,8 @@ def serving(name: str, *, sudo: bool) -> str:
     serve = _SERVE.format(
         name=name, relentless=_RELENTLESS_S, alone=LEFT_ALONE_S, longest=f"{LONGEST_SCRIPT_S:g}"
     )
-    become = _BECOME_ROOT.format(shell=_read_script(name)) + "\n" if sudo else ""
-    return f"{become}{serve}\n"
+    become = _BECOME_ROOT.format(programs=PROGRAMS, shell=_read_script(name)) + "\n" if sudo else ""
+    return f"{become}{PROGRAMS}; {serve}\n"
 
 
 def _read_script(name: str) -> str:
