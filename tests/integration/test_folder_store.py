@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.connect_parts import open_shell, target
 from tests.integration.observed import RecordingScreen, profile_of
+from tests.servers.fixtures import MakeSshd
 from tests.servers.sshd import SshServer
 from walconsole.adapters.folder.store import FolderStore
 from walconsole.domain.profile import BucketRole, BucketTarget, KeyReference, KeySource
@@ -100,6 +101,20 @@ async def test_what_is_no_folder_is_told_in_the_systems_words(
         with pytest.raises(ObjectStoreError, match=words) as told:
             await store.page()
         assert told.value.meaning is meaning
+
+
+async def test_a_find_that_tells_no_sizes_is_named_and_what_to_install(
+    make_sshd: MakeSshd, tmp_path: Path
+) -> None:
+    find = tmp_path / "bin/find"
+    find.parent.mkdir()
+    find.write_text("#!/bin/sh\necho 'find: unrecognized: -ignore_readdir_race' >&2\nexit 1\n")
+    find.chmod(0o755)
+    sshd = make_sshd({"SetEnv": f"PATH={find.parent}:/usr/bin:/bin"})
+    (tmp_path / "wal").mkdir()
+    async with store_of(sshd, tmp_path / "wal") as store:
+        with pytest.raises(ObjectStoreError, match="is unknown to find; install findutils"):
+            await store.page()
 
 
 async def test_a_key_that_leads_out_of_the_folder_is_not_read(sshd: SshServer, tmp_path: Path) -> None:

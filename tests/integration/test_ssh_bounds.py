@@ -153,9 +153,21 @@ async def test_a_script_may_not_be_given_longer_than_the_host_gives_it(sshd: Ssh
             await shell.run(":", timeout_s=361.0)
 
 
+_BUSYBOX_PS = """#!/bin/sh
+case $* in *-A*|*=*) echo "ps: unrecognized option: A" >&2; exit 1 ;; esac
+exec /usr/bin/ps -A "$@"
+"""
+
+
 @pytest.mark.usefixtures("hasty")
-async def test_a_console_that_is_killed_leaves_nothing(sshd: SshServer) -> None:
-    seconds, ssh = a_sleep(), target(sshd)
+@pytest.mark.parametrize("busybox", [False, True])
+async def test_a_console_that_is_killed_leaves_nothing(
+    make_sshd: MakeSshd, tmp_path: Path, busybox: bool
+) -> None:
+    if busybox:
+        (tmp_path / "ps").write_text(_BUSYBOX_PS)
+        (tmp_path / "ps").chmod(0o755)
+    seconds, ssh = a_sleep(), target(make_sshd({"SetEnv": f"PATH={tmp_path}:/usr/bin:/bin"}))
     keys = [*ssh.identity_files, str(ssh.known_hosts_file), str(ssh.config_file)]
     script = f"trap '' TERM; sleep {seconds}"
     console = await asyncio.create_subprocess_exec(

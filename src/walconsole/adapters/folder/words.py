@@ -57,11 +57,13 @@ exit {NOT_THERE}
 """
 
 
+_OTHER_FIND = "install findutils there: its find (BusyBox?) cannot tell sizes and times"
 _SAYS = (
     ("No such file or directory", NO_SUCH_FOLDER, "make the folder again, owned by the server's user"),
     ("Not a directory", NO_SUCH_FOLDER, "what has its name is no folder: look at it with ls -ld"),
     ("Permission denied", FOLDER_DENIED, "sudo = true in the profile, or an SSH user who may read it"),
-    ("-printf", FOLDER_FAULT, "install findutils there: this find cannot tell sizes and times"),
+    ("-printf", FOLDER_FAULT, _OTHER_FIND),
+    ("-ignore_readdir_race", FOLDER_FAULT, _OTHER_FIND),
     ("Stale file handle", FOLDER_FAULT, "mount it again: umount -l, then mount"),
 )
 
@@ -70,6 +72,7 @@ def refused(tried: str, place: str, said: bytes) -> ObjectStoreError:
     """The error that the operating system's words stand for."""
     text = safe(decode(said[-300:])).strip()
     cause = text.rpartition(": ")[2] or "it could not be looked at"
+    cause = f"{cause} is unknown to find" if cause.startswith("-") else cause
     known = next((row for row in _SAYS if row[0] in text), None)
     code, remedy = (
         (known[1], known[2]) if known else (FOLDER_FAULT, "look at its file system: findmnt, dmesg")

@@ -35,7 +35,7 @@ _LOCK_TIMEOUT_S = 2
 _IDLE_SESSION_TIMEOUT_S = 900
 _IDLE_SESSION_TIMEOUT_SINCE = 140000
 _AS_OURS = {"search_path": "pg_catalog", "extra_float_digits": "1"}
-"""What ALTER ROLE or ALTER DATABASE may have set otherwise: other schemas' functions are called before those of
+"""What ALTER ROLE or ALTER DATABASE may have set otherwise: other schemas' functions come before those of
 PostgreSQL then, and seconds since 1970 are rounded to two thousand million."""
 _TEXT_TYPES = ("text", "varchar", "bpchar", "name", '"char"')
 _UNKNOWN_TYPES = (0, 705)  # no type at all, and the type "unknown"

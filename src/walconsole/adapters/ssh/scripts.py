@@ -19,9 +19,12 @@ LEFT_ALONE_S = 5
 _RELENTLESS_S = 2
 """How long after TERM what is still there is killed."""
 
+_PROCESSES = "{ ps -A -o pid= -o ppid= -o args= || ps -o pid,ppid,args; } 2>/dev/null"
+"""All there are, a line each; BusyBox's ps knows none of these options, prints all and a heading."""
+
 # Prints the processes of the shell called $NAME (it is in its arguments) and all that they started.
 _FAMILY = """\
-ps -A -o pid= -o ppid= -o args= | NAME={name} awk '
+{processes} | NAME={name} awk '
 {{ parent[$1] = $2; if (index($0, ENVIRON["NAME"])) found[$1] = 1 }}
 END {{
     do {{ more = 0
@@ -81,7 +84,7 @@ _SERVE = " ".join(
     line.strip()
     for line in r"""
 name={name};
-listed() {{ ps -A -o pid= -o ppid= -o args= | NAME="/bin/sh -s $name" OLD=$1 SEEN=$2 awk '
+listed() {{ {processes} | NAME="/bin/sh -s $name" OLD=$1 SEEN=$2 awk '
     {{ parent[$1] = $2; if (index($0, ENVIRON["NAME"])) shell[$1] = 1 }}
     END {{
         for (pid in shell) if (!(parent[pid] in shell)) root = pid;
@@ -175,7 +178,11 @@ def launch_served(name: str) -> str:
 def serving(name: str, *, sudo: bool) -> str:
     """What makes the served shell, root's with `sudo`; what follows it on standard input are its scripts."""
     serve = _SERVE.format(
-        name=name, relentless=_RELENTLESS_S, alone=LEFT_ALONE_S, longest=f"{LONGEST_SCRIPT_S:g}"
+        processes=_PROCESSES,
+        name=name,
+        relentless=_RELENTLESS_S,
+        alone=LEFT_ALONE_S,
+        longest=f"{LONGEST_SCRIPT_S:g}",
     )
     become = _BECOME_ROOT.format(programs=PROGRAMS, shell=_read_script(name)) + "\n" if sudo else ""
     return f"{become}{PROGRAMS}; {serve}\n"
@@ -188,16 +195,20 @@ def _read_script(name: str) -> str:
 def prologue(given_up: Iterable[str]) -> str:
     """What a new shell reads first: a neutral locale, and the end of those that were `given_up`."""
     reaping = "".join(
-        f"{{ kill -s KILL $({_FAMILY.format(name=name)}); }} </dev/null >/dev/null 2>&1 &\n"
-        for name in given_up
+        f"{{ kill -s KILL $({_family(name)}); }} </dev/null >/dev/null 2>&1 &\n" for name in given_up
     )
     return _PROLOGUE + reaping
 
 
 def stream(name: str, command: str) -> str:
     """The script of a stream: prints `name` on a line of its own, then what `command` prints."""
-    family = _FAMILY.format(name=name)
-    return _PROLOGUE + _STREAM.format(name=name, command=command, family=family, relentless=_RELENTLESS_S)
+    return _PROLOGUE + _STREAM.format(
+        name=name, command=command, family=_family(name), relentless=_RELENTLESS_S
+    )
+
+
+def _family(name: str) -> str:
+    return _FAMILY.format(processes=_PROCESSES, name=name)
 
 
 def begins_not(tried: str, said: str, waited_s: float) -> ShellError:

@@ -213,7 +213,7 @@ def _beside(assessment: Assessment, folder: ArchiveFolder) -> Finding:
         "folder-beside-data",
         Severity.WARNING,
         f"the archive's folder {folder.path} is on the data directory's file system: it is no second place",
-        (f"both are on {folder.mount_point} ({folder.filesystem}): one lost disk takes both",),
+        (f"both are on {folder.mount_point or 'one disk'} ({folder.filesystem}): one lost disk takes both",),
         "archive to another disk or host, or have that folder copied to one",
         Snapshot.folders,
         "archive_command",

@@ -42,7 +42,7 @@ look() {
     say folder.stat "$(stat -L -c '%U:%G %a %d' -- "$1/.")"
     say folder.space "$(timeout -s KILL 5 stat -f -L -c '%S %b %a %c %d %T' -- "$1/.")"
     point=$(stat -L -c %m -- "$1/.")
-    say folder.point "$point"
+    case $point in /*) say folder.point "$point" ;; esac # BusyBox prints the letter
     say folder.options "$(options "$point")"
     [ -n "$data" ] && say folder.data "$(stat -L -c %d -- "$data/." 2>/dev/null)"
     if [ -w "$1/." ] && [ -x "$1/." ]; then say folder.writable 1; else say folder.writable 0; fi
