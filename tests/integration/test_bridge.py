@@ -41,8 +41,13 @@ def tools(folder: Path, *names: str) -> str:
     return str(folder)
 
 
-def echo_server(path: Path) -> socket.socket:
-    """A Unix socket that anybody may connect to."""
+def echo_server(path: Path, *, abstract: bool = False) -> socket.socket:
+    """A Unix socket that anybody may connect to; `abstract`: of that name, without a file."""
+    if abstract:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(f"\0{path}")
+        server.listen()
+        return server
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     path.chmod(0o777)
@@ -85,15 +90,20 @@ def remote_end(path: str) -> Iterator[tuple[IO[bytes], IO[bytes], "subprocess.Po
             process.kill()
 
 
-@pytest.mark.parametrize("relay", RELAYS)
-def test_each_relay_carries_bytes_both_ways_and_ends(open_folder: Path, relay: str) -> None:
+@pytest.mark.parametrize(
+    ("relay", "abstract"),
+    [*((relay, False) for relay in RELAYS), *((relay, True) for relay in RELAYS if relay != "nc")],
+)
+def test_each_relay_carries_bytes_both_ways_and_ends(open_folder: Path, relay: str, abstract: bool) -> None:
     path = open_folder / "s"
+    named = f"@{path}" if abstract else str(path)
     answer = os.urandom(300_000)
-    with echo_server(path) as server, remote_end(tools(open_folder / "bin", relay)) as (up, down, process):
+    with (
+        echo_server(path, abstract=abstract) as server,
+        remote_end(tools(open_folder / "bin", relay)) as (up, down, process),
+    ):
         # the script, the path and the first bytes in one write: nothing may be lost on the way
-        up.write(
-            bridge_script(own_name(), "a-name").encode() + b"\n" + str(path).encode() + b"\nfirst\x00\xff\n"
-        )
+        up.write(bridge_script(own_name(), "a-name").encode() + b"\n" + named.encode() + b"\nfirst\x00\xff\n")
         up.flush()
         server.settimeout(10)
         peer, _ = server.accept()

@@ -35,13 +35,14 @@ NO_USER, NO_SOCKET, NO_RELAY = 64, 65, 66
 # Relays by descending thrift. Each closes its end when standard input ends, so that no backend is left.
 _PYTHON = (
     "import os,socket,sys,threading;"
-    "s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);o=sys.stdout.buffer;"
+    "a=sys.argv[1];s=socket.socket(socket.AF_UNIX);s.connect(chr(0)+a[1:] if a[0]=='@' else a);"
+    "o=sys.stdout.buffer;"
     "up=lambda:(any(s.sendall(d) for d in iter(lambda:os.read(0,65536),b'')),s.shutdown(1));"
     "threading.Thread(target=up,daemon=True).start();"
     "any(o.write(d) and o.flush() for d in iter(lambda:s.recv(65536),b''))"
 )
 _PERL = (
-    'my $s=IO::Socket::UNIX->new(Peer=>$ARGV[0]) or die "connect: $!\\n";'
+    'my $s=IO::Socket::UNIX->new(Peer=>$ARGV[0]=~s/^@/\\0/r) or die "connect: $!\\n";'
     "my $q=IO::Select->new(\\*STDIN,$s);"
     "while(my @r=$q->can_read){for my $f(@r){"
     "my $n=sysread($f,my $b,65536);"
@@ -50,14 +51,16 @@ _PERL = (
     "while($o<$n){my $w=syswrite($t,$b,$n-$o,$o);exit unless defined $w;$o+=$w}}}"
 )
 
-# The name is its $0. socat would take commas and colons in a path for its own syntax.
+# The name is its $0. A path that begins with @ is a name without a file (unix(7), abstract): PostgreSQL has
+# such, nc knows none. socat would take commas and colons in a path for its own syntax.
 _RELAY = "; ".join(
     [
         "read -r s || exit 0",
-        f'[ -S "$s" ] || {{ echo "no socket $s" >&2; exit {NO_SOCKET}; }}',
+        f'[ -S "$s" ] || case $s in @*) ;; *) echo "no socket $s" >&2; exit {NO_SOCKET} ;; esac',
         'echo "$0"',
-        'case $s in *[,:!]*) ;; *) command -v socat >/dev/null && exec socat - "UNIX-CONNECT:$s" ;; esac',
-        'case $(nc -h 2>&1) in *-N*-U*|*-U*-N*) exec nc -N -U "$s" ;; esac',
+        "case $s in @*) to=ABSTRACT-CONNECT:${s#@} ;; *) to=UNIX-CONNECT:$s ;; esac",
+        'case $s in *[,:!]*) ;; *) command -v socat >/dev/null && exec socat - "$to" ;; esac',
+        'case $s$(nc -h 2>&1) in @*) ;; *-N*-U*|*-U*-N*) exec nc -N -U "$s" ;; esac',
         f'command -v python3 >/dev/null && exec python3 -c {quote(_PYTHON)} "$s"',
         f'command -v perl >/dev/null && exec perl -MIO::Socket::UNIX -MIO::Select -e {quote(_PERL)} "$s"',
         'echo "no relay" >&2',

@@ -105,7 +105,8 @@ def _bridge_error(tried: str, bridge: Bridge, target: PostgresTarget, path: str)
         return DatabaseError(
             tried,
             f"there is no socket {safe(path)}",
-            "PostgreSQL does not run, or unix_socket_directories differs",
+            "PostgreSQL does not run, or has its socket elsewhere (socket_dir in the profile), or none at all"
+            " (unix_socket_directories = ''): then name user and password_env for its port",
         )
     if bridge.exit_status == NO_USER:
         return DatabaseError(tried, f"the host has no user {target.os_user}", "check os_user in the profile")
