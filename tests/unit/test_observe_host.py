@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from dataclasses import replace
@@ -152,6 +153,30 @@ def test_none_is_told_with_what_there_is(there: list[Cluster], target: PostgresT
     with pytest.raises(ClusterChoiceError) as raised:
         candidates(there, target)
     assert said in raised.value.line()
+
+
+def test_a_server_in_a_container_is_told_where_there_is_no_other() -> None:
+    with pytest.raises(ClusterChoiceError, match=r"runs in a container \(process 71\)"):
+        candidates([], PostgresTarget(), boxed=71)
+    assert list(candidates([MAIN], PostgresTarget(), boxed=71)) == [MAIN]
+
+
+def test_a_server_that_has_another_number_in_a_namespace_of_its_own_runs(tmp_path: Path) -> None:
+    program, data = tmp_path / "postgres", tmp_path / "data"
+    shutil.copy("/bin/sleep", program)
+    data.mkdir()
+    (data / "postmaster.pid").write_text(f"2\n{data}\n1796049618\n7106\n{tmp_path}\n127.0.0.1\n")
+    with subprocess.Popen([program, "60"], cwd=data) as server:
+        try:
+            first = Look("t", full=True, count_wal=False, heartbeat="")
+            for look in (first, replace(first, full=False, pick=bytes(data), pick_pid=server.pid)):
+                answer = subprocess.run(["sh", "-c", look.script()], capture_output=True, check=True)
+                found = [read_cluster(each, "postgres") for each in read_answer(answer.stdout, "t").clusters]
+                (here,) = (each for each in found if each.path == bytes(data))
+                assert (here.pid, here.facts.port, here.facts.running) == (server.pid, 7106, True)
+                assert here.facts.socket_dir == str(tmp_path)
+        finally:
+            server.kill()
 
 
 def test_a_port_that_could_not_be_read_is_the_profile_s_where_no_other_is_known() -> None:

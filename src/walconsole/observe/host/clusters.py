@@ -92,17 +92,20 @@ def public(clusters: Sequence[Cluster]) -> Sequence[Cluster]:
     return [each for each in clusters if not _PRIVATE.search(each.facts.data_directory)]
 
 
-def candidates(clusters: Sequence[Cluster], target: PostgresTarget) -> Sequence[Cluster]:
+def candidates(
+    clusters: Sequence[Cluster], target: PostgresTarget, *, boxed: int | None = None
+) -> Sequence[Cluster]:
     """The clusters that the profile may mean: one is the answer, several are a question.
 
     A name, a port or a socket directory in the profile decides. Else Debian's list does where there
-    is one: a stopped cluster of the list is not passed over for a stranger that runs beside it.
+    is one: a stopped cluster of the list is not passed over for a stranger that runs beside it. `boxed` is
+    the process of a server in a container, which is none of them.
     Raises errors.ClusterChoiceError when there is none.
     """
     clusters = public(clusters)
     matching = [_at(cluster, target.port) for cluster in clusters if _matches(cluster, target)]
     if not matching:
-        raise _none_matches(clusters, target)
+        raise _none_matches(clusters, target, boxed)
     matching = [cluster for cluster in matching if cluster.port_known] or matching
     known = [cluster for cluster in matching if cluster.listed] or matching
     running = [cluster for cluster in known if cluster.facts.running]
@@ -143,7 +146,9 @@ def _same_path(one: str, other: str) -> bool:
     return one.rstrip("/").removeprefix("/var") == other.rstrip("/").removeprefix("/var")
 
 
-def _none_matches(clusters: Sequence[Cluster], target: PostgresTarget) -> ClusterChoiceError:
+def _none_matches(
+    clusters: Sequence[Cluster], target: PostgresTarget, boxed: int | None
+) -> ClusterChoiceError:
     wanted = ", ".join(
         f"{what} {value}"
         for what, value in (
@@ -153,6 +158,12 @@ def _none_matches(clusters: Sequence[Cluster], target: PostgresTarget) -> Cluste
         )
         if value is not None
     )
+    if not clusters and boxed is not None:
+        return ClusterChoiceError(
+            "find PostgreSQL on the host",
+            f"it runs in a container (process {boxed}), and the console does not look into containers",
+            "connect to the container itself, where a sshd runs in it",
+        )
     if not clusters:
         return ClusterChoiceError(
             "find PostgreSQL on the host",

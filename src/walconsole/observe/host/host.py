@@ -85,6 +85,7 @@ class HostProbe:
         self._host: _Host | None = None
         self._groups: dict[bytes, Group] = {}
         self._clusters: tuple[Cluster, ...] = ()
+        self._boxed: int | None = None
         self._observed: Cluster | None = None
         self._choice = ClusterChoice()
         self._full_at: float | None = None
@@ -163,6 +164,7 @@ class HostProbe:
         read = read_answer(answer.stdout, look.token)
         if full:
             self._full_at = now
+            self._boxed = read.host.integer("boxed")
             drills = read_drills(
                 read.host, self._installed.drill_state, _remedy(read.host.text("uid") == "0")
             )
@@ -208,7 +210,7 @@ class HostProbe:
 
     def _choose(self) -> Cluster | None:
         try:
-            among = candidates(self._clusters, self._profile.postgres)
+            among = candidates(self._clusters, self._profile.postgres, boxed=self._boxed)
         except ClusterChoiceError:
             return None
         return among[0] if len(among) == 1 else self._choice.settle(among)
@@ -217,7 +219,7 @@ class HostProbe:
         """The observed cluster. Raises errors.ClusterChoiceError."""
         if self._observed is not None:
             return self._observed
-        among = candidates(self._clusters, self._profile.postgres)
+        among = candidates(self._clusters, self._profile.postgres, boxed=self._boxed)
         raise ClusterChoiceError(
             "choose the PostgreSQL cluster to observe",
             f"there are {len(among)}: {', '.join(describe(one.facts) for one in among[:8])}",

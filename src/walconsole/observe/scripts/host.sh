@@ -39,8 +39,8 @@ say_host() {
     say uid "$(id -u)"
 }
 
-# is_postmaster PID: a process of that number is a postgres whose parent is none.
-is_postmaster() {
+# is_server PID: a process of that number is a postgres whose parent is none.
+is_server() {
     IFS= read -r comm 2>/dev/null <"/proc/$1/comm" || return 1
     case $comm in postgres | postmaster) ;; *) return 1 ;; esac
     IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
@@ -66,10 +66,10 @@ say_argv() {
     printf '\000'
 }
 
-# say_postmaster DATA: from its postmaster.pid (storage/pidfile.h): process, directory, start, port,
-# socket directory. Sets `postmaster` to the process when it runs.
-say_postmaster() {
-    postmaster=
+# say_server DATA: from its postmaster.pid (storage/pidfile.h): process, directory, start, port,
+# socket directory. Sets `server` to the process when it runs. `other` is one that may have another number there.
+say_server() {
+    server=
     if [ ! -x "$1" ]; then
         [ -e "$1" ] && say cluster.unreadable "$1"
         return
@@ -81,8 +81,12 @@ say_postmaster() {
     fi
     { IFS= read -r pid && IFS= read -r dir && IFS= read -r began && IFS= read -r port &&
         IFS= read -r socket; } 2>/dev/null <"$1/postmaster.pid" || return
-    is_postmaster "$pid" || return
-    postmaster=$pid
+    # else it may be the number that another PID namespace has for $other
+    if ! is_server "$pid"; then
+        pid=$other
+        is_server "$pid" && [ "/proc/$pid/cwd" -ef "$1" ] || return
+    fi
+    server=$pid
     say cluster.pid "$pid"
     say cluster.port "$port"
     say cluster.socket "$socket"
@@ -176,10 +180,10 @@ say_stat() {
 say_cluster() {
     data=$1
     say cluster "$data"
-    say_postmaster "$data"
+    say_server "$data"
     # Files that make the next start a recovery, or a standby's (access/transam/xlogrecovery.c).
     for s in standby recovery; do [ -e "$1/$s.signal" ] && say cluster.$s 1; done
-    [ -z "$postmaster" ] || seen="$seen $postmaster "
+    [ -z "$server" ] || seen="$seen $server "
     looked=$((looked + 1))
     if [ "$pick" = "$data" ] || { [ -z "$pick" ] && [ "$looked" -le 8 ]; }; then
         say_wal "$data"
@@ -194,14 +198,14 @@ list_clusters() {
     if listed=$($limit pg_lsclusters -h 2>/dev/null); then
         printf '%s\n' "$listed"
     else
-        list_clusters_by_files
+        by_files
     fi
 }
 
 # One bad line in any cluster's configuration, and pg_lsclusters lists no cluster at all: what keeps a
 # server from starting must not hide it.
-list_clusters_by_files() {
-    for conf in "${PG_CLUSTER_CONF_ROOT:-/etc/postgresql}"/*/*/postgresql.conf; do
+by_files() {
+    for conf in "$etc"/*/*/postgresql.conf; do
         [ -r "$conf" ] || continue
         home=${conf%/postgresql.conf}
         name=${home##*/}
@@ -236,7 +240,7 @@ say_debian() {
         say cluster.status "$status"
         say cluster.owner "$owner"
         say cluster.log "$log"
-        conf=${PG_CLUSTER_CONF_ROOT:-/etc/postgresql}/$version/$name/postgresql.conf
+        conf=$etc/$version/$name/postgresql.conf
         [ -e "$conf" ] && say cluster.config "$conf"
         for socket in /var/run/postgresql /tmp; do
             [ -S "$socket/.s.PGSQL.$port" ] && say cluster.guessed_socket "$socket" && break
@@ -247,20 +251,20 @@ LIST
 }
 
 # Postmasters that pg_lsclusters does not list.
-say_other_postmasters() {
+say_others() {
     for process in /proc/[0-9]*; do
         pid=${process#/proc/}
         case $seen in *" $pid "*) continue ;; esac
-        is_postmaster "$pid" || continue
-        boxed "$pid" && continue
+        is_server "$pid" || continue
+        boxed "$pid" && say boxed "$pid" && continue
         if cd -P -- "$process/cwd" 2>/dev/null; then data=$PWD; else data=; fi
-        found=$pid
+        other=$pid
         if [ -n "$data" ]; then
             say_cluster "$data"
         else
             say cluster ''
         fi
-        [ "$postmaster" = "$found" ] || { say cluster.pid "$found"; say_argv "$found"; }
+        [ "$server" = "$other" ] || { say cluster.pid "$other"; say_argv "$other"; }
         say cluster.owner "$(stat -c %U "$process" 2>/dev/null)"
     done
 }
@@ -292,7 +296,9 @@ say_backup() {
 
 seen=
 looked=0
-postmaster=
+server=
+etc=${PG_CLUSTER_CONF_ROOT:-/etc/postgresql}
+other=$pick_pid
 say_clock
 say_line uptime /proc/uptime
 say_line load /proc/loadavg
@@ -304,7 +310,7 @@ if [ "$full" = 1 ]; then
     # the folder is the cluster owner's, who may put anything there: links and pipes are not followed
     say drills "$(find "$drills/last.json" "$drills/proved" -type f -exec head -qc 9999 {} + 2>&1)"
     say_debian
-    say_other_postmasters
+    say_others
 elif [ -n "$pick" ]; then
     say_cluster "$pick"
 fi
